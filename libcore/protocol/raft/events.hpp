@@ -1,0 +1,101 @@
+// What Raft is told, and what it answers. One list of events, one of actions, one ordering rule.
+//
+// Ordering rule: the driver performs the actions of one step in order, and those of a step before those of the next.
+// Persist may complete later (Persisted), in the order in which the Persists were given; Raft itself holds back every
+// message that depends on one until then, so a driver cannot break persist-before-send by being fast.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "protocol/raft/messages.hpp"
+#include "protocol/raft/types.hpp"
+
+namespace coord::raft {
+
+// ---- events
+
+struct Receive {
+  NodeId from;
+  Message message;
+};
+struct Tick {};  // early ticks are harmless; Raft::deadline() says when the next one is needed
+// A leader appends these commands, in this order; anyone else answers ProposalDropped.
+struct Propose {
+  std::vector<Bytes> commands;
+};
+// Which index must be applied before a linearizable read with this number may be answered? (thesis, section 6.4)
+struct Read {
+  std::uint64_t id = 0;
+};
+// The Persist with this id, and so every one before it, is durable (or, with sync = false, handed to the kernel).
+struct Persisted {
+  std::uint64_t id = 0;
+};
+// A write or sync failed. What the disk holds is unknown: Raft halts for good.
+struct PersistFailed {
+  std::string why;
+};
+// The state machine's snapshot at `index` is durable on this peer: the log up to it may be dropped.
+struct SnapshotStored {
+  Snapshot snapshot;
+};
+// Hand leadership to `to`, or to whoever is furthest (0). For a leader that is told to stop.
+struct TransferLeadership {
+  NodeId to;
+};
+
+using Event = std::variant<Receive, Tick, Propose, Read, Persisted, PersistFailed, SnapshotStored, TransferLeadership>;
+
+// ---- actions
+
+// Make these durable, all or nothing up to the order given: a snapshot first (replacing log and state up to its index),
+// then the log from `first` on replaced by `entries` (what stood there is gone), then the hard state.
+struct Persist {
+  std::uint64_t id = 0;
+  std::optional<Snapshot> snapshot;
+  LogIndex first;  // meaningful with entries: == entries.front().index
+  std::vector<Entry> entries;
+  std::optional<HardState> hard_state;
+  bool sync = true;  // false only for one peer alone, without a new hard state or snapshot
+};
+struct Send {
+  NodeId to;
+  Message message;
+};
+// Everything up to and including this entry is committed: apply these, in order. Each entry is given once.
+struct Apply {
+  std::vector<Entry> entries;
+};
+// A snapshot came from the leader and is durable: the state machine starts again from it.
+struct Install {
+  Snapshot snapshot;
+};
+struct ReadReady {
+  std::uint64_t id = 0;
+  LogIndex index;
+};
+struct ReadDropped {  // not leader, or no longer: ask again elsewhere
+  std::uint64_t id = 0;
+};
+struct ProposalDropped {
+  std::vector<Bytes> commands;
+};
+struct RoleChanged {
+  Role role = Role::follower;
+  Term term;
+  NodeId leader;  // 0: not known
+};
+struct Halt {
+  std::string why;
+};
+
+using Action =
+    std::variant<Persist, Send, Apply, Install, ReadReady, ReadDropped, ProposalDropped, RoleChanged, Halt>;
+using Actions = std::vector<Action>;
+
+}  // namespace coord::raft

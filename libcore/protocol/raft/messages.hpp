@@ -1,0 +1,167 @@
+// The messages between peers. Names and fields follow Raft's figure 2 and 13; what is ours is said beside it.
+// Every reply repeats what it answers, so that a late or doubled one can be told apart.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "protocol/raft/types.hpp"
+
+namespace coord::raft {
+
+// RequestVote; with `pre`, a question only: would you vote for me in `term`? (Raft thesis, section 9.6)
+struct VoteRequest {
+  Term term;
+  LogIndex last_index;
+  Term last_term;
+  bool pre = false;
+  bool transfer = false;  // the leader asked for this election: do not refuse because a leader is alive (thesis 4.2.3)
+
+  bool operator==(const VoteRequest&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, last_index, last_term, pre, transfer);
+  }
+};
+
+struct VoteReply {
+  Term term;
+  bool pre = false;
+  bool granted = false;
+
+  bool operator==(const VoteReply&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, pre, granted);
+  }
+};
+
+struct AppendRequest {
+  Term term;
+  LogIndex previous_index;
+  Term previous_term;
+  LogIndex commit;
+  std::vector<Entry> entries;
+
+  bool operator==(const AppendRequest&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, previous_index, previous_term, commit, entries);
+  }
+};
+
+struct AppendReply {
+  Term term;
+  bool accepted = false;
+  bool mute = false;    // this peer may not be counted yet (--rejoin): for flow control only
+  LogIndex match;       // accepted: previous + n, all of it durable here. Refused: the previous_index that was refused
+  LogIndex hint_index;  // refused: the leader may go on from here (thesis, section 5.3: back up by terms)
+  Term hint_term;
+
+  bool operator==(const AppendReply&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, accepted, mute, match, hint_index, hint_term);
+  }
+};
+
+// Apart from AppendRequest because its reply waits for no disk: a stalled disk stops neither heartbeats nor reads.
+struct Heartbeat {
+  Term term;
+  LogIndex commit;          // at most what the receiver is known to match
+  std::uint64_t round = 0;  // for read index and check-quorum: strictly increasing within a term
+
+  bool operator==(const Heartbeat&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, commit, round);
+  }
+};
+
+struct HeartbeatReply {
+  Term term;
+  std::uint64_t round = 0;
+  bool mute = false;
+
+  bool operator==(const HeartbeatReply&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, round, mute);
+  }
+};
+
+// A piece of a snapshot (Raft section 7). Pieces are at most Config::snapshot_piece bytes; one is in flight a follower.
+struct SnapshotRequest {
+  Term term;
+  LogIndex last_index;
+  Term last_term;
+  std::uint64_t size = 0;  // of the whole
+  std::uint64_t offset = 0;
+  Bytes data;
+
+  bool operator==(const SnapshotRequest&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, last_index, last_term, size, offset, data);
+  }
+};
+
+struct SnapshotReply {
+  Term term;
+  LogIndex last_index;
+  std::uint64_t received = 0;  // bytes held in order; == size only once the snapshot is durable
+  bool installed = false;
+  bool mute = false;
+
+  bool operator==(const SnapshotReply&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, last_index, received, installed, mute);
+  }
+};
+
+// Leadership transfer: start an election now (thesis, section 3.10).
+struct TimeoutNow {
+  Term term;
+
+  bool operator==(const TimeoutNow&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term);
+  }
+};
+
+// The empty-state rule: what do you remember, and did you ever know me? (raft.hpp, "Founding")
+struct StateQuery {
+  Incarnation incarnation{};  // the asker's
+  bool rejoin = false;
+  std::uint64_t nonce = 0;
+
+  bool operator==(const StateQuery&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(incarnation, rejoin, nonce);
+  }
+};
+
+struct StateAnswer {
+  std::uint64_t nonce = 0;
+  Incarnation incarnation{};  // the answerer's
+  bool empty = false;         // it has never voted nor acknowledged anything
+  bool knows_you = false;     // it has founded the group with the asker's incarnation
+  Term term;
+  std::map<NodeId, Incarnation> founders;  // of the answerer, when not empty
+
+  bool operator==(const StateAnswer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(nonce, incarnation, empty, knows_you, term, founders);
+  }
+};
+
+using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply, SnapshotRequest,
+                             SnapshotReply, TimeoutNow, StateQuery, StateAnswer>;
+
+}  // namespace coord::raft

@@ -1,0 +1,69 @@
+// What Raft speaks of: entries, hard state, snapshots, and the identity of a group. See raft.hpp for the algorithm.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+
+namespace coord::raft {
+
+// 128 random bits that a peer makes once, when its state directory is new, and keeps as long as the directory lives.
+// A wiped peer comes back with another one: that is how the others know that it has forgotten its votes.
+using Incarnation = std::array<std::uint8_t, 16>;
+
+enum class EntryKind : std::uint8_t {
+  noop,     // a new leader's first entry (Raft section 8)
+  command,  // opaque to Raft
+  members,  // a membership change; reserved, refused for now
+};
+
+struct Entry {
+  Term term;
+  LogIndex index;
+  EntryKind kind = EntryKind::noop;
+  Bytes data;
+
+  bool operator==(const Entry&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, index, kind, data);
+  }
+};
+
+// Must be durable before any message that depends on it (Raft figure 2, "persistent state").
+struct HardState {
+  Term term;
+  NodeId vote;  // 0: none in this term
+  // The incarnations of all named peers at the founding of the group; empty until this peer has founded or rejoined.
+  std::map<NodeId, Incarnation> founders;
+  // Not 0: this peer came back empty (--rejoin) and stays mute until it has caught up with a leader of this term or later.
+  Term mute_until;
+
+  bool operator==(const HardState&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(term, vote, founders, mute_until);
+  }
+};
+
+// The state machine's state with everything up to `index` applied.
+struct Snapshot {
+  LogIndex index;
+  Term term;
+  Bytes data;
+
+  bool operator==(const Snapshot&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(index, term, data);
+  }
+};
+
+enum class Role : std::uint8_t { founding, follower, pre_candidate, candidate, leader, halted };
+
+}  // namespace coord::raft
