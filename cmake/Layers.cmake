@@ -1,7 +1,8 @@
 # One target a layer. A layer's headers are reachable only through its target's include directory, so an #include
 # of a layer that is not linked does not build: that is how the dependency rule is kept.
 
-# coord_layer(NAME [USES layer...] [LINKS target...]): library coord_NAME from all *.cpp under the current folder.
+# coord_layer(NAME [USES layer...] [LINKS target...]): library coord_NAME from all *.cpp under the current folder, and
+# beside it coord_NAME_mutants, the same with rules that can be removed (base/rule.hpp), built only where it is used.
 function(coord_layer name)
   cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -9,15 +10,21 @@ function(coord_layer name)
   file(MAKE_DIRECTORY ${root})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${root}/${name} SYMBOLIC)
   list(TRANSFORM ARG_USES PREPEND coord_)
+  list(TRANSFORM ARG_USES APPEND _mutants OUTPUT_VARIABLE mutant_uses)
   if(sources)
     add_library(coord_${name} STATIC ${sources})
-    target_include_directories(coord_${name} PUBLIC ${root})
-    target_link_libraries(coord_${name} PUBLIC ${ARG_USES} ${ARG_LINKS})
+    add_library(coord_${name}_mutants STATIC EXCLUDE_FROM_ALL ${sources})
+    set(visibility PUBLIC)
   else()
     add_library(coord_${name} INTERFACE)
-    target_include_directories(coord_${name} INTERFACE ${root})
-    target_link_libraries(coord_${name} INTERFACE ${ARG_USES} ${ARG_LINKS})
+    add_library(coord_${name}_mutants INTERFACE)
+    set(visibility INTERFACE)
   endif()
+  target_include_directories(coord_${name} ${visibility} ${root})
+  target_link_libraries(coord_${name} ${visibility} ${ARG_USES} ${ARG_LINKS})
+  target_include_directories(coord_${name}_mutants ${visibility} ${root})
+  target_compile_definitions(coord_${name}_mutants ${visibility} COORD_MUTANTS)
+  target_link_libraries(coord_${name}_mutants ${visibility} ${mutant_uses} ${ARG_LINKS})
 endfunction()
 
 # coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
