@@ -1,0 +1,276 @@
+// What a tool and its peer say to each other over the peer's Unix socket.
+//
+// One connection is at most one session. Requests carry a number that the answers repeat; a tool sends its
+// next request for a hold only after the answer to the last one, except Cancel. Strings are bounded: a name
+// by 255 bytes, a command line by 4,096 (longer ones are cut by the tool), any other text by 1,024.
+//
+// Times are Instants on the host's CLOCK_BOOTTIME (which goes on while the machine sleeps): both ends read
+// the same clock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace coord::local {
+
+inline constexpr std::uint32_t protocol_version = 1;
+
+enum class Mode : std::uint8_t { exclusive, shared };
+enum class Scope : std::uint8_t { private_peer, cluster };
+
+// ---- tool to peer
+
+// First on every connection. The peer answers Welcome, or Refused and closes.
+struct Hello {
+  std::uint32_t version = protocol_version;
+  std::string tool;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(version, tool);
+  }
+};
+
+// Take all of `names` or none; opens the connection's session if it has none yet.
+struct Acquire {
+  std::uint64_t request = 0;
+  std::vector<std::string> names;  // 1 to 64
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;  // above 1: one of so many equal holders
+  bool wait = true;         // false: refuse at once rather than queue
+  Duration ttl{};           // of the session, 1 s to 1 h; the first Acquire of a connection decides
+  Duration lock_delay{};    // how long the names stay shut after a holder was lost
+  Duration min_hold{};      // how long the names stay taken at least, counted from the grant
+  std::uint32_t pid = 0;    // of the tool
+  std::string command;      // for listings
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, names, mode, slots, wait, ttl, lock_delay, min_hold, pid, command);
+  }
+};
+
+// The command runs as this process: from now on the peer, too, stops it (and all its descendants) in time.
+struct Started {
+  std::uint64_t request = 0;
+  std::uint32_t pid = 0;
+  Duration grace{};  // from TERM to KILL
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, pid, grace);
+  }
+};
+
+// Stop waiting. The answer is Cancelled, or Granted if the grant was ordered first.
+struct Cancel {
+  std::uint64_t request = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request);
+  }
+};
+
+struct Release {
+  std::uint64_t request = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request);
+  }
+};
+
+// Who holds and who waits for these names (none: all that are in use). Linearizable unless `stale`.
+struct ListLocks {
+  std::uint64_t request = 0;
+  std::vector<std::string> names;
+  bool stale = false;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, names, stale);
+  }
+};
+
+struct ListPeers {
+  std::uint64_t request = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request);
+  }
+};
+
+using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers>;
+
+// ---- peer to tool
+
+struct Welcome {
+  std::uint32_t version = protocol_version;
+  std::string peer;
+  Scope scope = Scope::cluster;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(version, peer, scope);
+  }
+};
+
+// A descriptor comes with it: as long as anyone has it open, the session has a holder.
+struct Granted {
+  std::uint64_t request = 0;
+  Token token;
+  SessionId session;
+  Instant deadline;  // when the last renewal that succeeded was sent, plus the TTL: all must be stopped by
+                     // 0.8 TTL of it
+  Instant sent;      // that renewal's sending
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, token, session, deadline, sent);
+  }
+};
+
+struct Renewed {
+  Instant deadline;
+  Instant sent;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(deadline, sent);
+  }
+};
+
+// The session has ended without the tool asking for it: stop the command now.
+struct Lost {
+  std::string why;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(why);
+  }
+};
+
+enum class RefusedKind : std::uint8_t {
+  held,       // wait was false and it is taken: status 1
+  no_quorum,  // status 69
+  limit,      // a limit of the service or of this user: status 69
+  mismatch,   // other slots than the name has in use, a name twice, ...: status 64
+  protocol,   // this peer does not speak the tool's version, or the request made no sense here: status 69
+};
+
+struct Refused {
+  std::uint64_t request = 0;
+  RefusedKind kind = RefusedKind::protocol;
+  std::string why;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, kind, why);
+  }
+};
+
+// Sent while a request waits, when it is queued and when the quorum comes or goes.
+struct Waiting {
+  std::uint64_t request = 0;
+  bool quorum = false;
+  std::vector<std::string> silent_peers;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, quorum, silent_peers);
+  }
+};
+
+struct Cancelled {
+  std::uint64_t request = 0;
+  bool quorum = false;  // at the end of the wait: decides between statuses 1 and 69
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, quorum);
+  }
+};
+
+struct Released {
+  std::uint64_t request = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request);
+  }
+};
+
+struct LockParty {
+  SessionId session;
+  Token token;                 // holders only
+  std::uint32_t position = 0;  // waiters only, from 1
+  Mode mode = Mode::exclusive;
+  std::string peer;
+  std::string host;
+  std::uint32_t pid = 0;
+  std::string user;
+  std::string command;
+  WallTime since;
+  Duration ttl{};
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, token, position, mode, peer, host, pid, user, command, since.unix_ns, ttl);
+  }
+};
+
+struct LockRecord {
+  std::string name;
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;
+  std::vector<LockParty> holders;
+  std::vector<LockParty> waiters;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, mode, slots, holders, waiters);
+  }
+};
+
+// Long listings come in several answers; the last has `more` false.
+struct Locks {
+  std::uint64_t request = 0;
+  WallTime as_of;
+  bool stale = false;
+  bool more = false;
+  std::vector<LockRecord> locks;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, as_of.unix_ns, stale, more, locks);
+  }
+};
+
+struct PeerRecord {
+  std::string name;
+  std::string address;
+  bool local = false;
+  std::string role;   // leader, follower, candidate, learner, member
+  std::string state;  // alive, suspect, dead, left, recovering
+  bool voter = true;
+  std::optional<std::uint64_t> term;
+  std::optional<std::uint64_t> commit_index;
+  std::optional<Duration> rtt;
+  std::optional<Duration> uptime;
+  std::optional<std::uint64_t> sessions;
+  std::optional<std::uint64_t> locks;
+  std::optional<std::string> version;
+  WallTime since;
+  std::vector<std::pair<std::string, std::uint64_t>> sent;  // messages by type, since start
+  std::vector<std::pair<std::string, std::uint64_t>> received;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
+            version, since.unix_ns, sent, received);
+  }
+};
+
+struct Peers {
+  std::uint64_t request = 0;
+  WallTime as_of;
+  std::vector<PeerRecord> peers;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, as_of.unix_ns, peers);
+  }
+};
+
+using Answer =
+    std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers>;
+
+}  // namespace coord::local
