@@ -1,0 +1,208 @@
+// What the log carries: the commands of the replicated state machine, and their envelope.
+//
+// Problem: a peer that proposes a command may see no answer (the leader died, the message was lost) and must
+// send it again; the log may then hold it twice. The obvious answer, commands that do no harm when repeated,
+// does not exist: a second acquire takes a second place in the queue, a second release frees the next holder
+// (CURATOR-486). So every command of a peer names its registration, a sequence number and what the peer has
+// settled, and takes effect once (Raft thesis, section 6.3). Commands that the leader makes of its own
+// (expiries, timers) have no client; each carries what it saw and is void if that has changed.
+//
+// Nothing here is decided by a clock: times in commands are for display, durations are handed to the leader's
+// Keeper.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace coord::service {
+
+// One life of a peer's process: the place in the log of its Register. 0: the leader itself.
+using ClientId = StrongId<struct ClientTag>;
+
+// How a request shares its names. More than one slot makes a name a semaphore; its holders are all exclusive.
+enum class Mode : std::uint8_t { exclusive, shared };
+
+// Who is behind a session, for listings and per-user limits. All of it is claimed by the peer, which checked
+// it locally.
+struct Owner {
+  std::string peer;  // the peer's name
+  std::string host;
+  std::uint32_t uid = 0;
+  std::string user;
+  std::uint32_t pid = 0;
+  std::string command;
+
+  bool operator==(const Owner&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(peer, host, uid, user, pid, command);
+  }
+};
+
+// Opens a session. It ends by Close, or by Expire when `ttl` has passed at the leader without a Renew.
+struct Open {
+  Owner owner;
+  Duration ttl{};  // Limits::ttl_low to Limits::duration_high
+  std::uint64_t nonce =
+      0;  // the peer's own mark, repeated in Opened and kept: it finds the session again by it
+
+  bool operator==(const Open&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(owner, ttl, nonce);
+  }
+};
+
+// A peer's process introduces itself; its commands carry the place of this one. Idempotent by `nonce`.
+// `replaces` is the registration that it believes current (0: none): a late copy of a dead process's Register
+// cannot win.
+struct Register {
+  NodeId node;
+  std::uint64_t nonce = 0;  // random, once a process
+  ClientId replaces;
+
+  bool operator==(const Register&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, nonce, replaces);
+  }
+};
+
+// Take all of `names` or none, under one token; or wait for them in line.
+struct Acquire {
+  std::optional<Open> open;  // with session 0: open one in the same command, so that a lock costs one commit
+  SessionId session;
+  std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
+  std::vector<std::string>
+      names;  // 1 to Limits::names_a_request, each 1 to 255 bytes; order and doubles do not matter
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
+  bool wait = true;         // false: be refused rather than queue
+  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
+  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+
+  bool operator==(const Acquire&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold);
+  }
+};
+
+// Stop waiting. If the grant was ordered first, the answer is AlreadyGranted and the hold stands.
+struct Cancel {
+  SessionId session;
+  std::uint64_t request = 0;
+
+  bool operator==(const Cancel&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request);
+  }
+};
+
+struct Release {
+  SessionId session;
+  std::uint64_t request = 0;
+
+  bool operator==(const Release&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request);
+  }
+};
+
+enum class CloseReason : std::uint8_t {
+  finished,     // the tool ended it
+  holder_gone,  // the last process that held it is gone: lock delays apply
+  broken,       // by `dlock --break`, after the holder was stopped
+  expired,      // its lease ran out (by Expire only): lock delays apply
+};
+
+struct Close {
+  SessionId session;
+  CloseReason why = CloseReason::finished;
+
+  bool operator==(const Close&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, why);
+  }
+};
+
+// Each session's lease starts anew: its renewal number goes up by one.
+struct Renew {
+  std::vector<SessionId> sessions;  // of this peer; at most Limits::sessions_a_renew
+
+  bool operator==(const Renew&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(sessions);
+  }
+};
+
+// ---- made by the leader (client 0)
+
+// The lease ran out at the leader, which had seen this renewal: void if renewed since.
+struct Expire {
+  SessionId session;
+  std::uint64_t renewal = 0;
+
+  bool operator==(const Expire&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, renewal);
+  }
+};
+
+enum class TimerKind : std::uint8_t { lock_delay, min_hold };
+
+// The lock delay or the minimum hold that belongs to the hold with this token has passed.
+struct TimerOver {
+  TimerKind kind = TimerKind::lock_delay;
+  Token token;
+
+  bool operator==(const TimerOver&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, token);
+  }
+};
+
+// No token up to this one is ever given (again): a peer alone reserved them on disk before it may have lost
+// their grants.
+struct TokenFloor {
+  Token token;
+
+  bool operator==(const TokenFloor&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(token);
+  }
+};
+
+// New kinds are appended: the index is part of the log's format.
+using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor>;
+
+struct Command {
+  NodeId node;  // the proposing peer; with client 0 it does not matter
+  ClientId client;
+  std::uint64_t sequence =
+      0;  // from 1 up, once each a registration; at most Limits::window above `acknowledged`
+  std::uint64_t acknowledged = 0;  // the peer knows what became of every sequence up to this one: forget them
+  WallTime wall;  // the proposer's, for display; the first one also places a new group's tokens
+  Body body;
+
+  bool operator==(const Command&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, client, sequence, acknowledged, wall, body);
+  }
+};
+
+}  // namespace coord::service

@@ -1,0 +1,197 @@
+// What applying a command changed: the machine's answers, and news for sessions that did not ask.
+//
+// Every command of a client has exactly one answer: the effect whose `to` names it (Opened, too, names it,
+// and is followed by the answer). Effects with to.client 0 are consequences: a Release's Granted for the next
+// in line. All peers see the same effects; a peer acts on those for its own sessions and commands, the
+// leader's Keeper on timers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "service/commands.hpp"
+
+namespace coord::service {
+
+// The command that an effect answers; client 0: none.
+struct AnswerTo {
+  NodeId node;
+  ClientId client;
+  std::uint64_t sequence = 0;
+
+  auto operator<=>(const AnswerTo&) const = default;
+};
+
+enum class Refusal : std::uint8_t {
+  none,
+  held,                   // wait was false and not all of it is free
+  slots_differ,           // the name is in use with another number of slots
+  invalid,                // a field out of its range: names, slots, durations, mode
+  no_such_session,        // it has ended, or never was
+  not_your_session,       // it belongs to another peer
+  request_in_use,         // the session holds or waits under this number already
+  no_such_request,        // nothing is held or waited for under this number
+  not_held,               // release of what is still waited for
+  too_many_sessions,      // of the group
+  too_many_of_user,       // sessions of this user on this peer
+  too_many_requests,      // holds and waits of the group
+  too_many_of_session,    // holds and waits of this session
+  too_many_names,         // names in use in the group
+  owner_too_long,         // the owner's strings
+  too_many_owner_bytes,   // all sessions' owner strings together
+  too_far_ahead,          // sequence beyond the window: settle older ones first; it may be sent again
+  registration_replaced,  // Register: another one is current
+};
+
+// What happened and what to do, in words: "too many sessions: close some, or wait".
+std::string describe(Refusal why);
+
+struct Registered {
+  NodeId node;
+  std::uint64_t nonce = 0;
+  ClientId client;  // commands carry this from now on
+  bool operator==(const Registered&) const = default;
+};
+// The Register named another registration than the current one as the one that it replaces: try again with
+// this one.
+struct NotRegistered {
+  NodeId node;
+  std::uint64_t nonce = 0;
+  ClientId current;
+  bool operator==(const NotRegistered&) const = default;
+};
+struct Opened {
+  AnswerTo to;
+  SessionId session;
+  NodeId node;
+  std::uint64_t nonce = 0;
+  Duration ttl{};
+  bool operator==(const Opened&) const = default;
+};
+struct Granted {
+  AnswerTo to;  // client 0: it had waited
+  SessionId session;
+  std::uint64_t request = 0;
+  Token token;
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;
+  std::vector<std::string> names;
+  bool operator==(const Granted&) const = default;
+};
+struct Queued {
+  AnswerTo to;
+  SessionId session;
+  std::uint64_t request = 0;
+  bool operator==(const Queued&) const = default;
+};
+struct Refused {
+  AnswerTo to;
+  SessionId session;
+  std::uint64_t request = 0;
+  Refusal why = Refusal::none;
+  bool operator==(const Refused&) const = default;
+};
+// A waiting request is gone: as asked (`to`), or because its session ended.
+struct Cancelled {
+  AnswerTo to;
+  SessionId session;
+  std::uint64_t request = 0;
+  bool operator==(const Cancelled&) const = default;
+};
+// Cancel came too late: the hold stands.
+struct AlreadyGranted {
+  AnswerTo to;
+  SessionId session;
+  std::uint64_t request = 0;
+  Token token;
+  bool operator==(const AlreadyGranted&) const = default;
+};
+// A hold is over: as asked (`to`), or because its session ended. The names may still be shut by a timer
+// (TimerStarted).
+struct Released {
+  AnswerTo to;
+  SessionId session;
+  std::uint64_t request = 0;
+  Token token;
+  std::vector<std::string> names;
+  bool operator==(const Released&) const = default;
+};
+struct Closed {
+  AnswerTo to;  // client 0 when it expired
+  SessionId session;
+  NodeId node;
+  CloseReason why = CloseReason::finished;
+  bool operator==(const Closed&) const = default;
+};
+struct Renewed {
+  AnswerTo to;
+  std::vector<std::pair<SessionId, std::uint64_t>> renewed;  // with the new renewal number
+  std::vector<SessionId> gone;                               // ended, or not this peer's
+  bool operator==(const Renewed&) const = default;
+};
+// The leader proposes TimerOver{kind, token} once `length` has passed.
+struct TimerStarted {
+  TimerKind kind = TimerKind::lock_delay;
+  Token token;
+  Duration length{};
+  bool operator==(const TimerStarted&) const = default;
+};
+struct TimerEnded {
+  TimerKind kind = TimerKind::lock_delay;
+  Token token;
+  bool operator==(const TimerEnded&) const = default;
+};
+// Applied before: nothing was done. What became of it then: Machine::outcome().
+struct Duplicate {
+  AnswerTo to;
+  bool operator==(const Duplicate&) const = default;
+};
+// The registration is not the node's current one: nothing was done, nothing of it ever will be.
+struct Stale {
+  AnswerTo to;
+  bool operator==(const Stale&) const = default;
+};
+
+using Effect =
+    std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled, AlreadyGranted,
+                 Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate, Stale>;
+using Effects = std::vector<Effect>;
+
+// What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of
+// the entry, or that sees Duplicate.
+enum class OutcomeKind : std::uint8_t {
+  pending,    // not applied (yet)
+  forgotten,  // settled by the client's own word
+  stale,    // the registration is not current: it has not been applied and never will be, or was settled long
+            // ago
+  granted,  // at once; the session may have ended since
+  queued,   // it may have been granted or withdrawn since: Machine::standing()
+  refused,
+  cancelled,
+  already_granted,
+  released,
+  closed,
+  renewed,
+  done,  // a command without an answer of its own
+};
+
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::pending;
+  Refusal why = Refusal::none;
+  SessionId session;
+  std::uint64_t request = 0;
+  Token token;
+
+  bool operator==(const Outcome&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, why, session, request, token);
+  }
+};
+
+}  // namespace coord::service

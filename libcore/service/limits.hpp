@@ -1,0 +1,34 @@
+// Bounds on what the group keeps, each with its reason. They decide what is refused and so are part of the
+// state machine: every peer of a group must run with the same ones.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.hpp"
+
+namespace coord::service {
+
+struct Limits {
+  std::size_t sessions = 20'000;  // a snapshot of them all (about 1 KiB each at most) stays far below 64 MiB
+  std::size_t sessions_of_user = 5'000;     // one user's runaway loop leaves room for the others
+  std::size_t requests = 40'000;            // holds and waits
+  std::size_t requests_of_session = 64;     // nested holds under one tool
+  std::size_t names = 40'000;               // in use; free names are not kept
+  std::size_t names_a_request = 64;         // `A,B,C` typed by a person
+  std::size_t name_bytes = 255;             // as a file name
+  std::uint32_t slots = 10'000;             // holders of one semaphore
+  std::size_t owner_bytes = 8'192;          // of one session: a command line of 4,096 and names
+  std::size_t all_owner_bytes = 16U << 20;  // of all sessions
+  std::size_t sessions_a_renew = 4'096;     // a command stays far below a frame
+  std::uint64_t window = 4'096;             // commands of one peer that are not settled yet
+  Duration ttl_low = std::chrono::milliseconds(10);
+  Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold
+};
+
+// 1 to name_bytes bytes, no NUL, no leading '-': a name never looks like an option and fits a listing.
+bool valid_name(std::string_view name, const Limits& limits);
+
+}  // namespace coord::service

@@ -1,0 +1,59 @@
+// Who holds and who queues for each name, and the one question that locks are about: can this request be
+// granted now? Computed from State and kept in step with it by the machine; the names that are here are those
+// in use.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "service/commands.hpp"
+#include "service/state.hpp"
+
+namespace coord::service {
+
+struct Holder {
+  Mode mode = Mode::exclusive;
+  LogIndex place;  // of its request; 0: the hold is over, a Remnant with this token keeps the name shut
+};
+
+struct Lock {
+  std::uint32_t slots = 1;
+  std::map<Token, Holder> holders;
+  std::set<LogIndex> waiting;            // in line
+  std::set<LogIndex> waiting_exclusive;  // those of them that share with nobody
+
+  bool free() const { return holders.empty() && waiting.empty(); }
+};
+
+class LockTable {
+ public:
+  const std::map<std::string, Lock>& all() const { return locks_; }
+  const Lock* find(const std::string& name) const;
+
+  // Whether every name of the request is free or in use with the same number of slots.
+  bool slots_fit(const Request& request) const;
+  std::size_t new_names(const Request& request) const;  // how many of its names are not in use
+
+  // The rule of the header of machine.hpp; `place` is the request's place in line.
+  bool admits(const Request& request, LogIndex place) const;
+  // The waiting requests that a change at these names may have let in, oldest first. Granting one lets in no
+  // other.
+  std::set<LogIndex> candidates(const std::set<std::string>& names) const;
+
+  void wait(const Request& request, LogIndex place);
+  void stop_waiting(const Request& request, LogIndex place);
+  void hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder);
+  void let_go(const std::vector<std::string>& names, Token token);
+
+ private:
+  bool admits_at(const Lock& lock, const Request& request, LogIndex place) const;
+  void drop_if_free(std::map<std::string, Lock>::iterator lock);
+
+  std::map<std::string, Lock> locks_;
+};
+
+}  // namespace coord::service

@@ -1,0 +1,123 @@
+// The replicated state machine: sessions, and the locks that they hold and wait for.
+//
+// Problem: shell scripts on many hosts take turns; hosts, peers and scripts die at any point. A lock server
+// on one host dies with it. Copies that each decide for themselves disagree. So every change is a command in
+// Raft's log and every peer applies the same commands in the same order to the same state: this class. It
+// must then be deterministic: no clock (the leader's Keeper decides when a lease or timer is over, and says
+// so in a command), no randomness, ordered containers only.
+//
+// Locks. A request names one or more locks and is granted all of them at once or none, under one token. It is
+// granted when it can share every one of its names with their holders and with every request that waits for
+// that name since before. So the queue of a name is first in, first out: a shared request does not overtake a
+// waiting exclusive one (readers cannot starve a writer), and of all requests the oldest waits for holders
+// only: no deadlock among requests.
+//
+// Tokens (fencing): each grant's token is max(last + 1, base + place in the log): strictly increasing over
+// all locks of the group, whatever is restored from where, below 2^53 so that every language's numbers hold
+// it.
+//
+// A session belongs to a peer and ends by Close or Expire. What it held is released, what it waited for is
+// withdrawn (etcd #9921: a grant to a dead lease). A hold may leave its names shut behind it for its minimum
+// hold or, when its holder was lost, for its lock delay: a Remnant. Names that nobody holds, waits for or
+// keeps shut are not stored.
+//
+// Inputs: apply, restore. Queries: the rest. No threads. Costs are O(log n) a command plus the grants that it
+// causes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "service/commands.hpp"
+#include "service/effects.hpp"
+#include "service/limits.hpp"
+#include "service/lock_table.hpp"
+#include "service/state.hpp"
+
+namespace coord::service {
+
+// Where a request stands now.
+struct Standing {
+  enum class Kind : std::uint8_t { no_session, no_request, waiting, held } kind = Kind::no_session;
+  Token token;  // held
+  bool operator==(const Standing&) const = default;
+};
+
+class Machine {
+ public:
+  Machine() = default;
+  explicit Machine(Limits limits) : limits_(limits) {}
+
+  // From a snapshot. An error: it contradicts itself, so whoever wrote it had lost its mind or it is not a
+  // snapshot.
+  static Result<Machine> restore(State state, Limits limits = {});
+
+  // `index` is above every one before. What a command asks for wrongly is refused in its effects, never an
+  // error.
+  Effects apply(LogIndex index, const Command& command);
+
+  const State& state() const { return state_; }  // what a snapshot stores
+  const Limits& limits() const { return limits_; }
+  const LockTable& locks() const { return locks_; }
+
+  ClientId registration(NodeId node) const;  // 0: none; for Register::replaces
+  Outcome outcome(NodeId node, ClientId client, std::uint64_t sequence) const;
+  Standing standing(SessionId session, std::uint64_t request) const;
+  const Session* session(SessionId id) const;  // null: ended, or never was
+  std::vector<SessionId> sessions_of(NodeId node) const;
+  // The requests of a session by number; empty when it has none.
+  const std::map<std::uint64_t, LogIndex>& requests_of(SessionId session) const;
+
+ private:
+  // One apply(): where it stands, what it has caused, and the names at which someone may be let in now.
+  struct Step {
+    LogIndex index;
+    AnswerTo to;
+    WallTime wall;
+    Effects effects;
+    std::set<std::string> touched;
+  };
+
+  void dispatch(const Command& command, Step& step);
+  void apply_once(const Command& command, Step& step);
+  void on(const Register& body, Step& step);
+  void on(const Acquire& body, Step& step);
+  void on(const Cancel& body, Step& step);
+  void on(const Release& body, Step& step);
+  void on(const Close& body, Step& step);
+  void on(const Renew& body, Step& step);
+  void on(const Expire& body, Step& step);
+  void on(const TimerOver& body, Step& step);
+  void on(const TokenFloor& body, Step& step);
+
+  Refusal check_open(const Open& open, NodeId node) const;
+  Refusal check_session(SessionId session, NodeId node) const;
+  Refusal check_request(const Acquire& body, const Request& request) const;
+  std::optional<LogIndex> find_request(SessionId session, std::uint64_t number) const;
+
+  void index_session(const Session& session);
+  void end_session(SessionId id, CloseReason why, Step& step, AnswerTo to);
+  void grant(LogIndex place, Step& step, AnswerTo to);
+  void grant_next(Step& step);
+  void end_hold(LogIndex place, bool lost, Step& step, AnswerTo to);
+  void withdraw(LogIndex place, Step& step, AnswerTo to);
+  void forget_request(LogIndex place);
+  Token next_token(LogIndex index);
+
+  Limits limits_;
+  State state_;
+
+  // Computed from state_.
+  LockTable locks_;
+  std::map<SessionId, std::map<std::uint64_t, LogIndex>> requests_of_;  // only sessions that have some
+  std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
+  std::size_t owner_bytes_ = 0;
+};
+
+}  // namespace coord::service

@@ -1,0 +1,102 @@
+// All that the machine remembers, and all that a snapshot holds. What can be computed from it (who queues for
+// which name) is not in it; Machine::restore() computes it again and checks that the parts fit each other.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "service/commands.hpp"
+#include "service/effects.hpp"
+
+namespace coord::service {
+
+// A node's current process, and which of its commands have been applied.
+struct Registration {
+  ClientId client;
+  std::uint64_t nonce = 0;
+  std::uint64_t settled = 0;                 // every sequence up to this one is settled and forgotten
+  std::map<std::uint64_t, Outcome> applied;  // above `settled`; at most Limits::window
+
+  bool operator==(const Registration&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(client, nonce, settled, applied);
+  }
+};
+
+struct Session {
+  NodeId node;  // whose commands alone may use it
+  Owner owner;
+  Duration ttl{};
+  std::uint64_t nonce = 0;
+  std::uint64_t renewal = 0;  // how often renewed: an Expire names the one it saw
+  WallTime since;
+
+  bool operator==(const Session&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, owner, ttl, nonce, renewal, since);
+  }
+};
+
+// A hold or a wait. Its place in every queue is the place of its Acquire in the log.
+struct Request {
+  SessionId session;
+  std::uint64_t number = 0;        // the session's own
+  std::vector<std::string> names;  // sorted, unique
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;
+  Duration lock_delay{};
+  Duration min_hold{};  // 0 once it has passed
+  Token token;          // 0: waits
+  WallTime since;       // of the wait, then of the hold
+
+  bool held() const { return token.value != 0; }
+  bool operator==(const Request&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since);
+  }
+};
+
+// A hold that is over but whose names stay taken: its minimum hold or its lock delay (or both) has not
+// passed.
+struct Remnant {
+  SessionId session;  // may have ended
+  NodeId node;
+  Owner owner;
+  std::vector<std::string> names;
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;
+  Duration lock_delay{};  // 0: none, or passed
+  Duration min_hold{};    // 0: none, or passed
+  WallTime since;         // of the hold
+
+  bool operator==(const Remnant&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since);
+  }
+};
+
+struct State {
+  LogIndex applied;  // the last command
+  Token token_base;  // Unix seconds x 2^20 of the first command; 0: not set yet
+  Token last_token;  // the highest given or forbidden
+  std::map<NodeId, Registration> registrations;
+  std::map<SessionId, Session> sessions;
+  std::map<LogIndex, Request> requests;  // by place: the order of all queues
+  std::map<Token, Remnant> remnants;
+
+  bool operator==(const State&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(applied, token_base, last_token, registrations, sessions, requests, remnants);
+  }
+};
+
+}  // namespace coord::service
