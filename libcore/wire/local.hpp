@@ -16,6 +16,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "wire/bounds.hpp"
 
 namespace coord::local {
 
@@ -30,9 +31,11 @@ enum class Scope : std::uint8_t { private_peer, cluster };
 struct Hello {
   std::uint32_t version = protocol_version;
   std::string tool;
+
+  bool operator==(const Hello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(version, tool);
+    archive(version, wire::text<1024>(tool));
   }
 };
 
@@ -48,9 +51,12 @@ struct Acquire {
   Duration min_hold{};      // how long the names stay taken at least, counted from the grant
   std::uint32_t pid = 0;    // of the tool
   std::string command;      // for listings
+
+  bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, names, mode, slots, wait, ttl, lock_delay, min_hold, pid, command);
+    archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
+            wire::text<4096>(command));
   }
 };
 
@@ -59,6 +65,8 @@ struct Started {
   std::uint64_t request = 0;
   std::uint32_t pid = 0;
   Duration grace{};  // from TERM to KILL
+
+  bool operator==(const Started&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, pid, grace);
@@ -68,6 +76,8 @@ struct Started {
 // Stop waiting. The answer is Cancelled, or Granted if the grant was ordered first.
 struct Cancel {
   std::uint64_t request = 0;
+
+  bool operator==(const Cancel&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request);
@@ -76,6 +86,8 @@ struct Cancel {
 
 struct Release {
   std::uint64_t request = 0;
+
+  bool operator==(const Release&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request);
@@ -87,14 +99,18 @@ struct ListLocks {
   std::uint64_t request = 0;
   std::vector<std::string> names;
   bool stale = false;
+
+  bool operator==(const ListLocks&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, names, stale);
+    archive(request, wire::at_most<1024, 255>(names), stale);
   }
 };
 
 struct ListPeers {
   std::uint64_t request = 0;
+
+  bool operator==(const ListPeers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request);
@@ -109,9 +125,11 @@ struct Welcome {
   std::uint32_t version = protocol_version;
   std::string peer;
   Scope scope = Scope::cluster;
+
+  bool operator==(const Welcome&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(version, peer, scope);
+    archive(version, wire::text<1024>(peer), scope);
   }
 };
 
@@ -123,6 +141,8 @@ struct Granted {
   Instant deadline;  // when the last renewal that succeeded was sent, plus the TTL: all must be stopped by
                      // 0.8 TTL of it
   Instant sent;      // that renewal's sending
+
+  bool operator==(const Granted&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, token, session, deadline, sent);
@@ -132,6 +152,8 @@ struct Granted {
 struct Renewed {
   Instant deadline;
   Instant sent;
+
+  bool operator==(const Renewed&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(deadline, sent);
@@ -141,9 +163,11 @@ struct Renewed {
 // The session has ended without the tool asking for it: stop the command now.
 struct Lost {
   std::string why;
+
+  bool operator==(const Lost&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(why);
+    archive(wire::text<1024>(why));
   }
 };
 
@@ -159,9 +183,11 @@ struct Refused {
   std::uint64_t request = 0;
   RefusedKind kind = RefusedKind::protocol;
   std::string why;
+
+  bool operator==(const Refused&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, kind, why);
+    archive(request, kind, wire::text<1024>(why));
   }
 };
 
@@ -170,15 +196,19 @@ struct Waiting {
   std::uint64_t request = 0;
   bool quorum = false;
   std::vector<std::string> silent_peers;
+
+  bool operator==(const Waiting&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, quorum, silent_peers);
+    archive(request, quorum, wire::at_most<64, 255>(silent_peers));
   }
 };
 
 struct Cancelled {
   std::uint64_t request = 0;
   bool quorum = false;  // at the end of the wait: decides between statuses 1 and 69
+
+  bool operator==(const Cancelled&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, quorum);
@@ -187,6 +217,8 @@ struct Cancelled {
 
 struct Released {
   std::uint64_t request = 0;
+
+  bool operator==(const Released&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request);
@@ -205,9 +237,12 @@ struct LockParty {
   std::string command;
   WallTime since;
   Duration ttl{};
+
+  bool operator==(const LockParty&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, token, position, mode, peer, host, pid, user, command, since.unix_ns, ttl);
+    archive(session, token, position, mode, wire::text<1024>(peer), wire::text<1024>(host), pid,
+            wire::text<1024>(user), wire::text<4096>(command), since, ttl);
   }
 };
 
@@ -217,9 +252,11 @@ struct LockRecord {
   std::uint32_t slots = 1;
   std::vector<LockParty> holders;
   std::vector<LockParty> waiters;
+
+  bool operator==(const LockRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(name, mode, slots, holders, waiters);
+    archive(wire::at_most<255>(name), mode, slots, holders, waiters);
   }
 };
 
@@ -230,9 +267,11 @@ struct Locks {
   bool stale = false;
   bool more = false;
   std::vector<LockRecord> locks;
+
+  bool operator==(const Locks&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, as_of.unix_ns, stale, more, locks);
+    archive(request, as_of, stale, more, locks);
   }
 };
 
@@ -253,10 +292,12 @@ struct PeerRecord {
   WallTime since;
   std::vector<std::pair<std::string, std::uint64_t>> sent;  // messages by type, since start
   std::vector<std::pair<std::string, std::uint64_t>> received;
+
+  bool operator==(const PeerRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
-            version, since.unix_ns, sent, received);
+            version, since, sent, received);
   }
 };
 
@@ -264,9 +305,11 @@ struct Peers {
   std::uint64_t request = 0;
   WallTime as_of;
   std::vector<PeerRecord> peers;
+
+  bool operator==(const Peers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, as_of.unix_ns, peers);
+    archive(request, as_of, peers);
   }
 };
 

@@ -1,0 +1,102 @@
+#include "samples.hpp"
+
+namespace coord::samples {
+namespace {
+
+using namespace std::chrono_literals;
+
+Instant at(Duration since_boot) {
+  return Instant(since_boot);
+}
+
+local::LockParty party() {
+  local::LockParty p;
+  p.session = SessionId{12};
+  p.token = Token{1855425871872001};
+  p.position = 2;
+  p.mode = local::Mode::shared;
+  p.peer = "a";
+  p.host = "web1";
+  p.pid = 4711;
+  p.user = "backup";
+  p.command = "backup.sh --all";
+  p.since = WallTime{1700000000123456789};
+  p.ttl = 10s;
+  return p;
+}
+
+local::PeerRecord peer() {
+  local::PeerRecord p;
+  p.name = "a";
+  p.address = "10.0.0.1:7411";
+  p.local = true;
+  p.role = "leader";
+  p.state = "alive";
+  p.voter = true;
+  p.term = 4;
+  p.commit_index = 900;
+  p.rtt = 350us;
+  p.uptime = 3600s;
+  p.sessions = 2;
+  p.version = "0.1.0";
+  p.since = WallTime{1700000000000000000};
+  p.sent = {{"append", 12}, {"heartbeat", 30}};
+  p.received = {{"append_reply", 12}};
+  return p;
+}
+
+}  // namespace
+
+const Named<local::Request>& requests() {
+  local::Acquire acquire;
+  acquire.request = 3;
+  acquire.names = {"backup", "db \xff"};
+  acquire.mode = local::Mode::shared;
+  acquire.slots = 4;
+  acquire.wait = false;
+  acquire.ttl = 10s;
+  acquire.lock_delay = 1s;
+  acquire.min_hold = 250ms;
+  acquire.pid = 4711;
+  acquire.command = "backup.sh --all";
+  static const Named<local::Request> all{
+      {"hello", local::Hello{1, "dlock 0.1.0"}},
+      {"acquire", acquire},
+      {"started", local::Started{3, 4712, 3s}},
+      {"cancel", local::Cancel{3}},
+      {"release", local::Release{3}},
+      {"list_locks", local::ListLocks{4, {"backup"}, true}},
+      {"list_peers", local::ListPeers{5}},
+  };
+  return all;
+}
+
+const Named<local::Answer>& answers() {
+  static const Named<local::Answer> all{
+      {"welcome", local::Welcome{1, "a", local::Scope::cluster}},
+      {"granted", local::Granted{3, Token{1855425871872001}, SessionId{12}, at(100s), at(90s)}},
+      {"renewed", local::Renewed{at(103s), at(93s)}},
+      {"lost", local::Lost{"its lease ran out"}},
+      {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},
+      {"waiting", local::Waiting{3, true, {"b", "c"}}},
+      {"cancelled", local::Cancelled{3, true}},
+      {"released", local::Released{3}},
+      {"locks",
+       local::Locks{4,
+                    WallTime{1700000001000000000},
+                    true,
+                    true,
+                    {local::LockRecord{"backup", local::Mode::shared, 4, {party()}, {party(), party()}}}}},
+      {"peers", local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}}},
+  };
+  return all;
+}
+
+const Named<wire::PeerHello>& peer_hellos() {
+  wire::PeerHello hello{1, {}, "a", "b", "coordd 0.1.0"};
+  hello.group.fill(0xa5);
+  static const Named<wire::PeerHello> all{{"peer_hello", hello}};
+  return all;
+}
+
+}  // namespace coord::samples
