@@ -53,9 +53,10 @@ void serialize(Archive& archive, WallTime& time) {
 
 namespace wire {
 
-// The largest enumerator of E, as its underlying integer; specialised for every enum on the wire.
+// Is it one of E's enumerators? Specialised for every enum on the wire by a switch over all of them, so that
+// the compiler names the place where a new one has to be added.
 template <class E>
-struct EnumLast;
+constexpr bool is_enumerator(E value);
 
 // Why bytes are no message. Thrown inside decode() only.
 struct Malformed : cereal::Exception {
@@ -141,7 +142,6 @@ class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
 inline constexpr std::size_t no_bound = std::numeric_limits<std::size_t>::max();
 
 // Integers, bool and enums
-// -----------------------------------------------------------------------------------------
 
 template <class T>
 concept PlainInteger = std::is_integral_v<T> && !std::is_same_v<T, bool>;
@@ -167,22 +167,18 @@ inline void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, bool& value) {
 template <class E>
 requires std::is_enum_v<E>
 void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const E& value) {
-  using Integer = std::underlying_type_t<E>;
-  COORD_CHECK(static_cast<Integer>(value) <= EnumLast<E>::value);
-  archive.integer(static_cast<Integer>(value));
+  COORD_CHECK(is_enumerator<E>(value));
+  archive.integer(static_cast<std::underlying_type_t<E>>(value));
 }
 template <class E>
 requires std::is_enum_v<E>
 void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, E& value) {
-  using Integer = std::underlying_type_t<E>;
-  static_assert(std::is_unsigned_v<Integer>, "an enum on the wire has an unsigned type");
-  const auto raw = archive.integer<Integer>();
-  if (raw > EnumLast<E>::value) throw Malformed("a choice is out of its range");
-  value = static_cast<E>(raw);
+  static_assert(std::is_unsigned_v<std::underlying_type_t<E>>, "an enum on the wire has an unsigned type");
+  value = static_cast<E>(archive.integer<std::underlying_type_t<E>>());
+  if (!is_enumerator<E>(value)) throw Malformed("a choice is out of its range");
 }
 
 // What cereal's own string, array and pair are made of
-// --------------------------------------------------------------
 
 template <class T>
 void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const cereal::SizeTag<T>& tag) {
@@ -216,7 +212,6 @@ void CEREAL_SERIALIZE_FUNCTION_NAME(BoundedReader& archive, cereal::NameValuePai
 }
 
 // Containers
-// --------------------------------------------------------------------------------------------------------
 
 template <class T>
 struct IsOrdered : std::false_type {};
@@ -342,7 +337,6 @@ void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, Text<Max>& field) {
 }
 
 // Variants
-// ----------------------------------------------------------------------------------------------------------
 
 template <class... Ts>
 void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const std::variant<Ts...>& value) {
@@ -369,7 +363,6 @@ void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, std::variant<Ts...>& valu
 }
 
 // Whole messages
-// ----------------------------------------------------------------------------------------------------
 
 template <class T>
 Bytes encode(const T& message) {

@@ -3,17 +3,38 @@
 #include "wire/local.hpp"
 
 template <>
-struct coord::wire::EnumLast<coord::local::Mode> {
-  static constexpr auto value = static_cast<std::uint8_t>(coord::local::Mode::shared);
-};
+constexpr bool coord::wire::is_enumerator(coord::local::Mode value) {
+  switch (value) {
+    using enum coord::local::Mode;
+    case exclusive:
+    case shared:
+      return true;
+  }
+  return false;
+}
 template <>
-struct coord::wire::EnumLast<coord::local::Scope> {
-  static constexpr auto value = static_cast<std::uint8_t>(coord::local::Scope::cluster);
-};
+constexpr bool coord::wire::is_enumerator(coord::local::Scope value) {
+  switch (value) {
+    using enum coord::local::Scope;
+    case private_peer:
+    case cluster:
+      return true;
+  }
+  return false;
+}
 template <>
-struct coord::wire::EnumLast<coord::local::RefusedKind> {
-  static constexpr auto value = static_cast<std::uint8_t>(coord::local::RefusedKind::protocol);
-};
+constexpr bool coord::wire::is_enumerator(coord::local::RefusedKind value) {
+  switch (value) {
+    using enum coord::local::RefusedKind;
+    case held:
+    case no_quorum:
+    case limit:
+    case mismatch:
+    case protocol:
+      return true;
+  }
+  return false;
+}
 
 COORD_WIRE_TYPE(coord::local::Request)
 COORD_WIRE_TYPE(coord::local::Answer)

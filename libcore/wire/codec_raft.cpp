@@ -3,9 +3,16 @@
 #include "wire/archive.hpp"
 
 template <>
-struct coord::wire::EnumLast<coord::raft::EntryKind> {
-  static constexpr auto value = static_cast<std::uint8_t>(coord::raft::EntryKind::members);
-};
+constexpr bool coord::wire::is_enumerator(coord::raft::EntryKind value) {
+  switch (value) {
+    using enum coord::raft::EntryKind;
+    case noop:
+    case command:
+    case members:
+      return true;
+  }
+  return false;
+}
 
 COORD_WIRE_TYPE(coord::raft::Message)
 COORD_WIRE_TYPE(coord::raft::Entry)

@@ -146,6 +146,17 @@ TEST_CASE("log entries and hard state have their bytes and refuse all others") {
   check_family("hard_state", samples::hard_states());
 }
 
+TEST_CASE("every command of the service has its bytes and refuses all others") {
+  check_family("command", samples::commands());
+  std::set<std::size_t> seen;
+  for (const auto& [name, command] : samples::commands()) seen.insert(command.body.index());
+  CHECK(seen.size() == std::variant_size_v<service::Body>);
+}
+
+TEST_CASE("the service's snapshot has its bytes and refuses all others") {
+  check_family("state", samples::states());
+}
+
 TEST_CASE("every request of a tool has its bytes and refuses all others") {
   check_family("request", samples::requests());
   check_every_alternative(samples::requests());

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "protocol/raft/messages.hpp"
+#include "service/commands.hpp"
+#include "service/state.hpp"
 #include "wire/hello.hpp"
 #include "wire/local.hpp"
 
@@ -18,6 +20,8 @@ using Named = std::vector<std::pair<std::string, T>>;
 const Named<raft::Message>& raft_messages();
 const Named<raft::HardState>& hard_states();
 const Named<raft::Entry>& entries();
+const Named<service::Command>& commands();
+const Named<service::State>& states();
 const Named<local::Request>& requests();
 const Named<local::Answer>& answers();
 const Named<wire::PeerHello>& peer_hellos();

@@ -1,0 +1,86 @@
+// The bytes of the replicated commands (the log's content) and of the state machine's snapshot.
+#include "service/commands.hpp"
+#include "service/state.hpp"
+#include "wire/archive.hpp"
+
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::Mode value) {
+  switch (value) {
+    using enum coord::service::Mode;
+    case exclusive:
+    case shared:
+      return true;
+  }
+  return false;
+}
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::CloseReason value) {
+  switch (value) {
+    using enum coord::service::CloseReason;
+    case finished:
+    case holder_gone:
+    case broken:
+    case expired:
+      return true;
+  }
+  return false;
+}
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::TimerKind value) {
+  switch (value) {
+    using enum coord::service::TimerKind;
+    case lock_delay:
+    case min_hold:
+      return true;
+  }
+  return false;
+}
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
+  switch (value) {
+    using enum coord::service::Refusal;
+    case none:
+    case held:
+    case slots_differ:
+    case invalid:
+    case no_such_session:
+    case not_your_session:
+    case request_in_use:
+    case no_such_request:
+    case not_held:
+    case too_many_sessions:
+    case too_many_of_user:
+    case too_many_requests:
+    case too_many_of_session:
+    case too_many_names:
+    case owner_too_long:
+    case too_many_owner_bytes:
+    case too_far_ahead:
+    case registration_replaced:
+      return true;
+  }
+  return false;
+}
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::OutcomeKind value) {
+  switch (value) {
+    using enum coord::service::OutcomeKind;
+    case pending:
+    case forgotten:
+    case stale:
+    case granted:
+    case queued:
+    case refused:
+    case cancelled:
+    case already_granted:
+    case released:
+    case closed:
+    case renewed:
+    case done:
+      return true;
+  }
+  return false;
+}
+
+COORD_WIRE_TYPE(coord::service::Command)
+COORD_WIRE_TYPE(coord::service::State)

@@ -1,0 +1,86 @@
+#include "samples.hpp"
+
+namespace coord::samples {
+namespace {
+
+using namespace std::chrono_literals;
+
+service::Owner owner() {
+  return {"a", "web1", 1000, "backup", 4711, "backup.sh --all"};
+}
+
+service::Command command(service::Body body) {
+  return {NodeId{1}, service::ClientId{2}, 3, 2, WallTime{1700000000123456789}, std::move(body)};
+}
+
+service::Acquire acquire(std::optional<service::Open> open) {
+  service::Acquire a;
+  a.open = std::move(open);
+  a.session = SessionId{a.open ? 0U : 12U};
+  a.request = 3;
+  a.names = {"backup", "db"};
+  a.mode = service::Mode::shared;
+  a.slots = 1;
+  a.wait = false;
+  a.lock_delay = 1s;
+  a.min_hold = 250ms;
+  return a;
+}
+
+service::Request request(Token token) {
+  return {SessionId{12},
+          3,
+          {"backup", "db"},
+          service::Mode::shared,
+          1,
+          1s,
+          250ms,
+          token,
+          WallTime{1700000000123456789}};
+}
+
+}  // namespace
+
+const Named<service::Command>& commands() {
+  static const Named<service::Command> all{
+      {"register", command(service::Register{NodeId{1}, 77, service::ClientId{1}})},
+      {"acquire", command(acquire({}))},
+      {"open_and_acquire", command(acquire(service::Open{owner(), 10s, 99}))},
+      {"cancel", command(service::Cancel{SessionId{12}, 3})},
+      {"release", command(service::Release{SessionId{12}, 3})},
+      {"close", command(service::Close{SessionId{12}, service::CloseReason::broken})},
+      {"renew", command(service::Renew{{SessionId{12}, SessionId{14}}})},
+      {"expire", command(service::Expire{SessionId{12}, 5})},
+      {"timer_over", command(service::TimerOver{service::TimerKind::min_hold, Token{1855425871872001}})},
+      {"token_floor", command(service::TokenFloor{Token{1855425871873000}})},
+  };
+  return all;
+}
+
+const Named<service::State>& states() {
+  service::State state;
+  state.applied = LogIndex{20};
+  state.token_base = Token{1855425871872000};
+  state.last_token = Token{1855425871872001};
+  const service::Outcome granted{service::OutcomeKind::granted, service::Refusal::none, SessionId{12}, 3,
+                                 Token{1855425871872001}};
+  const service::Outcome refused{service::OutcomeKind::refused, service::Refusal::held, SessionId{12}, 4,
+                                 Token{}};
+  state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}}}};
+  state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}}}};
+  state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
+  state.remnants = {{Token{1855425871871999},
+                     {SessionId{8},
+                      NodeId{2},
+                      owner(),
+                      {"log"},
+                      service::Mode::exclusive,
+                      2,
+                      1s,
+                      2s,
+                      WallTime{1700000000000000000}}}};
+  static const Named<service::State> all{{"empty", {}}, {"state", state}};
+  return all;
+}
+
+}  // namespace coord::samples
