@@ -1,0 +1,133 @@
+#include "cli/names.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace coord::cli {
+namespace {
+
+Error bad_name(std::string_view name, std::string what, std::string remedy) {
+  std::string object = "name";
+  if (!name.empty()) object += " '" + shown(name.substr(0, 64)) + (name.size() > 64 ? "..." : "") + "'";
+  return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
+}
+
+// The code point of a well-formed character of `length` bytes.
+std::uint32_t code_point(std::string_view text, std::size_t length) {
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
+  };
+  if (length == 1) return byte(0);
+  std::uint32_t value = byte(0) & (0xFFU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) value = (value << 6U) | (byte(i) & 0x3FU);
+  return value;
+}
+
+// Characters that change how a line is laid out rather than being seen: C0, C1, line separators,
+// bidirectional controls.
+bool is_control(std::uint32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || (c >= 0x200B && c <= 0x200F) ||
+         (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+void append_hex(std::string& out, std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'\\', 'x', digits[byte >> 4U], digits[byte & 0xFU]};
+  }
+}
+
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0U) != 0x80) return 0;
+  const std::uint32_t value = code_point(text, length);
+  if (length == 3 && (value < 0x800 || (value >= 0xD800 && value <= 0xDFFF))) return 0;
+  if (length == 4 && (value < 0x10000 || value > 0x10FFFF)) return 0;
+  return length;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string shown(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    if (character == "\\") {
+      out += "\\\\";
+    } else if (character == "\n") {
+      out += "\\n";
+    } else if (character == "\t") {
+      out += "\\t";
+    } else if (length == 0 || is_control(code_point(character, length))) {
+      append_hex(out, character);
+    } else {
+      out += character;
+    }
+    text.remove_prefix(character.size());
+  }
+  return out;
+}
+
+Status check_name(std::string_view name) {
+  if (name.empty()) return bad_name(name, "is empty", "give 1 to 255 bytes");
+  if (name.size() > longest_name) return bad_name(name, "is longer than 255 bytes", "use a shorter name");
+  if (name.find('\0') != std::string_view::npos)
+    return bad_name(name, "contains a NUL byte", "use a name without it");
+  if (name.front() == '-')
+    return bad_name(name, "begins with '-'", "options come before the name; rename it otherwise");
+  return done();
+}
+
+Result<std::vector<std::string>> parse_names(std::string_view list) {
+  std::vector<std::string> names{""};
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i] == '\\' && i + 1 < list.size() && list[i + 1] == ',') {
+      names.back() += list[++i];
+    } else if (list[i] == ',') {
+      names.emplace_back();
+    } else {
+      names.back() += list[i];
+    }
+    if (names.size() > most_names)
+      return bad_name({}, "more than 64 names in one list", "ask for fewer at once");
+  }
+  std::vector<std::string> unique;
+  for (std::string& name : names) {
+    if (name.empty() && names.size() > 1)
+      return bad_name(list, "has an empty element", "write a comma inside a name as \\,");
+    if (Status good = check_name(name); !good) return good.error();
+    if (std::find(unique.begin(), unique.end(), name) == unique.end()) unique.push_back(std::move(name));
+  }
+  return unique;
+}
+
+std::string join_names(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) {
+    if (&name != &names.front()) list += ',';
+    for (const char c : name) {
+      if (c == ',') list += '\\';
+      list += c;
+    }
+  }
+  return list;
+}
+
+}  // namespace coord::cli

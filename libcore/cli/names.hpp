@@ -1,0 +1,36 @@
+// Names of locks, leaderships and barriers as users write and read them. A name is 1 to 255 bytes of anything
+// but NUL and does not begin with '-'; on a terminal it is shown escaped, so that no name can move the cursor
+// or forge a line.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace coord::cli {
+
+inline constexpr std::size_t longest_name = 255;  // bytes
+inline constexpr std::size_t most_names = 64;     // in one request
+
+// One name, or why it is none (ErrorKind::usage).
+Status check_name(std::string_view name);
+
+// `A,B,C` is several names, `\,` is a comma inside one; any other backslash is itself. Duplicates merge, the
+// first place stays. An empty element, a bad name or more than most_names is an ErrorKind::usage.
+Result<std::vector<std::string>> parse_names(std::string_view list);
+
+// The reverse of parse_names, for messages and for passing a list on.
+std::string join_names(const std::vector<std::string>& names);
+
+// Printable UTF-8 as it is; control characters, line separators, bytes that are not UTF-8 and backslashes as
+// \n, \t, \\, \xNN.
+std::string shown(std::string_view text);
+
+// Length in bytes of the well-formed UTF-8 character that `text` begins with (no surrogates, no overlong
+// forms), 0 if none.
+std::size_t utf8_length(std::string_view text);
+bool is_utf8(std::string_view text);
+
+}  // namespace coord::cli

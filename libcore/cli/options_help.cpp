@@ -1,0 +1,132 @@
+// --help: usage, what the tool is, its options, EXAMPLES last, all within a screen of 24 lines and 80
+// columns. Where the options are too many, the minor ones and then the last declared ones shrink to their
+// names in a paragraph that points to the manual.
+#include <algorithm>
+
+#include "cli/options.hpp"
+#include "cli/terminal.hpp"
+
+namespace coord::cli {
+
+class HelpPage {
+ public:
+  explicit HelpPage(const Options& options) : o_(options) {}
+
+  std::string text() const {
+    const std::vector<std::string> head = usage(), tail = examples();
+    std::vector<const Option*> full = listed(false), brief;
+    const std::vector<const Option*> minor = listed(true);
+    full.insert(full.end(), minor.begin(), minor.end());
+    const std::size_t room = lines - std::min(lines, head.size() + tail.size() + 1);
+    while (!full.empty() && full.size() + paragraph(brief).size() > room) {
+      brief.insert(brief.begin(), full.back());
+      full.pop_back();
+    }
+    std::string out;
+    for (const auto* part : {&head}) append(out, *part);
+    append(out, table(full));
+    append(out, paragraph(brief));
+    append(out, tail);
+    return out;
+  }
+
+ private:
+  static constexpr std::size_t lines = 24, columns = 80, indent = 2;
+
+  static void append(std::string& out, const std::vector<std::string>& part) {
+    for (const std::string& line : part) out += line + "\n";
+  }
+
+  static std::vector<std::string> wrapped(const std::string& first, const std::vector<std::string>& words) {
+    std::vector<std::string> out{first};
+    for (const std::string& word : words) {
+      if (out.back().size() + 1 + word.size() > columns) out.emplace_back(indent, ' ');
+      if (out.back().find_first_not_of(' ') != std::string::npos) out.back() += ' ';
+      out.back() += word;
+    }
+    return out;
+  }
+
+  std::vector<std::string> usage() const {
+    std::vector<std::string> out;
+    const std::string title = o_.title();
+    for (const auto& [form, meaning] : o_.synopses_) {
+      std::string line = (out.empty() ? "usage: " : "       ") + title + " " + form;
+      if (!meaning.empty() && line.size() + 2 + meaning.size() <= columns) line += "  " + meaning;
+      out.push_back(line);
+    }
+    if (out.empty())
+      out.push_back("usage: " + title + (o_.verbs_.empty() ? " [options]" : " [options] COMMAND ..."));
+    out.push_back(title + ": " + o_.summary_);
+    for (const Options& verb : o_.verbs_) out.push_back(entry("  " + verb.verb_, verb.summary_, 14));
+    return out;
+  }
+
+  // Options of the verb first, then the tool's; those of `minor` weight or the others.
+  std::vector<const Option*> listed(bool minor) const {
+    std::vector<const Option*> out;
+    for (const Options* table = &o_; table != nullptr; table = table->parent_) {
+      for (const Option& option : table->options_)
+        if (!option.hidden_ && (option.minor_ || table != &o_) == minor) out.push_back(&option);
+    }
+    return out;
+  }
+
+  static std::string form(const Option& option, bool brief) {
+    std::string text = option.name();
+    if (!brief && option.names_.size() > 1) text = option.names_.front() + ", " + text;
+    if (!brief && option.names_.size() == 1 && text.starts_with("--")) text = "    " + text;
+    if (!option.metavar_.empty()) text += " " + option.metavar_;
+    return text;
+  }
+
+  static std::string entry(const std::string& left, const std::string& right, std::size_t column) {
+    std::string line = left;
+    line.append(line.size() < column ? column - line.size() : 2, ' ');
+    line += right;
+    if (line.size() > columns) line = std::string(clipped(line, columns - 3)) + "...";
+    return line;
+  }
+
+  std::vector<std::string> table(const std::vector<const Option*>& options) const {
+    std::size_t widest = 0;
+    for (const Option* option : options) widest = std::max(widest, form(*option, false).size());
+    const std::size_t column = indent + std::min<std::size_t>(widest, 30) + 2;
+    std::vector<std::string> out;
+    for (const Option* option : options)
+      out.push_back(entry("  " + form(*option, false), option->help_, column));
+    return out;
+  }
+
+  std::vector<std::string> paragraph(const std::vector<const Option*>& options) const {
+    if (options.empty()) return {};
+    std::vector<std::string> words;
+    std::string word;
+    for (const Option* option : options) words.push_back(form(*option, true) + ",");
+    words.insert(words.end(), {"see", o_.tool_ + "(1)"});
+    return wrapped("also:", words);
+  }
+
+  std::vector<std::string> examples() const {
+    std::vector<std::string> out{"EXAMPLES"};
+    std::size_t widest = 0;
+    const std::size_t count = std::min<std::size_t>(o_.examples_.size(), 4);
+    for (std::size_t i = 0; i < count; ++i) widest = std::max(widest, o_.examples_[i].text.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto& [line, meaning] = o_.examples_[i];
+      const bool fits = indent + widest + 2 + meaning.size() <= columns;
+      out.push_back(fits && !meaning.empty() ? entry("  " + line, meaning, indent + widest + 2)
+                                             : entry("  " + line, "", 0));
+      out.back().erase(out.back().find_last_not_of(' ') + 1);
+    }
+    return out;
+  }
+
+  const Options& o_;
+};
+
+std::string Options::help() const {
+  return HelpPage(*this).text();
+}
+
+}  // namespace coord::cli

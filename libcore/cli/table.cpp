@@ -1,0 +1,71 @@
+#include "cli/table.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "cli/names.hpp"
+
+namespace coord::cli {
+namespace {
+
+constexpr std::size_t gap = 2;           // spaces between columns
+constexpr std::size_t least_shrunk = 8;  // columns that a clipped cell keeps
+
+std::string fitted(const std::string& cell, std::size_t width) {
+  if (display_width(cell) <= width) return cell;
+  return width <= 3 ? std::string(clipped(cell, width)) : std::string(clipped(cell, width - 3)) + "...";
+}
+
+}  // namespace
+
+void Table::row(const std::vector<std::string>& cells, Tone tone) {
+  Row row{{}, tone};
+  for (std::size_t i = 0; i < columns_.size(); ++i)
+    row.cells.push_back(i < cells.size() ? shown(cells[i]) : std::string());
+  rows_.push_back(std::move(row));
+}
+
+std::vector<std::size_t> Table::widths(std::size_t width) const {
+  std::vector<std::size_t> widths;
+  for (const Column& column : columns_) widths.push_back(display_width(column.title));
+  for (const Row& row : rows_)
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(row.cells[i]));
+  std::size_t total =
+      std::accumulate(widths.begin(), widths.end(), gap * (widths.empty() ? 0 : widths.size() - 1));
+  for (std::size_t i = 0; i < widths.size() && total > width; ++i) {
+    if (!columns_[i].may_shrink) continue;
+    const std::size_t cut = std::min(total - width, widths[i] - std::min(widths[i], least_shrunk));
+    widths[i] -= cut;
+    total -= cut;
+  }
+  return widths;
+}
+
+std::string Table::text(std::size_t width, bool color) const {
+  const std::vector<std::size_t> columns = widths(width);
+  std::string out;
+  const auto line = [&](const auto& cell_at, Tone tone) {
+    std::string text;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::string cell = fitted(cell_at(i), columns[i]);
+      const std::string space(columns[i] - std::min(columns[i], display_width(cell)), ' ');
+      if (i != 0) text.append(gap, ' ');
+      text += columns_[i].align == Align::right ? space + cell : cell + space;
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out += toned(text, tone, color) + "\n";
+  };
+  line([&](std::size_t i) { return columns_[i].title; }, Tone::strong);
+  for (const Row& row : rows_) line([&](std::size_t i) { return row.cells[i]; }, row.tone);
+  return out;
+}
+
+std::string for_stdout(const Table& table) {
+  return table.text(is_terminal(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO) : Table::any_width,
+                    wants_color(STDOUT_FILENO));
+}
+
+}  // namespace coord::cli

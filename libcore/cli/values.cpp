@@ -1,0 +1,97 @@
+#include "cli/values.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include "cli/names.hpp"
+
+namespace coord::cli {
+namespace {
+
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+constexpr std::int64_t most_seconds = 1'000'000'000;  // 31 years; keeps nanoseconds far from overflow
+
+Error bad_value(std::string_view text, const std::string& what, std::string remedy) {
+  return Error{ErrorKind::usage, "", "'" + shown(text.substr(0, 64)) + "' " + what, std::move(remedy)};
+}
+
+template <class Integer>
+Result<Integer> read_digits(std::string_view text, Integer least, Integer most) {
+  Integer value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::invalid_argument || end != text.data() + text.size())
+    return bad_value(text, "is not a whole number", "give decimal digits");
+  if (error == std::errc::result_out_of_range || value < least || value > most) {
+    if (most == std::numeric_limits<Integer>::max() && value < least)
+      return bad_value(text, "is out of range", "give at least " + std::to_string(least));
+    return bad_value(text, "is out of range",
+                     "give " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return value;
+}
+
+bool all_digits(std::string_view text) {
+  return text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+}  // namespace
+
+Result<std::int64_t> read_integer(std::string_view text, ValueBounds bounds) {
+  return read_digits<std::int64_t>(text, bounds.least, bounds.most);
+}
+
+Result<std::uint64_t> read_unsigned(std::string_view text, ValueBounds bounds) {
+  const auto least = static_cast<std::uint64_t>(std::max<std::int64_t>(bounds.least, 0));
+  const bool unbounded = bounds.most == std::numeric_limits<std::int64_t>::max();
+  return read_digits<std::uint64_t>(
+      text, least,
+      unbounded ? std::numeric_limits<std::uint64_t>::max() : static_cast<std::uint64_t>(bounds.most));
+}
+
+Result<Duration> read_seconds(std::string_view text, ValueBounds bounds) {
+  static const std::string remedy = "give seconds, e.g. 2 or 0.25";
+  std::string_view digits = text;
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.remove_prefix(1);
+  const std::size_t point = digits.find('.');
+  const std::string_view whole = digits.substr(0, point);
+  const std::string_view fraction = point == std::string_view::npos ? "" : digits.substr(point + 1);
+  if ((whole.empty() && fraction.empty()) || !all_digits(whole) || !all_digits(fraction))
+    return bad_value(text, "is not a number of seconds", remedy);
+  std::int64_t seconds = 0;
+  if (!whole.empty() && std::from_chars(whole.data(), whole.data() + whole.size(), seconds).ec != std::errc{})
+    return bad_value(text, "is out of range", "give less than 1000000000 seconds");
+  if (seconds >= most_seconds) return bad_value(text, "is out of range", "give less than 1000000000 seconds");
+  std::int64_t nanoseconds = 0;
+  for (std::size_t i = 0; i < 9; ++i)
+    nanoseconds = nanoseconds * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+  std::int64_t total = seconds * ns_per_s + nanoseconds;
+  if (negative) total = -total;
+  const std::int64_t least = bounds.least == ValueBounds{}.least ? 0 : bounds.least;
+  if (total < least || (negative && least == 0))
+    return bad_value(text, "is out of range", "give at least " + seconds_text(Duration(least)) + " seconds");
+  if (total > bounds.most)
+    return bad_value(text, "is out of range",
+                     "give at most " + seconds_text(Duration(bounds.most)) + " seconds");
+  return Duration(total);
+}
+
+Result<double> read_number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
+    return bad_value(text, "is not a number", "give a decimal number");
+  return value;
+}
+
+std::string seconds_text(Duration value) {
+  const std::int64_t ns = value.count();
+  const std::uint64_t size = ns < 0 ? 0U - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);
+  std::string text = (ns < 0 ? "-" : "") + std::to_string(size / ns_per_s);
+  std::string fraction = std::to_string(size % ns_per_s);
+  fraction.insert(0, 9 - fraction.size(), '0');
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  return fraction.empty() ? text : text + "." + fraction;
+}
+
+}  // namespace coord::cli
