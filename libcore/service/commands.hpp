@@ -31,12 +31,12 @@ enum class Mode : std::uint8_t { exclusive, shared };
 // Who is behind a session, for listings and per-user limits. All of it is claimed by the peer, which checked
 // it locally.
 struct Owner {
-  std::string peer;  // the peer's name
-  std::string host;
+  std::string peer{};  // the peer's name
+  std::string host{};
   std::uint32_t uid = 0;
-  std::string user;
+  std::string user{};
   std::uint32_t pid = 0;
-  std::string command;
+  std::string command{};
 
   bool operator==(const Owner&) const = default;
   template <class Archive>
@@ -47,7 +47,7 @@ struct Owner {
 
 // Opens a session. It ends by Close, or by Expire when `ttl` has passed at the leader without a Renew.
 struct Open {
-  Owner owner;
+  Owner owner{};
   Duration ttl{};  // Limits::ttl_low to Limits::duration_high
   std::uint64_t nonce =
       0;  // the peer's own mark, repeated in Opened and kept: it finds the session again by it
@@ -63,9 +63,9 @@ struct Open {
 // `replaces` is the registration that it believes current (0: none): a late copy of a dead process's Register
 // cannot win.
 struct Register {
-  NodeId node;
+  NodeId node{};
   std::uint64_t nonce = 0;  // random, once a process
-  ClientId replaces;
+  ClientId replaces{};
 
   bool operator==(const Register&) const = default;
   template <class Archive>
@@ -76,8 +76,9 @@ struct Register {
 
 // Take all of `names` or none, under one token; or wait for them in line.
 struct Acquire {
-  std::optional<Open> open;  // with session 0: open one in the same command, so that a lock costs one commit
-  SessionId session;
+  std::optional<Open>
+      open{};  // with session 0: open one in the same command, so that a lock costs one commit
+  SessionId session{};
   std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
   std::vector<std::string>
       names;  // 1 to Limits::names_a_request, each 1 to 255 bytes; order and doubles do not matter
@@ -96,7 +97,7 @@ struct Acquire {
 
 // Stop waiting. If the grant was ordered first, the answer is AlreadyGranted and the hold stands.
 struct Cancel {
-  SessionId session;
+  SessionId session{};
   std::uint64_t request = 0;
 
   bool operator==(const Cancel&) const = default;
@@ -107,7 +108,7 @@ struct Cancel {
 };
 
 struct Release {
-  SessionId session;
+  SessionId session{};
   std::uint64_t request = 0;
 
   bool operator==(const Release&) const = default;
@@ -125,7 +126,7 @@ enum class CloseReason : std::uint8_t {
 };
 
 struct Close {
-  SessionId session;
+  SessionId session{};
   CloseReason why = CloseReason::finished;
 
   bool operator==(const Close&) const = default;
@@ -137,7 +138,7 @@ struct Close {
 
 // Each session's lease starts anew: its renewal number goes up by one.
 struct Renew {
-  std::vector<SessionId> sessions;  // of this peer; at most Limits::sessions_a_renew
+  std::vector<SessionId> sessions{};  // of this peer; at most Limits::sessions_a_renew
 
   bool operator==(const Renew&) const = default;
   template <class Archive>
@@ -150,7 +151,7 @@ struct Renew {
 
 // The lease ran out at the leader, which had seen this renewal: void if renewed since.
 struct Expire {
-  SessionId session;
+  SessionId session{};
   std::uint64_t renewal = 0;
 
   bool operator==(const Expire&) const = default;
@@ -165,7 +166,7 @@ enum class TimerKind : std::uint8_t { lock_delay, min_hold };
 // The lock delay or the minimum hold that belongs to the hold with this token has passed.
 struct TimerOver {
   TimerKind kind = TimerKind::lock_delay;
-  Token token;
+  Token token{};
 
   bool operator==(const TimerOver&) const = default;
   template <class Archive>
@@ -177,7 +178,7 @@ struct TimerOver {
 // No token up to this one is ever given (again): a peer alone reserved them on disk before it may have lost
 // their grants.
 struct TokenFloor {
-  Token token;
+  Token token{};
 
   bool operator==(const TokenFloor&) const = default;
   template <class Archive>
@@ -190,13 +191,13 @@ struct TokenFloor {
 using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor>;
 
 struct Command {
-  NodeId node;  // the proposing peer; with client 0 it does not matter
-  ClientId client;
+  NodeId node{};  // the proposing peer; with client 0 it does not matter
+  ClientId client{};
   std::uint64_t sequence =
       0;  // from 1 up, once each a registration; at most Limits::window above `acknowledged`
   std::uint64_t acknowledged = 0;  // the peer knows what became of every sequence up to this one: forget them
-  WallTime wall;  // the proposer's, for display; the first one also places a new group's tokens
-  Body body;
+  WallTime wall{};  // the proposer's, for display; the first one also places a new group's tokens
+  Body body{};
 
   bool operator==(const Command&) const = default;
   template <class Archive>

@@ -20,8 +20,8 @@ namespace coord::service {
 
 // The command that an effect answers; client 0: none.
 struct AnswerTo {
-  NodeId node;
-  ClientId client;
+  NodeId node{};
+  ClientId client{};
   std::uint64_t sequence = 0;
 
   auto operator<=>(const AnswerTo&) const = default;
@@ -52,108 +52,108 @@ enum class Refusal : std::uint8_t {
 std::string describe(Refusal why);
 
 struct Registered {
-  NodeId node;
+  NodeId node{};
   std::uint64_t nonce = 0;
-  ClientId client;  // commands carry this from now on
+  ClientId client{};  // commands carry this from now on
   bool operator==(const Registered&) const = default;
 };
 // The Register named another registration than the current one as the one that it replaces: try again with
 // this one.
 struct NotRegistered {
-  NodeId node;
+  NodeId node{};
   std::uint64_t nonce = 0;
-  ClientId current;
+  ClientId current{};
   bool operator==(const NotRegistered&) const = default;
 };
 struct Opened {
-  AnswerTo to;
-  SessionId session;
-  NodeId node;
+  AnswerTo to{};
+  SessionId session{};
+  NodeId node{};
   std::uint64_t nonce = 0;
   Duration ttl{};
   bool operator==(const Opened&) const = default;
 };
 struct Granted {
-  AnswerTo to;  // client 0: it had waited
-  SessionId session;
+  AnswerTo to{};  // client 0: it had waited
+  SessionId session{};
   std::uint64_t request = 0;
-  Token token;
+  Token token{};
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
-  std::vector<std::string> names;
+  std::vector<std::string> names{};
   bool operator==(const Granted&) const = default;
 };
 struct Queued {
-  AnswerTo to;
-  SessionId session;
+  AnswerTo to{};
+  SessionId session{};
   std::uint64_t request = 0;
   bool operator==(const Queued&) const = default;
 };
 struct Refused {
-  AnswerTo to;
-  SessionId session;
+  AnswerTo to{};
+  SessionId session{};
   std::uint64_t request = 0;
   Refusal why = Refusal::none;
   bool operator==(const Refused&) const = default;
 };
 // A waiting request is gone: as asked (`to`), or because its session ended.
 struct Cancelled {
-  AnswerTo to;
-  SessionId session;
+  AnswerTo to{};
+  SessionId session{};
   std::uint64_t request = 0;
   bool operator==(const Cancelled&) const = default;
 };
 // Cancel came too late: the hold stands.
 struct AlreadyGranted {
-  AnswerTo to;
-  SessionId session;
+  AnswerTo to{};
+  SessionId session{};
   std::uint64_t request = 0;
-  Token token;
+  Token token{};
   bool operator==(const AlreadyGranted&) const = default;
 };
 // A hold is over: as asked (`to`), or because its session ended. The names may still be shut by a timer
 // (TimerStarted).
 struct Released {
-  AnswerTo to;
-  SessionId session;
+  AnswerTo to{};
+  SessionId session{};
   std::uint64_t request = 0;
-  Token token;
-  std::vector<std::string> names;
+  Token token{};
+  std::vector<std::string> names{};
   bool operator==(const Released&) const = default;
 };
 struct Closed {
-  AnswerTo to;  // client 0 when it expired
-  SessionId session;
-  NodeId node;
+  AnswerTo to{};  // client 0 when it expired
+  SessionId session{};
+  NodeId node{};
   CloseReason why = CloseReason::finished;
   bool operator==(const Closed&) const = default;
 };
 struct Renewed {
-  AnswerTo to;
-  std::vector<std::pair<SessionId, std::uint64_t>> renewed;  // with the new renewal number
-  std::vector<SessionId> gone;                               // ended, or not this peer's
+  AnswerTo to{};
+  std::vector<std::pair<SessionId, std::uint64_t>> renewed{};  // with the new renewal number
+  std::vector<SessionId> gone{};                               // ended, or not this peer's
   bool operator==(const Renewed&) const = default;
 };
 // The leader proposes TimerOver{kind, token} once `length` has passed.
 struct TimerStarted {
   TimerKind kind = TimerKind::lock_delay;
-  Token token;
+  Token token{};
   Duration length{};
   bool operator==(const TimerStarted&) const = default;
 };
 struct TimerEnded {
   TimerKind kind = TimerKind::lock_delay;
-  Token token;
+  Token token{};
   bool operator==(const TimerEnded&) const = default;
 };
 // Applied before: nothing was done. What became of it then: Machine::outcome().
 struct Duplicate {
-  AnswerTo to;
+  AnswerTo to{};
   bool operator==(const Duplicate&) const = default;
 };
 // The registration is not the node's current one: nothing was done, nothing of it ever will be.
 struct Stale {
-  AnswerTo to;
+  AnswerTo to{};
   bool operator==(const Stale&) const = default;
 };
 
@@ -183,9 +183,9 @@ enum class OutcomeKind : std::uint8_t {
 struct Outcome {
   OutcomeKind kind = OutcomeKind::pending;
   Refusal why = Refusal::none;
-  SessionId session;
+  SessionId session{};
   std::uint64_t request = 0;
-  Token token;
+  Token token{};
 
   bool operator==(const Outcome&) const = default;
   template <class Archive>

@@ -13,28 +13,29 @@
 namespace coord::service {
 
 struct Party {
-  SessionId session;
-  NodeId node;
-  Owner owner;
-  Token token;                 // holders: the grant's
+  SessionId session{};
+  NodeId node{};
+  Owner owner{};
+  Token token{};               // holders: the grant's
   std::uint32_t position = 0;  // waiters: 1 is next
   Mode mode = Mode::exclusive;
-  WallTime since;  // of the hold or the wait
+  WallTime since{};  // of the hold or the wait
   Duration ttl{};
   bool over = false;  // holders: the hold is over, the name is kept shut by its minimum hold or lock delay
 };
 
 struct Listing {
-  std::string name;
+  std::string name{};
   Mode mode = Mode::exclusive;  // of the holders, else of who is next
   std::uint32_t slots = 1;
-  std::vector<Party> holders;  // by token
-  std::vector<Party> waiters;  // in line
+  std::vector<Party> holders{};  // by token
+  std::vector<Party> waiters{};  // in line
 };
 
 // These names, those that are in use; without names, all. `most` bounds the answer: go on after the last name
 // given.
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names);
+// All names in use above `after` (empty: from the first), at most so many: go on after the last one given.
 std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most);
 
 }  // namespace coord::service

@@ -71,6 +71,7 @@ class Machine {
   Standing standing(SessionId session, std::uint64_t request) const;
   const Session* session(SessionId id) const;  // null: ended, or never was
   std::vector<SessionId> sessions_of(NodeId node) const;
+  bool timer_runs(TimerKind kind, Token token) const;  // TimerStarted and not over
   // The requests of a session by number; empty when it has none.
   const std::map<std::uint64_t, LogIndex>& requests_of(SessionId session) const;
 
@@ -85,7 +86,7 @@ class Machine {
   };
 
   void dispatch(const Command& command, Step& step);
-  void apply_once(const Command& command, Step& step);
+  Registration* begin_once(const Command& command, Step& step);
   void on(const Register& body, Step& step);
   void on(const Acquire& body, Step& step);
   void on(const Cancel& body, Step& step);
@@ -101,13 +102,16 @@ class Machine {
   Refusal check_request(const Acquire& body, const Request& request) const;
   std::optional<LogIndex> find_request(SessionId session, std::uint64_t number) const;
 
-  void index_session(const Session& session);
+  Status rebuild();
+  Status rebuild_request(LogIndex place, const Request& request);
+  void count_session(const Session& session);
+  void uncount_session(const Session& session);
   void end_session(SessionId id, CloseReason why, Step& step, AnswerTo to);
   void grant(LogIndex place, Step& step, AnswerTo to);
   void grant_next(Step& step);
   void end_hold(LogIndex place, bool lost, Step& step, AnswerTo to);
   void withdraw(LogIndex place, Step& step, AnswerTo to);
-  void forget_request(LogIndex place);
+  void forget_request(LogIndex place, const Request& request);
   Token next_token(LogIndex index);
 
   Limits limits_;
@@ -116,8 +120,9 @@ class Machine {
   // Computed from state_.
   LockTable locks_;
   std::map<SessionId, std::map<std::uint64_t, LogIndex>> requests_of_;  // only sessions that have some
+  std::map<Token, LogIndex> place_of_;  // of the request that holds with this token
   std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
-  std::size_t owner_bytes_ = 0;
+  std::size_t owner_bytes_ = 0;  // of sessions and remnants
 };
 
 }  // namespace coord::service

@@ -16,10 +16,10 @@ namespace coord::service {
 
 // A node's current process, and which of its commands have been applied.
 struct Registration {
-  ClientId client;
+  ClientId client{};
   std::uint64_t nonce = 0;
-  std::uint64_t settled = 0;                 // every sequence up to this one is settled and forgotten
-  std::map<std::uint64_t, Outcome> applied;  // above `settled`; at most Limits::window
+  std::uint64_t settled = 0;                   // every sequence up to this one is settled and forgotten
+  std::map<std::uint64_t, Outcome> applied{};  // above `settled`; at most Limits::window
 
   bool operator==(const Registration&) const = default;
   template <class Archive>
@@ -29,12 +29,12 @@ struct Registration {
 };
 
 struct Session {
-  NodeId node;  // whose commands alone may use it
-  Owner owner;
+  NodeId node{};  // whose commands alone may use it
+  Owner owner{};
   Duration ttl{};
   std::uint64_t nonce = 0;
   std::uint64_t renewal = 0;  // how often renewed: an Expire names the one it saw
-  WallTime since;
+  WallTime since{};
 
   bool operator==(const Session&) const = default;
   template <class Archive>
@@ -45,15 +45,15 @@ struct Session {
 
 // A hold or a wait. Its place in every queue is the place of its Acquire in the log.
 struct Request {
-  SessionId session;
-  std::uint64_t number = 0;        // the session's own
-  std::vector<std::string> names;  // sorted, unique
+  SessionId session{};
+  std::uint64_t number = 0;          // the session's own
+  std::vector<std::string> names{};  // sorted, unique
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
   Duration lock_delay{};
   Duration min_hold{};  // 0 once it has passed
-  Token token;          // 0: waits
-  WallTime since;       // of the wait, then of the hold
+  Token token{};        // 0: waits
+  WallTime since{};     // of the wait, then of the hold
 
   bool held() const { return token.value != 0; }
   bool operator==(const Request&) const = default;
@@ -66,15 +66,15 @@ struct Request {
 // A hold that is over but whose names stay taken: its minimum hold or its lock delay (or both) has not
 // passed.
 struct Remnant {
-  SessionId session;  // may have ended
-  NodeId node;
-  Owner owner;
-  std::vector<std::string> names;
+  SessionId session{};  // may have ended
+  NodeId node{};
+  Owner owner{};
+  std::vector<std::string> names{};
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
   Duration lock_delay{};  // 0: none, or passed
   Duration min_hold{};    // 0: none, or passed
-  WallTime since;         // of the hold
+  WallTime since{};       // of the hold
 
   bool operator==(const Remnant&) const = default;
   template <class Archive>
@@ -83,14 +83,16 @@ struct Remnant {
   }
 };
 
+std::size_t bytes_of_owner(const Owner& owner);  // its texts, for the limits
+
 struct State {
-  LogIndex applied;  // the last command
-  Token token_base;  // Unix seconds x 2^20 of the first command; 0: not set yet
-  Token last_token;  // the highest given or forbidden
-  std::map<NodeId, Registration> registrations;
-  std::map<SessionId, Session> sessions;
-  std::map<LogIndex, Request> requests;  // by place: the order of all queues
-  std::map<Token, Remnant> remnants;
+  LogIndex applied{};  // the last command
+  Token token_base{};  // Unix seconds x 2^20 of the first command; 0: not set yet
+  Token last_token{};  // the highest given or forbidden
+  std::map<NodeId, Registration> registrations{};
+  std::map<SessionId, Session> sessions{};
+  std::map<LogIndex, Request> requests{};  // by place: the order of all queues
+  std::map<Token, Remnant> remnants{};
 
   bool operator==(const State&) const = default;
   template <class Archive>

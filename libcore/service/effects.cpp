@@ -1,0 +1,47 @@
+#include "service/effects.hpp"
+
+namespace coord::service {
+
+std::string describe(Refusal why) {
+  switch (why) {
+    case Refusal::none:
+      return "not refused";
+    case Refusal::held:
+      return "held by another: wait, or try again later";
+    case Refusal::slots_differ:
+      return "in use with another number of slots: use the same number, or wait until it is free";
+    case Refusal::invalid:
+      return "a name, number or duration is out of its range: correct it";
+    case Refusal::no_such_session:
+      return "the session has ended: open a new one";
+    case Refusal::not_your_session:
+      return "the session belongs to another peer: ask that peer";
+    case Refusal::request_in_use:
+      return "the session holds or waits under this request number already: use another";
+    case Refusal::no_such_request:
+      return "nothing is held or waited for under this request number: nothing to do";
+    case Refusal::not_held:
+      return "it is still waited for: cancel it instead";
+    case Refusal::too_many_sessions:
+      return "the group has too many sessions: end some, or wait";
+    case Refusal::too_many_of_user:
+      return "this user has too many sessions on this peer: end some, or wait";
+    case Refusal::too_many_requests:
+      return "the group has too many holds and waits: end some, or wait";
+    case Refusal::too_many_of_session:
+      return "the session has too many holds and waits: release some first";
+    case Refusal::too_many_names:
+      return "the group has too many names in use: release some, or wait";
+    case Refusal::owner_too_long:
+      return "the command line or another text about the owner is too long: shorten it";
+    case Refusal::too_many_owner_bytes:
+      return "the texts about all owners take too much room: end some sessions, or wait";
+    case Refusal::too_far_ahead:
+      return "too many commands of this peer are not settled: wait for older ones";
+    case Refusal::registration_replaced:
+      return "another process has registered for this peer: register again";
+  }
+  return "unknown reason: use the same version on every peer";
+}
+
+}  // namespace coord::service

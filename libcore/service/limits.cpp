@@ -1,0 +1,10 @@
+#include "service/limits.hpp"
+
+namespace coord::service {
+
+bool valid_name(std::string_view name, const Limits& limits) {
+  return !name.empty() && name.size() <= limits.name_bytes && name.front() != '-' &&
+         name.find('\0') == std::string_view::npos;
+}
+
+}  // namespace coord::service

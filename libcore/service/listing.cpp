@@ -1,0 +1,70 @@
+#include "service/listing.hpp"
+
+namespace coord::service {
+
+namespace {
+
+Party party_of(const Machine& machine, const Request& request) {
+  Party party{.session = request.session,
+              .node = {},
+              .owner = {},
+              .token = request.token,
+              .position = 0,
+              .mode = request.mode,
+              .since = request.since,
+              .ttl = {},
+              .over = false};
+  if (const Session* session = machine.session(request.session)) {
+    party.node = session->node;
+    party.owner = session->owner;
+    party.ttl = session->ttl;
+  }
+  return party;
+}
+
+Party party_of(Token token, const Remnant& remnant) {
+  return Party{.session = remnant.session,
+               .node = remnant.node,
+               .owner = remnant.owner,
+               .token = token,
+               .position = 0,
+               .mode = remnant.mode,
+               .since = remnant.since,
+               .ttl = {},
+               .over = true};
+}
+
+Listing listing_of(const Machine& machine, const std::string& name, const Lock& lock) {
+  const State& state = machine.state();
+  Listing listing{.name = name, .mode = Mode::exclusive, .slots = lock.slots, .holders = {}, .waiters = {}};
+  for (const auto& [token, holder] : lock.holders) {
+    listing.holders.push_back(holder.place.value == 0 ? party_of(token, state.remnants.at(token))
+                                                      : party_of(machine, state.requests.at(holder.place)));
+  }
+  for (const LogIndex place : lock.waiting) {
+    listing.waiters.push_back(party_of(machine, state.requests.at(place)));
+    listing.waiters.back().position = static_cast<std::uint32_t>(listing.waiters.size());
+  }
+  listing.mode = listing.holders.empty() ? listing.waiters.front().mode : listing.holders.front().mode;
+  return listing;
+}
+
+}  // namespace
+
+std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names) {
+  std::vector<Listing> result;
+  for (const std::string& name : names) {
+    if (const Lock* lock = machine.locks().find(name)) result.push_back(listing_of(machine, name, *lock));
+  }
+  return result;
+}
+
+std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most) {
+  std::vector<Listing> result;
+  const auto& locks = machine.locks().all();
+  for (auto it = locks.upper_bound(after); it != locks.end() && result.size() < most; ++it)
+    result.push_back(listing_of(machine, it->first, it->second));
+  return result;
+}
+
+}  // namespace coord::service

@@ -1,0 +1,132 @@
+#include "service/lock_table.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/rule.hpp"
+
+namespace coord::service {
+
+namespace {
+
+// How many wait before `place`, counted no further than `most`.
+std::size_t waiting_before(const Lock& lock, LogIndex place, std::size_t most) {
+  std::size_t count = 0;
+  for (auto it = lock.waiting.begin(); it != lock.waiting.end() && *it < place && count < most; ++it) ++count;
+  return count;
+}
+
+bool none_before(const std::set<LogIndex>& line, LogIndex place) {
+  return line.empty() || !(*line.begin() < place);
+}
+
+bool shared_only(const Lock& lock) {
+  return lock.holders.empty() || lock.holders.begin()->second.mode == Mode::shared;
+}
+
+}  // namespace
+
+const Lock* LockTable::find(const std::string& name) const {
+  const auto it = locks_.find(name);
+  return it == locks_.end() ? nullptr : &it->second;
+}
+
+bool LockTable::slots_fit(const Request& request) const {
+  return std::ranges::all_of(request.names, [&](const std::string& name) {
+    const Lock* lock = find(name);
+    return lock == nullptr || lock->slots == request.slots;
+  });
+}
+
+std::size_t LockTable::new_names(const Request& request) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(request.names, [&](const std::string& name) { return find(name) == nullptr; }));
+}
+
+bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex place) const {
+  if (lock.slots > 1) {
+    // Whoever waits here for want of another name keeps its slot: being let in must not cost it its turn.
+    const std::size_t taken = lock.holders.size();
+    return COORD_RULE(slots_respected,
+                      taken < lock.slots && taken + waiting_before(lock, place, lock.slots) < lock.slots);
+  }
+  if (request.mode == Mode::exclusive) {
+    return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
+           COORD_RULE(exclusive_waits_in_line, none_before(lock.waiting, place));
+  }
+  return COORD_RULE(shared_not_beside_exclusive, shared_only(lock)) &&
+         COORD_RULE(shared_never_overtakes, none_before(lock.waiting_exclusive, place));
+}
+
+bool LockTable::admits(const Request& request, LogIndex place) const {
+  std::size_t admitting = 0;
+  for (const std::string& name : request.names) {
+    const Lock* lock = find(name);
+    if (lock == nullptr || admits_at(*lock, request, place)) ++admitting;
+  }
+  return COORD_RULE_OR(grant_all_or_none, admitting == request.names.size(), admitting > 0);
+}
+
+std::set<LogIndex> LockTable::candidates(const std::set<std::string>& names) const {
+  std::set<LogIndex> result;
+  for (const std::string& name : names) {
+    const Lock* lock = find(name);
+    if (lock == nullptr || lock->waiting.empty()) continue;
+    if (lock->slots > 1) {
+      std::size_t open = lock->slots > lock->holders.size() ? lock->slots - lock->holders.size() : 0;
+      for (auto it = lock->waiting.begin(); it != lock->waiting.end() && open > 0; ++it, --open)
+        result.insert(*it);
+      continue;
+    }
+    if (!shared_only(*lock)) continue;
+    // Either the first alone, or everyone shared before the first exclusive.
+    const LogIndex first = *lock->waiting.begin();
+    if (lock->holders.empty()) result.insert(first);
+    const auto end = lock->waiting_exclusive.empty() ? lock->waiting.end()
+                                                     : lock->waiting.find(*lock->waiting_exclusive.begin());
+    result.insert(lock->waiting.begin(), end);
+  }
+  return result;
+}
+
+void LockTable::wait(const Request& request, LogIndex place) {
+  for (const std::string& name : request.names) {
+    Lock& lock = locks_.try_emplace(name).first->second;
+    lock.slots = request.slots;
+    lock.waiting.insert(place);
+    if (request.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
+  }
+}
+
+void LockTable::stop_waiting(const Request& request, LogIndex place) {
+  for (const std::string& name : request.names) {
+    const auto it = locks_.find(name);
+    if (it == locks_.end()) continue;
+    it->second.waiting.erase(place);
+    it->second.waiting_exclusive.erase(place);
+    drop_if_free(it);
+  }
+}
+
+void LockTable::hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder) {
+  for (const std::string& name : names) {
+    Lock& lock = locks_.try_emplace(name).first->second;
+    lock.slots = slots;
+    lock.holders.insert_or_assign(token, holder);
+  }
+}
+
+void LockTable::let_go(const std::vector<std::string>& names, Token token) {
+  for (const std::string& name : names) {
+    const auto it = locks_.find(name);
+    if (it == locks_.end()) continue;
+    it->second.holders.erase(token);
+    drop_if_free(it);
+  }
+}
+
+void LockTable::drop_if_free(std::map<std::string, Lock>::iterator lock) {
+  if (lock->second.free()) locks_.erase(lock);
+}
+
+}  // namespace coord::service

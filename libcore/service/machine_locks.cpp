@@ -1,0 +1,205 @@
+// Locks: requests, grants, and what a hold leaves behind.
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/rule.hpp"
+#include "service/machine.hpp"
+
+namespace coord::service {
+
+namespace {
+
+Request request_from(const Acquire& body, WallTime wall) {
+  Request request{.session = body.session,
+                  .number = body.request,
+                  .names = body.names,
+                  .mode = body.mode,
+                  .slots = body.slots,
+                  .lock_delay = body.lock_delay,
+                  .min_hold = body.min_hold,
+                  .token = {},
+                  .since = wall};
+  std::ranges::sort(request.names);
+  request.names.erase(std::ranges::unique(request.names).begin(), request.names.end());
+  return request;
+}
+
+}  // namespace
+
+Refusal Machine::check_request(const Acquire& body, const Request& request) const {
+  const auto in_range = [&](Duration length) {
+    return length >= Duration::zero() && length <= limits_.duration_high;
+  };
+  const bool valid =
+      body.mode <= Mode::shared && body.slots >= 1 && body.slots <= limits_.slots &&
+      (body.mode == Mode::exclusive || body.slots == 1) && !request.names.empty() &&
+      std::ranges::all_of(request.names, [&](const auto& name) { return valid_name(name, limits_); }) &&
+      in_range(body.lock_delay) && in_range(body.min_hold);
+  if (!valid) return Refusal::invalid;
+  if (!body.open) {
+    if (find_request(body.session, body.request)) return Refusal::request_in_use;
+    if (requests_of(body.session).size() >= limits_.requests_of_session) return Refusal::too_many_of_session;
+  }
+  if (state_.requests.size() + state_.remnants.size() >= limits_.requests) return Refusal::too_many_requests;
+  if (locks_.all().size() + locks_.new_names(request) > limits_.names) return Refusal::too_many_names;
+  if (!locks_.slots_fit(request)) return Refusal::slots_differ;
+  return Refusal::none;
+}
+
+void Machine::on(const Acquire& body, Step& step) {
+  const auto refuse = [&](Refusal why) {
+    step.effects.push_back(Refused{step.to, body.session, body.request, why});
+  };
+  if (body.names.size() > limits_.names_a_request) return refuse(Refusal::invalid);
+  if (body.open && body.session.value != 0) return refuse(Refusal::invalid);
+
+  Request request = request_from(body, step.wall);
+  Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
+  if (why == Refusal::none) why = check_request(body, request);
+  if (why != Refusal::none) return refuse(why);
+  const bool admitted = locks_.admits(request, step.index);
+  if (!admitted && !body.wait) return refuse(Refusal::held);
+
+  if (body.open) {
+    request.session = SessionId{step.index.value};
+    const Session session{step.to.node, body.open->owner, body.open->ttl, body.open->nonce, 0, step.wall};
+    count_session(session);
+    state_.sessions.emplace(request.session, session);
+    step.effects.push_back(Opened{step.to, request.session, session.node, session.nonce, session.ttl});
+  }
+  const Request& kept = state_.requests.emplace(step.index, std::move(request)).first->second;
+  requests_of_[kept.session].emplace(kept.number, step.index);
+  if (admitted) {
+    grant(step.index, step, step.to);
+  } else {
+    locks_.wait(kept, step.index);
+    step.effects.push_back(Queued{step.to, kept.session, kept.number});
+  }
+}
+
+void Machine::on(const Cancel& body, Step& step) {
+  const Refusal why = check_session(body.session, step.to.node);
+  const std::optional<LogIndex> place = find_request(body.session, body.request);
+  if (why != Refusal::none || !place) {
+    step.effects.push_back(
+        Refused{step.to, body.session, body.request, why != Refusal::none ? why : Refusal::no_such_request});
+    return;
+  }
+  const Request& request = state_.requests.at(*place);
+  if (request.held()) {
+    step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, request.token});
+  } else {
+    withdraw(*place, step, step.to);
+  }
+}
+
+void Machine::on(const Release& body, Step& step) {
+  Refusal why = check_session(body.session, step.to.node);
+  const std::optional<LogIndex> place = find_request(body.session, body.request);
+  if (why == Refusal::none && !place) why = Refusal::no_such_request;
+  if (why == Refusal::none && !state_.requests.at(*place).held()) why = Refusal::not_held;
+  if (why != Refusal::none) {
+    step.effects.push_back(Refused{step.to, body.session, body.request, why});
+    return;
+  }
+  end_hold(*place, false, step, step.to);
+}
+
+void Machine::grant(LogIndex place, Step& step, AnswerTo to) {
+  Request& request = state_.requests.at(place);
+  request.token = next_token(step.index);
+  request.since = step.wall;
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place});
+  locks_.stop_waiting(request, place);
+  place_of_.insert_or_assign(request.token, place);
+  step.effects.push_back(Granted{to, request.session, request.number, request.token, request.mode,
+                                 request.slots, request.names});
+  if (request.min_hold > Duration::zero())
+    step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.min_hold});
+}
+
+void Machine::grant_next(Step& step) {
+  for (const LogIndex place : locks_.candidates(step.touched)) {
+    if (locks_.admits(state_.requests.at(place), place)) grant(place, step, {});
+  }
+}
+
+// The hold is over. Its names are free, unless its minimum hold has not passed or its holder was lost.
+void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
+  Request request = std::move(state_.requests.at(place));
+  forget_request(place, request);
+  place_of_.erase(request.token);
+  const Duration delay =
+      COORD_RULE_OR(lock_delay_after_loss, lost ? request.lock_delay : Duration::zero(), Duration::zero());
+  const Duration min_hold = COORD_RULE_OR(min_hold_outlives_release, request.min_hold, Duration::zero());
+  step.effects.push_back(Released{to, request.session, request.number, request.token, request.names});
+  if (delay == Duration::zero() && min_hold == Duration::zero()) {
+    locks_.let_go(request.names, request.token);
+    step.touched.insert(request.names.begin(), request.names.end());
+    return;
+  }
+  if (delay > Duration::zero())
+    step.effects.push_back(TimerStarted{TimerKind::lock_delay, request.token, delay});
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, LogIndex{}});
+  const Session* session = this->session(request.session);
+  Remnant remnant{.session = request.session,
+                  .node = session != nullptr ? session->node : NodeId{},
+                  .owner = session != nullptr ? session->owner : Owner{},
+                  .names = std::move(request.names),
+                  .mode = request.mode,
+                  .slots = request.slots,
+                  .lock_delay = delay,
+                  .min_hold = min_hold,
+                  .since = request.since};
+  owner_bytes_ += bytes_of_owner(remnant.owner);
+  state_.remnants.insert_or_assign(request.token, std::move(remnant));
+}
+
+void Machine::withdraw(LogIndex place, Step& step, AnswerTo to) {
+  const Request request = std::move(state_.requests.at(place));
+  forget_request(place, request);
+  locks_.stop_waiting(request, place);
+  step.touched.insert(request.names.begin(), request.names.end());
+  step.effects.push_back(Cancelled{to, request.session, request.number});
+}
+
+void Machine::forget_request(LogIndex place, const Request& request) {
+  const auto of_session = requests_of_.find(request.session);
+  if (of_session != requests_of_.end()) {
+    of_session->second.erase(request.number);
+    if (of_session->second.empty()) requests_of_.erase(of_session);
+  }
+  state_.requests.erase(place);
+}
+
+bool Machine::timer_runs(TimerKind kind, Token token) const {
+  const auto held = place_of_.find(token);
+  if (held != place_of_.end())
+    return kind == TimerKind::min_hold && state_.requests.at(held->second).min_hold > Duration::zero();
+  const auto it = state_.remnants.find(token);
+  if (it == state_.remnants.end()) return false;
+  return (kind == TimerKind::min_hold ? it->second.min_hold : it->second.lock_delay) > Duration::zero();
+}
+
+void Machine::on(const TimerOver& body, Step& step) {
+  if (body.kind > TimerKind::min_hold) return;
+  const auto clear = [&](Duration& timer) {
+    if (timer == Duration::zero()) return;
+    timer = Duration::zero();
+    step.effects.push_back(TimerEnded{body.kind, body.token});
+  };
+  const auto held = place_of_.find(body.token);
+  if (held != place_of_.end() && body.kind == TimerKind::min_hold)
+    clear(state_.requests.at(held->second).min_hold);
+  const auto it = state_.remnants.find(body.token);
+  if (it == state_.remnants.end()) return;
+  Remnant& remnant = it->second;
+  clear(body.kind == TimerKind::min_hold ? remnant.min_hold : remnant.lock_delay);
+  if (remnant.min_hold > Duration::zero() || remnant.lock_delay > Duration::zero()) return;
+  locks_.let_go(remnant.names, body.token);
+  step.touched.insert(remnant.names.begin(), remnant.names.end());
+  owner_bytes_ -= bytes_of_owner(remnant.owner);
+  state_.remnants.erase(it);
+}
+
+}  // namespace coord::service

@@ -1,0 +1,94 @@
+// Sessions: opened by an Acquire, kept by Renew, ended by Close or Expire.
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/rule.hpp"
+#include "service/machine.hpp"
+
+namespace coord::service {
+
+std::size_t bytes_of_owner(const Owner& owner) {
+  return owner.peer.size() + owner.host.size() + owner.user.size() + owner.command.size();
+}
+
+Refusal Machine::check_open(const Open& open, NodeId node) const {
+  const std::size_t bytes = bytes_of_owner(open.owner);
+  const auto of_user = sessions_of_user_.find({node, open.owner.uid});
+  if (open.ttl < limits_.ttl_low || open.ttl > limits_.duration_high) return Refusal::invalid;
+  if (bytes > limits_.owner_bytes) return Refusal::owner_too_long;
+  if (state_.sessions.size() >= limits_.sessions) return Refusal::too_many_sessions;
+  if (of_user != sessions_of_user_.end() && of_user->second >= limits_.sessions_of_user)
+    return Refusal::too_many_of_user;
+  if (owner_bytes_ + bytes > limits_.all_owner_bytes) return Refusal::too_many_owner_bytes;
+  return Refusal::none;
+}
+
+Refusal Machine::check_session(SessionId session, NodeId node) const {
+  const auto it = state_.sessions.find(session);
+  if (it == state_.sessions.end()) return Refusal::no_such_session;
+  if (!COORD_RULE(release_only_own_session, it->second.node == node)) return Refusal::not_your_session;
+  return Refusal::none;
+}
+
+void Machine::count_session(const Session& session) {
+  ++sessions_of_user_[{session.node, session.owner.uid}];
+  owner_bytes_ += bytes_of_owner(session.owner);
+}
+
+void Machine::uncount_session(const Session& session) {
+  const auto it = sessions_of_user_.find({session.node, session.owner.uid});
+  COORD_CHECK(it != sessions_of_user_.end());
+  if (--it->second == 0) sessions_of_user_.erase(it);
+  owner_bytes_ -= bytes_of_owner(session.owner);
+}
+
+void Machine::on(const Close& body, Step& step) {
+  Refusal why = check_session(body.session, step.to.node);
+  if (why == Refusal::none && body.why > CloseReason::broken) why = Refusal::invalid;
+  if (why != Refusal::none) {
+    step.effects.push_back(Refused{step.to, body.session, 0, why});
+    return;
+  }
+  end_session(body.session, body.why, step, step.to);
+}
+
+void Machine::on(const Renew& body, Step& step) {
+  if (body.sessions.size() > limits_.sessions_a_renew) {
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::invalid});
+    return;
+  }
+  Renewed renewed{step.to, {}, {}};
+  for (const SessionId id : body.sessions) {
+    if (check_session(id, step.to.node) == Refusal::none) {
+      renewed.renewed.emplace_back(id, ++state_.sessions.at(id).renewal);
+    } else {
+      renewed.gone.push_back(id);
+    }
+  }
+  step.effects.push_back(std::move(renewed));
+}
+
+void Machine::on(const Expire& body, Step& step) {
+  const auto it = state_.sessions.find(body.session);
+  if (it == state_.sessions.end()) return;
+  if (!COORD_RULE(expire_only_unrenewed, it->second.renewal == body.renewal)) return;
+  end_session(body.session, CloseReason::expired, step, {});
+}
+
+void Machine::end_session(SessionId id, CloseReason why, Step& step, AnswerTo to) {
+  const bool lost = why == CloseReason::expired || why == CloseReason::holder_gone;
+  const std::map<std::uint64_t, LogIndex> requests = requests_of(id);  // a copy: they go one by one
+  for (const auto& [number, place] : requests) {
+    if (state_.requests.at(place).held()) {
+      end_hold(place, lost, step, {});
+    } else if (COORD_RULE_OR(waiting_request_of_dead_session_removed, true, false)) {
+      withdraw(place, step, {});
+    }
+  }
+  const auto session = state_.sessions.find(id);
+  step.effects.push_back(Closed{to, id, session->second.node, why});
+  uncount_session(session->second);
+  state_.sessions.erase(session);
+}
+
+}  // namespace coord::service
