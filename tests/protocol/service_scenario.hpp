@@ -1,0 +1,139 @@
+// A log and a machine for scenarios that read like a conversation: peers say what they propose, and the
+// effects come back as text, `granted s2#1 token 2 door`. Times in commands are 0, so that a token is its
+// grant's place in the log.
+#pragma once
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "service/listing.hpp"
+#include "service/machine.hpp"
+
+namespace coord::service {
+
+using namespace std::chrono_literals;
+
+inline std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+struct EffectText {
+  static std::string number(std::uint64_t value) { return std::to_string(value); }
+  static std::string hold(SessionId session, std::uint64_t request) {
+    return "s" + number(session.value) + "#" + number(request);
+  }
+  static std::string timer(TimerKind kind, Token token) {
+    return std::string(kind == TimerKind::min_hold ? "minimum hold" : "lock delay") + " of " +
+           number(token.value);
+  }
+  std::string operator()(const Registered& e) const { return "registered " + number(e.client.value); }
+  std::string operator()(const NotRegistered& e) const {
+    return "not registered, current " + number(e.current.value);
+  }
+  std::string operator()(const Opened& e) const { return "opened s" + number(e.session.value); }
+  std::string operator()(const Granted& e) const {
+    return "granted " + hold(e.session, e.request) + " token " + number(e.token.value) + " " +
+           joined(e.names);
+  }
+  std::string operator()(const Queued& e) const { return "queued " + hold(e.session, e.request); }
+  std::string operator()(const Refused& e) const { return "refused: " + describe(e.why); }
+  std::string operator()(const Cancelled& e) const { return "cancelled " + hold(e.session, e.request); }
+  std::string operator()(const AlreadyGranted& e) const {
+    return "already granted " + hold(e.session, e.request);
+  }
+  std::string operator()(const Released& e) const { return "released " + hold(e.session, e.request); }
+  std::string operator()(const Closed& e) const {
+    return "closed s" + number(e.session.value) + (e.why == CloseReason::expired ? " expired" : "");
+  }
+  std::string operator()(const Renewed& e) const {
+    std::string text = "renewed";
+    for (const auto& [id, renewal] : e.renewed) text += " s" + number(id.value) + ":" + number(renewal);
+    for (const SessionId id : e.gone) text += " gone s" + number(id.value);
+    return text;
+  }
+  std::string operator()(const TimerStarted& e) const { return timer(e.kind, e.token) + " starts"; }
+  std::string operator()(const TimerEnded& e) const { return timer(e.kind, e.token) + " ends"; }
+  std::string operator()(const Duplicate&) const { return "duplicate"; }
+  std::string operator()(const Stale&) const { return "stale"; }
+};
+
+inline std::string text_of(const Effects& effects) {
+  std::string text;
+  for (const Effect& effect : effects) text += (text.empty() ? "" : "; ") + std::visit(EffectText{}, effect);
+  return text;
+}
+
+// One group's log, and the machine that it is applied to.
+struct Log {
+  Machine machine{};
+  std::uint64_t last = 0;
+  Effects effects{};  // of the last command
+  Command command{};  // the last one
+
+  std::string apply(const Command& next) {
+    command = next;
+    effects = machine.apply(LogIndex{++last}, next);
+    return text_of(effects);
+  }
+  std::string leader(Body body) { return apply(Command{.client = {}, .body = std::move(body)}); }
+  template <class E>
+  E find() const {
+    for (const Effect& effect : effects) {
+      if (const auto* found = std::get_if<E>(&effect)) return *found;
+    }
+    FAIL("no such effect in: " + text_of(effects));
+    return {};
+  }
+};
+
+// A peer's process: registers when it is made and numbers its commands.
+struct Peer {
+  Log& log;
+  NodeId node;
+  ClientId client{};
+  std::uint64_t sequence = 0;
+  std::uint64_t acknowledged = 0;
+
+  Peer(Log& of, std::uint64_t number, std::uint64_t nonce = 1) : log(of), node{number} {
+    log.apply(Command{.body = Register{node, nonce, log.machine.registration(node)}});
+    client = log.find<Registered>().client;
+  }
+
+  std::string propose(Body body) {
+    return log.apply(Command{.node = node,
+                             .client = client,
+                             .sequence = ++sequence,
+                             .acknowledged = acknowledged,
+                             .wall = {},
+                             .body = std::move(body)});
+  }
+  static Open open(Duration ttl = 10s) {
+    return Open{Owner{"peer", "host", 1000, "user", 42, "command"}, ttl, 7};
+  }
+  // A session with its first request, number 1.
+  std::string lock(std::vector<std::string> names, Mode mode = Mode::exclusive, bool wait = true) {
+    return propose(Acquire{
+        .open = open(), .session = {}, .request = 1, .names = std::move(names), .mode = mode, .wait = wait});
+  }
+  std::string lock(Acquire acquire) {
+    acquire.open = open();
+    acquire.request = 1;
+    return propose(std::move(acquire));
+  }
+  std::string release(std::uint64_t session, std::uint64_t request = 1) {
+    return propose(Release{SessionId{session}, request});
+  }
+  std::string cancel(std::uint64_t session, std::uint64_t request = 1) {
+    return propose(Cancel{SessionId{session}, request});
+  }
+  std::string close(std::uint64_t session, CloseReason why = CloseReason::finished) {
+    return propose(Close{SessionId{session}, why});
+  }
+};
+
+}  // namespace coord::service
