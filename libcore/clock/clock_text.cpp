@@ -1,0 +1,292 @@
+#include "clock/clock_text.hpp"
+
+#include <cstring>
+
+#include "clock/hybrid_clock.hpp"
+
+namespace coord::clock {
+namespace {
+
+constexpr const char* not_an_object = "the clock is not a JSON object";
+constexpr const char* duplicate_name = "the clock names a host twice";
+constexpr const char* ends_early = "the clock ends early";
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void append_utf8(std::string& out, unsigned code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xc0U | (code >> 6U));
+    out += static_cast<char>(0x80U | (code & 0x3fU));
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xe0U | (code >> 12U));
+    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3fU));
+    out += static_cast<char>(0x80U | (code & 0x3fU));
+  } else {
+    out += static_cast<char>(0xf0U | (code >> 18U));
+    out += static_cast<char>(0x80U | ((code >> 12U) & 0x3fU));
+    out += static_cast<char>(0x80U | ((code >> 6U) & 0x3fU));
+    out += static_cast<char>(0x80U | (code & 0x3fU));
+  }
+}
+
+// Four hexadecimal digits at `at`; -1 if there are none.
+int read_code_unit(const char* at, const char* end) {
+  if (end - at < 4) return -1;
+  int code = 0;
+  for (int i = 0; i < 4; ++i) {
+    const int digit = hex_digit(at[i]);
+    if (digit < 0) return -1;
+    code = code * 16 + digit;
+  }
+  return code;
+}
+
+}  // namespace
+
+const char* ClockReader::read(std::string_view text, ParsedClock& clock, std::size_t& length) {
+  clock.kind = ClockKind::vector;
+  clock.scalar = 0;
+  clock.entries.clear();
+  clock.cells.clear();
+  at_ = text.data();
+  end_ = text.data() + text.size();
+  const char* fault = read_vector_fast(clock);
+  if (fault != nullptr) {
+    clock.entries.clear();
+    at_ = text.data();
+    fault = read_object(clock);
+  }
+  length = static_cast<std::size_t>(at_ - text.data());
+  return fault;
+}
+
+// The same hosts in the same order as in the last vector, without blanks: compare and convert, look nothing
+// up. Any deviation is left to read_object, so the message returned here is never shown.
+const char* ClockReader::read_vector_fast(ParsedClock& clock) {
+  if (last_names_.empty() || !skip('{')) return not_an_object;
+  for (const auto& [key, host] : last_names_) {
+    if (static_cast<std::size_t>(end_ - at_) < key.size() || std::memcmp(at_, key.data(), key.size()) != 0)
+      return ends_early;
+    at_ += key.size();
+    std::uint64_t count = 0;
+    if (const char* fault = read_count(count)) return fault;
+    clock.entries.push_back({host, count});
+    if (skip('}')) return nullptr;  // fewer hosts than last time: still no duplicates
+    if (!skip(',')) return ends_early;
+  }
+  return ends_early;  // more hosts than last time
+}
+
+const char* ClockReader::read_object(ParsedClock& clock) {
+  if (!skip('{')) return not_an_object;
+  ++object_;
+  last_names_.clear();
+  skip_blanks();
+  if (skip('}')) return nullptr;
+  for (bool first = true;; first = false) {
+    skip_blanks();
+    const char* key = at_;
+    std::string_view name;
+    if (const char* fault = read_name(name)) return fault;
+    if (first && !name.empty() && name.front() == '@') return read_special(name, clock);
+    const char* fault = nullptr;
+    const HostIndex host = hosts_.intern(name, fault);
+    if (fault != nullptr) return fault;
+    if (!first_mention(host, row_marks_, object_)) return duplicate_name;
+    const std::string_view written(key, static_cast<std::size_t>(at_ - key));
+    skip_blanks();
+    if (first && at_ != end_ && *at_ == '{') clock.kind = ClockKind::matrix;
+    if (clock.kind == ClockKind::matrix) {
+      if ((fault = read_row(host, clock)) != nullptr) return fault;
+    } else {
+      std::uint64_t count = 0;
+      if ((fault = read_count(count)) != nullptr) return fault;
+      clock.entries.push_back({host, count});
+      last_names_.push_back({std::string(written), host});
+    }
+    skip_blanks();
+    if (skip('}')) return nullptr;
+    if (!skip(',')) return at_ == end_ ? ends_early : "the clock has no ',' or '}' after an entry";
+  }
+}
+
+// {"@lamport":7} or {"@hlc":"..."}: one entry only.
+const char* ClockReader::read_special(std::string_view name, ParsedClock& clock) {
+  skip_blanks();
+  if (name == "@lamport") {
+    clock.kind = ClockKind::lamport;
+    if (const char* fault = read_count(clock.scalar)) return fault;
+  } else if (name == "@hlc") {
+    clock.kind = ClockKind::hlc;
+    if (!skip('"')) return "the hybrid clock is not a text";
+    const char* begin = at_;
+    while (at_ != end_ && *at_ != '"') ++at_;
+    const auto time = parse_hybrid_time({begin, static_cast<std::size_t>(at_ - begin)});
+    if (!time || !skip('"')) return "the hybrid clock is not like 2026-11-22T01:27:15.123Z.002a";
+    clock.scalar = time->bits;
+  } else {
+    return "a host name begins with '-' or '@'";
+  }
+  skip_blanks();
+  return skip('}') ? nullptr : "the clock has more than its one entry";
+}
+
+const char* ClockReader::read_row(HostIndex knower, ParsedClock& clock) {
+  if (!skip('{')) return "a row of the matrix is not a JSON object";
+  ++row_object_;
+  skip_blanks();
+  if (skip('}')) return nullptr;
+  for (;;) {
+    skip_blanks();
+    std::string_view name;
+    if (const char* fault = read_name(name)) return fault;
+    const char* fault = nullptr;
+    const HostIndex host = hosts_.intern(name, fault);
+    if (fault != nullptr) return fault;
+    if (!first_mention(host, column_marks_, row_object_)) return duplicate_name;
+    skip_blanks();
+    std::uint64_t count = 0;
+    if ((fault = read_count(count)) != nullptr) return fault;
+    clock.cells.push_back({knower, host, count});
+    skip_blanks();
+    if (skip('}')) return nullptr;
+    if (!skip(',')) return at_ == end_ ? ends_early : "the clock has no ',' or '}' after an entry";
+  }
+}
+
+// A JSON string and the colon after it. The result points into the text, or into unescaped_ if it had
+// escapes.
+const char* ClockReader::read_name(std::string_view& name) {
+  if (!skip('"')) return at_ == end_ ? ends_early : "the clock has no quoted name where one must be";
+  const char* begin = at_;
+  bool escaped = false;
+  unescaped_.clear();
+  while (at_ != end_ && *at_ != '"') {
+    if (static_cast<unsigned char>(*at_) < ' ') return "a host name contains a blank or a control character";
+    if (*at_ == '\\') {
+      if (!escaped) unescaped_.assign(begin, at_);
+      escaped = true;
+      if (const char* fault = read_escape()) return fault;
+    } else {
+      if (escaped) unescaped_ += *at_;
+      ++at_;
+    }
+  }
+  name =
+      escaped ? std::string_view(unescaped_) : std::string_view(begin, static_cast<std::size_t>(at_ - begin));
+  if (!skip('"')) return ends_early;
+  skip_blanks();
+  return skip(':') ? nullptr : "the clock has no ':' after a name";
+}
+
+const char* ClockReader::read_escape() {
+  constexpr const char* bad_escape = "a host name has a bad escape";
+  if (end_ - at_ < 2) return ends_early;
+  const char kind = at_[1];
+  at_ += 2;
+  switch (kind) {
+    case '"':
+    case '\\':
+    case '/':
+      unescaped_ += kind;
+      return nullptr;
+    case 'b':
+      unescaped_ += '\b';
+      return nullptr;
+    case 'f':
+      unescaped_ += '\f';
+      return nullptr;
+    case 'n':
+      unescaped_ += '\n';
+      return nullptr;
+    case 'r':
+      unescaped_ += '\r';
+      return nullptr;
+    case 't':
+      unescaped_ += '\t';
+      return nullptr;
+    case 'u':
+      break;
+    default:
+      return bad_escape;
+  }
+  const int unit = read_code_unit(at_, end_);
+  if (unit < 0) return bad_escape;
+  at_ += 4;
+  auto code = static_cast<unsigned>(unit);
+  if (code >= 0xd800 && code < 0xdc00) {  // the high half of a surrogate pair
+    if (end_ - at_ < 6 || at_[0] != '\\' || at_[1] != 'u') return bad_escape;
+    const int low = read_code_unit(at_ + 2, end_);
+    if (low < 0xdc00 || low > 0xdfff) return bad_escape;
+    at_ += 6;
+    code = 0x10000U + ((code - 0xd800U) << 10U) + (static_cast<unsigned>(low) - 0xdc00U);
+  } else if (code >= 0xdc00 && code < 0xe000) {
+    return bad_escape;
+  }
+  append_utf8(unescaped_, code);
+  return nullptr;
+}
+
+const char* ClockReader::read_count(std::uint64_t& count) {
+  const char* begin = at_;
+  std::uint64_t value = 0;
+  while (at_ != end_ && is_digit(*at_)) {
+    if (at_ - begin >= 16) return "a counter is not below 2^53";
+    value = value * 10 + static_cast<std::uint64_t>(*at_ - '0');
+    ++at_;
+  }
+  if (at_ == begin) return at_ == end_ ? ends_early : "a counter is not a number";
+  if (*begin == '0' && at_ - begin > 1) return "a counter has a leading zero";
+  if (at_ != end_ && (*at_ == '.' || *at_ == 'e' || *at_ == 'E')) return "a counter is not an integer";
+  if (value > largest_counter) return "a counter is not below 2^53";
+  count = value;
+  return nullptr;
+}
+
+bool ClockReader::skip(char c) {
+  if (at_ == end_ || *at_ != c) return false;
+  ++at_;
+  return true;
+}
+
+void ClockReader::skip_blanks() {
+  while (at_ != end_ && (*at_ == ' ' || *at_ == '\t')) ++at_;
+}
+
+bool ClockReader::first_mention(HostIndex host, std::vector<std::uint64_t>& marks, std::uint64_t object) {
+  if (marks.size() <= host) marks.resize(host + 1, 0);
+  if (marks[host] == object) return false;
+  marks[host] = object;
+  return true;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr char digits[] = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < ' ') {
+      out += "\\u00";
+      out += digits[static_cast<unsigned char>(c) >> 4U];
+      out += digits[static_cast<unsigned char>(c) & 0xfU];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+}  // namespace coord::clock
