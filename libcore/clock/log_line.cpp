@@ -25,7 +25,7 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   if (blank == std::string_view::npos)
     return raw.empty() ? "the line is empty" : "the line has no clock after the host";
   const std::string_view name = raw.substr(0, blank);
-  if (name != last_host_name_) {
+  if (last_host_ == HostTable::none || name != last_host_name_) {
     const char* fault = nullptr;
     last_host_ = hosts_.intern(name, fault);
     last_host_name_.clear();

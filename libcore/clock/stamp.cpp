@@ -75,7 +75,7 @@ std::string log_line(const Stamp& stamp, std::optional<WallTime> wall, std::stri
 
 bool begins_with_token(std::string_view text) {
   const std::size_t brace = text.find(":{");
-  return brace != std::string_view::npos && brace > 0 && text.find_first_of(" \t\"{") > brace;
+  return brace != std::string_view::npos && brace > 0 && text.find_first_of(" \t{") > brace;
 }
 
 Stamp StampReader::stamp(std::string_view host, const ParsedClock& clock) const {
