@@ -1,0 +1,40 @@
+// The errors with which a store refuses to start or to go on; each says what to do.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "store/options.hpp"
+
+namespace coord::store {
+
+inline std::string shown_path(const Options& options, const std::string& name) {
+  if (options.place.empty()) return name;
+  return name.empty() ? options.place : options.place + "/" + name;
+}
+
+// Acknowledged data may be lost: this directory must not be used again as it is.
+inline Error refusal(const Options& options, const std::string& file, std::string what) {
+  return {ErrorKind::unavailable, shown_path(options, file), std::move(what),
+          "restore the file, or move the whole state directory away and start with `coordd --rejoin`"};
+}
+
+// The directory is sound but not the one that is wanted.
+inline Error misplaced(const Options& options, const std::string& file, std::string what,
+                       std::string remedy) {
+  return {ErrorKind::unavailable, shown_path(options, file), std::move(what), std::move(remedy)};
+}
+
+// A call of the disk failed at start: nothing was promised yet.
+inline Error unusable(const Options& options, const Error& error) {
+  return {ErrorKind::unavailable, shown_path(options, error.object), error.what,
+          "check the disk, then start again"};
+}
+
+// A call of the disk failed while running: what it holds is unknown.
+inline Error stopped(const Options& options, const Error& error) {
+  return {ErrorKind::unavailable, shown_path(options, error.object), error.what,
+          "this peer stops, for what is on the disk is unknown: check the disk, then start it again"};
+}
+
+}  // namespace coord::store
