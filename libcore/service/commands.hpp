@@ -76,12 +76,10 @@ struct Register {
 
 // Take all of `names` or none, under one token; or wait for them in line.
 struct Acquire {
-  std::optional<Open>
-      open{};  // with session 0: open one in the same command, so that a lock costs one commit
+  std::optional<Open> open{};  // with session 0: open one in the same command: a lock costs one commit
   SessionId session{};
   std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
-  std::vector<std::string>
-      names;  // 1 to Limits::names_a_request, each 1 to 255 bytes; order and doubles do not matter
+  std::vector<std::string> names{};  // 1 to Limits::names_a_request; order and doubles do not matter
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
   bool wait = true;         // false: be refused rather than queue

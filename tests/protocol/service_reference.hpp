@@ -1,0 +1,222 @@
+// The machine again, naive: one flat list of parties, and the granting rule word for word, tried until
+// nothing changes. Slow and without indexes, timers or limits, so that it can be read and believed; the real
+// one must do the same.
+#pragma once
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/commands.hpp"
+#include "service/effects.hpp"
+
+namespace coord::service {
+
+class Reference {
+ public:
+  struct Party {  // holds, waits, or (over) keeps its names shut
+    LogIndex place;
+    SessionId session;
+    std::uint64_t number = 0;
+    std::set<std::string> names;
+    Mode mode = Mode::exclusive;
+    std::uint32_t slots = 1;
+    Duration lock_delay{};
+    Duration min_hold{};
+    bool held = false;
+    bool over = false;
+    Token token{};
+  };
+  struct Session {
+    NodeId node;
+    Duration ttl{};
+    std::uint64_t renewal = 0;
+  };
+  struct Node {
+    ClientId client;
+    std::uint64_t nonce = 0;
+    std::set<std::uint64_t> done;
+    std::uint64_t settled = 0;
+  };
+  struct Answer {
+    OutcomeKind kind = OutcomeKind::done;
+    Refusal why = Refusal::none;
+  };
+
+  std::list<Party> parties;  // by place
+  std::map<SessionId, Session> sessions;
+  std::map<NodeId, Node> nodes;
+  std::vector<Party*> granted;  // by the last apply, in order
+
+  Answer apply(LogIndex at, const Command& command) {
+    index_ = at;
+    granted.clear();
+    answer_ = {};
+    std::visit([&](const auto& body) { guarded(command, body); }, command.body);
+    grant_all();
+    return answer_;
+  }
+
+  Party* find(SessionId session, std::uint64_t number) {
+    for (Party& party : parties) {
+      if (!party.over && party.session == session && party.number == number) return &party;
+    }
+    return nullptr;
+  }
+
+ private:
+  static bool clash(const Party& one, const Party& other) {
+    return one.mode == Mode::exclusive || other.mode == Mode::exclusive;
+  }
+
+  // Holders, and those who wait for the name since before, count as if all of them held.
+  bool fits(const Party& party, const std::string& name) const {
+    std::size_t beside = 0;
+    for (const Party& other : parties) {
+      const bool before = other.held || other.over || other.place < party.place;
+      if (&other == &party || !before || !other.names.contains(name)) continue;
+      if (party.slots == 1 && clash(party, other)) return false;
+      ++beside;
+    }
+    return party.slots == 1 || beside < party.slots;
+  }
+  bool fits(const Party& party) const {
+    return std::ranges::all_of(party.names, [&](const std::string& name) { return fits(party, name); });
+  }
+  void grant_all() {
+    for (bool again = true; again;) {
+      again = false;
+      for (Party& party : parties) {
+        if (party.held || party.over || !fits(party)) continue;
+        party.held = again = true;
+        granted.push_back(&party);
+      }
+    }
+  }
+
+  template <class Body>
+  void guarded(const Command& command, const Body& body) {
+    if constexpr (std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
+                  std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor>) {
+      on(body);
+    } else {
+      const auto it = nodes.find(command.node);
+      if (it == nodes.end() || command.client.value == 0 || it->second.client != command.client) {
+        answer_.kind = OutcomeKind::stale;
+        return;
+      }
+      Node& node = it->second;
+      if (!node.done.insert(command.sequence).second) {
+        answer_.kind = OutcomeKind::forgotten;  // stands for: applied before
+        return;
+      }
+      node.settled = std::max(node.settled, command.acknowledged);
+      node_ = command.node;
+      on(body);
+    }
+  }
+
+  void refuse(Refusal why) { answer_ = {OutcomeKind::refused, why}; }
+  Refusal usable(SessionId id) const {
+    const auto it = sessions.find(id);
+    if (it == sessions.end()) return Refusal::no_such_session;
+    return it->second.node == node_ ? Refusal::none : Refusal::not_your_session;
+  }
+
+  void on(const Register& body) {
+    Node& node = nodes[body.node];
+    if (node.client.value != 0 && node.nonce == body.nonce) return;
+    if (node.client == body.replaces) node = Node{ClientId{index_.value}, body.nonce, {}, 0};
+  }
+  void on(const Acquire& body) {
+    if (!body.open && usable(body.session) != Refusal::none) return refuse(usable(body.session));
+    if (!body.open && find(body.session, body.request) != nullptr) return refuse(Refusal::request_in_use);
+    Party party{index_,          body.open ? SessionId{index_.value} : body.session,
+                body.request,    {body.names.begin(), body.names.end()},
+                body.mode,       body.slots,
+                body.lock_delay, body.min_hold};
+    for (const Party& other : parties) {
+      const bool shares_name =
+          std::ranges::any_of(party.names, [&](auto& name) { return other.names.contains(name); });
+      if (shares_name && other.slots != party.slots) return refuse(Refusal::slots_differ);
+    }
+    if (!body.wait && !fits(party)) return refuse(Refusal::held);
+    if (body.open) sessions[party.session] = Session{node_, body.open->ttl, 0};
+    answer_.kind = fits(party) ? OutcomeKind::granted : OutcomeKind::queued;
+    parties.push_back(party);
+  }
+  void on(const Cancel& body) {
+    if (usable(body.session) != Refusal::none) return refuse(usable(body.session));
+    Party* party = find(body.session, body.request);
+    if (party == nullptr) return refuse(Refusal::no_such_request);
+    answer_.kind = party->held ? OutcomeKind::already_granted : OutcomeKind::cancelled;
+    if (!party->held) remove(party);
+  }
+  void on(const Release& body) {
+    if (usable(body.session) != Refusal::none) return refuse(usable(body.session));
+    Party* party = find(body.session, body.request);
+    if (party == nullptr) return refuse(Refusal::no_such_request);
+    if (!party->held) return refuse(Refusal::not_held);
+    answer_.kind = OutcomeKind::released;
+    party->lock_delay = Duration::zero();
+    end(party);
+  }
+  void on(const Close& body) {
+    if (usable(body.session) != Refusal::none) return refuse(usable(body.session));
+    answer_.kind = OutcomeKind::closed;
+    close(body.session, body.why == CloseReason::holder_gone);
+  }
+  void on(const Renew& body) {
+    answer_.kind = OutcomeKind::renewed;
+    for (const SessionId id : body.sessions) {
+      if (usable(id) == Refusal::none) ++sessions[id].renewal;
+    }
+  }
+  void on(const Expire& body) {
+    const auto it = sessions.find(body.session);
+    if (it != sessions.end() && it->second.renewal == body.renewal) close(body.session, true);
+  }
+  void on(const TimerOver& body) {
+    for (Party& party : parties) {
+      if (party.token != body.token) continue;
+      if (body.kind == TimerKind::min_hold) party.min_hold = Duration::zero();
+      if (body.kind == TimerKind::lock_delay && party.over) party.lock_delay = Duration::zero();
+      if (party.over && party.min_hold == Duration::zero() && party.lock_delay == Duration::zero())
+        remove(&party);
+      return;
+    }
+  }
+  void on(const TokenFloor&) {}
+
+  void close(SessionId id, bool lost) {
+    sessions.erase(id);
+    for (bool again = true; again;) {
+      again = false;
+      for (Party& party : parties) {
+        if (party.over || party.session != id) continue;
+        if (!lost) party.lock_delay = Duration::zero();
+        party.held ? end(&party) : remove(&party);
+        again = true;
+        break;
+      }
+    }
+  }
+  void end(Party* party) {
+    party->held = false;
+    party->over = true;
+    if (party->min_hold == Duration::zero() && party->lock_delay == Duration::zero()) remove(party);
+  }
+  void remove(Party* party) {
+    parties.remove_if([&](const Party& other) { return &other == party; });
+  }
+
+  LogIndex index_{};
+  NodeId node_{};
+  Answer answer_{};
+};
+
+}  // namespace coord::service
