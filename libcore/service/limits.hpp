@@ -18,6 +18,8 @@ struct Limits {
   std::size_t requests_of_session = 64;     // nested holds under one tool
   std::size_t names = 40'000;               // in use; free names are not kept
   std::size_t names_a_request = 64;         // `A,B,C` typed by a person
+  std::size_t all_name_bytes = 16U << 20U;  // of all requests' names together
+  std::size_t nodes = 1'024;                // that ever registered; a group has at most 15 at a time
   std::size_t name_bytes = 255;             // as a file name
   std::uint32_t slots = 10'000;             // holders of one semaphore
   std::size_t owner_bytes = 8'192;          // of one session: a command line of 4,096 and names

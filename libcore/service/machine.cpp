@@ -126,7 +126,8 @@ void Machine::on(const Register& body, Step& step) {
     step.effects.push_back(Registered{body.node, body.nonce, current});
     return;
   }
-  if (body.node.value == 0 || !COORD_RULE(late_register_void, body.replaces == current)) {
+  const bool full = it == state_.registrations.end() && state_.registrations.size() >= limits_.nodes;
+  if (body.node.value == 0 || full || !COORD_RULE(late_register_void, body.replaces == current)) {
     step.effects.push_back(NotRegistered{body.node, body.nonce, current});
     return;
   }

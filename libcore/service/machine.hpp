@@ -123,6 +123,7 @@ class Machine {
   std::map<Token, LogIndex> place_of_;  // of the request that holds with this token
   std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
   std::size_t owner_bytes_ = 0;  // of sessions and remnants
+  std::size_t name_bytes_ = 0;   // of requests and remnants
 };
 
 }  // namespace coord::service

@@ -42,6 +42,7 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
   }
   if (state_.requests.size() + state_.remnants.size() >= limits_.requests) return Refusal::too_many_requests;
   if (locks_.all().size() + locks_.new_names(request) > limits_.names) return Refusal::too_many_names;
+  if (name_bytes_ + bytes_of_names(request.names) > limits_.all_name_bytes) return Refusal::too_many_names;
   if (!locks_.slots_fit(request)) return Refusal::slots_differ;
   return Refusal::none;
 }
@@ -69,6 +70,7 @@ void Machine::on(const Acquire& body, Step& step) {
   }
   const Request& kept = state_.requests.emplace(step.index, std::move(request)).first->second;
   requests_of_[kept.session].emplace(kept.number, step.index);
+  name_bytes_ += bytes_of_names(kept.names);
   if (admitted) {
     grant(step.index, step, step.to);
   } else {
@@ -152,6 +154,7 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
                   .min_hold = min_hold,
                   .since = request.since};
   owner_bytes_ += bytes_of_owner(remnant.owner);
+  name_bytes_ += bytes_of_names(remnant.names);
   state_.remnants.insert_or_assign(request.token, std::move(remnant));
 }
 
@@ -169,6 +172,7 @@ void Machine::forget_request(LogIndex place, const Request& request) {
     of_session->second.erase(request.number);
     if (of_session->second.empty()) requests_of_.erase(of_session);
   }
+  name_bytes_ -= bytes_of_names(request.names);
   state_.requests.erase(place);
 }
 
@@ -199,6 +203,7 @@ void Machine::on(const TimerOver& body, Step& step) {
   locks_.let_go(remnant.names, body.token);
   step.touched.insert(remnant.names.begin(), remnant.names.end());
   owner_bytes_ -= bytes_of_owner(remnant.owner);
+  name_bytes_ -= bytes_of_names(remnant.names);
   state_.remnants.erase(it);
 }
 

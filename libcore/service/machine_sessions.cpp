@@ -11,6 +11,12 @@ std::size_t bytes_of_owner(const Owner& owner) {
   return owner.peer.size() + owner.host.size() + owner.user.size() + owner.command.size();
 }
 
+std::size_t bytes_of_names(const std::vector<std::string>& names) {
+  std::size_t bytes = 0;
+  for (const std::string& name : names) bytes += name.size();
+  return bytes;
+}
+
 Refusal Machine::check_open(const Open& open, NodeId node) const {
   const std::size_t bytes = bytes_of_owner(open.owner);
   const auto of_user = sessions_of_user_.find({node, open.owner.uid});

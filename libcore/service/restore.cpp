@@ -28,6 +28,10 @@ bool fits(const LockTable& locks, const std::vector<std::string>& names, Mode mo
   });
 }
 
+bool in_range(Duration length, const Limits& limits) {
+  return length >= Duration::zero() && length <= limits.duration_high;
+}
+
 bool well_formed(const std::vector<std::string>& names, Mode mode, std::uint32_t slots) {
   return sorted_unique(names) && mode <= Mode::shared && slots >= 1 &&
          (slots == 1 || mode == Mode::exclusive);
@@ -52,7 +56,8 @@ Status Machine::rebuild() {
   }
   for (const auto& [id, session] : state_.sessions) {
     if (id.value == 0 || id.value > state_.applied.value) return inconsistent("a session from the future");
-    if (session.ttl <= Duration::zero()) return inconsistent("a session without a lease");
+    if (session.ttl <= Duration::zero() || !in_range(session.ttl, limits_))
+      return inconsistent("a session without a lease");
     count_session(session);
   }
   for (const auto& [token, remnant] : state_.remnants) {
@@ -60,7 +65,12 @@ Status Machine::rebuild() {
     if (!well_formed(remnant.names, remnant.mode, remnant.slots) ||
         !fits(locks_, remnant.names, remnant.mode, remnant.slots))
       return inconsistent("two holders of one lock");
+    const Duration longest = std::max(remnant.lock_delay, remnant.min_hold);
+    if (!in_range(remnant.lock_delay, limits_) || !in_range(remnant.min_hold, limits_) ||
+        longest == Duration::zero())
+      return inconsistent("a lock that is kept shut for no time");
     owner_bytes_ += bytes_of_owner(remnant.owner);
+    name_bytes_ += bytes_of_names(remnant.names);
     locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}});
   }
   for (const auto& [place, request] : state_.requests) {
@@ -76,7 +86,10 @@ Status Machine::rebuild_request(LogIndex place, const Request& request) {
     return inconsistent("a request of a session that has ended");
   if (!requests_of_[request.session].emplace(request.number, place).second)
     return inconsistent("two requests of one number");
-  if (!well_formed(request.names, request.mode, request.slots)) return inconsistent("a malformed request");
+  if (!well_formed(request.names, request.mode, request.slots) || !in_range(request.lock_delay, limits_) ||
+      !in_range(request.min_hold, limits_))
+    return inconsistent("a malformed request");
+  name_bytes_ += bytes_of_names(request.names);
   if (!request.held()) {
     if (!locks_.slots_fit(request)) return inconsistent("a name with two numbers of slots");
     locks_.wait(request, place);

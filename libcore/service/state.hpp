@@ -84,6 +84,7 @@ struct Remnant {
 };
 
 std::size_t bytes_of_owner(const Owner& owner);  // its texts, for the limits
+std::size_t bytes_of_names(const std::vector<std::string>& names);
 
 struct State {
   LogIndex applied{};  // the last command

@@ -59,6 +59,21 @@ TEST_CASE("a session's requests and the group's names are limited") {
   CHECK(a.lock({"x", "y", "z"}) == "opened s6; queued s6#1");
 }
 
+TEST_CASE("names take a limited room, those kept shut included; peers are limited") {
+  Log log = limited([](Limits& limits) {
+    limits.all_name_bytes = 10;
+    limits.nodes = 2;
+  });
+  Peer a(log, 1), b(log, 2);
+  CHECK(log.apply(Command{.body = Register{NodeId{3}, 1, {}}}) == "not registered, current 0");
+  a.lock({.names = {"123456"}, .min_hold = 1s});  // s4
+  CHECK(b.lock({"12345"}) == refusal(Refusal::too_many_names));
+  a.close(4);
+  CHECK(b.lock({"12345"}) == refusal(Refusal::too_many_names));
+  log.leader(TimerOver{TimerKind::min_hold, Token{4}});
+  CHECK(b.lock({"1234567890"}) == "opened s9; granted s9#1 token 9 1234567890");
+}
+
 TEST_CASE("owners' texts are limited, of one session and of all together") {
   Log log = limited([](Limits& limits) {
     limits.owner_bytes = 100;
@@ -140,6 +155,10 @@ TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).slots = 2; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).slots = 0; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).session = SessionId{2}; }));
+  CHECK(bad([](State& s) { s.sessions.begin()->second.ttl = Duration::max(); }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).min_hold = Duration::min(); }));
+  CHECK(bad([](State& s) { s.remnants.begin()->second.min_hold = Duration::zero(); }));
+  CHECK(bad([](State& s) { s.remnants.begin()->second.lock_delay = Duration::max(); }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).settled = 3; }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).client = ClientId{99}; }));
 }
