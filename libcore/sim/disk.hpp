@@ -90,6 +90,7 @@ class VirtualDisk final : public coord::Disk {
   void arm(std::uint64_t calls_from_now, DiskFault fault);  // 0: the very next call
   void disarm();                                            // forgets armed faults and stalls
   void stall(Duration length);                              // the next call takes so much longer
+  std::uint64_t capacity() const { return config_.capacity; }
   void set_capacity(std::uint64_t bytes) { config_.capacity = bytes; }
   // Damage to synced data, in the cache as well. False if there is no such byte.
   bool flip_bit(const std::string& name, std::uint64_t offset, unsigned bit);

@@ -87,6 +87,14 @@ void Network::partition(const std::vector<std::vector<NodeId>>& groups) {
   }
 }
 
+void Network::split(const std::vector<NodeId>& side) {
+  for (std::size_t i = 1; i <= nodes_; ++i) {
+    const NodeId other{i};
+    if (std::find(side.begin(), side.end(), other) != side.end()) continue;
+    for (const NodeId node : side) bridge(node, other);
+  }
+}
+
 void Network::heal() {
   std::fill(cut_.begin(), cut_.end(), std::uint8_t{0});
   cuts_ = 0;

@@ -60,7 +60,8 @@ class Network {
   void bridge(NodeId a, NodeId b);  // these two do not hear each other; others hear both
   void partition(
       const std::vector<std::vector<NodeId>>& groups);  // who is in no group is in one with all such
-  void isolate(NodeId node) { partition({{node}}); }
+  void split(const std::vector<NodeId>& side);  // these from all others, on top of the cuts that are there
+  void isolate(NodeId node) { split({node}); }
   void heal();  // no cuts left; links and weather stay
 
   FaultCounts& counts() { return counts_; }

@@ -1,0 +1,164 @@
+// Carries a plan of faults out in a world, and ends it: after the quiet begins nothing is wrong any more, so
+// what the protocol promises for good times can be asked of it.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sim/faults.hpp"
+#include "sim/world.hpp"
+
+namespace coord::sim {
+
+template <class A>
+class Injector : public std::enable_shared_from_this<Injector<A>> {
+ public:
+  explicit Injector(World<A>& world) : world_(world) {}
+
+  void schedule(const std::vector<Fault>& plan, Instant quiet_from) {
+    for (const Fault& fault : plan) {
+      if (fault.at < quiet_from) at(fault.at, [this, fault] { begin(fault); });
+    }
+    at(quiet_from, [this] { calm(); });
+  }
+
+ private:
+  template <class Action>
+  void at(Instant time, Action action) {
+    world_.at(time, [self = this->shared_from_this(), action] { action(); });
+  }
+
+  void begin(const Fault& fault) {
+    if (quiet_) return;
+    if (world_.traced()) world_.note(NodeId{}, text(fault));
+    switch (fault.kind) {
+      case FaultKind::partition:
+      case FaultKind::one_way_cut:
+      case FaultKind::bridge:
+      case FaultKind::loss_burst:
+      case FaultKind::delay_burst:
+        world_.count(fault.kind);
+        links_.emplace(++last_, fault);
+        shape_network();
+        return at(world_.now() + fault.length, [this, number = last_] {
+          if (links_.erase(number) > 0) shape_network();
+        });
+      default:
+        for (const NodeId node : fault.nodes) strike(node, fault);
+    }
+  }
+
+  void strike(NodeId node, const Fault& fault) {
+    const Instant end = world_.now() + fault.length;
+    const auto restart_later = [&] { at(end, [this, node] { world_.start(node); }); };
+    switch (fault.kind) {
+      case FaultKind::process_crash:
+        world_.crash(node, CrashKind::process);
+        return restart_later();
+      case FaultKind::power_cut:
+        world_.crash(node, CrashKind::power);
+        return restart_later();
+      case FaultKind::crash_in_call:
+        world_.disk(node).arm(fault.amount, fault.power ? DiskFault::crash_power : DiskFault::crash_process);
+        return;
+      case FaultKind::disk_error:
+        world_.disk(node).arm(fault.amount, DiskFault::error);
+        return restart_later();
+      case FaultKind::disk_stall:
+        world_.disk(node).stall(fault.length);
+        return;
+      case FaultKind::disk_full:
+        return fill(node, fault);
+      case FaultKind::bit_flip:  // is noticed when the disk is read
+        world_.crash(node, CrashKind::process);
+        world_.disk(node).flip_random_bit();
+        return restart_later();
+      case FaultKind::pause:
+        world_.pause(node);
+        return at(end, [this, node] { world_.resume(node); });
+      case FaultKind::clock_rate:
+        world_.set_clock_rate(node, static_cast<std::int64_t>(fault.amount));
+        return at(end, [this, node] { world_.set_clock_rate(node, LocalClock::true_rate_ppm); });
+      default:
+        return;
+    }
+  }
+
+  void fill(NodeId node, const Fault& fault) {
+    const std::uint64_t was = world_.disk(node).capacity();
+    capacity_.emplace(node, was);
+    world_.disk(node).set_capacity(std::min(was, world_.disk(node).used_bytes() + fault.amount));
+    at(world_.now() + fault.length, [this, node] { empty(node); });
+  }
+
+  void empty(NodeId node) {
+    if (const auto found = capacity_.find(node); found != capacity_.end()) {
+      world_.disk(node).set_capacity(found->second);
+      capacity_.erase(found);
+      world_.start(node);  // if it had stopped for want of space
+    }
+  }
+
+  // All faults of links that hold right now, together.
+  void shape_network() {
+    Network& network = world_.network();
+    Weather weather;
+    network.heal();
+    for (const auto& [number, fault] : links_) {
+      const double share = static_cast<double>(fault.amount) / 100;
+      switch (fault.kind) {
+        case FaultKind::partition:
+          network.split(fault.nodes);
+          break;
+        case FaultKind::one_way_cut:
+          network.cut(fault.nodes[0], fault.nodes[1]);
+          break;
+        case FaultKind::bridge:
+          network.bridge(fault.nodes[0], fault.nodes[1]);
+          break;
+        case FaultKind::loss_burst:
+          weather.drop = std::max(weather.drop, share);
+          weather.duplicate = std::max(weather.duplicate, share / 2);
+          weather.reorder = std::max(weather.reorder, share / 2);
+          break;
+        default:
+          weather.delay = std::max<Duration>(weather.delay, std::chrono::milliseconds(fault.amount));
+          break;
+      }
+    }
+    network.set_weather(weather);
+  }
+
+  void calm() {
+    quiet_ = true;
+    world_.note(NodeId{}, "quiet");
+    links_.clear();
+    shape_network();
+    for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+      const NodeId node{i};
+      world_.disk(node).disarm();
+      empty(node);
+      if (world_.clock(node).rate_ppm() != LocalClock::true_rate_ppm) {
+        world_.set_clock_rate(node, LocalClock::true_rate_ppm);
+      }
+      world_.resume(node);
+      world_.start(node);
+    }
+  }
+
+  World<A>& world_;
+  std::map<std::uint64_t, Fault> links_;  // by the order in which they began
+  std::uint64_t last_ = 0;
+  std::map<NodeId, std::uint64_t> capacity_;  // of the disks that are full now, what they had
+  bool quiet_ = false;
+};
+
+// From `quiet_from` on links are whole, clocks true, nodes started (but those whose disk lets them refuse).
+template <class A>
+void inject(World<A>& world, const std::vector<Fault>& plan, Instant quiet_from) {
+  std::make_shared<Injector<A>>(world)->schedule(plan, quiet_from);
+}
+
+}  // namespace coord::sim
