@@ -1,0 +1,280 @@
+#include "sim/linearizability.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "base/check.hpp"
+#include "sim/sequential_objects.hpp"
+
+namespace coord::sim {
+
+namespace {
+
+using Answer = LinearizabilityVerdict::Answer;
+using Outcome = Operation::Outcome;
+
+constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t shown = 16;  // operations named beside the one that does not fit
+
+bool must_be_placed(const Operation& operation) {
+  return operation.outcome != Outcome::unknown;
+}
+
+// What was not answered and leaves nothing behind need not be looked at.
+bool matters(const Operation& operation) {
+  return must_be_placed(operation) || operation.kind != Operation::Kind::read;
+}
+
+// The search over the operations of one name: their starts and ends in the order of time, as a list from
+// which the operations that are placed are taken out and put back (Wing and Gong; Lowe, section 4).
+template <class Object>
+class Search {
+ public:
+  Search(const std::vector<Operation>& history, const std::vector<std::size_t>& operations, Object object)
+      : history_(history), object_(std::move(object)) {
+    build(operations);
+  }
+
+  Answer run(std::uint64_t& budget) {
+    std::size_t at = next_[head];
+    while (unplaced_ > 0) {
+      COORD_CHECK(at != tail);
+      const Edge& edge = edges_[at];
+      if (!edge.start) {  // an end came before its operation was placed: go back
+        remember_stuck(at);
+        if (path_.empty()) return Answer::no;
+        at = next_[take_back()];
+        continue;
+      }
+      auto state = object_.after(state_, history_[edge.operation]);
+      if (!state || !is_new(edge.operation, *state)) {
+        at = next_[at];
+        continue;
+      }
+      if (budget == 0) return Answer::undecided;
+      --budget;
+      place(at, std::move(*state));
+      at = next_[head];
+    }
+    return Answer::yes;
+  }
+
+  const std::vector<std::size_t>& stuck() const { return stuck_; }
+  std::string stuck_state() const { return object_.text(stuck_in_); }
+
+ private:
+  using State = typename Object::State;
+  static constexpr std::size_t head = 0, tail = 1;  // of the list; not edges
+
+  struct Edge {
+    std::size_t operation = none;
+    bool start = false;
+    std::size_t end = none;  // of a start: the place of the end, if it has one
+  };
+  struct Step {
+    std::size_t at = none;
+    State before;
+  };
+
+  void build(const std::vector<std::size_t>& operations) {
+    struct Mark {
+      Instant time;
+      bool end = false;  // at one instant starts come first: then they count as overlapping
+      std::size_t operation = none;
+      auto operator<=>(const Mark&) const = default;
+    };
+    std::vector<Mark> marks;
+    for (const std::size_t i : operations) {
+      if (!matters(history_[i])) continue;
+      marks.push_back({history_[i].start, false, i});
+      if (must_be_placed(history_[i]))
+        marks.push_back({std::max(history_[i].start, history_[i].end), true, i});
+    }
+    std::sort(marks.begin(), marks.end());
+    edges_.resize(2);
+    std::map<std::size_t, std::size_t> start_of;
+    for (const Mark& mark : marks) {
+      if (mark.end) {
+        edges_[start_of.at(mark.operation)].end = edges_.size();
+        ++unplaced_;
+      } else {
+        start_of[mark.operation] = edges_.size();
+      }
+      edges_.push_back({mark.operation, !mark.end, none});
+    }
+    next_.resize(edges_.size());
+    previous_.resize(edges_.size());
+    std::size_t last = head;
+    for (std::size_t i = 2; i < edges_.size(); ++i) last = link(last, i);
+    link(last, tail);
+  }
+
+  std::size_t link(std::size_t left, std::size_t right) {
+    next_[left] = right;
+    previous_[right] = left;
+    return right;
+  }
+  void take_out(std::size_t at) { link(previous_[at], next_[at]); }
+  void put_back(std::size_t at) {
+    next_[previous_[at]] = at;
+    previous_[next_[at]] = at;
+  }
+
+  void place(std::size_t at, State state) {
+    path_.push_back({at, std::exchange(state_, std::move(state))});
+    toggle(edges_[at].operation);
+    take_out(at);
+    if (edges_[at].end == none) return;
+    take_out(edges_[at].end);
+    --unplaced_;
+  }
+
+  std::size_t take_back() {
+    Step step = std::move(path_.back());
+    path_.pop_back();
+    state_ = std::move(step.before);
+    toggle(edges_[step.at].operation);
+    if (edges_[step.at].end != none) {
+      put_back(edges_[step.at].end);
+      ++unplaced_;
+    }
+    put_back(step.at);
+    return step.at;
+  }
+
+  // The digest of a set is the xor of its members': so one more or less costs one step.
+  static std::pair<std::uint64_t, std::uint64_t> mark_of(std::size_t operation) {
+    Digest digest;
+    digest.add(operation);
+    return {digest.low(), digest.high()};
+  }
+  void toggle(std::size_t operation) {
+    const auto [low, high] = mark_of(operation);
+    set_low_ ^= low;
+    set_high_ ^= high;
+  }
+  bool is_new(std::size_t operation, const State& state) {
+    const auto [low, high] = mark_of(operation);
+    Digest digest;
+    digest.add(set_low_ ^ low);
+    digest.add(set_high_ ^ high);
+    object_.digest(state, digest);
+    return seen_.emplace(digest.low(), digest.high()).second;
+  }
+
+  void remember_stuck(std::size_t end) {
+    if (!stuck_.empty() && path_.size() <= deepest_) return;
+    deepest_ = path_.size();
+    stuck_in_ = state_;
+    stuck_ = {edges_[end].operation};
+    for (std::size_t i = next_[head]; i != end && stuck_.size() < shown; i = next_[i]) {
+      if (edges_[i].start && edges_[i].operation != edges_[end].operation)
+        stuck_.push_back(edges_[i].operation);
+    }
+  }
+
+  const std::vector<Operation>& history_;
+  Object object_;
+  std::vector<Edge> edges_;
+  std::vector<std::size_t> next_, previous_;
+  std::size_t unplaced_ = 0;  // of those that must be
+  State state_;
+  std::vector<Step> path_;
+  std::uint64_t set_low_ = 0, set_high_ = 0;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  std::size_t deepest_ = 0;
+  std::vector<std::size_t> stuck_;
+  State stuck_in_;
+};
+
+template <class Object>
+LinearizabilityVerdict check(const std::vector<Operation>& history, const LinearizabilityOptions& options) {
+  std::map<std::string, std::vector<std::size_t>> by_name;
+  for (std::size_t i = 0; i < history.size(); ++i) by_name[history[i].name].push_back(i);
+  std::uint64_t budget = options.limit;
+  LinearizabilityVerdict verdict;
+  for (const auto& [name, operations] : by_name) {
+    Search<Object> search(history, operations, Object(options));
+    const Answer answer = search.run(budget);
+    if (answer == Answer::yes) continue;
+    verdict = {answer, name, {}, ""};
+    if (answer == Answer::undecided) {
+      verdict.explanation = "undecided after " + std::to_string(options.limit) + " configurations";
+      return verdict;
+    }
+    verdict.offending = search.stuck();
+    verdict.explanation = "no order explains " + history[search.stuck().front()].text() +
+                          ": in the longest one " + search.stuck_state();
+    return verdict;
+  }
+  return verdict;
+}
+
+const char* name_of(Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::acquire:
+      return "acquire";
+    case Operation::Kind::acquire_shared:
+      return "acquire shared";
+    case Operation::Kind::release:
+      return "release";
+    case Operation::Kind::expire:
+      return "expire";
+    case Operation::Kind::write:
+      return "write";
+    case Operation::Kind::read:
+      return "read";
+    case Operation::Kind::compare_swap:
+      return "compare and swap";
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::string Operation::text() const {
+  const auto ms = [](Instant time) { return static_cast<double>(time.time_since_epoch().count()) / 1e6; };
+  char times[96];
+  if (outcome == Outcome::unknown) {
+    std::snprintf(times, sizeof times, "[%.3f, ?] ms", ms(start));
+  } else {
+    std::snprintf(times, sizeof times, "[%.3f, %.3f] ms", ms(start), ms(end));
+  }
+  std::string line = "client " + std::to_string(client) + " " + name_of(kind);
+  if (!name.empty()) line += " " + name;
+  line += std::string(" ") + times;
+  line += outcome == Outcome::ok ? ": ok" : outcome == Outcome::failed ? ": failed" : ": no answer";
+  if (kind == Kind::compare_swap) line += ", " + std::to_string(expected) + " by " + std::to_string(value);
+  if (kind == Kind::write || kind == Kind::read) line += ", value " + std::to_string(value);
+  if (kind < Kind::write && value != 0) line += ", token " + std::to_string(value);
+  return line;
+}
+
+std::uint64_t History::begin(std::uint64_t client, Operation::Kind kind, std::string name, Instant now,
+                             std::uint64_t value, std::uint64_t expected) {
+  operations_.push_back({client, kind, std::move(name), now, now, Outcome::unknown, value, expected});
+  return operations_.size() - 1;
+}
+
+void History::end(std::uint64_t operation, Outcome outcome, Instant now, std::uint64_t value) {
+  Operation& ended = operations_.at(static_cast<std::size_t>(operation));
+  ended.outcome = outcome;
+  ended.end = now;
+  if (value != 0) ended.value = value;
+}
+
+LinearizabilityVerdict check_linearizable(const std::vector<Operation>& history, Model model,
+                                          const LinearizabilityOptions& options) {
+  switch (model) {
+    case Model::lock:
+      return check<SequentialLock>(history, options);
+    case Model::read_write_register:
+      return check<SequentialRegister>(history, options);
+  }
+  return {};
+}
+
+}  // namespace coord::sim

@@ -1,0 +1,94 @@
+// Is there an order of these operations, each taking effect at one moment between its start and its end, in
+// which a simple object would have given these answers? (Herlihy and Wing, "Linearizability", 1990)
+//
+// Problem: invariants over the nodes' insides miss what users see: a read from the past, a lock granted to
+// two. Why looking at the order of ends fails: operations overlap, and an operation whose answer was lost may
+// have taken effect, at any later time, or never. Algorithm: Wing and Gong's search with Lowe's memory
+// ("Testing for linearizability", 2017): try the operations that could be next, in the order of their starts;
+// remember every (set of operations done, state of the object) and do not go there twice; each name is an
+// object of its own and is searched apart (Herlihy and Wing's locality). The sets are remembered by 128-bit
+// digests, so a wrong "no" is as likely as a collision of those. The search is exponential at worst: after
+// `limit` configurations the answer is "undecided".
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace coord::sim {
+
+struct Operation {
+  enum class Kind : std::uint8_t {
+    acquire,         // of a lock, exclusive; `value` is the token given, or 0 if there is none
+    acquire_shared,  //
+    release,         // by its holder; `value` is the token or 0
+    expire,  // the service takes the lock from `client` with token `value`; without effect if it does not
+             // hold
+    write,   // of a register: `value`
+    read,    //   gave `value`
+    compare_swap,  //   from `expected` to `value`; failed: it was something else
+  };
+  enum class Outcome : std::uint8_t {
+    ok,
+    failed,   // answered, and had no effect: an acquire that was refused because somebody holds the lock, ...
+    unknown,  // no answer: may take effect at any time after its start, or never
+  };
+
+  std::uint64_t client = 0;
+  Kind kind = Kind::acquire;
+  std::string name;
+  Instant start;
+  Instant end;  // meaningless if unknown
+  Outcome outcome = Outcome::unknown;
+  std::uint64_t value = 0;
+  std::uint64_t expected = 0;
+
+  std::string text() const;  // `client 3 acquire disk [110.2, 113.0] ms: ok, token 7`
+};
+
+// Operations as they happen. One that is never ended stays unknown.
+class History {
+ public:
+  std::uint64_t begin(std::uint64_t client, Operation::Kind kind, std::string name, Instant now,
+                      std::uint64_t value = 0, std::uint64_t expected = 0);
+  // `value`: of an acquire its token, of a read what it gave; 0 leaves what begin() said.
+  void end(std::uint64_t operation, Operation::Outcome outcome, Instant now, std::uint64_t value = 0);
+  const std::vector<Operation>& operations() const { return operations_; }
+
+ private:
+  std::vector<Operation> operations_;
+};
+
+enum class Model : std::uint8_t {
+  // One exclusive holder or any number of shared ones; only its holder releases; tokens strictly increase; an
+  // acquire
+  // is refused only while somebody holds the lock.
+  lock,
+  // Reads give what was written last; before the first write: 0.
+  read_write_register,
+};
+
+struct LinearizabilityOptions {
+  std::uint64_t limit = 5'000'000;  // configurations remembered, over all names: about 80 bytes each
+  // A lock may be refused while nobody holds it: waiters, a lock delay, a limit. Then only grants are
+  // checked.
+  bool refusals_need_holder = true;
+};
+
+struct LinearizabilityVerdict {
+  enum class Answer : std::uint8_t { yes, no, undecided } answer = Answer::yes;
+  std::string name;  // no, undecided: of the object
+  // no: the operation that could not be placed when its end came, in the longest order found, first; then
+  // those that ran at the same time as it. Indices into the history.
+  std::vector<std::size_t> offending;
+  std::string explanation;  // no, undecided: for a person
+};
+
+LinearizabilityVerdict check_linearizable(const std::vector<Operation>& history, Model model,
+                                          const LinearizabilityOptions& options = {});
+
+}  // namespace coord::sim
