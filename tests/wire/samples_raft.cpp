@@ -50,7 +50,7 @@ const Named<raft::Message>& raft_messages() {
       {"snapshot_request", raft::SnapshotRequest{Term{7}, LogIndex{900}, Term{6}, 4096, 1024, {7, 7, 7}}},
       {"snapshot_reply", raft::SnapshotReply{Term{7}, LogIndex{900}, 1027, true, true}},
       {"timeout_now", raft::TimeoutNow{Term{8}}},
-      {"state_query", raft::StateQuery{incarnation(0x30), true, 77}},
+      {"state_query", raft::StateQuery{incarnation(0x30), 77}},
       {"state_answer",
        raft::StateAnswer{77,
                          incarnation(0x40),

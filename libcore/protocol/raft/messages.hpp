@@ -17,7 +17,8 @@ struct VoteRequest {
   LogIndex last_index;
   Term last_term;
   bool pre = false;
-  bool transfer = false;  // the leader asked for this election: do not refuse because a leader is alive (thesis 4.2.3)
+  bool transfer =
+      false;  // the leader asked for this election: do not refuse because a leader is alive (thesis 4.2.3)
 
   bool operator==(const VoteRequest&) const = default;
   template <class Archive>
@@ -55,10 +56,12 @@ struct AppendRequest {
 struct AppendReply {
   Term term;
   bool accepted = false;
-  bool mute = false;    // this peer may not be counted yet (--rejoin): for flow control only
-  LogIndex match;       // accepted: previous + n, all of it durable here. Refused: the previous_index that was refused
-  LogIndex hint_index;  // refused: the leader may go on from here (thesis, section 5.3: back up by terms)
-  Term hint_term;
+  bool mute = false;  // this peer may not be counted yet (--rejoin): for flow control only
+  LogIndex match;     // accepted: previous + n, all of it durable here. Refused: the previous_index that was
+                      // refused (0: nothing was looked at, the request's term is over)
+  LogIndex
+      hint_index;  // refused: the largest index at which the logs may meet (section 5.3: back up by terms),
+  Term hint_term;  // and the term of the entry there
 
   bool operator==(const AppendReply&) const = default;
   template <class Archive>
@@ -67,11 +70,13 @@ struct AppendReply {
   }
 };
 
-// Apart from AppendRequest because its reply waits for no disk: a stalled disk stops neither heartbeats nor reads.
+// Apart from AppendRequest because its reply waits for no disk: a stalled disk stops neither heartbeats nor
+// reads.
 struct Heartbeat {
   Term term;
   LogIndex commit;          // at most what the receiver is known to match
-  std::uint64_t round = 0;  // for read index and check-quorum: strictly increasing within a term
+  std::uint64_t round = 0;  // for read index and check-quorum: strictly increasing within a term; 0: only
+                            // tells the commit index, at once when it advances, and wants no reply
 
   bool operator==(const Heartbeat&) const = default;
   template <class Archive>
@@ -92,7 +97,8 @@ struct HeartbeatReply {
   }
 };
 
-// A piece of a snapshot (Raft section 7). Pieces are at most Config::snapshot_piece bytes; one is in flight a follower.
+// A piece of a snapshot (Raft section 7). Pieces are at most Config::snapshot_piece bytes; one is in flight a
+// follower.
 struct SnapshotRequest {
   Term term;
   LogIndex last_index;
@@ -136,13 +142,12 @@ struct TimeoutNow {
 // The empty-state rule: what do you remember, and did you ever know me? (raft.hpp, "Founding")
 struct StateQuery {
   Incarnation incarnation{};  // the asker's
-  bool rejoin = false;
   std::uint64_t nonce = 0;
 
   bool operator==(const StateQuery&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(incarnation, rejoin, nonce);
+    archive(incarnation, nonce);
   }
 };
 
@@ -161,7 +166,7 @@ struct StateAnswer {
   }
 };
 
-using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply, SnapshotRequest,
-                             SnapshotReply, TimeoutNow, StateQuery, StateAnswer>;
+using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
+                             SnapshotRequest, SnapshotReply, TimeoutNow, StateQuery, StateAnswer>;
 
 }  // namespace coord::raft
