@@ -1,8 +1,9 @@
 // What Raft is told, and what it answers. One list of events, one of actions, one ordering rule.
 //
-// Ordering rule: the driver performs the actions of one step in order, and those of a step before those of the next.
-// Persist may complete later (Persisted), in the order in which the Persists were given; Raft itself holds back every
-// message that depends on one until then, so a driver cannot break persist-before-send by being fast.
+// Ordering rule: the driver performs the actions of one step in order, and those of a step before those of
+// the next. Persist may complete later (Persisted), in the order in which the Persists were given; Raft
+// itself holds back every message that depends on one until then, so a driver cannot break
+// persist-before-send by being fast.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,13 @@ struct Tick {};  // early ticks are harmless; Raft::deadline() says when the nex
 struct Propose {
   std::vector<Bytes> commands;
 };
-// Which index must be applied before a linearizable read with this number may be answered? (thesis, section 6.4)
+// Which index must be applied before a linearizable read with this number may be answered? (thesis,
+// section 6.4)
 struct Read {
   std::uint64_t id = 0;
 };
-// The Persist with this id, and so every one before it, is durable (or, with sync = false, handed to the kernel).
+// The Persist with this id, and so every one before it, is durable (or, with sync = false, handed to the
+// kernel).
 struct Persisted {
   std::uint64_t id = 0;
 };
@@ -40,7 +43,8 @@ struct Persisted {
 struct PersistFailed {
   std::string why;
 };
-// The state machine's snapshot at `index` is durable on this peer: the log up to it may be dropped.
+// The state machine's snapshot at `index` (<= what was applied and <= Raft::durable_index()) is durable on
+// this peer: the log up to it may be dropped. `term` is that of the entry at `index`.
 struct SnapshotStored {
   Snapshot snapshot;
 };
@@ -49,12 +53,14 @@ struct TransferLeadership {
   NodeId to;
 };
 
-using Event = std::variant<Receive, Tick, Propose, Read, Persisted, PersistFailed, SnapshotStored, TransferLeadership>;
+using Event =
+    std::variant<Receive, Tick, Propose, Read, Persisted, PersistFailed, SnapshotStored, TransferLeadership>;
 
 // ---- actions
 
-// Make these durable, all or nothing up to the order given: a snapshot first (replacing log and state up to its index),
-// then the log from `first` on replaced by `entries` (what stood there is gone), then the hard state.
+// Make these durable, all or nothing up to the order given: a snapshot first (it replaces the state machine
+// and the whole log, which goes on after its index), then the log from `first` on replaced by `entries` (what
+// stood there and after it is gone), then the hard state.
 struct Persist {
   std::uint64_t id = 0;
   std::optional<Snapshot> snapshot;
@@ -90,12 +96,19 @@ struct RoleChanged {
   Term term;
   NodeId leader;  // 0: not known
 };
+// Something that an operator should see: what `peer` sent was not obeyed, or this peer may not take part
+// (then `peer` says who stands against it). At most one a message; the driver limits what it logs.
+struct Refused {
+  NodeId peer;
+  std::string why;
+};
+// The last action ever: this peer cannot go on without lying.
 struct Halt {
   std::string why;
 };
 
-using Action =
-    std::variant<Persist, Send, Apply, Install, ReadReady, ReadDropped, ProposalDropped, RoleChanged, Halt>;
+using Action = std::variant<Persist, Send, Apply, Install, ReadReady, ReadDropped, ProposalDropped,
+                            RoleChanged, Refused, Halt>;
 using Actions = std::vector<Action>;
 
 }  // namespace coord::raft

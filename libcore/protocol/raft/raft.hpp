@@ -1,15 +1,49 @@
-// Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014; thesis 2014).
+// Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014, "the paper";
+// Ongaro's thesis, 2014): one log, the same on every peer, that survives any minority of crashes, partitions,
+// pauses and restarts.
+//
+// The problem: several peers must agree on the order of the users' commands although messages are lost,
+// doubled, late and out of order, and peers stop at any moment and come back with what their disk holds.
+//
+// Why the obvious answer fails: a primary that copies each command to the others does not know, when it
+// cannot reach one, whether that one is down or has become the primary of the other half. Asking a majority
+// before answering is not enough either: a new primary must find everything that a former majority was told,
+// must not count what an older primary left half done, and no peer may forget after a crash what it has
+// promised before it.
+//
+// The algorithm: time is cut into terms. In each, at most one peer wins the votes of a majority and leads
+// (election.cpp). The leader alone appends; the others accept an entry only if what is before it agrees
+// (replication.cpp, append.cpp). An entry is committed when a majority holds it durably in the leader's own
+// term. A peer votes only for a log that holds at least what its own holds, so every later leader has every
+// committed entry. Beyond the paper's core: pre-vote and check-quorum against peers that come and go
+// (thesis 9.6, 6.2), linearizable reads without a log entry (reads.cpp, thesis 6.4), leadership transfer
+// (transfer.cpp, thesis 3.10), snapshots in pieces (snapshot.cpp, section 7), and the rule for peers with
+// nothing on their disk (founding.cpp), which the paper leaves open: a peer that has forgotten its vote could
+// give it twice.
+//
+// A pure state machine: it is told what happened and answers with what to do (events.hpp). It has no clock,
+// socket, thread or global, and owns its randomness: the same events at the same instants give the same
+// actions.
+//
+// Threading: none. One owner calls step() for every event, in the order of their happening.
+// Not built yet: membership change and learners. EntryKind::members is their place, and is refused.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/events.hpp"
+#include "protocol/raft/log.hpp"
+#include "protocol/raft/outbox.hpp"
+#include "protocol/raft/progress.hpp"
 #include "protocol/raft/types.hpp"
 
 namespace coord::raft {
@@ -19,21 +53,219 @@ struct Config {
   std::vector<NodeId> peers;  // all named peers, self included, sorted, unique; 1 to 15
   Incarnation incarnation{};  // of this state directory
   bool rejoin = false;        // the operator says: I am back with nothing
-  Duration heartbeat = std::chrono::milliseconds(50);
+  Duration heartbeat = std::chrono::milliseconds(50);      // below election_low, or followers lose patience
   Duration election_low = std::chrono::milliseconds(150);  // the election time-out is drawn from [low, high]
   Duration election_high = std::chrono::milliseconds(300);
   std::size_t append_bytes = 256 * 1024;    // at most so many bytes of entries a message
   std::size_t in_flight = 64;               // at most so many unanswered AppendRequests a follower
   std::size_t snapshot_piece = 256 * 1024;  // bytes of a snapshot a message
-  std::size_t snapshot_limit = 64 * 1024 * 1024;  // a larger one is refused: a bound on what a leader makes us hold
-  std::size_t uncommitted_limit = 16 * 1024 * 1024;  // proposals are dropped beyond so many bytes not yet committed
+  std::size_t snapshot_limit =
+      64 * 1024 * 1024;  // a larger one is refused: a bound on what a leader makes us hold
+  std::size_t uncommitted_limit = 16 * 1024 * 1024;  // proposals are dropped beyond so many bytes not yet
+                                                     // committed and durable here
+  std::size_t reads_limit = 4096;                    // reads are dropped beyond so many unanswered ones
+  std::uint64_t entries_behind =
+      512;  // entries kept before a snapshot, so that a peer a little behind needs none
 };
 
-// What the store found at start.
+// What the store found at start. The driver starts its state machine from the snapshot; Raft applies what
+// follows it.
 struct Recovered {
   HardState hard_state;
   std::optional<Snapshot> snapshot;
   std::vector<Entry> entries;  // contiguous, the first follows the snapshot
+};
+
+class Raft {
+ public:
+  // `random` is this peer's own (election time-outs, nonces): another seed on every start.
+  Raft(Config config, Recovered recovered, Random random, Instant now);
+
+  // ---- inputs
+  // `now` never goes back. What is returned is performed in order (events.hpp, ordering rule). After Halt:
+  // nothing, ever.
+  [[nodiscard]] Actions step(Instant now, const Event& event);
+
+  // ---- outputs
+  // When a Tick is needed at the latest, if nothing else happens; nothing: only on the next event.
+  [[nodiscard]] std::optional<Instant> deadline() const;
+
+  // ---- getters
+  Role role() const { return role_; }
+  Term term() const { return hard_.term; }
+  NodeId leader() const { return leader_; }              // 0: not known
+  const HardState& hard_state() const { return hard_; }  // perhaps not durable yet
+  LogIndex commit_index() const { return commit_; }
+  LogIndex last_index() const { return log_.last(); }
+  LogIndex durable_index() const { return log_.durable(); }  // falls back when a leader overwrites entries
+  const Log& log() const { return log_; }                    // for invariants and listings
+  bool mute() const;  // came back empty (--rejoin) and has not caught up yet
+  // Leader only, else empty: every other peer.
+  const std::map<NodeId, Progress>& progress() const { return progress_; }
+  // What a peer that is too far behind is sent; null: none yet.
+  const Snapshot* snapshot() const { return snapshot_.get(); }
+  const Config& config() const { return config_; }
+
+ private:
+  struct PendingRead {
+    std::uint64_t id = 0;
+    LogIndex index;
+    std::uint64_t round = 0;  // the heartbeat round that confirms it; 0: none begun yet
+  };
+  struct Transfer {
+    NodeId to;
+    Instant give_up;
+    bool told = false;  // TimeoutNow has been sent
+  };
+  struct IncomingSnapshot {
+    NodeId from;
+    Term term;  // of the leader that sends it
+    Snapshot snapshot;
+    std::uint64_t size = 0;
+  };
+  struct Installing {
+    std::uint64_t write = 0;
+    std::shared_ptr<const Snapshot> snapshot;
+  };
+  struct Founding {
+    std::uint64_t nonce = 0;
+    std::uint64_t write = 0;  // the Persist that founds; 0: not yet
+    Instant ask_at;
+    std::map<NodeId, StateAnswer> answers;
+    std::string refused;  // last reported, so that each reason is reported once
+  };
+  struct View {
+    Role role;
+    Term term;
+    NodeId leader;
+    bool operator==(const View&) const = default;
+  };
+
+  // raft.cpp: events, and what every part needs
+  void on(const Receive& event);
+  void on(const Tick& event);
+  void on(const Propose& event);
+  void on(const Read& event);
+  void on(const Persisted& event);
+  void on(const PersistFailed& event);
+  void on(const SnapshotStored& event);
+  void on(const TransferLeadership& event);
+  Actions finish_step();
+  void persist_what_changed(Actions& out);
+  void hand_out_committed(Actions& out);
+  void halt(std::string why);
+  void refuse(NodeId peer, std::string why);
+  void send(NodeId to, Message message, std::uint64_t after = 0);
+  void hard_state_changed();
+  void commit_upto(LogIndex index);
+  bool alone() const { return config_.peers.size() == 1; }
+  bool is_other_peer(NodeId node) const;
+
+  // receive.cpp: the rules about terms that hold for every message
+  template <class M>
+  void take(NodeId from, const M& message);
+  template <class M>
+  void answer_old_term(NodeId from, const M& message);
+  bool follow(NodeId from);
+
+  // election.cpp
+  void become_follower(Term term, NodeId leader);
+  void arm_election_timer();
+  void election_timed_out();
+  void ask_before_campaign();
+  void campaign(bool transfer);
+  void own_vote_is_durable();
+  void decide_election();
+  void become_leader();
+  bool leader_is_alive() const;
+  VoteRequest vote_request(Term term) const;
+  void answer_pre_vote(NodeId from, const VoteRequest& request);
+  void receive(NodeId from, const VoteRequest& request);
+  void receive(NodeId from, const VoteReply& reply);
+
+  // replication.cpp: the leader's side
+  void send_entries(NodeId to, Progress& progress);
+  void send_probe(NodeId to, Progress& progress);
+  void send_to_all();
+  void advance_commit();
+  void tell_commit();
+  void begin_round();
+  bool hears_majority() const;
+  void heard(Progress& progress, bool mute);
+  void lead_on_tick();
+  void receive(NodeId from, const AppendReply& reply);
+  void receive(NodeId from, const HeartbeatReply& reply);
+  void back_up(NodeId from, Progress& progress, const AppendReply& reply);
+
+  // append.cpp: the follower's side
+  void receive(NodeId from, const AppendRequest& request);
+  void receive(NodeId from, const Heartbeat& request);
+  bool store(const AppendRequest& request);
+  void refuse_append(NodeId from, const AppendRequest& request);
+
+  // snapshot.cpp
+  void start_snapshot(NodeId to, Progress& progress);
+  void send_piece(NodeId to, Progress& progress);
+  void receive(NodeId from, const SnapshotRequest& request);
+  void receive(NodeId from, const SnapshotReply& reply);
+  void snapshot_not_needed(NodeId from, const SnapshotRequest& request);
+  void install(NodeId from);
+
+  // reads.cpp
+  bool may_read() const;
+  void read_in_this_round();
+  void advance_reads();
+  std::uint64_t confirmed_round() const;
+  void drop_reads();
+
+  // transfer.cpp
+  void advance_transfer();
+  void receive(NodeId from, const TimeoutNow& message);
+
+  // founding.cpp
+  void ask_for_state();
+  void answer_state(NodeId from, const StateQuery& query);
+  void receive_state(NodeId from, const StateAnswer& answer);
+  void try_to_found();
+  void found(std::map<NodeId, Incarnation> founders);
+  void rejoin();
+  void founded();
+  void unmute_if_caught_up();
+
+  Config config_;
+  Random random_;
+  Instant now_;         // the time of the step being made
+  std::string broken_;  // why this step, or the first one, ends in Halt
+  Role role_ = Role::follower;
+  NodeId leader_;
+  View reported_;
+
+  HardState hard_;
+  Log log_;
+  LogIndex commit_;
+  LogIndex applied_;  // handed out by Apply or Install
+  std::shared_ptr<const Snapshot> snapshot_;
+
+  Outbox outbox_;
+  Actions local_;                 // of this step, for the driver itself: after Persist, Send and Apply
+  std::uint64_t hard_write_ = 0;  // the Persist that holds hard_
+  bool hard_unsaved_ = false;
+
+  // follower and candidate
+  Instant election_deadline_;
+  std::optional<Instant> leader_heard_;
+  std::map<NodeId, bool> votes_;
+  std::optional<IncomingSnapshot> incoming_;
+  std::optional<Installing> installing_;
+
+  // leader
+  std::map<NodeId, Progress> progress_;
+  std::uint64_t round_ = 0;
+  Instant heartbeat_due_;
+  std::deque<PendingRead> reads_;
+  std::optional<Transfer> transfer_;
+
+  Founding founding_;
 };
 
 }  // namespace coord::raft

@@ -1,0 +1,171 @@
+// Leader election (paper, section 5.2 and 5.4.1), with pre-vote and check-quorum (thesis 9.6, 4.2.3, 6.2).
+#include "base/rule.hpp"
+#include "protocol/raft/quorum.hpp"
+#include "protocol/raft/raft.hpp"
+
+namespace coord::raft {
+
+// Election time-outs "are chosen randomly from a fixed interval", so that split votes are rare (section 5.2).
+void Raft::arm_election_timer() {
+  election_deadline_ = alone() ? now_ : now_ + random_.between(config_.election_low, config_.election_high);
+}
+
+// Also to follow another leader, or none, in the present term.
+void Raft::become_follower(Term term, NodeId leader) {
+  if (term > hard_.term) {
+    hard_.term = term;
+    hard_.vote = NodeId{};
+    hard_state_changed();
+    incoming_.reset();
+    leader_heard_.reset();
+  }
+  if (role_ == Role::leader) {
+    drop_reads();
+    progress_.clear();
+    transfer_.reset();
+    arm_election_timer();
+  }
+  role_ = Role::follower;
+  leader_ = leader;
+  votes_.clear();
+}
+
+bool Raft::leader_is_alive() const {
+  if (role_ == Role::leader) return true;  // else check-quorum would have made it step down
+  return leader_.value != 0 && leader_heard_ && now_ < *leader_heard_ + config_.election_low;
+}
+
+void Raft::election_timed_out() {
+  leader_ = NodeId{};
+  arm_election_timer();
+  if (mute()) return;
+  // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
+  // and one that waits for a slow disk is not given up for a new one that would wait as long.
+  if (!outbox_.is_durable(hard_write_)) return;
+  if (COORD_RULE_OR(pre_vote, true, false)) {
+    ask_before_campaign();
+  } else {
+    campaign(false);
+  }
+}
+
+// "A candidate only increments its term if it first learns from a majority of the cluster that they would be
+// willing to grant the candidate their votes" (thesis 9.6): a peer that was cut off disturbs nobody when it
+// returns.
+void Raft::ask_before_campaign() {
+  role_ = Role::pre_candidate;
+  votes_ = {{config_.self, true}};
+  VoteRequest request = vote_request(Term{hard_.term.value + 1});
+  request.pre = true;
+  for (const NodeId peer : config_.peers) {
+    if (peer != config_.self) send(peer, request);
+  }
+  decide_election();
+}
+
+// "A follower increments its current term and transitions to candidate state. It then votes for itself"
+// (section 5.2). Both must be durable before anybody hears of it, and before its own vote counts.
+void Raft::campaign(bool transfer) {
+  role_ = Role::candidate;
+  leader_ = NodeId{};
+  votes_.clear();
+  ++hard_.term.value;
+  hard_.vote = config_.self;
+  hard_state_changed();
+  arm_election_timer();
+  VoteRequest request = vote_request(hard_.term);
+  request.transfer = transfer;
+  for (const NodeId peer : config_.peers) {
+    if (peer != config_.self) send(peer, request);
+  }
+}
+
+void Raft::own_vote_is_durable() {
+  if (hard_.vote != config_.self) return;
+  votes_[config_.self] = true;
+  arm_election_timer();  // the others have heard of it only now
+  decide_election();
+}
+
+void Raft::decide_election() {
+  const Ballot ballot = tally(votes_, config_.peers.size());
+  if (ballot == Ballot::lost) {
+    become_follower(hard_.term, NodeId{});
+  } else if (ballot == Ballot::won && role_ == Role::pre_candidate) {
+    campaign(false);
+  } else if (ballot == Ballot::won) {
+    become_leader();
+  }
+}
+
+VoteRequest Raft::vote_request(Term term) const {
+  VoteRequest request;
+  request.term = term;
+  request.last_index = log_.last();
+  request.last_term = log_.last_term();
+  return request;
+}
+
+// Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
+void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
+  const bool granted = request.term > hard_.term && !mute() &&
+                       COORD_RULE(votes_wait_for_silence, !leader_is_alive()) &&
+                       log_.is_covered_by(request.last_index, request.last_term);
+  send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
+}
+
+// In the present term. "If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
+// receiver's log, grant vote" (figure 2).
+void Raft::receive(NodeId from, const VoteRequest& request) {
+  const bool free_to_vote =
+      COORD_RULE(one_vote_a_term, hard_.vote == NodeId{} || hard_.vote == from) && role_ != Role::leader;
+  const bool holds_enough =
+      COORD_RULE(log_up_to_date_to_vote, log_.is_covered_by(request.last_index, request.last_term));
+  const bool granted = free_to_vote && holds_enough && !mute();
+  if (granted) {
+    if (hard_.vote != from) {
+      hard_.vote = from;
+      hard_state_changed();
+    }
+    if (role_ == Role::pre_candidate) become_follower(hard_.term, NodeId{});
+    arm_election_timer();
+  }
+  const std::uint64_t after = COORD_RULE_OR(vote_durable_before_reply, hard_write_, 0);
+  outbox_.send(from, VoteReply{hard_.term, false, granted}, after);
+}
+
+void Raft::receive(NodeId from, const VoteReply& reply) {
+  if (reply.pre) {
+    if (role_ != Role::pre_candidate) return;
+    if (reply.granted && reply.term.value != hard_.term.value + 1) return;  // of an earlier question
+  } else if (role_ != Role::candidate) {
+    return;
+  }
+  votes_[from] = votes_[from] || reply.granted;  // a vote once given stands, whatever a late refusal says
+  decide_election();
+}
+
+void Raft::become_leader() {
+  role_ = Role::leader;
+  leader_ = config_.self;
+  votes_.clear();
+  incoming_.reset();
+  round_ = 0;
+  transfer_.reset();
+  for (const NodeId peer : config_.peers) {
+    if (peer == config_.self) continue;
+    Progress& progress = progress_[peer];
+    progress.next = LogIndex{log_.last().value + 1};  // "initialized to leader last log index + 1" (figure 2)
+    progress.heard = now_;
+  }
+  // "Raft handles this by having each leader commit a blank no-op entry into the log at the start of its
+  // term" (section 8): it may not count older entries (section 5.4.2), so without it they could wait for
+  // ever, and every read with them.
+  if (COORD_RULE_OR(noop_at_election, true, false)) {
+    log_.append({hard_.term, LogIndex{log_.last().value + 1}, EntryKind::noop, {}});
+  }
+  begin_round();
+  send_to_all();
+}
+
+}  // namespace coord::raft

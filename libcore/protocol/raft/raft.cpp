@@ -1,0 +1,218 @@
+// Construction, the events, and the end of every step: what to persist, send and apply.
+#include "protocol/raft/raft.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/rule.hpp"
+
+namespace coord::raft {
+
+namespace {
+
+// What cannot be true of a disk that the store has checked; a newer version's log, for one.
+std::string flaw_of(const Recovered& recovered) {
+  LogIndex index = recovered.snapshot ? recovered.snapshot->index : LogIndex{};
+  Term term = recovered.snapshot ? recovered.snapshot->term : Term{};
+  for (const Entry& entry : recovered.entries) {
+    if (entry.index.value != ++index.value) return "the recovered log has a gap";
+    if (entry.term < term) return "the recovered log's terms go back";
+    if (entry.kind > EntryKind::command)
+      return "the recovered log holds entries of a kind that is not known here";
+    term = entry.term;
+  }
+  if (term > recovered.hard_state.term) return "the recovered log is of a later term than the hard state";
+  if (recovered.hard_state.founders.empty() && (index.value != 0 || recovered.hard_state.term.value != 0)) {
+    return "the recovered state has no founders";
+  }
+  return {};
+}
+
+}  // namespace
+
+Raft::Raft(Config config, Recovered recovered, Random random, Instant now)
+    : config_(std::move(config)),
+      random_(random),
+      now_(now),
+      broken_(flaw_of(recovered)),
+      hard_(std::move(recovered.hard_state)),
+      log_(recovered.snapshot ? recovered.snapshot->index : LogIndex{},
+           recovered.snapshot ? recovered.snapshot->term : Term{},
+           broken_.empty() ? std::move(recovered.entries) : std::vector<Entry>{}) {
+  COORD_CHECK(config_.peers.size() >= 1 && config_.peers.size() <= 15);
+  COORD_CHECK(std::is_sorted(config_.peers.begin(), config_.peers.end()));
+  COORD_CHECK(std::adjacent_find(config_.peers.begin(), config_.peers.end()) == config_.peers.end());
+  COORD_CHECK(std::binary_search(config_.peers.begin(), config_.peers.end(), config_.self));
+  COORD_CHECK(config_.heartbeat > Duration::zero() && config_.heartbeat < config_.election_low);
+  COORD_CHECK(config_.election_low <= config_.election_high);
+  if (recovered.snapshot) snapshot_ = std::make_shared<Snapshot>(*std::move(recovered.snapshot));
+  commit_ = applied_ = log_.base();
+  founding_.nonce = random_.next();
+  founding_.ask_at = now;
+  if (hard_.founders.empty()) role_ = Role::founding;
+  arm_election_timer();
+  reported_ = {role_, hard_.term, leader_};
+}
+
+Actions Raft::step(Instant now, const Event& event) {
+  if (role_ == Role::halted) return {};
+  now_ = std::max(now_, now);
+  if (broken_.empty()) std::visit([this](const auto& concrete) { on(concrete); }, event);
+  return finish_step();
+}
+
+std::optional<Instant> Raft::deadline() const {
+  switch (role_) {
+    case Role::halted:
+      return std::nullopt;
+    case Role::founding:
+      return founding_.write != 0 ? std::nullopt : std::optional<Instant>(founding_.ask_at);
+    case Role::leader:
+      return alone() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
+    case Role::follower:
+    case Role::pre_candidate:
+    case Role::candidate:
+      return election_deadline_;
+  }
+  return std::nullopt;
+}
+
+void Raft::on(const Tick& /*event*/) {
+  if (role_ == Role::founding) {
+    if (now_ >= founding_.ask_at) ask_for_state();
+  } else if (role_ == Role::leader) {
+    lead_on_tick();
+  } else if (now_ >= election_deadline_) {
+    election_timed_out();
+  }
+}
+
+void Raft::on(const Propose& event) {
+  std::size_t bytes = log_.bytes_after(std::min(commit_, log_.durable()));
+  for (const Bytes& command : event.commands) bytes += command.size();
+  if (role_ != Role::leader || transfer_ || bytes > config_.uncommitted_limit) {
+    local_.emplace_back(ProposalDropped{event.commands});
+    return;
+  }
+  for (const Bytes& command : event.commands) {
+    log_.append({hard_.term, LogIndex{log_.last().value + 1}, EntryKind::command, command});
+  }
+  send_to_all();
+}
+
+void Raft::on(const Persisted& event) {
+  COORD_CHECK(outbox_.was_given(event.id));
+  if (event.id <= outbox_.durable_write()) return;
+  outbox_.completed(event.id);
+  log_.persisted(event.id);
+  if (role_ == Role::founding) {
+    if (founding_.write != 0 && outbox_.is_durable(founding_.write)) founded();
+  } else if (role_ == Role::candidate) {
+    if (outbox_.is_durable(hard_write_)) own_vote_is_durable();
+  } else if (role_ == Role::leader) {
+    advance_commit();
+  }
+}
+
+// A failed write or sync says nothing about what the disk holds, and a retried one may report success for
+// data that is gone (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): this peer is
+// over.
+void Raft::on(const PersistFailed& event) {
+  if (COORD_RULE_OR(step_down_on_failed_write, true, false)) {
+    halt(event.why);
+  } else if (outbox_.next_write() > outbox_.durable_write() + 1) {
+    on(Persisted{outbox_.next_write() - 1});
+  }
+}
+
+void Raft::on(const SnapshotStored& event) {
+  const LogIndex index = event.snapshot.index;
+  if (snapshot_ && index <= snapshot_->index) return;  // the leader's newer one has overtaken it
+  COORD_CHECK(index <= applied_);
+  snapshot_ = std::make_shared<Snapshot>(event.snapshot);
+  log_.snapshot_stored(index);
+  if (index.value > config_.entries_behind) log_.compact(LogIndex{index.value - config_.entries_behind});
+}
+
+void Raft::halt(std::string why) {
+  if (broken_.empty()) broken_ = std::move(why);
+}
+
+void Raft::refuse(NodeId peer, std::string why) {
+  local_.emplace_back(Refused{peer, std::move(why)});
+}
+
+bool Raft::is_other_peer(NodeId node) const {
+  return node != config_.self && std::binary_search(config_.peers.begin(), config_.peers.end(), node);
+}
+
+// Every message waits until the term and vote in which it is sent are durable (figure 2); most find them so.
+void Raft::send(NodeId to, Message message, std::uint64_t after) {
+  const std::uint64_t own_term = COORD_RULE_OR(term_durable_before_use, hard_write_, 0);
+  outbox_.send(to, std::move(message), std::max(after, own_term));
+}
+
+void Raft::hard_state_changed() {
+  hard_unsaved_ = true;
+  hard_write_ = outbox_.next_write();
+}
+
+void Raft::commit_upto(LogIndex index) {
+  if (index <= commit_) return;
+  commit_ = std::min(index, log_.last());
+  unmute_if_caught_up();
+}
+
+Actions Raft::finish_step() {
+  Actions out;
+  if (!broken_.empty()) {
+    role_ = Role::halted;
+    leader_ = NodeId{};
+    local_.clear();
+    out.emplace_back(Halt{broken_});
+    return out;
+  }
+  persist_what_changed(out);
+  outbox_.release(out);
+  hand_out_committed(out);
+  for (Action& action : local_) out.push_back(std::move(action));
+  local_.clear();
+  const View view{role_, hard_.term, leader_};
+  if (view != reported_) {
+    reported_ = view;
+    out.emplace_back(RoleChanged{view.role, view.term, view.leader});
+  }
+  return out;
+}
+
+void Raft::persist_what_changed(Actions& out) {
+  const bool new_snapshot = installing_ && !outbox_.was_given(installing_->write);
+  if (!hard_unsaved_ && !new_snapshot && !log_.has_unsaved()) return;
+  Persist persist;
+  persist.id = outbox_.begin_write();
+  if (new_snapshot) persist.snapshot = *installing_->snapshot;
+  persist.entries = log_.unsaved();
+  if (!persist.entries.empty()) persist.first = persist.entries.front().index;
+  if (hard_unsaved_) persist.hard_state = hard_;
+  // A group of one: whoever crashes the machine ends the users of its locks too, so only the order must hold.
+  persist.sync = !alone() || hard_unsaved_ || new_snapshot;
+  if (new_snapshot || !persist.entries.empty()) log_.handed_over(persist.id);
+  hard_unsaved_ = false;
+  out.emplace_back(std::move(persist));
+}
+
+// Committed is durable on a majority; whether it is durable here too does not matter to who applies it.
+void Raft::hand_out_committed(Actions& out) {
+  if (installing_) {
+    if (!outbox_.was_given(installing_->write) || !outbox_.is_durable(installing_->write)) return;
+    applied_ = installing_->snapshot->index;
+    out.emplace_back(Install{*installing_->snapshot});
+    installing_.reset();
+  }
+  if (applied_ >= commit_) return;
+  Apply apply{log_.slice(applied_, commit_, SIZE_MAX)};
+  applied_ = commit_;
+  if (!apply.entries.empty()) out.emplace_back(std::move(apply));
+}
+
+}  // namespace coord::raft

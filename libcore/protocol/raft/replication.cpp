@@ -1,0 +1,150 @@
+// Log replication, the leader's side (paper, sections 5.3 and 5.4.2).
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "protocol/raft/quorum.hpp"
+#include "protocol/raft/raft.hpp"
+
+namespace coord::raft {
+
+// As much as the window allows, and in `probe` one message. Entries go out before they are durable here: the
+// two disks write at the same time.
+void Raft::send_entries(NodeId to, Progress& progress) {
+  while (progress.next <= log_.last() && progress.may_send(config_.in_flight)) {
+    if (progress.next <= log_.base()) return start_snapshot(to, progress);
+    AppendRequest request;
+    request.term = hard_.term;
+    request.previous_index = LogIndex{progress.next.value - 1};
+    request.previous_term = log_.term_at(request.previous_index).value_or(Term{});
+    request.commit = commit_;
+    request.entries = log_.slice(request.previous_index, log_.last(), config_.append_bytes);
+    const LogIndex end = request.entries.back().index;
+    progress.commit_told = std::max(progress.commit_told, std::min(commit_, end));
+    progress.sent_upto(end, now_);
+    send(to, std::move(request));
+  }
+}
+
+// An AppendRequest without entries at the place where the next ones would go: its answer tells lost ones from
+// slow ones.
+void Raft::send_probe(NodeId to, Progress& progress) {
+  const LogIndex previous{progress.next.value - 1};
+  if (previous < log_.base()) return start_snapshot(to, progress);
+  progress.sent_upto(previous, now_);
+  send(to, AppendRequest{hard_.term, previous, log_.term_at(previous).value_or(Term{}), commit_, {}});
+}
+
+void Raft::send_to_all() {
+  for (auto& [peer, progress] : progress_) send_entries(peer, progress);
+}
+
+// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and log[N].term ==
+// currentTerm: set commitIndex = N" (figure 2). An older term's entry on a majority may still be overwritten
+// (figure 8). The leader's own disk is one of the group's: it counts when its own write is durable, like
+// everybody's.
+void Raft::advance_commit() {
+  std::vector<LogIndex> reached{COORD_RULE_OR(self_counts_when_durable, log_.durable(), log_.last())};
+  for (const auto& [peer, progress] : progress_)
+    reached.push_back(progress.mute ? LogIndex{} : progress.match);
+  const LogIndex agreed = reached_by_majority(std::move(reached), config_.peers.size(), LogIndex{});
+  if (agreed > commit_ && COORD_RULE(commit_only_own_term, log_.term_at(agreed) == hard_.term)) {
+    commit_upto(agreed);
+    advance_reads();
+  }
+  send_to_all();
+  tell_commit();
+}
+
+// At once: the others answer their own users from what they apply. Who was told with entries is not told
+// again.
+void Raft::tell_commit() {
+  for (auto& [peer, progress] : progress_) {
+    const LogIndex commit = std::min(commit_, progress.match);
+    if (commit <= progress.commit_told) continue;
+    progress.commit_told = commit;
+    send(peer, Heartbeat{hard_.term, commit, 0});
+  }
+}
+
+// A heartbeat to everybody. Its answers also confirm the reads that were waiting for a round to begin.
+void Raft::begin_round() {
+  ++round_;
+  heartbeat_due_ = now_ + config_.heartbeat;
+  read_in_this_round();
+  for (auto& [peer, progress] : progress_) {
+    const LogIndex commit = std::min(commit_, progress.match);
+    progress.commit_told = std::max(progress.commit_told, commit);
+    send(peer, Heartbeat{hard_.term, commit, round_});
+  }
+}
+
+void Raft::heard(Progress& progress, bool mute) {
+  progress.mute = mute;
+  if (!mute) progress.heard = std::max(progress.heard, now_);
+}
+
+// "A leader in Raft steps down if an election timeout elapses without a successful round of heartbeats to a
+// majority of its cluster" (thesis 6.2): its users look for the new one, and the others may elect it.
+bool Raft::hears_majority() const {
+  std::vector<Instant> heard{now_};
+  for (const auto& [peer, progress] : progress_) heard.push_back(progress.heard);
+  return now_ <
+         reached_by_majority(std::move(heard), config_.peers.size(), Instant{}) + config_.election_high;
+}
+
+void Raft::lead_on_tick() {
+  if (!COORD_RULE(check_quorum, hears_majority())) return become_follower(hard_.term, NodeId{});
+  if (transfer_ && now_ >= transfer_->give_up) transfer_.reset();
+  if (now_ >= heartbeat_due_) begin_round();
+}
+
+void Raft::receive(NodeId from, const AppendReply& reply) {
+  if (role_ != Role::leader) return;
+  Progress& progress = progress_[from];
+  heard(progress, reply.mute);
+  if (!reply.accepted) return back_up(from, progress, reply);
+  if (reply.match > log_.last())
+    return refuse(from, "acknowledged entries that it was never sent: it was ignored");
+  progress.accepted(reply.match);
+  // A snapshot may have become needless: a late answer shows that the entries have arrived.
+  if (progress.state == Progress::State::snapshot && progress.match >= log_.base()) progress.replicate();
+  advance_commit();
+  advance_transfer();
+}
+
+// "After a rejection, the leader decrements nextIndex and retries" (section 5.3): by whole terms, with the
+// follower's hint.
+void Raft::back_up(NodeId from, Progress& progress, const AppendReply& reply) {
+  const LogIndex refused = reply.match;
+  if (progress.state == Progress::State::snapshot || refused <= progress.match) return;  // late
+  if (progress.state == Progress::State::probe && refused.value + 1 != progress.next.value) return;
+  if (refused >= progress.next) return;  // never asked
+  const LogIndex meet =
+      log_.last_at_most(std::min(reply.hint_index, LogIndex{refused.value - 1}), reply.hint_term);
+  progress.probe_from(LogIndex{std::max(meet, progress.match).value + 1});
+  // What is at or before base() may not be looked up: when the follower's hint lies before it, a snapshot is
+  // needed.
+  if (reply.hint_index < log_.base() && progress.match < log_.base()) return start_snapshot(from, progress);
+  if (progress.next > log_.last()) {
+    send_probe(from, progress);
+  } else {
+    send_entries(from, progress);
+  }
+}
+
+void Raft::receive(NodeId from, const HeartbeatReply& reply) {
+  if (role_ != Role::leader) return;
+  Progress& progress = progress_[from];
+  heard(progress, reply.mute);
+  if (!reply.mute && reply.round <= round_) progress.round = std::max(progress.round, reply.round);
+  if (progress.state == Progress::State::snapshot) {
+    if (now_ >= progress.sent + config_.election_high) send_piece(from, progress);
+  } else if (now_ >= progress.sent + config_.heartbeat) {
+    const bool unanswered =
+        progress.state == Progress::State::probe ? progress.probing : !progress.in_flight.empty();
+    if (unanswered) send_probe(from, progress);
+  }
+  advance_reads();
+}
+
+}  // namespace coord::raft

@@ -1,0 +1,166 @@
+#include "protocol/raft_storm.hpp"
+
+#include <chrono>
+
+#include "protocol/raft_cluster.hpp"
+
+namespace raft_test {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+Options options_for(std::uint64_t seed) {
+  Random random(seed);
+  Options options;
+  options.seed = seed;
+  options.peers = random.chance(0.3) ? 5 : 3;
+  options.founded = random.chance(0.8);
+  options.latency = random.chance(0.5) ? Range{1, 15} : Range{1, 60};
+  options.disk = random.chance(0.5) ? Range{0, 3} : Range{0, 80};
+  options.drop = random.chance(0.5) ? 0 : 0.1;
+  options.duplicate = random.chance(0.5) ? 0 : 0.1;
+  const bool small = random.chance(0.5);
+  options.tune = [small](Config& config) {
+    config.snapshot_piece = small ? 16 : 1000;
+    config.entries_behind = small ? 0 : 10;
+    config.in_flight = small ? 2 : 64;
+    config.append_bytes = small ? 100 : 100000;
+  };
+  return options;
+}
+
+class Run {
+ public:
+  explicit Run(std::uint64_t seed) : random_(~seed), cluster_(options_for(seed)) {}
+
+  Storm all() {
+    for (int i = 0; i < 120 && cluster_.violation.empty(); ++i) {
+      something_happens();
+      cluster_.run(static_cast<int>(random_.below(60)));
+    }
+    calm();
+    Storm storm;
+    storm.violation = cluster_.violation;
+    if (!storm.violation.empty()) storm.trace = cluster_.trace();
+    storm.steps = cluster_.steps();
+    storm.commands = cluster_.committed_commands().size();
+    return storm;
+  }
+
+ private:
+  char any() { return cluster_.names()[random_.below(cluster_.names().size())]; }
+  std::size_t missing() {
+    std::size_t n = 0;
+    for (const char name : cluster_.names()) n += gone(name) ? 1 : 0;
+    return n;
+  }
+  bool gone(char name) {
+    const HardState& durable = cluster_.peer(name).disk.hard_state;
+    return !cluster_.is_up(name) || durable.founders.empty() || durable.mute_until.value != 0;
+  }
+
+  void something_happens() {
+    const char name = any();
+    switch (random_.below(18)) {
+      case 0:
+        return cluster_.isolate(name);
+      case 1:
+        return cluster_.cut(name, any() == name ? 'a' : any());
+      case 2:
+      case 3:
+        return cluster_.heal();
+      case 4:
+        return bring_back(name);
+      case 5:
+        if (cluster_.is_up(name)) cluster_.crash_after_writing(name, random_.below(4));
+        return;
+      case 6:
+        for (const char other : cluster_.names()) bring_back(other);
+        return;
+      case 7:
+        return cluster_.stall(name);
+      case 8:
+        for (const char other : cluster_.names()) cluster_.resume(other);
+        return;
+      case 9:
+        if (cluster_.is_up(name)) cluster_.take_snapshot(name);
+        return;
+      case 10:
+        if (cluster_.has_leader()) cluster_.transfer(cluster_.leader(), 0);
+        return;
+      case 11:
+        return lose_disk(name);
+      case 12:
+        if (cluster_.is_up(name) && random_.chance(0.2)) cluster_.peer(name).fail_next_write = true;
+        return;
+      default:
+        return users();
+    }
+  }
+
+  // Every peer that believes to lead is used.
+  void users() {
+    for (const char name : cluster_.names()) {
+      if (!cluster_.is_up(name) || cluster_.raft(name).role() != Role::leader) continue;
+      for (std::uint64_t i = random_.below(4); i > 0; --i) {
+        cluster_.propose(name, "x" + std::to_string(++commands_));
+      }
+      cluster_.read(name);
+    }
+  }
+
+  // Never more than a minority: what a majority has forgotten nobody can bring back.
+  void lose_disk(char name) {
+    if (missing() > 0 || random_.chance(0.5)) return;
+    cluster_.wipe(name);
+    cluster_.peer(name).rejoin = random_.chance(0.8);
+    cluster_.start(name);
+  }
+
+  void bring_back(char name) {
+    if (!cluster_.is_up(name) || !cluster_.peer(name).halted.empty()) {
+      if (cluster_.is_up(name)) cluster_.crash(name);
+      cluster_.peer(name).halted.clear();
+      cluster_.peer(name).fail_next_write = false;
+      cluster_.start(name);
+    }
+  }
+
+  // Everything works again: then a leader is there, commands go through, and all peers end with the same log.
+  void calm() {
+    cluster_.heal();
+    cluster_.drop() = 0;
+    cluster_.duplicate() = 0;
+    for (const char name : cluster_.names()) {
+      Peer& peer = cluster_.peer(name);
+      cluster_.resume(name);
+      peer.fail_next_write = false;
+      if (peer.disk.hard_state.founders.empty()) {  // the operator has read what it says
+        peer.rejoin = true;
+        if (peer.raft) cluster_.crash(name);
+      }
+      bring_back(name);
+    }
+    if (!cluster_.violation.empty()) return;
+    const std::string last = "the last";
+    for (int attempt = 0; attempt < 100 && cluster_.violation.empty(); ++attempt) {
+      if (cluster_.has_leader()) cluster_.propose(cluster_.leader(), last);
+      if (cluster_.run_until([&] { return cluster_.applied_everywhere(last); }, 200)) return;
+    }
+    if (cluster_.violation.empty())
+      cluster_.violation = "liveness: not every peer has applied the last command";
+  }
+
+  Random random_;
+  Cluster cluster_;
+  std::uint64_t commands_ = 0;
+};
+
+}  // namespace
+
+Storm weather(std::uint64_t seed) {
+  return Run(seed).all();
+}
+
+}  // namespace raft_test
