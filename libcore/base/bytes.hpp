@@ -20,7 +20,7 @@ inline ByteView bytes_of(std::string_view text) {
 class ByteWriter {
  public:
   template <class Integer>
-    requires std::is_unsigned_v<Integer>
+  requires std::is_unsigned_v<Integer>
   void put(Integer value) {
     for (std::size_t i = 0; i < sizeof value; ++i) {
       out_.push_back(static_cast<std::uint8_t>(value));
@@ -42,11 +42,11 @@ class ByteReader {
   explicit ByteReader(ByteView data) : rest_(data) {}
 
   template <class Integer>
-    requires std::is_unsigned_v<Integer>
-  Integer get() {
+  requires std::is_unsigned_v<Integer> Integer get() {
     const ByteView raw = get(sizeof(Integer));
     Integer value = 0;
-    for (std::size_t i = raw.size(); i-- > 0;) value = static_cast<Integer>((static_cast<std::uint64_t>(value) << 8U) | raw[i]);
+    for (std::size_t i = raw.size(); i-- > 0;)
+      value = static_cast<Integer>((static_cast<std::uint64_t>(value) << 8U) | raw[i]);
     return value;
   }
   ByteView get(std::size_t size) {

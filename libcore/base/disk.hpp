@@ -1,8 +1,10 @@
-// The seam between the log and the machine: the few file operations that store/ needs, each of which may fail.
-// store/posix_disk does them for real; sim/disk does them in memory and loses, tears and damages what was not synced.
+// The seam between the log and the machine: the few file operations that store/ needs, each of which may
+// fail. store/posix_disk does them for real; sim/disk does them in memory and loses, tears and damages what
+// was not synced.
 //
-// Paths are relative to one directory, flat (no '/'). Calls block; store/ makes them on a thread of its own under coordd.
-// An error of write() or sync() means the content since the last successful sync is unknown: never retry, stop the peer.
+// Paths are relative to one directory, flat (no '/'). Calls block; store/ makes them on a thread of its own
+// under coordd. An error of write() or sync() means the content since the last successful sync is unknown:
+// never retry, stop the peer.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +21,9 @@ class DiskFile {
  public:
   virtual ~DiskFile() = default;
   virtual Status write(std::uint64_t offset, ByteView data) = 0;  // all of it, or an error
-  virtual Result<Bytes> read(std::uint64_t offset, std::size_t size) = 0;  // shorter only at the end of the file
-  virtual Status sync() = 0;                                      // fdatasync
+  virtual Result<Bytes> read(std::uint64_t offset,
+                             std::size_t size) = 0;  // shorter only at the end of the file
+  virtual Status sync() = 0;                         // fdatasync
   virtual Result<std::uint64_t> size() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
 };
@@ -28,12 +31,12 @@ class DiskFile {
 class Disk {
  public:
   virtual ~Disk() = default;
-  virtual Result<std::vector<std::string>> list() = 0;            // sorted names
+  virtual Result<std::vector<std::string>> list() = 0;                            // sorted names
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& name) = 0;    // must exist
   virtual Result<std::unique_ptr<DiskFile>> create(const std::string& name) = 0;  // mode 0600; must not exist
   virtual Status rename(const std::string& from, const std::string& to) = 0;      // replaces `to`
   virtual Status remove(const std::string& name) = 0;
-  virtual Status sync_directory() = 0;                            // makes create, rename and remove durable
+  virtual Status sync_directory() = 0;  // makes create, rename and remove durable
   virtual Result<std::uint64_t> free_bytes() = 0;
 };
 

@@ -32,5 +32,7 @@ using Token = StrongId<struct TokenTag>;
 
 template <class Tag>
 struct std::hash<coord::StrongId<Tag>> {
-  std::size_t operator()(const coord::StrongId<Tag>& id) const noexcept { return std::hash<std::uint64_t>{}(id.value); }
+  std::size_t operator()(const coord::StrongId<Tag>& id) const noexcept {
+    return std::hash<std::uint64_t>{}(id.value);
+  }
 };

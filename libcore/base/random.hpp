@@ -45,7 +45,8 @@ class Random {
   // Uniform in [low, high].
   Duration between(Duration low, Duration high) {
     COORD_CHECK(low <= high);
-    return low + Duration(static_cast<Duration::rep>(below(static_cast<std::uint64_t>((high - low).count()) + 1)));
+    return low +
+           Duration(static_cast<Duration::rep>(below(static_cast<std::uint64_t>((high - low).count()) + 1)));
   }
 
   double unit() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }  // [0, 1)

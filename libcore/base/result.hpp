@@ -1,5 +1,6 @@
-// Errors of the world are values. An Error says what happened, to what, and what to do about it; the tools print it as
-// `tool: object: what happened: what to do` and end with the status of its kind (CONTRACT: exit status).
+// Errors of the world are values. An Error says what happened, to what, and what to do about it; the tools
+// print it as `tool: object: what happened: what to do` and end with the status of its kind (CONTRACT: exit
+// status).
 #pragma once
 
 #include <string>
@@ -38,7 +39,7 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }
@@ -70,6 +71,8 @@ class [[nodiscard]] Result {
 
 struct Done {};
 using Status = Result<Done>;
-inline Status done() { return Status(Done{}); }
+inline Status done() {
+  return Status(Done{});
+}
 
 }  // namespace coord

@@ -3,10 +3,11 @@
 //   if (!COORD_RULE(commit_only_own_term, log.term_at(index) == term_)) return;
 //   reply.match = COORD_RULE_OR(acknowledge_what_was_checked, previous + n, log.last_index());
 //
-// In what is shipped, COORD_RULE is its condition and COORD_RULE_OR its first value: nothing is tested at run time.
-// tests/mutants compiles the same sources with COORD_MUTANTS and removes one rule at a time (the condition always holds;
-// the second value, a mistake seen in the field, is taken), and the sweep must catch each: a rule that can be removed
-// unnoticed has no test. Names are unique over the whole tree; tests/mutants lists them all.
+// In what is shipped, COORD_RULE is its condition and COORD_RULE_OR its first value: nothing is tested at run
+// time. tests/mutants compiles the same sources with COORD_MUTANTS and removes one rule at a time (the
+// condition always holds; the second value, a mistake seen in the field, is taken), and the sweep must catch
+// each: a rule that can be removed unnoticed has no test. Names are unique over the whole tree; tests/mutants
+// lists them all.
 #pragma once
 
 #ifdef COORD_MUTANTS
@@ -16,7 +17,9 @@
 
 namespace coord::mutants {
 inline std::string removed;  // the name of the rule that is removed in this run; empty: none
-inline bool is_removed(std::string_view rule) { return !removed.empty() && removed == rule; }
+inline bool is_removed(std::string_view rule) {
+  return !removed.empty() && removed == rule;
+}
 }  // namespace coord::mutants
 
 #define COORD_RULE(name, condition) (::coord::mutants::is_removed(#name) || (condition))

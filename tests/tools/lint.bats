@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# Each check of scripts/lint must be able to fail, and must not fail on what is right.
+
+setup() {
+  cd "$BATS_TEST_TMPDIR"
+  mkdir -p scripts libcore/x && cp "$COORD_SOURCE/scripts/lint" scripts/ && cp "$COORD_SOURCE/.clang-format" .
+  git init -q .
+}
+
+finds() {  # CHECK TEXT: the check fails with a line that contains TEXT
+  run scripts/lint "$1"
+  echo "$output"
+  [ "$status" -eq 1 ]
+  [[ $output == *"$2"* ]]
+}
+
+@test "format, length, includes, words" {
+  scripts/lint
+  echo 'int   f( );' >libcore/x/a.hpp
+  finds format libcore/x/a.hpp:1
+  yes '//' | head -n 501 >libcore/x/a.hpp
+  finds length '501 lines'
+  echo '#include "../b.hpp"' >libcore/x/a.hpp
+  finds includes 'relative include'
+  echo '#include <CLI/CLI.hpp>' >libcore/x/a.hpp
+  finds includes 'option parser'
+  printf '// TO''DO: later\n' >libcore/x/a.hpp
+  finds words 'unfinished'
+  printf '// see /tmp''/wt/x\n' >libcore/x/a.hpp
+  finds words 'one machine'
+}
+
+@test "co_await: braces and conditions in its statement, and nothing else" {
+  while IFS= read -r line; do
+    printf 'task f() {\n  %s\n}\n' "$line" >libcore/x/a.cpp
+    finds co_await libcore/x/a.cpp:2
+  done <<'BAD'
+co_await send(Request{1, 2});
+auto r = co_await (fast ? a() : b());
+if (auto r = co_await ask({1}); r) return;
+co_await run([p] { return p; });
+auto pair = Pair{1, co_await f()};
+BAD
+  while IFS= read -r line; do
+    printf 'task f() {\n  %s\n}\n' "$line" >libcore/x/a.cpp
+    scripts/lint co_await
+  done <<'GOOD'
+Request request{1, 2}; co_await send(std::move(request));
+if (x) { co_await f(); }
+if (co_await f()) { g({1}); }
+while (more) { co_await step(a, b); } h({2});
+auto later = [&]() -> task<void> { co_await f(); };
+co_await f(); // a { comment ?
+co_await log("why {} ?");
+GOOD
+}
+
+@test "rules are unique, tools are whole" {
+  printf 'bool a = COORD_RULE(one_rule, true);\n// COORD_RULE(one_rule, in a comment)\n' >libcore/x/a.cpp
+  scripts/lint rules
+  printf 'bool b = COORD_RULE_OR(one_rule, true, false);\n' >libcore/x/b.cpp
+  finds rules 'rule one_rule is also in libcore/x/a.cpp:1'
+  mkdir -p tools/dthing tests/tools man
+  echo 'coord_tool(dthing SOURCES main.cpp)' >tools/dthing/CMakeLists.txt
+  finds quartet 'no man page'
+  touch man/dthing.1.scd tests/tools/dthing.bats
+  finds quartet README
+  echo '`dthing` does things' >README.md
+  scripts/lint quartet
+}
+
+@test "shell scripts" {
+  printf '#!/bin/bash\nrm $1\n' >scripts/careless
+  finds shell 'scripts/careless:2'
+}
