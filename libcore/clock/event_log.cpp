@@ -1,0 +1,143 @@
+#include "clock/event_log.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace coord::clock {
+
+void EventLog::add(const LogLine& line, std::size_t log, std::uint64_t line_number) {
+  COORD_CHECK(events_.size() < no_event);
+  sorted_.assign(line.clock.entries.begin(), line.clock.entries.end());
+  const auto by_host = [](const ClockEntry& a, const ClockEntry& b) { return a.host < b.host; };
+  if (!std::ranges::is_sorted(sorted_, by_host)) std::ranges::sort(sorted_, by_host);
+  sorted_hosts_.clear();
+  const std::uint64_t first_count = counts_.size();
+  for (const auto& entry : sorted_) {
+    sorted_hosts_.push_back(entry.host);
+    counts_.push_back(entry.count);
+  }
+  std::uint32_t shape = events_.empty() ? 0 : events_.back().shape;
+  if (events_.empty() || shapes_[shape] != sorted_hosts_) {
+    const auto [known, is_new] =
+        shape_numbers_.try_emplace(sorted_hosts_, static_cast<std::uint32_t>(shapes_.size()));
+    if (is_new) shapes_.push_back(sorted_hosts_);
+    shape = known->second;
+  }
+  events_.push_back({line.host, static_cast<std::uint32_t>(log), line_number, line.own, first_count, shape,
+                     static_cast<std::uint32_t>(line.clock_text.size()),
+                     static_cast<std::uint32_t>(line.text.size()), texts_.size(), line.wall});
+  if (keep_texts_) texts_.append(line.clock_text).append(line.text);
+}
+
+void EventLog::index() {
+  by_host_.assign(hosts_.size(), {});
+  for (EventIndex event = 0; event < events_.size(); ++event) by_host_[events_[event].host].push_back(event);
+  const auto own = [this](EventIndex event) { return events_[event].own; };
+  for (auto& events : by_host_) {
+    if (!std::ranges::is_sorted(events, {}, own)) std::ranges::stable_sort(events, {}, own);
+  }
+}
+
+std::string_view EventLog::clock_text(EventIndex event) const {
+  COORD_CHECK(keep_texts_);
+  return std::string_view(texts_).substr(events_[event].text_at, events_[event].clock_size);
+}
+
+std::string_view EventLog::text(EventIndex event) const {
+  COORD_CHECK(keep_texts_);
+  return std::string_view(texts_).substr(events_[event].text_at + events_[event].clock_size,
+                                         events_[event].text_size);
+}
+
+std::string EventLog::name(EventIndex event) const {
+  return hosts_.name(events_[event].host) + "=" + std::to_string(events_[event].own);
+}
+
+std::string EventLog::token(EventIndex event) const {
+  std::string out = hosts_.name(events_[event].host) + ":{";
+  const auto hosts = shape(event);
+  const auto known = counts(event);
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, hosts_.name(hosts[i]));
+    out += ':' + std::to_string(known[i]);
+  }
+  return out + "}";
+}
+
+std::span<const EventIndex> EventLog::of(HostIndex host) const {
+  return host < by_host_.size() ? std::span<const EventIndex>(by_host_[host]) : std::span<const EventIndex>();
+}
+
+std::size_t EventLog::rank(HostIndex host, std::uint64_t own) const {
+  const auto events = of(host);
+  if (events.empty() || events_[events.front()].own > own) return 0;
+  // Without gaps and duplicates the place follows from the number.
+  const std::uint64_t guess = own - events_[events.front()].own;
+  if (guess < events.size() && events_[events[guess]].own == own &&
+      (guess + 1 == events.size() || events_[events[guess + 1]].own > own))
+    return guess + 1;
+  const auto above =
+      std::ranges::upper_bound(events, own, {}, [this](EventIndex event) { return events_[event].own; });
+  return static_cast<std::size_t>(above - events.begin());
+}
+
+EventIndex EventLog::find(HostIndex host, std::uint64_t own) const {
+  const auto events = of(host);
+  std::size_t above = rank(host, own);
+  if (above == 0 || events_[events[above - 1]].own != own) return no_event;
+  while (above > 1 && events_[events[above - 2]].own == own) --above;
+  return events[above - 1];
+}
+
+std::uint64_t EventLog::count(EventIndex event, HostIndex host) const {
+  const auto hosts = shape(event);
+  const auto found = std::ranges::lower_bound(hosts, host);
+  return found == hosts.end() || *found != host
+             ? 0
+             : counts(event)[static_cast<std::size_t>(found - hosts.begin())];
+}
+
+void EventLog::news(EventIndex event, EventIndex previous, std::vector<ClockEntry>& news) const {
+  news.clear();
+  const HostIndex self = events_[event].host;
+  const auto hosts = shape(event);
+  const auto known = counts(event);
+  const bool same_shape = previous != no_event && events_[previous].shape == events_[event].shape;
+  const auto before = same_shape ? counts(previous) : std::span<const std::uint64_t>();
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (hosts[i] == self) continue;
+    const std::uint64_t old = same_shape ? before[i] : previous == no_event ? 0 : count(previous, hosts[i]);
+    if (known[i] > old) news.push_back({hosts[i], known[i]});
+  }
+}
+
+void EventLog::messages_into(EventIndex event, EventIndex previous, std::vector<Message>& messages) const {
+  messages.clear();
+  std::vector<ClockEntry> left;
+  news(event, previous, left);
+  // The sender of a message knows most: of what it knew, nothing needs a message of its own.
+  while (!left.empty()) {
+    std::size_t best = 0;
+    std::uint64_t most_known = 0;
+    for (std::size_t i = 0; i < left.size() && left.size() > 1; ++i) {
+      const EventIndex sender = find(left[i].host, left[i].count);
+      if (sender == no_event) continue;
+      const auto known = static_cast<std::uint64_t>(std::ranges::count_if(
+          left, [&](const ClockEntry& other) { return count(sender, other.host) >= other.count; }));
+      if (known > most_known) {
+        most_known = known;
+        best = i;
+      }
+    }
+    const ClockEntry entry = left[best];
+    const EventIndex sender = find(entry.host, entry.count);
+    messages.push_back({entry.host, entry.count, sender, event});
+    std::erase_if(left, [&](const ClockEntry& other) {
+      return other.host == entry.host || (sender != no_event && count(sender, other.host) >= other.count);
+    });
+  }
+}
+
+}  // namespace coord::clock
