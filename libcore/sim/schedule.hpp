@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,7 @@ class Schedule {
       slots_[slot] = std::move(event);
     }
     heap_.push_back({time, next_sequence_++, slot});
-    std::push_heap(heap_.begin(), heap_.end(), later);
+    rise(heap_.size() - 1);
   }
 
   bool empty() const { return heap_.empty(); }
@@ -37,9 +38,10 @@ class Schedule {
   // The next event; its time is next_time().
   Event pop() {
     COORD_CHECK(!heap_.empty());
-    std::pop_heap(heap_.begin(), heap_.end(), later);
-    const std::uint32_t slot = heap_.back().slot;
+    const std::uint32_t slot = heap_.front().slot;
+    const Key last = heap_.back();
     heap_.pop_back();
+    if (!heap_.empty()) sink(last);
     free_.push_back(slot);
     return std::move(slots_[slot]);
   }
@@ -50,12 +52,43 @@ class Schedule {
     std::uint64_t sequence;
     std::uint32_t slot;
   };
-  static bool later(const Key& a, const Key& b) {
-    return a.time != b.time ? a.time > b.time : a.sequence > b.sequence;
+  static constexpr std::size_t arity = 4;
+
+  static bool before(const Key& a, const Key& b) {
+    return a.time != b.time ? a.time < b.time : a.sequence < b.sequence;
+  }
+
+  void rise(std::size_t at) {
+    const Key key = heap_[at];
+    while (at > 0) {
+      const std::size_t parent = (at - 1) / arity;
+      if (!before(key, heap_[parent])) break;
+      heap_[at] = heap_[parent];
+      at = parent;
+    }
+    heap_[at] = key;
+  }
+
+  // Puts `key` where the root was taken from.
+  void sink(const Key& key) {
+    std::size_t at = 0;
+    while (true) {
+      const std::size_t first = at * arity + 1;
+      if (first >= heap_.size()) break;
+      std::size_t least = first;
+      const std::size_t end = std::min(first + arity, heap_.size());
+      for (std::size_t child = first + 1; child < end; ++child) {
+        if (before(heap_[child], heap_[least])) least = child;
+      }
+      if (!before(heap_[least], key)) break;
+      heap_[at] = heap_[least];
+      at = least;
+    }
+    heap_[at] = key;
   }
 
   std::vector<Key> heap_;
-  std::vector<Event> slots_;
+  std::deque<Event> slots_;
   std::vector<std::uint32_t> free_;
   std::uint64_t next_sequence_ = 0;
 };
