@@ -206,7 +206,7 @@ void VirtualDisk::disarm() {
 
 void VirtualDisk::stall(Duration length) {
   counts_.add(FaultKind::disk_stall);
-  stall_ += length;
+  stall_ = std::max(stall_, length);
 }
 
 Duration VirtualDisk::take_elapsed() {

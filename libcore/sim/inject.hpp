@@ -89,6 +89,8 @@ class Injector : public std::enable_shared_from_this<Injector<A>> {
   void fill(NodeId node, const Fault& fault) {
     const std::uint64_t was = world_.disk(node).capacity();
     capacity_.emplace(node, was);
+    // A copy-on-write file system may refuse even to write in place.
+    if (fault.amount % 2 == 1) world_.disk(node).arm(fault.amount % 40, DiskFault::no_space);
     world_.disk(node).set_capacity(std::min(was, world_.disk(node).used_bytes() + fault.amount));
     at(world_.now() + fault.length, [this, node] { empty(node); });
   }
@@ -146,6 +148,15 @@ class Injector : public std::enable_shared_from_this<Injector<A>> {
       world_.resume(node);
       world_.start(node);
     }
+    look_after(20);
+  }
+
+  // A fault may only now be noticed (work on a stalled disk ends late): what stops in the quiet is started again.
+  void look_after(int rounds) {
+    for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+      if (world_.state(NodeId{i}) != NodeState::refused) world_.start(NodeId{i});
+    }
+    if (rounds > 0) at(world_.now() + std::chrono::milliseconds(500), [this, rounds] { look_after(rounds - 1); });
   }
 
   World<A>& world_;
