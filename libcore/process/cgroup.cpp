@@ -1,0 +1,132 @@
+#include "process/cgroup.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace coord::process {
+namespace {
+
+constexpr int deepest = 32;  // nested groups that are looked into; the kernel's own paths end well before
+
+// The whole of a small file of /proc or of a control group; empty if it cannot be read.
+std::string read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  ::close(fd);
+  return text;
+}
+
+// Where version 2 is mounted: alone, or beside version 1.
+std::optional<std::string> mount_point() {
+  for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+    struct statfs fs {};
+    if (::statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) return path;
+  }
+  return std::nullopt;
+}
+
+// The caller's own group as a directory. A path that leads out of a container's view ("/../...") is none.
+std::optional<std::string> own_group() {
+  const std::optional<std::string> mount = mount_point();
+  if (!mount) return std::nullopt;
+  const std::string text = "\n" + read_file("/proc/self/cgroup");
+  const std::size_t line = text.find("\n0::/");
+  if (line == std::string::npos) return std::nullopt;
+  const std::size_t begin = line + 4;
+  const std::string path = text.substr(begin, text.find('\n', begin) - begin);
+  if (path.find("/..") != std::string::npos) return std::nullopt;
+  return path == "/" ? *mount : *mount + path;
+}
+
+std::vector<std::string> groups_below(const std::string& path) {
+  std::vector<std::string> out;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return out;
+  while (const dirent* entry = ::readdir(directory.get()))
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') out.push_back(path + "/" + entry->d_name);
+  return out;
+}
+
+void collect(const std::string& path, int depth, std::vector<pid_t>& out) {
+  const std::string text = read_file(path + "/cgroup.procs");
+  for (const char *at = text.data(), *end = at + text.size(); at < end;) {
+    pid_t pid = 0;
+    const auto read = std::from_chars(at, end, pid);
+    if (read.ec == std::errc{} && pid > 0) out.push_back(pid);  // 0: a process that this namespace cannot see
+    at = read.ptr + 1;
+  }
+  if (depth == 0) return;
+  for (const std::string& below : groups_below(path)) collect(below, depth - 1, out);
+}
+
+bool remove_tree(const std::string& path, int depth) {
+  if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return true;
+  if (depth == 0) return false;
+  for (const std::string& below : groups_below(path)) remove_tree(below, depth - 1);
+  return ::rmdir(path.c_str()) == 0 || errno == ENOENT;
+}
+
+}  // namespace
+
+std::optional<Cgroup> Cgroup::create() {
+  const std::optional<std::string> parent = own_group();
+  if (!parent) return std::nullopt;
+  const std::string base = *parent + "/coordutils." + std::to_string(::getpid());
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const std::string path = attempt == 0 ? base : base + "." + std::to_string(attempt);
+    if (::mkdir(path.c_str(), 0755) != 0) {
+      if (errno == EEXIST)
+        continue;  // left behind by an earlier process of this pid, with something still running in it
+      return std::nullopt;
+    }
+    const int fd = ::open(path.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) return Cgroup(path, fd);
+    ::rmdir(path.c_str());
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Cgroup::Cgroup(Cgroup&& other) noexcept
+    : path_(std::exchange(other.path_, {})), fd_(std::exchange(other.fd_, -1)) {}
+
+Cgroup::~Cgroup() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  cgroup_remove(path_);
+}
+
+std::vector<pid_t> cgroup_members(const std::string& path) {
+  std::vector<pid_t> out;
+  collect(path, deepest, out);
+  return out;
+}
+
+bool cgroup_kill(const std::string& path) {
+  const int fd = ::open((path + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool written = ::write(fd, "1", 1) == 1;
+  ::close(fd);
+  return written;
+}
+
+bool cgroup_remove(const std::string& path) {
+  return remove_tree(path, deepest);
+}
+
+}  // namespace coord::process

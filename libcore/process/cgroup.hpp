@@ -1,0 +1,40 @@
+// A control group (version 2) for one command: whatever the command forks stays in it, so that it can be
+// found and killed as a whole, at once, even if it forks faster than anyone can look. Where none can be made
+// the walk of process_tree.hpp does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coord::process {
+
+class Cgroup {
+ public:
+  // A new, empty group below the caller's own one; nothing where that is not possible (no version 2, no
+  // permission).
+  static std::optional<Cgroup> create();
+
+  Cgroup(Cgroup&& other) noexcept;
+  Cgroup& operator=(Cgroup&&) = delete;
+  ~Cgroup();  // removes the group if it is empty; if not, path() stays for whoever guards what is left in it
+
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_; }  // of the directory, for clone3(CLONE_INTO_CGROUP)
+
+ private:
+  Cgroup(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_;
+};
+
+// Every process in the group at `path` and in the groups below it. Empty as well if there is no such group.
+std::vector<pid_t> cgroup_members(const std::string& path);
+// Kills them all in one step (Linux 5.14); false where that is not possible.
+bool cgroup_kill(const std::string& path);
+// Removes the group and the empty ones below it; false if something still runs there.
+bool cgroup_remove(const std::string& path);
+
+}  // namespace coord::process

@@ -1,0 +1,86 @@
+#include "process/process_id.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+
+namespace coord::process {
+namespace {
+
+// The blank-separated field number `wanted` of text, counted from 0.
+template <class Integer>
+Integer field(std::string_view text, int wanted) {
+  for (; wanted > 0; --wanted) {
+    const std::size_t blank = text.find(' ');
+    if (blank == std::string_view::npos) return 0;
+    text.remove_prefix(blank + 1);
+  }
+  Integer value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::optional<ProcessState> parse_stat(pid_t pid, std::string_view text) {
+  const std::size_t name_end =
+      text.rfind(')');  // a program's name may hold anything, blanks and brackets too
+  if (name_end == std::string_view::npos || name_end + 4 > text.size()) return std::nullopt;
+  text.remove_prefix(name_end + 2);  // now at field 3, the state
+  ProcessState state;
+  state.state = text.front();
+  state.parent = field<pid_t>(text, 1);
+  state.group = field<pid_t>(text, 2);
+  state.id = {pid, field<std::uint64_t>(text, 19)};
+  return state;
+}
+
+class PidFd {
+ public:
+  explicit PidFd(pid_t pid) : fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
+  PidFd(const PidFd&) = delete;
+  PidFd& operator=(const PidFd&) = delete;
+  ~PidFd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+std::optional<ProcessState> read_process(pid_t pid) {
+  std::array<char, 32> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/stat", pid);
+  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  std::array<char, 1024> buffer;
+  const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+  ::close(fd);
+  if (n <= 0) return std::nullopt;
+  return parse_stat(pid, {buffer.data(), static_cast<std::size_t>(n)});
+}
+
+bool is_running(const ProcessId& id) {
+  const std::optional<ProcessState> state = read_process(id.pid);
+  return state && state->id == id && !state->ended();
+}
+
+Sent send_signal(const ProcessId& id, int signal) {
+  const PidFd process(id.pid);
+  if (process.fd() < 0) return Sent::gone;
+  // The descriptor holds whoever has the pid now; only then is it asked who that is.
+  const std::optional<ProcessState> state = read_process(id.pid);
+  if (!state || state->id != id || state->ended()) return Sent::gone;
+  if (::syscall(SYS_pidfd_send_signal, process.fd(), signal, nullptr, 0) == 0) return Sent::delivered;
+  return errno == EPERM ? Sent::refused : Sent::gone;
+}
+
+}  // namespace coord::process

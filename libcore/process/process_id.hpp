@@ -1,0 +1,40 @@
+// Processes by an identity that does not repeat: a pid may be given to another process at any time, a pid
+// together with its start time is not. Signals go through a pidfd whose identity was checked, so that they
+// cannot reach a stranger.
+#pragma once
+
+#include <sys/types.h>
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+
+namespace coord::process {
+
+struct ProcessId {
+  pid_t pid = 0;
+  std::uint64_t start_ticks =
+      0;  // since boot, in clock ticks (proc(5), field 22): unique for a pid within one boot
+  auto operator<=>(const ProcessId&) const = default;
+};
+
+// What /proc/PID/stat says of a process at one moment.
+struct ProcessState {
+  ProcessId id;
+  pid_t parent = 0;
+  pid_t group = 0;
+  char state = '?';  // proc(5): R S D T t Z X ...
+  bool ended() const { return state == 'Z' || state == 'X' || state == 'x'; }
+  bool stopped() const { return state == 'T'; }
+};
+
+// Nothing if there is no such process (any more).
+std::optional<ProcessState> read_process(pid_t pid);
+
+// Whether the process still runs (a zombie does not).
+bool is_running(const ProcessId& id);
+
+enum class Sent { delivered, gone, refused };  // refused: not permitted (another user's process)
+Sent send_signal(const ProcessId& id, int signal);
+
+}  // namespace coord::process

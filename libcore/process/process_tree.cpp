@@ -1,0 +1,177 @@
+#include "process/process_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <string_view>
+
+#include "process/cgroup.hpp"
+
+namespace coord::process {
+namespace {
+
+constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
+constexpr int most_rounds =
+    200;  // of stopping what is new; a family that still grows is signalled as far as it is known
+constexpr std::size_t environment_limit = 1U << 20U;  // bytes read of /proc/PID/environ
+
+std::optional<pid_t> as_pid(const char* name) {
+  pid_t pid = 0;
+  const char* end = name + std::strlen(name);
+  const auto read = std::from_chars(name, end, pid);
+  if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
+  return pid;
+}
+
+bool has_open(pid_t pid, const Family::File& file) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/fd";
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
+  if (!directory) return false;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    struct stat status {};
+    if (entry->d_name[0] == '.' || ::fstatat(::dirfd(directory.get()), entry->d_name, &status, 0) != 0)
+      continue;
+    if (status.st_dev == file.device && status.st_ino == file.inode) return true;
+  }
+  return false;
+}
+
+// Whether the environment with which pid was executed has `word` among the words of `variable`.
+bool has_word(pid_t pid, const std::string& variable, std::string_view word) {
+  const int fd = ::open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text(1, '\0');
+  std::array<char, 4096> buffer;
+  for (ssize_t n = 0; text.size() < environment_limit && (n = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  ::close(fd);
+  const std::string start = '\0' + variable + '=';
+  const std::size_t found = text.find(start);
+  if (found == std::string::npos) return false;
+  const std::size_t begin = found + start.size();
+  const std::string value = ' ' + text.substr(begin, text.find('\0', begin) - begin) + ' ';
+  return value.find(' ' + std::string(word) + ' ') != std::string::npos;
+}
+
+// While a family that forks without end has the processors, its guard must not wait for its turn. Only root
+// may; others try in vain.
+class Urgency {
+ public:
+  Urgency() : before_(::getpriority(PRIO_PROCESS, 0)) { ::setpriority(PRIO_PROCESS, 0, -20); }
+  Urgency(const Urgency&) = delete;
+  Urgency& operator=(const Urgency&) = delete;
+  ~Urgency() { ::setpriority(PRIO_PROCESS, 0, before_); }
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+ProcessTree::ProcessTree(Family family)
+    : family_(std::move(family)), known_(family_.roots.begin(), family_.roots.end()) {}
+
+bool ProcessTree::carries_mark(pid_t pid) const {
+  if (in_cgroup_.count(pid) != 0) return true;
+  if (family_.holding && has_open(pid, *family_.holding)) return true;
+  return !family_.word.empty() && has_word(pid, family_.variable, family_.word);
+}
+
+ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) {
+  if (process.id.pid == ::getpid() || process.id.pid <= 1) return Verdict::stranger;
+  if (std::find(family_.spared.begin(), family_.spared.end(), process.id) != family_.spared.end())
+    return Verdict::spared;
+  if (known_.count(process.id) != 0) return Verdict::member;
+  if (const auto found = verdicts_.find(process.id); found != verdicts_.end()) return found->second;
+  Verdict verdict = judge_by_parent(process, depth);
+  if (verdict == Verdict::stranger && carries_mark(process.id.pid)) verdict = Verdict::member;
+  if (verdict == Verdict::member) known_.insert(process.id);
+  verdicts_[process.id] = verdict;
+  return verdict;
+}
+
+ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, int depth) {
+  if (family_.descendants_of != 0 && process.parent == family_.descendants_of) return Verdict::member;
+  if (depth >= longest_ancestry || process.parent <= 1) return Verdict::stranger;
+  if (const auto parent = read_process(process.parent)) return judge(*parent, depth + 1);
+  // A parent that is gone by now has handed this process on: the next look shows to whom.
+  const auto again = read_process(process.id.pid);
+  const bool moved = again && again->id == process.id && again->parent != process.parent;
+  return moved ? judge_by_parent(*again, depth + 1) : Verdict::stranger;
+}
+
+void ProcessTree::walk(const Visit& visit) {
+  verdicts_.clear();
+  in_cgroup_.clear();
+  if (!family_.cgroup.empty()) {
+    const std::vector<pid_t> pids = cgroup_members(family_.cgroup);
+    in_cgroup_.insert(pids.begin(), pids.end());
+  }
+  // readdir gives pids in rising order and finds what was started meanwhile further up.
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
+  if (!directory) return;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::optional<pid_t> pid = as_pid(entry->d_name);
+    if (!pid) continue;
+    const std::optional<ProcessState> process = read_process(*pid);
+    if (process && judge(*process, 0) == Verdict::member && !process->ended()) visit(*process);
+  }
+}
+
+std::vector<ProcessId> ProcessTree::members() {
+  std::vector<ProcessId> out;
+  walk([&](const ProcessState& process) { out.push_back(process.id); });
+  return out;
+}
+
+std::set<ProcessId> ProcessTree::hold_still(Report& report) {
+  std::set<ProcessId> held, refused;
+  for (int round = 0; round < most_rounds; ++round) {
+    bool grew = false;
+    walk([&](const ProcessState& process) {
+      if (held.count(process.id) != 0 || refused.count(process.id) != 0) return;
+      const Sent sent = send_signal(process.id, SIGSTOP);
+      if (sent == Sent::delivered) held.insert(process.id);
+      if (sent == Sent::refused) refused.insert(process.id);
+      grew = grew || sent != Sent::refused;
+    });
+    if (!grew) break;
+  }
+  report.refused = refused.size();
+  return held;
+}
+
+ProcessTree::Report ProcessTree::signal_all(int signal) {
+  const Urgency urgency;
+  Report report;
+  const std::set<ProcessId> held = hold_still(report);
+  for (const ProcessId& id : held)
+    if (send_signal(id, signal) == Sent::delivered) ++report.reached;
+  for (const ProcessId& id : held) send_signal(id, SIGCONT);
+  return report;
+}
+
+ProcessTree::Report ProcessTree::kill_all() {
+  const Urgency urgency;
+  Report report;
+  std::size_t at_once = 0;
+  if (!family_.cgroup.empty()) {
+    at_once = cgroup_members(family_.cgroup).size();
+    if (at_once != 0 && !cgroup_kill(family_.cgroup)) at_once = 0;  // an old kernel: the walk below does it
+  }
+  for (const ProcessId& id : hold_still(report))
+    if (send_signal(id, SIGKILL) == Sent::delivered) ++report.reached;
+  report.reached = std::max(report.reached, at_once);
+  return report;
+}
+
+}  // namespace coord::process

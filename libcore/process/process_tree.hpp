@@ -1,0 +1,86 @@
+// Finding and stopping a command with all its descendants.
+//
+// The problem: a lock is lost, and within a fraction of a second nothing of what ran under it may run. The
+// obvious answers fail: killing the process group misses what left it (setsid, daemons, interactive shells)
+// and hits the caller, which shares it; killing the child's children as found by one look at /proc misses
+// what is forked while looking.
+//
+// What is done: a walk over /proc in order of pids that acts on each member the moment it is seen (a process
+// that forks and exits in a loop is overtaken that way), repeated until a walk finds nothing new. Members are
+// stopped first: a process to which SIGSTOP was sent completes no fork (the kernel checks for signals under
+// the lock that makes the child visible), so that the set closes, and only then is it signalled as a whole;
+// nobody's exit can make an orphan that is no longer known. A member is recognised by its ancestry, and where
+// that is lost (its wrapper was killed, it was orphaned) by the session's file that it still holds open, by a
+// word in its environment, or by its control group.
+//
+// Limits: what sleeps uninterruptibly dies when it wakes; what belongs to another user cannot be signalled
+// (counted as refused). Threading: one thread. Nothing here starts or reaps processes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "process/process_id.hpp"
+
+namespace coord::process {
+
+// Who belongs to a command. Any one mark suffices; descendants of members are members; the caller itself
+// never is one.
+struct Family {
+  pid_t descendants_of = 0;      // a subreaper whose descendants all belong (not itself); 0: none
+  std::vector<ProcessId> roots;  // processes known to belong
+  struct File {
+    dev_t device;
+    ino_t inode;
+  };
+  std::optional<File>
+      holding;  // who has this file open (seen only for one's own user's processes, or by root)
+  std::string variable, word;  // who has `word` among the blank-separated words of this environment variable
+  std::string cgroup;          // who is in this control group or below; empty: none
+  std::vector<ProcessId> spared;  // who does not belong after all, with descendants
+};
+
+class ProcessTree {
+ public:
+  explicit ProcessTree(Family family);
+
+  void spare(const ProcessId& id) { family_.spared.push_back(id); }
+  void adopt(const ProcessId& id) { known_.insert(id); }
+
+  // Who runs now. Zombies are not counted.
+  std::vector<ProcessId> members();
+
+  struct Report {
+    std::size_t reached = 0;  // members that the signal was sent to
+    std::size_t refused = 0;  // members of other users
+    bool empty() const { return reached == 0 && refused == 0; }
+  };
+  // Sends `signal` to all who are members at one instant, then CONT so that stopped ones handle it. What they
+  // fork from then on (clean-up in a trap) is left alone.
+  Report signal_all(int signal);
+  // Kills all members that a walk can find; to be repeated until the report is empty.
+  Report kill_all();
+
+ private:
+  enum class Verdict { stranger, member, spared };
+  using Visit = std::function<void(const ProcessState&)>;
+  void walk(const Visit& visit);
+  Verdict judge(const ProcessState& process, int depth);
+  Verdict judge_by_parent(const ProcessState& process, int depth);
+  bool carries_mark(pid_t pid) const;
+  std::set<ProcessId> hold_still(Report& report);
+
+  Family family_;
+  std::set<ProcessId> known_;              // members seen so far: remembered when their parents are gone
+  std::map<ProcessId, Verdict> verdicts_;  // of the walk in progress
+  std::set<pid_t> in_cgroup_;              // as of the walk in progress
+};
+
+}  // namespace coord::process
