@@ -69,9 +69,11 @@ std::optional<Instant> Raft::deadline() const {
       return founding_.write != 0 ? std::nullopt : std::optional<Instant>(founding_.ask_at);
     case Role::leader:
       return alone() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
+    case Role::candidate:
+      if (alone()) return std::nullopt;  // its own vote is on its way to the disk: there is nothing else to wait for
+      return election_deadline_;
     case Role::follower:
     case Role::pre_candidate:
-    case Role::candidate:
       return election_deadline_;
   }
   return std::nullopt;
