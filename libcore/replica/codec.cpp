@@ -1,0 +1,49 @@
+// The bytes of what peers send each other.
+#include "wire/codec.hpp"
+
+#include "replica/messages.hpp"
+#include "wire/archive.hpp"
+#include "wire/raft_enums.hpp"
+
+COORD_WIRE_TYPE(coord::replica::PeerMessage)
+
+namespace coord::replica {
+
+Bytes encode(const PeerMessage& message) {
+  return wire::encode(message);
+}
+
+Result<PeerMessage> decode_peer_message(ByteView bytes) {
+  return wire::decode<PeerMessage>(bytes);
+}
+
+namespace {
+
+struct Name {
+  const char* operator()(const raft::VoteRequest& m) const {
+    return m.pre ? "pre-vote request" : "vote request";
+  }
+  const char* operator()(const raft::VoteReply& m) const { return m.pre ? "pre-vote reply" : "vote reply"; }
+  const char* operator()(const raft::AppendRequest&) const { return "append request"; }
+  const char* operator()(const raft::AppendReply&) const { return "append reply"; }
+  const char* operator()(const raft::Heartbeat&) const { return "heartbeat"; }
+  const char* operator()(const raft::HeartbeatReply&) const { return "heartbeat reply"; }
+  const char* operator()(const raft::SnapshotRequest&) const { return "snapshot request"; }
+  const char* operator()(const raft::SnapshotReply&) const { return "snapshot reply"; }
+  const char* operator()(const raft::TimeoutNow&) const { return "time-out now"; }
+  const char* operator()(const raft::StateQuery&) const { return "state query"; }
+  const char* operator()(const raft::StateAnswer&) const { return "state answer"; }
+  const char* operator()(const raft::Message& m) const { return std::visit(*this, m); }
+  const char* operator()(const Forward&) const { return "forward"; }
+  const char* operator()(const Rejected&) const { return "rejected"; }
+  const char* operator()(const ReadRequest&) const { return "read request"; }
+  const char* operator()(const ReadAnswer&) const { return "read answer"; }
+};
+
+}  // namespace
+
+const char* name_of(const PeerMessage& message) {
+  return std::visit(Name{}, message);
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,101 @@
+// What a replica is told, and what it answers. See replica.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "protocol/raft/events.hpp"
+#include "replica/messages.hpp"
+#include "service/commands.hpp"
+#include "service/effects.hpp"
+
+namespace coord::replica {
+
+// ---- told
+
+struct FromPeer {
+  NodeId from;
+  PeerMessage message;
+};
+struct Tick {};  // early ticks are harmless
+// Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
+struct Submit {
+  std::uint64_t ticket = 0;
+  service::Body body;
+};
+// Answered by QueryReady once the machine here is at least as new as all that was acknowledged before, or
+// QueryFailed.
+struct Query {
+  std::uint64_t ticket = 0;
+};
+struct JobDone {
+  std::uint64_t job = 0;
+  bool skipped = false;  // a snapshot for which there was no room: nothing has changed, and nothing is lost
+};
+struct JobFailed {
+  std::string why;
+};
+// The store's space is (no longer) nearly used up: what would add to the state is refused, what frees it is
+// not.
+struct Space {
+  bool nearly_full = false;
+};
+struct Leave {};  // this peer is about to stop: hand leadership over
+
+using Event = std::variant<FromPeer, Tick, Submit, Query, JobDone, JobFailed, Space, Leave>;
+
+// ---- answers
+
+struct ReserveTokens {
+  Token up_to;
+};
+// Work for the store, in order; each is answered by JobDone, or JobFailed, which ends this peer.
+struct DiskJob {
+  std::uint64_t job = 0;
+  std::variant<raft::Persist, raft::Snapshot, ReserveTokens> work;
+};
+struct SendPeer {
+  NodeId to;
+  PeerMessage message;
+};
+// What became of a command that this replica submitted. `rejected` is not empty if nobody would put it into
+// the log (it may still get there by an older copy: whoever submitted it undoes what it finds).
+struct Outcome {
+  std::uint64_t ticket = 0;
+  service::Outcome what;
+  std::string rejected;
+};
+// One command was applied, whoever submitted it. Comes before the Outcome that it may be.
+struct Applied {
+  LogIndex index;
+  service::Effects effects;
+};
+// The state was replaced by a leader's snapshot: what was derived from effects must be derived again from the
+// machine.
+struct Replaced {};
+struct QueryReady {
+  std::uint64_t ticket = 0;
+};
+struct QueryFailed {
+  std::uint64_t ticket = 0;
+};
+struct LeaderChanged {
+  raft::Role role = raft::Role::follower;
+  Term term;
+  NodeId leader;  // 0: none is known, so this peer sees no quorum
+};
+struct Report {  // for the log, and for the operator
+  std::string text;
+};
+struct Halted {
+  std::string why;
+};
+
+using Action = std::variant<DiskJob, SendPeer, Outcome, Applied, Replaced, QueryReady, QueryFailed,
+                            LeaderChanged, Report, Halted>;
+using Actions = std::vector<Action>;
+
+}  // namespace coord::replica

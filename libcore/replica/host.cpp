@@ -1,0 +1,86 @@
+#include "replica/host.hpp"
+
+#include <type_traits>
+#include <utility>
+
+namespace coord::replica {
+
+HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
+  std::visit(
+      [&](const auto& concrete) {
+        using T = std::decay_t<decltype(concrete)>;
+        if constexpr (std::is_same_v<T, FromTool>) {
+          perform(now, wall, sessions_.on(now, concrete, replica_.machine(), wall));
+        } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone>) {
+          perform(now, wall, sessions_.on(concrete));
+        } else {
+          if constexpr (std::is_same_v<T, Tick>) perform(now, wall, sessions_.tick(now));
+          perform(now, wall, replica_.step(now, wall, concrete));
+        }
+      },
+      event);
+  return std::exchange(out_, {});
+}
+
+HostActions Host::settle(Instant now, WallTime wall) {
+  perform(now, wall, replica_.settle(now, wall));
+  return std::exchange(out_, {});
+}
+
+std::optional<Instant> Host::deadline() const {
+  std::optional<Instant> next = replica_.deadline();
+  const std::optional<Instant> other = sessions_.deadline();
+  if (other && (!next || *other < *next)) next = other;
+  return next;
+}
+
+void Host::perform(Instant now, WallTime wall, Actions actions) {
+  const service::Machine& machine = replica_.machine();
+  for (Action& action : actions) {
+    if (auto* outcome = std::get_if<Outcome>(&action)) {
+      perform(now, wall, sessions_.on(now, *outcome, machine));
+    } else if (auto* applied = std::get_if<Applied>(&action)) {
+      perform(now, wall, sessions_.on(now, *applied, replica_.client()));
+      out_.push_back(std::move(*applied));  // for history and for invariants
+    } else if (auto* replaced = std::get_if<Replaced>(&action)) {
+      perform(now, wall, sessions_.on(now, *replaced, machine));
+    } else if (auto* ready = std::get_if<QueryReady>(&action)) {
+      perform(now, wall, sessions_.on(*ready, machine, wall));
+    } else if (auto* failed = std::get_if<QueryFailed>(&action)) {
+      perform(now, wall, sessions_.on(*failed));
+    } else if (auto* changed = std::get_if<LeaderChanged>(&action)) {
+      perform(now, wall, sessions_.quorum_is(changed->leader != NodeId{}));
+      out_.push_back(std::move(*changed));
+    } else if (auto* job = std::get_if<DiskJob>(&action)) {
+      out_.push_back(std::move(*job));
+    } else if (auto* send = std::get_if<SendPeer>(&action)) {
+      out_.push_back(std::move(*send));
+    } else if (auto* report = std::get_if<Report>(&action)) {
+      out_.push_back(std::move(*report));
+    } else if (auto* halted = std::get_if<Halted>(&action)) {
+      out_.push_back(std::move(*halted));
+    }
+  }
+}
+
+// A command or query that a session submits is queued by the replica and goes out when the batch is settled:
+// it answers with nothing now, so the order of what stands in out_ is the order in which it came.
+void Host::perform(Instant now, WallTime wall, SessionActions actions) {
+  for (SessionAction& action : actions) {
+    if (auto* submit = std::get_if<Submit>(&action)) {
+      perform(now, wall, replica_.step(now, wall, *submit));
+    } else if (auto* query = std::get_if<Query>(&action)) {
+      perform(now, wall, replica_.step(now, wall, *query));
+    } else if (auto* answer = std::get_if<ToTool>(&action)) {
+      out_.push_back(std::move(*answer));
+    } else if (auto* stop = std::get_if<StopCommand>(&action)) {
+      out_.push_back(*stop);
+    } else if (auto* over = std::get_if<SessionOver>(&action)) {
+      out_.push_back(*over);
+    } else if (auto* describe = std::get_if<DescribePeers>(&action)) {
+      out_.push_back(*describe);
+    }
+  }
+}
+
+}  // namespace coord::replica

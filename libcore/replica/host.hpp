@@ -1,0 +1,45 @@
+// All of a peer that is not input or output: the replica and the sessions of this host's tools, as one state
+// machine.
+//
+// coordd feeds it from one inbox and carries out what it answers; the simulator does the same with virtual
+// time, network and disk. Rule of use: after each batch of step()s, one settle(); perform the actions in the
+// order in which they came; call tick() when deadline() has come. Threading: none; one owner.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "replica/replica.hpp"
+#include "replica/sessions.hpp"
+
+namespace coord::replica {
+
+using HostEvent =
+    std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, FromTool, ToolGone, HoldersGone>;
+using HostAction = std::variant<DiskJob, SendPeer, Applied, LeaderChanged, Report, Halted, ToTool,
+                                StopCommand, SessionOver, DescribePeers>;
+using HostActions = std::vector<HostAction>;
+
+class Host {
+ public:
+  Host(Replica replica, SessionsConfig sessions)
+      : replica_(std::move(replica)), sessions_(std::move(sessions)) {}
+
+  [[nodiscard]] HostActions step(Instant now, WallTime wall, const HostEvent& event);
+  [[nodiscard]] HostActions settle(Instant now, WallTime wall);
+  std::optional<Instant> deadline() const;
+
+  const Replica& replica() const { return replica_; }
+  const Sessions& sessions() const { return sessions_; }
+
+ private:
+  void perform(Instant now, WallTime wall, Actions actions);
+  void perform(Instant now, WallTime wall, SessionActions actions);
+
+  Replica replica_;
+  Sessions sessions_;
+  HostActions out_;
+};
+
+}  // namespace coord::replica

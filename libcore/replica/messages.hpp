@@ -1,0 +1,71 @@
+// What peers send each other: Raft's messages, and what a peer that does not lead asks of the one that does.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "protocol/raft/messages.hpp"
+
+namespace coord::replica {
+
+// Append these commands for me. There is no reply: the sender sees them come back in its own log, or sends
+// them again.
+struct Forward {
+  std::vector<Bytes> commands;
+
+  bool operator==(const Forward&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(commands);
+  }
+};
+
+// The leader's disk is nearly full: these commands of yours (by sequence) were not appended, and will not be.
+struct Rejected {
+  std::vector<std::uint64_t> sequences;
+
+  bool operator==(const Rejected&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(sequences);
+  }
+};
+
+// Up to where must I have applied before I may answer a linearizable read that began now? (Raft thesis,
+// section 6.4)
+struct ReadRequest {
+  std::uint64_t id = 0;
+
+  bool operator==(const ReadRequest&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id);
+  }
+};
+
+struct ReadAnswer {
+  std::uint64_t id = 0;
+  bool known = false;  // false: I do not lead (any more)
+  LogIndex index;
+
+  bool operator==(const ReadAnswer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, known, index);
+  }
+};
+
+using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer>;
+
+Bytes encode(const PeerMessage& message);
+Result<PeerMessage> decode_peer_message(ByteView bytes);
+
+// For counters and traces: "append request", "forward", ...
+const char* name_of(const PeerMessage& message);
+
+}  // namespace coord::replica

@@ -1,0 +1,113 @@
+#include "replica/replica.hpp"
+
+#include <algorithm>
+
+#include "wire/codec.hpp"
+
+namespace coord::replica {
+
+Result<service::Machine> machine_from(const raft::Snapshot& snapshot) {
+  wire::DecodeOptions options;
+  options.elements = wire::snapshot_elements;
+  auto state = wire::decode<service::State>(snapshot.data, options);
+  if (!state) return state.error();
+  return service::Machine::restore(std::move(*state));
+}
+
+Replica::Replica(Config config, raft::Recovered recovered, service::Machine machine, Token tokens_reserved,
+                 Random random, Instant now)
+    : config_(std::move(config)),
+      random_(random),
+      raft_(config_.raft, recovered, Random(random_.next()), now),
+      machine_(std::move(machine)),
+      applied_(recovered.snapshot ? recovered.snapshot->index : LogIndex{}),
+      applied_term_(recovered.snapshot ? recovered.snapshot->term : Term{}),
+      tokens_reserved_(tokens_reserved),
+      tokens_asked_(tokens_reserved) {
+  while (nonce_ == 0) nonce_ = random_.next();
+}
+
+Actions Replica::step(Instant now, WallTime wall, const Event& event) {
+  wall_ = wall;
+  std::visit([&](const auto& concrete) { on(now, concrete); }, event);
+  return std::exchange(out_, {});
+}
+
+Actions Replica::settle(Instant now, WallTime wall) {
+  wall_ = wall;
+  propose_token_floor(now);
+  register_here(now);
+  admit_queued();
+  send_commands(now);
+  ask_reads(now);
+  answer_reads();
+  return std::exchange(out_, {});
+}
+
+std::optional<Instant> Replica::deadline() const {
+  std::optional<Instant> next = raft_.deadline();
+  for (const auto& other : {keeper_.deadline(), next_resend(), next_read_deadline()}) {
+    if (other && (!next || *other < *next)) next = other;
+  }
+  return next;
+}
+
+void Replica::on(Instant now, const FromPeer& event) {
+  if (const auto* message = std::get_if<raft::Message>(&event.message)) {
+    tell_raft(now, raft::Receive{event.from, *message});
+  } else if (const auto* forward = std::get_if<Forward>(&event.message)) {
+    if (raft_.role() == raft::Role::leader) propose(now, event.from, forward->commands);
+  } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
+    for (const std::uint64_t sequence : rejected->sequences)
+      reject(sequence, "the leader's disk is nearly full");
+  } else if (const auto* request = std::get_if<ReadRequest>(&event.message)) {
+    read_for(now, event.from, *request);
+  } else if (const auto* answer = std::get_if<ReadAnswer>(&event.message)) {
+    const auto found = reads_.find(answer->id);
+    if (found == reads_.end() || found->second.asker != NodeId{}) return;
+    if (answer->known && event.from != NodeId{}) found->second.index = answer->index;
+  }
+}
+
+void Replica::on(Instant now, const Tick&) {
+  tell_raft(now, raft::Tick{});
+  if (raft_.role() == raft::Role::leader) {
+    std::vector<Bytes> commands;
+    for (const service::Command& command : keeper_.due(now, wall_, machine_))
+      commands.push_back(wire::encode(command));
+    if (!commands.empty()) tell_raft(now, raft::Propose{std::move(commands)});
+  }
+  fail_old_reads(now);
+  ask_reads(now);
+}
+
+void Replica::on(Instant now, const JobDone& event) {
+  const auto found = jobs_.find(event.job);
+  COORD_CHECK(found != jobs_.end());
+  Job job = std::move(found->second);
+  jobs_.erase(found);
+  if (job.persist) tell_raft(now, raft::Persisted{*job.persist});
+  if (job.snapshot) {
+    snapshot_in_flight_ = false;
+    if (!event.skipped) tell_raft(now, raft::SnapshotStored{std::move(*job.snapshot)});
+  }
+  if (job.reserved) {
+    tokens_reserved_ = std::max(tokens_reserved_, *job.reserved);
+    std::vector<Bytes> held = std::exchange(waiting_for_tokens_, {});
+    if (!held.empty()) propose(now, config_.raft.self, held);
+  }
+}
+
+void Replica::on(Instant now, const JobFailed& event) {
+  tell_raft(now, raft::PersistFailed{event.why});
+}
+
+void Replica::on(Instant, const Space& event) {
+  nearly_full_ = event.nearly_full;
+}
+
+void Replica::on(Instant now, const Leave&) {
+  tell_raft(now, raft::TransferLeadership{});
+}
+
+}  // namespace coord::replica

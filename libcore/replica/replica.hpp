@@ -1,0 +1,184 @@
+// A replica: Raft, the service's state machine on top of it, and the commands of this host on their way into
+// the log.
+//
+// The problem. Tools on this host want commands executed once, by a state machine that all peers share. This
+// peer may lead or not, the leader may change or vanish while a command is on its way, and nobody can tell a
+// lost command from a lost answer. The obvious way, send it again until somebody answers, executes it twice;
+// giving up leaves a lock taken by nobody.
+//
+// The way here (Raft thesis, section 6.3). The peer registers once with the group; the place in the log of
+// its Register is its client id. Every command carries (client, sequence), is kept here until this very peer
+// sees it applied, and is sent again whenever the leader changes or nothing came of it. The machine knows the
+// sequences that it has applied and skips doubles. There are no replies: every peer applies the whole log, so
+// a command's outcome is read off one's own machine. A leader broadcasts a new commit index at once, so that
+// this costs no extra round trip.
+//
+// A replica is a pure state machine and the same object under coordd and in the simulator. Threading: none;
+// one owner.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "protocol/raft/raft.hpp"
+#include "replica/events.hpp"
+#include "service/effects.hpp"
+#include "service/keeper.hpp"
+#include "service/machine.hpp"
+
+namespace coord::replica {
+
+struct Config {
+  raft::Config raft;
+  Duration resend = std::chrono::seconds(1);  // a command with no outcome is sent again after so long
+  Duration query_retry = std::chrono::milliseconds(200);
+  Duration query_patience = std::chrono::seconds(2);  // then QueryFailed
+  std::size_t commands_in_flight =
+      1024;                             // sequences sent and not yet seen applied; below the machine's window
+  std::size_t commands_queued = 65536;  // further submits; beyond it they are refused
+  std::size_t snapshot_every_entries = 8192;           // snapshot the machine after so many entries ...
+  std::size_t snapshot_every_bytes = 2 * 1024 * 1024;  // ... or so many bytes of them, whichever comes first
+  std::uint64_t token_block = 65536;  // a lone peer reserves tokens in synced blocks of so many
+};
+
+// The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
+Result<service::Machine> machine_from(const raft::Snapshot& snapshot);
+
+class Replica {
+ public:
+  // `machine`: of the recovered snapshot (machine_from), or a new one. `tokens_reserved`: what the store says
+  // an earlier life of this peer reserved while it was alone.
+  Replica(Config config, raft::Recovered recovered, service::Machine machine, Token tokens_reserved,
+          Random random, Instant now);
+
+  // Tells what happened. The actions are to be performed in order, those of one step before those of the
+  // next. `wall` goes into commands, for display.
+  [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event);
+  // To be called when no more events are at hand: sends what the last steps have gathered, in one message.
+  [[nodiscard]] Actions settle(Instant now, WallTime wall);
+  // When to be ticked next. Early ticks are harmless.
+  std::optional<Instant> deadline() const;
+
+  const service::Machine& machine() const { return machine_; }
+  const raft::Raft& raft() const { return raft_; }
+  LogIndex applied() const { return applied_; }
+  bool lone() const { return config_.raft.peers.size() == 1; }
+  // Does this peer know of a leader that had a majority a moment ago?
+  bool has_quorum() const { return raft_.leader() != NodeId{}; }
+  // The registration of this peer; 0 until it has one.
+  service::ClientId client() const { return client_; }
+
+ private:
+  struct Pending {
+    std::uint64_t ticket = 0;  // 0: nobody waits for the outcome
+    Bytes command;
+    bool growing = false;  // refused when the disk is nearly full
+    std::optional<Instant> sent;
+    NodeId sent_to;
+    Term sent_in;
+  };
+  struct Queued {
+    std::uint64_t ticket = 0;
+    service::Body body;
+  };
+  struct Reading {  // a linearizable read on its way, for a ticket here or for another peer
+    std::uint64_t ticket = 0;
+    NodeId asker;
+    std::uint64_t asker_id = 0;
+    Instant began;
+    std::optional<Instant> asked;
+    std::optional<LogIndex> index;
+  };
+
+  void on(Instant now, const FromPeer& event);
+  void on(Instant now, const Tick&);
+  void on(Instant now, const Submit& event);
+  void on(Instant now, const Query& event);
+  void on(Instant now, const JobDone& event);
+  void on(Instant now, const JobFailed& event);
+  void on(Instant now, const Space& event);
+  void on(Instant now, const Leave&);
+
+  // ---- replica_raft.cpp: Raft's actions
+  void tell_raft(Instant now, const raft::Event& event);
+  void perform(Instant now, raft::Persist&& action);
+  void perform(Instant now, raft::Send&& action);
+  void perform(Instant now, raft::Apply&& action);
+  void perform(Instant now, raft::Install&& action);
+  void perform(Instant now, raft::ReadReady&& action);
+  void perform(Instant now, raft::ReadDropped&& action);
+  void perform(Instant now, raft::ProposalDropped&& action);
+  void perform(Instant now, raft::RoleChanged&& action);
+  void perform(Instant now, raft::Refused&& action);
+  void perform(Instant now, raft::Halt&& action);
+  void take_snapshot_if_due();
+
+  // ---- replica_commands.cpp: this peer's commands on their way into the log
+  void register_here(Instant now);
+  void admit_queued();
+  void send_commands(Instant now);
+  void send_to_leader(Instant now, std::vector<Bytes> commands);
+  void propose(Instant now, NodeId from, std::vector<Bytes> commands);
+  void reject_growing(NodeId from, std::vector<Bytes>& commands);
+  void reject(std::uint64_t sequence, const char* why);
+  void propose_token_floor(Instant now);
+  bool tokens_ready(std::size_t commands);
+  void settle_outcome(const service::Command& command, const service::Effects& effects);
+  void settle_after_replacement();
+  std::optional<Instant> next_resend() const;
+
+  // ---- replica_reads.cpp
+  void read_for(Instant now, NodeId asker, const ReadRequest& request);
+  void answer_reads();
+  void fail_old_reads(Instant now);
+  void ask_reads(Instant now);
+  std::optional<Instant> next_read_deadline() const;
+
+  Config config_;
+  Random random_;
+  raft::Raft raft_;
+  service::Machine machine_;
+  service::Keeper keeper_;
+  Actions out_;
+  WallTime wall_;
+
+  LogIndex applied_;
+  Term applied_term_;
+  std::size_t applied_since_snapshot_ = 0;
+  std::size_t bytes_since_snapshot_ = 0;
+  bool snapshot_in_flight_ = false;
+
+  std::uint64_t next_job_ = 1;
+  struct Job {
+    std::optional<std::uint64_t> persist;  // Raft's id
+    std::optional<raft::Snapshot> snapshot;
+    std::optional<Token> reserved;
+  };
+  std::map<std::uint64_t, Job> jobs_;
+
+  service::ClientId client_;
+  std::uint64_t nonce_ = 0;
+  std::optional<Instant> register_sent_;
+  Term register_sent_in_;
+  NodeId register_sent_to_;
+  std::uint64_t next_sequence_ = 1;
+  std::map<std::uint64_t, Pending> pending_;
+  std::deque<Queued> queued_;
+  bool nearly_full_ = false;
+
+  Token tokens_reserved_;
+  Token tokens_asked_;
+  std::vector<Bytes> waiting_for_tokens_;
+  bool token_floor_due_ = false;
+
+  std::map<std::uint64_t, Reading> reads_;
+  std::uint64_t next_read_ = 1;
+};
+
+}  // namespace coord::replica

@@ -1,0 +1,205 @@
+// This peer's commands on their way into the log: each kept until it is seen applied, each taking effect
+// once.
+#include <algorithm>
+#include <utility>
+
+#include "base/rule.hpp"
+#include "replica/replica.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+// What adds to the state. The rest frees it or keeps it alive and must pass while the disk is nearly full.
+bool is_growing(const service::Body& body) {
+  return std::holds_alternative<service::Acquire>(body);
+}
+
+constexpr std::size_t forward_bytes = 256 * 1024;  // a message stays far below a frame
+
+}  // namespace
+
+void Replica::on(Instant, const Submit& event) {
+  if (queued_.size() >= config_.commands_queued) {
+    out_.push_back(Outcome{event.ticket, {}, "too many commands are on their way: try again later"});
+    return;
+  }
+  queued_.push_back(Queued{event.ticket, event.body});
+}
+
+// Until the group knows this process: a Register goes to every new leader, and again when nothing came of it.
+void Replica::register_here(Instant now) {
+  if (client_ != service::ClientId{} || !has_quorum()) return;
+  const bool same_leader = register_sent_in_ == raft_.term() && register_sent_to_ == raft_.leader();
+  if (register_sent_ && same_leader && now < *register_sent_ + config_.resend) return;
+  register_sent_ = now;
+  register_sent_in_ = raft_.term();
+  register_sent_to_ = raft_.leader();
+  service::Command command;
+  command.node = config_.raft.self;
+  command.wall = wall_;
+  command.body = service::Register{config_.raft.self, nonce_, machine_.registration(config_.raft.self)};
+  send_to_leader(now, {wire::encode(command)});
+}
+
+// Gives queued submits their sequence numbers, as far as the window of the machine allows.
+void Replica::admit_queued() {
+  if (client_ == service::ClientId{}) return;
+  while (!queued_.empty() && pending_.size() < config_.commands_in_flight) {
+    if (!pending_.empty() && next_sequence_ - pending_.begin()->first >= config_.commands_in_flight) break;
+    Queued next = std::move(queued_.front());
+    queued_.pop_front();
+    const std::uint64_t sequence = next_sequence_++;
+    service::Command command;
+    command.node = config_.raft.self;
+    command.client = client_;
+    command.sequence = sequence;
+    command.acknowledged = pending_.empty() ? sequence - 1 : pending_.begin()->first - 1;
+    command.wall = wall_;
+    command.body = std::move(next.body);
+    Pending pending;
+    pending.ticket = next.ticket;
+    pending.growing = is_growing(command.body);
+    pending.command = wire::encode(command);
+    pending_.emplace(sequence, std::move(pending));
+  }
+}
+
+// Sends, in sequence order, what this leader has not been sent, or not lately.
+void Replica::send_commands(Instant now) {
+  if (!has_quorum()) return;
+  std::vector<Bytes> batch;
+  std::size_t bytes = 0;
+  for (auto& [sequence, pending] : pending_) {
+    const bool same_leader =
+        pending.sent && pending.sent_to == raft_.leader() && pending.sent_in == raft_.term();
+    if (same_leader && now < *pending.sent + config_.resend) continue;
+    if (bytes + pending.command.size() > forward_bytes && !batch.empty()) {
+      send_to_leader(now, std::exchange(batch, {}));
+      bytes = 0;
+    }
+    pending.sent = now;
+    pending.sent_to = raft_.leader();
+    pending.sent_in = raft_.term();
+    bytes += pending.command.size();
+    batch.push_back(pending.command);
+  }
+  if (!batch.empty()) send_to_leader(now, std::move(batch));
+}
+
+void Replica::send_to_leader(Instant now, std::vector<Bytes> commands) {
+  if (raft_.role() == raft::Role::leader) {
+    propose(now, config_.raft.self, std::move(commands));
+  } else if (raft_.leader() != config_.raft.self) {
+    out_.push_back(SendPeer{raft_.leader(), Forward{std::move(commands)}});
+  }
+}
+
+void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands) {
+  if (nearly_full_) reject_growing(from, commands);
+  if (commands.empty()) return;
+  if (lone() && !tokens_ready(commands.size())) {
+    waiting_for_tokens_.insert(waiting_for_tokens_.end(), std::make_move_iterator(commands.begin()),
+                               std::make_move_iterator(commands.end()));
+    return;
+  }
+  tell_raft(now, raft::Propose{std::move(commands)});
+}
+
+// Drops from `commands` what would add to the state, and tells its sender.
+void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands) {
+  Rejected rejected;
+  std::erase_if(commands, [&](const Bytes& bytes) {
+    const auto command = wire::decode<service::Command>(bytes);
+    if (!command || !is_growing(command->body)) return false;
+    rejected.sequences.push_back(command->sequence);
+    return true;
+  });
+  if (rejected.sequences.empty()) return;
+  if (from != config_.raft.self) {
+    out_.push_back(SendPeer{from, std::move(rejected)});
+    return;
+  }
+  for (const std::uint64_t sequence : rejected.sequences) reject(sequence, "the disk is nearly full");
+}
+
+void Replica::reject(std::uint64_t sequence, const char* why) {
+  const auto found = pending_.find(sequence);
+  if (found == pending_.end()) return;
+  out_.push_back(Outcome{found->second.ticket, {}, std::string(why) + ": free some space there"});
+  pending_.erase(found);
+}
+
+// A lone peer does not sync a grant, so a power cut may take it back; its token must never be given again.
+// Tokens are therefore reserved, durably, in blocks before any of a block is given, and a restarted peer
+// begins above the block.
+bool Replica::tokens_ready(std::size_t commands) {
+  if (machine_.state().token_base == Token{}) {
+    // The first command of a group places its tokens by the wall clock, far above any earlier life.
+    return true;
+  }
+  const std::uint64_t by_place = machine_.state().token_base.value + raft_.last_index().value;
+  const std::uint64_t highest = std::max(machine_.state().last_token.value, by_place);
+  const std::uint64_t needed = highest + commands + 2 * config_.commands_in_flight;
+  if (COORD_RULE(tokens_reserved_before_use, needed <= tokens_reserved_.value)) return true;
+  if (tokens_asked_.value < needed) {
+    tokens_asked_ = Token{needed + config_.token_block};
+    const std::uint64_t job = next_job_++;
+    jobs_[job].reserved = tokens_asked_;
+    out_.push_back(DiskJob{job, ReserveTokens{tokens_asked_}});
+  }
+  return false;
+}
+
+void Replica::propose_token_floor(Instant now) {
+  if (!token_floor_due_ || raft_.role() != raft::Role::leader) return;
+  token_floor_due_ = false;
+  service::Command command;
+  command.wall = wall_;
+  command.body = service::TokenFloor{tokens_reserved_};
+  tell_raft(now, raft::Propose{{wire::encode(command)}});
+}
+
+void Replica::settle_outcome(const service::Command& command, const service::Effects& effects) {
+  for (const service::Effect& effect : effects) {
+    if (const auto* registered = std::get_if<service::Registered>(&effect)) {
+      if (registered->node == config_.raft.self && registered->nonce == nonce_) client_ = registered->client;
+    } else if (const auto* refused = std::get_if<service::NotRegistered>(&effect)) {
+      // What this peer knew of itself was old: again, with what it has learnt.
+      if (refused->node == config_.raft.self && refused->nonce == nonce_) register_sent_.reset();
+    }
+  }
+  if (command.client == service::ClientId{} || command.client != client_) return;
+  const auto found = pending_.find(command.sequence);
+  if (found == pending_.end()) return;
+  out_.push_back(
+      Outcome{found->second.ticket, machine_.outcome(config_.raft.self, client_, command.sequence), {}});
+  pending_.erase(found);
+}
+
+// The entries were not seen one by one: ask the machine what became of each command.
+void Replica::settle_after_replacement() {
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const service::Outcome what = machine_.outcome(config_.raft.self, client_, it->first);
+    if (what.kind == service::OutcomeKind::pending) {
+      ++it;
+      continue;
+    }
+    out_.push_back(Outcome{it->second.ticket, what, {}});
+    it = pending_.erase(it);
+  }
+}
+
+std::optional<Instant> Replica::next_resend() const {
+  if (!has_quorum()) return std::nullopt;
+  std::optional<Instant> next;
+  if (client_ == service::ClientId{} && register_sent_) next = *register_sent_ + config_.resend;
+  for (const auto& [sequence, pending] : pending_) {
+    if (pending.sent && (!next || *pending.sent + config_.resend < *next))
+      next = *pending.sent + config_.resend;
+  }
+  return next;
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,120 @@
+// What Raft answers, carried over into the replica's own actions and the machine.
+#include "replica/replica.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::replica {
+
+void Replica::tell_raft(Instant now, const raft::Event& event) {
+  for (raft::Action& action : raft_.step(now, event)) {
+    std::visit([&](auto& concrete) { perform(now, std::move(concrete)); }, action);
+  }
+}
+
+void Replica::perform(Instant, raft::Persist&& action) {
+  const std::uint64_t job = next_job_++;
+  jobs_[job].persist = action.id;
+  out_.push_back(DiskJob{job, std::move(action)});
+}
+
+void Replica::perform(Instant, raft::Send&& action) {
+  out_.push_back(SendPeer{action.to, std::move(action.message)});
+}
+
+void Replica::perform(Instant now, raft::Apply&& action) {
+  for (raft::Entry& entry : action.entries) {
+    COORD_CHECK(entry.index.value == applied_.value + 1);
+    applied_ = entry.index;
+    applied_term_ = entry.term;
+    ++applied_since_snapshot_;
+    bytes_since_snapshot_ += entry.data.size();
+    if (entry.kind != raft::EntryKind::command) continue;
+    const auto command = wire::decode<service::Command>(entry.data);
+    if (!command) {
+      // Every peer decodes the same bytes alike, so all skip it alike.
+      out_.push_back(
+          Report{"log entry " + std::to_string(entry.index.value) + " skipped: " + command.error().text()});
+      continue;
+    }
+    service::Effects effects = machine_.apply(entry.index, *command);
+    keeper_.applied(now, effects, machine_);
+    settle_outcome(*command, effects);
+    out_.push_back(Applied{entry.index, std::move(effects)});
+  }
+  take_snapshot_if_due();
+}
+
+void Replica::perform(Instant, raft::Install&& action) {
+  auto machine = machine_from(action.snapshot);
+  if (!machine) {
+    // It came from a leader whose checksum held: the two of us do not run the same program.
+    out_.push_back(Halted{"the leader's snapshot cannot be read: " + machine.error().text()});
+    return;
+  }
+  machine_ = std::move(*machine);
+  applied_ = action.snapshot.index;
+  applied_term_ = action.snapshot.term;
+  applied_since_snapshot_ = 0;
+  bytes_since_snapshot_ = 0;
+  out_.push_back(Replaced{});
+  settle_after_replacement();
+}
+
+void Replica::perform(Instant, raft::ReadReady&& action) {
+  const auto found = reads_.find(action.id);
+  if (found == reads_.end()) return;
+  Reading& reading = found->second;
+  if (reading.asker == NodeId{}) {
+    reading.index = action.index;
+    return;
+  }
+  out_.push_back(SendPeer{reading.asker, ReadAnswer{reading.asker_id, true, action.index}});
+  reads_.erase(found);
+}
+
+void Replica::perform(Instant, raft::ReadDropped&& action) {
+  const auto found = reads_.find(action.id);
+  if (found == reads_.end()) return;
+  Reading& reading = found->second;
+  if (reading.asker == NodeId{}) return;  // asked again when its time has come
+  out_.push_back(SendPeer{reading.asker, ReadAnswer{reading.asker_id, false, LogIndex{}}});
+  reads_.erase(found);
+}
+
+void Replica::perform(Instant, raft::ProposalDropped&&) {
+  // Nothing was promised: what is pending goes again to the next leader, or after config_.resend.
+}
+
+void Replica::perform(Instant now, raft::RoleChanged&& action) {
+  if (action.role == raft::Role::leader) {
+    keeper_.became_leader(now, machine_);
+    token_floor_due_ = lone() && tokens_reserved_ != Token{};
+  } else {
+    keeper_.lost_leadership();
+    waiting_for_tokens_.clear();  // they are still pending
+  }
+  out_.push_back(LeaderChanged{action.role, action.term, action.leader});
+}
+
+void Replica::perform(Instant, raft::Refused&& action) {
+  out_.push_back(Report{std::move(action.why)});
+}
+
+void Replica::perform(Instant, raft::Halt&& action) {
+  out_.push_back(Halted{std::move(action.why)});
+}
+
+void Replica::take_snapshot_if_due() {
+  if (snapshot_in_flight_) return;
+  if (applied_since_snapshot_ < config_.snapshot_every_entries &&
+      bytes_since_snapshot_ < config_.snapshot_every_bytes)
+    return;
+  snapshot_in_flight_ = true;
+  applied_since_snapshot_ = 0;
+  bytes_since_snapshot_ = 0;
+  raft::Snapshot snapshot{applied_, applied_term_, wire::encode(machine_.state())};
+  const std::uint64_t job = next_job_++;
+  jobs_[job].snapshot = snapshot;
+  out_.push_back(DiskJob{job, std::move(snapshot)});
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,229 @@
+#include "replica/sessions.hpp"
+
+#include <algorithm>
+
+namespace coord::replica {
+
+namespace {
+
+Duration fraction(Duration whole, double part) {
+  return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
+}
+
+constexpr double peer_waits_for_wrapper =
+    0.02;                                // of the TTL: the wrapper sends TERM first, the peer only if it must
+constexpr double renew_together = 0.05;  // of the TTL: what is due so soon goes into the same command
+
+}  // namespace
+
+SessionActions Sessions::on(Instant now, const FromTool& event, const service::Machine& machine,
+                            WallTime wall) {
+  auto found = records_.find(event.connection);
+  if (found == records_.end()) {
+    if (records_.size() >= config_.connections) {
+      out_.push_back(ToTool{event.connection,
+                            local::Refused{0, local::RefusedKind::limit,
+                                           "too many tools are connected to this peer: try again later"}});
+      out_.push_back(SessionOver{event.connection});
+      return take();
+    }
+    found = records_.emplace(event.connection, Record{}).first;
+    found->second.who = event.who;
+  }
+  Record& record = found->second;
+  if (const auto* release = std::get_if<local::Release>(&event.request)) {
+    record.holders = event.holders_left;
+    asked(now, event.connection, record, *release);
+  } else if (const auto* listing = std::get_if<local::ListLocks>(&event.request);
+             listing != nullptr && listing->stale) {
+    Ticket what{Ticket::Kind::list, {event.connection}, now, *listing};
+    list(what, machine, wall, true);
+  } else {
+    std::visit([&](const auto& request) { asked(now, event.connection, record, request); }, event.request);
+  }
+  return take();
+}
+
+SessionActions Sessions::on(const ToolGone& event) {
+  Record* record = find(event.connection);
+  if (record == nullptr) return {};
+  record->connected = false;
+  switch (record->stage) {
+    case Stage::idle:
+      finish(event.connection);
+      break;
+    case Stage::acquiring:
+      record->abandoned = true;
+      break;
+    case Stage::waiting:
+      close(event.connection, *record, service::CloseReason::finished);
+      break;
+    case Stage::held:
+    case Stage::lost:
+      if (!record->holders) close(event.connection, *record, service::CloseReason::holder_gone);
+      break;
+    case Stage::closing:
+      break;
+  }
+  return take();
+}
+
+// While the wrapper is connected it decides: it closes its own copy of the descriptor just before it
+// releases.
+SessionActions Sessions::on(const HoldersGone& event) {
+  Record* record = find(event.connection);
+  if (record == nullptr) return {};
+  record->holders = false;
+  const bool over = record->stage == Stage::held && !record->connected;
+  if (over || record->stage == Stage::lost)
+    close(event.connection, *record, service::CloseReason::holder_gone);
+  return take();
+}
+
+SessionActions Sessions::quorum_is(bool quorum) {
+  if (quorum == quorum_) return {};
+  quorum_ = quorum;
+  std::vector<ConnectionId> ids;
+  for (const auto& [id, record] : records_) ids.push_back(id);
+  for (const ConnectionId id : ids) {
+    Record& record = records_.at(id);
+    if (!quorum && record.release_asked) {
+      // Sent again before anything that this host asks for later; there is nothing to wait for.
+      say(id, record, local::Released{record.asked.request});
+      record.release_asked = false;
+    }
+    if (!quorum && (record.cancel_asked || (record.stage == Stage::acquiring && !record.asked.wait))) {
+      give_up_waiting(id, record);
+      continue;
+    }
+    const bool waits = record.stage == Stage::acquiring || record.stage == Stage::waiting;
+    if (waits && !record.abandoned) say(id, record, local::Waiting{record.asked.request, quorum, {}});
+  }
+  return take();
+}
+
+SessionActions Sessions::tick(Instant now) {
+  std::vector<ConnectionId> due;
+  std::vector<std::pair<Instant, ConnectionId>> ringing;
+  for (const auto& alarm : alarms_) {
+    if (alarm.first > now) break;
+    ringing.push_back(alarm);
+  }
+  for (const auto& [when, id] : ringing) {
+    Record& record = records_.at(id);
+    if (record.stage == Stage::held && now >= stop_by(record)) {
+      lose(id, record, "no renewal for too long: the peer cannot reach a majority");
+    } else if (record.stage == Stage::held && !record.terminated && now >= terminate_at(record)) {
+      record.terminated = true;
+      if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, false});
+    }
+    if (!record.renewing && now >= renew_at(record)) due.push_back(id);
+    set_alarm(id, record);
+  }
+  if (!due.empty()) {
+    for (const auto& [when, id] : alarms_) {
+      Record& record = records_.at(id);
+      if (when > now + fraction(record.asked.ttl, renew_together)) break;
+      if (!record.renewing && when == renew_at(record) && when > now) due.push_back(id);
+    }
+    renew(now, due);
+  }
+  return take();
+}
+
+std::optional<Instant> Sessions::deadline() const {
+  if (alarms_.empty()) return std::nullopt;
+  return alarms_.begin()->first;
+}
+
+void Sessions::renew(Instant now, const std::vector<ConnectionId>& due) {
+  constexpr std::size_t together = 4096;  // service::Limits::sessions_a_renew
+  for (std::size_t first = 0; first < due.size(); first += together) {
+    Ticket what;
+    what.kind = Ticket::Kind::renew;
+    what.sent = now;
+    service::Renew body;
+    for (std::size_t i = first; i < std::min(due.size(), first + together); ++i) {
+      Record& record = records_.at(due[i]);
+      if (record.session == SessionId{} || record.renewing) continue;
+      record.renewing = true;
+      what.connections.push_back(due[i]);
+      body.sessions.push_back(record.session);
+      set_alarm(due[i], record);
+    }
+    if (!body.sessions.empty()) submit(std::move(what), std::move(body));
+  }
+}
+
+void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) {
+  record.stage = Stage::closing;
+  set_alarm(id, record);
+  if (record.session == SessionId{}) {
+    closed(id, record);
+    return;
+  }
+  submit(Ticket{Ticket::Kind::close, {id}, {}, {}}, service::Close{record.session, why});
+}
+
+// The command may be running and must not: say so to the wrapper, and stop it from here as well.
+void Sessions::lose(ConnectionId id, Record& record, const std::string& why) {
+  record.stage = Stage::lost;
+  say(id, record, local::Lost{why});
+  if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, true});
+  set_alarm(id, record);
+}
+
+void Sessions::finish(ConnectionId id) {
+  const auto found = records_.find(id);
+  if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
+  if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
+  records_.erase(found);
+  out_.push_back(SessionOver{id});
+}
+
+void Sessions::say(ConnectionId id, const Record& record, local::Answer answer) {
+  if (record.connected) out_.push_back(ToTool{id, std::move(answer)});
+}
+
+std::uint64_t Sessions::ticket(Ticket what) {
+  tickets_.emplace(next_ticket_, std::move(what));
+  return next_ticket_++;
+}
+
+void Sessions::submit(Ticket what, service::Body body) {
+  const std::uint64_t number = ticket(std::move(what));
+  out_.push_back(Submit{number, std::move(body)});
+}
+
+Instant Sessions::stop_by(const Record& record) const {
+  return record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
+}
+
+Instant Sessions::terminate_at(const Record& record) const {
+  return stop_by(record) - record.grace + fraction(record.asked.ttl, peer_waits_for_wrapper);
+}
+
+Instant Sessions::renew_at(const Record& record) const {
+  return record.renewal_sent + fraction(record.asked.ttl, config_.renew_every);
+}
+
+// A record rings once, for whatever comes first: its renewal, or the stopping of its command.
+void Sessions::set_alarm(ConnectionId id, Record& record) {
+  if (record.alarm) alarms_.erase({*record.alarm, id});
+  record.alarm.reset();
+  const bool lives =
+      record.session != SessionId{} && (record.stage == Stage::waiting || record.stage == Stage::held);
+  if (lives && !record.renewing) record.alarm = renew_at(record);
+  if (record.stage == Stage::held) {
+    const Instant stop = record.terminated || record.pid == 0 ? stop_by(record) : terminate_at(record);
+    if (!record.alarm || stop < *record.alarm) record.alarm = stop;
+  }
+  if (record.alarm) alarms_.insert({*record.alarm, id});
+}
+
+Sessions::Record* Sessions::find(ConnectionId id) {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,202 @@
+// The sessions of this host's tools: what a tool asks for becomes commands, what the log says becomes
+// answers, and a command that can no longer be sure of its lock is stopped.
+//
+// The problem. A lease ends at the leader, on the leader's clock, a TTL after the last renewal was applied
+// there. The holder is elsewhere, perhaps cut off, and must be certain to have stopped before. Counting from
+// when the renewal's answer came in is the obvious way and wrong: the answer may have been on its way for
+// longer than the lease. So the deadline counts from when the last renewal that succeeded was *sent*, which
+// is before the leader applied it, and all is stopped by 0.8 of the TTL: the rest is for clocks that run at
+// different rates (both may be 10 % off: 0.8 x 1.1 < 0.9).
+//
+// A session is opened by the first Acquire of a connection and ends by itself when the connection is gone and
+// nobody holds its descriptor any more (the kernel is asked: a wrapper killed with -9 ends nothing while its
+// command runs), or when it is released. While it lives it is renewed every quarter of its TTL, many sessions
+// in one command.
+//
+// Told: requests of tools, ends of connections and of holders, the replica's outcomes. Answers: commands to
+// submit, answers to tools, commands to stop. Pure; one owner, no threads. The same object runs under coordd
+// and in the simulator.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "replica/events.hpp"
+#include "service/machine.hpp"
+#include "wire/local.hpp"
+
+namespace coord::replica {
+
+// A tool's connection and the session on it, which may outlive the connection. Given by the driver, never
+// used twice.
+using ConnectionId = StrongId<struct ConnectionTag>;
+
+struct Credentials {
+  std::uint32_t uid = 0;
+  std::string user;
+};
+
+// ---- told
+
+struct FromTool {
+  ConnectionId connection;
+  Credentials who;  // as the kernel says
+  local::Request request;
+  bool holders_left = false;  // with Release: somebody other than the tool has the session's descriptor open
+};
+struct ToolGone {
+  ConnectionId connection;
+};
+struct HoldersGone {  // nobody has the session's descriptor open any more
+  ConnectionId connection;
+};
+
+// ---- answers
+
+struct ToTool {  // with the first Granted of a connection goes a descriptor (wire/local.hpp)
+  ConnectionId connection;
+  local::Answer answer;
+};
+struct StopCommand {  // and all its descendants: TERM (then CONT), or KILL
+  ConnectionId connection;
+  std::uint32_t pid = 0;
+  bool kill = false;
+};
+struct SessionOver {  // nothing more will be said of this connection: its descriptor may be closed
+  ConnectionId connection;
+};
+struct DescribePeers {  // the driver knows addresses and round trips: it answers
+  ConnectionId connection;
+  std::uint64_t request = 0;
+};
+
+using SessionAction = std::variant<Submit, Query, ToTool, StopCommand, SessionOver, DescribePeers>;
+using SessionActions = std::vector<SessionAction>;
+
+struct SessionsConfig {
+  NodeId self;
+  std::string peer;  // this peer's name
+  std::string host;
+  local::Scope scope = local::Scope::cluster;
+  double stop_by = 0.8;       // of the TTL, from the sending of the last renewal
+  double renew_every = 0.25;  // of the TTL
+  Duration ttl_low = std::chrono::seconds(1);
+  Duration ttl_high = std::chrono::hours(1);
+  std::size_t connections = 20000;
+};
+
+class Sessions {
+ public:
+  explicit Sessions(SessionsConfig config) : config_(std::move(config)) {}
+
+  [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
+                                  WallTime wall);
+  [[nodiscard]] SessionActions on(const ToolGone& event);
+  [[nodiscard]] SessionActions on(const HoldersGone& event);
+  [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::Machine& machine);
+  // `self`: this peer's registration.
+  [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self);
+  [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
+  [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
+  [[nodiscard]] SessionActions on(const QueryFailed& event);
+  // A leader with a majority is known (true), or not.
+  [[nodiscard]] SessionActions quorum_is(bool quorum);
+  [[nodiscard]] SessionActions tick(Instant now);
+  std::optional<Instant> deadline() const;
+
+  std::size_t size() const { return records_.size(); }
+
+ private:
+  enum class Stage : std::uint8_t {
+    idle,       // the connection is there, nothing is asked for
+    acquiring,  // the Acquire is on its way into the log
+    waiting,    // it stands in line
+    held,
+    lost,  // the command was, or is being, stopped; the session ends when nobody holds it any more, or by its
+           // lease
+    closing,  // the Close is on its way
+  };
+  struct Record {
+    Credentials who;
+    bool greeted = false;
+    bool connected = true;
+    bool holders = true;  // somebody has, or will be given, the descriptor
+    Stage stage = Stage::idle;
+    bool abandoned = false;     // acquiring, but nobody waits for the answer any more: close what it opens
+    bool cancel_asked = false;  // the tool waits for Cancelled (or Granted)
+    bool cancel_sent = false;
+    bool release_asked = false;  // the tool waits for Released
+    local::Acquire asked;
+    SessionId session;  // 0: not opened yet, or ended
+    Token token;
+    Instant acquire_sent;
+    Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
+    bool renewing = false;
+    std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
+    Duration grace{};
+    bool terminated = false;
+    std::optional<Instant> alarm;  // its place in alarms_
+  };
+  struct Ticket {
+    enum class Kind : std::uint8_t { acquire, cancel, close, renew, list } kind = Kind::acquire;
+    std::vector<ConnectionId> connections;  // one, except for renew
+    Instant sent;
+    local::ListLocks list;
+  };
+
+  // ---- sessions_requests.cpp: what a tool asks for
+  void asked(Instant now, ConnectionId id, Record& record, const local::Hello& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Acquire& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Started& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Release& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::ListLocks& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
+  void submit_acquire(Instant now, ConnectionId id, Record& record);
+  void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
+  void give_up_waiting(ConnectionId id, Record& record);
+
+  // ---- sessions_outcomes.cpp: what the log says
+  void acquired(Instant now, ConnectionId id, Record& record, const Outcome& event,
+                const service::Machine& machine);
+  void cancelled(ConnectionId id, Record& record, const Outcome& event);
+  void closed(ConnectionId id, Record& record);
+  void renewed(Instant now, const Ticket& ticket, const service::Machine& machine);
+  void granted(Instant now, ConnectionId id, Record& record, Token token);
+  void abandon(SessionId session);
+  void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
+  void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
+
+  // ---- sessions.cpp
+  void close(ConnectionId id, Record& record, service::CloseReason why);
+  void finish(ConnectionId id);
+  void say(ConnectionId id, const Record& record, local::Answer answer);
+  void lose(ConnectionId id, Record& record, const std::string& why);
+  void renew(Instant now, const std::vector<ConnectionId>& due);
+  std::uint64_t ticket(Ticket what);
+  void submit(Ticket what, service::Body body);
+  Instant stop_by(const Record& record) const;
+  Instant terminate_at(const Record& record) const;
+  Instant renew_at(const Record& record) const;
+  void set_alarm(ConnectionId id, Record& record);
+  Record* find(ConnectionId id);
+  SessionActions take() { return std::exchange(out_, {}); }
+
+  SessionsConfig config_;
+  std::map<ConnectionId, Record> records_;
+  std::map<SessionId, ConnectionId> by_session_;
+  std::map<std::uint64_t, Ticket> tickets_;
+  std::set<std::pair<Instant, ConnectionId>> alarms_;
+  std::uint64_t next_ticket_ = 1;
+  bool quorum_ = false;
+  SessionActions out_;
+};
+
+}  // namespace coord::replica

@@ -1,0 +1,282 @@
+// What the log says of the sessions of this host.
+#include "base/rule.hpp"
+#include "replica/sessions.hpp"
+#include "service/listing.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+local::RefusedKind kind_of(service::Refusal why) {
+  switch (why) {
+    case service::Refusal::held:
+      return local::RefusedKind::held;
+    case service::Refusal::slots_differ:
+    case service::Refusal::invalid:
+    case service::Refusal::owner_too_long:
+      return local::RefusedKind::mismatch;
+    case service::Refusal::too_many_sessions:
+    case service::Refusal::too_many_of_user:
+    case service::Refusal::too_many_requests:
+    case service::Refusal::too_many_of_session:
+    case service::Refusal::too_many_names:
+    case service::Refusal::too_many_owner_bytes:
+      return local::RefusedKind::limit;
+    default:
+      return local::RefusedKind::protocol;
+  }
+}
+
+local::LockParty party_of(const service::Party& from) {
+  local::LockParty to;
+  to.session = from.session;
+  to.token = from.token;
+  to.position = from.position;
+  to.mode = from.mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
+  to.peer = from.owner.peer;
+  to.host = from.owner.host;
+  to.pid = from.owner.pid;
+  to.user = from.owner.user;
+  to.command = from.owner.command;
+  to.since = from.since;
+  to.ttl = from.ttl;
+  return to;
+}
+
+}  // namespace
+
+SessionActions Sessions::on(Instant now, const Outcome& event, const service::Machine& machine) {
+  const auto found = tickets_.find(event.ticket);
+  if (found == tickets_.end()) return {};
+  const Ticket what = std::move(found->second);
+  tickets_.erase(found);
+  if (what.kind == Ticket::Kind::renew) {
+    renewed(now, what, machine);
+    return take();
+  }
+  const ConnectionId id = what.connections.front();
+  Record* record = find(id);
+  if (record == nullptr) return take();
+  if (what.kind == Ticket::Kind::acquire) acquired(now, id, *record, event, machine);
+  if (what.kind == Ticket::Kind::cancel) cancelled(id, *record, event);
+  if (what.kind == Ticket::Kind::close) closed(id, *record);
+  return take();
+}
+
+void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outcome& event,
+                        const service::Machine& machine) {
+  const service::Outcome& what = event.what;
+  const bool granted_or_queued =
+      what.kind == service::OutcomeKind::granted || what.kind == service::OutcomeKind::queued;
+  if (!granted_or_queued) {
+    record.stage = Stage::idle;
+    if (!record.abandoned) {
+      if (record.cancel_asked) {
+        say(id, record, local::Cancelled{record.asked.request, quorum_});
+      } else if (!event.rejected.empty()) {
+        refuse(id, record.asked.request, local::RefusedKind::limit, event.rejected);
+      } else if (what.kind == service::OutcomeKind::refused) {
+        refuse(id, record.asked.request, kind_of(what.why), service::describe(what.why));
+      } else {
+        refuse(id, record.asked.request, local::RefusedKind::no_quorum,
+               "this peer was replaced while it asked: try again");
+      }
+    }
+    if (!record.connected) finish(id);
+    return;
+  }
+  const service::Standing standing = machine.standing(what.session, what.request);
+  if (record.session != what.session) {
+    record.session = what.session;
+    record.renewal_sent = record.acquire_sent;
+    by_session_[what.session] = id;
+  }
+  record.stage = Stage::waiting;
+  if (record.abandoned || !record.connected) {
+    close(id, record, service::CloseReason::finished);
+  } else if (standing.kind == service::Standing::Kind::held) {
+    granted(now, id, record, standing.token);
+  } else if (standing.kind == service::Standing::Kind::no_session) {
+    ended(now, id, record, "the lease ran out before the answer came");
+  } else {
+    set_alarm(id, record);
+    say(id, record, local::Waiting{record.asked.request, quorum_, {}});
+    if (record.cancel_asked) {
+      record.cancel_sent = true;
+      submit(Ticket{Ticket::Kind::cancel, {id}, {}, {}},
+             service::Cancel{record.session, record.asked.request});
+    }
+  }
+}
+
+void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token) {
+  record.token = token;
+  if (!record.connected) {
+    close(id, record, service::CloseReason::finished);
+    return;
+  }
+  if (now >= stop_by(record)) {
+    // Too late to be of use: the lease may be over before the command has begun. Ask anew, with a new
+    // session.
+    abandon(record.session);
+    ended(now, id, record, "the lease ran out before the grant came");
+    return;
+  }
+  record.cancel_asked = record.cancel_sent = false;  // the grant was ordered first
+  record.stage = Stage::held;
+  set_alarm(id, record);
+  say(id, record,
+      local::Granted{record.asked.request, token, record.session, record.renewal_sent + record.asked.ttl,
+                     record.renewal_sent});
+}
+
+void Sessions::cancelled(ConnectionId id, Record& record, const Outcome& event) {
+  if (record.stage != Stage::waiting)
+    return;  // granted by an earlier entry, or the session ended: both were told
+  if (event.what.kind == service::OutcomeKind::already_granted)
+    return;  // its Granted came, or comes with this entry
+  if (record.cancel_asked) say(id, record, local::Cancelled{record.asked.request, quorum_});
+  record.cancel_asked = false;
+  close(id, record, service::CloseReason::finished);
+}
+
+// The session is over, as asked for.
+void Sessions::closed(ConnectionId id, Record& record) {
+  if (record.session != SessionId{}) by_session_.erase(record.session);
+  record.session = SessionId{};
+  record.stage = Stage::idle;
+  if (record.release_asked) say(id, record, local::Released{record.asked.request});
+  record.release_asked = false;
+  if (!record.connected) finish(id);
+}
+
+void Sessions::renewed([[maybe_unused]] Instant now, const Ticket& ticket, const service::Machine& machine) {
+  for (const ConnectionId id : ticket.connections) {
+    Record* record = find(id);
+    if (record == nullptr || !record->renewing) continue;
+    record->renewing = false;
+    if (record->session != SessionId{} && machine.session(record->session) != nullptr) {
+      record->renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, ticket.sent, now);
+      if (record->stage == Stage::held) {
+        record->terminated = false;
+        say(id, *record, local::Renewed{record->renewal_sent + record->asked.ttl, record->renewal_sent});
+      }
+    }
+    set_alarm(id, *record);
+  }
+}
+
+void Sessions::abandon(SessionId session) {
+  submit(Ticket{Ticket::Kind::close, {ConnectionId{}}, {}, {}},
+         service::Close{session, service::CloseReason::finished});
+}
+
+// The session has ended and nobody here asked for it: its lease ran out at the leader, or somebody broke it.
+void Sessions::ended(Instant now, ConnectionId id, Record& record, const std::string& why) {
+  by_session_.erase(record.session);
+  record.session = SessionId{};
+  record.renewing = false;
+  if (record.stage == Stage::held) {
+    lose(id, record, why);
+  } else if (record.stage == Stage::waiting && !record.connected) {
+    finish(id);
+  } else if (record.stage == Stage::waiting && record.cancel_asked) {
+    record.cancel_asked = false;
+    record.stage = Stage::idle;
+    set_alarm(id, record);
+    say(id, record, local::Cancelled{record.asked.request, quorum_});
+  } else if (record.stage == Stage::waiting) {
+    submit_acquire(now, id, record);  // back to the end of the line
+  }
+}
+
+SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId self) {
+  for (const service::Effect& effect : event.effects) {
+    if (const auto* grant = std::get_if<service::Granted>(&effect)) {
+      const auto found = by_session_.find(grant->session);
+      if (found == by_session_.end()) continue;
+      Record& record = records_.at(found->second);
+      if (record.stage == Stage::waiting) granted(now, found->second, record, grant->token);
+    } else if (const auto* end = std::get_if<service::Closed>(&effect)) {
+      const auto found = by_session_.find(end->session);
+      if (found == by_session_.end()) continue;
+      const ConnectionId id = found->second;
+      Record& record = records_.at(id);
+      if (record.stage != Stage::closing) ended(now, id, record, "its lease ran out at the leader");
+    } else if (const auto* open = std::get_if<service::Opened>(&effect)) {
+      // An Acquire that was given up while it was on its way: nobody wants its session. Not those of this
+      // host's earlier life: their commands may be running, and only their leases tell when they have
+      // stopped.
+      const bool ours = open->node == config_.self && open->to.client == self;
+      if (ours && !by_session_.contains(open->session)) abandon(open->session);
+    }
+  }
+  return take();
+}
+
+SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine& machine) {
+  std::vector<ConnectionId> ids;
+  for (const auto& [session, id] : by_session_) ids.push_back(id);
+  for (const ConnectionId id : ids) {
+    Record& record = records_.at(id);
+    if (record.stage != Stage::waiting && record.stage != Stage::held) continue;
+    const service::Standing standing = machine.standing(record.session, record.asked.request);
+    if (standing.kind == service::Standing::Kind::no_session ||
+        standing.kind == service::Standing::Kind::no_request) {
+      ended(now, id, record, "its lease ran out at the leader");
+    } else if (standing.kind == service::Standing::Kind::held && record.stage == Stage::waiting) {
+      granted(now, id, record, standing.token);
+    }
+  }
+  return take();
+}
+
+SessionActions Sessions::on(const QueryReady& event, const service::Machine& machine, WallTime wall) {
+  const auto found = tickets_.find(event.ticket);
+  if (found == tickets_.end()) return {};
+  const Ticket what = std::move(found->second);
+  tickets_.erase(found);
+  list(what, machine, wall, false);
+  return take();
+}
+
+SessionActions Sessions::on(const QueryFailed& event) {
+  const auto found = tickets_.find(event.ticket);
+  if (found == tickets_.end()) return {};
+  refuse(found->second.connections.front(), found->second.list.request, local::RefusedKind::no_quorum,
+         "no quorum: a majority of the peers cannot be reached: --stale shows what this peer knows");
+  tickets_.erase(found);
+  return take();
+}
+
+void Sessions::list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale) {
+  constexpr std::size_t together = 64;  // names an answer: far below a frame unless thousands wait
+  std::string after;
+  const ConnectionId id = ticket.connections.front();
+  for (bool first = true;; first = false) {
+    local::Locks answer;
+    answer.request = ticket.list.request;
+    answer.as_of = wall;
+    answer.stale = stale;
+    const bool all = ticket.list.names.empty();
+    const std::vector<service::Listing> locks =
+        all ? service::list_all(machine, after, together) : service::list(machine, ticket.list.names);
+    answer.more = all && locks.size() == together;
+    if (!first && locks.empty()) answer.more = false;
+    for (const service::Listing& lock : locks) {
+      local::LockRecord record;
+      record.name = lock.name;
+      record.mode = lock.mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
+      record.slots = lock.slots;
+      for (const service::Party& holder : lock.holders) record.holders.push_back(party_of(holder));
+      for (const service::Party& waiter : lock.waiters) record.waiters.push_back(party_of(waiter));
+      after = lock.name;
+      answer.locks.push_back(std::move(record));
+    }
+    const bool more = answer.more;
+    out_.push_back(ToTool{id, std::move(answer)});
+    if (!more) return;
+  }
+}
+
+}  // namespace coord::replica

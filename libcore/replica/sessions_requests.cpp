@@ -1,0 +1,136 @@
+// What tools ask for.
+#include <algorithm>
+
+#include "replica/sessions.hpp"
+
+namespace coord::replica {
+
+void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Hello& request) {
+  if (request.version != local::protocol_version) {
+    refuse(id, 0, local::RefusedKind::protocol,
+           "the peer speaks version " + std::to_string(local::protocol_version) +
+               ": install the same release on both");
+    return;
+  }
+  record.greeted = true;
+  say(id, record, local::Welcome{local::protocol_version, config_.peer, config_.scope});
+}
+
+void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Acquire& request) {
+  if (!record.greeted || record.stage != Stage::idle) {
+    refuse(id, request.request, local::RefusedKind::protocol, "one request at a time, after a greeting");
+    return;
+  }
+  if (request.ttl < config_.ttl_low || request.ttl > config_.ttl_high) {
+    refuse(id, request.request, local::RefusedKind::mismatch,
+           "the TTL is out of range: give 1 second to 1 hour");
+    return;
+  }
+  if (!quorum_ && !request.wait) {
+    refuse(id, request.request, local::RefusedKind::no_quorum,
+           "no quorum: a majority of the peers cannot be reached");
+    return;
+  }
+  record.asked = request;
+  record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
+  record.holders = true;
+  record.pid = 0;
+  submit_acquire(now, id, record);
+  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}});
+}
+
+void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
+  const local::Acquire& request = record.asked;
+  service::Acquire body;
+  body.session = record.session;
+  if (record.session == SessionId{}) {
+    service::Owner owner;
+    owner.peer = config_.peer;
+    owner.host = config_.host;
+    owner.uid = record.who.uid;
+    owner.user = record.who.user;
+    owner.pid = request.pid;
+    owner.command = request.command;
+    body.open = service::Open{std::move(owner), request.ttl, id.value};
+  }
+  body.request = request.request;
+  body.names = request.names;
+  body.mode = request.mode == local::Mode::shared ? service::Mode::shared : service::Mode::exclusive;
+  body.slots = request.slots;
+  body.wait = request.wait;
+  body.lock_delay = request.lock_delay;
+  body.min_hold = request.min_hold;
+  record.stage = Stage::acquiring;
+  record.acquire_sent = now;
+  set_alarm(id, record);
+  submit(Ticket{Ticket::Kind::acquire, {id}, now, {}}, std::move(body));
+}
+
+void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Started& request) {
+  if (record.stage != Stage::held || request.request != record.asked.request) return;
+  record.pid = request.pid;
+  record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+  set_alarm(id, record);
+}
+
+void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Cancel& request) {
+  if (request.request != record.asked.request) return;
+  if (record.stage != Stage::acquiring && record.stage != Stage::waiting)
+    return;  // Granted or Refused is on its way
+  record.cancel_asked = true;
+  if (!quorum_) {
+    give_up_waiting(id, record);
+  } else if (record.stage == Stage::waiting && !record.cancel_sent) {
+    record.cancel_sent = true;
+    submit(Ticket{Ticket::Kind::cancel, {id}, {}, {}}, service::Cancel{record.session, record.asked.request});
+  }
+}
+
+// Answers a tool that no longer waits although nothing can be ordered now; what it may have left in the log
+// is closed later.
+void Sessions::give_up_waiting(ConnectionId id, Record& record) {
+  if (record.cancel_asked) {
+    say(id, record, local::Cancelled{record.asked.request, false});
+  } else {
+    refuse(id, record.asked.request, local::RefusedKind::no_quorum,
+           "no quorum: a majority of the peers cannot be reached");
+  }
+  record.cancel_asked = false;
+  if (record.stage == Stage::waiting) {
+    close(id, record, service::CloseReason::finished);
+  } else if (record.stage == Stage::acquiring) {
+    record.abandoned = true;
+  }
+}
+
+void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Release& request) {
+  const bool holds = record.stage == Stage::held || record.stage == Stage::lost;
+  if (!holds || request.request != record.asked.request) {
+    refuse(id, request.request, local::RefusedKind::protocol, "nothing is held under this number");
+    return;
+  }
+  if (record.holders) {  // background descendants go on holding: the session ends with the last of them
+    say(id, record, local::Released{request.request});
+    return;
+  }
+  if (quorum_) {
+    record.release_asked = true;
+  } else {
+    say(id, record, local::Released{request.request});
+  }
+  close(id, record, service::CloseReason::finished);
+}
+
+void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListLocks& request) {
+  out_.push_back(Query{ticket(Ticket{Ticket::Kind::list, {id}, now, request})});
+}
+
+void Sessions::asked(Instant, ConnectionId id, Record&, const local::ListPeers& request) {
+  out_.push_back(DescribePeers{id, request.request});
+}
+
+void Sessions::refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {
+  out_.push_back(ToTool{id, local::Refused{request, kind, std::move(why)}});
+}
+
+}  // namespace coord::replica
