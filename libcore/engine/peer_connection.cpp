@@ -1,0 +1,155 @@
+#include "engine/peer_connection.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "wire/codec.hpp"
+
+namespace coord::engine {
+
+namespace {
+
+constexpr Duration greeting_patience =
+    std::chrono::seconds(5);  // a peer that is stopped or swapped out answers later
+
+Error unavailable(std::string object, std::string what, std::string remedy) {
+  return Error{ErrorKind::unavailable, std::move(object), std::move(what), std::move(remedy)};
+}
+
+// A peer that runs as somebody else could claim anything about locks: only one's own or root's is believed.
+Status check_owner(int socket, const std::string& path) {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+    return unavailable(path, std::strerror(errno), "");
+  }
+  if (credentials.uid == 0 || credentials.uid == geteuid()) return done();
+  return unavailable(path, "the peer runs as another user (uid " + std::to_string(credentials.uid) + ")",
+                     "start one of your own, or ask the administrator for the system's");
+}
+
+}  // namespace
+
+void Descriptor::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Instant boot_time() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return Instant(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return Error{ErrorKind::usage, path, "a socket's path has 1 to 107 bytes", "choose a shorter one"};
+  }
+  std::copy(path.begin(), path.end(), address.sun_path);
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.open()) return unavailable(path, std::strerror(errno), "");
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return unavailable(path, std::string("no peer answers here (") + std::strerror(errno) + ")",
+                       "start coordd, or name its socket with --socket");
+  }
+  if (Status owner = check_owner(socket.get(), path); !owner) return owner.error();
+  PeerConnection connection(std::move(socket), path);
+  if (Status sent = connection.send(local::Hello{local::protocol_version, tool}); !sent) return sent.error();
+  auto answer = connection.wait(boot_time() + greeting_patience);
+  if (!answer) return answer.error();
+  if (!answer->has_value()) return connection.gone("the peer does not answer");
+  if (const auto* welcome = std::get_if<local::Welcome>(&**answer)) {
+    connection.welcome_ = *welcome;
+    return connection;
+  }
+  if (const auto* refused = std::get_if<local::Refused>(&**answer)) return connection.gone(refused->why);
+  return connection.gone("the peer did not greet");
+}
+
+Status PeerConnection::send(const local::Request& request) {
+  const Bytes bytes = wire::frame(wire::FrameType::request, wire::encode(request));
+  std::size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t count = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return gone(std::strerror(errno));
+    sent += static_cast<std::size_t>(count);
+  }
+  return done();
+}
+
+// Takes what the socket has now, with the descriptor that may come along.
+Status PeerConnection::read_some() {
+  std::array<std::uint8_t, 65536> buffer;
+  iovec part{buffer.data(), buffer.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(4 * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return done();
+  if (count < 0) return gone(std::strerror(errno));
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t descriptors = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < descriptors; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+      hold_ = Descriptor(fd);
+    }
+  }
+  if (count == 0) ended_ = true;
+  reader_.feed({buffer.data(), static_cast<std::size_t>(count)});
+  return done();
+}
+
+Result<std::optional<local::Answer>> PeerConnection::receive() {
+  for (bool read = false;; read = true) {
+    auto frame = reader_.next();
+    if (!frame) return gone(frame.error().what);
+    if (frame->has_value()) {
+      if ((*frame)->type != wire::FrameType::answer) continue;  // a newer peer's word
+      auto answer = wire::decode<local::Answer>((*frame)->payload, (*frame)->decode_options());
+      if (!answer) return gone(answer.error().what);
+      return std::optional<local::Answer>(std::move(*answer));
+    }
+    if (ended_) return gone("the peer has closed the connection");
+    if (read) return std::optional<local::Answer>();
+    if (Status more = read_some(); !more) return more.error();
+  }
+}
+
+Result<std::optional<local::Answer>> PeerConnection::wait(std::optional<Instant> deadline) {
+  for (;;) {
+    auto answer = receive();
+    if (!answer || answer->has_value()) return answer;
+    int timeout_ms = -1;
+    if (deadline) {
+      const Duration left = *deadline - boot_time();
+      if (left <= Duration{}) return std::optional<local::Answer>();
+      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+      timeout_ms = static_cast<int>(std::min<std::int64_t>(ms, 3'600'000));
+    }
+    pollfd ready{socket_.get(), POLLIN, 0};
+    if (::poll(&ready, 1, timeout_ms) < 0 && errno != EINTR) return gone(std::strerror(errno));
+  }
+}
+
+Error PeerConnection::gone(const std::string& what) const {
+  return unavailable(path_, what, "look at the peer's log, or start it again");
+}
+
+}  // namespace coord::engine

@@ -1,0 +1,78 @@
+// A tool's connection to its peer: frames over a Unix socket, and the descriptor that comes with a grant.
+//
+// Small on purpose: no event loop of its own, no Boost, no OpenSSL, so that a tool starts as fast as flock.
+// The tool waits on fd() together with whatever else it waits for, and calls receive() until it gives
+// nothing. Threading: one owner.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "wire/frame.hpp"
+#include "wire/local.hpp"
+
+namespace coord::engine {
+
+// A file descriptor that is closed with its owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~Descriptor() { reset(); }
+  void reset();
+  int get() const { return fd_; }
+  bool open() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+class PeerConnection {
+ public:
+  // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
+  // not trust (another user's, neither root's), or one that speaks another version.
+  static Result<PeerConnection> open(const std::string& path, const std::string& tool);
+
+  int fd() const { return socket_.get(); }
+  const local::Welcome& welcome() const { return welcome_; }
+
+  // Writes the whole request; waits while the peer is slow to read. An error: the peer is gone.
+  Status send(const local::Request& request);
+
+  // The next answer that has arrived, or nothing yet. An error: the peer is gone or talks nonsense.
+  Result<std::optional<local::Answer>> receive();
+  // Waits for one until `deadline` on CLOCK_BOOTTIME (none: for ever); nothing: the deadline has come.
+  Result<std::optional<local::Answer>> wait(std::optional<Instant> deadline);
+
+  // The descriptor that came with Granted: whoever has it open holds the session. Closed on exec unless told
+  // otherwise.
+  Descriptor take_hold() { return std::move(hold_); }
+
+ private:
+  explicit PeerConnection(Descriptor socket, std::string path)
+      : socket_(std::move(socket)), path_(std::move(path)) {}
+  Status read_some();
+  Error gone(const std::string& what) const;
+
+  Descriptor socket_;
+  std::string path_;
+  wire::FrameReader reader_;
+  Descriptor hold_;
+  local::Welcome welcome_;
+  bool ended_ = false;
+};
+
+// Now on CLOCK_BOOTTIME, the clock of local::Granted and Renewed.
+Instant boot_time();
+
+}  // namespace coord::engine
