@@ -1,0 +1,173 @@
+#include "sweep/cluster.hpp"
+
+#include "wire/codec.hpp"
+
+namespace coord::sweep {
+
+namespace {
+
+raft::Incarnation random_incarnation(Random& random) {
+  raft::Incarnation incarnation{};
+  for (auto& byte : incarnation) byte = static_cast<std::uint8_t>(random.below(256));
+  return incarnation;
+}
+
+}  // namespace
+
+WallTime wall_time(Instant world_now) {
+  constexpr std::int64_t start_ns = 1'800'000'000LL * 1'000'000'000LL;
+  return WallTime{start_ns + world_now.time_since_epoch().count()};
+}
+
+Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& port) {
+  store::Identity identity;
+  identity.node = port.self();
+  identity.incarnation = random_incarnation(port.random());
+  auto opened = store::Store::open(port.disk(), identity, config_.store);
+  if (!opened) return opened.error();
+  for (const std::string& line : opened->notes) port.note([&] { return line; });
+
+  replica::Config config = config_.replica;
+  config.raft.self = port.self();
+  config.raft.peers.clear();
+  for (std::size_t i = 1; i <= config_.nodes; ++i) config.raft.peers.push_back(NodeId{i});
+  config.raft.incarnation = opened->incarnation;
+  config.raft.rejoin = rejoining[port.self().value];
+  service::Machine machine;
+  if (opened->recovered.snapshot) {
+    auto restored = replica::machine_from(*opened->recovered.snapshot);
+    if (!restored) return restored.error();
+    machine = std::move(*restored);
+  }
+  if (watcher != nullptr) watcher->process_started(port.self());
+  const Token reserved = opened->store.tokens_reserved();
+  replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
+                           Random(port.random().next()), now);
+  replica::SessionsConfig sessions;
+  sessions.self = port.self();
+  sessions.peer = sessions.host = "n" + std::to_string(port.self().value);
+  sessions.ttl_low = std::chrono::milliseconds(100);
+  return std::make_unique<Peer>(
+      Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), false});
+}
+
+void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
+  feed(peer, now, replica::FromPeer{from, std::move(message)}, port);
+}
+
+void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>& port) {
+  std::visit([&](auto& concrete) { feed(peer, now, std::move(concrete), port); }, input);
+}
+
+void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
+  feed(peer, now, replica::Tick{}, port);
+}
+
+void Cluster::feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port) {
+  carry_out(peer.host.step(now, wall_time(port.world_now()), event), port);
+  carry_out(peer.host.settle(now, wall_time(port.world_now())), port);
+}
+
+void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) {
+  for (replica::HostAction& action : actions) {
+    if (auto* job = std::get_if<replica::DiskJob>(&action)) {
+      Job work;
+      work.parts.push_back(std::move(*job));
+      port.job(std::move(work));
+    } else if (auto* send = std::get_if<replica::SendPeer>(&action)) {
+      port.send(send->to, std::move(send->message));
+    } else if (auto* changed = std::get_if<replica::LeaderChanged>(&action)) {
+      port.note([&] {
+        const std::string term = std::to_string(changed->term.value);
+        if (changed->role == raft::Role::leader) return "leads term " + term;
+        return "term " + term + ", leader " + std::to_string(changed->leader.value);
+      });
+    } else if (auto* report = std::get_if<replica::Report>(&action)) {
+      port.note([&] { return report->text; });
+    } else if (auto* halted = std::get_if<replica::Halted>(&action)) {
+      port.stop(halted->why);
+    } else if (auto* answer = std::get_if<replica::ToTool>(&action)) {
+      if (watcher != nullptr) watcher->told(port.self(), *answer);
+    } else if (auto* stop = std::get_if<replica::StopCommand>(&action)) {
+      if (watcher != nullptr) watcher->stop_command(port.self(), *stop);
+    } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
+      if (watcher != nullptr) watcher->applied(port.self(), *applied);
+    }
+  }
+}
+
+// Consecutive writes share one sync, as on coordd's store thread.
+bool Cluster::merge(Job& running_next, Job& waiting) {
+  const auto is_write = [](const Job& job) {
+    return std::holds_alternative<raft::Persist>(job.parts.front().work);
+  };
+  if (!is_write(running_next) || !is_write(waiting)) return false;
+  for (replica::DiskJob& part : waiting.parts) running_next.parts.push_back(std::move(part));
+  return true;
+}
+
+void Cluster::perform(Peer& peer, Job& job) {
+  Status status = done();
+  if (const auto* snapshot = std::get_if<raft::Snapshot>(&job.parts.front().work)) {
+    status = peer.store.save_snapshot(*snapshot);
+    job.skipped = !status.ok() && !peer.store.failure();  // there was no room: nothing has changed
+  } else if (const auto* reserve = std::get_if<replica::ReserveTokens>(&job.parts.front().work)) {
+    status = peer.store.reserve_tokens(reserve->up_to);
+  } else {
+    std::vector<raft::Persist> writes;
+    for (replica::DiskJob& part : job.parts) writes.push_back(std::move(std::get<raft::Persist>(part.work)));
+    status = peer.store.persist(writes);
+  }
+  if (!status.ok() && !job.skipped) job.failure = status.error().text();
+  job.nearly_full = peer.store.nearly_full();
+}
+
+void Cluster::on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port) {
+  if (job.failure) {
+    feed(peer, now, replica::JobFailed{*job.failure}, port);
+    return;
+  }
+  if (job.nearly_full != peer.nearly_full) {
+    peer.nearly_full = job.nearly_full;
+    feed(peer, now, replica::Space{job.nearly_full}, port);
+  }
+  for (const replica::DiskJob& part : job.parts)
+    feed(peer, now, replica::JobDone{part.job, job.skipped}, port);
+}
+
+void Cluster::on_crash(NodeId node) {
+  if (watcher != nullptr) watcher->process_died(node);
+}
+
+std::string Cluster::describe(const Message& message) const {
+  std::string text = replica::name_of(message);
+  if (const auto* forward = std::get_if<replica::Forward>(&message)) {
+    for (const Bytes& bytes : forward->commands) {
+      const auto command = wire::decode<service::Command>(bytes);
+      if (command)
+        text += " " + std::to_string(command->client.value) + ":" + std::to_string(command->sequence);
+    }
+  }
+  const auto* raft_message = std::get_if<raft::Message>(&message);
+  if (raft_message == nullptr) return text;
+  std::visit(
+      [&](const auto& m) {
+        if constexpr (requires { m.term; }) text += " term " + std::to_string(m.term.value);
+        if constexpr (requires { m.granted; }) text += m.granted ? " granted" : " refused";
+        if constexpr (requires { m.entries; }) {
+          text +=
+              " after " + std::to_string(m.previous_index.value) + " +" + std::to_string(m.entries.size());
+        }
+        if constexpr (requires { m.accepted; }) text += m.accepted ? " match " : " refused at ";
+        if constexpr (requires { m.match; }) text += std::to_string(m.match.value);
+        if constexpr (requires { m.commit; }) text += " commit " + std::to_string(m.commit.value);
+        if constexpr (requires { m.round; }) text += " round " + std::to_string(m.round);
+        if constexpr (requires { m.mute; }) text += m.mute ? " mute" : "";
+        if constexpr (requires { m.empty; })
+          text += m.empty ? " empty" : m.knows_you ? " knows you" : " not you";
+      },
+      *raft_message);
+  return text;
+}
+
+}  // namespace coord::sweep

@@ -1,0 +1,85 @@
+// The peers of a group, whole, for the simulator: each node is what coordd is without its sockets
+// (replica::Host on a store::Store on the virtual disk), and the tools of its host are played by Tools.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "replica/host.hpp"
+#include "sim/world.hpp"
+#include "store/store.hpp"
+
+namespace coord::sweep {
+
+// One life of one peer's process.
+struct Peer {
+  store::Store store;
+  replica::Host host;
+  bool nearly_full = false;
+};
+
+// Told of all that a peer says to its own host; Tools implements it.
+class HostWatcher {
+ public:
+  virtual ~HostWatcher() = default;
+  virtual void told(NodeId node, const replica::ToTool& answer) = 0;
+  virtual void stop_command(NodeId node, const replica::StopCommand& stop) = 0;
+  virtual void applied(NodeId node, const replica::Applied& applied) = 0;
+  virtual void process_died(NodeId node) = 0;
+  virtual void process_started(NodeId node) = 0;
+};
+
+struct ClusterConfig {
+  std::size_t nodes = 3;
+  replica::Config replica;  // times and bounds; self and peers are filled in
+  store::Options store;
+};
+
+class Cluster {
+ public:
+  using Node = Peer;
+  using Message = replica::PeerMessage;
+  // What the tools of a host, and the operator, do to its peer.
+  using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave>;
+  // Disk work, as the store thread gets it: several writes may go in one batch, with one sync.
+  struct Job {
+    std::vector<replica::DiskJob> parts;
+    bool skipped = false;
+    std::optional<std::string> failure;
+    bool nearly_full = false;
+  };
+
+  explicit Cluster(ClusterConfig config) : rejoining(config.nodes + 1, false), config_(std::move(config)) {}
+
+  Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
+  void on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
+  void on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>& port);
+  std::optional<Instant> deadline(const Peer& peer) const { return peer.host.deadline(); }
+  void on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port);
+  void perform(Peer& peer, Job& job);
+  void on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port);
+  bool merge(Job& running_next, Job& waiting);
+  void on_crash(NodeId node);
+  std::string describe(const Message& message) const;
+
+  const ClusterConfig& config() const { return config_; }
+
+  HostWatcher* watcher = nullptr;
+  std::vector<bool> rejoining;  // by node: the operator starts it with --rejoin
+
+ private:
+  void feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port);
+  void carry_out(replica::HostActions actions, sim::Port<Cluster>& port);
+
+  ClusterConfig config_;
+};
+
+using World = sim::World<Cluster>;
+
+// What a wall clock would show; protocols only pass it on.
+WallTime wall_time(Instant world_now);
+
+}  // namespace coord::sweep

@@ -1,0 +1,47 @@
+// What must hold of the peers' logs after every step (Raft, figure 3), judged from all peers together.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sweep/cluster.hpp"
+
+namespace coord::sweep {
+
+class LogInvariants {
+ public:
+  explicit LogInvariants(World& world) : world_(world) {}
+
+  // Adds the checks to the world; this object must outlive the run.
+  void install();
+
+ private:
+  struct Committed {
+    Term term;
+    std::uint64_t content = 0;  // of the entry's bytes
+  };
+  struct Last {  // what was looked at of a node already, in this life of it
+    const Peer* life = nullptr;
+    LogIndex checked_commit;
+    Term term;
+    raft::Role role = raft::Role::follower;
+    LogIndex matched_last;
+    Term matched_term;
+  };
+
+  std::optional<std::string> look(NodeId node);
+  std::optional<std::string> election_safety(NodeId node, const raft::Raft& raft);
+  std::optional<std::string> leader_completeness(NodeId node, const raft::Raft& raft);
+  std::optional<std::string> committed_stays(NodeId node, const raft::Raft& raft, Last& last);
+  std::optional<std::string> log_matching(NodeId node, const raft::Raft& raft, Last& last);
+
+  World& world_;
+  std::map<Term, NodeId> leaders_;
+  std::map<LogIndex, Committed> committed_;
+  std::map<NodeId, Last> last_;
+};
+
+}  // namespace coord::sweep
