@@ -52,7 +52,7 @@ class Reader {
   Status replay_persist(const Segment& segment, const Record& record);
   Status judge_end(const Segment& last);
   Status repair(const Segment& last, const Bytes& content);
-  Status load_snapshot();
+  Status load_snapshot(const std::vector<LogIndex>& present);
   Error refuse(std::uint64_t sequence, std::size_t at, const std::string& what) const {
     return refusal(options_, segment_name(sequence), "at byte " + std::to_string(at) + ": " + what);
   }
@@ -79,7 +79,7 @@ Result<std::optional<Recovery>> Reader::run() {
   }
   if (Status status = read_headers(listing.segments); !status.ok()) return status.error();
   if (Status status = read_segments(); !status.ok()) return status.error();
-  if (Status status = load_snapshot(); !status.ok()) return status.error();
+  if (Status status = load_snapshot(listing.snapshots); !status.ok()) return status.error();
   for (const LogIndex index : listing.snapshots) {
     if (index != out_.outline.state().snapshot.index) out_.leftovers.push_back(snapshot_name(index));
   }
@@ -267,7 +267,7 @@ Status Reader::repair(const Segment& last, const Bytes& content) {
   return done();
 }
 
-Status Reader::load_snapshot() {
+Status Reader::load_snapshot(const std::vector<LogIndex>& present) {
   const SnapshotRef& ref = out_.outline.state().snapshot;
   const std::uint64_t first_sequence = headers_.front().sequence;
   if (out_.outline.has_gap()) {
@@ -279,8 +279,15 @@ Status Reader::load_snapshot() {
   if (out_.outline.state().next <= ref.index)
     return refuse(headers_.back().sequence, 0, "the log ends before its snapshot");
   if (ref.index.value == 0) return done();
-  Result<raft::Snapshot> snapshot = read_snapshot(disk_, identity_, ref);
-  if (!snapshot.ok()) return refusal(options_, snapshot.error().object, snapshot.error().what);
+  const std::string name = snapshot_name(ref.index);
+  if (std::find(present.begin(), present.end(), ref.index) == present.end()) {
+    return refusal(options_, name, "missing, and the log begins after it");
+  }
+  Result<std::optional<raft::Snapshot>> snapshot = read_snapshot(disk_, identity_, ref);
+  if (!snapshot.ok()) return unusable(options_, snapshot.error());
+  if (!*snapshot) {
+    return refusal(options_, name, "damaged: size, header or checksum are not those that the log names");
+  }
   out_.raft.snapshot = std::move(*snapshot);
   const std::uint64_t covered =
       std::min<std::uint64_t>(ref.index.value + 1 - out_.outline.first().value, out_.raft.entries.size());

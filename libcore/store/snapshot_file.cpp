@@ -26,10 +26,6 @@ Bytes file_head(const Identity& identity, const SnapshotRef& ref) {
   return out.take();
 }
 
-Error bad_file(const SnapshotRef& ref, std::string what) {
-  return {ErrorKind::unavailable, snapshot_name(ref.index), std::move(what), ""};
-}
-
 Status write_all(DiskFile& file, const Bytes& head, ByteView data) {
   if (Status status = file.write(0, head); !status.ok()) return status;
   for (std::size_t at = 0; at < data.size(); at += write_step) {
@@ -73,21 +69,19 @@ std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, co
   return Bytes(data.begin(), data.end());
 }
 
-Result<raft::Snapshot> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref) {
+Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref) {
   Result<std::unique_ptr<DiskFile>> file = disk.open(snapshot_name(ref.index));
   if (!file.ok()) return file.error();
   const Result<std::uint64_t> size = (*file)->size();
   if (!size.ok()) return size.error();
-  const std::size_t head_size = file_head(identity, ref).size();
-  if (ref.size > snapshot_limit || *size != head_size + ref.size) {
-    return bad_file(ref, "has " + std::to_string(*size) + " bytes, not the " +
-                             std::to_string(head_size + ref.size) + " that the log names");
+  if (ref.size > snapshot_limit || *size != file_head(identity, ref).size() + ref.size) {
+    return std::optional<raft::Snapshot>();
   }
   const Result<Bytes> content = (*file)->read(0, static_cast<std::size_t>(*size));
   if (!content.ok()) return content.error();
   std::optional<Bytes> data = decode_snapshot(*content, identity, ref);
-  if (!data) return bad_file(ref, "damaged: it is not the snapshot that the log names (header or checksum)");
-  return raft::Snapshot{ref.index, ref.term, std::move(*data)};
+  if (!data) return std::optional<raft::Snapshot>();
+  return std::optional(raft::Snapshot{ref.index, ref.term, std::move(*data)});
 }
 
 }  // namespace coord::store

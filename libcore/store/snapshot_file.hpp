@@ -25,8 +25,8 @@ std::optional<LogIndex> snapshot_index(const std::string& name);  // nothing: no
 // Durable when it returns, name and content. An error: what is on the disk is unknown.
 Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const raft::Snapshot& snapshot);
 
-// The snapshot that the log names. An error says what is wrong with the file.
-Result<raft::Snapshot> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref);
+// The snapshot that the log names; nothing if the file is not that. An error: it could not be read.
+Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref);
 
 // The data of a whole snapshot file, if it is what `ref` names. Pure; any bytes whatever are safe.
 std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, const SnapshotRef& ref);
