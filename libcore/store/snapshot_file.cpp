@@ -69,7 +69,8 @@ std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, co
   return Bytes(data.begin(), data.end());
 }
 
-Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref) {
+Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity,
+                                                    const SnapshotRef& ref) {
   Result<std::unique_ptr<DiskFile>> file = disk.open(snapshot_name(ref.index));
   if (!file.ok()) return file.error();
   const Result<std::uint64_t> size = (*file)->size();

@@ -26,7 +26,8 @@ std::optional<LogIndex> snapshot_index(const std::string& name);  // nothing: no
 Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const raft::Snapshot& snapshot);
 
 // The snapshot that the log names; nothing if the file is not that. An error: it could not be read.
-Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity, const SnapshotRef& ref);
+Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity,
+                                                    const SnapshotRef& ref);
 
 // The data of a whole snapshot file, if it is what `ref` names. Pure; any bytes whatever are safe.
 std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, const SnapshotRef& ref);

@@ -63,7 +63,8 @@ Result<Opened> Store::take_over(Disk& disk, Identity identity, const Options& op
   if (store.snapshot_index().value != 0) store.snapshot_files_.push_back(store.snapshot_index());
   if (Status status = store.remove_files(recovery.leftovers); !status.ok())
     return unusable(options, status.error());
-  if (Status status = store.drop_covered(); !status.ok()) return unusable(options, status.error());
+  if (Status status = store.drop_covered(store.outline_); !status.ok())
+    return unusable(options, status.error());
   return Opened{std::move(store), std::move(recovery.raft), identity.incarnation, false,
                 std::move(recovery.notes)};
 }
@@ -135,13 +136,14 @@ Status Store::persist(std::span<const raft::Persist> persists) {
     must_sync = must_sync || persist.sync || persist.snapshot || persist.hard_state;
   }
   if (Status status = must_sync ? log_.sync() : log_.write(); !status.ok()) return settle(status);
-  return settle(installs ? drop_covered() : done());
+  return settle(installs ? drop_covered(outline_) : done());
 }
 
 Status Store::save_snapshot(const raft::Snapshot& snapshot) {
   if (failure_) return *failure_;
   const SnapshotRef wanted{snapshot.index, snapshot.term, 0, 0};
-  if (Outline trial = outline_; !trial.compact(wanted)) {
+  Outline compacted = outline_;
+  if (!compacted.compact(wanted)) {
     return misfit(options_, "a snapshot at " + std::to_string(snapshot.index.value) + ": the last is at " +
                                 std::to_string(snapshot_index().value) + ", the log ends at " +
                                 std::to_string(last_index().value));
@@ -156,8 +158,7 @@ Status Store::save_snapshot(const raft::Snapshot& snapshot) {
   // The snapshot must not reach beyond what is durable: the log would end before it.
   if (Status status = log_.sync(); !status.ok()) return settle(status);
   if (COORD_RULE_OR(old_segments_after_new_snapshot, false, true)) {
-    outline_.compact(wanted);
-    if (Status status = drop_covered(); !status.ok()) return settle(status);
+    if (Status status = drop_covered(compacted); !status.ok()) return settle(status);
   }
   const Result<SnapshotRef> ref = write_snapshot(*disk_, identity_, snapshot);
   if (!ref.ok()) return settle(ref.error());
@@ -166,7 +167,7 @@ Status Store::save_snapshot(const raft::Snapshot& snapshot) {
     return settle(status);
   if (Status status = log_.sync(); !status.ok()) return settle(status);
   outline_.compact(*ref);
-  return settle(drop_covered());
+  return settle(drop_covered(outline_));
 }
 
 Status Store::reserve_tokens(Token upto) {
@@ -191,16 +192,15 @@ std::uint64_t Store::log_bytes() const {
   return bytes;
 }
 
-// What the snapshot that the log names makes superfluous.
-Status Store::drop_covered() {
+Status Store::drop_covered(const Outline& outline) {
   std::vector<std::string> names;
-  const std::uint64_t oldest = outline_.oldest_needed(log_.sequence());
+  const std::uint64_t oldest = outline.oldest_needed(log_.sequence());
   while (segments_.front().sequence < oldest) {
     names.push_back(segment_name(segments_.front().sequence));
     segments_.erase(segments_.begin());
   }
   std::erase_if(snapshot_files_, [&](LogIndex index) {
-    if (index == snapshot_index()) return false;
+    if (index == outline.state().snapshot.index) return false;
     names.push_back(snapshot_name(index));
     return true;
   });

@@ -83,7 +83,7 @@ class Store {
   Status check_fits(const raft::Persist& persist) const;
   Status add(const raft::Persist& persist);
   Status append(RecordType type, ByteView body);
-  Status drop_covered();
+  Status drop_covered(const Outline& outline);  // what its snapshot makes superfluous
   Status remove_files(const std::vector<std::string>& names);
   Status settle(Status status);  // remembers an error for good
 

@@ -1,9 +1,9 @@
 // Random runs of the store on the simulator's disk, beside a model that is a list of states.
 //
-// Everything asked of the store adds states to the list, in order. What was acknowledged moves the lowest state that may
-// come back after a power cut, or after kill -9. After every restart the store must give back exactly one of the states
-// that may come back; then that one is the only one, for the peer has acted on it. It may refuse to start only if a
-// synced bit was flipped.
+// Everything asked of the store adds states to the list, in order. What was acknowledged moves the lowest
+// state that may come back after a power cut, or after kill -9. After every restart the store must give back
+// exactly one of the states that may come back; then that one is the only one, for the peer has acted on it.
+// It may refuse to start only if a synced bit was flipped.
 #pragma once
 
 #include <map>
@@ -56,7 +56,9 @@ class ModelRun {
   // ---- what is asked of the store
 
   State& now() { return history_.back(); }
-  std::uint64_t snapshot_index() const { return history_.back().snapshot ? history_.back().snapshot->index.value : 0; }
+  std::uint64_t snapshot_index() const {
+    return history_.back().snapshot ? history_.back().snapshot->index.value : 0;
+  }
   std::uint64_t last_index() const { return snapshot_index() + history_.back().entries.size(); }
 
   std::size_t entry_size() {
@@ -68,7 +70,8 @@ class ModelRun {
   raft::Persist some_entries() {
     const std::uint64_t last = last_index();
     std::uint64_t first = last + 1;
-    if (last > snapshot_index() && random_.chance(0.2)) first = snapshot_index() + 1 + random_.below(last - snapshot_index());
+    if (last > snapshot_index() && random_.chance(0.2))
+      first = snapshot_index() + 1 + random_.below(last - snapshot_index());
     raft::Persist persist = append(++term_, first, 1 + random_.below(4), entry_size());
     if (random_.chance(0.2)) persist.hard_state = vote(term_, 1 + random_.below(3));
     return persist;
@@ -192,7 +195,8 @@ class ModelRun {
         Result<Opened> opened = Store::open(disk_, identity(), small());
         if (opened.ok()) return accept(std::move(opened).value());
         if (!hindered) return refused(opened.error().text());
-        if (opened.error().text().find("--rejoin") != std::string::npos) return refused(opened.error().text());
+        if (opened.error().text().find("--rejoin") != std::string::npos)
+          return refused(opened.error().text());
         count("failed start");
         only_synced_is_left_ = true;
       } catch (const sim::SimCrash& crash) {

@@ -1,9 +1,9 @@
 // The store against a model, through crashes, failed calls and flipped bits at random.
+#include "store_model.hpp"
+
 #include <catch2/catch.hpp>
 #include <map>
 #include <string>
-
-#include "store_model.hpp"
 
 using namespace coord;
 using namespace coord::store;
@@ -27,7 +27,8 @@ std::map<std::string, int> many_runs(std::uint64_t first_seed, int runs, bool fl
 
 TEST_CASE("2,000 random runs: crashes, power cuts, EIO and ENOSPC at any call") {
   auto counts = many_runs(1, 2000, false);
-  for (const char* const kind : {"crash in a call", "crash at start", "failed call", "failed start", "snapshot", "cut off"}) {
+  for (const char* const kind :
+       {"crash in a call", "crash at start", "failed call", "failed start", "snapshot", "cut off"}) {
     INFO(kind);
     CHECK(counts[kind] > 100);
   }

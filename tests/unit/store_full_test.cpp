@@ -1,0 +1,85 @@
+// Field fault 18: the disk fills up, and somebody makes room again.
+#include <catch2/catch.hpp>
+
+#include "store_fixture.hpp"
+
+using namespace coord;
+using namespace coord::store;
+using sim::VirtualDisk;
+
+TEST_CASE("fault 18: nearly full long before it is full; what still has to pass, passes; then it goes on") {
+  VirtualDisk disk(Random(1));
+  Opened opened = open_ok(disk);
+  std::uint64_t index = 1;
+  REQUIRE(opened.store.prepare().ok());
+  CHECK_FALSE(opened.store.nearly_full());
+  disk.set_capacity(disk.used_bytes() + small().keep_free_bytes - 1);
+  CHECK(opened.store.nearly_full());
+
+  // At least the segment that was made ahead and one more, for releases, expiries, elections.
+  const std::uint64_t reserve = 2 * (small().segment_bytes - segment_header_size);
+  std::uint64_t passed = 0;
+  for (; passed < reserve; passed += 300) {  // what an entry of 200 bytes takes
+    REQUIRE(opened.store.persist(append(1, index++, 1, 200)).ok());
+    REQUIRE(opened.store.prepare().ok());
+    CHECK(opened.store.nearly_full());
+  }
+
+  disk.set_capacity(std::uint64_t{1} << 30U);
+  CHECK_FALSE(opened.store.nearly_full());
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(opened.store.persist(append(1, index++, 1, 200)).ok());
+    REQUIRE(opened.store.prepare().ok());
+  }
+  CHECK(opened.store.last_index().value == index - 1);
+}
+
+TEST_CASE(
+    "fault 18: a disk that is really full stops the peer, and it comes back with everything once there is "
+    "room") {
+  VirtualDisk disk(Random(2));
+  std::uint64_t acknowledged = 0;
+  {
+    Opened opened = open_ok(disk);
+    disk.set_capacity(disk.used_bytes() + 10000);
+    while (opened.store.persist(append(1, acknowledged + 1, 1, 500)).ok()) ++acknowledged;
+    REQUIRE(opened.store.failure().has_value());
+    CHECK(opened.store.failure()->text().find("no space left") != std::string::npos);
+  }
+  REQUIRE(acknowledged > 5);
+  disk.crash(sim::CrashKind::process);
+  CHECK(open_ok(*disk.clone()).store.last_index().value >= acknowledged);  // starts although it is still full
+  disk.set_capacity(std::uint64_t{1} << 30U);
+  disk.crash(sim::CrashKind::power);
+  Opened opened = open_ok(disk);
+  CHECK(opened.store.last_index().value == acknowledged);
+  CHECK(opened.store.persist(append(1, opened.store.last_index().value + 1, 1)).ok());
+}
+
+TEST_CASE("a snapshot for which there is no room is an error that changes nothing") {
+  VirtualDisk disk(Random(3));
+  Opened opened = open_ok(disk);
+  REQUIRE(opened.store.persist(append(1, 1, 2)).ok());
+  disk.set_capacity(disk.used_bytes() + 50000);
+  const Status status = opened.store.save_snapshot(snapshot(1, 1, 60000));
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.error().text().find("no room for a snapshot of 60000 bytes") != std::string::npos);
+  CHECK_FALSE(opened.store.failure().has_value());
+  CHECK(opened.store.save_snapshot(snapshot(1, 1, 5000)).ok());
+}
+
+TEST_CASE("the next segment is made in bounded steps, and not at all without room") {
+  VirtualDisk disk(Random(4));
+  Options options = small();
+  options.first_segment_bytes = std::uint64_t{1} << 20U;
+  options.segment_bytes = std::uint64_t{2} << 20U;
+  Opened opened = open_ok(disk, options);
+  std::uint64_t before = disk.used_bytes();
+  for (int step = 0; step < 8; ++step) {
+    REQUIRE(opened.store.prepare().ok());
+    CHECK(disk.used_bytes() - before == std::uint64_t{256} << 10U);
+    before = disk.used_bytes();
+  }
+  REQUIRE(opened.store.prepare().ok());
+  CHECK(disk.used_bytes() == before);
+}
