@@ -1,0 +1,63 @@
+// The Nagios plugin interface: one line "SERVICE STATUS: text | performance data" and a status from 0 to 3.
+// By its guidelines UNKNOWN is for failures of the plugin itself; a name that does not resolve or a server
+// that does not answer is what the plugin is there to find, and CRITICAL.
+#include "ntpprobe/report.hpp"
+
+namespace coord::ntpprobe {
+namespace {
+
+constexpr const char* words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+
+CheckResult answer(int status, const std::string& text, const std::string& performance) {
+  std::string line = std::string("NTP ") + words[status] + ": ";
+  for (const char c : text) line += c == '|' || c == '\n' ? ' ' : c;  // either would end the text
+  return {status, line + (performance.empty() ? "" : " | " + performance) + "\n"};
+}
+
+// -X:X, the range in which the value is well.
+std::string range(const std::optional<Duration>& limit) {
+  return limit ? "-" + plain_seconds(*limit) + ":" + plain_seconds(*limit) : "";
+}
+
+std::string performance_of(const Measurement& m, const Thresholds& t) {
+  const std::string stratum = std::to_string(m.worst_stratum().value_or(0));
+  const std::string most = t.max_stratum ? "1:" + std::to_string(*t.max_stratum) : "";
+  return "offset=" + plain_seconds(m.offset) + "s;" + range(t.warn) + ";" + range(t.crit) +
+         " bound=" + plain_seconds(m.bound) + "s;;;0 jitter=" + plain_seconds(m.worst_jitter()) +
+         "s;;;0 stratum=" + stratum + ";;" + most + ";0;16 servers=" + std::to_string(m.used) + ";;;0;" +
+         std::to_string(m.servers.size());
+}
+
+}  // namespace
+
+CheckResult check_unknown(const std::string& why) {
+  return answer(3, why, "");
+}
+
+CheckResult check_report(const Measurement& m, const Thresholds& t) {
+  if (!m.majority) {
+    // Servers that contradict each other leave the offset unknown; no usable reply at all is an outage.
+    return answer(m.usable > 0 ? 3 : 2, m.failure(), "");
+  }
+  const Duration magnitude = std::chrono::abs(m.offset);
+  int status = 0;
+  std::string text = "offset " + signed_seconds(m.offset) + " s";
+  if (t.crit && magnitude > *t.crit) {
+    status = 2;
+    text += " exceeds " + plain_seconds(*t.crit) + " s";
+  } else if (t.warn && magnitude > *t.warn) {
+    status = 1;
+    text += " exceeds " + plain_seconds(*t.warn) + " s";
+  }
+  text += ", bound " + plain_seconds(m.bound) + " s";
+  const unsigned stratum = m.worst_stratum().value_or(16);
+  text += ", stratum " + std::to_string(stratum);
+  if (t.max_stratum && stratum > *t.max_stratum) {
+    status = 2;
+    text += " exceeds " + std::to_string(*t.max_stratum);
+  }
+  text += ", " + std::to_string(m.used) + " of " + std::to_string(m.servers.size()) + " servers used";
+  return answer(status, text, performance_of(m, t));
+}
+
+}  // namespace coord::ntpprobe

@@ -1,0 +1,120 @@
+#include "base/rfc3339.hpp"
+#include "cli/names.hpp"
+#include "cli/table.hpp"
+#include "ntpprobe/report.hpp"
+
+namespace coord::ntpprobe {
+namespace {
+
+using cli::Table;
+using cli::Tone;
+
+constexpr std::size_t full_width = 120;  // of a terminal that has room for all columns
+
+Tone tone_of(const ServerResult& s) {
+  if (s.verdict == Verdict::truechimer) return s.used ? Tone::good : Tone::plain;
+  return s.verdict == Verdict::falseticker ? Tone::bad : Tone::warning;
+}
+
+// What to say about a server besides its numbers.
+std::string remark(const ServerResult& s) {
+  std::string text = verdict_text(s.verdict);
+  if (s.verdict == Verdict::truechimer && !s.used) text += ", outlier";
+  const std::string reasons = s.reasons_text();
+  return reasons.empty() ? text : text + ": " + reasons;
+}
+
+Table overview(const Measurement& m, bool full) {
+  const auto right = Table::Align::right;
+  std::vector<Table::Column> columns{{"SERVER", Table::Align::left, true}, {"ST", right}};
+  if (full) columns.push_back({"REFERENCE"});
+  columns.insert(columns.end(), {{"OFFSET s", right}, {"BOUND s", right}});
+  if (full)
+    columns.insert(columns.end(), {{"DELAY s", right}, {"JITTER s", right}, {"GOT", right}, {"STAMP"}});
+  columns.push_back({"VERDICT", Table::Align::left, true});
+  Table table(columns);
+  for (const ServerResult& s : m.servers) {
+    const auto or_dash = [&](auto value) { return s.estimate ? value() : std::string("-"); };
+    std::vector<std::string> cells{server_label(s),
+                                   or_dash([&] { return std::to_string(s.reply->stratum); })};
+    if (full) cells.push_back(or_dash([&] { return s.reference(); }));
+    cells.push_back(or_dash([&] { return signed_seconds(s.estimate->offset); }));
+    cells.push_back(or_dash([&] { return plain_seconds(s.bound); }));
+    if (full) {
+      cells.push_back(or_dash([&] { return plain_seconds(s.estimate->delay); }));
+      cells.push_back(or_dash([&] { return plain_seconds(s.estimate->jitter); }));
+      cells.push_back(std::to_string(s.counters.received - s.counters.rejected) + "/" +
+                      std::to_string(s.counters.sent));
+      cells.push_back(or_dash([&] { return s.stamp; }));
+    }
+    cells.push_back(remark(s));
+    table.row(cells, tone_of(s));
+  }
+  return table;
+}
+
+// Everything about one server, a line a fact.
+std::string details(const ServerResult& s) {
+  std::string out = cli::shown(server_label(s)) + ": " + remark(s) + "\n";
+  const auto fact = [&](const char* name, const std::string& value) {
+    out += std::string("  ") + name + std::string(20 - std::string_view(name).size(), ' ') + value + "\n";
+  };
+  if (s.estimate) {
+    const ntp::Estimate& e = *s.estimate;
+    fact("offset", signed_seconds(e.offset) + " s");
+    fact("bound", plain_seconds(s.bound) + " s");
+    fact("least-delay offset", signed_seconds(e.offset_min) + " s");
+    fact("mean offset", signed_seconds(e.offset_mean) + " s");
+    fact("delay", plain_seconds(e.delay) + " s");
+    fact("jitter", plain_seconds(e.jitter) + " s");
+    fact("dispersion", plain_seconds(e.dispersion) + " s");
+    fact("root distance", plain_seconds(s.root_distance) + " s");
+    fact("stratum", std::to_string(s.reply->stratum));
+    fact("reference", s.reference());
+    fact("leap", ntp::leap_text(s.reply->leap));
+    fact("precision", plain_seconds(s.precision) + " s");
+    fact("stamps", s.stamp);
+  }
+  fact("packets", std::to_string(s.counters.sent) + " sent, " + std::to_string(s.counters.received) +
+                      " received, " + std::to_string(s.counters.rejected) + " rejected");
+  return out;
+}
+
+std::string sample_table(const Measurement& m) {
+  const auto right = Table::Align::right;
+  Table table({{"TIME"},
+               {"SERVER"},
+               {"OFFSET s", right},
+               {"DELAY s", right},
+               {"DISPERSION s", right},
+               {"STAMP"},
+               {"MODE"}});
+  for (const ServerResult& s : m.servers)
+    for (const TakenSample& taken : s.samples)
+      table.row({rfc3339(taken.wall, 3), server_label(s), signed_seconds(taken.sample.offset),
+                 plain_seconds(taken.sample.delay), plain_seconds(taken.sample.dispersion),
+                 stamp_text(taken.stamps), taken.interleaved ? "interleaved" : "basic"});
+  return table.empty() ? "" : table.text() + "\n";
+}
+
+}  // namespace
+
+std::string text_summary(const Measurement& m) {
+  if (!m.majority) return "no offset: " + m.failure();
+  return "offset " + signed_seconds(m.offset) + " s, bound " + plain_seconds(m.bound) + " s, from " +
+         std::to_string(m.used) + " of " + std::to_string(m.servers.size()) +
+         (m.servers.size() == 1 ? " server" : " servers");
+}
+
+std::string text_report(const Measurement& m, const TextStyle& style) {
+  std::string out;
+  if (style.samples) out += sample_table(m);
+  if (style.verbose) {
+    for (const ServerResult& s : m.servers) out += details(s);
+  } else {
+    out += overview(m, style.width >= full_width).text(style.width, style.color);
+  }
+  return out;
+}
+
+}  // namespace coord::ntpprobe
