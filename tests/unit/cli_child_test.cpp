@@ -66,7 +66,11 @@ TEST_CASE("what cannot be executed is 126, what is not there is 127") {
     ::chmod(scene.file(name).c_str(), mode);
     return scene.file(name);
   };
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", "/usr/bin:/bin",
+           1);  // a directory in it that we may not search would be 126, as everywhere
   CHECK(status_of(program(scene, {"no-such-command-anywhere"})) == Exit::not_found);
+  ::setenv("PATH", path.c_str(), 1);
   CHECK(status_of(program(scene, {scene.file("missing")})) == Exit::not_found);
   CHECK(status_of(program(scene, {write("lost", "#!/no/such/interpreter\n", 0755)})) == Exit::not_found);
   CHECK(status_of(program(scene, {write("data", "text", 0644)})) == Exit::not_executable);

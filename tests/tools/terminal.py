@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Plays a user at a terminal: runs COMMAND in a pseudo-terminal and follows a script of lines from stdin.
+
+usage: terminal.py COMMAND [ARG...] <SCRIPT
+
+Lines of the script:  send TEXT    types TEXT and Enter          key C       types Control-C (a letter)
+                      expect TEXT  waits until TEXT was shown    pause S     waits S seconds
+                      hangup       closes the terminal           end         waits for COMMAND and prints "status N" or "signal N"
+Everything that the terminal showed goes to stdout. Status 1 if something expected did not come within 20 seconds.
+"""
+import os
+import pty
+import select
+import sys
+import time
+
+
+def main():
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execvp(sys.argv[1], sys.argv[1:])
+    shown = b""
+    seen = 0  # what expect has passed
+
+    def listen(seconds, until=None):
+        nonlocal shown, seen
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if until is not None and (at := shown.find(until, seen)) >= 0:
+                seen = at + len(until)
+                return True
+            if select.select([master], [], [], 0.05)[0]:
+                try:
+                    data = os.read(master, 4096)
+                except OSError:
+                    return until is None
+                if not data:
+                    return until is None
+                shown += data
+        return until is None
+
+    failed = None
+    for line in sys.stdin:
+        verb, _, rest = line.rstrip("\n").partition(" ")
+        if verb == "send":
+            seen = len(shown)
+            os.write(master, rest.encode() + b"\r")
+        elif verb == "key":
+            os.write(master, bytes([ord(rest.upper()) & 0x1F]))
+        elif verb == "pause":
+            listen(float(rest))
+        elif verb == "hangup":
+            os.close(master)
+            break
+        elif verb == "expect" and not listen(20, rest.encode()):
+            failed = rest
+            break
+        elif verb == "end":
+            status = None
+            for _ in range(400):
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    break
+                listen(0.05)
+            else:
+                failed = "end"
+                break
+            shown += (b"status %d\n" % os.WEXITSTATUS(status) if os.WIFEXITED(status) else b"signal %d\n" % os.WTERMSIG(status))
+    sys.stdout.write(shown.decode(errors="replace").replace("\r", ""))
+    if failed is not None:
+        print(f"\nnever came: {failed}")
+        sys.exit(1)
+
+
+main()
