@@ -14,15 +14,22 @@ constexpr std::size_t kept_capacity = std::size_t{64} << 10U;
 
 }  // namespace
 
-Bytes frame(FrameType type, ByteView payload) {
+void append_frame(Bytes& out, FrameType type, ByteView payload) {
   COORD_CHECK(payload.size() <= stream_payload_limit);
-  ByteWriter out;
-  out.put(frame_magic);
-  out.put(frame_version);
-  out.put(static_cast<std::uint8_t>(type));
-  out.put(static_cast<std::uint32_t>(payload.size()));
-  out.put(payload);
-  return out.take();
+  ByteWriter header;
+  header.put(frame_magic);
+  header.put(frame_version);
+  header.put(static_cast<std::uint8_t>(type));
+  header.put(static_cast<std::uint32_t>(payload.size()));
+  out.insert(out.end(), header.bytes().begin(), header.bytes().end());
+  out.insert(out.end(), payload.begin(), payload.end());
+}
+
+Bytes frame(FrameType type, ByteView payload) {
+  Bytes out;
+  out.reserve(frame_header_size + payload.size());
+  append_frame(out, type, payload);
+  return out;
 }
 
 Result<FrameHeader> parse_frame_header(ByteView data, std::size_t payload_limit) {

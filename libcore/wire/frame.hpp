@@ -29,8 +29,7 @@ enum class FrameType : std::uint8_t {
   hello = 1,     // between peers: PeerHello, the first in both directions
   ping = 2,      // between peers: is the connection alive? An 8-byte number, repeated by the pong
   pong = 3,      //
-  raft = 4,      // raft::Message
-  forward = 5,   // between peers: what a follower asks its leader for, and the answers
+  message = 4,   // between peers: what the replicas say to each other
   request = 16,  // local::Request
   answer = 17,   // local::Answer
 };
@@ -51,6 +50,7 @@ struct FrameHeader {
 
 // The payload must be within stream_payload_limit: a larger one is a bug of the caller (checked).
 Bytes frame(FrameType type, ByteView payload);
+void append_frame(Bytes& out, FrameType type, ByteView payload);
 
 // `data` has at least frame_header_size bytes. Errors are ErrorKind::data.
 Result<FrameHeader> parse_frame_header(ByteView data, std::size_t payload_limit);

@@ -16,11 +16,11 @@ Bytes joined(const Bytes& a, const Bytes& b) {
 }  // namespace
 
 TEST_CASE("a frame is its header and its payload") {
-  CHECK(frame(FrameType::raft, Bytes{9, 8}) == Bytes{0x43, 0x44, 1, 4, 2, 0, 0, 0, 9, 8});
+  CHECK(frame(FrameType::message, Bytes{9, 8}) == Bytes{0x43, 0x44, 1, 4, 2, 0, 0, 0, 9, 8});
 }
 
 TEST_CASE("a stream gives the same frames however it is cut") {
-  const Bytes stream = joined(frame(FrameType::raft, Bytes{1, 2, 3}), frame(FrameType::request, {}));
+  const Bytes stream = joined(frame(FrameType::message, Bytes{1, 2, 3}), frame(FrameType::request, {}));
   for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
     FrameReader reader;
     std::vector<Frame> frames;
@@ -34,7 +34,7 @@ TEST_CASE("a stream gives the same frames however it is cut") {
       }
     }
     REQUIRE(frames.size() == 2);
-    CHECK(frames[0].type == FrameType::raft);
+    CHECK(frames[0].type == FrameType::message);
     CHECK(frames[0].payload == Bytes{1, 2, 3});
     CHECK(frames[1].type == FrameType::request);
     CHECK(frames[1].payload.empty());
@@ -44,7 +44,7 @@ TEST_CASE("a stream gives the same frames however it is cut") {
 
 TEST_CASE("a frame that claims more than the limit is refused at its header") {
   FrameReader reader(1000);
-  Bytes header = frame(FrameType::raft, Bytes(1001));
+  Bytes header = frame(FrameType::message, Bytes(1001));
   header.resize(frame_header_size);
   reader.feed(header);
   REQUIRE_FALSE(reader.next().ok());
@@ -52,7 +52,7 @@ TEST_CASE("a frame that claims more than the limit is refused at its header") {
 
 TEST_CASE("a frame at the limit passes") {
   FrameReader reader;
-  reader.feed(frame(FrameType::raft, Bytes(stream_payload_limit)));
+  reader.feed(frame(FrameType::message, Bytes(stream_payload_limit)));
   const auto next = reader.next();
   REQUIRE(next.ok());
   CHECK((*next)->payload.size() == stream_payload_limit);
@@ -68,7 +68,7 @@ TEST_CASE("rubbish is refused at its first eight bytes") {
 }
 
 TEST_CASE("a datagram is exactly one frame") {
-  const Bytes one = frame(FrameType::raft, Bytes{1});
+  const Bytes one = frame(FrameType::message, Bytes{1});
   REQUIRE(parse_datagram(one).ok());
   CHECK(parse_datagram(one)->payload == Bytes{1});
   CHECK_FALSE(parse_datagram(joined(one, Bytes{0})).ok());
@@ -77,7 +77,7 @@ TEST_CASE("a datagram is exactly one frame") {
 }
 
 TEST_CASE("a frame of a newer version is read as one") {
-  Bytes bytes = frame(FrameType::raft, Bytes{1});
+  Bytes bytes = frame(FrameType::message, Bytes{1});
   bytes[2] = 2;
   const auto parsed = parse_datagram(bytes);
   REQUIRE(parsed.ok());
