@@ -1,0 +1,34 @@
+#include "net/address.hpp"
+
+#include <charconv>
+
+namespace coord::net {
+
+std::string Address::text() const {
+  const bool brackets = host.find(':') != std::string::npos;
+  return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+Result<Address> parse_address(std::string_view text) {
+  const auto bad = [&](const char* what) -> Error {
+    return {ErrorKind::usage, std::string(text), what, "write HOST:PORT, as in 10.0.0.1:7411 or [::1]:7411"};
+  };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad("the port is missing");
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]") != std::string_view::npos) {
+    return bad("an IPv6 address needs brackets");
+  }
+  if (host.size() > 253) return bad("the host name is too long");
+  Address address{std::string(host), 0};
+  const char* end = port_text.data() + port_text.size();
+  const auto parsed = std::from_chars(port_text.data(), end, address.port);
+  if (port_text.empty() || parsed.ec != std::errc() || parsed.ptr != end)
+    return bad("the port is no number from 0 to 65535");
+  return address;
+}
+
+}  // namespace coord::net

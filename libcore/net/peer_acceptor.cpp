@@ -1,0 +1,230 @@
+#include "net/peer_acceptor.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+
+#include "base/check.hpp"
+#include "net/steady_now.hpp"
+
+namespace coord::net {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr std::size_t answer_queue = std::size_t{64} << 10U;  // hello and pongs are all that goes out here
+
+// Of a socket that listens everywhere, an IPv4 peer shows up as ::ffff:10.0.0.1.
+std::string source_of(const tcp::endpoint& endpoint) {
+  const auto address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
+  return address.to_string();
+}
+
+// A numeric address or a name of this host; empty: every interface, IPv6 and IPv4 at once where there is
+// IPv6.
+tcp::endpoint endpoint_of(boost::asio::io_context& io, const Address& address, error_code& error) {
+  if (address.host.empty()) return {tcp::v6(), address.port};
+  const auto numeric = boost::asio::ip::make_address(address.host, error);
+  if (!error) return {numeric, address.port};
+  tcp::resolver resolver(io);
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
+  return error || found.empty() ? tcp::endpoint() : found.begin()->endpoint();
+}
+
+error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+  error_code error;
+  acceptor.close(error);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  error_code one_family_only;  // then IPv4 is not served there, as on a host that is set up so
+  if (endpoint.address().is_v6() && endpoint.address().is_unspecified())
+    acceptor.set_option(boost::asio::ip::v6_only(false), one_family_only);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(128, error);
+  return error;
+}
+
+}  // namespace
+
+PeerAcceptor::PeerAcceptor(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls,
+                           const Greeting& greeting, PeerTimes times, PeerLimits limits, Handlers handlers,
+                           Log log)
+    : tls_(std::move(tls)),
+      greeting_(greeting),
+      times_(times),
+      limits_(limits),
+      handlers_(std::move(handlers)),
+      log_(std::move(log)),
+      acceptor_(io),
+      pause_timer_(io),
+      watch_timer_(io) {}
+
+Status PeerAcceptor::listen(const Address& address) {
+  error_code error;
+  auto& io = static_cast<boost::asio::io_context&>(acceptor_.get_executor().context());
+  const tcp::endpoint endpoint = endpoint_of(io, address, error);
+  if (!error) error = bind_and_listen(acceptor_, endpoint);
+  if (error && address.host.empty()) error = bind_and_listen(acceptor_, {tcp::v4(), address.port});
+  if (error)
+    return Error{
+        ErrorKind::unavailable, address.text(), "cannot listen there: " + error.message(),
+        error == boost::asio::error::address_in_use ? "is another coordd running?" : "check --listen"};
+  return done();
+}
+
+std::uint16_t PeerAcceptor::port() const {
+  error_code error;
+  return acceptor_.local_endpoint(error).port();
+}
+
+void PeerAcceptor::start() {
+  accept();
+  watch();
+}
+
+void PeerAcceptor::stop() {
+  stopped_ = true;
+  error_code ignored;
+  acceptor_.close(ignored);
+  pause_timer_.cancel();
+  watch_timer_.cancel();
+  for (auto& guest : strangers_) guest.connection->close();
+  for (auto& [name, guest] : peers_) guest.connection->close();
+  strangers_.clear();
+  peers_.clear();
+}
+
+std::uint64_t PeerAcceptor::received(const std::string& peer) const {
+  const auto found = received_.find(peer);
+  return found == received_.end() ? 0 : found->second;
+}
+
+void PeerAcceptor::accept() {
+  acceptor_.async_accept([self = shared_from_this()](const auto& error, tcp::socket socket) {
+    self->on_accept(error, std::move(socket));
+  });
+}
+
+void PeerAcceptor::on_accept(const error_code& error, tcp::socket socket) {
+  if (stopped_) return;
+  if (error == boost::asio::error::no_descriptors ||
+      error == boost::system::errc::too_many_files_open_in_system ||
+      error == boost::asio::error::no_buffer_space || error == boost::asio::error::no_memory)
+    return pause(error);
+  error_code gone;
+  const tcp::endpoint from = error ? tcp::endpoint() : socket.remote_endpoint(gone);
+  if (!error && !gone) receive_stranger(std::move(socket), source_of(from));
+  accept();
+}
+
+// Out of descriptors: trying again at once would spin.
+void PeerAcceptor::pause(const error_code& error) {
+  if (const auto line = refusals_.refused(steady_now(), "every new connection", error.message()))
+    log_(LogLevel::error, *line);
+  pause_timer_.expires_after(std::chrono::milliseconds(100));
+  pause_timer_.async_wait([self = shared_from_this()](const auto& cancelled) {
+    if (!cancelled && !self->stopped_) self->accept();
+  });
+}
+
+void PeerAcceptor::receive_stranger(tcp::socket socket, const std::string& source) {
+  if (strangers_.size() >= limits_.strangers)
+    refuse(strangers_.begin(), "too many connections that did not greet yet");
+  set_peer_options(socket);
+  auto connection =
+      std::make_shared<SecureConnection>(std::move(socket), tls_, Side::responder, "", answer_queue);
+  const auto guest = strangers_.insert(strangers_.end(), Guest{connection, source, steady_now()});
+  connection->start({
+      .secured = [] {},
+      .frame = [this, guest](wire::Frame&& frame) { on_stranger_frame(guest, frame); },
+      .closed = [this, guest](const std::string& why) { refuse(guest, why); },
+  });
+}
+
+void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& frame) {
+  if (frame.type != wire::FrameType::hello) return refuse(guest, "it did not begin with a hello");
+  const std::string peer = guest->connection->peer();
+  const auto hello = greeting_.check(frame.payload, peer);
+  // The answer comes before any refusal: the other side can see, and say, what differs.
+  guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer));
+  if (hello.ok()) return welcome(guest);
+  refuse(guest, "peer " + peer + ": " + hello.error().what);
+}
+
+void PeerAcceptor::welcome(Guests::iterator guest) {
+  const std::string peer = guest->connection->peer();
+  if (const auto old = peers_.find(peer); old != peers_.end()) {
+    old->second.connection->close();
+    peers_.erase(old);
+  }
+  Guest& known = peers_.emplace(peer, std::move(*guest)).first->second;
+  strangers_.erase(guest);
+  known.last_heard = steady_now();
+  known.connection->set_payload_limit(wire::stream_payload_limit);
+  // From here on the frames are those of a peer. The map's nodes stay where they are.
+  known.connection->set_handlers({
+      .secured = [] {},
+      .frame = [this, &known](wire::Frame&& frame) { on_peer_frame(known, std::move(frame)); },
+      .closed = [this, peer](const std::string& why) { drop_peer(peer, why); },
+  });
+  log_(LogLevel::info, "peer " + peer + ": came from " + known.source);
+  handlers_.greeted(peer);
+}
+
+void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
+  guest.last_heard = steady_now();
+  const std::string& peer = guest.connection->peer();
+  switch (frame.type) {
+    case wire::FrameType::ping:
+      // A pong that finds no room is one that the other side need not wait for: it is not reading.
+      guest.connection->send(wire::FrameType::pong,
+                             ByteView(frame.payload).first(std::min<std::size_t>(frame.payload.size(), 8)));
+      return;
+    case wire::FrameType::message:
+      ++received_[peer];
+      return handlers_.message(peer, std::move(frame.payload));
+    case wire::FrameType::hello:
+    case wire::FrameType::pong:
+    case wire::FrameType::request:
+    case wire::FrameType::answer:
+      return drop_peer(std::string(peer), "it sent what has no place between peers");
+  }
+  // A type of a later version: skipped.
+}
+
+void PeerAcceptor::refuse(Guests::iterator guest, const std::string& why) {
+  if (const auto line = refusals_.refused(steady_now(), guest->source, why)) log_(LogLevel::warning, *line);
+  guest->connection->abandon();
+  strangers_.erase(guest);
+}
+
+void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
+  const auto found = peers_.find(peer);
+  COORD_CHECK(found != peers_.end());
+  log_(LogLevel::info, "peer " + peer + ": its connection ended: " + why);
+  found->second.connection->close();
+  peers_.erase(found);
+}
+
+void PeerAcceptor::watch() {
+  const Instant now = steady_now();
+  while (!strangers_.empty() && now - strangers_.front().last_heard > times_.establish)
+    refuse(strangers_.begin(), "it did not greet in time");
+  for (auto next = peers_.begin(); next != peers_.end();) {
+    const auto peer = next++;
+    if (now - peer->second.last_heard > times_.silence_within)
+      drop_peer(peer->first, "nothing heard for too long");
+  }
+  watch_timer_.expires_after(strangers_.empty() ? Duration(times_.silence_within / 8)
+                                                : Duration(times_.establish / 8));
+  watch_timer_.async_wait([self = shared_from_this()](const auto& cancelled) {
+    if (!cancelled && !self->stopped_) self->watch();
+  });
+}
+
+}  // namespace coord::net

@@ -1,0 +1,96 @@
+// Where the other peers come in: accepts connections, refuses whoever has not the key or is not of the group,
+// receives.
+//
+// Anybody may connect, so until a hello was accepted a connection may cost little and not for long: there are
+// at most PeerLimits::strangers of them (a new one pushes the oldest out, so that idle ones cannot keep peers
+// away), each has PeerTimes::establish to greet, its frames are small, and a refusal is logged at most once a
+// minute a source.
+//
+// Of one peer one connection is used, the newest: it has restarted or lost the old one. Threading: that of
+// the io_context.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "net/address.hpp"
+#include "net/greeting.hpp"
+#include "net/log.hpp"
+#include "net/peer_link.hpp"
+#include "net/refusal_log.hpp"
+#include "net/secure_connection.hpp"
+#include "net/tls.hpp"
+
+namespace coord::net {
+
+struct PeerLimits {
+  std::size_t strangers = 32;  // about 100 KiB each during the handshake
+  std::size_t queue_bytes = std::size_t{4}
+                            << 20U;  // to one peer; a follower that is further behind asks again
+};
+
+class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
+ public:
+  struct Handlers {
+    std::function<void(const std::string& peer)> greeted;
+    std::function<void(const std::string& peer, Bytes&& message)> message;
+  };
+
+  PeerAcceptor(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,
+               PeerTimes times, PeerLimits limits, Handlers handlers, Log log);
+
+  // Binds; an error is ErrorKind::unavailable and names the address.
+  Status listen(const Address& address);
+  void start();
+  void stop();  // handlers are not called any more
+  std::uint16_t port() const;
+
+  bool connected(const std::string& peer) const { return peers_.contains(peer); }
+  std::uint64_t received(const std::string& peer) const;
+  std::uint64_t refused() const { return refusals_.total(); }
+  std::size_t strangers() const { return strangers_.size(); }
+
+ private:
+  struct Guest {
+    std::shared_ptr<SecureConnection> connection;
+    std::string source;
+    Instant last_heard;  // a stranger: when it came
+  };
+  using Guests = std::list<Guest>;
+
+  void accept();
+  void on_accept(const boost::system::error_code& error, boost::asio::ip::tcp::socket socket);
+  void pause(const boost::system::error_code& error);
+  void receive_stranger(boost::asio::ip::tcp::socket socket, const std::string& source);
+  void on_stranger_frame(Guests::iterator guest, const wire::Frame& frame);
+  void welcome(Guests::iterator guest);
+  void on_peer_frame(Guest& guest, wire::Frame&& frame);
+  void refuse(Guests::iterator guest, const std::string& why);
+  void drop_peer(const std::string& peer, const std::string& why);
+  void watch();
+
+  const std::shared_ptr<TlsSettings> tls_;
+  const Greeting& greeting_;
+  const PeerTimes times_;
+  const PeerLimits limits_;
+  Handlers handlers_;
+  Log log_;
+  bool stopped_ = false;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  boost::asio::steady_timer pause_timer_;
+  boost::asio::steady_timer watch_timer_;
+  Guests strangers_;  // the oldest first
+  std::map<std::string, Guest> peers_;
+  std::map<std::string, std::uint64_t> received_;
+  RefusalLog refusals_;
+};
+
+}  // namespace coord::net

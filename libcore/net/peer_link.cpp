@@ -1,0 +1,185 @@
+#include "net/peer_link.hpp"
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include "base/check.hpp"
+#include "net/steady_now.hpp"
+
+namespace coord::net {
+
+using boost::asio::ip::tcp;
+
+PeerLink::PeerLink(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,
+                   std::string peer, Address address, PeerTimes times, std::size_t queue_limit, Random random,
+                   Handlers handlers, Log log)
+    : io_(io),
+      tls_(std::move(tls)),
+      greeting_(greeting),
+      peer_(std::move(peer)),
+      address_(std::move(address)),
+      times_(times),
+      queue_limit_(queue_limit),
+      random_(random),
+      handlers_(std::move(handlers)),
+      log_(std::move(log)),
+      backoff_(times.backoff_low),
+      timer_(io),
+      resolver_(io) {}
+
+void PeerLink::start() {
+  COORD_CHECK(state_ == State::stopped);
+  status_.since = steady_now();
+  dial();
+}
+
+void PeerLink::stop() {
+  state_ = State::stopped;
+  ++attempt_;
+  timer_.cancel();
+  resolver_.cancel();
+  socket_.reset();
+  if (connection_ != nullptr) connection_->close();
+  connection_.reset();
+}
+
+// `then` runs after `delay`, unless something else was armed, or another attempt began, in between.
+void PeerLink::arm(Duration delay, void (PeerLink::*then)()) {
+  timer_.expires_after(delay);
+  timer_.async_wait([self = shared_from_this(), attempt = attempt_, then](const auto& error) {
+    if (!error && self->attempt_ == attempt) (self.get()->*then)();
+  });
+}
+
+void PeerLink::dial() {
+  state_ = State::dialing;
+  const std::uint64_t attempt = ++attempt_;
+  timer_.expires_after(times_.establish);
+  timer_.async_wait([self = shared_from_this(), attempt](const auto& error) {
+    if (!error && self->attempt_ == attempt && self->state_ != State::up) self->fail("no answer in time");
+  });
+  boost::system::error_code not_numeric;
+  const auto numeric = boost::asio::ip::make_address(address_.host, not_numeric);
+  if (!not_numeric) return connect(attempt, {tcp::endpoint(numeric, address_.port)});
+  resolver_.async_resolve(address_.host, std::to_string(address_.port),
+                          [self = shared_from_this(), attempt](const auto& error, const auto& results) {
+                            if (self->attempt_ != attempt) return;
+                            if (error || results.empty())
+                              return self->fail("its name does not resolve: " + error.message());
+                            std::vector<tcp::endpoint> endpoints;
+                            for (const auto& result : results) endpoints.push_back(result.endpoint());
+                            self->connect(attempt, endpoints);
+                          });
+}
+
+void PeerLink::connect(std::uint64_t attempt, const std::vector<tcp::endpoint>& endpoints) {
+  socket_.emplace(io_);
+  boost::asio::async_connect(*socket_, endpoints,
+                             [self = shared_from_this(), attempt](const auto& error, const auto&) {
+                               if (self->attempt_ != attempt) return;
+                               if (error) return self->fail("cannot connect: " + error.message());
+                               self->secure();
+                             });
+}
+
+void PeerLink::secure() {
+  state_ = State::securing;
+  set_peer_options(*socket_);
+  connection_ =
+      std::make_shared<SecureConnection>(std::move(*socket_), tls_, Side::initiator, peer_, queue_limit_);
+  socket_.reset();
+  connection_->start({
+      .secured =
+          [this] {
+            state_ = State::greeting;
+            connection_->send(wire::FrameType::hello, greeting_.hello_to(peer_));
+          },
+      .frame = [this](wire::Frame&& frame) { on_frame(std::move(frame)); },
+      .closed = [this](const std::string& why) { fail(why); },
+  });
+}
+
+void PeerLink::on_frame(wire::Frame&& frame) {
+  if (state_ == State::greeting && frame.type == wire::FrameType::hello) return on_hello(frame.payload);
+  if (state_ == State::up && frame.type == wire::FrameType::pong) return on_pong(frame.payload);
+  fail("it sent what nobody asked for");
+}
+
+void PeerLink::on_hello(ByteView payload) {
+  const auto hello = greeting_.check(payload, peer_);
+  if (!hello.ok()) return fail(hello.error().what);
+  state_ = State::up;
+  backoff_ = times_.backoff_low;
+  ping_sent_.reset();
+  progress_seen_ = connection_->write_progress();
+  progress_at_ = steady_now();
+  status_.up = true;
+  status_.since = progress_at_;
+  status_.software = hello->software;
+  told_.clear();
+  log_(LogLevel::info, "peer " + peer_ + ": connected to " + address_.text());
+  watch();
+  handlers_.up(peer_);
+}
+
+void PeerLink::on_pong(ByteView payload) {
+  ByteReader in(payload);
+  if (in.get<std::uint64_t>() != ping_number_ || in.failed() || !ping_sent_) return;
+  const Duration sample = steady_now() - *ping_sent_;
+  status_.rtt = status_.rtt ? *status_.rtt + (sample - *status_.rtt) / 8 : sample;
+  ping_sent_.reset();
+}
+
+// While up: gives the link up when a pong is late or a write stands still, pings when there is room.
+void PeerLink::watch() {
+  const Instant now = steady_now();
+  if (connection_->write_progress() != progress_seen_ || !connection_->is_writing()) {
+    progress_seen_ = connection_->write_progress();
+    progress_at_ = now;
+  }
+  if (now - progress_at_ > times_.pong_within) return fail("it takes nothing any more");
+  if (ping_sent_ && now - *ping_sent_ > times_.pong_within) return fail("it does not answer any more");
+  if (!ping_sent_ && !connection_->is_writing()) {
+    ByteWriter number;
+    number.put(++ping_number_);
+    if (connection_->send(wire::FrameType::ping, number.bytes())) ping_sent_ = now;
+  }
+  arm(times_.ping_every, &PeerLink::watch);
+}
+
+bool PeerLink::send(ByteView message) {
+  const bool sent = state_ == State::up && connection_->send(wire::FrameType::message, message);
+  ++(sent ? status_.sent : status_.dropped);
+  return sent;
+}
+
+void PeerLink::hurry() {
+  backoff_ = times_.backoff_low;
+  if (state_ == State::waiting) dial();
+}
+
+void PeerLink::fail(const std::string& why) {
+  const bool was_up = state_ == State::up;
+  stop();
+  state_ = State::waiting;
+  const Instant now = steady_now();
+  if (was_up) status_.since = now;
+  status_.up = false;
+  status_.last_error = why;
+  tell_failure(why, was_up);
+  // Half of it random, so that peers which lost each other at once do not meet in lockstep.
+  arm(random_.between(backoff_ / 2, backoff_), &PeerLink::dial);
+  backoff_ = std::min(backoff_ * 2, times_.backoff_high);
+  if (was_up) handlers_.down(peer_);
+}
+
+void PeerLink::tell_failure(const std::string& why, bool was_up) {
+  const Instant now = steady_now();
+  if (!was_up && why == told_ && now - told_at_ < std::chrono::minutes(1)) return;
+  told_ = why;
+  told_at_ = now;
+  log_(LogLevel::warning, "peer " + peer_ + ": " + (was_up ? "connection lost: " : "not connected: ") + why);
+}
+
+}  // namespace coord::net

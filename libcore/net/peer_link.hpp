@@ -1,0 +1,116 @@
+// The way to one other peer: dials, greets, sends, notices when the other side is gone, and dials again.
+//
+// A pair of peers has two connections, each used by its initiator to send. One shared connection would need a
+// rule for who dials, leave the other side waiting for it after every crash, and a race when both dial; this
+// way a peer that wants to send is the one that connects, and each direction fails and heals alone. The price
+// is one more handshake a pair.
+//
+//   waiting --backoff--> dialing --TCP--> securing --TLS--> greeting --hello--> up
+//      ^                    |                 |                 |               |
+//      +--------------------+-----------------+-----------------+---------------+   any failure
+//
+// Silent death: once up, a ping goes out whenever the writer is idle, and the link is given up when a pong is
+// late or a write stands still. Threading: that of the io_context.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "net/address.hpp"
+#include "net/greeting.hpp"
+#include "net/log.hpp"
+#include "net/secure_connection.hpp"
+#include "net/tls.hpp"
+
+namespace coord::net {
+
+// How long things between peers may take; tests make them shorter.
+struct PeerTimes {
+  Duration establish = std::chrono::seconds(3);  // from dialing, or accepting, to the hello
+  Duration backoff_low = std::chrono::milliseconds(50);
+  Duration backoff_high = std::chrono::seconds(1);
+  Duration ping_every = std::chrono::seconds(2);
+  Duration pong_within = std::chrono::seconds(6);  // else the link is dead; also a write that stands still
+  Duration silence_within = std::chrono::seconds(15);  // an accepted connection without even a ping is dead
+};
+
+struct LinkStatus {
+  bool up = false;
+  Instant since;                // of being up, or down
+  std::optional<Duration> rtt;  // smoothed (1/8 of each new sample, RFC 6298)
+  std::string software;         // of the other peer, when it has ever been up
+  std::string last_error;       // why it was last down
+  std::uint64_t sent = 0;       // messages
+  std::uint64_t dropped = 0;    // for want of a connection, or of room in the queue
+};
+
+class PeerLink : public std::enable_shared_from_this<PeerLink> {
+ public:
+  struct Handlers {
+    std::function<void(const std::string& peer)> up;
+    std::function<void(const std::string& peer)> down;
+  };
+
+  PeerLink(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,
+           std::string peer, Address address, PeerTimes times, std::size_t queue_limit, Random random,
+           Handlers handlers, Log log);
+
+  void start();
+  void stop();  // handlers are not called any more
+  bool send(ByteView message);
+  // The other side shows signs of life: if waiting to dial again, do it now.
+  void hurry();
+  const LinkStatus& status() const { return status_; }
+
+ private:
+  enum class State { stopped, waiting, dialing, securing, greeting, up };
+
+  void dial();
+  void connect(std::uint64_t attempt, const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
+  void secure();
+  void on_frame(wire::Frame&& frame);
+  void on_hello(ByteView payload);
+  void on_pong(ByteView payload);
+  void watch();
+  void fail(const std::string& why);
+  void tell_failure(const std::string& why, bool was_up);
+  void arm(Duration delay, void (PeerLink::*then)());
+
+  boost::asio::io_context& io_;
+  const std::shared_ptr<TlsSettings> tls_;
+  const Greeting& greeting_;
+  const std::string peer_;
+  const Address address_;
+  const PeerTimes times_;
+  const std::size_t queue_limit_;
+  Random random_;
+  Handlers handlers_;
+  Log log_;
+
+  State state_ = State::stopped;
+  std::uint64_t attempt_ = 0;  // what belongs to an earlier one is ignored
+  Duration backoff_;
+  boost::asio::steady_timer timer_;
+  boost::asio::ip::tcp::resolver resolver_;
+  std::optional<boost::asio::ip::tcp::socket> socket_;  // while dialing
+  std::shared_ptr<SecureConnection> connection_;
+  LinkStatus status_;
+
+  std::uint64_t ping_number_ = 0;
+  std::optional<Instant> ping_sent_;  // not answered yet
+  std::uint64_t progress_seen_ = 0;
+  Instant progress_at_;
+
+  std::string told_;  // the last failure in the log, and when: the same one is told once a minute
+  Instant told_at_;
+};
+
+}  // namespace coord::net

@@ -1,0 +1,58 @@
+// TLS 1.3 by an external pre-shared key, and nothing else of TLS: no certificates, no tickets, no early data,
+// one suite of SHA-256, always with an ephemeral Diffie-Hellman exchange (psk_dhe_ke), so that a key that
+// leaks later opens nothing recorded before. Which key it is: net/psk.hpp.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <boost/asio/ssl/context.hpp>
+#include <set>
+#include <string>
+
+#include "base/result.hpp"
+#include "net/key_file.hpp"
+#include "net/psk.hpp"
+
+namespace coord::net {
+
+enum class Side { initiator, responder };
+
+// One handshake's part in the choice of the key; lives as long as its SSL object.
+struct Handshake {
+  Side side = Side::responder;
+  std::string
+      peer;  // initiator: whom it dials. Responder: who the other side has proven to be, once it is done
+  std::string refusal;  // in our words, if we refused it
+  Bytes identity;       // initiator: what it showed
+};
+
+// The TLS context of a peer. Not movable: the context points back at it.
+class TlsSettings {
+ public:
+  // `peers`: the names that may speak to this one; `self` is never among them.
+  TlsSettings(std::string self, std::set<std::string> peers, KeyRing keys);
+  TlsSettings(const TlsSettings&) = delete;
+  TlsSettings& operator=(const TlsSettings&) = delete;
+
+  boost::asio::ssl::context& context() { return context_; }
+  // For connections made from now on.
+  void set_keys(KeyRing keys) { keys_ = std::move(keys); }
+  void attach(SSL* ssl, Handshake& handshake);
+
+ private:
+  static int use_session(SSL* ssl, const EVP_MD* digest, const unsigned char** id, std::size_t* id_size,
+                         SSL_SESSION** session);
+  static int find_session(SSL* ssl, const unsigned char* id, std::size_t id_size, SSL_SESSION** session);
+  // The key that the other side claims to have, or why it is refused.
+  Result<SecretKey> key_for(ByteView identity, std::string& peer) const;
+
+  std::string self_;
+  std::set<std::string> peers_;
+  KeyRing keys_;
+  boost::asio::ssl::context context_;
+};
+
+// Why a handshake failed, in words that say what to do; `error` is Asio's.
+std::string handshake_failure(const Handshake& handshake, const boost::system::error_code& error);
+
+}  // namespace coord::net
