@@ -133,7 +133,7 @@ Outcome Child::run() {
     wait_for_event(now);
     read_signals();
   }
-  if (group_ && !process::cgroup_members(group_->path()).empty()) outcome_.cgroup = group_->path();
+  if (group_ && !process::cgroup_remove(group_->path())) outcome_.cgroup = group_->path();
   return outcome_;
 }
 
