@@ -202,7 +202,8 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
     if (answer == Answer::yes) continue;
     verdict = {answer, name, {}, ""};
     if (answer == Answer::undecided) {
-      verdict.explanation = "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
+      verdict.explanation =
+          "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
       return verdict;
     }
     verdict.offending = search.stuck();
