@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
+#include "base/random.hpp"
 #include "cli/options.hpp"
 
 using namespace coord;
@@ -255,5 +256,26 @@ TEST_CASE("help fits a screen and ends with EXAMPLES, however many options there
     CHECK(help.find("EXAMPLES\n  dlock backup backup.sh\n") == help.size() - 34);
     CHECK(help.starts_with("usage: dlock [options] NAME [--] COMMAND [ARG...]\n"));
     CHECK(help.find("-w, --wait SECONDS") != std::string::npos);
+  }
+}
+
+TEST_CASE("no command line crashes, throws, or ends in anything but an act or a usage error") {
+  static const std::vector<std::string> pieces = {
+      "-",  "--", "---", "-w",     "-w1",       "-wx",  "--wait",  "--wait=", "--wait=1", "=",  "-c",
+      "-q", "-n", "-nq", "-n=1",   "-q-",       "--by", "wall",    "hlc",     "{}",       "[]", "[a,b]",
+      "",   "x",  "%%",  "\xff\n", "--=",       "--x=", "-=",      "--list",  "--slots",  "1",  "--label",
+      "a,", "''", "\"",  "--nb",   "--verbose", "-vv",  "--fence", "--token", "--release"};
+  Random random(7);
+  for (int round = 0; round < 5'000; ++round) {
+    Words words(random.below(8));
+    for (std::string& word : words) {
+      word = pieces[random.below(pieces.size())];
+      if (random.below(10) == 0) word += pieces[random.below(pieces.size())];
+    }
+    Lock lock;
+    const auto parsed = lock.o.parse(words);
+    if (!parsed) REQUIRE(parsed.error().kind == ErrorKind::usage);
+    if (parsed && *parsed == Options::Request::act && lock.what == Lock::What::run)
+      REQUIRE_FALSE(lock.command.argv.empty());
   }
 }

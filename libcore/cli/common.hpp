@@ -1,0 +1,38 @@
+// The options that mean the same in every program, declared once.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "cli/json.hpp"
+#include "cli/options.hpp"
+
+namespace coord::cli {
+
+// How a tool finds its peer.
+enum class Scope { any, private_peer, cluster };  // cluster: a private peer will not do
+
+struct PeerOptions {
+  std::string socket;  // empty: this host's authority
+  std::string config;  // empty: find_config()'s usual places (config.hpp)
+  Scope scope = Scope::any;
+  bool no_autostart = false;
+};
+
+struct OutputOptions {
+  bool json = false, quiet = false;
+  int verbose = 0;
+  std::string report;  // empty: none
+};
+
+void add_peer_options(Options& options,
+                      PeerOptions& target);  // --socket --config --scope --no-autostart, COORD_*
+void add_output_options(Options& options, OutputOptions& target);  // --json -q --verbose
+void add_report_option(Options& options, OutputOptions& target);   // --report FILE
+
+// Writes one JSON line to the file, which is created or emptied (it may be a pipe or a device).
+// ErrorKind::output.
+Status write_report(const std::string& path, const JsonObject& report);
+
+}  // namespace coord::cli

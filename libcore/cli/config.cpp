@@ -1,0 +1,118 @@
+#define TOML_EXCEPTIONS 0
+#include "cli/config.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "cli/names.hpp"
+
+namespace coord::cli {
+namespace {
+
+constexpr std::size_t largest_file = 1U << 20U;  // bytes; thousands of peers fit
+
+Error unusable(const std::string& where, std::string what, std::string remedy) {
+  return Error{ErrorKind::unavailable, where, std::move(what), std::move(remedy)};
+}
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+Result<std::string> read_whole(const std::string& path) {
+  const auto failed = [&](int error) {
+    return unusable(shown(path), std::strerror(error), "correct the file or name another with --config");
+  };
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a fifo must not hang us
+  if (fd < 0) return failed(errno);
+  std::string text;
+  std::array<char, 8192> buffer;
+  ssize_t n = 0;
+  while (text.size() <= largest_file && (n = ::read(fd, buffer.data(), buffer.size())) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  const int error = n < 0 ? errno : 0;
+  ::close(fd);
+  if (error != 0) return failed(error);
+  if (text.size() > largest_file)
+    return unusable(shown(path), "is larger than 1 MiB", "is it the right file?");
+  return text;
+}
+
+// A value as the command line would give it; nothing for what no option can hold.
+std::optional<std::string> as_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* integer = node.as_integer()) return std::to_string(integer->get());
+  if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
+  if (const auto* number = node.as_floating_point()) {
+    std::array<char, 400> digits{};
+    const auto [end, error] =
+        std::to_chars(digits.data(), digits.data() + digits.size(), number->get(), std::chars_format::fixed);
+    return std::string(digits.data(), end);
+  }
+  return std::nullopt;
+}
+
+Status apply(Options& options, std::string_view key, const toml::node& node, const std::string& where) {
+  const std::optional<std::string> text = as_text(node);
+  if (!text)
+    return unusable(where + ": " + shown(key), "is no text, number or truth value",
+                    "tables and dates are not used");
+  const Status stored = options.configure(key, *text, where);
+  if (stored) return done();
+  Error error = stored.error();
+  error.kind = ErrorKind::unavailable;
+  return error;
+}
+
+}  // namespace
+
+std::optional<std::string> find_config(const std::string& given) {
+  if (!given.empty()) return given;
+  const char* xdg = std::getenv("XDG_CONFIG_HOME");
+  const char* home = std::getenv("HOME");
+  std::string user;
+  if (xdg != nullptr && *xdg == '/') {
+    user = xdg;
+  } else if (home != nullptr && *home == '/') {
+    user = std::string(home) + "/.config";
+  }
+  const std::string name = "/coordutils/coordd.toml";
+  if (!user.empty() && exists(user + name)) return user + name;
+  if (exists("/etc" + name)) return "/etc" + name;
+  return std::nullopt;
+}
+
+Status load_config(Options& options, const std::string& path) {
+  const Result<std::string> text = read_whole(path);
+  if (!text) return text.error();
+  const toml::parse_result parsed = toml::parse(std::string_view(text.value()));
+  const auto place = [&](const toml::source_region& source) {
+    return shown(path) + ":" + std::to_string(source.begin.line);
+  };
+  if (!parsed)
+    return unusable(place(parsed.error().source()), shown(parsed.error().description()), "correct this line");
+  for (const auto& [key, node] : parsed.table()) {
+    const std::string where = place(node.source());
+    if (const auto* list = node.as_array()) {
+      for (const toml::node& element : *list)
+        if (Status stored = apply(options, key.str(), element, where); !stored) return stored;
+    } else if (Status stored = apply(options, key.str(), node, where); !stored) {
+      return stored;
+    }
+  }
+  return done();
+}
+
+}  // namespace coord::cli

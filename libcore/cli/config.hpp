@@ -1,0 +1,21 @@
+// Configuration files: TOML whose keys are the long options with _ for -. `peers = ["a=h1:7411",
+// "b=h2:7411"]`. The command line and the environment win over the file. Whatever is wrong with a file is
+// ErrorKind::unavailable, names the file and the line, and is never skipped: half a configuration is none.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "cli/options.hpp"
+
+namespace coord::cli {
+
+// The file that counts: `given` (--config, COORD_CONFIG) if it is not empty, else the first that exists of
+// $XDG_CONFIG_HOME/coordutils/coordd.toml (or ~/.config/...) and /etc/coordutils/coordd.toml; nothing if
+// there is none. Whether it can be read shows when it is loaded.
+std::optional<std::string> find_config(const std::string& given);
+
+Status load_config(Options& options, const std::string& path);
+
+}  // namespace coord::cli
