@@ -52,7 +52,7 @@ Status VirtualFile::write(std::uint64_t offset, ByteView data) {
 }
 
 Result<Bytes> VirtualFile::read(std::uint64_t offset, std::size_t size) {
-  if (const auto fault = enter(VirtualDisk::Call::read_only)) return disk_.fail(*fault, name_, "read");
+  if (const auto fault = enter(VirtualDisk::Call::read)) return disk_.fail(*fault, name_, "read");
   const Bytes& cache = inode_->cache;
   if (offset >= cache.size()) return Bytes{};
   const auto begin = cache.begin() + static_cast<std::ptrdiff_t>(offset);
@@ -72,7 +72,7 @@ Status VirtualFile::sync() {
 }
 
 Result<std::uint64_t> VirtualFile::size() {
-  if (const auto fault = enter(VirtualDisk::Call::read_only)) return disk_.fail(*fault, name_, "stat");
+  if (const auto fault = enter(VirtualDisk::Call::read)) return disk_.fail(*fault, name_, "stat");
   return std::uint64_t{inode_->cache.size()};
 }
 
@@ -91,21 +91,21 @@ VirtualDisk::VirtualDisk(Random random, DiskConfig config) : random_(random), co
 VirtualDisk::~VirtualDisk() = default;
 
 Result<std::vector<std::string>> VirtualDisk::list() {
-  if (const auto fault = enter(Call::read_only)) return fail(*fault, "directory", "list");
+  if (const auto fault = enter(Call::read)) return fail(*fault, "directory", "list");
   std::vector<std::string> names;
   for (const auto& [name, inode] : names_) names.push_back(name);
   return names;
 }
 
 Result<std::unique_ptr<DiskFile>> VirtualDisk::open(const std::string& name) {
-  if (const auto fault = enter(Call::read_only)) return fail(*fault, name, "open");
+  if (const auto fault = enter(Call::read)) return fail(*fault, name, "open");
   const auto found = names_.find(name);
   if (found == names_.end()) return gone(name);
   return std::unique_ptr<DiskFile>(std::make_unique<VirtualFile>(*this, name, found->second));
 }
 
 Result<std::unique_ptr<DiskFile>> VirtualDisk::create(const std::string& name) {
-  const auto fault = enter(Call::write);
+  const auto fault = enter(Call::create);
   const bool exists = names_.contains(name);
   auto inode = std::make_shared<Inode>();
   if (!exists && takes_effect(fault)) change({DirectoryOp::Kind::create, name, "", inode});
@@ -133,7 +133,7 @@ Status VirtualDisk::remove(const std::string& name) {
 }
 
 Status VirtualDisk::sync_directory() {
-  const auto fault = enter(Call::sync);
+  const auto fault = enter(Call::sync_directory);
   if (takes_effect(fault)) {
     durable_ = names_;
     pending_.clear();
@@ -143,7 +143,7 @@ Status VirtualDisk::sync_directory() {
 }
 
 Result<std::uint64_t> VirtualDisk::free_bytes() {
-  if (const auto fault = enter(Call::read_only)) return fail(*fault, "directory", "statvfs");
+  if (const auto fault = enter(Call::read)) return fail(*fault, "directory", "statvfs");
   return config_.capacity - std::min(config_.capacity, used_bytes());
 }
 
@@ -162,13 +162,16 @@ void VirtualDisk::change(DirectoryOp op) {
 
 std::optional<DiskFault> VirtualDisk::enter(Call call) {
   const std::uint64_t number = calls_++;
-  elapsed_ += call == Call::sync ? random_.between(config_.sync_low, config_.sync_high)
-                                 : random_.between(config_.call_low, config_.call_high);
+  const bool syncs = call == Call::sync || call == Call::sync_directory;
+  elapsed_ += syncs ? random_.between(config_.sync_low, config_.sync_high)
+                    : random_.between(config_.call_low, config_.call_high);
   elapsed_ += std::exchange(stall_, Duration{});
   for (auto armed = armed_.begin(); armed != armed_.end(); ++armed) {
+    const bool needs_space = call == Call::write || call == Call::create;
+    const bool directory = call == Call::create || call == Call::change || call == Call::sync_directory;
     if (number < armed->at_call) continue;
-    if (armed->fault == DiskFault::no_space && call != Call::write)
-      continue;  // waits for a call that needs space
+    if (armed->fault == DiskFault::no_space && !needs_space) continue;
+    if (armed->where == Strikes::directory && !directory) continue;
     const DiskFault fault = armed->fault;
     armed_.erase(armed);
     return fault;
@@ -195,8 +198,8 @@ Error VirtualDisk::fail(DiskFault fault, const std::string& name, const char* wh
   return {ErrorKind::unavailable, name, std::string(what) + ": input/output error", "replace the disk"};
 }
 
-void VirtualDisk::arm(std::uint64_t calls_from_now, DiskFault fault) {
-  armed_.push_back({calls_ + calls_from_now, fault});
+void VirtualDisk::arm(std::uint64_t calls_from_now, DiskFault fault, Strikes where) {
+  armed_.push_back({calls_ + calls_from_now, fault, where});
 }
 
 void VirtualDisk::disarm() {

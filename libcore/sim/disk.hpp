@@ -65,6 +65,12 @@ enum class DiskFault : std::uint8_t {
   crash_power,    // the same; the world then calls crash(power)
 };
 
+enum class Strikes : std::uint8_t {
+  any_call,
+  directory,  // create, rename, remove and sync_directory only: they are rare, and a crash between them is
+              // the hard one
+};
+
 class VirtualDisk final : public coord::Disk {
  public:
   // Picks one of `options` (> 0) possibilities: [0, options). 0 is always what is already durable ("lost").
@@ -87,9 +93,11 @@ class VirtualDisk final : public coord::Disk {
   // ---- what the world does to it
   void crash(CrashKind kind);  // a power cut picks at random, among it: all lost, all kept, a prefix kept
   void power_cut(const Choose& choose);  // a power cut whose every choice is the caller's: for enumerations
-  void arm(std::uint64_t calls_from_now, DiskFault fault);  // 0: the very next call
-  void disarm();                                            // forgets armed faults and stalls
-  void stall(Duration length);                              // the next call takes so much longer
+  // At the first call, of those that it strikes, that comes after so many others; 0: the very next call may
+  // be it.
+  void arm(std::uint64_t calls_from_now, DiskFault fault, Strikes where = Strikes::any_call);
+  void disarm();                // forgets armed faults and stalls
+  void stall(Duration length);  // the next call takes so much longer
   std::uint64_t capacity() const { return config_.capacity; }
   void set_capacity(std::uint64_t bytes) { config_.capacity = bytes; }
   // Damage to synced data, in the cache as well. False if there is no such byte.
@@ -112,7 +120,7 @@ class VirtualDisk final : public coord::Disk {
  private:
   friend class VirtualFile;
   using Sector = std::array<std::uint8_t, sector_size>;
-  enum class Call : std::uint8_t { read_only, change, write, sync };
+  enum class Call : std::uint8_t { read, write, sync, create, change, sync_directory };
 
   struct Inode {
     Bytes cache;
@@ -132,6 +140,7 @@ class VirtualDisk final : public coord::Disk {
   struct Armed {
     std::uint64_t at_call = 0;
     DiskFault fault = DiskFault::error;
+    Strikes where = Strikes::any_call;
   };
 
   std::optional<DiskFault> enter(Call call);  // counts and times a call; the fault that strikes it, if any

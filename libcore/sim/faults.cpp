@@ -78,7 +78,9 @@ void choose_amount(Fault& fault, Random& random) {
     default:
       break;
   }
-  fault.power = fault.kind == FaultKind::crash_in_call && random.chance(0.5);
+  fault.power = fault.kind == FaultKind::crash_in_call && random.chance(0.7);
+  const bool in_a_call = fault.kind == FaultKind::crash_in_call || fault.kind == FaultKind::disk_error;
+  fault.at_directory = in_a_call && random.chance(0.3);
 }
 
 bool needs_two(FaultKind kind) {
@@ -101,6 +103,7 @@ std::string text(const Fault& fault) {
   }
   if (fault.amount != 0) line += " " + std::to_string(fault.amount);
   if (fault.power) line += " power";
+  if (fault.at_directory) line += " at the directory";
   return line + " for " + std::to_string(fault.length / milliseconds(1)) + " ms";
 }
 
@@ -121,6 +124,9 @@ FaultConfig FaultConfig::everything(Duration active, std::size_t nodes) {
                                FaultKind::disk_error, FaultKind::disk_stall, FaultKind::bit_flip}) {
     config.mean_gap[kind] = active / 4;
   }
+  // Disk work is done at one moment of virtual time: only a crash in the middle of it finds anything not yet
+  // synced.
+  config.mean_gap[FaultKind::crash_in_call] = active / 12;
   config.damage_limit = (nodes - 1) / 2;
   return config;
 }

@@ -25,7 +25,8 @@ struct Fault {
   // loss_burst: percent lost. delay_burst: ms more. crash_in_call, disk_error: so many calls later.
   // clock_rate: ppm. disk_full: bytes left free. Else unused.
   std::uint64_t amount = 0;
-  bool power = false;  // crash_in_call: the power goes, not only the process
+  bool power = false;         // crash_in_call: the power goes, not only the process
+  bool at_directory = false;  // crash_in_call, disk_error: in a call that changes or syncs the directory
 };
 
 // One line: `partition {1 2} for 300 ms`.

@@ -52,6 +52,7 @@ class Injector : public std::enable_shared_from_this<Injector<A>> {
 
   void strike(NodeId node, const Fault& fault) {
     const Instant end = world_.now() + fault.length;
+    const Strikes where = fault.at_directory ? Strikes::directory : Strikes::any_call;
     const auto restart_later = [&] { at(end, [this, node] { world_.start(node); }); };
     switch (fault.kind) {
       case FaultKind::process_crash:
@@ -61,10 +62,11 @@ class Injector : public std::enable_shared_from_this<Injector<A>> {
         world_.crash(node, CrashKind::power);
         return restart_later();
       case FaultKind::crash_in_call:
-        world_.disk(node).arm(fault.amount, fault.power ? DiskFault::crash_power : DiskFault::crash_process);
+        world_.disk(node).arm(fault.amount, fault.power ? DiskFault::crash_power : DiskFault::crash_process,
+                              where);
         return;
       case FaultKind::disk_error:
-        world_.disk(node).arm(fault.amount, DiskFault::error);
+        world_.disk(node).arm(fault.amount, DiskFault::error, where);
         return restart_later();
       case FaultKind::disk_stall:
         world_.disk(node).stall(fault.length);

@@ -175,6 +175,10 @@ TEST_CASE("the k-th call fails or crashes, whichever it is") {
       CHECK_THROWS_AS(use(crashing), SimCrash);
     }
   }
+  VirtualDisk named(Random(3));
+  named.arm(1, DiskFault::error, Strikes::directory);  // passes over the write and the sync
+  CHECK_FALSE(use(named));
+  CHECK(named.calls() == 4);
   VirtualDisk full(Random(9));
   full.arm(0, DiskFault::no_space);
   CHECK(full.list().ok());  // needs no space
