@@ -3,6 +3,7 @@
 setup() {
   ports=()
   server_pids=()
+  servers_started=0
   keys=$BATS_TEST_TMPDIR/keys
   cat >"$keys" <<'KEYS'
 # both daemons' ways to write keys
@@ -21,7 +22,8 @@ KEYS
 teardown() { stop_servers; }
 
 start_server() {
-  local out=$BATS_TEST_TMPDIR/server.${#server_pids[@]}
+  servers_started=$((servers_started + 1))
+  local out=$BATS_TEST_TMPDIR/server.$servers_started
   ntp_server "$@" >"$out" 3>&- &
   server_pids+=($!)
   for _ in $(seq 100); do
