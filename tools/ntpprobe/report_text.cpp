@@ -24,9 +24,19 @@ std::string remark(const ServerResult& s) {
   return reasons.empty() ? text : text + ": " + reasons;
 }
 
-Table overview(const Measurement& m, bool full) {
+// A terminal's table: the server's name has its place, the verdict the rest of the line.
+std::string fitting_label(const ServerResult& s, const TextStyle& style) {
+  std::string label = server_label(s);
+  if (style.width == Table::any_width) return label;
+  const std::size_t room = style.width >= full_width ? 44 : style.width / 3;
+  if (cli::display_width(label) > room) label = std::string(cli::clipped(label, room - 3)) + "...";
+  return label;
+}
+
+Table overview(const Measurement& m, const TextStyle& style) {
+  const bool full = style.width >= full_width;
   const auto right = Table::Align::right;
-  std::vector<Table::Column> columns{{"SERVER", Table::Align::left, true}, {"ST", right}};
+  std::vector<Table::Column> columns{{"SERVER"}, {"ST", right}};
   if (full) columns.push_back({"REFERENCE"});
   columns.insert(columns.end(), {{"OFFSET s", right}, {"BOUND s", right}});
   if (full)
@@ -35,7 +45,7 @@ Table overview(const Measurement& m, bool full) {
   Table table(columns);
   for (const ServerResult& s : m.servers) {
     const auto or_dash = [&](auto value) { return s.estimate ? value() : std::string("-"); };
-    std::vector<std::string> cells{server_label(s),
+    std::vector<std::string> cells{fitting_label(s, style),
                                    or_dash([&] { return std::to_string(s.reply->stratum); })};
     if (full) cells.push_back(or_dash([&] { return s.reference(); }));
     cells.push_back(or_dash([&] { return signed_seconds(s.estimate->offset); }));
@@ -112,7 +122,7 @@ std::string text_report(const Measurement& m, const TextStyle& style) {
   if (style.verbose) {
     for (const ServerResult& s : m.servers) out += details(s);
   } else {
-    out += overview(m, style.width >= full_width).text(style.width, style.color);
+    out += overview(m, style).text(style.width, style.color);
   }
   return out;
 }

@@ -61,7 +61,7 @@ ServerProbe::ServerProbe(Endpoint endpoint, const Manner& manner, StampKeeper& k
 
 void ServerProbe::begin(unsigned samples, Instant first) {
   taken_.clear();
-  if (stopped_) return;
+  if (stopped_ || (interval_ > manner_.interval && first < next_send_)) return;  // it told us to ask less
   left_ = samples + (manner_.interleaved ? 1 : 0);  // the exact time of a reply comes with the next one
   next_send_ = first;
 }
