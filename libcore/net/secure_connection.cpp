@@ -1,5 +1,6 @@
 #include "net/secure_connection.hpp"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -24,6 +25,7 @@ void set_option(int fd, int level, int name, int value) {
 
 void set_peer_options(boost::asio::ip::tcp::socket& socket) {
   const int fd = socket.native_handle();
+  static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 5000);  // milliseconds
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

@@ -98,10 +98,9 @@ inline std::unique_ptr<Peer> start_peer(boost::asio::io_context& io, PeerConfig 
   PeerHandlers handlers{[p = peer.get()](const std::string& from, Bytes&& message) {
     p->inbox.emplace_back(from, std::move(message));
   }};
-  auto transport = PeerTransport::open(io, std::move(config), std::move(handlers),
-                                       [p = peer.get()](LogLevel, const std::string& line) {
-                                         p->log.push_back(line);
-                                       });
+  auto transport =
+      PeerTransport::open(io, std::move(config), std::move(handlers),
+                          [p = peer.get()](LogLevel, const std::string& line) { p->log.push_back(line); });
   peer->transport = std::move(transport).value();
   peer->transport->start();
   return peer;

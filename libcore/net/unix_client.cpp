@@ -1,0 +1,151 @@
+#include "net/unix_client.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace coord::net {
+namespace {
+
+constexpr std::size_t read_size = std::size_t{4} << 10U;  // most requests are far smaller
+
+// One sendmsg of the bytes and, with the first of them, the descriptor; the result and errno are its own.
+ssize_t send_some(int fd, ByteView bytes, int pass) {
+  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(int))> control{};
+  if (pass >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &pass, sizeof pass);
+  }
+  return ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+}  // namespace
+
+UnixClient::UnixClient(boost::asio::local::stream_protocol::socket socket, std::shared_ptr<UnixServer> server,
+                       ClientNumber number)
+    : socket_(std::move(socket)),
+      server_(server),
+      limits_(server->limits_),
+      number_(number),
+      frames_(limits_.request_bytes) {}
+
+UnixClient::~UnixClient() {
+  close();
+}
+
+void UnixClient::start() {
+  read_buffer_.resize(read_size);
+  read();
+}
+
+// Descriptors that a tool might pass are thrown away by the kernel, as nobody receives them.
+void UnixClient::read() {
+  socket_.async_read_some(
+      boost::asio::buffer(read_buffer_),
+      [self = shared_from_this()](const auto& error, std::size_t n) { self->on_read(error, n); });
+}
+
+void UnixClient::on_read(const boost::system::error_code& error, std::size_t size) {
+  if (closed_) return;
+  if (error) return fail(error == boost::asio::error::eof ? "" : error.message());
+  if (!closing_) frames_.feed(ByteView(read_buffer_).first(size));
+  while (!closed_ && !closing_) {
+    auto next = frames_.next();
+    if (!next.ok()) return fail("it sent a wrong frame: " + next.error().what);
+    if (!next->has_value()) break;
+    if (const auto server = server_.lock()) server->receive(number_, std::move(**next));
+  }
+  if (!closed_) read();
+}
+
+bool UnixClient::send(Bytes&& frame, int pass) {
+  if (closed_ || closing_) return false;
+  if (queued_bytes_ + frame.size() > limits_.unread_bytes) {
+    fail("it does not read what it is sent");
+    return false;
+  }
+  const int passed = pass >= 0 ? ::dup(pass) : -1;
+  if (pass >= 0 && passed < 0) {
+    fail(std::string("cannot pass a descriptor: ") + std::strerror(errno));
+    return false;
+  }
+  queued_bytes_ += frame.size();
+  queue_.push_back({std::move(frame), 0, passed});
+  if (!waiting_to_write_) write();
+  return !closed_;
+}
+
+// As much as the socket takes now; then waits for room.
+void UnixClient::write() {
+  while (!queue_.empty())
+    if (!write_front()) return;
+  if (closing_) fail("");
+}
+
+// False: it did not all go, or the client is gone.
+bool UnixClient::write_front() {
+  Outgoing& front = queue_.front();
+  const ssize_t n =
+      send_some(socket_.native_handle(), ByteView(front.frame).subspan(front.written), front.pass);
+  if (n < 0 && errno == EINTR) return true;
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    waiting_to_write_ = true;
+    socket_.async_wait(socket_.wait_write, [self = shared_from_this()](const auto& error) {
+      self->waiting_to_write_ = false;
+      if (!error && !self->closed_) self->write();
+    });
+    return false;
+  }
+  if (n < 0) {
+    fail(std::strerror(errno));
+    return false;
+  }
+  if (front.pass >= 0) ::close(std::exchange(front.pass, -1));
+  front.written += static_cast<std::size_t>(n);
+  if (front.written == front.frame.size()) {
+    queued_bytes_ -= front.frame.size();
+    queue_.pop_front();
+  }
+  return true;
+}
+
+void UnixClient::close() {
+  if (std::exchange(closed_, true)) return;
+  for (auto& outgoing : queue_)
+    if (outgoing.pass >= 0) ::close(outgoing.pass);
+  queue_.clear();
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void UnixClient::close_after_writing() {
+  closing_ = true;
+  if (queue_.empty()) fail("");
+}
+
+// The server learns of it later, never from within a call that it made.
+void UnixClient::fail(const std::string& why) {
+  close();
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this(), why] {
+    if (const auto server = self->server_.lock()) server->gone(self->number_, self->closing_, why);
+  });
+}
+
+}  // namespace coord::net

@@ -1,0 +1,112 @@
+#include "net/unix_path.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace coord::net {
+namespace {
+
+constexpr int backlog = 128;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+Error failed(const std::string& path, const std::string& what, const std::string& remedy = "") {
+  return {ErrorKind::unavailable, path, what, remedy};
+}
+
+Error failed_call(const std::string& path, const char* what) {
+  return failed(path, std::string(what) + ": " + std::strerror(errno));
+}
+
+// Held while the path is looked at and taken, so that of two that start at once one sees the other's socket.
+// It waits: the other holds it for a moment only.
+Result<Descriptor> lock_beside(const std::string& path) {
+  const std::string lock = path + ".lock";
+  Descriptor fd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
+  if (fd.get() < 0) return failed_call(lock, "cannot make it");
+  while (::flock(fd.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return failed_call(lock, "cannot lock it");
+  return fd;
+}
+
+Descriptor new_socket() {
+  return Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+// Frees the path: nothing there, or a socket that nobody listens on.
+Status clear_path(const std::string& path, const sockaddr_un& address) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return done();
+    return failed_call(path, "cannot look at it");
+  }
+  if (!S_ISSOCK(info.st_mode))
+    return failed(path, "it is there and is no socket", "name another path, or remove it");
+  const Descriptor probe = new_socket();
+  if (probe.get() < 0) return failed_call(path, "cannot make a socket");
+  const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  // EAGAIN: someone listens but has a full queue. Anything but ECONNREFUSED (nobody listens) may be a living
+  // peer.
+  if (connected == 0 || errno == EAGAIN)
+    return failed(path, "another peer answers there", "stop it, or name another path");
+  if (errno == ENOENT) return done();
+  if (errno != ECONNREFUSED) return failed_call(path, "cannot tell whether a peer answers there");
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return failed_call(path, "cannot remove what a dead peer left");
+  return done();
+}
+
+}  // namespace
+
+Result<BoundSocket> bind_unix_path(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    return failed(path, "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes",
+                  "name a shorter one");
+  std::memcpy(address.sun_path, path.data(), path.size());
+
+  const auto lock = lock_beside(path);
+  if (!lock.ok()) return lock.error();
+  if (const auto cleared = clear_path(path, address); !cleared.ok()) return cleared.error();
+  Descriptor fd = new_socket();
+  if (fd.get() < 0) return failed_call(path, "cannot make a socket");
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return failed_call(path, "cannot bind it");
+  // Before listen(): until then nobody can connect, whatever the mode was at first.
+  if (::chmod(path.c_str(), 0600) != 0) return failed_call(path, "cannot set its mode");
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return failed_call(path, "cannot look at it");
+  if (::listen(fd.get(), backlog) != 0) return failed_call(path, "cannot listen on it");
+  return BoundSocket{fd.release(), info.st_dev, info.st_ino};
+}
+
+void remove_unix_path(const std::string& path, dev_t device, ino_t inode) {
+  const auto lock = lock_beside(path);
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0 && info.st_dev == device && info.st_ino == inode)
+    static_cast<void>(::unlink(path.c_str()));
+}
+
+}  // namespace coord::net

@@ -1,0 +1,24 @@
+// Taking the path of a Unix socket: see net/unix_server.hpp.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace coord::net {
+
+// A bound and listening socket (close-on-exec, non-blocking, mode 0600) and which file it is.
+struct BoundSocket {
+  int fd = -1;  // the caller's to close
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+Result<BoundSocket> bind_unix_path(const std::string& path);
+
+// Removes the path if it is still that file: another peer may have taken it over.
+void remove_unix_path(const std::string& path, dev_t device, ino_t inode);
+
+}  // namespace coord::net

@@ -1,0 +1,157 @@
+#include "net/unix_server.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.hpp"
+#include "net/unix_client.hpp"
+#include "net/unix_path.hpp"
+
+namespace coord::net {
+
+using boost::asio::local::stream_protocol;
+using boost::system::error_code;
+
+namespace {
+
+int int_option(int fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+bool is_out_of_resources(const error_code& error) {
+  return error == boost::asio::error::no_descriptors ||
+         error == boost::system::errc::too_many_files_open_in_system ||
+         error == boost::asio::error::no_buffer_space || error == boost::asio::error::no_memory;
+}
+
+}  // namespace
+
+UnixServer::UnixServer(boost::asio::io_context& io, UnixHandlers handlers, Log log, UnixLimits limits,
+                       Bytes too_many)
+    : handlers_(std::move(handlers)),
+      log_(std::move(log)),
+      limits_(limits),
+      too_many_(std::move(too_many)),
+      acceptor_(io),
+      pause_timer_(io) {}
+
+UnixServer::~UnixServer() {
+  stop();
+}
+
+Status UnixServer::listen(const std::string& path) {
+  const auto bound = bind_unix_path(path);
+  if (!bound.ok()) return bound.error();
+  path_ = path;
+  device_ = bound->device;
+  inode_ = bound->inode;
+  return take(bound->fd);
+}
+
+Status UnixServer::adopt(int fd) {
+  if (int_option(fd, SO_DOMAIN) != AF_UNIX || int_option(fd, SO_TYPE) != SOCK_STREAM ||
+      int_option(fd, SO_ACCEPTCONN) != 1)
+    return Error{ErrorKind::unavailable, "descriptor " + std::to_string(fd),
+                 "it is not a listening Unix stream socket", "check the socket unit"};
+  return take(fd);
+}
+
+Status UnixServer::take(int fd) {
+  error_code error;
+  acceptor_.assign(stream_protocol(), fd, error);
+  if (error) return Error{ErrorKind::internal, path_, "cannot watch the socket: " + error.message(), ""};
+  static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
+  return done();
+}
+
+void UnixServer::start() {
+  COORD_CHECK(acceptor_.is_open());
+  accept();
+}
+
+void UnixServer::stop() {
+  if (std::exchange(stopped_, true)) return;
+  error_code ignored;
+  if (!path_.empty()) remove_unix_path(path_, device_, inode_);
+  acceptor_.close(ignored);
+  pause_timer_.cancel();
+  for (auto& [number, client] : clients_) client->close();
+  clients_.clear();
+}
+
+void UnixServer::accept() {
+  acceptor_.async_accept([weak = weak_from_this()](const error_code& error, stream_protocol::socket socket) {
+    if (const auto self = weak.lock()) self->on_accept(error, std::move(socket));
+  });
+}
+
+void UnixServer::on_accept(const error_code& error, stream_protocol::socket socket) {
+  if (stopped_) return;
+  if (is_out_of_resources(error)) {
+    log_(LogLevel::error, "socket: no client can be taken: " + error.message());
+    return pause();
+  }
+  if (!error) welcome(std::move(socket));
+  accept();
+}
+
+// Out of descriptors: trying again at once would spin.
+void UnixServer::pause() {
+  pause_timer_.expires_after(std::chrono::milliseconds(100));
+  pause_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && !self->stopped_) self->accept();
+  });
+}
+
+void UnixServer::welcome(stream_protocol::socket socket) {
+  const int fd = socket.native_handle();
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return;
+  if (who.uid != ::geteuid() && who.uid != 0) {
+    log_(LogLevel::warning,
+         "socket: refused: process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid));
+    return;
+  }
+  if (clients_.size() >= limits_.clients) {
+    // One line for each time that the limit is reached, not one a client.
+    if (turned_away_++ == 0)
+      log_(LogLevel::warning,
+           "socket: more than " + std::to_string(limits_.clients) + " clients: refusing new ones");
+    static_cast<void>(::send(fd, too_many_.data(), too_many_.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    return;
+  }
+  turned_away_ = 0;
+  static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
+  const ClientNumber number{++last_number_};
+  const auto client = std::make_shared<UnixClient>(std::move(socket), shared_from_this(), number);
+  clients_.emplace(number, client);
+  client->start();
+  handlers_.opened(number, {who.pid, who.uid, who.gid});
+}
+
+void UnixServer::receive(ClientNumber client, wire::Frame&& frame) {
+  if (!stopped_) handlers_.frame(client, std::move(frame));
+}
+
+void UnixServer::gone(ClientNumber client, bool expected, const std::string& why) {
+  if (stopped_ || clients_.erase(client) == 0 || expected) return;
+  if (!why.empty()) log_(LogLevel::info, "socket: client " + std::to_string(client.value) + ": " + why);
+  handlers_.closed(client);
+}
+
+bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payload, int pass) {
+  const auto found = clients_.find(client);
+  return found != clients_.end() && found->second->send(wire::frame(type, payload), pass);
+}
+
+void UnixServer::close(ClientNumber client) {
+  const auto found = clients_.find(client);
+  if (found != clients_.end()) found->second->close_after_writing();
+}
+
+}  // namespace coord::net

@@ -1,0 +1,105 @@
+// Where the tools of this host come in: a Unix socket with frames, and descriptors passed out.
+//
+// The socket's path belongs to whoever listens on it. A path that is left over from a peer that died is taken
+// over; one on which a peer answers is not, and neither is a path that is no socket. Two that start at once
+// are kept apart by a lock on PATH.lock. The socket has mode 0600, and the kernel says who connects
+// (SO_PEERCRED): only this user and root.
+//
+// Bounded: clients, a client's unread answers (who does not read is closed), a request's size. Each client is
+// read and written by itself, so that a slow one holds up nobody. Threading: all on the io_context's one
+// thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "net/log.hpp"
+#include "wire/frame.hpp"
+
+namespace coord::net {
+
+class UnixClient;
+
+// A connection, by number; never used twice.
+using ClientNumber = StrongId<struct ClientNumberTag>;
+
+struct Credentials {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+struct UnixLimits {
+  std::size_t clients = 4096;                           // each is at most one session
+  std::size_t request_bytes = std::size_t{512} << 10U;  // a listing of 1,024 names
+  std::size_t unread_bytes = std::size_t{4} << 20U;     // of answers, for one client
+};
+
+struct UnixHandlers {
+  std::function<void(ClientNumber, const Credentials&)> opened;
+  std::function<void(ClientNumber, wire::Frame&&)> frame;
+  std::function<void(ClientNumber)> closed;  // by the tool, or for its fault; not after close()
+};
+
+// Made by std::make_shared.
+class UnixServer : public std::enable_shared_from_this<UnixServer> {
+ public:
+  // `too_many`: a frame that a client beyond the limit gets before it is closed, so that its tool can say
+  // why; may be empty.
+  UnixServer(boost::asio::io_context& io, UnixHandlers handlers, Log log, UnixLimits limits = {},
+             Bytes too_many = {});
+  ~UnixServer();
+
+  // Makes the socket, or says why not (ErrorKind::unavailable).
+  Status listen(const std::string& path);
+  // Takes a listening socket that systemd or the starting tool has made (LISTEN_FDS). Its path is not removed
+  // at the end.
+  Status adopt(int fd);
+  void start();
+  // Closes everything and removes the path if it is still ours; no handler is called any more.
+  void stop();
+
+  // `pass`: a descriptor to go with the frame (it is duplicated; the caller keeps its own), or -1. False: the
+  // client is gone, or is now, because it did not read what it got (`closed` follows, from a later turn of
+  // the io_context).
+  bool send(ClientNumber client, wire::FrameType type, ByteView payload, int pass = -1);
+  // Once its answers are written.
+  void close(ClientNumber client);
+  std::size_t clients() const { return clients_.size(); }
+
+ private:
+  friend class UnixClient;
+  Status take(int fd);
+  void accept();
+  void on_accept(const boost::system::error_code& error, boost::asio::local::stream_protocol::socket socket);
+  void welcome(boost::asio::local::stream_protocol::socket socket);
+  void pause();
+  void receive(ClientNumber client, wire::Frame&& frame);
+  void gone(ClientNumber client, bool expected, const std::string& why);
+
+  UnixHandlers handlers_;
+  Log log_;
+  const UnixLimits limits_;
+  const Bytes too_many_;
+  boost::asio::local::stream_protocol::acceptor acceptor_;
+  boost::asio::steady_timer pause_timer_;
+  std::map<ClientNumber, std::shared_ptr<UnixClient>> clients_;
+  std::uint64_t last_number_ = 0;
+  std::uint64_t turned_away_ = 0;
+  bool stopped_ = false;
+  std::string path_;  // empty: not ours to remove
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+};
+
+}  // namespace coord::net
