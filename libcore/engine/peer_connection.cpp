@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "process/boot_time.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::engine {
@@ -39,17 +39,6 @@ Status check_owner(int socket, const std::string& path) {
 
 }  // namespace
 
-void Descriptor::reset() {
-  if (fd_ >= 0) ::close(fd_);
-  fd_ = -1;
-}
-
-Instant boot_time() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return Instant(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
-}
-
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -58,7 +47,7 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
   }
   std::copy(path.begin(), path.end(), address.sun_path);
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.open()) return unavailable(path, std::strerror(errno), "");
+  if (!socket.is_open()) return unavailable(path, std::strerror(errno), "");
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return unavailable(path, std::string("no peer answers here (") + std::strerror(errno) + ")",
                        "start coordd, or name its socket with --socket");
@@ -66,7 +55,7 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
   if (Status owner = check_owner(socket.get(), path); !owner) return owner.error();
   PeerConnection connection(std::move(socket), path);
   if (Status sent = connection.send(local::Hello{local::protocol_version, tool}); !sent) return sent.error();
-  auto answer = connection.wait(boot_time() + greeting_patience);
+  auto answer = connection.wait(process::boot_now() + greeting_patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");
   if (const auto* welcome = std::get_if<local::Welcome>(&**answer)) {
@@ -138,7 +127,7 @@ Result<std::optional<local::Answer>> PeerConnection::wait(std::optional<Instant>
     if (!answer || answer->has_value()) return answer;
     int timeout_ms = -1;
     if (deadline) {
-      const Duration left = *deadline - boot_time();
+      const Duration left = *deadline - process::boot_now();
       if (left <= Duration{}) return std::optional<local::Answer>();
       const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
       timeout_ms = static_cast<int>(std::min<std::int64_t>(ms, 3'600'000));

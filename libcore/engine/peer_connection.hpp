@@ -8,34 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "wire/frame.hpp"
 #include "wire/local.hpp"
 
 namespace coord::engine {
-
-// A file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) {
-      reset();
-      fd_ = std::exchange(other.fd_, -1);
-    }
-    return *this;
-  }
-  ~Descriptor() { reset(); }
-  void reset();
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 class PeerConnection {
  public:
@@ -71,8 +50,5 @@ class PeerConnection {
   local::Welcome welcome_;
   bool ended_ = false;
 };
-
-// Now on CLOCK_BOOTTIME, the clock of local::Granted and Renewed.
-Instant boot_time();
 
 }  // namespace coord::engine
