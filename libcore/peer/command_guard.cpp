@@ -1,0 +1,74 @@
+#include "peer/command_guard.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <list>
+#include <utility>
+
+namespace coord::peer {
+
+namespace {
+
+constexpr std::chrono::milliseconds between_rounds{10};
+constexpr int quiet_rounds_needed = 2;  // a fork may have been on its way during one
+constexpr int rounds_limit = 3000;  // what sleeps uninterruptibly is left to its wrapper, and to the token
+
+// A command that is being killed. Several are at a time: one that cannot die holds up no other.
+struct Killing {
+  process::ProcessTree tree;
+  int quiet = 0;
+  int rounds = 0;
+
+  bool finished() const { return quiet >= quiet_rounds_needed || rounds >= rounds_limit; }
+  void round() {
+    quiet = tree.kill_all().reached == 0 ? quiet + 1 : 0;
+    ++rounds;
+  }
+};
+
+}  // namespace
+
+CommandGuard::~CommandGuard() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CommandGuard::stop(process::Family family, bool kill) {
+  const std::lock_guard lock(mutex_);
+  queue_.push_back({std::move(family), kill});
+  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+  wake_.notify_one();
+}
+
+void CommandGuard::run() {
+  std::list<Killing> killings;
+  for (;;) {
+    std::deque<Work> fresh;
+    {
+      std::unique_lock lock(mutex_);
+      const auto ready = [this] { return stopping_ || !queue_.empty(); };
+      if (killings.empty()) {
+        wake_.wait(lock, ready);
+      } else {
+        wake_.wait_for(lock, between_rounds, [this] { return !queue_.empty(); });
+      }
+      if (stopping_ && queue_.empty() && killings.empty()) return;
+      fresh.swap(queue_);
+    }
+    for (Work& work : fresh) {
+      if (work.kill) {
+        killings.push_back({process::ProcessTree(std::move(work.family))});
+      } else {
+        process::ProcessTree(std::move(work.family)).signal_all(SIGTERM);
+      }
+    }
+    for (Killing& killing : killings) killing.round();
+    killings.remove_if([](const Killing& killing) { return killing.finished(); });
+  }
+}
+
+}  // namespace coord::peer

@@ -1,0 +1,71 @@
+#include "peer/hold.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace coord::peer {
+
+Result<std::unique_ptr<Hold>> Hold::open(boost::asio::io_context& io, const std::string& path,
+                                         std::function<void()> gone) {
+  const auto failed = [&](const char* what) {
+    return Error{ErrorKind::unavailable, path, std::string(what) + ": " + std::strerror(errno),
+                 "make the state directory writable"};
+  };
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return failed("the session's old file cannot be removed");
+  if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");
+  Descriptor reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!reader.is_open()) return failed("the session's file cannot be opened");
+  Descriptor writer(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!writer.is_open()) return failed("the session's file cannot be opened");
+  if (::flock(writer.get(), LOCK_SH | LOCK_NB) != 0) return failed("the session's file cannot be locked");
+  return std::unique_ptr<Hold>(new Hold(io, path, std::move(reader), std::move(writer), std::move(gone)));
+}
+
+Hold::Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer,
+           std::function<void()> gone)
+    : path_(std::move(path)),
+      reader_(io, reader.release()),
+      writer_(std::move(writer)),
+      gone_(std::move(gone)) {
+  struct stat status {};
+  if (::fstat(reader_.native_handle(), &status) == 0) file_ = {status.st_dev, status.st_ino};
+}
+
+Hold::~Hold() {
+  ::unlink(path_.c_str());
+}
+
+Descriptor Hold::give() {
+  watch();
+  return std::move(writer_);
+}
+
+bool Hold::held() const {
+  pollfd ready{const_cast<Hold*>(this)->reader_.native_handle(), POLLIN, 0};
+  return ::poll(&ready, 1, 0) <= 0 || (ready.revents & POLLHUP) == 0;
+}
+
+// Readable means hung up, or that somebody wrote into it: what is written is thrown away.
+void Hold::watch() {
+  reader_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [this](const boost::system::error_code& error) {
+                       if (error) return;  // this object is being destroyed
+                       std::array<char, 4096> rubbish;
+                       const ssize_t count = ::read(reader_.native_handle(), rubbish.data(), rubbish.size());
+                       if (count == 0) {
+                         gone_();  // may destroy this object
+                       } else {
+                         watch();
+                       }
+                     });
+}
+
+}  // namespace coord::peer

@@ -1,0 +1,52 @@
+// The descriptor that a session's holders have open, and the kernel's word that nobody has it any more.
+//
+// It is the writing end of a FIFO that is the session's file: the tool gets it with its grant and the command
+// inherits it. The reading end is ours and hangs up when the last writer is gone, however it went: a wrapper
+// killed with -9 ends nothing while its command, or a background child of it, runs. As a file it also marks
+// its holders (process/process_tree.hpp finds them in /proc by it), carries a shared flock(2) for whoever
+// wants to ask from outside, and can be opened again.
+//
+// Threading: the io_context's thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/descriptor.hpp"
+#include "base/result.hpp"
+#include "process/process_tree.hpp"
+
+namespace coord::peer {
+
+class Hold {
+ public:
+  // Makes the FIFO at `path` (replacing one that a dead peer left). `gone` is called at most once, never from
+  // open().
+  static Result<std::unique_ptr<Hold>> open(boost::asio::io_context& io, const std::string& path,
+                                            std::function<void()> gone);
+  ~Hold();  // removes the file
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+  // The end to give away; ours is closed, and from now on the kernel watches.
+  Descriptor give();
+  // Does anybody have it open now?
+  bool held() const;
+  process::Family::File file() const { return file_; }
+
+ private:
+  Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer,
+       std::function<void()> gone);
+  void watch();
+
+  std::string path_;
+  boost::asio::posix::stream_descriptor reader_;
+  Descriptor writer_;
+  std::function<void()> gone_;
+  process::Family::File file_{};
+};
+
+}  // namespace coord::peer

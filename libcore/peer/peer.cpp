@@ -1,0 +1,266 @@
+#include "peer/peer.hpp"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "process/boot_time.hpp"
+
+namespace coord::peer {
+
+namespace {
+
+constexpr std::size_t inbox_limit =
+    8192;  // messages of peers beyond it are lost; Raft sends again what matters
+constexpr Duration leave_within = std::chrono::seconds(1);
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count()};
+}
+
+template <class T>
+T from_system_random() {
+  T value{};
+  COORD_CHECK(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
+  return value;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Peer>> Peer::open(boost::asio::io_context& io, Settings settings, net::Log log,
+                                         std::function<void(std::optional<std::string>)> stopped) {
+  std::unique_ptr<Peer> peer(new Peer(io, std::move(settings), std::move(log), std::move(stopped)));
+  if (Status taken = peer->take_directory(); !taken) return taken.error();
+  if (Status recovered = peer->recover(); !recovered) return recovered.error();
+  if (Status listening = peer->listen(); !listening) return listening.error();
+  return peer;
+}
+
+Peer::Peer(boost::asio::io_context& io, Settings settings, net::Log log,
+           std::function<void(std::optional<std::string>)> stopped)
+    : io_(io),
+      settings_(std::move(settings)),
+      log_(std::move(log)),
+      stopped_(std::move(stopped)),
+      hold_directory_(settings_.options.state_dir + "/sessions"),
+      timer_(io, ::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)),
+      started_(wall_now()),
+      started_at_(process::boot_now()) {}
+
+Peer::~Peer() {
+  if (transport_) transport_->stop();
+  if (server_) server_->stop();
+}
+
+Status Peer::take_directory() {
+  const std::string& path = settings_.options.state_dir;
+  auto disk = store::PosixDisk::open_directory(path);
+  if (!disk) return disk.error();
+  disk_ = std::move(*disk);
+  auto lock = store::DirectoryLock::take(*disk_);
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Error{ErrorKind::unavailable, hold_directory_,
+                 std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};
+  }
+  return done();
+}
+
+Status Peer::recover() {
+  store::Identity identity;
+  identity.node = settings_.node;
+  identity.incarnation = from_system_random<raft::Incarnation>();
+  store::Options options;
+  options.place = settings_.options.state_dir;
+  auto opened = store::Store::open(*disk_, identity, options);
+  if (!opened) return opened.error();
+  for (const std::string& note : opened->notes) log_(net::LogLevel::warning, "store: " + note);
+
+  service::Machine machine;
+  if (opened->recovered.snapshot) {
+    auto restored = replica::machine_from(*opened->recovered.snapshot);
+    if (!restored) return restored.error();
+    machine = std::move(*restored);
+  }
+  replica::Config config;
+  config.raft.self = settings_.node;
+  for (const auto& [node, name] : settings_.names) config.raft.peers.push_back(node);
+  config.raft.incarnation = opened->incarnation;
+  config.raft.rejoin = settings_.options.rejoin;
+  config.raft.heartbeat = settings_.options.heartbeat;
+  config.raft.election_low = settings_.options.election_low;
+  config.raft.election_high = settings_.options.election_high;
+  replica::SessionsConfig sessions;
+  sessions.self = settings_.node;
+  sessions.peer = settings_.name;
+  sessions.scope = settings_.alone() ? local::Scope::private_peer : local::Scope::cluster;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  sessions.host = host.data();
+
+  const Token reserved = opened->store.tokens_reserved();
+  replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
+                           Random(from_system_random<std::uint64_t>()), process::boot_now());
+  host_.emplace(std::move(replica), std::move(sessions));
+  StoreThread::Handlers handlers;
+  handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
+  handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
+  handlers.space = [this](bool nearly_full) {
+    log_(net::LogLevel::warning, nearly_full
+                                     ? "the disk is nearly full: new locks are refused until there is room"
+                                     : "there is room on the disk again");
+    push(replica::Space{nearly_full});
+  };
+  store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
+  return done();
+}
+
+Status Peer::listen() {
+  net::UnixHandlers tools;
+  tools.opened = [this](net::ClientNumber number, const net::Credentials& who) { tool_opened(number, who); };
+  tools.frame = [this](net::ClientNumber number, wire::Frame&& frame) {
+    tool_said(number, std::move(frame));
+  };
+  tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
+  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_);
+  if (Status listening = server_->listen(settings_.options.socket); !listening) return listening;
+  if (Status announced = lock_->announce(settings_.options.socket); !announced) return announced;
+  if (settings_.alone()) return done();
+
+  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys,
+                         COORD_VERSION};
+  net::PeerHandlers peers;
+  peers.message = [this](const std::string& name, Bytes&& bytes) {
+    auto message = replica::decode_peer_message(bytes);
+    if (!message) {
+      log_(net::LogLevel::warning, "peer " + name + ": a message that is none: " + message.error().what);
+      return;
+    }
+    ++traffic_.received[replica::name_of(*message)];
+    if (inbox_.size() < inbox_limit) push(replica::FromPeer{node_of(name), std::move(*message)});
+  };
+  peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
+  peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
+  auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
+  if (!transport) return transport.error();
+  transport_ = std::move(*transport);
+  return done();
+}
+
+void Peer::start() {
+  server_->start();
+  if (transport_) transport_->start();
+  push(replica::Tick{});
+}
+
+void Peer::leave() {
+  if (leaving_ || ended_) return;
+  leaving_ = true;
+  log_(net::LogLevel::info, "stopping");
+  push(replica::Leave{});
+  if (host_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
+    boost::asio::post(io_, [this] { stop(std::nullopt); });
+  }
+}
+
+void Peer::stop(std::optional<std::string> why) {
+  if (ended_) return;
+  ended_ = true;
+  inbox_.clear();
+  if (transport_) transport_->stop();
+  if (server_) server_->stop();
+  timer_.cancel();
+  stopped_(std::move(why));
+}
+
+void Peer::push(replica::HostEvent event) {
+  if (ended_) return;
+  inbox_.push_back(std::move(event));
+  if (pumping_) return;
+  pumping_ = true;
+  boost::asio::post(io_, [this] { pump(); });
+}
+
+void Peer::pump() {
+  pumping_ = false;
+  while (!inbox_.empty() && !ended_) {
+    const replica::HostEvent event = std::move(inbox_.front());
+    inbox_.pop_front();
+    carry_out(host_->step(process::boot_now(), wall_now(), event));
+  }
+  if (ended_) return;
+  carry_out(host_->settle(process::boot_now(), wall_now()));
+  if (!ended_) arm_timer();
+}
+
+void Peer::carry_out(replica::HostActions actions) {
+  for (replica::HostAction& action : actions) {
+    if (ended_) return;
+    std::visit([this](auto& concrete) { perform(std::move(concrete)); }, action);
+  }
+}
+
+void Peer::arm_timer() {
+  std::optional<Instant> deadline = host_->deadline();
+  if (leaving_) {
+    const Instant latest = process::boot_now() + leave_within;
+    if (!deadline || latest < *deadline) deadline = latest;
+  }
+  if (!deadline || deadline == armed_) return;
+  const bool waiting = armed_.has_value();
+  armed_ = deadline;
+  const auto since_boot = std::max<std::int64_t>(deadline->time_since_epoch().count(), 1);
+  itimerspec when{};
+  when.it_value.tv_sec = since_boot / 1'000'000'000;
+  when.it_value.tv_nsec = since_boot % 1'000'000'000;
+  ::timerfd_settime(timer_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
+  if (waiting) return;
+  timer_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](const boost::system::error_code& error) {
+                      if (error || ended_) return;
+                      std::uint64_t expirations = 0;
+                      (void)!::read(timer_.native_handle(), &expirations, sizeof expirations);
+                      armed_.reset();
+                      push(replica::Tick{});
+                    });
+}
+
+void Peer::perform(replica::DiskJob&& action) {
+  store_->submit(std::move(action));
+}
+
+void Peer::perform(replica::SendPeer&& action) {
+  const auto name = settings_.names.find(action.to);
+  if (name == settings_.names.end() || !transport_) return;
+  ++traffic_.sent[replica::name_of(action.message)];
+  (void)transport_->send(name->second, replica::encode(action.message));
+}
+
+void Peer::perform(replica::Applied&&) {}
+
+void Peer::perform(replica::LeaderChanged&& action) {
+  const auto leader = settings_.names.find(action.leader);
+  const std::string who = leader == settings_.names.end() ? "no leader" : "leader " + leader->second;
+  log_(net::LogLevel::info, "term " + std::to_string(action.term.value) + ": " + who);
+  if (leaving_ && action.role != raft::Role::leader) stop(std::nullopt);
+}
+
+void Peer::perform(replica::Report&& action) {
+  log_(net::LogLevel::warning, action.text);
+}
+
+void Peer::perform(replica::Halted&& action) {
+  stop(action.why);
+}
+
+}  // namespace coord::peer

@@ -1,0 +1,124 @@
+// coordd: one pump that feeds the peer's state machine (replica::Host) and carries out what it answers.
+//
+//   other peers --TLS--> PeerTransport --+                        +--> PeerTransport --> other peers
+//   tools --Unix socket--> UnixServer ---+--> inbox --> Host -----+--> UnixServer --> tools
+//   holders' descriptors --> Hold -------+     (one step, then    +--> StoreThread --> disk
+//   disk --> StoreThread ----------------+      its actions, in   +--> CommandGuard --> commands
+//   time --> timer ----------------------+      their order)      +--> Hold
+//
+// Readers, timers and the store thread only push events; the pump alone steps the Host and performs its
+// actions in order, so nothing can overtake a write that a message depends on. Nothing that it calls blocks.
+//
+// Threading: all of it on the io_context's one thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/log.hpp"
+#include "net/peer_transport.hpp"
+#include "net/unix_server.hpp"
+#include "peer/command_guard.hpp"
+#include "peer/hold.hpp"
+#include "peer/settings.hpp"
+#include "peer/store_thread.hpp"
+#include "replica/host.hpp"
+#include "store/directory_lock.hpp"
+#include "store/posix_disk.hpp"
+
+namespace coord::peer {
+
+class Peer {
+ public:
+  // Takes the state directory, recovers what is in it, and listens. `stopped` is called once, when the peer
+  // has ended: with why, if it had to.
+  static Result<std::unique_ptr<Peer>> open(boost::asio::io_context& io, Settings settings, net::Log log,
+                                            std::function<void(std::optional<std::string> why)> stopped);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  void start();
+  // Hands leadership over, if it leads, and stops within a second.
+  void leave();
+
+ private:
+  struct Tool {
+    net::Credentials who;
+    std::string user;
+    bool connected = true;
+    std::unique_ptr<Hold> hold;
+    std::uint32_t command = 0;  // its pid, once it runs
+  };
+  struct Traffic {
+    std::map<std::string, std::uint64_t> sent, received;  // by kind of message
+  };
+
+  Peer(boost::asio::io_context& io, Settings settings, net::Log log,
+       std::function<void(std::optional<std::string>)> stopped);
+  Status take_directory();
+  Status recover();
+  Status listen();
+
+  // ---- the pump
+  void push(replica::HostEvent event);
+  void pump();
+  void carry_out(replica::HostActions actions);
+  void arm_timer();
+  void stop(std::optional<std::string> why);
+
+  void perform(replica::DiskJob&& action);
+  void perform(replica::SendPeer&& action);
+  void perform(replica::Applied&& action);
+  void perform(replica::LeaderChanged&& action);
+  void perform(replica::Report&& action);
+  void perform(replica::Halted&& action);
+  void perform(replica::ToTool&& action);
+  void perform(replica::StopCommand&& action);
+  void perform(replica::SessionOver&& action);
+  void perform(replica::DescribePeers&& action);
+
+  // ---- peer_tools.cpp: this host's tools
+  void tool_opened(net::ClientNumber number, const net::Credentials& who);
+  void tool_said(net::ClientNumber number, wire::Frame&& frame);
+  void tool_closed(net::ClientNumber number);
+  void forget(std::map<replica::ConnectionId, Tool>::iterator tool);
+  local::Peers describe() const;
+  local::PeerRecord describe_self() const;
+
+  boost::asio::io_context& io_;
+  Settings settings_;
+  net::Log log_;
+  std::function<void(std::optional<std::string>)> stopped_;
+  std::string hold_directory_;
+
+  std::unique_ptr<store::PosixDisk> disk_;
+  std::optional<store::DirectoryLock> lock_;
+  std::optional<replica::Host> host_;
+  std::unique_ptr<StoreThread> store_;
+  std::unique_ptr<net::PeerTransport> transport_;
+  std::shared_ptr<net::UnixServer> server_;
+  CommandGuard guard_;
+
+  std::deque<replica::HostEvent> inbox_;  // bounded for what comes from outside
+  bool pumping_ = false;
+  bool ended_ = false;
+  bool leaving_ = false;
+  boost::asio::posix::stream_descriptor
+      timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps
+  std::optional<Instant> armed_;
+
+  std::map<replica::ConnectionId, Tool> tools_;
+  Traffic traffic_;
+  std::map<std::string, WallTime> since_;  // of a peer's being up or down
+  WallTime started_;
+  Instant started_at_;
+};
+
+}  // namespace coord::peer

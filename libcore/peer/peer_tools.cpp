@@ -1,0 +1,187 @@
+// The tools of this host: what they say goes into the inbox, what they are told comes with a descriptor where
+// it must.
+#include <pwd.h>
+
+#include <array>
+
+#include "peer/peer.hpp"
+#include "process/boot_time.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::peer {
+
+namespace {
+
+replica::ConnectionId connection_of(net::ClientNumber number) {
+  return replica::ConnectionId{number.value};
+}
+
+std::string user_name(uid_t uid) {
+  std::array<char, 4096> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return std::to_string(uid);
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> counts_of(
+    const std::map<std::string, std::uint64_t>& counts) {
+  return {counts.begin(), counts.end()};
+}
+
+}  // namespace
+
+void Peer::tool_opened(net::ClientNumber number, const net::Credentials& who) {
+  Tool tool;
+  tool.who = who;
+  tool.user = user_name(who.uid);
+  tools_.emplace(connection_of(number), std::move(tool));
+}
+
+void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
+  if (frame.type != wire::FrameType::request) return;
+  const auto tool = tools_.find(connection_of(number));
+  if (tool == tools_.end()) return;
+  auto request = wire::decode<local::Request>(frame.payload, frame.decode_options());
+  if (!request) {
+    log_(net::LogLevel::warning,
+         "tool " + std::to_string(tool->second.who.pid) + ": " + request.error().what);
+    server_->close(number);
+    tool_closed(number);
+    return;
+  }
+  replica::FromTool event;
+  event.connection = tool->first;
+  event.who = {tool->second.who.uid, tool->second.user};
+  if (const auto* started = std::get_if<local::Started>(&*request)) tool->second.command = started->pid;
+  if (std::holds_alternative<local::Release>(*request))
+    event.holders_left = tool->second.hold && tool->second.hold->held();
+  event.request = std::move(*request);
+  push(std::move(event));
+}
+
+void Peer::tool_closed(net::ClientNumber number) {
+  const auto tool = tools_.find(connection_of(number));
+  if (tool == tools_.end() || !tool->second.connected) return;
+  tool->second.connected = false;
+  push(replica::ToolGone{tool->first});
+}
+
+void Peer::perform(replica::ToTool&& action) {
+  const auto found = tools_.find(action.connection);
+  if (found == tools_.end() || !found->second.connected) return;
+  Tool& tool = found->second;
+  Descriptor pass;
+  if (std::holds_alternative<local::Granted>(action.answer)) {
+    const std::string path = hold_directory_ + "/" + std::to_string(action.connection.value);
+    auto hold = Hold::open(io_, path, [this, id = action.connection] { push(replica::HoldersGone{id}); });
+    if (!hold) {
+      // Without it nobody could tell whether the session has a holder left: the tool must not begin.
+      log_(net::LogLevel::error, hold.error().text());
+      server_->close(net::ClientNumber{action.connection.value});
+      tool_closed(net::ClientNumber{action.connection.value});
+      push(replica::HoldersGone{action.connection});
+      return;
+    }
+    tool.hold = std::move(*hold);
+    pass = tool.hold->give();
+  }
+  (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
+                      wire::encode(action.answer), pass.get());
+}
+
+void Peer::perform(replica::StopCommand&& action) {
+  process::Family family;
+  if (const auto root = process::read_process(static_cast<pid_t>(action.pid)))
+    family.roots.push_back(root->id);
+  const auto found = tools_.find(action.connection);
+  if (found != tools_.end()) {
+    if (found->second.hold) family.holding = found->second.hold->file();
+    // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
+    if (const auto wrapper = process::read_process(found->second.who.pid))
+      family.spared.push_back(wrapper->id);
+  }
+  log_(net::LogLevel::warning,
+       "session of process " + std::to_string(action.pid) +
+           (action.kill ? " is over: its command is killed" : " is not renewed: its command is told to end"));
+  guard_.stop(std::move(family), action.kill);
+}
+
+void Peer::perform(replica::SessionOver&& action) {
+  const auto found = tools_.find(action.connection);
+  if (found == tools_.end()) return;
+  if (found->second.connected) server_->close(net::ClientNumber{action.connection.value});
+  tools_.erase(found);
+}
+
+void Peer::perform(replica::DescribePeers&& action) {
+  local::Peers answer = describe();
+  answer.request = action.request;
+  (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
+                      wire::encode(local::Answer(std::move(answer))));
+}
+
+local::PeerRecord Peer::describe_self() const {
+  const replica::Replica& replica = host_->replica();
+  const raft::Raft& raft = replica.raft();
+  local::PeerRecord record;
+  record.name = settings_.name;
+  record.address = settings_.peers.at(settings_.name).text();
+  record.local = true;
+  switch (raft.role()) {
+    case raft::Role::leader:
+      record.role = "leader";
+      break;
+    case raft::Role::candidate:
+    case raft::Role::pre_candidate:
+      record.role = "candidate";
+      break;
+    case raft::Role::founding:
+      record.role = "member";
+      break;
+    default:
+      record.role = "follower";
+  }
+  const bool recovering = raft.mute() || raft.role() == raft::Role::founding;
+  record.state = recovering ? "recovering" : "alive";
+  record.voter = !recovering;
+  record.term = raft.term().value;
+  record.commit_index = raft.commit_index().value;
+  record.uptime = process::boot_now() - started_at_;
+  record.sessions = replica.machine().state().sessions.size();
+  record.locks = replica.machine().locks().all().size();
+  record.version = COORD_VERSION;
+  record.since = started_;
+  record.sent = counts_of(traffic_.sent);
+  record.received = counts_of(traffic_.received);
+  return record;
+}
+
+local::Peers Peer::describe() const {
+  local::Peers answer;
+  answer.as_of = WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                              std::chrono::system_clock::now().time_since_epoch())
+                              .count()};
+  answer.peers.push_back(describe_self());
+  if (!transport_) return answer;
+  const NodeId leader = host_->replica().raft().leader();
+  for (const net::PeerStatus& status : transport_->status()) {
+    local::PeerRecord record;
+    record.name = status.name;
+    record.address = status.address.text();
+    record.role = node_of(status.name) == leader ? "leader" : "follower";
+    const bool reachable = status.link.up || status.incoming;
+    record.state = reachable ? "alive" : "dead";
+    record.rtt = status.link.up ? status.link.rtt : std::nullopt;
+    if (!status.link.software.empty()) record.version = status.link.software;
+    const auto since = since_.find(status.name);
+    record.since = since == since_.end() ? started_ : since->second;
+    answer.peers.push_back(std::move(record));
+  }
+  std::sort(answer.peers.begin(), answer.peers.end(),
+            [](const local::PeerRecord& a, const local::PeerRecord& b) { return a.name < b.name; });
+  return answer;
+}
+
+}  // namespace coord::peer

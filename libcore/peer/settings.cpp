@@ -1,0 +1,108 @@
+#include "peer/settings.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace coord::peer {
+
+namespace {
+
+constexpr std::size_t most_peers = 15;  // as raft::Config: more voters make every commit slower, not safer
+
+Error usage(std::string object, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
+}
+
+bool is_peer_name(const std::string& name) {
+  const auto fits = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= 64 && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), fits);
+}
+
+Status add_peer(const std::string& item, Settings& settings) {
+  const std::size_t equals = item.find('=');
+  if (equals == std::string::npos) {
+    return usage("--peers", "'" + item + "' has no address", "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  }
+  const std::string name = item.substr(0, equals);
+  if (!is_peer_name(name)) {
+    return usage("--peers", "'" + name + "' is no peer's name",
+                 "use 1 to 64 letters, digits, '-', '_' or '.'");
+  }
+  auto address = net::parse_address(item.substr(equals + 1));
+  if (!address) return usage("--peers", address.error().text(), "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  if (!settings.peers.emplace(name, *address).second) {
+    return usage("--peers", "'" + name + "' is named twice", "give every peer a name of its own");
+  }
+  const auto [same, is_new] = settings.names.emplace(node_of(name), name);
+  if (!is_new) {
+    return usage("--peers", "'" + name + "' and '" + same->second + "' get the same number",
+                 "rename one of them");
+  }
+  return done();
+}
+
+}  // namespace
+
+NodeId node_of(const std::string& name) {
+  std::uint64_t hash = 14695981039346656037U;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+  return NodeId{hash == 0 ? 1 : hash};
+}
+
+Result<Settings> check(const Options& options) {
+  Settings settings;
+  settings.options = options;
+  settings.name = options.name;
+  if (!is_peer_name(options.name)) {
+    return usage("--name", options.name.empty() ? "missing" : "'" + options.name + "' is no peer's name",
+                 "use 1 to 64 letters, digits, '-', '_' or '.'");
+  }
+  if (options.state_dir.empty())
+    return usage("--state-dir", "missing", "name the directory that keeps this peer's state");
+  if (options.socket.empty())
+    return usage("--socket", "missing", "name the socket that this host's tools will use");
+  settings.node = node_of(options.name);
+  std::size_t begin = 0;
+  while (!options.peers.empty() && begin <= options.peers.size()) {
+    const std::size_t end = std::min(options.peers.find(',', begin), options.peers.size());
+    if (Status added = add_peer(options.peers.substr(begin, end - begin), settings); !added)
+      return added.error();
+    begin = end + 1;
+  }
+  if (options.peers.empty()) {
+    settings.peers.emplace(options.name, net::Address{});
+    settings.names.emplace(settings.node, options.name);
+  }
+  if (!settings.peers.contains(options.name)) {
+    return usage("--peers", "this peer, '" + options.name + "', is not among them",
+                 "list every peer, this one included");
+  }
+  if (settings.peers.size() > most_peers) {
+    return usage("--peers", std::to_string(settings.peers.size()) + " peers", "a group has at most 15");
+  }
+  if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
+    return usage("--election-low", "the election time-out is too short for the heartbeat",
+                 "give at least two heartbeats, and no more than --election-high");
+  }
+  if (settings.alone()) return settings;
+  settings.listen = settings.peers.at(options.name);
+  if (!options.listen.empty()) {
+    auto listen = net::parse_address(options.listen);
+    if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
+    settings.listen = *listen;
+  }
+  if (options.key_file.empty()) {
+    return usage("--key-file", "missing",
+                 "make a key with coordd --keygen and give the same file to every peer");
+  }
+  auto keys = net::read_key_file(options.key_file);
+  if (!keys) return keys.error();
+  settings.keys = std::move(*keys);
+  return settings;
+}
+
+}  // namespace coord::peer

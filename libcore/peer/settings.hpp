@@ -1,0 +1,51 @@
+// What a peer is told at its start, and what of it makes sense.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "net/address.hpp"
+#include "net/key_file.hpp"
+
+namespace coord::peer {
+
+// As written on the command line or in the configuration file.
+struct Options {
+  std::string name;
+  std::string listen;    // HOST:PORT; empty: the peer's own address in `peers`
+  std::string peers;     // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
+  std::string key_file;  // needed with more than one peer
+  std::string state_dir;
+  std::string socket;  // for the tools of this host
+  bool rejoin = false;
+  Duration heartbeat = std::chrono::milliseconds(50);
+  Duration election_low = std::chrono::milliseconds(150);
+  Duration election_high = std::chrono::milliseconds(300);
+};
+
+struct Settings {
+  std::string name;
+  NodeId node;
+  std::map<std::string, net::Address> peers;  // all, this one included
+  std::map<NodeId, std::string> names;
+  net::Address listen;
+  std::optional<net::KeyRing> keys;
+  Options options;
+
+  bool alone() const { return peers.size() <= 1; }
+};
+
+// Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable for files that cannot
+// be used.
+Result<Settings> check(const Options& options);
+
+// A peer's number: FNV-1a over its name, never 0. Two names of a group with one number are refused by
+// check().
+NodeId node_of(const std::string& name);
+
+}  // namespace coord::peer
