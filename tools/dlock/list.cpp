@@ -1,0 +1,106 @@
+// dlock --list: who holds and who waits.
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "dlock/settings.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+const char* mode_name(local::Mode mode) {
+  return mode == local::Mode::shared ? "shared" : "exclusive";
+}
+
+void add_party(cli::JsonObject& object, const local::LockParty& party) {
+  object.id("session", party.session)
+      .text("peer", party.peer)
+      .text("host", party.host)
+      .integer("pid", party.pid);
+  object.text("user", party.user)
+      .text("command", party.command)
+      .time("since", party.since)
+      .seconds("ttl_s", party.ttl);
+}
+
+std::string json_of(const local::LockRecord& lock, WallTime as_of) {
+  cli::JsonArray holders;
+  for (const local::LockParty& holder : lock.holders) {
+    cli::JsonObject object;
+    object.id("token", holder.token);
+    add_party(object, holder);
+    holders.object(object);
+  }
+  cli::JsonArray waiters;
+  for (const local::LockParty& waiter : lock.waiters) {
+    cli::JsonObject object;
+    add_party(object, waiter);
+    object.integer("position", waiter.position);
+    waiters.object(object);
+  }
+  cli::JsonObject object;
+  object.name("name", lock.name)
+      .text("mode", mode_name(lock.mode))
+      .integer("slots", lock.slots)
+      .time("as_of", as_of);
+  return object.array("holders", holders).array("waiters", waiters).line();
+}
+
+std::string seconds_since(WallTime since, WallTime now) {
+  const std::int64_t seconds = std::max<std::int64_t>((now.unix_ns - since.unix_ns) / 1'000'000'000, 0);
+  return std::to_string(seconds) + " s";
+}
+
+void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) {
+  for (const local::LockParty& holder : lock.holders) {
+    table.row({lock.name, "holds", mode_name(holder.mode), std::to_string(holder.token.value), holder.host,
+               std::to_string(holder.pid), holder.user, seconds_since(holder.since, as_of), holder.command});
+  }
+  for (const local::LockParty& waiter : lock.waiters) {
+    table.row({lock.name, "waits " + std::to_string(waiter.position), mode_name(waiter.mode), "", waiter.host,
+               std::to_string(waiter.pid), waiter.user, seconds_since(waiter.since, as_of), waiter.command});
+  }
+}
+
+}  // namespace
+
+Result<cli::Exit> list_locks(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dlock");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ListLocks{1, settings.names, settings.stale}); !sent)
+    return sent.error();
+  cli::Table table({{"NAME"},
+                    {"STATE"},
+                    {"MODE"},
+                    {"TOKEN", cli::Table::Align::right},
+                    {"HOST"},
+                    {"PID", cli::Table::Align::right},
+                    {"USER"},
+                    {"FOR", cli::Table::Align::right},
+                    {"COMMAND", cli::Table::Align::left, true}});
+  bool any = false;
+  for (bool more = true; more;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      return Error{ErrorKind::unavailable, settings.peer.socket, refused->why, ""};
+    }
+    const auto* locks = std::get_if<local::Locks>(&**answer);
+    if (locks == nullptr) continue;
+    more = locks->more;
+    for (const local::LockRecord& lock : locks->locks) {
+      any = true;
+      if (settings.json) {
+        cli::print(json_of(lock, locks->as_of));
+      } else {
+        add_rows(table, lock, locks->as_of);
+      }
+    }
+  }
+  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace coord::dlock

@@ -1,0 +1,81 @@
+// dlock: flock across hosts. Runs a command while holding a named lock.
+#include "cli/common.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "dlock/settings.hpp"
+
+namespace {
+
+using namespace coord;
+
+Error usage(std::string option, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
+}
+
+Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>& operands) {
+  if (settings.mode == dlock::Mode::list) {
+    for (const std::string& name : operands) {
+      if (Status good = cli::check_name(name); !good) return good.error();
+    }
+    settings.names = operands;
+    return dlock::list_locks(settings);
+  }
+  settings.name_list = operands.front();
+  auto names = cli::parse_names(settings.name_list);
+  if (!names) return names.error();
+  settings.names = std::move(*names);
+  if (settings.grace && *settings.grace * 10 > settings.ttl * 4) {
+    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
+  }
+  return dlock::run_locked(settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  dlock::Settings settings;
+  std::vector<std::string> operands;
+  using std::chrono::seconds;
+  cli::Options options("dlock", "run a command while holding a lock that all hosts of the group share");
+  options.synopsis("[options] NAME[,NAME...] [--] COMMAND [ARG...]");
+  options.synopsis("[options] NAME -c 'SHELL COMMAND'");
+  options.synopsis("--list [--json] [NAME...]", "who holds, who waits");
+  options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
+      .excludes("--exclusive");
+  options.flag("-x,-e,--exclusive", settings.exclusive, "hold it alone (default)");
+  options.flag("-n,--nonblock,--nb", settings.no_wait, "do not wait: status 1 if it is taken")
+      .excludes("--timeout");
+  options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long")
+      .between(Duration{}, std::chrono::hours(24 * 365));
+  options
+      .value("-E,--conflict-exit-code", "CODE", settings.conflict_status,
+             "status instead of 1 when not acquired")
+      .between(0, 255);
+  options
+      .value("--ttl", "SECONDS", settings.ttl,
+             "lease: how soon others may go on after this host is lost (10)")
+      .between(seconds(1), seconds(3600));
+  options.value("--grace", "SECONDS", settings.grace, "from TERM to KILL when the lock is lost (0.3 of TTL)")
+      .between(Duration{}, seconds(3600));
+  options.value("--max-run", "SECONDS", settings.max_run, "stop the command after so long: status 124")
+      .between(Duration{}, std::chrono::hours(24 * 365));
+  options.value("--slots", "N", settings.slots, "be one of at most N holders").between(1, 10000);
+  options.value("--min-hold", "SECONDS", settings.min_hold, "keep the name taken at least so long")
+      .between(Duration{}, std::chrono::hours(24 * 31));
+  options.value("--lock-delay", "SECONDS", settings.lock_delay, "keep it shut so long after a lost holder")
+      .between(Duration{}, std::chrono::hours(24 * 31));
+  options.value("--report", "FILE", settings.report, "write what happened to FILE, as JSON")
+      .completes(cli::Completion::file);
+  options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
+  options.flag("--json", settings.json, "list as JSON, one lock a line").needs("--list");
+  options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum").needs("--list");
+  cli::add_peer_options(options, settings.peer);
+  options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
+  options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");
+  options.operands("NAME", operands, 1, 1, "the lock; A,B takes several at once");
+  options.command(settings.command);
+  options.example("dlock backup -- backup.sh", "one host at a time");
+  options.example("dlock -n reports -c 'make reports' || echo busy", "or not at all");
+  options.does([&] { return act(settings, operands); });
+  return cli::run(argc, argv, options);
+}

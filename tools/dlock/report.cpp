@@ -1,0 +1,67 @@
+#include "dlock/report.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/json.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+Error cannot_write(const std::string& path) {
+  return Error{ErrorKind::output, path, std::string("the report cannot be written: ") + std::strerror(errno),
+               "choose another file with --report"};
+}
+
+}  // namespace
+
+Result<Report> Report::open(const std::string& path) {
+  Report report;
+  report.path_ = path;
+  if (path.empty()) return report;
+  report.file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!report.file_.is_open()) return cannot_write(path);
+  return report;
+}
+
+Status Report::write() {
+  if (!file_.is_open()) return done();
+  cli::JsonObject object;
+  object.name("name", name).text("outcome", outcome).text("scope", scope);
+  if (token) {
+    object.id("token", *token);
+  } else {
+    object.null("token");
+  }
+  object.seconds("wait_s", wait);
+  if (hold) {
+    object.seconds("hold_s", *hold);
+  } else {
+    object.null("hold_s");
+  }
+  if (command && command->signal == 0) {
+    object.integer("exit_status", command->code).null("signal");
+  } else if (command) {
+    object.null("exit_status").integer("signal", command->signal);
+  } else {
+    object.null("exit_status").null("signal");
+  }
+  cli::JsonObject counts;
+  for (const auto& [type, count] : messages_) counts.integer(type, count);
+  object.object("messages", counts);
+  const std::string line = object.line();
+  std::size_t written = 0;
+  while (written < line.size()) {
+    const ssize_t count = ::write(file_.get(), line.data() + written, line.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return cannot_write(path_);
+    written += static_cast<std::size_t>(count);
+  }
+  return done();
+}
+
+}  // namespace coord::dlock

@@ -1,0 +1,281 @@
+// dlock NAME COMMAND: ask, wait, run until it ends or the lock is lost, let go.
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/child.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "dlock/report.hpp"
+#include "dlock/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+constexpr std::uint64_t only_request = 1;
+constexpr Duration answer_patience = std::chrono::seconds(2);  // for what a healthy peer answers at once
+
+struct Acquired {
+  local::Granted grant;
+  Descriptor hold;
+};
+
+// How a run ends that did not get its lock.
+struct NotRun {
+  cli::Exit exit;
+  std::string outcome;
+  std::string why;  // empty: nothing to say
+};
+
+std::string command_line(const std::vector<std::string>& argv) {
+  constexpr std::size_t longest = 4096;
+  std::string line;
+  for (const std::string& word : argv) line += (line.empty() ? "" : " ") + word;
+  line.resize(std::min(line.size(), longest));
+  return line;
+}
+
+class Run {
+ public:
+  Run(const Settings& settings, engine::PeerConnection& peer, Report& report)
+      : settings_(settings), peer_(peer), report_(report) {}
+
+  Result<cli::Exit> whole();
+
+ private:
+  Status ask();
+  Result<std::variant<Acquired, NotRun>> wait_for_grant();
+  NotRun refused(const local::Refused& answer) const;
+  NotRun not_acquired(bool quorum) const;
+  Result<cli::Exit> run_command(Acquired acquired);
+  cli::Program program(const local::Granted& grant, int hold) const;
+  void hear_peer(cli::Child& child);
+  cli::Deadline deadline(Instant sent) const;
+  void let_go(Descriptor hold);
+  void finish(const cli::Outcome& outcome);
+  void note(const std::string& text) const {
+    if (settings_.verbose) cli::notice("dlock", text);
+  }
+
+  const Settings& settings_;
+  engine::PeerConnection& peer_;
+  Report& report_;
+};
+
+Status Run::ask() {
+  local::Acquire request;
+  request.request = only_request;
+  request.names = settings_.names;
+  request.mode = settings_.shared ? local::Mode::shared : local::Mode::exclusive;
+  request.slots = settings_.slots;
+  request.wait = !settings_.no_wait;
+  request.ttl = settings_.ttl;
+  request.lock_delay = settings_.lock_delay;
+  request.min_hold = settings_.min_hold;
+  request.pid = static_cast<std::uint32_t>(::getpid());
+  request.command = command_line(settings_.command.argv);
+  report_.count("acquire");
+  return peer_.send(request);
+}
+
+NotRun Run::not_acquired(bool quorum) const {
+  if (!quorum)
+    return {cli::Exit::unavailable, "no_quorum", "no quorum: a majority of the peers cannot be reached"};
+  return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
+          settings_.verbose ? "not acquired in time" : ""};
+}
+
+NotRun Run::refused(const local::Refused& answer) const {
+  switch (answer.kind) {
+    case local::RefusedKind::held:
+      return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
+              settings_.verbose ? answer.why : ""};
+    case local::RefusedKind::mismatch:
+      return {cli::Exit::usage, "usage", answer.why};
+    case local::RefusedKind::no_quorum:
+    case local::RefusedKind::limit:
+    case local::RefusedKind::protocol:
+      break;
+  }
+  return {cli::Exit::unavailable, "no_quorum", answer.why};
+}
+
+Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
+  std::optional<Instant> deadline;
+  if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
+  bool cancelled = false;
+  for (;;) {
+    auto answer = peer_.wait(deadline);
+    if (!answer) return answer.error();
+    if (!answer->has_value() && cancelled) return {not_acquired(false)};
+    if (!answer->has_value()) {
+      cancelled = true;
+      report_.count("cancel");
+      if (Status sent = peer_.send(local::Cancel{only_request}); !sent) return sent.error();
+      deadline = process::boot_now() + answer_patience;
+      continue;
+    }
+    if (auto* grant = std::get_if<local::Granted>(&**answer)) {
+      report_.count("granted");
+      return {Acquired{*grant, peer_.take_hold()}};
+    }
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
+      report_.count("refused");
+      return {refused(*refusal)};
+    }
+    if (const auto* end = std::get_if<local::Cancelled>(&**answer)) {
+      report_.count("cancelled");
+      return {not_acquired(end->quorum)};
+    }
+    if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
+      report_.count("waiting");
+      note(waiting->quorum ? "waiting in line" : "waiting for a majority of the peers");
+    }
+  }
+}
+
+cli::Deadline Run::deadline(Instant sent) const {
+  const Instant kill = kill_at(sent, settings_.ttl);
+  return {kill - settings_.grace_or_default(), kill};
+}
+
+cli::Program Run::program(const local::Granted& grant, int hold) const {
+  cli::Program program;
+  program.argv = settings_.command.argv;
+  program.inherited = {hold};
+  const char* outer = ::getenv("DLOCK_SESSION");
+  const std::string session = std::to_string(grant.session.value);
+  program.environment = {
+      {"DLOCK_NAME", settings_.name_list},
+      {"DLOCK_TOKEN", std::to_string(grant.token.value)},
+      {"DLOCK_SESSION", outer != nullptr && *outer != '\0' ? std::string(outer) + " " + session : session},
+      {"DLOCK_SCOPE", report_.scope},
+  };
+  return program;
+}
+
+// While the command runs: renewals move its deadline; a loss ends it; a peer that is gone leaves the deadline
+// where it is.
+void Run::hear_peer(cli::Child& child) {
+  for (;;) {
+    auto answer = peer_.receive();
+    if (!answer) {
+      note("the peer is gone: the command may run until the lease ends: " + answer.error().text());
+      child.watch().fd = -1;
+      return;
+    }
+    if (!answer->has_value()) return;
+    if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
+      report_.count("renewed");
+      child.limit(cli::StopCause::lost, deadline(renewed->sent));
+    } else if (const auto* lost = std::get_if<local::Lost>(&**answer)) {
+      report_.count("lost");
+      if (!settings_.quiet)
+        cli::notice("dlock",
+                    cli::shown(settings_.name_list) + ": lost: " + lost->why + ": the command is stopped");
+      const Instant now = process::boot_now();
+      child.limit(cli::StopCause::lost, {now, now});
+    }
+  }
+}
+
+void Run::let_go(Descriptor hold) {
+  hold.reset();
+  report_.count("release");
+  if (Status sent = peer_.send(local::Release{only_request}); !sent) return;
+  const Instant patience = process::boot_now() + answer_patience;
+  for (;;) {
+    auto answer = peer_.wait(patience);
+    if (!answer || !answer->has_value()) return;  // the session ends with the connection, or by its lease
+    if (std::holds_alternative<local::Released>(**answer)) report_.count("released");
+    if (std::holds_alternative<local::Released>(**answer) || std::holds_alternative<local::Refused>(**answer))
+      return;
+  }
+}
+
+void Run::finish(const cli::Outcome& outcome) {
+  report_.command = outcome;
+  report_.outcome = "ran";
+  if (outcome.stopped == cli::StopCause::lost) report_.outcome = "lost";
+  if (outcome.stopped == cli::StopCause::max_run) report_.outcome = "max_run";
+}
+
+Result<cli::Exit> Run::run_command(Acquired acquired) {
+  const cli::Deadline limit = deadline(acquired.grant.sent);
+  if (process::boot_now() >= limit.term_at) {
+    report_.outcome = "lost";
+    let_go(std::move(acquired.hold));
+    return Error{ErrorKind::unavailable, cli::shown(settings_.name_list),
+                 "the grant came too late to be used", "this host was stopped or overloaded: try again"};
+  }
+  const Instant began = process::boot_now();
+  auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()));
+  if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
+    let_go(std::move(acquired.hold));
+    report_.outcome = "ran";
+    cli::complain("dlock", failed->error);
+    return failed->exit;
+  }
+  cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
+  child.limit(cli::StopCause::lost, limit);
+  if (settings_.max_run) {
+    const Instant end = began + *settings_.max_run;
+    child.limit(cli::StopCause::max_run, {end, end + settings_.grace_or_default()});
+  }
+  report_.count("started");
+  (void)peer_.send(
+      local::Started{only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace_or_default()});
+  child.watch().fd = peer_.fd();
+  child.watch().events = POLLIN;
+  child.watch().ready = [&](short) { hear_peer(child); };
+  const cli::Outcome outcome = child.run();
+  report_.hold = process::boot_now() - began;
+  finish(outcome);
+  let_go(std::move(acquired.hold));
+  if (Status written = report_.write(); !written) cli::complain("dlock", written.error());
+  cli::die_as_interrupted(outcome);
+  return outcome.exit();
+}
+
+Result<cli::Exit> Run::whole() {
+  const Instant asked = process::boot_now();
+  if (Status sent = ask(); !sent) return sent.error();
+  auto end = wait_for_grant();
+  report_.wait = process::boot_now() - asked;
+  if (!end) return end.error();
+  if (auto* acquired = std::get_if<Acquired>(&*end)) {
+    report_.token = acquired->grant.token;
+    note("acquired " + cli::shown(settings_.name_list) + " under token " +
+         std::to_string(acquired->grant.token.value));
+    return run_command(std::move(*acquired));
+  }
+  const NotRun& not_run = std::get<NotRun>(*end);
+  report_.outcome = not_run.outcome;
+  if (!not_run.why.empty()) cli::notice("dlock", cli::shown(settings_.name_list) + ": " + not_run.why);
+  return not_run.exit;
+}
+
+}  // namespace
+
+Result<cli::Exit> run_locked(const Settings& settings) {
+  auto report = Report::open(settings.report);
+  if (!report) return report.error();
+  report->name = settings.name_list;
+  auto peer = cli::connect_to_peer(settings.peer, "dlock");
+  Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
+  if (peer) {
+    report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
+    result = Run(settings, *peer, *report).whole();
+  }
+  const bool unavailable = !result.ok() && result.error().kind == ErrorKind::unavailable;
+  if (unavailable && report->outcome == "internal") report->outcome = "no_quorum";
+  if (report->command) return result;  // written already, before the end by a terminal's signal
+  if (Status written = report->write(); !written && result.ok()) return written.error();
+  return result;
+}
+
+}  // namespace coord::dlock

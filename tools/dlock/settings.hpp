@@ -1,0 +1,51 @@
+// What dlock was asked to do.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "cli/common.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/options.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dlock {
+
+enum class Mode { run, list };
+
+struct Settings {
+  cli::PeerOptions peer;
+  std::string name_list;
+  std::vector<std::string> names;
+  cli::Command command;
+  bool shared = false, exclusive = false;
+  bool no_wait = false;
+  std::optional<Duration> wait;
+  int conflict_status = 1;
+  Duration ttl = std::chrono::seconds(10);
+  std::optional<Duration> grace;  // default: 0.3 of the TTL
+  std::optional<Duration> max_run;
+  Duration lock_delay{}, min_hold{};
+  std::uint32_t slots = 1;
+  Mode mode = Mode::run;
+  bool json = false, stale = false;
+  bool quiet = false, verbose = false;
+  std::string report;
+
+  Duration grace_or_default() const { return grace.value_or(ttl * 3 / 10); }
+};
+
+// All must be stopped when so much of the TTL has passed since the last renewal that succeeded was sent
+// (DESIGN: lost means stopped); TERM comes a grace before that.
+inline Instant kill_at(Instant sent, Duration ttl) {
+  return sent + ttl * 8 / 10;
+}
+
+Result<cli::Exit> run_locked(const Settings& settings);
+Result<cli::Exit> list_locks(const Settings& settings);
+
+}  // namespace coord::dlock

@@ -1,0 +1,86 @@
+// dpeers: who is in the group, who leads, who cannot be reached. Answered by this host's peer from what it
+// knows itself, so it answers without a quorum too.
+#include "cli/common.hpp"
+#include "cli/json.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+
+namespace {
+
+using namespace coord;
+
+struct Settings {
+  cli::PeerOptions peer;
+  bool json = false;
+};
+
+void add_counts(cli::JsonObject& object, const char* key,
+                const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+  cli::JsonObject by_type;
+  for (const auto& [type, count] : counts) by_type.integer(type, count);
+  object.object(key, by_type);
+}
+
+std::string json_of(const local::PeerRecord& peer, WallTime as_of) {
+  cli::JsonObject object;
+  object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
+  object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
+  if (peer.term) object.integer("term", *peer.term);
+  if (peer.commit_index) object.integer("commit_index", *peer.commit_index);
+  if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
+  if (peer.version) object.text("version", *peer.version);
+  object.time("since", peer.since).time("as_of", as_of);
+  if (!peer.local) return object.line();
+  if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
+  if (peer.sessions) object.integer("sessions", *peer.sessions);
+  if (peer.locks) object.integer("locks", *peer.locks);
+  add_counts(object, "sent", peer.sent);
+  add_counts(object, "received", peer.received);
+  return object.line();
+}
+
+std::string milliseconds(const std::optional<Duration>& duration) {
+  if (!duration) return "-";
+  const auto us = duration->count() / 1000;
+  return std::to_string(us / 1000) + "." + std::to_string(us % 1000 + 1000).substr(1) + " ms";
+}
+
+Result<cli::Exit> show(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    const auto* peers = std::get_if<local::Peers>(&**answer);
+    if (peers == nullptr) continue;
+    cli::Table table(
+        {{"NAME"}, {"ADDRESS"}, {"ROLE"}, {"STATE"}, {"RTT", cli::Table::Align::right}, {"VERSION"}});
+    for (const local::PeerRecord& record : peers->peers) {
+      if (settings.json) {
+        cli::print(json_of(record, peers->as_of));
+      } else {
+        table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
+                   milliseconds(record.rtt), record.version.value_or("-")},
+                  record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
+      }
+    }
+    if (!settings.json) cli::print(cli::for_stdout(table));
+    return cli::Exit::done;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  cli::Options options("dpeers", "who is in the group, who leads, who cannot be reached");
+  options.synopsis("[--json]");
+  options.flag("--json", settings.json, "one peer a line, as JSON");
+  cli::add_peer_options(options, settings.peer);
+  options.example("dpeers", "the group as this host's peer sees it");
+  options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "who leads");
+  options.does([&] { return show(settings); });
+  return cli::run(argc, argv, options);
+}
