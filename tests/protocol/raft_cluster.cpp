@@ -1,4 +1,4 @@
-#include "protocol/raft_cluster.hpp"
+#include "raft_cluster.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -97,6 +97,7 @@ class Cluster {
   void send_again(char from, char to, Message message) { post(from, to, std::move(message)); }
   std::function<bool(char from, char to, const Message&)> drop_if;  // a scenario's own loss
   double& drop() { return options_.drop; }
+  Range& latency() { return options_.latency; }
   double& duplicate() { return options_.duplicate; }
 
   // ---- looking at it

@@ -2,7 +2,7 @@
 // and 6.2.
 #include <catch2/catch.hpp>
 
-#include "protocol/raft_cluster.hpp"
+#include "raft_cluster.hpp"
 
 using namespace raft_test;
 

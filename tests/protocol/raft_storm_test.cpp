@@ -1,6 +1,6 @@
 // Random faults by seed; the invariants of the paper's figure 3 hold after every step, and the group comes
 // back.
-#include "protocol/raft_storm.hpp"
+#include "raft_storm.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -78,6 +78,7 @@ void Raft::campaign(bool transfer) {
   for (const NodeId peer : config_.peers) {
     if (peer != config_.self) send(peer, request);
   }
+  if (COORD_RULE_OR(term_durable_before_use, outbox_.is_durable(hard_write_), true)) own_vote_is_durable();
 }
 
 void Raft::own_vote_is_durable() {

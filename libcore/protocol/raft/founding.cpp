@@ -71,10 +71,9 @@ void Raft::try_to_found() {
   const bool all_answered = answers.size() + 1 == config_.peers.size();
   const auto founder =
       std::find_if(answers.begin(), answers.end(), [](const auto& a) { return !a.second.empty; });
-  if (config_.rejoin && all_answered && founder != answers.end()) return rejoin();
-
   const auto against = std::find_if(answers.begin(), answers.end(),
                                     [](const auto& a) { return !a.second.empty && !a.second.knows_you; });
+  if (against != answers.end() && config_.rejoin && all_answered) return rejoin();
   if (against != answers.end() && !config_.rejoin) {
     const std::string why =
         "has met this peer with a state that is lost now: it takes no part until it is started with --rejoin";

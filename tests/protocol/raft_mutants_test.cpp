@@ -1,0 +1,62 @@
+// Raft with one rule removed: the storms must notice each, within so many seeds. A rule that can be removed
+// unnoticed has no test.
+#include <catch2/catch.hpp>
+
+#include "base/rule.hpp"
+#include "raft_storm.hpp"
+
+using namespace raft_test;
+
+namespace {
+
+constexpr std::uint64_t seeds = 30000;
+
+constexpr const char* rules[] = {
+    "acknowledge_what_was_checked",
+    "acknowledge_when_durable",
+    "append_checks_previous",
+    "check_quorum",
+    "commit_only_own_term",
+    "commit_what_was_checked",
+    "empty_peer_is_mute",
+    "ignore_old_terms",
+    "log_up_to_date_to_vote",
+    "noop_at_election",
+    "one_vote_a_term",
+    "overwritten_writes_do_not_count",
+    "pre_vote",
+    "read_after_own_term_commit",
+    "read_confirmed_by_round",
+    "rejoin_above_all_terms",
+    "rejoined_peer_is_mute",
+    "self_counts_when_durable",
+    "snapshot_not_over_newer",
+    "step_down_on_failed_write",
+    "term_durable_before_use",
+    "truncate_only_on_conflict",
+    "vote_durable_before_reply",
+    "votes_wait_for_silence",
+};
+
+// The first seed that notices, 0: none.
+std::uint64_t noticed_at(const char* rule, std::string& how) {
+  coord::mutants::removed = rule;
+  std::uint64_t noticed = 0;
+  for (std::uint64_t seed = 1; seed <= seeds && noticed == 0; ++seed) {
+    how = weather(seed).violation;
+    if (!how.empty()) noticed = seed;
+  }
+  coord::mutants::removed.clear();
+  return noticed;
+}
+
+}  // namespace
+
+TEST_CASE("every rule of Raft that is removed is noticed") {
+  for (const char* rule : rules) {
+    std::string how;
+    const std::uint64_t seed = noticed_at(rule, how);
+    WARN(rule << ": seed " << seed << ", " << how);
+    CHECK(seed != 0);
+  }
+}
