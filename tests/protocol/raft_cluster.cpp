@@ -216,6 +216,19 @@ bool Cluster::run_until(const std::function<bool()>& holds, int limit_ms) {
   return true;
 }
 
+char Cluster::settle() {
+  const bool settled = run_until([&] {
+    if (!has_leader()) return false;
+    const LogIndex all = raft(leader()).last_index();
+    return all.value > 0 && std::all_of(peers_.begin(), peers_.end(), [&](const auto& p) {
+             return p.second.raft == nullptr || p.second.applied_index == all;
+           });
+  });
+  COORD_CHECK(settled);
+  run(100);
+  return leader();
+}
+
 std::optional<Instant> Cluster::next_time() const {
   std::optional<Instant> next;
   const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };

@@ -77,6 +77,8 @@ class Cluster {
   bool run_until(const std::function<bool()>& holds, int limit_ms = 5000);  // false: it did not happen
   int now_ms() const;
 
+  char settle();  // until a leader is there, all have its no-op applied and all is quiet; it is returned
+
   // ---- what users and operators do
   void propose(char name, const std::string& command);
   std::uint64_t read(char name);

@@ -9,7 +9,7 @@ using namespace raft_test;
 
 namespace {
 
-constexpr std::uint64_t seeds = 30000;
+constexpr std::uint64_t seeds = 10000;
 
 constexpr const char* rules[] = {
     "acknowledge_what_was_checked",
