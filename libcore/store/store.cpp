@@ -174,7 +174,7 @@ Status Store::reserve_tokens(Token upto) {
   if (failure_) return *failure_;
   if (upto <= tokens_reserved()) return done();
   if (Status status = append(RecordType::tokens, encode_tokens(upto)); !status.ok()) return settle(status);
-  if (Status status = COORD_RULE_OR(tokens_reserved_before_use, log_.sync(), log_.write()); !status.ok()) {
+  if (Status status = COORD_RULE_OR(reserved_tokens_are_synced, log_.sync(), log_.write()); !status.ok()) {
     return settle(status);
   }
   outline_.reserve(upto);

@@ -55,7 +55,7 @@ void is_noticed(const char* rule, const Noticed& noticed) {
 TEST_CASE("every rule of the store that is removed is noticed") {
   for (const char* const rule :
        {"failed_sync_is_fatal", "old_segment_synced_before_next", "old_segments_after_new_snapshot",
-        "snapshot_synced_before_rename", "tokens_reserved_before_use", "wipe_cut_tail"}) {
+        "snapshot_synced_before_rename", "reserved_tokens_are_synced", "wipe_cut_tail"}) {
     is_noticed(rule, by_random_runs(rule, false));
   }
   for (const char* const rule : {"hard_state_checked", "refuse_damage_without_zeros"}) {
