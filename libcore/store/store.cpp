@@ -139,35 +139,35 @@ Status Store::persist(std::span<const raft::Persist> persists) {
   return settle(installs ? drop_covered(outline_) : done());
 }
 
-Status Store::save_snapshot(const raft::Snapshot& snapshot) {
+Result<Saved> Store::save_snapshot(const raft::Snapshot& snapshot) {
   if (failure_) return *failure_;
-  const SnapshotRef wanted{snapshot.index, snapshot.term, 0, 0};
+  if (snapshot.index <= snapshot_index()) return Saved::not_newer;
+  const Result<std::uint64_t> room = disk_->free_bytes();
+  if (!room.ok() || *room < snapshot.data.size() + segment_header_size) return Saved::no_room;
+  Status status = replace_snapshot(snapshot);
+  if (!status.ok()) return settle(std::move(status)).error();
+  return Saved::yes;
+}
+
+Status Store::replace_snapshot(const raft::Snapshot& snapshot) {
   Outline compacted = outline_;
-  if (!compacted.compact(wanted)) {
-    return misfit(options_, "a snapshot at " + std::to_string(snapshot.index.value) + ": the last is at " +
-                                std::to_string(snapshot_index().value) + ", the log ends at " +
+  if (!compacted.compact({snapshot.index, snapshot.term, 0, 0}) || snapshot.data.size() > snapshot_limit) {
+    return misfit(options_, "a snapshot at " + std::to_string(snapshot.index.value) + " of " +
+                                std::to_string(snapshot.data.size()) + " bytes for a log that ends at " +
                                 std::to_string(last_index().value));
   }
-  const Result<std::uint64_t> room = disk_->free_bytes();
-  if (!room.ok() || *room < snapshot.data.size() + segment_header_size ||
-      snapshot.data.size() > snapshot_limit) {
-    return Error{ErrorKind::unavailable, shown_path(options_, snapshot_name(snapshot.index)),
-                 "no room for a snapshot of " + std::to_string(snapshot.data.size()) + " bytes",
-                 "make room on the disk"};
-  }
   // The snapshot must not reach beyond what is durable: the log would end before it.
-  if (Status status = log_.sync(); !status.ok()) return settle(status);
+  if (Status status = log_.sync(); !status.ok()) return status;
   if (COORD_RULE_OR(old_segments_after_new_snapshot, false, true)) {
-    if (Status status = drop_covered(compacted); !status.ok()) return settle(status);
+    if (Status status = drop_covered(compacted); !status.ok()) return status;
   }
   const Result<SnapshotRef> ref = write_snapshot(*disk_, identity_, snapshot);
-  if (!ref.ok()) return settle(ref.error());
+  if (!ref.ok()) return ref.error();
   snapshot_files_.push_back(ref->index);
-  if (Status status = append(RecordType::snapshot, encode_snapshot_ref(*ref)); !status.ok())
-    return settle(status);
-  if (Status status = log_.sync(); !status.ok()) return settle(status);
+  if (Status status = append(RecordType::snapshot, encode_snapshot_ref(*ref)); !status.ok()) return status;
+  if (Status status = log_.sync(); !status.ok()) return status;
   outline_.compact(*ref);
-  return settle(drop_covered(outline_));
+  return drop_covered(outline_);
 }
 
 Status Store::reserve_tokens(Token upto) {

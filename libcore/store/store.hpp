@@ -33,6 +33,12 @@ namespace coord::store {
 struct Opened;
 struct Recovery;
 
+enum class Saved : std::uint8_t {
+  yes,
+  not_newer,  // than the last snapshot, one that came from a leader meanwhile perhaps
+  no_room,    // on the disk, now
+};
+
 class Store {
  public:
   // Opens the log in `disk`, or makes one if there is none: then the incarnation of `identity`, 16 bytes from
@@ -47,9 +53,9 @@ class Store {
   Status persist(std::span<const raft::Persist> persists);
 
   // The peer's own compaction: `snapshot` holds the state with everything up to its index applied. Durable on
-  // return; then the log up to there is dropped. One that is not newer than the last, or for which there is
-  // no room, is an error that changes nothing.
-  Status save_snapshot(const raft::Snapshot& snapshot);
+  // return; then the log up to there is dropped. It must not reach beyond last_index(). What is not stored is
+  // not lost either: the log still holds it.
+  Result<Saved> save_snapshot(const raft::Snapshot& snapshot);
 
   // Tokens up to and including `upto` may be handed out by entries that are not synced: durable on return,
   // never lowered.
@@ -82,6 +88,7 @@ class Store {
 
   Status check_fits(const raft::Persist& persist) const;
   Status add(const raft::Persist& persist);
+  Status replace_snapshot(const raft::Snapshot& snapshot);
   Status append(RecordType type, ByteView body);
   Status drop_covered(const Outline& outline);  // what its snapshot makes superfluous
   Status remove_files(const std::vector<std::string>& names);

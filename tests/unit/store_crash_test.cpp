@@ -23,7 +23,10 @@ Steps whole_life() {
   steps.push_back([](Store& store) { return store.persist(append(2, 3, 2, 1500)); });
   steps.push_back([](Store& store) { return store.prepare(); });
   steps.push_back([](Store& store) { return store.persist(append(2, 5, 2, 1500)); });  // the second segment
-  steps.push_back([](Store& store) { return store.save_snapshot(snapshot(2, 4)); });
+  steps.push_back([](Store& store) {
+    const Result<Saved> saved = store.save_snapshot(snapshot(2, 4));
+    return saved.ok() && *saved == Saved::yes ? done() : Status(saved.ok() ? Error{} : saved.error());
+  });
   steps.push_back([](Store& store) {
     raft::Persist install = append(3, 21, 1);
     install.snapshot = snapshot(3, 20);

@@ -131,9 +131,9 @@ class ModelRun {
     next.snapshot = snapshot(next.entries[covered - 1].term.value, index, random_.below(3000));
     next.entries.erase(next.entries.begin(), next.entries.begin() + static_cast<std::ptrdiff_t>(covered));
     history_.push_back(next);
-    const Status status = store_->store.save_snapshot(*next.snapshot);
-    if (!status.ok() && !store_->store.failure()) return history_.pop_back();  // no room: nothing is changed
-    finish(status, true);
+    const Result<Saved> saved = store_->store.save_snapshot(*next.snapshot);
+    if (saved.ok() && *saved != Saved::yes) return history_.pop_back();  // no room: nothing is changed
+    finish(saved.ok() ? done() : Status(saved.error()), true);
     count("snapshot");
   }
 
