@@ -67,6 +67,10 @@ class ClockReader {
   // it took.
   const char* read(std::string_view text, ParsedClock& clock, std::size_t& length);
 
+  // Where the number of the given entry stands in `text`, the vector just read; empty if there are blanks in
+  // it.
+  std::string_view count_text(std::size_t place, std::string_view text) const;
+
  private:
   const char* read_vector_fast(ParsedClock& clock);
   const char* read_object(ParsedClock& clock);
@@ -81,13 +85,15 @@ class ClockReader {
   bool first_mention(HostIndex host, std::vector<std::uint64_t>& marks, std::uint64_t object);
 
   struct Seen {
-    std::string key;  // as written, from the quote to the colon
+    std::string entry;     // as written last time, from the quote to the last digit
+    std::size_t key_size;  // of it, up to and with the colon
     HostIndex host;
+    std::uint64_t count;
   };
   HostTable& hosts_;
   const char* at_ = nullptr;
   const char* end_ = nullptr;
-  std::vector<Seen> last_names_;  // of the last vector read, in its order, without duplicates
+  std::vector<Seen> last_;  // the entries of the last vector read, in its order, without duplicates
   std::vector<std::uint64_t> row_marks_, column_marks_;  // by host: the last object that named it
   std::uint64_t object_ = 0, row_object_ = 0;  // how many objects, and rows of matrices, have been read
   std::string unescaped_;

@@ -25,9 +25,9 @@ void EventLog::add(const LogLine& line, std::size_t log, std::uint64_t line_numb
     shape = known->second;
   }
   events_.push_back({line.host, static_cast<std::uint32_t>(log), line_number, line.own, first_count, shape,
-                     static_cast<std::uint32_t>(line.clock_text.size()),
-                     static_cast<std::uint32_t>(line.text.size()), texts_.size(), line.wall});
-  if (keep_texts_) texts_.append(line.clock_text).append(line.text);
+                     lines_.size(), static_cast<std::uint32_t>(line.raw.size()),
+                     static_cast<std::uint32_t>(line.text.size()), line.wall});
+  if (keep_texts_) lines_.append(line.raw);
 }
 
 void EventLog::index() {
@@ -39,15 +39,13 @@ void EventLog::index() {
   }
 }
 
-std::string_view EventLog::clock_text(EventIndex event) const {
+std::string_view EventLog::line(EventIndex event) const {
   COORD_CHECK(keep_texts_);
-  return std::string_view(texts_).substr(events_[event].text_at, events_[event].clock_size);
+  return std::string_view(lines_).substr(events_[event].line_at, events_[event].line_size);
 }
 
 std::string_view EventLog::text(EventIndex event) const {
-  COORD_CHECK(keep_texts_);
-  return std::string_view(texts_).substr(events_[event].text_at + events_[event].clock_size,
-                                         events_[event].text_size);
+  return line(event).substr(events_[event].line_size - events_[event].text_size);
 }
 
 std::string EventLog::name(EventIndex event) const {

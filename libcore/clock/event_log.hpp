@@ -25,8 +25,8 @@ struct LogEvent {
   std::uint64_t own;
   std::uint64_t first_count;  // in the counts, in the order of its shape
   std::uint32_t shape;
-  std::uint32_t clock_size, text_size;  // bytes
-  std::uint64_t text_at;                // of the clock's text, followed by the event's, if texts are kept
+  std::uint64_t line_at;               // of the whole line, if texts are kept
+  std::uint32_t line_size, text_size;  // bytes; the event's text is the end of the line
   std::optional<WallTime> wall;
 };
 
@@ -49,7 +49,7 @@ class EventLog {
   const HostTable& hosts() const { return hosts_; }
   std::size_t size() const { return events_.size(); }
   const LogEvent& operator[](EventIndex event) const { return events_[event]; }
-  std::string_view clock_text(EventIndex event) const;
+  std::string_view line(EventIndex event) const;  // as read, without its newline
   std::string_view text(EventIndex event) const;
   std::string name(EventIndex event) const;  // "HOST=N"
   std::string token(EventIndex event) const;
@@ -88,7 +88,7 @@ class EventLog {
   bool keep_texts_;
   std::vector<LogEvent> events_;
   std::vector<std::uint64_t> counts_;
-  std::string texts_;
+  std::string lines_;
   std::vector<std::vector<HostIndex>> shapes_;  // ascending
   std::map<std::vector<HostIndex>, std::uint32_t> shape_numbers_;
   std::vector<ClockEntry> sorted_;

@@ -1,5 +1,6 @@
 #include "clock/log_line.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/rfc3339.hpp"
@@ -21,6 +22,9 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   line.raw = raw;
   line.wall.reset();
   line.hybrid.reset();
+  line.only_own_grew = false;
+  if (parse_like_last(line)) return parse_rest(raw.substr(line.raw.size() - line.text.size()), line);
+
   const std::size_t blank = raw.find(' ');
   if (blank == std::string_view::npos)
     return raw.empty() ? "the line is empty" : "the line has no clock after the host";
@@ -34,18 +38,11 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   }
   line.host = last_host_;
 
-  std::string_view rest = raw.substr(blank + 1);
+  const std::string_view rest = raw.substr(blank + 1);
   std::size_t length = 0;
+  before_own_.clear();
   if (const char* fault = clocks_.read(rest, line.clock, length)) return fault;
   line.clock_text = rest.substr(0, length);
-  rest.remove_prefix(length);
-  if (!rest.empty()) {
-    if (rest.front() != ' ') return "the clock is not followed by a blank";
-    rest.remove_prefix(1);
-    take_time(rest, line);
-  }
-  line.text = rest;
-
   line.own = line.clock.scalar;
   if (line.clock.kind == ClockKind::matrix) {
     for (const auto& cell : line.clock.cells) {
@@ -55,6 +52,57 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   for (const auto& entry : line.clock.entries) {
     if (entry.host == line.host) line.own = entry.count;
   }
+  if (line.clock.kind == ClockKind::vector) remember(line);
+  return parse_rest(rest.substr(length), line);
+}
+
+// The fast way: the bytes of the last line around a new own entry. Leaves `text` as what follows the clock.
+bool LineParser::parse_like_last(LogLine& line) {
+  const std::string_view raw = line.raw;
+  const std::size_t before = before_own_.size(), after = after_own_.size();
+  if (before == 0 || raw.size() < before + 1 + after ||
+      std::memcmp(raw.data(), before_own_.data(), before) != 0)
+    return false;
+  std::size_t at = before;
+  std::uint64_t own = 0;
+  while (at < raw.size() && raw[at] >= '0' && raw[at] <= '9' && at - before < 16)
+    own = own * 10 + static_cast<std::uint64_t>(raw[at++] - '0');
+  if (own <= last_own_ || own > largest_counter || raw[before] == '0') return false;
+  if (raw.size() - at < after || std::memcmp(raw.data() + at, after_own_.data(), after) != 0) return false;
+  last_entries_[own_place_].count = last_own_ = own;
+  line.host = last_host_;
+  line.own = own;
+  line.only_own_grew = true;
+  line.clock.kind = ClockKind::vector;
+  line.clock.scalar = 0;
+  line.clock.cells.clear();
+  line.clock.entries = last_entries_;
+  line.clock_text = raw.substr(last_host_name_.size() + 1, at + after - last_host_name_.size() - 1);
+  line.text = raw.substr(at + after);
+  return true;
+}
+
+void LineParser::remember(const LogLine& line) {
+  const auto& entries = line.clock.entries;
+  const auto own = std::ranges::find(entries, line.host, &ClockEntry::host);
+  if (own == entries.end()) return;
+  own_place_ = static_cast<std::size_t>(own - entries.begin());
+  const std::string_view digits = clocks_.count_text(own_place_, line.clock_text);
+  if (digits.empty()) return;
+  const char* end = line.clock_text.data() + line.clock_text.size();
+  before_own_.assign(line.raw.data(), digits.data());
+  after_own_.assign(digits.data() + digits.size(), end);
+  last_entries_ = entries;
+  last_own_ = own->count;
+}
+
+const char* LineParser::parse_rest(std::string_view rest, LogLine& line) {
+  if (!rest.empty()) {
+    if (rest.front() != ' ') return "the clock is not followed by a blank";
+    rest.remove_prefix(1);
+    take_time(rest, line);
+  }
+  line.text = rest;
   return nullptr;
 }
 

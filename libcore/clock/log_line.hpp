@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.hpp"
 #include "clock/clock_text.hpp"
@@ -25,6 +26,7 @@ struct LogLine {
   // The place of the event among those of its host: the host's own entry (vector, matrix), the counter
   // (lamport) or the bits (hlc). 0: the own entry is missing.
   std::uint64_t own = 0;
+  bool only_own_grew = false;  // all else of the vector is as on the line that the parser read before
   ParsedClock clock;
   std::string_view clock_text;
   std::optional<WallTime> wall;
@@ -41,10 +43,20 @@ class LineParser {
   const char* parse(std::string_view raw, LogLine& line);
 
  private:
+  bool parse_like_last(LogLine& line);
+  void remember(const LogLine& line);
+  const char* parse_rest(std::string_view rest, LogLine& line);
+
   HostTable& hosts_;
   ClockReader clocks_;
   std::string last_host_name_;
   HostIndex last_host_ = HostTable::none;
+  // Between two receipts a host's lines differ in its own entry only. What surrounds that entry in the last
+  // vector line, from the host to the closing brace; empty: nothing to go by.
+  std::string before_own_, after_own_;
+  std::vector<ClockEntry> last_entries_;
+  std::size_t own_place_ = 0;
+  std::uint64_t last_own_ = 0;
 };
 
 // Reads the `@TIME` at the beginning of `rest`, if there is one, and takes it off.

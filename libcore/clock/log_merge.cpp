@@ -63,6 +63,7 @@ Result<const LogMerge::Event*> LogMerge::next() {
     const bool refill = --log.held == 0 && !log.at_end;
     const std::size_t index = handed_out_->log;
     free_.push_back(handed_out_);
+    if (log.newest == handed_out_) log.newest = nullptr;
     handed_out_ = nullptr;
     if (refill) {
       if (auto read = read_one(index); !read) return read.error();
@@ -72,13 +73,13 @@ Result<const LogMerge::Event*> LogMerge::next() {
     if (held_ == 0) return static_cast<const Event*>(nullptr);
     if (auto resolved = resolve_stall(); !resolved) return resolved.error();
   }
-  Host& its = host(ready_.top().host);
+  Host& its = by_host_[ready_.top().host];
   Event* event = its.held.top();
   ready_.pop();
   its.held.pop();
   its.ready = false;
   ++its.version;
-  its.written = std::max(its.written, event->line.own);
+  written_[event->line.host] = std::max(written_[event->line.host], event->line.own);
   wake(event->line.host);
   if (!its.held.empty()) examine(event->line.host);
   handed_out_ = event;
@@ -131,6 +132,8 @@ Status LogMerge::set_key(Event& event) {
 // Reads and holds the log's next usable line; at its end, whoever waited for it is looked at again.
 Status LogMerge::read_one(std::size_t index) {
   Log& log = logs_[index];
+  if (log.newest != nullptr) own_bytes(log.newest->line, log.newest->bytes);
+  log.newest = nullptr;
   if (free_.empty()) {
     pool_.push_back(std::make_unique<Event>());
     free_.push_back(pool_.back().get());
@@ -144,8 +147,15 @@ Status LogMerge::read_one(std::size_t index) {
     event->line_number = log.reader->line_number();
     const std::uint64_t skipped = log.reader->skipped();
     if (auto keyed = set_key(*event); !keyed) return keyed;
-    if (log.reader->skipped() != skipped) continue;
-    own_bytes(event->line, event->bytes);
+    if (log.reader->skipped() != skipped) {
+      log.previous_held = false;
+      continue;
+    }
+    event->only_own_grew = event->line.only_own_grew && log.previous_held;
+    log.previous_held = true;
+    log.newest = event;
+    event->settled = 0;
+    make_room();
     event->arrival = ++arrivals_;
     free_.pop_back();
     ++log.held;
@@ -162,7 +172,7 @@ void LogMerge::hold(Event* event) {
   Share& its_share = share(logs_[event->log], index);
   ++its_share.read;
   its_share.last_own = event->line.own;
-  Host& its = host(index);
+  Host& its = by_host_[index];
   its.held.push(event);
   most_held_ = std::max(most_held_, ++held_);
   if (its.held.top() == event) {
@@ -175,13 +185,13 @@ void LogMerge::hold(Event* event) {
 
 // Is the host's candidate ready? If not, it waits for the first event that it lacks.
 void LogMerge::examine(HostIndex index) {
-  const Event& event = *host(index).held.top();
+  Event& event = *by_host_[index].held.top();
   const auto waits_for = blocker(event);
   Host& its = by_host_[index];
   if (waits_for) {
     if (its.waits_for == *waits_for) return;
     its.waits_for = *waits_for;
-    host(*waits_for).waiters.push_back(index);
+    by_host_[*waits_for].waiters.push_back(index);
     return;
   }
   its.waits_for = HostTable::none;
@@ -189,20 +199,22 @@ void LogMerge::examine(HostIndex index) {
   ready_.push({event.key, event.line.own, index, its.version});
 }
 
-std::optional<HostIndex> LogMerge::blocker(const Event& event) const {
+std::optional<HostIndex> LogMerge::blocker(Event& event) const {
   if (is_scalar(*kind_)) return std::nullopt;
-  for (const auto& entry : event.line.clock.entries) {
+  // The event before has been handed out, and with it all that both name.
+  if (event.only_own_grew && written_[event.line.host] + 1 == event.line.own) return std::nullopt;
+  const auto& entries = event.line.clock.entries;
+  for (; event.settled < entries.size(); ++event.settled) {
+    const ClockEntry& entry = entries[event.settled];
     const std::uint64_t needed = entry.host == event.line.host ? entry.count - 1 : entry.count;
-    const std::uint64_t written = entry.host < by_host_.size() ? by_host_[entry.host].written : 0;
-    if (written < needed && !is_missing(entry.host, needed)) return entry.host;
+    if (written_[entry.host] < needed && !is_missing(entry.host, needed)) return entry.host;
   }
   return std::nullopt;
 }
 
 // True if no unwritten event of `index` up to its number `own` is held or can still be read.
 bool LogMerge::is_missing(HostIndex index, std::uint64_t own) const {
-  if (index < by_host_.size() && !by_host_[index].held.empty() && by_host_[index].held.top()->line.own <= own)
-    return false;
+  if (!by_host_[index].held.empty() && by_host_[index].held.top()->line.own <= own) return false;
   return std::ranges::all_of(logs_, [&](const Log& log) {
     if (log.at_end) return true;
     if (!log.counted) return false;
@@ -213,7 +225,7 @@ bool LogMerge::is_missing(HostIndex index, std::uint64_t own) const {
 }
 
 void LogMerge::wake(HostIndex index) {
-  Host& its = host(index);
+  Host& its = by_host_[index];
   if (its.waiters.empty()) return;
   std::vector<HostIndex> waiters;
   waiters.swap(its.waiters);
@@ -223,10 +235,9 @@ void LogMerge::wake(HostIndex index) {
     other.waits_for = HostTable::none;
     if (!other.held.empty() && !other.ready) examine(waiter);
   }
-  Host& now = host(index);  // examine() may have moved the hosts
-  if (now.waiters.empty()) {
+  if (its.waiters.empty()) {
     waiters.clear();
-    now.waiters.swap(waiters);  // keeps its memory
+    its.waiters.swap(waiters);  // keeps its memory
   }
 }
 
@@ -250,9 +261,11 @@ bool LogMerge::any_ready() {
   return false;
 }
 
-LogMerge::Host& LogMerge::host(HostIndex index) {
-  if (by_host_.size() <= index) by_host_.resize(std::max<std::size_t>(index + 1, hosts_.size()));
-  return by_host_[index];
+// Every host that a line has named so far has its place.
+void LogMerge::make_room() {
+  if (by_host_.size() >= hosts_.size()) return;
+  by_host_.resize(hosts_.size());
+  written_.resize(hosts_.size(), 0);
 }
 
 LogMerge::Share& LogMerge::share(Log& log, HostIndex index) {

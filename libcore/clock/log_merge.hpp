@@ -37,14 +37,16 @@ enum class MergeOrder { clock, wall, hybrid };
 
 class LogMerge {
  public:
-  // A line that has been read and not yet handed out; it owns its bytes.
+  // A line that has been read and not yet handed out.
   struct Event {
     LogLine line;
     std::size_t log = 0;  // which of the logs, in the order of add()
     std::uint64_t line_number = 0;
     std::uint64_t key = 0;
     std::uint64_t arrival = 0;
-    std::string bytes;
+    std::size_t settled = 0;     // so many entries of the clock are written, or missing
+    bool only_own_grew = false;  // since its host's event before, which is held or has been handed out
+    std::string bytes;  // the line's, once the reader's buffer goes on; until then its views are the reader's
   };
 
   LogMerge(HostTable& hosts, MergeOrder order) : hosts_(hosts), order_(order) {}
@@ -70,6 +72,8 @@ class LogMerge {
     std::unique_ptr<LogReader> reader;
     std::vector<Share> shares;  // by host
     std::size_t held = 0;
+    Event* newest = nullptr;  // held, with its views still in the reader's buffer
+    bool previous_held = false;
     bool at_end = false, counted = false, ascends = true;
   };
   struct Later {
@@ -80,7 +84,6 @@ class LogMerge {
   struct Host {
     std::priority_queue<Event*, std::vector<Event*>, Later> held;
     std::vector<HostIndex> waiters;  // hosts whose candidate waits for an event of this one
-    std::uint64_t written = 0;       // the largest own entry handed out
     HostIndex waits_for = HostTable::none;
     std::uint32_t version = 0;  // of the candidate: what refers to an older one is void
     bool ready = false;
@@ -101,14 +104,14 @@ class LogMerge {
   void hold(Event* event);
   void examine(HostIndex host);
   bool is_missing(HostIndex host, std::uint64_t own) const;
-  std::optional<HostIndex> blocker(const Event& event) const;
+  std::optional<HostIndex> blocker(Event& event) const;
   void wake(HostIndex host);
   void examine_all();
   Status count(Log& log);
   Status resolve_stall();
   Result<bool> read_helpful(const std::set<HostIndex>& wanted);
-  Error cycle() const;
-  Host& host(HostIndex index);
+  Error cycle();
+  void make_room();
   Share& share(Log& log, HostIndex host);
   bool any_ready();
 
@@ -116,6 +119,7 @@ class LogMerge {
   MergeOrder order_;
   std::vector<Log> logs_;
   std::vector<Host> by_host_;
+  std::vector<std::uint64_t> written_;  // by host: the largest own entry handed out
   std::priority_queue<Ready, std::vector<Ready>, ReadyLater> ready_{ReadyLater{&hosts_}};
   std::vector<std::unique_ptr<Event>> pool_;
   std::vector<Event*> free_;

@@ -73,17 +73,17 @@ Result<bool> LogMerge::read_helpful(const std::set<HostIndex>& wanted) {
 
 // Everything that could be read is held and nothing is ready: from each candidate to the one it waits for,
 // until one comes again.
-Error LogMerge::cycle() const {
-  const Event* event = nullptr;
+Error LogMerge::cycle() {
+  Event* event = nullptr;
   for (const auto& one : by_host_) {
     if (!one.held.empty()) event = one.held.top();
   }
-  std::set<const Event*> met;
+  std::set<Event*> met;
   while (met.insert(event).second) event = by_host_[*blocker(*event)].held.top();
   const auto named = [&](const Event* one) {
     return hosts_.name(one->line.host) + "=" + std::to_string(one->line.own);
   };
-  const Event* other = by_host_[*blocker(*event)].held.top();
+  Event* other = by_host_[*blocker(*event)].held.top();
   const std::string place = logs_[event->log].reader->name() + ":" + std::to_string(event->line_number);
   return {ErrorKind::data, place, named(event) + " comes before " + named(other) + " and after it",
           "the logs are not valid: see dclock validate"};

@@ -1,0 +1,49 @@
+// dclock merge: one log from many, in an order of causes.
+#include <memory>
+
+#include "cli/run.hpp"
+#include "log_files.hpp"
+#include "verbs.hpp"
+
+namespace coord::dclock {
+namespace {
+
+struct Settings {
+  LogChoice logs;
+  clock::MergeOrder order = clock::MergeOrder::clock;
+};
+
+Result<cli::Exit> merge(const Settings& s) {
+  clock::HostTable hosts;
+  auto merge = open_merge(s.logs, hosts, s.order);
+  if (!merge) return merge.error();
+  std::string out;
+  for (;;) {
+    const auto event = (*merge)->next();
+    if (!event) return event.error();
+    if (*event == nullptr) break;
+    out += (*event)->line.raw;
+    out += '\n';
+    if (out.size() < (std::size_t{1} << 16U)) continue;
+    cli::print(out);
+    out.clear();
+  }
+  cli::print(out);
+  tell_skipped((*merge)->skipped());
+  return cli::Exit::done;
+}
+
+}  // namespace
+
+void add_merge(cli::Options& tool) {
+  auto& verb = tool.verb("merge", "merge logs into one in which no effect precedes its cause");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("[options] [LOG...]");
+  declare_order(verb, s->order);
+  s->logs.declare(verb);
+  verb.example("dclock merge *.log > all.log", "all hosts' events, causes first");
+  verb.example("dclock merge --by wall a.log b.log", "concurrent ones as the wall clocks have it");
+  verb.does([s] { return merge(*s); });
+}
+
+}  // namespace coord::dclock
