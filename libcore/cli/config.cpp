@@ -64,16 +64,14 @@ std::optional<std::string> as_text(const toml::node& node) {
   return std::nullopt;
 }
 
-Status apply(Options& options, std::string_view key, const toml::node& node, const std::string& where) {
-  const std::optional<std::string> text = as_text(node);
+Status add_line(std::vector<ConfigLine>& lines, std::string_view key, const toml::node& node,
+                const std::string& where) {
+  std::optional<std::string> text = as_text(node);
   if (!text)
     return unusable(where + ": " + shown(key), "is no text, number or truth value",
                     "tables and dates are not used");
-  const Status stored = options.configure(key, *text, where);
-  if (stored) return done();
-  Error error = stored.error();
-  error.kind = ErrorKind::unavailable;
-  return error;
+  lines.push_back({std::string(key), std::move(*text), where});
+  return done();
 }
 
 }  // namespace
@@ -94,7 +92,7 @@ std::optional<std::string> find_config(const std::string& given) {
   return std::nullopt;
 }
 
-Status load_config(Options& options, const std::string& path) {
+Result<std::vector<ConfigLine>> read_config(const std::string& path) {
   const Result<std::string> text = read_whole(path);
   if (!text) return text.error();
   const toml::parse_result parsed = toml::parse(std::string_view(text.value()));
@@ -103,14 +101,28 @@ Status load_config(Options& options, const std::string& path) {
   };
   if (!parsed)
     return unusable(place(parsed.error().source()), shown(parsed.error().description()), "correct this line");
+  std::vector<ConfigLine> lines;
   for (const auto& [key, node] : parsed.table()) {
     const std::string where = place(node.source());
     if (const auto* list = node.as_array()) {
       for (const toml::node& element : *list)
-        if (Status stored = apply(options, key.str(), element, where); !stored) return stored;
-    } else if (Status stored = apply(options, key.str(), node, where); !stored) {
-      return stored;
+        if (Status added = add_line(lines, key.str(), element, where); !added) return added.error();
+    } else if (Status added = add_line(lines, key.str(), node, where); !added) {
+      return added.error();
     }
+  }
+  return lines;
+}
+
+Status load_config(Options& options, const std::string& path) {
+  const auto lines = read_config(path);
+  if (!lines) return lines.error();
+  for (const ConfigLine& line : *lines) {
+    const Status stored = options.configure(line.key, line.text, line.where);
+    if (stored) continue;
+    Error error = stored.error();
+    error.kind = ErrorKind::unavailable;
+    return error;
   }
   return done();
 }

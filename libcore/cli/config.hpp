@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "cli/options.hpp"
@@ -17,5 +18,14 @@ namespace coord::cli {
 std::optional<std::string> find_config(const std::string& given);
 
 Status load_config(Options& options, const std::string& path);
+
+// What the file says, uninterpreted: for a tool that needs one or two of the peer's keys. A list is given
+// element by element.
+struct ConfigLine {
+  std::string key;
+  std::string text;
+  std::string where;  // file:line
+};
+Result<std::vector<ConfigLine>> read_config(const std::string& path);
 
 }  // namespace coord::cli

@@ -1,21 +1,55 @@
 #include "cli/peer.hpp"
 
+#include "cli/authority.hpp"
+#include "cli/autostart.hpp"
+
 namespace coord::cli {
 
-Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool) {
-  if (options.socket.empty()) {
-    return Error{ErrorKind::unavailable, "--socket", "no peer is known",
-                 "start coordd, then name its socket here or in COORD_SOCKET"};
+namespace {
+
+constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
+
+Error cannot_reach(const Authority& authority, const Error& error) {
+  Error explained = error;
+  if (authority.kind == Authority::Kind::system) {
+    explained.remedy = "start its service: systemctl start coordd";
+  } else if (authority.may_be_started()) {
+    const std::string said = last_words(authority);
+    if (!said.empty()) explained.what += "; it said: " + said;
   }
-  auto peer = engine::PeerConnection::open(options.socket, tool);
+  return explained;
+}
+
+Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
+                                     const std::string& tool) {
+  for (int tries = 1;; ++tries) {
+    auto peer = engine::PeerConnection::open(authority.socket, tool);
+    if (peer) return peer;
+    if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
+      return cannot_reach(authority, peer.error());
+    }
+    if (Status started = start_peer(authority); !started) return started.error();
+  }
+}
+
+}  // namespace
+
+Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool) {
+  const auto authority = find_authority(options.socket, options.config);
+  if (!authority) return authority.error();
+  if (options.scope == Scope::cluster && authority->kind == Authority::Kind::private_peer) {
+    return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
+                 "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
+  }
+  auto peer = reach(*authority, options, tool);
   if (!peer) return peer;
   const bool is_private = peer->welcome().scope == local::Scope::private_peer;
   if (options.scope == Scope::cluster && is_private) {
-    return Error{ErrorKind::unavailable, options.socket, "this host's peer is private, it has no others",
+    return Error{ErrorKind::unavailable, authority->socket, "this host's peer is private, it has no others",
                  "give coordd --peers and --key-file, or ask for --scope private"};
   }
   if (options.scope == Scope::private_peer && !is_private) {
-    return Error{ErrorKind::unavailable, options.socket, "this host's peer belongs to a group",
+    return Error{ErrorKind::unavailable, authority->socket, "this host's peer belongs to a group",
                  "ask for --scope cluster, or leave --scope away"};
   }
   return peer;

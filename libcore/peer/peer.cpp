@@ -133,12 +133,14 @@ Status Peer::listen() {
   };
   tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
   server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_);
-  if (Status listening = server_->listen(settings_.options.socket); !listening) return listening;
+  const int handed_over = settings_.options.listen_fd;
+  Status listening =
+      handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);
+  if (!listening) return listening;
   if (Status announced = lock_->announce(settings_.options.socket); !announced) return announced;
   if (settings_.alone()) return done();
 
-  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys,
-                         COORD_VERSION};
+  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys, COORD_VERSION};
   net::PeerHandlers peers;
   peers.message = [this](const std::string& name, Bytes&& bytes) {
     auto message = replica::decode_peer_message(bytes);
@@ -200,7 +202,28 @@ void Peer::pump() {
   }
   if (ended_) return;
   carry_out(host_->settle(process::boot_now(), wall_now()));
+  if (!ended_) end_if_idle();
   if (!ended_) arm_timer();
+}
+
+// Nobody is connected, nothing is held, waited for or kept shut: a peer that others count on (a voter) is
+// never idle.
+bool Peer::is_idle() const {
+  const service::State& state = host_->replica().machine().state();
+  return settings_.alone() && tools_.empty() && state.sessions.empty() && state.remnants.empty();
+}
+
+void Peer::end_if_idle() {
+  if (settings_.options.idle_exit == Duration{}) return;
+  if (!is_idle()) {
+    idle_since_.reset();
+    return;
+  }
+  const Instant now = process::boot_now();
+  if (!idle_since_) idle_since_ = now;
+  if (now < *idle_since_ + settings_.options.idle_exit) return;
+  log_(net::LogLevel::info, "idle: ends until it is needed again");
+  stop(std::nullopt);
 }
 
 void Peer::carry_out(replica::HostActions actions) {
@@ -215,6 +238,10 @@ void Peer::arm_timer() {
   if (leaving_) {
     const Instant latest = process::boot_now() + leave_within;
     if (!deadline || latest < *deadline) deadline = latest;
+  }
+  if (idle_since_) {
+    const Instant end = *idle_since_ + settings_.options.idle_exit;
+    if (!deadline || end < *deadline) deadline = end;
   }
   if (!deadline || deadline == armed_) return;
   const bool waiting = armed_.has_value();

@@ -71,6 +71,8 @@ class Peer {
   void pump();
   void carry_out(replica::HostActions actions);
   void arm_timer();
+  bool is_idle() const;
+  void end_if_idle();
   void stop(std::optional<std::string> why);
 
   void perform(replica::DiskJob&& action);
@@ -110,6 +112,7 @@ class Peer {
   bool pumping_ = false;
   bool ended_ = false;
   bool leaving_ = false;
+  std::optional<Instant> idle_since_;
   boost::asio::posix::stream_descriptor
       timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps
   std::optional<Instant> armed_;

@@ -127,7 +127,7 @@ local::PeerRecord Peer::describe_self() const {
   const raft::Raft& raft = replica.raft();
   local::PeerRecord record;
   record.name = settings_.name;
-  record.address = settings_.peers.at(settings_.name).text();
+  record.address = settings_.alone() ? "-" : settings_.peers.at(settings_.name).text();
   record.local = true;
   switch (raft.role()) {
     case raft::Role::leader:

@@ -21,7 +21,9 @@ struct Options {
   std::string peers;     // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
   std::string key_file;  // needed with more than one peer
   std::string state_dir;
-  std::string socket;  // for the tools of this host
+  std::string socket;    // for the tools of this host
+  int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
+  Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
   bool rejoin = false;
   Duration heartbeat = std::chrono::milliseconds(50);
   Duration election_low = std::chrono::milliseconds(150);

@@ -1,10 +1,14 @@
 // coordd: the resident peer of a host. Speaks to the other hosts' peers, serves the tools of this one.
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/config.hpp"
 #include "cli/run.hpp"
@@ -15,9 +19,13 @@ namespace {
 
 using namespace coord;
 
+constexpr int first_handed_over = 3;
+
 struct Arguments {
   peer::Options peer;
   std::string config;
+  std::vector<std::string> peers;
+  bool private_peer = false;
   bool keygen = false;
   net::LogLevel level = net::LogLevel::info;
 };
@@ -65,14 +73,37 @@ Result<cli::Exit> serve(const Arguments& arguments) {
   return cli::Exit::done;
 }
 
-Result<cli::Exit> act(const Arguments& arguments, cli::Options& options) {
+// A socket that systemd, or the tool that needs us, has made already (sd_listen_fds(3)).
+int handed_over_socket() {
+  const char* count = std::getenv("LISTEN_FDS");
+  const char* pid = std::getenv("LISTEN_PID");
+  const bool ours = count != nullptr && pid != nullptr && std::string(count) == "1" &&
+                    std::string(pid) == std::to_string(::getpid());
+  return ours ? first_handed_over : -1;
+}
+
+std::string joined(const std::vector<std::string>& lists) {
+  std::string all;
+  for (const std::string& list : lists) all += (all.empty() ? "" : ",") + list;
+  return all;
+}
+
+Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
   if (arguments.keygen) {
     cli::print(net::new_key_line() + "\n");
     return cli::Exit::done;
   }
-  if (!arguments.config.empty()) {
-    if (Status read = cli::load_config(options, arguments.config); !read) return read.error();
+  if (arguments.private_peer) {
+    arguments.peer.name = "private";
+    if (arguments.peer.idle_exit == Duration{}) arguments.peer.idle_exit = std::chrono::seconds(60);
+  } else if (!arguments.config.empty() || arguments.peer.name.empty()) {
+    const std::optional<std::string> path = cli::find_config(arguments.config);
+    if (path) {
+      if (Status read = cli::load_config(options, *path); !read) return read.error();
+    }
   }
+  arguments.peer.peers = joined(arguments.peers);
+  arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments);
 }
 
@@ -86,7 +117,7 @@ int main(int argc, char** argv) {
   options.synopsis("--name NAME --state-dir DIR --socket PATH [--peers LIST --key-file FILE]");
   options.synopsis("--keygen", "print a new line for a key file");
   options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
-  options.value("--peers", "LIST", peer.peers,
+  options.value("--peers", "LIST", arguments.peers,
                 "all peers: a=HOST:PORT,b=HOST:PORT,...; absent: this one alone");
   options.value("--listen", "HOST:PORT", peer.listen,
                 "where to listen for the other peers (its address in --peers)");
@@ -116,6 +147,15 @@ int main(int argc, char** argv) {
                   {"info", net::LogLevel::info},
                   {"debug", net::LogLevel::debug}},
                  "what goes to stderr");
+  options.flag("--private", arguments.private_peer, "this user's own peer, alone; ends when idle")
+      .excludes("--peers")
+      .minor();
+  options
+      .value("--idle-exit", "SECONDS", peer.idle_exit,
+             "a peer alone ends after so long without work (0: never)")
+      .between(Duration{}, std::chrono::hours(24 * 365))
+      .env("COORD_IDLE_EXIT")
+      .minor();
   options.flag("--keygen", arguments.keygen, "print a new key line and end");
   options.example("coordd --keygen > key; chmod 600 key", "a key for the group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");

@@ -1,0 +1,40 @@
+// Which peer speaks for this host and user, where it listens, and who may start it.
+//
+// The authority is a state directory: the peer that uses it holds its lock file for life
+// (store/directory_lock.hpp). It is found, in this order, by a socket that was named; by a configuration, the
+// user's own or the system's; and where there is no configuration at all, it is the user's private peer, kept
+// apart by the machine's id so that a home directory shared by several machines has one for each. A
+// configuration that is there and unusable is an error, never passed over: a tool must not take a lock from a
+// private peer because a file has a typing error.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace coord::cli {
+
+struct Authority {
+  enum class Kind {
+    named,         // by --socket or COORD_SOCKET
+    user,          // by the user's own configuration: a tool may start it
+    system,        // by /etc: the service manager starts it
+    private_peer,  // no configuration: a tool starts it, and it ends when it has been idle for a while
+  };
+  Kind kind = Kind::named;
+  std::string socket;
+  std::string state_dir;  // empty: unknown (named)
+  std::string config;     // empty: none
+
+  bool may_be_started() const { return kind == Kind::user || kind == Kind::private_peer; }
+};
+
+// `socket` and `config` as given on the command line or in the environment; empty: not given.
+Result<Authority> find_authority(const std::string& socket, const std::string& config);
+
+// Where this user's sockets live: $XDG_RUNTIME_DIR/coordutils, /run/user/UID/coordutils, or
+// /tmp/coordutils-UID. Made where needed, mode 0700; refused if it belongs to another user or others may
+// enter.
+Result<std::string> runtime_directory();
+
+}  // namespace coord::cli

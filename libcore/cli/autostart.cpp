@@ -1,0 +1,164 @@
+#include "cli/autostart.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "base/descriptor.hpp"
+
+namespace coord::cli {
+
+namespace {
+
+constexpr int backlog = 4096;             // tools that connect before the peer accepts
+constexpr int handed_over = 3;            // SD_LISTEN_FDS_START
+constexpr off_t log_limit = 1024 * 1024;  // the log starts anew when it is longer
+
+Error unavailable(const std::string& object, const std::string& what, std::string remedy) {
+  return Error{ErrorKind::unavailable, object, what + ": " + std::strerror(errno), std::move(remedy)};
+}
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::copy_n(path.begin(), std::min(path.size(), sizeof address.sun_path - 1), address.sun_path);
+  return address;
+}
+
+bool answers(const std::string& path) {
+  const sockaddr_un address = address_of(path);
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+Result<Descriptor> listen_at(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return unavailable(path, "the old socket cannot be removed", "");
+  const sockaddr_un address = address_of(path);
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return unavailable(path, "no socket can be made", "");
+  const mode_t old_mask = ::umask(0177);
+  const bool bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::umask(old_mask);
+  if (!bound || ::listen(socket.get(), backlog) != 0)
+    return unavailable(path, "the socket cannot be made", "");
+  return socket;
+}
+
+// Beside this program if there is one (a build tree, an own prefix), else along PATH.
+std::string coordd_program() {
+  std::array<char, 4096> self{};
+  const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
+  if (length > 0) {
+    std::string path(self.data(), static_cast<std::size_t>(length));
+    path = path.substr(0, path.rfind('/') + 1) + "coordd";
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return "coordd";
+}
+
+std::string log_path(const Authority& authority) {
+  return authority.socket + ".log";
+}
+
+std::vector<std::string> arguments_of(const Authority& authority) {
+  std::vector<std::string> arguments{"coordd", "--socket", authority.socket, "--log-level", "warning"};
+  if (authority.kind == Authority::Kind::private_peer) {
+    arguments.insert(arguments.end(), {"--private", "--state-dir", authority.state_dir});
+  } else {
+    arguments.insert(arguments.end(), {"--config", authority.config});
+  }
+  return arguments;
+}
+
+// In the grandchild: nothing of the tool's is kept but the listening socket, the log and the environment.
+[[noreturn]] void become_coordd(const std::string& program, std::vector<std::string> arguments, int socket,
+                                int log) {
+  const int null = ::open("/dev/null", O_RDWR);
+  ::dup2(socket, handed_over + 1);  // out of the way of the descriptors that are set next
+  ::dup2(null, 0);
+  ::dup2(null, 1);
+  ::dup2(log, 2);
+  ::dup2(handed_over + 1, handed_over);
+  (void)::close_range(handed_over + 1, ~0U, 0);
+  const std::string pid = std::to_string(::getpid());
+  ::setenv("LISTEN_FDS", "1", 1);
+  ::setenv("LISTEN_PID", pid.c_str(), 1);
+  for (const char* own : {"COORD_SOCKET", "COORD_CONFIG", "COORD_SCOPE"}) ::unsetenv(own);
+  (void)!::chdir("/");
+  ::umask(077);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execvp(program.c_str(), argv.data());
+  const std::string error =
+      "coordd: " + program + ": cannot be executed: " + std::strerror(errno) + ": install coordutils whole\n";
+  (void)!::write(2, error.data(), error.size());
+  ::_exit(127);
+}
+
+// Twice forked, so that the peer is nobody's child and of no terminal's session.
+Status launch(const Authority& authority, const Descriptor& socket) {
+  const Descriptor log(
+      ::open(log_path(authority).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log.is_open()) return unavailable(log_path(authority), "the peer's log cannot be opened", "");
+  struct stat status {};
+  if (::fstat(log.get(), &status) == 0 && status.st_size > log_limit) (void)!::ftruncate(log.get(), 0);
+  // Made before the fork: between fork and exec only the bare necessary is done.
+  const std::string program = coordd_program();
+  const std::vector<std::string> arguments = arguments_of(authority);
+  const pid_t child = ::fork();
+  if (child < 0) return unavailable(program, "no process for the peer", "");
+  if (child == 0) {
+    ::setsid();
+    if (::fork() != 0) ::_exit(0);
+    become_coordd(program, arguments, socket.get(), log.get());
+  }
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return done();
+}
+
+}  // namespace
+
+Status start_peer(const Authority& authority) {
+  const std::string lock_path = authority.socket + ".start";
+  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.is_open()) return unavailable(lock_path, "cannot be opened", "make the directory writable");
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return unavailable(lock_path, "cannot be locked", "");
+  }
+  if (answers(authority.socket)) return done();  // another tool was first
+  const auto socket = listen_at(authority.socket);
+  if (!socket) return socket.error();
+  return launch(authority, *socket);
+}
+
+std::string last_words(const Authority& authority) {
+  const Descriptor log(::open(log_path(authority).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!log.is_open()) return "";
+  std::array<char, 2048> end{};
+  const off_t size = ::lseek(log.get(), 0, SEEK_END);
+  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(end.size()));
+  const ssize_t count = ::pread(log.get(), end.data(), end.size(), from);
+  if (count <= 0) return "";
+  std::string text(end.data(), static_cast<std::size_t>(count));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+}  // namespace coord::cli

@@ -1,0 +1,127 @@
+# One host, nothing configured: the first tool starts a private peer and it just works.
+bats_require_minimum_version 1.5.0
+
+setup() {
+  unset COORD_SOCKET COORD_CONFIG COORD_SCOPE COORD_AUTOSTART XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME
+  export HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run"
+  mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+  cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+  pkill -f -- "--socket $XDG_RUNTIME_DIR" || true
+}
+
+peers_running() { pgrep -fc -- "--socket $XDG_RUNTIME_DIR" || true; }
+
+no_peer() { [ "$(peers_running)" = 0 ]; }
+
+# Waits until the command succeeds, at most ten seconds.
+eventually() {
+  local i
+  for i in $(seq 1000); do
+    if "$@"; then return 0; fi
+    sleep 0.01
+  done
+  return 1
+}
+
+@test "the first lock starts a private peer and holds" {
+  run -0 dlock job -- sh -c 'echo "$DLOCK_SCOPE $DLOCK_NAME"'
+  [ "$output" = "private job" ]
+  [ "$(peers_running)" = 1 ]
+  run -0 dpeers --json
+  [ "$(jq -r .role <<<"$output")" = leader ]
+}
+
+@test "tokens increase over kill -9 and a new start of the peer" {
+  before=$(dlock job -- sh -c 'echo $DLOCK_TOKEN')
+  pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"
+  after=$(dlock job -- sh -c 'echo $DLOCK_TOKEN')
+  [ "$after" -gt "$before" ]
+}
+
+@test "fifty cold clients get one peer and no error" {
+  pids=()
+  for i in $(seq 50); do
+    dlock "job$i" true 2>>errors &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  [ ! -s errors ]
+  [ "$(peers_running)" = 1 ]
+}
+
+@test "clients against a peer that ends whenever it is idle get no error" {
+  export COORD_IDLE_EXIT=0.001
+  for round in $(seq 40); do
+    pids=()
+    for i in 1 2 3 4 5; do
+      dlock "job$i" true 2>>errors &
+      pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid"; done
+  done
+  cat errors
+  [ ! -s errors ]
+}
+
+@test "an idle private peer ends, one with a holder does not" {
+  export COORD_IDLE_EXIT=0.1
+  mkfifo go
+  dlock job -- sh -c 'read line <go' &
+  eventually sh -c 'dlock --no-autostart --list job >/dev/null 2>&1'
+  sleep 0.5  # several times the idle time-out
+  [ "$(peers_running)" = 1 ]
+  echo >go
+  wait
+  eventually no_peer
+}
+
+@test "--no-autostart and COORD_AUTOSTART=no start nothing: 69" {
+  run -69 dlock --no-autostart job true
+  COORD_AUTOSTART=no run -69 dlock job true
+  [ "$(peers_running)" = 0 ]
+}
+
+@test "--scope cluster refuses a private peer and does not start one" {
+  run -69 dlock --scope cluster job true
+  [[ "$output" == *"nothing is configured"* ]]
+  [ "$(peers_running)" = 0 ]
+}
+
+@test "a configuration that cannot be used is an error, not a private peer" {
+  mkdir -p "$HOME/.config/coordutils"
+  echo 'socket = ' >"$HOME/.config/coordutils/coordd.toml"
+  run -69 dlock job true
+  [[ "$output" == "dlock: "*coordd.toml:1* ]]
+  [ "$(peers_running)" = 0 ]
+}
+
+@test "the user's own configuration starts that peer" {
+  mkdir -p "$HOME/.config/coordutils"
+  printf 'name = "here"\nstate_dir = "%s/state"\n' "$HOME" >"$HOME/.config/coordutils/coordd.toml"
+  run -0 dlock job true
+  run -0 dpeers --json
+  [ "$(jq -r .name <<<"$output")" = here ]
+}
+
+@test "a peer that cannot start says why through the tool" {
+  mkdir -p "$HOME/.config/coordutils"
+  printf 'name = "here"\nstate_dir = "/proc/nowhere"\n' >"$HOME/.config/coordutils/coordd.toml"
+  run -69 dlock job true
+  [[ "$output" == *"/proc/nowhere"* ]]
+}
+
+@test "a runtime directory that others may enter is refused" {
+  mkdir -m 755 "$XDG_RUNTIME_DIR/coordutils"
+  run -69 dlock job true
+  [[ "$output" == *"not a directory of this user's alone"* ]]
+}
+
+@test "HOME of another user is refused before anything is written there" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  chown nobody "$HOME"
+  run -69 dlock job true
+  [[ "$output" == *"HOME belongs to another user"* ]]
+}
