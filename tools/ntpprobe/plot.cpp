@@ -104,9 +104,9 @@ std::string in_fitting_unit(Duration value) {
     double ns;
     const char* name;
   };
-  static constexpr Unit units[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+  static constexpr Unit units[] = {{86400e9, "d"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
   const double magnitude = std::abs(static_cast<double>(value.count()));
-  const Unit* unit = &units[3];
+  const Unit* unit = &units[4];
   for (const Unit& u : units)
     if (magnitude >= u.ns) {
       unit = &u;
