@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "base/descriptor.hpp"
 
 namespace coord::net {
 namespace {
@@ -66,35 +67,20 @@ Result<ClusterKey> parse_line(std::string_view line, const std::string& place) {
   return key;
 }
 
-// An open key file that passed every check but its content, closed when it goes.
-class CheckedFile {
- public:
-  static Result<CheckedFile> open(const std::string& path);
-  CheckedFile(CheckedFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  CheckedFile& operator=(CheckedFile&&) = delete;
-  ~CheckedFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  explicit CheckedFile(int fd) : fd_(fd) {}
-  int fd_;
-};
-
-Result<CheckedFile> CheckedFile::open(const std::string& path) {
+// The key file, open, if it passes every check but that of its content.
+Result<Descriptor> open_checked(const std::string& path) {
   const auto bad = [&](std::string what, std::string remedy) -> Error {
     return {ErrorKind::unavailable, path, std::move(what), std::move(remedy)};
   };
   // O_NONBLOCK: a FIFO put in the file's place must not hang the peer.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0 && errno == ELOOP) return bad("it is a symbolic link", "name the key file itself");
-  if (fd < 0 && errno == ENOENT)
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  if (!file.is_open() && errno == ELOOP) return bad("it is a symbolic link", "name the key file itself");
+  if (!file.is_open() && errno == ENOENT)
     return bad("no such file", "make one with coordd --keygen and copy it to every host");
-  if (fd < 0) return bad(std::string("cannot open it: ") + std::strerror(errno), "");
-  CheckedFile file(fd);
+  if (!file.is_open()) return bad(std::string("cannot open it: ") + std::strerror(errno), "");
   struct stat info {};
-  if (::fstat(fd, &info) != 0) return bad(std::string("cannot look at it: ") + std::strerror(errno), "");
+  if (::fstat(file.get(), &info) != 0)
+    return bad(std::string("cannot look at it: ") + std::strerror(errno), "");
   if (!S_ISREG(info.st_mode)) return bad("it is not a regular file", "");
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return bad("it belongs to another user", "give it to the user that runs coordd, or to root");
@@ -148,13 +134,13 @@ Result<KeyRing> parse_keys(std::string_view text, const std::string& object) {
 }
 
 Result<KeyRing> read_key_file(const std::string& path) {
-  const auto file = CheckedFile::open(path);
+  const auto file = open_checked(path);
   if (!file.ok()) return file.error();
   SecretText content;
   content.text.resize(largest_file + 1);
   std::size_t size = 0;
   while (size < content.text.size()) {
-    const ssize_t n = ::read(file->fd(), content.text.data() + size, content.text.size() - size);
+    const ssize_t n = ::read(file->get(), content.text.data() + size, content.text.size() - size);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0)
       return Error{ErrorKind::unavailable, path, std::string("cannot read it: ") + std::strerror(errno), ""};

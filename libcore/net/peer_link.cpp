@@ -149,6 +149,12 @@ void PeerLink::watch() {
 }
 
 bool PeerLink::send(ByteView message) {
+  if (message.size() > wire::stream_payload_limit) {
+    // A bug of whoever made it; the others go on.
+    tell_once("a message of " + std::to_string(message.size()) + " bytes is too large to send");
+    ++status_.dropped;
+    return false;
+  }
   const bool sent = state_ == State::up && connection_->send(wire::FrameType::message, message);
   ++(sent ? status_.sent : status_.dropped);
   return sent;
@@ -167,19 +173,19 @@ void PeerLink::fail(const std::string& why) {
   if (was_up) status_.since = now;
   status_.up = false;
   status_.last_error = why;
-  tell_failure(why, was_up);
+  tell_once((was_up ? "connection lost: " : "not connected: ") + why);
   // Half of it random, so that peers which lost each other at once do not meet in lockstep.
   arm(random_.between(backoff_ / 2, backoff_), &PeerLink::dial);
   backoff_ = std::min(backoff_ * 2, times_.backoff_high);
   if (was_up) handlers_.down(peer_);
 }
 
-void PeerLink::tell_failure(const std::string& why, bool was_up) {
+void PeerLink::tell_once(const std::string& line) {
   const Instant now = steady_now();
-  if (!was_up && why == told_ && now - told_at_ < std::chrono::minutes(1)) return;
-  told_ = why;
+  if (line == told_ && now - told_at_ < std::chrono::minutes(1)) return;
+  told_ = line;
   told_at_ = now;
-  log_(LogLevel::warning, "peer " + peer_ + ": " + (was_up ? "connection lost: " : "not connected: ") + why);
+  log_(LogLevel::warning, "peer " + peer_ + ": " + line);
 }
 
 }  // namespace coord::net

@@ -81,7 +81,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void on_pong(ByteView payload);
   void watch();
   void fail(const std::string& why);
-  void tell_failure(const std::string& why, bool was_up);
+  void tell_once(const std::string& line);  // once a minute, unless it was up in between
   void arm(Duration delay, void (PeerLink::*then)());
 
   boost::asio::io_context& io_;
@@ -109,7 +109,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::uint64_t progress_seen_ = 0;
   Instant progress_at_;
 
-  std::string told_;  // the last failure in the log, and when: the same one is told once a minute
+  std::string told_;  // the last trouble in the log, and when
   Instant told_at_;
 };
 

@@ -67,7 +67,7 @@ class PeerTransport {
   void start();
   // Closes everything; no handler is called any more.
   void stop();
-  // At most wire::stream_payload_limit bytes (checked), to another peer of the group. False: dropped.
+  // To another peer of the group (checked). False: dropped, also if it is above wire::stream_payload_limit.
   bool send(const std::string& peer, ByteView message);
 
   // Used for connections from now on; those that stand go on.

@@ -1,5 +1,6 @@
 #include "net/unix_client.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,13 +82,13 @@ bool UnixClient::send(Bytes&& frame, int pass) {
     fail("it does not read what it is sent");
     return false;
   }
-  const int passed = pass >= 0 ? ::dup(pass) : -1;
-  if (pass >= 0 && passed < 0) {
+  Descriptor passed(pass >= 0 ? ::fcntl(pass, F_DUPFD_CLOEXEC, 0) : -1);
+  if (pass >= 0 && !passed.is_open()) {
     fail(std::string("cannot pass a descriptor: ") + std::strerror(errno));
     return false;
   }
   queued_bytes_ += frame.size();
-  queue_.push_back({std::move(frame), 0, passed});
+  queue_.push_back({std::move(frame), 0, std::move(passed)});
   if (!waiting_to_write_) write();
   return !closed_;
 }
@@ -103,7 +104,7 @@ void UnixClient::write() {
 bool UnixClient::write_front() {
   Outgoing& front = queue_.front();
   const ssize_t n =
-      send_some(socket_.native_handle(), ByteView(front.frame).subspan(front.written), front.pass);
+      send_some(socket_.native_handle(), ByteView(front.frame).subspan(front.written), front.pass.get());
   if (n < 0 && errno == EINTR) return true;
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     waiting_to_write_ = true;
@@ -117,7 +118,7 @@ bool UnixClient::write_front() {
     fail(std::strerror(errno));
     return false;
   }
-  if (front.pass >= 0) ::close(std::exchange(front.pass, -1));
+  front.pass.reset();
   front.written += static_cast<std::size_t>(n);
   if (front.written == front.frame.size()) {
     queued_bytes_ -= front.frame.size();
@@ -128,8 +129,6 @@ bool UnixClient::write_front() {
 
 void UnixClient::close() {
   if (std::exchange(closed_, true)) return;
-  for (auto& outgoing : queue_)
-    if (outgoing.pass >= 0) ::close(outgoing.pass);
   queue_.clear();
   boost::system::error_code ignored;
   socket_.close(ignored);
@@ -140,7 +139,6 @@ void UnixClient::close_after_writing() {
   if (queue_.empty()) fail("");
 }
 
-// The server learns of it later, never from within a call that it made.
 void UnixClient::fail(const std::string& why) {
   close();
   boost::asio::post(socket_.get_executor(), [self = shared_from_this(), why] {

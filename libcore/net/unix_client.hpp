@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 
+#include "base/descriptor.hpp"
 #include "net/unix_server.hpp"
 #include "wire/frame.hpp"
 
@@ -23,19 +24,20 @@ class UnixClient : public std::enable_shared_from_this<UnixClient> {
   // Closes now; the server is not told.
   void close();
   void close_after_writing();
+  // Closes now; the server learns of it later, never from within a call that it made.
+  void fail(const std::string& why);
 
  private:
   struct Outgoing {
     Bytes frame;
     std::size_t written = 0;
-    int pass = -1;  // ours to close; goes with the first byte
+    Descriptor pass;  // goes with the first byte
   };
 
   void read();
   void on_read(const boost::system::error_code& error, std::size_t size);
   void write();
   bool write_front();
-  void fail(const std::string& why);
 
   boost::asio::local::stream_protocol::socket socket_;
   const std::weak_ptr<UnixServer> server_;

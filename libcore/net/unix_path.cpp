@@ -9,27 +9,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
+
+#include "base/descriptor.hpp"
 
 namespace coord::net {
 namespace {
 
 constexpr int backlog = 128;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 Error failed(const std::string& path, const std::string& what, const std::string& remedy = "") {
   return {ErrorKind::unavailable, path, what, remedy};
@@ -99,7 +85,7 @@ Result<BoundSocket> bind_unix_path(const std::string& path) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return failed_call(path, "cannot look at it");
   if (::listen(fd.get(), backlog) != 0) return failed_call(path, "cannot listen on it");
-  return BoundSocket{fd.release(), info.st_dev, info.st_ino};
+  return BoundSocket{std::move(fd), info.st_dev, info.st_ino};
 }
 
 void remove_unix_path(const std::string& path, dev_t device, ino_t inode) {

@@ -5,13 +5,14 @@
 
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/result.hpp"
 
 namespace coord::net {
 
 // A bound and listening socket (close-on-exec, non-blocking, mode 0600) and which file it is.
 struct BoundSocket {
-  int fd = -1;  // the caller's to close
+  Descriptor fd;
   dev_t device = 0;
   ino_t inode = 0;
 };

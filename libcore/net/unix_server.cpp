@@ -43,12 +43,12 @@ UnixServer::~UnixServer() {
 }
 
 Status UnixServer::listen(const std::string& path) {
-  const auto bound = bind_unix_path(path);
+  auto bound = bind_unix_path(path);
   if (!bound.ok()) return bound.error();
   path_ = path;
   device_ = bound->device;
   inode_ = bound->inode;
-  return take(bound->fd);
+  return take(bound->fd.release());
 }
 
 Status UnixServer::adopt(int fd) {
@@ -146,7 +146,15 @@ void UnixServer::gone(ClientNumber client, bool expected, const std::string& why
 
 bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payload, int pass) {
   const auto found = clients_.find(client);
-  return found != clients_.end() && found->second->send(wire::frame(type, payload), pass);
+  if (found == clients_.end()) return false;
+  if (payload.size() > wire::stream_payload_limit) {
+    // A bug of whoever made it, but not one to stop every other client's holds for.
+    log_(LogLevel::error,
+         "socket: an answer of " + std::to_string(payload.size()) + " bytes is too large to send");
+    found->second->fail("its answer cannot be sent");
+    return false;
+  }
+  return found->second->send(wire::frame(type, payload), pass);
 }
 
 void UnixServer::close(ClientNumber client) {

@@ -55,6 +55,10 @@ TEST_CASE("a message of the largest size passes") {
   CHECK(a->transport->send("b", Bytes(wire::stream_payload_limit, 7)));
   REQUIRE(run_until(io, [&] { return b->inbox.size() == 1; }));
   CHECK(b->inbox[0].second == Bytes(wire::stream_payload_limit, 7));
+  CHECK_FALSE(a->transport->send("b", Bytes(wire::stream_payload_limit + 1)));
+  CHECK_FALSE(a->transport->send("b", Bytes(wire::stream_payload_limit + 1)));
+  CHECK(a->times_logged("peer b: a message of 1048577 bytes is too large to send") == 1);
+  CHECK(a->up("b"));
 }
 
 TEST_CASE("the round trip is measured") {

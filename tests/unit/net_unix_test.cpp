@@ -186,6 +186,17 @@ TEST_CASE("a tool that does not read is closed, and costs bounded memory") {
   CHECK(served.server->send(served.opened[1].first, wire::FrameType::answer, Bytes{1}));
 }
 
+TEST_CASE("an answer that is too large ends its client, not the peer") {
+  Served served;
+  served.start();
+  Tool tool(served.path);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 1; }));
+  CHECK_FALSE(served.server->send(served.opened[0].first, wire::FrameType::answer,
+                                  Bytes(wire::stream_payload_limit + 1)));
+  REQUIRE(run_until(served.io, [&] { return served.closed.size() == 1; }));
+  CHECK(tool.listen());
+}
+
 TEST_CASE("a slow tool gets all of it, in order, and then the end") {
   Served served;
   served.start();

@@ -141,6 +141,11 @@ TEST_CASE("every message of Raft has its bytes and refuses all others") {
   check_every_alternative(samples::raft_messages());
 }
 
+TEST_CASE("every message between peers has its bytes and refuses all others") {
+  check_family("peer_message", samples::peer_messages());
+  check_every_alternative(samples::peer_messages());
+}
+
 TEST_CASE("log entries and hard state have their bytes and refuse all others") {
   check_family("entry", samples::entries());
   check_family("hard_state", samples::hard_states());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/raft/messages.hpp"
+#include "replica/messages.hpp"
 #include "service/commands.hpp"
 #include "service/state.hpp"
 #include "wire/hello.hpp"
@@ -18,6 +19,7 @@ template <class T>
 using Named = std::vector<std::pair<std::string, T>>;
 
 const Named<raft::Message>& raft_messages();
+const Named<replica::PeerMessage>& peer_messages();
 const Named<raft::HardState>& hard_states();
 const Named<raft::Entry>& entries();
 const Named<service::Command>& commands();

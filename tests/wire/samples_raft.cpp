@@ -62,4 +62,15 @@ const Named<raft::Message>& raft_messages() {
   return all;
 }
 
+const Named<replica::PeerMessage>& peer_messages() {
+  static const Named<replica::PeerMessage> all{
+      {"raft", raft::Message(raft::Heartbeat{Term{6}, LogIndex{43}, 1001})},
+      {"forward", replica::Forward{{{1, 2, 3}, {}}}},
+      {"rejected", replica::Rejected{{7, 9}}},
+      {"read_request", replica::ReadRequest{5}},
+      {"read_answer", replica::ReadAnswer{5, true, LogIndex{43}}},
+  };
+  return all;
+}
+
 }  // namespace coord::samples

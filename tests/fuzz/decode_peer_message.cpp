@@ -1,0 +1,6 @@
+#include "decoder.hpp"
+#include "replica/messages.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return coord::fuzz::check_decoder<coord::replica::PeerMessage>(data, size);
+}
