@@ -4,6 +4,7 @@
 usage: terminal.py COMMAND [ARG...] <SCRIPT
 
 Lines of the script:  send TEXT    types TEXT and Enter          key C       types Control-C (a letter)
+                      type TEXT    types TEXT
                       expect TEXT  waits until TEXT was shown    pause S     waits S seconds
                       hangup       closes the terminal           end         waits for COMMAND and prints "status N" or "signal N"
 Everything that the terminal showed goes to stdout. Status 1 if something expected did not come within 20 seconds.
@@ -45,6 +46,8 @@ def main():
         if verb == "send":
             seen = len(shown)
             os.write(master, rest.encode() + b"\r")
+        elif verb == "type":
+            os.write(master, rest.encode())
         elif verb == "key":
             os.write(master, bytes([ord(rest.upper()) & 0x1F]))
         elif verb == "pause":
