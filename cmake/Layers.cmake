@@ -27,8 +27,16 @@ function(coord_layer name)
   target_link_libraries(coord_${name}_mutants ${visibility} ${mutant_uses} ${ARG_LINKS})
 endfunction()
 
+# coord_group(GROUP TARGET): `--target GROUP` builds TARGET among others. scripts/test builds such groups for its sanitizer runs.
+function(coord_group group target)
+  if(NOT TARGET ${group})
+    add_custom_target(${group})
+  endif()
+  add_dependencies(${group} ${target})
+endfunction()
+
 # coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
-# Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` not under sanitizers.
+# Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers.
 function(coord_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES;LINKS;LABELS" ${ARGN})
   find_package(Catch2 REQUIRED)
@@ -38,14 +46,14 @@ function(coord_test name)
   target_link_libraries(${name} PRIVATE ${ARG_USES} ${ARG_LINKS} Catch2::Catch2WithMain)
   if(ARG_LABELS)
     catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
-    foreach(label IN LISTS ARG_LABELS)  # so that `--target tests_LABEL` builds just these
-      if(NOT TARGET tests_${label})
-        add_custom_target(tests_${label})
-      endif()
-      add_dependencies(tests_${label} ${name})
+    foreach(label IN LISTS ARG_LABELS)
+      coord_group(tests_${label} ${name})
     endforeach()
   else()
     catch_discover_tests(${name} TEST_PREFIX "${name}: " PROPERTIES TIMEOUT 300)
+  endif()
+  if(NOT "slow" IN_LIST ARG_LABELS AND NOT "mutants" IN_LIST ARG_LABELS)
+    coord_group(tests_sanitized ${name})
   endif()
 endfunction()
 
@@ -75,6 +83,8 @@ function(coord_tool name)
   else()
     coord_link_small(${name})
   endif()
+  coord_group(tests_sanitized ${name})
+  coord_group(tests_threads ${name})
   set_property(GLOBAL APPEND PROPERTY COORD_TOOLS ${name})  # completions and the tests of every tool go through this list
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

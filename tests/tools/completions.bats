@@ -2,7 +2,7 @@
 # Completions are generated from the option table; here the three shells load and use them.
 
 setup() {
-  IFS=';' read -r -a tools <<<"${COORD_TOOLS-}"
+  read -r -a tools <<<"${COORD_TOOLS-}"
   demo=$BATS_TEST_TMPDIR
   python3 "$COORD_SOURCE/completions/generate.py" "$(command -v clidemo)" "$demo/clidemo.bash" "$demo/_clidemo" "$demo/clidemo.fish"
 }

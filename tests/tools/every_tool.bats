@@ -2,7 +2,7 @@
 # What holds for each installed tool, whatever it does.
 
 setup() {
-  IFS=';' read -r -a tools <<<"${COORD_TOOLS-}"
+  read -r -a tools <<<"${COORD_TOOLS-}"
 }
 
 @test "every tool: --help fits 24 lines of 80 columns and ends with EXAMPLES" {
