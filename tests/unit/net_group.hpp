@@ -1,6 +1,8 @@
 // Peers on loopback, each with its transport, all in this thread.
 #pragma once
 
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
@@ -22,10 +24,19 @@ inline ClusterKey key(std::string id, std::uint8_t byte) {
   return {std::move(id), SecretKey(Bytes(key_size, byte))};
 }
 
+// Below the range from which outgoing connections (of other tests at the same time) take theirs, and begun
+// elsewhere by each process.
 inline std::uint16_t free_port() {
+  static unsigned next = static_cast<unsigned>(::getpid()) * 37U;
   boost::asio::io_context io;
-  tcp::acceptor acceptor(io, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
-  return acceptor.local_endpoint().port();
+  for (;;) {
+    const tcp::endpoint endpoint(boost::asio::ip::address_v4::loopback(),
+                                 static_cast<std::uint16_t>(20000U + next++ % 12000U));
+    tcp::acceptor acceptor(io, endpoint.protocol());
+    boost::system::error_code taken;
+    acceptor.bind(endpoint, taken);
+    if (!taken) return endpoint.port();
+  }
 }
 
 inline Address loopback(std::uint16_t port) {
