@@ -166,8 +166,8 @@ void Peer::start() {
 }
 
 void Peer::leave() {
-  if (leaving_ || ended_) return;
-  leaving_ = true;
+  if (leave_by_ || ended_) return;
+  leave_by_ = process::boot_now() + leave_within;
   log_(net::LogLevel::info, "stopping");
   push(replica::Leave{});
   if (host_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
@@ -200,6 +200,7 @@ void Peer::pump() {
     inbox_.pop_front();
     carry_out(host_->step(process::boot_now(), wall_now(), event));
   }
+  if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
   if (ended_) return;
   carry_out(host_->settle(process::boot_now(), wall_now()));
   if (!ended_) end_if_idle();
@@ -235,10 +236,7 @@ void Peer::carry_out(replica::HostActions actions) {
 
 void Peer::arm_timer() {
   std::optional<Instant> deadline = host_->deadline();
-  if (leaving_) {
-    const Instant latest = process::boot_now() + leave_within;
-    if (!deadline || latest < *deadline) deadline = latest;
-  }
+  if (leave_by_ && (!deadline || *leave_by_ < *deadline)) deadline = leave_by_;
   if (idle_since_) {
     const Instant end = *idle_since_ + settings_.options.idle_exit;
     if (!deadline || end < *deadline) deadline = end;
@@ -279,7 +277,7 @@ void Peer::perform(replica::LeaderChanged&& action) {
   const auto leader = settings_.names.find(action.leader);
   const std::string who = leader == settings_.names.end() ? "no leader" : "leader " + leader->second;
   log_(net::LogLevel::info, "term " + std::to_string(action.term.value) + ": " + who);
-  if (leaving_ && action.role != raft::Role::leader) stop(std::nullopt);
+  if (leave_by_ && action.role != raft::Role::leader) stop(std::nullopt);
 }
 
 void Peer::perform(replica::Report&& action) {

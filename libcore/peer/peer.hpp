@@ -111,7 +111,7 @@ class Peer {
   std::deque<replica::HostEvent> inbox_;  // bounded for what comes from outside
   bool pumping_ = false;
   bool ended_ = false;
-  bool leaving_ = false;
+  std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then
   std::optional<Instant> idle_since_;
   boost::asio::posix::stream_descriptor
       timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps

@@ -56,9 +56,10 @@ std::vector<replica::DiskJob> StoreThread::next_batch(std::unique_lock<std::mute
 Status StoreThread::perform(std::vector<replica::DiskJob>& batch, bool& skipped) {
   if (batch.empty()) return done();
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&batch.front().work)) {
-    Status saved = store_.save_snapshot(*snapshot);
-    skipped = !saved.ok() && !store_.failure();
-    return skipped ? done() : saved;
+    const auto saved = store_.save_snapshot(*snapshot);
+    if (!saved) return saved.error();
+    skipped = *saved != store::Saved::yes;
+    return done();
   }
   if (const auto* reserve = std::get_if<replica::ReserveTokens>(&batch.front().work)) {
     return store_.reserve_tokens(reserve->up_to);

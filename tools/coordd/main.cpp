@@ -61,7 +61,11 @@ Result<cli::Exit> serve(const Arguments& arguments) {
   if (!peer) return peer.error();
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (!error) (*peer)->leave();
+    if (error) return;
+    (*peer)->leave();
+    signals.async_wait([&](const boost::system::error_code& again, int) {
+      if (!again) io.stop();  // asked twice: at once
+    });
   });
   (*peer)->start();
   log(net::LogLevel::info, "peer " + arguments.peer.name + " serves " + arguments.peer.socket);
@@ -112,15 +116,13 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
 int main(int argc, char** argv) {
   Arguments arguments;
   peer::Options& peer = arguments.peer;
-  cli::Options options("coordd",
-                       "the resident peer of a host: serves its tools, agrees with the other hosts' peers");
-  options.synopsis("--name NAME --state-dir DIR --socket PATH [--peers LIST --key-file FILE]");
+  cli::Options options("coordd", "the resident peer of a host: serves its tools, agrees with the others");
+  options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
+  options.synopsis("[--config FILE]");
   options.synopsis("--keygen", "print a new line for a key file");
   options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
-  options.value("--peers", "LIST", arguments.peers,
-                "all peers: a=HOST:PORT,b=HOST:PORT,...; absent: this one alone");
-  options.value("--listen", "HOST:PORT", peer.listen,
-                "where to listen for the other peers (its address in --peers)");
+  options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
+  options.value("--listen", "HOST:PORT", peer.listen, "where to listen (its address in --peers)");
   options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
       .completes(cli::Completion::file);
   options.value("--state-dir", "DIR", peer.state_dir, "what this peer must not forget")

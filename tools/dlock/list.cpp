@@ -85,7 +85,7 @@ Result<cli::Exit> list_locks(const Settings& settings) {
     auto answer = peer->wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      return Error{ErrorKind::unavailable, settings.peer.socket, refused->why, ""};
+      return Error{ErrorKind::unavailable, "locks", refused->why, "see dpeers"};
     }
     const auto* locks = std::get_if<local::Locks>(&**answer);
     if (locks == nullptr) continue;

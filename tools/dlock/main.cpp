@@ -30,6 +30,10 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
   return dlock::run_locked(settings);
 }
 
+// Names in use, as far as this host's peer knows; those that need an escape are left out.
+constexpr const char* live_names =
+    "dlock --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -73,6 +77,7 @@ int main(int argc, char** argv) {
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
   options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");
   options.operands("NAME", operands, 1, 1, "the lock; A,B takes several at once");
+  options.operand_completes_from(live_names);
   options.command(settings.command);
   options.example("dlock backup -- backup.sh", "one host at a time");
   options.example("dlock -n reports -c 'make reports' || echo busy", "or not at all");
