@@ -51,6 +51,7 @@ class Reader {
   Status replay_record(const Segment& segment, const Record& record);
   Status replay_persist(const Segment& segment, const Record& record);
   Status judge_end(const Segment& last);
+  Status unmark(const Segment& last);
   Status repair(const Segment& last, const Bytes& content);
   Status load_snapshot(const std::vector<LogIndex>& present);
   Error refuse(std::uint64_t sequence, std::size_t at, const std::string& what) const {
@@ -66,8 +67,6 @@ class Reader {
 };
 
 Result<std::optional<Recovery>> Reader::run() {
-  // Names that are seen may not be durable yet; what is built on them must not outlive them.
-  if (Status status = disk_.sync_directory(); !status.ok()) return unusable(options_, status.error());
   const Result<std::vector<std::string>> names = disk_.list();
   if (!names.ok()) return unusable(options_, names.error());
   Listing listing = sort_out(*names);
@@ -77,6 +76,8 @@ Result<std::optional<Recovery>> Reader::run() {
     return refusal(options_, snapshot_name(listing.snapshots.back()),
                    "a snapshot without its log: segments are missing");
   }
+  // Names that are seen may not be durable yet; what is built on them must not outlive them.
+  if (Status status = disk_.sync_directory(); !status.ok()) return unusable(options_, status.error());
   if (Status status = read_headers(listing.segments); !status.ok()) return status.error();
   if (Status status = read_segments(); !status.ok()) return status.error();
   if (Status status = load_snapshot(listing.snapshots); !status.ok()) return status.error();
@@ -246,7 +247,18 @@ Status Reader::judge_end(const Segment& last) {
   return done();
 }
 
+// Zeros over the cut-off end may themselves be torn, within its first word: then a header without its
+// checksum stands there, all words marked, as if damaged. So its mark goes first, alone.
+Status Reader::unmark(const Segment& last) {
+  if (last.dirty_end <= last.end + word_content) return done();
+  if (Status status = out_.file->write(last.end + word_content, Bytes(1)); !status.ok()) return status;
+  return out_.file->sync();
+}
+
 Status Reader::repair(const Segment& last, const Bytes& content) {
+  if (COORD_RULE_OR(cut_record_is_unmarked_first, true, false)) {
+    if (Status status = unmark(last); !status.ok()) return unusable(options_, status.error());
+  }
   const std::size_t proven = segment_header_size + static_cast<std::size_t>(last.synced - last.header.start);
   const std::size_t from = COORD_RULE_OR(recovered_end_is_rewritten, std::min(proven, last.end), last.end);
   Bytes rest(content.begin() + static_cast<std::ptrdiff_t>(from), content.end());

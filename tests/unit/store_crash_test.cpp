@@ -239,6 +239,14 @@ TEST_CASE("fault 17: what a failed sync left in memory only is not believed by t
   }
 }
 
+TEST_CASE("cutting off an unfinished record may be stopped anywhere, and is resumed") {
+  const auto fault = GENERATE(sim::DiskFault::error, sim::DiskFault::no_space, sim::DiskFault::crash_power);
+  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+    INFO("seed " << seed);
+    REQUIRE_FALSE(interrupted_wipe_is_resumed(seed, fault).has_value());
+  }
+}
+
 TEST_CASE("fault 17: a sync that failed once is not tried again, and nothing more is acknowledged") {
   VirtualDisk disk(Random(3));
   Opened opened = open_ok(disk);

@@ -52,4 +52,29 @@ inline std::optional<std::string> failed_sync_is_not_believed(std::uint64_t seed
   return "an entry that was found once is gone";
 }
 
+// A record lost a sector in a power cut, and the start that cuts it off is stopped at some call, in the
+// middle of a write perhaps. What went wrong with the next start, or nothing.
+inline std::optional<std::string> interrupted_wipe_is_resumed(std::uint64_t seed, sim::DiskFault fault) {
+  sim::VirtualDisk disk{Random(seed)};
+  {
+    Opened opened = open_ok(disk);
+    raft::Persist lost = append(1, 1, 1, 1000);
+    lost.sync = false;
+    REQUIRE(opened.store.persist(lost).ok());
+  }
+  std::size_t sector = 0;  // the first, with the header, is kept; the second is not
+  disk.power_cut([&sector](std::size_t options) { return sector++ == 1 ? std::size_t{0} : options - 1; });
+  disk.arm(Random(seed).below(16), fault);
+  try {
+    const Result<Opened> stopped = Store::open(disk, identity(), small());
+  } catch (const sim::SimCrash&) {
+  }
+  disk.disarm();
+  disk.crash(fault == sim::DiskFault::crash_power ? sim::CrashKind::power : sim::CrashKind::process);
+  const Result<Opened> opened = Store::open(disk, identity(), small());
+  if (!opened.ok()) return "it refuses to start without cause: " + opened.error().text();
+  if (opened->recovered.entries.empty()) return std::nullopt;
+  return "it comes back with an entry in part";
+}
+
 }  // namespace coord::store

@@ -45,6 +45,17 @@ Noticed by_a_failed_sync(const char* rule) {
   return noticed;
 }
 
+Noticed by_an_interrupted_wipe(const char* rule) {
+  Noticed noticed;
+  mutants::removed = rule;
+  for (std::uint64_t seed = 1; seed <= 20000 && noticed.seed == 0; ++seed) {
+    if (const auto violation = interrupted_wipe_is_resumed(seed, sim::DiskFault::error))
+      noticed = {seed, *violation};
+  }
+  mutants::removed.clear();
+  return noticed;
+}
+
 void is_noticed(const char* rule, const Noticed& noticed) {
   WARN(rule << ": seed " << noticed.seed << ", " << noticed.how);
   CHECK(noticed.seed != 0);
@@ -66,6 +77,7 @@ TEST_CASE("every rule of the store that is removed is noticed") {
   }
   is_noticed("recovered_end_is_rewritten", by_a_failed_sync("recovered_end_is_rewritten"));
   CHECK(by_a_failed_sync("").seed == 0);
+  is_noticed("cut_record_is_unmarked_first", by_an_interrupted_wipe("cut_record_is_unmarked_first"));
   CHECK(by_random_runs("", true).seed == 0);
   CHECK(by_a_lost_sector("").seed == 0);
 }
