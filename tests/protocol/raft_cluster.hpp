@@ -160,6 +160,7 @@ class Cluster {
 NodeId id_of(char name);
 char name_of(NodeId id);
 Entry entry(std::uint64_t term, std::uint64_t index, const std::string& command = {});
+std::string command_of(const Entry& entry);
 // Entries with these terms from index 1 on, as the paper's figure 7 draws logs.
 std::vector<Entry> entries_of_terms(const std::vector<std::uint64_t>& terms);
 

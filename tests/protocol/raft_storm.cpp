@@ -191,6 +191,7 @@ class Run {
   // In good weather: a peer that does not hear the leader, and one that comes back, disturb nobody. A leader
   // that is cut off does not go on leading.
   void disturb() {
+    cluster_.run(1000);  // what was under way comes to its end, a transfer of the leadership for one
     if (!cluster_.run_until([&] { return cluster_.has_leader(); })) return blame("liveness: no leader");
     const char leader = cluster_.leader();
     const Term term = cluster_.raft(leader).term();

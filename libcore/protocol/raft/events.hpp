@@ -43,8 +43,9 @@ struct Persisted {
 struct PersistFailed {
   std::string why;
 };
-// The state machine's snapshot at `index` (<= what was applied and <= Raft::durable_index()) is durable on
-// this peer: the log up to it may be dropped. `term` is that of the entry at `index`.
+// The state machine's snapshot at `index` is durable on this peer: the log up to it may be dropped. `index`
+// was applied, `term` is that of the entry there, and the Persists given before the snapshot was taken were
+// carried out before it was stored, so that the disk's log reaches it.
 struct SnapshotStored {
   Snapshot snapshot;
 };

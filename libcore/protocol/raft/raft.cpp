@@ -70,7 +70,8 @@ std::optional<Instant> Raft::deadline() const {
     case Role::leader:
       return alone() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
     case Role::candidate:
-      if (alone()) return std::nullopt;  // its own vote is on its way to the disk: there is nothing else to wait for
+      if (alone())
+        return std::nullopt;  // its own vote is on its way to the disk: there is nothing else to wait for
       return election_deadline_;
     case Role::follower:
     case Role::pre_candidate:
