@@ -2,6 +2,7 @@
 // columns. Where the options are too many, the minor ones and then the last declared ones shrink to their
 // names in a paragraph that points to the manual.
 #include <algorithm>
+#include <string_view>
 
 #include "cli/options.hpp"
 #include "cli/terminal.hpp"
@@ -18,7 +19,7 @@ class HelpPage {
     const std::vector<const Option*> minor = listed(true);
     full.insert(full.end(), minor.begin(), minor.end());
     const std::size_t room = lines - std::min(lines, head.size() + tail.size() + 1);
-    while (!full.empty() && full.size() + paragraph(brief).size() > room) {
+    while (!full.empty() && table(full).size() + paragraph(brief).size() > room) {
       brief.insert(brief.begin(), full.back());
       full.pop_back();
     }
@@ -32,6 +33,10 @@ class HelpPage {
 
  private:
   static constexpr std::size_t lines = 24, columns = 80, indent = 2;
+
+  static void add(std::vector<std::string>& out, const std::vector<std::string>& part) {
+    out.insert(out.end(), part.begin(), part.end());
+  }
 
   static void append(std::string& out, const std::vector<std::string>& part) {
     for (const std::string& line : part) out += line + "\n";
@@ -51,14 +56,16 @@ class HelpPage {
     std::vector<std::string> out;
     const std::string title = o_.title();
     for (const auto& [form, meaning] : o_.synopses_) {
-      std::string line = (out.empty() ? "usage: " : "       ") + title + " " + form;
-      if (!meaning.empty() && line.size() + 2 + meaning.size() <= columns) line += "  " + meaning;
-      out.push_back(line);
+      std::vector<std::string> text =
+          entry((out.empty() ? "usage: " : "       ") + title, form, title.size() + 8);
+      if (!meaning.empty() && text.back().size() + 2 + meaning.size() <= columns)
+        text.back() += "  " + meaning;
+      add(out, text);
     }
     if (out.empty())
       out.push_back("usage: " + title + (o_.verbs_.empty() ? " [options]" : " [options] COMMAND ..."));
-    out.push_back(title + ": " + o_.summary_);
-    for (const Options& verb : o_.verbs_) out.push_back(entry("  " + verb.verb_, verb.summary_, 14));
+    add(out, entry(title + ":", o_.summary_, title.size() + 2));
+    for (const Options& verb : o_.verbs_) add(out, entry("  " + verb.verb_, verb.summary_, 14));
     return out;
   }
 
@@ -80,12 +87,25 @@ class HelpPage {
     return text;
   }
 
-  static std::string entry(const std::string& left, const std::string& right, std::size_t column) {
-    std::string line = left;
-    line.append(line.size() < column ? column - line.size() : 2, ' ');
-    line += right;
-    if (line.size() > columns) line = std::string(clipped(line, columns - 3)) + "...";
-    return line;
+  // `left`, and `right` beside it from `column` on, over as many lines as it takes.
+  static std::vector<std::string> entry(const std::string& left, std::string_view right, std::size_t column) {
+    std::vector<std::string> out{left};
+    const std::size_t begin = std::max(column, left.size() + 1);
+    while (!right.empty()) {
+      const std::size_t width = columns - (out.size() == 1 ? begin : column);
+      std::size_t cut = right.size();
+      if (display_width(right) > width) {
+        const std::string_view fits = clipped(right, width + 1);
+        cut = fits.rfind(' ');
+        if (cut == std::string_view::npos || cut == 0) cut = clipped(right, width).size();
+      }
+      out.back().append((out.size() == 1 ? begin : column) - out.back().size(), ' ');
+      out.back() += right.substr(0, cut);
+      right.remove_prefix(std::min(right.size(), cut));
+      while (right.starts_with(' ')) right.remove_prefix(1);
+      if (!right.empty()) out.emplace_back();
+    }
+    return out;
   }
 
   std::vector<std::string> table(const std::vector<const Option*>& options) const {
@@ -93,8 +113,7 @@ class HelpPage {
     for (const Option* option : options) widest = std::max(widest, form(*option, false).size());
     const std::size_t column = indent + std::min<std::size_t>(widest, 30) + 2;
     std::vector<std::string> out;
-    for (const Option* option : options)
-      out.push_back(entry("  " + form(*option, false), option->help_, column));
+    for (const Option* option : options) add(out, entry("  " + form(*option, false), option->help_, column));
     return out;
   }
 
@@ -115,9 +134,7 @@ class HelpPage {
     for (std::size_t i = 0; i < count; ++i) {
       const auto& [line, meaning] = o_.examples_[i];
       const bool fits = indent + widest + 2 + meaning.size() <= columns;
-      out.push_back(fits && !meaning.empty() ? entry("  " + line, meaning, indent + widest + 2)
-                                             : entry("  " + line, "", 0));
-      out.back().erase(out.back().find_last_not_of(' ') + 1);
+      add(out, entry("  " + line, fits ? meaning : "", indent + widest + 2));
     }
     return out;
   }
