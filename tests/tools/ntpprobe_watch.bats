@@ -12,7 +12,7 @@ watch_for() { # SECONDS OPTION... : what it printed, and its status
 @test "a line each time, until interrupted; status 0 while there is an offset" {
   start_server --offset 0.5
   run -0 --separate-stderr watch_for 1.05 "127.0.0.1:$port"
-  [ "${#lines[@]}" -ge 8 ]
+  [ "${#lines[@]}" -ge 4 ]
   [ "${#lines[@]}" -le 12 ]
   for line in "${lines[@]}"; do
     [[ $line =~ ^20[0-9-]+T[0-9:.]+Z\ \+0\.(5|49)[0-9]+\ 0\.0[0-9]+\ 1/1$ ]]

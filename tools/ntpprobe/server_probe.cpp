@@ -12,11 +12,8 @@
 namespace coord::ntpprobe {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration step_tolerance =
-    milliseconds(1);  // the wall clock moves against the steady one only when it is set
 constexpr Duration min_back_off = seconds(2);  // ntpd's servers refuse more than one request in 2 s
 constexpr unsigned give_up_after = 3;          // requests without any reply ever
 
@@ -55,7 +52,7 @@ ServerProbe::ServerProbe(Endpoint endpoint, const Manner& manner, StampKeeper& k
       interval_(manner.interval),
       filter_(manner.stages) {
   if (endpoint_.failure.empty()) return;
-  ++counters_.reasons[endpoint_.failure];
+  count(endpoint_.failure);
   stopped_ = true;
 }
 
@@ -72,12 +69,19 @@ Instant ServerProbe::wake_at() const {
 
 void ServerProbe::reject(const std::string& reason) {
   ++counters_.rejected;
-  ++counters_.reasons[reason];
+  count(reason);
+}
+
+// A server may invent a kiss code for each of its replies: they shall not fill our memory.
+void ServerProbe::count(const std::string& reason) {
+  constexpr std::size_t most_reasons = 40;
+  const bool known = counters_.reasons.contains(reason) || counters_.reasons.size() < most_reasons;
+  ++counters_.reasons[known ? reason : "other"];
 }
 
 void ServerProbe::on_time(Instant now) {
   if (socket_in_use_ && now >= deadline_) {
-    ++counters_.reasons[ntp::reject_text(ntp::Reject::no_reply)];
+    count(ntp::reject_text(ntp::Reject::no_reply));
     if (filter_.size() == 0 && counters_.received == 0 && ++unanswered_ >= give_up_after) left_ = 0;
     end_request(now);
   }
@@ -102,7 +106,7 @@ void ServerProbe::send_request(Instant now) {
   auto socket = ProbeSocket::open(endpoint_, manner_.kernel_stamps);
   auto sent = socket ? socket->send(datagram) : Result<Departure>(socket.error());
   if (!sent) {
-    ++counters_.reasons[ntp::reject_text(ntp::Reject::unreachable)];
+    count(ntp::reject_text(ntp::Reject::unreachable));
     end_request(now);
     if (!socket) left_ = 0;  // there is no way to this address at all
     return;
@@ -133,7 +137,7 @@ void ServerProbe::on_ready() {
     if (received == Received::nothing) break;
     if (received == Received::unreachable) {
       if (!socket_in_use_) continue;
-      ++counters_.reasons[ntp::reject_text(ntp::Reject::unreachable)];
+      count(ntp::reject_text(ntp::Reject::unreachable));
       if (filter_.size() == 0 && ++unanswered_ >= give_up_after) left_ = 0;
       end_request(read_clocks().steady);
       continue;
@@ -167,10 +171,7 @@ void ServerProbe::on_kiss(const std::string& code) {
 
 // After the local clock was set, samples from before it mean nothing, and an exchange across it neither.
 bool ServerProbe::clock_was_set(const Reading& reading) {
-  const Duration base = Duration(reading.wall.unix_ns) - reading.steady.time_since_epoch();
-  const bool was_set = clock_base_ && std::chrono::abs(base - *clock_base_) > step_tolerance;
-  clock_base_ = base;
-  if (!was_set) return false;
+  if (!steps_.was_set_before(reading)) return false;
   filter_.clear();
   taken_.clear();
   pending_.reset();
@@ -178,7 +179,7 @@ bool ServerProbe::clock_was_set(const Reading& reading) {
 }
 
 void ServerProbe::accept(const ntp::Verdict& verdict, const Arrival& arrival) {
-  if (clock_was_set(sent_.clocks)) ++counters_.reasons[ntp::reject_text(ntp::Reject::clock_stepped)];
+  if (clock_was_set(sent_.clocks)) count(ntp::reject_text(ntp::Reject::clock_stepped));
   if (clock_was_set(arrival.user)) {
     reject(ntp::reject_text(ntp::Reject::clock_stepped));
     return;

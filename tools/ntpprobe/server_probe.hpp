@@ -91,6 +91,7 @@ class ServerProbe {
   void send_request(Instant now);
   void end_request(Instant now);
   void reject(const std::string& reason);
+  void count(const std::string& reason);
   void on_datagram(ByteView datagram, const Arrival& arrival, Instant now);
   void on_kiss(const std::string& code);
   void accept(const ntp::Verdict& verdict, const Arrival& arrival);
@@ -118,7 +119,7 @@ class ServerProbe {
   std::optional<ntp::ReplyCheck> check_;
   Departure sent_;
   std::optional<WallTime> stack_sent_;  // the kernel's stamp of it, as soon as it is known
-  std::optional<Duration> clock_base_;  // wall clock less steady clock
+  StepDetector steps_;
   std::optional<Pending> pending_;
 };
 

@@ -12,8 +12,13 @@ Result<std::string> read_small_file(const std::string& name) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(name.c_str(), "re"), std::fclose);
   if (!file)
     return Error{ErrorKind::data, name, std::string("cannot be opened: ") + std::strerror(errno), ""};
-  std::string text(limit + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  std::string text;
+  char part[4096];
+  while (text.size() <= limit) {
+    const std::size_t got = std::fread(part, 1, sizeof part, file.get());
+    if (got == 0) break;
+    text.append(part, got);
+  }
   if (std::ferror(file.get()) != 0)
     return Error{ErrorKind::data, name, std::string("cannot be read: ") + std::strerror(errno), ""};
   if (text.size() > limit)

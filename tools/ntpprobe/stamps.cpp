@@ -69,6 +69,13 @@ Reading read_clocks() {
   return best;
 }
 
+bool StepDetector::was_set_before(const Reading& reading) {
+  const Duration base = Duration(reading.wall.unix_ns) - reading.steady.time_since_epoch();
+  const bool was_set = base_ && std::chrono::abs(base - *base_) > std::chrono::milliseconds(1);
+  base_ = base;
+  return was_set;
+}
+
 WallTime wall_now() {
   return wall_of(read_clock(CLOCK_REALTIME));
 }

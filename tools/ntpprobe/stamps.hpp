@@ -22,6 +22,18 @@ struct Reading {
 };
 Reading read_clocks();
 
+// Notices that somebody set the wall clock: it then moves against the steady clock, which slewing does not
+// make it do. Pure.
+class StepDetector {
+ public:
+  // Was it set by more than a millisecond since the last reading? (Less is a pause between the two clocks'
+  // readings.)
+  bool was_set_before(const Reading& reading);
+
+ private:
+  std::optional<Duration> base_;  // wall clock less steady clock
+};
+
 // The wall clock alone, in the least time.
 WallTime wall_now();
 
