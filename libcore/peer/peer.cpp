@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "net/greeting.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::peer {
@@ -80,6 +81,10 @@ Status Peer::recover() {
   store::Identity identity;
   identity.node = settings_.node;
   identity.incarnation = from_system_random<raft::Incarnation>();
+  // The log is of these peers by name: an address may change, who votes may not.
+  std::map<std::string, net::Address> names;
+  for (const auto& [name, address] : settings_.peers) names.emplace(name, net::Address{});
+  identity.group = net::group_digest(names);
   store::Options options;
   options.place = settings_.options.state_dir;
   auto opened = store::Store::open(*disk_, identity, options);
