@@ -88,18 +88,6 @@ Status sync_parent(const std::string& path) {
 
 }  // namespace
 
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this != &other) {
-    if (is_open()) ::close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-Descriptor::~Descriptor() {
-  if (is_open()) ::close(fd_);
-}
-
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open_directory(const std::string& path) {
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return failed(path, "mkdir");

@@ -4,28 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/disk.hpp"
 
 namespace coord::store {
-
-// A file descriptor, closed at the end of its life.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  int release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_;
-};
 
 class PosixDisk final : public Disk {
  public:
