@@ -33,7 +33,8 @@ def main():
             if select.select([master], [], [], 0.05)[0]:
                 try:
                     data = os.read(master, 4096)
-                except OSError:
+                except OSError:  # closed by its last user, who may be about to end
+                    time.sleep(0.05)
                     return until is None
                 if not data:
                     return until is None
