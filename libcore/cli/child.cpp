@@ -179,7 +179,9 @@ void Child::kill_round(Instant now) {
 
 // Goes through the stages as far as `now` asks for.
 void Child::advance(Instant now) {
-  if (stage_ == Stage::running && !ended_) begin_stop(now);
+  // Also when the command has ended meanwhile: we may have been stopped ourselves, its time ran out, and
+  // whether it ended by itself nobody can tell.
+  if (stage_ == Stage::running) begin_stop(now);
   if (stage_ == Stage::terminating && now >= kill_at_) {
     stage_ = Stage::killing;
     next_round_ = now;
