@@ -34,6 +34,10 @@ Status add_peer(const std::string& item, Settings& settings) {
   }
   auto address = net::parse_address(item.substr(equals + 1));
   if (!address) return usage("--peers", address.error().text(), "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  if (address->host.empty() || address->port == 0) {
+    return usage("--peers", "'" + item + "' is no address that others can reach",
+                 "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  }
   if (!settings.peers.emplace(name, *address).second) {
     return usage("--peers", "'" + name + "' is named twice", "give every peer a name of its own");
   }
