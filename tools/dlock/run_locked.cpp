@@ -236,9 +236,10 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
   report_.hold = process::boot_now() - began;
   finish(outcome);
   let_go(std::move(acquired.hold));
-  if (Status written = report_.write(); !written) cli::complain("dlock", written.error());
+  const Status written = report_.write();
+  if (!written) cli::complain("dlock", written.error());
   cli::die_as_interrupted(outcome);
-  return outcome.exit();
+  return !written && outcome.exit() == cli::Exit::done ? cli::Exit::output : outcome.exit();
 }
 
 Result<cli::Exit> Run::whole() {

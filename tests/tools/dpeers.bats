@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# dpeers over three peers, and while some of them are away.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  export COORD_SOCKET=$group/a.sock
+}
+
+teardown() { stop_group; }
+
+role_of() { dpeers --json | jq -r --arg name "$1" 'select(.name == $name) | .role'; }
+state_of() { dpeers --json | jq -r --arg name "$1" 'select(.name == $name) | .state'; }
+is_state() { [ "$(state_of "$1")" = "$2" ]; }
+
+@test "every field of the contract, for this peer and for the others" {
+  start_group "${calm[@]}"
+  run -0 dlock job true
+  measured() { dpeers --json | jq -se 'map(select(.local | not)) | all(.rtt_s != null and .version != null)'; }
+  eventually measured
+  run -0 dpeers --json
+  [ "${#lines[@]}" -eq 3 ]
+  [ "$(jq -r .name <<<"$output" | tr -d '\n')" = abc ]
+  jq -se --arg a "$(cut -d, -f1 "$group/peers" | cut -d= -f2)" '
+    all(.schema == 1 and .state == "alive" and .voter == true and (.as_of | test("Z$")) and (.since | test("Z$"))
+      and (.role | IN("leader", "follower")))
+    and (map(select(.role == "leader")) | length) == 1
+    and (map(select(.local)) | length) == 1
+    and (.[0] | .local and .name == "a" and .address == $a and .term >= 1 and .commit_index >= 1 and .uptime_s > 0
+      and .sessions == 0 and .locks == 0 and (.version | length) > 0 and (.sent | length) > 0 and (.received | length) > 0)
+    and (.[1] | (.local | not) and .rtt_s > 0 and .rtt_s < 5 and (has("sent") | not))' <<<"$output"
+  run -0 dpeers
+  [ "${#lines[@]}" -eq 4 ]
+  [[ ${lines[0]} =~ ^NAME\ +ADDRESS\ +ROLE\ +STATE\ +RTT\ +VERSION$ ]]
+  [[ ${lines[1]} == "a (here)"* ]]
+  [ "$(on b dpeers --json | jq -r 'select(.local) | .name')" = b ]
+}
+
+@test "sessions and locks are counted" {
+  start_group "${calm[@]}"
+  hold a x,y
+  dpeers --json | jq -se '.[0] | .sessions == 1 and .locks == 2'
+  release x,y
+  wait $holder
+}
+
+@test "a dead peer is seen to be dead, without a quorum too, and comes back alive" {
+  start_group "${calm[@]}"
+  signal_peer KILL c
+  eventually is_state c dead
+  [ "$(state_of b)" = alive ]
+  signal_peer KILL b
+  eventually is_state b dead
+  no_leader() { [ -z "$(dpeers --json | jq -r 'select(.role == "leader") | .name')" ]; }
+  eventually no_leader
+  run -0 dpeers
+  [[ $output == *candidate* ]]
+  start_peer b "${calm[@]}"
+  start_peer c "${calm[@]}"
+  eventually is_state b alive
+  eventually is_state c alive
+  eventually group_has_leader
+}
+
+@test "a group that has not met yet: this peer is a recovering member" {
+  start_peer a "${calm[@]}"
+  eventually dpeers >/dev/null
+  dpeers --json | jq -se '.[0] | .role == "member" and .state == "recovering" and .voter == false'
+  run -69 dlock -n job true
+}
+
+@test "no peer, wrong options, closed output" {
+  run -69 dpeers --socket "$BATS_TEST_TMPDIR/none"
+  [ "${#lines[@]}" -eq 1 ]
+  [[ $output == "dpeers: $BATS_TEST_TMPDIR/none: "*": "* ]]
+  run -64 dpeers operand
+  [ "${#lines[@]}" -eq 1 ]
+  start_group "${calm[@]}"
+  [ "$(bash -c 'dpeers >/dev/full 2>/dev/null; echo $?')" -eq 74 ]
+  [ "$(bash -c 'dpeers --json >&- 2>/dev/null; echo $?')" -eq 74 ]
+}

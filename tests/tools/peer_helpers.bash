@@ -1,0 +1,114 @@
+# Groups of real peers on loopback, for tests of the programs over them. Everything lives in $group (a directory), peers are
+# called a, b, c, ...; `on b dlock ...` is a tool on b's host. Nothing here sleeps to synchronize: it waits for events, with a limit.
+
+# Slower elections than the default: functional tests are about what happens, and must hold on a machine that is busy.
+calm=(--heartbeat 0.1 --election-low 0.5 --election-high 1)
+
+now_us() { printf '%s' "${EPOCHREALTIME/./}"; }
+
+# eventually COMMAND...: waits until it succeeds, at most twenty seconds.
+eventually() {
+  local end=$((SECONDS + 20))
+  until "$@"; do
+    [ "$SECONDS" -lt "$end" ] || { echo "never: $*" >&2; return 1; }
+    sleep 0.02
+  done
+}
+
+# new_group DIR NAME...: key, addresses and state directories; starts nothing.
+new_group() {
+  group=$1
+  shift
+  mkdir -p "$group"
+  names=("$@")
+  coordd --keygen >"$group/key"
+  chmod 600 "$group/key"
+  local ports list='' i
+  read -r -a ports < <(free_ports $#)
+  for ((i = 0; i < $#; i++)); do list+="${list:+,}${names[i]}=127.0.0.1:${ports[i]}"; done
+  echo "$list" >"$group/peers"
+  for i in "$@"; do mkdir "$group/$i"; done
+}
+
+# Below the kernel's own choices, so that no other program's connection takes a port before its peer listens on it.
+free_ports() {
+  python3 - "$1" <<'PY'
+import random, socket, sys
+held = []
+while len(held) < int(sys.argv[1]):
+    try:
+        held.append(socket.create_server(("127.0.0.1", random.randrange(20000, 32000))))
+    except OSError:
+        pass
+print(*(s.getsockname()[1] for s in held))
+PY
+}
+
+# start_peer NAME [OPTION...]
+start_peer() {
+  local name=$1
+  shift
+  coordd --name "$name" --peers "$(cat "$group/peers")" --key-file "$group/key" --state-dir "$group/$name" \
+    --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
+  echo $! >"$group/$name.pid"
+  disown
+}
+
+# start_group [OPTION...]: all peers, and waits until each knows who leads.
+start_group() {
+  for name in "${names[@]}"; do start_peer "$name" "$@"; done
+  eventually group_has_leader
+}
+
+# In a later test of a file whose setup_file has started the group.
+use_group() {
+  group=$1
+  mapfile -t names < <(tr , '\n' <"$group/peers" | cut -d= -f1)
+}
+
+pid_of() { cat "$group/$1.pid"; }
+signal_peer() { kill "-$1" "$(pid_of "$2")"; }  # SIGNAL NAME
+peer_gone() { ! kill -0 "$(pid_of "$1")" 2>/dev/null; }
+
+stop_group() {
+  local name
+  for name in "${names[@]}"; do
+    [ -e "$group/$name.pid" ] || continue
+    kill -CONT "$(pid_of "$name")" 2>/dev/null
+    kill -KILL "$(pid_of "$name")" 2>/dev/null
+  done
+  for name in "${names[@]}"; do
+    [ ! -e "$group/$name.pid" ] || eventually peer_gone "$name"
+  done
+}
+
+on() { COORD_SOCKET=$group/$1.sock "${@:2}"; }
+
+leader_seen_by() { on "$1" dpeers --json 2>/dev/null | jq -r 'select(.role == "leader") | .name'; }
+sees_leader() { [ -n "$(leader_seen_by "$1")" ]; }
+sees_none() { [ -z "$(leader_seen_by "$1")" ]; }
+group_has_leader() {
+  local name
+  for name in "${names[@]}"; do sees_leader "$name" || return 1; done
+}
+others_than() { printf '%s\n' "${names[@]}" | grep -vx "$1"; }
+
+is_file() { [ -s "$1" ]; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+waits_for() { [ "$(on "$1" dlock --list --json "$2" | jq '.waiters | length')" -ge "${3:-1}" ]; }  # PEER NAME [COUNT]
+is_held() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" -ge "${3:-1}" ]; }
+is_free() { ! on "$1" dlock --list "$2" >/dev/null; }
+
+# hold PEER NAME [OPTION...]: a holder in the background until `release NAME`, or its end by other means. Sets holder (the wrapper).
+hold() {
+  local peer=$1 name=$2
+  shift 2
+  rm -f "$BATS_TEST_TMPDIR/held.$name" "$BATS_TEST_TMPDIR/go.$name"
+  mkfifo "$BATS_TEST_TMPDIR/go.$name"
+  COORD_SOCKET=$group/$peer.sock dlock "$@" "$name" -- sh -c 'echo $$ >"$1"; read line <"$2"' sh "$BATS_TEST_TMPDIR/held.$name" \
+    "$BATS_TEST_TMPDIR/go.$name" 3>&- &
+  holder=$!
+  eventually is_file "$BATS_TEST_TMPDIR/held.$name"
+  command=$(cat "$BATS_TEST_TMPDIR/held.$name")
+}
+release() { echo >"$BATS_TEST_TMPDIR/go.$1"; }
