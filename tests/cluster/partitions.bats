@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# Each peer in a network namespace of its own, and the network between them cut, one way and both, under load.
+bats_require_minimum_version 1.5.0
+load load
+
+net=ct$$
+
+# The namespaces hang on a bridge in one of their own: the machine's network is not touched.
+make_network() {
+  ip netns add "$net-net" 2>/dev/null || skip "network namespaces are not allowed here"
+  ip -n "$net-net" link add bridge type bridge || skip "bridges are not allowed here"
+  ip -n "$net-net" link set bridge up
+  local i=0 name
+  for name in "${names[@]}"; do
+    i=$((i + 1))
+    ip netns add "$net-$name"
+    ip -n "$net-$name" link add eth0 type veth peer name "to-$name" netns "$net-net"
+    ip -n "$net-net" link set "to-$name" master bridge up
+    ip -n "$net-$name" addr add "10.7.0.$i/24" dev eth0
+    ip -n "$net-$name" link set eth0 up
+    ip -n "$net-$name" link set lo up
+  done
+  ip netns exec "$net-a" iptables -L -n >/dev/null 2>&1 || skip "iptables does not work here"
+}
+
+address_of() { ip -n "$net-$1" -4 -o addr show eth0 | sed 's/.*inet \([0-9.]*\).*/\1/'; }
+
+start_peer() { # as in peer_helpers, in its namespace
+  COORD_SOCKET='' ip netns exec "$net-$1" coordd --name "$1" --peers "$(cat "$group/peers")" --key-file "$group/key" \
+    --state-dir "$group/$1" --socket "$group/$1.sock" </dev/null >>"$group/$1.log" 2>&1 3>&- &
+  echo $! >"$group/$1.pid"
+  disown
+}
+
+unplug() { ip -n "$net-net" link set "to-$1" down; }
+plug() { ip -n "$net-net" link set "to-$1" up; }
+deafen() { ip netns exec "$net-$1" iptables -A INPUT -s "$(address_of "$2")" -j DROP; } # $1 hears nothing of $2 any more
+heal() { ip netns exec "$net-$1" iptables -F INPUT; }
+
+setup() {
+  cd "$BATS_TEST_TMPDIR"
+  write_worker
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  echo "a=10.7.0.1:7411,b=10.7.0.2:7411,c=10.7.0.3:7411" >"$group/peers"
+  make_network
+  start_group
+}
+
+teardown() {
+  jobs -p | xargs -r kill 2>/dev/null || true
+  stop_group
+  wait
+  local name
+  for name in a b c net; do ip netns del "$net-$name" 2>/dev/null || true; done
+}
+
+term_of() { on "$1" dpeers --json | jq 'select(.local) | .term'; }
+
+@test "the leader is cut off: it grants nothing, its holders are stopped, the others go on; then it comes back" {
+  start_workers 15 9
+  eventually more_updates_than 8
+  leader=$(leader_seen_by a)
+  other=$(others_than "$leader" | head -n 1)
+  term=$(term_of "$leader")
+  unplug "$leader"
+  service_is_back 5000
+  eventually sees_none "$leader"
+  run -69 on "$leader" dlock -n other true
+  run -69 on "$leader" dlock --list
+  run -0 on "$other" dlock other true
+  plug "$leader"
+  eventually sees_leader "$leader"
+  run -0 on "$leader" dlock -w 10 other true
+  check_counter 20
+  [ "$(term_of "$other")" -le $((term + 6)) ]
+}
+
+@test "a hold on the side that was cut off is stopped before it is granted on the other" {
+  leader=$(leader_seen_by a)
+  other=$(others_than "$leader" | head -n 1)
+  on "$leader" dlock --ttl 2 job -- bash -c 'trap "" TERM; while :; do echo "${EPOCHREALTIME/./}" >>writes; sleep 0.01; done' 3>&- &
+  holder=$!
+  eventually is_file writes
+  unplug "$leader"
+  run -0 on "$other" dlock -w 20 job -- bash -c 'echo "${EPOCHREALTIME/./}" >granted'
+  status=0
+  wait $holder || status=$?
+  [ $status -eq 75 ]
+  [ "$(cat granted)" -gt "$(tail -n 1 writes)" ]
+}
+
+@test "one-way cuts, each direction: service goes on, and there is no storm of terms" {
+  start_workers 16 9
+  eventually more_updates_than 8
+  term=$(term_of a)
+  # The leader hears nobody; then nobody hears the leader.
+  leader=$(leader_seen_by a)
+  for name in $(others_than "$leader"); do deafen "$leader" "$name"; done
+  service_is_back 5000
+  heal "$leader"
+  eventually group_has_leader
+  leader=$(leader_seen_by a)
+  for name in $(others_than "$leader"); do deafen "$name" "$leader"; done
+  service_is_back 5000
+  for name in a b c; do heal $name; done
+  eventually group_has_leader
+  # A follower that hears nobody must not depose a leader that has a majority.
+  leader=$(leader_seen_by a)
+  quiet=$(others_than "$leader" | head -n 1)
+  before=$(term_of "$leader")
+  for name in $(others_than "$quiet"); do deafen "$quiet" "$name"; done
+  sleep 2
+  [ "$(term_of "$leader")" -eq "$before" ]
+  heal "$quiet"
+  check_counter 20
+  echo "terms: $term to $(term_of a)"
+  [ "$(term_of a)" -le $((term + 12)) ]
+}
+
+@test "a bridge: two peers cut from each other, the third sees both; a leader stays" {
+  start_workers 12 9
+  eventually more_updates_than 8
+  leader=$(leader_seen_by a)
+  read -r far middle < <(others_than "$leader" | xargs)
+  deafen "$leader" "$far"
+  deafen "$far" "$leader"
+  service_is_back 5000
+  eventually sees_leader "$middle"
+  term=$(term_of "$middle")
+  sleep 3
+  [ "$(term_of "$middle")" -le $((term + 2)) ]
+  service_is_back 5000
+  for name in a b c; do heal $name; done
+  check_counter 20
+}
