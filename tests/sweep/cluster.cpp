@@ -109,8 +109,9 @@ bool Cluster::merge(Job& running_next, Job& waiting) {
 void Cluster::perform(Peer& peer, Job& job) {
   Status status = done();
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&job.parts.front().work)) {
-    status = peer.store.save_snapshot(*snapshot);
-    job.skipped = !status.ok() && !peer.store.failure();  // there was no room: nothing has changed
+    const Result<store::Saved> saved = peer.store.save_snapshot(*snapshot);
+    if (!saved) status = saved.error();
+    job.skipped = saved.ok() && *saved != store::Saved::yes;  // there was no room: nothing has changed
   } else if (const auto* reserve = std::get_if<replica::ReserveTokens>(&job.parts.front().work)) {
     status = peer.store.reserve_tokens(reserve->up_to);
   } else {
