@@ -1,4 +1,6 @@
+#!/usr/bin/env bats
 # One host, nothing configured: the first tool starts a private peer and it just works.
+# labels: threads
 bats_require_minimum_version 1.5.0
 
 setup() {
