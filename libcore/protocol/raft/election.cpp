@@ -35,6 +35,12 @@ bool Raft::leader_is_alive() const {
   return leader_.value != 0 && leader_heard_ && now_ < *leader_heard_ + config_.election_low;
 }
 
+// "If a server receives a RequestVote request within the minimum election timeout of hearing from a current
+// leader, it does not update its term or grant its vote" (thesis 4.2.3).
+bool Raft::hears_no_leader() const {
+  return COORD_RULE(votes_wait_for_silence, !leader_is_alive());
+}
+
 void Raft::election_timed_out() {
   leader_ = NodeId{};
   arm_election_timer();
@@ -78,7 +84,7 @@ void Raft::campaign(bool transfer) {
   for (const NodeId peer : config_.peers) {
     if (peer != config_.self) send(peer, request);
   }
-  if (COORD_RULE_OR(term_durable_before_use, outbox_.is_durable(hard_write_), true)) own_vote_is_durable();
+  if (outbox_.is_durable(write_of_term())) own_vote_is_durable();
 }
 
 void Raft::own_vote_is_durable() {
@@ -109,8 +115,7 @@ VoteRequest Raft::vote_request(Term term) const {
 
 // Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
 void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
-  const bool granted = request.term > hard_.term && !mute() &&
-                       COORD_RULE(votes_wait_for_silence, !leader_is_alive()) &&
+  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() &&
                        log_.is_covered_by(request.last_index, request.last_term);
   send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
 }

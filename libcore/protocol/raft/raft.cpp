@@ -149,10 +149,13 @@ bool Raft::is_other_peer(NodeId node) const {
   return node != config_.self && std::binary_search(config_.peers.begin(), config_.peers.end(), node);
 }
 
-// Every message waits until the term and vote in which it is sent are durable (figure 2); most find them so.
+// The Persist before which nobody may hear of the present term and vote (figure 2); mostly long durable.
+std::uint64_t Raft::write_of_term() const {
+  return COORD_RULE_OR(term_durable_before_use, hard_write_, 0);
+}
+
 void Raft::send(NodeId to, Message message, std::uint64_t after) {
-  const std::uint64_t own_term = COORD_RULE_OR(term_durable_before_use, hard_write_, 0);
-  outbox_.send(to, std::move(message), std::max(after, own_term));
+  outbox_.send(to, std::move(message), std::max(after, write_of_term()));
 }
 
 void Raft::hard_state_changed() {

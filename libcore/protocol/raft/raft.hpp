@@ -157,6 +157,7 @@ class Raft {
   void refuse(NodeId peer, std::string why);
   void send(NodeId to, Message message, std::uint64_t after = 0);
   void hard_state_changed();
+  std::uint64_t write_of_term() const;
   void commit_upto(LogIndex index);
   bool alone() const { return config_.peers.size() == 1; }
   bool is_other_peer(NodeId node) const;
@@ -178,6 +179,7 @@ class Raft {
   void decide_election();
   void become_leader();
   bool leader_is_alive() const;
+  bool hears_no_leader() const;
   VoteRequest vote_request(Term term) const;
   void answer_pre_vote(NodeId from, const VoteRequest& request);
   void receive(NodeId from, const VoteRequest& request);

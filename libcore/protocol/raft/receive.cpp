@@ -83,11 +83,8 @@ template <class M>
 void Raft::take(NodeId from, const M& message) {
   if constexpr (std::is_same_v<M, VoteRequest>) {
     if (message.pre) return answer_pre_vote(from, message);
-    // "If a server receives a RequestVote request within the minimum election timeout of hearing from a
-    // current leader, it does not update its term or grant its vote" (thesis 4.2.3), unless that leader asked
-    // for the election.
-    if (message.term > hard_.term && !message.transfer &&
-        !COORD_RULE(votes_wait_for_silence, !leader_is_alive())) {
+    // Who hears a leader neither votes nor takes the term, unless that leader asked for the election.
+    if (message.term > hard_.term && !message.transfer && !hears_no_leader()) {
       return;
     }
   }
