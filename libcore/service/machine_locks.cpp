@@ -20,7 +20,7 @@ Request request_from(const Acquire& body, WallTime wall) {
                   .token = {},
                   .since = wall};
   std::ranges::sort(request.names);
-  request.names.erase(std::ranges::unique(request.names).begin(), request.names.end());
+  request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   return request;
 }
 
