@@ -7,6 +7,7 @@ namespace {
 
 constexpr Duration max_root_distance = std::chrono::seconds(16);  // RFC 5905 MAXDISP
 constexpr Duration max_reference_age = std::chrono::hours(24);    // RFC 1305 NTP.MAXAGE
+constexpr Duration longest_turnaround = std::chrono::seconds(1);
 constexpr std::int8_t undisclosed_precision = 32;  // data minimisation: the client's is not told
 
 std::optional<Reject> check_form(ByteView datagram, const Request& request, Verdict& verdict) {
@@ -47,7 +48,9 @@ std::optional<Reject> check_time(const Packet& packet, const Request& request, b
 std::optional<Reject> check_root(const Packet& packet, bool interleaved) {
   if (duration_of(packet.root_delay) / 2 + duration_of(packet.root_dispersion) >= max_root_distance)
     return Reject::root_distance;
-  const Timestamp now = interleaved ? packet.receive : packet.transmit;
+  // An interleaved reply does not say when it was sent itself: soon after it received the request, in which
+  // time the server's reference may have been renewed.
+  const Timestamp now = interleaved ? packet.receive + longest_turnaround : packet.transmit;
   const std::int64_t age = ticks_between(now, packet.reference);
   if (packet.reference == Timestamp{}) return Reject::stale_reference;
   if (age < 0) return Reject::reference_in_future;

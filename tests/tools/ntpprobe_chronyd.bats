@@ -57,6 +57,7 @@ teardown() {
   start_chronyd
   run -0 ntpprobe --burst -n 6 --interleaved --list-samples --json "127.0.0.1:$port"
   jq -se 'map(select(.type == "sample" and .interleaved)) | length >= 4' <<<"$output"
+  jq -se 'map(select(.type == "server"))[0] | .sent == 7 and .rejected == 0' <<<"$output"
   run -0 ntpprobe --burst -n 6 --interleaved --list-samples --json --keys "$keys" --key 3 "127.0.0.1:$port"
   jq -se 'map(select(.type == "sample" and .interleaved)) | length >= 4' <<<"$output"
   jq -se '.[-1] | (.offset_s | fabs) <= .bound_s' <<<"$output"

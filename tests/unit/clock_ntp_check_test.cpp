@@ -197,6 +197,12 @@ TEST_CASE("interleaved mode: the transmit time belongs to the exchange before") 
   CHECK(reason_for(packet, request) == "transmit before receive");
   packet.transmit = {now.bits + second};
   CHECK(reason_for(packet, request) == "transmit before receive");
+  // The server may have renewed its reference between receiving and sending, but not from the future.
+  packet.transmit = {now.bits - 5 * second + 1000};
+  packet.reference = {packet.receive.bits + second / 1000};
+  CHECK(reason_for(packet, request) == "");
+  packet.reference = {packet.receive.bits + 2 * second};
+  CHECK(reason_for(packet, request) == "reference in the future");
   // A server that does not know the mode answers as ever.
   ReplyCheck basic(request);
   const Verdict plain = basic.check(octets_of(good_reply()), {});

@@ -107,8 +107,8 @@ void ServerProbe::send_request(Instant now) {
   auto sent = socket ? socket->send(datagram) : Result<Departure>(socket.error());
   if (!sent) {
     count(ntp::reject_text(ntp::Reject::unreachable));
-    end_request(now);
     if (!socket) left_ = 0;  // there is no way to this address at all
+    end_request(now);
     return;
   }
   ++counters_.sent;
