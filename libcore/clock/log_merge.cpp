@@ -189,9 +189,10 @@ void LogMerge::examine(HostIndex index) {
   const auto waits_for = blocker(event);
   Host& its = by_host_[index];
   if (waits_for) {
-    if (its.waits_for == *waits_for) return;
-    its.waits_for = *waits_for;
-    by_host_[*waits_for].waiters.push_back(index);
+    its.waits_until = waits_for->count;
+    if (its.waits_for == waits_for->host) return;
+    its.waits_for = waits_for->host;
+    by_host_[waits_for->host].waiters.push_back(index);
     return;
   }
   its.waits_for = HostTable::none;
@@ -199,7 +200,7 @@ void LogMerge::examine(HostIndex index) {
   ready_.push({event.key, event.line.own, index, its.version});
 }
 
-std::optional<HostIndex> LogMerge::blocker(Event& event) const {
+std::optional<ClockEntry> LogMerge::blocker(Event& event) const {
   if (is_scalar(*kind_)) return std::nullopt;
   // The event before has been handed out, and with it all that both name.
   if (event.only_own_grew && written_[event.line.host] + 1 == event.line.own) return std::nullopt;
@@ -207,7 +208,8 @@ std::optional<HostIndex> LogMerge::blocker(Event& event) const {
   for (; event.settled < entries.size(); ++event.settled) {
     const ClockEntry& entry = entries[event.settled];
     const std::uint64_t needed = entry.host == event.line.host ? entry.count - 1 : entry.count;
-    if (written_[entry.host] < needed && !is_missing(entry.host, needed)) return entry.host;
+    if (written_[entry.host] < needed && !is_missing(entry.host, needed))
+      return ClockEntry{entry.host, needed};
   }
   return std::nullopt;
 }
@@ -227,17 +229,17 @@ bool LogMerge::is_missing(HostIndex index, std::uint64_t own) const {
 void LogMerge::wake(HostIndex index) {
   Host& its = by_host_[index];
   if (its.waiters.empty()) return;
-  std::vector<HostIndex> waiters;
-  waiters.swap(its.waiters);
-  for (const HostIndex waiter : waiters) {
+  woken_ = its.waiters;
+  its.waiters.clear();
+  for (const HostIndex waiter : woken_) {
     Host& other = by_host_[waiter];
     if (other.waits_for != index) continue;  // it has moved on to wait for another
+    if (!counted_ && written_[index] < other.waits_until) {
+      its.waiters.push_back(waiter);
+      continue;
+    }
     other.waits_for = HostTable::none;
     if (!other.held.empty() && !other.ready) examine(waiter);
-  }
-  if (its.waiters.empty()) {
-    waiters.clear();
-    its.waiters.swap(waiters);  // keeps its memory
   }
 }
 

@@ -83,9 +83,10 @@ class LogMerge {
   };
   struct Host {
     std::priority_queue<Event*, std::vector<Event*>, Later> held;
-    std::vector<HostIndex> waiters;  // hosts whose candidate waits for an event of this one
-    HostIndex waits_for = HostTable::none;
-    std::uint32_t version = 0;  // of the candidate: what refers to an older one is void
+    std::vector<HostIndex> waiters;         // hosts whose candidate waits for an event of this one
+    HostIndex waits_for = HostTable::none;  // whose event the candidate waits for,
+    std::uint64_t waits_until = 0;          // and its number
+    std::uint32_t version = 0;              // of the candidate: what refers to an older one is void
     bool ready = false;
   };
   struct Ready {
@@ -104,7 +105,7 @@ class LogMerge {
   void hold(Event* event);
   void examine(HostIndex host);
   bool is_missing(HostIndex host, std::uint64_t own) const;
-  std::optional<HostIndex> blocker(Event& event) const;
+  std::optional<ClockEntry> blocker(Event& event) const;
   void wake(HostIndex host);
   void examine_all();
   Status count(Log& log);
@@ -119,6 +120,7 @@ class LogMerge {
   MergeOrder order_;
   std::vector<Log> logs_;
   std::vector<Host> by_host_;
+  std::vector<HostIndex> woken_;        // by wake(): its memory is kept
   std::vector<std::uint64_t> written_;  // by host: the largest own entry handed out
   std::priority_queue<Ready, std::vector<Ready>, ReadyLater> ready_{ReadyLater{&hosts_}};
   std::vector<std::unique_ptr<Event>> pool_;

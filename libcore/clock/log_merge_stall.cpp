@@ -42,7 +42,7 @@ Status LogMerge::resolve_stall() {
     for (const auto& one : by_host_) {
       if (one.held.empty()) continue;
       const auto waits_for = blocker(*one.held.top());
-      if (waits_for) wanted.insert(*waits_for);
+      if (waits_for) wanted.insert(waits_for->host);
       changed = changed || !waits_for;
     }
     if (changed) {
@@ -79,11 +79,11 @@ Error LogMerge::cycle() {
     if (!one.held.empty()) event = one.held.top();
   }
   std::set<Event*> met;
-  while (met.insert(event).second) event = by_host_[*blocker(*event)].held.top();
+  while (met.insert(event).second) event = by_host_[blocker(*event)->host].held.top();
   const auto named = [&](const Event* one) {
     return hosts_.name(one->line.host) + "=" + std::to_string(one->line.own);
   };
-  Event* other = by_host_[*blocker(*event)].held.top();
+  Event* other = by_host_[blocker(*event)->host].held.top();
   const std::string place = logs_[event->log].reader->name() + ":" + std::to_string(event->line_number);
   return {ErrorKind::data, place, named(event) + " comes before " + named(other) + " and after it",
           "the logs are not valid: see dclock validate"};

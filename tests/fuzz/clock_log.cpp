@@ -23,7 +23,7 @@ class Piece : public ByteSource {
   explicit Piece(std::string_view text) : text_(text), rest_(text) {}
   Result<std::size_t> read(char* out, std::size_t size) override {
     const std::size_t count = std::min(size, rest_.size());
-    std::memcpy(out, rest_.data(), count);
+    if (count > 0) std::memcpy(out, rest_.data(), count);
     rest_.remove_prefix(count);
     return count;
   }
