@@ -15,16 +15,27 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// memcmp for a handful of bytes: a call would cost more than the comparison.
+template <class Word>
+bool same_word(const char* a, const char* b) {
+  Word left = 0, right = 0;
+  std::memcpy(&left, a, sizeof left);
+  std::memcpy(&right, b, sizeof right);
+  return left == right;
+}
+
+// memcmp for a handful of bytes: a call would cost more than the comparison. The last word overlaps the one
+// before.
 bool same_bytes(const char* a, const char* b, std::size_t size) {
-  for (; size >= 8; size -= 8, a += 8, b += 8) {
-    std::uint64_t left = 0, right = 0;
-    std::memcpy(&left, a, 8);
-    std::memcpy(&right, b, 8);
-    if (left != right) return false;
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+      if (!same_word<std::uint64_t>(a + at, b + at)) return false;
+    }
+    return same_word<std::uint64_t>(a + size - 8, b + size - 8);
   }
-  for (; size > 0; --size, ++a, ++b) {
-    if (*a != *b) return false;
+  if (size >= 4)
+    return same_word<std::uint32_t>(a, b) && same_word<std::uint32_t>(a + size - 4, b + size - 4);
+  for (std::size_t at = 0; at < size; ++at) {
+    if (a[at] != b[at]) return false;
   }
   return true;
 }

@@ -13,9 +13,11 @@ void EventLog::add(const LogLine& line, std::size_t log, std::uint64_t line_numb
   if (!std::ranges::is_sorted(sorted_, by_host)) std::ranges::sort(sorted_, by_host);
   sorted_hosts_.clear();
   const std::uint64_t first_count = counts_.size();
+  std::uint64_t sum = 0;
   for (const auto& entry : sorted_) {
     sorted_hosts_.push_back(entry.host);
     counts_.push_back(entry.count);
+    if (__builtin_add_overflow(sum, entry.count, &sum)) sum = UINT64_MAX;
   }
   std::uint32_t shape = events_.empty() ? 0 : events_.back().shape;
   if (events_.empty() || shapes_[shape] != sorted_hosts_) {
@@ -24,8 +26,8 @@ void EventLog::add(const LogLine& line, std::size_t log, std::uint64_t line_numb
     if (is_new) shapes_.push_back(sorted_hosts_);
     shape = known->second;
   }
-  events_.push_back({line.host, static_cast<std::uint32_t>(log), line_number, line.own, first_count, shape,
-                     lines_.size(), static_cast<std::uint32_t>(line.raw.size()),
+  events_.push_back({line.host, static_cast<std::uint32_t>(log), line_number, line.own, sum, first_count,
+                     shape, lines_.size(), static_cast<std::uint32_t>(line.raw.size()),
                      static_cast<std::uint32_t>(line.text.size()), line.wall});
   if (keep_texts_) lines_.append(line.raw);
 }
@@ -115,19 +117,16 @@ void EventLog::messages_into(EventIndex event, EventIndex previous, std::vector<
   messages.clear();
   std::vector<ClockEntry> left;
   news(event, previous, left);
-  // The sender of a message knows most: of what it knew, nothing needs a message of its own.
+  // The event with the greatest sum is known to none of the others: it is a sender. What it knew needs no
+  // message of its own.
   while (!left.empty()) {
     std::size_t best = 0;
-    std::uint64_t most_known = 0;
+    std::uint64_t greatest = 0;
     for (std::size_t i = 0; i < left.size() && left.size() > 1; ++i) {
       const EventIndex sender = find(left[i].host, left[i].count);
-      if (sender == no_event) continue;
-      const auto known = static_cast<std::uint64_t>(std::ranges::count_if(
-          left, [&](const ClockEntry& other) { return count(sender, other.host) >= other.count; }));
-      if (known > most_known) {
-        most_known = known;
-        best = i;
-      }
+      if (sender == no_event || events_[sender].sum <= greatest) continue;
+      greatest = events_[sender].sum;
+      best = i;
     }
     const ClockEntry entry = left[best];
     const EventIndex sender = find(entry.host, entry.count);

@@ -23,6 +23,7 @@ struct LogEvent {
   std::uint32_t log;  // which file
   std::uint64_t line_number;
   std::uint64_t own;
+  std::uint64_t sum;  // of the clock's entries, at most 2^64 - 1: who knows of an event has a greater one
   std::uint64_t first_count;  // in the counts, in the order of its shape
   std::uint32_t shape;
   std::uint64_t line_at;               // of the whole line, if texts are kept

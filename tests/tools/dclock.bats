@@ -110,9 +110,14 @@ b {"a":{"a":1},"b":{"a":1,"b":1}} x' ]
   [ "$(printf 'one\n\ntwo' | dclock stamp --host a)" = 'a {"a":1} one
 a {"a":2} 
 a {"a":3} two' ]
-  (echo early; sleep 0.3; echo late) | dclock stamp --host a >out &
-  sleep 0.15
-  dclock event --host a between >>between
+  mkfifo pipe
+  dclock stamp --host a <pipe >out &
+  exec 5>pipe
+  echo early >&5
+  until grep -q early out; do sleep 0.02; done
+  dclock event --host a between >between
+  echo late >&5
+  exec 5>&-
   wait
   [ "$(sort -t : -k 2 out between | sed 's/.*} //' | tr '\n' ' ')" = 'early between late ' ]
 }
