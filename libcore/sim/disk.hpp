@@ -105,6 +105,7 @@ class VirtualDisk final : public coord::Disk {
   // The same at a random place that is synced; `name: byte N, bit B`, or nothing if no file holds a synced
   // byte.
   std::optional<std::string> flip_random_bit();
+  void replace();  // by an empty disk of the same size; no process may have files open
 
   // ---- what a test or the world asks
   Duration take_elapsed();  // virtual time spent in calls since the last time this was asked

@@ -192,6 +192,15 @@ std::optional<std::string> VirtualDisk::flip_random_bit() {
   return std::nullopt;
 }
 
+void VirtualDisk::replace() {
+  ++boot_;
+  names_.clear();
+  durable_.clear();
+  pending_.clear();
+  disarm();
+  counts_.add(FaultKind::disk_replaced);
+}
+
 // ---- questions
 
 std::size_t VirtualDisk::unsynced_sectors() const {

@@ -52,6 +52,8 @@ std::string_view name_of(FaultKind kind) {
       return "directory_op_lost";
     case FaultKind::bit_flip:
       return "bit_flip";
+    case FaultKind::disk_replaced:
+      return "disk_replaced";
   }
   return "?";
 }

@@ -35,8 +35,9 @@ enum class FaultKind : std::uint8_t {
   sector_torn,
   directory_op_lost,
   bit_flip,
+  disk_replaced,  // by an empty one
 };
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::bit_flip) + 1;
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::disk_replaced) + 1;
 
 // The name as it stands in the enumeration.
 std::string_view name_of(FaultKind kind);

@@ -42,10 +42,12 @@ void choose_victims(Fault& fault, Random& random, std::size_t nodes, const std::
       break;
     case FaultKind::process_crash:
     case FaultKind::power_cut:
+    case FaultKind::crash_in_call:
       fault.nodes = struck_nodes(random, nodes);
       break;
     case FaultKind::bit_flip:
     case FaultKind::disk_error:
+    case FaultKind::disk_replaced:
       fault.nodes = {damageable[random.below(damageable.size())]};
       break;
     case FaultKind::loss_burst:
@@ -88,7 +90,7 @@ bool needs_two(FaultKind kind) {
 }
 
 bool needs_damage(FaultKind kind) {
-  return kind == FaultKind::bit_flip || kind == FaultKind::disk_error;
+  return kind == FaultKind::bit_flip || kind == FaultKind::disk_error || kind == FaultKind::disk_replaced;
 }
 
 }  // namespace
@@ -120,8 +122,9 @@ FaultConfig FaultConfig::without_disks(Duration active) {
 
 FaultConfig FaultConfig::everything(Duration active, std::size_t nodes) {
   FaultConfig config = without_disks(active);
-  for (const FaultKind kind : {FaultKind::power_cut, FaultKind::crash_in_call, FaultKind::disk_full,
-                               FaultKind::disk_error, FaultKind::disk_stall, FaultKind::bit_flip}) {
+  for (const FaultKind kind :
+       {FaultKind::power_cut, FaultKind::crash_in_call, FaultKind::disk_full, FaultKind::disk_error,
+        FaultKind::disk_stall, FaultKind::bit_flip, FaultKind::disk_replaced}) {
     config.mean_gap[kind] = active / 4;
   }
   // Disk work is done at one moment of virtual time: only a crash in the middle of it finds anything not yet

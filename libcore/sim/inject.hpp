@@ -77,6 +77,10 @@ class Injector : public std::enable_shared_from_this<Injector<A>> {
         world_.crash(node, CrashKind::process);
         world_.disk(node).flip_random_bit();
         return restart_later();
+      case FaultKind::disk_replaced:
+        world_.crash(node, CrashKind::process);
+        world_.disk(node).replace();
+        return restart_later();
       case FaultKind::pause:
         world_.pause(node);
         return at(end, [this, node] { world_.resume(node); });

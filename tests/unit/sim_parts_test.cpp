@@ -160,7 +160,8 @@ TEST_CASE("a plan of faults: by seed, in order, with all kinds over many seeds, 
       CHECK(fault.length >= config.length_low);
       CHECK(fault.length <= config.length_high);
       last = fault.at;
-      if (fault.kind == FaultKind::bit_flip || fault.kind == FaultKind::disk_error) {
+      if (fault.kind == FaultKind::bit_flip || fault.kind == FaultKind::disk_error ||
+          fault.kind == FaultKind::disk_replaced) {
         damaged.insert(fault.nodes.begin(), fault.nodes.end());
       }
       for (const NodeId node : fault.nodes) CHECK((node.value >= 1 && node.value <= 5));
