@@ -26,6 +26,10 @@ void Replica::on(Instant, const Submit& event) {
     return;
   }
   queued_.push_back(Queued{event.ticket, event.body});
+  // A leader that answers for a renewal by itself goes on doing so after it was deposed.
+  if (COORD_RULE_OR(renewed_through_the_log, false,
+                    raft_.role() == raft::Role::leader && std::holds_alternative<service::Renew>(event.body)))
+    out_.push_back(Outcome{event.ticket, {.kind = service::OutcomeKind::renewed}, {}});
 }
 
 // Until the group knows this process: a Register goes to every new leader, and again when nothing came of it.
@@ -142,7 +146,7 @@ bool Replica::tokens_ready(std::size_t commands) {
   const std::uint64_t by_place = machine_.state().token_base.value + raft_.last_index().value;
   const std::uint64_t highest = std::max(machine_.state().last_token.value, by_place);
   const std::uint64_t needed = highest + commands + 2 * config_.commands_in_flight;
-  if (COORD_RULE(tokens_reserved_before_use, needed <= tokens_reserved_.value)) return true;
+  if (COORD_RULE(grant_only_reserved_tokens, needed <= tokens_reserved_.value)) return true;
   if (tokens_asked_.value < needed) {
     tokens_asked_ = Token{needed + config_.token_block};
     const std::uint64_t job = next_job_++;

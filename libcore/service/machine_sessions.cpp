@@ -49,13 +49,17 @@ void Machine::uncount_session(const Session& session) {
 }
 
 void Machine::on(const Close& body, Step& step) {
-  Refusal why = check_session(body.session, step.to.node);
+  // Not whoever came after it, when it is gone already (CURATOR-486).
+  const auto named = COORD_RULE_OR(close_names_its_session, state_.sessions.find(body.session),
+                                   state_.sessions.lower_bound(body.session));
+  const SessionId id = named == state_.sessions.end() ? body.session : named->first;
+  Refusal why = check_session(id, step.to.node);
   if (why == Refusal::none && body.why > CloseReason::broken) why = Refusal::invalid;
   if (why != Refusal::none) {
     step.effects.push_back(Refused{step.to, body.session, 0, why});
     return;
   }
-  end_session(body.session, body.why, step, step.to);
+  end_session(id, body.why, step, step.to);
 }
 
 void Machine::on(const Renew& body, Step& step) {
