@@ -118,6 +118,7 @@ void Cluster::perform(Peer& peer, Job& job) {
     std::vector<raft::Persist> writes;
     for (replica::DiskJob& part : job.parts) writes.push_back(std::move(std::get<raft::Persist>(part.work)));
     status = peer.store.persist(writes);
+    if (status.ok() && config_.prepare_ahead) status = peer.store.prepare();
   }
   if (!status.ok() && !job.skipped) job.failure = status.error().text();
   job.nearly_full = peer.store.nearly_full();

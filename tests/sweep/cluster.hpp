@@ -36,6 +36,7 @@ struct ClusterConfig {
   std::size_t nodes = 3;
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
+  bool prepare_ahead = false;  // the store makes its next segment between writes
 };
 
 class Cluster {

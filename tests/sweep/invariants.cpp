@@ -19,17 +19,19 @@ std::string number(std::uint64_t value) {
 }  // namespace
 
 void LogInvariants::install() {
-  world_.add_check("log",
-                   [this](const World&, NodeId node) -> std::optional<std::string> { return look(node); });
+  world_.add_check("log", [this](const World&, NodeId node) -> std::optional<std::string> {
+    look(node);
+    return std::nullopt;
+  });
 }
 
-std::optional<std::string> LogInvariants::look(NodeId node) {
-  if (node == NodeId{}) return std::nullopt;
+void LogInvariants::look(NodeId node) {
+  if (node == NodeId{}) return;
   const Peer* peer = world_.node(node);
   Last& last = last_[node];
   if (peer == nullptr) {
     last.life = nullptr;
-    return std::nullopt;
+    return;
   }
   const raft::Raft& raft = peer->host.replica().raft();
   if (last.life != peer) {
@@ -39,16 +41,17 @@ std::optional<std::string> LogInvariants::look(NodeId node) {
     // A peer alone hands entries to the kernel without a sync, and says so: a power cut takes them back.
     if (world_.nodes() == 1) committed_.erase(committed_.upper_bound(raft.last_index()), committed_.end());
   }
-  if (auto wrong = election_safety(node, raft)) return wrong;
+  const auto judge = [&](const char* check, const std::optional<std::string>& wrong) {
+    if (wrong) world_.fail(check, *wrong, node);
+  };
+  judge("election_safety", election_safety(node, raft));
   const bool now_leads =
       raft.role() == raft::Role::leader && (last.role != raft::Role::leader || last.term != raft.term());
-  if (now_leads) {
-    if (auto wrong = leader_completeness(node, raft)) return wrong;
-  }
+  if (now_leads) judge("leader_completeness", leader_completeness(node, raft));
   last.role = raft.role();
   last.term = raft.term();
-  if (auto wrong = committed_stays(node, raft, last)) return wrong;
-  return log_matching(node, raft, last);
+  judge("committed_stays", committed_stays(node, raft, last));
+  judge("log_matching", log_matching(node, raft, last));
 }
 
 // At most one leader can be elected in a given term.
@@ -56,7 +59,7 @@ std::optional<std::string> LogInvariants::election_safety(NodeId node, const raf
   if (raft.role() != raft::Role::leader) return std::nullopt;
   const NodeId first = leaders_.emplace(raft.term(), node).first->second;
   if (first == node) return std::nullopt;
-  return "election safety: nodes " + number(first.value) + " and " + number(node.value) + " both lead term " +
+  return "nodes " + number(first.value) + " and " + number(node.value) + " both lead term " +
          number(raft.term().value);
 }
 
@@ -66,7 +69,7 @@ std::optional<std::string> LogInvariants::leader_completeness(NodeId node, const
     if (index <= raft.log().base() || committed.term >= raft.term()) continue;
     const std::optional<Term> term = raft.log().term_at(index);
     if (term == committed.term) continue;
-    return "leader completeness: node " + number(node.value) + " leads term " + number(raft.term().value) +
+    return "node " + number(node.value) + " leads term " + number(raft.term().value) +
            " without the committed entry " + number(index.value) + " of term " + number(committed.term.value);
   }
   return std::nullopt;
@@ -79,15 +82,14 @@ std::optional<std::string> LogInvariants::committed_stays(NodeId node, const raf
     last.checked_commit.value++;
     const raft::Entry* entry = raft.log().at(last.checked_commit);
     if (entry == nullptr) {
-      return "committed: node " + number(node.value) + " has committed entry " +
-             number(last.checked_commit.value) + " and does not hold it";
+      return "node " + number(node.value) + " has committed entry " + number(last.checked_commit.value) +
+             " and does not hold it";
     }
     const Committed here{entry->term, content_of(*entry)};
     const Committed first = committed_.emplace(entry->index, here).first->second;
     if (first.term != here.term || first.content != here.content) {
-      return "acknowledged stays acknowledged: entry " + number(entry->index.value) +
-             " was committed in term " + number(first.term.value) + ", and node " + number(node.value) +
-             " commits another, of term " + number(here.term.value);
+      return "entry " + number(entry->index.value) + " was committed in term " + number(first.term.value) +
+             ", and node " + number(node.value) + " commits another, of term " + number(here.term.value);
     }
   }
   return std::nullopt;
@@ -113,13 +115,13 @@ std::optional<std::string> LogInvariants::log_matching(NodeId node, const raft::
       if (a == nullptr || b == nullptr) break;
       if (a->term == b->term) {
         if (a->data != b->data || a->kind != b->kind) {
-          return "log matching: nodes " + number(node.value) + " and " + number(i) +
-                 " hold different entries " + number(at) + " of term " + number(a->term.value);
+          return "nodes " + number(node.value) + " and " + number(i) + " hold different entries " +
+                 number(at) + " of term " + number(a->term.value);
         }
         same = true;
       } else if (same) {
-        return "log matching: nodes " + number(node.value) + " and " + number(i) + " agree after entry " +
-               number(at) + " and not on it";
+        return "nodes " + number(node.value) + " and " + number(i) + " agree after entry " + number(at) +
+               " and not on it";
       }
     }
   }

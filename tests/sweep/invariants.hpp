@@ -32,7 +32,7 @@ class LogInvariants {
     Term matched_term;
   };
 
-  std::optional<std::string> look(NodeId node);
+  void look(NodeId node);
   std::optional<std::string> election_safety(NodeId node, const raft::Raft& raft);
   std::optional<std::string> leader_completeness(NodeId node, const raft::Raft& raft);
   std::optional<std::string> committed_stays(NodeId node, const raft::Raft& raft, Last& last);

@@ -12,13 +12,6 @@ using std::chrono::milliseconds;
 
 constexpr double stop_by_fraction = 0.8;
 
-bool conflict(const local::Acquire& a, const local::Acquire& b) {
-  const bool common = std::any_of(a.names.begin(), a.names.end(), [&](const std::string& name) {
-    return std::find(b.names.begin(), b.names.end(), name) != b.names.end();
-  });
-  return common && (a.mode == local::Mode::exclusive || b.mode == local::Mode::exclusive);
-}
-
 }  // namespace
 
 Tools::Tools(World& world, Cluster& cluster, ToolsConfig config, Instant quiet_from)
@@ -26,7 +19,8 @@ Tools::Tools(World& world, Cluster& cluster, ToolsConfig config, Instant quiet_f
       cluster_(cluster),
       config_(config),
       quiet_from_(quiet_from),
-      random_(world.random().next()) {
+      random_(world.random().next()),
+      ledger_(world) {
   cluster_.watcher = this;
 }
 
@@ -54,16 +48,31 @@ Instant Tools::stop_by(const Run& run) const {
                                                         stop_by_fraction));
 }
 
-local::Acquire Tools::some_request() {
-  local::Acquire request;
-  request.request = 1;
-  request.names = {"lock-" + std::to_string(random_.below(config_.names))};
-  if (random_.chance(config_.several))
+// ---- asking
+
+void Tools::some_names(local::Acquire& request) {
+  if (random_.chance(config_.semaphore)) {
+    const std::uint64_t pool = random_.below(3);
+    request.names = {"pool-" + std::to_string(pool)};
+    request.slots = 2 + static_cast<std::uint32_t>(pool);
+    return;
+  }
+  const bool several = random_.chance(config_.several);
+  const std::uint64_t count =
+      several ? 2 + random_.below(std::max<std::size_t>(config_.names_at_once, 2) - 1) : 1;
+  for (std::uint64_t i = 0; i < count; ++i)
     request.names.push_back("lock-" + std::to_string(random_.below(config_.names)));
   std::sort(request.names.begin(), request.names.end());
   request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   if (random_.chance(config_.shared)) request.mode = local::Mode::shared;
-  request.wait = !random_.chance(config_.no_wait);
+}
+
+local::Acquire Tools::some_request() {
+  local::Acquire request;
+  request.request = 1;
+  some_names(request);
+  const bool may_refuse = !config_.plain || request.mode == local::Mode::exclusive;
+  request.wait = !(may_refuse && random_.chance(config_.no_wait));
   request.ttl = random_.between(config_.ttl_low, config_.ttl_high);
   if (random_.chance(config_.lock_delay))
     request.lock_delay = random_.between(milliseconds(10), milliseconds(400));
@@ -81,8 +90,9 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
           [this, host, script, probe] { start_run(host, script, probe); });
     return;
   }
-  Run run;
+  if (!probe && random_.chance(config_.listing)) look(host, false);
   const std::uint64_t id = ++last_id_;
+  Run& run = runs_[id];
   run.connection = replica::ConnectionId{id};
   run.host = host;
   run.script = script;
@@ -91,38 +101,47 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
   if (probe) {
     run.request.names = {"probe-" + std::to_string(host.value)};
     run.request.wait = true;
+    run.request.slots = 1;
     run.request.min_hold = run.request.lock_delay = Duration{};
   }
   run.request.pid = static_cast<std::uint32_t>(id);
+  remember(id, run);
+  say(run, local::Hello{local::protocol_version, "dlock"});
+  say(run, run.request);
+  if (probe || !run.request.wait || !random_.chance(config_.bounded)) return;
+  later(milliseconds(5), milliseconds(1500), [this, id] {
+    const Run* waits = find(id);
+    if (waits != nullptr && waits->stage == Stage::asking) say(*waits, local::Cancel{1});
+  });
+}
+
+void Tools::remember(std::uint64_t id, Run& run) {
   for (const std::string& name : run.request.names) {
     Seen seen;
     seen.run = id;
     seen.name = name;
     seen.shared = run.request.mode == local::Mode::shared;
+    seen.slots = run.request.slots;
+    seen.lingers = run.request.min_hold > Duration{};
     seen.asked = world_.now();
     run.seen.push_back(seen_.size());
     seen_.push_back(std::move(seen));
   }
-  const auto& stored = runs_.emplace(id, std::move(run)).first->second;
-  say(stored, local::Hello{local::protocol_version, "dlock"});
-  say(stored, stored.request);
-  if (!probe && stored.request.wait && random_.chance(config_.bounded)) {
-    later(milliseconds(5), milliseconds(1500), [this, id] {
-      const Run* waits = find(id);
-      if (waits != nullptr && waits->stage == Stage::asking) say(*waits, local::Cancel{1});
-    });
+}
+
+void Tools::say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left) {
+  if (world_.traced()) {
+    static constexpr std::array names{"hello", "acquire", "started", "cancel", "release", "list", "peers"};
+    world_.note(host, "run " + std::to_string(connection.value) + " says " + names.at(request.index()));
   }
+  world_.input(host, replica::FromTool{connection, {1000, "user"}, std::move(request), holders_left});
 }
 
 void Tools::say(const Run& run, local::Request request, bool holders_left) {
-  if (!run.connected) return;
-  if (world_.traced()) {
-    static constexpr std::array names{"hello", "acquire", "started", "cancel", "release", "list", "peers"};
-    world_.note(run.host,
-                "run " + std::to_string(run.connection.value) + " says " + names.at(request.index()));
-  }
-  world_.input(run.host, replica::FromTool{run.connection, {1000, "user"}, std::move(request), holders_left});
+  if (run.connected) say(run.host, run.connection, std::move(request), holders_left);
 }
+
+// ---- answers
 
 void Tools::told(NodeId node, const replica::ToTool& answer) {
   const std::uint64_t id = answer.connection.value;
@@ -131,17 +150,21 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
                                       "waiting", "cancelled", "released", "locks", "peers"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
-  const auto deliver = [this, id, said = answer.answer] { hear(id, said); };
-  if (config_.wrapper_sleep_high > Duration{} && random_.chance(0.05)) {
-    later(microseconds(20), config_.wrapper_sleep_high, deliver);
-  } else {
-    later(microseconds(20), microseconds(200), deliver);
-  }
+  // Without a quorum a release is answered before it is ordered: there is nothing that a shell script could
+  // wait for.
+  const bool ordered = world_.node(node) != nullptr && world_.node(node)->host.replica().has_quorum();
+  const bool sleeps = config_.wrapper_sleep_high > Duration{} && random_.chance(0.05);
+  const Duration high = sleeps ? config_.wrapper_sleep_high : microseconds(200);
+  Instant& heard = heard_[id];  // a socket keeps the order
+  heard = std::max(heard + Duration(1), world_.now() + random_.between(microseconds(20), high));
+  world_.at(heard, [this, id, ordered, said = answer.answer] { hear(id, said, ordered); });
 }
 
-void Tools::hear(std::uint64_t id, const local::Answer& answer) {
+void Tools::hear(std::uint64_t id, const local::Answer& answer, bool ordered) {
+  if (world_.violation()) return;
+  if (looks_.contains(id)) return hear_look(id, answer);
   Run* run = find(id);
-  if (run == nullptr || !run->connected || !run->wrapper || world_.violation()) return;
+  if (run == nullptr || !run->connected || !run->wrapper) return;
   if (const auto* grant = std::get_if<local::Granted>(&answer)) {
     granted(id, *run, *grant);
   } else if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
@@ -150,36 +173,43 @@ void Tools::hear(std::uint64_t id, const local::Answer& answer) {
   } else if (std::holds_alternative<local::Lost>(answer)) {
     ++losses_;
     if (run->command) command_ends(id, true);
-  } else if (const auto* refused = std::get_if<local::Refused>(&answer)) {
-    if (run->stage != Stage::asking) return;
-    for (const std::size_t i : run->seen) seen_[i].answered = world_.now();
-    if (refused->kind == local::RefusedKind::held) {
-      for (const std::size_t i : run->seen) seen_[i].released_by = world_.now();
-    }
+  } else if (const auto* refusal = std::get_if<local::Refused>(&answer)) {
+    refused(id, *run, *refusal);
+  } else if (std::holds_alternative<local::Cancelled>(answer)) {
     wrapper_exits(id, *run);
-  } else if (std::holds_alternative<local::Cancelled>(answer) ||
-             std::holds_alternative<local::Released>(answer)) {
-    if (std::holds_alternative<local::Released>(answer)) finish_seen(*run, true);
+  } else if (std::holds_alternative<local::Released>(answer)) {
+    if (run->background) return children_stay(id, *run);
+    finish_seen(*run, ordered);
     wrapper_exits(id, *run);
   }
+}
+
+void Tools::refused(std::uint64_t id, Run& run, const local::Refused& refused) {
+  if (run.stage != Stage::asking) return;
+  for (const std::size_t i : run.seen) {
+    seen_[i].answered = world_.now();
+    seen_[i].refused = refused.kind == local::RefusedKind::held;
+  }
+  wrapper_exits(id, run);
 }
 
 void Tools::granted(std::uint64_t id, Run& run, const local::Granted& grant) {
   if (run.stage != Stage::asking) return;
   run.sent = grant.sent;
   run.token = grant.token;
+  // Read too late: dlock does not begin what it must stop at once.
+  const bool in_time = world_.local_now(run.host) < stop_by(run);
   for (const std::size_t i : run.seen) {
-    seen_[i].granted = true;
+    seen_[i].token = grant.token;
     seen_[i].answered = world_.now();
+    seen_[i].ran = in_time;
   }
-  if (world_.local_now(run.host) >=
-      stop_by(run)) {  // read too late: dlock does not begin what it must stop at once
-    finish_seen(run, false);
-    wrapper_exits(id, run);
-    return;
-  }
-  start_command(id, run);
+  if (in_time) return start_command(id, run);
+  finish_seen(run, false);
+  wrapper_exits(id, run);
 }
+
+// ---- the command
 
 void Tools::start_command(std::uint64_t id, Run& run) {
   run.stage = Stage::running;
@@ -206,15 +236,24 @@ void Tools::schedule_ends(std::uint64_t id) {
   if (run.probe) return;
   const bool wrapper_only = random_.chance(config_.kill_wrapper);
   const bool both = !wrapper_only && random_.chance(config_.kill_all);
-  if (!wrapper_only && !both) return;
-  world_.at(world_.now() + random_.between(Duration{}, work), [this, id, both] {
+  if (wrapper_only || both) kill_at(id, world_.now() + random_.between(Duration{}, work), both);
+}
+
+void Tools::kill_at(std::uint64_t id, Instant when, bool both) {
+  world_.at(when, [this, id, both] {
     Run* killed = find(id);
     if (killed == nullptr || !killed->command || !killed->connected) return;
-    killed->wrapper = false;
-    killed->connected = false;
-    world_.input(killed->host, replica::ToolGone{killed->connection});
+    unguarded(*killed);
     if (both) command_ends(id, true);
   });
+}
+
+// The wrapper is gone and what it started is not: only the peer stops that in time.
+void Tools::unguarded(Run& run) {
+  run.wrapper = false;
+  run.connected = false;
+  for (const std::size_t i : run.seen) seen_[i].unguarded_from = world_.now();
+  world_.input(run.host, replica::ToolGone{run.connection});
 }
 
 // The wrapper's own guard, on the host's clock. Renewals move it.
@@ -243,23 +282,33 @@ void Tools::stop_command(NodeId, const replica::StopCommand& stop) {
 
 void Tools::command_ends(std::uint64_t id, bool stopped) {
   Run& run = runs_.at(id);
-  run.command = false;
   if (run.wrapper && run.connected && !stopped) {
+    if (run.background) return;  // its children are left; the wrapper has said so
+    run.background = !run.probe && random_.chance(config_.background);
     run.stage = Stage::leaving;
-    for (const std::size_t i : run.seen) seen_[i].released_from = world_.now();
+    if (run.background) return say(run, local::Release{1}, true);
+    run.command = false;
+    for (const std::size_t i : run.seen) seen_[i].ended = world_.now();
     // The kernel's word and the wrapper's come in either order.
     if (random_.chance(0.5)) world_.input(run.host, replica::HoldersGone{run.connection});
-    say(run, local::Release{1}, false);
-    return;
+    return say(run, local::Release{1}, false);
   }
+  run.command = false;
   finish_seen(run, false);
   if (world_.node(run.host) != nullptr) {
     world_.input(run.host, replica::HoldersGone{run.connection});
     if (run.connected) world_.input(run.host, replica::ToolGone{run.connection});
   }
-  run.stage = Stage::over;
-  next_run(run);
-  runs_.erase(id);
+  forget(id);
+}
+
+// The wrapper has its answer and exits; the children go on for a while.
+void Tools::children_stay(std::uint64_t id, Run& run) {
+  unguarded(run);
+  later(Duration{}, config_.work_high, [this, id] {
+    const Run* children = find(id);
+    if (children != nullptr && children->command) command_ends(id, false);
+  });
 }
 
 void Tools::wrapper_exits(std::uint64_t id, Run& run) {
@@ -267,8 +316,13 @@ void Tools::wrapper_exits(std::uint64_t id, Run& run) {
     if (run.token != Token{}) world_.input(run.host, replica::HoldersGone{run.connection});
     world_.input(run.host, replica::ToolGone{run.connection});
   }
-  next_run(run);
+  forget(id);
+}
+
+void Tools::forget(std::uint64_t id) {
+  next_run(runs_.at(id));
   runs_.erase(id);
+  heard_.erase(id);
 }
 
 void Tools::next_run(const Run& run) {
@@ -280,15 +334,18 @@ void Tools::next_run(const Run& run) {
 void Tools::finish_seen(const Run& run, bool confirmed) {
   for (const std::size_t i : run.seen) {
     Seen& seen = seen_[i];
-    if (seen.released_from == Instant{}) seen.released_from = world_.now();
+    if (!seen.ended) seen.ended = world_.now();
     if (confirmed) seen.released_by = world_.now();
   }
 }
+
+// ---- the host
 
 // The peer's process is gone, with every connection. Who still asks must ask anew; commands go on under their
 // wrappers until their deadlines. A command without a wrapper has now no guard left (the man page says so):
 // it is taken out here.
 void Tools::process_died(NodeId node) {
+  std::erase_if(looks_, [&](const auto& look) { return look.second.host == node; });
   std::vector<std::uint64_t> ids;
   for (auto& [id, run] : runs_) {
     if (run.host != node || !(run.connected || run.command)) continue;
@@ -297,10 +354,8 @@ void Tools::process_died(NodeId node) {
     if (!run.command || !run.wrapper) ids.push_back(id);
   }
   for (const std::uint64_t id : ids) {
-    Run& run = runs_.at(id);
-    finish_seen(run, false);
-    next_run(run);
-    runs_.erase(id);
+    finish_seen(runs_.at(id), false);
+    forget(id);
   }
 }
 
@@ -314,100 +369,16 @@ void Tools::process_started(NodeId node) {
   for (const std::uint64_t id : dead) command_ends(id, true);
 }
 
-void Tools::check_overlap(const Run& run) {
-  for (const auto& [id, other] : runs_) {
-    if (&other == &run || !other.command || !conflict(run.request, other.request)) continue;
-    // Both guards are out: the wrapper was killed and the peer is stopped. Only the token protects (the man
-    // page says so).
-    if (!other.wrapper && world_.state(other.host) != sim::NodeState::running) continue;
-    world_.fail("one_exclusive_holder",
-                "run " + std::to_string(run.connection.value) + " on node " + std::to_string(run.host.value) +
-                    " begins under token " + std::to_string(run.token.value) + " while run " +
-                    std::to_string(id) + " on node " + std::to_string(other.host.value) +
-                    " runs under token " + std::to_string(other.token.value) + ", both on " +
-                    run.request.names.front(),
-                run.host);
-    return;
-  }
-}
-
-void Tools::check_fencing(const Run& run) {
-  if (run.request.mode == local::Mode::shared) return;
-  for (const std::string& name : run.request.names) {
-    Token& last = last_exclusive_[name];
-    if (run.token <= last) {
-      world_.fail("tokens_increase",
-                  name + " was held under token " + std::to_string(last.value) + " and now under " +
-                      std::to_string(run.token.value),
-                  run.host);
-    }
-    last = run.token;
-  }
-}
-
-// A peer alone does not sync its grants: after a power cut its log may go on differently, but for the tokens.
-void Tools::forget_from(std::uint64_t index) {
-  log_.erase(log_.lower_bound(index), log_.end());
-  std::erase_if(took_effect_, [&](const auto& entry) { return entry.second >= index; });
-}
-
-void Tools::applied(NodeId node, const replica::Applied& applied) {
-  AppliedOnce now;
-  now.effects = applied.effects.size();
-  for (const service::Effect& effect : applied.effects) {
-    if (const auto* grant = std::get_if<service::Granted>(&effect)) now.tokens.push_back(grant->token);
-  }
-  const auto known = log_.find(applied.index.value);
-  const bool differs =
-      known != log_.end() && (known->second.tokens != now.tokens || known->second.effects != now.effects);
-  if (differs && world_.nodes() == 1) forget_from(applied.index.value);
-  for (const service::Effect& effect : applied.effects) {
-    std::visit(
-        [&](const auto& concrete) {
-          using T = std::decay_t<decltype(concrete)>;
-          if constexpr (requires { concrete.to.sequence; } && !std::is_same_v<T, service::Duplicate> &&
-                        !std::is_same_v<T, service::Stale>) {
-            if (concrete.to.client == service::ClientId{}) return;
-            if constexpr (std::is_same_v<T, service::Refused>) {
-              if (concrete.why == service::Refusal::too_far_ahead) return;
-            }
-            const auto key = std::pair(concrete.to.client.value, concrete.to.sequence);
-            const auto first = took_effect_.emplace(key, applied.index.value).first;
-            if (first->second != applied.index.value) {
-              world_.fail("exactly_once",
-                          "command " + std::to_string(key.second) + " of client " +
-                              std::to_string(key.first) + " took effect at " + std::to_string(first->second) +
-                              " and again at " + std::to_string(applied.index.value),
-                          node);
-            }
-          }
-        },
-        effect);
-  }
-  const auto [entry, is_first] = log_.emplace(applied.index.value, now);
-  if (!is_first) {
-    if (entry->second.tokens != now.tokens || entry->second.effects != now.effects) {
-      world_.fail("machines_agree",
-                  "entry " + std::to_string(applied.index.value) + " had other effects elsewhere", node);
-    }
-    return;
-  }
-  for (const Token token : now.tokens) {
-    if (token <= top_token_) {
-      world_.fail("tokens_increase",
-                  "token " + std::to_string(token.value) + " at entry " +
-                      std::to_string(applied.index.value) + " after " + std::to_string(top_token_.value),
-                  node);
-    }
-    top_token_ = std::max(top_token_, token);
-  }
-}
+// ---- good times
 
 std::optional<std::string> Tools::unfinished() const {
   for (const auto& [id, run] : runs_) {
     return std::string(run.probe ? "probe " : "run ") + std::to_string(id) + " on node " +
            std::to_string(run.host.value) +
            (run.stage == Stage::asking ? " still waits for " : " still has ") + run.request.names.front();
+  }
+  for (const auto& [id, look] : looks_) {
+    return "listing " + std::to_string(id) + " on node " + std::to_string(look.host.value) + " has no answer";
   }
   return std::nullopt;
 }

@@ -4,8 +4,8 @@
 //
 // A run is one dlock process and its command. The command is guarded twice, as in life: by the wrapper, on
 // the host's own clock, until 0.8 of the TTL after the sending of the last renewal; and by the peer
-// (StopCommand). Wrappers get killed with kill -9 while their commands go on; whole runs get killed; peers
-// die under them.
+// (StopCommand). Wrappers get killed with kill -9 while their commands go on, or end before the children that
+// their commands left behind; whole runs get killed; peers die under them.
 #pragma once
 
 #include <cstdint>
@@ -16,38 +16,39 @@
 #include <vector>
 
 #include "sweep/cluster.hpp"
+#include "sweep/history.hpp"
+#include "sweep/ledger.hpp"
 
 namespace coord::sweep {
 
 struct ToolsConfig {
   std::size_t scripts_per_host = 3;
-  std::size_t names = 3;  // few, so that they are fought for
+  std::size_t names = 3;          // few, so that they are fought for
+  std::size_t names_at_once = 2;  // at most, in a request for several
   Duration ttl_low = std::chrono::milliseconds(800);
   Duration ttl_high = std::chrono::milliseconds(2500);
   Duration work_high = std::chrono::milliseconds(400);
   Duration pause_high = std::chrono::milliseconds(300);
   double long_work = 0.1;      // probability of work that takes several TTLs
   double shared = 0.25;        // ... of a shared lock
-  double several = 0.15;       // ... of two names at once
+  double semaphore = 0.05;     // ... of one of several slots
+  double several = 0.15;       // ... of several names at once
   double no_wait = 0.1;        // ... of -n
   double bounded = 0.15;       // ... of -w
   double kill_wrapper = 0.08;  // ... of kill -9 to the wrapper alone
   double kill_all = 0.08;      // ... of kill -9 to wrapper and command
+  double background = 0.06;    // ... of children that live longer than the command
   double lock_delay = 0.1;
   double min_hold = 0.1;
+  double listing = 0.15;          // ... of a look at who holds what, before the next run
   Duration wrapper_sleep_high{};  // the wrapper's answers may be read so late
-};
+  bool plain = false;             // a request without a wait fails only because somebody holds the lock
 
-// What a user saw of one lock, for the check of linearizability.
-struct Seen {
-  std::uint64_t run = 0;
-  std::string name;
-  bool shared = false;
-  bool granted = false;  // else it was refused as held (-n)
-  Instant asked;         // world time
-  Instant answered;
-  Instant released_from;               // when the release was asked for, or the holder was lost
-  std::optional<Instant> released_by;  // confirmed; nothing: it ended some time later
+  void make_plain() {
+    plain = true;
+    several = lock_delay = min_hold = 0;
+    no_wait = 0.4;
+  }
 };
 
 class Tools : public HostWatcher {
@@ -59,22 +60,26 @@ class Tools : public HostWatcher {
   // ---- HostWatcher
   void told(NodeId node, const replica::ToTool& answer) override;
   void stop_command(NodeId node, const replica::StopCommand& stop) override;
-  void applied(NodeId node, const replica::Applied& applied) override;
+  void applied(NodeId node, const replica::Applied& applied) override { ledger_.applied(node, applied); }
   void process_died(NodeId node) override;
   void process_started(NodeId node) override;
 
-  // After the quiet: nothing is left undone. Nothing, or what is.
-  std::optional<std::string> unfinished() const;
-  // A run on every host that must be granted soon: service is back.
-  void probe();
+  // ---- in good times (quiet.hpp)
+  void probe();            // a run on every host that must be granted soon: service is back
+  void look_everywhere();  // a listing on every host that must be answered
+  std::optional<std::string> unfinished() const;  // what is left undone; nothing: all is done
 
-  const std::vector<Seen>& seen() const { return seen_; }
+  // ---- at the end
+  // Nothing, or why no lock service could have given these answers.
+  std::optional<std::string> wrong_history(bool& undecided) const;
+
   std::uint64_t grants() const { return grants_; }
   std::uint64_t losses() const { return losses_; }
   std::uint64_t renewals() const { return renewals_; }
+  std::uint64_t listings() const { return listings_; }
 
  private:
-  enum class Stage : std::uint8_t { asking, running, leaving, over };
+  enum class Stage : std::uint8_t { asking, running, leaving };
   struct Run {
     replica::ConnectionId connection;
     NodeId host;
@@ -83,54 +88,67 @@ class Tools : public HostWatcher {
     local::Acquire request;
     Stage stage = Stage::asking;
     bool connected = true;
-    bool wrapper = true;  // alive
-    bool command = false;
-    Instant sent;  // of the last renewal, on the host's clock
+    bool wrapper = true;      // alive
+    bool command = false;     // runs, or something that it left behind does
+    bool background = false;  // the command is over and has left something behind
+    Instant sent;             // of the last renewal, on the host's clock
     Token token;
     std::uint64_t power_cuts =
         0;  // of the host when the peer died: one more means that this run died as well
     std::vector<std::size_t> seen;
   };
+  struct Look {  // one `dlock --list`
+    NodeId host;
+    Instant asked;
+    bool must = false;  // be answered
+    std::set<std::pair<std::string, Token>> held;
+  };
 
+  // tools.cpp: the life of a run
   void start_run(NodeId host, std::uint64_t script, bool probe);
+  void remember(std::uint64_t id, Run& run);
   void next_run(const Run& run);
   local::Acquire some_request();
+  void some_names(local::Acquire& request);
+  void say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left = false);
   void say(const Run& run, local::Request request, bool holders_left = false);
-  void hear(std::uint64_t id, const local::Answer& answer);
+  void hear(std::uint64_t id, const local::Answer& answer, bool ordered);
   void granted(std::uint64_t id, Run& run, const local::Granted& grant);
+  void refused(std::uint64_t id, Run& run, const local::Refused& refused);
   void start_command(std::uint64_t id, Run& run);
   void schedule_ends(std::uint64_t id);
+  void kill_at(std::uint64_t id, Instant when, bool both);
   void watch_deadline(std::uint64_t id);
   void command_ends(std::uint64_t id, bool stopped);
+  void children_stay(std::uint64_t id, Run& run);
   void wrapper_exits(std::uint64_t id, Run& run);
-  void check_overlap(const Run& run);
-  void check_fencing(const Run& run);
   Instant stop_by(const Run& run) const;
-  void forget_from(std::uint64_t index);
   Run* find(std::uint64_t id);
   void later(Duration low, Duration high, std::function<void()> action);
   void finish_seen(const Run& run, bool confirmed);
+  void unguarded(Run& run);
+  void forget(std::uint64_t id);
+
+  // tools_checks.cpp: what is looked at while they run
+  void check_overlap(const Run& run);
+  void check_fencing(const Run& run);
+  void look(NodeId host, bool must);
+  void hear_look(std::uint64_t id, const local::Answer& answer);
+  void check_look(const Look& look);
 
   World& world_;
   Cluster& cluster_;
   ToolsConfig config_;
   Instant quiet_from_;
   Random random_;
+  Ledger ledger_;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, Run> runs_;  // by connection
+  std::map<std::uint64_t, Run> runs_;       // by connection
+  std::map<std::uint64_t, Look> looks_;     // by connection
+  std::map<std::uint64_t, Instant> heard_;  // by connection: when its last answer is, or was, read
   std::map<std::string, Token> last_exclusive_;
   std::vector<Seen> seen_;
-  std::uint64_t grants_ = 0, losses_ = 0, renewals_ = 0;
-
-  // The log as the machines saw it: the first to apply an index decides, the others must agree.
-  struct AppliedOnce {
-    std::vector<Token> tokens;
-    std::uint64_t effects = 0;
-  };
-  std::map<std::uint64_t, AppliedOnce> log_;
-  Token top_token_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
-      took_effect_;  // (client, sequence) to index
+  std::uint64_t grants_ = 0, losses_ = 0, renewals_ = 0, listings_ = 0;
 };
 
 }  // namespace coord::sweep

@@ -1,0 +1,36 @@
+// What the machines of all peers say that they have applied, judged together: the first to apply an entry
+// decides what it did, the others must agree; a command takes effect once; tokens increase from entry to
+// entry.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "sweep/cluster.hpp"
+#include "sweep/history.hpp"
+
+namespace coord::sweep {
+
+class Ledger {
+ public:
+  explicit Ledger(World& world) : world_(world) {}
+
+  void applied(NodeId node, const replica::Applied& applied);
+  // All grants in the log, by token, of names that one at a time, or shared ones, hold.
+  const std::multimap<Token, Unheard>& grants() const { return grants_; }
+
+ private:
+  void forget_from(std::uint64_t index);
+  void check_once(NodeId node, std::uint64_t index, const service::Effect& effect);
+  void check_tokens(NodeId node, std::uint64_t index, const service::Effects& effects);
+
+  World& world_;
+  std::map<std::uint64_t, service::Effects> log_;  // by index
+  Token top_token_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
+      took_effect_;  // (client, sequence) to index
+  std::multimap<Token, Unheard> grants_;
+};
+
+}  // namespace coord::sweep

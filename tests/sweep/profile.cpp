@@ -1,0 +1,165 @@
+#include "sweep/profile.hpp"
+
+#include <array>
+#include <initializer_list>
+
+namespace coord::sweep {
+
+namespace {
+
+using sim::FaultKind;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// How many of a hundred seeds are of each profile.
+struct Share {
+  Profile profile;
+  std::string_view name;
+  std::uint64_t percent;
+};
+constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 34},
+                                              {Profile::calm, "calm", 6},
+                                              {Profile::crowded, "crowded", 6},
+                                              {Profile::renewals, "renewals", 12},
+                                              {Profile::power, "power", 14},
+                                              {Profile::damage, "damage", 12},
+                                              {Profile::elections, "elections", 12},
+                                              {Profile::alone, "alone", 4}}};
+
+void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
+  faults.mean_gap.clear();
+  for (const FaultKind kind : kinds) faults.mean_gap[kind] = gap;
+}
+
+// Small bounds, so that what happens rarely in life (a new segment, a snapshot, a full window) happens in
+// every run.
+void tighten(Setting& setting, Random& random) {
+  setting.world.link.delay_low = std::chrono::microseconds(100);
+  setting.world.link.delay_high = random.chance(0.5) ? milliseconds(1) : milliseconds(15);
+  setting.world.link.reorder = random.chance(0.3) ? 0.05 : 0;
+  setting.world.link.reorder_by = milliseconds(60);
+  setting.world.clock_start_high = seconds(1000);
+  setting.world.clock_rate_spread_ppm = random.chance(0.3) ? 90'000 : 200;
+  setting.cluster.store.first_segment_bytes = 8 * 1024;
+  setting.cluster.store.segment_bytes = random.chance(0.5) ? 16 * 1024 : 64 * 1024;
+  setting.cluster.store.keep_free_bytes = 32 * 1024;
+  setting.cluster.prepare_ahead = random.chance(0.5);
+  setting.cluster.replica.snapshot_every_entries = random.chance(0.5) ? 30 : 200;
+  setting.cluster.replica.raft.entries_behind = random.chance(0.5) ? 5 : 64;
+  setting.cluster.replica.raft.snapshot_piece = random.chance(0.5) ? 300 : 4096;
+  setting.cluster.replica.raft.in_flight = random.chance(0.3) ? 2 : 64;
+  setting.cluster.replica.commands_in_flight = random.chance(0.3) ? 8 : 1024;
+  setting.cluster.replica.token_block = random.chance(0.5) ? 16 : 65536;
+}
+
+void shape(Setting& setting, Random& random) {
+  ToolsConfig& tools = setting.tools;
+  sim::FaultConfig& faults = setting.faults;
+  switch (setting.profile) {
+    case Profile::mixed:
+      if (random.chance(0.5)) {
+        for (auto& [kind, gap] : faults.mean_gap) gap *= 3;  // calmer: more is done between the faults
+      }
+      break;
+    case Profile::calm:
+      for (auto& [kind, gap] : faults.mean_gap) gap *= 6;
+      faults.length_high = milliseconds(400);
+      tools.scripts_per_host = 4;
+      tools.names = 6;
+      tools.work_high = milliseconds(60);
+      tools.pause_high = milliseconds(30);
+      break;
+    case Profile::crowded:
+      faults = sim::FaultConfig::without_disks(active);
+      for (auto& [kind, gap] : faults.mean_gap) gap *= 3;
+      tools.scripts_per_host = 4;
+      tools.names = 64;
+      tools.names_at_once = 24;
+      tools.several = 0.6;
+      tools.semaphore = 0.4;
+      tools.pause_high = milliseconds(50);
+      break;
+    case Profile::renewals:
+      only(faults, active / 8,
+           {FaultKind::delay_burst, FaultKind::loss_burst, FaultKind::pause, FaultKind::partition,
+            FaultKind::one_way_cut, FaultKind::clock_rate, FaultKind::disk_stall});
+      faults.length_high = milliseconds(1200);
+      tools.ttl_low = milliseconds(300);
+      tools.ttl_high = milliseconds(900);
+      tools.long_work = 0.6;
+      break;
+    case Profile::power:
+      only(faults, active / 10, {FaultKind::power_cut, FaultKind::crash_in_call, FaultKind::process_crash});
+      faults.mean_gap[FaultKind::partition] = active / 4;
+      faults.length_high = milliseconds(400);
+      faults.swarm = false;
+      break;
+    case Profile::damage:
+      only(faults, active / 6,
+           {FaultKind::disk_replaced, FaultKind::bit_flip, FaultKind::disk_error, FaultKind::disk_full,
+            FaultKind::power_cut, FaultKind::crash_in_call, FaultKind::partition, FaultKind::process_crash});
+      faults.length_high = milliseconds(800);
+      setting.operator_acts = random.chance(0.8);
+      break;
+    case Profile::elections:
+      only(faults, active / 2, {FaultKind::power_cut, FaultKind::process_crash, FaultKind::disk_stall});
+      faults.length_high = milliseconds(500);
+      setting.hunt = milliseconds(100 + random.below(400));
+      setting.cluster.replica.raft.append_bytes = 1;
+      setting.cluster.replica.raft.in_flight = 1 + random.below(3);
+      break;
+    case Profile::alone:
+      only(faults, active / 8,
+           {FaultKind::power_cut, FaultKind::crash_in_call, FaultKind::process_crash, FaultKind::disk_full,
+            FaultKind::disk_stall, FaultKind::pause});
+      faults.length_high = milliseconds(400);
+      break;
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Profile profile) {
+  return shares.at(static_cast<std::size_t>(profile)).name;
+}
+
+std::optional<Profile> profile_named(std::string_view name) {
+  for (const Share& share : shares) {
+    if (share.name == name) return share.profile;
+  }
+  return std::nullopt;
+}
+
+Profile profile_of(std::uint64_t seed) {
+  std::uint64_t at = Random(seed ^ 0x70726f66696c6500U).below(100);
+  for (const Share& share : shares) {
+    if (at < share.percent) return share.profile;
+    at -= share.percent;
+  }
+  return Profile::mixed;
+}
+
+Setting setting_of(std::uint64_t seed, Profile profile) {
+  Random random(seed ^ 0x73657474696e6700U);
+  Setting setting;
+  setting.profile = profile;
+  const bool five = random.chance(profile == Profile::elections ? 0.6 : 0.25);
+  const std::size_t nodes = profile == Profile::alone ? 1 : five ? 5 : 3;
+  setting.cluster.nodes = setting.world.nodes = nodes;
+  setting.world.seed = seed;
+  tighten(setting, random);
+  setting.tools.scripts_per_host = 1 + random.below(3);
+  setting.tools.names = 1 + random.below(4);
+  if (random.chance(0.2)) setting.tools.wrapper_sleep_high = seconds(2);
+  setting.faults = sim::FaultConfig::everything(active, nodes);
+  shape(setting, random);
+  if (random.chance(0.3)) setting.tools.make_plain();
+  return setting;
+}
+
+std::vector<sim::Fault> plan_of(std::uint64_t seed, Profile profile) {
+  const Setting setting = setting_of(seed, profile);
+  return sim::plan_faults(setting.faults, setting.cluster.nodes, seed);
+}
+
+}  // namespace coord::sweep

@@ -1,0 +1,200 @@
+#include "sweep/quiet.hpp"
+
+namespace coord::sweep {
+
+namespace {
+
+using std::chrono::seconds;
+
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+const raft::Raft* raft_of(const World& world, NodeId node) {
+  const Peer* peer = world.node(node);
+  return peer == nullptr ? nullptr : &peer->host.replica().raft();
+}
+
+}  // namespace
+
+void Quiet::run() {
+  // Seconds from the last fault. Three are ten election time-outs; leases of up to 2.5 s must have run out,
+  // damaged peers must have rejoined and waiters been served by the end.
+  for (int second = 0; second < 13 && !world_.violation(); ++second) {
+    repair();
+    if (second == 3) service_is_back();
+    if (second == 4) drill_begins();
+    if (second == 6) drill_half_way();
+    if (second == 8) drill_is_over();
+    if (second == 9) tools_.look_everywhere();
+    world_.run_for(seconds(1));
+  }
+  if (!world_.violation()) all_is_done();
+}
+
+void Quiet::repair() {
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const NodeId node{i};
+    const sim::NodeState state = world_.state(node);
+    const raft::Raft* raft = raft_of(world_, node);
+    if (state == sim::NodeState::stopped) {
+      world_.start(node);
+    } else if (state == sim::NodeState::refused && !refuses_damage(node)) {
+      world_.start(node);  // it was told to make room first, and there is some now
+    } else if (state == sim::NodeState::refused && may_be_damaged(node)) {
+      world_.disk(node).replace();
+      rejoin(node);
+    } else if (state == sim::NodeState::refused) {
+      world_.fail("refuses_only_damage",
+                  "node " + number(i) + " refuses a disk that nobody damaged: " + world_.why(node));
+    } else if (raft != nullptr && raft->role() == raft::Role::founding && !cluster_.rejoining[i] &&
+               world_.disk(node).counts().of(sim::FaultKind::disk_replaced) > 0) {
+      world_.crash(node, sim::CrashKind::process);
+      rejoin(node);
+    }
+  }
+}
+
+// It does as it is told: only a peer that names --rejoin is started so.
+bool Quiet::refuses_damage(NodeId node) const {
+  return world_.why(node).find("--rejoin") != std::string::npos;
+}
+
+bool Quiet::may_be_damaged(NodeId node) {
+  const sim::FaultCounts& counts = world_.disk(node).counts();
+  return counts.of(sim::FaultKind::bit_flip) + counts.of(sim::FaultKind::disk_error) > 0;
+}
+
+void Quiet::rejoin(NodeId node) {
+  cluster_.rejoining[static_cast<std::size_t>(node.value)] = true;
+  world_.start(node);
+}
+
+NodeId Quiet::the_leader() const {
+  NodeId leader;
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const raft::Raft* raft = raft_of(world_, NodeId{i});
+    if (raft == nullptr || raft->role() != raft::Role::leader) continue;
+    if (leader != NodeId{}) return NodeId{};
+    leader = NodeId{i};
+  }
+  return leader;
+}
+
+bool Quiet::all_vote() const {
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const raft::Raft* raft = raft_of(world_, NodeId{i});
+    if (raft == nullptr || raft->mute() || raft->role() == raft::Role::founding) return false;
+  }
+  return true;
+}
+
+void Quiet::service_is_back() {
+  std::size_t up = 0;
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const raft::Raft* raft = raft_of(world_, NodeId{i});
+    if (raft != nullptr && !raft->mute() && raft->role() != raft::Role::founding) ++up;
+  }
+  if (up > world_.nodes() / 2 && the_leader() == NodeId{})
+    return fail("no leader ten election time-outs after the last fault, with " + number(up) + " peers up");
+  tools_.probe();
+}
+
+void Quiet::drill_begins() {
+  drill_ = Drill::none;
+  const NodeId leader = the_leader();
+  if (world_.nodes() < 3 || leader == NodeId{} || !all_vote()) return;
+  drill_ = static_cast<Drill>(1 + random_.below(static_cast<std::uint64_t>(Drill::leader_leaves)));
+  const NodeId follower{1 + (leader.value + random_.below(world_.nodes() - 1)) % world_.nodes()};
+  before_ = {leader, raft_of(world_, leader)->term(), follower, world_.faults().of(sim::FaultKind::restart)};
+  switch (drill_) {
+    case Drill::none:
+      break;
+    case Drill::follower_away:
+      world_.network().isolate(follower);
+      break;
+    case Drill::bridge:
+      world_.network().bridge(leader, follower);
+      break;
+    case Drill::follower_deaf:
+      world_.network().cut(leader, follower);
+      break;
+    case Drill::leader_deaf:
+      world_.network().cut(follower, leader);
+      break;
+    case Drill::leader_away:
+      world_.network().isolate(leader);
+      break;
+    case Drill::leader_leaves:
+      world_.input(leader, replica::Leave{});
+      break;
+  }
+}
+
+void Quiet::drill_half_way() {
+  if (drill_ == Drill::leader_away) {
+    const raft::Raft* old = raft_of(world_, before_.leader);
+    if (old != nullptr && old->role() == raft::Role::leader)
+      return fail("a leader that nobody hears still leads after six election time-outs");
+    if (the_leader() == NodeId{}) return fail("nobody took over from a leader that was cut off");
+  }
+  world_.network().heal();
+}
+
+// Who was away, or heard only some of the others, has deposed nobody; where the leader was taken away, there
+// is another.
+void Quiet::drill_is_over() {
+  if (drill_ == Drill::none || world_.faults().of(sim::FaultKind::restart) != before_.starts) return;
+  const NodeId leader = the_leader();
+  if (leader == NodeId{}) return fail("no leader after a disturbance of two seconds");
+  const Term term = raft_of(world_, leader)->term();
+  const bool must_change = drill_ == Drill::leader_away || drill_ == Drill::leader_leaves;
+  if (must_change) {
+    if (leader == before_.leader && term == before_.term)
+      fail("node " + number(leader.value) + " still leads after it was taken away");
+  } else if (leader != before_.leader || term != before_.term) {
+    world_.fail("stable_leader", "node " + number(before_.leader.value) + " led term " +
+                                     number(before_.term.value) + "; after node " +
+                                     number(before_.follower.value) + " was away or deaf, node " +
+                                     number(leader.value) + " leads term " + number(term.value));
+  }
+}
+
+std::optional<std::string> Quiet::left_behind(NodeId node) const {
+  const Peer& peer = *world_.node(node);
+  const service::State& state = peer.host.replica().machine().state();
+  const auto some = [&](const char* what, std::size_t count) {
+    return "node " + number(node.value) + " still has " + number(count) + " " + what +
+           " although every user is gone";
+  };
+  if (!state.sessions.empty()) return some("sessions", state.sessions.size());
+  if (!state.requests.empty()) return some("requests", state.requests.size());
+  if (!state.remnants.empty()) return some("remnants of holds", state.remnants.size());
+  if (!peer.host.replica().machine().locks().all().empty())
+    return some("locks", peer.host.replica().machine().locks().all().size());
+  if (peer.host.sessions().size() > 0) return some("connections", peer.host.sessions().size());
+  return std::nullopt;
+}
+
+void Quiet::all_is_done() {
+  if (auto left = tools_.unfinished()) return fail(*left + " long after the last fault");
+  const NodeId leader = the_leader();
+  if (leader == NodeId{}) {
+    if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");
+    return;
+  }
+  const replica::Replica& first = world_.node(leader)->host.replica();
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    if (world_.node(NodeId{i}) == nullptr) return fail("node " + number(i) + " is not running at the end");
+    const replica::Replica& other = world_.node(NodeId{i})->host.replica();
+    if (other.raft().mute()) return fail("node " + number(i) + " has not caught up after it rejoined");
+    if (other.applied() != first.applied())
+      return fail("node " + number(i) + " has applied " + number(other.applied().value) + ", the leader " +
+                  number(first.applied().value));
+    if (other.machine().state() != first.machine().state())
+      return world_.fail("machines_agree", "node " + number(i) + " and the leader ended in different states");
+    if (auto left = left_behind(NodeId{i})) return fail(*left);
+  }
+}
+
+}  // namespace coord::sweep
