@@ -113,10 +113,15 @@ VoteRequest Raft::vote_request(Term term) const {
   return request;
 }
 
+// "If the logs have last entries with different terms, then the log with the later term is more up-to-date.
+// If the logs end with the same term, then whichever log is longer" (section 5.4.1).
+bool Raft::holds_enough(const VoteRequest& request) const {
+  return COORD_RULE(log_up_to_date_to_vote, log_.is_covered_by(request.last_index, request.last_term));
+}
+
 // Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
 void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
-  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() &&
-                       log_.is_covered_by(request.last_index, request.last_term);
+  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() && holds_enough(request);
   send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
 }
 
@@ -125,9 +130,7 @@ void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
 void Raft::receive(NodeId from, const VoteRequest& request) {
   const bool free_to_vote =
       COORD_RULE(one_vote_a_term, hard_.vote == NodeId{} || hard_.vote == from) && role_ != Role::leader;
-  const bool holds_enough =
-      COORD_RULE(log_up_to_date_to_vote, log_.is_covered_by(request.last_index, request.last_term));
-  const bool granted = free_to_vote && holds_enough && !mute();
+  const bool granted = free_to_vote && holds_enough(request) && !mute();
   if (granted) {
     if (hard_.vote != from) {
       hard_.vote = from;

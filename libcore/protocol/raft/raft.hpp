@@ -181,6 +181,7 @@ class Raft {
   bool leader_is_alive() const;
   bool hears_no_leader() const;
   VoteRequest vote_request(Term term) const;
+  bool holds_enough(const VoteRequest& request) const;
   void answer_pre_vote(NodeId from, const VoteRequest& request);
   void receive(NodeId from, const VoteRequest& request);
   void receive(NodeId from, const VoteReply& reply);
