@@ -1,0 +1,158 @@
+// Sessions over a machine whose log is this test's: what a session submits waits in `log` until order()
+// applies it, so a test decides what comes first, how late, and what never comes.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replica/sessions.hpp"
+#include "service/machine.hpp"
+
+namespace coord::replica {
+
+using namespace std::chrono_literals;
+
+class Desk {
+ public:
+  Desk() : sessions(config()) {
+    // This peer's registration, and another peer's.
+    apply({.node = self, .body = service::Register{self, 1, {}}});
+    client = machine.registration(self);
+    apply({.node = other, .body = service::Register{other, 2, {}}});
+    quorum(true);
+  }
+
+  // ---- told to the sessions
+  void says(std::uint64_t connection, local::Request request, bool holders_left = false) {
+    take(sessions.on(now,
+                     FromTool{ConnectionId{connection}, {1000, "user"}, std::move(request), holders_left},
+                     machine, {}));
+  }
+  void acquires(std::uint64_t connection, Duration ttl = 10s, bool wait = true, std::string name = "lock") {
+    says(connection, local::Hello{local::protocol_version, "dlock"});
+    local::Acquire request;
+    request.request = 1;
+    request.names = {std::move(name)};
+    request.ttl = ttl;
+    request.wait = wait;
+    says(connection, request);
+  }
+  void holds(std::uint64_t connection, Duration ttl = 10s, std::string name = "lock") {
+    acquires(connection, ttl, true, std::move(name));
+    order();
+    says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), ttl / 5});
+  }
+  void tool_gone(std::uint64_t connection) { take(sessions.on(ToolGone{ConnectionId{connection}})); }
+  void holders_gone(std::uint64_t connection) { take(sessions.on(HoldersGone{ConnectionId{connection}})); }
+  void quorum(bool there) { take(sessions.quorum_is(there)); }
+  void pass(Duration time) {  // ticking at every deadline on the way
+    const Instant end = now + time;
+    while (sessions.deadline() && *sessions.deadline() <= end) {
+      now = std::max(now, *sessions.deadline());
+      take(sessions.tick(now));
+    }
+    now = end;
+  }
+
+  // ---- the log
+  // Applies what was submitted, in order (what follows from it as well), at most `most` commands.
+  void order(std::size_t most = 1000) {
+    for (; most > 0 && !log.empty(); --most) {
+      const Submit next = std::move(log.front());
+      log.pop_front();
+      service::Command command{.node = self, .client = client, .sequence = ++sequence, .body = next.body};
+      const service::Effects effects = apply(command);
+      take(sessions.on(now, Outcome{next.ticket, machine.outcome(self, client, sequence), {}}, machine));
+      take(sessions.on(now, Applied{index, effects}, client));
+    }
+  }
+  // A command of somebody else's: another peer's, or an expiry of the leader's.
+  void foreign(service::Command command) {
+    const service::Effects effects = apply(command);
+    take(sessions.on(now, Applied{index, effects}, client));
+  }
+  void expire(std::uint64_t connection) {
+    const SessionId session = session_of(connection);
+    foreign({.body = service::Expire{session, machine.session(session)->renewal}});
+  }
+  // The next command ends without an effect, with these words.
+  void reject(const std::string& why) {
+    const Submit next = std::move(log.front());
+    log.pop_front();
+    take(sessions.on(now, Outcome{next.ticket, {}, why}, machine));
+  }
+  // Another peer's session takes "lock".
+  SessionId rival_takes() {
+    service::Acquire body;
+    body.open = service::Open{{}, 10s, 7};
+    body.request = 1;
+    body.names = {"lock"};
+    foreign(
+        {.node = other, .client = machine.registration(other), .sequence = ++rival_sequence, .body = body});
+    return SessionId{index.value};
+  }
+  void rival_gives_back(SessionId session) {
+    foreign({.node = other,
+             .client = machine.registration(other),
+             .sequence = ++rival_sequence,
+             .body = service::Close{session, service::CloseReason::finished}});
+  }
+
+  // ---- what came of it
+  template <class T>
+  std::vector<T> told(std::uint64_t connection) const {
+    std::vector<T> found;
+    for (const ToTool& answer : answers) {
+      if (answer.connection != ConnectionId{connection}) continue;
+      if (const auto* said = std::get_if<T>(&answer.answer)) found.push_back(*said);
+    }
+    return found;
+  }
+  template <class T>
+  const T* next() const {  // the oldest command that waits to be ordered, if it is of this kind
+    return log.empty() ? nullptr : std::get_if<T>(&log.front().body);
+  }
+  SessionId session_of(std::uint64_t connection) const {
+    const auto grants = told<local::Granted>(connection);
+    return grants.empty() ? SessionId{} : grants.back().session;
+  }
+
+  const NodeId self{1}, other{2};
+  service::Machine machine;
+  Sessions sessions;
+  Instant now{1h};
+  std::deque<Submit> log;
+  std::vector<ToTool> answers;
+  std::vector<StopCommand> stops;
+  std::vector<ConnectionId> over;
+  service::ClientId client;
+
+ private:
+  static SessionsConfig config() {
+    SessionsConfig config;
+    config.self = NodeId{1};
+    config.peer = config.host = "a";
+    config.connections = 100;
+    return config;
+  }
+  service::Effects apply(const service::Command& command) {
+    ++index.value;
+    return machine.apply(index, command);
+  }
+  void take(SessionActions actions) {
+    for (SessionAction& action : actions) {
+      if (auto* submit = std::get_if<Submit>(&action)) log.push_back(std::move(*submit));
+      if (auto* answer = std::get_if<ToTool>(&action)) answers.push_back(std::move(*answer));
+      if (auto* stop = std::get_if<StopCommand>(&action)) stops.push_back(*stop);
+      if (auto* ends = std::get_if<SessionOver>(&action)) over.push_back(ends->connection);
+    }
+  }
+
+  LogIndex index;
+  std::uint64_t sequence = 0, rival_sequence = 0;
+};
+
+}  // namespace coord::replica
