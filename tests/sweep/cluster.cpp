@@ -60,12 +60,17 @@ void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>&
 }
 
 void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
+  if (peer.nearly_full && !peer.store.nearly_full()) {  // looked at now and then: no write may come to tell
+    peer.nearly_full = false;
+    feed(peer, now, replica::Space{false}, port);
+  }
   feed(peer, now, replica::Tick{}, port);
 }
 
 void Cluster::feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port) {
-  carry_out(peer.host.step(now, wall_time(port.world_now()), event), port);
-  carry_out(peer.host.settle(now, wall_time(port.world_now())), port);
+  const WallTime wall = wall_time(port.world_now() + wall_offset);
+  carry_out(peer.host.step(now, wall, event), port);
+  carry_out(peer.host.settle(now, wall), port);
 }
 
 void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) {

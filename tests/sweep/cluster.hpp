@@ -69,6 +69,7 @@ class Cluster {
   const ClusterConfig& config() const { return config_; }
 
   HostWatcher* watcher = nullptr;
+  Duration wall_offset{};       // how wrong all wall clocks are
   std::vector<bool> rejoining;  // by node: the operator starts it with --rejoin
 
  private:
