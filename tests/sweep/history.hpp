@@ -19,7 +19,7 @@ struct Seen {
   std::string name;
   bool shared = false;
   std::uint32_t slots = 1;
-  bool lingers = false;  // a minimum hold: the name may stay taken after its release
+  bool lingers = false;  // the name may stay shut after its release: a minimum hold, or a lock delay
   Token token;           // 0: not granted
   bool refused = false;  // as held (-n)
   Instant asked;

@@ -66,11 +66,11 @@ std::optional<std::string> LogInvariants::election_safety(NodeId node, const raf
 // If an entry is committed in some term, it is present in the logs of the leaders of all later terms.
 std::optional<std::string> LogInvariants::leader_completeness(NodeId node, const raft::Raft& raft) {
   for (const auto& [index, committed] : committed_) {
-    if (index <= raft.log().base() || committed.term >= raft.term()) continue;
+    if (index <= raft.log().base() || committed.in >= raft.term()) continue;
     const std::optional<Term> term = raft.log().term_at(index);
     if (term == committed.term) continue;
-    return "node " + number(node.value) + " leads term " + number(raft.term().value) +
-           " without the committed entry " + number(index.value) + " of term " + number(committed.term.value);
+    return "node " + number(node.value) + " leads term " + number(raft.term().value) + " without entry " +
+           number(index.value) + ", committed in term " + number(committed.in.value);
   }
   return std::nullopt;
 }
@@ -85,7 +85,7 @@ std::optional<std::string> LogInvariants::committed_stays(NodeId node, const raf
       return "node " + number(node.value) + " has committed entry " + number(last.checked_commit.value) +
              " and does not hold it";
     }
-    const Committed here{entry->term, content_of(*entry)};
+    const Committed here{entry->term, raft.term(), content_of(*entry)};
     const Committed first = committed_.emplace(entry->index, here).first->second;
     if (first.term != here.term || first.content != here.content) {
       return "entry " + number(entry->index.value) + " was committed in term " + number(first.term.value) +

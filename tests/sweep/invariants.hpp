@@ -20,7 +20,8 @@ class LogInvariants {
 
  private:
   struct Committed {
-    Term term;
+    Term term;                  // of the entry
+    Term in;                    // when it was committed: later, if a later leader brought it along
     std::uint64_t content = 0;  // of the entry's bytes
   };
   struct Last {  // what was looked at of a node already, in this life of it

@@ -105,6 +105,7 @@ void shape(Setting& setting, Random& random) {
       only(faults, active / 2, {FaultKind::power_cut, FaultKind::process_crash, FaultKind::disk_stall});
       faults.length_high = milliseconds(500);
       setting.hunt = milliseconds(100 + random.below(400));
+      tools.listing = 0.5;
       setting.cluster.replica.raft.append_bytes = 1;
       setting.cluster.replica.raft.in_flight = 1 + random.below(3);
       break;

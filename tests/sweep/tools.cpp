@@ -122,7 +122,7 @@ void Tools::remember(std::uint64_t id, Run& run) {
     seen.name = name;
     seen.shared = run.request.mode == local::Mode::shared;
     seen.slots = run.request.slots;
-    seen.lingers = run.request.min_hold > Duration{};
+    seen.lingers = run.request.min_hold > Duration{} || run.request.lock_delay > Duration{};
     seen.asked = world_.now();
     run.seen.push_back(seen_.size());
     seen_.push_back(std::move(seen));
