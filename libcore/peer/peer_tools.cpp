@@ -70,8 +70,13 @@ void Peer::tool_closed(net::ClientNumber number) {
 
 void Peer::perform(replica::ToTool&& action) {
   const auto found = tools_.find(action.connection);
-  if (found == tools_.end() || !found->second.connected) return;
+  if (found == tools_.end()) return;
   Tool& tool = found->second;
+  if (!tool.connected) {
+    // It went while its grant came: nobody was given the descriptor, so nobody will be seen to let it go.
+    if (std::holds_alternative<local::Granted>(action.answer)) push(replica::HoldersGone{action.connection});
+    return;
+  }
   Descriptor pass;
   if (std::holds_alternative<local::Granted>(action.answer)) {
     const std::string path = hold_directory_ + "/" + std::to_string(action.connection.value);

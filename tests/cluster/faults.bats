@@ -61,6 +61,16 @@ teardown() {
   check_counter 20
 }
 
+@test "tools that end while their grant is on its way leave nothing held" {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  start_group
+  for round in $(seq 60); do
+    core_bench pairs 64 0.05 "$group/a.sock" "$group/b.sock" "$group/c.sock" >/dev/null # their leases are a minute
+  done
+  nothing_held() { [ -z "$(on a dlock --list)" ]; }
+  eventually nothing_held
+}
+
 @test "five peers, two of them dead" {
   new_group "$BATS_TEST_TMPDIR/g" a b c d e
   start_group
