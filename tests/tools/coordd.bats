@@ -213,7 +213,7 @@ for i in range(300):
                                    b"\xff" * 64, head + b"\xff" * 16, random.randbytes(20) + b"\x00" * 2000000]))
 PY
   run -0 dlock job true
-  [ "$(awk '/VmRSS/ { print $2 }' "/proc/$(pid_of a)/status")" -lt 40000 ]
+  [ -n "${COORD_SANITIZE-}" ] || [ "$(awk '/VmRSS/ { print $2 }' "/proc/$(pid_of a)/status")" -lt 40000 ]
   [ "$(wc -l <"$group/a.log")" -lt 400 ]
   run -0 dpeers
 }
