@@ -79,7 +79,7 @@ TEST_CASE("one -- directly after NAME is dropped, a second one is the command's"
   CHECK(third.names == Words{"-name"});
 }
 
-TEST_CASE("-c TEXT directly after NAME is a shell command") {
+TEST_CASE("a -c TEXT directly after NAME is a shell command") {
   ::setenv("SHELL", "/bin/dash", 1);
   Lock lock;
   REQUIRE(lock.error({"backup", "-c", "a | b"}) == "");
@@ -228,7 +228,7 @@ TEST_CASE("a tool of verbs: each has its own options, the tool's work before and
   CHECK(parse({}) == "nothing to do: give one of the commands of dclock --help");
 }
 
-TEST_CASE("--help wins over everything around it") {
+TEST_CASE("asking for --help wins over everything around it") {
   Lock lock;
   auto request = lock.o.parse({"--slots", "3", "--help", "--wobble"});
   REQUIRE(request.ok());
