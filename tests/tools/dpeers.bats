@@ -54,8 +54,8 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
   eventually is_state b dead
   no_leader() { [ -z "$(dpeers --json | jq -r 'select(.role == "leader") | .name')" ]; }
   eventually no_leader
-  run -0 dpeers
-  [[ $output == *candidate* ]]
+  is_candidate() { [ -n "$(dpeers --json | jq -r 'select(.local and .role == "candidate") | .name')" ]; }
+  eventually is_candidate
   start_peer b "${calm[@]}"
   start_peer c "${calm[@]}"
   eventually is_state b alive

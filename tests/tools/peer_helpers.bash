@@ -46,9 +46,10 @@ PY
 
 # start_peer NAME [OPTION...]
 start_peer() {
-  local name=$1
+  local name=$1 list
   shift
-  coordd --name "$name" --peers "$(cat "$group/peers")" --key-file "$group/key" --state-dir "$group/$name" \
+  list=$(cat "$group/peers")  # now, not in the background
+  coordd --name "$name" --peers "$list" --key-file "$group/key" --state-dir "$group/$name" \
     --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
   echo $! >"$group/$name.pid"
   disown
