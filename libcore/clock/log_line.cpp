@@ -29,6 +29,7 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   if (blank == std::string_view::npos)
     return raw.empty() ? "the line is empty" : "the line has no clock after the host";
   const std::string_view name = raw.substr(0, blank);
+  before_own_.clear();  // before the host is replaced, by none if its name is bad: the two belong together
   if (last_host_ == HostTable::none || name != last_host_name_) {
     const char* fault = nullptr;
     last_host_ = hosts_.intern(name, fault);
@@ -40,7 +41,6 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
 
   const std::string_view rest = raw.substr(blank + 1);
   std::size_t length = 0;
-  before_own_.clear();
   if (const char* fault = clocks_.read(rest, line.clock, length)) return fault;
   line.clock_text = rest.substr(0, length);
   line.own = line.clock.scalar;
