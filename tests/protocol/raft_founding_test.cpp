@@ -162,8 +162,10 @@ TEST_CASE("a wiped peer is refused, says so once, and takes no part", "[raft]") 
   CHECK(group.leader() == leader);
 }
 
-TEST_CASE("a rejoining peer (--rejoin) takes a term above all, and is mute until a leader of that term has brought it up",
-          "[raft]") {
+TEST_CASE(
+    "a rejoining peer (--rejoin) takes a term above all, and is mute until a leader of that term has brought "
+    "it up",
+    "[raft]") {
   Cluster group;
   const char leader = group.settle();
   const char other = leader == 'a' ? 'b' : 'a';
