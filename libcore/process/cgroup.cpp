@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 namespace coord::process {
 namespace {
 
+constexpr std::string_view own_prefix = "coordutils.";  // and the pid of the maker
+constexpr pid_t sweep_every = 16;  // starts, about: a look at the parent costs as much as making a group
 constexpr int deepest = 32;  // nested groups that are looked into; the kernel's own paths end well before
 
 // The whole of a small file of /proc or of a control group; empty if it cannot be read.
@@ -86,7 +89,8 @@ bool remove_tree(const std::string& path, int depth) {
 std::optional<Cgroup> Cgroup::create() {
   const std::optional<std::string> parent = own_group();
   if (!parent) return std::nullopt;
-  const std::string base = *parent + "/coordutils." + std::to_string(::getpid());
+  if (::getpid() % sweep_every == 0) cgroup_sweep(*parent);
+  const std::string base = *parent + "/" + std::string(own_prefix) + std::to_string(::getpid());
   for (int attempt = 0; attempt < 8; ++attempt) {
     const std::string path = attempt == 0 ? base : base + "." + std::to_string(attempt);
     if (::mkdir(path.c_str(), 0755) != 0) {
@@ -123,6 +127,21 @@ bool cgroup_kill(const std::string& path) {
   const bool written = ::write(fd, "1", 1) == 1;
   ::close(fd);
   return written;
+}
+
+void cgroup_sweep(const std::string& parent) {
+  for (const std::string& path : groups_below(parent)) {
+    std::string_view name(path);
+    name.remove_prefix(parent.size() + 1);
+    if (!name.starts_with(own_prefix)) continue;
+    name.remove_prefix(own_prefix.size());
+    pid_t maker = 0;
+    if (std::from_chars(name.data(), name.data() + name.size(), maker).ec != std::errc{} || maker <= 0)
+      continue;
+    // A living maker may be about to use its empty group. Where something runs, the removal is refused by the
+    // kernel.
+    if (::kill(maker, 0) != 0 && errno == ESRCH) cgroup_remove(path);
+  }
 }
 
 bool cgroup_remove(const std::string& path) {

@@ -36,5 +36,8 @@ std::vector<pid_t> cgroup_members(const std::string& path);
 bool cgroup_kill(const std::string& path);
 // Removes the group and the empty ones below it; false if something still runs there.
 bool cgroup_remove(const std::string& path);
+// Removes the empty groups below `parent` whose makers are gone: of wrappers that were killed, of commands
+// whose background work outlived them. create() does it now and then for the caller's own group.
+void cgroup_sweep(const std::string& parent);
 
 }  // namespace coord::process

@@ -153,3 +153,28 @@ TEST_CASE("a control group, where one can be made, finds and kills what is in it
   CHECK(eventually([&] { return cgroup_remove(path); }));
   CHECK(cgroup_members(path).empty());
 }
+
+TEST_CASE("groups that killed makers left behind are swept, those of the living and those in use are not") {
+  std::optional<Cgroup> group = Cgroup::create();
+  if (!group) {
+    WARN("no control group can be made here: skipped");
+    return;
+  }
+  const std::string parent = group->path();  // whatever else runs on this machine stays out of it
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  Scene scene;
+  const pid_t user = launch(scene, {"sleep", "30"});
+  const std::string left = parent + "/coordutils." + std::to_string(gone), used = left + ".1";
+  const std::string living = parent + "/coordutils." + std::to_string(::getpid()), other = parent + "/other";
+  for (const std::string& path : {left, used, living, other}) REQUIRE(::mkdir(path.c_str(), 0755) == 0);
+  std::ofstream(used + "/cgroup.procs") << user << std::flush;
+  REQUIRE(cgroup_members(used).size() == 1);
+  cgroup_sweep(parent);
+  CHECK_FALSE(std::filesystem::exists(left));
+  for (const std::string& path : {used, living, other}) CHECK(std::filesystem::exists(path));
+  ::kill(user, SIGKILL);
+  ::waitpid(user, nullptr, 0);
+  CHECK(eventually([&] { return cgroup_remove(parent); }));
+}
