@@ -31,6 +31,21 @@ void Hunter::cut_off(NodeId leader) {
   world_.count(sim::FaultKind::partition);
 }
 
+// Its disk, and sometimes another one, hangs for a moment; then it is killed with what it has not written,
+// and some of those to which it sent it cannot be asked.
+void Hunter::lose_what_is_not_durable(NodeId leader) {
+  const NodeId other{1 + random_.below(world_.nodes())};
+  const Duration stall = random_.between(milliseconds(50), milliseconds(400));
+  world_.disk(leader).stall(stall);
+  if (random_.chance(0.5)) world_.disk(other).stall(stall);
+  world_.at(world_.now() + random_.between(milliseconds(2), stall), [this, leader, other] {
+    if (world_.now() >= end_) return;
+    world_.crash(leader, random_.chance(0.5) ? sim::CrashKind::process : sim::CrashKind::power);
+    if (other != leader) world_.network().isolate(other);
+    world_.start(leader);
+  });
+}
+
 void Hunter::strike() {
   if (world_.now() >= end_ || world_.violation()) return;
   begin();
@@ -38,7 +53,7 @@ void Hunter::strike() {
   const NodeId victim = leader();
   if (victim == NodeId{}) return;
   const Instant back = world_.now() + random_.between(milliseconds(10), milliseconds(300));
-  switch (random_.below(8)) {
+  switch (random_.below(10)) {
     case 0:
       world_.crash(victim, sim::CrashKind::process);
       return world_.at(back, [this, victim] { world_.start(victim); });
@@ -53,6 +68,9 @@ void Hunter::strike() {
         if (NodeId{i} != victim && random_.chance(0.6)) world_.network().cut(victim, NodeId{i});
       }
       return world_.count(sim::FaultKind::one_way_cut);
+    case 4:
+    case 5:
+      return lose_what_is_not_durable(victim);
     default:
       return cut_off(victim);
   }

@@ -18,6 +18,7 @@ class Hunter {
  private:
   void strike();
   void cut_off(NodeId leader);
+  void lose_what_is_not_durable(NodeId leader);
   NodeId leader() const;  // 0: none; the one of the latest term
 
   World& world_;

@@ -349,8 +349,8 @@ void Tools::process_died(NodeId node) {
   std::vector<std::uint64_t> ids;
   for (auto& [id, run] : runs_) {
     if (run.host != node || !(run.connected || run.command)) continue;
-    run.connected = false;
-    run.power_cuts = world_.disk(node).counts().of(sim::FaultKind::power_cut);
+    if (run.connected) run.power_cuts = world_.disk(node).counts().of(sim::FaultKind::power_cut);
+    run.connected = false;  // a peer that dies while it starts dies without a connection
     if (!run.command || !run.wrapper) ids.push_back(id);
   }
   for (const std::uint64_t id : ids) {
