@@ -104,10 +104,12 @@ void shape(Setting& setting, Random& random) {
     case Profile::elections:
       only(faults, active / 2, {FaultKind::power_cut, FaultKind::process_crash, FaultKind::disk_stall});
       faults.length_high = milliseconds(500);
-      setting.hunt = milliseconds(100 + random.below(400));
-      tools.listing = 0.5;
+      setting.hunt = milliseconds(60 + random.below(300));
+      setting.world.link.delay_high = milliseconds(random.chance(0.7) ? 15 : 1);
+      tools.listing = 1;
+      tools.pause_high = milliseconds(80);
       setting.cluster.replica.raft.append_bytes = 1;
-      setting.cluster.replica.raft.in_flight = 1 + random.below(3);
+      setting.cluster.replica.raft.in_flight = random.chance(0.7) ? 1 : 3;
       break;
     case Profile::alone:
       only(faults, active / 8,
