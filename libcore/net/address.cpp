@@ -19,6 +19,7 @@ Result<Address> parse_address(std::string_view text) {
   const std::string_view port_text = text.substr(colon + 1);
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
+    if (host.find_first_of("[]") != std::string_view::npos) return bad("brackets within brackets");
   } else if (host.find_first_of(":[]") != std::string_view::npos) {
     return bad("an IPv6 address needs brackets");
   }
