@@ -1,0 +1,172 @@
+// One replica by itself: a group of one, and one of three whose others do not answer.
+#include <catch2/catch.hpp>
+
+#include "replica/replica.hpp"
+
+using namespace coord;
+using namespace coord::replica;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Carries out the disk jobs of a replica at once, or holds them back, and keeps the rest of its actions.
+class Driver {
+ public:
+  explicit Driver(std::vector<NodeId> peers, std::size_t queued = 100)
+      : replica_(config(std::move(peers), queued), {}, {}, {}, Random(7), now) {}
+
+  void event(const Event& event) {
+    take(replica_.step(now, {}, event));
+    take(replica_.settle(now, {}));
+  }
+  void pass(Duration time) {
+    const Instant end = now + time;
+    while (replica_.deadline() && *replica_.deadline() <= end) {
+      now = std::max(now + 1us, *replica_.deadline());
+      event(Tick{});
+    }
+    now = std::max(now, end);
+  }
+  // What was held back is done, and all that follows.
+  void disk_goes_on() {
+    disk_stalls = false;
+    while (!jobs.empty()) {
+      const DiskJob job = std::move(jobs.front());
+      jobs.erase(jobs.begin());
+      event(JobDone{job.job, false});
+    }
+  }
+  template <class T>
+  std::vector<T> all() const {
+    std::vector<T> found;
+    for (const Action& action : actions) {
+      if (const auto* one = std::get_if<T>(&action)) found.push_back(*one);
+    }
+    return found;
+  }
+  service::Body acquire(const std::string& name) const {
+    service::Acquire body;
+    body.open = service::Open{{}, 10s, 1};
+    body.request = 1;
+    body.names = {name};
+    return body;
+  }
+  const Replica& replica() const { return replica_; }
+
+  Instant now{1h};
+  bool disk_stalls = false;
+  std::vector<DiskJob> jobs;
+  Actions actions;
+
+ private:
+  static Config config(std::vector<NodeId> peers, std::size_t queued) {
+    Config config;
+    config.raft.self = NodeId{1};
+    config.raft.peers = std::move(peers);
+    config.raft.incarnation[0] = 1;
+    config.commands_queued = queued;
+    return config;
+  }
+  void take(Actions more) {
+    for (Action& action : more) {
+      if (auto* job = std::get_if<DiskJob>(&action)) {
+        jobs.push_back(std::move(*job));
+      } else {
+        actions.push_back(std::move(action));
+      }
+    }
+    if (!disk_stalls) disk_goes_on();
+  }
+
+  Replica replica_;
+};
+
+}  // namespace
+
+TEST_CASE("a peer alone founds, leads, registers, and has a command take effect once") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  CHECK(driver.replica().raft().role() == raft::Role::leader);
+  CHECK(driver.replica().client() != service::ClientId{});
+  driver.event(Submit{42, driver.acquire("lock")});
+  REQUIRE(driver.all<Outcome>().size() == 1);
+  CHECK(driver.all<Outcome>()[0].ticket == 42);
+  CHECK(driver.all<Outcome>()[0].what.kind == service::OutcomeKind::granted);
+  driver.pass(5s);  // nothing is sent again
+  CHECK(driver.all<Outcome>().size() == 1);
+  CHECK(driver.replica().machine().state().sessions.size() == 1);
+}
+
+TEST_CASE("a peer alone gives no token before a block of them is reserved on its disk") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  driver.disk_stalls = true;
+  driver.event(Submit{1, driver.acquire("lock")});
+  CHECK(driver.all<Outcome>().empty());
+  Token reserved;
+  for (const DiskJob& job : driver.jobs) {
+    if (const auto* block = std::get_if<ReserveTokens>(&job.work)) reserved = block->up_to;
+  }
+  driver.disk_goes_on();
+  REQUIRE(reserved != Token{});
+  REQUIRE(driver.all<Outcome>().size() == 1);
+  CHECK(driver.all<Outcome>()[0].what.token <= reserved);
+}
+
+TEST_CASE("a query at a peer alone is answered when all before it is applied") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  driver.event(Submit{1, driver.acquire("lock")});
+  driver.event(Query{5});
+  driver.pass(1s);
+  REQUIRE(driver.all<QueryReady>().size() == 1);
+  CHECK(driver.all<QueryReady>()[0].ticket == 5);
+}
+
+TEST_CASE("a nearly full disk: what adds to the state is refused, what frees it is not") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  driver.event(Submit{1, driver.acquire("lock")});
+  const SessionId session = driver.all<Outcome>()[0].what.session;
+  driver.event(Space{true});
+  driver.event(Submit{2, driver.acquire("more")});
+  driver.event(Submit{3, service::Close{session, service::CloseReason::finished}});
+  REQUIRE(driver.all<Outcome>().size() == 3);
+  CHECK(driver.all<Outcome>()[1].ticket == 2);
+  CHECK_FALSE(driver.all<Outcome>()[1].rejected.empty());
+  CHECK(driver.all<Outcome>()[2].what.kind == service::OutcomeKind::closed);
+  driver.event(Space{false});
+  driver.event(Submit{4, driver.acquire("more")});
+  CHECK(driver.all<Outcome>().back().what.kind == service::OutcomeKind::granted);
+}
+
+TEST_CASE("a failed write ends the peer, and nothing that waited for it is answered") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  driver.disk_stalls = true;
+  driver.event(Submit{1, driver.acquire("lock")});
+  driver.event(JobFailed{"input/output error"});
+  CHECK(driver.all<Halted>().size() == 1);
+  CHECK(driver.all<Outcome>().empty());
+  driver.event(Submit{2, driver.acquire("lock")});
+  driver.pass(5s);
+  CHECK(driver.all<Outcome>().empty());
+  CHECK_FALSE(driver.replica().has_quorum());
+}
+
+TEST_CASE(
+    "one of three whose others are silent: commands wait up to a bound, queries fail in time, no term is "
+    "spent") {
+  Driver driver({NodeId{1}, NodeId{2}, NodeId{3}}, 3);
+  for (std::uint64_t i = 1; i <= 4; ++i) driver.event(Submit{i, driver.acquire("lock")});
+  REQUIRE(driver.all<Outcome>().size() == 1);
+  CHECK(driver.all<Outcome>()[0].ticket == 4);
+  CHECK_FALSE(driver.all<Outcome>()[0].rejected.empty());
+  driver.event(Query{9});
+  driver.pass(10s);
+  REQUIRE(driver.all<QueryFailed>().size() == 1);
+  CHECK(driver.all<QueryFailed>()[0].ticket == 9);
+  CHECK(driver.all<Outcome>().size() == 1);
+  CHECK(driver.replica().raft().term() == Term{});
+  CHECK_FALSE(driver.replica().has_quorum());
+}
