@@ -139,10 +139,8 @@ void Replica::reject(std::uint64_t sequence, const char* why) {
 // Tokens are therefore reserved, durably, in blocks before any of a block is given, and a restarted peer
 // begins above the block.
 bool Replica::tokens_ready(std::size_t commands) {
-  if (machine_.state().token_base == Token{}) {
-    // The first command of a group places its tokens by the wall clock, far above any earlier life.
-    return true;
-  }
+  // The first command of a group places its tokens by the wall clock, far above any earlier life.
+  if (machine_.state().applied == LogIndex{}) return true;
   const std::uint64_t by_place = machine_.state().token_base.value + raft_.last_index().value;
   const std::uint64_t highest = std::max(machine_.state().last_token.value, by_place);
   const std::uint64_t needed = highest + commands + 2 * config_.commands_in_flight;

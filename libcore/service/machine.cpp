@@ -66,8 +66,8 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
 
 Effects Machine::apply(LogIndex index, const Command& command) {
   COORD_CHECK(index > state_.applied);
+  if (state_.applied == LogIndex{}) state_.token_base = base_from(command.wall);  // once, even if it is 0
   state_.applied = index;
-  if (state_.token_base.value == 0) state_.token_base = base_from(command.wall);
   Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}};
   dispatch(command, step);
   grant_next(step);

@@ -88,7 +88,7 @@ std::size_t bytes_of_names(const std::vector<std::string>& names);
 
 struct State {
   LogIndex applied{};  // the last command
-  Token token_base{};  // Unix seconds x 2^20 of the first command; 0: not set yet
+  Token token_base{};  // Unix seconds x 2^20 of the first command
   Token last_token{};  // the highest given or forbidden
   std::map<NodeId, Registration> registrations{};
   std::map<SessionId, Session> sessions{};
