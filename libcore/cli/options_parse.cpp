@@ -93,6 +93,7 @@ class Parser {
         ++i;
         break;
       }
+      if (word == "-c" && begins_command()) break;
       if (word.size() < 2 || word[0] != '-') {
         if (needs_verb()) {
           if (Status found = choose_verb(word); !found) return found.error();
@@ -166,6 +167,10 @@ class Parser {
   }
 
   bool needs_verb() const { return !scope_->verbs_.empty(); }
+  // Where an option takes the operands' place, -c TEXT is directly after it.
+  bool begins_command() const {
+    return takes_command() && operand_count_ && operand_count_->second == 0 && scope_->find("-c") == nullptr;
+  }
   bool takes_command() const { return scope_->command_ != nullptr && !mode_seen_; }
 
   Status choose_verb(const std::string& word) {

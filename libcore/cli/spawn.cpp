@@ -32,13 +32,17 @@ pid_t fork_into(int cgroup_fd, bool& in_cgroup) {
   return ::fork();
 }
 
-// Runs in the child: nothing here allocates or locks. Reports errno through the pipe if the execution fails.
-[[noreturn]] void execute(const Program& program, const SignalHeritage& heritage, char* const* argv,
-                          char* const* environment, int error_pipe) {
-  for (const int fd : program.inherited) {
+void keep_open(const std::vector<int>& descriptors) {
+  for (const int fd : descriptors) {
     const int flags = ::fcntl(fd, F_GETFD);
     if (flags != -1) ::fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
   }
+}
+
+// Runs in the child: nothing here allocates or locks. Reports errno through the pipe if the execution fails.
+[[noreturn]] void execute(const Program& program, const SignalHeritage& heritage, char* const* argv,
+                          char* const* environment, int error_pipe) {
+  keep_open(program.inherited);
   ::sigaction(SIGCHLD, &heritage.child, nullptr);
   ::sigprocmask(SIG_SETMASK, &heritage.mask, nullptr);
   ::execvpe(argv[0], argv, environment);
@@ -104,6 +108,14 @@ std::variant<pid_t, SpawnError> spawn(const Program& program, const SignalHerita
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
   return cannot_execute(program.argv.front(), error);
+}
+
+SpawnError replace_by(const Program& program) {
+  std::vector<std::string> words = program.argv, settings = environment_of(program);
+  const std::vector<char*> argv = pointers(words), environment = pointers(settings);
+  keep_open(program.inherited);
+  ::execvpe(argv[0], argv.data(), environment.data());
+  return cannot_execute(program.argv.front(), errno);
 }
 
 }  // namespace coord::cli

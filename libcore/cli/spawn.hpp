@@ -39,4 +39,8 @@ struct SpawnError {
 std::variant<pid_t, SpawnError> spawn(const Program& program, const SignalHeritage& heritage, int cgroup_fd,
                                       bool& in_cgroup);
 
+// Becomes the program: nothing of this process is left but its id and what `inherited` names. Returns only if
+// the program could not be executed.
+SpawnError replace_by(const Program& program);
+
 }  // namespace coord::cli

@@ -88,6 +88,10 @@ Status sync_parent(const std::string& path) {
 
 }  // namespace
 
+std::unique_ptr<DiskFile> posix_file(std::string name, Descriptor file) {
+  return std::make_unique<PosixFile>(std::move(name), std::move(file));
+}
+
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open_directory(const std::string& path) {
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) return failed(path, "mkdir");

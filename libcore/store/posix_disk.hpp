@@ -9,6 +9,9 @@
 
 namespace coord::store {
 
+// A file that somebody else has opened; `name` is for messages. Closes it in the end.
+std::unique_ptr<DiskFile> posix_file(std::string name, Descriptor file);
+
 class PosixDisk final : public Disk {
  public:
   // The directory is made, mode 0700, if its parent exists and it does not. It must belong to the caller (or,

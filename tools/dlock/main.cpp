@@ -20,6 +20,7 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     settings.names = operands;
     return dlock::list_locks(settings);
   }
+  if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
   auto names = cli::parse_names(settings.name_list);
   if (!names) return names.error();
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   cli::Options options("dlock", "run a command while holding a lock that all hosts of the group share");
   options.synopsis("[options] NAME[,NAME...] [--] COMMAND [ARG...]");
   options.synopsis("[options] NAME -c 'SHELL COMMAND'");
+  options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
   options.synopsis("--list [--json] [NAME...]", "who holds, who waits");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
@@ -70,6 +72,20 @@ int main(int argc, char** argv) {
       .between(Duration{}, std::chrono::hours(24 * 31));
   options.value("--report", "FILE", settings.report, "write what happened to FILE, as JSON")
       .completes(cli::Completion::file);
+  options.value("--fence", "FILE", settings.fence, "run COMMAND unless FILE has seen a higher token")
+      .operands(0, 0)
+      .excludes("--shared")
+      .excludes("--ttl")
+      .excludes("--grace")
+      .excludes("--max-run")
+      .excludes("--slots")
+      .excludes("--min-hold")
+      .excludes("--lock-delay")
+      .excludes("--report")
+      .completes(cli::Completion::file);
+  options.value("--token", "N", settings.token, "a holder's fencing token (DLOCK_TOKEN)")
+      .only_with({"--fence"})
+      .between(dlock::token_bounds.least, dlock::token_bounds.most);
   options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
   options.flag("--json", settings.json, "list as JSON, one lock a line").needs("--list");
   options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum").needs("--list");

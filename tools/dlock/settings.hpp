@@ -15,6 +15,8 @@
 
 namespace coord::dlock {
 
+inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
+
 enum class Mode { run, list };
 
 struct Settings {
@@ -35,6 +37,8 @@ struct Settings {
   bool json = false, stale = false;
   bool quiet = false, verbose = false;
   std::string report;
+  std::string fence;  // the file that --fence guards; empty: none
+  std::optional<std::uint64_t> token;
 
   Duration grace_or_default() const { return grace.value_or(ttl * 3 / 10); }
 };
@@ -46,6 +50,7 @@ inline Instant kill_at(Instant sent, Duration ttl) {
 }
 
 Result<cli::Exit> run_locked(const Settings& settings);
+Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
 
 }  // namespace coord::dlock
