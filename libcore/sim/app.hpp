@@ -21,6 +21,7 @@
 //     an event for the node bool merge(Job& running_next, Job& waiting);                         // optional:
 //     take over work that waits void on_crash(NodeId);                                               //
 //     optional: a process has just died
+//     void on_send(NodeId from, NodeId to, const Message&);                // optional: for counting
 //   };
 //
 // Jobs of a node run one at a time, in order, each takes as long as its disk calls say, and a crash may

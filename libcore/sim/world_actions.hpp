@@ -135,7 +135,10 @@ typename World<A>::Event World<A>::event_for(What what, NodeId node) const {
 template <class A>
 void World<A>::send(NodeId from, NodeId to, Message message) {
   COORD_CHECK(to.value >= 1 && to.value <= places_.size());
-  if (from != to) ++statistics_.sent;
+  if (from != to) {
+    ++statistics_.sent;
+    if constexpr (requires { app_.on_send(from, to, message); }) app_.on_send(from, to, message);
+  }
   const auto arrivals = network_.send(now_, from, to);
   if (arrivals.count == 0) trace_message(TraceRecord::Kind::lost, now_, from, to, message);
   for (std::size_t i = 0; i < arrivals.count; ++i) {

@@ -126,6 +126,11 @@ Token RicartAgrawala::token() const {
   return Token{request_.time * config_.sites.size() + rank};
 }
 
+// Whoever was let in has been answered by every site, so each of them has seen its timestamp.
+Token RicartAgrawala::floor() const {
+  return Token{(clock_ + 1) * config_.sites.size()};
+}
+
 bool RicartAgrawala::knows(NodeId site) const {
   return std::binary_search(config_.sites.begin(), config_.sites.end(), site);
 }

@@ -97,6 +97,7 @@ class RicartAgrawala {
   const std::set<NodeId>& missing() const { return missing_; }  // while waiting: who has not replied
   std::optional<Stamp> request() const;                         // while waiting or inside
   Token token() const;                                          // while inside
+  Token floor() const;  // no token given so far is larger, if all sites of the epoch that live are asked
 
  private:
   void on(Instant now, const Acquire&, Actions& actions);

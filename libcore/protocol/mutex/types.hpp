@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 
@@ -28,6 +29,16 @@ struct Granted {
 };
 struct Refused {
   std::string why;
+};
+
+// Who takes part, from when on. A site that has crashed is never waited out: whoever leads the group (a
+// majority, or the administrator) stops the sites that are left, and when none of them is inside begins the
+// next epoch with them. Messages of other epochs are ignored.
+struct Membership {
+  NodeId self;
+  std::vector<NodeId> sites;  // all, self included, sorted, unique, at most 1024
+  std::uint64_t epoch = 0;    // below 2^20
+  Token floor{};  // every token of this epoch is larger: the highest floor() of the sites before it
 };
 
 enum class Phase : std::uint8_t { idle, waiting, inside };

@@ -1,0 +1,13 @@
+// The families of protocols, each described in a file of its own. A new one is a function here and a line in
+// catalogue.cpp.
+#pragma once
+
+#include <vector>
+
+#include "catalogue/protocol.hpp"
+
+namespace coord::catalogue {
+
+std::vector<Protocol> mutual_exclusion();
+
+}  // namespace coord::catalogue

@@ -1,0 +1,209 @@
+// Mutual exclusion in the simulator, the same for every algorithm: users who want in, at most one inside,
+// tokens that increase, everybody gets in. And what a group's leader does when a site crashes: nobody is let
+// in past a dead site by a time-out; the survivors, if they are a majority, stop, and when none of them is
+// inside a new epoch begins without the dead one.
+//
+//   struct Traits {
+//     using Site = ...;                        // Config, Message, Receive, Send, step, deadline, phase,
+//     missing, floor static Site make(const mutex::Membership&, bool lossy);      // lossy: messages may be
+//     lost static std::string_view type_of(const typename Site::Message&); static std::string describe(const
+//     typename Site::Message&);  // for traces static constexpr bool never_idle = false;
+//   };
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "catalogue/model.hpp"
+#include "protocol/mutex/types.hpp"
+
+namespace coord::catalogue {
+
+template <class Traits>
+class MutexModel : public Model<MutexModel<Traits>> {
+ public:
+  using Site = typename Traits::Site;
+  using Message = typename Site::Message;
+  struct Node {
+    Site site;
+    std::deque<OperationId> wishes;        // of its user, in his order
+    std::optional<OperationId> current{};  // asked for, or inside with
+  };
+  struct Input {
+    enum class Kind : std::uint8_t { enter, leave, go_on } kind = Kind::enter;
+    OperationId operation = 0;
+  };
+  using Job = sim::NoJob;
+  using Port = sim::Port<MutexModel>;
+  static constexpr bool never_idle = Traits::never_idle;
+
+  explicit MutexModel(const Setup& setup)
+      : lossy_(!setup.faults.empty() || setup.link.drop > 0), sites_at_first_(setup.nodes) {
+    for (std::size_t i = 1; i <= setup.nodes; ++i) members_.sites.push_back(NodeId{i});
+  }
+
+  Result<std::unique_ptr<Node>> start(Instant, Port& port) {
+    if (!known_.insert(port.self()).second) {
+      return Error{ErrorKind::unavailable, "site", "has forgotten what it said in this epoch",
+                   "start a new epoch"};
+    }
+    return std::unique_ptr<Node>(new Node{make(port.self()), {}, {}});
+  }
+  void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
+    if (changing_) return;  // of an epoch that is over
+    perform(node, node.site.step(now, typename Site::Receive{from, std::move(message)}), port);
+  }
+  void on_input(Node& node, Instant now, Input input, Port& port) {
+    if (input.kind == Input::Kind::leave) return leave(node, now, port);
+    if (input.kind == Input::Kind::enter) node.wishes.push_back(input.operation);
+    ask_next(node, now, port);
+  }
+  std::optional<Instant> deadline(const Node& node) const {
+    return changing_ ? std::nullopt : node.site.deadline();
+  }
+  void on_tick(Node& node, Instant now, Port& port) {
+    perform(node, node.site.step(now, typename Site::Tick{}), port);
+  }
+  std::string describe(const Message& message) const { return Traits::describe(message); }
+  std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
+
+  void ask(OperationId operation, NodeId node) {
+    this->world().input(node, Input{Input::Kind::enter, operation});
+  }
+  void watch() {
+    this->world().add_check("mutual_exclusion", [this](const auto&, NodeId) { return two_inside_; });
+    this->world().add_check("tokens_increase", [this](const auto&, NodeId) { return token_went_back_; });
+  }
+  void on_crash(NodeId node) {
+    Model<MutexModel>::on_crash(node);
+    inside_.erase(node);
+    crashed_ = true;
+    this->world().at(this->world().now() + notice_after, [this] { begin_change(); });
+  }
+  std::optional<std::string> at_end() {
+    if (no_majority()) return std::nullopt;  // nothing is promised to a minority
+    auto missed = Model<MutexModel>::at_end();
+    if (missed) {
+      for (const auto& line : remarks()) *missed += "; " + line;
+    }
+    return missed;
+  }
+  std::vector<std::string> remarks() const {
+    std::vector<std::string> lines;
+    for (const NodeId id : members_.sites) {
+      const Node* node = this->world().node(id);
+      if (!node || node->site.phase() != mutex::Phase::waiting) continue;
+      std::string line = "site " + std::to_string(id.value) + " waits for";
+      for (const NodeId other : node->site.missing()) line += " " + std::to_string(other.value);
+      lines.push_back(line);
+    }
+    return lines;
+  }
+
+ private:
+  // A crash is noticed, agreed upon and acted on by whoever leads the group; here, after this time.
+  static constexpr Duration notice_after = std::chrono::milliseconds(300);
+
+  Site make(NodeId self) const {
+    mutex::Membership mine = members_;
+    mine.self = self;
+    return Traits::make(mine, lossy_);
+  }
+
+  void ask_next(Node& node, Instant now, Port& port) {
+    if (node.current || node.wishes.empty() || changing_) return;
+    node.current = node.wishes.front();
+    node.wishes.pop_front();
+    port.note([] { return "wants in"; });
+    this->book().begin(*node.current, port.world_now());
+    perform(node, node.site.step(now, mutex::Acquire{}), port);
+  }
+
+  void perform(Node& node, const typename Site::Actions& actions, Port& port) {
+    for (const auto& action : actions) {
+      if (const auto* send = std::get_if<typename Site::Send>(&action)) port.send(send->to, send->message);
+      if (const auto* granted = std::get_if<mutex::Granted>(&action)) enter(node, granted->token, port);
+    }
+  }
+
+  void enter(Node& node, Token token, Port& port) {
+    port.note([&] { return "is inside with token " + std::to_string(token.value); });
+    if (!inside_.empty()) two_inside_ = "site " + std::to_string(inside_.begin()->value) + " is inside too";
+    inside_.insert(port.self());
+    if (token <= last_token_) {
+      token_went_back_ =
+          "token " + std::to_string(token.value) + " after " + std::to_string(last_token_.value);
+    }
+    last_token_ = std::max(last_token_, token);
+    if (!node.current) {
+      two_inside_ = "a site was let in that did not ask";
+      return;
+    }
+    this->book().answer(*node.current, port.world_now(), token.value);
+    port.after(this->book().operation(*node.current).hold, Input{Input::Kind::leave, *node.current});
+  }
+
+  void leave(Node& node, Instant now, Port& port) {
+    port.note([] { return "leaves"; });
+    inside_.erase(port.self());
+    this->book().end(*node.current, port.world_now());
+    node.current.reset();
+    if (changing_) {
+      finish_change();
+      return;
+    }
+    perform(node, node.site.step(now, mutex::Release{}), port);
+    ask_next(node, now, port);
+  }
+
+  // ---- the group's leader
+  std::vector<NodeId> survivors() const {
+    std::vector<NodeId> alive;
+    for (const NodeId id : members_.sites)
+      if (this->world().node(id) != nullptr) alive.push_back(id);
+    return alive;
+  }
+  bool no_majority() const { return crashed_ && survivors().size() <= sites_at_first_ / 2; }
+
+  void begin_change() {
+    if (no_majority() || survivors().size() == members_.sites.size()) return;
+    changing_ = true;
+    finish_change();
+  }
+
+  void finish_change() {
+    if (!inside_.empty() || no_majority()) return;
+    const std::vector<NodeId> alive = survivors();
+    for (const NodeId id : alive)
+      members_.floor = std::max(members_.floor, this->world().node(id)->site.floor());
+    members_.sites = alive;
+    ++members_.epoch;
+    changing_ = false;
+    if (this->world().traced())
+      this->world().note(NodeId{}, "epoch " + std::to_string(members_.epoch) + " of " +
+                                       std::to_string(alive.size()) + " sites");
+    for (const NodeId id : alive) {
+      Node& node = *this->world().node(id);
+      node.site = make(id);
+      if (!node.current) continue;
+      node.wishes.push_front(*node.current);  // whoever waited asks again
+      node.current.reset();
+    }
+    for (const NodeId id : alive) this->world().input(id, Input{Input::Kind::go_on, 0});
+  }
+
+  bool lossy_;
+  std::size_t sites_at_first_;
+  mutex::Membership members_;
+  std::set<NodeId> known_, inside_;
+  bool changing_ = false, crashed_ = false;
+  Token last_token_;
+  std::optional<std::string> two_inside_, token_went_back_;
+};
+
+}  // namespace coord::catalogue

@@ -1,0 +1,22 @@
+// dsim: runs the protocols in virtual time, with faults, counts their messages and draws what happened
+// (dsim(1)).
+#include "cli/run.hpp"
+#include "verbs.hpp"
+
+using namespace coord;
+
+int main(int argc, char** argv) {
+  cli::Options tool("dsim", "run coordination protocols in virtual time, with faults");
+  tool.synopsis("list", "the protocols");
+  tool.synopsis("run PROTOCOL [options]", "one run, by seed");
+  tool.synopsis("count [PROTOCOL...]", "messages and delays beside the theory");
+  tool.synopsis("sweep PROTOCOL --seeds N", "look for a violation");
+  tool.example("dsim run ricart-agrawala -n 5 --trace", "what each site said to whom");
+  tool.example("dsim count", "what each protocol costs");
+  tool.example("dsim sweep ricart-agrawala --seeds 1000", "a thousand runs with faults");
+  dsim::add_list(tool);
+  dsim::add_run(tool);
+  dsim::add_count(tool);
+  dsim::add_sweep(tool);
+  return cli::run(argc, argv, tool);
+}

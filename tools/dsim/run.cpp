@@ -1,0 +1,104 @@
+// dsim run: one run, and what came of it.
+#include "cli/run.hpp"
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/json.hpp"
+#include "run_settings.hpp"
+#include "verbs.hpp"
+
+namespace coord::dsim {
+
+namespace {
+
+struct Settings {
+  RunSettings run;
+  bool json = false, trace = false;
+};
+
+std::string milliseconds(Duration time) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(time.count()) / 1e6);
+  return text;
+}
+
+std::string as_json(const catalogue::Report& report) {
+  cli::JsonObject messages, delay;
+  for (const auto& [type, count] : report.messages) messages.integer(type, count);
+  delay.seconds("p50", catalogue::percentile(report.delays, 0.5))
+      .seconds("p99", catalogue::percentile(report.delays, 0.99));
+  cli::JsonArray violations;
+  for (const auto& violation : report.violations) violations.text(violation.text());
+  return cli::JsonObject()
+      .text("protocol", report.protocol)
+      .integer("nodes", report.nodes)
+      .id("seed", report.seed)
+      .integer("operations", report.operations)
+      .object("messages", messages)
+      .number("messages_per_operation", report.messages_per_operation())
+      .object("delay_s", delay)
+      .array("violations", violations)
+      .integer("events", report.statistics.events)
+      .seconds("virtual_s", report.end - Instant{})
+      .line();
+}
+
+std::string as_text(const catalogue::Report& report) {
+  char line[160];
+  std::string text = report.protocol + ": " + std::to_string(report.nodes) + " nodes, seed " +
+                     std::to_string(report.seed) + ", " + milliseconds(report.end - Instant{}) +
+                     " of virtual time\n";
+  std::snprintf(line, sizeof line, "operations   %llu", static_cast<unsigned long long>(report.operations));
+  text += line;
+  if (report.lost > 0) text += ", " + std::to_string(report.lost) + " lost with their nodes";
+  std::snprintf(line, sizeof line, "\nmessages     %llu, %.2f an operation\n",
+                static_cast<unsigned long long>(report.all_messages), report.messages_per_operation());
+  text += line;
+  for (const auto& [type, count] : report.messages) {
+    std::snprintf(line, sizeof line, "  %-18s %llu\n", type.c_str(), static_cast<unsigned long long>(count));
+    text += line;
+  }
+  if (!report.delays.empty()) {
+    text += "delay        median " + milliseconds(catalogue::percentile(report.delays, 0.5)) + ", 99 % " +
+            milliseconds(catalogue::percentile(report.delays, 0.99)) + "\n";
+  }
+  if (!report.hand_overs.empty())
+    text += "hand-over    median " + milliseconds(catalogue::percentile(report.hand_overs, 0.5)) + "\n";
+  for (const auto& remark : report.remarks) text += remark + "\n";
+  for (const auto& violation : report.violations) text += "VIOLATION    " + violation.text() + "\n";
+  return text;
+}
+
+Result<cli::Exit> run(Settings& s) {
+  const auto protocol = protocol_named(s.run.protocol);
+  if (!protocol) return protocol.error();
+  auto setup = s.run.finish(**protocol);
+  if (!setup) return setup.error();
+  sim::Trace trace;
+  if (s.trace) setup->trace = &trace;
+  const catalogue::Report report = (*protocol)->run(*setup);
+  if (s.trace) cli::print(trace.text());
+  if (s.json) {
+    cli::print(as_json(report));
+  } else {
+    cli::print(as_text(report));
+  }
+  return report.violations.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace
+
+void add_run(cli::Options& tool) {
+  auto& verb = tool.verb("run", "run a protocol in virtual time");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("[options] PROTOCOL");
+  s->run.declare(verb);
+  verb.flag("--trace", s->trace, "print what happened, a line each");
+  verb.flag("--json", s->json, "one JSON object");
+  verb.example("dsim run ricart-agrawala --trace --ops 2", "");
+  verb.example("dsim run ricart-agrawala --crash 2@50", "who waits for whom");
+  verb.does([s] { return run(*s); });
+}
+
+}  // namespace coord::dsim

@@ -1,0 +1,104 @@
+// dsim sweep: many runs with faults, until one violates what the protocol promises.
+#include "catalogue/sweep.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "base/rule.hpp"
+#include "cli/json.hpp"
+#include "cli/run.hpp"
+#include "run_settings.hpp"
+#include "verbs.hpp"
+
+namespace coord::dsim {
+
+namespace {
+
+struct Settings {
+  std::string protocol, mutant, expect;
+  std::uint64_t seeds = 1000, first = 1;
+  bool json = false;
+};
+
+bool is_expected(const std::string& list, const std::string& check) {
+  return ("," + list + ",").find("," + check + ",") != std::string::npos;
+}
+
+std::string replay_line(const Settings& s, const catalogue::Found& found) {
+  std::string line = "dsim run " + s.protocol + " --swept " + std::to_string(found.seed) + " --trace";
+  if (!s.mutant.empty()) line += " --mutant " + s.mutant;
+  return line;
+}
+
+void print_found(const Settings& s, const catalogue::Found& found) {
+  cli::print("VIOLATION    " + found.violation.text() + "\n");
+  cli::print("replay       " + replay_line(s, found) + "\n");
+  cli::print("shortest     " + std::to_string(found.shortest.nodes) + " nodes, " +
+             std::to_string(found.shortest.operations) + " operations, " +
+             std::to_string(found.shortest.faults.size()) + " faults: " + found.in_shortest.text() + "\n");
+  cli::print(found.trace);
+}
+
+void print_json(const Settings& s, const catalogue::SweepResult& result) {
+  cli::JsonArray violations;
+  if (result.found) violations.text(result.found->violation.text());
+  cli::JsonObject line;
+  line.text("protocol", s.protocol)
+      .integer("seeds", result.seeds)
+      .integer("operations", result.operations)
+      .integer("events", result.events)
+      .array("violations", violations);
+  if (!s.mutant.empty()) line.text("mutant", s.mutant);
+  if (result.found) line.id("seed", result.found->seed).text("replay", replay_line(s, *result.found));
+  cli::print(line.line());
+}
+
+Result<cli::Exit> sweep(const Settings& s) {
+  const auto protocol = protocol_named(s.protocol);
+  if (!protocol) return protocol.error();
+  if (!s.mutant.empty()) {
+    if (auto status = remove_rule(**protocol, s.mutant); !status) return status.error();
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto result = catalogue::sweep(**protocol, s.first, s.seeds);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  if (s.json) {
+    print_json(s, result);
+  } else {
+    char text[200];
+    std::snprintf(text, sizeof text, "%s: %llu seeds, %llu operations, %llu events, %.1f s\n",
+                  s.protocol.c_str(), static_cast<unsigned long long>(result.seeds),
+                  static_cast<unsigned long long>(result.operations),
+                  static_cast<unsigned long long>(result.events), took.count());
+    cli::print(text);
+    if (result.found) print_found(s, *result.found);
+  }
+  const bool caught =
+      result.found && (s.expect.empty() || is_expected(s.expect, result.found->violation.check));
+  if (s.mutant.empty()) return result.found ? cli::Exit::no : cli::Exit::done;
+  return caught ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace
+
+void add_sweep(cli::Options& tool) {
+  auto& verb = tool.verb("sweep", "look for a violation in many runs with faults");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("[options] PROTOCOL");
+  verb.operand("PROTOCOL", s->protocol, "which (dsim list)");
+  verb.operand_completes_from("dsim list | awk 'NR > 1 { print $1 }'");
+  verb.value("--seeds", "COUNT", s->seeds, "how many runs; default 1000").between(1, 1'000'000'000);
+  verb.value("--seed", "S", s->first, "the first of them; default 1");
+  verb.value("--mutant", "RULE", s->mutant, "without this rule: is it missed?")
+      .completes_from("dsim list --rules | awk 'NR > 1 { print $1 }'");
+  verb.value("--expect", "CHECK,...", s->expect, "with --mutant: what must catch it")
+      .needs("--mutant")
+      .minor();
+  verb.flag("--json", s->json, "one JSON object");
+  verb.example("dsim sweep ricart-agrawala --seeds 20000", "");
+  verb.example("dsim sweep ricart-agrawala --mutant ra_tie_by_site", "one is caught");
+  verb.does([s] { return sweep(*s); });
+}
+
+}  // namespace coord::dsim
