@@ -8,13 +8,6 @@
 
 namespace coord::mutex {
 
-namespace {
-
-constexpr std::uint64_t token_limit = std::uint64_t{1} << 53U;
-constexpr std::size_t sites_limit = 1024;  // leaves 2^43 timestamps below the token's limit
-
-}  // namespace
-
 RicartAgrawala::RicartAgrawala(Config config)
     : config_(std::move(config)),
       clock_(config_.clock_start),

@@ -4,10 +4,13 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 
 namespace coord::mutex {
 
@@ -41,6 +44,50 @@ struct Membership {
   Token floor{};  // every token of this epoch is larger: the highest floor() of the sites before it
 };
 
+// No site beyond this number: timestamps and tokens have to fit below 2^53.
+inline constexpr std::size_t sites_limit = 1024;
+inline constexpr std::uint64_t token_limit = std::uint64_t{1} << 53U;
+
+// Checks that the list is one, with self in it.
+void check_members(const Membership& members);
+// The place of a site in the sorted list, from 0; nothing if it is none of them.
+std::optional<std::size_t> rank_of(const Membership& members, NodeId site);
+
+// Tokens of algorithms that count: the epoch above, 32 bits of counter below. A site that died may have used
+// a number that nobody else has heard of; the epoch is above it all the same.
+struct CountedToken {
+  static constexpr std::uint64_t most_counted = (std::uint64_t{1} << 32U) - 1;
+  static constexpr std::uint64_t most_epochs = std::uint64_t{1} << 20U;
+  static Token of(std::uint64_t epoch, std::uint64_t count) { return Token{(epoch << 32U) | count}; }
+  static Token floor(std::uint64_t epoch) { return of(epoch, most_counted); }
+};
+// Tokens of algorithms that let in by (timestamp, site): the pair as one number.
+struct StampedToken {
+  static Token of(const Membership& members, const Stamp& stamp);
+  static std::uint64_t clock_start(
+      const Membership& members);  // every token of a later timestamp is above the floor
+  static std::uint64_t clock_limit(const Membership& members);  // no timestamp of this epoch is larger
+};
+
 enum class Phase : std::uint8_t { idle, waiting, inside };
+
+// What a site's step takes and gives, by its type of message. Early ticks are harmless.
+template <class M>
+struct SiteShape {
+  using Message = M;
+  struct Receive {
+    NodeId from;
+    Message message;
+  };
+  struct Tick {};
+  using Event = std::variant<Acquire, Release, Receive, Tick>;
+
+  struct Send {
+    NodeId to;
+    Message message;
+  };
+  using Action = std::variant<Send, Granted, Refused>;
+  using Actions = std::vector<Action>;
+};
 
 }  // namespace coord::mutex
