@@ -85,11 +85,14 @@ struct Acquire {
   bool wait = true;         // false: be refused rather than queue
   Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
   Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+  // Sessions of the same peer whose commands, as it has proved, this was asked from inside of; outermost
+  // first, at most Limits::nesting. What they hold is re-entered; they end only after this has.
+  std::vector<SessionId> inside{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold);
+    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside);
   }
 };
 

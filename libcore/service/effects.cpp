@@ -40,6 +40,10 @@ std::string describe(Refusal why) {
       return "too many commands of this peer are not settled: wait for older ones";
     case Refusal::registration_replaced:
       return "another process has registered for this peer: register again";
+    case Refusal::exclusive_in_shared:
+      return "shared by a command that this one runs inside of: take it exclusively there, or share it here";
+    case Refusal::deadlock:
+      return "waiting would never end: this would wait for a command that waits for this one";
   }
   return "unknown reason: use the same version on every peer";
 }

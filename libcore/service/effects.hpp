@@ -46,10 +46,28 @@ enum class Refusal : std::uint8_t {
   too_many_owner_bytes,   // all sessions' owner strings together
   too_far_ahead,          // sequence beyond the window: settle older ones first; it may be sent again
   registration_replaced,  // Register: another one is current
+  exclusive_in_shared,    // what it is inside of shares the name: it would wait for itself
+  deadlock,               // it would wait for something that waits for it
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".
 std::string describe(Refusal why);
+
+// One step of a cycle of waits: `waiter` waits for `name`, which `blocker` holds, or waits for since before.
+// Between this blocker and the next waiter: they are the same, or the waiter was asked for inside the
+// blocker.
+struct CycleLink {
+  SessionId waiter{};
+  std::string name{};
+  SessionId blocker{};
+  bool holds = true;  // false: it is before the waiter in line
+  bool operator==(const CycleLink&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(waiter, name, blocker, holds);
+  }
+};
+using Cycle = std::vector<CycleLink>;  // at most Limits::shown_cycle: the first ones
 
 struct Registered {
   NodeId node{};
@@ -81,6 +99,7 @@ struct Granted {
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
   std::vector<std::string> names{};
+  bool reentered = false;  // every name was held by what it is inside of: the token is that hold's
   bool operator==(const Granted&) const = default;
 };
 struct Queued {
@@ -94,6 +113,7 @@ struct Refused {
   SessionId session{};
   std::uint64_t request = 0;
   Refusal why = Refusal::none;
+  Cycle cycle{};  // why: deadlock
   bool operator==(const Refused&) const = default;
 };
 // A waiting request is gone: as asked (`to`), or because its session ended.
@@ -102,6 +122,13 @@ struct Cancelled {
   SessionId session{};
   std::uint64_t request = 0;
   bool operator==(const Cancelled&) const = default;
+};
+// A request that had waited is gone although its session lives: waiting on could not have ended.
+struct Deadlocked {
+  SessionId session{};
+  std::uint64_t request = 0;
+  Cycle cycle{};
+  bool operator==(const Deadlocked&) const = default;
 };
 // Cancel came too late: the hold stands.
 struct AlreadyGranted {
@@ -159,7 +186,7 @@ struct Stale {
 
 using Effect =
     std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled, AlreadyGranted,
-                 Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate, Stale>;
+                 Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate, Stale, Deadlocked>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of
@@ -186,11 +213,12 @@ struct Outcome {
   SessionId session{};
   std::uint64_t request = 0;
   Token token{};
+  Cycle cycle{};  // why: deadlock
 
   bool operator==(const Outcome&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(kind, why, session, request, token);
+    archive(kind, why, session, request, token, cycle);
   }
 };
 

@@ -25,6 +25,8 @@ struct Limits {
   std::size_t owner_bytes = 8'192;          // of one session: a command line of 4,096 and names
   std::size_t all_owner_bytes = 16U << 20;  // of all sessions
   std::size_t sessions_a_renew = 4'096;     // a command stays far below a frame
+  std::size_t nesting = 32;                 // dlocks inside dlocks: each is a process
+  std::size_t shown_cycle = 8;              // steps of a deadlock that are told: a message of a few lines
   std::uint64_t window = 4'096;             // commands of one peer that are not settled yet
   Duration ttl_low = std::chrono::milliseconds(10);
   Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold

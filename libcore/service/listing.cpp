@@ -8,7 +8,7 @@ Party party_of(const Machine& machine, const Request& request) {
   Party party{.session = request.session,
               .node = {},
               .owner = {},
-              .token = request.token,
+              .token = request.fence(),
               .position = 0,
               .mode = request.mode,
               .since = request.since,

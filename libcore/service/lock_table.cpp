@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/rule.hpp"
 
@@ -20,8 +21,12 @@ bool none_before(const std::set<LogIndex>& line, LogIndex place) {
   return line.empty() || !(*line.begin() < place);
 }
 
-bool shared_only(const Lock& lock) {
-  return lock.holders.empty() || lock.holders.begin()->second.mode == Mode::shared;
+// Takes a holder's part out of the counts.
+void uncount(Lock& lock, const Holder& holder) {
+  if (holder.mode == Mode::exclusive) --lock.exclusive;
+  const auto family = lock.families.find(holder.family);
+  if (family == lock.families.end()) return;
+  if (COORD_RULE(family_goes_with_its_last, --family->second == 0)) lock.families.erase(family);
 }
 
 }  // namespace
@@ -46,7 +51,7 @@ std::size_t LockTable::new_names(const Request& request) const {
 bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex place) const {
   if (lock.slots > 1) {
     // Whoever waits here for want of another name keeps its slot: being let in must not cost it its turn.
-    const std::size_t taken = lock.holders.size();
+    const std::size_t taken = lock.families.size();
     return COORD_RULE(slots_respected,
                       taken < lock.slots && taken + waiting_before(lock, place, lock.slots) < lock.slots);
   }
@@ -54,15 +59,16 @@ bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex pla
     return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
            COORD_RULE(exclusive_waits_in_line, none_before(lock.waiting, place));
   }
-  return COORD_RULE(shared_not_beside_exclusive, shared_only(lock)) &&
+  return COORD_RULE(shared_not_beside_exclusive, lock.shared_only()) &&
          COORD_RULE(shared_never_overtakes, none_before(lock.waiting_exclusive, place));
 }
 
-bool LockTable::admits(const Request& request, LogIndex place) const {
+bool LockTable::admits(const Request& request, LogIndex place, const std::vector<Token>& entered) const {
   std::size_t admitting = 0;
-  for (const std::string& name : request.names) {
-    const Lock* lock = find(name);
-    if (lock == nullptr || admits_at(*lock, request, place)) ++admitting;
+  for (std::size_t i = 0; i < request.names.size(); ++i) {
+    const Lock* lock = find(request.names[i]);
+    const bool enters = family_of(entered, i, Token{}) != Token{};
+    if (lock == nullptr || enters || admits_at(*lock, request, place)) ++admitting;
   }
   return COORD_RULE_OR(grant_all_or_none, admitting == request.names.size(), admitting > 0);
 }
@@ -73,12 +79,12 @@ std::set<LogIndex> LockTable::candidates(const std::set<std::string>& names) con
     const Lock* lock = find(name);
     if (lock == nullptr || lock->waiting.empty()) continue;
     if (lock->slots > 1) {
-      std::size_t open = lock->slots > lock->holders.size() ? lock->slots - lock->holders.size() : 0;
+      std::size_t open = lock->slots > lock->families.size() ? lock->slots - lock->families.size() : 0;
       for (auto it = lock->waiting.begin(); it != lock->waiting.end() && open > 0; ++it, --open)
         result.insert(*it);
       continue;
     }
-    if (!shared_only(*lock)) continue;
+    if (!lock->shared_only()) continue;
     // Either the first alone, or everyone shared before the first exclusive.
     const LogIndex first = *lock->waiting.begin();
     if (lock->holders.empty()) result.insert(first);
@@ -108,11 +114,16 @@ void LockTable::stop_waiting(const Request& request, LogIndex place) {
   }
 }
 
-void LockTable::hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder) {
-  for (const std::string& name : names) {
-    Lock& lock = locks_.try_emplace(name).first->second;
+void LockTable::hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
+                     const std::vector<Token>& entered) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Lock& lock = locks_.try_emplace(names[i]).first->second;
     lock.slots = slots;
-    lock.holders.insert_or_assign(token, holder);
+    holder.family = family_of(entered, i, token);
+    const auto [known, is_new] = lock.holders.try_emplace(token, holder);
+    if (!is_new) uncount(lock, std::exchange(known->second, holder));
+    if (holder.mode == Mode::exclusive) ++lock.exclusive;
+    ++lock.families[holder.family];
   }
 }
 
@@ -120,7 +131,11 @@ void LockTable::let_go(const std::vector<std::string>& names, Token token) {
   for (const std::string& name : names) {
     const auto it = locks_.find(name);
     if (it == locks_.end()) continue;
-    it->second.holders.erase(token);
+    const auto holder = it->second.holders.find(token);
+    if (holder != it->second.holders.end()) {
+      uncount(it->second, holder->second);
+      it->second.holders.erase(holder);
+    }
     drop_if_free(it);
   }
 }

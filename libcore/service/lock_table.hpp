@@ -18,15 +18,20 @@ namespace coord::service {
 struct Holder {
   Mode mode = Mode::exclusive;
   LogIndex place;  // of its request; 0: the hold is over, a Remnant with this token keeps the name shut
+  Token family;    // whose hold it counts with: its own, or that of the hold which it re-entered
 };
 
 struct Lock {
   std::uint32_t slots = 1;
-  std::map<Token, Holder> holders;
+  std::map<Token, Holder> holders;  // by the grant's own number
+  // How many of them count together: a family takes one slot and lets in only its own.
+  std::map<Token, std::uint32_t> families;
+  std::uint32_t exclusive = 0;           // how many holders are
   std::set<LogIndex> waiting;            // in line
   std::set<LogIndex> waiting_exclusive;  // those of them that share with nobody
 
   bool free() const { return holders.empty() && waiting.empty(); }
+  bool shared_only() const { return exclusive == 0; }
 };
 
 class LockTable {
@@ -38,15 +43,18 @@ class LockTable {
   bool slots_fit(const Request& request) const;
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
-  // The rule of the header of machine.hpp; `place` is the request's place in line.
-  bool admits(const Request& request, LogIndex place) const;
+  // The rule of the header of machine.hpp; `place` is the request's place in line. `entered` is as
+  // Request::entered: a name that is re-entered admits it whoever else is there.
+  bool admits(const Request& request, LogIndex place, const std::vector<Token>& entered) const;
   // The waiting requests that a change at these names may have let in, oldest first. Granting one lets in no
-  // other.
+  // other, unless it re-enters a name.
   std::set<LogIndex> candidates(const std::set<std::string>& names) const;
 
   void wait(const Request& request, LogIndex place);
   void stop_waiting(const Request& request, LogIndex place);
-  void hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder);
+  // Takes the names, or changes what is known of the holder.
+  void hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
+            const std::vector<Token>& entered);
   void let_go(const std::vector<std::string>& names, Token token);
 
  private:

@@ -52,6 +52,7 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
             if (answer.to != to) return;
             outcome.kind = outcome_kind<T>;
             if constexpr (std::is_same_v<T, Refused>) outcome.why = answer.why;
+            if constexpr (std::is_same_v<T, Refused>) outcome.cycle = answer.cycle;
             if constexpr (requires { answer.session; }) outcome.session = answer.session;
             if constexpr (requires { answer.request; }) outcome.request = answer.request;
             if constexpr (requires { answer.token; }) outcome.token = answer.token;
@@ -68,9 +69,10 @@ Effects Machine::apply(LogIndex index, const Command& command) {
   COORD_CHECK(index > state_.applied);
   if (state_.applied == LogIndex{}) state_.token_base = base_from(command.wall);  // once, even if it is 0
   state_.applied = index;
-  Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}};
+  Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}, {}, {}};
   dispatch(command, step);
   grant_next(step);
+  end_deadlocks(step);
   return std::move(step.effects);
 }
 
@@ -113,7 +115,7 @@ Registration* Machine::begin_once(const Command& command, Step& step) {
   }
   if (is_new && command.sequence - registration.settled > limits_.window) {
     step.effects.push_back(
-        Refused{.to = step.to, .session = {}, .request = 0, .why = Refusal::too_far_ahead});
+        Refused{.to = step.to, .session = {}, .request = 0, .why = Refusal::too_far_ahead, .cycle = {}});
     return nullptr;
   }
   return &registration;
@@ -169,7 +171,7 @@ Standing Machine::standing(SessionId session, std::uint64_t request) const {
   const std::optional<LogIndex> place = find_request(session, request);
   if (!place) return {Standing::Kind::no_request, {}};
   const Request& found = state_.requests.at(*place);
-  return found.held() ? Standing{Standing::Kind::held, found.token} : Standing{Standing::Kind::waiting, {}};
+  return found.held() ? Standing{Standing::Kind::held, found.fence()} : Standing{Standing::Kind::waiting, {}};
 }
 
 const Session* Machine::session(SessionId id) const {

@@ -12,6 +12,11 @@
 // waiting exclusive one (readers cannot starve a writer), and of all requests the oldest waits for holders
 // only: no deadlock among requests.
 //
+// Nesting. A command under a hold may itself ask for locks (`inside`: the sessions that it runs under, which
+// its peer has proved). What those hold it re-enters: it waits for nobody there and counts with their hold,
+// one family. A name is free when the last of a family has gone, in whatever order they go. A wait that could
+// never end is refused, or ended (wait_graph.hpp).
+//
 // Tokens (fencing): each grant's token is max(last + 1, base + place in the log): strictly increasing over
 // all locks of the group, whatever is restored from where, below 2^53 so that every language's numbers hold
 // it.
@@ -74,6 +79,17 @@ class Machine {
   bool timer_runs(TimerKind kind, Token token) const;  // TimerStarted and not over
   // The requests of a session by number; empty when it has none.
   const std::map<std::uint64_t, LogIndex>& requests_of(SessionId session) const;
+  // The waiting requests that are the session's own, or were asked from inside of it.
+  const std::set<LogIndex>& waits_under(SessionId session) const;
+
+  // What a request finds held by those whom it is inside of.
+  struct Entry {
+    std::vector<Token> entered{};  // as Request::entered: of each name, whom it would be held together with
+    bool shared_only = false;      // a name that it wants alone is only shared by them
+    // Whether the request must be let in at this name as anyone else.
+    bool takes(const Request& request, const std::string& name) const;
+  };
+  Entry entry(const Request& request) const;
 
  private:
   // One apply(): where it stands, what it has caused, and the names at which someone may be let in now.
@@ -83,6 +99,8 @@ class Machine {
     WallTime wall;
     Effects effects;
     std::set<std::string> touched;
+    std::set<LogIndex> candidates;  // waits to look at beside those at `touched`
+    std::set<LogIndex> suspects;    // waits that may be part of a deadlock now
   };
 
   void dispatch(const Command& command, Step& step);
@@ -102,6 +120,12 @@ class Machine {
   Refusal check_request(const Acquire& body, const Request& request) const;
   std::optional<LogIndex> find_request(SessionId session, std::uint64_t number) const;
 
+  std::vector<SessionId> proved(const std::vector<SessionId>& inside, NodeId node) const;
+  void wait_in_line(LogIndex place);
+  void leave_line(LogIndex place, const Request& request);
+  void suspect_waits(const Request& request, Step& step) const;
+  void end_deadlocks(Step& step);
+
   Status rebuild();
   Status rebuild_request(LogIndex place, const Request& request);
   void count_session(const Session& session);
@@ -120,6 +144,7 @@ class Machine {
   // Computed from state_.
   LockTable locks_;
   std::map<SessionId, std::map<std::uint64_t, LogIndex>> requests_of_;  // only sessions that have some
+  std::map<SessionId, std::set<LogIndex>> waits_under_;                 // only sessions that have some
   std::map<Token, LogIndex> place_of_;  // of the request that holds with this token
   std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
   std::size_t owner_bytes_ = 0;  // of sessions and remnants

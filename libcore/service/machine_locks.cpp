@@ -1,9 +1,11 @@
 // Locks: requests, grants, and what a hold leaves behind.
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
 #include "service/machine.hpp"
+#include "service/wait_graph.hpp"
 
 namespace coord::service {
 
@@ -18,7 +20,9 @@ Request request_from(const Acquire& body, WallTime wall) {
                   .lock_delay = body.lock_delay,
                   .min_hold = body.min_hold,
                   .token = {},
-                  .since = wall};
+                  .since = wall,
+                  .inside = {},
+                  .entered = {}};
   std::ranges::sort(request.names);
   request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   return request;
@@ -34,7 +38,7 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
       body.mode <= Mode::shared && body.slots >= 1 && body.slots <= limits_.slots &&
       (body.mode == Mode::exclusive || body.slots == 1) && !request.names.empty() &&
       std::ranges::all_of(request.names, [&](const auto& name) { return valid_name(name, limits_); }) &&
-      in_range(body.lock_delay) && in_range(body.min_hold);
+      in_range(body.lock_delay) && in_range(body.min_hold) && body.inside.size() <= limits_.nesting;
   if (!valid) return Refusal::invalid;
   if (!body.open) {
     if (find_request(body.session, body.request)) return Refusal::request_in_use;
@@ -48,8 +52,9 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
 }
 
 void Machine::on(const Acquire& body, Step& step) {
-  const auto refuse = [&](Refusal why) {
-    step.effects.push_back(Refused{step.to, body.session, body.request, why});
+  const auto refuse = [&](Refusal why, Cycle cycle = {}) {
+    cycle.resize(std::min(cycle.size(), limits_.shown_cycle));
+    step.effects.push_back(Refused{step.to, body.session, body.request, why, std::move(cycle)});
   };
   if (body.names.size() > limits_.names_a_request) return refuse(Refusal::invalid);
   if (body.open && body.session.value != 0) return refuse(Refusal::invalid);
@@ -58,11 +63,20 @@ void Machine::on(const Acquire& body, Step& step) {
   Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
   if (why == Refusal::none) why = check_request(body, request);
   if (why != Refusal::none) return refuse(why);
-  const bool admitted = locks_.admits(request, step.index);
+  request.inside = proved(body.inside, step.to.node);
+  if (body.open) request.session = SessionId{step.index.value};
+  const Entry inside = entry(request);
+  if (!COORD_RULE(exclusive_in_shared_refused, !inside.shared_only))
+    return refuse(Refusal::exclusive_in_shared);
+  const bool admitted = locks_.admits(request, step.index, inside.entered);
   if (!admitted && !body.wait) return refuse(Refusal::held);
+  if (!admitted) {
+    std::optional<Deadlock> deadlock = find_deadlock(*this, request, step.index);
+    if (!COORD_RULE(no_wait_in_a_cycle, !deadlock))
+      return refuse(Refusal::deadlock, std::move(deadlock->cycle));
+  }
 
   if (body.open) {
-    request.session = SessionId{step.index.value};
     const Session session{step.to.node, body.open->owner, body.open->ttl, body.open->nonce, 0, step.wall};
     count_session(session);
     state_.sessions.emplace(request.session, session);
@@ -74,7 +88,7 @@ void Machine::on(const Acquire& body, Step& step) {
   if (admitted) {
     grant(step.index, step, step.to);
   } else {
-    locks_.wait(kept, step.index);
+    wait_in_line(step.index);
     step.effects.push_back(Queued{step.to, kept.session, kept.number});
   }
 }
@@ -83,13 +97,13 @@ void Machine::on(const Cancel& body, Step& step) {
   const Refusal why = check_session(body.session, step.to.node);
   const std::optional<LogIndex> place = find_request(body.session, body.request);
   if (why != Refusal::none || !place) {
-    step.effects.push_back(
-        Refused{step.to, body.session, body.request, why != Refusal::none ? why : Refusal::no_such_request});
+    step.effects.push_back(Refused{
+        step.to, body.session, body.request, why != Refusal::none ? why : Refusal::no_such_request, {}});
     return;
   }
   const Request& request = state_.requests.at(*place);
   if (request.held()) {
-    step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, request.token});
+    step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, request.fence()});
   } else {
     withdraw(*place, step, step.to);
   }
@@ -101,7 +115,7 @@ void Machine::on(const Release& body, Step& step) {
   if (why == Refusal::none && !place) why = Refusal::no_such_request;
   if (why == Refusal::none && !state_.requests.at(*place).held()) why = Refusal::not_held;
   if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, body.session, body.request, why});
+    step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
     return;
   }
   end_hold(*place, false, step, step.to);
@@ -109,20 +123,31 @@ void Machine::on(const Release& body, Step& step) {
 
 void Machine::grant(LogIndex place, Step& step, AnswerTo to) {
   Request& request = state_.requests.at(place);
+  request.entered = entry(request).entered;
   request.token = next_token(step.index);
   request.since = step.wall;
-  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place});
-  locks_.stop_waiting(request, place);
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered);
+  leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
-  step.effects.push_back(Granted{to, request.session, request.number, request.token, request.mode,
-                                 request.slots, request.names});
+  suspect_waits(request, step);
+  step.candidates.insert(waits_under(request.session).begin(), waits_under(request.session).end());
+  // Where it had stood in line it held others up; what it re-entered has not become fuller.
+  if (!request.entered.empty()) step.touched.insert(request.names.begin(), request.names.end());
+  step.effects.push_back(Granted{to, request.session, request.number, request.fence(), request.mode,
+                                 request.slots, request.names, request.fence() != request.token});
   if (request.min_hold > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.min_hold});
 }
 
 void Machine::grant_next(Step& step) {
-  for (const LogIndex place : locks_.candidates(step.touched)) {
-    if (locks_.admits(state_.requests.at(place), place)) grant(place, step, {});
+  std::set<LogIndex>& candidates = step.candidates;
+  for (;;) {
+    if (!step.touched.empty()) candidates.merge(locks_.candidates(std::exchange(step.touched, {})));
+    if (candidates.empty()) return;
+    const LogIndex oldest = *candidates.begin();
+    candidates.erase(candidates.begin());
+    const Request& request = state_.requests.at(oldest);
+    if (!request.held() && locks_.admits(request, oldest, entry(request).entered)) grant(oldest, step, {});
   }
 }
 
@@ -131,10 +156,11 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
   Request request = std::move(state_.requests.at(place));
   forget_request(place, request);
   place_of_.erase(request.token);
+  suspect_waits(request, step);
   const Duration delay =
       COORD_RULE_OR(lock_delay_after_loss, lost ? request.lock_delay : Duration::zero(), Duration::zero());
   const Duration min_hold = COORD_RULE_OR(min_hold_outlives_release, request.min_hold, Duration::zero());
-  step.effects.push_back(Released{to, request.session, request.number, request.token, request.names});
+  step.effects.push_back(Released{to, request.session, request.number, request.fence(), request.names});
   if (delay == Duration::zero() && min_hold == Duration::zero()) {
     locks_.let_go(request.names, request.token);
     step.touched.insert(request.names.begin(), request.names.end());
@@ -142,7 +168,8 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
   }
   if (delay > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::lock_delay, request.token, delay});
-  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, LogIndex{}});
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, LogIndex{}, {}},
+              request.entered);
   const Session* session = this->session(request.session);
   Remnant remnant{.session = request.session,
                   .node = session != nullptr ? session->node : NodeId{},
@@ -152,7 +179,8 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
                   .slots = request.slots,
                   .lock_delay = delay,
                   .min_hold = min_hold,
-                  .since = request.since};
+                  .since = request.since,
+                  .entered = std::move(request.entered)};
   owner_bytes_ += bytes_of_owner(remnant.owner);
   name_bytes_ += bytes_of_names(remnant.names);
   state_.remnants.insert_or_assign(request.token, std::move(remnant));
@@ -161,7 +189,7 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
 void Machine::withdraw(LogIndex place, Step& step, AnswerTo to) {
   const Request request = std::move(state_.requests.at(place));
   forget_request(place, request);
-  locks_.stop_waiting(request, place);
+  leave_line(place, request);
   step.touched.insert(request.names.begin(), request.names.end());
   step.effects.push_back(Cancelled{to, request.session, request.number});
 }

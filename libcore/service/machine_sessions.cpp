@@ -56,7 +56,7 @@ void Machine::on(const Close& body, Step& step) {
   Refusal why = check_session(id, step.to.node);
   if (why == Refusal::none && body.why > CloseReason::broken) why = Refusal::invalid;
   if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, body.session, 0, why});
+    step.effects.push_back(Refused{step.to, body.session, 0, why, {}});
     return;
   }
   end_session(id, body.why, step, step.to);
@@ -64,7 +64,7 @@ void Machine::on(const Close& body, Step& step) {
 
 void Machine::on(const Renew& body, Step& step) {
   if (body.sessions.size() > limits_.sessions_a_renew) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::invalid});
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::invalid, {}});
     return;
   }
   Renewed renewed{step.to, {}, {}};

@@ -16,16 +16,26 @@ bool sorted_unique(const std::vector<std::string>& names) {
   return !names.empty() && std::ranges::adjacent_find(names, std::greater_equal<>()) == names.end();
 }
 
-// Whether another holder of this mode fits beside those that each name has already.
-bool fits(const LockTable& locks, const std::vector<std::string>& names, Mode mode, std::uint32_t slots) {
-  return std::ranges::all_of(names, [&](const std::string& name) {
-    const Lock* lock = locks.find(name);
-    if (lock == nullptr) return true;
+// Whether another holder of this mode fits beside those that each name has already: with its own family
+// always.
+bool fits(const LockTable& locks, const std::vector<std::string>& names, const std::vector<Token>& entered,
+          Token own, Mode mode, std::uint32_t slots) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const Lock* lock = locks.find(names[i]);
+    if (lock == nullptr) continue;
     if (lock->slots != slots) return false;
-    if (slots > 1) return lock->holders.size() < slots;
-    return lock->holders.empty() ||
-           (mode == Mode::shared && lock->holders.begin()->second.mode == Mode::shared);
-  });
+    if (lock->families.contains(family_of(entered, i, own))) continue;
+    const bool room = slots > 1 ? lock->families.size() < slots
+                                : lock->families.empty() || (mode == Mode::shared && lock->shared_only());
+    if (!room) return false;
+  }
+  return true;
+}
+
+bool good_families(const std::vector<Token>& entered, const std::vector<std::string>& names, Token own) {
+  return entered.empty() ||
+         (entered.size() == names.size() && std::ranges::all_of(entered, [&](Token t) { return t < own; }) &&
+          std::ranges::any_of(entered, [](Token t) { return t != Token{}; }));
 }
 
 bool in_range(Duration length, const Limits& limits) {
@@ -63,7 +73,9 @@ Status Machine::rebuild() {
   for (const auto& [token, remnant] : state_.remnants) {
     if (token > state_.last_token) return inconsistent("a token that was not given yet");
     if (!well_formed(remnant.names, remnant.mode, remnant.slots) ||
-        !fits(locks_, remnant.names, remnant.mode, remnant.slots))
+        !good_families(remnant.entered, remnant.names, token))
+      return inconsistent("a malformed hold that is over");
+    if (!fits(locks_, remnant.names, remnant.entered, token, remnant.mode, remnant.slots))
       return inconsistent("two holders of one lock");
     const Duration longest = std::max(remnant.lock_delay, remnant.min_hold);
     if (!in_range(remnant.lock_delay, limits_) || !in_range(remnant.min_hold, limits_) ||
@@ -71,7 +83,7 @@ Status Machine::rebuild() {
       return inconsistent("a lock that is kept shut for no time");
     owner_bytes_ += bytes_of_owner(remnant.owner);
     name_bytes_ += bytes_of_names(remnant.names);
-    locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}});
+    locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}, {}}, remnant.entered);
   }
   for (const auto& [place, request] : state_.requests) {
     Status status = rebuild_request(place, request);
@@ -87,20 +99,21 @@ Status Machine::rebuild_request(LogIndex place, const Request& request) {
   if (!requests_of_[request.session].emplace(request.number, place).second)
     return inconsistent("two requests of one number");
   if (!well_formed(request.names, request.mode, request.slots) || !in_range(request.lock_delay, limits_) ||
-      !in_range(request.min_hold, limits_))
+      !in_range(request.min_hold, limits_) || request.inside.size() > limits_.nesting ||
+      !good_families(request.entered, request.names, request.token))
     return inconsistent("a malformed request");
   name_bytes_ += bytes_of_names(request.names);
   if (!request.held()) {
     if (!locks_.slots_fit(request)) return inconsistent("a name with two numbers of slots");
-    locks_.wait(request, place);
+    wait_in_line(place);
     return done();
   }
   if (request.token > state_.last_token || state_.remnants.contains(request.token) ||
       !place_of_.emplace(request.token, place).second)
     return inconsistent("a token that was given twice or not yet");
-  if (!fits(locks_, request.names, request.mode, request.slots))
+  if (!fits(locks_, request.names, request.entered, request.token, request.mode, request.slots))
     return inconsistent("two holders of one lock");
-  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place});
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered);
   return done();
 }
 

@@ -43,6 +43,10 @@ struct Session {
   }
 };
 
+inline Token family_of(const std::vector<Token>& entered, std::size_t i, Token own) {
+  return entered.empty() || entered[i].value == 0 ? own : entered[i];
+}
+
 // A hold or a wait. Its place in every queue is the place of its Acquire in the log.
 struct Request {
   SessionId session{};
@@ -52,14 +56,24 @@ struct Request {
   std::uint32_t slots = 1;
   Duration lock_delay{};
   Duration min_hold{};  // 0 once it has passed
-  Token token{};        // 0: waits
+  Token token{};        // 0: waits; else the grant's own number, which is also its fencing token unless...
   WallTime since{};     // of the wait, then of the hold
+  std::vector<SessionId> inside{};  // sessions that end only after this, outermost first
+  // ... every name was re-entered. Of each name: the token of the outermost hold that it was entered through,
+  // 0: taken by this request itself. Empty: all were.
+  std::vector<Token> entered{};
 
   bool held() const { return token.value != 0; }
+  // What a resource checks: the grant's own number, or that of the hold (of the latest one) that was
+  // re-entered.
+  Token fence() const;
+  // Whose hold this one counts with at names[i].
+  Token family(std::size_t i) const { return family_of(entered, i, token); }
+
   bool operator==(const Request&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since);
+    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since, inside, entered);
   }
 };
 
@@ -72,14 +86,15 @@ struct Remnant {
   std::vector<std::string> names{};
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
-  Duration lock_delay{};  // 0: none, or passed
-  Duration min_hold{};    // 0: none, or passed
-  WallTime since{};       // of the hold
+  Duration lock_delay{};         // 0: none, or passed
+  Duration min_hold{};           // 0: none, or passed
+  WallTime since{};              // of the hold
+  std::vector<Token> entered{};  // as the request's
 
   bool operator==(const Remnant&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since);
+    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since, entered);
   }
 };
 

@@ -11,15 +11,21 @@ namespace {
 constexpr std::uint64_t seeds = 20;
 
 constexpr const char* rules[] = {
+    "cycles_that_close_later_end",
+    "deadlock_through_lines",
+    "exclusive_in_shared_refused",
     "exclusive_waits_in_line",
     "expire_only_unrenewed",
+    "family_goes_with_its_last",
     "floor_respected",
     "grant_all_or_none",
     "late_register_void",
     "lock_delay_after_loss",
     "min_hold_outlives_release",
     "new_leader_extends_leases",
+    "no_wait_in_a_cycle",
     "one_exclusive_holder",
+    "reenters_only_what_is_held",
     "release_only_own_session",
     "retried_command_once",
     "shared_never_overtakes",

@@ -32,6 +32,10 @@ class RandomRun {
     return violation_;
   }
   std::uint64_t grants() const { return grants_; }
+  std::uint64_t reentered() const { return reentered_; }
+  // Waits that were refused since they would close a cycle, and those that were ended since one had closed.
+  std::uint64_t refusals() const { return refusals_; }
+  std::uint64_t deadlocks() const { return deadlocks_; }
 
  private:
   static constexpr std::size_t peers = 3;
@@ -150,6 +154,10 @@ class RandomRun {
     }
     if (random_.chance(0.05)) acquire.slots = acquire.mode == Mode::exclusive ? 3 : 1;
     acquire.wait = random_.chance(0.8);
+    if (random_.chance(0.6)) {
+      for (std::uint64_t i = random_.below(3); i > 0 && !machine_.state().sessions.empty(); --i)
+        acquire.inside.push_back(any_of(machine_.state().sessions).first);
+    }
     if (random_.chance(0.3)) acquire.lock_delay = Milliseconds(random_.below(800));
     if (random_.chance(0.2)) acquire.min_hold = Milliseconds(random_.below(800));
     return acquire;
@@ -198,15 +206,27 @@ class RandomRun {
       const auto* grant = std::get_if<Granted>(&effect);
       if (grant == nullptr) continue;
       ++grants_;
-      check(grant->token > last && grant->token > floor_, "a token does not increase");
-      last = grant->token;
+      reentered_ += grant->reentered ? 1 : 0;
+      if (!grant->reentered) {
+        check(grant->token > last && grant->token > floor_, "a token does not increase");
+        last = grant->token;
+      }
       if (count == reference_.granted.size()) return fail("a request is granted that must wait");
       Reference::Party* expected = reference_.granted[count++];
-      expected->token = grant->token;
+      const auto place = machine_.requests_of(grant->session).find(grant->request);
+      if (place == machine_.requests_of(grant->session).end()) return fail("what was granted is gone");
+      expected->token = machine_.state().requests.at(place->second).token;
       check(expected->session == grant->session && expected->number == grant->request,
             "granted out of order");
     }
     check(count == reference_.granted.size(), "a request is not granted that could be");
+    std::size_t deadlocked = 0;
+    for (const Effect& effect : effects) {
+      if (std::holds_alternative<Deadlocked>(effect)) ++deadlocked;
+      if (const auto* refused = std::get_if<Refused>(&effect)) refusals_ += refused->why == Refusal::deadlock;
+    }
+    check(deadlocked == reference_.deadlocked, "more or fewer waits are ended as deadlocked");
+    deadlocks_ += deadlocked;
   }
 
   void check_answer(const Command& command, const Effects& effects, Reference::Answer expected) {
@@ -287,7 +307,7 @@ class RandomRun {
   Token floor_{};
   std::uint64_t index_ = 0;
   std::uint64_t nonces_ = 0;
-  std::uint64_t grants_ = 0;
+  std::uint64_t grants_ = 0, reentered_ = 0, refusals_ = 0, deadlocks_ = 0;
   std::optional<std::string> violation_;
 };
 

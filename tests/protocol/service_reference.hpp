@@ -30,6 +30,8 @@ class Reference {
     bool held = false;
     bool over = false;
     Token token{};
+    std::vector<SessionId> inside{};
+    std::map<std::string, LogIndex> family{};  // of a hold: whom it counts with, by the first one's place
   };
   struct Session {
     NodeId node;
@@ -51,13 +53,16 @@ class Reference {
   std::map<SessionId, Session> sessions;
   std::map<NodeId, Node> nodes;
   std::vector<Party*> granted;  // by the last apply, in order
+  std::size_t deadlocked = 0;   // waits that the last apply ended
 
   Answer apply(LogIndex at, const Command& command) {
     index_ = at;
     granted.clear();
+    deadlocked = 0;
     answer_ = {};
     std::visit([&](const auto& body) { guarded(command, body); }, command.body);
     grant_all();
+    end_deadlocks();
     return answer_;
   }
 
@@ -73,28 +78,122 @@ class Reference {
     return one.mode == Mode::exclusive || other.mode == Mode::exclusive;
   }
 
-  // Holders, and those who wait for the name since before, count as if all of them held.
-  bool fits(const Party& party, const std::string& name) const {
-    std::size_t beside = 0;
-    for (const Party& other : parties) {
-      const bool before = other.held || other.over || other.place < party.place;
-      if (&other == &party || !before || !other.names.contains(name)) continue;
-      if (party.slots == 1 && clash(party, other)) return false;
-      ++beside;
+  // The holds of this name by those that the party is inside of, outermost first, then by number.
+  std::vector<const Party*> outer_holds(const Party& party, const std::string& name) const {
+    std::vector<const Party*> holds;
+    for (const SessionId outer : party.inside) {
+      std::map<std::uint64_t, const Party*> of_session;
+      for (const Party& other : parties) {
+        if (other.held && other.session == outer && other.names.contains(name) && other.slots == party.slots)
+          of_session[other.number] = &other;
+      }
+      for (const auto& [number, hold] : of_session) holds.push_back(hold);
     }
-    return party.slots == 1 || beside < party.slots;
+    return holds;
+  }
+  const Party* entered(const Party& party, const std::string& name) const {
+    for (const Party* hold : outer_holds(party, name)) {
+      if (party.mode == Mode::shared || hold->mode == Mode::exclusive) return hold;
+    }
+    return nullptr;
+  }
+  bool exclusive_in_shared(const Party& party) const {
+    return std::ranges::any_of(party.names, [&](const std::string& name) {
+      return !outer_holds(party, name).empty() && entered(party, name) == nullptr;
+    });
+  }
+
+  // Holders that count together count once; those who wait for the name since before count as if all of them
+  // held. `stays`: of all these, only who will not go by itself.
+  template <class Stays>
+  bool fits(const Party& party, const std::string& name, const Stays& stays) const {
+    if (entered(party, name) != nullptr) return true;
+    std::size_t waiting = 0;
+    std::set<LogIndex> families;
+    for (const Party& other : parties) {
+      const bool holds = other.held || other.over;
+      if (&other == &party || !other.names.contains(name) || !stays(other)) continue;
+      if (!holds && other.place > party.place) continue;
+      if (party.slots == 1 && clash(party, other)) return false;
+      if (holds) families.insert(other.family.at(name));
+      if (!holds) ++waiting;
+    }
+    return party.slots == 1 || families.size() + waiting < party.slots;
+  }
+  template <class Stays>
+  bool fits(const Party& party, const Stays& stays) const {
+    return std::ranges::all_of(party.names,
+                               [&](const std::string& name) { return fits(party, name, stays); });
   }
   bool fits(const Party& party) const {
-    return std::ranges::all_of(party.names, [&](const std::string& name) { return fits(party, name); });
+    return fits(party, [](const Party&) { return true; });
   }
   void grant_all() {
     for (bool again = true; again;) {
       again = false;
       for (Party& party : parties) {
         if (party.held || party.over || !fits(party)) continue;
+        for (const std::string& name : party.names) {
+          const Party* outer = entered(party, name);
+          party.family[name] = outer == nullptr ? party.place : outer->family.at(name);
+        }
         party.held = again = true;
         granted.push_back(&party);
+        break;  // the oldest first, always
       }
+    }
+  }
+
+  // ---- deadlocks: whoever waits and could not even be let in if all went that are not held up themselves
+  using Waits = std::set<const Party*>;
+  static bool holds_up(const Party& wait, const Party& hold) {
+    return wait.session == hold.session || std::ranges::find(wait.inside, hold.session) != wait.inside.end();
+  }
+  Waits stuck() const {
+    Waits waits;
+    for (const Party& party : parties) {
+      if (!party.held && !party.over) waits.insert(&party);
+    }
+    const auto stays = [&](const Party& other) {
+      if (!other.held) return waits.contains(&other);
+      return std::ranges::any_of(waits, [&](const Party* wait) { return holds_up(*wait, other); });
+    };
+    while (std::erase_if(waits, [&](const Party* wait) { return fits(*wait, stays); }) > 0) {
+    }
+    return waits;
+  }
+  bool waits_for(const Party& one, const Party& other) const {
+    return std::ranges::any_of(one.names, [&](const std::string& name) {
+      if (entered(one, name) != nullptr) return false;
+      const auto minds = [&](const Party& who) {
+        return who.names.contains(name) && (one.slots > 1 || clash(one, who));
+      };
+      if (minds(other) && other.place < one.place) return true;
+      return std::ranges::any_of(
+          parties, [&](const Party& hold) { return hold.held && minds(hold) && holds_up(other, hold); });
+    });
+  }
+  void end_deadlocks() {
+    for (;;) {
+      const Waits waits = stuck();
+      Party* victim = nullptr;
+      for (Party& party : parties) {
+        if (!waits.contains(&party)) continue;
+        std::set<const Party*> reached;
+        std::vector<const Party*> todo{&party};
+        while (!todo.empty()) {
+          const Party* from = todo.back();
+          todo.pop_back();
+          for (const Party* next : waits) {
+            if (waits_for(*from, *next) && reached.insert(next).second) todo.push_back(next);
+          }
+        }
+        if (reached.contains(&party)) victim = &party;  // the last one is the youngest
+      }
+      if (victim == nullptr) return;
+      remove(victim);
+      ++deadlocked;
+      grant_all();
     }
   }
 
@@ -139,12 +238,23 @@ class Reference {
                 body.request,    {body.names.begin(), body.names.end()},
                 body.mode,       body.slots,
                 body.lock_delay, body.min_hold};
+    for (const SessionId outer : body.inside) {
+      const bool known = std::ranges::find(party.inside, outer) != party.inside.end();
+      if (usable(outer) == Refusal::none && !known) party.inside.push_back(outer);
+    }
     for (const Party& other : parties) {
       const bool shares_name =
           std::ranges::any_of(party.names, [&](auto& name) { return other.names.contains(name); });
       if (shares_name && other.slots != party.slots) return refuse(Refusal::slots_differ);
     }
+    if (exclusive_in_shared(party)) return refuse(Refusal::exclusive_in_shared);
     if (!body.wait && !fits(party)) return refuse(Refusal::held);
+    if (!fits(party)) {
+      parties.push_back(party);
+      const bool never = stuck().contains(&parties.back());
+      parties.pop_back();
+      if (never) return refuse(Refusal::deadlock);
+    }
     if (body.open) sessions[party.session] = Session{node_, body.open->ttl, 0};
     answer_.kind = fits(party) ? OutcomeKind::granted : OutcomeKind::queued;
     parties.push_back(party);

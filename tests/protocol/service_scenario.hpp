@@ -40,8 +40,19 @@ struct EffectText {
     return "granted " + hold(e.session, e.request) + " token " + number(e.token.value) + " " +
            joined(e.names);
   }
+  std::string operator()(const Deadlocked& e) const {
+    return "deadlocked " + hold(e.session, e.request) + cycle(e.cycle);
+  }
+  static std::string cycle(const Cycle& links) {
+    std::string text;
+    for (const CycleLink& link : links) {
+      text += ": s" + number(link.waiter.value) + " waits for " + link.name +
+              (link.holds ? " of s" : " behind s") + number(link.blocker.value);
+    }
+    return text;
+  }
   std::string operator()(const Queued& e) const { return "queued " + hold(e.session, e.request); }
-  std::string operator()(const Refused& e) const { return "refused: " + describe(e.why); }
+  std::string operator()(const Refused& e) const { return "refused: " + describe(e.why) + cycle(e.cycle); }
   std::string operator()(const Cancelled& e) const { return "cancelled " + hold(e.session, e.request); }
   std::string operator()(const AlreadyGranted& e) const {
     return "already granted " + hold(e.session, e.request);

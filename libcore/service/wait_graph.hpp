@@ -1,0 +1,62 @@
+// Deadlocks among the waits of a group, and the graph that they are found in.
+//
+// Problem. A command that holds `a` asks, by a dlock of its own, for `b`; on another host one that holds `b`
+// asks for `a`. Both wait for ever, and nothing that either host knows alone shows it. The obvious answers:
+// a time-out gives up on long but healthy waits and lets real deadlocks stand until then; probes between the
+// hosts (Chandy, Misra and Haas, "Distributed deadlock detection", 1983) must be verified again before anyone
+// acts on them, since the waits change while they travel (phantom deadlocks).
+//
+// Here nothing travels: every wait and every hold is in the replicated state, each with the sessions that it
+// was asked from inside of. So at the moment when a command makes a wait, every peer looks at the same graph
+// and comes to the same end.
+//
+// The graph. A node is a waiting request. It waits for those who keep it from its names: holders, and
+// requests that stand before it in line, as the granting rule says (lock_table.hpp). A holder comes to its
+// end unless a request that waits was asked from inside of its session: so an edge goes from a waiting
+// request to the requests that hold up those whom it waits for, and to those before it in line. What a
+// remnant keeps shut opens by itself.
+//
+// One holder a name: a request needs all whom it waits for, so a cycle is a deadlock (the AND model). A name
+// with several slots needs only some of them: there the graph is reduced first (Holt, "Some deadlock
+// properties of computer systems", 1972): requests that can be granted although all that are stuck stay are
+// taken out, again and again; those left are deadlocked.
+//
+// The victim is the youngest request on a cycle: it has waited least, and ending it undoes nothing. A request
+// that would close a cycle is refused before it waits, so no cycle stands in the state and the victim is
+// mostly the one that asks.
+//
+// Cost: nothing for a request that is not inside of another hold. Else every request that can be reached is
+// looked at once; with slots, once for each step of the reduction.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "service/effects.hpp"
+#include "service/state.hpp"
+
+namespace coord::service {
+
+class Machine;
+
+struct Deadlock {
+  LogIndex victim;  // the place of the request that is to end
+  Cycle cycle;      // from the victim on, whole
+};
+
+// Whether `suspect`, a wait at `place` that is in the machine or is about to be, is part of a deadlock.
+std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& suspect, LogIndex place);
+
+// The graph, for people. One edge for each holder that keeps a wait from a name, and one for the nearest
+// request before it in line; what is behind that is its own affair.
+struct WaitEdge {
+  LogIndex waiter;
+  std::string name;
+  SessionId blocker{};  // with a remnant: the session that held
+  Token token{};        // the blocker holds under it; 0: it is before the waiter in line
+  bool over = false;    // the hold is over, its name is kept shut for a time
+};
+std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex waiter);
+
+}  // namespace coord::service
