@@ -54,7 +54,9 @@ class Peer {
     std::string user;
     bool connected = true;
     std::unique_ptr<Hold> hold;
-    std::uint32_t command = 0;  // its pid, once it runs
+    std::uint32_t command = 0;               // its pid, once it runs
+    std::optional<process::ProcessId> root;  // the same, as it was then
+    SessionId session;                       // once something was granted on it
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
@@ -91,6 +93,7 @@ class Peer {
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
   void forget(std::map<replica::ConnectionId, Tool>::iterator tool);
+  std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
   local::Peers describe() const;
   local::PeerRecord describe_self() const;
 

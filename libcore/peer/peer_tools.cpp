@@ -6,6 +6,7 @@
 
 #include "peer/peer.hpp"
 #include "process/boot_time.hpp"
+#include "process/nesting.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::peer {
@@ -54,11 +55,38 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user};
-  if (const auto* started = std::get_if<local::Started>(&*request)) tool->second.command = started->pid;
+  if (const auto* started = std::get_if<local::Started>(&*request)) {
+    tool->second.command = started->pid;
+    if (const auto root = process::read_process(static_cast<pid_t>(started->pid)))
+      tool->second.root = root->id;
+  }
+  if (const auto* acquire = std::get_if<local::Acquire>(&*request);
+      acquire != nullptr && !acquire->outer.empty())
+    event.inside = holds_around(tool->second.who.pid, acquire->outer);
   if (std::holds_alternative<local::Release>(*request))
     event.holders_left = tool->second.hold && tool->second.hold->held();
   event.request = std::move(*request);
   push(std::move(event));
+}
+
+// Of the sessions that a tool says it runs under, those of which the kernel says so too: it has inherited the
+// session's descriptor, or it descends from the command (or from the wrapper that is about to say which that
+// is).
+std::vector<replica::ConnectionId> Peer::holds_around(pid_t asking,
+                                                      const std::vector<SessionId>& claimed) const {
+  std::vector<replica::ConnectionId> proved;
+  for (const SessionId session : claimed) {
+    const auto found = std::find_if(tools_.begin(), tools_.end(),
+                                    [&](const auto& tool) { return tool.second.session == session; });
+    if (found == tools_.end() || session == SessionId{}) continue;
+    const Tool& outer = found->second;
+    const auto wrapper = outer.connected ? process::read_process(outer.who.pid) : std::nullopt;
+    const bool inside = (outer.hold && process::has_open(asking, outer.hold->file())) ||
+                        (outer.root && process::descends_from(asking, *outer.root)) ||
+                        (wrapper && process::descends_from(asking, wrapper->id));
+    if (inside) proved.push_back(found->first);
+  }
+  return proved;
 }
 
 void Peer::tool_closed(net::ClientNumber number) {
@@ -78,7 +106,8 @@ void Peer::perform(replica::ToTool&& action) {
     return;
   }
   Descriptor pass;
-  if (std::holds_alternative<local::Granted>(action.answer)) {
+  if (const auto* granted = std::get_if<local::Granted>(&action.answer)) {
+    tool.session = granted->session;
     const std::string path = hold_directory_ + "/" + std::to_string(action.connection.value);
     auto hold = Hold::open(io_, path, [this, id = action.connection] { push(replica::HoldersGone{id}); });
     if (!hold) {

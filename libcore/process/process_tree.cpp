@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <string_view>
 
 #include "process/cgroup.hpp"
+#include "process/nesting.hpp"
 
 namespace coord::process {
 namespace {
@@ -30,19 +30,6 @@ std::optional<pid_t> as_pid(const char* name) {
   const auto read = std::from_chars(name, end, pid);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return pid;
-}
-
-bool has_open(pid_t pid, const Family::File& file) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/fd";
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
-  if (!directory) return false;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    struct stat status {};
-    if (entry->d_name[0] == '.' || ::fstatat(::dirfd(directory.get()), entry->d_name, &status, 0) != 0)
-      continue;
-    if (status.st_dev == file.device && status.st_ino == file.inode) return true;
-  }
-  return false;
 }
 
 // Whether the environment with which pid was executed has `word` among the words of `variable`.

@@ -40,7 +40,7 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
     if (auto* outcome = std::get_if<Outcome>(&action)) {
       perform(now, wall, sessions_.on(now, *outcome, machine));
     } else if (auto* applied = std::get_if<Applied>(&action)) {
-      perform(now, wall, sessions_.on(now, *applied, replica_.client()));
+      perform(now, wall, sessions_.on(now, *applied, replica_.client(), machine));
       out_.push_back(std::move(*applied));  // for history and for invariants
     } else if (auto* replaced = std::get_if<Replaced>(&action)) {
       perform(now, wall, sessions_.on(now, *replaced, machine));

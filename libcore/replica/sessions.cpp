@@ -34,6 +34,9 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
   if (const auto* release = std::get_if<local::Release>(&event.request)) {
     record.holders = event.holders_left;
     asked(now, event.connection, record, *release);
+  } else if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
+    if (record.stage == Stage::idle) record.inside = sessions_of(event.inside);
+    asked(now, event.connection, record, *acquire);
   } else if (const auto* listing = std::get_if<local::ListLocks>(&event.request);
              listing != nullptr && listing->stale) {
     Ticket what{Ticket::Kind::list, {event.connection}, now, *listing};
@@ -42,6 +45,15 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
     std::visit([&](const auto& request) { asked(now, event.connection, record, request); }, event.request);
   }
   return take();
+}
+
+std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& connections) {
+  std::vector<SessionId> sessions;
+  for (const ConnectionId id : connections) {
+    const Record* record = find(id);
+    if (record != nullptr && record->session != SessionId{}) sessions.push_back(record->session);
+  }
+  return sessions;
 }
 
 SessionActions Sessions::on(const ToolGone& event) {

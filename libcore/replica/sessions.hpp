@@ -50,6 +50,9 @@ struct FromTool {
   Credentials who;  // as the kernel says
   local::Request request;
   bool holders_left = false;  // with Release: somebody other than the tool has the session's descriptor open
+  // With Acquire: on which connections' sessions the tool runs inside of a command, as the kernel says;
+  // outermost first.
+  std::vector<ConnectionId> inside{};
 };
 struct ToolGone {
   ConnectionId connection;
@@ -102,7 +105,8 @@ class Sessions {
   [[nodiscard]] SessionActions on(const HoldersGone& event);
   [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::Machine& machine);
   // `self`: this peer's registration.
-  [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self);
+  [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self,
+                                  const service::Machine& machine);
   [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
   [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
   [[nodiscard]] SessionActions on(const QueryFailed& event);
@@ -134,7 +138,8 @@ class Sessions {
     bool cancel_sent = false;
     bool release_asked = false;  // the tool waits for Released
     local::Acquire asked;
-    SessionId session;  // 0: not opened yet, or ended
+    std::vector<SessionId> inside;  // whose commands it was asked from, outermost first
+    SessionId session;              // 0: not opened yet, or ended
     Token token;
     Instant acquire_sent;
     Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
@@ -170,6 +175,8 @@ class Sessions {
   void closed(ConnectionId id, Record& record);
   void renewed(Instant now, const Ticket& ticket, const service::Machine& machine);
   void granted(Instant now, ConnectionId id, Record& record, Token token);
+  void deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
+                  const service::Machine& machine);
   void abandon(SessionId session);
   void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
   void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
@@ -187,6 +194,7 @@ class Sessions {
   Instant renew_at(const Record& record) const;
   void set_alarm(ConnectionId id, Record& record);
   Record* find(ConnectionId id);
+  std::vector<SessionId> sessions_of(const std::vector<ConnectionId>& connections);
   SessionActions take() { return std::exchange(out_, {}); }
 
   SessionsConfig config_;

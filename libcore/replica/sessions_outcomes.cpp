@@ -2,6 +2,7 @@
 #include "base/rule.hpp"
 #include "replica/sessions.hpp"
 #include "service/listing.hpp"
+#include "service/wait_graph.hpp"
 
 namespace coord::replica {
 
@@ -14,7 +15,10 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::slots_differ:
     case service::Refusal::invalid:
     case service::Refusal::owner_too_long:
+    case service::Refusal::exclusive_in_shared:
       return local::RefusedKind::mismatch;
+    case service::Refusal::deadlock:
+      return local::RefusedKind::deadlock;
     case service::Refusal::too_many_sessions:
     case service::Refusal::too_many_of_user:
     case service::Refusal::too_many_requests:
@@ -76,7 +80,9 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
       } else if (!event.rejected.empty()) {
         refuse(id, record.asked.request, local::RefusedKind::limit, event.rejected);
       } else if (what.kind == service::OutcomeKind::refused) {
-        refuse(id, record.asked.request, kind_of(what.why), service::describe(what.why));
+        const bool deadlock = what.why == service::Refusal::deadlock;
+        refuse(id, record.asked.request, kind_of(what.why),
+               deadlock ? service::in_words(machine, what.cycle) : service::describe(what.why));
       } else {
         refuse(id, record.asked.request, local::RefusedKind::no_quorum,
                "this peer was replaced while it asked: try again");
@@ -98,6 +104,8 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
     granted(now, id, record, standing.token);
   } else if (standing.kind == service::Standing::Kind::no_session) {
     ended(now, id, record, "the lease ran out before the answer came");
+  } else if (standing.kind == service::Standing::Kind::no_request) {
+    deadlocked(id, record, {}, machine);
   } else {
     set_alarm(id, record);
     say(id, record, local::Waiting{record.asked.request, quorum_, {}});
@@ -166,6 +174,18 @@ void Sessions::renewed([[maybe_unused]] Instant now, const Ticket& ticket, const
   }
 }
 
+// Its wait was ended by the group, for it would have had no end.
+void Sessions::deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
+                          const service::Machine& machine) {
+  if (record.cancel_asked) {
+    say(id, record, local::Cancelled{record.asked.request, quorum_});
+  } else {
+    refuse(id, record.asked.request, local::RefusedKind::deadlock, service::in_words(machine, cycle));
+  }
+  record.cancel_asked = false;
+  close(id, record, service::CloseReason::finished);
+}
+
 void Sessions::abandon(SessionId session) {
   submit(Ticket{Ticket::Kind::close, {ConnectionId{}}, {}, {}},
          service::Close{session, service::CloseReason::finished});
@@ -190,7 +210,8 @@ void Sessions::ended(Instant now, ConnectionId id, Record& record, const std::st
   }
 }
 
-SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId self) {
+SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId self,
+                            const service::Machine& machine) {
   for (const service::Effect& effect : event.effects) {
     if (const auto* grant = std::get_if<service::Granted>(&effect)) {
       const auto found = by_session_.find(grant->session);
@@ -203,6 +224,11 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       const ConnectionId id = found->second;
       Record& record = records_.at(id);
       if (record.stage != Stage::closing) ended(now, id, record, "its lease ran out at the leader");
+    } else if (const auto* stuck = std::get_if<service::Deadlocked>(&effect)) {
+      const auto found = by_session_.find(stuck->session);
+      if (found == by_session_.end()) continue;
+      Record& record = records_.at(found->second);
+      if (record.stage == Stage::waiting) deadlocked(found->second, record, stuck->cycle, machine);
     } else if (const auto* open = std::get_if<service::Opened>(&effect)) {
       // An Acquire that was given up while it was on its way: nobody wants its session. Not those of this
       // host's earlier life: their commands may be running, and only their leases tell when they have
@@ -221,8 +247,10 @@ SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine
     Record& record = records_.at(id);
     if (record.stage != Stage::waiting && record.stage != Stage::held) continue;
     const service::Standing standing = machine.standing(record.session, record.asked.request);
-    if (standing.kind == service::Standing::Kind::no_session ||
-        standing.kind == service::Standing::Kind::no_request) {
+    const bool no_request = standing.kind == service::Standing::Kind::no_request;
+    if (no_request && record.stage == Stage::waiting) {
+      deadlocked(id, record, {}, machine);
+    } else if (no_request || standing.kind == service::Standing::Kind::no_session) {
       ended(now, id, record, "its lease ran out at the leader");
     } else if (standing.kind == service::Standing::Kind::held && record.stage == Stage::waiting) {
       granted(now, id, record, standing.token);

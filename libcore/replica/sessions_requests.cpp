@@ -60,6 +60,7 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   body.wait = request.wait;
   body.lock_delay = request.lock_delay;
   body.min_hold = request.min_hold;
+  body.inside = record.inside;
   record.stage = Stage::acquiring;
   record.acquire_sent = now;
   set_alarm(id, record);

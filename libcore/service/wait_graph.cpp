@@ -217,6 +217,40 @@ std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& sus
   return Search(machine, suspect, place).deadlock();
 }
 
+namespace {
+
+std::string cut(const std::string& text, std::size_t most) {
+  return text.size() <= most ? text : text.substr(0, most - 3) + "...";
+}
+
+std::string who(const Machine& machine, SessionId id) {
+  constexpr std::size_t host_length = 32, command_length = 40;
+  const Session* session = machine.session(id);
+  if (session == nullptr) return "a command that has ended";
+  return cut(session->owner.host, host_length) + " pid " + std::to_string(session->owner.pid) + " (" +
+         cut(session->owner.command, command_length) + ")";
+}
+
+}  // namespace
+
+std::string in_words(const Machine& machine, const Cycle& cycle) {
+  constexpr std::size_t name_length = 40, room = 960;
+  std::string text = "deadlock";
+  if (cycle.empty()) return text + ": waiting would never have ended";
+  SessionId before{};
+  for (const CycleLink& link : cycle) {
+    std::string step = before == SessionId{} ? ": this" : "; ";
+    if (before != SessionId{})
+      step += before == link.waiter ? "that" : who(machine, link.waiter) + ", inside of that,";
+    step += " waits for " + cut(link.name, name_length) + (link.holds ? ", held by " : ", behind ") +
+            who(machine, link.blocker);
+    if (text.size() + step.size() > room) return text + "; and so on";
+    text += step;
+    before = link.blocker;
+  }
+  return text;
+}
+
 std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place) {
   std::vector<WaitEdge> edges;
   const State& state = machine.state();

@@ -48,6 +48,10 @@ struct Deadlock {
 // Whether `suspect`, a wait at `place` that is in the machine or is about to be, is part of a deadlock.
 std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& suspect, LogIndex place);
 
+// A cycle in words, for the tool whose wait it ends: of each step who waits for what, and who is in its way.
+// At most about 1,000 bytes: commands and names are cut.
+std::string in_words(const Machine& machine, const Cycle& cycle);
+
 // The graph, for people. One edge for each holder that keeps a wait from a name, and one for the nearest
 // request before it in line; what is behind that is its own affair.
 struct WaitEdge {

@@ -31,6 +31,7 @@ constexpr bool coord::wire::is_enumerator(coord::local::RefusedKind value) {
     case limit:
     case mismatch:
     case protocol:
+    case deadlock:
       return true;
   }
   return false;

@@ -57,6 +57,8 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case too_many_owner_bytes:
     case too_far_ahead:
     case registration_replaced:
+    case exclusive_in_shared:
+    case deadlock:
       return true;
   }
   return false;

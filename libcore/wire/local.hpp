@@ -51,12 +51,15 @@ struct Acquire {
   Duration min_hold{};      // how long the names stay taken at least, counted from the grant
   std::uint32_t pid = 0;    // of the tool
   std::string command;      // for listings
+  // The sessions that the environment says this runs under, outermost first. Only which to look at: the peer
+  // asks the kernel.
+  std::vector<SessionId> outer;
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
-            wire::text<4096>(command));
+            wire::text<4096>(command), wire::at_most<32>(outer));
   }
 };
 
@@ -177,6 +180,7 @@ enum class RefusedKind : std::uint8_t {
   limit,      // a limit of the service or of this user: status 69
   mismatch,   // other slots than the name has in use, a name twice, ...: status 64
   protocol,   // this peer does not speak the tool's version, or the request made no sense here: status 69
+  deadlock,   // it would wait for something that waits for it: as held, but always said
 };
 
 struct Refused {

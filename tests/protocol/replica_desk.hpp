@@ -66,13 +66,13 @@ class Desk {
       service::Command command{.node = self, .client = client, .sequence = ++sequence, .body = next.body};
       const service::Effects effects = apply(command);
       take(sessions.on(now, Outcome{next.ticket, machine.outcome(self, client, sequence), {}}, machine));
-      take(sessions.on(now, Applied{index, effects}, client));
+      take(sessions.on(now, Applied{index, effects}, client, machine));
     }
   }
   // A command of somebody else's: another peer's, or an expiry of the leader's.
   void foreign(service::Command command) {
     const service::Effects effects = apply(command);
-    take(sessions.on(now, Applied{index, effects}, client));
+    take(sessions.on(now, Applied{index, effects}, client, machine));
   }
   void expire(std::uint64_t connection) {
     const SessionId session = session_of(connection);

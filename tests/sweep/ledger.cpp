@@ -51,7 +51,7 @@ void Ledger::check_once(NodeId node, std::uint64_t index, const service::Effect&
 void Ledger::check_tokens(NodeId node, std::uint64_t index, const service::Effects& effects) {
   for (const service::Effect& effect : effects) {
     const auto* grant = std::get_if<service::Granted>(&effect);
-    if (grant == nullptr) continue;
+    if (grant == nullptr || grant->reentered) continue;
     if (grant->token <= top_token_) {
       world_.fail("tokens_increase",
                   "token " + std::to_string(grant->token.value) + " at entry " + std::to_string(index) +

@@ -59,6 +59,7 @@ const Named<local::Request>& requests() {
   acquire.min_hold = 250ms;
   acquire.pid = 4711;
   acquire.command = "backup.sh --all";
+  acquire.outer = {SessionId{7}, SessionId{9}};
   static const Named<local::Request> all{
       {"hello", local::Hello{1, "dlock 0.1.0"}},
       {"acquire", acquire},
@@ -78,6 +79,7 @@ const Named<local::Answer>& answers() {
       {"renewed", local::Renewed{at(103s), at(93s)}},
       {"lost", local::Lost{"its lease ran out"}},
       {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},
+      {"deadlock", local::Refused{3, local::RefusedKind::deadlock, "deadlock: this waits for a"}},
       {"waiting", local::Waiting{3, true, {"b", "c"}}},
       {"cancelled", local::Cancelled{3, true}},
       {"released", local::Released{3}},

@@ -24,6 +24,7 @@ service::Acquire acquire(std::optional<service::Open> open) {
   a.wait = false;
   a.lock_delay = 1s;
   a.min_hold = 250ms;
+  a.inside = {SessionId{7}, SessionId{9}};
   return a;
 }
 
@@ -36,7 +37,9 @@ service::Request request(Token token) {
           1s,
           250ms,
           token,
-          WallTime{1700000000123456789}};
+          WallTime{1700000000123456789},
+          {SessionId{7}},
+          token == Token{} ? std::vector<Token>{} : std::vector{Token{}, Token{1855425871871000}}};
 }
 
 }  // namespace
@@ -62,10 +65,14 @@ const Named<service::State>& states() {
   state.applied = LogIndex{20};
   state.token_base = Token{1855425871872000};
   state.last_token = Token{1855425871872001};
-  const service::Outcome granted{service::OutcomeKind::granted, service::Refusal::none, SessionId{12}, 3,
-                                 Token{1855425871872001}};
-  const service::Outcome refused{service::OutcomeKind::refused, service::Refusal::held, SessionId{12}, 4,
-                                 Token{}};
+  const service::Outcome granted{
+      service::OutcomeKind::granted, service::Refusal::none, SessionId{12}, 3, Token{1855425871872001}, {}};
+  const service::Outcome refused{service::OutcomeKind::refused,
+                                 service::Refusal::held,
+                                 SessionId{12},
+                                 4,
+                                 Token{},
+                                 {{SessionId{12}, "backup", SessionId{14}, true}}};
   state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}}}};
   state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
@@ -78,7 +85,8 @@ const Named<service::State>& states() {
                       2,
                       1s,
                       2s,
-                      WallTime{1700000000000000000}}}};
+                      WallTime{1700000000000000000},
+                      {Token{1855425871871000}}}}};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <string_view>
 
 #include "cli/child.hpp"
 #include "cli/names.hpp"
@@ -37,6 +39,23 @@ std::string command_line(const std::vector<std::string>& argv) {
   for (const std::string& word : argv) line += (line.empty() ? "" : " ") + word;
   line.resize(std::min(line.size(), longest));
   return line;
+}
+
+// The innermost sessions that this runs under, as the environment says: what is not a number is not ours.
+std::vector<SessionId> outer_sessions() {
+  constexpr std::size_t deepest = 32;  // the protocol's bound
+  const char* set = ::getenv("DLOCK_SESSION");
+  std::vector<SessionId> sessions;
+  for (std::string_view text = set == nullptr ? "" : set; !text.empty();) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    SessionId id;
+    const auto read = std::from_chars(word.data(), word.data() + word.size(), id.value);
+    if (read.ec == std::errc{} && read.ptr == word.data() + word.size()) sessions.push_back(id);
+  }
+  if (sessions.size() > deepest)
+    sessions.erase(sessions.begin(), sessions.end() - static_cast<std::ptrdiff_t>(deepest));
+  return sessions;
 }
 
 class Run {
@@ -78,6 +97,7 @@ Status Run::ask() {
   request.min_hold = settings_.min_hold;
   request.pid = static_cast<std::uint32_t>(::getpid());
   request.command = command_line(settings_.command.argv);
+  request.outer = outer_sessions();
   report_.count("acquire");
   return peer_.send(request);
 }
@@ -94,6 +114,8 @@ NotRun Run::refused(const local::Refused& answer) const {
     case local::RefusedKind::held:
       return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
               settings_.verbose ? answer.why : ""};
+    case local::RefusedKind::deadlock:
+      return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired", answer.why};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     case local::RefusedKind::no_quorum:
