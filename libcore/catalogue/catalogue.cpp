@@ -11,7 +11,7 @@ namespace coord::catalogue {
 const std::vector<Protocol>& all() {
   static const std::vector<Protocol> protocols = [] {
     std::vector<Protocol> every;
-    for (auto&& family : {mutual_exclusion()}) {
+    for (auto&& family : {mutual_exclusion(), consensus(), byzantine_agreement(), atomic_commit()}) {
       for (const Protocol& protocol : family) every.push_back(protocol);
     }
     return every;

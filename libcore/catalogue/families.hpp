@@ -9,5 +9,8 @@
 namespace coord::catalogue {
 
 std::vector<Protocol> mutual_exclusion();
+std::vector<Protocol> consensus();
+std::vector<Protocol> byzantine_agreement();
+std::vector<Protocol> atomic_commit();
 
 }  // namespace coord::catalogue

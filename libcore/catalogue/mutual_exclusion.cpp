@@ -4,6 +4,7 @@
 #include "catalogue/families.hpp"
 #include "catalogue/mutex_model.hpp"
 #include "catalogue/runner.hpp"
+#include "catalogue/theory.hpp"
 #include "protocol/mutex/lamport.hpp"
 #include "protocol/mutex/maekawa.hpp"
 #include "protocol/mutex/quorums.hpp"
@@ -21,12 +22,6 @@ const char* const family = "mutual exclusion";
 constexpr Duration lost_after = std::chrono::milliseconds(250);  // often too early: that must do no harm
 constexpr Duration resend = std::chrono::milliseconds(200);
 
-double real(std::size_t n) {
-  return static_cast<double>(n);
-}
-Theory exactly(Theory::Measure measure, Load load, std::string formula, double (*value)(std::size_t)) {
-  return {measure, load, std::move(formula), [value](std::size_t n) { return Range{value(n), value(n)}; }};
-}
 Theory one_transit() {
   return exactly(Theory::Measure::hand_over, Load::together, "T",
                  [](std::size_t n) { return n > 1 ? 1.0 : 0.0; });

@@ -58,7 +58,10 @@ std::size_t BenOr::phase_of(const Say& message) const {
 void BenOr::receive(Instant now, NodeId from, const Say& message, Actions& actions) {
   if (message.round == 0 || message.round > rounds_limit || message.vote > Vote::nothing) return;
   if (!message.proposal && message.vote == Vote::nothing) return;
-  if (decided_) return actions.push_back(Send{from, Decision{*decided_}});
+  if (decided_) {  // all were told, but links may lose
+    if (config_.resend > Duration{}) actions.push_back(Send{from, Decision{*decided_}});
+    return;
+  }
   const std::size_t phase = phase_of(message);
   if (phase + 1 < said_.size()) {  // it is behind, or this is a late copy: it may lack what we said there
     if (config_.resend > Duration{} && !message.again) {

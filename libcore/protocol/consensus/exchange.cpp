@@ -16,7 +16,6 @@ PromiseExchange::Actions PromiseExchange::step(Instant, const Event& event) {
 }
 
 void PromiseExchange::on(const Propose& propose, Actions& actions) {
-  if (term_ != 0 && !committed_ && highest_ == term_) return;  // one at a time
   term_ = ++highest_;
   proposed_ = propose.value;
   committed_ = false;

@@ -1,0 +1,195 @@
+// Protocols of which each operation is one object at each node: one agreement, one transaction, one
+// broadcast. In the simulator every node keeps an object for each instance that it has heard of, and what the
+// object has persisted survives the node's crash. A crash may strike between any two actions of a step: what
+// was persisted before it stays, what was to be sent after it is not sent.
+//
+//   struct M : InstanceModel<M, Core, Durable> {
+//     explicit M(const Setup&);
+//     Core make(NodeId self, Instance, Instant local_now, const Durable* restored);  // nullptr: nothing
+//     persisted void ask(OperationId, NodeId);                       // begin_at() and tell() what the core
+//     is told void said(NodeId self, Instance, const Action&);     // actions that are neither Send nor
+//     Persist void persisted(NodeId self, Instance, const Durable& before, const Durable& now);            //
+//     optional std::optional<CoreMessage> lie(const std::string& kind, NodeId to, Instance, CoreMessage); //
+//     optional
+//     ... type_of, watch, at_end, as in model.hpp ...
+//   };
+//
+// Core: step(now, Event), deadline(), Receive, Tick, Send; text(message) for traces. Durable: void if it has
+// none; then a node that crashed does not come back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "catalogue/model.hpp"
+
+namespace coord::catalogue {
+
+using Instance = std::uint64_t;
+
+template <class Derived, class Core, class Durable = void>
+class InstanceModel : public Model<Derived> {
+ public:
+  using CoreMessage = typename Core::Message;
+  using Stored = std::conditional_t<std::is_void_v<Durable>, std::monostate, Durable>;
+  struct Message {
+    Instance instance = 0;
+    CoreMessage body;
+  };
+  struct Node {
+    std::map<Instance, Core> cores;
+  };
+  struct Input {
+    Instance instance = 0;
+    typename Core::Event event;
+  };
+  using Job = sim::NoJob;
+  using Port = sim::Port<Derived>;
+
+  explicit InstanceModel(const Setup& setup)
+      : nodes_(setup.nodes), seed_(setup.seed), byzantine_(setup.byzantine) {}
+
+  // ---- what the world calls
+  Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
+    const bool again = !lived_.insert(port.self()).second;
+    if (again && std::is_void_v<Durable>) {
+      return Error{ErrorKind::unavailable, "node", "has forgotten what it said", "leave it out"};
+    }
+    auto node = std::make_unique<Node>();
+    for (const auto& [place, state] : stored_) {
+      if (place.first == port.self()) core(*node, port.self(), place.second, now);
+    }
+    return node;
+  }
+  void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
+    step(node, message.instance, now, typename Core::Receive{from, std::move(message.body)}, port);
+  }
+  void on_input(Node& node, Instant now, Input input, Port& port) {
+    step(node, input.instance, now, input.event, port);
+  }
+  std::optional<Instant> deadline(const Node& node) const {
+    std::optional<Instant> first;
+    for (const auto& [instance, one] : node.cores) {
+      const auto when = one.deadline();
+      if (when && (!first || *when < *first)) first = when;
+    }
+    return first;
+  }
+  void on_tick(Node& node, Instant now, Port& port) {
+    for (auto& [instance, one] : node.cores) {
+      const auto when = one.deadline();
+      if (when && *when <= now) step(node, instance, now, typename Core::Tick{}, port);
+    }
+  }
+  std::string describe(const Message& message) const {
+    const std::string line = text(message.body);
+    return message.instance == 0 ? line : line + "  #" + std::to_string(message.instance);
+  }
+  void on_crash(NodeId node) {
+    Model<Derived>::on_crash(node);
+    std::erase_if(waiting_, [&](const auto& place) { return place.first.first == node; });
+    crashed_.insert(node);
+  }
+
+  // ---- defaults of hooks
+  void persisted(NodeId, Instance, const Stored&, const Stored&) {}
+  std::optional<CoreMessage> lie(const std::string& kind, NodeId, Instance, CoreMessage message) {
+    if (kind == "silent") return std::nullopt;
+    return message;
+  }
+
+ protected:
+  std::size_t nodes() const { return nodes_; }
+  std::uint64_t seed_of(NodeId self, Instance instance) const {
+    return seed_ * 1'000'003 + instance * 1009 + self.value;
+  }
+  bool loyal(NodeId node) const { return !byzantine_.contains(node); }
+  const std::set<NodeId>& crashed() const { return crashed_; }  // at some time; it may be back
+
+  // An operation of `node` belongs to `instance`; settle_at() ends it.
+  void begin_at(OperationId operation, NodeId node, Instance instance) {
+    this->book().begin(operation, this->world().now());
+    waiting_[{node, instance}].push_back(operation);
+  }
+  void settle_at(NodeId node, Instance instance, std::uint64_t result = 0) {
+    const auto found = waiting_.find({node, instance});
+    if (found == waiting_.end()) return;
+    const auto operations = std::exchange(found->second, {});
+    waiting_.erase(found);
+    for (const OperationId operation : operations) {
+      this->book().answer(operation, this->world().now(), result);
+      this->book().end(operation, this->world().now());
+    }
+  }
+  void tell(NodeId node, Instance instance, typename Core::Event event) {
+    this->world().input(node, Input{instance, std::move(event)});
+  }
+  // The object of a node that is up; nullptr if it has none.
+  const Core* core_at(NodeId id, Instance instance) const {
+    const Node* node = this->world().node(id);
+    if (!node) return nullptr;
+    const auto found = node->cores.find(instance);
+    return found == node->cores.end() ? nullptr : &found->second;
+  }
+  void object(const char* check, std::string why, NodeId node) {
+    this->world().fail(check, std::move(why), node);
+  }
+
+ private:
+  Derived& derived() { return static_cast<Derived&>(*this); }
+
+  Core& core(Node& node, NodeId self, Instance instance, Instant now) {
+    const auto found = node.cores.find(instance);
+    if (found != node.cores.end()) return found->second;
+    const auto stored = stored_.find({self, instance});
+    const Stored* restored = stored == stored_.end() ? nullptr : &stored->second;
+    return node.cores.emplace(instance, derived().make(self, instance, now, restored)).first->second;
+  }
+
+  void step(Node& node, Instance instance, Instant now, const typename Core::Event& event, Port& port) {
+    for (auto& action : core(node, port.self(), instance, now).step(now, event)) {
+      may_die_here(port);
+      std::visit([&](auto& what) { perform(instance, what, port); }, action);
+    }
+    may_die_here(port);
+  }
+  void perform(Instance instance, typename Core::Send& send, Port& port) {
+    if (loyal(port.self())) return port.send(send.to, Message{instance, std::move(send.message)});
+    auto lie = derived().lie(byzantine_.at(port.self()), send.to, instance, std::move(send.message));
+    if (lie) port.send(send.to, Message{instance, std::move(*lie)});
+  }
+  template <class What>
+  void perform(Instance instance, What& what, Port& port) {
+    if constexpr (requires(Stored & stored) { Derived::apply(stored, what); }) {
+      store(port.self(), instance, [&](Stored& stored) { Derived::apply(stored, what); });
+    } else if constexpr (requires { requires std::is_same_v<std::decay_t<decltype(what.state)>, Durable>; }) {
+      store(port.self(), instance, [&](Stored& stored) { stored = std::move(what.state); });
+    } else {
+      derived().said(port.self(), instance, what);
+    }
+  }
+  template <class Change>
+  void store(NodeId self, Instance instance, Change change) {
+    Stored& stored = stored_[{self, instance}];
+    const Stored before = stored;
+    change(stored);
+    derived().persisted(self, instance, before, stored);
+  }
+  // Where an armed crash can strike: a call of the disk, which has nothing else to do here.
+  void may_die_here(Port& port) { static_cast<void>(port.disk().sync_directory()); }
+
+  std::size_t nodes_;
+  std::uint64_t seed_;
+  std::map<NodeId, std::string> byzantine_;
+  std::map<std::pair<NodeId, Instance>, Stored> stored_;
+  std::map<std::pair<NodeId, Instance>, std::vector<OperationId>> waiting_;
+  std::set<NodeId> lived_, crashed_;
+};
+
+}  // namespace coord::catalogue
