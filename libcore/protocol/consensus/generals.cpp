@@ -82,9 +82,7 @@ void Generals::on(Instant, const Receive& what, Actions&) {
   if (!config_.group.knows(what.from) || decided_) return;
   const auto& order = std::get<Order>(what.message);
   if (!credible(what.from, order.path) || order.path.size() <= rounds_over_) return;  // too late
-  const auto [place, first] = heard_.emplace(order.path, order.value);
-  if (!COORD_RULE(om_first_word_counts, first)) return;
-  place->second = order.value;
+  heard_.emplace(order.path, order.value);                                            // the first word counts
 }
 
 // A path that can have come about: from the commander over different generals to the sender, in time.

@@ -1,5 +1,5 @@
 // The exchange as drawn, Paxos, Multi-Paxos and Ben-Or: the runs that their papers tell.
-#include "consensus_play.hpp"
+#include "classical_play.hpp"
 #include "protocol/consensus/ben_or.hpp"
 #include "protocol/consensus/exchange.hpp"
 #include "protocol/consensus/multi_paxos.hpp"

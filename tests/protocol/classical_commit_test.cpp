@@ -1,5 +1,5 @@
 // Atomic commitment: who blocks, who does not, and what a partition does to each.
-#include "consensus_play.hpp"
+#include "classical_play.hpp"
 #include "protocol/commit/majority_commit.hpp"
 #include "protocol/commit/three_phase.hpp"
 #include "protocol/commit/two_phase.hpp"

@@ -1,7 +1,6 @@
 // The Byzantine generals: with three, with four, and every lie that one traitor among four can tell.
+#include "classical_play.hpp"
 #include "protocol/consensus/generals.hpp"
-
-#include "consensus_play.hpp"
 
 using namespace coord;
 using namespace std::chrono_literals;
