@@ -246,7 +246,8 @@ void Peer::arm_timer() {
     const Instant end = *idle_since_ + settings_.options.idle_exit;
     if (!deadline || end < *deadline) deadline = end;
   }
-  if (!deadline || deadline == armed_) return;
+  if (!deadline || deadline == armed_)
+    return;  // set anew, not left to ring early: a call costs less than waking up
   const bool waiting = armed_.has_value();
   armed_ = deadline;
   const auto since_boot = std::max<std::int64_t>(deadline->time_since_epoch().count(), 1);
@@ -255,14 +256,12 @@ void Peer::arm_timer() {
   when.it_value.tv_nsec = since_boot % 1'000'000'000;
   ::timerfd_settime(timer_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
   if (waiting) return;
-  timer_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                    [this](const boost::system::error_code& error) {
-                      if (error || ended_) return;
-                      std::uint64_t expirations = 0;
-                      (void)!::read(timer_.native_handle(), &expirations, sizeof expirations);
-                      armed_.reset();
-                      push(replica::Tick{});
-                    });
+  timer_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error || ended_) return;
+        armed_.reset();  // never read: setting it again, which comes before the next wait, clears it
+        push(replica::Tick{});
+      });
 }
 
 void Peer::perform(replica::DiskJob&& action) {

@@ -69,6 +69,13 @@ Status StoreThread::perform(std::vector<replica::DiskJob>& batch, bool& skipped)
   return store_.persist(writes);
 }
 
+void StoreThread::look_at_space() {
+  const bool full = store_.nearly_full();
+  if (full == nearly_full_) return;
+  nearly_full_ = full;
+  boost::asio::post(io_, [this, full] { handlers_.space(full); });
+}
+
 void StoreThread::run() {
   for (;;) {
     std::vector<replica::DiskJob> batch;
@@ -82,17 +89,14 @@ void StoreThread::run() {
       boost::asio::post(io_, [this, why = status.error().text()] { handlers_.failed(why); });
       return;
     }
-    const bool full = store_.nearly_full();
-    const bool changed = full != nearly_full_;
-    nearly_full_ = full;
     std::vector<std::uint64_t> jobs;
     for (const replica::DiskJob& job : batch) jobs.push_back(job.job);
-    if (!jobs.empty() || changed) {
-      boost::asio::post(io_, [this, jobs = std::move(jobs), skipped, changed, full] {
-        if (changed) handlers_.space(full);
+    if (!jobs.empty()) {
+      boost::asio::post(io_, [this, jobs = std::move(jobs), skipped] {
         for (const std::uint64_t job : jobs) handlers_.done(job, skipped);
       });
     }
+    look_at_space();  // after the news that others wait for
     bool idle = false;
     {
       const std::lock_guard lock(mutex_);

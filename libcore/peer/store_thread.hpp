@@ -36,6 +36,7 @@ class StoreThread {
   void submit(replica::DiskJob job);
 
  private:
+  void look_at_space();
   void run();
   std::vector<replica::DiskJob> next_batch(std::unique_lock<std::mutex>& lock);
   Status perform(std::vector<replica::DiskJob>& batch, bool& skipped);
