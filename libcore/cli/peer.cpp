@@ -21,9 +21,9 @@ Error cannot_reach(const Authority& authority, const Error& error) {
 }
 
 Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
-                                     const std::string& tool) {
+                                     const std::string& tool, const local::Request* first) {
   for (int tries = 1;; ++tries) {
-    auto peer = engine::PeerConnection::open(authority.socket, tool);
+    auto peer = engine::PeerConnection::open(authority.socket, tool, first);
     if (peer) return peer;
     if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
       return cannot_reach(authority, peer.error());
@@ -32,16 +32,15 @@ Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptio
   }
 }
 
-}  // namespace
-
-Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool) {
+Result<engine::PeerConnection> connect(const PeerOptions& options, const std::string& tool,
+                                       const local::Request* first) {
   const auto authority = find_authority(options.socket, options.config);
   if (!authority) return authority.error();
   if (options.scope == Scope::cluster && authority->kind == Authority::Kind::private_peer) {
     return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
                  "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
   }
-  auto peer = reach(*authority, options, tool);
+  auto peer = reach(*authority, options, tool, first);
   if (!peer) return peer;
   const bool is_private = peer->welcome().scope == local::Scope::private_peer;
   if (options.scope == Scope::cluster && is_private) {
@@ -52,6 +51,22 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
     return Error{ErrorKind::unavailable, authority->socket, "this host's peer belongs to a group",
                  "ask for --scope cluster, or leave --scope away"};
   }
+  return peer;
+}
+
+}  // namespace
+
+Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool) {
+  return connect(options, tool, nullptr);
+}
+
+Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
+                                               const local::Request& first) {
+  // A peer of the wrong scope must not even be asked.
+  if (options.scope == Scope::any) return connect(options, tool, &first);
+  auto peer = connect(options, tool, nullptr);
+  if (!peer) return peer;
+  if (Status sent = peer->send(first); !sent) return sent.error();
   return peer;
 }
 

@@ -11,6 +11,9 @@ namespace coord::cli {
 
 // Connects to this host's peer. ErrorKind::unavailable: no socket is known, none answers, or it is of another
 // scope than was asked for.
+// `first` is the tool's first request: it may be sent together with the greeting, or after it.
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool);
+Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
+                                               const local::Request& first);
 
 }  // namespace coord::cli

@@ -37,9 +37,14 @@ Status check_owner(int socket, const std::string& path) {
                      "start one of your own, or ask the administrator for the system's");
 }
 
+Bytes framed(const local::Request& request) {
+  return wire::frame(wire::FrameType::request, wire::encode(request));
+}
+
 }  // namespace
 
-Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool) {
+Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
+                                            const local::Request* first) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -54,7 +59,12 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
   }
   if (Status owner = check_owner(socket.get(), path); !owner) return owner.error();
   PeerConnection connection(std::move(socket), path);
-  if (Status sent = connection.send(local::Hello{local::protocol_version, tool}); !sent) return sent.error();
+  Bytes greeting = framed(local::Hello{local::protocol_version, tool});
+  if (first != nullptr) {
+    const Bytes along = framed(*first);
+    greeting.insert(greeting.end(), along.begin(), along.end());
+  }
+  if (Status sent = connection.write(greeting); !sent) return sent.error();
   auto answer = connection.wait(process::boot_now() + greeting_patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");
@@ -67,7 +77,10 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
 }
 
 Status PeerConnection::send(const local::Request& request) {
-  const Bytes bytes = wire::frame(wire::FrameType::request, wire::encode(request));
+  return write(framed(request));
+}
+
+Status PeerConnection::write(const Bytes& bytes) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
     const ssize_t count = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);

@@ -20,7 +20,10 @@ class PeerConnection {
  public:
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
   // not trust (another user's, neither root's), or one that speaks another version.
-  static Result<PeerConnection> open(const std::string& path, const std::string& tool);
+  // `first`, if any, goes along with the greeting: a round trip less for whoever needs not know to whom it
+  // speaks.
+  static Result<PeerConnection> open(const std::string& path, const std::string& tool,
+                                     const local::Request* first = nullptr);
 
   int fd() const { return socket_.get(); }
   const local::Welcome& welcome() const { return welcome_; }
@@ -40,6 +43,7 @@ class PeerConnection {
  private:
   explicit PeerConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
+  Status write(const Bytes& bytes);
   Status read_some();
   Error gone(const std::string& what) const;
 

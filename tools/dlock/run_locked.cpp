@@ -58,15 +58,31 @@ std::vector<SessionId> outer_sessions() {
   return sessions;
 }
 
+local::Acquire request_of(const Settings& settings) {
+  local::Acquire request;
+  request.request = only_request;
+  request.names = settings.names;
+  request.mode = settings.shared ? local::Mode::shared : local::Mode::exclusive;
+  request.slots = settings.slots;
+  request.wait = !settings.no_wait;
+  request.ttl = settings.ttl;
+  request.lock_delay = settings.lock_delay;
+  request.min_hold = settings.min_hold;
+  request.pid = static_cast<std::uint32_t>(::getpid());
+  request.command = command_line(settings.command.argv);
+  request.outer = outer_sessions();
+  return request;
+}
+
+// From the moment that the lock was asked for.
 class Run {
  public:
   Run(const Settings& settings, engine::PeerConnection& peer, Report& report)
       : settings_(settings), peer_(peer), report_(report) {}
 
-  Result<cli::Exit> whole();
+  Result<cli::Exit> whole(Instant asked);
 
  private:
-  Status ask();
   Result<std::variant<Acquired, NotRun>> wait_for_grant();
   NotRun refused(const local::Refused& answer) const;
   NotRun not_acquired(bool quorum) const;
@@ -84,23 +100,6 @@ class Run {
   engine::PeerConnection& peer_;
   Report& report_;
 };
-
-Status Run::ask() {
-  local::Acquire request;
-  request.request = only_request;
-  request.names = settings_.names;
-  request.mode = settings_.shared ? local::Mode::shared : local::Mode::exclusive;
-  request.slots = settings_.slots;
-  request.wait = !settings_.no_wait;
-  request.ttl = settings_.ttl;
-  request.lock_delay = settings_.lock_delay;
-  request.min_hold = settings_.min_hold;
-  request.pid = static_cast<std::uint32_t>(::getpid());
-  request.command = command_line(settings_.command.argv);
-  request.outer = outer_sessions();
-  report_.count("acquire");
-  return peer_.send(request);
-}
 
 NotRun Run::not_acquired(bool quorum) const {
   if (!quorum)
@@ -264,9 +263,7 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
   return !written && outcome.exit() == cli::Exit::done ? cli::Exit::output : outcome.exit();
 }
 
-Result<cli::Exit> Run::whole() {
-  const Instant asked = process::boot_now();
-  if (Status sent = ask(); !sent) return sent.error();
+Result<cli::Exit> Run::whole(Instant asked) {
   auto end = wait_for_grant();
   report_.wait = process::boot_now() - asked;
   if (!end) return end.error();
@@ -288,11 +285,13 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   auto report = Report::open(settings.report);
   if (!report) return report.error();
   report->name = settings.name_list;
-  auto peer = cli::connect_to_peer(settings.peer, "dlock");
+  const Instant asked = process::boot_now();
+  report->count("acquire");
+  auto peer = cli::connect_to_peer(settings.peer, "dlock", request_of(settings));
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
-    result = Run(settings, *peer, *report).whole();
+    result = Run(settings, *peer, *report).whole(asked);
   }
   const bool unavailable = !result.ok() && result.error().kind == ErrorKind::unavailable;
   if (unavailable && report->outcome == "internal") report->outcome = "no_quorum";
