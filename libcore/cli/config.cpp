@@ -1,4 +1,5 @@
 #define TOML_EXCEPTIONS 0
+#define TOML_FLOAT_CHARCONV 1  // else it brings in streams and locales
 #include "cli/config.hpp"
 
 #include <fcntl.h>

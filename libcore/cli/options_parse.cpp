@@ -1,13 +1,12 @@
-// Parsing in three steps: where do the options end (here), what do they say (CLI11), do they go together
-// (here).
+// Parsing in three steps: where do the options end, what do they say, do they go together.
 //
-// CLI11 must not see operands: it would take `-q` from `dlock x ls -q`. The first step therefore walks the
-// arguments with getopt's rules and hands CLI11 the options alone, written apart (`--name`, `value`), so that
-// an empty value stays one.
-#include <CLI/CLI.hpp>
+// The first step walks the arguments with getopt's rules, so that operands are seen by nothing else (`-q` in
+// `dlock x ls -q` is ls's), and writes the options apart (`--name`, `value`), so that an empty value stays
+// one. No library does this for us: those that know our rules take ten times as long, and half a megabyte.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "cli/names.hpp"
@@ -188,44 +187,15 @@ class Parser {
   // --- what they say
   // -----------------------------------------------------------------------------------------------
 
+  // Every option was found by its name before, and every value is there.
   Status read_options() {
-    CLI::App app;
-    app.set_help_flag();
-    std::optional<Error> error;
-    for (Options* table = scope_; table != nullptr; table = table->parent_) {
-      for (Option& option : table->options_) declare(app, option, error);
+    for (std::size_t i = 0; i < option_words_.size(); ++i) {
+      Option* option = scope_->find(option_words_[i]);
+      COORD_CHECK(option != nullptr);
+      const std::string_view value = takes_value(*option) ? option_words_.at(++i) : std::string_view();
+      if (Status taken = take(*option, value, as_given_[option], Source::command_line); !taken) return taken;
     }
-    std::reverse(option_words_.begin(), option_words_.end());
-    try {
-      app.parse(std::move(option_words_));
-    } catch (const CLI::Error& problem) {
-      if (!error) error = usage("options", problem.what(), see_help("see"));
-    }
-    if (error) return *error;
     return done();
-  }
-
-  void declare(CLI::App& app, Option& option, std::optional<Error>& error) {
-    std::string names;
-    for (const auto* list : {&option.names_, &option.aliases_})
-      for (const std::string& name : *list) names += (names.empty() ? "" : ",") + name;
-    const auto store = [this, &option, &error](const std::string& value) {
-      const std::string origin = as_given_.count(&option) != 0 ? as_given_[&option] : option.name();
-      if (error) return;
-      if (Status taken = take(option, value, origin, Source::command_line); !taken) error = taken.error();
-    };
-    if (takes_value(option)) {
-      CLI::Option* declared = app.add_option(names, [store](const CLI::results_t& values) {
-        store(values.front());
-        return true;
-      });
-      declared->expected(1)
-          ->allow_extra_args(false)
-          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-          ->trigger_on_parse();
-    } else {
-      app.add_flag_function(names, [store](std::int64_t) { store(""); })->trigger_on_parse();
-    }
   }
 
   Status read_environment() {

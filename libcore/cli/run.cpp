@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
-#include <iostream>
 
 #include "cli/names.hpp"
 
@@ -92,9 +91,8 @@ void print(std::string_view text) {
 }
 
 Status flush() {
-  std::cout.flush();
   errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || std::cout.bad();
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
   if (!failed) return done();
   return output_error(errno == 0 ? EIO : errno);
 }
