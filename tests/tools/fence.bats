@@ -75,7 +75,9 @@ is_file() { [ -s "$1" ]; }
   dlock --fence data --token 6 -- touch written 2>refused 3>&- &
   older=$!
   echo >go
-  run -1 wait $older
+  status=0
+  wait $older || status=$?
+  [ "$status" -eq 1 ]
   grep -q 'token 6 is refused: 7' refused
   [ ! -e written ]
 }
