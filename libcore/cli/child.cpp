@@ -53,8 +53,13 @@ Exit Outcome::exit() const {
 Child::Child(std::optional<process::Cgroup> group) : group_(std::move(group)), tree_(family_of(group_)) {}
 
 std::variant<std::unique_ptr<Child>, SpawnError> Child::start(const Program& program, bool use_cgroup) {
+  return start(program, use_cgroup ? process::Cgroup::create() : std::nullopt);
+}
+
+std::variant<std::unique_ptr<Child>, SpawnError> Child::start(const Program& program,
+                                                              std::optional<process::Cgroup> group) {
   COORD_CHECK(!program.argv.empty());
-  std::unique_ptr<Child> child(new Child(use_cgroup ? process::Cgroup::create() : std::nullopt));
+  std::unique_ptr<Child> child(new Child(std::move(group)));
   for (const process::ProcessId& id : earlier_children()) child->spare(id);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   child->block_signals();
@@ -133,7 +138,6 @@ Outcome Child::run() {
     wait_for_event(now);
     read_signals();
   }
-  if (group_ && !process::cgroup_remove(group_->path())) outcome_.cgroup = group_->path();
   return outcome_;
 }
 

@@ -46,7 +46,6 @@ struct Outcome {
   bool killed = false;                   // TERM was not enough
   std::size_t refused = 0;               // descendants of other users that we could not stop
   bool interrupted_by_terminal = false;  // Ctrl-C or Ctrl-\ reached both us and the command
-  std::string cgroup;                    // the control group in which descendants still run; empty: none
 
   // The command's own status, 128+n for signal n; 75 or 124 where it was stopped because of a loss or
   // --max-run.
@@ -66,9 +65,12 @@ struct Watch {
 
 class Child {
  public:
-  // Makes us a subreaper, blocks the signals named above and executes the program.
+  // Makes us a subreaper, blocks the signals named above and executes the program; in a new control group, in
+  // one that was made before, while there was something to wait for, or in none.
   static std::variant<std::unique_ptr<Child>, SpawnError> start(const Program& program,
                                                                 bool use_cgroup = true);
+  static std::variant<std::unique_ptr<Child>, SpawnError> start(const Program& program,
+                                                                std::optional<process::Cgroup> group);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();  // gives back the signal mask; whatever still runs goes on running

@@ -109,6 +109,12 @@ std::optional<Cgroup> Cgroup::create() {
 Cgroup::Cgroup(Cgroup&& other) noexcept
     : path_(std::exchange(other.path_, {})), fd_(std::exchange(other.fd_, -1)) {}
 
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
 Cgroup::~Cgroup() {
   if (fd_ < 0) return;
   ::close(fd_);

@@ -18,7 +18,7 @@ class Cgroup {
   static std::optional<Cgroup> create();
 
   Cgroup(Cgroup&& other) noexcept;
-  Cgroup& operator=(Cgroup&&) = delete;
+  Cgroup& operator=(Cgroup&& other) noexcept;
   ~Cgroup();  // removes the group if it is empty; if not, path() stays for whoever guards what is left in it
 
   const std::string& path() const { return path_; }

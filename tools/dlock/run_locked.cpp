@@ -99,6 +99,7 @@ class Run {
   const Settings& settings_;
   engine::PeerConnection& peer_;
   Report& report_;
+  std::optional<process::Cgroup> group_;  // for the command
 };
 
 NotRun Run::not_acquired(bool quorum) const {
@@ -128,6 +129,7 @@ NotRun Run::refused(const local::Refused& answer) const {
 Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
   std::optional<Instant> deadline;
   if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
+  group_ = process::Cgroup::create();  // while the peer is at work on our request
   bool cancelled = false;
   for (;;) {
     auto answer = peer_.wait(deadline);
@@ -154,6 +156,7 @@ Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
     }
     if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
       report_.count("waiting");
+      group_.reset();  // who waits in line leaves nothing behind, however it ends
       note(waiting->quorum ? "waiting in line" : "waiting for a majority of the peers");
     }
   }
@@ -234,7 +237,8 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
                  "the grant came too late to be used", "this host was stopped or overloaded: try again"};
   }
   const Instant began = process::boot_now();
-  auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()));
+  if (!group_) group_ = process::Cgroup::create();
+  auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()), std::move(group_));
   if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
     let_go(std::move(acquired.hold));
     report_.outcome = "ran";
