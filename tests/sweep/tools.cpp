@@ -150,6 +150,8 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
                                       "waiting", "cancelled", "released", "locks", "peers"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
+  if (std::holds_alternative<local::Released>(answer.answer))
+    if (Run* run = find(id)) run->done = true;
   // Without a quorum a release is answered before it is ordered: there is nothing that a shell script could
   // wait for.
   const bool ordered = world_.node(node) != nullptr && world_.node(node)->host.replica().has_quorum();
@@ -373,6 +375,7 @@ void Tools::process_started(NodeId node) {
 
 std::optional<std::string> Tools::unfinished() const {
   for (const auto& [id, run] : runs_) {
+    if (run.done) continue;
     return std::string(run.probe ? "probe " : "run ") + std::to_string(id) + " on node " +
            std::to_string(run.host.value) +
            (run.stage == Stage::asking ? " still waits for " : " still has ") + run.request.names.front();

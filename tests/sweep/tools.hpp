@@ -91,6 +91,7 @@ class Tools : public HostWatcher {
     bool wrapper = true;      // alive
     bool command = false;     // runs, or something that it left behind does
     bool background = false;  // the command is over and has left something behind
+    bool done = false;        // the peer has said Released; the wrapper may be asleep and read it later
     Instant sent;             // of the last renewal, on the host's clock
     Token token;
     std::uint64_t power_cuts =
