@@ -386,6 +386,12 @@ std::optional<std::string> Tools::unfinished() const {
   return std::nullopt;
 }
 
+std::size_t Tools::late_readers(NodeId host) const {
+  return static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& run) {
+    return run.second.host == host && run.second.done && run.second.connected;
+  }));
+}
+
 void Tools::probe() {
   for (std::size_t host = 1; host <= world_.nodes(); ++host) {
     if (world_.node(NodeId{host}) != nullptr) start_run(NodeId{host}, 0, true);

@@ -68,6 +68,7 @@ class Tools : public HostWatcher {
   void probe();            // a run on every host that must be granted soon: service is back
   void look_everywhere();  // a listing on every host that must be answered
   std::optional<std::string> unfinished() const;  // what is left undone; nothing: all is done
+  std::size_t late_readers(NodeId host) const;    // wrappers that have yet to read their last answer
 
   // ---- at the end
   // Nothing, or why no lock service could have given these answers.
