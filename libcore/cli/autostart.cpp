@@ -111,8 +111,8 @@ std::vector<std::string> arguments_of(const Authority& authority) {
   ::_exit(127);
 }
 
-// Twice forked, so that the peer is nobody's child and of no terminal's session.
-Status launch(const Authority& authority, const Descriptor& socket) {
+// Twice forked, so that the peer is nobody's child and of no terminal's session; its pid comes by a pipe.
+Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
   const Descriptor log(
       ::open(log_path(authority).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log.is_open()) return unavailable(log_path(authority), "the peer's log cannot be opened", "");
@@ -121,28 +121,38 @@ Status launch(const Authority& authority, const Descriptor& socket) {
   // Made before the fork: between fork and exec only the bare necessary is done.
   const std::string program = coordd_program();
   const std::vector<std::string> arguments = arguments_of(authority);
+  int told[2];
+  if (::pipe2(told, O_CLOEXEC) != 0) return unavailable(program, "no pipe", "");
+  const Descriptor in(told[0]);
+  Descriptor out(told[1]);
   const pid_t child = ::fork();
   if (child < 0) return unavailable(program, "no process for the peer", "");
   if (child == 0) {
     ::setsid();
-    if (::fork() != 0) ::_exit(0);
-    become_coordd(program, arguments, socket.get(), log.get());
+    const pid_t peer = ::fork();
+    if (peer == 0) become_coordd(program, arguments, socket.get(), log.get());
+    (void)!::write(out.get(), &peer, sizeof peer);
+    ::_exit(0);
   }
+  out.reset();
+  pid_t peer = 0;
+  (void)!::read(in.get(), &peer, sizeof peer);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return done();
+  if (peer <= 0) return unavailable(program, "no process for the peer", "");
+  return peer;
 }
 
 }  // namespace
 
-Status start_peer(const Authority& authority) {
+Result<pid_t> start_peer(const Authority& authority) {
   const std::string lock_path = authority.socket + ".start";
   const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock.is_open()) return unavailable(lock_path, "cannot be opened", "make the directory writable");
   while (::flock(lock.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return unavailable(lock_path, "cannot be locked", "");
   }
-  if (answers(authority.socket)) return done();  // another tool was first
+  if (answers(authority.socket)) return 0;  // another tool was first
   const auto socket = listen_at(authority.socket);
   if (!socket) return socket.error();
   return launch(authority, *socket);

@@ -9,14 +9,17 @@
 // works: the kernel queues the others until the peer accepts. Nobody waits for anything but an answer.
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/result.hpp"
 #include "cli/authority.hpp"
 
 namespace coord::cli {
 
 // Starts `authority`'s peer if nobody else has meanwhile. On return its socket can be connected to. Only
-// where authority.may_be_started(). ErrorKind::unavailable.
-Status start_peer(const Authority& authority);
+// where authority.may_be_started(). ErrorKind::unavailable. Answers with the peer's pid, or 0 if it was
+// started by somebody else: a caller that is a subreaper finds it among its own children.
+Result<pid_t> start_peer(const Authority& authority);
 
 // What a peer that was started so said last, for a tool that got no answer; may be empty.
 std::string last_words(const Authority& authority);

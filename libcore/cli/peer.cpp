@@ -28,7 +28,7 @@ Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptio
     if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
       return cannot_reach(authority, peer.error());
     }
-    if (Status started = start_peer(authority); !started) return started.error();
+    if (auto started = start_peer(authority); !started) return started.error();
   }
 }
 
@@ -68,6 +68,21 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
   if (!peer) return peer;
   if (Status sent = peer->send(first); !sent) return sent.error();
   return peer;
+}
+
+Result<Again> connect_again(const PeerOptions& options, const std::string& tool) {
+  const auto authority = find_authority(options.socket, options.config);
+  if (!authority) return authority.error();
+  auto peer = engine::PeerConnection::begin(authority->socket, tool);
+  if (peer || !authority->may_be_started() || options.no_autostart) {
+    if (!peer) return peer.error();
+    return Again{std::move(*peer), 0};
+  }
+  const auto started = start_peer(*authority);
+  if (!started) return started.error();
+  peer = engine::PeerConnection::begin(authority->socket, tool);
+  if (!peer) return peer.error();
+  return Again{std::move(*peer), *started};
 }
 
 }  // namespace coord::cli

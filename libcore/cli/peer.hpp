@@ -1,9 +1,15 @@
 // The peer that a tool talks to, found by the options that all tools share.
 #pragma once
 
+#include <sys/types.h>
+
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <utility>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "cli/common.hpp"
 #include "engine/peer_connection.hpp"
 
@@ -15,5 +21,25 @@ namespace coord::cli {
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool);
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
                                                const local::Request& first);
+
+// To the same peer after its connection broke, started again where tools may start it. Waits for nothing but
+// the start: its greeting comes by receive(). An error: not now.
+struct Again {
+  engine::PeerConnection peer;
+  pid_t started = 0;  // the peer's process if we have started it: our child, should we be a subreaper
+};
+Result<Again> connect_again(const PeerOptions& options, const std::string& tool);
+
+// How long to wait between two tries: 10 ms, then twice as long, up to a quarter of a second.
+class BackOff {
+ public:
+  Duration next() {
+    return std::exchange(pause_, std::min<Duration>(2 * pause_, std::chrono::milliseconds(250)));
+  }
+  void reset() { pause_ = std::chrono::milliseconds(10); }
+
+ private:
+  Duration pause_ = std::chrono::milliseconds(10);
+};
 
 }  // namespace coord::cli

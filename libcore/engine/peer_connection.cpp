@@ -43,15 +43,15 @@ Bytes framed(const local::Request& request) {
 
 }  // namespace
 
-Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
-                                            const local::Request* first) {
+Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::string& tool,
+                                            const local::Request* first, int flags) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
     return Error{ErrorKind::usage, path, "a socket's path has 1 to 107 bytes", "choose a shorter one"};
   }
   std::copy(path.begin(), path.end(), address.sun_path);
-  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (!socket.is_open()) return unavailable(path, std::strerror(errno), "");
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return unavailable(path, std::string("no peer answers here (") + std::strerror(errno) + ")",
@@ -65,12 +65,26 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
     greeting.insert(greeting.end(), along.begin(), along.end());
   }
   if (Status sent = connection.write(greeting); !sent) return sent.error();
+  return connection;
+}
+
+Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool) {
+  auto connection = dial(path, tool, nullptr, SOCK_NONBLOCK);
+  if (connection) (void)::fcntl(connection->fd(), F_SETFL, 0);
+  return connection;
+}
+
+Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
+                                            const local::Request* first) {
+  auto dialled = dial(path, tool, first, 0);
+  if (!dialled) return dialled;
+  PeerConnection& connection = *dialled;
   auto answer = connection.wait(process::boot_now() + greeting_patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");
   if (const auto* welcome = std::get_if<local::Welcome>(&**answer)) {
     connection.welcome_ = *welcome;
-    return connection;
+    return dialled;
   }
   if (const auto* refused = std::get_if<local::Refused>(&**answer)) return connection.gone(refused->why);
   return connection.gone("the peer did not greet");

@@ -25,6 +25,10 @@ class PeerConnection {
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
                                      const local::Request* first = nullptr);
 
+  // The same without waiting for anything, not for room in the peer's queue nor for its greeting, which comes
+  // by receive(): for whoever guards a command meanwhile. What is sent now is read after the greeting.
+  static Result<PeerConnection> begin(const std::string& path, const std::string& tool);
+
   int fd() const { return socket_.get(); }
   const local::Welcome& welcome() const { return welcome_; }
 
@@ -43,6 +47,8 @@ class PeerConnection {
  private:
   explicit PeerConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
+  static Result<PeerConnection> dial(const std::string& path, const std::string& tool,
+                                     const local::Request* first, int flags);
   Status write(const Bytes& bytes);
   Status read_some();
   Error gone(const std::string& what) const;

@@ -18,15 +18,33 @@ Result<std::unique_ptr<Hold>> Hold::open(boost::asio::io_context& io, const std:
     return Error{ErrorKind::unavailable, path, std::string(what) + ": " + std::strerror(errno),
                  "make the state directory writable"};
   };
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return failed("the session's old file cannot be removed");
-  if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");
+  if (::mkfifo(path.c_str(), 0600) != 0) {
+    if (errno != EEXIST) return failed("the session's file cannot be made");
+    if (::unlink(path.c_str()) != 0) return failed("the session's old file cannot be removed");
+    if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");
+  }
   Descriptor reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!reader.is_open()) return failed("the session's file cannot be opened");
   Descriptor writer(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!writer.is_open()) return failed("the session's file cannot be opened");
   if (::flock(writer.get(), LOCK_SH | LOCK_NB) != 0) return failed("the session's file cannot be locked");
   return std::unique_ptr<Hold>(new Hold(io, path, std::move(reader), std::move(writer), std::move(gone)));
+}
+
+Result<std::unique_ptr<Hold>> Hold::reopen(boost::asio::io_context& io, const std::string& path,
+                                           std::function<void()> gone) {
+  const auto failed = [&] {
+    return Error{ErrorKind::unavailable, path,
+                 std::string("the session's file cannot be opened: ") + std::strerror(errno), ""};
+  };
+  Descriptor reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
+  if (!reader.is_open()) return failed();
+  // A reader sees a hang-up only if there has been a writer in its time: this one, for a moment.
+  if (!Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)).is_open())
+    return failed();
+  std::unique_ptr<Hold> hold(new Hold(io, path, std::move(reader), Descriptor(), std::move(gone)));
+  hold->watch();
+  return hold;
 }
 
 Hold::Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer,
@@ -39,7 +57,7 @@ Hold::Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Des
   if (::fstat(reader_.native_handle(), &status) == 0) file_ = {status.st_dev, status.st_ino};
 }
 
-Hold::~Hold() {
+void Hold::remove() {
   ::unlink(path_.c_str());
 }
 

@@ -23,11 +23,14 @@ namespace coord::peer {
 
 class Hold {
  public:
-  // Makes the FIFO at `path` (replacing one that a dead peer left). `gone` is called at most once, never from
+  // Makes the FIFO at `path` (replacing one that is left over). `gone` is called at most once, never from
   // open().
   static Result<std::unique_ptr<Hold>> open(boost::asio::io_context& io, const std::string& path,
                                             std::function<void()> gone);
-  ~Hold();  // removes the file
+  // Watches the FIFO that an earlier life of this peer made there; held() tells whether anybody is left.
+  static Result<std::unique_ptr<Hold>> reopen(boost::asio::io_context& io, const std::string& path,
+                                              std::function<void()> gone);
+  ~Hold() = default;  // the file stays: the next life of this peer may find its holders by it
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
@@ -36,6 +39,8 @@ class Hold {
   // Does anybody have it open now?
   bool held() const;
   process::Family::File file() const { return file_; }
+  void on_gone(std::function<void()> gone) { gone_ = std::move(gone); }
+  void remove();  // the file: nobody will ask for it any more
 
  private:
   Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer,

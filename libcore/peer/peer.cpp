@@ -1,6 +1,5 @@
 #include "peer/peer.hpp"
 
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <cstring>
 
 #include "net/greeting.hpp"
+#include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::peer {
@@ -26,13 +26,6 @@ WallTime wall_now() {
   return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
                       std::chrono::system_clock::now().time_since_epoch())
                       .count()};
-}
-
-template <class T>
-T from_system_random() {
-  T value{};
-  COORD_CHECK(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
-  return value;
 }
 
 }  // namespace
@@ -127,7 +120,7 @@ Status Peer::recover() {
     push(replica::Space{nearly_full});
   };
   store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
-  return done();
+  return recover_holds();
 }
 
 Status Peer::listen() {

@@ -26,6 +26,7 @@
 #include "net/unix_server.hpp"
 #include "peer/command_guard.hpp"
 #include "peer/hold.hpp"
+#include "peer/hold_file.hpp"
 #include "peer/settings.hpp"
 #include "peer/store_thread.hpp"
 #include "replica/host.hpp"
@@ -54,9 +55,11 @@ class Peer {
     std::string user;
     bool connected = true;
     std::unique_ptr<Hold> hold;
-    std::uint32_t command = 0;               // its pid, once it runs
-    std::optional<process::ProcessId> root;  // the same, as it was then
-    SessionId session;                       // once something was granted on it
+    SessionId session;  // once something was granted on it
+    local::Secret secret{};
+    process::ProcessId process;  // the tool; pid 0: not looked at yet
+    process::ProcessId command;  // once it runs
+    Status recorded = done();    // its hold
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
@@ -86,13 +89,23 @@ class Peer {
   void perform(replica::ToTool&& action);
   void perform(replica::StopCommand&& action);
   void perform(replica::SessionOver&& action);
+  void perform(replica::KeepHold&& action);
+  void perform(replica::ForgetHold&& action);
+  void perform(replica::Moved&& action);
   void perform(replica::DescribePeers&& action);
+
+  // ---- peer_holds.cpp: sessions that outlive this process
+  Status recover_holds();
+  bool take_up(const KeptHold& kept, replica::Recovered::Hold& hold);
+  void remove_left_over_files() const;
+  static void look_at(Tool& tool);
+  std::string hold_path(SessionId session) const;
+  void refuse_grant(replica::ConnectionId connection, const Error& why);
 
   // ---- peer_tools.cpp: this host's tools
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
-  void forget(std::map<replica::ConnectionId, Tool>::iterator tool);
   std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
   local::Peers describe() const;
   local::PeerRecord describe_self() const;
@@ -109,6 +122,8 @@ class Peer {
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
+  std::optional<HoldFile> hold_file_;
+  const BootId boot_ = boot_id();
   CommandGuard guard_;
 
   std::deque<replica::HostEvent> inbox_;  // bounded for what comes from outside

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "peer/peer.hpp"
+#include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
 #include "process/nesting.hpp"
 #include "wire/codec.hpp"
@@ -37,6 +38,7 @@ void Peer::tool_opened(net::ClientNumber number, const net::Credentials& who) {
   Tool tool;
   tool.who = who;
   tool.user = user_name(who.uid);
+  tool.secret = from_system_random<local::Secret>();
   tools_.emplace(connection_of(number), std::move(tool));
 }
 
@@ -54,11 +56,14 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   }
   replica::FromTool event;
   event.connection = tool->first;
-  event.who = {tool->second.who.uid, tool->second.user};
-  if (const auto* started = std::get_if<local::Started>(&*request)) {
-    tool->second.command = started->pid;
-    if (const auto root = process::read_process(static_cast<pid_t>(started->pid)))
-      tool->second.root = root->id;
+  event.who = {tool->second.who.uid, tool->second.user, tool->second.secret};
+  const auto* started = std::get_if<local::Started>(&*request);
+  const auto* resumed = std::get_if<local::Resume>(&*request);
+  if (started != nullptr || resumed != nullptr) {
+    look_at(tool->second);
+    const std::uint32_t pid = started != nullptr ? started->pid : resumed->pid;
+    const auto command = process::read_process(static_cast<pid_t>(pid));
+    if (pid != 0 && command) tool->second.command = command->id;
   }
   if (const auto* acquire = std::get_if<local::Acquire>(&*request);
       acquire != nullptr && !acquire->outer.empty())
@@ -82,7 +87,7 @@ std::vector<replica::ConnectionId> Peer::holds_around(pid_t asking,
     const Tool& outer = found->second;
     const auto wrapper = outer.connected ? process::read_process(outer.who.pid) : std::nullopt;
     const bool inside = (outer.hold && process::has_open(asking, outer.hold->file())) ||
-                        (outer.root && process::descends_from(asking, *outer.root)) ||
+                        (outer.command.pid != 0 && process::descends_from(asking, outer.command)) ||
                         (wrapper && process::descends_from(asking, wrapper->id));
     if (inside) proved.push_back(found->first);
   }
@@ -106,47 +111,18 @@ void Peer::perform(replica::ToTool&& action) {
     return;
   }
   Descriptor pass;
-  if (const auto* granted = std::get_if<local::Granted>(&action.answer)) {
-    tool.session = granted->session;
-    const std::string path = hold_directory_ + "/" + std::to_string(action.connection.value);
-    auto hold = Hold::open(io_, path, [this, id = action.connection] { push(replica::HoldersGone{id}); });
-    if (!hold) {
-      // Without it nobody could tell whether the session has a holder left: the tool must not begin.
-      log_(net::LogLevel::error, hold.error().text());
-      server_->close(net::ClientNumber{action.connection.value});
-      tool_closed(net::ClientNumber{action.connection.value});
-      push(replica::HoldersGone{action.connection});
-      return;
-    }
+  if (const auto* grant = std::get_if<local::Granted>(&action.answer)) {
+    if (!tool.recorded) return refuse_grant(action.connection, tool.recorded.error());
+    auto hold = Hold::open(io_, hold_path(grant->session),
+                           [this, id = action.connection] { push(replica::HoldersGone{id}); });
+    if (!hold) return refuse_grant(action.connection, hold.error());
+    if (tool.hold) tool.hold->remove();
+    tool.session = grant->session;
     tool.hold = std::move(*hold);
     pass = tool.hold->give();
   }
   (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
                       wire::encode(action.answer), pass.get());
-}
-
-void Peer::perform(replica::StopCommand&& action) {
-  process::Family family;
-  if (const auto root = process::read_process(static_cast<pid_t>(action.pid)))
-    family.roots.push_back(root->id);
-  const auto found = tools_.find(action.connection);
-  if (found != tools_.end()) {
-    if (found->second.hold) family.holding = found->second.hold->file();
-    // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
-    if (const auto wrapper = process::read_process(found->second.who.pid))
-      family.spared.push_back(wrapper->id);
-  }
-  log_(net::LogLevel::warning,
-       "session of process " + std::to_string(action.pid) +
-           (action.kill ? " is over: its command is killed" : " is not renewed: its command is told to end"));
-  guard_.stop(std::move(family), action.kill);
-}
-
-void Peer::perform(replica::SessionOver&& action) {
-  const auto found = tools_.find(action.connection);
-  if (found == tools_.end()) return;
-  if (found->second.connected) server_->close(net::ClientNumber{action.connection.value});
-  tools_.erase(found);
 }
 
 void Peer::perform(replica::DescribePeers&& action) {

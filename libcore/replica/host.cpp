@@ -11,6 +11,8 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
         using T = std::decay_t<decltype(concrete)>;
         if constexpr (std::is_same_v<T, FromTool>) {
           perform(now, wall, sessions_.on(now, concrete, replica_.machine(), wall));
+        } else if constexpr (std::is_same_v<T, Recovered>) {
+          perform(now, wall, sessions_.on(now, concrete));
         } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone>) {
           perform(now, wall, sessions_.on(concrete));
         } else {
@@ -67,19 +69,16 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
 // it answers with nothing now, so the order of what stands in out_ is the order in which it came.
 void Host::perform(Instant now, WallTime wall, SessionActions actions) {
   for (SessionAction& action : actions) {
-    if (auto* submit = std::get_if<Submit>(&action)) {
-      perform(now, wall, replica_.step(now, wall, *submit));
-    } else if (auto* query = std::get_if<Query>(&action)) {
-      perform(now, wall, replica_.step(now, wall, *query));
-    } else if (auto* answer = std::get_if<ToTool>(&action)) {
-      out_.push_back(std::move(*answer));
-    } else if (auto* stop = std::get_if<StopCommand>(&action)) {
-      out_.push_back(*stop);
-    } else if (auto* over = std::get_if<SessionOver>(&action)) {
-      out_.push_back(*over);
-    } else if (auto* describe = std::get_if<DescribePeers>(&action)) {
-      out_.push_back(*describe);
-    }
+    std::visit(
+        [&](auto& concrete) {
+          using T = std::decay_t<decltype(concrete)>;
+          if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Query>) {
+            perform(now, wall, replica_.step(now, wall, concrete));
+          } else {
+            out_.push_back(std::move(concrete));
+          }
+        },
+        action);
   }
 }
 

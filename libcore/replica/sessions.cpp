@@ -169,6 +169,8 @@ void Sessions::renew(Instant now, const std::vector<ConnectionId>& due) {
 
 void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) {
   record.stage = Stage::closing;
+  // What its holder let go of is not resumed. A holder that died is found dead again: its lock delays apply.
+  if (why == service::CloseReason::finished) forget(record);
   set_alarm(id, record);
   if (record.session == SessionId{}) {
     closed(id, record);
@@ -181,7 +183,7 @@ void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) 
 void Sessions::lose(ConnectionId id, Record& record, const std::string& why) {
   record.stage = Stage::lost;
   say(id, record, local::Lost{why});
-  if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, true});
+  out_.push_back(StopCommand{id, record.pid, true});
   set_alarm(id, record);
 }
 
@@ -189,6 +191,7 @@ void Sessions::finish(ConnectionId id) {
   const auto found = records_.find(id);
   if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
   if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
+  if (found->second.kept != SessionId{}) forget(found->second);
   records_.erase(found);
   out_.push_back(SessionOver{id});
 }

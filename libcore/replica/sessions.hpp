@@ -8,6 +8,8 @@
 // is before the leader applied it, and all is stopped by 0.8 of the TTL: the rest is for clocks that run at
 // different rates (both may be 10 % off: 0.8 x 1.1 < 0.9).
 //
+// A peer that is killed and started again takes its sessions back (sessions_resume.cpp).
+//
 // A session is opened by the first Acquire of a connection and ends by itself when the connection is gone and
 // nobody holds its descriptor any more (the kernel is asked: a wrapper killed with -9 ends nothing while its
 // command runs), or when it is released. While it lives it is renewed every quarter of its TTL, many sessions
@@ -41,6 +43,27 @@ using ConnectionId = StrongId<struct ConnectionTag>;
 struct Credentials {
   std::uint32_t uid = 0;
   std::string user;
+  local::Secret secret{};  // of the connection's session, made by the driver
+};
+
+// What a later life of this peer must know of a session that somebody holds. The driver keeps it where the
+// end of this process cannot take it (it need not survive the host: the holders do not either).
+struct HoldRecord {
+  SessionId session;
+  std::uint64_t request = 0;
+  Token token;
+  local::Secret secret;
+  std::uint32_t uid = 0;
+  Duration ttl{};
+  Instant renewal_sent;   // of the last renewal that succeeded
+  std::uint32_t pid = 0;  // of the command; 0: not known
+  Duration grace{};
+
+  bool operator==(const HoldRecord&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request, token, secret, uid, ttl, renewal_sent, pid, grace);
+  }
 };
 
 // ---- told
@@ -60,6 +83,18 @@ struct ToolGone {
 struct HoldersGone {  // nobody has the session's descriptor open any more
   ConnectionId connection;
 };
+// Before anything else: what an earlier life of this peer has left.
+struct Recovered {
+  struct Hold {
+    ConnectionId connection;  // one that nobody else has
+    HoldRecord record;
+    bool held = false;  // a holder is left
+  };
+  std::vector<Hold> holds;
+  // Every session whose grant was told is among them: what else is left of earlier lives nobody uses. False:
+  // not known (the records are gone, or unreadable).
+  bool complete = false;
+};
 
 // ---- answers
 
@@ -75,12 +110,23 @@ struct StopCommand {  // and all its descendants: TERM (then CONT), or KILL
 struct SessionOver {  // nothing more will be said of this connection: its descriptor may be closed
   ConnectionId connection;
 };
+struct KeepHold {  // before any answer that follows
+  ConnectionId connection;
+  HoldRecord record;
+};
+struct ForgetHold {
+  SessionId session;
+};
+struct Moved {  // the session, with its descriptor, belongs to another connection now; `from` is over
+  ConnectionId from, to;
+};
 struct DescribePeers {  // the driver knows addresses and round trips: it answers
   ConnectionId connection;
   std::uint64_t request = 0;
 };
 
-using SessionAction = std::variant<Submit, Query, ToTool, StopCommand, SessionOver, DescribePeers>;
+using SessionAction =
+    std::variant<Submit, Query, ToTool, StopCommand, SessionOver, KeepHold, ForgetHold, Moved, DescribePeers>;
 using SessionActions = std::vector<SessionAction>;
 
 struct SessionsConfig {
@@ -99,6 +145,7 @@ class Sessions {
  public:
   explicit Sessions(SessionsConfig config) : config_(std::move(config)) {}
 
+  [[nodiscard]] SessionActions on(Instant now, const Recovered& event);
   [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
                                   WallTime wall);
   [[nodiscard]] SessionActions on(const ToolGone& event);
@@ -141,6 +188,7 @@ class Sessions {
     std::vector<SessionId> inside;  // whose commands it was asked from, outermost first
     SessionId session;              // 0: not opened yet, or ended
     Token token;
+    SessionId kept;  // the session of the HoldRecord that the driver has; 0: none
     Instant acquire_sent;
     Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
     bool renewing = false;
@@ -164,6 +212,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Release& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListLocks& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   void give_up_waiting(ConnectionId id, Record& record);
@@ -180,6 +229,12 @@ class Sessions {
   void abandon(SessionId session);
   void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
   void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
+
+  // ---- sessions_resume.cpp: what outlives this process, and what an earlier one has left
+  void keep(ConnectionId id, Record& record);
+  void forget(Record& record);
+  void close_strangers(service::ClientId self, const service::Machine& machine);
+  void take_over(Instant now, ConnectionId from, ConnectionId to);
 
   // ---- sessions.cpp
   void close(ConnectionId id, Record& record, service::CloseReason why);
@@ -204,6 +259,7 @@ class Sessions {
   std::set<std::pair<Instant, ConnectionId>> alarms_;
   std::uint64_t next_ticket_ = 1;
   bool quorum_ = false;
+  bool strangers_due_ = false;  // sessions of earlier lives that nobody uses are still to be closed
   SessionActions out_;
 };
 

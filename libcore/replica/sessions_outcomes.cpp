@@ -133,9 +133,10 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
   record.cancel_asked = record.cancel_sent = false;  // the grant was ordered first
   record.stage = Stage::held;
   set_alarm(id, record);
+  keep(id, record);
   say(id, record,
       local::Granted{record.asked.request, token, record.session, record.renewal_sent + record.asked.ttl,
-                     record.renewal_sent});
+                     record.renewal_sent, record.who.secret});
 }
 
 void Sessions::cancelled(ConnectionId id, Record& record, const Outcome& event) {
@@ -150,6 +151,7 @@ void Sessions::cancelled(ConnectionId id, Record& record, const Outcome& event) 
 
 // The session is over, as asked for.
 void Sessions::closed(ConnectionId id, Record& record) {
+  forget(record);
   if (record.session != SessionId{}) by_session_.erase(record.session);
   record.session = SessionId{};
   record.stage = Stage::idle;
@@ -158,7 +160,7 @@ void Sessions::closed(ConnectionId id, Record& record) {
   if (!record.connected) finish(id);
 }
 
-void Sessions::renewed([[maybe_unused]] Instant now, const Ticket& ticket, const service::Machine& machine) {
+void Sessions::renewed(Instant now, const Ticket& ticket, const service::Machine& machine) {
   for (const ConnectionId id : ticket.connections) {
     Record* record = find(id);
     if (record == nullptr || !record->renewing) continue;
@@ -167,8 +169,12 @@ void Sessions::renewed([[maybe_unused]] Instant now, const Ticket& ticket, const
       record->renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, ticket.sent, now);
       if (record->stage == Stage::held) {
         record->terminated = false;
+        keep(id, *record);
         say(id, *record, local::Renewed{record->renewal_sent + record->asked.ttl, record->renewal_sent});
       }
+    } else if (record->session != SessionId{}) {
+      ended(now, id, *record, "its lease ran out while this peer was down");
+      continue;
     }
     set_alarm(id, *record);
   }
@@ -230,13 +236,13 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       Record& record = records_.at(found->second);
       if (record.stage == Stage::waiting) deadlocked(found->second, record, stuck->cycle, machine);
     } else if (const auto* open = std::get_if<service::Opened>(&effect)) {
-      // An Acquire that was given up while it was on its way: nobody wants its session. Not those of this
-      // host's earlier life: their commands may be running, and only their leases tell when they have
-      // stopped.
+      // An Acquire that was given up while it was on its way: nobody wants its session. Those of this host's
+      // earlier lives: close_strangers().
       const bool ours = open->node == config_.self && open->to.client == self;
       if (ours && !by_session_.contains(open->session)) abandon(open->session);
     }
   }
+  close_strangers(self, machine);
   return take();
 }
 

@@ -71,6 +71,7 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Star
   if (record.stage != Stage::held || request.request != record.asked.request) return;
   record.pid = request.pid;
   record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+  keep(id, record);
   set_alarm(id, record);
 }
 

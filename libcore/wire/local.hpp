@@ -25,6 +25,19 @@ inline constexpr std::uint32_t protocol_version = 1;
 enum class Mode : std::uint8_t { exclusive, shared };
 enum class Scope : std::uint8_t { private_peer, cluster };
 
+// Whoever shows it, and is the same user, is the session's tool: a peer that was restarted takes it back by
+// it. Given with the grant; never in an environment, a listing or a log line.
+struct Secret {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+
+  bool operator==(const Secret&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(high, low);
+  }
+};
+
 // ---- tool to peer
 
 // First on every connection. The peer answers Welcome, or Refused and closes.
@@ -120,7 +133,23 @@ struct ListPeers {
   }
 };
 
-using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers>;
+// The tool of this session is back: its connection broke, or its peer was killed and started again. The
+// answer is Renewed, or Lost.
+struct Resume {
+  std::uint64_t request = 0;  // of the Acquire
+  SessionId session;
+  Secret secret;
+  std::uint32_t pid = 0;  // of the command, and its grace, as in Started; 0: it does not run
+  Duration grace{};
+
+  bool operator==(const Resume&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, session, secret, pid, grace);
+  }
+};
+
+using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume>;
 
 // ---- peer to tool
 
@@ -144,11 +173,12 @@ struct Granted {
   Instant deadline;  // when the last renewal that succeeded was sent, plus the TTL: all must be stopped by
                      // 0.8 TTL of it
   Instant sent;      // that renewal's sending
+  Secret secret;     // for Resume
 
   bool operator==(const Granted&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, token, session, deadline, sent);
+    archive(request, token, session, deadline, sent, secret);
   }
 };
 

@@ -2,6 +2,7 @@
 // applies it, so a test decides what comes first, how late, and what never comes.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -27,9 +28,10 @@ class Desk {
 
   // ---- told to the sessions
   void says(std::uint64_t connection, local::Request request, bool holders_left = false) {
-    take(sessions.on(now,
-                     FromTool{ConnectionId{connection}, {1000, "user"}, std::move(request), holders_left},
-                     machine, {}));
+    take(sessions.on(
+        now,
+        FromTool{ConnectionId{connection}, {uid, "user", {connection, 42}}, std::move(request), holders_left},
+        machine, {}));
   }
   void acquires(std::uint64_t connection, Duration ttl = 10s, bool wait = true, std::string name = "lock") {
     says(connection, local::Hello{local::protocol_version, "dlock"});
@@ -45,6 +47,31 @@ class Desk {
     order();
     says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), ttl / 5});
   }
+  // This peer is killed and started again: the records are what is left; those of the connections `held` have
+  // holders.
+  void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {
+    Recovered event;
+    event.complete = complete;
+    for (const auto& [session, record] : kept) {
+      const bool is_held = std::find(held.begin(), held.end(), record.pid - 100) != held.end();
+      event.holds.push_back({ConnectionId{1000 + session.value}, record, is_held});
+    }
+    sessions = Sessions(config());
+    log.clear();
+    take(sessions.on(now, event));
+    take(sessions.quorum_is(true));
+  }
+  void registers_again(std::uint64_t nonce) {
+    const service::Effects effects = apply({.node = self, .body = service::Register{self, nonce, client}});
+    client = machine.registration(self);
+    sequence = 0;
+    take(sessions.on(now, Applied{index, effects}, client, machine));
+  }
+  void resumes(std::uint64_t connection, const HoldRecord& record) {
+    says(connection, local::Hello{local::protocol_version, "dlock"});
+    says(connection, local::Resume{record.request, record.session, record.secret, record.pid, record.grace});
+  }
+  void skip_to(LogIndex place) { index = place; }
   void tool_gone(std::uint64_t connection) { take(sessions.on(ToolGone{ConnectionId{connection}})); }
   void holders_gone(std::uint64_t connection) { take(sessions.on(HoldersGone{ConnectionId{connection}})); }
   void quorum(bool there) { take(sessions.quorum_is(there)); }
@@ -128,7 +155,10 @@ class Desk {
   std::vector<ToTool> answers;
   std::vector<StopCommand> stops;
   std::vector<ConnectionId> over;
+  std::vector<Moved> moves;
+  std::map<SessionId, HoldRecord> kept;
   service::ClientId client;
+  std::uint32_t uid = 1000;
 
  private:
   static SessionsConfig config() {
@@ -148,6 +178,9 @@ class Desk {
       if (auto* answer = std::get_if<ToTool>(&action)) answers.push_back(std::move(*answer));
       if (auto* stop = std::get_if<StopCommand>(&action)) stops.push_back(*stop);
       if (auto* ends = std::get_if<SessionOver>(&action)) over.push_back(ends->connection);
+      if (auto* keep = std::get_if<KeepHold>(&action)) kept[keep->record.session] = keep->record;
+      if (auto* forget = std::get_if<ForgetHold>(&action)) kept.erase(forget->session);
+      if (auto* moved = std::get_if<Moved>(&action)) moves.push_back(*moved);
     }
   }
 

@@ -47,8 +47,27 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   sessions.self = port.self();
   sessions.peer = sessions.host = "n" + std::to_string(port.self().value);
   sessions.ttl_low = std::chrono::milliseconds(100);
-  return std::make_unique<Peer>(
+  auto peer = std::make_unique<Peer>(
       Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), false});
+  const replica::Recovered found =
+      recovered(port.self(), port.disk().counts().of(sim::FaultKind::disk_replaced));
+  carry_out(peer->host.step(now, wall_time(port.world_now() + wall_offset), found), port);
+  return peer;
+}
+
+// What coordd finds in its run area.
+replica::Recovered Cluster::recovered(NodeId node, std::uint64_t replaced) {
+  replica::Recovered event;
+  // An empty disk in place of the old one: what an earlier life told is not known.
+  event.complete = replaced == disks_.at(node.value);
+  disks_.at(node.value) = replaced;
+  if (!event.complete) kept_.at(node.value).clear();
+  for (const auto& [session, record] : kept_.at(node.value)) {
+    const replica::ConnectionId connection{++last_recovered_};
+    const bool held = watcher != nullptr && watcher->taken_up(node, session, connection);
+    event.holds.push_back({connection, record, held});
+  }
+  return event;
 }
 
 void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
@@ -95,6 +114,10 @@ void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) 
       if (watcher != nullptr) watcher->told(port.self(), *answer);
     } else if (auto* stop = std::get_if<replica::StopCommand>(&action)) {
       if (watcher != nullptr) watcher->stop_command(port.self(), *stop);
+    } else if (auto* keep = std::get_if<replica::KeepHold>(&action)) {
+      kept_.at(port.self().value)[keep->record.session] = keep->record;
+    } else if (auto* forget = std::get_if<replica::ForgetHold>(&action)) {
+      kept_.at(port.self().value).erase(forget->session);
     } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
       if (watcher != nullptr) watcher->applied(port.self(), *applied);
     }

@@ -2,6 +2,7 @@
 // (replica::Host on a store::Store on the virtual disk), and the tools of its host are played by Tools.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ class HostWatcher {
   virtual void applied(NodeId node, const replica::Applied& applied) = 0;
   virtual void process_died(NodeId node) = 0;
   virtual void process_started(NodeId node) = 0;
+  // A new process finds the record of this session; `connection` stands for it until its tool is back. Has it
+  // a holder left?
+  virtual bool taken_up(NodeId, SessionId, replica::ConnectionId) { return false; }
 };
 
 struct ClusterConfig {
@@ -53,7 +57,11 @@ class Cluster {
     bool nearly_full = false;
   };
 
-  explicit Cluster(ClusterConfig config) : rejoining(config.nodes + 1, false), config_(std::move(config)) {}
+  explicit Cluster(ClusterConfig config)
+      : rejoining(config.nodes + 1, false),
+        config_(std::move(config)),
+        kept_(config_.nodes + 1),
+        disks_(config_.nodes + 1) {}
 
   Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
   void on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
@@ -75,8 +83,12 @@ class Cluster {
  private:
   void feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port);
   void carry_out(replica::HostActions actions, sim::Port<Cluster>& port);
+  replica::Recovered recovered(NodeId node, std::uint64_t replaced);
 
   ClusterConfig config_;
+  std::vector<std::map<SessionId, replica::HoldRecord>> kept_;  // by node: outlives its process
+  std::vector<std::uint64_t> disks_;  // by node: how often its disk had been replaced when it last started
+  std::uint64_t last_recovered_ = std::uint64_t{1} << 63U;
 };
 
 using World = sim::World<Cluster>;

@@ -45,6 +45,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.losses = tools.losses();
   result.renewals = tools.renewals();
   result.listings = tools.listings();
+  result.resumptions = tools.resumptions();
   cluster.watcher = nullptr;
   return result;
 }

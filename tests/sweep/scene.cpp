@@ -179,8 +179,18 @@ void Scene::told(NodeId, const replica::ToTool& answer) {
   }
 }
 
+bool Scene::taken_up(NodeId node, SessionId session, replica::ConnectionId connection) {
+  for (const auto& [id, tool] : tools_) {
+    if (tool.host != node || !tool.grant || tool.grant->session != session) continue;
+    taken_up_[connection] = id;
+    return true;
+  }
+  return false;
+}
+
 void Scene::stop_command(NodeId, const replica::StopCommand& stop) {
-  const auto found = tools_.find(stop.connection.value);
+  const auto again = taken_up_.find(stop.connection);
+  const auto found = tools_.find(again == taken_up_.end() ? stop.connection.value : again->second);
   if (found != tools_.end() && stop.kill) found->second.killed_at = world.now();
 }
 

@@ -84,6 +84,8 @@ class Scene : public HostWatcher {
   void applied(NodeId node, const replica::Applied& applied) override { ledger_.applied(node, applied); }
   void process_died(NodeId) override {}
   void process_started(NodeId) override {}
+  // In a scene only peers die: their users' processes live on.
+  bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override;
 
  private:
   Id connect(NodeId host);
@@ -91,6 +93,7 @@ class Scene : public HostWatcher {
 
   LogInvariants invariants_;
   std::map<Id, Tool> tools_;
+  std::map<replica::ConnectionId, Id> taken_up_;
   Id last_ = 0;
   Ledger ledger_;
 };

@@ -131,10 +131,13 @@ void Tools::remember(std::uint64_t id, Run& run) {
 
 void Tools::say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left) {
   if (world_.traced()) {
-    static constexpr std::array names{"hello", "acquire", "started", "cancel", "release", "list", "peers"};
+    static constexpr std::array names{"hello",   "acquire", "started", "cancel",
+                                      "release", "list",    "peers",   "resume"};
     world_.note(host, "run " + std::to_string(connection.value) + " says " + names.at(request.index()));
   }
-  world_.input(host, replica::FromTool{connection, {1000, "user"}, std::move(request), holders_left});
+  world_.input(
+      host,
+      replica::FromTool{connection, {1000, "user", {connection.value, 1}}, std::move(request), holders_left});
 }
 
 void Tools::say(const Run& run, local::Request request, bool holders_left) {
@@ -144,7 +147,7 @@ void Tools::say(const Run& run, local::Request request, bool holders_left) {
 // ---- answers
 
 void Tools::told(NodeId node, const replica::ToTool& answer) {
-  const std::uint64_t id = answer.connection.value;
+  const std::uint64_t id = run_of(answer.connection);
   if (world_.traced()) {
     static constexpr std::array names{"welcome", "granted",   "renewed",  "lost",  "refused",
                                       "waiting", "cancelled", "released", "locks", "peers"};
@@ -199,6 +202,8 @@ void Tools::granted(std::uint64_t id, Run& run, const local::Granted& grant) {
   if (run.stage != Stage::asking) return;
   run.sent = grant.sent;
   run.token = grant.token;
+  run.session = grant.session;
+  run.secret = grant.secret;
   // Read too late: dlock does not begin what it must stop at once.
   const bool in_time = world_.local_now(run.host) < stop_by(run);
   for (const std::size_t i : run.seen) {
@@ -275,7 +280,7 @@ void Tools::watch_deadline(std::uint64_t id) {
 
 void Tools::stop_command(NodeId, const replica::StopCommand& stop) {
   if (!stop.kill) return;
-  const std::uint64_t id = stop.connection.value;
+  const std::uint64_t id = run_of(stop.connection);
   world_.at(world_.now(), [this, id] {
     const Run* run = find(id);
     if (run != nullptr && run->command) command_ends(id, true);
@@ -325,6 +330,7 @@ void Tools::forget(std::uint64_t id) {
   next_run(runs_.at(id));
   runs_.erase(id);
   heard_.erase(id);
+  std::erase_if(later_connections_, [&](const auto& later) { return later.second == id; });
 }
 
 void Tools::next_run(const Run& run) {
@@ -343,9 +349,9 @@ void Tools::finish_seen(const Run& run, bool confirmed) {
 
 // ---- the host
 
-// The peer's process is gone, with every connection. Who still asks must ask anew; commands go on under their
-// wrappers until their deadlines. A command without a wrapper has now no guard left (the man page says so):
-// it is taken out here.
+// The peer's process is gone, with every connection. Who still asks must ask anew; commands go on, under
+// their wrappers until their deadlines. A command without a wrapper has no guard left until the peer is
+// started again (the man page says so).
 void Tools::process_died(NodeId node) {
   std::erase_if(looks_, [&](const auto& look) { return look.second.host == node; });
   std::vector<std::uint64_t> ids;
@@ -353,7 +359,7 @@ void Tools::process_died(NodeId node) {
     if (run.host != node || !(run.connected || run.command)) continue;
     if (run.connected) run.power_cuts = world_.disk(node).counts().of(sim::FaultKind::power_cut);
     run.connected = false;  // a peer that dies while it starts dies without a connection
-    if (!run.command || !run.wrapper) ids.push_back(id);
+    if (!run.command) ids.push_back(id);
   }
   for (const std::uint64_t id : ids) {
     finish_seen(runs_.at(id), false);
@@ -369,6 +375,40 @@ void Tools::process_started(NodeId node) {
     if (run.host == node && !run.connected && run.command && run.power_cuts < cuts) dead.push_back(id);
   }
   for (const std::uint64_t id : dead) command_ends(id, true);
+}
+
+bool Tools::taken_up(NodeId node, SessionId session, replica::ConnectionId connection) {
+  for (auto& [id, run] : runs_) {
+    if (run.host != node || run.session != session || !run.command) continue;
+    if (run.power_cuts < world_.disk(node).counts().of(sim::FaultKind::power_cut)) return false;
+    ++resumptions_;
+    run.connection = connection;
+    later_connections_[connection.value] = id;
+    if (run.wrapper)
+      later(Duration{}, milliseconds(300), [this, run = id, connection] {
+        const Run* waits = find(run);
+        if (waits != nullptr && waits->connection == connection) come_back(run);
+      });
+    return true;
+  }
+  return false;
+}
+
+// The wrapper has found its peer again.
+void Tools::come_back(std::uint64_t id) {
+  Run& run = runs_.at(id);
+  if (!run.wrapper || !run.command || world_.node(run.host) == nullptr) return;
+  run.connection = replica::ConnectionId{++last_id_};
+  run.connected = true;
+  later_connections_[run.connection.value] = id;
+  say(run, local::Hello{local::protocol_version, "dlock"});
+  say(run,
+      local::Resume{1, run.session, run.secret, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
+}
+
+std::uint64_t Tools::run_of(replica::ConnectionId connection) const {
+  const auto found = later_connections_.find(connection.value);
+  return found == later_connections_.end() ? connection.value : found->second;
 }
 
 // ---- good times

@@ -63,6 +63,7 @@ class Tools : public HostWatcher {
   void applied(NodeId node, const replica::Applied& applied) override { ledger_.applied(node, applied); }
   void process_died(NodeId node) override;
   void process_started(NodeId node) override;
+  bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override;
 
   // ---- in good times (quiet.hpp)
   void probe();            // a run on every host that must be granted soon: service is back
@@ -78,6 +79,7 @@ class Tools : public HostWatcher {
   std::uint64_t losses() const { return losses_; }
   std::uint64_t renewals() const { return renewals_; }
   std::uint64_t listings() const { return listings_; }
+  std::uint64_t resumptions() const { return resumptions_; }
 
  private:
   enum class Stage : std::uint8_t { asking, running, leaving };
@@ -95,6 +97,8 @@ class Tools : public HostWatcher {
     bool done = false;        // the peer has said Released; the wrapper may be asleep and read it later
     Instant sent;             // of the last renewal, on the host's clock
     Token token;
+    SessionId session;
+    local::Secret secret;
     std::uint64_t power_cuts =
         0;  // of the host when the peer died: one more means that this run died as well
     std::vector<std::size_t> seen;
@@ -126,6 +130,8 @@ class Tools : public HostWatcher {
   void wrapper_exits(std::uint64_t id, Run& run);
   Instant stop_by(const Run& run) const;
   Run* find(std::uint64_t id);
+  void come_back(std::uint64_t id);
+  std::uint64_t run_of(replica::ConnectionId connection) const;
   void later(Duration low, Duration high, std::function<void()> action);
   void finish_seen(const Run& run, bool confirmed);
   void unguarded(Run& run);
@@ -145,12 +151,13 @@ class Tools : public HostWatcher {
   Random random_;
   Ledger ledger_;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, Run> runs_;       // by connection
-  std::map<std::uint64_t, Look> looks_;     // by connection
+  std::map<std::uint64_t, Run> runs_;                         // by their first connection
+  std::map<std::uint64_t, std::uint64_t> later_connections_;  // of runs: after their peer was started again
+  std::map<std::uint64_t, Look> looks_;                       // by connection
   std::map<std::uint64_t, Instant> heard_;  // by connection: when its last answer is, or was, read
   std::map<std::string, Token> last_exclusive_;
   std::vector<Seen> seen_;
-  std::uint64_t grants_ = 0, losses_ = 0, renewals_ = 0, listings_ = 0;
+  std::uint64_t grants_ = 0, losses_ = 0, renewals_ = 0, listings_ = 0, resumptions_ = 0;
 };
 
 }  // namespace coord::sweep

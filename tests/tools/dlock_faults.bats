@@ -152,14 +152,13 @@ status_of_holder() { status=0; wait $holder || status=$?; }
   [ "$(tr -d '\n' <order)" = 12 ]
 }
 
-@test "one's own peer dies and comes back: the command ends by itself or in time, tokens grow, nobody gets in before" {
+@test "one's own peer dies: the command is stopped in time, tokens grow, nobody gets in before" {
   start_group "${calm[@]}"
   before=$(dlock job printenv DLOCK_TOKEN)
   stubborn --ttl 3
   since=$(now_us)
   signal_peer KILL a
   eventually peer_gone a
-  start_peer a "${calm[@]}"
   COORD_SOCKET=$group/b.sock dlock job -- bash -c 'echo "$DLOCK_TOKEN ${EPOCHREALTIME/./}" >next' 3>&- &
   next=$!
   status_of_holder
@@ -171,17 +170,10 @@ status_of_holder() { status=0; wait $holder || status=$?; }
   [ "$granted" -gt "$(tail -n 1 writes)" ]
 }
 
-@test "one's own peer dies: a short command ends with its own status, a waiter with 69" {
+@test "one's own peer dies: a short command ends with its own status" {
   start_group "${calm[@]}"
   hold a job
-  dlock job true 3>&- 2>waiter &
-  waiter=$!
-  eventually waits_for b job
   signal_peer KILL a
-  status=0
-  wait $waiter || status=$?
-  [ $status -eq 69 ]
-  [ "$(wc -l <waiter)" -eq 1 ]
   release job
   wait $holder
 }

@@ -68,6 +68,7 @@ const Named<local::Request>& requests() {
       {"release", local::Release{3}},
       {"list_locks", local::ListLocks{4, {"backup"}, true}},
       {"list_peers", local::ListPeers{5}},
+      {"resume", local::Resume{3, SessionId{12}, {0x1122334455667788, 0x99aabbccddeeff00}, 4712, 3s}},
   };
   return all;
 }
@@ -75,7 +76,12 @@ const Named<local::Request>& requests() {
 const Named<local::Answer>& answers() {
   static const Named<local::Answer> all{
       {"welcome", local::Welcome{1, "a", local::Scope::cluster}},
-      {"granted", local::Granted{3, Token{1855425871872001}, SessionId{12}, at(100s), at(90s)}},
+      {"granted", local::Granted{3,
+                                 Token{1855425871872001},
+                                 SessionId{12},
+                                 at(100s),
+                                 at(90s),
+                                 {0x1122334455667788, 0x99aabbccddeeff00}}},
       {"renewed", local::Renewed{at(103s), at(93s)}},
       {"lost", local::Lost{"its lease ran out"}},
       {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},

@@ -89,6 +89,9 @@ class Run {
   Result<cli::Exit> run_command(Acquired acquired);
   cli::Program program(const local::Granted& grant, int hold) const;
   void hear_peer(cli::Child& child);
+  std::optional<NotRun> ask_again(std::optional<Instant> deadline);
+  bool come_back(const cli::PeerOptions& options, cli::Child* child);
+  void look_for_peer(cli::Child& child);
   cli::Deadline deadline(Instant sent) const;
   void let_go(Descriptor hold);
   void finish(const cli::Outcome& outcome);
@@ -100,6 +103,9 @@ class Run {
   engine::PeerConnection& peer_;
   Report& report_;
   std::optional<process::Cgroup> group_;  // for the command
+  cli::BackOff pause_;
+  bool away_ = false;     // the peer is gone, and looked for
+  local::Resume resume_;  // once it is granted
 };
 
 NotRun Run::not_acquired(bool quorum) const {
@@ -133,7 +139,13 @@ Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
   bool cancelled = false;
   for (;;) {
     auto answer = peer_.wait(deadline);
-    if (!answer) return answer.error();
+    if (!answer && settings_.no_wait) return answer.error();
+    if (!answer) {
+      if (cancelled) return {not_acquired(false)};
+      note("the peer is gone: asking again when it is back");
+      if (auto end = ask_again(deadline)) return {std::move(*end)};
+      continue;
+    }
     if (!answer->has_value() && cancelled) return {not_acquired(false)};
     if (!answer->has_value()) {
       cancelled = true;
@@ -162,6 +174,23 @@ Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
   }
 }
 
+// A peer that went while we waited: asked anew when it is back, for a new place in line.
+std::optional<NotRun> Run::ask_again(std::optional<Instant> deadline) {
+  for (pause_.reset();;) {
+    auto again = cli::connect_again(settings_.peer, "dlock");
+    if (again) {
+      peer_ = std::move(again->peer);
+      report_.count("acquire");
+      if (peer_.send(request_of(settings_)).ok()) return std::nullopt;
+    }
+    const Instant now = process::boot_now();
+    if (deadline && now >= *deadline) return not_acquired(false);
+    Duration pause = pause_.next();
+    if (deadline) pause = std::min(pause, *deadline - now);
+    ::poll(nullptr, 0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count()));
+  }
+}
+
 cli::Deadline Run::deadline(Instant sent) const {
   const Instant kill = kill_at(sent, settings_.ttl);
   return {kill - settings_.grace_or_default(), kill};
@@ -182,19 +211,46 @@ cli::Program Run::program(const local::Granted& grant, int hold) const {
   return program;
 }
 
+// Shows the session to a peer that was started again. True: it will answer.
+bool Run::come_back(const cli::PeerOptions& options, cli::Child* child) {
+  auto again = cli::connect_again(options, "dlock");
+  if (!again) return false;
+  if (child != nullptr && again->started != 0) {
+    // Our child since its starter has ended, and none of the command's.
+    if (const auto started = process::read_process(again->started)) child->spare(started->id);
+  }
+  peer_ = std::move(again->peer);
+  report_.count("resume");
+  away_ = !peer_.send(resume_).ok();
+  return !away_;
+}
+
+void Run::look_for_peer(cli::Child& child) {
+  if (come_back(settings_.peer, &child)) {
+    child.watch().fd = peer_.fd();
+    return;
+  }
+  child.watch().at = process::boot_now() + pause_.next();
+  child.watch().due = [&] { look_for_peer(child); };
+}
+
 // While the command runs: renewals move its deadline; a loss ends it; a peer that is gone leaves the deadline
-// where it is.
+// where it is, and is looked for until then.
 void Run::hear_peer(cli::Child& child) {
   for (;;) {
     auto answer = peer_.receive();
     if (!answer) {
       note("the peer is gone: the command may run until the lease ends: " + answer.error().text());
+      away_ = true;
       child.watch().fd = -1;
+      child.watch().at = process::boot_now() + pause_.next();
+      child.watch().due = [&] { look_for_peer(child); };
       return;
     }
     if (!answer->has_value()) return;
     if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
       report_.count("renewed");
+      pause_.reset();
       child.limit(cli::StopCause::lost, deadline(renewed->sent));
     } else if (const auto* lost = std::get_if<local::Lost>(&**answer)) {
       report_.count("lost");
@@ -208,6 +264,9 @@ void Run::hear_peer(cli::Child& child) {
 }
 
 void Run::let_go(Descriptor hold) {
+  cli::PeerOptions running = settings_.peer;
+  running.no_autostart = true;  // the next one to be started finds that nobody holds it
+  if (away_ && !come_back(running, nullptr)) return;
   hold.reset();
   report_.count("release");
   if (Status sent = peer_.send(local::Release{only_request}); !sent) return;
@@ -236,6 +295,7 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
     return Error{ErrorKind::unavailable, cli::shown(settings_.name_list),
                  "the grant came too late to be used", "this host was stopped or overloaded: try again"};
   }
+  resume_ = {only_request, acquired.grant.session, acquired.grant.secret, 0, {}};
   const Instant began = process::boot_now();
   if (!group_) group_ = process::Cgroup::create();
   auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()), std::move(group_));
@@ -251,6 +311,8 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
     const Instant end = began + *settings_.max_run;
     child.limit(cli::StopCause::max_run, {end, end + settings_.grace_or_default()});
   }
+  resume_.pid = static_cast<std::uint32_t>(child.pid());
+  resume_.grace = settings_.grace_or_default();
   report_.count("started");
   (void)peer_.send(
       local::Started{only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace_or_default()});

@@ -1,0 +1,152 @@
+#include "peer/hold_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.hpp"
+#include "store/crc32c.hpp"
+#include "wire/archive.hpp"
+
+COORD_WIRE_TYPE(coord::peer::KeptHold)
+
+namespace coord::peer {
+
+namespace {
+
+constexpr std::size_t place_bytes = 256;  // divides a page: a place lies within one
+constexpr std::size_t most_places =
+    65536;                             // 16 MiB; a peer has at most 20,000 connections, and what it recovered
+constexpr std::size_t head_bytes = 8;  // checksum of the rest, length of the record
+// The first place: whose file this is.
+constexpr std::array<char, 16> magic{'c', 'o', 'o', 'r', 'd', ' ', 'h', 'o', 'l', 'd', 's', ' ', '1', '\n'};
+
+void put32(std::uint8_t* at, std::uint32_t value) {
+  for (std::size_t i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (8U * i));
+}
+std::uint32_t get32(const std::uint8_t* at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 4; i-- > 0;) value = (value << 8U) | at[i];
+  return value;
+}
+
+Error unavailable(const std::string& path, const std::string& what) {
+  return Error{ErrorKind::unavailable, path, what, "make room in the state directory, and writable"};
+}
+
+// The record in a place, as it lies there; nothing if there is none or it was cut off.
+std::optional<KeptHold> record_in(ByteView place) {
+  const std::uint32_t length = get32(place.data() + 4);
+  if (length == 0 || length > place_bytes - head_bytes) return std::nullopt;
+  if (store::crc32c(place.subspan(4, length + 4)) != get32(place.data())) return std::nullopt;
+  auto record = wire::decode<KeptHold>(place.subspan(head_bytes, length));
+  if (!record) return std::nullopt;
+  return *record;
+}
+
+}  // namespace
+
+BootId boot_id() {
+  BootId id{};
+  const Descriptor file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  std::array<char, 64> text{};
+  const ssize_t size = file.is_open() ? ::read(file.get(), text.data(), text.size()) : 0;
+  std::size_t digits = 0;
+  for (ssize_t i = 0; i < size && digits < 2 * id.size(); ++i) {
+    const char c = text[static_cast<std::size_t>(i)];
+    const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (value < 0) continue;
+    id[digits / 2] = static_cast<std::uint8_t>(id[digits / 2] << 4U | value);
+    ++digits;
+  }
+  return id;
+}
+
+Result<HoldFile> HoldFile::open(const std::string& path) {
+  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd.is_open())
+    return unavailable(path, std::string("the record of holds cannot be opened: ") + std::strerror(errno));
+  HoldFile file(std::move(fd), path);
+  if (Status read = file.read(); !read) return read.error();
+  return file;
+}
+
+Status HoldFile::read() {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) != 0) return unavailable(path_, std::strerror(errno));
+  const auto size = static_cast<std::size_t>(
+      std::min<off_t>(status.st_size, static_cast<off_t>(place_bytes * most_places)));
+  Bytes all(size);
+  std::size_t filled = 0;
+  while (filled < all.size()) {
+    const ssize_t count =
+        ::pread(file_.get(), all.data() + filled, all.size() - filled, static_cast<off_t>(filled));
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return unavailable(path_, "the record of holds cannot be read");
+    filled += static_cast<std::size_t>(count);
+  }
+  complete_ = size >= magic.size() && std::equal(magic.begin(), magic.end(), all.begin());
+  end_ = 1;
+  if (!complete_) {
+    if (::ftruncate(file_.get(), 0) != 0) return unavailable(path_, std::strerror(errno));
+    Bytes head(place_bytes);
+    std::copy(magic.begin(), magic.end(), head.begin());
+    return write(0, head);
+  }
+  for (std::size_t at = place_bytes; at + place_bytes <= all.size(); at += place_bytes, ++end_) {
+    const auto record = record_in(ByteView(all).subspan(at, place_bytes));
+    if (record && places_.emplace(record->hold.session, end_).second) {
+      found_.push_back(*record);
+    } else {
+      free_.push_back(end_);
+    }
+  }
+  return done();
+}
+
+Status HoldFile::write(std::size_t place, ByteView record) {
+  ssize_t written = 0;
+  do {
+    written = ::pwrite(file_.get(), record.data(), record.size(), static_cast<off_t>(place * place_bytes));
+  } while (written < 0 && errno == EINTR);
+  if (written == static_cast<ssize_t>(record.size())) return done();
+  return unavailable(path_, std::string("a hold cannot be recorded: ") +
+                                (written < 0 ? std::strerror(errno) : "no space is left"));
+}
+
+Status HoldFile::keep(const KeptHold& hold) {
+  const Bytes record = wire::encode(hold);
+  COORD_CHECK(head_bytes + record.size() <= place_bytes);
+  const auto found = places_.find(hold.hold.session);
+  if (found == places_.end() && free_.empty() && end_ >= most_places)
+    return unavailable(path_, "too many holds are recorded");
+  const std::size_t place = found != places_.end() ? found->second : free_.empty() ? end_ : free_.back();
+  Bytes bytes(place_bytes);
+  put32(bytes.data() + 4, static_cast<std::uint32_t>(record.size()));
+  std::copy(record.begin(), record.end(), bytes.begin() + head_bytes);
+  put32(bytes.data(), store::crc32c(ByteView(bytes).subspan(4, record.size() + 4)));
+  if (Status written = write(place, bytes); !written) return written;
+  if (found != places_.end()) return done();
+  if (free_.empty()) {
+    ++end_;
+  } else {
+    free_.pop_back();
+  }
+  places_.emplace(hold.hold.session, place);
+  return done();
+}
+
+void HoldFile::forget(SessionId session) {
+  const auto found = places_.find(session);
+  if (found == places_.end()) return;
+  // What cannot be erased stays: its holders are found gone by the next life.
+  (void)write(found->second, Bytes(head_bytes));
+  free_.push_back(found->second);
+  places_.erase(found);
+}
+
+}  // namespace coord::peer

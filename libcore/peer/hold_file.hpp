@@ -1,0 +1,73 @@
+// Where a peer keeps what its next life must know of the sessions that are held (replica::HoldRecord).
+//
+// The problem. A peer that is killed leaves commands running under its sessions; the next one must find them
+// again, and must be sure that it has found all: whoever is not found loses its lock. Writing a file for each
+// grant costs two directory operations a lock; syncing it would cost a disk's latency.
+//
+// The way here. One file of fixed places, `sessions/holds` in the state directory, each place one record with
+// its checksum, written by one pwrite(2): a process that is killed has either written it or not, and what it
+// wrote survives it in the kernel's memory. Nothing is synced: what a machine's crash takes away were records
+// of holders that it took away too, and a record of an earlier boot says so itself. A place whose checksum is
+// wrong was being written when its process was killed: its grant had not been told.
+//
+// Threading: one owner. A write may wait for the file system as any write to a cached page may.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/descriptor.hpp"
+#include "base/result.hpp"
+#include "process/process_id.hpp"
+#include "replica/sessions.hpp"
+
+namespace coord::peer {
+
+using BootId = std::array<std::uint8_t, 16>;
+// Of this boot of the machine; all zeros where the kernel does not tell.
+BootId boot_id();
+
+struct KeptHold {
+  replica::HoldRecord hold;
+  BootId boot{};
+  process::ProcessId tool;     // the wrapper
+  process::ProcessId command;  // pid 0: not known
+
+  bool operator==(const KeptHold&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks);
+  }
+};
+
+class HoldFile {
+ public:
+  // Opens or makes the file. ErrorKind::unavailable.
+  static Result<HoldFile> open(const std::string& path);
+
+  // What an earlier life left, of this boot or an earlier one. `complete()`: it is all that there was.
+  const std::vector<KeptHold>& found() const { return found_; }
+  bool complete() const { return complete_; }
+
+  // Writes the record, in place of an older one of the same session.
+  Status keep(const KeptHold& hold);
+  void forget(SessionId session);
+
+ private:
+  HoldFile(Descriptor file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  Status read();
+  Status write(std::size_t place, ByteView record);
+
+  Descriptor file_;
+  std::string path_;
+  std::vector<KeptHold> found_;
+  bool complete_ = false;
+  std::map<SessionId, std::size_t> places_;
+  std::vector<std::size_t> free_;
+  std::size_t end_ = 0;  // places in the file
+};
+
+}  // namespace coord::peer

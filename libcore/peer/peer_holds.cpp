@@ -1,0 +1,143 @@
+// Sessions that outlive this process: what is kept of them, how the next life takes them up, and the end of
+// those whose time is over.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <memory>
+#include <set>
+
+#include "peer/peer.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::peer {
+
+namespace {
+
+// Connections of an earlier life count from here: the server's own never come so far.
+constexpr std::uint64_t first_recovered = std::uint64_t{1} << 63U;
+
+}  // namespace
+
+std::string Peer::hold_path(SessionId session) const {
+  return hold_directory_ + "/" + std::to_string(session.value);
+}
+
+Status Peer::recover_holds() {
+  auto file = HoldFile::open(hold_directory_ + "/holds");
+  if (!file) return file.error();
+  hold_file_ = std::move(*file);
+  replica::Recovered event;
+  event.complete = hold_file_->complete();
+  for (const KeptHold& kept : hold_file_->found()) {
+    replica::Recovered::Hold hold;
+    hold.connection = replica::ConnectionId{first_recovered + event.holds.size()};
+    hold.record = kept.hold;
+    hold.held = take_up(kept, hold);
+    log_(net::LogLevel::info, "session " + std::to_string(kept.hold.session.value) + " of an earlier life: " +
+                                  (hold.held ? "taken up again" : "its holders are gone"));
+    event.holds.push_back(std::move(hold));
+  }
+  remove_left_over_files();
+  push(std::move(event));
+  return done();
+}
+
+// Whether anybody of that session is left.
+bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
+  Tool tool;
+  tool.connected = false;
+  tool.who.uid = kept.hold.uid;
+  tool.process = kept.tool;
+  tool.command = kept.command;
+  tool.session = kept.hold.session;
+  tool.secret = kept.hold.secret;
+  const bool this_boot = kept.boot == boot_;
+  if (this_boot) {
+    auto reopened = Hold::reopen(io_, hold_path(kept.hold.session),
+                                 [this, id = hold.connection] { push(replica::HoldersGone{id}); });
+    if (reopened) tool.hold = std::move(*reopened);
+  }
+  const bool held = tool.hold && tool.hold->held();
+  tools_.emplace(hold.connection, std::move(tool));
+  return held;
+}
+
+// FIFOs of sessions that ended with the process that served them.
+void Peer::remove_left_over_files() const {
+  std::set<std::string> wanted{".", "..", "holds"};
+  for (const KeptHold& kept : hold_file_->found()) wanted.insert(std::to_string(kept.hold.session.value));
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(hold_directory_.c_str()), ::closedir);
+  if (!directory) return;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    if (!wanted.contains(entry->d_name)) ::unlinkat(::dirfd(directory.get()), entry->d_name, 0);
+  }
+}
+
+// Without its descriptor and its record nobody could tell whether the session has a holder left: the tool
+// must not begin.
+void Peer::refuse_grant(replica::ConnectionId connection, const Error& why) {
+  log_(net::LogLevel::error, why.text());
+  server_->close(net::ClientNumber{connection.value});
+  tool_closed(net::ClientNumber{connection.value});
+  push(replica::HoldersGone{connection});
+}
+
+// Which process the tool is: a walk into /proc that a tool which only asks does not cost.
+void Peer::look_at(Tool& tool) {
+  if (tool.process.pid != 0 || !tool.connected) return;
+  if (const auto process = process::read_process(tool.who.pid)) tool.process = process->id;
+}
+
+void Peer::perform(replica::KeepHold&& action) {
+  const auto tool = tools_.find(action.connection);
+  if (tool == tools_.end()) return;
+  KeptHold kept;
+  kept.hold = action.record;
+  kept.boot = boot_;
+  kept.tool = tool->second.process;
+  kept.command = tool->second.command;
+  tool->second.recorded = hold_file_->keep(kept);
+}
+
+void Peer::perform(replica::ForgetHold&& action) {
+  hold_file_->forget(action.session);
+}
+
+void Peer::perform(replica::Moved&& action) {
+  const auto from = tools_.find(action.from), to = tools_.find(action.to);
+  if (from == tools_.end() || to == tools_.end()) return;
+  to->second.hold = std::move(from->second.hold);
+  if (to->second.command.pid == 0) to->second.command = from->second.command;
+  to->second.secret = from->second.secret;
+  to->second.session = from->second.session;
+  if (to->second.hold) to->second.hold->on_gone([this, id = action.to] { push(replica::HoldersGone{id}); });
+  if (from->second.connected && action.from.value < first_recovered)
+    server_->close(net::ClientNumber{action.from.value});
+  tools_.erase(from);
+}
+
+void Peer::perform(replica::StopCommand&& action) {
+  const auto found = tools_.find(action.connection);
+  if (found == tools_.end()) return;
+  Tool& tool = found->second;
+  process::Family family;
+  if (tool.command.pid != 0) family.roots.push_back(tool.command);
+  if (tool.hold) family.holding = tool.hold->file();
+  // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
+  look_at(tool);
+  if (tool.process.pid != 0) family.spared.push_back(tool.process);
+  log_(net::LogLevel::warning,
+       "session of process " + std::to_string(action.pid) +
+           (action.kill ? " is over: its command is killed" : " is not renewed: its command is told to end"));
+  guard_.stop(std::move(family), action.kill);
+}
+
+void Peer::perform(replica::SessionOver&& action) {
+  const auto found = tools_.find(action.connection);
+  if (found == tools_.end()) return;
+  if (found->second.connected) server_->close(net::ClientNumber{action.connection.value});
+  if (found->second.hold) found->second.hold->remove();
+  tools_.erase(found);
+}
+
+}  // namespace coord::peer

@@ -1,0 +1,133 @@
+// Sessions that outlive this process.
+//
+// The problem. coordd is killed, or replaced by a newer one, and started again while commands run under its
+// sessions. Leases do not know that: unless renewed they end, and commands that could have gone on are
+// stopped. The obvious way, have the new process renew whatever the log says belongs to its host, keeps
+// sessions alive that nobody uses any more, and one that counts their leases anew from its own start lets a
+// command run on whose lock somebody else may have by then.
+//
+// The way here. Before a tool is told that it holds, a record of it is kept where the end of the process
+// cannot take it: with what to find the holder by, and with when the last renewal that succeeded was sent.
+// The next process takes up those whose holders are left, counts on from that instant, and renews first;
+// those whose holders are gone it closes at once. A session of an earlier life that has no record was never
+// told to anybody: closed as well, so that nobody waits for its lease. The registration of the new process
+// makes this safe: from its place in the log on no command of the earlier one takes effect, so that after it
+// all sessions of earlier lives are known.
+//
+// A tool that comes back shows the session's secret and is its tool again. One that waited asks anew and has
+// a new place in line.
+#include <algorithm>
+#include <utility>
+
+#include "base/rule.hpp"
+#include "replica/sessions.hpp"
+
+namespace coord::replica {
+
+void Sessions::keep(ConnectionId id, Record& record) {
+  HoldRecord kept;
+  kept.session = record.session;
+  kept.request = record.asked.request;
+  kept.token = record.token;
+  kept.secret = record.who.secret;
+  kept.uid = record.who.uid;
+  kept.ttl = record.asked.ttl;
+  kept.renewal_sent = record.renewal_sent;
+  kept.pid = record.pid;
+  kept.grace = record.grace;
+  record.kept = record.session;
+  if (COORD_RULE_OR(record_before_grant, true, false)) out_.push_back(KeepHold{id, kept});
+}
+
+void Sessions::forget(Record& record) {
+  if (record.kept != SessionId{}) out_.push_back(ForgetHold{record.kept});
+  record.kept = SessionId{};
+}
+
+SessionActions Sessions::on(Instant now, const Recovered& event) {
+  strangers_due_ = event.complete;
+  for (const Recovered::Hold& hold : event.holds) {
+    const HoldRecord& kept = hold.record;
+    Record& record = records_[hold.connection];
+    record.who.uid = kept.uid;
+    record.who.secret = kept.secret;
+    record.greeted = true;
+    record.connected = false;
+    record.holders = hold.held;
+    record.stage = Stage::held;
+    record.asked.request = kept.request;
+    record.asked.ttl = kept.ttl;
+    record.session = record.kept = kept.session;
+    record.token = kept.token;
+    record.renewal_sent = COORD_RULE_OR(resumed_from_last_renewal, kept.renewal_sent, now);
+    record.pid = kept.pid;
+    record.grace = kept.grace;
+    by_session_[kept.session] = hold.connection;
+    if (!hold.held) {
+      close(hold.connection, record, service::CloseReason::holder_gone);
+    } else if (now >= stop_by(record)) {
+      lose(hold.connection, record, "this peer was down for too long");
+    } else {
+      renew(now, {hold.connection});
+    }
+  }
+  return take();
+}
+
+// Once, when this process is registered.
+void Sessions::close_strangers(service::ClientId self, const service::Machine& machine) {
+  if (!strangers_due_ || self == service::ClientId{}) return;
+  strangers_due_ = false;
+  for (const SessionId session : machine.sessions_of(config_.self)) {
+    const bool earlier = session.value < self.value;  // both are places in the log
+    if (earlier && !by_session_.contains(session)) abandon(session);
+  }
+}
+
+void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Resume& request) {
+  if (!record.greeted || record.stage != Stage::idle) {
+    refuse(id, request.request, local::RefusedKind::protocol, "one session a connection, after a greeting");
+    return;
+  }
+  const auto found = by_session_.find(request.session);
+  const Record* old = found == by_session_.end() ? nullptr : find(found->second);
+  const bool same = old != nullptr && (old->stage == Stage::held || old->stage == Stage::lost) &&
+                    old->who.secret == request.secret && old->who.uid == record.who.uid &&
+                    old->asked.request == request.request;
+  if (!same) {
+    say(id, record, local::Lost{"its session ended while this peer was down"});
+    return;
+  }
+  take_over(now, found->second, id);
+  Record& taken = records_.at(id);
+  if (request.pid != 0) {
+    taken.pid = request.pid;
+    taken.grace = std::clamp(request.grace, Duration{}, taken.asked.ttl);
+    keep(id, taken);
+  }
+  set_alarm(id, taken);
+  if (taken.stage == Stage::lost) {
+    say(id, taken, local::Lost{"no renewal for too long: the peer was down"});
+  } else {
+    say(id, taken, local::Renewed{taken.renewal_sent + taken.asked.ttl, taken.renewal_sent});
+  }
+}
+
+// A renewal that is on its way is of the old connection and moves nobody's deadline any more: another one
+// goes.
+void Sessions::take_over(Instant now, ConnectionId from, ConnectionId to) {
+  Record& old = records_.at(from);
+  if (old.alarm) alarms_.erase({*old.alarm, from});
+  Record taken = std::move(old);
+  records_.erase(from);
+  taken.alarm.reset();
+  taken.connected = true;
+  taken.who.user = records_.at(to).who.user;
+  const bool was_renewing = std::exchange(taken.renewing, false);
+  by_session_[taken.session] = to;
+  records_.at(to) = std::move(taken);
+  out_.push_back(Moved{from, to});
+  if (was_renewing && records_.at(to).stage == Stage::held) renew(now, {to});
+}
+
+}  // namespace coord::replica
