@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/rfc3339.hpp"
+#include "base/utf8.hpp"
 #include "cli/names.hpp"
 #include "cli/values.hpp"
 

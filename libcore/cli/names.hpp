@@ -28,9 +28,4 @@ std::string join_names(const std::vector<std::string>& names);
 // \n, \t, \\, \xNN.
 std::string shown(std::string_view text);
 
-// Length in bytes of the well-formed UTF-8 character that `text` begins with (no surrogates, no overlong
-// forms), 0 if none.
-std::size_t utf8_length(std::string_view text);
-bool is_utf8(std::string_view text);
-
 }  // namespace coord::cli

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/utf8.hpp"
 #include "cli/names.hpp"
 
 namespace coord::cli {

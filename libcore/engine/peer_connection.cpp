@@ -64,8 +64,13 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
     const Bytes along = framed(*first);
     greeting.insert(greeting.end(), along.begin(), along.end());
   }
-  if (Status sent = connection.write(greeting); !sent) return sent.error();
-  return connection;
+  const Status sent = connection.write(greeting);
+  if (sent) return connection;
+  // A peer that takes no more tools says so and closes at once.
+  auto answer = connection.wait(process::boot_now());
+  const bool told = answer && answer->has_value();
+  const auto* refused = told ? std::get_if<local::Refused>(&**answer) : nullptr;
+  return refused != nullptr ? connection.gone(refused->why) : sent.error();
 }
 
 Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool) {

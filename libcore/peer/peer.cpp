@@ -20,7 +20,17 @@ namespace {
 
 constexpr std::size_t inbox_limit =
     8192;  // messages of peers beyond it are lost; Raft sends again what matters
+// For one client: a listing of all that a group may hold is sent at once (replica/listings.hpp).
+constexpr std::size_t listing_bytes = std::size_t{32} << 20U;
 constexpr Duration leave_within = std::chrono::seconds(1);
+
+// What a client beyond the limit is told, before it is closed.
+Bytes too_many_tools() {
+  const local::Answer refused =
+      local::Refused{0, local::RefusedKind::limit,
+                     "too many tools are connected to this peer: end some, or try again later"};
+  return wire::frame(wire::FrameType::answer, wire::encode(refused));
+}
 
 WallTime wall_now() {
   return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -130,7 +140,9 @@ Status Peer::listen() {
     tool_said(number, std::move(frame));
   };
   tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
-  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_);
+  net::UnixLimits limits;
+  limits.unread_bytes = listing_bytes;
+  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, too_many_tools());
   const int handed_over = settings_.options.listen_fd;
   Status listening =
       handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);

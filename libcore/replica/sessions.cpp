@@ -14,6 +14,12 @@ constexpr double peer_waits_for_wrapper =
     0.02;                                // of the TTL: the wrapper sends TERM first, the peer only if it must
 constexpr double renew_together = 0.05;  // of the TTL: what is due so soon goes into the same command
 
+std::optional<Question> question_in(const local::Request& request) {
+  if (const auto* locks = std::get_if<local::ListLocks>(&request)) return *locks;
+  if (const auto* waits = std::get_if<local::ListWaits>(&request)) return *waits;
+  return std::nullopt;
+}
+
 }  // namespace
 
 SessionActions Sessions::on(Instant now, const FromTool& event, const service::Machine& machine,
@@ -37,10 +43,9 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
   } else if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
     if (record.stage == Stage::idle) record.inside = sessions_of(event.inside);
     asked(now, event.connection, record, *acquire);
-  } else if (const auto* listing = std::get_if<local::ListLocks>(&event.request);
-             listing != nullptr && listing->stale) {
-    Ticket what{Ticket::Kind::list, {event.connection}, now, *listing};
-    list(what, machine, wall, true);
+  } else if (const std::optional<Question> question = question_in(event.request);
+             question && is_stale(*question)) {
+    list(Ticket{Ticket::Kind::list, {event.connection}, now, *question}, machine, wall);
   } else {
     std::visit([&](const auto& request) { asked(now, event.connection, record, request); }, event.request);
   }

@@ -31,6 +31,7 @@
 
 #include "base/time.hpp"
 #include "replica/events.hpp"
+#include "replica/listings.hpp"
 #include "service/machine.hpp"
 #include "wire/local.hpp"
 
@@ -201,7 +202,7 @@ class Sessions {
     enum class Kind : std::uint8_t { acquire, cancel, close, renew, list } kind = Kind::acquire;
     std::vector<ConnectionId> connections;  // one, except for renew
     Instant sent;
-    local::ListLocks list;
+    Question question;
   };
 
   // ---- sessions_requests.cpp: what a tool asks for
@@ -211,6 +212,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Release& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListLocks& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::ListWaits& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
@@ -228,7 +230,7 @@ class Sessions {
                   const service::Machine& machine);
   void abandon(SessionId session);
   void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
-  void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
+  void list(const Ticket& ticket, const service::Machine& machine, WallTime wall);
 
   // ---- sessions_resume.cpp: what outlives this process, and what an earlier one has left
   void keep(ConnectionId id, Record& record);

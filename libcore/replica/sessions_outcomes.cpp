@@ -1,7 +1,6 @@
 // What the log says of the sessions of this host.
 #include "base/rule.hpp"
 #include "replica/sessions.hpp"
-#include "service/listing.hpp"
 #include "service/wait_graph.hpp"
 
 namespace coord::replica {
@@ -29,22 +28,6 @@ local::RefusedKind kind_of(service::Refusal why) {
     default:
       return local::RefusedKind::protocol;
   }
-}
-
-local::LockParty party_of(const service::Party& from) {
-  local::LockParty to;
-  to.session = from.session;
-  to.token = from.token;
-  to.position = from.position;
-  to.mode = from.mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
-  to.peer = from.owner.peer;
-  to.host = from.owner.host;
-  to.pid = from.owner.pid;
-  to.user = from.owner.user;
-  to.command = from.owner.command;
-  to.since = from.since;
-  to.ttl = from.ttl;
-  return to;
 }
 
 }  // namespace
@@ -270,47 +253,22 @@ SessionActions Sessions::on(const QueryReady& event, const service::Machine& mac
   if (found == tickets_.end()) return {};
   const Ticket what = std::move(found->second);
   tickets_.erase(found);
-  list(what, machine, wall, false);
+  list(what, machine, wall);
   return take();
 }
 
 SessionActions Sessions::on(const QueryFailed& event) {
   const auto found = tickets_.find(event.ticket);
   if (found == tickets_.end()) return {};
-  refuse(found->second.connections.front(), found->second.list.request, local::RefusedKind::no_quorum,
+  refuse(found->second.connections.front(), request_of(found->second.question), local::RefusedKind::no_quorum,
          "no quorum: a majority of the peers cannot be reached: --stale shows what this peer knows");
   tickets_.erase(found);
   return take();
 }
 
-void Sessions::list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale) {
-  constexpr std::size_t together = 64;  // names an answer: far below a frame unless thousands wait
-  std::string after;
-  const ConnectionId id = ticket.connections.front();
-  for (bool first = true;; first = false) {
-    local::Locks answer;
-    answer.request = ticket.list.request;
-    answer.as_of = wall;
-    answer.stale = stale;
-    const bool all = ticket.list.names.empty();
-    const std::vector<service::Listing> locks =
-        all ? service::list_all(machine, after, together) : service::list(machine, ticket.list.names);
-    answer.more = all && locks.size() == together;
-    if (!first && locks.empty()) answer.more = false;
-    for (const service::Listing& lock : locks) {
-      local::LockRecord record;
-      record.name = lock.name;
-      record.mode = lock.mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
-      record.slots = lock.slots;
-      for (const service::Party& holder : lock.holders) record.holders.push_back(party_of(holder));
-      for (const service::Party& waiter : lock.waiters) record.waiters.push_back(party_of(waiter));
-      after = lock.name;
-      answer.locks.push_back(std::move(record));
-    }
-    const bool more = answer.more;
-    out_.push_back(ToTool{id, std::move(answer)});
-    if (!more) return;
-  }
+void Sessions::list(const Ticket& ticket, const service::Machine& machine, WallTime wall) {
+  for (local::Answer& answer : answers_to(ticket.question, machine, wall))
+    out_.push_back(ToTool{ticket.connections.front(), std::move(answer)});
 }
 
 }  // namespace coord::replica

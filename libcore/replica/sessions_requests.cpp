@@ -127,6 +127,10 @@ void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListLoc
   out_.push_back(Query{ticket(Ticket{Ticket::Kind::list, {id}, now, request})});
 }
 
+void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListWaits& request) {
+  out_.push_back(Query{ticket(Ticket{Ticket::Kind::list, {id}, now, request})});
+}
+
 void Sessions::asked(Instant, ConnectionId id, Record&, const local::ListPeers& request) {
   out_.push_back(DescribePeers{id, request.request});
 }

@@ -51,6 +51,10 @@ Listing listing_of(const Machine& machine, const std::string& name, const Lock& 
 
 }  // namespace
 
+Party party_of_remnant(const Machine& machine, Token grant) {
+  return party_of(grant, machine.state().remnants.at(grant));
+}
+
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names) {
   std::vector<Listing> result;
   for (const std::string& name : names) {

@@ -32,6 +32,8 @@ struct Listing {
   std::vector<Party> waiters{};  // in line
 };
 
+Party party_of_remnant(const Machine& machine, Token grant);
+
 // These names, those that are in use; without names, all. `most` bounds the answer: go on after the last name
 // given.
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names);

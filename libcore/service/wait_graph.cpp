@@ -265,12 +265,14 @@ std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place) {
       const bool over = holder.place == LogIndex{};
       const SessionId session =
           over ? state.remnants.at(token).session : state.requests.at(holder.place).session;
-      edges.push_back({place, name, session, over ? token : state.requests.at(holder.place).fence(), over});
+      edges.push_back({place, name, session, holder.place,
+                       over ? token : state.requests.at(holder.place).fence(), token, over});
     }
     const std::set<LogIndex>& line = everyone ? lock->waiting : lock->waiting_exclusive;
     const auto here = line.lower_bound(place);
     if (here != line.begin())
-      edges.push_back({place, name, state.requests.at(*std::prev(here)).session, Token{}, false});
+      edges.push_back({place, name, state.requests.at(*std::prev(here)).session, *std::prev(here), Token{},
+                       Token{}, false});
   }
   return edges;
 }

@@ -58,7 +58,9 @@ struct WaitEdge {
   LogIndex waiter;
   std::string name;
   SessionId blocker{};  // with a remnant: the session that held
+  LogIndex place{};     // of the blocker's request; 0 with a remnant
   Token token{};        // the blocker holds under it; 0: it is before the waiter in line
+  Token grant{};        // the number of its grant
   bool over = false;    // the hold is over, its name is kept shut for a time
 };
 std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex waiter);

@@ -37,5 +37,17 @@ constexpr bool coord::wire::is_enumerator(coord::local::RefusedKind value) {
   return false;
 }
 
+template <>
+constexpr bool coord::wire::is_enumerator(coord::local::WaitKind value) {
+  switch (value) {
+    using enum coord::local::WaitKind;
+    case holds:
+    case before:
+    case shut:
+      return true;
+  }
+  return false;
+}
+
 COORD_WIRE_TYPE(coord::local::Request)
 COORD_WIRE_TYPE(coord::local::Answer)

@@ -149,7 +149,20 @@ struct Resume {
   }
 };
 
-using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume>;
+// Who waits for whom. Linearizable unless `stale`.
+struct ListWaits {
+  std::uint64_t request = 0;
+  bool stale = false;
+
+  bool operator==(const ListWaits&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, stale);
+  }
+};
+
+using Request =
+    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits>;
 
 // ---- peer to tool
 
@@ -294,7 +307,8 @@ struct LockRecord {
   }
 };
 
-// Long listings come in several answers; the last has `more` false.
+// Long listings come in several answers; the last has `more` false. The next one may go on with the last
+// name of this one.
 struct Locks {
   std::uint64_t request = 0;
   WallTime as_of;
@@ -306,6 +320,41 @@ struct Locks {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, as_of, stale, more, locks);
+  }
+};
+
+enum class WaitKind : std::uint8_t {
+  holds,   // the blocker holds the name
+  before,  // it waits for the name since before
+  shut,    // its hold is over and has left the name shut for a time
+};
+
+// One edge of the wait-for graph.
+struct WaitRecord {
+  std::string name;
+  WaitKind kind = WaitKind::holds;
+  LockParty waiter;
+  LockParty blocker;
+  std::vector<SessionId> outer;  // what the waiter was asked inside of, outermost first: they wait as well
+
+  bool operator==(const WaitRecord&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), kind, waiter, blocker, wire::at_most<32>(outer));
+  }
+};
+
+struct Waits {
+  std::uint64_t request = 0;
+  WallTime as_of;
+  bool stale = false;
+  bool more = false;
+  std::vector<WaitRecord> waits;
+
+  bool operator==(const Waits&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, as_of, stale, more, waits);
   }
 };
 
@@ -348,6 +397,6 @@ struct Peers {
 };
 
 using Answer =
-    std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers>;
+    std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers, Waits>;
 
 }  // namespace coord::local

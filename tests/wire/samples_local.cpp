@@ -69,6 +69,7 @@ const Named<local::Request>& requests() {
       {"list_locks", local::ListLocks{4, {"backup"}, true}},
       {"list_peers", local::ListPeers{5}},
       {"resume", local::Resume{3, SessionId{12}, {0x1122334455667788, 0x99aabbccddeeff00}, 4712, 3s}},
+      {"list_waits", local::ListWaits{6, true}},
   };
   return all;
 }
@@ -95,6 +96,12 @@ const Named<local::Answer>& answers() {
                     true,
                     true,
                     {local::LockRecord{"backup", local::Mode::shared, 4, {party()}, {party(), party()}}}}},
+      {"waits",
+       local::Waits{6,
+                    WallTime{1700000001000000000},
+                    true,
+                    true,
+                    {{"backup", local::WaitKind::before, party(), party(), {SessionId{7}, SessionId{9}}}}}},
       {"peers", local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}}},
   };
   return all;

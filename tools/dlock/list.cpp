@@ -1,4 +1,6 @@
 // dlock --list: who holds and who waits.
+#include <iterator>
+
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/peer.hpp"
@@ -48,6 +50,10 @@ std::string json_of(const local::LockRecord& lock, WallTime as_of) {
   return object.array("holders", holders).array("waiters", waiters).line();
 }
 
+void append(std::vector<local::LockParty>& to, std::vector<local::LockParty>&& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
 std::string seconds_since(WallTime since, WallTime now) {
   const std::int64_t seconds = std::max<std::int64_t>((now.unix_ns - since.unix_ns) / 1'000'000'000, 0);
   return std::to_string(seconds) + " s";
@@ -81,23 +87,34 @@ Result<cli::Exit> list_locks(const Settings& settings) {
                     {"FOR", cli::Table::Align::right},
                     {"COMMAND", cli::Table::Align::left, true}});
   bool any = false;
+  const auto show = [&](const local::LockRecord& lock, WallTime as_of) {
+    any = true;
+    if (settings.json) {
+      cli::print(json_of(lock, as_of));
+    } else {
+      add_rows(table, lock, as_of);
+    }
+  };
+  std::optional<local::LockRecord> open;  // may go on in the next answer
   for (bool more = true; more;) {
     auto answer = peer->wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
       return Error{ErrorKind::unavailable, "locks", refused->why, "see dpeers"};
     }
-    const auto* locks = std::get_if<local::Locks>(&**answer);
+    auto* locks = std::get_if<local::Locks>(&**answer);
     if (locks == nullptr) continue;
     more = locks->more;
-    for (const local::LockRecord& lock : locks->locks) {
-      any = true;
-      if (settings.json) {
-        cli::print(json_of(lock, locks->as_of));
-      } else {
-        add_rows(table, lock, locks->as_of);
+    for (local::LockRecord& lock : locks->locks) {
+      if (open && open->name == lock.name) {
+        append(open->holders, std::move(lock.holders));
+        append(open->waiters, std::move(lock.waiters));
+        continue;
       }
+      if (open) show(*open, locks->as_of);
+      open = std::move(lock);
     }
+    if (open && !more) show(*open, locks->as_of);
   }
   if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;

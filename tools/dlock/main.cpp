@@ -20,6 +20,7 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     settings.names = operands;
     return dlock::list_locks(settings);
   }
+  if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
   if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
   auto names = cli::parse_names(settings.name_list);
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
   options.synopsis("[options] NAME -c 'SHELL COMMAND'");
   options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
   options.synopsis("--list [--json] [NAME...]", "who holds, who waits");
+  options.synopsis("--waits [--json|--dot]", "who waits for whom");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
   options.flag("-x,-e,--exclusive", settings.exclusive, "hold it alone (default)");
@@ -87,8 +89,13 @@ int main(int argc, char** argv) {
       .only_with({"--fence"})
       .between(dlock::token_bounds.least, dlock::token_bounds.most);
   options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
-  options.flag("--json", settings.json, "list as JSON, one lock a line").needs("--list");
-  options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum").needs("--list");
+  options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
+      .operands(0, 0);
+  options.flag("--json", settings.json, "list as JSON, one lock or wait a line")
+      .only_with({"--list", "--waits"});
+  options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
+  options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum")
+      .only_with({"--list", "--waits"});
   cli::add_peer_options(options, settings.peer);
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
   options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");

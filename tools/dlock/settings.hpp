@@ -17,7 +17,7 @@ namespace coord::dlock {
 
 inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
 
-enum class Mode { run, list };
+enum class Mode { run, list, waits };
 
 struct Settings {
   cli::PeerOptions peer;
@@ -34,7 +34,7 @@ struct Settings {
   Duration lock_delay{}, min_hold{};
   std::uint32_t slots = 1;
   Mode mode = Mode::run;
-  bool json = false, stale = false;
+  bool json = false, dot = false, stale = false;
   bool quiet = false, verbose = false;
   std::string report;
   std::string fence;  // the file that --fence guards; empty: none
@@ -52,5 +52,6 @@ inline Instant kill_at(Instant sent, Duration ttl) {
 Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
+Result<cli::Exit> list_waits(const Settings& settings);
 
 }  // namespace coord::dlock

@@ -1,0 +1,174 @@
+#include "replica/listings.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "service/listing.hpp"
+#include "service/wait_graph.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+local::Mode mode_of(service::Mode mode) {
+  return mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
+}
+
+local::LockParty party_of(const service::Party& from) {
+  local::LockParty to;
+  to.session = from.session;
+  to.token = from.token;
+  to.position = from.position;
+  to.mode = mode_of(from.mode);
+  to.peer = from.owner.peer;
+  to.host = from.owner.host;
+  to.pid = from.owner.pid;
+  to.user = from.owner.user;
+  to.command = from.owner.command;
+  to.since = from.since;
+  to.ttl = from.ttl;
+  return to;
+}
+
+std::size_t size_of(const local::LockParty& party) {
+  constexpr std::size_t numbers = 96;
+  return numbers + party.peer.size() + party.host.size() + party.user.size() + party.command.size();
+}
+
+// Fills answers of one kind and begins the next when one is full.
+template <class Page>
+class Pages {
+ public:
+  Pages(Page empty, std::size_t page_bytes)
+      : empty_(std::move(empty)), page_bytes_(page_bytes), page_(empty_) {}
+
+  Page& page() { return page_; }
+  // So many bytes are about to be added: true if to a page that is new.
+  bool make_room(std::size_t bytes) {
+    whole_ += bytes;
+    const bool turn = filled_ > 0 && filled_ + bytes > page_bytes_;
+    if (turn) {
+      page_.more = true;
+      done_.emplace_back(std::exchange(page_, empty_));
+      filled_ = 0;
+    }
+    filled_ += bytes;
+    return turn;
+  }
+  std::size_t whole() const { return whole_; }
+  std::vector<local::Answer> take() {
+    done_.emplace_back(std::move(page_));
+    return std::move(done_);
+  }
+
+ private:
+  Page empty_;
+  std::size_t page_bytes_;
+  Page page_;
+  std::size_t filled_ = 0, whole_ = 0;
+  std::vector<local::Answer> done_;
+};
+
+// Each asker returns how many bytes it has filled; `cut` is the longest command line.
+void fill(Pages<local::Locks>& pages, const service::Listing& lock, std::size_t cut) {
+  const auto begin = [&] {
+    local::LockRecord record;
+    record.name = lock.name;
+    record.mode = mode_of(lock.mode);
+    record.slots = lock.slots;
+    pages.page().locks.push_back(std::move(record));
+  };
+  pages.make_room(lock.name.size());
+  begin();
+  const auto add = [&](const service::Party& from, std::vector<local::LockParty> local::LockRecord::*part) {
+    local::LockParty party = party_of(from);
+    party.command.resize(std::min(party.command.size(), cut));
+    if (pages.make_room(size_of(party))) begin();
+    (pages.page().locks.back().*part).push_back(std::move(party));
+  };
+  for (const service::Party& holder : lock.holders) add(holder, &local::LockRecord::holders);
+  for (const service::Party& waiter : lock.waiters) add(waiter, &local::LockRecord::waiters);
+}
+
+void fill(Pages<local::Locks>& pages, const local::ListLocks& question, const service::Machine& machine,
+          std::size_t cut) {
+  if (!question.names.empty()) {
+    for (const service::Listing& lock : service::list(machine, question.names)) fill(pages, lock, cut);
+    return;
+  }
+  constexpr std::size_t together = 64;
+  std::string after;
+  for (;;) {
+    const std::vector<service::Listing> locks = service::list_all(machine, after, together);
+    for (const service::Listing& lock : locks) fill(pages, lock, cut);
+    if (locks.size() < together) return;
+    after = locks.back().name;
+  }
+}
+
+void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Machine& machine,
+          std::size_t cut) {
+  const service::State& state = machine.state();
+  for (const auto& [place, request] : state.requests) {
+    if (request.held()) continue;
+    for (const service::WaitEdge& edge : service::edges_of(machine, place)) {
+      local::WaitRecord record;
+      record.name = edge.name;
+      record.waiter = replica::party_of(machine, request.session);
+      record.waiter.since = request.since;
+      record.waiter.mode = mode_of(request.mode);
+      record.outer = request.inside;
+      record.kind = edge.over               ? local::WaitKind::shut
+                    : edge.token == Token{} ? local::WaitKind::before
+                                            : local::WaitKind::holds;
+      if (edge.over) {
+        record.blocker = party_of(service::party_of_remnant(machine, edge.grant));
+      } else {
+        record.blocker = replica::party_of(machine, edge.blocker);
+        record.blocker.since = state.requests.at(edge.place).since;
+        record.blocker.mode = mode_of(state.requests.at(edge.place).mode);
+      }
+      record.blocker.token = edge.token;
+      for (local::LockParty* party : {&record.waiter, &record.blocker})
+        party->command.resize(std::min(party->command.size(), cut));
+      pages.make_room(size_of(record.waiter) + size_of(record.blocker) + record.name.size());
+      pages.page().waits.push_back(std::move(record));
+    }
+  }
+}
+
+template <class Page, class Asked>
+std::vector<local::Answer> answers(const Asked& asked, const service::Machine& machine, WallTime as_of,
+                                   const ListingBounds& bounds) {
+  Page empty;
+  empty.request = asked.request;
+  empty.as_of = as_of;
+  empty.stale = asked.stale;
+  Pages<Page> pages(empty, bounds.page);
+  fill(pages, asked, machine, std::string::npos);
+  if (pages.whole() <= bounds.whole) return pages.take();
+  Pages<Page> shorter(empty, bounds.page);
+  fill(shorter, asked, machine, bounds.command);
+  return shorter.take();
+}
+
+}  // namespace
+
+local::LockParty party_of(const service::Machine& machine, SessionId session) {
+  service::Party party;
+  party.session = session;
+  if (const service::Session* found = machine.session(session)) {
+    party.owner = found->owner;
+    party.ttl = found->ttl;
+  }
+  return party_of(party);
+}
+
+std::vector<local::Answer> answers_to(const Question& question, const service::Machine& machine,
+                                      WallTime as_of, const ListingBounds& bounds) {
+  if (const auto* locks = std::get_if<local::ListLocks>(&question))
+    return answers<local::Locks>(*locks, machine, as_of, bounds);
+  return answers<local::Waits>(std::get<local::ListWaits>(question), machine, as_of, bounds);
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,155 @@
+// dlock --waits: the wait-for graph, as a table, as JSON or for dot(1).
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "dlock/settings.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+const char* kind_name(local::WaitKind kind) {
+  switch (kind) {
+    case local::WaitKind::holds:
+      return "holds";
+    case local::WaitKind::before:
+      return "before";
+    case local::WaitKind::shut:
+      break;
+  }
+  return "shut";
+}
+
+const char* kind_words(local::WaitKind kind) {
+  switch (kind) {
+    case local::WaitKind::holds:
+      return "held by";
+    case local::WaitKind::before:
+      return "behind";
+    case local::WaitKind::shut:
+      break;
+  }
+  return "shut after";
+}
+
+cli::JsonObject json_of(const local::LockParty& party) {
+  cli::JsonObject object;
+  object.id("session", party.session).text("peer", party.peer).text("host", party.host);
+  object.integer("pid", party.pid).text("user", party.user).text("command", party.command);
+  object.time("since", party.since);
+  return object;
+}
+
+std::string json_of(const local::WaitRecord& wait, WallTime as_of) {
+  cli::JsonObject waiter = json_of(wait.waiter);
+  cli::JsonArray outer;
+  for (const SessionId session : wait.outer) outer.text(std::to_string(session.value));
+  waiter.array("outer", outer);
+  cli::JsonObject blocker = json_of(wait.blocker);
+  blocker.text("kind", kind_name(wait.kind));
+  if (wait.blocker.token == Token{}) {
+    blocker.null("token");
+  } else {
+    blocker.id("token", wait.blocker.token);
+  }
+  cli::JsonObject object;
+  object.name("name", wait.name).time("as_of", as_of).object("waiter", waiter).object("blocker", blocker);
+  return object.line();
+}
+
+void add_row(cli::Table& table, const local::WaitRecord& wait, WallTime as_of) {
+  const std::int64_t waited = (as_of.unix_ns - wait.waiter.since.unix_ns) / 1'000'000'000;
+  table.row({wait.name, wait.waiter.host, std::to_string(wait.waiter.pid), wait.waiter.command,
+             std::to_string(std::max<std::int64_t>(waited, 0)) + " s", kind_words(wait.kind),
+             wait.blocker.host, std::to_string(wait.blocker.pid), wait.blocker.command});
+}
+
+// A string of the DOT language: what shown() leaves is printable, backslashes are doubled by it already.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : cli::shown(text)) {
+    if (c == '"') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+// Sessions are nodes; who waits points at who is in the way, and a command at what it asked for inside.
+class Drawing {
+ public:
+  void add(const local::WaitRecord& wait) {
+    node(wait.waiter);
+    node(wait.blocker);
+    edges_ += "  " + id(wait.waiter.session) + " -> " + id(wait.blocker.session) +
+              " [label=" + quoted(wait.name) +
+              (wait.kind == local::WaitKind::holds ? "];\n" : ", color=gray];\n");
+    SessionId inner = wait.waiter.session;
+    for (auto outer = wait.outer.rbegin(); outer != wait.outer.rend(); ++outer) {
+      if (nested_.emplace(*outer, inner).second)
+        edges_ += "  " + id(*outer) + " -> " + id(inner) + " [style=dashed, label=\"runs\"];\n";
+      inner = *outer;
+    }
+  }
+  std::string text() const { return "digraph waits {\n  node [shape=box];\n" + nodes_ + edges_ + "}\n"; }
+
+ private:
+  static std::string id(SessionId session) { return "s" + std::to_string(session.value); }
+  void node(const local::LockParty& party) {
+    if (!known_.insert(party.session).second) return;
+    constexpr std::size_t longest = 60;
+    const std::string command = party.command.substr(0, longest);
+    nodes_ += "  " + id(party.session) +
+              " [label=" + quoted(party.host + " " + std::to_string(party.pid) + ": " + command) + "];\n";
+  }
+
+  std::string nodes_, edges_;
+  std::set<SessionId> known_;
+  std::set<std::pair<SessionId, SessionId>> nested_;
+};
+
+}  // namespace
+
+Result<cli::Exit> list_waits(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dlock");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ListWaits{1, settings.stale}); !sent) return sent.error();
+  cli::Table table({{"NAME"},
+                    {"HOST"},
+                    {"PID", cli::Table::Align::right},
+                    {"COMMAND", cli::Table::Align::left, true},
+                    {"WAITS", cli::Table::Align::right},
+                    {"STATE"},
+                    {"BY HOST"},
+                    {"BY PID", cli::Table::Align::right},
+                    {"BY COMMAND", cli::Table::Align::left, true}});
+  Drawing drawing;
+  for (bool more = true; more;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "waits", refused->why, "see dpeers"};
+    const auto* waits = std::get_if<local::Waits>(&**answer);
+    if (waits == nullptr) continue;
+    more = waits->more;
+    for (const local::WaitRecord& wait : waits->waits) {
+      if (settings.dot) {
+        drawing.add(wait);
+      } else if (settings.json) {
+        cli::print(json_of(wait, waits->as_of));
+      } else {
+        add_row(table, wait, waits->as_of);
+      }
+    }
+  }
+  if (settings.dot) cli::print(drawing.text());
+  if (!settings.dot && !settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  return cli::Exit::done;
+}
+
+}  // namespace coord::dlock
