@@ -104,7 +104,7 @@ Protocol oral_messages() {
 }  // namespace
 
 std::vector<Protocol> byzantine_agreement() {
-  std::vector<Protocol> protocols = {oral_messages()};
+  std::vector<Protocol> protocols = {oral_messages(), pbft()};
   for (Protocol& protocol : protocols) protocol.family = "byzantine agreement";
   return protocols;
 }

@@ -1,0 +1,187 @@
+// PBFT, as dsim knows it. Each node is a replica and the client of its own user.
+#include "protocol/consensus/pbft.hpp"
+
+#include "catalogue/families.hpp"
+#include "catalogue/model.hpp"
+#include "catalogue/pbft_liar.hpp"
+#include "catalogue/runner.hpp"
+#include "catalogue/theory.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+namespace pbft_ = consensus::pbft;
+using pbft_::Sequence;
+
+struct PbftModel : Model<PbftModel> {
+  struct Node {
+    pbft_::Replica replica;
+    pbft_::Client client;
+  };
+  using Message = pbft_::Message;
+  using Input = OperationId;
+  using Job = sim::NoJob;
+  using Port = sim::Port<PbftModel>;
+
+  explicit PbftModel(const Setup& setup)
+      : nodes_(setup.nodes),
+        every_(setup.faults.empty() && setup.byzantine.empty() ? 128 : 4),
+        counted_only_(setup.load == Load::one_by_one),
+        byzantine_(setup.byzantine) {
+    for (std::size_t i = 1; i <= nodes_; ++i) {
+      notaries_.emplace(NodeId{i}, ToyNotary(NodeId{i}, setup.seed));
+    }
+    for (const auto& [node, kind] : byzantine_) {
+      book().excuse(node);
+      liars_.emplace(node, PbftLiar(kind, notaries_.at(node), setup.seed + node.value));
+    }
+  }
+
+  Result<std::unique_ptr<Node>> start(Instant, Port& port) {
+    if (!lived_.insert(port.self()).second) {
+      return Error{ErrorKind::unavailable, "replica", "has forgotten what it said", "leave it out"};
+    }
+    const ToyNotary& notary = notaries_.at(port.self());
+    const Group group = Group::numbered(port.self(), nodes_);
+    pbft_::Replica::Config config;
+    config.group = group;
+    config.notary = &notary;
+    config.checkpoint_every = every_;
+    pbft_::Client::Config client;
+    client.group = group;
+    client.notary = &notary;
+    return std::unique_ptr<Node>(new Node{pbft_::Replica(config), pbft_::Client(client)});
+  }
+  void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
+    const auto liar = liars_.find(port.self());
+    if (const auto* request = std::get_if<pbft_::Request>(&message); request && liar != liars_.end()) {
+      liar->second.saw(*request);
+    }
+    if (const auto* reply = std::get_if<pbft_::Reply>(&message)) {
+      return perform(node.client.step(now, pbft_::Client::Receive{from, *reply}), port);
+    }
+    perform(node.replica.step(now, pbft_::Replica::Receive{from, std::move(message)}), port);
+  }
+  void on_input(Node& node, Instant now, OperationId operation, Port& port) {
+    asked_[port.self()].push_back(operation);
+    book().begin(operation, port.world_now());
+    perform(node.client.step(now, pbft_::Client::Ask{"op" + std::to_string(operation)}), port);
+  }
+  std::optional<Instant> deadline(const Node& node) const {
+    const auto replica = node.replica.deadline(), client = node.client.deadline();
+    return !replica || (client && *client < *replica) ? client : replica;
+  }
+  void on_tick(Node& node, Instant now, Port& port) {
+    perform(node.replica.step(now, pbft_::Replica::Tick{}), port);
+    perform(node.client.step(now, pbft_::Client::Tick{}), port);
+  }
+  std::string describe(const Message& message) const { return text(message); }
+  std::string_view type_of(const Message& message) const { return name_of(message); }
+  // Costs are told without the client's part and what happens now and then.
+  void on_send(NodeId from, NodeId to, const Message& message) {
+    const bool phase = std::holds_alternative<pbft_::PrePrepare>(message) ||
+                       std::holds_alternative<pbft_::Prepare>(message) ||
+                       std::holds_alternative<pbft_::Commit>(message);
+    if (phase || !counted_only_) Model::on_send(from, to, message);
+  }
+  void ask(OperationId operation, NodeId node) { world().input(node, operation); }
+  std::vector<std::string> remarks() const {
+    std::vector<std::string> lines;
+    for (std::size_t i = 1; i <= nodes_; ++i) {
+      const Node* node = world().node(NodeId{i});
+      if (!node) continue;
+      const auto& replica = node->replica;
+      lines.push_back("replica " + std::to_string(i) + ": view " + std::to_string(replica.view()) +
+                      (replica.active() ? "" : ", not begun") + ", executed to " +
+                      std::to_string(replica.state().sequence) + ", stable to " +
+                      std::to_string(replica.stable()));
+    }
+    for (const auto& [node, kind] : byzantine_)
+      lines.push_back("replica " + std::to_string(node.value) + " is " + kind);
+    return lines;
+  }
+
+ private:
+  template <class Action>
+  void perform(const std::vector<Action>& actions, Port& port) {
+    for (const auto& action : actions) {
+      std::visit([&](const auto& what) { perform(what, port); }, action);
+    }
+  }
+  void perform(const pbft_::Replica::Send& send, Port& port) {
+    const auto liar = liars_.find(port.self());
+    if (liar == liars_.end() || send.to == port.self()) return port.send(send.to, send.message);
+    if (auto lie = liar->second.says(send.to, send.message)) port.send(send.to, std::move(*lie));
+  }
+  void perform(const pbft_::Client::Send& send, Port& port) { port.send(send.to, send.request); }
+  void perform(const pbft_::Replica::Executed& what, Port& port) {
+    if (liars_.contains(port.self())) return;
+    Sequence& last = executed_to_[port.self()];
+    if (what.sequence <= last)
+      world().fail("in_order", std::to_string(what.sequence) + " again", port.self());
+    last = what.sequence;
+    const std::pair request(what.request.client, what.request.timestamp);
+    const auto [known, first] = order_.emplace(what.sequence, request);
+    if (known->second != request) {
+      world().fail("one_order", "two requests at " + std::to_string(what.sequence), port.self());
+    }
+    const auto [result, once] = results_.emplace(request, what.result);
+    if (result->second != what.result) {
+      world().fail("states_agree", what.result + " and " + result->second, port.self());
+    }
+  }
+  void perform(const pbft_::Replica::Installed& what, Port& port) {
+    executed_to_[port.self()] = what.sequence;
+  }
+  void perform(const pbft_::Replica::Entered& what, Port& port) {
+    port.note([&] { return "enters view " + std::to_string(what.view); });
+  }
+  void perform(const pbft_::Client::Answered& what, Port& port) {
+    const OperationId operation = asked_[port.self()].at(what.timestamp - 1);
+    book().end(operation, port.world_now());
+    if (liars_.contains(port.self())) return;
+    const auto result = results_.find({port.self(), what.timestamp});
+    if (result == results_.end() || result->second != what.result) {
+      world().fail("the_client_is_told_the_truth", what.result, port.self());
+    }
+  }
+
+  std::size_t nodes_;
+  std::uint64_t every_;
+  bool counted_only_;
+  std::map<NodeId, std::string> byzantine_;
+  std::map<NodeId, ToyNotary> notaries_;
+  std::map<NodeId, PbftLiar> liars_;
+  std::set<NodeId> lived_;
+  std::map<NodeId, std::vector<OperationId>> asked_;  // by client, in the order of its timestamps
+  std::map<NodeId, Sequence> executed_to_;
+  std::map<Sequence, std::pair<NodeId, std::uint64_t>> order_;
+  std::map<std::pair<NodeId, std::uint64_t>, consensus::Value> results_;
+};
+
+}  // namespace
+
+Protocol pbft() {
+  Protocol p;
+  p.name = "pbft";
+  p.summary = "an order of requests although f of 3f+1 replicas lie (Castro and Liskov 1999)";
+  p.stands.kinds = Stands::of_links();
+  p.stands.lossy_links = true;
+  p.stands.byzantine = {"silent", "equivocating", "lying", "forging"};
+  p.stands.byzantine_limit = [](std::size_t n) { return (n - 1) / 3; };
+  p.least_nodes = 4;
+  p.most_nodes = 31;
+  p.sweep_most = 7;
+  p.sizes = {4, 7, 10};
+  p.takes = [](std::size_t n) { return n % 3 == 1; };
+  p.rules = {"pbft_prepared_by_2f",         "pbft_committed_by_2f_plus_1",
+             "pbft_highest_view_wins",      "pbft_certificates_are_verified",
+             "pbft_new_view_is_worked_out", "pbft_client_believes_f_plus_1"};
+  p.theory = {
+      messages_exactly("2N(N-1) among replicas", [](std::size_t n) { return 2 * real(n) * (real(n) - 1); }),
+      delay_exactly("5T", [](std::size_t) { return 5.0; })};
+  return describe<PbftModel>(std::move(p));
+}
+
+}  // namespace coord::catalogue

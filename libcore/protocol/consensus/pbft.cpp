@@ -1,0 +1,283 @@
+// PBFT in the normal case: requests, the three phases, execution; and the client.
+#include "protocol/consensus/pbft.hpp"
+
+#include <algorithm>
+
+#include "base/rule.hpp"
+
+namespace coord::consensus::pbft {
+
+namespace {
+
+constexpr View views_ahead = 8;  // votes for later views than this are not kept
+
+}  // namespace
+
+Replica::Replica(Config config) : config_(std::move(config)), time_out_(config_.patience) {
+  config_.group.check();
+  COORD_CHECK(config_.group.size() % 3 == 1 && config_.notary != nullptr && config_.checkpoint_every > 0);
+}
+
+Replica::Actions Replica::step(Instant now, const Event& event) {
+  Actions actions;
+  std::visit([&](const auto& what) { on(now, what, actions); }, event);
+  return actions;
+}
+
+void Replica::on(Instant now, const Receive& what, Actions& actions) {
+  const bool request = std::holds_alternative<Request>(what.message);
+  if (!request && (what.from == config_.group.self || !config_.group.knows(what.from))) return;
+  std::visit([&](const auto& message) { receive(now, what.from, message, actions); }, what.message);
+}
+
+std::optional<Instant> Replica::deadline() const {
+  if (!give_up_at_ || !resend_at_) return give_up_at_ ? give_up_at_ : resend_at_;
+  return std::min(*give_up_at_, *resend_at_);
+}
+
+void Replica::on(Instant now, const Tick&, Actions& actions) {
+  if (give_up_at_ && now >= *give_up_at_) return ask_for_view(now, view_ + 1, actions);
+  if (!resend_at_ || now < *resend_at_) return;
+  resend_at_ = now + config_.patience;
+  if (!active_) send_to_others(demands_.at(config_.group.self), actions);
+  if (fetching_) {
+    fetch_state(now, actions);
+  } else if (active_) {
+    resend_at_.reset();
+  }
+}
+
+void Replica::send_to_others(const Message& message, Actions& actions) const {
+  config_.group.each_other([&](NodeId node) { actions.push_back(Send{node, message}); });
+}
+
+// ---- requests
+
+Digest Replica::digest_of(const Request& request) const {
+  return config_.notary->digest(request.words().view());
+}
+
+bool Replica::is_authentic(const Request& request) const {
+  return request.nothing() ||
+         config_.notary->verify(request.client, request.words().view(), request.signature);
+}
+
+bool Replica::was_executed(const Request& request) const {
+  const auto last = state_.clients.find(request.client);
+  return last != state_.clients.end() && request.timestamp <= last->second.timestamp;
+}
+
+void Replica::receive(Instant now, NodeId from, const Request& request, Actions& actions) {
+  if (request.nothing() || !is_authentic(request)) return;
+  if (was_executed(request)) {
+    const auto& last = state_.clients.at(request.client);
+    if (request.timestamp == last.timestamp) {
+      actions.push_back(Send{request.client, Reply{view_, last.timestamp, last.result}});
+    }
+    return;
+  }
+  Request& latest = pending_[request.client];
+  const bool again = latest.timestamp == request.timestamp;
+  if (latest.timestamp < request.timestamp) latest = request;
+  watch_pending(now, false);
+  if (!active_) return;
+  if (again) repeat(now, actions);
+  if (primary(view_) == config_.group.self) return order_pending(now, actions);
+  if (from == request.client) actions.push_back(Send{primary(view_), request});
+}
+
+// Whoever has a request that is not executed in time gives up on the view.
+void Replica::watch_pending(Instant now, bool anew) {
+  if (!active_) return;
+  if (pending_.empty()) return give_up_at_.reset();
+  if (anew || !give_up_at_) give_up_at_ = now + time_out_;
+}
+
+void Replica::order_pending(Instant now, Actions& actions) {
+  if (!active_ || primary(view_) != config_.group.self) return;
+  for (const auto& [client, request] : std::map(pending_)) {  // executing takes away from the original
+    if (!in_window(next_sequence_)) return;
+    if (!ordered_.insert({client, request.timestamp}).second) continue;
+    PrePrepare message{view_, next_sequence_++, digest_of(request), request, {}};
+    const auto words = pre_prepare_words(message.view, message.sequence, message.digest);
+    message.signature = config_.notary->sign(words.view());
+    send_to_others(message, actions);
+    take_pre_prepare(now, message, actions);
+  }
+}
+
+// The client asks again: something was lost on the way, here or before it in the order. Says again what was
+// said in this view, at most once in half the patience.
+void Replica::repeat(Instant now, Actions& actions) {
+  if (repeated_at_ && now - *repeated_at_ < config_.patience / 2) return;
+  repeated_at_ = now;
+  const auto signed_by_me = stable_.signatures.find(config_.group.self);
+  if (signed_by_me != stable_.signatures.end()) {
+    send_to_others(Checkpoint{stable_.sequence, stable_.digest, signed_by_me->second}, actions);
+  }
+  for (const auto& [sequence, checkpoint] : checkpoints_[config_.group.self])
+    send_to_others(checkpoint, actions);
+  for (const auto& [sequence, slot] : slots_) {
+    const auto found = slot.rounds.find(view_);
+    if (found == slot.rounds.end() || !found->second.pre_prepare) continue;
+    const Round& round = found->second;
+    const auto own = round.prepares.find(config_.group.self);
+    if (primary(view_) == config_.group.self) send_to_others(*round.pre_prepare, actions);
+    if (own != round.prepares.end()) send_to_others(own->second, actions);
+    if (round.prepared) send_to_others(Commit{view_, sequence, round.pre_prepare->digest}, actions);
+  }
+}
+
+// ---- the three phases
+
+// Where the votes for this place and view are kept; nullptr: not kept at all.
+Replica::Round* Replica::round_of(View view, Sequence sequence) {
+  if (view < view_ || view > view_ + views_ahead || !in_window(sequence)) return nullptr;
+  return &slots_[sequence].rounds[view];
+}
+
+void Replica::receive(Instant now, NodeId from, const PrePrepare& message, Actions& actions) {
+  if (from != primary(message.view)) return;
+  Round* round = round_of(message.view, message.sequence);
+  if (round && (message.view > view_ || !active_)) {  // it has overtaken the beginning of its view
+    round->early = message;
+    return;
+  }
+  if (message.view != view_ || message.request.nothing()) return;
+  const auto words = pre_prepare_words(message.view, message.sequence, message.digest);
+  if (!round || round->pre_prepare) return;  // one request a place and view, the first
+  if (message.digest != digest_of(message.request) || !is_authentic(message.request)) return;
+  if (!config_.notary->verify(from, words.view(), message.signature)) return;
+  take_pre_prepare(now, message, actions);
+}
+
+void Replica::take_pre_prepare(Instant now, const PrePrepare& message, Actions& actions) {
+  Round& round = slots_[message.sequence].rounds[message.view];
+  round.pre_prepare = message;
+  if (primary(message.view) != config_.group.self) {
+    Prepare prepare{message.view, message.sequence, message.digest, {}};
+    const auto words = prepare_words(message.view, message.sequence, message.digest);
+    prepare.signature = config_.notary->sign(words.view());
+    round.prepares[config_.group.self] = prepare;
+    send_to_others(prepare, actions);
+  }
+  look_at(now, message.sequence, actions);
+}
+
+void Replica::receive(Instant now, NodeId from, const Prepare& message, Actions& actions) {
+  Round* round = round_of(message.view, message.sequence);
+  if (!round || from == primary(message.view)) return;
+  const auto words = prepare_words(message.view, message.sequence, message.digest);
+  if (!config_.notary->verify(from, words.view(), message.signature)) return;
+  round->prepares.emplace(from, message);  // the first word counts
+  look_at(now, message.sequence, actions);
+}
+
+void Replica::receive(Instant now, NodeId from, const Commit& message, Actions& actions) {
+  Round* round = round_of(message.view, message.sequence);
+  if (!round) return;
+  round->commits.emplace(from, message.digest);
+  look_at(now, message.sequence, actions);
+}
+
+std::size_t Replica::prepares_needed() const {
+  return COORD_RULE_OR(pbft_prepared_by_2f, 2 * faulty(), 2 * faulty() - 1);
+}
+
+// Whether this place is prepared now, or committed.
+void Replica::look_at(Instant now, Sequence sequence, Actions& actions) {
+  if (!active_) return;
+  Slot& slot = slots_[sequence];
+  Round& round = slot.rounds[view_];
+  if (!round.pre_prepare) return;
+  const Digest& digest = round.pre_prepare->digest;
+  PreparedProof proof{view_, sequence, digest, round.pre_prepare->request, round.pre_prepare->signature, {}};
+  for (const auto& [node, prepare] : round.prepares) {
+    if (prepare.digest == digest) proof.prepares[node] = prepare.signature;
+  }
+  if (!round.prepared && proof.prepares.size() >= prepares_needed()) {
+    round.prepared = true;
+    slot.proof = std::move(proof);
+    round.commits[config_.group.self] = digest;
+    send_to_others(Commit{view_, sequence, digest}, actions);
+  }
+  if (!round.prepared || slot.committed) return;
+  const auto commits = static_cast<std::size_t>(std::count_if(
+      round.commits.begin(), round.commits.end(), [&](const auto& vote) { return vote.second == digest; }));
+  if (commits < COORD_RULE_OR(pbft_committed_by_2f_plus_1, quorum(), 2 * faulty())) return;
+  slot.committed = round.pre_prepare->request;
+  execute_ready(now, actions);
+}
+
+void Replica::execute_ready(Instant now, Actions& actions) {
+  while (true) {
+    const auto next = slots_.find(state_.sequence + 1);
+    if (next == slots_.end() || !next->second.committed) return;
+    const Request request = *next->second.committed;  // a checkpoint may forget the slot
+    execute(now, next->first, request, actions);
+  }
+}
+
+void Replica::execute(Instant now, Sequence sequence, const Request& request, Actions& actions) {
+  state_.sequence = sequence;
+  if (!request.nothing() && !was_executed(request)) {
+    ++state_.executed;
+    const Value result = std::to_string(state_.executed) + ":" + request.operation;
+    state_.history = config_.notary->digest(Canonical().put(state_.history).put(digest_of(request)).view());
+    state_.clients[request.client] = {request.timestamp, result};
+    actions.push_back(Executed{sequence, request, result});
+    actions.push_back(Send{request.client, Reply{view_, request.timestamp, result}});
+    const auto pending = pending_.find(request.client);
+    if (pending != pending_.end() && pending->second.timestamp <= request.timestamp) pending_.erase(pending);
+    time_out_ = config_.patience;
+    watch_pending(now, true);
+  }
+  if (sequence % config_.checkpoint_every == 0) make_checkpoint(now, actions);
+}
+
+// ---- the client
+
+Client::Actions Client::step(Instant now, const Event& event) {
+  Actions actions;
+  std::visit([&](const auto& what) { on(now, what, actions); }, event);
+  return actions;
+}
+
+void Client::on(Instant now, const Ask& ask, Actions& actions) {
+  waiting_.push_back(ask.operation);
+  if (!asked_) ask_next(now, actions);
+}
+
+void Client::ask_next(Instant now, Actions& actions) {
+  resend_at_.reset();
+  asked_.reset();
+  replies_.clear();
+  if (waiting_.empty()) return;
+  asked_ = Request{config_.group.self, ++timestamp_, waiting_.front(), {}};
+  waiting_.erase(waiting_.begin());
+  asked_->signature = config_.notary->sign(asked_->words().view());
+  resend_at_ = now + config_.resend;
+  actions.push_back(Send{config_.group.nodes[view_ % config_.group.size()], *asked_});
+}
+
+void Client::on(Instant now, const Receive& what, Actions& actions) {
+  if (!asked_ || !config_.group.knows(what.from) || what.reply.timestamp != asked_->timestamp) return;
+  replies_[what.from] = what.reply.result;
+  const auto same =
+      static_cast<std::size_t>(std::count_if(replies_.begin(), replies_.end(), [&](const auto& reply) {
+        return reply.second == what.reply.result;
+      }));
+  const std::size_t faulty = (config_.group.size() - 1) / 3;
+  if (same < COORD_RULE_OR(pbft_client_believes_f_plus_1, faulty + 1, 1U)) return;
+  view_ = what.reply.view;
+  actions.push_back(Answered{asked_->timestamp, what.reply.result});
+  ask_next(now, actions);
+}
+
+void Client::on(Instant now, const Tick&, Actions& actions) {
+  if (!resend_at_ || now < *resend_at_) return;
+  resend_at_ = now + config_.resend;
+  for (const NodeId node : config_.group.nodes) actions.push_back(Send{node, *asked_});
+}
+
+}  // namespace coord::consensus::pbft

@@ -1,0 +1,189 @@
+// PBFT, message by message: certificates, demands for a view, and what a new primary owes. In the build whose
+// rules can be removed, for one of them is too rarely decisive for a sweep.
+#include "base/rule.hpp"
+#include "catalogue/toy_notary.hpp"
+#include "classical_play.hpp"
+#include "protocol/consensus/pbft.hpp"
+
+using namespace coord;
+using namespace std::chrono_literals;
+using catalogue::ToyNotary;
+namespace pbft = consensus::pbft;
+
+namespace {
+
+constexpr std::uint64_t seed = 7;
+const NodeId one{1}, two{2}, three{3}, four{4};
+
+ToyNotary notary(NodeId node) {
+  return {node, seed};
+}
+
+pbft::Request request(std::uint64_t client, const char* operation) {
+  pbft::Request made{NodeId{client}, 1, operation, {}};
+  made.signature = notary(NodeId{client}).sign(made.words().view());
+  return made;
+}
+
+NodeId primary(pbft::View view) {
+  return NodeId{view % 4 + 1};
+}
+
+// As if it had been prepared in that view by all who could.
+pbft::PreparedProof certificate(pbft::View view, pbft::Sequence sequence, const pbft::Request& what) {
+  pbft::PreparedProof proof{view, sequence, notary(one).digest(what.words().view()), what, {}, {}};
+  proof.pre_prepare =
+      notary(primary(view)).sign(pbft::pre_prepare_words(view, sequence, proof.digest).view());
+  for (const NodeId node : {one, two, three, four}) {
+    if (node == primary(view)) continue;
+    proof.prepares[node] = notary(node).sign(pbft::prepare_words(view, sequence, proof.digest).view());
+  }
+  return proof;
+}
+
+pbft::ViewChange demand(NodeId from, pbft::View view, std::vector<pbft::PreparedProof> prepared) {
+  pbft::ViewChange message{view, {}, std::move(prepared), {}};
+  message.signature = notary(from).sign(message.words().view());
+  return message;
+}
+
+struct Bench {
+  explicit Bench(NodeId self) : own(notary(self)), replica(config(self)) {}
+  pbft::Replica::Config config(NodeId self) {
+    pbft::Replica::Config made;
+    made.group = Group::numbered(self, 4);
+    made.notary = &own;
+    made.checkpoint_every = 4;
+    return made;
+  }
+  template <class Wanted>
+  std::vector<Wanted> hear(NodeId from, const pbft::Message& message) {
+    std::vector<Wanted> said;
+    for (const auto& action : replica.step(Instant{}, pbft::Replica::Receive{from, message})) {
+      const auto* send = std::get_if<pbft::Replica::Send>(&action);
+      if (send && std::holds_alternative<Wanted>(send->message))
+        said.push_back(std::get<Wanted>(send->message));
+    }
+    return said;
+  }
+  ToyNotary own;
+  pbft::Replica replica;
+};
+
+pbft::PrePrepare pre_prepare(pbft::View view, pbft::Sequence sequence, const pbft::Request& what) {
+  const auto proof = certificate(view, sequence, what);
+  return {view, sequence, proof.digest, what, proof.pre_prepare};
+}
+pbft::Prepare prepare(NodeId from, pbft::View view, pbft::Sequence sequence, const pbft::Request& what) {
+  const auto proof = certificate(view, sequence, what);
+  return {view, sequence, proof.digest, proof.prepares.at(from)};
+}
+
+// Replica 3 becomes the primary of view 2, told of a certificate of view 0 first and of one of view 1 then.
+std::string proposed_in_view_two() {
+  Bench bench(three);
+  static_cast<void>(
+      bench.hear<pbft::ViewChange>(one, demand(one, 2, {certificate(0, 1, request(1, "old"))})));
+  const auto begun = bench.hear<pbft::NewView>(two, demand(two, 2, {certificate(1, 1, request(2, "new"))}));
+  if (begun.empty() || begun.front().pre_prepares.size() != 1) return "nothing";
+  return begun.front().pre_prepares.front().request.operation;
+}
+
+}  // namespace
+
+TEST_CASE("PBFT, four replicas: five message delays, 24 messages among them, each phase in its order") {
+  auto setup = play::quiet(4);
+  setup.asks = {{Instant{}, two, {}}};
+  const auto played = play::run("pbft", setup);
+  CHECK(played.violated.empty());
+  CHECK(played.report.delays.front() == 50ms);
+  CHECK(played.report.messages.at("pre-prepare") == 3);
+  CHECK(played.report.messages.at("prepare") == 9);
+  CHECK(played.report.messages.at("commit") == 12);
+  const auto& trace = played.trace;
+  CHECK(trace.find("[   10] 2 > 1 request 2#1") != std::string::npos);
+  CHECK(trace.find("[   20] 1 > 4 pre-prepare 2#1 at 1 in view 0") != std::string::npos);
+  CHECK(trace.find("[   30] 4 > 3 prepare 1 in view 0") != std::string::npos);
+  CHECK(trace.find("[   40] 4 > 3 commit 1 in view 0") != std::string::npos);
+  CHECK(trace.find("[   50] 4 > 2 reply 1:op0") != std::string::npos);
+}
+
+TEST_CASE("PBFT: a silent primary is left; the next view answers") {
+  auto setup = play::quiet(4);
+  setup.asks = {{Instant{}, two, {}}};
+  setup.byzantine[one] = "silent";
+  const auto played = play::run("pbft", setup);
+  CHECK(played.violated.empty());
+  CHECK(played.report.operations == 1);
+  CHECK(played.trace.find("2 > 3 new view 1") != std::string::npos);
+}
+
+TEST_CASE("PBFT: prepared takes 2f matching prepares of different backups") {
+  Bench bench(two);
+  const auto what = request(3, "a");
+  CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, what)).size() == 3);
+  CHECK(bench.hear<pbft::Commit>(three, prepare(three, 0, 1, request(3, "b"))).empty());  // something else
+  CHECK(bench.hear<pbft::Commit>(four, prepare(three, 0, 1, what)).empty());              // not its own
+  CHECK(bench.hear<pbft::Commit>(four, prepare(four, 0, 1, what)).size() == 3);
+}
+
+TEST_CASE("PBFT: a place takes one request in a view, from the primary, and only what a client signed") {
+  Bench bench(two);
+  CHECK(bench.hear<pbft::Prepare>(three, pre_prepare(0, 1, request(3, "a"))).empty());
+  auto unsigned_request = request(3, "a");
+  unsigned_request.operation = "b";
+  CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, unsigned_request)).empty());
+  CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(3, "a"))).size() == 3);
+  CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 1, request(4, "c"))).empty());
+  CHECK(bench.hear<pbft::Prepare>(one, pre_prepare(0, 99, request(4, "c"))).empty());  // beyond the window
+}
+
+TEST_CASE("PBFT: the new primary proposes again the certificate of the highest view") {
+  CHECK(proposed_in_view_two() == "new");
+  mutants::removed = "pbft_highest_view_wins";
+  CHECK(proposed_in_view_two() != "new");
+  mutants::removed.clear();
+}
+
+TEST_CASE("PBFT: a demand with a forged certificate does not count, and does not hide the good ones") {
+  Bench bench(three);
+  auto forged = certificate(1, 1, request(4, "forged"));
+  forged.prepares[four] = {};
+  static_cast<void>(
+      bench.hear<pbft::ViewChange>(one, demand(one, 2, {certificate(0, 1, request(1, "good"))})));
+  CHECK(bench.hear<pbft::NewView>(four, demand(four, 2, {forged})).empty());
+  const auto begun = bench.hear<pbft::NewView>(two, demand(two, 2, {}));
+  REQUIRE_FALSE(begun.empty());
+  CHECK(begun.front().pre_prepares.front().request.operation == "good");
+  CHECK_FALSE(begun.front().reasons.contains(four));
+}
+
+TEST_CASE("PBFT: a new view that proposes something else than follows is not entered") {
+  Bench author(three), judge(four);
+  static_cast<void>(
+      author.hear<pbft::ViewChange>(one, demand(one, 2, {certificate(0, 2, request(1, "kept"))})));
+  auto begun = author.hear<pbft::NewView>(two, demand(two, 2, {})).at(0);
+  REQUIRE(begun.pre_prepares.size() == 2);  // nothing at 1, the kept one at 2
+  CHECK(begun.pre_prepares[0].request.nothing());
+  auto shortened = begun;
+  shortened.pre_prepares.pop_back();
+  static_cast<void>(judge.hear<pbft::Prepare>(three, shortened));
+  CHECK(judge.replica.view() == 0);
+  auto swapped = begun;
+  swapped.pre_prepares[1] = pre_prepare(2, 2, request(2, "mine"));
+  static_cast<void>(judge.hear<pbft::Prepare>(three, swapped));
+  CHECK(judge.replica.view() == 0);
+  CHECK(judge.hear<pbft::Prepare>(three, begun).size() == 6);
+  CHECK(judge.replica.view() == 2);
+}
+
+TEST_CASE("PBFT: one that was cut off fetches the state that 2f+1 have signed") {
+  auto setup = play::quiet(4);
+  for (int i = 0; i < 12; ++i) setup.asks.push_back({Instant{} + 100ms * i, two, {}});
+  play::part(setup, {four}, 50ms, 1200ms);
+  for (int i = 0; i < 8; ++i) setup.asks.push_back({Instant{} + 1400ms + 100ms * i, two, {}});
+  const auto played = play::run("pbft", setup);
+  CHECK(played.violated.empty());
+  CHECK(played.report.operations == 20);
+  CHECK(played.trace.find("> 4 state ") != std::string::npos);
+}
