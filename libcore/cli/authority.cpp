@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -72,6 +73,21 @@ Status check_home(const std::string& home) {
                      "use sudo -H, or name the peer's socket with --socket");
 }
 
+constexpr const char* system_directory = "/run/coordutils";
+
+// The owner of the directory that a socket is in, if only root can have made that directory.
+std::optional<uid_t> owner_of_directory_of(const std::string& socket) {
+  const std::string directory = socket.substr(0, socket.rfind('/'));
+  const std::string parent = directory.substr(0, std::max<std::size_t>(directory.rfind('/'), 1));
+  struct stat above {
+  }, status{};
+  if (socket.empty() || socket.front() != '/' || directory.empty()) return std::nullopt;
+  if (::stat(parent.c_str(), &above) != 0 || ::lstat(directory.c_str(), &status) != 0) return std::nullopt;
+  const bool by_root = above.st_uid == 0 && (above.st_mode & 022) == 0;
+  const bool only_its_own = S_ISDIR(status.st_mode) && (status.st_mode & 022) == 0;
+  return by_root && only_its_own ? std::optional<uid_t>(status.st_uid) : std::nullopt;
+}
+
 Result<Authority> configured(const std::string& path) {
   const bool is_system = path.rfind("/etc/", 0) == 0;
   Authority authority;
@@ -83,7 +99,9 @@ Result<Authority> configured(const std::string& path) {
     if (line.key == "socket") authority.socket = line.text;
     if (line.key == "state_dir") authority.state_dir = line.text;
   }
-  if (authority.socket.empty() && is_system) authority.socket = "/run/coordutils/coordd.sock";
+  if (authority.socket.empty() && is_system)
+    authority.socket = std::string(system_directory) + "/coordd.sock";
+  if (is_system) authority.system_user = owner_of_directory_of(authority.socket);
   if (authority.socket.empty()) {
     auto directory = runtime_directory();
     if (!directory) return directory.error();
@@ -134,6 +152,8 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
   if (!socket.empty()) {
     Authority authority;
     authority.socket = socket;
+    if (socket.substr(0, socket.rfind('/')) == system_directory)
+      authority.system_user = owner_of_directory_of(socket);
     return authority;
   }
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);

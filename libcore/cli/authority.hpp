@@ -8,6 +8,9 @@
 // private peer because a file has a typing error.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -25,6 +28,9 @@ struct Authority {
   std::string socket;
   std::string state_dir;  // empty: unknown (named)
   std::string config;     // empty: none
+  // Whose peer may be believed besides root's and one's own: of the system's peer, the user that its
+  // directory was given to. Others cannot make a directory there.
+  std::optional<uid_t> system_user;
 
   bool may_be_started() const { return kind == Kind::user || kind == Kind::private_peer; }
 };

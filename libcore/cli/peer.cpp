@@ -12,7 +12,8 @@ constexpr int most_tries = 5;  // a private peer may be just ending, idle, when 
 Error cannot_reach(const Authority& authority, const Error& error) {
   Error explained = error;
   if (authority.kind == Authority::Kind::system) {
-    explained.remedy = "start its service: systemctl start coordd";
+    if (explained.remedy.starts_with("start coordd"))
+      explained.remedy = "start its service: systemctl start coordd";
   } else if (authority.may_be_started()) {
     const std::string said = last_words(authority);
     if (!said.empty()) explained.what += "; it said: " + said;
@@ -23,7 +24,7 @@ Error cannot_reach(const Authority& authority, const Error& error) {
 Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
                                      const std::string& tool, const local::Request* first) {
   for (int tries = 1;; ++tries) {
-    auto peer = engine::PeerConnection::open(authority.socket, tool, first);
+    auto peer = engine::PeerConnection::open(authority.socket, tool, first, authority.system_user);
     if (peer) return peer;
     if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
       return cannot_reach(authority, peer.error());
@@ -73,14 +74,14 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
 Result<Again> connect_again(const PeerOptions& options, const std::string& tool) {
   const auto authority = find_authority(options.socket, options.config);
   if (!authority) return authority.error();
-  auto peer = engine::PeerConnection::begin(authority->socket, tool);
+  auto peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
   if (peer || !authority->may_be_started() || options.no_autostart) {
     if (!peer) return peer.error();
     return Again{std::move(*peer), 0};
   }
   const auto started = start_peer(*authority);
   if (!started) return started.error();
-  peer = engine::PeerConnection::begin(authority->socket, tool);
+  peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
   if (!peer) return peer.error();
   return Again{std::move(*peer), *started};
 }

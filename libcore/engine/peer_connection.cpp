@@ -25,14 +25,15 @@ Error unavailable(std::string object, std::string what, std::string remedy) {
   return Error{ErrorKind::unavailable, std::move(object), std::move(what), std::move(remedy)};
 }
 
-// A peer that runs as somebody else could claim anything about locks: only one's own or root's is believed.
-Status check_owner(int socket, const std::string& path) {
+// A peer that runs as somebody else could claim anything about locks: only one's own, root's or the system's
+// is believed.
+Status check_owner(int socket, const std::string& path, std::optional<uid_t> system_user) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return unavailable(path, std::strerror(errno), "");
   }
-  if (credentials.uid == 0 || credentials.uid == geteuid()) return done();
+  if (credentials.uid == 0 || credentials.uid == geteuid() || credentials.uid == system_user) return done();
   return unavailable(path, "the peer runs as another user (uid " + std::to_string(credentials.uid) + ")",
                      "start one of your own, or ask the administrator for the system's");
 }
@@ -44,7 +45,8 @@ Bytes framed(const local::Request& request) {
 }  // namespace
 
 Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::string& tool,
-                                            const local::Request* first, int flags) {
+                                            const local::Request* first, int flags,
+                                            std::optional<uid_t> system_user) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -54,10 +56,14 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (!socket.is_open()) return unavailable(path, std::strerror(errno), "");
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return unavailable(path, std::string("no peer answers here (") + std::strerror(errno) + ")",
-                       "start coordd, or name its socket with --socket");
+    const bool kept_out = errno == EACCES;
+    return unavailable(path,
+                       kept_out ? "this user may not use this peer"
+                                : std::string("no peer answers here (") + std::strerror(errno) + ")",
+                       kept_out ? "ask for membership of the socket's group, then log in again"
+                                : "start coordd, or name its socket with --socket");
   }
-  if (Status owner = check_owner(socket.get(), path); !owner) return owner.error();
+  if (Status owner = check_owner(socket.get(), path, system_user); !owner) return owner.error();
   PeerConnection connection(std::move(socket), path);
   Bytes greeting = framed(local::Hello{local::protocol_version, tool});
   if (first != nullptr) {
@@ -73,15 +79,16 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
   return refused != nullptr ? connection.gone(refused->why) : sent.error();
 }
 
-Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool) {
-  auto connection = dial(path, tool, nullptr, SOCK_NONBLOCK);
+Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool,
+                                             std::optional<uid_t> system_user) {
+  auto connection = dial(path, tool, nullptr, SOCK_NONBLOCK, system_user);
   if (connection) (void)::fcntl(connection->fd(), F_SETFL, 0);
   return connection;
 }
 
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
-                                            const local::Request* first) {
-  auto dialled = dial(path, tool, first, 0);
+                                            const local::Request* first, std::optional<uid_t> system_user) {
+  auto dialled = dial(path, tool, first, 0, system_user);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
   auto answer = connection.wait(process::boot_now() + greeting_patience);

@@ -5,6 +5,8 @@
 // nothing. Threading: one owner.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
@@ -20,14 +22,16 @@ class PeerConnection {
  public:
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
   // not trust (another user's, neither root's), or one that speaks another version.
-  // `first`, if any, goes along with the greeting: a round trip less for whoever needs not know to whom it
-  // speaks.
+  // `system_user`: another one whose peer is believed. `first`, if any, goes along with the greeting: a round
+  // trip less for whoever needs not know to whom it speaks.
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
-                                     const local::Request* first = nullptr);
+                                     const local::Request* first = nullptr,
+                                     std::optional<uid_t> system_user = {});
 
   // The same without waiting for anything, not for room in the peer's queue nor for its greeting, which comes
   // by receive(): for whoever guards a command meanwhile. What is sent now is read after the greeting.
-  static Result<PeerConnection> begin(const std::string& path, const std::string& tool);
+  static Result<PeerConnection> begin(const std::string& path, const std::string& tool,
+                                      std::optional<uid_t> system_user = {});
 
   int fd() const { return socket_.get(); }
   const local::Welcome& welcome() const { return welcome_; }
@@ -48,7 +52,8 @@ class PeerConnection {
   explicit PeerConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
   static Result<PeerConnection> dial(const std::string& path, const std::string& tool,
-                                     const local::Request* first, int flags);
+                                     const local::Request* first, int flags,
+                                     std::optional<uid_t> system_user);
   Status write(const Bytes& bytes);
   Status read_some();
   Error gone(const std::string& what) const;

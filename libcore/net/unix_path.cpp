@@ -65,7 +65,7 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<BoundSocket> bind_unix_path(const std::string& path) {
+Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path)
@@ -81,7 +81,9 @@ Result<BoundSocket> bind_unix_path(const std::string& path) {
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failed_call(path, "cannot bind it");
   // Before listen(): until then nobody can connect, whatever the mode was at first.
-  if (::chmod(path.c_str(), 0600) != 0) return failed_call(path, "cannot set its mode");
+  if (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
+    return failed_call(path, "cannot give it to the group");
+  if (::chmod(path.c_str(), group ? 0660 : 0600) != 0) return failed_call(path, "cannot set its mode");
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return failed_call(path, "cannot look at it");
   if (::listen(fd.get(), backlog) != 0) return failed_call(path, "cannot listen on it");

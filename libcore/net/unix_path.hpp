@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 
 #include "base/descriptor.hpp"
@@ -10,14 +11,15 @@
 
 namespace coord::net {
 
-// A bound and listening socket (close-on-exec, non-blocking, mode 0600) and which file it is.
+// A bound and listening socket (close-on-exec, non-blocking, mode 0600, or 0660 and of `group`) and which
+// file it is.
 struct BoundSocket {
   Descriptor fd;
   dev_t device = 0;
   ino_t inode = 0;
 };
 
-Result<BoundSocket> bind_unix_path(const std::string& path);
+Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group = {});
 
 // Removes the path if it is still that file: another peer may have taken it over.
 void remove_unix_path(const std::string& path, dev_t device, ino_t inode);

@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "base/check.hpp"
 #include "net/unix_client.hpp"
 #include "net/unix_path.hpp"
@@ -30,11 +33,11 @@ bool is_out_of_resources(const error_code& error) {
 }  // namespace
 
 UnixServer::UnixServer(boost::asio::io_context& io, UnixHandlers handlers, Log log, UnixLimits limits,
-                       Bytes too_many)
+                       UnixAccess access)
     : handlers_(std::move(handlers)),
       log_(std::move(log)),
       limits_(limits),
-      too_many_(std::move(too_many)),
+      access_(std::move(access)),
       acceptor_(io),
       pause_timer_(io) {}
 
@@ -43,7 +46,7 @@ UnixServer::~UnixServer() {
 }
 
 Status UnixServer::listen(const std::string& path) {
-  auto bound = bind_unix_path(path);
+  auto bound = bind_unix_path(path, access_.group);
   if (!bound.ok()) return bound.error();
   path_ = path;
   device_ = bound->device;
@@ -109,29 +112,68 @@ void UnixServer::pause() {
 
 void UnixServer::welcome(stream_protocol::socket socket) {
   const int fd = socket.native_handle();
-  ucred who{};
-  socklen_t size = sizeof who;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return;
-  if (who.uid != ::geteuid() && who.uid != 0) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
+  const Credentials who{peer.pid, peer.uid, peer.gid};
+  if (!admits(fd, who)) {
     log_(LogLevel::warning,
          "socket: refused: process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid));
-    return;
+    return turn_away(fd, access_.group ? "this user is not in the group that may use this peer"
+                                       : "the peer is another user's");
   }
-  if (clients_.size() >= limits_.clients) {
-    // One line for each time that the limit is reached, not one a client.
+  const bool guest = is_guest(who.uid);
+  const auto of_user = of_user_.find(who.uid);
+  const bool user_has_enough =
+      guest && of_user != of_user_.end() && of_user->second >= access_.clients_of_user;
+  if (clients_.size() >= limits_.clients || user_has_enough) {
+    const std::string what =
+        user_has_enough ? std::to_string(access_.clients_of_user) + " of user " + std::to_string(who.uid)
+                        : std::to_string(limits_.clients);
+    // One line for each time that a limit is reached, not one a client.
     if (turned_away_++ == 0)
-      log_(LogLevel::warning,
-           "socket: more than " + std::to_string(limits_.clients) + " clients: refusing new ones");
-    static_cast<void>(::send(fd, too_many_.data(), too_many_.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
-    return;
+      log_(LogLevel::warning, "socket: more than " + what + " clients: refusing new ones");
+    return turn_away(fd, user_has_enough ? "this user has " + std::to_string(access_.clients_of_user) +
+                                               " tools at this peer already, which is the limit"
+                                         : "the peer serves " + what + " tools already, which is its limit");
   }
   turned_away_ = 0;
   static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
   const ClientNumber number{++last_number_};
   const auto client = std::make_shared<UnixClient>(std::move(socket), shared_from_this(), number);
   clients_.emplace(number, client);
+  if (guest) {
+    guests_.emplace(number, who.uid);
+    ++of_user_[who.uid];
+  }
   client->start();
-  handlers_.opened(number, {who.pid, who.uid, who.gid});
+  handlers_.opened(number, who);
+}
+
+bool UnixServer::is_guest(uid_t user) const {
+  return user != ::geteuid() && user != 0;
+}
+
+bool UnixServer::admits(int fd, const Credentials& who) const {
+  if (!is_guest(who.uid)) return true;
+  if (!access_.group) return false;
+  if (who.gid == *access_.group) return true;
+  std::vector<gid_t> groups(64);
+  socklen_t size = 0;
+  for (;;) {  // as the process had them when it connected; at most 65,536 (NGROUPS_MAX)
+    size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0) break;
+    if (errno != ERANGE || size <= groups.size() * sizeof(gid_t)) return false;
+    groups.resize(size / sizeof(gid_t));
+  }
+  groups.resize(size / sizeof(gid_t));
+  return std::find(groups.begin(), groups.end(), *access_.group) != groups.end();
+}
+
+void UnixServer::turn_away(int fd, const std::string& why) const {
+  if (!access_.refusal) return;
+  const Bytes frame = access_.refusal(why);
+  static_cast<void>(::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 void UnixServer::receive(ClientNumber client, wire::Frame&& frame) {
@@ -139,7 +181,13 @@ void UnixServer::receive(ClientNumber client, wire::Frame&& frame) {
 }
 
 void UnixServer::gone(ClientNumber client, bool expected, const std::string& why) {
-  if (stopped_ || clients_.erase(client) == 0 || expected) return;
+  if (stopped_ || clients_.erase(client) == 0) return;
+  if (const auto guest = guests_.find(client); guest != guests_.end()) {
+    const auto of_user = of_user_.find(guest->second);
+    if (--of_user->second == 0) of_user_.erase(of_user);
+    guests_.erase(guest);
+  }
+  if (expected) return;
   if (!why.empty()) log_(LogLevel::info, "socket: client " + std::to_string(client.value) + ": " + why);
   handlers_.closed(client);
 }

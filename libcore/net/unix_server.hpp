@@ -2,8 +2,8 @@
 //
 // The socket's path belongs to whoever listens on it. A path that is left over from a peer that died is taken
 // over; one on which a peer answers is not, and neither is a path that is no socket. Two that start at once
-// are kept apart by a lock on PATH.lock. The socket has mode 0600, and the kernel says who connects
-// (SO_PEERCRED): only this user and root.
+// are kept apart by a lock on PATH.lock. The kernel says who connects (SO_PEERCRED, SO_PEERGROUPS): only this
+// user and root, and with UnixAccess::group that group's members.
 //
 // Bounded: clients, a client's unread answers (who does not read is closed), a request's size. Each client is
 // read and written by itself, so that a slow one holds up nobody. Threading: all on the io_context's one
@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/ids.hpp"
@@ -45,6 +46,15 @@ struct UnixLimits {
   std::size_t unread_bytes = std::size_t{4} << 20U;     // of answers, for one client
 };
 
+// Who may come in besides this user and root.
+struct UnixAccess {
+  std::optional<gid_t> group;  // its members; the socket has mode 0660 then, else 0600
+  std::size_t clients_of_user =
+      1024;  // of those admitted so, each: one's runaway loop leaves room for others
+  // The frame that a client gets who is not taken, so that its tool can say why; may be empty.
+  std::function<Bytes(const std::string& why)> refusal;
+};
+
 struct UnixHandlers {
   std::function<void(ClientNumber, const Credentials&)> opened;
   std::function<void(ClientNumber, wire::Frame&&)> frame;
@@ -54,10 +64,8 @@ struct UnixHandlers {
 // Made by std::make_shared.
 class UnixServer : public std::enable_shared_from_this<UnixServer> {
  public:
-  // `too_many`: a frame that a client beyond the limit gets before it is closed, so that its tool can say
-  // why; may be empty.
   UnixServer(boost::asio::io_context& io, UnixHandlers handlers, Log log, UnixLimits limits = {},
-             Bytes too_many = {});
+             UnixAccess access = {});
   ~UnixServer();
 
   // Makes the socket, or says why not (ErrorKind::unavailable).
@@ -83,6 +91,9 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   void accept();
   void on_accept(const boost::system::error_code& error, boost::asio::local::stream_protocol::socket socket);
   void welcome(boost::asio::local::stream_protocol::socket socket);
+  bool admits(int fd, const Credentials& who) const;
+  bool is_guest(uid_t user) const;
+  void turn_away(int fd, const std::string& why) const;
   void pause();
   void receive(ClientNumber client, wire::Frame&& frame);
   void gone(ClientNumber client, bool expected, const std::string& why);
@@ -90,10 +101,12 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   UnixHandlers handlers_;
   Log log_;
   const UnixLimits limits_;
-  const Bytes too_many_;
+  const UnixAccess access_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_timer_;
   std::map<ClientNumber, std::shared_ptr<UnixClient>> clients_;
+  std::map<ClientNumber, uid_t> guests_;  // those of clients_ whom only the group admits
+  std::map<uid_t, std::size_t> of_user_;  // how many each of them has
   std::uint64_t last_number_ = 0;
   std::uint64_t turned_away_ = 0;
   bool stopped_ = false;

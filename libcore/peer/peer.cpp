@@ -24,12 +24,12 @@ constexpr std::size_t inbox_limit =
 constexpr std::size_t listing_bytes = std::size_t{32} << 20U;
 constexpr Duration leave_within = std::chrono::seconds(1);
 
-// What a client beyond the limit is told, before it is closed.
-Bytes too_many_tools() {
-  const local::Answer refused =
-      local::Refused{0, local::RefusedKind::limit,
-                     "too many tools are connected to this peer: end some, or try again later"};
-  return wire::frame(wire::FrameType::answer, wire::encode(refused));
+constexpr std::size_t guest_tools = 1024;  // of each user whom only the group admits: a quarter of all
+
+// What a client that is not taken is told, before it is closed.
+Bytes turned_away(const std::string& why) {
+  return wire::frame(wire::FrameType::answer,
+                     wire::encode(local::Answer(local::Refused{0, local::RefusedKind::limit, why})));
 }
 
 WallTime wall_now() {
@@ -142,7 +142,8 @@ Status Peer::listen() {
   tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
   net::UnixLimits limits;
   limits.unread_bytes = listing_bytes;
-  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, too_many_tools());
+  net::UnixAccess access{settings_.admitted, guest_tools, turned_away};
+  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, std::move(access));
   const int handed_over = settings_.options.listen_fd;
   Status listening =
       handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);

@@ -107,6 +107,8 @@ class Peer {
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
   std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
+  bool is_guest(const Tool& tool) const;
+  bool may_name(const Tool& tool, pid_t process) const;
   local::Peers describe() const;
   local::PeerRecord describe_self() const;
 

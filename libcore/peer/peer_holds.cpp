@@ -8,6 +8,7 @@
 
 #include "peer/peer.hpp"
 #include "process/boot_time.hpp"
+#include "process/nesting.hpp"
 
 namespace coord::peer {
 
@@ -116,15 +117,27 @@ void Peer::perform(replica::Moved&& action) {
   tools_.erase(from);
 }
 
+// One whom only the group admits. This peer may be able to kill what he may not.
+bool Peer::is_guest(const Tool& tool) const {
+  return settings_.admitted && tool.who.uid != 0 && tool.who.uid != ::geteuid();
+}
+
+// Whether this tool may say that the process is its command: its user's, or its own child (a setuid program).
+bool Peer::may_name(const Tool& tool, pid_t process) const {
+  if (!is_guest(tool) || process::user_of(process) == tool.who.uid) return true;
+  return process::user_of(tool.process.pid) == tool.who.uid && process::descends_from(process, tool.process);
+}
+
 void Peer::perform(replica::StopCommand&& action) {
   const auto found = tools_.find(action.connection);
   if (found == tools_.end()) return;
   Tool& tool = found->second;
+  look_at(tool);
   process::Family family;
-  if (tool.command.pid != 0) family.roots.push_back(tool.command);
+  if (is_guest(tool)) family.of_user = tool.who.uid;
+  if (tool.command.pid != 0 && may_name(tool, tool.command.pid)) family.roots.push_back(tool.command);
   if (tool.hold) family.holding = tool.hold->file();
   // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
-  look_at(tool);
   if (tool.process.pid != 0) family.spared.push_back(tool.process);
   log_(net::LogLevel::warning,
        "session of process " + std::to_string(action.pid) +

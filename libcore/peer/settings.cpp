@@ -1,6 +1,9 @@
 #include "peer/settings.hpp"
 
+#include <grp.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace coord::peer {
@@ -57,6 +60,21 @@ NodeId node_of(const std::string& name) {
   return NodeId{hash == 0 ? 1 : hash};
 }
 
+namespace {
+
+Result<std::optional<gid_t>> group_of(const std::string& name) {
+  if (name.empty()) return std::optional<gid_t>();
+  std::array<char, 16384> buffer;
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return Error{ErrorKind::unavailable, "--admit", "there is no group '" + name + "'",
+                 "make it with groupadd --system"};
+  return std::optional<gid_t>(found->gr_gid);
+}
+
+}  // namespace
+
 Result<Settings> check(const Options& options) {
   Settings settings;
   settings.options = options;
@@ -69,6 +87,9 @@ Result<Settings> check(const Options& options) {
     return usage("--state-dir", "missing", "name the directory that keeps this peer's state");
   if (options.socket.empty())
     return usage("--socket", "missing", "name the socket that this host's tools will use");
+  const auto admitted = group_of(options.admit);
+  if (!admitted) return admitted.error();
+  settings.admitted = *admitted;
   settings.node = node_of(options.name);
   std::size_t begin = 0;
   while (!options.peers.empty() && begin <= options.peers.size()) {

@@ -1,6 +1,8 @@
 // What a peer is told at its start, and what of it makes sense.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <map>
 #include <optional>
@@ -22,6 +24,7 @@ struct Options {
   std::string key_file;  // needed with more than one peer
   std::string state_dir;
   std::string socket;    // for the tools of this host
+  std::string admit;     // a group whose members may use this peer; empty: its own user and root only
   int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
   Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
   bool rejoin = false;
@@ -37,6 +40,7 @@ struct Settings {
   std::map<NodeId, std::string> names;
   net::Address listen;
   std::optional<net::KeyRing> keys;
+  std::optional<gid_t> admitted;
   Options options;
 
   bool alone() const { return peers.size() <= 1; }

@@ -40,6 +40,17 @@ std::optional<ProcessState> parse_stat(pid_t pid, std::string_view text) {
   return state;
 }
 
+// What fits into `buffer` of a file in /proc/PID; empty if there is no such process (any more).
+std::string_view read_of(pid_t pid, const char* file, std::array<char, 1024>& buffer) {
+  std::array<char, 32> path{};
+  std::snprintf(path.data(), path.size(), "/proc/%d/%s", pid, file);
+  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+  ::close(fd);
+  return {buffer.data(), static_cast<std::size_t>(n > 0 ? n : 0)};
+}
+
 class PidFd {
  public:
   explicit PidFd(pid_t pid) : fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}
@@ -57,15 +68,21 @@ class PidFd {
 }  // namespace
 
 std::optional<ProcessState> read_process(pid_t pid) {
-  std::array<char, 32> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%d/stat", pid);
-  const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
   std::array<char, 1024> buffer;
-  const ssize_t n = ::read(fd, buffer.data(), buffer.size());
-  ::close(fd);
-  if (n <= 0) return std::nullopt;
-  return parse_stat(pid, {buffer.data(), static_cast<std::size_t>(n)});
+  const std::string_view text = read_of(pid, "stat", buffer);
+  return text.empty() ? std::nullopt : parse_stat(pid, text);
+}
+
+std::optional<uid_t> user_of(pid_t pid) {
+  std::array<char, 1024> buffer;  // the line is the ninth, and names have 16 bytes at most, escaped
+  const std::string_view text = read_of(pid, "status", buffer);
+  constexpr std::string_view label = "\nUid:\t";
+  const std::size_t found = text.find(label);
+  if (found == std::string_view::npos) return std::nullopt;
+  uid_t user = 0;
+  const char* const begin = text.data() + found + label.size();
+  if (std::from_chars(begin, text.data() + text.size(), user).ec != std::errc{}) return std::nullopt;
+  return user;
 }
 
 bool is_running(const ProcessId& id) {

@@ -31,6 +31,9 @@ struct ProcessState {
 // Nothing if there is no such process (any more).
 std::optional<ProcessState> read_process(pid_t pid);
 
+// The user whose process it is: its real user id, which a setuid program leaves alone. Nothing if it is gone.
+std::optional<uid_t> user_of(pid_t pid);
+
 // Whether the process still runs (a zombie does not).
 bool is_running(const ProcessId& id);
 

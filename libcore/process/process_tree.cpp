@@ -69,6 +69,7 @@ ProcessTree::ProcessTree(Family family)
 
 bool ProcessTree::carries_mark(pid_t pid) const {
   if (in_cgroup_.count(pid) != 0) return true;
+  if (family_.of_user && user_of(pid) != family_.of_user) return false;
   if (family_.holding && has_open(pid, *family_.holding)) return true;
   return !family_.word.empty() && has_word(pid, family_.variable, family_.word);
 }

@@ -42,6 +42,9 @@ struct Family {
   };
   std::optional<File>
       holding;  // who has this file open (seen only for one's own user's processes, or by root)
+  // Marks count only on processes of this user: nobody may lead a guard that can kill others' processes to
+  // them, by passing a descriptor on for example.
+  std::optional<uid_t> of_user;
   std::string variable, word;  // who has `word` among the blank-separated words of this environment variable
   std::string cgroup;          // who is in this control group or below; empty: none
   std::vector<ProcessId> spared;  // who does not belong after all, with descendants

@@ -44,8 +44,7 @@ struct Served {
     };
     handlers.closed = [this](ClientNumber client) { closed.push_back(client); };
     return std::make_shared<UnixServer>(
-        io, handlers, [this](LogLevel, const std::string& line) { log.push_back(line); }, limits,
-        wire::frame(wire::FrameType::answer, Bytes{99}));
+        io, handlers, [this](LogLevel, const std::string& line) { log.push_back(line); }, limits, access);
   }
   void start() {
     const auto listening = server->listen(path);
@@ -53,6 +52,11 @@ struct Served {
     server->start();
   }
 
+  UnixAccess access{{}, 1024, [this](const std::string& why) {
+                      refused.push_back(why);
+                      return wire::frame(wire::FrameType::answer, Bytes{99});
+                    }};
+  std::vector<std::string> refused;
   boost::asio::io_context io;
   std::string directory;
   std::string path;
@@ -246,6 +250,41 @@ TEST_CASE("a client beyond the limit is told and closed") {
   REQUIRE(run_until(served.io, [&] { return served.closed.size() == 1; }));
   Tool fourth(served.path);
   REQUIRE(run_until(served.io, [&] { return served.opened.size() == 3; }));
+}
+
+TEST_CASE("a member of the group comes in, as often as its share, and leaves room when it goes") {
+  if (::geteuid() != 0) return;  // only root can be somebody else for a moment
+  constexpr uid_t guest = 65534;
+  Served served;
+  served.access.group = 60000;
+  served.access.clients_of_user = 2;
+  served.server = served.make();
+  served.start();
+  REQUIRE(::chmod(served.directory.c_str(), 0755) == 0);
+  struct stat info {};
+  REQUIRE(::stat(served.path.c_str(), &info) == 0);
+  CHECK((info.st_mode & 07777U) == 0660U);
+  CHECK(info.st_gid == 60000);
+  const auto as_guest = [&](gid_t group) {
+    REQUIRE((::setegid(group) == 0 && ::seteuid(guest) == 0));
+    auto tool = std::make_unique<Tool>(served.path);
+    REQUIRE((::seteuid(0) == 0 && ::setegid(0) == 0));
+    return tool;
+  };
+  CHECK_FALSE(as_guest(60001)->connected());  // the mode of the socket keeps it out
+  const auto first = as_guest(60000), second = as_guest(60000), third = as_guest(60000);
+  Tool root(served.path);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 3 && served.refused.size() == 1; }));
+  CHECK(served.refused[0] == "this user has 2 tools at this peer already, which is the limit");
+  CHECK(served.opened[2].second.uid == 0);
+  first->hang_up();
+  REQUIRE(run_until(served.io, [&] { return served.closed.size() == 1; }));
+  const auto fourth = as_guest(60000);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 4; }));
+  REQUIRE(::chmod(served.path.c_str(), 0666) == 0);  // whatever the mode: the server looks itself
+  const auto stranger = as_guest(60001);
+  REQUIRE(run_until(served.io, [&] { return served.refused.size() == 2; }));
+  CHECK(served.refused[1] == "this user is not in the group that may use this peer");
 }
 
 TEST_CASE("a path on which a peer answers is not taken, one that a dead peer left is") {

@@ -12,6 +12,7 @@
 
 #include "cli/config.hpp"
 #include "cli/run.hpp"
+#include "coordd/notify.hpp"
 #include "net/key_file.hpp"
 #include "peer/peer.hpp"
 
@@ -62,12 +63,14 @@ Result<cli::Exit> serve(const Arguments& arguments) {
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
+    coordd::tell_service_manager("STOPPING=1");
     (*peer)->leave();
     signals.async_wait([&](const boost::system::error_code& again, int) {
       if (!again) io.stop();  // asked twice: at once
     });
   });
   (*peer)->start();
+  coordd::tell_service_manager("READY=1");
   log(net::LogLevel::info, "peer " + arguments.peer.name + " serves " + arguments.peer.socket);
   io.run();
   if (failure) {
@@ -130,6 +133,9 @@ int main(int argc, char** argv) {
   options.value("--socket", "PATH", peer.socket, "where this host's tools come in")
       .env("COORD_SOCKET")
       .completes(cli::Completion::file);
+  options
+      .value("--admit", "GROUP", peer.admit, "a group whose members may use this peer, besides its own user")
+      .minor();
   options.value("--config", "FILE", arguments.config, "the same settings as TOML, `-` as `_`")
       .env("COORD_CONFIG")
       .completes(cli::Completion::file);

@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# A peer for all users of a host: who may use it, whom its tools believe, and the units that start it.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  unset COORD_SOCKET COORD_CONFIG
+  export COORD_AUTOSTART=no
+  place=$(mktemp -d /tmp/coordutils-systempeer.XXXXXX)  # where other users may look, too
+  chmod 755 "$place"
+  cd "$place"
+}
+
+teardown() {
+  [ -z "${pids-}" ] || kill -KILL $pids 2>/dev/null || true
+  wait 2>/dev/null || true
+  cd /
+  rm -rf "$place"
+}
+
+need_root() { [ "$(id -u)" = 0 ] || skip "needs root"; }
+
+# as USER GROUPS COMMAND...: with that user id and these supplementary groups only
+as() {
+  local user=$1 groups=$2
+  shift 2
+  setpriv --reuid "$user" --regid "$user" --groups "$groups" -- "$@"
+}
+
+# serve [OPTION...]: a peer in this directory; waits until it answers root
+serve() {
+  mkdir -p state
+  coordd --name one --state-dir "$PWD/state" --socket "$PWD/sock" "$@" </dev/null >>log 2>&1 3>&- &
+  peer=$!
+  pids="${pids-} $peer"
+  eventually dlock --socket "$PWD/sock" --list
+}
+
+gid_of() { getent group "$1" | cut -d: -f3; }
+
+@test "--admit: members may use the peer, whichever of their groups it is; others are told why" {
+  need_root
+  serve --admit games
+  [ "$(stat -c '%a %G' sock)" = "660 games" ]
+  run -0 as 65534 "$(gid_of games)" dlock --socket "$PWD/sock" job -- sh -c 'echo ran'
+  [ "$output" = ran ]
+  run -0 as 60001 "$(gid_of games),$(gid_of mail)" dlock --socket "$PWD/sock" job true
+  run -0 setpriv --reuid 60002 --regid "$(gid_of games)" --clear-groups dlock --socket "$PWD/sock" job true
+  run -69 as 65534 "$(gid_of mail)" dlock --socket "$PWD/sock" job true
+  [[ "$output" == *"this user may not use this peer"*"group"* ]]
+  chmod 666 sock  # whatever the mode: the peer looks itself
+  run -69 as 65534 "$(gid_of mail)" dlock --socket "$PWD/sock" job true
+  [[ "$output" == *"not in the group"* ]]
+  [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "without --admit it is its own user's and root's" {
+  need_root
+  serve
+  [ "$(stat -c %a sock)" = 600 ]
+  chmod 666 sock
+  run -69 as 65534 "$(gid_of games)" dlock --socket "$PWD/sock" job true
+  [[ "$output" == *"another user's"* ]]
+}
+
+@test "--admit with a group that is not there: 69 in one line" {
+  mkdir state
+  run -69 coordd --name one --state-dir state --socket sock --admit no-such-group-anywhere
+  [ "${#lines[@]}" -eq 1 ]
+  [[ "$output" == "coordd: --admit: "* ]]
+}
+
+@test "a member's word does not make the peer kill what is not the member's" {
+  need_root
+  serve --admit games
+  python=$(PATH=/usr/bin:/bin command -v python3)
+  cat >liar.py <<'PY'
+# A tool that names any process as its command: takes a lock, says so, and keeps it. usage: liar.py SOCKET PID
+import socket, struct, sys, time
+def text(value): return struct.pack("<I", len(value)) + value
+def frame(body): return b"CD\x01\x10" + struct.pack("<I", len(body)) + body
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+acquire = struct.pack("<BQI", 1, 1, 1) + text(b"lie") + struct.pack("<BIBqqqI", 0, 1, 1, 10**9, 0, 0, 1) + text(b"liar")
+s.send(frame(struct.pack("<BI", 0, 1) + text(b"dlock")) + frame(acquire + struct.pack("<I", 0)))
+data, held, _, _ = socket.recv_fds(s, 65536, 1)
+while not held:
+    data, held, _, _ = socket.recv_fds(s, 65536, 1)
+s.send(frame(struct.pack("<BQIq", 2, 1, int(sys.argv[2]), 10**8)))
+print("named", flush=True)
+time.sleep(60)
+PY
+  sleep 300 3>&- &
+  victim=$!
+  setpriv --reuid 65534 --regid 65534 --clear-groups sleep 300 3>&- &
+  own=$!
+  pids="$pids $victim $own"
+  as 65534 "$(gid_of games)" "$python" "$PWD/liar.py" "$PWD/sock" "$victim" >said 2>&1 3>&- &
+  pids="$pids $!"
+  eventually grep -q named said || { cat said log; false; }
+  sed -i 's/b"lie"/b"truth"/' liar.py
+  as 65534 "$(gid_of games)" "$python" "$PWD/liar.py" "$PWD/sock" "$own" >said2 2>&1 3>&- &
+  pids="$pids $!"
+  eventually grep -q named said2
+  kill -STOP "$peer"
+  sleep 1.5  # longer than both leases: there is nothing to wait for
+  kill -CONT "$peer"
+  eventually sh -c "! kill -0 $own 2>/dev/null"
+  kill -0 "$victim"
+}
+
+@test "a system peer of its own user is believed only where root made its directory" {
+  need_root
+  command -v unshare >/dev/null || skip "no unshare"
+  mkdir -p state && chown 60007 state
+  cat >inside <<'SH'
+set -e
+mount -t tmpfs -o mode=755 none /run
+mkdir /run/coordutils && chown 60007 /run/coordutils
+setpriv --reuid 60007 --regid 60007 --clear-groups coordd --name one --state-dir "$1/state" --socket /run/coordutils/coordd.sock </dev/null >>log 2>&1 3>&- &
+for i in $(seq 500); do dlock --socket /run/coordutils/coordd.sock --list 2>/dev/null && break; sleep 0.02; done
+dlock --socket /run/coordutils/coordd.sock job echo believed
+mkdir /run/other && chown 60007 /run/other
+ln /run/coordutils/coordd.sock /run/other/coordd.sock
+dlock --socket /run/other/coordd.sock job echo wrong 2>&1 || echo "status $?"
+chmod 777 /run/coordutils
+dlock --socket /run/coordutils/coordd.sock job echo wrong 2>&1 || echo "status $?"
+kill %1
+SH
+  run -0 unshare -m --propagation private bash inside "$PWD"
+  echo "$output"
+  [ "${lines[0]}" = believed ]
+  [[ "${lines[1]}" == *"runs as another user"* ]]
+  [ "${lines[2]}" = "status 69" ]
+  [[ "${lines[3]}" == *"runs as another user"* ]]
+  [ "${lines[4]}" = "status 69" ]
+}
+
+@test "with a configuration in /etc no tool starts a peer: it says how to start the service" {
+  need_root
+  command -v unshare >/dev/null || skip "no unshare"
+  mkdir -p etc
+  cp "$COORD_SOURCE/scripts/systemd/coordd.toml.example" etc/coordd.toml
+  cat >inside <<'SH'
+mount -t tmpfs none /mnt
+mkdir /mnt/upper /mnt/work
+mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work overlay /etc || exit 99
+mkdir -p /etc/coordutils && cp "$1/etc/coordd.toml" /etc/coordutils/
+unset COORD_AUTOSTART
+export HOME=$1
+dlock job true
+SH
+  run unshare -m --propagation private bash inside "$PWD"
+  [ "$status" -ne 99 ] || skip "no overlay mounts here"
+  [ "$status" -eq 69 ]
+  [[ "$output" == "dlock: /run/coordutils/coordd.sock: "*": start its service: systemctl start coordd" ]]
+  ! pgrep -f -- "--config /etc/coordutils/coordd.toml"
+}
+
+@test "it takes the socket that it is handed, tells when it is ready and when it stops" {
+  command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate"
+  cat >heard.py <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("notify")
+s.settimeout(20)
+print("listening", flush=True)
+while (word := s.recv(100).decode()) != "STOPPING=1":
+    print(word, flush=True)
+print(word, flush=True)
+PY
+  python3 heard.py >heard 3>&- &
+  pids="${pids-} $!"
+  eventually grep -q listening heard
+  mkdir state
+  systemd-socket-activate -l "$PWD/sock" -E "NOTIFY_SOCKET=$PWD/notify" -E "PATH=$PATH" \
+    coordd --name one --state-dir "$PWD/state" --socket "$PWD/sock" >>log 2>&1 3>&- &
+  peer=$!
+  pids="$pids $peer"
+  eventually test -S sock
+  run -0 dlock --socket "$PWD/sock" job echo served
+  [[ "$output" == *served ]]
+  eventually grep -q READY=1 heard
+  kill "$peer"
+  eventually grep -q STOPPING=1 heard
+  eventually sh -c "! kill -0 $peer 2>/dev/null"
+  [ -S sock ]  # systemd's, not ours to remove
+}
+
+@test "the units are right" {
+  command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+  mkdir units
+  for unit in coordd.service coordd.socket; do
+    sed "s,/usr/bin/coordd,$(command -v coordd)," "$COORD_SOURCE/scripts/systemd/$unit" >units/$unit
+  done
+  run -0 systemd-analyze verify --man=no --recursive-errors=no "$PWD/units/coordd.service" "$PWD/units/coordd.socket"
+  echo "$output"
+  ! grep -E 'units/coordd|coordd\.(service|socket):' <<<"$output"
+}
+
+@test "the example of a configuration is one" {
+  mkdir state
+  coordd --keygen >key
+  chmod 600 key
+  read -r port < <(free_ports 1)
+  sed -e "s,/etc/coordutils/key,$PWD/key," -e "s,/var/lib/coordutils,$PWD/state," -e "s,/run/coordutils,$PWD," \
+    -e "s/^admit.*/admit = \"$(id -gn)\"/" -e "s/192.0.2.1:7411/127.0.0.1:$port/" \
+    "$COORD_SOURCE/scripts/systemd/coordd.toml.example" >coordd.toml
+  coordd --config coordd.toml </dev/null >>log 2>&1 3>&- &
+  pids="${pids-} $!"
+  eventually dpeers --socket "$PWD/coordd.sock"
+  [ "$(dpeers --socket "$PWD/coordd.sock" --json | jq -r 'select(.local).name')" = alpha ]
+}

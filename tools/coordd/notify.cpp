@@ -1,0 +1,29 @@
+#include "coordd/notify.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/descriptor.hpp"
+
+namespace coord::coordd {
+
+void tell_service_manager(std::string_view state) {
+  const char* const path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (*path != '/' && *path != '@')) return;
+  const std::size_t length = std::strlen(path);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (length >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, length);
+  if (*path == '@') address.sun_path[0] = '\0';  // an abstract one
+  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  (void)::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                 reinterpret_cast<const sockaddr*>(&address), size);
+}
+
+}  // namespace coord::coordd

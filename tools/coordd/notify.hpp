@@ -1,0 +1,11 @@
+// What a service manager waits for (sd_notify(3)): a datagram to the socket that NOTIFY_SOCKET names.
+#pragma once
+
+#include <string_view>
+
+namespace coord::coordd {
+
+// "READY=1", "STOPPING=1". Does nothing without NOTIFY_SOCKET, never waits, and a failure changes nothing.
+void tell_service_manager(std::string_view state);
+
+}  // namespace coord::coordd
