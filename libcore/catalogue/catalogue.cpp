@@ -11,7 +11,8 @@ namespace coord::catalogue {
 const std::vector<Protocol>& all() {
   static const std::vector<Protocol> protocols = [] {
     std::vector<Protocol> every;
-    for (auto&& family : {mutual_exclusion(), consensus(), byzantine_agreement(), atomic_commit()}) {
+    for (auto&& family :
+         {mutual_exclusion(), deadlock_detection(), consensus(), byzantine_agreement(), atomic_commit()}) {
       for (const Protocol& protocol : family) every.push_back(protocol);
     }
     return every;
@@ -61,6 +62,7 @@ Setup setup_for(const Theory& theory, std::size_t nodes) {
   setup.hold_low = setup.hold_high = 8 * transit;
   setup.settle = 100 * transit;
   setup.patience = std::chrono::hours(24);
+  if (theory.prepare) theory.prepare(setup);
   return setup;
 }
 
@@ -68,9 +70,16 @@ double measured(const Theory& theory, const Report& report) {
   const auto transits = [](const std::vector<Duration>& sorted) {
     return static_cast<double>(percentile(sorted, 0.5).count()) / static_cast<double>(transit.count());
   };
+  double messages = 0;
+  for (const auto& [type, count] : report.messages) {
+    if (theory.types.empty() || std::ranges::find(theory.types, type) != theory.types.end())
+      messages += static_cast<double>(count);
+  }
   switch (theory.measure) {
     case Theory::Measure::messages:
-      return report.messages_per_operation();
+      return report.operations == 0 ? 0 : messages / static_cast<double>(report.operations);
+    case Theory::Measure::all_messages:
+      return messages;
     case Theory::Measure::hand_over:
       return transits(report.hand_overs);
     case Theory::Measure::delay:

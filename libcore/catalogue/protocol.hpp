@@ -48,13 +48,16 @@ struct Range {
 };
 struct Theory {
   enum class Measure : std::uint8_t {
-    messages,   // for each operation
-    hand_over,  // from one user to the next one that waits, in message delays
-    delay,      // from asked to answered, in message delays
+    messages,      // for each operation
+    all_messages,  // of the whole run
+    hand_over,     // from one user to the next one that waits, in message delays
+    delay,         // from asked to answered, in message delays
   } measure = Measure::messages;
   Load load = Load::one_by_one;  // under which it is measured
   std::string formula;           // as it is printed: "2(N-1)"
   std::function<Range(std::size_t nodes)> value;
+  std::vector<std::string> types{};       // of messages that are counted; empty: all
+  std::function<void(Setup&)> prepare{};  // changes the setup that is measured: who asks when, options
 };
 
 // Which faults it promises to stand, and so which ones the sweep gives it.

@@ -52,6 +52,8 @@ struct Setup {
   Duration settle = std::chrono::milliseconds(200);  // after the last operation, for what it still causes
   std::map<NodeId, std::string> byzantine;           // who does not follow the protocol, and in what way
 
+  std::map<std::string, std::string> options;  // what a model knows besides, for its counts and scenarios
+
   sim::Trace* trace = nullptr;  // not owned; nullptr: none
 };
 

@@ -41,6 +41,8 @@ std::string what(const Theory& theory) {
   switch (theory.measure) {
     case Theory::Measure::messages:
       return "messages";
+    case Theory::Measure::all_messages:
+      return "messages in all";
     case Theory::Measure::hand_over:
       return "hand-over";
     case Theory::Measure::delay:
