@@ -129,7 +129,9 @@ SessionActions Sessions::tick(Instant now) {
   for (const auto& [when, id] : ringing) {
     Record& record = records_.at(id);
     if (record.stage == Stage::held && now >= stop_by(record)) {
-      lose(id, record, "no renewal for too long: the peer cannot reach a majority");
+      lose(id, record,
+           record.break_at ? "it did not end in time"
+                           : "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::held && !record.terminated && now >= terminate_at(record)) {
       record.terminated = true;
       if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, false});
@@ -173,6 +175,7 @@ void Sessions::renew(Instant now, const std::vector<ConnectionId>& due) {
 }
 
 void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) {
+  if (record.break_at) why = service::CloseReason::broken;
   record.stage = Stage::closing;
   // What its holder let go of is not resumed. A holder that died is found dead again: its lock delays apply.
   if (why == service::CloseReason::finished) forget(record);
@@ -198,6 +201,8 @@ void Sessions::finish(ConnectionId id) {
   if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
   if (found->second.kept != SessionId{}) forget(found->second);
   records_.erase(found);
+  if (!breakers_.empty())
+    std::erase_if(breakers_, [&](const auto& entry) { return entry.second.first == id; });
   out_.push_back(SessionOver{id});
 }
 
@@ -216,7 +221,8 @@ void Sessions::submit(Ticket what, service::Body body) {
 }
 
 Instant Sessions::stop_by(const Record& record) const {
-  return record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
+  const Instant by_lease = record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
+  return record.break_at ? std::min(by_lease, *record.break_at) : by_lease;
 }
 
 Instant Sessions::terminate_at(const Record& record) const {

@@ -196,13 +196,15 @@ class Sessions {
     std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
     Duration grace{};
     bool terminated = false;
-    std::optional<Instant> alarm;  // its place in alarms_
+    std::optional<Instant> break_at;  // somebody wants it broken: TERM was sent, KILL comes then
+    std::optional<Instant> alarm;     // its place in alarms_
   };
   struct Ticket {
-    enum class Kind : std::uint8_t { acquire, cancel, close, renew, list } kind = Kind::acquire;
+    enum class Kind : std::uint8_t { acquire, cancel, close, renew, list, break_it } kind = Kind::acquire;
     std::vector<ConnectionId> connections;  // one, except for renew
     Instant sent;
     Question question;
+    std::uint64_t request = 0;  // the tool's, of a break
   };
 
   // ---- sessions_requests.cpp: what a tool asks for
@@ -215,6 +217,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::ListWaits& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Break& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   void give_up_waiting(ConnectionId id, Record& record);
@@ -238,6 +241,12 @@ class Sessions {
   void close_strangers(service::ClientId self, const service::Machine& machine);
   void take_over(Instant now, ConnectionId from, ConnectionId to);
 
+  // ---- sessions_break.cpp: ends that somebody else asks for
+  void break_ordered(const Ticket& ticket, const Outcome& event, const service::Machine& machine);
+  void break_hold(Instant now, ConnectionId id, Record& record, const std::string& user);
+  void tell_breakers(SessionId session);
+  void tell_breakers_of_gone(const service::Machine& machine);
+
   // ---- sessions.cpp
   void close(ConnectionId id, Record& record, service::CloseReason why);
   void finish(ConnectionId id);
@@ -260,6 +269,8 @@ class Sessions {
   std::map<std::uint64_t, Ticket> tickets_;
   std::set<std::pair<Instant, ConnectionId>> alarms_;
   std::uint64_t next_ticket_ = 1;
+  // Who waits for the end of a session that it wants broken.
+  std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;
   bool quorum_ = false;
   bool strangers_due_ = false;  // sessions of earlier lives that nobody uses are still to be closed
   SessionActions out_;

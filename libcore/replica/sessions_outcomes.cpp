@@ -41,6 +41,10 @@ SessionActions Sessions::on(Instant now, const Outcome& event, const service::Ma
     renewed(now, what, machine);
     return take();
   }
+  if (what.kind == Ticket::Kind::break_it) {
+    break_ordered(what, event, machine);
+    return take();
+  }
   const ConnectionId id = what.connections.front();
   Record* record = find(id);
   if (record == nullptr) return take();
@@ -151,8 +155,10 @@ void Sessions::renewed(Instant now, const Ticket& ticket, const service::Machine
     if (record->session != SessionId{} && machine.session(record->session) != nullptr) {
       record->renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, ticket.sent, now);
       if (record->stage == Stage::held) {
-        record->terminated = false;
+        record->terminated = record->terminated && record->break_at;
         keep(id, *record);
+        // Ordered while this peer was down, or in a snapshot that came instead of the log.
+        if (machine.session(record->session)->breaking) break_hold(now, id, *record, "somebody");
         say(id, *record, local::Renewed{record->renewal_sent + record->asked.ttl, record->renewal_sent});
       }
     } else if (record->session != SessionId{}) {
@@ -207,7 +213,12 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       if (found == by_session_.end()) continue;
       Record& record = records_.at(found->second);
       if (record.stage == Stage::waiting) granted(now, found->second, record, grant->token);
+    } else if (const auto* broken = std::get_if<service::BreakAsked>(&effect)) {
+      const auto found = by_session_.find(broken->session);
+      if (found != by_session_.end())
+        break_hold(now, found->second, records_.at(found->second), broken->user);
     } else if (const auto* end = std::get_if<service::Closed>(&effect)) {
+      tell_breakers(end->session);
       const auto found = by_session_.find(end->session);
       if (found == by_session_.end()) continue;
       const ConnectionId id = found->second;
@@ -245,6 +256,7 @@ SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine
       granted(now, id, record, standing.token);
     }
   }
+  tell_breakers_of_gone(machine);
   return take();
 }
 

@@ -148,6 +148,21 @@ struct Renew {
   }
 };
 
+// Somebody wants the session ended (`dlock --break`): its own peer stops the command and then closes it. Who
+// may: root, and the user that the session's owner is. Any peer may submit it; the user is the one that this
+// peer claims.
+struct Break {
+  SessionId session{};
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  bool operator==(const Break&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, uid, user);
+  }
+};
+
 // ---- made by the leader (client 0)
 
 // The lease ran out at the leader, which had seen this renewal: void if renewed since.
@@ -189,7 +204,8 @@ struct TokenFloor {
 };
 
 // New kinds are appended: the index is part of the log's format.
-using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor>;
+using Body =
+    std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor, Break>;
 
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter

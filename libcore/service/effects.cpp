@@ -44,6 +44,8 @@ std::string describe(Refusal why) {
       return "shared by a command that this one runs inside of: take it exclusively there, or share it here";
     case Refusal::deadlock:
       return "waiting would never end: this would wait for a command that waits for this one";
+    case Refusal::not_permitted:
+      return "only its holder's user and root may break it: ask them";
   }
   return "unknown reason: use the same version on every peer";
 }

@@ -48,6 +48,7 @@ enum class Refusal : std::uint8_t {
   registration_replaced,  // Register: another one is current
   exclusive_in_shared,    // what it is inside of shares the name: it would wait for itself
   deadlock,               // it would wait for something that waits for it
+  not_permitted,          // Break: neither root nor the owner
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".
@@ -184,9 +185,18 @@ struct Stale {
   bool operator==(const Stale&) const = default;
 };
 
-using Effect =
-    std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled, AlreadyGranted,
-                 Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate, Stale, Deadlocked>;
+// Its own peer is to stop the session's command, and to close the session.
+struct BreakAsked {
+  AnswerTo to{};
+  SessionId session{};
+  NodeId node{};
+  std::string user{};  // who wants it
+  bool operator==(const BreakAsked&) const = default;
+};
+
+using Effect = std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled,
+                            AlreadyGranted, Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate,
+                            Stale, Deadlocked, BreakAsked>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of

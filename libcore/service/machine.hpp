@@ -112,6 +112,7 @@ class Machine {
   void on(const Close& body, Step& step);
   void on(const Renew& body, Step& step);
   void on(const Expire& body, Step& step);
+  void on(const Break& body, Step& step);
   void on(const TimerOver& body, Step& step);
   void on(const TokenFloor& body, Step& step);
 

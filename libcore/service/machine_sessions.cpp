@@ -85,6 +85,21 @@ void Machine::on(const Expire& body, Step& step) {
   end_session(body.session, CloseReason::expired, step, {});
 }
 
+void Machine::on(const Break& body, Step& step) {
+  const auto it = state_.sessions.find(body.session);
+  if (it == state_.sessions.end()) {
+    step.effects.push_back(Refused{step.to, body.session, 0, Refusal::no_such_session, {}});
+    return;
+  }
+  const bool may = body.uid == 0 || body.user == it->second.owner.user;
+  if (!COORD_RULE(break_only_own_or_root, may)) {
+    step.effects.push_back(Refused{step.to, body.session, 0, Refusal::not_permitted, {}});
+    return;
+  }
+  it->second.breaking = true;
+  step.effects.push_back(BreakAsked{step.to, body.session, it->second.node, body.user});
+}
+
 void Machine::end_session(SessionId id, CloseReason why, Step& step, AnswerTo to) {
   const bool lost = why == CloseReason::expired || why == CloseReason::holder_gone;
   const std::map<std::uint64_t, LogIndex> requests = requests_of(id);  // a copy: they go one by one

@@ -35,11 +35,12 @@ struct Session {
   std::uint64_t nonce = 0;
   std::uint64_t renewal = 0;  // how often renewed: an Expire names the one it saw
   WallTime since{};
+  bool breaking = false;  // somebody wants it ended: its peer stops the command first
 
   bool operator==(const Session&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(node, owner, ttl, nonce, renewal, since);
+    archive(node, owner, ttl, nonce, renewal, since, breaking);
   }
 };
 

@@ -59,6 +59,7 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case registration_replaced:
     case exclusive_in_shared:
     case deadlock:
+    case not_permitted:
       return true;
   }
   return false;

@@ -161,8 +161,21 @@ struct ListWaits {
   }
 };
 
+// End this session, whose holder stands in a listing: its host stops the command first. Answered by Released
+// once the session has ended, or by Refused.
+struct Break {
+  std::uint64_t request = 0;
+  SessionId session;
+
+  bool operator==(const Break&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, session);
+  }
+};
+
 using Request =
-    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits>;
+    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break>;
 
 // ---- peer to tool
 
@@ -206,14 +219,16 @@ struct Renewed {
   }
 };
 
-// The session has ended without the tool asking for it: stop the command now.
+// The session has ended, or is about to end, without the tool asking for it: stop the command now, and kill
+// it when its time has come (at once, if that has passed).
 struct Lost {
   std::string why;
+  Instant kill_at{};
 
   bool operator==(const Lost&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::text<1024>(why));
+    archive(wire::text<1024>(why), kill_at);
   }
 };
 

@@ -30,7 +30,8 @@ class Desk {
   void says(std::uint64_t connection, local::Request request, bool holders_left = false) {
     take(sessions.on(
         now,
-        FromTool{ConnectionId{connection}, {uid, "user", {connection, 42}}, std::move(request), holders_left},
+        FromTool{
+            ConnectionId{connection}, {uid, who_name, {connection, 42}}, std::move(request), holders_left},
         machine, {}));
   }
   void acquires(std::uint64_t connection, Duration ttl = 10s, bool wait = true, std::string name = "lock") {
@@ -159,6 +160,8 @@ class Desk {
   std::map<SessionId, HoldRecord> kept;
   service::ClientId client;
   std::uint32_t uid = 1000;
+  std::string who_name = "user";
+  std::uint64_t rival_sequence = 0;
 
  private:
   static SessionsConfig config() {
@@ -185,7 +188,7 @@ class Desk {
   }
 
   LogIndex index;
-  std::uint64_t sequence = 0, rival_sequence = 0;
+  std::uint64_t sequence = 0;
 };
 
 }  // namespace coord::replica

@@ -31,3 +31,20 @@ TEST_CASE("resumed_from_last_renewal: a restarted peer that counts from its own 
   mutants::removed.clear();
   CHECK(without > 10s);  // the lease is over by then
 }
+
+TEST_CASE("break_only_own_or_root: a stranger who breaks a lock is noticed") {
+  const auto breaks = [] {
+    Desk desk;
+    desk.holds(1);
+    desk.foreign({.node = desk.other,
+                  .client = desk.machine.registration(desk.other),
+                  .sequence = 1,
+                  .body = service::Break{desk.session_of(1), 1001, "stranger"}});
+    return !desk.told<local::Lost>(1).empty();
+  };
+  CHECK_FALSE(breaks());
+  mutants::removed = "break_only_own_or_root";
+  const bool without = breaks();
+  mutants::removed.clear();
+  CHECK(without);
+}

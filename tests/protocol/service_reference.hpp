@@ -301,6 +301,7 @@ class Reference {
     }
   }
   void on(const TokenFloor&) {}
+  void on(const Break&) {}  // service_break_test.cpp
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);

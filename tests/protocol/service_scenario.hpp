@@ -43,6 +43,9 @@ struct EffectText {
   std::string operator()(const Deadlocked& e) const {
     return "deadlocked " + hold(e.session, e.request) + cycle(e.cycle);
   }
+  std::string operator()(const BreakAsked& e) const {
+    return "to break s" + number(e.session.value) + " for " + e.user;
+  }
   static std::string cycle(const Cycle& links) {
     std::string text;
     for (const CycleLink& link : links) {

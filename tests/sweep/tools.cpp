@@ -131,8 +131,8 @@ void Tools::remember(std::uint64_t id, Run& run) {
 
 void Tools::say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left) {
   if (world_.traced()) {
-    static constexpr std::array names{"hello",   "acquire", "started", "cancel",
-                                      "release", "list",    "peers",   "resume"};
+    static constexpr std::array names{"hello", "acquire", "started", "cancel", "release",
+                                      "list",  "peers",   "resume",  "break"};
     world_.note(host, "run " + std::to_string(connection.value) + " says " + names.at(request.index()));
   }
   world_.input(

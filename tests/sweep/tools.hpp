@@ -41,6 +41,7 @@ struct ToolsConfig {
   double lock_delay = 0.1;
   double min_hold = 0.1;
   double listing = 0.15;          // ... of a look at who holds what, before the next run
+  double breaking = 0.1;          // ... of breaking one of those that are seen there
   Duration wrapper_sleep_high{};  // the wrapper's answers may be read so late
   bool plain = false;             // a request without a wait fails only because somebody holds the lock
 
@@ -108,6 +109,7 @@ class Tools : public HostWatcher {
     Instant asked;
     bool must = false;  // be answered
     std::set<std::pair<std::string, Token>> held;
+    std::vector<SessionId> sessions;  // of the holders
   };
 
   // tools.cpp: the life of a run

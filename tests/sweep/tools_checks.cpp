@@ -57,7 +57,7 @@ void Tools::check_fencing(const Run& run) {
 void Tools::look(NodeId host, bool must) {
   if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
   const std::uint64_t id = ++last_id_;
-  looks_[id] = Look{host, world_.now(), must, {}};
+  looks_[id] = Look{host, world_.now(), must, {}, {}};
   const replica::ConnectionId connection{id};
   say(host, connection, local::Hello{local::protocol_version, "dlock"});
   say(host, connection, local::ListLocks{1, {}, false});
@@ -74,11 +74,18 @@ void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
       world_.fail("service_is_back", "a listing was refused long after the last fault", look.host);
   } else if (const auto* locks = std::get_if<local::Locks>(&answer)) {
     for (const local::LockRecord& lock : locks->locks) {
-      for (const local::LockParty& holder : lock.holders) look.held.emplace(lock.name, holder.token);
+      for (const local::LockParty& holder : lock.holders) {
+        look.held.emplace(lock.name, holder.token);
+        look.sessions.push_back(holder.session);
+      }
     }
     if (locks->more) return;
     ++listings_;
     check_look(look);
+    if (!look.must && !look.sessions.empty() && random_.chance(config_.breaking)) {
+      const SessionId session = look.sessions[random_.below(look.sessions.size())];
+      say(look.host, replica::ConnectionId{id}, local::Break{2, session});
+    }
   } else {
     return;
   }

@@ -70,6 +70,7 @@ const Named<local::Request>& requests() {
       {"list_peers", local::ListPeers{5}},
       {"resume", local::Resume{3, SessionId{12}, {0x1122334455667788, 0x99aabbccddeeff00}, 4712, 3s}},
       {"list_waits", local::ListWaits{6, true}},
+      {"break", local::Break{6, SessionId{12}}},
   };
   return all;
 }
@@ -84,7 +85,7 @@ const Named<local::Answer>& answers() {
                                  at(90s),
                                  {0x1122334455667788, 0x99aabbccddeeff00}}},
       {"renewed", local::Renewed{at(103s), at(93s)}},
-      {"lost", local::Lost{"its lease ran out"}},
+      {"lost", local::Lost{"its lease ran out", at(95s)}},
       {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},
       {"deadlock", local::Refused{3, local::RefusedKind::deadlock, "deadlock: this waits for a"}},
       {"waiting", local::Waiting{3, true, {"b", "c"}}},

@@ -56,6 +56,7 @@ const Named<service::Command>& commands() {
       {"expire", command(service::Expire{SessionId{12}, 5})},
       {"timer_over", command(service::TimerOver{service::TimerKind::min_hold, Token{1855425871872001}})},
       {"token_floor", command(service::TokenFloor{Token{1855425871873000}})},
+      {"break", command(service::Break{SessionId{12}, 1000, "backup"})},
   };
   return all;
 }
@@ -74,7 +75,7 @@ const Named<service::State>& states() {
                                  Token{},
                                  {{SessionId{12}, "backup", SessionId{14}, true}}};
   state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}}}};
-  state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}}}};
+  state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}, true}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
   state.remnants = {{Token{1855425871871999},
                      {SessionId{8},

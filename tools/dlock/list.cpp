@@ -6,6 +6,7 @@
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "dlock/listing.hpp"
 #include "dlock/settings.hpp"
 
 namespace coord::dlock {
@@ -70,6 +71,18 @@ void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) 
   }
 }
 
+cli::Table empty_table() {
+  return cli::Table({{"NAME"},
+                     {"STATE"},
+                     {"MODE"},
+                     {"TOKEN", cli::Table::Align::right},
+                     {"HOST"},
+                     {"PID", cli::Table::Align::right},
+                     {"USER"},
+                     {"FOR", cli::Table::Align::right},
+                     {"COMMAND", cli::Table::Align::left, true}});
+}
+
 }  // namespace
 
 Result<cli::Exit> list_locks(const Settings& settings) {
@@ -77,15 +90,7 @@ Result<cli::Exit> list_locks(const Settings& settings) {
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListLocks{1, settings.names, settings.stale}); !sent)
     return sent.error();
-  cli::Table table({{"NAME"},
-                    {"STATE"},
-                    {"MODE"},
-                    {"TOKEN", cli::Table::Align::right},
-                    {"HOST"},
-                    {"PID", cli::Table::Align::right},
-                    {"USER"},
-                    {"FOR", cli::Table::Align::right},
-                    {"COMMAND", cli::Table::Align::left, true}});
+  cli::Table table = empty_table();
   bool any = false;
   const auto show = [&](const local::LockRecord& lock, WallTime as_of) {
     any = true;
@@ -118,6 +123,34 @@ Result<cli::Exit> list_locks(const Settings& settings) {
   }
   if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+Result<Holders> holders_of(engine::PeerConnection& peer, const std::string& name) {
+  if (Status sent = peer.send(local::ListLocks{1, {name}, false}); !sent) return sent.error();
+  Holders holders;
+  for (bool more = true; more;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "locks", refused->why, "see dpeers"};
+    const auto* locks = std::get_if<local::Locks>(&**answer);
+    if (locks == nullptr) continue;
+    more = locks->more;
+    holders.as_of = locks->as_of;
+    for (const local::LockRecord& lock : locks->locks) {
+      const auto before = std::move(holders.lock.holders);
+      holders.lock = lock;
+      holders.lock.waiters.clear();
+      holders.lock.holders.insert(holders.lock.holders.begin(), before.begin(), before.end());
+    }
+  }
+  return holders;
+}
+
+std::string shown_holders(const Holders& holders) {
+  cli::Table table = empty_table();
+  add_rows(table, holders.lock, holders.as_of);
+  return cli::for_stdout(table);
 }
 
 }  // namespace coord::dlock

@@ -21,6 +21,14 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     return dlock::list_locks(settings);
   }
   if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
+  if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check) {
+    settings.name_list = operands.front();
+    if (Status good = cli::check_name(settings.name_list); !good) return good.error();
+    settings.names = {settings.name_list};
+    if (settings.mode == dlock::Mode::break_it) return dlock::break_lock(settings);
+    if (!settings.token) return usage("--token", "missing", "give the token to look for");
+    return dlock::check_token(settings);
+  }
   if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
   auto names = cli::parse_names(settings.name_list);
@@ -48,6 +56,7 @@ int main(int argc, char** argv) {
   options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
   options.synopsis("--list [--json] [NAME...]", "who holds, who waits");
   options.synopsis("--waits [--json|--dot]", "who waits for whom");
+  options.synopsis("--break NAME [--yes] | --check NAME --token N");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
   options.flag("-x,-e,--exclusive", settings.exclusive, "hold it alone (default)");
@@ -86,7 +95,7 @@ int main(int argc, char** argv) {
       .excludes("--report")
       .completes(cli::Completion::file);
   options.value("--token", "N", settings.token, "a holder's fencing token (DLOCK_TOKEN)")
-      .only_with({"--fence"})
+      .only_with({"--fence", "--check"})
       .between(dlock::token_bounds.least, dlock::token_bounds.most);
   options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
   options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
@@ -96,6 +105,10 @@ int main(int argc, char** argv) {
   options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
   options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum")
       .only_with({"--list", "--waits"});
+  options.mode("--break", settings.mode, dlock::Mode::break_it,
+               "stop the holder's command and free the lock");
+  options.flag("--yes", settings.yes, "break without asking").needs("--break");
+  options.mode("--check", settings.mode, dlock::Mode::check, "status 0 if the token is a current holder's");
   cli::add_peer_options(options, settings.peer);
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
   options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");

@@ -258,7 +258,7 @@ void Run::hear_peer(cli::Child& child) {
         cli::notice("dlock",
                     cli::shown(settings_.name_list) + ": lost: " + lost->why + ": the command is stopped");
       const Instant now = process::boot_now();
-      child.limit(cli::StopCause::lost, {now, now});
+      child.limit(cli::StopCause::lost, {now, std::max(now, lost->kill_at)});
     }
   }
 }

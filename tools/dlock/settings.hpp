@@ -17,7 +17,7 @@ namespace coord::dlock {
 
 inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
 
-enum class Mode { run, list, waits };
+enum class Mode { run, list, waits, break_it, check };
 
 struct Settings {
   cli::PeerOptions peer;
@@ -35,6 +35,7 @@ struct Settings {
   std::uint32_t slots = 1;
   Mode mode = Mode::run;
   bool json = false, dot = false, stale = false;
+  bool yes = false;
   bool quiet = false, verbose = false;
   std::string report;
   std::string fence;  // the file that --fence guards; empty: none
@@ -53,5 +54,7 @@ Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
 Result<cli::Exit> list_waits(const Settings& settings);
+Result<cli::Exit> break_lock(const Settings& settings);
+Result<cli::Exit> check_token(const Settings& settings);
 
 }  // namespace coord::dlock
