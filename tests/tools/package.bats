@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# The Debian package: built, installed, upgraded, removed and purged by dpkg on a copy of this system that vanishes with its
+# mount namespace. No network, nothing on the machine itself changes.
+# labels: slow
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  [ -z "${COORD_SANITIZE-}" ] || skip "a build with sanitizers is not for packages"
+  command -v dpkg-shlibdeps >/dev/null || skip "no dpkg-dev"
+  (cd "$COORD_BUILD" && cpack -G DEB -B "$BATS_FILE_TMPDIR/out") >"$BATS_FILE_TMPDIR/log" 2>&1 || { tail -n 20 "$BATS_FILE_TMPDIR/log"; return 1; }
+  mv "$BATS_FILE_TMPDIR"/out/*.deb "$BATS_FILE_TMPDIR/coordutils.deb"
+}
+
+setup() {
+  deb=$BATS_FILE_TMPDIR/coordutils.deb
+  cd "$BATS_TEST_TMPDIR"
+}
+
+# on_copy SCRIPT: runs it in a copy of the root file system, with the package in /coordutils.deb
+on_copy() {
+  cat >script
+  cat >inside <<'SH'
+set -e
+mount -t tmpfs none /mnt
+mkdir /mnt/upper /mnt/work /mnt/root
+mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work overlay /mnt/root || exit 99
+mount -t proc proc /mnt/root/proc
+mount --bind /dev /mnt/root/dev
+mount -t tmpfs -o mode=755 none /mnt/root/run
+mount -t tmpfs none /mnt/root/tmp
+cp "$1" /mnt/root/coordutils.deb
+cp script /mnt/root/script
+exec chroot /mnt/root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 sh -e /script
+SH
+  run timeout -k 5 120 unshare -m -p -f --kill-child --propagation private bash inside "$deb" 3>&-
+  echo "$output"
+  [ "$status" -ne 99 ] || skip "no overlay mounts here"
+}
+
+@test "the package holds programs, pages, completions, units and its papers" {
+  listing=$(dpkg-deb -c "$deb" | awk '{ print $6 }')
+  for tool in $COORD_TOOLS; do
+    grep -qx "./usr/bin/$tool" <<<"$listing"
+    grep -qE "^./usr/share/man/man[18]/$tool\.[18]\.gz$" <<<"$listing"
+    grep -qx "./usr/share/bash-completion/completions/$tool" <<<"$listing"
+    grep -qx "./usr/share/zsh/vendor-completions/_$tool" <<<"$listing"
+    grep -qx "./usr/share/fish/vendor_completions.d/$tool.fish" <<<"$listing"
+  done
+  for file in man/man7/coordutils.7.gz doc/coordutils/copyright doc/coordutils/changelog.gz doc/coordutils/coordd.toml.example; do
+    grep -qx "./usr/share/$file" <<<"$listing"
+  done
+  grep -q '/systemd/system/coordd.service$' <<<"$listing"
+  grep -q '/systemd/system/coordd.socket$' <<<"$listing"
+  ! dpkg-deb -c "$deb" | grep -v ' root/root '
+  dpkg-deb -f "$deb" Depends | grep -q libssl3
+}
+
+@test "it installs, makes its user, works, upgrades, removes and purges" {
+  on_copy <<'SH'
+find /etc /usr /var/lib ! -path '/var/lib/dpkg/*' | sort >/run/before
+dpkg -i /coordutils.deb
+echo "user $(id -un coordutils) $(id -gn coordutils)"
+test "$(stat -c %a /etc/coordutils)" = 755
+/usr/bin/dlock job echo "ran under $(command -v dlock)"
+man --version >/dev/null 2>&1 && man -w dlock || ls /usr/share/man/man1/dlock.1.gz
+
+# As its page says: a configuration and a key, then the peer as the unit starts it, for a member of the group.
+sed 's/^peers.*//; s/^key_file.*//' /usr/share/doc/coordutils/coordd.toml.example >/etc/coordutils/coordd.toml
+install -d -o coordutils /run/coordutils
+install -d -o coordutils -m 700 /var/lib/coordutils
+setpriv --reuid coordutils --regid coordutils --clear-groups --inh-caps +kill,+sys_ptrace --ambient-caps +kill,+sys_ptrace \
+  env HOME=/ coordd --config /etc/coordutils/coordd.toml >/run/log 2>&1 &
+peer=$!
+for i in $(seq 500); do dpeers >/dev/null 2>&1 && break; sleep 0.02; done
+setpriv --reuid 60001 --regid 60001 --groups "$(getent group coordutils | cut -d: -f3)" env HOME=/ dlock job echo "a member holds"
+kill "$peer"
+wait || true
+
+dpkg -i /coordutils.deb
+test -e /etc/coordutils/coordd.toml
+dpkg -r coordutils
+test ! -e /usr/bin/dlock
+test -d /var/lib/coordutils
+test -e /etc/coordutils/coordd.toml
+dpkg -P coordutils
+test ! -e /var/lib/coordutils
+test ! -e /etc/coordutils
+! getent passwd coordutils
+! getent group coordutils
+find /etc /usr /var/lib ! -path '/var/lib/dpkg/*' | sort >/run/after
+diff /run/before /run/after | grep -v -E '^[0-9,]+[acd][0-9,]+$|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$' || true
+echo "left as it was"
+SH
+  [ "$status" -eq 0 ]
+  grep -q "user coordutils coordutils" <<<"$output"
+  grep -q "ran under /usr/bin/dlock" <<<"$output"
+  grep -q "a member holds" <<<"$output"
+  grep -q "left as it was" <<<"$output"
+  ! grep -E '^[<>] ' <<<"$output"
+}
