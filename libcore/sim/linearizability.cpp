@@ -39,14 +39,18 @@ class Search {
   }
 
   Answer run(std::uint64_t& budget) {
+    if (!place_what_changes_nothing(budget)) return Answer::undecided;
     std::size_t at = next_[head];
     while (unplaced_ > 0) {
       COORD_CHECK(at != tail);
       const Edge& edge = edges_[at];
       if (!edge.start) {  // an end came before its operation was placed: go back
         remember_stuck(at);
-        if (path_.empty()) return Answer::no;
-        at = next_[take_back()];
+        do {
+          if (path_.empty()) return Answer::no;
+          at = take_back();
+        } while (changes_nothing(history_[edges_[at].operation]));
+        at = next_[at];
         continue;
       }
       auto state = object_.after(state_, history_[edge.operation]);
@@ -57,6 +61,7 @@ class Search {
       if (budget == 0) return Answer::undecided;
       --budget;
       place(at, std::move(*state));
+      if (!place_what_changes_nothing(budget)) return Answer::undecided;
       at = next_[head];
     }
     return Answer::yes;
@@ -110,6 +115,24 @@ class Search {
     std::size_t last = head;
     for (std::size_t i = 2; i < edges_.size(); ++i) last = link(last, i);
     link(last, tail);
+  }
+
+  // All operations that may come next, fit, and leave the state as it is. False: the budget is used up.
+  bool place_what_changes_nothing(std::uint64_t& budget) {
+    for (std::size_t at = next_[head]; at != tail && edges_[at].start;) {
+      const Operation& operation = history_[edges_[at].operation];
+      auto state = changes_nothing(operation) ? object_.after(state_, operation) : std::nullopt;
+      const std::size_t next = next_[at];
+      if (!state) {
+        at = next;
+        continue;
+      }
+      if (budget == 0) return false;
+      --budget;
+      place(at, std::move(*state));
+      at = next_[head];  // an end may have gone: more may come next now
+    }
+    return true;
   }
 
   std::size_t link(std::size_t left, std::size_t right) {
@@ -230,6 +253,10 @@ const char* name_of(Operation::Kind kind) {
       return "read";
     case Operation::Kind::compare_swap:
       return "compare and swap";
+    case Operation::Kind::enqueue:
+      return "enqueue";
+    case Operation::Kind::dequeue:
+      return "dequeue";
   }
   return "?";
 }
@@ -249,7 +276,8 @@ std::string Operation::text() const {
   line += std::string(" ") + times;
   line += outcome == Outcome::ok ? ": ok" : outcome == Outcome::failed ? ": failed" : ": no answer";
   if (kind == Kind::compare_swap) line += ", " + std::to_string(expected) + " by " + std::to_string(value);
-  if (kind == Kind::write || kind == Kind::read) line += ", value " + std::to_string(value);
+  if (kind == Kind::write || kind == Kind::read || kind == Kind::enqueue || kind == Kind::dequeue)
+    line += ", value " + std::to_string(value);
   if (kind < Kind::write && value != 0) line += ", token " + std::to_string(value);
   return line;
 }
@@ -274,6 +302,8 @@ LinearizabilityVerdict check_linearizable(const std::vector<Operation>& history,
       return check<SequentialLock>(history, options);
     case Model::read_write_register:
       return check<SequentialRegister>(history, options);
+    case Model::queue:
+      return check<SequentialQueue>(history, options);
   }
   return {};
 }

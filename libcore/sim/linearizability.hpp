@@ -31,6 +31,8 @@ struct Operation {
     write,   // of a register: `value`
     read,    //   gave `value`
     compare_swap,  //   from `expected` to `value`; failed: it was something else
+    enqueue,       // of a queue: `value`
+    dequeue,       //   gave `value`; failed: it was empty
   };
   enum class Outcome : std::uint8_t {
     ok,
@@ -70,6 +72,7 @@ enum class Model : std::uint8_t {
   lock,
   // Reads give what was written last; before the first write: 0.
   read_write_register,
+  queue,  // First in, first out. Dequeuing fails only while it is empty.
 };
 
 struct LinearizabilityOptions {
@@ -91,5 +94,13 @@ struct LinearizabilityVerdict {
 
 LinearizabilityVerdict check_linearizable(const std::vector<Operation>& history, Model model,
                                           const LinearizabilityOptions& options = {});
+
+// The weaker question (Lamport, "How to Make a Multiprocessor Computer That Correctly Executes Multiprocess
+// Programs", 1979): is there an order that explains the answers and has each client's operations as it made
+// them, whatever the times of different clients? It is asked of all names together: two objects may each be
+// sequentially consistent when both together are not. `offending` is then where each client stood in the
+// longest order found. A client's operations are in the order of their starts.
+LinearizabilityVerdict check_sequential(const std::vector<Operation>& history, Model model,
+                                        const LinearizabilityOptions& options = {});
 
 }  // namespace coord::sim

