@@ -110,7 +110,7 @@ void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Ma
           std::size_t cut) {
   const service::State& state = machine.state();
   for (const auto& [place, request] : state.requests) {
-    if (request.held()) continue;
+    if (request.held() || request.joined) continue;
     for (const service::WaitEdge& edge : service::edges_of(machine, place)) {
       local::WaitRecord record;
       record.name = edge.name;
@@ -134,6 +134,54 @@ void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Ma
       pages.make_room(size_of(record.waiter) + size_of(record.blocker) + record.name.size());
       pages.page().waits.push_back(std::move(record));
     }
+  }
+}
+
+local::Ending ending_of(service::CloseReason why) {
+  switch (why) {
+    case service::CloseReason::finished:
+      return local::Ending::released;
+    case service::CloseReason::holder_gone:
+      return local::Ending::lost;
+    case service::CloseReason::broken:
+      return local::Ending::broken;
+    case service::CloseReason::expired:
+      break;
+  }
+  return local::Ending::expired;
+}
+
+void add(Pages<local::History>& pages, local::HoldRecord record, std::size_t cut) {
+  record.holder.command.resize(std::min(record.holder.command.size(), cut));
+  pages.make_room(size_of(record.holder));
+  pages.page().holds.push_back(std::move(record));
+}
+
+void fill(Pages<local::History>& pages, const local::ListHistory& question, const service::Machine& machine,
+          std::size_t cut) {
+  const service::State& state = machine.state();
+  if (const auto past = state.history.find(question.name); past != state.history.end()) {
+    for (const service::PastHold& hold : past->second.holds) {
+      service::Party party;
+      party.session = hold.session;
+      party.owner = hold.owner;
+      party.token = hold.token;
+      party.mode = hold.mode;
+      party.since = hold.granted;
+      add(pages, {party_of(party), hold.slots, ending_of(hold.why), hold.asked, hold.ended, hold.status},
+          cut);
+    }
+  }
+  const service::Lock* lock = machine.locks().find(question.name);
+  if (lock == nullptr) return;
+  for (const auto& [token, holder] : lock->holders) {
+    if (holder.place == LogIndex{} || holder.family != token) continue;  // over, or entered again
+    const service::Request& hold = state.requests.at(holder.place);
+    local::LockParty party = replica::party_of(machine, hold.session);
+    party.token = hold.fence();
+    party.mode = mode_of(hold.mode);
+    party.since = hold.since;
+    add(pages, {std::move(party), hold.slots, local::Ending::holds, hold.asked, {}, {}}, cut);
   }
 }
 
@@ -168,6 +216,8 @@ std::vector<local::Answer> answers_to(const Question& question, const service::M
                                       WallTime as_of, const ListingBounds& bounds) {
   if (const auto* locks = std::get_if<local::ListLocks>(&question))
     return answers<local::Locks>(*locks, machine, as_of, bounds);
+  if (const auto* past = std::get_if<local::ListHistory>(&question))
+    return answers<local::History>(*past, machine, as_of, bounds);
   return answers<local::Waits>(std::get<local::ListWaits>(question), machine, as_of, bounds);
 }
 

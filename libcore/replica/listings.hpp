@@ -15,7 +15,7 @@
 
 namespace coord::replica {
 
-using Question = std::variant<local::ListLocks, local::ListWaits>;
+using Question = std::variant<local::ListLocks, local::ListWaits, local::ListHistory>;
 
 inline bool is_stale(const Question& question) {
   return std::visit([](const auto& asked) { return asked.stale; }, question);

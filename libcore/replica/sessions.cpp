@@ -17,6 +17,7 @@ constexpr double renew_together = 0.05;  // of the TTL: what is due so soon goes
 std::optional<Question> question_in(const local::Request& request) {
   if (const auto* locks = std::get_if<local::ListLocks>(&request)) return *locks;
   if (const auto* waits = std::get_if<local::ListWaits>(&request)) return *waits;
+  if (const auto* past = std::get_if<local::ListHistory>(&request)) return *past;
   return std::nullopt;
 }
 
@@ -184,7 +185,7 @@ void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) 
     closed(id, record);
     return;
   }
-  submit(Ticket{Ticket::Kind::close, {id}, {}, {}}, service::Close{record.session, why});
+  submit(Ticket{Ticket::Kind::close, {id}, {}, {}}, service::Close{record.session, why, record.status});
 }
 
 // The command may be running and must not: say so to the wrapper, and stop it from here as well.

@@ -186,8 +186,9 @@ class Sessions {
     bool cancel_sent = false;
     bool release_asked = false;  // the tool waits for Released
     local::Acquire asked;
-    std::vector<SessionId> inside;  // whose commands it was asked from, outermost first
-    SessionId session;              // 0: not opened yet, or ended
+    std::optional<std::uint8_t> status;  // of the command, as its wrapper says
+    std::vector<SessionId> inside;       // whose commands it was asked from, outermost first
+    SessionId session;                   // 0: not opened yet, or ended
     Token token;
     SessionId kept;  // the session of the HoldRecord that the driver has; 0: none
     Instant acquire_sent;
@@ -215,6 +216,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Release& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListLocks& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListWaits& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::ListHistory& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Break& request);
@@ -231,6 +233,7 @@ class Sessions {
   void granted(Instant now, ConnectionId id, Record& record, Token token);
   void deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
                   const service::Machine& machine);
+  void joined(ConnectionId id, Record& record, std::uint8_t status);
   void abandon(SessionId session);
   void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
   void list(const Ticket& ticket, const service::Machine& machine, WallTime wall);

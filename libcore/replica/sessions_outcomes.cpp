@@ -15,6 +15,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::invalid:
     case service::Refusal::owner_too_long:
     case service::Refusal::exclusive_in_shared:
+    case service::Refusal::rate_differs:
       return local::RefusedKind::mismatch;
     case service::Refusal::deadlock:
       return local::RefusedKind::deadlock;
@@ -91,6 +92,8 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
     granted(now, id, record, standing.token);
   } else if (standing.kind == service::Standing::Kind::no_session) {
     ended(now, id, record, "the lease ran out before the answer came");
+  } else if (standing.kind == service::Standing::Kind::joined) {
+    joined(id, record, standing.status);
   } else if (standing.kind == service::Standing::Kind::no_request) {
     deadlocked(id, record, {}, machine);
   } else {
@@ -181,6 +184,13 @@ void Sessions::deadlocked(ConnectionId id, Record& record, const service::Cycle&
   close(id, record, service::CloseReason::finished);
 }
 
+// What it waited to run was run by the command that it had joined.
+void Sessions::joined(ConnectionId id, Record& record, std::uint8_t status) {
+  record.cancel_asked = false;
+  say(id, record, local::Joined{record.asked.request, status});
+  close(id, record, service::CloseReason::finished);
+}
+
 void Sessions::abandon(SessionId session) {
   submit(Ticket{Ticket::Kind::close, {ConnectionId{}}, {}, {}},
          service::Close{session, service::CloseReason::finished});
@@ -229,6 +239,11 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       if (found == by_session_.end()) continue;
       Record& record = records_.at(found->second);
       if (record.stage == Stage::waiting) deadlocked(found->second, record, stuck->cycle, machine);
+    } else if (const auto* other = std::get_if<service::Joined>(&effect)) {
+      const auto found = by_session_.find(other->session);
+      if (found == by_session_.end()) continue;
+      Record& record = records_.at(found->second);
+      if (record.stage == Stage::waiting) joined(found->second, record, other->status);
     } else if (const auto* open = std::get_if<service::Opened>(&effect)) {
       // An Acquire that was given up while it was on its way: nobody wants its session. Those of this host's
       // earlier lives: close_strangers().
@@ -248,7 +263,9 @@ SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine
     if (record.stage != Stage::waiting && record.stage != Stage::held) continue;
     const service::Standing standing = machine.standing(record.session, record.asked.request);
     const bool no_request = standing.kind == service::Standing::Kind::no_request;
-    if (no_request && record.stage == Stage::waiting) {
+    if (standing.kind == service::Standing::Kind::joined) {
+      if (record.stage == Stage::waiting) joined(id, record, standing.status);
+    } else if (no_request && record.stage == Stage::waiting) {
       deadlocked(id, record, {}, machine);
     } else if (no_request || standing.kind == service::Standing::Kind::no_session) {
       ended(now, id, record, "its lease ran out at the leader");

@@ -32,6 +32,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
     return;
   }
   record.asked = request;
+  record.status.reset();
   record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
   record.holders = true;
   record.break_at.reset();
@@ -62,6 +63,9 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   body.lock_delay = request.lock_delay;
   body.min_hold = request.min_hold;
   body.inside = record.inside;
+  body.key = {request.key_high, request.key_low};
+  body.join = request.join;
+  body.period = request.period;
   record.stage = Stage::acquiring;
   record.acquire_sent = now;
   set_alarm(id, record);
@@ -112,6 +116,7 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Rele
     refuse(id, request.request, local::RefusedKind::protocol, "nothing is held under this number");
     return;
   }
+  record.status = request.status;
   if (record.holders) {  // background descendants go on holding: the session ends with the last of them
     say(id, record, local::Released{request.request});
     return;
@@ -129,6 +134,10 @@ void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListLoc
 }
 
 void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListWaits& request) {
+  out_.push_back(Query{ticket(Ticket{Ticket::Kind::list, {id}, now, request})});
+}
+
+void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListHistory& request) {
   out_.push_back(Query{ticket(Ticket{Ticket::Kind::list, {id}, now, request})});
 }
 

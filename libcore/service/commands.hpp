@@ -74,6 +74,18 @@ struct Register {
   }
 };
 
+// Which program with which arguments: two hashes of them, so that cutting and quoting matter to nobody.
+// Nothing else of a run is in it (directory, environment). 0,0: none.
+struct CommandKey {
+  std::uint64_t high = 0, low = 0;
+
+  auto operator<=>(const CommandKey&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(high, low);
+  }
+};
+
 // Take all of `names` or none, under one token; or wait for them in line.
 struct Acquire {
   std::optional<Open> open{};  // with session 0: open one in the same command: a lock costs one commit
@@ -88,11 +100,17 @@ struct Acquire {
   // Sessions of the same peer whose commands, as it has proved, this was asked from inside of; outermost
   // first, at most Limits::nesting. What they hold is re-entered; they end only after this has.
   std::vector<SessionId> inside{};
+  CommandKey key{};   // of the command that is to run
+  bool join = false;  // while the same user's same command holds just these names: wait for its end instead
+  // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
+  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
+  Duration period{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside);
+    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join,
+            period);
   }
 };
 
@@ -111,11 +129,12 @@ struct Cancel {
 struct Release {
   SessionId session{};
   std::uint64_t request = 0;
+  std::optional<std::uint8_t> status{};  // of the command that ran: for those who joined it, and for history
 
   bool operator==(const Release&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, request);
+    archive(session, request, status);
   }
 };
 
@@ -129,11 +148,12 @@ enum class CloseReason : std::uint8_t {
 struct Close {
   SessionId session{};
   CloseReason why = CloseReason::finished;
+  std::optional<std::uint8_t> status{};  // as Release::status
 
   bool operator==(const Close&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, why);
+    archive(session, why, status);
   }
 };
 

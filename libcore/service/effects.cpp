@@ -42,6 +42,8 @@ std::string describe(Refusal why) {
       return "another process has registered for this peer: register again";
     case Refusal::exclusive_in_shared:
       return "shared by a command that this one runs inside of: take it exclusively there, or share it here";
+    case Refusal::rate_differs:
+      return "in use with another rate, or as a lock: use the same --rate, or wait until it is free";
     case Refusal::deadlock:
       return "waiting would never end: this would wait for a command that waits for this one";
     case Refusal::not_permitted:

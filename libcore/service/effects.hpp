@@ -47,6 +47,7 @@ enum class Refusal : std::uint8_t {
   too_far_ahead,          // sequence beyond the window: settle older ones first; it may be sent again
   registration_replaced,  // Register: another one is current
   exclusive_in_shared,    // what it is inside of shares the name: it would wait for itself
+  rate_differs,           // the name is in use with another rate, or as a lock
   deadlock,               // it would wait for something that waits for it
   not_permitted,          // Break: neither root nor the owner
 };
@@ -131,6 +132,14 @@ struct Deadlocked {
   Cycle cycle{};
   bool operator==(const Deadlocked&) const = default;
 };
+// The command that it had joined has ended with this status.
+struct Joined {
+  SessionId session{};
+  std::uint64_t request = 0;
+  Token token{};  // of that hold
+  std::uint8_t status = 0;
+  bool operator==(const Joined&) const = default;
+};
 // Cancel came too late: the hold stands.
 struct AlreadyGranted {
   AnswerTo to{};
@@ -196,7 +205,7 @@ struct BreakAsked {
 
 using Effect = std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled,
                             AlreadyGranted, Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate,
-                            Stale, Deadlocked, BreakAsked>;
+                            Stale, Deadlocked, BreakAsked, Joined>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of

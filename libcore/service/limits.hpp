@@ -26,6 +26,10 @@ struct Limits {
   std::size_t all_owner_bytes = 16U << 20;  // of all sessions
   std::size_t sessions_a_renew = 4'096;     // a command stays far below a frame
   std::size_t nesting = 32;                 // dlocks inside dlocks: each is a process
+  std::size_t history_holds = 32;           // of one name
+  std::size_t history_names = 4'096;        // the least recently used go first
+  std::size_t history_bytes = 4U << 20U;    // of them all: a small part of a snapshot
+  std::size_t history_command = 128;        // of a command line there
   std::size_t shown_cycle = 8;              // steps of a deadlock that are told: a message of a few lines
   std::uint64_t window = 4'096;             // commands of one peer that are not settled yet
   Duration ttl_low = std::chrono::milliseconds(10);

@@ -43,6 +43,13 @@ bool LockTable::slots_fit(const Request& request) const {
   });
 }
 
+bool LockTable::period_fits(const Request& request) const {
+  return std::ranges::all_of(request.names, [&](const std::string& name) {
+    const Lock* lock = find(name);
+    return lock == nullptr || lock->period == request.period;
+  });
+}
+
 std::size_t LockTable::new_names(const Request& request) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(request.names, [&](const std::string& name) { return find(name) == nullptr; }));
@@ -99,6 +106,7 @@ void LockTable::wait(const Request& request, LogIndex place) {
   for (const std::string& name : request.names) {
     Lock& lock = locks_.try_emplace(name).first->second;
     lock.slots = request.slots;
+    lock.period = request.period;
     lock.waiting.insert(place);
     if (request.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
   }
@@ -115,10 +123,11 @@ void LockTable::stop_waiting(const Request& request, LogIndex place) {
 }
 
 void LockTable::hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
-                     const std::vector<Token>& entered) {
+                     const std::vector<Token>& entered, Duration period) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     Lock& lock = locks_.try_emplace(names[i]).first->second;
     lock.slots = slots;
+    lock.period = period;
     holder.family = family_of(entered, i, token);
     const auto [known, is_new] = lock.holders.try_emplace(token, holder);
     if (!is_new) uncount(lock, std::exchange(known->second, holder));

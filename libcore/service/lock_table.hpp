@@ -18,11 +18,12 @@ namespace coord::service {
 struct Holder {
   Mode mode = Mode::exclusive;
   LogIndex place;  // of its request; 0: the hold is over, a Remnant with this token keeps the name shut
-  Token family;    // whose hold it counts with: its own, or that of the hold which it re-entered
+  Token family{};  // whose hold it counts with: its own, or that of the hold which it re-entered
 };
 
 struct Lock {
   std::uint32_t slots = 1;
+  Duration period{};                // not 0: a rate, whose permits are its slots
   std::map<Token, Holder> holders;  // by the grant's own number
   // How many of them count together: a family takes one slot and lets in only its own.
   std::map<Token, std::uint32_t> families;
@@ -41,6 +42,7 @@ class LockTable {
 
   // Whether every name of the request is free or in use with the same number of slots.
   bool slots_fit(const Request& request) const;
+  bool period_fits(const Request& request) const;       // and the same period, or none
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
   // The rule of the header of machine.hpp; `place` is the request's place in line. `entered` is as
@@ -54,7 +56,7 @@ class LockTable {
   void stop_waiting(const Request& request, LogIndex place);
   // Takes the names, or changes what is known of the holder.
   void hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
-            const std::vector<Token>& entered);
+            const std::vector<Token>& entered, Duration period);
   void let_go(const std::vector<std::string>& names, Token token);
 
  private:

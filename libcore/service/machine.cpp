@@ -171,6 +171,7 @@ Standing Machine::standing(SessionId session, std::uint64_t request) const {
   const std::optional<LogIndex> place = find_request(session, request);
   if (!place) return {Standing::Kind::no_request, {}};
   const Request& found = state_.requests.at(*place);
+  if (found.joined) return {Standing::Kind::joined, found.fence(), *found.joined};
   return found.held() ? Standing{Standing::Kind::held, found.fence()} : Standing{Standing::Kind::waiting, {}};
 }
 

@@ -17,6 +17,10 @@
 // one family. A name is free when the last of a family has gone, in whatever order they go. A wait that could
 // never end is refused, or ended (wait_graph.hpp).
 //
+// Joining. A request may join the hold of the same command (`join`): it stands in no line, and ends with
+// that command's status. If that hold ends without one (its holder was lost), whoever had joined it stands in
+// line by its own place; the first to be granted runs, and the others join that one.
+//
 // Tokens (fencing): each grant's token is max(last + 1, base + place in the log): strictly increasing over
 // all locks of the group, whatever is restored from where, below 2^53 so that every language's numbers hold
 // it.
@@ -49,8 +53,9 @@ namespace coord::service {
 
 // Where a request stands now.
 struct Standing {
-  enum class Kind : std::uint8_t { no_session, no_request, waiting, held } kind = Kind::no_session;
-  Token token;  // held
+  enum class Kind : std::uint8_t { no_session, no_request, waiting, held, joined } kind = Kind::no_session;
+  Token token;              // held; joined: the other's
+  std::uint8_t status = 0;  // joined: of the command that had held
   bool operator==(const Standing&) const = default;
 };
 
@@ -103,6 +108,13 @@ class Machine {
     std::set<LogIndex> suspects;    // waits that may be part of a deadlock now
   };
 
+  // How a hold ends.
+  struct End {
+    CloseReason why = CloseReason::finished;
+    std::optional<std::uint8_t> status;
+    bool lost() const { return why == CloseReason::expired || why == CloseReason::holder_gone; }
+  };
+
   void dispatch(const Command& command, Step& step);
   Registration* begin_once(const Command& command, Step& step);
   void on(const Register& body, Step& step);
@@ -127,14 +139,23 @@ class Machine {
   void suspect_waits(const Request& request, Step& step) const;
   void end_deadlocks(Step& step);
 
+  // machine_joining.cpp
+  LogIndex same_run(const Request& request, const std::string& user) const;
+  bool runs_the_same(const Request& request, const std::string& user, const Request& hold) const;
+  void join(LogIndex place, LogIndex hold);
+  void join_what_was_granted(LogIndex hold, Step& step);
+  void end_joined(LogIndex place, const Request& hold, std::optional<std::uint8_t> status, Step& step);
+  void note_history(const Request& hold, const End& end, const Step& step);
+  void forget_history(std::map<std::string, NameHistory>::iterator name);
+
   Status rebuild();
   Status rebuild_request(LogIndex place, const Request& request);
   void count_session(const Session& session);
   void uncount_session(const Session& session);
-  void end_session(SessionId id, CloseReason why, Step& step, AnswerTo to);
+  void end_session(SessionId id, End end, Step& step, AnswerTo to);
   void grant(LogIndex place, Step& step, AnswerTo to);
   void grant_next(Step& step);
-  void end_hold(LogIndex place, bool lost, Step& step, AnswerTo to);
+  void end_hold(LogIndex place, End end, Step& step, AnswerTo to);
   void withdraw(LogIndex place, Step& step, AnswerTo to);
   void forget_request(LogIndex place, const Request& request);
   Token next_token(LogIndex index);
@@ -148,6 +169,10 @@ class Machine {
   std::map<SessionId, std::set<LogIndex>> waits_under_;                 // only sessions that have some
   std::map<Token, LogIndex> place_of_;  // of the request that holds with this token
   std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
+  std::map<LogIndex, std::set<LogIndex>> joiners_;             // of a hold, by its request's place
+  std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name
+  std::set<std::pair<LogIndex, std::string>> history_by_age_;  // the least recently used first
+  std::size_t history_bytes_ = 0;
   std::size_t owner_bytes_ = 0;  // of sessions and remnants
   std::size_t name_bytes_ = 0;   // of requests and remnants
 };

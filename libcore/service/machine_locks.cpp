@@ -22,7 +22,13 @@ Request request_from(const Acquire& body, WallTime wall) {
                   .token = {},
                   .since = wall,
                   .inside = {},
-                  .entered = {}};
+                  .entered = {},
+                  .asked = wall,
+                  .key = body.key,
+                  .join = body.join && body.key != CommandKey{},
+                  .joins = {},
+                  .joined = {},
+                  .period = body.period};
   std::ranges::sort(request.names);
   request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   return request;
@@ -38,7 +44,9 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
       body.mode <= Mode::shared && body.slots >= 1 && body.slots <= limits_.slots &&
       (body.mode == Mode::exclusive || body.slots == 1) && !request.names.empty() &&
       std::ranges::all_of(request.names, [&](const auto& name) { return valid_name(name, limits_); }) &&
-      in_range(body.lock_delay) && in_range(body.min_hold) && body.inside.size() <= limits_.nesting;
+      in_range(body.lock_delay) && in_range(body.min_hold) && body.inside.size() <= limits_.nesting &&
+      in_range(body.period) &&
+      (body.period == Duration::zero() || (body.period == body.min_hold && body.mode == Mode::exclusive));
   if (!valid) return Refusal::invalid;
   if (!body.open) {
     if (find_request(body.session, body.request)) return Refusal::request_in_use;
@@ -47,6 +55,7 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
   if (state_.requests.size() + state_.remnants.size() >= limits_.requests) return Refusal::too_many_requests;
   if (locks_.all().size() + locks_.new_names(request) > limits_.names) return Refusal::too_many_names;
   if (name_bytes_ + bytes_of_names(request.names) > limits_.all_name_bytes) return Refusal::too_many_names;
+  if (!COORD_RULE(rates_fit, locks_.period_fits(request))) return Refusal::rate_differs;
   if (!locks_.slots_fit(request)) return Refusal::slots_differ;
   return Refusal::none;
 }
@@ -68,7 +77,9 @@ void Machine::on(const Acquire& body, Step& step) {
   const Entry inside = entry(request);
   if (!COORD_RULE(exclusive_in_shared_refused, !inside.shared_only))
     return refuse(Refusal::exclusive_in_shared);
-  const bool admitted = locks_.admits(request, step.index, inside.entered);
+  if (request.join && inside.entered.empty())
+    request.joins = same_run(request, body.open ? body.open->owner.user : session(body.session)->owner.user);
+  const bool admitted = request.joins == LogIndex{} && locks_.admits(request, step.index, inside.entered);
   if (!admitted && !body.wait) return refuse(Refusal::held);
   if (!admitted) {
     std::optional<Deadlock> deadlock = find_deadlock(*this, request, step.index);
@@ -88,7 +99,11 @@ void Machine::on(const Acquire& body, Step& step) {
   if (admitted) {
     grant(step.index, step, step.to);
   } else {
-    wait_in_line(step.index);
+    if (kept.joins != LogIndex{}) {
+      join(step.index, kept.joins);
+    } else {
+      wait_in_line(step.index);
+    }
     step.effects.push_back(Queued{step.to, kept.session, kept.number});
   }
 }
@@ -102,7 +117,7 @@ void Machine::on(const Cancel& body, Step& step) {
     return;
   }
   const Request& request = state_.requests.at(*place);
-  if (request.held()) {
+  if (request.held() || request.joined) {
     step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, request.fence()});
   } else {
     withdraw(*place, step, step.to);
@@ -118,7 +133,7 @@ void Machine::on(const Release& body, Step& step) {
     step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
     return;
   }
-  end_hold(*place, false, step, step.to);
+  end_hold(*place, {CloseReason::finished, body.status}, step, step.to);
 }
 
 void Machine::grant(LogIndex place, Step& step, AnswerTo to) {
@@ -126,7 +141,8 @@ void Machine::grant(LogIndex place, Step& step, AnswerTo to) {
   request.entered = entry(request).entered;
   request.token = next_token(step.index);
   request.since = step.wall;
-  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered);
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered,
+              request.period);
   leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
   suspect_waits(request, step);
@@ -135,6 +151,7 @@ void Machine::grant(LogIndex place, Step& step, AnswerTo to) {
   if (!request.entered.empty()) step.touched.insert(request.names.begin(), request.names.end());
   step.effects.push_back(Granted{to, request.session, request.number, request.fence(), request.mode,
                                  request.slots, request.names, request.fence() != request.token});
+  join_what_was_granted(place, step);
   if (request.min_hold > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.min_hold});
 }
@@ -147,18 +164,20 @@ void Machine::grant_next(Step& step) {
     const LogIndex oldest = *candidates.begin();
     candidates.erase(candidates.begin());
     const Request& request = state_.requests.at(oldest);
-    if (!request.held() && locks_.admits(request, oldest, entry(request).entered)) grant(oldest, step, {});
+    if (request.in_line() && locks_.admits(request, oldest, entry(request).entered)) grant(oldest, step, {});
   }
 }
 
 // The hold is over. Its names are free, unless its minimum hold has not passed or its holder was lost.
-void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
+void Machine::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   Request request = std::move(state_.requests.at(place));
   forget_request(place, request);
   place_of_.erase(request.token);
   suspect_waits(request, step);
-  const Duration delay =
-      COORD_RULE_OR(lock_delay_after_loss, lost ? request.lock_delay : Duration::zero(), Duration::zero());
+  note_history(request, end, step);
+  end_joined(place, request, end.status, step);
+  const Duration delay = COORD_RULE_OR(lock_delay_after_loss,
+                                       end.lost() ? request.lock_delay : Duration::zero(), Duration::zero());
   const Duration min_hold = COORD_RULE_OR(min_hold_outlives_release, request.min_hold, Duration::zero());
   step.effects.push_back(Released{to, request.session, request.number, request.fence(), request.names});
   if (delay == Duration::zero() && min_hold == Duration::zero()) {
@@ -169,7 +188,7 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
   if (delay > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::lock_delay, request.token, delay});
   locks_.hold(request.names, request.slots, request.token, Holder{request.mode, LogIndex{}, {}},
-              request.entered);
+              request.entered, request.period);
   const Session* session = this->session(request.session);
   Remnant remnant{.session = request.session,
                   .node = session != nullptr ? session->node : NodeId{},
@@ -180,7 +199,8 @@ void Machine::end_hold(LogIndex place, bool lost, Step& step, AnswerTo to) {
                   .lock_delay = delay,
                   .min_hold = min_hold,
                   .since = request.since,
-                  .entered = std::move(request.entered)};
+                  .entered = std::move(request.entered),
+                  .period = request.period};
   owner_bytes_ += bytes_of_owner(remnant.owner);
   name_bytes_ += bytes_of_names(remnant.names);
   state_.remnants.insert_or_assign(request.token, std::move(remnant));

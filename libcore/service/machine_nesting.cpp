@@ -66,6 +66,7 @@ const std::set<LogIndex>& Machine::waits_under(SessionId session) const {
 void Machine::wait_in_line(LogIndex place) {
   const Request& request = state_.requests.at(place);
   locks_.wait(request, place);
+  if (request.join) would_join_[request.names.front()].insert(place);
   waits_under_[request.session].insert(place);
   for (const SessionId outer : request.inside) waits_under_[outer].insert(place);
 }
@@ -73,6 +74,14 @@ void Machine::wait_in_line(LogIndex place) {
 // Does nothing for a request that did not wait.
 void Machine::leave_line(LogIndex place, const Request& request) {
   locks_.stop_waiting(request, place);
+  if (const auto line = would_join_.find(request.names.front()); line != would_join_.end()) {
+    line->second.erase(place);
+    if (line->second.empty()) would_join_.erase(line);
+  }
+  if (const auto joiners = joiners_.find(request.joins); joiners != joiners_.end()) {
+    joiners->second.erase(place);
+    if (joiners->second.empty()) joiners_.erase(joiners);
+  }
   const auto forget = [&](SessionId session) {
     const auto it = waits_under_.find(session);
     if (it == waits_under_.end()) return;
@@ -94,7 +103,7 @@ void Machine::end_deadlocks(Step& step) {
     const LogIndex place = *step.suspects.begin();
     const auto suspect = state_.requests.find(place);
     std::optional<Deadlock> deadlock;
-    if (suspect != state_.requests.end() && !suspect->second.held())
+    if (suspect != state_.requests.end() && !suspect->second.held() && !suspect->second.joined)
       deadlock = find_deadlock(*this, suspect->second, place);
     if (!COORD_RULE(cycles_that_close_later_end, !deadlock)) {
       const Request victim = std::move(state_.requests.at(deadlock->victim));

@@ -59,7 +59,7 @@ void Machine::on(const Close& body, Step& step) {
     step.effects.push_back(Refused{step.to, body.session, 0, why, {}});
     return;
   }
-  end_session(id, body.why, step, step.to);
+  end_session(id, {body.why, body.status}, step, step.to);
 }
 
 void Machine::on(const Renew& body, Step& step) {
@@ -82,7 +82,7 @@ void Machine::on(const Expire& body, Step& step) {
   const auto it = state_.sessions.find(body.session);
   if (it == state_.sessions.end()) return;
   if (!COORD_RULE(expire_only_unrenewed, it->second.renewal == body.renewal)) return;
-  end_session(body.session, CloseReason::expired, step, {});
+  end_session(body.session, {CloseReason::expired, {}}, step, {});
 }
 
 void Machine::on(const Break& body, Step& step) {
@@ -100,18 +100,17 @@ void Machine::on(const Break& body, Step& step) {
   step.effects.push_back(BreakAsked{step.to, body.session, it->second.node, body.user});
 }
 
-void Machine::end_session(SessionId id, CloseReason why, Step& step, AnswerTo to) {
-  const bool lost = why == CloseReason::expired || why == CloseReason::holder_gone;
+void Machine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
   const std::map<std::uint64_t, LogIndex> requests = requests_of(id);  // a copy: they go one by one
   for (const auto& [number, place] : requests) {
     if (state_.requests.at(place).held()) {
-      end_hold(place, lost, step, {});
+      end_hold(place, end, step, {});
     } else if (COORD_RULE_OR(waiting_request_of_dead_session_removed, true, false)) {
       withdraw(place, step, {});
     }
   }
   const auto session = state_.sessions.find(id);
-  step.effects.push_back(Closed{to, id, session->second.node, why});
+  step.effects.push_back(Closed{to, id, session->second.node, end.why});
   uncount_session(session->second);
   state_.sessions.erase(session);
 }

@@ -83,11 +83,26 @@ Status Machine::rebuild() {
       return inconsistent("a lock that is kept shut for no time");
     owner_bytes_ += bytes_of_owner(remnant.owner);
     name_bytes_ += bytes_of_names(remnant.names);
-    locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}, {}}, remnant.entered);
+    locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}, {}}, remnant.entered,
+                remnant.period);
   }
   for (const auto& [place, request] : state_.requests) {
     Status status = rebuild_request(place, request);
     if (!status) return status;
+  }
+  for (const auto& [place, request] : state_.requests) {
+    if (request.joins == LogIndex{} || request.joined) continue;
+    const auto hold = state_.requests.find(request.joins);
+    if (hold == state_.requests.end() || !hold->second.held())
+      return inconsistent("a request that joined nobody");
+    join(place, request.joins);
+  }
+  for (const auto& [name, history] : state_.history) {
+    if (history.holds.empty() || history.holds.size() > limits_.history_holds)
+      return inconsistent("a history of nothing, or too long");
+    for (const PastHold& hold : history.holds) history_bytes_ += bytes_of_hold(hold);
+    history_bytes_ += name.size();
+    history_by_age_.emplace(history.last, name);
   }
   return done();
 }
@@ -103,6 +118,8 @@ Status Machine::rebuild_request(LogIndex place, const Request& request) {
       !good_families(request.entered, request.names, request.token))
     return inconsistent("a malformed request");
   name_bytes_ += bytes_of_names(request.names);
+  if (request.joined || (!request.held() && request.joins != LogIndex{})) return done();
+  if (!locks_.period_fits(request)) return inconsistent("a name with two rates");
   if (!request.held()) {
     if (!locks_.slots_fit(request)) return inconsistent("a name with two numbers of slots");
     wait_in_line(place);
@@ -113,7 +130,8 @@ Status Machine::rebuild_request(LogIndex place, const Request& request) {
     return inconsistent("a token that was given twice or not yet");
   if (!fits(locks_, request.names, request.entered, request.token, request.mode, request.slots))
     return inconsistent("two holders of one lock");
-  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered);
+  locks_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered,
+              request.period);
   return done();
 }
 

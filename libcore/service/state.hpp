@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,8 +64,15 @@ struct Request {
   // ... every name was re-entered. Of each name: the token of the outermost hold that it was entered through,
   // 0: taken by this request itself. Empty: all were.
   std::vector<Token> entered{};
+  WallTime asked{};
+  CommandKey key{};
+  bool join = false;
+  LogIndex joins{};                      // waits for the end of the hold of the request at this place...
+  std::optional<std::uint8_t> joined{};  // ... which has ended with this status: waits for nothing any more
+  Duration period{};
 
   bool held() const { return token.value != 0; }
+  bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
   // What a resource checks: the grant's own number, or that of the hold (of the latest one) that was
   // re-entered.
   Token fence() const;
@@ -74,7 +82,8 @@ struct Request {
   bool operator==(const Request&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since, inside, entered);
+    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since, inside, entered, asked,
+            key, join, joins, joined, period);
   }
 };
 
@@ -91,15 +100,46 @@ struct Remnant {
   Duration min_hold{};           // 0: none, or passed
   WallTime since{};              // of the hold
   std::vector<Token> entered{};  // as the request's
+  Duration period{};
 
   bool operator==(const Remnant&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since, entered);
+    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since, entered, period);
+  }
+};
+
+// A hold that is over, as `dlock --history` tells it.
+struct PastHold {
+  SessionId session{};
+  Owner owner{};  // the command cut
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;
+  Token token{};
+  WallTime asked{}, granted{}, ended{};  // by the clocks of those who proposed what caused them
+  CloseReason why = CloseReason::finished;
+  std::optional<std::uint8_t> status{};
+
+  bool operator==(const PastHold&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, owner, mode, slots, token, asked, granted, ended, why, status);
+  }
+};
+
+struct NameHistory {
+  LogIndex last{};                // the command that ended the last of them
+  std::vector<PastHold> holds{};  // oldest first
+
+  bool operator==(const NameHistory&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(last, holds);
   }
 };
 
 std::size_t bytes_of_owner(const Owner& owner);  // its texts, for the limits
+std::size_t bytes_of_hold(const PastHold& hold);
 std::size_t bytes_of_names(const std::vector<std::string>& names);
 
 struct State {
@@ -110,11 +150,12 @@ struct State {
   std::map<SessionId, Session> sessions{};
   std::map<LogIndex, Request> requests{};  // by place: the order of all queues
   std::map<Token, Remnant> remnants{};
+  std::map<std::string, NameHistory> history{};
 
   bool operator==(const State&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(applied, token_base, last_token, registrations, sessions, requests, remnants);
+    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history);
   }
 };
 

@@ -108,6 +108,12 @@ void Search::follow_line(Walk& walk, LogIndex place, const std::string& name, co
 
 void Search::follow(Walk& walk, LogIndex place) {
   const Request& waiter = request(place);
+  if (waiter.joins != LogIndex{}) {
+    const SessionId session = request(waiter.joins).session;
+    for (const LogIndex next : waits_under(session))
+      arrive(walk, next, place, CycleLink{waiter.session, waiter.names.front(), session, true});
+    return;
+  }
   const std::vector<Token> entered = machine_.entry(waiter).entered;
   for (std::size_t i = 0; i < waiter.names.size(); ++i) {
     const Lock* lock = machine_.locks().find(waiter.names[i]);
@@ -145,7 +151,7 @@ bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
     exclusive = exclusive || holder.mode == Mode::exclusive;
   }
   std::vector<LogIndex> line(lock.waiting.begin(), lock.waiting.end());
-  if (stuck.contains(place_) && !lock.waiting.contains(place_) &&
+  if (stuck.contains(place_) && suspect_.joins == LogIndex{} && !lock.waiting.contains(place_) &&
       std::ranges::binary_search(suspect_.names, name))
     line.push_back(place_);  // about to be the last
   std::size_t before = 0, exclusive_before = 0;
@@ -174,8 +180,15 @@ void Search::reduce(std::set<LogIndex>& stuck) const {
     progress = false;
     std::set<std::string> names;
     std::map<LogIndex, std::size_t> wanting;  // names that it was not let in for yet
+    std::erase_if(stuck, [&](LogIndex place) {
+      const LogIndex joins = request(place).joins;
+      const bool goes = joins != LogIndex{} && !held_up(Holder{Mode::exclusive, joins, {}}, stuck);
+      progress = progress || goes;
+      return goes;
+    });
     for (const LogIndex place : stuck) {
       const Request& waiter = request(place);
+      if (waiter.joins != LogIndex{}) continue;
       const Machine::Entry entry = machine_.entry(waiter);
       for (const std::string& name : waiter.names) {
         if (!entry.takes(waiter, name) || machine_.locks().find(name) == nullptr) continue;
@@ -255,6 +268,10 @@ std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place) {
   std::vector<WaitEdge> edges;
   const State& state = machine.state();
   const Request& waiter = state.requests.at(place);
+  if (waiter.joins != LogIndex{}) {
+    const Request& hold = state.requests.at(waiter.joins);
+    return {{place, waiter.names.front(), hold.session, waiter.joins, hold.fence(), hold.token, false}};
+  }
   const Machine::Entry entry = machine.entry(waiter);
   for (const std::string& name : waiter.names) {
     const Lock* lock = machine.locks().find(name);

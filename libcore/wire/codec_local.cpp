@@ -49,5 +49,19 @@ constexpr bool coord::wire::is_enumerator(coord::local::WaitKind value) {
   return false;
 }
 
+template <>
+constexpr bool coord::wire::is_enumerator(coord::local::Ending value) {
+  switch (value) {
+    using enum coord::local::Ending;
+    case holds:
+    case released:
+    case lost:
+    case broken:
+    case expired:
+      return true;
+  }
+  return false;
+}
+
 COORD_WIRE_TYPE(coord::local::Request)
 COORD_WIRE_TYPE(coord::local::Answer)

@@ -58,6 +58,7 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case too_far_ahead:
     case registration_replaced:
     case exclusive_in_shared:
+    case rate_differs:
     case deadlock:
     case not_permitted:
       return true;

@@ -67,12 +67,15 @@ struct Acquire {
   // The sessions that the environment says this runs under, outermost first. Only which to look at: the peer
   // asks the kernel.
   std::vector<SessionId> outer;
+  std::uint64_t key_high = 0, key_low = 0;  // hashes of the command's words: which command it is
+  bool join = false;                        // while the same command holds it: be told its status instead
+  Duration period{};                        // not 0: a permit, one of `slots` a period; min_hold is the same
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
-            wire::text<4096>(command), wire::at_most<32>(outer));
+            wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period);
   }
 };
 
@@ -102,11 +105,12 @@ struct Cancel {
 
 struct Release {
   std::uint64_t request = 0;
+  std::optional<std::uint8_t> status{};  // of the command: none if it did not run to its end
 
   bool operator==(const Release&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request);
+    archive(request, status);
   }
 };
 
@@ -174,8 +178,21 @@ struct Break {
   }
 };
 
-using Request =
-    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break>;
+// The last holds of a name. Linearizable unless `stale`.
+struct ListHistory {
+  std::uint64_t request = 0;
+  std::string name;
+  bool stale = false;
+
+  bool operator==(const ListHistory&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, wire::at_most<255>(name), stale);
+  }
+};
+
+using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
+                             ListWaits, Break, ListHistory>;
 
 // ---- peer to tool
 
@@ -373,6 +390,55 @@ struct Waits {
   }
 };
 
+enum class Ending : std::uint8_t {
+  holds,     // it is not over
+  released,  // by its holder
+  lost,      // its holder was gone: killed, with all that had its descriptor
+  broken,    // by --break
+  expired,   // its lease ran out: the host, or its peer, was gone or cut off
+};
+
+struct HoldRecord {
+  LockParty holder;  // since: of the grant
+  std::uint32_t slots = 1;
+  Ending ending = Ending::holds;
+  WallTime asked;
+  std::optional<WallTime> ended;
+  std::optional<std::uint8_t> status;  // of the command, where it ran to its end
+
+  bool operator==(const HoldRecord&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(holder, slots, ending, asked, ended, status);
+  }
+};
+
+struct History {
+  std::uint64_t request = 0;
+  WallTime as_of;
+  bool stale = false;
+  bool more = false;
+  std::vector<HoldRecord> holds;  // oldest first
+
+  bool operator==(const History&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, as_of, stale, more, holds);
+  }
+};
+
+// The command that this one had joined has ended with this status.
+struct Joined {
+  std::uint64_t request = 0;
+  std::uint8_t status = 0;
+
+  bool operator==(const Joined&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, status);
+  }
+};
+
 struct PeerRecord {
   std::string name;
   std::string address;
@@ -411,7 +477,7 @@ struct Peers {
   }
 };
 
-using Answer =
-    std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers, Waits>;
+using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
+                            Peers, Waits, History, Joined>;
 
 }  // namespace coord::local

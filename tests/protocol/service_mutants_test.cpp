@@ -50,7 +50,49 @@ std::uint64_t noticed_at(const char* rule, std::string& how) {
   return noticed;
 }
 
+// What the random runs do not do: who joins whom, and rates.
+bool joins_a_stranger() {
+  Machine machine;
+  machine.apply(LogIndex{1}, {.body = Register{NodeId{1}, 1, {}}});
+  std::uint64_t at = 1;
+  for (const char* user : {"one", "another"}) {
+    Acquire acquire{.open = Open{{"a", "a", 1, user, 1, "c"}, std::chrono::seconds(10), at}, .session = {}};
+    acquire.request = 1;
+    acquire.names = {"x"};
+    acquire.key = {1, 1};
+    acquire.join = true;
+    ++at;
+    machine.apply(LogIndex{at}, {.node = NodeId{1}, .client = ClientId{1}, .sequence = at, .body = acquire});
+  }
+  return machine.state().requests.at(LogIndex{3}).joins != LogIndex{};
+}
+bool mixes_rates() {
+  Machine machine;
+  machine.apply(LogIndex{1}, {.body = Register{NodeId{1}, 1, {}}});
+  std::uint64_t at = 1;
+  for (const Duration period : {std::chrono::seconds(10), std::chrono::seconds(0)}) {
+    Acquire acquire{.open = Open{{}, std::chrono::seconds(10), at}, .session = {}};
+    acquire.request = 1;
+    acquire.names = {"x"};
+    acquire.slots = 2;
+    acquire.period = acquire.min_hold = period;
+    ++at;
+    machine.apply(LogIndex{at}, {.node = NodeId{1}, .client = ClientId{1}, .sequence = at, .body = acquire});
+  }
+  return machine.state().requests.size() == 2;
+}
+
 }  // namespace
+
+TEST_CASE("rules about joining and rates that are removed are noticed") {
+  CHECK_FALSE(joins_a_stranger());
+  CHECK_FALSE(mixes_rates());
+  mutants::removed = "joins_only_its_own_user";
+  CHECK(joins_a_stranger());
+  mutants::removed = "rates_fit";
+  CHECK(mixes_rates());
+  mutants::removed.clear();
+}
 
 TEST_CASE("every rule of the service that is removed is noticed") {
   for (const char* rule : rules) {

@@ -46,6 +46,9 @@ struct EffectText {
   std::string operator()(const BreakAsked& e) const {
     return "to break s" + number(e.session.value) + " for " + e.user;
   }
+  std::string operator()(const Joined& e) const {
+    return "joined " + hold(e.session, e.request) + " status " + std::to_string(e.status);
+  }
   static std::string cycle(const Cycle& links) {
     std::string text;
     for (const CycleLink& link : links) {

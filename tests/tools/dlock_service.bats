@@ -85,6 +85,141 @@ print(done.returncode, done.stderr, end="")
 PY
   COORD_SOCKET=$group/x.sock run -0 python3 crowd.py "$group/x.sock"
   stop_group
-  [[ $output == "69 dlock: $group/x.sock: too many tools are connected to this peer: end some, or try again later"* ]]
+  [[ $output == "69 dlock: $group/x.sock: the peer serves 4096 tools already, which is its limit: "* ]]
   [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "--history: who held it, for how long, how it ended, also on another host" {
+  run -1 dlock --history h1
+  [ "$output" = "" ]
+  on b dlock h1 -- sh -c 'exit 5' || true
+  on c dlock -s h1 true
+  hold a h1
+  kill -9 "$holder" "$command"
+  eventually is_free a h1
+  hold b h1
+  run -0 on c dlock --history --json h1
+  [ "$(jq -r .outcome <<<"$output" | tr '\n' ' ')" = "released released lost holds " ]
+  [ "$(jq -r .exit_status <<<"$output" | tr '\n' ' ')" = "5 0 null null " ]
+  [ "$(jq -r .mode <<<"$output" | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = " 3 exclusive; 1 shared;" ]
+  jq -se 'all(.schema == 1 and .name == "h1" and .wait_s >= 0 and .hold_s >= 0 and .user != "" and .peer != "")' <<<"$output"
+  jq -se '[.[].token | tonumber] | . == sort' <<<"$output"
+  [ "$(jq -sr 'last | .ended' <<<"$output")" = null ]
+  run -0 dlock --history h1
+  [ "${#lines[@]}" -eq 5 ]
+  [[ ${lines[0]} == *TOKEN*OUTCOME*COMMAND ]]
+  [[ ${lines[1]} == *released*5*"sh -c exit 5" ]]
+  release h1
+  run -64 dlock --history
+  run -64 dlock --history a b
+  run -0 dlock --history --stale h1
+}
+
+@test "--history keeps the last 32" {
+  for i in $(seq 34); do dlock h2 -- sh -c "exit $i" || true; done
+  run -0 dlock --history --json h2
+  [ "${#lines[@]}" -eq 32 ]
+  [ "$(jq -s 'first | .exit_status' <<<"$output")" -eq 3 ]
+  [ "$(jq -s 'last | .exit_status' <<<"$output")" -eq 34 ]
+}
+
+two_wait() { [ "$(dlock --waits --json | wc -l)" -eq 2 ]; }
+
+# joiner PEER STATUS-FILE [OPTION...]: the same command as the others, in the background.
+joiner() {
+  local peer=$1 file=$2
+  shift 2
+  (
+    status=0
+    on "$peer" dlock --join "$@" j1 -- sh -c 'echo run >>runs; echo $$ >pid; read line <go; exit 9' || status=$?
+    echo $status >"$file"
+  ) 3>&- &
+}
+
+@test "--join: the same command runs once, and all get its status, on every host" {
+  mkfifo go
+  joiner a s1
+  eventually is_file pid
+  joiner b s2 --report report
+  joiner c s3
+  eventually two_wait
+  run -1 dlock -n --join j1 -- sh -c 'echo run >>runs; echo $$ >pid; read line <go; exit 9'
+  run -1 dlock -w 0.2 --join j1 -- sh -c 'echo run >>runs; echo $$ >pid; read line <go; exit 9'
+  run -1 dlock -n j1 true
+  echo >go
+  for i in 1 2 3; do eventually is_file s$i; done
+  [ "$(cat s1 s2 s3 | tr '\n' ' ')" = "9 9 9 " ]
+  [ "$(wc -l <runs)" -eq 1 ]
+  jq -e '.outcome == "joined" and .exit_status == 9 and .token == null' report
+  eventually is_free a j1
+}
+
+@test "--join: of a lost holder nobody knows the end: one of those who joined runs, the other joins that" {
+  mkfifo go
+  joiner a s1
+  eventually is_file pid
+  first=$(cat pid)
+  joiner b s2
+  joiner c s3
+  eventually two_wait
+  wrapper=$(dlock --list --json j1 | jq '.holders[0].pid')
+  rm pid
+  kill -9 "$wrapper" "$first"
+  eventually is_file pid
+  echo >go
+  for i in 2 3; do eventually is_file s$i; done
+  [ "$(cat s2 s3 | tr '\n' ' ')" = "9 9 " ]
+  [ "$(wc -l <runs)" -eq 2 ]
+}
+
+@test "--join: 128+n of a signal; another command waits its turn and runs" {
+  mkfifo go
+  dlock j2 -- sh -c 'echo >in; read line <go; kill -USR2 $$' 3>&- &
+  first=$!
+  eventually is_file in
+  dlock --join j2 -- sh -c 'echo >in; read line <go; kill -USR2 $$' 3>&- &
+  second=$!
+  dlock --join j2 echo other >other 3>&- &
+  third=$!
+  eventually waits_for a j2
+  eventually two_wait
+  echo >go
+  for job in $first $second; do
+    status=0
+    wait $job || status=$?
+    [ $status -eq 140 ]
+  done
+  wait $third
+  [ "$(cat other)" = other ]
+}
+
+@test "--rate: so many a period over all hosts, the others wait or are refused" {
+  run -0 dlock --rate 2/3600 r1 -- printenv DLOCK_NAME
+  [ "$output" = r1 ]
+  run -4 on b dlock --rate 2/3600 r1 -- sh -c 'exit 4'
+  run -1 on c dlock -n --rate 2/3600 r1 true
+  run -1 dlock -w 0.2 --rate 2/3600 r1 true
+  run -77 dlock -n -E 77 --rate 2/3600 r1 true
+  run -64 dlock -n --rate 2/60 r1 true
+  [[ $output == "dlock: r1: in use with another rate, or as a lock: "* ]]
+  run -64 dlock -n --slots 2 r1 true
+  for bad in 0/1 1/0 1 /1 1/ x/1 1/x 10001/1 1/9999999 -1/5 1/-5; do run -64 dlock --rate "$bad" r1 true; done
+  run -64 dlock --rate 1/1 -s r1 true
+  run -64 dlock --rate 1/1 --join r1 true
+}
+
+@test "--rate: in the order of asking; the command may run longer than its period and holds nothing" {
+  mkfifo end
+  asked() { [ "$(wc -l <order)" -ge "$1" ]; }
+  begin=$(now_us)
+  for i in 1 2 3; do
+    dlock --rate 1/0.5 r2 -- sh -c "echo $i >>order; read line <end" 3>&- &
+    eventually is_file order
+    eventually asked $i
+  done
+  took=$(($(now_us) - begin))
+  [ "$(tr '\n' ' ' <order)" = "1 2 3 " ]
+  [ $took -ge 1000000 ]
+  eventually is_free a r2
+  [ "$(jobs -p | wc -l)" -eq 3 ]
 }

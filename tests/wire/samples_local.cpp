@@ -60,17 +60,22 @@ const Named<local::Request>& requests() {
   acquire.pid = 4711;
   acquire.command = "backup.sh --all";
   acquire.outer = {SessionId{7}, SessionId{9}};
+  acquire.key_high = 0x1122334455667788;
+  acquire.key_low = 0x99aabbccddeeff00;
+  acquire.join = true;
+  acquire.period = 250ms;
   static const Named<local::Request> all{
       {"hello", local::Hello{1, "dlock 0.1.0"}},
       {"acquire", acquire},
       {"started", local::Started{3, 4712, 3s}},
       {"cancel", local::Cancel{3}},
-      {"release", local::Release{3}},
+      {"release", local::Release{3, 7}},
       {"list_locks", local::ListLocks{4, {"backup"}, true}},
       {"list_peers", local::ListPeers{5}},
       {"resume", local::Resume{3, SessionId{12}, {0x1122334455667788, 0x99aabbccddeeff00}, 4712, 3s}},
       {"list_waits", local::ListWaits{6, true}},
       {"break", local::Break{6, SessionId{12}}},
+      {"list_history", local::ListHistory{7, "backup", true}},
   };
   return all;
 }
@@ -103,6 +108,15 @@ const Named<local::Answer>& answers() {
                     true,
                     true,
                     {{"backup", local::WaitKind::before, party(), party(), {SessionId{7}, SessionId{9}}}}}},
+      {"history",
+       local::History{7,
+                      WallTime{1700000001000000000},
+                      true,
+                      true,
+                      {{party(), 4, local::Ending::broken, WallTime{1700000000000000000},
+                        WallTime{1700000000500000000}, 7},
+                       {party(), 4, local::Ending::holds, WallTime{1700000000000000000}, {}, {}}}}},
+      {"joined", local::Joined{3, 7}},
       {"peers", local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}}},
   };
   return all;

@@ -25,6 +25,9 @@ service::Acquire acquire(std::optional<service::Open> open) {
   a.lock_delay = 1s;
   a.min_hold = 250ms;
   a.inside = {SessionId{7}, SessionId{9}};
+  a.key = {0x1122334455667788, 0x99aabbccddeeff00};
+  a.join = true;
+  a.period = 250ms;
   return a;
 }
 
@@ -39,7 +42,13 @@ service::Request request(Token token) {
           token,
           WallTime{1700000000123456789},
           {SessionId{7}},
-          token == Token{} ? std::vector<Token>{} : std::vector{Token{}, Token{1855425871871000}}};
+          token == Token{} ? std::vector<Token>{} : std::vector{Token{}, Token{1855425871871000}},
+          WallTime{1700000000000000000},
+          {1, 2},
+          true,
+          token == Token{} ? LogIndex{12} : LogIndex{},
+          token == Token{} ? std::optional<std::uint8_t>{7} : std::nullopt,
+          250ms};
 }
 
 }  // namespace
@@ -50,8 +59,8 @@ const Named<service::Command>& commands() {
       {"acquire", command(acquire({}))},
       {"open_and_acquire", command(acquire(service::Open{owner(), 10s, 99}))},
       {"cancel", command(service::Cancel{SessionId{12}, 3})},
-      {"release", command(service::Release{SessionId{12}, 3})},
-      {"close", command(service::Close{SessionId{12}, service::CloseReason::broken})},
+      {"release", command(service::Release{SessionId{12}, 3, 7})},
+      {"close", command(service::Close{SessionId{12}, service::CloseReason::broken, 7})},
       {"renew", command(service::Renew{{SessionId{12}, SessionId{14}}})},
       {"expire", command(service::Expire{SessionId{12}, 5})},
       {"timer_over", command(service::TimerOver{service::TimerKind::min_hold, Token{1855425871872001}})},
@@ -87,7 +96,13 @@ const Named<service::State>& states() {
                       1s,
                       2s,
                       WallTime{1700000000000000000},
-                      {Token{1855425871871000}}}}};
+                      {Token{1855425871871000}},
+                      2s}}};
+  state.history = {{"backup",
+                    {LogIndex{19},
+                     {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},
+                       WallTime{1600000000000000000}, WallTime{1600000001000000000},
+                       WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

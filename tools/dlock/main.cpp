@@ -20,6 +20,11 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     settings.names = operands;
     return dlock::list_locks(settings);
   }
+  if (settings.mode == dlock::Mode::history) {
+    if (Status good = cli::check_name(operands.front()); !good) return good.error();
+    settings.names = operands;
+    return dlock::list_history(settings);
+  }
   if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
   if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check) {
     settings.name_list = operands.front();
@@ -40,6 +45,22 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
   return dlock::run_locked(settings);
 }
 
+// N/SECONDS: 1 to 10,000 permits, a period of a millisecond to 31 days.
+Status take_rate(std::string_view text, std::optional<dlock::Rate>& rate) {
+  const std::size_t slash = std::min(text.find('/'), text.size());
+  const auto bad = [] {
+    return usage("", "is not N/SECONDS: 1 to 10000 permits in 0.001 seconds to 31 days",
+                 "give 10/60, for example");
+  };
+  const std::int64_t longest = std::chrono::nanoseconds(std::chrono::hours(24 * 31)).count();
+  const auto permits = cli::read_integer(text.substr(0, slash), {1, 10'000});
+  const auto period =
+      cli::read_seconds(slash == text.size() ? "" : text.substr(slash + 1), {1'000'000, longest});
+  if (!permits || !period) return bad();
+  rate = dlock::Rate{static_cast<std::uint32_t>(*permits), *period};
+  return done();
+}
+
 // Names in use, as far as this host's peer knows; those that need an escape are left out.
 constexpr const char* live_names =
     "dlock --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
@@ -54,8 +75,7 @@ int main(int argc, char** argv) {
   options.synopsis("[options] NAME[,NAME...] [--] COMMAND [ARG...]");
   options.synopsis("[options] NAME -c 'SHELL COMMAND'");
   options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
-  options.synopsis("--list [--json] [NAME...]", "who holds, who waits");
-  options.synopsis("--waits [--json|--dot]", "who waits for whom");
+  options.synopsis("--list [NAME...] | --history NAME | --waits  [--json]", "who has it, had it, waits");
   options.synopsis("--break NAME [--yes] | --check NAME --token N");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
@@ -77,6 +97,16 @@ int main(int argc, char** argv) {
   options.value("--max-run", "SECONDS", settings.max_run, "stop the command after so long: status 124")
       .between(Duration{}, std::chrono::hours(24 * 365));
   options.value("--slots", "N", settings.slots, "be one of at most N holders").between(1, 10000);
+  options.flag("--join", settings.join, "if the same command holds it: wait for its status, do not run again")
+      .excludes("--rate");
+  options
+      .custom(
+          "--rate", "N/SECONDS", [&](std::string_view text) { return take_rate(text, settings.rate); },
+          "one of N permits a period, then run without a lock")
+      .excludes("--slots")
+      .excludes("--shared")
+      .excludes("--min-hold")
+      .excludes("--lock-delay");
   options.value("--min-hold", "SECONDS", settings.min_hold, "keep the name taken at least so long")
       .between(Duration{}, std::chrono::hours(24 * 31));
   options.value("--lock-delay", "SECONDS", settings.lock_delay, "keep it shut so long after a lost holder")
@@ -98,13 +128,15 @@ int main(int argc, char** argv) {
       .only_with({"--fence", "--check"})
       .between(dlock::token_bounds.least, dlock::token_bounds.most);
   options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
+  options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
+      .operands(1, 1);
   options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
       .operands(0, 0);
-  options.flag("--json", settings.json, "list as JSON, one lock or wait a line")
-      .only_with({"--list", "--waits"});
+  options.flag("--json", settings.json, "list as JSON, one lock, hold or wait a line")
+      .only_with({"--list", "--history", "--waits"});
   options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
   options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum")
-      .only_with({"--list", "--waits"});
+      .only_with({"--list", "--history", "--waits"});
   options.mode("--break", settings.mode, dlock::Mode::break_it,
                "stop the holder's command and free the lock");
   options.flag("--yes", settings.yes, "break without asking").needs("--break");

@@ -43,7 +43,9 @@ Status Report::write() {
   } else {
     object.null("hold_s");
   }
-  if (command && command->signal == 0) {
+  if (joined) {
+    object.integer("exit_status", *joined).null("signal");
+  } else if (command && command->signal == 0) {
     object.integer("exit_status", command->code).null("signal");
   } else if (command) {
     object.null("exit_status").integer("signal", command->signal);

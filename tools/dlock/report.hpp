@@ -22,12 +22,13 @@ class Report {
   Status write();
 
   std::string name;
-  std::string outcome = "internal";  // ran, not_acquired, no_quorum, lost, max_run, usage, internal
+  std::string outcome = "internal";  // ran, joined, not_acquired, no_quorum, lost, max_run, usage, internal
   std::string scope;
   std::optional<Token> token;
   Duration wait{};
   std::optional<Duration> hold;
   std::optional<cli::Outcome> command;
+  std::optional<int> joined;  // the status of the command that was joined
 
  private:
   std::string path_;

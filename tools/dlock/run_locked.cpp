@@ -58,6 +58,16 @@ std::vector<SessionId> outer_sessions() {
   return sessions;
 }
 
+// FNV-1a over the words and their ends, from two different beginnings.
+std::uint64_t hash_of(const std::vector<std::string>& words, std::uint64_t hash) {
+  const auto take = [&](unsigned char byte) { hash = (hash ^ byte) * 1099511628211U; };
+  for (const std::string& word : words) {
+    for (const char c : word) take(static_cast<unsigned char>(c));
+    take(0);
+  }
+  return hash;
+}
+
 local::Acquire request_of(const Settings& settings) {
   local::Acquire request;
   request.request = only_request;
@@ -71,6 +81,13 @@ local::Acquire request_of(const Settings& settings) {
   request.pid = static_cast<std::uint32_t>(::getpid());
   request.command = command_line(settings.command.argv);
   request.outer = outer_sessions();
+  request.key_high = hash_of(settings.command.argv, 14695981039346656037U);
+  request.key_low = hash_of(settings.command.argv, 0x636f6f7264757469U);
+  request.join = settings.join;
+  if (settings.rate) {
+    request.slots = settings.rate->permits;
+    request.period = request.min_hold = settings.rate->period;
+  }
   return request;
 }
 
@@ -93,7 +110,9 @@ class Run {
   bool come_back(const cli::PeerOptions& options, cli::Child* child);
   void look_for_peer(cli::Child& child);
   cli::Deadline deadline(Instant sent) const;
-  void let_go(Descriptor hold);
+  void let_go(Descriptor hold, std::optional<int> status);
+  Result<cli::Exit> run_permitted(Acquired acquired);
+  cli::Exit end_run(const cli::Outcome& outcome);
   void finish(const cli::Outcome& outcome);
   void note(const std::string& text) const {
     if (settings_.verbose) cli::notice("dlock", text);
@@ -161,6 +180,12 @@ Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
     if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
       report_.count("refused");
       return {refused(*refusal)};
+    }
+    if (const auto* other = std::get_if<local::Joined>(&**answer)) {
+      report_.count("joined");
+      report_.joined = other->status;
+      note("the same command was run by another");
+      return {NotRun{static_cast<cli::Exit>(other->status), "joined", ""}};
     }
     if (const auto* end = std::get_if<local::Cancelled>(&**answer)) {
       report_.count("cancelled");
@@ -263,13 +288,15 @@ void Run::hear_peer(cli::Child& child) {
   }
 }
 
-void Run::let_go(Descriptor hold) {
+void Run::let_go(Descriptor hold, std::optional<int> status) {
   cli::PeerOptions running = settings_.peer;
   running.no_autostart = true;  // the next one to be started finds that nobody holds it
   if (away_ && !come_back(running, nullptr)) return;
   hold.reset();
   report_.count("release");
-  if (Status sent = peer_.send(local::Release{only_request}); !sent) return;
+  local::Release release{only_request, {}};
+  if (status) release.status = static_cast<std::uint8_t>(*status);
+  if (Status sent = peer_.send(release); !sent) return;
   const Instant patience = process::boot_now() + answer_patience;
   for (;;) {
     auto answer = peer_.wait(patience);
@@ -291,7 +318,7 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
   const cli::Deadline limit = deadline(acquired.grant.sent);
   if (process::boot_now() >= limit.term_at) {
     report_.outcome = "lost";
-    let_go(std::move(acquired.hold));
+    let_go(std::move(acquired.hold), {});
     return Error{ErrorKind::unavailable, cli::shown(settings_.name_list),
                  "the grant came too late to be used", "this host was stopped or overloaded: try again"};
   }
@@ -300,7 +327,7 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
   if (!group_) group_ = process::Cgroup::create();
   auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()), std::move(group_));
   if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
-    let_go(std::move(acquired.hold));
+    let_go(std::move(acquired.hold), static_cast<int>(failed->exit));
     report_.outcome = "ran";
     cli::complain("dlock", failed->error);
     return failed->exit;
@@ -322,11 +349,40 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
   const cli::Outcome outcome = child.run();
   report_.hold = process::boot_now() - began;
   finish(outcome);
-  let_go(std::move(acquired.hold));
+  const bool lost = outcome.stopped == cli::StopCause::lost;
+  let_go(std::move(acquired.hold), lost ? std::nullopt : std::optional(static_cast<int>(outcome.exit())));
+  return end_run(outcome);
+}
+
+cli::Exit Run::end_run(const cli::Outcome& outcome) {
   const Status written = report_.write();
   if (!written) cli::complain("dlock", written.error());
   cli::die_as_interrupted(outcome);
   return !written && outcome.exit() == cli::Exit::done ? cli::Exit::output : outcome.exit();
+}
+
+// With --rate: the permit is used up by being granted; nothing is held while the command runs.
+Result<cli::Exit> Run::run_permitted(Acquired acquired) {
+  cli::Program permitted = program(acquired.grant, acquired.hold.get());
+  permitted.inherited.clear();
+  std::erase_if(permitted.environment, [](const auto& entry) { return entry.first == "DLOCK_SESSION"; });
+  let_go(std::move(acquired.hold), {});
+  { const engine::PeerConnection done = std::move(peer_); }
+  const Instant began = process::boot_now();
+  auto started = cli::Child::start(permitted, std::move(group_));
+  if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
+    report_.outcome = "ran";
+    cli::complain("dlock", failed->error);
+    return failed->exit;
+  }
+  cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
+  if (settings_.max_run) {
+    const Instant end = began + *settings_.max_run;
+    child.limit(cli::StopCause::max_run, {end, end + settings_.grace_or_default()});
+  }
+  const cli::Outcome outcome = child.run();
+  finish(outcome);
+  return end_run(outcome);
 }
 
 Result<cli::Exit> Run::whole(Instant asked) {
@@ -337,7 +393,7 @@ Result<cli::Exit> Run::whole(Instant asked) {
     report_.token = acquired->grant.token;
     note("acquired " + cli::shown(settings_.name_list) + " under token " +
          std::to_string(acquired->grant.token.value));
-    return run_command(std::move(*acquired));
+    return settings_.rate ? run_permitted(std::move(*acquired)) : run_command(std::move(*acquired));
   }
   const NotRun& not_run = std::get<NotRun>(*end);
   report_.outcome = not_run.outcome;

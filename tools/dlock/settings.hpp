@@ -17,7 +17,13 @@ namespace coord::dlock {
 
 inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
 
-enum class Mode { run, list, waits, break_it, check };
+enum class Mode { run, list, waits, history, break_it, check };
+
+// At most so many grants in any stretch of this length.
+struct Rate {
+  std::uint32_t permits = 1;
+  Duration period{};
+};
 
 struct Settings {
   cli::PeerOptions peer;
@@ -33,6 +39,8 @@ struct Settings {
   std::optional<Duration> max_run;
   Duration lock_delay{}, min_hold{};
   std::uint32_t slots = 1;
+  bool join = false;
+  std::optional<Rate> rate;
   Mode mode = Mode::run;
   bool json = false, dot = false, stale = false;
   bool yes = false;
@@ -54,6 +62,7 @@ Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
 Result<cli::Exit> list_waits(const Settings& settings);
+Result<cli::Exit> list_history(const Settings& settings);
 Result<cli::Exit> break_lock(const Settings& settings);
 Result<cli::Exit> check_token(const Settings& settings);
 

@@ -1,0 +1,113 @@
+// dlock --history: the last holds of a name.
+#include <algorithm>
+
+#include "cli/json.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "dlock/settings.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+const char* ending_name(local::Ending ending) {
+  switch (ending) {
+    case local::Ending::holds:
+      return "holds";
+    case local::Ending::released:
+      return "released";
+    case local::Ending::lost:
+      return "lost";
+    case local::Ending::broken:
+      return "broken";
+    case local::Ending::expired:
+      break;
+  }
+  return "expired";
+}
+
+// The clocks of two hosts may differ: no length is below zero.
+Duration between(WallTime from, WallTime to) {
+  return std::chrono::nanoseconds(std::max<std::int64_t>(to.unix_ns - from.unix_ns, 0));
+}
+
+std::string json_of(const std::string& name, const local::HoldRecord& hold, WallTime as_of) {
+  const local::LockParty& holder = hold.holder;
+  cli::JsonObject object;
+  object.name("name", name).time("as_of", as_of).id("token", holder.token);
+  object.text("mode", holder.mode == local::Mode::shared ? "shared" : "exclusive")
+      .integer("slots", hold.slots);
+  object.id("session", holder.session).text("peer", holder.peer).text("host", holder.host);
+  object.integer("pid", holder.pid).text("user", holder.user).text("command", holder.command);
+  object.time("asked", hold.asked).time("since", holder.since);
+  if (hold.ended) {
+    object.time("ended", *hold.ended);
+  } else {
+    object.null("ended");
+  }
+  object.seconds("wait_s", between(hold.asked, holder.since));
+  object.seconds("hold_s", between(holder.since, hold.ended.value_or(as_of)));
+  object.text("outcome", ending_name(hold.ending));
+  if (hold.status) {
+    object.integer("exit_status", static_cast<int>(*hold.status));
+  } else {
+    object.null("exit_status");
+  }
+  return object.line();
+}
+
+std::string tenths(Duration length) {
+  const std::int64_t tenth = length / std::chrono::milliseconds(100);
+  return std::to_string(tenth / 10) + "." + std::to_string(tenth % 10) + " s";
+}
+
+void add_row(cli::Table& table, const local::HoldRecord& hold, WallTime as_of) {
+  const local::LockParty& holder = hold.holder;
+  table.row({std::to_string(holder.token.value), holder.host, std::to_string(holder.pid), holder.user,
+             tenths(between(holder.since, as_of)), tenths(between(hold.asked, holder.since)),
+             tenths(between(holder.since, hold.ended.value_or(as_of))), ending_name(hold.ending),
+             hold.status ? std::to_string(*hold.status) : "", holder.command});
+}
+
+}  // namespace
+
+Result<cli::Exit> list_history(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dlock");
+  if (!peer) return peer.error();
+  const std::string& name = settings.names.front();
+  if (Status sent = peer->send(local::ListHistory{1, name, settings.stale}); !sent) return sent.error();
+  using Align = cli::Table::Align;
+  cli::Table table({{"TOKEN", Align::right},
+                    {"HOST"},
+                    {"PID", Align::right},
+                    {"USER"},
+                    {"AGO", Align::right},
+                    {"WAITED", Align::right},
+                    {"HELD", Align::right},
+                    {"OUTCOME"},
+                    {"STATUS", Align::right},
+                    {"COMMAND", Align::left, true}});
+  bool any = false;
+  for (bool more = true; more;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "history", refused->why, "see dpeers"};
+    const auto* history = std::get_if<local::History>(&**answer);
+    if (history == nullptr) continue;
+    more = history->more;
+    for (const local::HoldRecord& hold : history->holds) {
+      any = true;
+      if (settings.json) {
+        cli::print(json_of(name, hold, history->as_of));
+      } else {
+        add_row(table, hold, history->as_of);
+      }
+    }
+  }
+  if (!settings.json && any) cli::print(cli::for_stdout(table));
+  return any ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace coord::dlock
