@@ -127,7 +127,7 @@ void add_count(cli::Options& tool) {
       "numbers of nodes; default: some of each");
   verb.flag("--json", s->json, "one JSON object a line");
   verb.operands("PROTOCOL", s->protocols, 0, cli::any_number, "which; default: all");
-  verb.operand_completes_from("dsim list | awk 'NR > 1 { print $1 }'");
+  verb.operand_completes_from("dsim list --protocols | awk 'NR > 1 { print $1 }'");
   verb.example("dsim count", "the complexity landscape");
   verb.example("dsim count ricart-agrawala -n 3,30", "");
   verb.does([s] { return count(*s); });

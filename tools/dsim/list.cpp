@@ -1,6 +1,7 @@
 // dsim list: what there is to run.
 #include <memory>
 
+#include "catalogue/scenario.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "verbs.hpp"
@@ -9,15 +10,35 @@ namespace coord::dsim {
 
 namespace {
 
-Result<cli::Exit> list(bool rules) {
-  cli::Table table(
-      {{rules ? "RULE" : "PROTOCOL"}, {rules ? "PROTOCOL" : "SUMMARY", cli::Table::Align::left, true}});
-  for (const auto& protocol : catalogue::all()) {
-    if (!rules) table.row({protocol.name, protocol.summary});
-    for (const auto& rule : protocol.rules)
-      if (rules) table.row({rule, protocol.name});
-  }
+struct Settings {
+  bool rules = false, scenarios = false, protocols = false;
+};
+
+using Align = cli::Table::Align;
+
+void list_rules() {
+  cli::Table table({{"RULE"}, {"PROTOCOL", Align::left, true}});
+  for (const auto& protocol : catalogue::all())
+    for (const auto& rule : protocol.rules) table.row({rule, protocol.name});
   cli::print(cli::for_stdout(table));
+}
+void list_protocols() {
+  cli::Table table({{"PROTOCOL"}, {"SUMMARY", Align::left, true}});
+  for (const auto& protocol : catalogue::all()) table.row({protocol.name, protocol.summary});
+  cli::print(cli::for_stdout(table));
+}
+void list_scenarios() {
+  cli::Table table({{"SCENARIO"}, {"SUMMARY", Align::left, true}});
+  for (const auto& scenario : catalogue::scenarios()) table.row({scenario.name, scenario.summary});
+  cli::print(cli::for_stdout(table));
+}
+
+Result<cli::Exit> list(const Settings& s) {
+  const bool both = !s.rules && !s.protocols && !s.scenarios;
+  if (s.protocols || both) list_protocols();
+  if (both) cli::print("\n");
+  if (s.scenarios || both) list_scenarios();
+  if (s.rules) list_rules();
   return cli::Exit::done;
 }
 
@@ -29,12 +50,14 @@ Result<const catalogue::Protocol*> protocol_named(const std::string& name) {
 }
 
 void add_list(cli::Options& tool) {
-  auto& verb = tool.verb("list", "the protocols, a line each");
-  auto rules = std::make_shared<bool>(false);
-  verb.synopsis("[--rules]");
-  verb.flag("--rules", *rules, "the rules that sweep --mutant can remove");
-  verb.example("dsim list", "what there is to run");
-  verb.does([rules] { return list(*rules); });
+  auto& verb = tool.verb("list", "the protocols and scenarios, a line each");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("[--protocols|--scenarios|--rules]");
+  verb.flag("--protocols", s->protocols, "only the protocols").excludes("--rules");
+  verb.flag("--scenarios", s->scenarios, "only the scenarios").excludes("--protocols").excludes("--rules");
+  verb.flag("--rules", s->rules, "the rules that sweep --mutant can remove");
+  verb.example("dsim list", "what there is to run and to play");
+  verb.does([s] { return list(*s); });
 }
 
 }  // namespace coord::dsim

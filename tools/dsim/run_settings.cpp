@@ -12,7 +12,7 @@ using catalogue::Load;
 
 void RunSettings::declare(cli::Options& verb) {
   verb.operand("PROTOCOL", protocol, "which (dsim list)");
-  verb.operand_completes_from("dsim list | awk 'NR > 1 { print $1 }'");
+  verb.operand_completes_from("dsim list --protocols | awk 'NR > 1 { print $1 }'");
   verb.value("-n,--nodes", "NODES", nodes, "how many nodes; default 5").between(1, 1'000'000);
   verb.value("--seed", "S", setup.seed, "of everything random; default 1");
   verb.value("--ops", "COUNT", operations, "operations; default 20").between(1, 10'000'000);

@@ -87,7 +87,7 @@ void add_sweep(cli::Options& tool) {
   auto s = std::make_shared<Settings>();
   verb.synopsis("[options] PROTOCOL");
   verb.operand("PROTOCOL", s->protocol, "which (dsim list)");
-  verb.operand_completes_from("dsim list | awk 'NR > 1 { print $1 }'");
+  verb.operand_completes_from("dsim list --protocols | awk 'NR > 1 { print $1 }'");
   verb.value("--seeds", "COUNT", s->seeds, "how many runs; default 1000").between(1, 1'000'000'000);
   verb.value("--seed", "S", s->first, "the first of them; default 1");
   verb.value("--mutant", "RULE", s->mutant, "without this rule: is it missed?")

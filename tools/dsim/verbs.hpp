@@ -11,6 +11,8 @@ void add_run(cli::Options& tool);
 void add_count(cli::Options& tool);
 void add_sweep(cli::Options& tool);
 void add_check(cli::Options& tool);
+void add_draw(cli::Options& tool);
+void add_play(cli::Options& tool);
 
 // The protocol of this name, or an error that says where the names are.
 Result<const catalogue::Protocol*> protocol_named(const std::string& name);

@@ -1,0 +1,150 @@
+// Stories of waiting: for a mutex, for each other, at a barrier.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "catalogue/scenario.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string ms(Duration time) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f ms", static_cast<double>(time.count()) / 1e6);
+  return text;
+}
+
+// Nodes 1 to 3 want in at 0, 10 and 25 ms for 100, 80 and 60 ms; 4 and 5 only answer.
+Story mutex_contention() {
+  Setup setup;
+  setup.nodes = 5;
+  setup.link.delay_low = setup.link.delay_high = 15ms;
+  setup.link.fifo = true;
+  setup.asks = {{Instant{}, NodeId{1}, 100ms},
+                {Instant{} + 10ms, NodeId{2}, 80ms},
+                {Instant{} + 25ms, NodeId{3}, 60ms}};
+  Report report;
+  Story story = story_of("lamport", setup, report);
+  Duration work{};
+  Instant end{};
+  for (const Span& span : report.spans) {
+    if (span.kind == Span::Kind::working) work += span.to - span.from;
+    end = std::max(end, span.to);
+  }
+  story.facts = {
+      "Nodes 1, 2 and 3 contend; 4 and 5 only answer, each at once. Links take 15 ms.",
+      "Entries go in the order of the requests' timestamps, one inside at a time.",
+      ms(work) + " of work took " + ms(end - Instant{}) +
+          ": the rest is asking, and one message delay a hand-over.",
+      std::to_string(report.all_messages) + " messages for 3 entries: 3(N-1) = 12 each.",
+  };
+  return story;
+}
+
+Story deadlock_of_three() {
+  Setup setup;
+  setup.nodes = 3;
+  setup.link.delay_low = setup.link.delay_high = 10ms;
+  setup.link.fifo = true;
+  setup.hold_low = setup.hold_high = 20ms;
+  setup.options["waits"] = "ring";
+  for (std::uint64_t i = 1; i <= 3; ++i) setup.asks.push_back({Instant{} + i * 1ms, NodeId{i}, {}});
+  Report report;
+  Story story = story_of("cmh-and", setup, report);
+  story.facts = {
+      "1 waits for 2, 2 for 3, 3 for 1. 3 loses patience first and sends a probe along its edge.",
+      "Each passes it on because it waits itself; it comes back to 3: a cycle, found by " +
+          std::to_string(report.messages["probe"]) + " probes.",
+      "3 has the youngest wait of the cycle, so it is the one that gives up; the others go on.",
+  };
+  return story;
+}
+
+// Five arrive at a barrier that releases all when the fifth is there. Whoever arrives tells node 6, the
+// counter; nothing takes time but the work, so the waits are the stragglers' doing alone.
+struct BarrierApp {
+  struct Node {};
+  enum class Message { arrived, released };
+  using Input = Message;
+  using Job = sim::NoJob;
+  using Port = sim::Port<BarrierApp>;
+  static constexpr NodeId counter{6};
+  static constexpr std::array<Duration, 5> work = {50ms, 75ms, 180ms, 60ms, 200ms};
+
+  Result<std::unique_ptr<Node>> start(Instant, Port& port) {
+    if (port.self() != counter)
+      port.after(work[static_cast<std::size_t>(port.self().value - 1)], Message::arrived);
+    return std::make_unique<Node>();
+  }
+  void on_input(Node&, Instant, Input, Port& port) {
+    arrived[port.self()] = port.world_now();
+    port.note([] { return "arrives"; });
+    port.send(counter, Message::arrived);
+  }
+  void on_message(Node&, Instant, NodeId from, Message message, Port& port) {
+    if (message == Message::released) {
+      released[port.self()] = port.world_now();
+      port.note([] { return "goes on"; });
+      return;
+    }
+    trigger = from;
+    if (++count < work.size()) return;
+    for (std::size_t i = 1; i <= work.size(); ++i) port.send(NodeId{i}, Message::released);
+  }
+  std::string describe(Message message) const { return message == Message::arrived ? "arrived" : "release"; }
+
+  std::size_t count = 0;
+  NodeId trigger;
+  std::map<NodeId, Instant> arrived, released;
+};
+
+Story barrier_stragglers() {
+  BarrierApp app;
+  sim::WorldConfig config;
+  config.nodes = 6;
+  config.link.delay_low = config.link.delay_high = 0ms;
+  config.link.fifo = true;
+  sim::World<BarrierApp> world(app, config);
+  Story story;
+  story.nodes = 5;
+  world.set_trace(&story.trace);
+  world.start_all();
+  world.run_for(1s);
+  Duration waited{}, worked{};
+  std::string each;
+  for (const auto& [node, time] : app.arrived) {
+    story.spans.push_back({node, Instant{}, time, "works", Span::Kind::working});
+    const Instant free = app.released.at(node);
+    if (free > time) story.spans.push_back({node, time, free, "waits", Span::Kind::waiting});
+    waited += free - time;
+    worked += time - Instant{};
+    each += (each.empty() ? "" : ", ") + ms(free - time);
+  }
+  char share[16];
+  std::snprintf(share, sizeof share, "%.1f %%",
+                100 * static_cast<double>(worked.count()) / static_cast<double>((worked + waited).count()));
+  story.facts = {
+      "Node " + std::to_string(app.trigger.value) + " arrives last and triggers the release of all.",
+      "They wait " + each + ": " + ms(waited) + " in all.",
+      "Efficiency " + std::string(share) + ": " + ms(worked) + " of work in " + ms(worked + waited) +
+          " of five nodes' time.",
+  };
+  return story;
+}
+
+}  // namespace
+
+std::vector<Scenario> mutex_scenarios() {
+  return {
+      {"mutex-contention", "three nodes want one mutex, two only answer (Lamport)", Drawing::gantt,
+       mutex_contention},
+      {"deadlock-of-three", "three wait for each other; a probe finds it (Chandy, Misra, Haas)",
+       Drawing::space_time, deadlock_of_three},
+      {"barrier-stragglers", "five meet at a barrier, two of them late", Drawing::gantt, barrier_stragglers},
+  };
+}
+
+}  // namespace coord::catalogue

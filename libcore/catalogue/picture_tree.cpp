@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <set>
+
+#include "catalogue/picture.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+struct Forest {
+  std::vector<NodeId> roots;
+  std::map<NodeId, std::vector<NodeId>> children;
+};
+
+Forest forest_of(const std::map<NodeId, NodeId>& parents) {
+  Forest forest;
+  std::set<NodeId> roots;
+  for (const auto& [child, parent] : parents) {
+    if (child == parent) {
+      roots.insert(child);
+      continue;
+    }
+    forest.children[parent].push_back(child);
+    if (!parents.contains(parent)) roots.insert(parent);
+  }
+  forest.roots.assign(roots.begin(), roots.end());
+  return forest;
+}
+
+void draw_below(const Forest& forest, NodeId node, const std::string& indent, bool ascii, std::string& out) {
+  const auto found = forest.children.find(node);
+  if (found == forest.children.end()) return;
+  for (const NodeId child : found->second) {
+    const bool last = child == found->second.back();
+    out += indent + (last ? (ascii ? "`- " : "└─ ") : (ascii ? "|- " : "├─ ")) + std::to_string(child.value) +
+           "\n";
+    draw_below(forest, child, indent + (last ? "   " : (ascii ? "|  " : "│  ")), ascii, out);
+  }
+}
+
+// Leaves side by side, parents above the middle of their children.
+struct Layout {
+  std::map<NodeId, std::pair<double, int>> place;  // column, depth
+  double next_leaf = 0;
+  int deepest = 0;
+
+  double put(const Forest& forest, NodeId node, int depth) {
+    deepest = std::max(deepest, depth);
+    const auto found = forest.children.find(node);
+    double column = 0;
+    if (found == forest.children.end()) {
+      column = next_leaf++;
+    } else {
+      double first = 0, last = 0;
+      for (const NodeId child : found->second) {
+        last = put(forest, child, depth + 1);
+        if (child == found->second.front()) first = last;
+      }
+      column = (first + last) / 2;
+    }
+    place[node] = {column, depth};
+    return column;
+  }
+};
+
+}  // namespace
+
+std::string draw_tree_text(const std::map<NodeId, NodeId>& parents, bool ascii) {
+  const Forest forest = forest_of(parents);
+  std::string out;
+  for (const NodeId root : forest.roots) {
+    out += std::to_string(root.value) + "\n";
+    draw_below(forest, root, "", ascii, out);
+  }
+  return out;
+}
+
+std::string draw_tree_svg(const std::map<NodeId, NodeId>& parents) {
+  constexpr int step_x = 54, step_y = 70, margin = 34, radius = 17;
+  const Forest forest = forest_of(parents);
+  Layout layout;
+  for (const NodeId root : forest.roots) layout.put(forest, root, 0);
+  const auto x = [&](NodeId node) {
+    return std::to_string(margin + static_cast<int>(layout.place.at(node).first * step_x));
+  };
+  const auto y = [&](NodeId node) { return std::to_string(margin + layout.place.at(node).second * step_y); };
+  const int width = 2 * margin + static_cast<int>(std::max(0.0, layout.next_leaf - 1) * step_x);
+  const int height = 2 * margin + layout.deepest * step_y;
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + std::to_string(width) + "\" height=\"" +
+      std::to_string(height) +
+      "\" role=\"img\" aria-label=\"Tree\">\n<style>\n"
+      "text { font: 13px ui-monospace, 'DejaVu Sans Mono', monospace; text-anchor: middle; fill: #ffffff; }\n"
+      ".page { fill: #ffffff; } .node { fill: #0072b2; } .edge { stroke: #57606a; stroke-width: 2; }\n"
+      "@media (prefers-color-scheme: dark) { .page { fill: #0d1117; } .node { fill: #56b4e9; } "
+      ".edge { stroke: #9198a1; } text { fill: #0d1117; } }\n</style>\n"
+      "<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n";
+  for (const auto& [parent, children] : forest.children) {
+    for (const NodeId child : children) {
+      out += "<line class=\"edge\" x1=\"" + x(parent) + "\" y1=\"" + y(parent) + "\" x2=\"" + x(child) +
+             "\" y2=\"" + y(child) + "\"/>\n";
+    }
+  }
+  for (const auto& [node, place] : layout.place) {
+    out += "<circle class=\"node\" cx=\"" + x(node) + "\" cy=\"" + y(node) + "\" r=\"" +
+           std::to_string(radius) + "\"/><text x=\"" + x(node) + "\" y=\"" +
+           std::to_string(margin + place.second * step_y + 5) + "\">" + std::to_string(node.value) +
+           "</text>\n";
+  }
+  return out + "</svg>\n";
+}
+
+}  // namespace coord::catalogue

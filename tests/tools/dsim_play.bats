@@ -1,0 +1,45 @@
+#!/usr/bin/env bats
+# The scenarios: each tells and draws what it did when it was last looked at. A change that is meant:
+#   for s in $(dsim list --scenarios | awk 'NR > 1 { print $1 }'); do
+#     dsim play $s --width 80 >tests/tools/dsim/$s.txt; dsim play $s --trace >tests/tools/dsim/$s.trace; done
+
+scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
+
+@test "every scenario has its golden drawing and trace" {
+  for scenario in $(scenarios); do
+    echo "scenario: $scenario"
+    diff "$COORD_SOURCE/tests/tools/dsim/$scenario.txt" <(dsim play "$scenario" --width 80)
+    diff "$COORD_SOURCE/tests/tools/dsim/$scenario.trace" <(dsim play "$scenario" --trace)
+  done
+}
+
+@test "every drawing fits 80 columns, with and without box characters, and is a picture too" {
+  for scenario in $(scenarios); do
+    echo "scenario: $scenario"
+    [ "$(dsim play "$scenario" --width 80 | head -40 | LC_ALL=C.UTF-8 wc -L)" -le 100 ]
+    ! dsim play "$scenario" --ascii --width 80 | sed '/^$/,$d' | LC_ALL=C grep -q '[^ -~]'
+    dsim play "$scenario" --svg "$BATS_TEST_TMPDIR/picture.svg"
+    python3 -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' \
+      "$BATS_TEST_TMPDIR/picture.svg"
+    grep -q 'prefers-color-scheme: dark' "$BATS_TEST_TMPDIR/picture.svg"
+  done
+}
+
+@test "the barrier's figures, and the mutex's" {
+  run dsim play barrier-stragglers
+  [[ $output == *"435 ms in all"* && $output == *"Node 5 arrives last"* && $output == *"Efficiency 56.5 %"* ]]
+  run dsim play mutex-contention
+  [[ $output == *"36 messages for 3 entries"* ]]
+}
+
+@test "draw: any run, and what cannot be drawn is said" {
+  dsim draw maekawa --gantt --ops 6 | grep -q inside
+  dsim draw ricart-agrawala --ops 2 | grep -q '◀'
+  run dsim draw lamport --tree
+  [ "$status" -eq 64 ]
+  [[ $output == *"nothing to draw"* ]]
+  run dsim draw lamport --svg /dev/full
+  [ "$status" -eq 74 ]
+  run dsim play nothing
+  [ "$status" -eq 64 ]
+}

@@ -1,0 +1,49 @@
+// dsim play: a story with its drawing.
+#include <memory>
+
+#include "cli/run.hpp"
+#include "drawing.hpp"
+#include "verbs.hpp"
+
+namespace coord::dsim {
+
+namespace {
+
+struct Settings {
+  std::string scenario;
+  DrawSettings draw;
+  bool trace = false;
+};
+
+Result<cli::Exit> play(const Settings& s) {
+  const auto* scenario = catalogue::find_scenario(s.scenario);
+  if (scenario == nullptr)
+    return Error{ErrorKind::usage, s.scenario, "unknown scenario", "dsim list shows them"};
+  const catalogue::Story story = scenario->play();
+  if (s.trace) {
+    cli::print(story.trace.text());
+  } else if (auto status = draw(s.draw, s.draw.chosen().value_or(scenario->drawing), story); !status) {
+    return status.error();
+  }
+  if (s.draw.svg.empty()) {
+    cli::print("\n");
+    for (const auto& fact : story.facts) cli::print(fact + "\n");
+  }
+  return cli::Exit::done;
+}
+
+}  // namespace
+
+void add_play(cli::Options& tool) {
+  auto& verb = tool.verb("play", "a story with its drawing");
+  auto s = std::make_shared<Settings>();
+  verb.synopsis("[options] SCENARIO");
+  verb.operand("SCENARIO", s->scenario, "which (dsim list)")
+      .operand_completes_from("dsim list --scenarios | awk 'NR > 1 { print $1 }'");
+  s->draw.declare(verb);
+  verb.flag("--trace", s->trace, "what happened, a line each, in place of the drawing");
+  verb.example("dsim play barrier-stragglers", "who waited for whom, and how long");
+  verb.does([s] { return play(*s); });
+}
+
+}  // namespace coord::dsim
