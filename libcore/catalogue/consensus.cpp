@@ -180,7 +180,7 @@ struct MultiPaxosModel
   Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
     delivered_to_.erase(port.self());
     auto node = InstanceModel::start(now, port);
-    if (node && (*node)->cores.empty()) (*node)->cores.emplace(0, make(port.self(), 0, now, nullptr));
+    if (node && (*node)->cores.empty()) put(**node, 0, make(port.self(), 0, now, nullptr));
     return node;
   }
   Core make(NodeId self, Instance, Instant now, const Core::Durable* restored) {

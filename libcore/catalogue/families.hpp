@@ -14,5 +14,6 @@ std::vector<Protocol> consensus();
 std::vector<Protocol> byzantine_agreement();
 Protocol pbft();  // one of them, in a file of its own
 std::vector<Protocol> atomic_commit();
+std::vector<Protocol> broadcasts();
 
 }  // namespace coord::catalogue

@@ -44,6 +44,8 @@ class InstanceModel : public Model<Derived> {
   };
   struct Node {
     std::map<Instance, Core> cores;
+    std::map<Instance, Instant> due_at;
+    std::set<std::pair<Instant, Instance>> due;  // the same, by time
   };
   struct Input {
     Instance instance = 0;
@@ -74,18 +76,16 @@ class InstanceModel : public Model<Derived> {
     step(node, input.instance, now, input.event, port);
   }
   std::optional<Instant> deadline(const Node& node) const {
-    std::optional<Instant> first;
-    for (const auto& [instance, one] : node.cores) {
-      const auto when = one.deadline();
-      if (when && (!first || *when < *first)) first = when;
-    }
-    return first;
+    if (node.due.empty()) return std::nullopt;
+    return node.due.begin()->first;
   }
   void on_tick(Node& node, Instant now, Port& port) {
-    for (auto& [instance, one] : node.cores) {
-      const auto when = one.deadline();
-      if (when && *when <= now) step(node, instance, now, typename Core::Tick{}, port);
+    std::vector<Instance> instances;
+    for (const auto& [time, instance] : node.due) {
+      if (time > now) break;
+      instances.push_back(instance);
     }
+    for (const Instance instance : instances) step(node, instance, now, typename Core::Tick{}, port);
   }
   std::string describe(const Message& message) const {
     const std::string line = text(message.body);
@@ -105,6 +105,10 @@ class InstanceModel : public Model<Derived> {
   }
 
  protected:
+  // One that is there from the beginning, not from the first message on.
+  void put(Node& node, Instance instance, Core core) {
+    note_deadline(node, instance, node.cores.emplace(instance, std::move(core)).first->second);
+  }
   std::size_t nodes() const { return nodes_; }
   std::uint64_t seed_of(NodeId self, Instance instance) const {
     return seed_ * 1'000'003 + instance * 1009 + self.value;
@@ -149,11 +153,28 @@ class InstanceModel : public Model<Derived> {
     if (found != node.cores.end()) return found->second;
     const auto stored = stored_.find({self, instance});
     const Stored* restored = stored == stored_.end() ? nullptr : &stored->second;
-    return node.cores.emplace(instance, derived().make(self, instance, now, restored)).first->second;
+    Core& made = node.cores.emplace(instance, derived().make(self, instance, now, restored)).first->second;
+    note_deadline(node, instance, made);
+    return made;
+  }
+  void note_deadline(Node& node, Instance instance, const Core& core) {
+    const auto known = node.due_at.find(instance);
+    const auto when = core.deadline();
+    if (known != node.due_at.end()) {
+      if (when == known->second) return;
+      node.due.erase({known->second, instance});
+      node.due_at.erase(known);
+    }
+    if (!when) return;
+    node.due_at[instance] = *when;
+    node.due.emplace(*when, instance);
   }
 
   void step(Node& node, Instance instance, Instant now, const typename Core::Event& event, Port& port) {
-    for (auto& action : core(node, port.self(), instance, now).step(now, event)) {
+    Core& stepped = core(node, port.self(), instance, now);
+    auto actions = stepped.step(now, event);
+    note_deadline(node, instance, stepped);
+    for (auto& action : actions) {
       may_die_here(port);
       std::visit([&](auto& what) { perform(instance, what, port); }, action);
     }
