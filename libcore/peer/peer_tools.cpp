@@ -183,6 +183,8 @@ local::Peers Peer::describe() const {
     record.role = node_of(status.name) == leader ? "leader" : "follower";
     const bool reachable = status.link.up || status.incoming;
     record.state = reachable ? "alive" : "dead";
+    if (!status.link.up && !status.link.last_error.empty())
+      answer.troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
     if (!status.link.software.empty()) record.version = status.link.software;
     const auto since = since_.find(status.name);

@@ -469,11 +469,12 @@ struct Peers {
   std::uint64_t request = 0;
   WallTime as_of;
   std::vector<PeerRecord> peers;
+  std::vector<std::pair<std::string, std::string>> troubles;  // peer, why there is no connection to it
 
   bool operator==(const Peers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, as_of, peers);
+    archive(request, as_of, peers, troubles);
   }
 };
 

@@ -117,7 +117,8 @@ const Named<local::Answer>& answers() {
                         WallTime{1700000000500000000}, 7},
                        {party(), 4, local::Ending::holds, WallTime{1700000000000000000}, {}, {}}}}},
       {"joined", local::Joined{3, 7}},
-      {"peers", local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}}},
+      {"peers",
+       local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}, {{"b", "no route"}}}},
   };
   return all;
 }

@@ -12,6 +12,7 @@
 
 #include "cli/config.hpp"
 #include "cli/run.hpp"
+#include "coordd/arguments.hpp"
 #include "coordd/notify.hpp"
 #include "net/key_file.hpp"
 #include "peer/peer.hpp"
@@ -22,14 +23,7 @@ using namespace coord;
 
 constexpr int first_handed_over = 3;
 
-struct Arguments {
-  peer::Options peer;
-  std::string config;
-  std::vector<std::string> peers;
-  bool private_peer = false;
-  bool keygen = false;
-  net::LogLevel level = net::LogLevel::info;
-};
+using coordd::Arguments;
 
 // One line an event: time, level, what happened. Debug lines only where asked for.
 void log_line(net::LogLevel least, net::LogLevel level, const std::string& line) {
@@ -89,12 +83,6 @@ int handed_over_socket() {
   return ours ? first_handed_over : -1;
 }
 
-std::string joined(const std::vector<std::string>& lists) {
-  std::string all;
-  for (const std::string& list : lists) all += (all.empty() ? "" : ",") + list;
-  return all;
-}
-
 Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
   if (arguments.keygen) {
     cli::print(net::new_key_line() + "\n");
@@ -109,7 +97,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
       if (Status read = cli::load_config(options, *path); !read) return read.error();
     }
   }
-  arguments.peer.peers = joined(arguments.peers);
+  arguments.join_peers();
   arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments);
 }
@@ -118,53 +106,11 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  peer::Options& peer = arguments.peer;
   cli::Options options("coordd", "the resident peer of a host: serves its tools, agrees with the others");
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--keygen", "print a new line for a key file");
-  options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
-  options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
-  options.value("--listen", "HOST:PORT", peer.listen, "where to listen (its address in --peers)");
-  options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
-      .completes(cli::Completion::file);
-  options.value("--state-dir", "DIR", peer.state_dir, "what this peer must not forget")
-      .completes(cli::Completion::directory);
-  options.value("--socket", "PATH", peer.socket, "where this host's tools come in")
-      .env("COORD_SOCKET")
-      .completes(cli::Completion::file);
-  options
-      .value("--admit", "GROUP", peer.admit, "a group whose members may use this peer, besides its own user")
-      .minor();
-  options.value("--config", "FILE", arguments.config, "the same settings as TOML, `-` as `_`")
-      .env("COORD_CONFIG")
-      .completes(cli::Completion::file);
-  options.flag("--rejoin", peer.rejoin, "this peer lost its state: come back with nothing");
-  options.value("--heartbeat", "SECONDS", peer.heartbeat, "of the leader")
-      .between(std::chrono::milliseconds(5), std::chrono::seconds(5))
-      .minor();
-  options.value("--election-low", "SECONDS", peer.election_low, "shortest election time-out")
-      .between(std::chrono::milliseconds(10), std::chrono::seconds(60))
-      .minor();
-  options.value("--election-high", "SECONDS", peer.election_high, "longest election time-out")
-      .between(std::chrono::milliseconds(10), std::chrono::seconds(60))
-      .minor();
-  options.choice("--log-level", "LEVEL", arguments.level,
-                 {{"error", net::LogLevel::error},
-                  {"warning", net::LogLevel::warning},
-                  {"info", net::LogLevel::info},
-                  {"debug", net::LogLevel::debug}},
-                 "what goes to stderr");
-  options.flag("--private", arguments.private_peer, "this user's own peer, alone; ends when idle")
-      .excludes("--peers")
-      .minor();
-  options
-      .value("--idle-exit", "SECONDS", peer.idle_exit,
-             "a peer alone ends after so long without work (0: never)")
-      .between(Duration{}, std::chrono::hours(24 * 365))
-      .env("COORD_IDLE_EXIT")
-      .minor();
-  options.flag("--keygen", arguments.keygen, "print a new key line and end");
+  coordd::declare(options, arguments);
   options.example("coordd --keygen > key; chmod 600 key", "a key for the group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
   options.does([&] { return act(arguments, options); });

@@ -2,9 +2,11 @@
 // knows itself, so it answers without a quorum too.
 #include "cli/common.hpp"
 #include "cli/json.hpp"
+#include "cli/names.hpp"
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "dpeers/findings.hpp"
 
 namespace {
 
@@ -13,6 +15,7 @@ using namespace coord;
 struct Settings {
   cli::PeerOptions peer;
   bool json = false;
+  std::vector<std::string> what;  // nothing, or "doctor"
 };
 
 void add_counts(cli::JsonObject& object, const char* key,
@@ -71,16 +74,71 @@ Result<cli::Exit> show(const Settings& settings) {
   }
 }
 
+std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
+  static constexpr const char* words[] = {"ok", "warn", "fail"};
+  cli::JsonObject object;
+  object.text("check", finding.check).text("object", finding.object);
+  object.text("status", words[static_cast<int>(finding.health)]).text("what", finding.what);
+  if (finding.remedy.empty()) {
+    object.null("remedy");
+  } else {
+    object.text("remedy", finding.remedy);
+  }
+  return object.time("as_of", as_of).line();
+}
+
+// Looks at everything that this host's peer stands on. 1 if something fails.
+cli::Exit examine(const Settings& settings) {
+  dpeers::Findings findings;
+  dpeers::Examined examined = dpeers::examine_configuration(settings.peer, findings);
+  dpeers::examine_state(examined, findings);
+  dpeers::examine_clock(findings);
+  dpeers::examine_group(settings.peer, examined, findings);
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const WallTime as_of{now.tv_sec * 1'000'000'000 + now.tv_nsec};
+  cli::Table table({{"STATUS"}, {"CHECK"}, {"OBJECT"}, {"FOUND"}});
+  bool failed = false;
+  for (const dpeers::Finding& finding : findings) {
+    const bool well = finding.health == dpeers::Health::ok;
+    failed = failed || finding.health == dpeers::Health::fail;
+    if (settings.json) {
+      cli::print(json_of(finding, as_of));
+      continue;
+    }
+    const bool fails = finding.health == dpeers::Health::fail;
+    table.row(
+        {well    ? "ok"
+         : fails ? "FAIL"
+                 : "warn",
+         finding.check, finding.object, finding.what + (finding.remedy.empty() ? "" : ": " + finding.remedy)},
+        fails ? cli::Tone::bad : cli::Tone::plain);
+  }
+  if (!settings.json) cli::print(cli::for_stdout(table));
+  return failed ? cli::Exit::no : cli::Exit::done;
+}
+
+Result<cli::Exit> act(const Settings& settings) {
+  if (settings.what.empty()) return show(settings);
+  if (settings.what.front() == "doctor") return examine(settings);
+  return Error{ErrorKind::usage, cli::shown(settings.what.front()), "is not known",
+               "give doctor, or nothing"};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Settings settings;
   cli::Options options("dpeers", "who is in the group, who leads, who cannot be reached");
   options.synopsis("[--json]");
-  options.flag("--json", settings.json, "one peer a line, as JSON");
+  options.synopsis("doctor [--json]", "what is wrong here, and what to do");
+  options.operands("doctor", settings.what, 0, 1, "look at all that this host's peer stands on");
+  options.operand_completes_from("echo doctor");
+  options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
   cli::add_peer_options(options, settings.peer);
   options.example("dpeers", "the group as this host's peer sees it");
+  options.example("dpeers doctor", "why does it not work?");
   options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "who leads");
-  options.does([&] { return show(settings); });
+  options.does([&] { return act(settings); });
   return cli::run(argc, argv, options);
 }

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# dpeers doctor: a healthy group has no failure; each thing that is broken is found, and told with its remedy.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  unset COORD_SOCKET COORD_CONFIG
+  export COORD_AUTOSTART=no
+  cd "$BATS_TEST_TMPDIR"
+  new_group "$PWD/g" a b c
+  chmod 700 g/a g/b g/c
+  for name in a b c; do write_config "$name" "$(cat g/peers)"; done
+}
+
+teardown() {
+  stop_group
+}
+
+write_config() {  # NAME PEERS
+  printf 'name = "%s"\npeers = ["%s"]\nkey_file = "%s"\nstate_dir = "%s"\nsocket = "%s"\n' \
+    "$1" "${2//,/\", \"}" "$group/key" "$group/$1" "$group/$1.sock" >"$group/$1.toml"
+}
+
+# found STATUS CHECK TEXT: the last diagnosis has such a finding
+found() {
+  [ "$(jq -s --arg s "$1" --arg c "$2" --arg t "$3" \
+    'any(.status == $s and .check == $c and ((.object + .what + (.remedy // "")) | contains($t)))' <<<"$output")" = true ] ||
+    { echo "$output"; return 1; }
+}
+doctor() { dpeers doctor --json --config "$group/$1.toml"; }
+connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .name' | wc -l)" = 0 ]; }
+
+@test "a healthy group: everything is looked at, nothing fails" {
+  start_group "${calm[@]}"
+  eventually connected a
+  run -0 doctor a
+  found ok configuration "a, one of 3"
+  found ok key "right mode"
+  found ok state "used by process $(pid_of a)"
+  found ok disk "a synced write takes"
+  found ok clock "rate"
+  found ok socket "a peer answers"
+  for name in a b c; do found ok peer "$name"; done
+  [ -z "$(jq -r 'select(.status == "fail")' <<<"$output")" ]
+  [ "$(jq -r .schema <<<"$output" | sort -u)" = 1 ]
+  [ -z "$(jq -r 'select(.status != "ok" and .remedy == null)' <<<"$output")" ]
+  run -0 dpeers doctor --config "$group/a.toml"
+  [[ ${lines[0]} == STATUS*CHECK*OBJECT*FOUND* ]]
+}
+
+@test "a peer that is gone, and one with another list of peers" {
+  start_group "${calm[@]}"
+  signal_peer KILL c
+  eventually peer_gone c
+  said_so() { output=$(doctor a) || true; found fail peer "does not answer" >/dev/null; }
+  eventually said_so
+  found fail peer "start that peer"
+  sed -i "s/$/,d=127.0.0.1:9/" g/peers
+  rm -r g/c
+  start_peer c
+  told() { output=$(doctor a) || true; found fail peer 'make `peers` the same on both' >/dev/null; }
+  eventually told
+  run -1 doctor a
+}
+
+@test "nothing runs: the peer, its port, and how to start it" {
+  run -1 doctor a
+  found fail socket "no peer answers"
+  found warn state "no peer uses it"
+  found ok address "free to listen"
+  found warn address "does not answer"
+  port=$(sed 's/a=127.0.0.1:\([0-9]*\).*/\1/' g/peers)
+  python3 -c "
+import socket, sys
+s = socket.create_server(('127.0.0.1', $port))
+print('listening', flush=True)
+sys.stdin.read()" < <(sleep 60) >busy 2>&1 3>&- &
+  eventually grep -q listening busy
+  run -1 doctor a
+  kill $!
+  found fail address "cannot be listened on"
+}
+
+@test "key files: mode, length, absence, each by its reason" {
+  chmod 644 g/key
+  run -1 doctor a
+  found fail key "$group/key"
+  chmod 600 g/key
+  echo 'k1:c2hvcnQ=' >g/key
+  run -1 doctor a
+  found fail key "$group/key"
+  rm g/key
+  run -1 doctor a
+  found fail key "no such file"
+}
+
+@test "configurations and state directories that a peer refuses are failures here" {
+  echo 'naem = "a"' >>g/a.toml
+  run -1 doctor a
+  found fail configuration "a.toml:6"
+  sed -i '$d; s/^name.*/name = "x"/' g/a.toml
+  run -1 doctor a
+  found fail configuration "not among them"
+  write_config a "$(cat g/peers)"
+  chmod 777 g/a
+  run -1 doctor a
+  found fail state "others may write"
+  rmdir g/a
+  run -1 doctor a
+  found fail state "no directory"
+  echo 'name = ' >g/a.toml
+  run -1 doctor a
+  found fail configuration "a.toml:1"
+}
+
+@test "another operand is 64" {
+  run -64 dpeers nurse
+  run -64 dpeers doctor twice
+}

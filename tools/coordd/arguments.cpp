@@ -1,0 +1,58 @@
+#include "coordd/arguments.hpp"
+
+#include <chrono>
+
+namespace coord::coordd {
+
+void Arguments::join_peers() {
+  peer.peers.clear();
+  for (const std::string& list : peers) peer.peers += (peer.peers.empty() ? "" : ",") + list;
+}
+
+void declare(cli::Options& options, Arguments& arguments) {
+  peer::Options& peer = arguments.peer;
+  options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
+  options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
+  options.value("--listen", "HOST:PORT", peer.listen, "where to listen (its address in --peers)");
+  options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
+      .completes(cli::Completion::file);
+  options.value("--state-dir", "DIR", peer.state_dir, "what this peer must not forget")
+      .completes(cli::Completion::directory);
+  options.value("--socket", "PATH", peer.socket, "where this host's tools come in")
+      .env("COORD_SOCKET")
+      .completes(cli::Completion::file);
+  options
+      .value("--admit", "GROUP", peer.admit, "a group whose members may use this peer, besides its own user")
+      .minor();
+  options.value("--config", "FILE", arguments.config, "the same settings as TOML, `-` as `_`")
+      .env("COORD_CONFIG")
+      .completes(cli::Completion::file);
+  options.flag("--rejoin", peer.rejoin, "this peer lost its state: come back with nothing");
+  options.value("--heartbeat", "SECONDS", peer.heartbeat, "of the leader")
+      .between(std::chrono::milliseconds(5), std::chrono::seconds(5))
+      .minor();
+  options.value("--election-low", "SECONDS", peer.election_low, "shortest election time-out")
+      .between(std::chrono::milliseconds(10), std::chrono::seconds(60))
+      .minor();
+  options.value("--election-high", "SECONDS", peer.election_high, "longest election time-out")
+      .between(std::chrono::milliseconds(10), std::chrono::seconds(60))
+      .minor();
+  options.choice("--log-level", "LEVEL", arguments.level,
+                 {{"error", net::LogLevel::error},
+                  {"warning", net::LogLevel::warning},
+                  {"info", net::LogLevel::info},
+                  {"debug", net::LogLevel::debug}},
+                 "what goes to stderr");
+  options.flag("--private", arguments.private_peer, "this user's own peer, alone; ends when idle")
+      .excludes("--peers")
+      .minor();
+  options
+      .value("--idle-exit", "SECONDS", peer.idle_exit,
+             "a peer alone ends after so long without work (0: never)")
+      .between(Duration{}, std::chrono::hours(24 * 365))
+      .env("COORD_IDLE_EXIT")
+      .minor();
+  options.flag("--keygen", arguments.keygen, "print a new key line and end");
+}
+
+}  // namespace coord::coordd

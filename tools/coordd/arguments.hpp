@@ -1,0 +1,27 @@
+// What coordd can be told, on the command line or in its configuration file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.hpp"
+#include "net/log.hpp"
+#include "peer/settings.hpp"
+
+namespace coord::coordd {
+
+struct Arguments {
+  peer::Options peer;
+  std::string config;
+  std::vector<std::string> peers;
+  bool private_peer = false;
+  bool keygen = false;
+  net::LogLevel level = net::LogLevel::info;
+
+  void join_peers();  // once all are known: `peers` as the one list that peer::check wants
+};
+
+// Declares all of it. Who only wants to know what a file says (dpeers doctor) does so too.
+void declare(cli::Options& options, Arguments& arguments);
+
+}  // namespace coord::coordd

@@ -1,0 +1,199 @@
+// The part of dpeers doctor that looks at the running peer, at the others and at what is between them.
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <set>
+
+#include "base/descriptor.hpp"
+#include "cli/peer.hpp"
+#include "dpeers/findings.hpp"
+#include "net/address.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds connect_patience{2000};
+
+void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
+         std::string remedy = "") {
+  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
+}
+
+using Resolved = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
+
+Resolved resolve(const net::Address& address, int flags, std::string& why) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  const char* const host = address.host.empty() ? nullptr : address.host.c_str();
+  const int error = ::getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &list);
+  if (error != 0) why = ::gai_strerror(error);
+  return {error == 0 ? list : nullptr, ::freeaddrinfo};
+}
+
+// Empty: somebody accepts connections there.
+std::string connect_to(const net::Address& address) {
+  std::string why;
+  const Resolved list = resolve(address, 0, why);
+  for (const addrinfo* at = list.get(); at != nullptr; at = at->ai_next) {
+    const Descriptor socket(::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.is_open()) continue;
+    if (::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0) return "";
+    pollfd ready{socket.get(), POLLOUT, 0};
+    int error = errno;
+    if (error == EINPROGRESS) {
+      socklen_t size = sizeof error;
+      if (::poll(&ready, 1, static_cast<int>(connect_patience.count())) == 0) {
+        error = ETIMEDOUT;
+      } else {
+        (void)::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+      }
+    }
+    if (error == 0) return "";
+    why = std::strerror(error);
+  }
+  return why.empty() ? "no address" : why;
+}
+
+// Empty: a peer could listen there now.
+std::string listen_at(const net::Address& address) {
+  std::string why;
+  const Resolved list = resolve(address, AI_PASSIVE, why);
+  if (!list) return why;
+  const Descriptor socket(::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(socket.get(), list->ai_addr, list->ai_addrlen) != 0) return std::strerror(errno);
+  return "";
+}
+
+Result<local::Peers> ask_peer(const cli::PeerOptions& options) {
+  cli::PeerOptions running = options;
+  running.no_autostart = true;  // it is to be looked at, not made
+  auto peer = cli::connect_to_peer(running, "dpeers");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
+  }
+}
+
+// What the peer said of a connection that does not come about, and what most likely is behind it.
+std::string remedy_for(const std::string& trouble) {
+  if (trouble.find("peers") != std::string::npos || trouble.find("group") != std::string::npos)
+    return "make `peers` the same on both";
+  if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
+      trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
+    return "give both the same key file, and each its own name";
+  return "compare name, peers and key on both; the other's log says what it refused";
+}
+
+void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
+                  const std::string& own_version, Findings& findings) {
+  if (peer.state != "alive") {
+    std::string trouble;
+    for (const auto& [name, why] : answer.troubles)
+      if (name == peer.name) trouble = why;
+    std::string remedy = remedy_for(trouble);
+    std::string what = peer.local ? "it has not caught up with the group yet" : "not connected";
+    if (const auto address = net::parse_address(peer.address); !peer.local && address) {
+      const std::string refused = connect_to(*address);
+      what += refused.empty() ? "; its port answers" : "; its port does not answer: " + refused;
+      if (!refused.empty())
+        remedy = "start that peer; open TCP port " + std::to_string(address->port) + " to this host";
+    }
+    if (!trouble.empty()) what += "; the last attempt: " + trouble;
+    if (peer.local) remedy = "wait; if it stays so, look whether a majority of the peers runs";
+    add(findings, Health::fail, "peer", peer.name, what, remedy);
+    return;
+  }
+  add(findings, Health::ok, "peer", peer.name, peer.role + " at " + peer.address);
+  if (!peer.local && peer.version && *peer.version != own_version)
+    add(findings, Health::warn, "peer", peer.name,
+        "runs version " + *peer.version + ", this host " + own_version,
+        "install the same release on all hosts");
+  if (!peer.rtt) return;
+  // A leader must be heard of several times within the shortest time-out, with its disk and the way between.
+  const Duration needed = 2 * *peer.rtt + examined.arguments.peer.heartbeat + examined.disk_sync;
+  const Duration low = examined.arguments.peer.election_low;
+  const auto ms = [](Duration d) { return std::to_string(d.count() / 1'000'000) + " ms"; };
+  if (needed * 3 / 2 > low)
+    add(findings, Health::warn, "timing", peer.name,
+        "two round trips, a heartbeat and a disk write take " + ms(needed) + " of the election time-out of " +
+            ms(low),
+        "set election_low to " + ms(needed * 3) + " or more, and election_high to twice that, on all peers");
+}
+
+void examine_listening(const Examined& examined, bool runs, Findings& findings) {
+  const auto settings = peer::check(examined.arguments.peer);
+  if (!settings || settings->alone()) return;
+  for (const auto& [name, address] : settings->peers) {
+    std::string why;
+    if (!resolve(address, 0, why))
+      add(findings, Health::fail, "address", address.text(), name + ": " + why,
+          "correct `peers`, or the name service");
+  }
+  if (runs) return;
+  const std::string why = listen_at(settings->listen);
+  add(findings, why.empty() ? Health::ok : Health::fail, "address", settings->listen.text(),
+      why.empty() ? "free to listen on" : "cannot be listened on: " + why,
+      why.empty() ? "" : "stop what has the port, or correct `listen` and this host's address in `peers`");
+  for (const auto& [name, address] : settings->peers) {
+    if (name == settings->name) continue;
+    const std::string refused = connect_to(address);
+    add(findings, refused.empty() ? Health::ok : Health::warn, "address", address.text(),
+        refused.empty() ? name + " answers" : name + " does not answer: " + refused,
+        refused.empty() ? "" : "start that peer; open its TCP port to this host");
+  }
+}
+
+}  // namespace
+
+void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings) {
+  const auto answer = ask_peer(options);
+  if (!answer) {
+    const bool on_demand = examined.usable && examined.config.empty();
+    add(findings, on_demand ? Health::ok : Health::fail, "socket", answer.error().object,
+        on_demand ? "no private peer runs now: the next tool starts one" : answer.error().what,
+        on_demand ? "" : answer.error().remedy);
+  } else {
+    add(findings, Health::ok, "socket", examined.socket, "a peer answers");
+    const auto own = std::find_if(answer->peers.begin(), answer->peers.end(),
+                                  [](const local::PeerRecord& peer) { return peer.local; });
+    const std::string version = own == answer->peers.end() ? "" : own->version.value_or("");
+    bool leader = false;
+    std::set<std::string> names;
+    for (const local::PeerRecord& peer : answer->peers) {
+      leader = leader || peer.role == "leader";
+      names.insert(peer.name);
+      examine_peer(peer, *answer, examined, version, findings);
+    }
+    if (!leader)
+      add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
+          "see to it that a majority of the peers runs and reaches each other");
+    const auto settings = peer::check(examined.arguments.peer);
+    if (settings && !settings->alone()) {
+      for (const auto& [name, address] : settings->peers)
+        if (!names.contains(name))
+          add(findings, Health::fail, "configuration", examined.config,
+              "it names " + name + ", which the running peer does not know", "restart the peer");
+    }
+  }
+  if (examined.usable && !examined.config.empty()) examine_listening(examined, answer.ok(), findings);
+}
+
+}  // namespace coord::dpeers

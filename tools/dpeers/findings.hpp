@@ -1,0 +1,42 @@
+// What dpeers doctor finds: one thing looked at, whether it is well, and what to do if not.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "cli/common.hpp"
+#include "coordd/arguments.hpp"
+
+namespace coord::dpeers {
+
+enum class Health { ok, warn, fail };
+
+struct Finding {
+  Health health = Health::ok;
+  std::string check;   // configuration, key, state, disk, clock, socket, address, peer, timing
+  std::string object;  // the file, address or peer that was looked at
+  std::string what;
+  std::string remedy;  // empty where all is well
+};
+using Findings = std::vector<Finding>;
+
+// The configuration that counts on this host, as far as it can be read.
+struct Examined {
+  coordd::Arguments arguments;
+  std::string config;  // empty: none, so the private peer
+  std::string socket;
+  std::string state_dir;
+  bool usable = false;   // it was read, and says all that a peer needs
+  Duration disk_sync{};  // measured median; 0: not measured
+};
+
+// ---- doctor_host.cpp: files, disk and clock of this host
+Examined examine_configuration(const cli::PeerOptions& options, Findings& findings);
+void examine_state(Examined& examined, Findings& findings);
+void examine_clock(Findings& findings);
+
+// ---- doctor_group.cpp: this host's peer, the others, the network between
+void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings);
+
+}  // namespace coord::dpeers
