@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 load ntp_helpers
 
 start_chronyd() {
-  chronyd=$(PATH=$PATH:/usr/sbin:/sbin command -v chronyd) || skip "chronyd is not installed: scripts/install-deps"
+  chronyd=$(PATH=$PATH:/usr/sbin:/sbin:$COORD_SOURCE/build/chrony/usr/sbin command -v chronyd) || skip "chronyd is not installed: scripts/install-deps"
   [ "$(id -u)" -eq 0 ] || skip "chronyd takes its user from root only"
   port=$(free_port)
   dir=$(mktemp -d)
