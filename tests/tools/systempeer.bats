@@ -7,7 +7,10 @@ setup() {
   unset COORD_SOCKET COORD_CONFIG
   export COORD_AUTOSTART=no
   place=$(mktemp -d /tmp/coordutils-systempeer.XXXXXX)  # where other users may look, too
-  chmod 755 "$place"
+  mkdir "$place/bin"
+  cp "$(command -v coordd)" "$(command -v dlock)" "$place/bin"
+  chmod 755 "$place" "$place/bin"
+  PATH=$place/bin:$PATH
   cd "$place"
 }
 
@@ -73,35 +76,43 @@ gid_of() { getent group "$1" | cut -d: -f3; }
 @test "a member's word does not make the peer kill what is not the member's" {
   need_root
   serve --admit games
-  python=$(PATH=/usr/bin:/bin command -v python3)
   cat >liar.py <<'PY'
-# A tool that names any process as its command: takes a lock, says so, and keeps it. usage: liar.py SOCKET PID
-import socket, struct, sys, time
-def text(value): return struct.pack("<I", len(value)) + value
-def frame(body): return b"CD\x01\x10" + struct.pack("<I", len(body)) + body
-s = socket.socket(socket.AF_UNIX)
-s.connect(sys.argv[1])
-acquire = struct.pack("<BQI", 1, 1, 1) + text(b"lie") + struct.pack("<BIBqqqI", 0, 1, 1, 10**9, 0, 0, 1) + text(b"liar")
-s.send(frame(struct.pack("<BI", 0, 1) + text(b"dlock")) + frame(acquire + struct.pack("<I", 0)))
-data, held, _, _ = socket.recv_fds(s, 65536, 1)
-while not held:
-    data, held, _, _ = socket.recv_fds(s, 65536, 1)
-s.send(frame(struct.pack("<BQIq", 2, 1, int(sys.argv[2]), 10**8)))
-print("named", flush=True)
-time.sleep(60)
+# Between a tool and its peer: names another process as the tool's command. usage: liar.py PEER_SOCKET OWN_SOCKET PID
+import os, select, socket, struct, sys
+started = 2  # the request's number; then the number of what was asked for, and the pid
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[2])
+listening.listen()
+tool, _ = listening.accept()
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+while True:
+    ready, _, _ = select.select([tool, peer], [], [])
+    for source in ready:
+        data, passed, _, _ = socket.recv_fds(source, 65536, 1)
+        if not data:
+            sys.exit()
+        if source is tool and data[8] == started:
+            data = data[:17] + struct.pack("<I", int(sys.argv[3])) + data[21:]
+            print("named", flush=True)
+        socket.send_fds(peer if source is tool else tool, [data], passed)
 PY
+  lies() {  # NAME PID: a member's dlock whose command is said to be PID
+    install -d -o 65534 "$1"
+    as 65534 "$(gid_of games)" "$(PATH=/usr/bin:/bin command -v python3)" "$PWD/liar.py" "$PWD/sock" "$PWD/$1/sock" "$2" >"$1/said" 2>&1 3>&- &
+    pids="$pids $!"
+    eventually test -S "$1/sock"
+    as 65534 "$(gid_of games)" dlock -q --ttl 1 --socket "$PWD/$1/sock" "$1" sleep 60 3>&- &
+    pids="$pids $!"
+    eventually grep -q named "$1/said" || { cat "$1/said" log; false; }
+  }
   sleep 300 3>&- &
   victim=$!
   setpriv --reuid 65534 --regid 65534 --clear-groups sleep 300 3>&- &
   own=$!
   pids="$pids $victim $own"
-  as 65534 "$(gid_of games)" "$python" "$PWD/liar.py" "$PWD/sock" "$victim" >said 2>&1 3>&- &
-  pids="$pids $!"
-  eventually grep -q named said || { cat said log; false; }
-  sed -i 's/b"lie"/b"truth"/' liar.py
-  as 65534 "$(gid_of games)" "$python" "$PWD/liar.py" "$PWD/sock" "$own" >said2 2>&1 3>&- &
-  pids="$pids $!"
-  eventually grep -q named said2
+  lies lie "$victim"
+  lies truth "$own"
   kill -STOP "$peer"
   sleep 1.5  # longer than both leases: there is nothing to wait for
   kill -CONT "$peer"
