@@ -11,8 +11,8 @@ namespace coord::catalogue {
 const std::vector<Protocol>& all() {
   static const std::vector<Protocol> protocols = [] {
     std::vector<Protocol> every;
-    for (auto&& family : {mutual_exclusion(), deadlock_detection(), consensus(), byzantine_agreement(),
-                          atomic_commit(), broadcasts()}) {
+    for (auto&& family : {mutual_exclusion(), deadlock_detection(), leader_election(), consensus(),
+                          byzantine_agreement(), atomic_commit(), broadcasts()}) {
       for (const Protocol& protocol : family) every.push_back(protocol);
     }
     return every;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "catalogue/model.hpp"
+#include "protocol/election/lease_race.hpp"
 #include "protocol/mutex/types.hpp"
 
 namespace coord::catalogue {
@@ -41,9 +42,10 @@ class MutexModel : public Model<MutexModel<Traits>> {
   using Job = sim::NoJob;
   using Port = sim::Port<MutexModel>;
   static constexpr bool never_idle = Traits::never_idle;
+  static constexpr bool by_lease = std::is_same_v<Site, election::LeaseRace>;
 
   explicit MutexModel(const Setup& setup)
-      : lossy_(!setup.faults.empty() || setup.link.drop > 0), sites_at_first_(setup.nodes) {
+      : setup_(setup), lossy_(!setup.faults.empty() || setup.link.drop > 0), sites_at_first_(setup.nodes) {
     for (std::size_t i = 1; i <= setup.nodes; ++i) members_.sites.push_back(NodeId{i});
   }
 
@@ -59,7 +61,10 @@ class MutexModel : public Model<MutexModel<Traits>> {
     perform(node, node.site.step(now, typename Site::Receive{from, std::move(message)}), port);
   }
   void on_input(Node& node, Instant now, Input input, Port& port) {
-    if (input.kind == Input::Kind::leave) return leave(node, now, port);
+    if (input.kind == Input::Kind::leave) {
+      if (node.current == input.operation) leave(node, now, port);
+      return;
+    }
     if (input.kind == Input::Kind::enter) node.wishes.push_back(input.operation);
     ask_next(node, now, port);
   }
@@ -73,6 +78,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
   std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
 
   void ask(OperationId operation, NodeId node) {
+    if (node == Traits::no_user) node = NodeId{node.value % sites_at_first_ + 1};
     this->world().input(node, Input{Input::Kind::enter, operation});
   }
   void watch() {
@@ -112,7 +118,11 @@ class MutexModel : public Model<MutexModel<Traits>> {
   Site make(NodeId self) const {
     mutex::Membership mine = members_;
     mine.self = self;
-    return Traits::make(mine, lossy_);
+    if constexpr (requires { Traits::make(mine, setup_); }) {
+      return Traits::make(mine, setup_);
+    } else {
+      return Traits::make(mine, lossy_);
+    }
   }
 
   void ask_next(Node& node, Instant now, Port& port) {
@@ -126,14 +136,37 @@ class MutexModel : public Model<MutexModel<Traits>> {
 
   void perform(Node& node, const typename Site::Actions& actions, Port& port) {
     for (const auto& action : actions) {
-      if (const auto* send = std::get_if<typename Site::Send>(&action)) port.send(send->to, send->message);
-      if (const auto* granted = std::get_if<mutex::Granted>(&action)) enter(node, granted->token, port);
+      std::visit(
+          [&](const auto& what) {
+            using What = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<What, typename Site::Send>) {
+              port.send(what.to, what.message);
+            } else if constexpr (std::is_same_v<What, mutex::Granted>) {
+              enter(node, what.token, port);
+            } else if constexpr (std::is_same_v<What, election::Lost>) {
+              lose(node, port);
+            }
+          },
+          action);
     }
+  }
+
+  // By a lease that ran out: the user is stopped.
+  void lose(Node& node, Port& port) {
+    port.note([] { return "has lost it: its lease was not renewed"; });
+    inside_.erase(port.self());
+    this->book().end(*node.current, port.world_now());
+    node.current.reset();
+    port.after(Duration{}, Input{Input::Kind::go_on, 0});
   }
 
   void enter(Node& node, Token token, Port& port) {
     port.note([&] { return "is inside with token " + std::to_string(token.value); });
-    if (!inside_.empty()) two_inside_ = "site " + std::to_string(inside_.begin()->value) + " is inside too";
+    for (const NodeId other : inside_) {
+      // A paused leader does nothing, and finds its lease out before it goes on.
+      if (!by_lease || this->world().state(other) != sim::NodeState::paused)
+        two_inside_ = "site " + std::to_string(other.value) + " is inside too";
+    }
     inside_.insert(port.self());
     if (token <= last_token_) {
       token_went_back_ =
@@ -197,6 +230,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
     for (const NodeId id : alive) this->world().input(id, Input{Input::Kind::go_on, 0});
   }
 
+  Setup setup_;
   bool lossy_;
   std::size_t sites_at_first_;
   mutex::Membership members_;

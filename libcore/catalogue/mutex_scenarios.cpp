@@ -63,6 +63,41 @@ Story deadlock_of_three() {
   return story;
 }
 
+// Node 1 is the store. Node 2 leads, and is cut off from it; 3 waits.
+Story lease_time_line() {
+  constexpr Duration ttl = 400ms, transit = 10ms, cut_at = 350ms;
+  Setup setup;
+  setup.nodes = 3;
+  setup.link.delay_low = setup.link.delay_high = transit;
+  setup.options["ttl_ms"] = std::to_string(ttl / 1ms);
+  setup.asks = {{Instant{}, NodeId{2}, 10s}, {Instant{} + 50ms, NodeId{3}, 150ms}};
+  sim::Fault cut;
+  cut.kind = sim::FaultKind::bridge;
+  cut.at = Instant{} + cut_at;
+  cut.length = 600ms;
+  cut.nodes = {NodeId{1}, NodeId{2}};
+  setup.faults = {cut};
+  setup.quiet_from = Instant{} + 1s;
+  Report report;
+  Story story = story_of("lease-race", setup, report);
+  Instant stops{}, follows{};
+  for (const Span& span : story.spans) {
+    if (span.kind != Span::Kind::working) continue;
+    if (span.node == NodeId{2}) stops = span.to;
+    if (span.node == NodeId{3}) follows = span.from;
+  }
+  story.facts = {
+      "The lease is " + ms(ttl) + "; the leader renews it every " + ms(ttl / 4) +
+          " and is cut off from the store at " + ms(cut_at) + ".",
+      "It stops by its own clock at " + ms(stops - Instant{}) +
+          ": 0.8 of the lease after its last renewal that was "
+          "answered was sent.",
+      "The store drops it later, a lease after it heard of it, and tells the next, which leads from " +
+          ms(follows - Instant{}) + ": nobody leads for " + ms(follows - stops) + ", never two.",
+  };
+  return story;
+}
+
 // Five arrive at a barrier that releases all when the fifth is there. Whoever arrives tells node 6, the
 // counter; nothing takes time but the work, so the waits are the stragglers' doing alone.
 struct BarrierApp {
@@ -143,6 +178,8 @@ std::vector<Scenario> mutex_scenarios() {
        mutex_contention},
       {"deadlock-of-three", "three wait for each other; a probe finds it (Chandy, Misra, Haas)",
        Drawing::space_time, deadlock_of_three},
+      {"lease-time-line", "a leader is cut off from the store of its lease, and stops in time",
+       Drawing::gantt, lease_time_line},
       {"barrier-stragglers", "five meet at a barrier, two of them late", Drawing::gantt, barrier_stragglers},
   };
 }

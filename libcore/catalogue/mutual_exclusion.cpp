@@ -38,6 +38,7 @@ Stands nothing_lost() {
 struct RicartAgrawala {
   using Site = mutex::RicartAgrawala;
   static constexpr bool never_idle = false;
+  static constexpr NodeId no_user{0};
   static Site make(const Membership& members, bool lossy) {
     Site::Config config;
     config.self = members.self;
@@ -78,6 +79,7 @@ Protocol ricart_agrawala() {
 struct Lamport {
   using Site = mutex::Lamport;
   static constexpr bool never_idle = false;
+  static constexpr NodeId no_user{0};
   static Site make(const Membership& members, bool) { return Site(members); }
   static std::string_view type_of(const Site::Message& message) {
     static constexpr std::array<std::string_view, 3> names = {"request", "acknowledge", "release"};
@@ -106,6 +108,7 @@ Protocol lamport() {
 struct SuzukiKasami {
   using Site = mutex::SuzukiKasami;
   static constexpr bool never_idle = false;
+  static constexpr NodeId no_user{0};
   static Site make(const Membership& members, bool) { return Site(members); }
   static std::string_view type_of(const Site::Message& message) {
     return message.index() == 0 ? "request" : "token";
@@ -144,6 +147,7 @@ Protocol suzuki_kasami() {
 struct TokenRing {
   using Site = mutex::TokenRing;
   static constexpr bool never_idle = true;
+  static constexpr NodeId no_user{0};
   static Site make(const Membership& members, bool lossy) {
     return Site({members, std::chrono::milliseconds(5), lossy ? lost_after : Duration{}});
   }
@@ -179,6 +183,7 @@ Protocol token_ring() {
 struct Maekawa {
   using Site = mutex::Maekawa;
   static constexpr bool never_idle = false;
+  static constexpr NodeId no_user{0};
   static Site make(const Membership& members, bool) {
     return Site({members, mutex::quorum_of(members.sites, *mutex::rank_of(members, members.self))});
   }

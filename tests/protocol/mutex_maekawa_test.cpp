@@ -102,7 +102,7 @@ TEST_CASE("maekawa: Sanders: the queue's head is told when an earlier request ov
   CHECK(sends<Maekawa>(actions).size() == 1);  // the lock has been asked for already
 }
 
-TEST_CASE("maekawa: a question that cannot be decided is kept; the own yield is a failure for the next one") {
+TEST_CASE("maekawa: a question that cannot be decided is kept, the own yield is a failure for the next one") {
   auto asker = site(two, 4);  // its quorum: 1, 2, 4
   static_cast<void>(acquire(asker));
   static_cast<void>(hear(asker, one, {What::locked, 0, 1, 0}));

@@ -42,7 +42,7 @@ TEST_CASE("token ring: the first has the token, rests, and passes it on") {
   CHECK_FALSE(first.has_token());
 }
 
-TEST_CASE("token ring: who wants keeps the token until he leaves; a copy of it is not a second one") {
+TEST_CASE("token ring: who wants keeps the token until he leaves, a copy of it is not a second one") {
   TokenRing site = ring(two);
   static_cast<void>(acquire(site));
   CHECK(granted(hear(site, one, Pass{0, {}, 1, 6})) == CountedToken::of(0, 7));
@@ -52,7 +52,7 @@ TEST_CASE("token ring: who wants keeps the token until he leaves; a copy of it i
   CHECK(granted(hear(site, one, Pass{0, {}, 4, 8})) == CountedToken::of(0, 9));
 }
 
-TEST_CASE("token ring: a census that comes back makes a token that goes on counting; the old one is void") {
+TEST_CASE("token ring: a census that comes back makes a token that goes on counting, the old one is void") {
   TokenRing site = worried(three);
   static_cast<void>(acquire(site));
   CHECK_FALSE(granted(hear(site, two, Pass{0, {}, 2, 30})));  // the promise holds for the initiator too
@@ -90,7 +90,7 @@ TEST_CASE("token ring: of two censuses the higher goes on") {
   CHECK(hear(site, one, Census{0, {1, two}, 0}).empty());  // its own, overtaken
 }
 
-TEST_CASE("suzuki-kasami: the holder needs nobody; others ask all, and the token carries who is next") {
+TEST_CASE("suzuki-kasami: the holder needs nobody, others ask all, and the token carries who is next") {
   CHECK(trace_of("suzuki-kasami", 3, {ask(one, 0ms), ask(two, 1ms), ask(three, 2ms)}) ==
         "[    0] 1 - wants in\n"
         "[    0] 1 - is inside with token 1\n"

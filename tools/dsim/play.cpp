@@ -1,7 +1,11 @@
 // dsim play: a story with its drawing.
+#include <unistd.h>
+
+#include <algorithm>
 #include <memory>
 
 #include "cli/run.hpp"
+#include "cli/terminal.hpp"
 #include "drawing.hpp"
 #include "verbs.hpp"
 
@@ -15,6 +19,24 @@ struct Settings {
   bool trace = false;
 };
 
+// Broken between words.
+std::string wrapped(const std::string& text, std::size_t columns) {
+  std::string out, line;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    if (!line.empty() && line.size() + 1 + word.size() > columns) {
+      out += line + "\n";
+      line = "  ";
+    } else if (!line.empty()) {
+      line += " ";
+    }
+    line += word;
+    begin = end + 1;
+  }
+  return out + line + "\n";
+}
+
 Result<cli::Exit> play(const Settings& s) {
   const auto* scenario = catalogue::find_scenario(s.scenario);
   if (scenario == nullptr)
@@ -27,7 +49,8 @@ Result<cli::Exit> play(const Settings& s) {
   }
   if (s.draw.svg.empty()) {
     cli::print("\n");
-    for (const auto& fact : story.facts) cli::print(fact + "\n");
+    const std::size_t columns = s.draw.width > 0 ? s.draw.width : cli::terminal_width(STDOUT_FILENO);
+    for (const auto& fact : story.facts) cli::print(wrapped(fact, columns));
   }
   return cli::Exit::done;
 }
