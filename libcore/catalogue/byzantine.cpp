@@ -21,7 +21,10 @@ std::size_t traitors_among(std::size_t nodes) {
 struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
   using Core = consensus::Generals;
   explicit GeneralsModel(const Setup& setup)
-      : InstanceModel(setup), random_(setup.seed ^ 0x67656e73U), too_few_(setup.nodes < 4) {}
+      : InstanceModel(setup), random_(setup.seed ^ 0x67656e73U), too_few_(setup.nodes < 4) {
+    const auto order = setup.options.find("order");
+    if (order != setup.options.end()) order_ = order->second;
+  }
 
   Core make(NodeId self, Instance instance, Instant, const Stored*) {
     Core::Config config;
@@ -34,7 +37,7 @@ struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
   }
   void ask(OperationId operation, NodeId node) {
     begin_at(operation, node, operation);
-    const Value order = random_.chance(0.5) ? "attack" : "retreat";
+    const Value order = order_ ? *order_ : random_.chance(0.5) ? "attack" : "retreat";
     ordered_[operation] = order;
     for (std::size_t i = 1; i <= nodes(); ++i) tell(NodeId{i}, operation, Core::Begin{order});
   }
@@ -80,6 +83,7 @@ struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
 
   Random random_;
   bool too_few_;
+  std::optional<Value> order_;  // a scenario's
   std::map<Instance, Value> ordered_, decided_;
   std::map<Instance, std::uint64_t> obeying_;
 };

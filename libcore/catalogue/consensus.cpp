@@ -23,7 +23,9 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
  public:
   explicit AgreementModel(const Setup& setup)
       : InstanceModel<Derived, Core, Durable>(setup),
-        shared_(setup.load == Load::one_by_one || !setup.asks.empty() ? 1 : 8) {}
+        shared_((setup.load == Load::one_by_one || !setup.asks.empty()) && !setup.options.contains("backoff")
+                    ? 1
+                    : 8) {}
 
  protected:
   // So many operations that follow each other propose different values for one agreement.
@@ -55,10 +57,14 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
 
 struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxos::Durable> {
   using Core = consensus::Paxos;
-  explicit PaxosModel(const Setup& setup) : AgreementModel(setup), watch_(setup.nodes) {}
+  explicit PaxosModel(const Setup& setup)
+      : AgreementModel(setup),
+        watch_(setup.nodes),
+        never_backs_off_(setup.options.contains("backoff") && setup.options.at("backoff") == "none") {}
 
   Core make(NodeId self, Instance instance, Instant, const Core::Durable* restored) {
     Core::Config config{Group::numbered(self, nodes()), seed_of(self, instance), 300ms, 40ms};
+    if (never_backs_off_) config.retry = config.backoff = {};
     return restored ? Core(config, *restored) : Core(config);
   }
   void ask(OperationId operation, NodeId node) {
@@ -100,6 +106,7 @@ struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxo
   }
 
   BallotWatch watch_;
+  bool never_backs_off_;
   std::uint64_t lives_ = 0;
 };
 

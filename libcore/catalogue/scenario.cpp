@@ -11,6 +11,7 @@ const std::vector<Scenario>& scenarios() {
     std::vector<Scenario> all;
     for (auto&& family : {
              mutex_scenarios(),
+             agreement_scenarios(),
          }) {
       for (const Scenario& scenario : family) all.push_back(scenario);
     }
