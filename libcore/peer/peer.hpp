@@ -110,6 +110,7 @@ class Peer {
   bool is_guest(const Tool& tool) const;
   bool may_name(const Tool& tool, pid_t process) const;
   local::Peers describe() const;
+  std::vector<std::string> silent_peers() const;
   local::PeerRecord describe_self() const;
 
   boost::asio::io_context& io_;

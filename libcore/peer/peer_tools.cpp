@@ -94,6 +94,16 @@ std::vector<replica::ConnectionId> Peer::holds_around(pid_t asking,
   return proved;
 }
 
+std::vector<std::string> Peer::silent_peers() const {
+  std::vector<std::string> names;
+  if (!transport_) return names;
+  for (const net::PeerStatus& status : transport_->status()) {
+    if (!status.link.up && !status.incoming) names.push_back(status.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void Peer::tool_closed(net::ClientNumber number) {
   const auto tool = tools_.find(connection_of(number));
   if (tool == tools_.end() || !tool->second.connected) return;
@@ -110,6 +120,8 @@ void Peer::perform(replica::ToTool&& action) {
     if (std::holds_alternative<local::Granted>(action.answer)) push(replica::HoldersGone{action.connection});
     return;
   }
+  if (auto* waiting = std::get_if<local::Waiting>(&action.answer); waiting != nullptr && !waiting->quorum)
+    waiting->silent_peers = silent_peers();
   Descriptor pass;
   if (const auto* grant = std::get_if<local::Granted>(&action.answer)) {
     if (!tool.recorded) return refuse_grant(action.connection, tool.recorded.error());

@@ -106,29 +106,34 @@ void fill(Pages<local::Locks>& pages, const local::ListLocks& question, const se
   }
 }
 
+local::WaitRecord record_of(const service::Machine& machine, const service::WaitEdge& edge) {
+  const service::State& state = machine.state();
+  local::WaitRecord record;
+  record.name = edge.name;
+  record.kind = edge.over               ? local::WaitKind::shut
+                : edge.token == Token{} ? local::WaitKind::before
+                                        : local::WaitKind::holds;
+  if (edge.over) {
+    record.blocker = party_of(service::party_of_remnant(machine, edge.grant));
+  } else {
+    record.blocker = replica::party_of(machine, edge.blocker);
+    record.blocker.since = state.requests.at(edge.place).since;
+    record.blocker.mode = mode_of(state.requests.at(edge.place).mode);
+  }
+  record.blocker.token = edge.token;
+  return record;
+}
+
 void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Machine& machine,
           std::size_t cut) {
-  const service::State& state = machine.state();
-  for (const auto& [place, request] : state.requests) {
+  for (const auto& [place, request] : machine.state().requests) {
     if (request.held() || request.joined) continue;
     for (const service::WaitEdge& edge : service::edges_of(machine, place)) {
-      local::WaitRecord record;
-      record.name = edge.name;
+      local::WaitRecord record = record_of(machine, edge);
       record.waiter = replica::party_of(machine, request.session);
       record.waiter.since = request.since;
       record.waiter.mode = mode_of(request.mode);
       record.outer = request.inside;
-      record.kind = edge.over               ? local::WaitKind::shut
-                    : edge.token == Token{} ? local::WaitKind::before
-                                            : local::WaitKind::holds;
-      if (edge.over) {
-        record.blocker = party_of(service::party_of_remnant(machine, edge.grant));
-      } else {
-        record.blocker = replica::party_of(machine, edge.blocker);
-        record.blocker.since = state.requests.at(edge.place).since;
-        record.blocker.mode = mode_of(state.requests.at(edge.place).mode);
-      }
-      record.blocker.token = edge.token;
       for (local::LockParty* party : {&record.waiter, &record.blocker})
         party->command.resize(std::min(party->command.size(), cut));
       pages.make_room(size_of(record.waiter) + size_of(record.blocker) + record.name.size());
@@ -210,6 +215,21 @@ local::LockParty party_of(const service::Machine& machine, SessionId session) {
     party.ttl = found->ttl;
   }
   return party_of(party);
+}
+
+std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, SessionId session,
+                                           std::uint64_t request) {
+  constexpr std::size_t most = 3, command = 256;
+  std::vector<local::WaitRecord> blockers;
+  const auto& requests = machine.requests_of(session);
+  const auto place = requests.find(request);
+  if (place == requests.end()) return blockers;
+  for (const service::WaitEdge& edge : service::edges_of(machine, place->second)) {
+    if (blockers.size() == most) break;
+    blockers.push_back(record_of(machine, edge));
+    blockers.back().blocker.command.resize(std::min(blockers.back().blocker.command.size(), command));
+  }
+  return blockers;
 }
 
 std::vector<local::Answer> answers_to(const Question& question, const service::Machine& machine,

@@ -33,6 +33,10 @@ struct ListingBounds {
 std::vector<local::Answer> answers_to(const Question& question, const service::Machine& machine,
                                       WallTime as_of, const ListingBounds& bounds = {});
 
+// Who is in the way of this request: at most three, as a message can show.
+std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, SessionId session,
+                                           std::uint64_t request);
+
 // A holder or waiter as tools see it.
 local::LockParty party_of(const service::Machine& machine, SessionId session);
 

@@ -115,7 +115,7 @@ SessionActions Sessions::quorum_is(bool quorum) {
       continue;
     }
     const bool waits = record.stage == Stage::acquiring || record.stage == Stage::waiting;
-    if (waits && !record.abandoned) say(id, record, local::Waiting{record.asked.request, quorum, {}});
+    if (waits && !record.abandoned) say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});
   }
   return take();
 }

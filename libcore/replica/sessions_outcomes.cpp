@@ -98,7 +98,8 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
     deadlocked(id, record, {}, machine);
   } else {
     set_alarm(id, record);
-    say(id, record, local::Waiting{record.asked.request, quorum_, {}});
+    say(id, record,
+        local::Waiting{record.asked.request, quorum_, {}, blockers_of(machine, what.session, what.request)});
     if (record.cancel_asked) {
       record.cancel_sent = true;
       submit(Ticket{Ticket::Kind::cancel, {id}, {}, {}},

@@ -38,7 +38,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
   record.break_at.reset();
   record.pid = 0;
   submit_acquire(now, id, record);
-  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}});
+  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});
 }
 
 void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {

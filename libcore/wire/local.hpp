@@ -270,16 +270,59 @@ struct Refused {
   }
 };
 
+struct LockParty {
+  SessionId session;
+  Token token;                 // holders only
+  std::uint32_t position = 0;  // waiters only, from 1
+  Mode mode = Mode::exclusive;
+  std::string peer;
+  std::string host;
+  std::uint32_t pid = 0;
+  std::string user;
+  std::string command;
+  WallTime since;
+  Duration ttl{};
+
+  bool operator==(const LockParty&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, token, position, mode, wire::text<1024>(peer), wire::text<1024>(host), pid,
+            wire::text<1024>(user), wire::text<4096>(command), since, ttl);
+  }
+};
+
+enum class WaitKind : std::uint8_t {
+  holds,   // the blocker holds the name
+  before,  // it waits for the name since before
+  shut,    // its hold is over and has left the name shut for a time
+};
+
+// One edge of the wait-for graph.
+struct WaitRecord {
+  std::string name;
+  WaitKind kind = WaitKind::holds;
+  LockParty waiter;
+  LockParty blocker;
+  std::vector<SessionId> outer;  // what the waiter was asked inside of, outermost first: they wait as well
+
+  bool operator==(const WaitRecord&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), kind, waiter, blocker, wire::at_most<32>(outer));
+  }
+};
+
 // Sent while a request waits, when it is queued and when the quorum comes or goes.
 struct Waiting {
   std::uint64_t request = 0;
   bool quorum = false;
-  std::vector<std::string> silent_peers;
+  std::vector<std::string> silent_peers;  // that this peer has no connection to, when there is no quorum
+  std::vector<WaitRecord> blockers;       // when it is queued: the first few, their waiter left empty
 
   bool operator==(const Waiting&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, quorum, wire::at_most<64, 255>(silent_peers));
+    archive(request, quorum, wire::at_most<64, 255>(silent_peers), wire::at_most<4>(blockers));
   }
 };
 
@@ -301,27 +344,6 @@ struct Released {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request);
-  }
-};
-
-struct LockParty {
-  SessionId session;
-  Token token;                 // holders only
-  std::uint32_t position = 0;  // waiters only, from 1
-  Mode mode = Mode::exclusive;
-  std::string peer;
-  std::string host;
-  std::uint32_t pid = 0;
-  std::string user;
-  std::string command;
-  WallTime since;
-  Duration ttl{};
-
-  bool operator==(const LockParty&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, token, position, mode, wire::text<1024>(peer), wire::text<1024>(host), pid,
-            wire::text<1024>(user), wire::text<4096>(command), since, ttl);
   }
 };
 
@@ -352,27 +374,6 @@ struct Locks {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, as_of, stale, more, locks);
-  }
-};
-
-enum class WaitKind : std::uint8_t {
-  holds,   // the blocker holds the name
-  before,  // it waits for the name since before
-  shut,    // its hold is over and has left the name shut for a time
-};
-
-// One edge of the wait-for graph.
-struct WaitRecord {
-  std::string name;
-  WaitKind kind = WaitKind::holds;
-  LockParty waiter;
-  LockParty blocker;
-  std::vector<SessionId> outer;  // what the waiter was asked inside of, outermost first: they wait as well
-
-  bool operator==(const WaitRecord&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(wire::at_most<255>(name), kind, waiter, blocker, wire::at_most<32>(outer));
   }
 };
 

@@ -223,3 +223,31 @@ joiner() {
   eventually is_free a r2
   [ "$(jobs -p | wc -l)" -eq 3 ]
 }
+
+@test "on a terminal it says once who holds the lock, and on request anywhere; -q and a pipe say nothing" {
+  hold b t1
+  run -0 python3 "$COORD_SOURCE/tests/tools/terminal.py" dlock t1 true <<SCRIPT
+expect dlock: t1: waiting: t1 is held by $(hostname) pid $(dlock --list --json t1 | jq '.holders[0].pid') ($(id -un)) since 20
+expect  s): sh -c echo
+pause 0.3
+key C
+end
+SCRIPT
+  [ "$(grep -c waiting <<<"$output")" -eq 1 ]
+  run -1 dlock -w 0.2 t1 true
+  [ "$output" = "" ]
+  run -1 dlock --verbose -w 0.2 -s t1 true
+  [[ ${lines[0]} == "dlock: t1: waiting: t1 is held by "* ]]
+  release t1
+}
+
+@test "without a quorum it says which peers do not answer" {
+  new_group "$BATS_TEST_TMPDIR/q" x y z
+  start_group "${calm[@]}"
+  signal_peer KILL y
+  signal_peer KILL z
+  eventually sees_none x
+  run -69 on x dlock --verbose -w 0.5 n1 true
+  stop_group || true # two are gone already
+  grep -q '^dlock: n1: waiting for a majority of the peers: no answer from y, z$' <<<"$output"
+}

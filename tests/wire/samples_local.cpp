@@ -93,7 +93,7 @@ const Named<local::Answer>& answers() {
       {"lost", local::Lost{"its lease ran out", at(95s)}},
       {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},
       {"deadlock", local::Refused{3, local::RefusedKind::deadlock, "deadlock: this waits for a"}},
-      {"waiting", local::Waiting{3, true, {"b", "c"}}},
+      {"waiting", local::Waiting{3, true, {"b", "c"}, {{"backup", local::WaitKind::shut, {}, party(), {}}}}},
       {"cancelled", local::Cancelled{3, true}},
       {"released", local::Released{3}},
       {"locks",

@@ -10,6 +10,7 @@
 #include "cli/names.hpp"
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
+#include "cli/terminal.hpp"
 #include "dlock/report.hpp"
 #include "dlock/settings.hpp"
 #include "process/boot_time.hpp"
@@ -114,6 +115,7 @@ class Run {
   Result<cli::Exit> run_permitted(Acquired acquired);
   cli::Exit end_run(const cli::Outcome& outcome);
   void finish(const cli::Outcome& outcome);
+  void say_waiting(const local::Waiting& waiting);
   void note(const std::string& text) const {
     if (settings_.verbose) cli::notice("dlock", text);
   }
@@ -123,8 +125,9 @@ class Run {
   Report& report_;
   std::optional<process::Cgroup> group_;  // for the command
   cli::BackOff pause_;
-  bool away_ = false;     // the peer is gone, and looked for
-  local::Resume resume_;  // once it is granted
+  std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
+  bool away_ = false;         // the peer is gone, and looked for
+  local::Resume resume_;      // once it is granted
 };
 
 NotRun Run::not_acquired(bool quorum) const {
@@ -194,9 +197,19 @@ Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
     if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
       report_.count("waiting");
       group_.reset();  // who waits in line leaves nothing behind, however it ends
-      note(waiting->quorum ? "waiting in line" : "waiting for a majority of the peers");
+      say_waiting(*waiting);
     }
   }
+}
+
+// Once what it is, and again when it is something else: in line, or for a majority.
+void Run::say_waiting(const local::Waiting& waiting) {
+  const bool watched = !settings_.quiet && cli::is_terminal(STDERR_FILENO);
+  if (!watched && !settings_.verbose) return;
+  const std::string text = in_words(waiting);
+  if (text.empty() || (said_ && *said_ == waiting.quorum)) return;
+  said_ = waiting.quorum;
+  cli::notice("dlock", cli::shown(settings_.name_list) + ": " + text);
 }
 
 // A peer that went while we waited: asked anew when it is back, for a new place in line.

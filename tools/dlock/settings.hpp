@@ -58,6 +58,9 @@ inline Instant kill_at(Instant sent, Duration ttl) {
   return sent + ttl * 8 / 10;
 }
 
+// Who or what a request waits for, on one line; empty: not known (yet).
+std::string in_words(const local::Waiting& waiting);
+
 Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);

@@ -1,0 +1,55 @@
+// What somebody at a terminal is told who has to wait.
+#include <algorithm>
+#include <chrono>
+
+#include "base/rfc3339.hpp"
+#include "dlock/settings.hpp"
+
+namespace coord::dlock {
+
+namespace {
+
+// Not longer than a line of a terminal or two, however long names and commands are.
+std::string cut(const std::string& text, std::size_t most) {
+  return text.size() <= most ? text : text.substr(0, most - 3) + "...";
+}
+
+std::string words_for(local::WaitKind kind) {
+  switch (kind) {
+    case local::WaitKind::holds:
+      return "held by ";
+    case local::WaitKind::before:
+      return "waited for before by ";
+    case local::WaitKind::shut:
+      break;
+  }
+  return "kept shut after ";
+}
+
+std::string describe(const local::WaitRecord& wait) {
+  constexpr std::size_t host = 64, command = 60, name = 60;
+  const local::LockParty& by = wait.blocker;
+  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const std::int64_t seconds = std::max<std::int64_t>((now.count() - by.since.unix_ns) / 1'000'000'000, 0);
+  return cut(wait.name, name) + " is " + words_for(wait.kind) + cut(by.host, host) + " pid " +
+         std::to_string(by.pid) + " (" + by.user + ") since " + rfc3339(by.since, 0) + " (" +
+         std::to_string(seconds) + " s): " + cut(by.command, command);
+}
+
+}  // namespace
+
+std::string in_words(const local::Waiting& waiting) {
+  if (!waiting.quorum) {
+    std::string text = "waiting for a majority of the peers";
+    for (std::size_t i = 0; i < waiting.silent_peers.size(); ++i)
+      text += (i == 0 ? ": no answer from " : ", ") + waiting.silent_peers[i];
+    return text;
+  }
+  std::string text;
+  for (const local::WaitRecord& wait : waiting.blockers)
+    text += (text.empty() ? "waiting: " : "; ") + describe(wait);
+  return text;
+}
+
+}  // namespace coord::dlock
