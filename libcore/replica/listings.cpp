@@ -126,9 +126,12 @@ local::WaitRecord record_of(const service::Machine& machine, const service::Wait
 
 void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Machine& machine,
           std::size_t cut) {
+  // All of a crowd on both sides would be millions of edges.
+  constexpr std::size_t few_waits = 1000, holders_of_few = 16, holders_of_many = 1;
+  const std::size_t holders = machine.state().requests.size() <= few_waits ? holders_of_few : holders_of_many;
   for (const auto& [place, request] : machine.state().requests) {
     if (request.held() || request.joined) continue;
-    for (const service::WaitEdge& edge : service::edges_of(machine, place)) {
+    for (const service::WaitEdge& edge : service::edges_of(machine, place, holders)) {
       local::WaitRecord record = record_of(machine, edge);
       record.waiter = replica::party_of(machine, request.session);
       record.waiter.since = request.since;
@@ -224,7 +227,7 @@ std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, Sess
   const auto& requests = machine.requests_of(session);
   const auto place = requests.find(request);
   if (place == requests.end()) return blockers;
-  for (const service::WaitEdge& edge : service::edges_of(machine, place->second)) {
+  for (const service::WaitEdge& edge : service::edges_of(machine, place->second, most)) {
     if (blockers.size() == most) break;
     blockers.push_back(record_of(machine, edge));
     blockers.back().blocker.command.resize(std::min(blockers.back().blocker.command.size(), command));

@@ -264,7 +264,7 @@ std::string in_words(const Machine& machine, const Cycle& cycle) {
   return text;
 }
 
-std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place) {
+std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place, std::size_t most_holders) {
   std::vector<WaitEdge> edges;
   const State& state = machine.state();
   const Request& waiter = state.requests.at(place);
@@ -277,8 +277,10 @@ std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place) {
     const Lock* lock = machine.locks().find(name);
     if (lock == nullptr || !entry.takes(waiter, name)) continue;
     const bool everyone = minds_everyone(*lock, waiter);
+    std::size_t holders = 0;
     for (const auto& [token, holder] : lock->holders) {
       if (!everyone && holder.mode == Mode::shared) continue;
+      if (holders++ == most_holders) break;
       const bool over = holder.place == LogIndex{};
       const SessionId session =
           over ? state.remnants.at(token).session : state.requests.at(holder.place).session;

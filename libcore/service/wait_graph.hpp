@@ -52,8 +52,9 @@ std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& sus
 // At most about 1,000 bytes: commands and names are cut.
 std::string in_words(const Machine& machine, const Cycle& cycle);
 
-// The graph, for people. One edge for each holder that keeps a wait from a name, and one for the nearest
-// request before it in line; what is behind that is its own affair.
+// The graph, for people. One edge for each holder that keeps a wait from a name (of each name the first
+// `most_holders`: a name may have thousands), and one for the nearest request before it in line; what is
+// behind that is its own affair.
 struct WaitEdge {
   LogIndex waiter;
   std::string name;
@@ -63,6 +64,6 @@ struct WaitEdge {
   Token grant{};        // the number of its grant
   bool over = false;    // the hold is over, its name is kept shut for a time
 };
-std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex waiter);
+std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex waiter, std::size_t most_holders);
 
 }  // namespace coord::service

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // One holder of `name` and so many waiters, each with a command line of `length`.
-service::Machine crowd(std::size_t waiters, std::size_t length) {
+service::Machine crowd(std::size_t waiters, std::size_t length, std::size_t sharing = 0) {
   service::Machine machine;
   LogIndex at{1};
   machine.apply(at, {.body = service::Register{NodeId{1}, 1, {}}});
@@ -21,6 +21,7 @@ service::Machine crowd(std::size_t waiters, std::size_t length) {
     acquire.open = service::Open{{"a", "host", 1000, "user", 42, std::string(length, 'c')}, 10s, i};
     acquire.request = 1;
     acquire.names = {"name"};
+    if (i < sharing) acquire.mode = service::Mode::shared;
     ++at.value;
     machine.apply(at, {.node = NodeId{1},
                        .client = machine.registration(NodeId{1}),
@@ -97,6 +98,16 @@ TEST_CASE("a long line of waits is one edge a wait and one for its holder") {
   }
   CHECK(holds == 2000);
   CHECK(before == 1999);
+}
+
+TEST_CASE("of many holders as many edges are shown as a person can read, and three to who has to wait") {
+  const service::Machine machine = crowd(40, 300, 40);
+  const auto pages = pages_of<local::Waits>(local::ListWaits{9, false}, machine);
+  REQUIRE(pages.size() == 1);
+  CHECK(pages.front().waits.size() == 16);
+  const service::Request& waiter = machine.state().requests.rbegin()->second;
+  CHECK(blockers_of(machine, waiter.session, waiter.number).size() == 3);
+  CHECK(blockers_of(machine, waiter.session, 7).empty());
 }
 
 }  // namespace coord::replica
