@@ -62,6 +62,8 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
     }
   }
   if (operations > 0) setup.operations = operations;
+  // However slow: a second for each, and some.
+  if (swept == 0) setup.patience += std::chrono::seconds(setup.operations);
   if (!protocol_to_run.can_have(setup.nodes)) {
     return Error{ErrorKind::usage, "--nodes",
                  protocol_to_run.name + " cannot have " + std::to_string(setup.nodes), "see dsim(1)"};
