@@ -16,6 +16,7 @@ constexpr int rounds_limit = 3000;  // what sleeps uninterruptibly is left to it
 // A command that is being killed. Several are at a time: one that cannot die holds up no other.
 struct Killing {
   process::ProcessTree tree;
+  std::function<void()> gone;
   int quiet = 0;
   int rounds = 0;
 
@@ -37,9 +38,9 @@ CommandGuard::~CommandGuard() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CommandGuard::stop(process::Family family, bool kill) {
+void CommandGuard::stop(process::Family family, bool kill, std::function<void()> gone) {
   const std::lock_guard lock(mutex_);
-  queue_.push_back({std::move(family), kill});
+  queue_.push_back({std::move(family), kill, std::move(gone)});
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   wake_.notify_one();
 }
@@ -61,12 +62,15 @@ void CommandGuard::run() {
     }
     for (Work& work : fresh) {
       if (work.kill) {
-        killings.push_back({process::ProcessTree(std::move(work.family))});
+        killings.push_back({process::ProcessTree(std::move(work.family)), std::move(work.gone)});
       } else {
         process::ProcessTree(std::move(work.family)).signal_all(SIGTERM);
       }
     }
     for (Killing& killing : killings) killing.round();
+    for (Killing& killing : killings) {
+      if (killing.finished() && killing.gone) killing.gone();
+    }
     killings.remove_if([](const Killing& killing) { return killing.finished(); });
   }
 }

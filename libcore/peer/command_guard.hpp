@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -23,12 +24,14 @@ class CommandGuard {
   CommandGuard& operator=(const CommandGuard&) = delete;
 
   // TERM, then CONT, once; or KILL, again and again until none is left.
-  void stop(process::Family family, bool kill);
+  // `gone`, with KILL: called on the guard's thread when none is left (or none can be reached any more).
+  void stop(process::Family family, bool kill, std::function<void()> gone = {});
 
  private:
   struct Work {
     process::Family family;
     bool kill = false;
+    std::function<void()> gone;
   };
   void run();
 

@@ -35,11 +35,13 @@ struct KeptHold {
   BootId boot{};
   process::ProcessId tool;     // the wrapper
   process::ProcessId command;  // pid 0: not known
+  process::ProcessId holder;   // pid 0: whoever has the descriptor
 
   bool operator==(const KeptHold&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks);
+    archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks, holder.pid,
+            holder.start_ticks);
   }
 };
 

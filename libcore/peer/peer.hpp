@@ -27,6 +27,7 @@
 #include "peer/command_guard.hpp"
 #include "peer/hold.hpp"
 #include "peer/hold_file.hpp"
+#include "peer/process_watch.hpp"
 #include "peer/settings.hpp"
 #include "peer/store_thread.hpp"
 #include "replica/host.hpp"
@@ -59,7 +60,9 @@ class Peer {
     local::Secret secret{};
     process::ProcessId process;  // the tool; pid 0: not looked at yet
     process::ProcessId command;  // once it runs
-    Status recorded = done();    // its hold
+    process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
+    std::unique_ptr<ProcessWatch> watch;
+    Status recorded = done();  // its hold
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
@@ -89,6 +92,7 @@ class Peer {
   void perform(replica::ToTool&& action);
   void perform(replica::StopCommand&& action);
   void perform(replica::SessionOver&& action);
+  void perform(replica::SignalHolder&& action);
   void perform(replica::KeepHold&& action);
   void perform(replica::ForgetHold&& action);
   void perform(replica::Moved&& action);
@@ -99,6 +103,7 @@ class Peer {
   bool take_up(const KeptHold& kept, replica::Recovered::Hold& hold);
   void remove_left_over_files() const;
   static void look_at(Tool& tool);
+  static std::optional<process::ProcessId> guardable(Tool& tool, std::uint32_t pid);
   std::string hold_path(SessionId session) const;
   void refuse_grant(replica::ConnectionId connection, const Error& why);
 

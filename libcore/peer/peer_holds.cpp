@@ -1,8 +1,10 @@
 // Sessions that outlive this process: what is kept of them, how the next life takes them up, and the end of
 // those whose time is over.
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
 #include <memory>
 #include <set>
 
@@ -58,7 +60,13 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
                                  [this, id = hold.connection] { push(replica::HoldersGone{id}); });
     if (reopened) tool.hold = std::move(*reopened);
   }
-  const bool held = tool.hold && tool.hold->held();
+  tool.holder = kept.holder;
+  if (this_boot && kept.holder.pid != 0)
+    tool.watch = ProcessWatch::open(io_, kept.holder,
+                                    [this, id = hold.connection] { push(replica::HoldersGone{id}); });
+  // A command that never had the descriptor may have outlived both its wrapper and its peer.
+  if (kept.hold.bare && !(this_boot && process::is_running(kept.command))) hold.record.pid = 0;
+  const bool held = tool.watch || (kept.holder.pid == 0 && tool.hold && tool.hold->held());
   tools_.emplace(hold.connection, std::move(tool));
   return held;
 }
@@ -89,6 +97,26 @@ void Peer::look_at(Tool& tool) {
   if (const auto process = process::read_process(tool.who.pid)) tool.process = process->id;
 }
 
+// The process, if this tool may have it guarded (and so killed): its own user's, or what it has started.
+std::optional<process::ProcessId> Peer::guardable(Tool& tool, std::uint32_t pid) {
+  look_at(tool);
+  const auto process = process::read_process(static_cast<pid_t>(pid));
+  if (pid <= 1 || !process || process->ended()) return std::nullopt;
+  struct stat status {};
+  const bool own = ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0 &&
+                   (tool.who.uid == 0 || status.st_uid == tool.who.uid);
+  const bool may = own || (tool.process.pid != 0 && process::descends_from(process->id.pid, tool.process));
+  if (!may) return std::nullopt;
+  return process->id;
+}
+
+void Peer::perform(replica::SignalHolder&& action) {
+  const auto tool = tools_.find(action.connection);
+  if (tool == tools_.end() || tool->second.holder.pid == 0) return;
+  log_(net::LogLevel::warning, "process " + std::to_string(tool->second.holder.pid) + " has lost its lock");
+  (void)process::send_signal(tool->second.holder, static_cast<int>(action.signal));
+}
+
 void Peer::perform(replica::KeepHold&& action) {
   const auto tool = tools_.find(action.connection);
   if (tool == tools_.end()) return;
@@ -97,6 +125,7 @@ void Peer::perform(replica::KeepHold&& action) {
   kept.boot = boot_;
   kept.tool = tool->second.process;
   kept.command = tool->second.command;
+  kept.holder = tool->second.holder;
   tool->second.recorded = hold_file_->keep(kept);
 }
 
@@ -138,11 +167,21 @@ void Peer::perform(replica::StopCommand&& action) {
   if (tool.command.pid != 0 && may_name(tool, tool.command.pid)) family.roots.push_back(tool.command);
   if (tool.hold) family.holding = tool.hold->file();
   // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
-  if (tool.process.pid != 0) family.spared.push_back(tool.process);
+  const bool in_place = tool.process == tool.command;  // the tool has become the command
+  if (tool.process.pid != 0 && !in_place) family.spared.push_back(tool.process);
+  if (action.confirm) {  // it never had the descriptor, and its wrapper is gone
+    family.variable = "DLOCK_SESSION";
+    family.word = std::to_string(tool.session.value);
+  }
   log_(net::LogLevel::warning,
        "session of process " + std::to_string(action.pid) +
            (action.kill ? " is over: its command is killed" : " is not renewed: its command is told to end"));
-  guard_.stop(std::move(family), action.kill);
+  std::function<void()> gone;
+  if (action.confirm)
+    gone = [this, id = action.connection] {
+      boost::asio::post(io_, [this, id] { push(replica::CommandGone{id}); });
+    };
+  guard_.stop(std::move(family), action.kill, std::move(gone));
 }
 
 void Peer::perform(replica::SessionOver&& action) {

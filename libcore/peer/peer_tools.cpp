@@ -60,14 +60,16 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   const auto* started = std::get_if<local::Started>(&*request);
   const auto* resumed = std::get_if<local::Resume>(&*request);
   if (started != nullptr || resumed != nullptr) {
-    look_at(tool->second);
     const std::uint32_t pid = started != nullptr ? started->pid : resumed->pid;
-    const auto command = process::read_process(static_cast<pid_t>(pid));
-    if (pid != 0 && command) tool->second.command = command->id;
+    if (const auto command = guardable(tool->second, pid)) tool->second.command = *command;
   }
-  if (const auto* acquire = std::get_if<local::Acquire>(&*request);
-      acquire != nullptr && !acquire->outer.empty())
-    event.inside = holds_around(tool->second.who.pid, acquire->outer);
+  if (const auto* acquire = std::get_if<local::Acquire>(&*request)) {
+    if (!acquire->outer.empty()) event.inside = holds_around(tool->second.who.pid, acquire->outer);
+    std::optional<process::ProcessId> holder;
+    if (acquire->holder != 0) holder = guardable(tool->second, acquire->holder);
+    tool->second.holder = holder.value_or(process::ProcessId{});
+    event.holder_refused = acquire->holder != 0 && !holder;
+  }
   if (std::holds_alternative<local::Release>(*request))
     event.holders_left = tool->second.hold && tool->second.hold->held();
   event.request = std::move(*request);
@@ -125,6 +127,15 @@ void Peer::perform(replica::ToTool&& action) {
   Descriptor pass;
   if (const auto* grant = std::get_if<local::Granted>(&action.answer)) {
     if (!tool.recorded) return refuse_grant(action.connection, tool.recorded.error());
+    tool.session = grant->session;
+    if (tool.holder.pid != 0) {
+      const auto gone = [this, id = action.connection] { push(replica::HoldersGone{id}); };
+      tool.watch = ProcessWatch::open(io_, tool.holder, gone);
+      if (!tool.watch) gone();
+    }
+  }
+  if (const auto* grant = std::get_if<local::Granted>(&action.answer);
+      grant != nullptr && tool.holder.pid == 0) {
     auto hold = Hold::open(io_, hold_path(grant->session),
                            [this, id = action.connection] { push(replica::HoldersGone{id}); });
     if (!hold) return refuse_grant(action.connection, hold.error());

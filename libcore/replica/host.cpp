@@ -13,7 +13,8 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
           perform(now, wall, sessions_.on(now, concrete, replica_.machine(), wall));
         } else if constexpr (std::is_same_v<T, Recovered>) {
           perform(now, wall, sessions_.on(now, concrete));
-        } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone>) {
+        } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone> ||
+                             std::is_same_v<T, CommandGone>) {
           perform(now, wall, sessions_.on(concrete));
         } else {
           if constexpr (std::is_same_v<T, Tick>) perform(now, wall, sessions_.tick(now));

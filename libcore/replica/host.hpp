@@ -16,9 +16,10 @@
 namespace coord::replica {
 
 using HostEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, FromTool, ToolGone,
-                               HoldersGone, Recovered>;
-using HostAction = std::variant<DiskJob, SendPeer, Applied, LeaderChanged, Report, Halted, ToTool,
-                                StopCommand, SessionOver, KeepHold, ForgetHold, Moved, DescribePeers>;
+                               HoldersGone, CommandGone, Recovered>;
+using HostAction =
+    std::variant<DiskJob, SendPeer, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand, SignalHolder,
+                 SessionOver, KeepHold, ForgetHold, Moved, DescribePeers>;
 using HostActions = std::vector<HostAction>;
 
 class Host {

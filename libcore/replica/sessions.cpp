@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/rule.hpp"
+
 namespace coord::replica {
 
 namespace {
@@ -43,7 +45,15 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
     asked(now, event.connection, record, *release);
   } else if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
     if (record.stage == Stage::idle) record.inside = sessions_of(event.inside);
-    asked(now, event.connection, record, *acquire);
+    if (event.holder_refused) {
+      refuse(event.connection, acquire->request, local::RefusedKind::mismatch,
+             "process " + std::to_string(acquire->holder) +
+                 " does not run, or is another user's: name one with --pid");
+    } else {
+      asked(now, event.connection, record, *acquire);
+    }
+  } else if (const auto* over = std::get_if<local::LetGo>(&event.request)) {
+    let_go(event.connection, record, *over, machine);
   } else if (const std::optional<Question> question = question_in(event.request);
              question && is_stale(*question)) {
     list(Ticket{Ticket::Kind::list, {event.connection}, now, *question}, machine, wall);
@@ -78,7 +88,7 @@ SessionActions Sessions::on(const ToolGone& event) {
       break;
     case Stage::held:
     case Stage::lost:
-      if (!record->holders) close(event.connection, *record, service::CloseReason::holder_gone);
+      if (!record->holders) holders_vanished(event.connection, *record);
       break;
     case Stage::closing:
       break;
@@ -93,7 +103,26 @@ SessionActions Sessions::on(const HoldersGone& event) {
   if (record == nullptr) return {};
   record->holders = false;
   const bool over = record->stage == Stage::held && !record->connected;
-  if (over || record->stage == Stage::lost)
+  if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
+  return take();
+}
+
+// A command that never had the descriptor may run on: it is stopped before anybody else gets the lock. A
+// process that held by itself has ended: that is its release.
+void Sessions::holders_vanished(ConnectionId id, Record& record) {
+  if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
+    record.stage = Stage::lost;
+    set_alarm(id, record);
+    out_.push_back(StopCommand{id, record.pid, true, true});
+  } else {
+    const bool by_itself = record.asked.holder != 0;
+    close(id, record, by_itself ? service::CloseReason::finished : service::CloseReason::holder_gone);
+  }
+}
+
+SessionActions Sessions::on(const CommandGone& event) {
+  Record* record = find(event.connection);
+  if (record != nullptr && record->stage == Stage::lost && !record->holders)
     close(event.connection, *record, service::CloseReason::holder_gone);
   return take();
 }
@@ -135,7 +164,7 @@ SessionActions Sessions::tick(Instant now) {
                            : "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::held && !record.terminated && now >= terminate_at(record)) {
       record.terminated = true;
-      if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, false});
+      if (record.pid != 0) stop_holders(id, record, false);
     }
     if (!record.renewing && now >= renew_at(record)) due.push_back(id);
     set_alarm(id, record);
@@ -192,8 +221,17 @@ void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) 
 void Sessions::lose(ConnectionId id, Record& record, const std::string& why) {
   record.stage = Stage::lost;
   say(id, record, local::Lost{why});
-  out_.push_back(StopCommand{id, record.pid, true});
+  stop_holders(id, record, true);
   set_alarm(id, record);
+}
+
+// A process that is the holder gets its signal once, in place of TERM.
+void Sessions::stop_holders(ConnectionId id, Record& record, bool kill) {
+  if (record.asked.holder == 0) {
+    out_.push_back(StopCommand{id, record.pid, kill});
+  } else if (!std::exchange(record.signalled, true)) {
+    out_.push_back(SignalHolder{id, record.asked.signal});
+  }
 }
 
 void Sessions::finish(ConnectionId id) {

@@ -59,11 +59,14 @@ struct HoldRecord {
   Instant renewal_sent;   // of the last renewal that succeeded
   std::uint32_t pid = 0;  // of the command; 0: not known
   Duration grace{};
+  std::uint32_t holder = 0;  // as in local::Acquire
+  std::uint32_t signal = 0;
+  bool bare = false;
 
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, request, token, secret, uid, ttl, renewal_sent, pid, grace);
+    archive(session, request, token, secret, uid, ttl, renewal_sent, pid, grace, holder, signal, bare);
   }
 };
 
@@ -74,6 +77,7 @@ struct FromTool {
   Credentials who;  // as the kernel says
   local::Request request;
   bool holders_left = false;  // with Release: somebody other than the tool has the session's descriptor open
+  bool holder_refused = false;  // with Acquire::holder: no such process runs, or it is not this user's
   // With Acquire: on which connections' sessions the tool runs inside of a command, as the kernel says;
   // outermost first.
   std::vector<ConnectionId> inside{};
@@ -82,6 +86,9 @@ struct ToolGone {
   ConnectionId connection;
 };
 struct HoldersGone {  // nobody has the session's descriptor open any more
+  ConnectionId connection;
+};
+struct CommandGone {  // what StopCommand asked to be confirmed
   ConnectionId connection;
 };
 // Before anything else: what an earlier life of this peer has left.
@@ -107,6 +114,11 @@ struct StopCommand {  // and all its descendants: TERM (then CONT), or KILL
   ConnectionId connection;
   std::uint32_t pid = 0;
   bool kill = false;
+  bool confirm = false;  // by CommandGone, when nothing of it is left
+};
+struct SignalHolder {  // the process that is the holder (Acquire::holder): its lock is lost
+  ConnectionId connection;
+  std::uint32_t signal = 0;
 };
 struct SessionOver {  // nothing more will be said of this connection: its descriptor may be closed
   ConnectionId connection;
@@ -126,8 +138,8 @@ struct DescribePeers {  // the driver knows addresses and round trips: it answer
   std::uint64_t request = 0;
 };
 
-using SessionAction =
-    std::variant<Submit, Query, ToTool, StopCommand, SessionOver, KeepHold, ForgetHold, Moved, DescribePeers>;
+using SessionAction = std::variant<Submit, Query, ToTool, StopCommand, SignalHolder, SessionOver, KeepHold,
+                                   ForgetHold, Moved, DescribePeers>;
 using SessionActions = std::vector<SessionAction>;
 
 struct SessionsConfig {
@@ -151,6 +163,7 @@ class Sessions {
                                   WallTime wall);
   [[nodiscard]] SessionActions on(const ToolGone& event);
   [[nodiscard]] SessionActions on(const HoldersGone& event);
+  [[nodiscard]] SessionActions on(const CommandGone& event);
   [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::Machine& machine);
   // `self`: this peer's registration.
   [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self,
@@ -197,6 +210,7 @@ class Sessions {
     std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
     Duration grace{};
     bool terminated = false;
+    bool signalled = false;           // the process that is the holder
     std::optional<Instant> break_at;  // somebody wants it broken: TERM was sent, KILL comes then
     std::optional<Instant> alarm;     // its place in alarms_
   };
@@ -220,6 +234,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Break& request);
+  void asked(Instant, ConnectionId, Record&, const local::LetGo&) {}  // let_go(), with the machine
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   void give_up_waiting(ConnectionId id, Record& record);
@@ -247,11 +262,15 @@ class Sessions {
   // ---- sessions_break.cpp: ends that somebody else asks for
   void break_ordered(const Ticket& ticket, const Outcome& event, const service::Machine& machine);
   void break_hold(Instant now, ConnectionId id, Record& record, const std::string& user);
+  void let_go(ConnectionId id, const Record& asker, const local::LetGo& request,
+              const service::Machine& machine);
   void tell_breakers(SessionId session);
   void tell_breakers_of_gone(const service::Machine& machine);
 
   // ---- sessions.cpp
   void close(ConnectionId id, Record& record, service::CloseReason why);
+  void holders_vanished(ConnectionId id, Record& record);
+  void stop_holders(ConnectionId id, Record& record, bool kill);
   void finish(ConnectionId id);
   void say(ConnectionId id, const Record& record, local::Answer answer);
   void lose(ConnectionId id, Record& record, const std::string& why);
@@ -272,7 +291,7 @@ class Sessions {
   std::map<std::uint64_t, Ticket> tickets_;
   std::set<std::pair<Instant, ConnectionId>> alarms_;
   std::uint64_t next_ticket_ = 1;
-  // Who waits for the end of a session that it wants broken.
+  // Who waits for the end of a session that it wants broken, or released.
   std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;
   bool quorum_ = false;
   bool strangers_due_ = false;  // sessions of earlier lives that nobody uses are still to be closed

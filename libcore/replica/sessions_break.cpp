@@ -1,4 +1,4 @@
-// Sessions that somebody else wants ended: `dlock --break`.
+// Sessions that somebody else wants ended: `dlock --break`, and `dlock --release` of what a process holds.
 //
 // The wish is ordered by the log like all else, so that it reaches the holder's peer wherever that is, also
 // when it was down meanwhile (the session remembers). That peer stops the command as for a lost lease, TERM
@@ -54,6 +54,36 @@ void Sessions::break_hold(Instant now, ConnectionId id, Record& record, const st
   record.break_at = std::min(now + record.grace, stop_by(record));
   set_alarm(id, record);
   say(id, record, local::Lost{"broken by " + user, *record.break_at});
+}
+
+void Sessions::let_go(ConnectionId id, const Record& asker, const local::LetGo& request,
+                      const service::Machine& machine) {
+  std::vector<std::string> names = request.names;
+  std::sort(names.begin(), names.end());
+  const auto is_meant = [&](const Record& record) {
+    if (record.asked.holder == 0 || (record.stage != Stage::held && record.stage != Stage::lost))
+      return false;
+    if (asker.who.uid != 0 && asker.who.uid != record.who.uid) return false;
+    if (request.token != Token{} ? record.token != request.token : record.asked.holder != request.holder)
+      return false;
+    const auto& held = machine.requests_of(record.session);
+    return std::any_of(held.begin(), held.end(), [&](const auto& place) {
+      return machine.state().requests.at(place.second).names == names;
+    });
+  };
+  const auto found = std::find_if(by_session_.begin(), by_session_.end(),
+                                  [&](const auto& entry) { return is_meant(records_.at(entry.second)); });
+  if (found == by_session_.end()) {
+    refuse(id, request.request, local::RefusedKind::held, "no process of this host holds it so");
+    return;
+  }
+  if (quorum_) {
+    breakers_.emplace(found->first, std::pair{id, request.request});
+  } else {
+    say(id, asker, local::Released{request.request});  // it is ordered before anything that comes later
+  }
+  const ConnectionId holder = found->second;
+  close(holder, records_.at(holder), service::CloseReason::finished);
 }
 
 void Sessions::tell_breakers(SessionId session) {

@@ -1,4 +1,6 @@
 // What the log says of the sessions of this host.
+#include <algorithm>
+
 #include "base/rule.hpp"
 #include "replica/sessions.hpp"
 #include "service/wait_graph.hpp"
@@ -123,6 +125,10 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
   }
   record.cancel_asked = record.cancel_sent = false;  // the grant was ordered first
   record.stage = Stage::held;
+  if (record.asked.holder != 0) {
+    record.pid = record.asked.holder;
+    record.grace = std::clamp(record.asked.grace, Duration{}, record.asked.ttl);
+  }
   set_alarm(id, record);
   keep(id, record);
   say(id, record,

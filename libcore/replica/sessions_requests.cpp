@@ -36,6 +36,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
   record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
   record.holders = true;
   record.break_at.reset();
+  record.signalled = false;
   record.pid = 0;
   submit_acquire(now, id, record);
   if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});

@@ -35,6 +35,9 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.renewal_sent = record.renewal_sent;
   kept.pid = record.pid;
   kept.grace = record.grace;
+  kept.holder = record.asked.holder;
+  kept.signal = record.asked.signal;
+  kept.bare = record.asked.bare;
   record.kept = record.session;
   if (COORD_RULE_OR(record_before_grant, true, false)) out_.push_back(KeepHold{id, kept});
 }
@@ -57,6 +60,9 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
     record.stage = Stage::held;
     record.asked.request = kept.request;
     record.asked.ttl = kept.ttl;
+    record.asked.holder = kept.holder;
+    record.asked.signal = kept.signal;
+    record.asked.bare = kept.bare;
     record.session = record.kept = kept.session;
     record.token = kept.token;
     record.renewal_sent = COORD_RULE_OR(resumed_from_last_renewal, kept.renewal_sent, now);
@@ -64,7 +70,7 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
     record.grace = kept.grace;
     by_session_[kept.session] = hold.connection;
     if (!hold.held) {
-      close(hold.connection, record, service::CloseReason::holder_gone);
+      holders_vanished(hold.connection, record);
     } else if (now >= stop_by(record)) {
       lose(hold.connection, record, "this peer was down for too long");
     } else {

@@ -17,6 +17,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "wire/bounds.hpp"
+#include "wire/local_peers.hpp"
 
 namespace coord::local {
 
@@ -70,12 +71,19 @@ struct Acquire {
   std::uint64_t key_high = 0, key_low = 0;  // hashes of the command's words: which command it is
   bool join = false;                        // while the same command holds it: be told its status instead
   Duration period{};                        // not 0: a permit, one of `slots` a period; min_hold is the same
+  // Not 0: this process holds, not who has the descriptor (none is given): the hold ends with it. When the
+  // lock is lost it gets `signal`, the grace before it must have stopped; nobody kills it.
+  std::uint32_t holder = 0;
+  std::uint32_t signal = 0;
+  Duration grace{};   // with `holder`
+  bool bare = false;  // the command will not have the descriptor: it is stopped before the release
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
-            wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period);
+            wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
+            signal, grace, bare);
   }
 };
 
@@ -191,8 +199,23 @@ struct ListHistory {
   }
 };
 
+// Release what a process of this host holds by Acquire::holder: the hold of just these names with this token,
+// or with token 0 that of process `holder`. Answered by Released, or by Refused (held) if there is none.
+struct LetGo {
+  std::uint64_t request = 0;
+  std::vector<std::string> names;
+  Token token;
+  std::uint32_t holder = 0;
+
+  bool operator==(const LetGo&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, wire::at_most<64, 255>(names), token, holder);
+  }
+};
+
 using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
-                             ListWaits, Break, ListHistory>;
+                             ListWaits, Break, ListHistory, LetGo>;
 
 // ---- peer to tool
 
@@ -437,45 +460,6 @@ struct Joined {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, status);
-  }
-};
-
-struct PeerRecord {
-  std::string name;
-  std::string address;
-  bool local = false;
-  std::string role;   // leader, follower, candidate, learner, member
-  std::string state;  // alive, suspect, dead, left, recovering
-  bool voter = true;
-  std::optional<std::uint64_t> term;
-  std::optional<std::uint64_t> commit_index;
-  std::optional<Duration> rtt;
-  std::optional<Duration> uptime;
-  std::optional<std::uint64_t> sessions;
-  std::optional<std::uint64_t> locks;
-  std::optional<std::string> version;
-  WallTime since;
-  std::vector<std::pair<std::string, std::uint64_t>> sent;  // messages by type, since start
-  std::vector<std::pair<std::string, std::uint64_t>> received;
-
-  bool operator==(const PeerRecord&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
-            version, since, sent, received);
-  }
-};
-
-struct Peers {
-  std::uint64_t request = 0;
-  WallTime as_of;
-  std::vector<PeerRecord> peers;
-  std::vector<std::pair<std::string, std::string>> troubles;  // peer, why there is no connection to it
-
-  bool operator==(const Peers&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, as_of, peers, troubles);
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,6 +49,19 @@ class Desk {
     order();
     says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), ttl / 5});
   }
+  void holds_so(std::uint64_t connection, const std::function<void(local::Acquire&)>& change) {
+    says(connection, local::Hello{local::protocol_version, "dlock"});
+    local::Acquire request;
+    request.request = 1;
+    request.names = {"lock"};
+    request.ttl = 10s;
+    change(request);
+    says(connection, request);
+    order();
+    if (request.holder == 0)
+      says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), 2s});
+  }
+  void command_gone(std::uint64_t connection) { take(sessions.on(CommandGone{ConnectionId{connection}})); }
   // This peer is killed and started again: the records are what is left; those of the connections `held` have
   // holders.
   void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {
@@ -157,6 +171,7 @@ class Desk {
   std::vector<StopCommand> stops;
   std::vector<ConnectionId> over;
   std::vector<Moved> moves;
+  std::vector<SignalHolder> signals;
   std::map<SessionId, HoldRecord> kept;
   service::ClientId client;
   std::uint32_t uid = 1000;
@@ -183,6 +198,7 @@ class Desk {
       if (auto* ends = std::get_if<SessionOver>(&action)) over.push_back(ends->connection);
       if (auto* keep = std::get_if<KeepHold>(&action)) kept[keep->record.session] = keep->record;
       if (auto* forget = std::get_if<ForgetHold>(&action)) kept.erase(forget->session);
+      if (auto* signal = std::get_if<SignalHolder>(&action)) signals.push_back(*signal);
       if (auto* moved = std::get_if<Moved>(&action)) moves.push_back(*moved);
     }
   }

@@ -48,3 +48,19 @@ TEST_CASE("break_only_own_or_root: a stranger who breaks a lock is noticed") {
   mutants::removed.clear();
   CHECK(without);
 }
+
+TEST_CASE("bare_command_stopped_first: a lock that passes on over a running command is noticed") {
+  const auto passes_on = [] {
+    Desk desk;
+    desk.holds_so(1, [](local::Acquire& request) { request.bare = true; });
+    desk.tool_gone(1);
+    desk.holders_gone(1);
+    desk.order();
+    return desk.machine.state().sessions.empty();
+  };
+  CHECK_FALSE(passes_on());
+  mutants::removed = "bare_command_stopped_first";
+  const bool without = passes_on();
+  mutants::removed.clear();
+  CHECK(without);
+}

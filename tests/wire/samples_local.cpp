@@ -58,6 +58,10 @@ const Named<local::Request>& requests() {
   acquire.lock_delay = 1s;
   acquire.min_hold = 250ms;
   acquire.pid = 4711;
+  acquire.holder = 4700;
+  acquire.signal = 15;
+  acquire.grace = 3s;
+  acquire.bare = true;
   acquire.command = "backup.sh --all";
   acquire.outer = {SessionId{7}, SessionId{9}};
   acquire.key_high = 0x1122334455667788;
@@ -76,6 +80,7 @@ const Named<local::Request>& requests() {
       {"list_waits", local::ListWaits{6, true}},
       {"break", local::Break{6, SessionId{12}}},
       {"list_history", local::ListHistory{7, "backup", true}},
+      {"let_go", local::LetGo{7, {"backup"}, Token{1855425871872001}, 4700}},
   };
   return all;
 }

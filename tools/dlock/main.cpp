@@ -1,4 +1,7 @@
 // dlock: flock across hosts. Runs a command while holding a named lock.
+#include <csignal>
+#include <cstring>
+
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -34,6 +37,13 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     if (!settings.token) return usage("--token", "missing", "give the token to look for");
     return dlock::check_token(settings);
   }
+  if (settings.mode == dlock::Mode::release) {
+    settings.name_list = operands.front();
+    auto held = cli::parse_names(settings.name_list);
+    if (!held) return held.error();
+    settings.names = std::move(*held);
+    return dlock::release_lock(settings);
+  }
   if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
   auto names = cli::parse_names(settings.name_list);
@@ -61,6 +71,20 @@ Status take_rate(std::string_view text, std::optional<dlock::Rate>& rate) {
   return done();
 }
 
+// A signal by its name, with or without SIG, or by its number.
+Status take_signal(std::string_view text, int& signal) {
+  for (int number = 1; number < NSIG; ++number) {
+    const char* name = ::sigabbrev_np(number);
+    const std::string_view plain = name == nullptr ? "" : name;
+    if (text == std::to_string(number) ||
+        (!plain.empty() && (text == plain || text == "SIG" + std::string(plain)))) {
+      signal = number;
+      return done();
+    }
+  }
+  return usage("", "no signal of this system", "use a name such as TERM or USR1");
+}
+
 // Names in use, as far as this host's peer knows; those that need an escape are left out.
 constexpr const char* live_names =
     "dlock --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
@@ -76,6 +100,7 @@ int main(int argc, char** argv) {
   options.synopsis("[options] NAME -c 'SHELL COMMAND'");
   options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
   options.synopsis("--list [NAME...] | --history NAME | --waits  [--json]", "who has it, had it, waits");
+  options.synopsis("--acquire [--pid PID] [--signal SIG] NAME | --release NAME", "for a process");
   options.synopsis("--break NAME [--yes] | --check NAME --token N");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
@@ -88,6 +113,11 @@ int main(int argc, char** argv) {
       .value("-E,--conflict-exit-code", "CODE", settings.conflict_status,
              "status instead of 1 when not acquired")
       .between(0, 255);
+  options.flag("-o,--close", settings.close, "the command does not inherit the hold").excludes("--no-fork");
+  options.flag("-F,--no-fork", settings.no_fork, "run it in dlock's place: the peer guards")
+      .excludes("--max-run")
+      .excludes("--report")
+      .excludes("--lock-delay");
   options
       .value("--ttl", "SECONDS", settings.ttl,
              "lease: how soon others may go on after this host is lost (10)")
@@ -105,6 +135,8 @@ int main(int argc, char** argv) {
           "one of N permits a period, then run without a lock")
       .excludes("--slots")
       .excludes("--shared")
+      .excludes("--close")
+      .excludes("--no-fork")
       .excludes("--min-hold")
       .excludes("--lock-delay");
   options.value("--min-hold", "SECONDS", settings.min_hold, "keep the name taken at least so long")
@@ -125,7 +157,7 @@ int main(int argc, char** argv) {
       .excludes("--report")
       .completes(cli::Completion::file);
   options.value("--token", "N", settings.token, "a holder's fencing token (DLOCK_TOKEN)")
-      .only_with({"--fence", "--check"})
+      .only_with({"--fence", "--check", "--release"})
       .between(dlock::token_bounds.least, dlock::token_bounds.most);
   options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
   options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
@@ -141,6 +173,23 @@ int main(int argc, char** argv) {
                "stop the holder's command and free the lock");
   options.flag("--yes", settings.yes, "break without asking").needs("--break");
   options.mode("--check", settings.mode, dlock::Mode::check, "status 0 if the token is a current holder's");
+  options.mode("--acquire", settings.mode, dlock::Mode::acquire, "hold NAME for a process; print the token")
+      .excludes("--close")
+      .excludes("--no-fork")
+      .excludes("--join")
+      .excludes("--rate")
+      .excludes("--report")
+      .excludes("--max-run");
+  options.mode("--release", settings.mode, dlock::Mode::release, "let go of what --acquire took");
+  options.value("--pid", "PID", settings.pid, "that process (default: the parent)")
+      .only_with({"--acquire", "--release"})
+      .between(2, 4194304);
+  options
+      .custom(
+          "--signal", "SIG",
+          [&settings](std::string_view text) { return take_signal(text, settings.signal); },
+          "what it gets when the lock is lost (TERM)")
+      .needs("--acquire");
   cli::add_peer_options(options, settings.peer);
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
   options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");

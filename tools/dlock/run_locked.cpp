@@ -11,6 +11,7 @@
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
+#include "dlock/guard.hpp"
 #include "dlock/report.hpp"
 #include "dlock/settings.hpp"
 #include "process/boot_time.hpp"
@@ -89,6 +90,14 @@ local::Acquire request_of(const Settings& settings) {
     request.slots = settings.rate->permits;
     request.period = request.min_hold = settings.rate->period;
   }
+  request.bare = settings.close;
+  if (settings.mode == Mode::acquire) {
+    request.holder = holder_of(settings);
+    request.pid = request.holder;
+    request.signal = static_cast<std::uint32_t>(settings.signal);
+    request.grace = settings.grace_or_default();
+    request.command = "(held by process " + std::to_string(request.holder) + ")";
+  }
   return request;
 }
 
@@ -105,6 +114,7 @@ class Run {
   NotRun refused(const local::Refused& answer) const;
   NotRun not_acquired(bool quorum) const;
   Result<cli::Exit> run_command(Acquired acquired);
+  Result<cli::Exit> become_command(Acquired acquired);
   cli::Program program(const local::Granted& grant, int hold) const;
   void hear_peer(cli::Child& child);
   std::optional<NotRun> ask_again(std::optional<Instant> deadline);
@@ -157,7 +167,8 @@ NotRun Run::refused(const local::Refused& answer) const {
 Result<std::variant<Acquired, NotRun>> Run::wait_for_grant() {
   std::optional<Instant> deadline;
   if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
-  group_ = process::Cgroup::create();  // while the peer is at work on our request
+  if (settings_.mode == Mode::run && !settings_.no_fork)
+    group_ = process::Cgroup::create();  // while the peer is at work on our request
   bool cancelled = false;
   for (;;) {
     auto answer = peer_.wait(deadline);
@@ -237,7 +248,7 @@ cli::Deadline Run::deadline(Instant sent) const {
 cli::Program Run::program(const local::Granted& grant, int hold) const {
   cli::Program program;
   program.argv = settings_.command.argv;
-  program.inherited = {hold};
+  if (!settings_.close) program.inherited = {hold};
   const char* outer = ::getenv("DLOCK_SESSION");
   const std::string session = std::to_string(grant.session.value);
   program.environment = {
@@ -336,6 +347,7 @@ Result<cli::Exit> Run::run_command(Acquired acquired) {
                  "the grant came too late to be used", "this host was stopped or overloaded: try again"};
   }
   resume_ = {only_request, acquired.grant.session, acquired.grant.secret, 0, {}};
+  if (settings_.no_fork) return become_command(std::move(acquired));
   const Instant began = process::boot_now();
   if (!group_) group_ = process::Cgroup::create();
   auto started = cli::Child::start(program(acquired.grant, acquired.hold.get()), std::move(group_));
@@ -398,6 +410,24 @@ Result<cli::Exit> Run::run_permitted(Acquired acquired) {
   return end_run(outcome);
 }
 
+// -F: the peer guards this process from now on, and in a group a guard of our own as well.
+Result<cli::Exit> Run::become_command(Acquired acquired) {
+  const Duration grace = settings_.grace_or_default();
+  resume_.pid = static_cast<std::uint32_t>(::getpid());
+  resume_.grace = grace;
+  if (Status sent = peer_.send(local::Started{only_request, resume_.pid, grace}); !sent) return sent.error();
+  if (peer_.welcome().scope == local::Scope::cluster) {
+    const Instant sent = acquired.grant.sent;
+    if (Status guarded = start_guard(settings_, peer_, resume_, acquired.hold.get(), sent); !guarded)
+      return guarded.error();
+  }
+  if (Status flushed = cli::flush(); !flushed) return flushed.error();
+  const cli::SpawnError failed = cli::replace_by(program(acquired.grant, acquired.hold.get()));
+  let_go(std::move(acquired.hold), static_cast<int>(failed.exit));
+  cli::complain("dlock", failed.error);
+  return failed.exit;
+}
+
 Result<cli::Exit> Run::whole(Instant asked) {
   auto end = wait_for_grant();
   report_.wait = process::boot_now() - asked;
@@ -406,6 +436,10 @@ Result<cli::Exit> Run::whole(Instant asked) {
     report_.token = acquired->grant.token;
     note("acquired " + cli::shown(settings_.name_list) + " under token " +
          std::to_string(acquired->grant.token.value));
+    if (settings_.mode == Mode::acquire) {
+      cli::print(std::to_string(acquired->grant.token.value) + "\n");
+      return cli::Exit::done;
+    }
     return settings_.rate ? run_permitted(std::move(*acquired)) : run_command(std::move(*acquired));
   }
   const NotRun& not_run = std::get<NotRun>(*end);
@@ -415,6 +449,10 @@ Result<cli::Exit> Run::whole(Instant asked) {
 }
 
 }  // namespace
+
+std::uint32_t holder_of(const Settings& settings) {
+  return settings.pid != 0 ? settings.pid : static_cast<std::uint32_t>(::getppid());
+}
 
 Result<cli::Exit> run_locked(const Settings& settings) {
   auto report = Report::open(settings.report);

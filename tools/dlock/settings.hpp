@@ -17,7 +17,7 @@ namespace coord::dlock {
 
 inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
 
-enum class Mode { run, list, waits, history, break_it, check };
+enum class Mode { run, list, waits, history, break_it, check, acquire, release };
 
 // At most so many grants in any stretch of this length.
 struct Rate {
@@ -44,6 +44,10 @@ struct Settings {
   Mode mode = Mode::run;
   bool json = false, dot = false, stale = false;
   bool yes = false;
+  bool close = false;     // the command does not inherit the hold
+  bool no_fork = false;   // it runs in this process's place
+  std::uint32_t pid = 0;  // whose hold; 0: the parent's
+  int signal = 15;        // for that process when the lock is lost
   bool quiet = false, verbose = false;
   std::string report;
   std::string fence;  // the file that --fence guards; empty: none
@@ -60,12 +64,15 @@ inline Instant kill_at(Instant sent, Duration ttl) {
 
 // Who or what a request waits for, on one line; empty: not known (yet).
 std::string in_words(const local::Waiting& waiting);
+// The process that --acquire and --release are about.
+std::uint32_t holder_of(const Settings& settings);
 
 Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
 Result<cli::Exit> list_waits(const Settings& settings);
 Result<cli::Exit> list_history(const Settings& settings);
+Result<cli::Exit> release_lock(const Settings& settings);
 Result<cli::Exit> break_lock(const Settings& settings);
 Result<cli::Exit> check_token(const Settings& settings);
 
