@@ -11,6 +11,7 @@ namespace coord::catalogue {
 std::vector<Protocol> mutual_exclusion();
 std::vector<Protocol> deadlock_detection();
 std::vector<Protocol> leader_election();
+Protocol bully();  // one of them, in a file of its own
 std::vector<Protocol> consensus();
 std::vector<Protocol> byzantine_agreement();
 Protocol pbft();  // one of them, in a file of its own

@@ -82,7 +82,7 @@ Protocol lease_race() {
 }  // namespace
 
 std::vector<Protocol> leader_election() {
-  std::vector<Protocol> protocols = {lease_race<false>(), lease_race<true>()};
+  std::vector<Protocol> protocols = {bully(), lease_race<false>(), lease_race<true>()};
   for (Protocol& protocol : protocols) protocol.family = "leader election";
   return protocols;
 }

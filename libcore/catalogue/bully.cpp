@@ -1,0 +1,129 @@
+// The bully algorithm, as dsim knows it.
+#include "protocol/election/bully.hpp"
+
+#include <array>
+
+#include "catalogue/families.hpp"
+#include "catalogue/runner.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+// An operation: a user suspects the coordinator; it is over when his node knows who leads.
+struct BullyModel : Model<BullyModel> {
+  struct Node {
+    election::Bully process;
+    std::vector<OperationId> asked{};
+  };
+  using Message = election::Bully::Message;
+  using Input = OperationId;
+  using Job = sim::NoJob;
+  using Port = sim::Port<BullyModel>;
+
+  // Clocks may run a tenth too fast: so half as much again.
+  explicit BullyModel(const Setup& setup) : nodes_(setup.nodes), answer_time_(3 * setup.link.delay_high) {}
+
+  Result<std::unique_ptr<Node>> start(Instant, Port& port) {
+    election::Bully::Config config;
+    config.self = port.self();
+    for (std::size_t i = 1; i <= nodes_; ++i) config.nodes.push_back(NodeId{i});
+    config.answer_time = answer_time_;
+    if (!up_since_.contains(port.self())) config.leader = NodeId{nodes_};
+    up_since_[port.self()] = port.world_now();
+    return std::unique_ptr<Node>(new Node{election::Bully(config)});
+  }
+  void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
+    perform(node, node.process.step(now, election::Bully::Receive{from, message}), port);
+  }
+  void on_input(Node& node, Instant now, OperationId operation, Port& port) {
+    port.note([] { return "suspects the coordinator"; });
+    book().begin(operation, port.world_now());
+    node.asked.push_back(operation);
+    perform(node, node.process.step(now, election::Bully::Suspect{}), port);
+  }
+  std::optional<Instant> deadline(const Node& node) const { return node.process.deadline(); }
+  void on_tick(Node& node, Instant now, Port& port) {
+    perform(node, node.process.step(now, election::Bully::Tick{}), port);
+  }
+  std::string_view type_of(const Message& message) const {
+    static constexpr std::array<std::string_view, 3> names = {"election", "answer", "coordinator"};
+    return names[static_cast<std::size_t>(message.what)];
+  }
+  std::string describe(const Message& message) const { return std::string(type_of(message)); }
+
+  void ask(OperationId operation, NodeId node) { world().input(node, operation); }
+  void watch() {
+    world().add_check("only_the_highest_announces", [this](const World&, NodeId) { return usurper_; });
+  }
+  std::optional<std::string> at_end() {
+    for (std::size_t i = 1; i <= nodes_; ++i) {
+      const Node* node = world().node(NodeId{i});
+      if (node != nullptr && node->process.leader() != NodeId{nodes_} &&
+          world().node(NodeId{nodes_}) != nullptr)
+        return "node " + std::to_string(i) + " does not follow the highest";
+    }
+    return Model::at_end();
+  }
+
+ private:
+  void perform(Node& node, const election::Bully::Actions& actions, Port& port) {
+    for (const auto& action : actions) {
+      if (const auto* send = std::get_if<election::Bully::Send>(&action)) {
+        port.send(send->to, send->message);
+        continue;
+      }
+      const NodeId leader = std::get<election::Bully::Led>(action).leader;
+      port.note([&] { return leader == port.self() ? "leads" : "follows " + std::to_string(leader.value); });
+      if (leader == port.self()) judge(leader, port.world_now());
+      for (const OperationId operation : std::exchange(node.asked, {})) {
+        book().answer(operation, port.world_now(), leader.value);
+        book().end(operation, port.world_now());
+      }
+    }
+  }
+
+  // A higher one that was up all the time since it was asked must have answered.
+  void judge(NodeId leader, Instant now) {
+    for (std::size_t i = static_cast<std::size_t>(leader.value) + 1; i <= nodes_; ++i) {
+      if (world().node(NodeId{i}) != nullptr && up_since_[NodeId{i}] + 2 * answer_time_ < now)
+        usurper_ = "node " + std::to_string(i) + " lives";
+    }
+  }
+
+  std::size_t nodes_;
+  Duration answer_time_;
+  std::map<NodeId, Instant> up_since_;
+  std::optional<std::string> usurper_;
+};
+
+Theory when_it_notices(std::string formula, bool lowest, double (*value)(double)) {
+  return {Theory::Measure::all_messages,
+          Load::spread,
+          std::move(formula),
+          [value](std::size_t n) {
+            return Range{value(static_cast<double>(n)), value(static_cast<double>(n))};
+          },
+          {},
+          [lowest](Setup& setup) {
+            setup.asks = {{Instant{}, NodeId{lowest ? 1 : setup.nodes}, {}}};
+          }};
+}
+
+}  // namespace
+
+Protocol bully() {
+  Protocol p;
+  p.name = "bully";
+  p.summary = "the highest that lives leads; needs a bound on delays (Garcia-Molina 1982)";
+  p.least_nodes = 2;
+  p.stands.kinds = {sim::FaultKind::process_crash, sim::FaultKind::clock_rate};
+  p.stands.reordering = false;
+  p.rules = {"bully_answer_ends_the_candidacy", "bully_asks_all_above", "bully_waits_only_so_long",
+             "bully_late_announcement_is_void"};
+  p.theory = {when_it_notices("N^2-1 if the lowest notices", true, [](double n) { return n * n - 1; }),
+              when_it_notices("N-1 if the highest does", false, [](double n) { return n - 1; })};
+  return describe<BullyModel>(std::move(p));
+}
+
+}  // namespace coord::catalogue
