@@ -17,7 +17,10 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
                              std::is_same_v<T, CommandGone>) {
           perform(now, wall, sessions_.on(concrete));
         } else {
-          if constexpr (std::is_same_v<T, Tick>) perform(now, wall, sessions_.tick(now));
+          if constexpr (std::is_same_v<T, Tick>) {
+            perform(now, wall, sessions_.tick(now));
+            perform(now, wall, enrolments_.tick(now, replica_.machine()));
+          }
           perform(now, wall, replica_.step(now, wall, concrete));
         }
       },
@@ -32,8 +35,9 @@ HostActions Host::settle(Instant now, WallTime wall) {
 
 std::optional<Instant> Host::deadline() const {
   std::optional<Instant> next = replica_.deadline();
-  const std::optional<Instant> other = sessions_.deadline();
-  if (other && (!next || *other < *next)) next = other;
+  for (const std::optional<Instant> other : {sessions_.deadline(), enrolments_.deadline()}) {
+    if (other && (!next || *other < *next)) next = other;
+  }
   return next;
 }
 
@@ -41,12 +45,20 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
   const service::Machine& machine = replica_.machine();
   for (Action& action : actions) {
     if (auto* outcome = std::get_if<Outcome>(&action)) {
-      perform(now, wall, sessions_.on(now, *outcome, machine));
+      if ((outcome->ticket & enrolled_mark) != 0) {
+        perform(now, wall, enrolments_.on(now, *outcome, machine));
+      } else {
+        perform(now, wall, sessions_.on(now, *outcome, machine));
+      }
     } else if (auto* applied = std::get_if<Applied>(&action)) {
       perform(now, wall, sessions_.on(now, *applied, replica_.client(), machine));
+      perform(now, wall, sessions_.watched(*applied, machine, wall));
+      perform(now, wall, enrolments_.on(now, *applied, replica_.client(), machine));
       out_.push_back(std::move(*applied));  // for history and for invariants
     } else if (auto* replaced = std::get_if<Replaced>(&action)) {
       perform(now, wall, sessions_.on(now, *replaced, machine));
+      perform(now, wall, sessions_.watched(*replaced, machine, wall));
+      perform(now, wall, enrolments_.on(now, *replaced, replica_.client(), machine));
     } else if (auto* ready = std::get_if<QueryReady>(&action)) {
       perform(now, wall, sessions_.on(*ready, machine, wall));
     } else if (auto* failed = std::get_if<QueryFailed>(&action)) {
@@ -64,6 +76,10 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
       out_.push_back(std::move(*halted));
     }
   }
+}
+
+void Host::perform(Instant now, WallTime wall, std::vector<Submit> submits) {
+  for (const Submit& submit : submits) perform(now, wall, replica_.step(now, wall, submit));
 }
 
 // A command or query that a session submits is queued by the replica and goes out when the batch is settled:

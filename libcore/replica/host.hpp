@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "replica/enrolments.hpp"
 #include "replica/replica.hpp"
 #include "replica/sessions.hpp"
 
@@ -25,7 +26,9 @@ using HostActions = std::vector<HostAction>;
 class Host {
  public:
   Host(Replica replica, SessionsConfig sessions)
-      : replica_(std::move(replica)), sessions_(std::move(sessions)) {}
+      : replica_(std::move(replica)),
+        enrolments_({sessions.self, sessions.peer, sessions.host}),
+        sessions_(std::move(sessions)) {}
 
   [[nodiscard]] HostActions step(Instant now, WallTime wall, const HostEvent& event);
   [[nodiscard]] HostActions settle(Instant now, WallTime wall);
@@ -37,8 +40,10 @@ class Host {
  private:
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
+  void perform(Instant now, WallTime wall, std::vector<Submit> submits);
 
   Replica replica_;
+  Enrolments enrolments_;
   Sessions sessions_;
   HostActions out_;
 };

@@ -57,6 +57,9 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
   } else if (const std::optional<Question> question = question_in(event.request);
              question && is_stale(*question)) {
     list(Ticket{Ticket::Kind::list, {event.connection}, now, *question}, machine, wall);
+  } else if (const auto* leaders = std::get_if<local::ListLeaders>(&event.request);
+             leaders != nullptr && leaders->stale) {
+    list_leaders(event.connection, *leaders, machine, wall);
   } else {
     std::visit([&](const auto& request) { asked(now, event.connection, record, request); }, event.request);
   }
@@ -239,6 +242,7 @@ void Sessions::finish(ConnectionId id) {
   if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
   if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
   if (found->second.kept != SessionId{}) forget(found->second);
+  stop_watching(id, found->second);
   records_.erase(found);
   if (!breakers_.empty())
     std::erase_if(breakers_, [&](const auto& entry) { return entry.second.first == id; });

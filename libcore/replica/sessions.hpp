@@ -154,6 +154,9 @@ struct SessionsConfig {
   std::size_t connections = 20000;
 };
 
+// What a tool is told of a refusal.
+local::RefusedKind kind_of(service::Refusal why);
+
 class Sessions {
  public:
   explicit Sessions(SessionsConfig config) : config_(std::move(config)) {}
@@ -171,6 +174,9 @@ class Sessions {
   [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
   [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
   [[nodiscard]] SessionActions on(const QueryFailed& event);
+  // After the other two: what watchers of leaderships hear.
+  [[nodiscard]] SessionActions watched(const Applied& event, const service::Machine& machine, WallTime wall);
+  [[nodiscard]] SessionActions watched(const Replaced&, const service::Machine& machine, WallTime wall);
   // A leader with a majority is known (true), or not.
   [[nodiscard]] SessionActions quorum_is(bool quorum);
   [[nodiscard]] SessionActions tick(Instant now);
@@ -212,14 +218,25 @@ class Sessions {
     bool terminated = false;
     bool signalled = false;           // the process that is the holder
     std::optional<Instant> break_at;  // somebody wants it broken: TERM was sent, KILL comes then
-    std::optional<Instant> alarm;     // its place in alarms_
+    std::string watched;              // the leadership whose changes it wants to hear of
+    std::uint64_t watch_request = 0;
+    std::optional<Instant> alarm;  // its place in alarms_
   };
   struct Ticket {
-    enum class Kind : std::uint8_t { acquire, cancel, close, renew, list, break_it } kind = Kind::acquire;
+    enum class Kind : std::uint8_t {
+      acquire,
+      cancel,
+      close,
+      renew,
+      list,
+      break_it,
+      election
+    } kind = Kind::acquire;
     std::vector<ConnectionId> connections;  // one, except for renew
     Instant sent;
     Question question;
-    std::uint64_t request = 0;  // the tool's, of a break
+    std::uint64_t request = 0;                 // the tool's, of a break
+    std::optional<local::Request> election{};  // that this is a step of
   };
 
   // ---- sessions_requests.cpp: what a tool asks for
@@ -235,6 +252,11 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Break& request);
   void asked(Instant, ConnectionId, Record&, const local::LetGo&) {}  // let_go(), with the machine
+  void asked(Instant now, ConnectionId id, Record& record, const local::Completed& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::ListLeaders& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::WatchLeader& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Depose& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Stand& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   void give_up_waiting(ConnectionId id, Record& record);
@@ -245,13 +267,27 @@ class Sessions {
   void cancelled(ConnectionId id, Record& record, const Outcome& event);
   void closed(ConnectionId id, Record& record);
   void renewed(Instant now, const Ticket& ticket, const service::Machine& machine);
-  void granted(Instant now, ConnectionId id, Record& record, Token token);
+  void granted(Instant now, ConnectionId id, Record& record, Token token, const service::Machine& machine);
   void deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
                   const service::Machine& machine);
   void joined(ConnectionId id, Record& record, std::uint8_t status);
   void abandon(SessionId session);
   void ended(Instant now, ConnectionId id, Record& record, const std::string& why);
   void list(const Ticket& ticket, const service::Machine& machine, WallTime wall);
+
+  // ---- sessions_elections.cpp
+  static Ticket of_election(Instant now, ConnectionId id, local::Request request);
+  void query_election(Instant now, ConnectionId id, local::Request request);
+  void election_ready(ConnectionId id, const local::Request& asked, const service::Machine& machine,
+                      WallTime wall);
+  void election_ordered(ConnectionId id, const Record& record, const Ticket& what, const Outcome& event);
+  void depose(ConnectionId id, const local::Depose& asked, const service::Machine& machine);
+  void list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::Machine& machine,
+                    WallTime wall);
+  void show_watched(ConnectionId id, const Record& record, const service::Machine& machine, WallTime wall);
+  void stop_watching(ConnectionId id, Record& record);
+  void step_down(Instant now, ConnectionId id, Record& record, bool preempted);
+  void dismissed(ConnectionId id, Record& record, service::Refusal why);
 
   // ---- sessions_resume.cpp: what outlives this process, and what an earlier one has left
   void keep(ConnectionId id, Record& record);
@@ -293,6 +329,7 @@ class Sessions {
   std::uint64_t next_ticket_ = 1;
   // Who waits for the end of a session that it wants broken, or released.
   std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;
+  std::map<std::string, std::set<ConnectionId>> watchers_;  // by name
   bool quorum_ = false;
   bool strangers_due_ = false;  // sessions of earlier lives that nobody uses are still to be closed
   SessionActions out_;

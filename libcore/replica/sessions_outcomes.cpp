@@ -2,12 +2,11 @@
 #include <algorithm>
 
 #include "base/rule.hpp"
+#include "replica/enrolments.hpp"
 #include "replica/sessions.hpp"
 #include "service/wait_graph.hpp"
 
 namespace coord::replica {
-
-namespace {
 
 local::RefusedKind kind_of(service::Refusal why) {
   switch (why) {
@@ -21,19 +20,27 @@ local::RefusedKind kind_of(service::Refusal why) {
       return local::RefusedKind::mismatch;
     case service::Refusal::deadlock:
       return local::RefusedKind::deadlock;
+    case service::Refusal::slot_done:
+      return local::RefusedKind::slot_done;
+    case service::Refusal::slot_running:
+      return local::RefusedKind::slot_running;
+    case service::Refusal::attempts_used:
+      return local::RefusedKind::attempts_used;
+    case service::Refusal::no_such_request:
+    case service::Refusal::not_leading:
+      return local::RefusedKind::held;
     case service::Refusal::too_many_sessions:
     case service::Refusal::too_many_of_user:
     case service::Refusal::too_many_requests:
     case service::Refusal::too_many_of_session:
     case service::Refusal::too_many_names:
     case service::Refusal::too_many_owner_bytes:
+    case service::Refusal::too_many_slots:
       return local::RefusedKind::limit;
     default:
       return local::RefusedKind::protocol;
   }
 }
-
-}  // namespace
 
 SessionActions Sessions::on(Instant now, const Outcome& event, const service::Machine& machine) {
   const auto found = tickets_.find(event.ticket);
@@ -51,6 +58,7 @@ SessionActions Sessions::on(Instant now, const Outcome& event, const service::Ma
   const ConnectionId id = what.connections.front();
   Record* record = find(id);
   if (record == nullptr) return take();
+  if (what.kind == Ticket::Kind::election) election_ordered(id, *record, what, event);
   if (what.kind == Ticket::Kind::acquire) acquired(now, id, *record, event, machine);
   if (what.kind == Ticket::Kind::cancel) cancelled(id, *record, event);
   if (what.kind == Ticket::Kind::close) closed(id, *record);
@@ -78,7 +86,11 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
                "this peer was replaced while it asked: try again");
       }
     }
-    if (!record.connected) finish(id);
+    if (record.session != SessionId{}) {
+      close(id, record, service::CloseReason::finished);
+    } else if (!record.connected) {
+      finish(id);
+    }
     return;
   }
   const service::Standing standing = machine.standing(what.session, what.request);
@@ -91,11 +103,13 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
   if (record.abandoned || !record.connected) {
     close(id, record, service::CloseReason::finished);
   } else if (standing.kind == service::Standing::Kind::held) {
-    granted(now, id, record, standing.token);
+    granted(now, id, record, standing.token, machine);
   } else if (standing.kind == service::Standing::Kind::no_session) {
     ended(now, id, record, "the lease ran out before the answer came");
   } else if (standing.kind == service::Standing::Kind::joined) {
     joined(id, record, standing.status);
+  } else if (standing.kind == service::Standing::Kind::no_request && record.asked.candidacy) {
+    submit_acquire(now, id, record);  // its slot was settled; how, the answer will say
   } else if (standing.kind == service::Standing::Kind::no_request) {
     deadlocked(id, record, {}, machine);
   } else {
@@ -110,7 +124,8 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
   }
 }
 
-void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token) {
+void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token,
+                       const service::Machine& machine) {
   record.token = token;
   if (!record.connected) {
     close(id, record, service::CloseReason::finished);
@@ -131,9 +146,10 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
   }
   set_alarm(id, record);
   keep(id, record);
+  const service::Candidate* leader = machine.candidate(record.session, record.asked.request);
   say(id, record,
       local::Granted{record.asked.request, token, record.session, record.renewal_sent + record.asked.ttl,
-                     record.renewal_sent, record.who.secret});
+                     record.renewal_sent, record.who.secret, leader != nullptr ? leader->attempt : 0});
 }
 
 void Sessions::cancelled(ConnectionId id, Record& record, const Outcome& event) {
@@ -170,6 +186,9 @@ void Sessions::renewed(Instant now, const Ticket& ticket, const service::Machine
         // Ordered while this peer was down, or in a snapshot that came instead of the log.
         if (machine.session(record->session)->breaking) break_hold(now, id, *record, "somebody");
         say(id, *record, local::Renewed{record->renewal_sent + record->asked.ttl, record->renewal_sent});
+        // Told while this peer, or its earlier process, did not see it.
+        const service::Leadership* leadership = machine.leadership_of(record->token);
+        if (leadership != nullptr && leadership->deposed) step_down(now, id, *record, false);
       }
     } else if (record->session != SessionId{}) {
       ended(now, id, *record, "its lease ran out while this peer was down");
@@ -229,7 +248,7 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       const auto found = by_session_.find(grant->session);
       if (found == by_session_.end()) continue;
       Record& record = records_.at(found->second);
-      if (record.stage == Stage::waiting) granted(now, found->second, record, grant->token);
+      if (record.stage == Stage::waiting) granted(now, found->second, record, grant->token, machine);
     } else if (const auto* broken = std::get_if<service::BreakAsked>(&effect)) {
       const auto found = by_session_.find(broken->session);
       if (found != by_session_.end())
@@ -255,7 +274,16 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
       // An Acquire that was given up while it was on its way: nobody wants its session. Those of this host's
       // earlier lives: close_strangers().
       const bool ours = open->node == config_.self && open->to.client == self;
-      if (ours && !by_session_.contains(open->session)) abandon(open->session);
+      if (ours && !by_session_.contains(open->session) && (open->nonce & enrolled_mark) == 0)
+        abandon(open->session);
+    } else if (const auto* down = std::get_if<service::StepDown>(&effect)) {
+      const auto found = by_session_.find(down->session);
+      if (found != by_session_.end())
+        step_down(now, found->second, records_.at(found->second), down->preempted);
+    } else if (const auto* out = std::get_if<service::Dismissed>(&effect)) {
+      const auto found = by_session_.find(out->session);
+      if (found != by_session_.end() && records_.at(found->second).stage == Stage::waiting)
+        dismissed(found->second, records_.at(found->second), out->why);
     }
   }
   close_strangers(self, machine);
@@ -272,12 +300,14 @@ SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine
     const bool no_request = standing.kind == service::Standing::Kind::no_request;
     if (standing.kind == service::Standing::Kind::joined) {
       if (record.stage == Stage::waiting) joined(id, record, standing.status);
+    } else if (no_request && record.stage == Stage::waiting && record.asked.candidacy) {
+      submit_acquire(now, id, record);
     } else if (no_request && record.stage == Stage::waiting) {
       deadlocked(id, record, {}, machine);
     } else if (no_request || standing.kind == service::Standing::Kind::no_session) {
       ended(now, id, record, "its lease ran out at the leader");
     } else if (standing.kind == service::Standing::Kind::held && record.stage == Stage::waiting) {
-      granted(now, id, record, standing.token);
+      granted(now, id, record, standing.token, machine);
     }
   }
   tell_breakers_of_gone(machine);
@@ -289,6 +319,10 @@ SessionActions Sessions::on(const QueryReady& event, const service::Machine& mac
   if (found == tickets_.end()) return {};
   const Ticket what = std::move(found->second);
   tickets_.erase(found);
+  if (what.kind == Ticket::Kind::election) {
+    election_ready(what.connections.front(), *what.election, machine, wall);
+    return take();
+  }
   list(what, machine, wall);
   return take();
 }
@@ -296,7 +330,9 @@ SessionActions Sessions::on(const QueryReady& event, const service::Machine& mac
 SessionActions Sessions::on(const QueryFailed& event) {
   const auto found = tickets_.find(event.ticket);
   if (found == tickets_.end()) return {};
-  refuse(found->second.connections.front(), request_of(found->second.question), local::RefusedKind::no_quorum,
+  const Ticket& what = found->second;
+  refuse(what.connections.front(), what.election ? what.request : request_of(what.question),
+         local::RefusedKind::no_quorum,
          "no quorum: a majority of the peers cannot be reached: --stale shows what this peer knows");
   tickets_.erase(found);
   return take();

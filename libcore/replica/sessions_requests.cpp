@@ -63,7 +63,12 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   body.wait = request.wait;
   body.lock_delay = request.lock_delay;
   body.min_hold = request.min_hold;
-  body.inside = record.inside;
+  if (request.candidacy) {
+    body.candidacy = request.candidacy;
+    body.candidacy->enrolled = false;
+  } else {
+    body.inside = record.inside;
+  }
   body.key = {request.key_high, request.key_low};
   body.join = request.join;
   body.period = request.period;

@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/rule.hpp"
+#include "replica/enrolments.hpp"
 #include "replica/sessions.hpp"
 
 namespace coord::replica {
@@ -86,7 +87,8 @@ void Sessions::close_strangers(service::ClientId self, const service::Machine& m
   strangers_due_ = false;
   for (const SessionId session : machine.sessions_of(config_.self)) {
     const bool earlier = session.value < self.value;  // both are places in the log
-    if (earlier && !by_session_.contains(session)) abandon(session);
+    const bool enrolled = (machine.session(session)->nonce & enrolled_mark) != 0;
+    if (earlier && !enrolled && !by_session_.contains(session)) abandon(session);
   }
 }
 

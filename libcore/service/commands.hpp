@@ -19,6 +19,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/candidacy.hpp"
 
 namespace coord::service {
 
@@ -105,12 +106,14 @@ struct Acquire {
   // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
   // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
   Duration period{};
+  // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
+  std::optional<Candidacy> candidacy{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join,
-            period);
+    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join, period,
+            candidacy);
   }
 };
 
@@ -224,8 +227,8 @@ struct TokenFloor {
 };
 
 // New kinds are appended: the index is part of the log's format.
-using Body =
-    std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor, Break>;
+using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
+                          Break, Complete, Depose, Enroll, Withdraw>;
 
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter

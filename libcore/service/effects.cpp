@@ -44,6 +44,16 @@ std::string describe(Refusal why) {
       return "shared by a command that this one runs inside of: take it exclusively there, or share it here";
     case Refusal::rate_differs:
       return "in use with another rate, or as a lock: use the same --rate, or wait until it is free";
+    case Refusal::slot_done:
+      return "done already: nothing to do";
+    case Refusal::slot_running:
+      return "its work is being done: nothing to do";
+    case Refusal::attempts_used:
+      return "begun as often as --attempts allows, and never completed: look at its runs";
+    case Refusal::too_many_slots:
+      return "the group remembers too many slots: use fewer keys, or wait until old ones are forgotten";
+    case Refusal::not_leading:
+      return "not led any more by whom you meant: look again";
     case Refusal::deadlock:
       return "waiting would never end: this would wait for a command that waits for this one";
     case Refusal::not_permitted:

@@ -50,6 +50,11 @@ enum class Refusal : std::uint8_t {
   rate_differs,           // the name is in use with another rate, or as a lock
   deadlock,               // it would wait for something that waits for it
   not_permitted,          // Break: neither root nor the owner
+  slot_done,              // the slot is complete, or its period is over
+  slot_running,           // wait was false, and the leader does the work of the same slot
+  attempts_used,          // the slot was begun as often as it may be
+  too_many_slots,         // remembered in the group
+  not_leading,            // the name is not led, or not by this one
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".
@@ -101,7 +106,8 @@ struct Granted {
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;
   std::vector<std::string> names{};
-  bool reentered = false;  // every name was held by what it is inside of: the token is that hold's
+  bool reentered = false;    // every name was held by what it is inside of: the token is that hold's
+  std::string leadership{};  // not empty: it leads this name, under the token as its term; no names then
   bool operator==(const Granted&) const = default;
 };
 struct Queued {
@@ -171,6 +177,25 @@ struct Renewed {
   std::vector<SessionId> gone{};                               // ended, or not this peer's
   bool operator==(const Renewed&) const = default;
 };
+// A candidate that had waited is gone although its session lives: its slot is complete, or used up.
+struct Dismissed {
+  SessionId session{};
+  std::uint64_t request = 0;
+  Refusal why = Refusal::none;
+  bool operator==(const Dismissed&) const = default;
+};
+// The leader is to stop its command and resign.
+struct StepDown {
+  SessionId session{};
+  std::uint64_t request = 0;
+  bool preempted = false;  // by a candidate of higher priority; else somebody asked for it
+  bool operator==(const StepDown&) const = default;
+};
+// Somebody leads, stands, or no longer does; or something was completed: for those who watch the name.
+struct LeadershipChanged {
+  std::string name{};
+  bool operator==(const LeadershipChanged&) const = default;
+};
 // The leader proposes TimerOver{kind, token} once `length` has passed.
 struct TimerStarted {
   TimerKind kind = TimerKind::lock_delay;
@@ -205,7 +230,7 @@ struct BreakAsked {
 
 using Effect = std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled,
                             AlreadyGranted, Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate,
-                            Stale, Deadlocked, BreakAsked, Joined>;
+                            Stale, Deadlocked, BreakAsked, Joined, Dismissed, StepDown, LeadershipChanged>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of

@@ -47,6 +47,10 @@ void Keeper::start_timers(Instant now, const Machine& machine) {
     start(TimerKind::min_hold, token, remnant.min_hold);
     start(TimerKind::lock_delay, token, remnant.lock_delay);
   }
+  for (const auto& [name, leadership] : machine.state().elections.leaderships) {
+    const Candidate* leader = leadership.leading();
+    start(TimerKind::min_hold, leadership.term, leader != nullptr ? leader->min_hold : leadership.kept);
+  }
 }
 
 void Keeper::applied(Instant now, const Effects& effects, const Machine& machine) {

@@ -31,7 +31,16 @@ struct Limits {
   std::size_t history_bytes = 4U << 20U;    // of them all: a small part of a snapshot
   std::size_t history_command = 128;        // of a command line there
   std::size_t shown_cycle = 8;              // steps of a deadlock that are told: a message of a few lines
-  std::uint64_t window = 4'096;             // commands of one peer that are not settled yet
+  std::size_t value_bytes = 1'024;          // of what a leader publishes: an address, a line
+  std::size_t candidates = 20'000;          // and names with some: with their values 20 MiB at worst
+  std::size_t enrolments = 10'000;          // of all hosts
+  std::size_t books = 20'000;               // names of which it is known when they were last completed
+  std::size_t slot_keys = 60'000;           // keys: six names by the hour for 400 days
+  std::size_t slot_key_bytes = 255;         // as a name
+  std::size_t all_slot_bytes = 8U << 20U;   // of all of them
+  std::uint32_t attempts = 1'000;           // beginnings of one slot
+  Duration period_low = std::chrono::seconds(1);  // of slots by the clock
+  std::uint64_t window = 4'096;                   // commands of one peer that are not settled yet
   Duration ttl_low = std::chrono::milliseconds(10);
   Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold
 };

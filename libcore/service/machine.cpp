@@ -69,10 +69,12 @@ Effects Machine::apply(LogIndex index, const Command& command) {
   COORD_CHECK(index > state_.applied);
   if (state_.applied == LogIndex{}) state_.token_base = base_from(command.wall);  // once, even if it is 0
   state_.applied = index;
-  Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}, {}, {}};
+  Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}, {}, {}, {},
+            {}};
   dispatch(command, step);
   grant_next(step);
   end_deadlocks(step);
+  elect_next(step);
   return std::move(step.effects);
 }
 
@@ -168,6 +170,12 @@ Outcome Machine::outcome(NodeId node, ClientId client, std::uint64_t sequence) c
 
 Standing Machine::standing(SessionId session, std::uint64_t request) const {
   if (!state_.sessions.contains(session)) return {Standing::Kind::no_session, {}};
+  if (const std::string* name = candidacy_of(session, request)) {
+    const Leadership& leadership = state_.elections.leaderships.at(*name);
+    return leadership.leading() == candidate(session, request)
+               ? Standing{Standing::Kind::held, leadership.term}
+               : Standing{Standing::Kind::waiting, {}};
+  }
   const std::optional<LogIndex> place = find_request(session, request);
   if (!place) return {Standing::Kind::no_request, {}};
   const Request& found = state_.requests.at(*place);

@@ -30,10 +30,16 @@
 // hold or, when its holder was lost, for its lock delay: a Remnant. Names that nobody holds, waits for or
 // keeps shut are not stored.
 //
+// Leaderships. A name may be led by one session, under a term that is a token like others; its candidates
+// queue by priority, then by place. They have nothing to do with the lock of the same name. A leader is told
+// to step down (StepDown), never just replaced: its session resigns once its command has ended, or ends. What
+// is written down of work done: slots.hpp.
+//
 // Inputs: apply, restore. Queries: the rest. No threads. Costs are O(log n) a command plus the grants that it
 // causes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -47,9 +53,12 @@
 #include "service/effects.hpp"
 #include "service/limits.hpp"
 #include "service/lock_table.hpp"
+#include "service/slots.hpp"
 #include "service/state.hpp"
 
 namespace coord::service {
+
+Error inconsistent(std::string what);  // a snapshot whose parts do not fit
 
 // Where a request stands now.
 struct Standing {
@@ -87,6 +96,11 @@ class Machine {
   // The waiting requests that are the session's own, or were asked from inside of it.
   const std::set<LogIndex>& waits_under(SessionId session) const;
 
+  // Of a session's request: the candidacy that it is, and of which name; null: it is none.
+  const std::string* candidacy_of(SessionId session, std::uint64_t request) const;
+  const Candidate* candidate(SessionId session, std::uint64_t request) const;
+  const Leadership* leadership_of(Token term) const;  // led, or kept shut, under it; null: over
+
   // What a request finds held by those whom it is inside of.
   struct Entry {
     std::vector<Token> entered{};  // as Request::entered: of each name, whom it would be held together with
@@ -106,6 +120,8 @@ class Machine {
     std::set<std::string> touched;
     std::set<LogIndex> candidates;  // waits to look at beside those at `touched`
     std::set<LogIndex> suspects;    // waits that may be part of a deadlock now
+    std::set<std::string> open;     // leaderships that somebody may take now, or whose slots were settled
+    std::set<std::string> changed;  // leaderships that look different now
   };
 
   // How a hold ends.
@@ -127,6 +143,10 @@ class Machine {
   void on(const Break& body, Step& step);
   void on(const TimerOver& body, Step& step);
   void on(const TokenFloor& body, Step& step);
+  void on(const Complete& body, Step& step);
+  void on(const Depose& body, Step& step);
+  void on(const Enroll& body, Step& step);
+  void on(const Withdraw& body, Step& step);
 
   Refusal check_open(const Open& open, NodeId node) const;
   Refusal check_session(SessionId session, NodeId node) const;
@@ -150,6 +170,24 @@ class Machine {
 
   Status rebuild();
   Status rebuild_request(LogIndex place, const Request& request);
+  // ---- machine_elections.cpp
+  void campaign(const Acquire& body, Step& step);
+  Refusal check_candidacy(const Acquire& body) const;
+  Refusal check_slot(const Acquire& body, WallTime wall) const;
+  void elect_next(Step& step);
+  bool lead_next(const std::string& name, Leadership& leadership, Step& step);
+  void settle_slots(const std::string& name, Leadership& leadership, Step& step);
+  void end_candidacy(SessionId session, std::uint64_t number, Step& step, AnswerTo to);
+  void end_candidacies(SessionId session, Step& step);
+  void forget_candidacy(SessionId session, std::uint64_t number);
+  bool end_leadership_timer(Token term, Step& step);
+  bool room_for(const std::string& name, const SlotWish* wish, WallTime wall);
+  void write_down(const std::string& name, const SlotWish* slot, const Step& step,
+                  const std::function<void(SlotBook&)>& change);
+  Status rebuild_elections();
+  Status rebuild_leadership(const std::string& name, const Leadership& leadership);
+
+  void open_session(const Open& open, SessionId id, Step& step);
   void count_session(const Session& session);
   void uncount_session(const Session& session);
   void end_session(SessionId id, End end, Step& step, AnswerTo to);
@@ -168,6 +206,10 @@ class Machine {
   std::map<SessionId, std::map<std::uint64_t, LogIndex>> requests_of_;  // only sessions that have some
   std::map<SessionId, std::set<LogIndex>> waits_under_;                 // only sessions that have some
   std::map<Token, LogIndex> place_of_;  // of the request that holds with this token
+  std::map<SessionId, std::map<std::uint64_t, std::string>> candidacies_of_;  // only sessions that have some
+  std::map<Token, std::string> led_under_;  // of names that are led or kept shut
+  std::size_t candidates_ = 0;
+  SlotTotals slots_;
   std::map<std::pair<NodeId, std::uint32_t>, std::size_t> sessions_of_user_;
   std::map<LogIndex, std::set<LogIndex>> joiners_;             // of a hold, by its request's place
   std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name

@@ -49,7 +49,8 @@ Refusal Machine::check_request(const Acquire& body, const Request& request) cons
       (body.period == Duration::zero() || (body.period == body.min_hold && body.mode == Mode::exclusive));
   if (!valid) return Refusal::invalid;
   if (!body.open) {
-    if (find_request(body.session, body.request)) return Refusal::request_in_use;
+    if (find_request(body.session, body.request) || candidacy_of(body.session, body.request) != nullptr)
+      return Refusal::request_in_use;
     if (requests_of(body.session).size() >= limits_.requests_of_session) return Refusal::too_many_of_session;
   }
   if (state_.requests.size() + state_.remnants.size() >= limits_.requests) return Refusal::too_many_requests;
@@ -67,6 +68,7 @@ void Machine::on(const Acquire& body, Step& step) {
   };
   if (body.names.size() > limits_.names_a_request) return refuse(Refusal::invalid);
   if (body.open && body.session.value != 0) return refuse(Refusal::invalid);
+  if (body.candidacy) return campaign(body, step);
 
   Request request = request_from(body, step.wall);
   Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
@@ -87,12 +89,7 @@ void Machine::on(const Acquire& body, Step& step) {
       return refuse(Refusal::deadlock, std::move(deadlock->cycle));
   }
 
-  if (body.open) {
-    const Session session{step.to.node, body.open->owner, body.open->ttl, body.open->nonce, 0, step.wall};
-    count_session(session);
-    state_.sessions.emplace(request.session, session);
-    step.effects.push_back(Opened{step.to, request.session, session.node, session.nonce, session.ttl});
-  }
+  if (body.open) open_session(*body.open, request.session, step);
   const Request& kept = state_.requests.emplace(step.index, std::move(request)).first->second;
   requests_of_[kept.session].emplace(kept.number, step.index);
   name_bytes_ += bytes_of_names(kept.names);
@@ -110,6 +107,15 @@ void Machine::on(const Acquire& body, Step& step) {
 
 void Machine::on(const Cancel& body, Step& step) {
   const Refusal why = check_session(body.session, step.to.node);
+  if (why == Refusal::none && candidacy_of(body.session, body.request) != nullptr) {
+    const Standing now = standing(body.session, body.request);
+    if (now.kind == Standing::Kind::held) {
+      step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, now.token});
+    } else {
+      end_candidacy(body.session, body.request, step, step.to);
+    }
+    return;
+  }
   const std::optional<LogIndex> place = find_request(body.session, body.request);
   if (why != Refusal::none || !place) {
     step.effects.push_back(Refused{
@@ -126,6 +132,9 @@ void Machine::on(const Cancel& body, Step& step) {
 
 void Machine::on(const Release& body, Step& step) {
   Refusal why = check_session(body.session, step.to.node);
+  if (why == Refusal::none && standing(body.session, body.request).kind == Standing::Kind::held &&
+      candidacy_of(body.session, body.request) != nullptr)
+    return end_candidacy(body.session, body.request, step, step.to);
   const std::optional<LogIndex> place = find_request(body.session, body.request);
   if (why == Refusal::none && !place) why = Refusal::no_such_request;
   if (why == Refusal::none && !state_.requests.at(*place).held()) why = Refusal::not_held;
@@ -225,6 +234,11 @@ void Machine::forget_request(LogIndex place, const Request& request) {
 }
 
 bool Machine::timer_runs(TimerKind kind, Token token) const {
+  if (const Leadership* leadership = leadership_of(token)) {
+    const Candidate* leader = leadership->leading();
+    return kind == TimerKind::min_hold &&
+           (leader != nullptr ? leader->min_hold : leadership->kept) > Duration::zero();
+  }
   const auto held = place_of_.find(token);
   if (held != place_of_.end())
     return kind == TimerKind::min_hold && state_.requests.at(held->second).min_hold > Duration::zero();
@@ -235,6 +249,7 @@ bool Machine::timer_runs(TimerKind kind, Token token) const {
 
 void Machine::on(const TimerOver& body, Step& step) {
   if (body.kind > TimerKind::min_hold) return;
+  if (body.kind == TimerKind::min_hold && end_leadership_timer(body.token, step)) return;
   const auto clear = [&](Duration& timer) {
     if (timer == Duration::zero()) return;
     timer = Duration::zero();

@@ -36,6 +36,13 @@ Refusal Machine::check_session(SessionId session, NodeId node) const {
   return Refusal::none;
 }
 
+void Machine::open_session(const Open& open, SessionId id, Step& step) {
+  const Session session{step.to.node, open.owner, open.ttl, open.nonce, 0, step.wall};
+  count_session(session);
+  state_.sessions.emplace(id, session);
+  step.effects.push_back(Opened{step.to, id, session.node, session.nonce, session.ttl});
+}
+
 void Machine::count_session(const Session& session) {
   ++sessions_of_user_[{session.node, session.owner.uid}];
   owner_bytes_ += bytes_of_owner(session.owner);
@@ -109,6 +116,7 @@ void Machine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
       withdraw(place, step, {});
     }
   }
+  end_candidacies(id, step);
   const auto session = state_.sessions.find(id);
   step.effects.push_back(Closed{to, id, session->second.node, end.why});
   uncount_session(session->second);

@@ -5,12 +5,12 @@
 
 namespace coord::service {
 
-namespace {
-
 Error inconsistent(std::string what) {
   return Error{ErrorKind::data, "snapshot of the service", std::move(what),
                "restore this peer with --rejoin"};
 }
+
+namespace {
 
 bool sorted_unique(const std::vector<std::string>& names) {
   return !names.empty() && std::ranges::adjacent_find(names, std::greater_equal<>()) == names.end();
@@ -104,7 +104,7 @@ Status Machine::rebuild() {
     history_bytes_ += name.size();
     history_by_age_.emplace(history.last, name);
   }
-  return done();
+  return rebuild_elections();
 }
 
 Status Machine::rebuild_request(LogIndex place, const Request& request) {

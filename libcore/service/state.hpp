@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
+#include "service/election_state.hpp"
 
 namespace coord::service {
 
@@ -151,11 +152,12 @@ struct State {
   std::map<LogIndex, Request> requests{};  // by place: the order of all queues
   std::map<Token, Remnant> remnants{};
   std::map<std::string, NameHistory> history{};
+  ElectionState elections{};
 
   bool operator==(const State&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history);
+    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history, elections);
   }
 };
 

@@ -32,6 +32,9 @@ constexpr bool coord::wire::is_enumerator(coord::local::RefusedKind value) {
     case mismatch:
     case protocol:
     case deadlock:
+    case slot_done:
+    case slot_running:
+    case attempts_used:
       return true;
   }
   return false;

@@ -61,6 +61,11 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case rate_differs:
     case deadlock:
     case not_permitted:
+    case slot_done:
+    case slot_running:
+    case attempts_used:
+    case too_many_slots:
+    case not_leading:
       return true;
   }
   return false;

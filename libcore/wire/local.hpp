@@ -16,7 +16,9 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/candidacy.hpp"
 #include "wire/bounds.hpp"
+#include "wire/local_elections.hpp"
 #include "wire/local_peers.hpp"
 
 namespace coord::local {
@@ -77,13 +79,14 @@ struct Acquire {
   std::uint32_t signal = 0;
   Duration grace{};   // with `holder`
   bool bare = false;  // the command will not have the descriptor: it is stopped before the release
+  std::optional<service::Candidacy> candidacy;  // instead of locks, the leadership of the one name
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
             wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
-            signal, grace, bare);
+            signal, grace, bare, candidacy);
   }
 };
 
@@ -214,8 +217,9 @@ struct LetGo {
   }
 };
 
-using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
-                             ListWaits, Break, ListHistory, LetGo>;
+using Request =
+    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
+                 ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand>;
 
 // ---- peer to tool
 
@@ -240,11 +244,12 @@ struct Granted {
                      // 0.8 TTL of it
   Instant sent;      // that renewal's sending
   Secret secret;     // for Resume
+  std::uint32_t attempt = 0;  // at the slot of a leadership, from 1
 
   bool operator==(const Granted&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, token, session, deadline, sent, secret);
+    archive(request, token, session, deadline, sent, secret, attempt);
   }
 };
 
@@ -273,12 +278,15 @@ struct Lost {
 };
 
 enum class RefusedKind : std::uint8_t {
-  held,       // wait was false and it is taken: status 1
-  no_quorum,  // status 69
-  limit,      // a limit of the service or of this user: status 69
-  mismatch,   // other slots than the name has in use, a name twice, ...: status 64
-  protocol,   // this peer does not speak the tool's version, or the request made no sense here: status 69
-  deadlock,   // it would wait for something that waits for it: as held, but always said
+  held,           // wait was false and it is taken: status 1
+  no_quorum,      // status 69
+  limit,          // a limit of the service or of this user: status 69
+  mismatch,       // other slots than the name has in use, a name twice, ...: status 64
+  protocol,       // this peer does not speak the tool's version, or the request made no sense here: status 69
+  deadlock,       // it would wait for something that waits for it: as held, but always said
+  slot_done,      // complete already, or its period is over: status 0
+  slot_running,   // wait was false and its work is being done: status 0
+  attempts_used,  // begun as often as it may be: status 3
 };
 
 struct Refused {
@@ -464,6 +472,6 @@ struct Joined {
 };
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
-                            Peers, Waits, History, Joined>;
+                            Peers, Waits, History, Joined, Done, Leaders>;
 
 }  // namespace coord::local

@@ -226,6 +226,11 @@ class Reference {
     return it->second.node == node_ ? Refusal::none : Refusal::not_your_session;
   }
 
+  // Leaderships: service_elections_random_test.cpp.
+  void on(const Complete&) {}
+  void on(const Depose&) {}
+  void on(const Enroll&) {}
+  void on(const Withdraw&) {}
   void on(const Register& body) {
     Node& node = nodes[body.node];
     if (node.client.value != 0 && node.nonce == body.nonce) return;

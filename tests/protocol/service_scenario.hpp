@@ -38,8 +38,15 @@ struct EffectText {
   std::string operator()(const Opened& e) const { return "opened s" + number(e.session.value); }
   std::string operator()(const Granted& e) const {
     return "granted " + hold(e.session, e.request) + " token " + number(e.token.value) + " " +
-           joined(e.names);
+           (e.leadership.empty() ? joined(e.names) : "leads " + e.leadership);
   }
+  std::string operator()(const Dismissed& e) const {
+    return "dismissed " + hold(e.session, e.request) + ": " + describe(e.why);
+  }
+  std::string operator()(const StepDown& e) const {
+    return std::string(e.preempted ? "preempted " : "deposed ") + hold(e.session, e.request);
+  }
+  std::string operator()(const LeadershipChanged&) const { return ""; }
   std::string operator()(const Deadlocked& e) const {
     return "deadlocked " + hold(e.session, e.request) + cycle(e.cycle);
   }
@@ -81,7 +88,10 @@ struct EffectText {
 
 inline std::string text_of(const Effects& effects) {
   std::string text;
-  for (const Effect& effect : effects) text += (text.empty() ? "" : "; ") + std::visit(EffectText{}, effect);
+  for (const Effect& effect : effects) {
+    const std::string one = std::visit(EffectText{}, effect);
+    text += (text.empty() || one.empty() ? "" : "; ") + one;
+  }
   return text;
 }
 

@@ -131,8 +131,9 @@ void Tools::remember(std::uint64_t id, Run& run) {
 
 void Tools::say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left) {
   if (world_.traced()) {
-    static constexpr std::array names{"hello", "acquire", "started", "cancel", "release",
-                                      "list",  "peers",   "resume",  "break"};
+    static constexpr std::array names{"hello",     "acquire", "started", "cancel", "release", "list",
+                                      "peers",     "resume",  "waits",   "break",  "history", "let go",
+                                      "completed", "leaders", "watch",   "depose", "stand"};
     world_.note(host, "run " + std::to_string(connection.value) + " says " + names.at(request.index()));
   }
   world_.input(
@@ -150,7 +151,8 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
   const std::uint64_t id = run_of(answer.connection);
   if (world_.traced()) {
     static constexpr std::array names{"welcome", "granted",   "renewed",  "lost",  "refused",
-                                      "waiting", "cancelled", "released", "locks", "peers"};
+                                      "waiting", "cancelled", "released", "locks", "peers",
+                                      "waits",   "history",   "joined",   "done",  "leaders"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
   if (std::holds_alternative<local::Released>(answer.answer))

@@ -45,6 +45,10 @@ local::PeerRecord peer() {
   return p;
 }
 
+local::CandidateRecord candidate() {
+  return {"a", "web1", 4711, "backup", -5, "web1:80", WallTime{1700000000123456789}};
+}
+
 }  // namespace
 
 const Named<local::Request>& requests() {
@@ -68,6 +72,11 @@ const Named<local::Request>& requests() {
   acquire.key_low = 0x99aabbccddeeff00;
   acquire.join = true;
   acquire.period = 250ms;
+  local::Acquire campaign;
+  campaign.request = 4;
+  campaign.names = {"nightly"};
+  campaign.ttl = 10s;
+  campaign.candidacy = {-5, true, "web1:80", false, service::SlotWish{"2023-11-14", 0s, 1}};
   static const Named<local::Request> all{
       {"hello", local::Hello{1, "dlock 0.1.0"}},
       {"acquire", acquire},
@@ -81,6 +90,12 @@ const Named<local::Request>& requests() {
       {"break", local::Break{6, SessionId{12}}},
       {"list_history", local::ListHistory{7, "backup", true}},
       {"let_go", local::LetGo{7, {"backup"}, Token{1855425871872001}, 4700}},
+      {"campaign", campaign},
+      {"completed", local::Completed{3}},
+      {"list_leaders", local::ListLeaders{7, {"nightly"}, true}},
+      {"watch_leader", local::WatchLeader{8, "nightly"}},
+      {"depose", local::Depose{9, "nightly", Token{1855425871872001}, true}},
+      {"stand", local::Stand{10, "nightly", true, -5, "web1"}},
   };
   return all;
 }
@@ -107,6 +122,19 @@ const Named<local::Answer>& answers() {
                     true,
                     true,
                     {local::LockRecord{"backup", local::Mode::shared, 4, {party()}, {party(), party()}}}}},
+      {"attempts_used", local::Refused{3, local::RefusedKind::attempts_used, "begun 3 times"}},
+      {"done", local::Done{9}},
+      {"leaders", local::Leaders{7,
+                                 WallTime{1700000001000000000},
+                                 true,
+                                 true,
+                                 {local::LeaderRecord{"nightly",
+                                                      candidate(),
+                                                      Token{1855425871872001},
+                                                      true,
+                                                      {candidate()},
+                                                      local::LastCompletion{WallTime{1700000000123456789},
+                                                                            "2023-11-14", "web1"}}}}},
       {"waits",
        local::Waits{6,
                     WallTime{1700000001000000000},

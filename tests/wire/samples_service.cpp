@@ -31,6 +31,38 @@ service::Acquire acquire(std::optional<service::Open> open) {
   return a;
 }
 
+service::Candidacy candidacy() {
+  return {-5, true, "web1:80", true, service::SlotWish{"2023-11-14T22:00:00Z", 1h, 3}};
+}
+
+service::Acquire campaign() {
+  service::Acquire a;
+  a.session = SessionId{12};
+  a.request = 4;
+  a.names = {"nightly"};
+  a.candidacy = candidacy();
+  return a;
+}
+
+service::ElectionState elections() {
+  const WallTime then{1700000000123456789};
+  service::ElectionState e;
+  e.leaderships["nightly"] = {{{LogIndex{15}, {SessionId{12}, 4, candidacy(), 250ms, then, 2, true}},
+                               {LogIndex{16}, {SessionId{12}, 5, {}, {}, then, 0, false}}},
+                              LogIndex{15},
+                              Token{1855425871872000},
+                              {},
+                              true};
+  e.leaderships["shut"] = {{}, {}, Token{1855425871871998}, 250ms, false};
+  e.books["nightly"] = {{{"2023-11-14", {2, true, then, then}}},
+                        "2023-11-14T22:00:00Z",
+                        {2, false, then, then},
+                        service::Completion{then, "2023-11-14", "web1"},
+                        LogIndex{15}};
+  e.enrolled["nightly"] = {{NodeId{1}, {3, "web1", 1000, "backup"}}};
+  return e;
+}
+
 service::Request request(Token token) {
   return {SessionId{12},
           3,
@@ -66,6 +98,11 @@ const Named<service::Command>& commands() {
       {"timer_over", command(service::TimerOver{service::TimerKind::min_hold, Token{1855425871872001}})},
       {"token_floor", command(service::TokenFloor{Token{1855425871873000}})},
       {"break", command(service::Break{SessionId{12}, 1000, "backup"})},
+      {"campaign", command(campaign())},
+      {"complete", command(service::Complete{SessionId{12}, 4})},
+      {"depose", command(service::Depose{"nightly", Token{1855425871872000}})},
+      {"enroll", command(service::Enroll{"nightly", {3, "web1", 1000, "backup"}})},
+      {"withdraw", command(service::Withdraw{"nightly"})},
   };
   return all;
 }
@@ -103,6 +140,7 @@ const Named<service::State>& states() {
                      {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},
                        WallTime{1600000000000000000}, WallTime{1600000001000000000},
                        WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
+  state.elections = elections();
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

@@ -159,6 +159,9 @@ NotRun Run::refused(const local::Refused& answer) const {
     case local::RefusedKind::no_quorum:
     case local::RefusedKind::limit:
     case local::RefusedKind::protocol:
+    case local::RefusedKind::slot_done:
+    case local::RefusedKind::slot_running:
+    case local::RefusedKind::attempts_used:
       break;
   }
   return {cli::Exit::unavailable, "no_quorum", answer.why};

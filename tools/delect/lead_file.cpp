@@ -1,0 +1,70 @@
+#include "delect/lead_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "cli/names.hpp"
+
+namespace coord::delect {
+
+namespace {
+
+Error cannot(const std::string& path, const char* what) {
+  return Error{ErrorKind::output, "--lead-file " + cli::shown(path),
+               std::string(what) + ": " + std::strerror(errno), "choose another file"};
+}
+
+}  // namespace
+
+Result<LeadFile> LeadFile::prepare(const std::string& path) {
+  LeadFile file(path);
+  if (path.empty()) return file;
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return file;
+    return cannot(path, "cannot be looked at");
+  }
+  if (!S_ISREG(status.st_mode))
+    return Error{ErrorKind::usage, "--lead-file " + cli::shown(path), "is no regular file",
+                 "choose another file"};
+  const Descriptor old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!old.is_open()) return cannot(path, "cannot be opened");
+  if (::flock(old.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());  // else its leader lives
+  return file;
+}
+
+// Made beside it and moved there, so that nobody sees it without its text or its lock.
+Status LeadFile::appear(const std::string& text) {
+  if (path_.empty()) return done();
+  const std::string fresh = path_ + "." + std::to_string(::getpid());
+  Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file.is_open()) return cannot(path_, "cannot be made");
+  const bool made = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 &&
+                    ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                    ::rename(fresh.c_str(), path_.c_str()) == 0;
+  if (!made) {
+    const Error error = cannot(path_, "cannot be written");
+    ::unlink(fresh.c_str());
+    return error;
+  }
+  file_ = std::move(file);
+  return done();
+}
+
+void LeadFile::disappear() {
+  if (!file_.is_open()) return;
+  struct stat ours {
+  }, there{};
+  const bool same = ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+                    ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
+  if (same) ::unlink(path_.c_str());
+  file_.reset();
+}
+
+}  // namespace coord::delect

@@ -1,0 +1,171 @@
+// delect --who, --list, --is-leader, --last: what the group knows.
+#include <unistd.h>
+
+#include <array>
+
+#include "base/rfc3339.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "delect/settings.hpp"
+
+namespace coord::delect {
+
+namespace {
+
+std::string seconds_between(WallTime from, WallTime to) {
+  const std::int64_t seconds = std::max<std::int64_t>((to.unix_ns - from.unix_ns) / 1'000'000'000, 0);
+  return std::to_string(seconds) + " s";
+}
+
+std::string pid_text(std::uint32_t pid) {
+  return pid == 0 ? "enrolled" : std::to_string(pid);
+}
+
+void add_rows(cli::Table& table, const local::LeaderRecord& record, WallTime as_of) {
+  const auto row = [&](const local::CandidateRecord& party, const std::string& state,
+                       const std::string& term) {
+    table.row({record.name, state, term, party.host, pid_text(party.pid), party.user,
+               std::to_string(party.priority), seconds_between(party.since, as_of), party.value});
+  };
+  if (record.leader) row(*record.leader, "leads", std::to_string(record.term.value));
+  std::size_t position = 0;
+  for (const local::CandidateRecord& candidate : record.candidates)
+    row(candidate, "stands " + std::to_string(++position), "");
+}
+
+cli::Table leaders_table() {
+  return cli::Table({{"NAME"},
+                     {"STATE"},
+                     {"TERM", cli::Table::Align::right},
+                     {"HOST"},
+                     {"PID", cli::Table::Align::right},
+                     {"USER"},
+                     {"PRIORITY", cli::Table::Align::right},
+                     {"FOR", cli::Table::Align::right},
+                     {"VALUE", cli::Table::Align::left, true}});
+}
+
+Result<std::pair<local::LeaderRecord, WallTime>> ask_one(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "delect");
+  if (!peer) return peer.error();
+  auto answer = ask_leaders(*peer, settings, {settings.name()});
+  if (!answer) return answer.error();
+  if (answer->leaders.empty())
+    return Error{ErrorKind::internal, cli::shown(settings.name()), "the peer answered with nothing", ""};
+  return std::pair(answer->leaders.front(), answer->as_of);
+}
+
+}  // namespace
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+Result<local::Leaders> ask_leaders(engine::PeerConnection& peer, const Settings& settings,
+                                   std::vector<std::string> names) {
+  if (Status sent = peer.send(local::ListLeaders{1, std::move(names), settings.stale}); !sent)
+    return sent.error();
+  local::Leaders whole;
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "leaderships", refused->why, "see dpeers"};
+    auto* part = std::get_if<local::Leaders>(&**answer);
+    if (part == nullptr) continue;
+    whole.as_of = part->as_of;
+    for (local::LeaderRecord& record : part->leaders) whole.leaders.push_back(std::move(record));
+    if (!part->more) return whole;
+  }
+}
+
+std::string json_of(const local::LeaderRecord& record, const char* event, WallTime as_of) {
+  cli::JsonObject object;
+  object.name("name", record.name).text("event", event);
+  if (record.leader) {
+    cli::JsonObject leader;
+    leader.text("host", record.leader->host).text("peer", record.leader->peer);
+    leader.integer("pid", record.leader->pid).text("user", record.leader->user);
+    leader.name("value", record.leader->value).time("since", record.leader->since);
+    leader.integer("priority", record.leader->priority);
+    object.object("leader", leader).id("term", record.term);
+  } else {
+    object.null("leader").null("term");
+  }
+  cli::JsonArray candidates;
+  for (const local::CandidateRecord& candidate : record.candidates) {
+    cli::JsonObject one;
+    one.text("host", candidate.host).integer("priority", candidate.priority);
+    one.text("peer", candidate.peer).integer("pid", candidate.pid).time("since", candidate.since);
+    candidates.object(one);
+  }
+  return object.array("candidates", candidates).time("as_of", as_of).line();
+}
+
+std::string leader_text(const local::LeaderRecord& record) {
+  if (!record.leader) return "nobody";
+  return cli::shown(record.leader->host) + " since " + rfc3339(record.leader->since, 0) + " (" +
+         cli::shown(record.leader->value) + ")";
+}
+
+Result<cli::Exit> show(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "delect");
+  if (!peer) return peer.error();
+  auto answer = ask_leaders(*peer, settings, settings.names);
+  if (!answer) return answer.error();
+  cli::Table table = leaders_table();
+  bool any = false;
+  for (const local::LeaderRecord& record : answer->leaders) {
+    any = any || record.leader;
+    if (settings.output.json) {
+      cli::print(json_of(record, record.leader ? "current" : "none", answer->as_of));
+    } else {
+      add_rows(table, record, answer->as_of);
+    }
+  }
+  if (!settings.output.json && !table.empty()) cli::print(cli::for_stdout(table));
+  return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+Result<cli::Exit> is_leader(const Settings& settings) {
+  auto record = ask_one(settings);
+  if (!record) return record.error();
+  const bool here = record->first.leader && record->first.here;
+  if (settings.output.json)
+    cli::print(json_of(record->first, record->first.leader ? "current" : "none", record->second));
+  return here ? cli::Exit::done : cli::Exit::no;
+}
+
+Result<cli::Exit> last(const Settings& settings) {
+  auto record = ask_one(settings);
+  if (!record) return record.error();
+  const std::optional<local::LastCompletion>& last = record->first.last;
+  const Duration age(last ? std::max<std::int64_t>(wall_now().unix_ns - last->at.unix_ns, 0) : 0);
+  if (settings.output.json) {
+    cli::JsonObject object;
+    object.name("name", record->first.name);
+    if (last) {
+      object.time("last", last->at).seconds("age_s", age).text("host", last->host);
+      if (last->key.empty()) {
+        object.null("slot");
+      } else {
+        object.name("slot", last->key);
+      }
+    } else {
+      object.null("last").null("age_s").null("host").null("slot");
+    }
+    cli::print(object.time("as_of", record->second).line());
+  } else if (last && !settings.output.quiet) {
+    const std::string key = last->key.empty() ? "" : " slot " + cli::shown(last->key);
+    cli::print(rfc3339(last->at, 0) + " " + cli::shown(last->host) + key + "\n");
+  }
+  if (!last) return cli::Exit::no;
+  return settings.max_age && age > *settings.max_age ? cli::Exit::no : cli::Exit::done;
+}
+
+}  // namespace coord::delect

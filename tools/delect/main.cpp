@@ -1,0 +1,143 @@
+// delect: runs a command on one host of many. Leader election for services and cron.
+#include "cli/common.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "delect/settings.hpp"
+
+namespace {
+
+using namespace coord;
+
+Error usage(std::string option, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
+}
+
+Result<cli::Exit> act(delect::Settings& settings) {
+  using delect::Mode;
+  for (const std::string& name : settings.names) {
+    if (Status good = cli::check_name(name); !good) return good.error();
+  }
+  switch (settings.mode) {
+    case Mode::who:
+    case Mode::list:
+      return delect::show(settings);
+    case Mode::watch:
+      return delect::watch(settings);
+    case Mode::is_leader:
+      return delect::is_leader(settings);
+    case Mode::last:
+      return delect::last(settings);
+    case Mode::resign:
+    case Mode::evict:
+      return delect::depose(settings);
+    case Mode::enroll:
+    case Mode::withdraw:
+      return delect::stand(settings);
+    case Mode::run:
+      break;
+  }
+  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
+    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
+  if (settings.slot) settings.slot->attempts = settings.attempts;
+  return delect::lead(settings);
+}
+
+// Names that are led or stood for, as far as this host's peer knows; those that need an escape are left out.
+constexpr const char* live_names =
+    "delect --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+
+void add_modes(cli::Options& options, delect::Settings& settings) {
+  using delect::Mode;
+  options.mode("--who", settings.mode, Mode::who, "who leads NAME, and who stands for it").operands(1, 1);
+  options.mode("--watch", settings.mode, Mode::watch, "the same, and again at every change").operands(1, 1);
+  options.mode("--list", settings.mode, Mode::list, "all names").operands(0, cli::any_number);
+  options.mode("--is-leader", settings.mode, Mode::is_leader, "status 0 if this host leads, else 1")
+      .operands(1, 1);
+  options.mode("--last", settings.mode, Mode::last, "when NAME or a slot of it was last completed")
+      .operands(1, 1);
+  options.mode("--resign", settings.mode, Mode::resign, "have this host's leader stop and make way")
+      .operands(1, 1);
+  options.mode("--evict", settings.mode, Mode::evict, "have the leader, wherever, stop and make way")
+      .operands(1, 1);
+  options.mode("--enroll", settings.mode, Mode::enroll, "this host stands for NAME until --withdraw")
+      .operands(1, 1);
+  options.mode("--withdraw", settings.mode, Mode::withdraw, "it no longer does").operands(1, 1);
+}
+
+void add_campaign(cli::Options& options, delect::Settings& settings) {
+  using std::chrono::seconds;
+  options.flag("-n,--nonblock,--nb", settings.no_wait, "do not wait: status 1 if another one leads")
+      .excludes("--timeout");
+  options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long")
+      .between(Duration{}, std::chrono::hours(24 * 365));
+  options
+      .value("-E,--conflict-exit-code", "CODE", settings.conflict_status,
+             "status instead of 1 when it did not lead")
+      .between(0, 255)
+      .minor();
+  options.value("--ttl", "SECONDS", settings.ttl, "lease: how soon others go on after this host is lost (10)")
+      .between(seconds(1), seconds(3600))
+      .minor();
+  options
+      .value("--grace", "SECONDS", settings.grace, "from TERM to KILL when leadership is lost (0.3 of TTL)")
+      .between(Duration{}, seconds(3600))
+      .minor();
+  options.value("--min-hold", "SECONDS", settings.min_hold, "nobody else leads for at least so long")
+      .between(Duration{}, std::chrono::hours(24 * 31))
+      .minor();
+  options.value("--value", "TEXT", settings.value, "published while leading (host:pid)");
+  options.value("--priority", "N", settings.priority, "the highest candidate leads next (0)");
+  options.flag("--preempt", settings.preempt, "have a leader of lower priority step down");
+  options.custom(
+      "--slot", "KEY",
+      [&](std::string_view text) -> Status {
+        auto wish = delect::slot_wish(text, delect::wall_now());
+        if (!wish) return wish.error();
+        settings.slot = std::move(*wish);
+        return done();
+      },
+      "have COMMAND complete once for each KEY; auto:1h is the hour");
+  options.value("--attempts", "N", settings.attempts, "begin a slot at most so often (3)")
+      .between(1, 1000)
+      .needs("--slot");
+  options.value("--on-gain", "CMD", settings.on_gain, "shell command to run before COMMAND")
+      .completes(cli::Completion::command)
+      .minor();
+  options.value("--on-loss", "CMD", settings.on_loss, "shell command to run after it, or after a loss")
+      .completes(cli::Completion::command)
+      .minor();
+  options.value("--lead-file", "PATH", settings.lead_file, "a file that is there while leading")
+      .completes(cli::Completion::file)
+      .minor();
+  options.flag("--standby", settings.standby, "show on a terminal who leads meanwhile").minor();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  delect::Settings settings;
+  cli::Options options("delect", "run a command on one host of many: the leader");
+  options.synopsis("[options] NAME [--] COMMAND [ARG...]");
+  options.synopsis("--who NAME | --watch NAME | --list [NAME...] | --is-leader NAME | --last NAME");
+  options.synopsis("--resign NAME | --evict NAME | --enroll NAME | --withdraw NAME");
+  add_modes(options, settings);
+  add_campaign(options, settings);
+  options.flag("--stale", settings.stale, "what this peer knows, even without a quorum")
+      .only_with({"--who", "--list", "--last"})
+      .minor();
+  options.flag("--yes", settings.yes, "do not ask").needs("--evict").minor();
+  options.value("--max-age", "SECONDS", settings.max_age, "status 1 if that is longer ago")
+      .between(Duration{}, std::chrono::hours(24 * 3650))
+      .needs("--last")
+      .minor();
+  cli::add_output_options(options, settings.output);
+  cli::add_report_option(options, settings.output);
+  cli::add_peer_options(options, settings.peer);
+  options.operands("NAME", settings.names, 1, 1, "what is led");
+  options.operand_completes_from(live_names);
+  options.command(settings.command);
+  options.example("delect reports -- reports-daemon", "one host runs it, others stand by");
+  options.example("delect --slot \"$(date +%F)\" nightly -- job", "once a day, from every host's cron");
+  options.does([&] { return act(settings); });
+  return cli::run(argc, argv, options);
+}
