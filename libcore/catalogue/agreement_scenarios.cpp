@@ -59,21 +59,6 @@ std::string time_of(const std::vector<sim::TraceRecord>& records) {
   return records.empty() ? "never" : ms(records.back().time - Instant{});
 }
 
-// Paragraphs in lines that a terminal holds.
-std::vector<std::string> lines_of(const std::vector<std::string>& paragraphs) {
-  constexpr std::size_t longest = 90;
-  std::vector<std::string> lines;
-  for (std::string rest : paragraphs) {
-    while (rest.size() > longest) {
-      const auto space = rest.rfind(' ', longest);
-      lines.push_back(rest.substr(0, space));
-      rest.erase(0, space + 1);
-    }
-    lines.push_back(rest);
-  }
-  return lines;
-}
-
 // ---- four nodes, links of 15, 32 and 28 ms
 
 Story consensus_of_four() {
@@ -87,7 +72,7 @@ Story consensus_of_four() {
   static_cast<void>(story_of("paxos", setup, paxos));
   const auto promises = received(story, one, "promise");
   const auto& deciding = promises.at(1);  // with node 1 itself and the first, three of four
-  story.facts = lines_of({
+  story.facts = {
       "A majority of four is three: node 1 and two others. The promise of node " +
           std::to_string(deciding.from.value) + " at " + ms(deciding.time - Instant{}) +
           " decides, not the slowest at " + time_of(promises) + ".",
@@ -97,7 +82,7 @@ Story consensus_of_four() {
       "Right with one proposer only: a promise does not say what was promised before. Paxos asks, and "
       "takes " +
           ms(paxos.delays.front()) + ".",
-  });
+  };
   return story;
 }
 
@@ -113,26 +98,26 @@ Setup coordinator_dies(Duration length) {
 Story two_phase_blocks() {
   Report report;
   Story story = story_of("2pc", coordinator_dies(700ms), report);
-  story.facts = lines_of({
+  story.facts = {
       "Nodes 2 and 3 voted yes: neither may commit, for the other may have voted no, nor abort, for the "
       "coordinator may have said commit before it died. They ask each other in vain and wait until it is "
       "back.",
       "It finds nothing in its log, so it cannot have said commit: abort, after " +
           time_of(received(story, two, "abort")) + ".",
-  });
+  };
   return story;
 }
 
 Story three_phase_goes_on() {
   Report report;
   Story story = story_of("3pc", coordinator_dies(2s), report);
-  story.facts = lines_of({
+  story.facts = {
       "The same crash with three phases. Node 2 hears nothing for six times the longest delay, takes over "
-      "and asks",
+      "and asks "
       "for states. Nobody is pre-committed, so nobody can have committed: abort, after " +
           time_of(received(story, three, "abort")) + ", long before node 1 is back.",
       "This rests on silence being a crash: see three-phase-splits.",
-  });
+  };
   return story;
 }
 
@@ -144,14 +129,14 @@ Story three_phase_splits() {
   Report report, majority;
   Story story = story_of("3pc", setup, report);
   static_cast<void>(story_of("majority-commit", setup, majority));
-  story.facts = lines_of({
+  story.facts = {
       "The network parts when node 2 is pre-committed and 3 and 4 are not. Each side takes the other for "
       "dead:",
       "one side commits after " + time_of(received(story, two, "commit")) +
           ", the other aborts. Three phases are wrong in a partition.",
       std::string("A decision that a majority stores is not: majority-commit in the same partition has ") +
           (majority.violations.empty() ? "one outcome." : "two."),
-  });
+  };
   return story;
 }
 
@@ -171,13 +156,13 @@ Story generals(std::size_t count) {
   for (const auto& record : story.trace.records()) {
     if (record.node == two && record.text.starts_with("decides to ")) decided = record.text.substr(11);
   }
-  story.facts = lines_of(
-      {"The commander says " + ordered + ". General 3 is a traitor and tells the others the opposite.",
-       "General 2 decides to " + decided + ": " +
-           (decided == ordered ? "the loyal ones outvote the lie."
-                               : "he cannot tell whether the commander or 3 lies, and takes the default."),
-       count > 3 ? "Four generals stand one traitor: N > 3m."
-                 : "Three generals cannot stand one traitor: N > 3m."});
+  story.facts = {
+      "The commander says " + ordered + ". General 3 is a traitor and tells the others the opposite.",
+      "General 2 decides to " + decided + ": " +
+          (decided == ordered ? "the loyal ones outvote the lie."
+                              : "he cannot tell whether the commander or 3 lies, and takes the default."),
+      count > 3 ? "Four generals stand one traitor: N > 3m."
+                : "Three generals cannot stand one traitor: N > 3m."};
   return story;
 }
 
@@ -197,17 +182,18 @@ Story two_proposers_for_ever() {
   setup.options["backoff"] = "random";
   static_cast<void>(story_of("paxos", setup, calm));
   const auto ballots = [](Report& report) { return std::to_string(report.messages["prepare"] / 3); };
-  story.facts = lines_of({
+  story.facts = {
       "Nodes 1 and 2 propose. Each prepares a higher ballot just before the other's values arrive. No "
-      "message is",
-      "lost, nobody crashes: after 60 ms " + ballots(duel) + " ballots, after 60 s " + ballots(longer) +
-          ", and " + (longer.operations == 0 ? "nothing decided." : "decided."),
+      "message is "
+      "lost, nobody crashes: after 60 ms " +
+          ballots(duel) + " ballots, after 60 s " + ballots(longer) + ", and " +
+          (longer.operations == 0 ? "nothing decided." : "decided."),
       "Fischer, Lynch, Paterson: some schedule does that to every deterministic protocol that stands a "
       "crash.",
       "With a random backoff, the only difference: decided after " +
           (calm.delays.empty() ? std::string("-") : ms(calm.delays.front())) + ", with " + ballots(calm) +
           " ballots.",
-  });
+  };
   return story;
 }
 

@@ -17,5 +17,6 @@ std::vector<Protocol> byzantine_agreement();
 Protocol pbft();  // one of them, in a file of its own
 std::vector<Protocol> atomic_commit();
 std::vector<Protocol> broadcasts();
+std::vector<Protocol> failure_detectors();
 
 }  // namespace coord::catalogue

@@ -1,0 +1,149 @@
+// Failure detectors, as dsim knows them. An operation: the node that is asked crashes for good, as long as a
+// majority is left; it is over when all others suspect it. Afterwards, with all faults gone, nobody that
+// lives may be suspected any more.
+#include <cstdio>
+
+#include "catalogue/families.hpp"
+#include "catalogue/model.hpp"
+#include "catalogue/runner.hpp"
+#include "protocol/membership/detector.hpp"
+#include "protocol/membership/verdict.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+using namespace std::chrono_literals;
+using membership::Detector;
+
+template <Detector::Rule rule>
+struct DetectorModel : Model<DetectorModel<rule>> {
+  struct Node {
+    Detector detector;
+    bool silent = false;  // for the others it has crashed
+  };
+  using Message = Detector::Message;
+  using Input = OperationId;
+  using Job = sim::NoJob;
+  using Port = sim::Port<DetectorModel>;
+  static constexpr bool never_idle = true;
+
+  explicit DetectorModel(const Setup& setup) : nodes_(setup.nodes), observed_(all(setup.nodes)) {}
+
+  static std::set<NodeId> all(std::size_t nodes) {
+    const auto names = Group::numbered(NodeId{1}, nodes).nodes;
+    return {names.begin(), names.end()};
+  }
+  Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
+    Detector::Config config;
+    config.group = Group::numbered(port.self(), nodes_);
+    config.rule = rule;
+    return std::unique_ptr<Node>(new Node{Detector(now, config)});
+  }
+  void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
+    perform(node, node.detector.step(now, Detector::Receive{from, message}), port);
+  }
+  void on_input(Node& node, Instant, OperationId operation, Port& port) {
+    this->book().begin(operation, port.world_now());
+    if (node.silent || 2 * (dead_ + 1) >= nodes_) return this->book().end(operation, port.world_now());
+    ++dead_;
+    node.silent = true;
+    port.note([] { return "crashes"; });
+    observed_.crashed(port.world_now(), port.self());
+    noticing_[port.self()] = {operation, {}};
+    for (std::size_t i = 1; i <= nodes_; ++i) {  // who suspects it already has noticed
+      const Node* other = this->world().node(NodeId{i});
+      if (NodeId{i} != port.self() && other && other->detector.suspects(port.self()))
+        noticed(NodeId{i}, port.self());
+    }
+  }
+  std::optional<Instant> deadline(const Node& node) const {
+    return node.silent ? std::nullopt : node.detector.deadline();
+  }
+  void on_tick(Node& node, Instant now, Port& port) {
+    perform(node, node.detector.step(now, Detector::Tick{}), port);
+  }
+  std::string describe(const Message&) const { return "heartbeat"; }
+  std::string_view type_of(const Message&) const { return "heartbeat"; }
+  void ask(OperationId operation, NodeId node) { this->world().input(node, operation); }
+
+  std::optional<std::string> at_end() {
+    this->world().run_for(10s);
+    const auto verdict = observed_.verdict(this->world().now(), 2s);
+    if (!verdict.strong_completeness) return "a crashed node is not suspected by all: class " + verdict.name;
+    if (!verdict.eventual_strong_accuracy)
+      return "a live node is suspected at the end: class " + verdict.name;
+    return Model<DetectorModel>::at_end();
+  }
+  std::vector<std::string> remarks() const {
+    const auto verdict = observed_.verdict(this->world().now(), 2s);
+    char text[160];
+    const Duration median = percentile(verdict.detection, 0.5);
+    std::snprintf(text, sizeof text,
+                  "class %s; %zu detections, median %.0f ms; %llu mistakes, the longest %.0f ms",
+                  verdict.name.c_str(), verdict.detection.size(), static_cast<double>(median.count()) / 1e6,
+                  static_cast<unsigned long long>(verdict.mistakes),
+                  static_cast<double>(verdict.longest_mistake.count()) / 1e6);
+    return {text};
+  }
+
+ private:
+  void perform(Node& node, const Detector::Actions& actions, Port& port) {
+    if (node.silent) return;
+    for (const auto& action : actions) {
+      if (const auto* send = std::get_if<Detector::Send>(&action)) port.send(send->to, send->message);
+      if (const auto* suspects = std::get_if<Detector::Suspects>(&action)) {
+        port.note([&] { return "suspects " + std::to_string(suspects->node.value); });
+        observed_.suspects(port.world_now(), port.self(), suspects->node);
+        noticed(port.self(), suspects->node);
+      }
+      if (const auto* trusts = std::get_if<Detector::Trusts>(&action)) {
+        port.note([&] { return "trusts " + std::to_string(trusts->node.value); });
+        observed_.trusts(port.world_now(), port.self(), trusts->node);
+      }
+    }
+  }
+  void noticed(NodeId observer, NodeId subject) {
+    const auto found = noticing_.find(subject);
+    if (found == noticing_.end()) return;
+    found->second.second.insert(observer);
+    for (std::size_t i = 1; i <= nodes_; ++i) {
+      const Node* other = this->world().node(NodeId{i});
+      if (NodeId{i} != subject && other && !other->silent && !found->second.second.contains(NodeId{i}))
+        return;
+    }
+    this->book().end(found->second.first, this->world().now());
+    noticing_.erase(found);
+  }
+
+  std::size_t nodes_, dead_ = 0;
+  membership::Observation observed_;
+  std::map<NodeId, std::pair<OperationId, std::set<NodeId>>> noticing_;
+};
+
+template <Detector::Rule rule>
+Protocol detector(const char* name, const char* summary) {
+  Protocol p;
+  p.name = name;
+  p.summary = summary;
+  p.stands.kinds = Stands::of_links();
+  p.least_nodes = 3;
+  p.rules = {"fd_heard_again_is_trusted_again"};
+  return describe<DetectorModel<rule>>(std::move(p));
+}
+
+}  // namespace
+
+std::vector<Protocol> failure_detectors() {
+  using Rule = Detector::Rule;
+  std::vector<Protocol> protocols = {
+      detector<Rule::time_out>("heartbeat", "silent for a fixed time: suspected (Chandra and Toueg 1996)"),
+      detector<Rule::phi_normal>("phi-normal",
+                                 "suspected when silence is too surprising (Hayashibara et al. 2004)"),
+      detector<Rule::phi_exponential>("phi-exponential",
+                                      "the same with exponential intervals, as Cassandra does")};
+  for (Protocol& protocol : protocols) protocol.family = "failure detection";
+  return protocols;
+}
+
+}  // namespace coord::catalogue
