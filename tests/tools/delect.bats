@@ -321,6 +321,27 @@ go() { echo >"go.$1.$2"; }
   run -0 on b delect -w 15 brief true
 }
 
+@test "a leader whose peer is stopped ends its command before another host leads; majority lost is 69" {
+  campaign b cut --ttl 2
+  eventually is_file lead.b.cut
+  first=$(cat lead.b.cut)
+  # Says whether the first one was still there when it began.
+  delect --ttl 2 cut -- sh -c "kill -0 $first 2>/dev/null && echo overlap >after || echo alone >after" 3>&- &
+  eventually stand a cut 1
+  signal_peer STOP b
+  eventually is_file after
+  [ "$(cat after)" = alone ]
+  eventually is_file status.b.cut
+  [ "$(cat status.b.cut)" = 75 ]
+  signal_peer STOP c
+  run -69 delect --is-leader cut
+  run -69 timeout 30 delect -n cut true
+  signal_peer CONT b
+  signal_peer CONT c
+  eventually group_has_leader
+  run -0 delect -w 20 cut true
+}
+
 # The lines of the README's crontab, as cron gives them to sh: \\% is %.
 cron_line() { sed -n '/^## One crontab/,/^## The programs/p' "$BATS_TEST_DIRNAME/../../README.md" | grep "$1" | sed -E 's/^([^ ]+ +){5}//; s/\\%/%/g'; }
 
