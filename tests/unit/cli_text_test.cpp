@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "base/utf8.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/table.hpp"
