@@ -28,6 +28,14 @@ constexpr std::array<char, 16> magic{'c', 'o', 'o', 'r', 'd', ' ', 'h', 'o', 'l'
 void put32(std::uint8_t* at, std::uint32_t value) {
   for (std::size_t i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (8U * i));
 }
+void put64(std::uint8_t* at, std::uint64_t value) {
+  std::memcpy(at, &value, sizeof value);
+}
+std::uint64_t get64(const std::uint8_t* at) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
 std::uint32_t get32(const std::uint8_t* at) {
   std::uint32_t value = 0;
   for (std::size_t i = 4; i-- > 0;) value = (value << 8U) | at[i];
@@ -89,14 +97,12 @@ Status HoldFile::read() {
     if (count <= 0) return unavailable(path_, "the record of holds cannot be read");
     filled += static_cast<std::size_t>(count);
   }
-  complete_ = size >= magic.size() && std::equal(magic.begin(), magic.end(), all.begin());
   end_ = 1;
-  if (!complete_) {
+  if (size < place_bytes || !std::equal(magic.begin(), magic.end(), all.begin())) {
     if (::ftruncate(file_.get(), 0) != 0) return unavailable(path_, std::strerror(errno));
-    Bytes head(place_bytes);
-    std::copy(magic.begin(), magic.end(), head.begin());
-    return write(0, head);
+    return complete_since(service::ClientId{});
   }
+  complete_since_ = service::ClientId{get64(all.data() + magic.size())};
   for (std::size_t at = place_bytes; at + place_bytes <= all.size(); at += place_bytes, ++end_) {
     const auto record = record_in(ByteView(all).subspan(at, place_bytes));
     if (record && places_.emplace(record->hold.session, end_).second) {
@@ -116,6 +122,15 @@ Status HoldFile::write(std::size_t place, ByteView record) {
   if (written == static_cast<ssize_t>(record.size())) return done();
   return unavailable(path_, std::string("a hold cannot be recorded: ") +
                                 (written < 0 ? std::strerror(errno) : "no space is left"));
+}
+
+Status HoldFile::complete_since(service::ClientId registration) {
+  Bytes head(place_bytes);
+  std::copy(magic.begin(), magic.end(), head.begin());
+  put64(head.data() + magic.size(), registration.value);
+  if (Status written = write(0, head); !written) return written;
+  complete_since_ = registration;
+  return done();
 }
 
 Status HoldFile::keep(const KeptHold& hold) {

@@ -50,9 +50,12 @@ class HoldFile {
   // Opens or makes the file. ErrorKind::unavailable.
   static Result<HoldFile> open(const std::string& path);
 
-  // What an earlier life left, of this boot or an earlier one. `complete()`: it is all that there was.
+  // What an earlier life left, of this boot or an earlier one.
   const std::vector<KeptHold>& found() const { return found_; }
-  bool complete() const { return complete_; }
+  // It is all that there was of sessions from this registration on; 0: since when is not known, as in a new
+  // file until complete_since() is told.
+  service::ClientId complete_since() const { return complete_since_; }
+  Status complete_since(service::ClientId registration);
 
   // Writes the record, in place of an older one of the same session.
   Status keep(const KeptHold& hold);
@@ -66,7 +69,7 @@ class HoldFile {
   Descriptor file_;
   std::string path_;
   std::vector<KeptHold> found_;
-  bool complete_ = false;
+  service::ClientId complete_since_{};
   std::map<SessionId, std::size_t> places_;
   std::vector<std::size_t> free_;
   std::size_t end_ = 0;  // places in the file

@@ -95,6 +95,7 @@ class Peer {
   void perform(replica::SignalHolder&& action);
   void perform(replica::KeepHold&& action);
   void perform(replica::ForgetHold&& action);
+  void perform(replica::HoldsCompleteSince&& action);
   void perform(replica::Moved&& action);
   void perform(replica::DescribePeers&& action);
 

@@ -30,7 +30,7 @@ Status Peer::recover_holds() {
   if (!file) return file.error();
   hold_file_ = std::move(*file);
   replica::Recovered event;
-  event.complete = hold_file_->complete();
+  event.complete_since = hold_file_->complete_since();
   for (const KeptHold& kept : hold_file_->found()) {
     replica::Recovered::Hold hold;
     hold.connection = replica::ConnectionId{first_recovered + event.holds.size()};
@@ -131,6 +131,11 @@ void Peer::perform(replica::KeepHold&& action) {
 
 void Peer::perform(replica::ForgetHold&& action) {
   hold_file_->forget(action.session);
+}
+
+// Where it cannot be written the next life knows of no session that it may close: leases decide.
+void Peer::perform(replica::HoldsCompleteSince&& action) {
+  (void)hold_file_->complete_since(action.registration);
 }
 
 void Peer::perform(replica::Moved&& action) {

@@ -20,7 +20,7 @@ using HostEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave,
                                HoldersGone, CommandGone, Recovered>;
 using HostAction =
     std::variant<DiskJob, SendPeer, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand, SignalHolder,
-                 SessionOver, KeepHold, ForgetHold, Moved, DescribePeers>;
+                 SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
 using HostActions = std::vector<HostAction>;
 
 class Host {

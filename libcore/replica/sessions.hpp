@@ -99,9 +99,10 @@ struct Recovered {
     bool held = false;  // a holder is left
   };
   std::vector<Hold> holds;
-  // Every session whose grant was told is among them: what else is left of earlier lives nobody uses. False:
-  // not known (the records are gone, or unreadable).
-  bool complete = false;
+  // Every session opened from this registration on whose grant was told is among them: what else is left of
+  // those nobody uses. Sessions from before it may have holders that no record tells of (the records were
+  // lost): their leases decide. 0: not known of any.
+  service::ClientId complete_since{};
 };
 
 // ---- answers
@@ -130,6 +131,9 @@ struct KeepHold {  // before any answer that follows
 struct ForgetHold {
   SessionId session;
 };
+struct HoldsCompleteSince {  // from here on the records are complete: the next life's Recovered says so
+  service::ClientId registration;
+};
 struct Moved {  // the session, with its descriptor, belongs to another connection now; `from` is over
   ConnectionId from, to;
 };
@@ -139,7 +143,7 @@ struct DescribePeers {  // the driver knows addresses and round trips: it answer
 };
 
 using SessionAction = std::variant<Submit, Query, ToTool, StopCommand, SignalHolder, SessionOver, KeepHold,
-                                   ForgetHold, Moved, DescribePeers>;
+                                   ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
 using SessionActions = std::vector<SessionAction>;
 
 struct SessionsConfig {
@@ -331,7 +335,8 @@ class Sessions {
   std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;
   std::map<std::string, std::set<ConnectionId>> watchers_;  // by name
   bool quorum_ = false;
-  bool strangers_due_ = false;  // sessions of earlier lives that nobody uses are still to be closed
+  bool strangers_due_ = false;          // sessions of earlier lives that nobody uses are still to be closed
+  service::ClientId complete_since_{};  // of those that were opened from here on
   SessionActions out_;
 };
 

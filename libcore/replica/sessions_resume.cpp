@@ -10,9 +10,10 @@
 // cannot take it: with what to find the holder by, and with when the last renewal that succeeded was sent.
 // The next process takes up those whose holders are left, counts on from that instant, and renews first;
 // those whose holders are gone it closes at once. A session of an earlier life that has no record was never
-// told to anybody: closed as well, so that nobody waits for its lease. The registration of the new process
-// makes this safe: from its place in the log on no command of the earlier one takes effect, so that after it
-// all sessions of earlier lives are known.
+// told to anybody: closed as well, so that nobody waits for its lease - unless it is older than the records,
+// which may have been lost with the state directory while commands ran on. The registration of the new
+// process makes this safe: from its place in the log on no command of the earlier one takes effect, so that
+// after it all sessions of earlier lives are known.
 //
 // A tool that comes back shows the session's secret and is its tool again. One that waited asks anew and has
 // a new place in line.
@@ -49,7 +50,8 @@ void Sessions::forget(Record& record) {
 }
 
 SessionActions Sessions::on(Instant now, const Recovered& event) {
-  strangers_due_ = event.complete;
+  strangers_due_ = true;
+  complete_since_ = event.complete_since;
   for (const Recovered::Hold& hold : event.holds) {
     const HoldRecord& kept = hold.record;
     Record& record = records_[hold.connection];
@@ -85,8 +87,14 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
 void Sessions::close_strangers(service::ClientId self, const service::Machine& machine) {
   if (!strangers_due_ || self == service::ClientId{}) return;
   strangers_due_ = false;
+  if (complete_since_ == service::ClientId{}) {
+    out_.push_back(HoldsCompleteSince{self});
+    return;
+  }
   for (const SessionId session : machine.sessions_of(config_.self)) {
-    const bool earlier = session.value < self.value;  // both are places in the log
+    // All three are places in the log.
+    const bool recorded = COORD_RULE(strangers_since_records, session.value >= complete_since_.value);
+    const bool earlier = recorded && session.value < self.value;
     const bool enrolled = (machine.session(session)->nonce & enrolled_mark) != 0;
     if (earlier && !enrolled && !by_session_.contains(session)) abandon(session);
   }

@@ -66,7 +66,7 @@ class Desk {
   // holders.
   void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {
     Recovered event;
-    event.complete = complete;
+    event.complete_since = complete ? complete_since : service::ClientId{};
     for (const auto& [session, record] : kept) {
       const bool is_held = std::find(held.begin(), held.end(), record.pid - 100) != held.end();
       event.holds.push_back({ConnectionId{1000 + session.value}, record, is_held});
@@ -198,11 +198,13 @@ class Desk {
       if (auto* ends = std::get_if<SessionOver>(&action)) over.push_back(ends->connection);
       if (auto* keep = std::get_if<KeepHold>(&action)) kept[keep->record.session] = keep->record;
       if (auto* forget = std::get_if<ForgetHold>(&action)) kept.erase(forget->session);
+      if (auto* since = std::get_if<HoldsCompleteSince>(&action)) complete_since = since->registration;
       if (auto* signal = std::get_if<SignalHolder>(&action)) signals.push_back(*signal);
       if (auto* moved = std::get_if<Moved>(&action)) moves.push_back(*moved);
     }
   }
 
+  service::ClientId complete_since{1};  // as the records say
   LogIndex index;
   std::uint64_t sequence = 0;
 };

@@ -22,6 +22,21 @@ Duration lives_after_renewal() {
   return desk.now - sent;
 }
 
+// Sessions left after the records were lost under a command that runs, and the peer was then killed once
+// more.
+std::size_t left_after_lost_records() {
+  Desk desk;
+  desk.holds(1);
+  desk.kept.clear();
+  desk.restarts({}, false);
+  desk.registers_again(11);
+  desk.order();
+  desk.restarts({});
+  desk.registers_again(12);
+  desk.order();
+  return desk.machine.state().sessions.size();
+}
+
 }  // namespace
 
 TEST_CASE("resumed_from_last_renewal: a restarted peer that counts from its own start is noticed") {
@@ -63,4 +78,12 @@ TEST_CASE("bare_command_stopped_first: a lock that passes on over a running comm
   const bool without = passes_on();
   mutants::removed.clear();
   CHECK(without);
+}
+
+TEST_CASE("strangers_since_records: closing sessions that are older than the records is noticed") {
+  CHECK(left_after_lost_records() == 1);
+  mutants::removed = "strangers_since_records";
+  const std::size_t without = left_after_lost_records();
+  mutants::removed.clear();
+  CHECK(without == 0);
 }

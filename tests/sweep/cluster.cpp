@@ -59,9 +59,12 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
 replica::Recovered Cluster::recovered(NodeId node, std::uint64_t replaced) {
   replica::Recovered event;
   // An empty disk in place of the old one: what an earlier life told is not known.
-  event.complete = replaced == disks_.at(node.value);
+  if (replaced != disks_.at(node.value)) {
+    kept_.at(node.value).clear();
+    complete_since_.at(node.value) = {};
+  }
   disks_.at(node.value) = replaced;
-  if (!event.complete) kept_.at(node.value).clear();
+  event.complete_since = complete_since_.at(node.value);
   for (const auto& [session, record] : kept_.at(node.value)) {
     const replica::ConnectionId connection{++last_recovered_};
     const bool held = watcher != nullptr && watcher->taken_up(node, session, connection);
@@ -118,6 +121,8 @@ void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) 
       kept_.at(port.self().value)[keep->record.session] = keep->record;
     } else if (auto* forget = std::get_if<replica::ForgetHold>(&action)) {
       kept_.at(port.self().value).erase(forget->session);
+    } else if (auto* since = std::get_if<replica::HoldsCompleteSince>(&action)) {
+      complete_since_.at(port.self().value) = since->registration;
     } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
       if (watcher != nullptr) watcher->applied(port.self(), *applied);
     }

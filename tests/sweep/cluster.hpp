@@ -61,6 +61,7 @@ class Cluster {
       : rejoining(config.nodes + 1, false),
         config_(std::move(config)),
         kept_(config_.nodes + 1),
+        complete_since_(config_.nodes + 1),
         disks_(config_.nodes + 1) {}
 
   Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
@@ -87,6 +88,7 @@ class Cluster {
 
   ClusterConfig config_;
   std::vector<std::map<SessionId, replica::HoldRecord>> kept_;  // by node: outlives its process
+  std::vector<service::ClientId> complete_since_;               // with kept_
   std::vector<std::uint64_t> disks_;  // by node: how often its disk had been replaced when it last started
   std::uint64_t last_recovered_ = std::uint64_t{1} << 63U;
 };

@@ -61,7 +61,8 @@ TEST_CASE("what is kept is found by the next life, the last state of each; what 
   const Place place;
   {
     HoldFile file = place.open();
-    CHECK_FALSE(file.complete());  // a new file knows nothing of what was before it
+    CHECK(file.complete_since() == service::ClientId{});  // a new file knows nothing of what was before it
+    REQUIRE(file.complete_since(service::ClientId{7}).ok());
     for (std::uint64_t session = 1; session <= 5; ++session) REQUIRE(file.keep(sample(session)).ok());
     file.forget(SessionId{2});
     REQUIRE(file.keep(sample(6)).ok());  // in the place of 2
@@ -70,7 +71,7 @@ TEST_CASE("what is kept is found by the next life, the last state of each; what 
     REQUIRE(file.keep(renewed).ok());
   }
   const HoldFile file = place.open();
-  CHECK(file.complete());
+  CHECK(file.complete_since() == service::ClientId{7});
   CHECK(sessions_in(file) == std::set<std::uint64_t>{1, 3, 4, 5, 6});
   for (const KeptHold& kept : file.found()) {
     KeptHold wanted = sample(kept.hold.session.value);
