@@ -73,7 +73,7 @@ Status check_name(std::string_view name) {
   return done();
 }
 
-Result<std::vector<std::string>> parse_names(std::string_view list) {
+Result<std::vector<std::string>> parse_names(std::string_view list, std::size_t most) {
   std::vector<std::string> names{""};
   for (std::size_t i = 0; i < list.size(); ++i) {
     if (list[i] == '\\' && i + 1 < list.size() && list[i + 1] == ',') {
@@ -83,8 +83,9 @@ Result<std::vector<std::string>> parse_names(std::string_view list) {
     } else {
       names.back() += list[i];
     }
-    if (names.size() > most_names)
-      return bad_name({}, "more than 64 names in one list", "ask for fewer at once");
+    if (names.size() > most)
+      return bad_name({}, "more than " + std::to_string(most) + " names in one list",
+                      "ask for fewer at once");
   }
   std::vector<std::string> unique;
   for (std::string& name : names) {

@@ -18,8 +18,8 @@ inline constexpr std::size_t most_names = 64;     // in one request
 Status check_name(std::string_view name);
 
 // `A,B,C` is several names, `\,` is a comma inside one; any other backslash is itself. Duplicates merge, the
-// first place stays. An empty element, a bad name or more than most_names is an ErrorKind::usage.
-Result<std::vector<std::string>> parse_names(std::string_view list);
+// first place stays. An empty element, a bad name or more than `most` is an ErrorKind::usage.
+Result<std::vector<std::string>> parse_names(std::string_view list, std::size_t most = most_names);
 
 // The reverse of parse_names, for messages and for passing a list on.
 std::string join_names(const std::vector<std::string>& names);

@@ -27,6 +27,13 @@ std::string user_name(uid_t uid) {
   return std::to_string(uid);
 }
 
+// Whose descriptor goes along with the answer; 0: nobody's.
+SessionId session_to_hold(const local::Answer& answer) {
+  if (const auto* grant = std::get_if<local::Granted>(&answer)) return grant->session;
+  if (const auto* passed = std::get_if<local::Passed>(&answer)) return passed->session;
+  return {};
+}
+
 std::vector<std::pair<std::string, std::uint64_t>> counts_of(
     const std::map<std::string, std::uint64_t>& counts) {
   return {counts.begin(), counts.end()};
@@ -119,28 +126,27 @@ void Peer::perform(replica::ToTool&& action) {
   Tool& tool = found->second;
   if (!tool.connected) {
     // It went while its grant came: nobody was given the descriptor, so nobody will be seen to let it go.
-    if (std::holds_alternative<local::Granted>(action.answer)) push(replica::HoldersGone{action.connection});
+    if (session_to_hold(action.answer) != SessionId{}) push(replica::HoldersGone{action.connection});
     return;
   }
   if (auto* waiting = std::get_if<local::Waiting>(&action.answer); waiting != nullptr && !waiting->quorum)
     waiting->silent_peers = silent_peers();
   Descriptor pass;
-  if (const auto* grant = std::get_if<local::Granted>(&action.answer)) {
+  if (const SessionId session = session_to_hold(action.answer); session != SessionId{}) {
     if (!tool.recorded) return refuse_grant(action.connection, tool.recorded.error());
-    tool.session = grant->session;
+    tool.session = session;
     if (tool.holder.pid != 0) {
       const auto gone = [this, id = action.connection] { push(replica::HoldersGone{id}); };
       tool.watch = ProcessWatch::open(io_, tool.holder, gone);
       if (!tool.watch) gone();
     }
   }
-  if (const auto* grant = std::get_if<local::Granted>(&action.answer);
-      grant != nullptr && tool.holder.pid == 0) {
-    auto hold = Hold::open(io_, hold_path(grant->session),
+  if (const SessionId session = session_to_hold(action.answer);
+      session != SessionId{} && tool.holder.pid == 0) {
+    auto hold = Hold::open(io_, hold_path(session),
                            [this, id = action.connection] { push(replica::HoldersGone{id}); });
     if (!hold) return refuse_grant(action.connection, hold.error());
     if (tool.hold) tool.hold->remove();
-    tool.session = grant->session;
     tool.hold = std::move(*hold);
     pass = tool.hold->give();
   }

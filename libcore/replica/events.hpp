@@ -67,6 +67,7 @@ struct Outcome {
   std::uint64_t ticket = 0;
   service::Outcome what;
   std::string rejected;
+  bool replaced = false;  // it came with a leader's snapshot: no Applied follows that tells what it caused
 };
 // One command was applied, whoever submitted it. Comes before the Outcome that it may be.
 struct Applied {

@@ -10,22 +10,36 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
       [&](const auto& concrete) {
         using T = std::decay_t<decltype(concrete)>;
         if constexpr (std::is_same_v<T, FromTool>) {
-          perform(now, wall, sessions_.on(now, concrete, replica_.machine(), wall));
+          tool_said(now, wall, concrete);
         } else if constexpr (std::is_same_v<T, Recovered>) {
           perform(now, wall, sessions_.on(now, concrete));
         } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone> ||
                              std::is_same_v<T, CommandGone>) {
+          if constexpr (!std::is_same_v<T, CommandGone>) perform(now, wall, meetings_.on(concrete));
           perform(now, wall, sessions_.on(concrete));
         } else {
           if constexpr (std::is_same_v<T, Tick>) {
             perform(now, wall, sessions_.tick(now));
             perform(now, wall, enrolments_.tick(now, replica_.machine()));
+            perform(now, wall, meetings_.tick(now));
           }
           perform(now, wall, replica_.step(now, wall, concrete));
         }
       },
       event);
   return std::exchange(out_, {});
+}
+
+// A connection's barriers and its locks are kept apart; the greeting is for both.
+void Host::tool_said(Instant now, WallTime wall, const FromTool& event) {
+  if (!meetings_.concerns(event)) {
+    perform(now, wall, sessions_.on(now, event, replica_.machine(), wall));
+  } else if (sessions_.ready(event.connection)) {
+    perform(now, wall, meetings_.on(now, event, replica_.machine(), wall));
+  } else {
+    out_.push_back(ToTool{event.connection, local::Refused{0, local::RefusedKind::protocol,
+                                                           "one thing at a time, after a greeting"}});
+  }
 }
 
 HostActions Host::settle(Instant now, WallTime wall) {
@@ -35,7 +49,8 @@ HostActions Host::settle(Instant now, WallTime wall) {
 
 std::optional<Instant> Host::deadline() const {
   std::optional<Instant> next = replica_.deadline();
-  for (const std::optional<Instant> other : {sessions_.deadline(), enrolments_.deadline()}) {
+  for (const std::optional<Instant> other :
+       {sessions_.deadline(), enrolments_.deadline(), meetings_.deadline()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;
@@ -47,6 +62,8 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
     if (auto* outcome = std::get_if<Outcome>(&action)) {
       if ((outcome->ticket & enrolled_mark) != 0) {
         perform(now, wall, enrolments_.on(now, *outcome, machine));
+      } else if (outcome->ticket >= Meetings::first_ticket) {
+        perform(now, wall, meetings_.on(now, *outcome, machine));
       } else {
         perform(now, wall, sessions_.on(now, *outcome, machine));
       }
@@ -54,17 +71,23 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
       perform(now, wall, sessions_.on(now, *applied, replica_.client(), machine));
       perform(now, wall, sessions_.watched(*applied, machine, wall));
       perform(now, wall, enrolments_.on(now, *applied, replica_.client(), machine));
+      perform(now, wall, meetings_.on(now, *applied, replica_.client()));
       out_.push_back(std::move(*applied));  // for history and for invariants
     } else if (auto* replaced = std::get_if<Replaced>(&action)) {
       perform(now, wall, sessions_.on(now, *replaced, machine));
       perform(now, wall, sessions_.watched(*replaced, machine, wall));
       perform(now, wall, enrolments_.on(now, *replaced, replica_.client(), machine));
+      perform(now, wall, meetings_.on(now, *replaced, machine));
     } else if (auto* ready = std::get_if<QueryReady>(&action)) {
-      perform(now, wall, sessions_.on(*ready, machine, wall));
+      const bool of_barrier = ready->ticket >= Meetings::first_ticket;
+      perform(now, wall,
+              of_barrier ? meetings_.on(*ready, machine, wall) : sessions_.on(*ready, machine, wall));
     } else if (auto* failed = std::get_if<QueryFailed>(&action)) {
-      perform(now, wall, sessions_.on(*failed));
+      const bool of_barrier = failed->ticket >= Meetings::first_ticket;
+      perform(now, wall, of_barrier ? meetings_.on(*failed) : sessions_.on(*failed));
     } else if (auto* changed = std::get_if<LeaderChanged>(&action)) {
       perform(now, wall, sessions_.quorum_is(changed->leader != NodeId{}));
+      perform(now, wall, meetings_.quorum_is(changed->leader != NodeId{}));
       out_.push_back(std::move(*changed));
     } else if (auto* job = std::get_if<DiskJob>(&action)) {
       out_.push_back(std::move(*job));
@@ -91,6 +114,8 @@ void Host::perform(Instant now, WallTime wall, SessionActions actions) {
           using T = std::decay_t<decltype(concrete)>;
           if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Query>) {
             perform(now, wall, replica_.step(now, wall, concrete));
+          } else if constexpr (std::is_same_v<T, SessionOver>) {
+            if (!meetings_.has(concrete.connection)) out_.push_back(concrete);
           } else {
             out_.push_back(std::move(concrete));
           }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "replica/enrolments.hpp"
+#include "replica/meetings.hpp"
 #include "replica/replica.hpp"
 #include "replica/sessions.hpp"
 
@@ -28,7 +29,8 @@ class Host {
   Host(Replica replica, SessionsConfig sessions)
       : replica_(std::move(replica)),
         enrolments_({sessions.self, sessions.peer, sessions.host}),
-        sessions_(std::move(sessions)) {}
+        sessions_(sessions),
+        meetings_(std::move(sessions)) {}
 
   [[nodiscard]] HostActions step(Instant now, WallTime wall, const HostEvent& event);
   [[nodiscard]] HostActions settle(Instant now, WallTime wall);
@@ -36,8 +38,10 @@ class Host {
 
   const Replica& replica() const { return replica_; }
   const Sessions& sessions() const { return sessions_; }
+  const Meetings& meetings() const { return meetings_; }
 
  private:
+  void tool_said(Instant now, WallTime wall, const FromTool& event);
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
   void perform(Instant now, WallTime wall, std::vector<Submit> submits);
@@ -45,6 +49,7 @@ class Host {
   Replica replica_;
   Enrolments enrolments_;
   Sessions sessions_;
+  Meetings meetings_;
   HostActions out_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 // What adds to the state. The rest frees it or keeps it alive and must pass while the disk is nearly full.
 bool is_growing(const service::Body& body) {
-  return std::holds_alternative<service::Acquire>(body);
+  return std::holds_alternative<service::Acquire>(body) || std::holds_alternative<service::Arrive>(body);
 }
 
 constexpr std::size_t forward_bytes = 256 * 1024;  // a message stays far below a frame
@@ -188,7 +188,7 @@ void Replica::settle_after_replacement() {
       ++it;
       continue;
     }
-    out_.push_back(Outcome{it->second.ticket, what, {}});
+    out_.push_back(Outcome{it->second.ticket, what, {}, true});
     it = pending_.erase(it);
   }
 }

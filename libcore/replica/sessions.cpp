@@ -61,7 +61,13 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
              leaders != nullptr && leaders->stale) {
     list_leaders(event.connection, *leaders, machine, wall);
   } else {
-    std::visit([&](const auto& request) { asked(now, event.connection, record, request); }, event.request);
+    std::visit(
+        [&](const auto& request) {
+          // Of barriers nothing comes here (host.hpp).
+          if constexpr (requires { asked(now, event.connection, record, request); })
+            asked(now, event.connection, record, request);
+        },
+        event.request);
   }
   return take();
 }
@@ -288,6 +294,11 @@ void Sessions::set_alarm(ConnectionId id, Record& record) {
     if (!record.alarm || stop < *record.alarm) record.alarm = stop;
   }
   if (record.alarm) alarms_.insert({*record.alarm, id});
+}
+
+bool Sessions::ready(ConnectionId id) const {
+  const auto found = records_.find(id);
+  return found != records_.end() && found->second.greeted && found->second.stage == Stage::idle;
 }
 
 Sessions::Record* Sessions::find(ConnectionId id) {

@@ -187,6 +187,7 @@ class Sessions {
   std::optional<Instant> deadline() const;
 
   std::size_t size() const { return records_.size(); }
+  bool ready(ConnectionId id) const;  // it has greeted, and has no session of its own
 
  private:
   enum class Stage : std::uint8_t {

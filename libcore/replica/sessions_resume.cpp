@@ -96,7 +96,9 @@ void Sessions::close_strangers(service::ClientId self, const service::Machine& m
     const bool recorded = COORD_RULE(strangers_since_records, session.value >= complete_since_.value);
     const bool earlier = recorded && session.value < self.value;
     const bool enrolled = (machine.session(session)->nonce & enrolled_mark) != 0;
-    if (earlier && !enrolled && !by_session_.contains(session)) abandon(session);
+    // A participant in a barrier arrives again under its key; or its lease ends.
+    const bool arrives_again = machine.barriers().seat(session) != nullptr;
+    if (earlier && !enrolled && !arrives_again && !by_session_.contains(session)) abandon(session);
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/barrier_state.hpp"
 #include "service/candidacy.hpp"
 
 namespace coord::service {
@@ -200,9 +201,11 @@ struct Expire {
   }
 };
 
-enum class TimerKind : std::uint8_t { lock_delay, min_hold };
+// Of barriers: the delay after which a quorum suffices, and the time for which the late still belong to it.
+enum class TimerKind : std::uint8_t { lock_delay, min_hold, barrier_after, barrier_late };
 
-// The lock delay or the minimum hold that belongs to the hold with this token has passed.
+// The lock delay or the minimum hold that belongs to the hold with this token has passed; or a time of the
+// generation of a barrier that began at this place in the log.
 struct TimerOver {
   TimerKind kind = TimerKind::lock_delay;
   Token token{};
@@ -226,9 +229,63 @@ struct TokenFloor {
   }
 };
 
+// ---- barriers (barriers.hpp)
+
+// Opens a session that takes part in a barrier and ends with that.
+struct Arrive {
+  Open open{};
+  std::string name{};
+  std::string id{};  // of the participant: nobody else has it in this barrier while it is there
+  BarrierTerms terms{};
+  bool command = false;         // it runs one from the release on
+  bool break_on_death = false;  // rather break the barrier than go on without a participant that died
+  std::uint64_t key = 0;        // random: an arrival that is sent again with it is the same arrival
+
+  bool operator==(const Arrive&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(open, name, id, terms, command, break_on_death, key);
+  }
+};
+
+// Takes the arrival back and ends the session. If the release was ordered first, that stands.
+struct Depart {
+  SessionId session{};
+
+  bool operator==(const Depart&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session);
+  }
+};
+
+// The participant's command has ended.
+struct Finish {
+  SessionId session{};
+  std::int32_t status = 0;
+  Duration run{};
+
+  bool operator==(const Finish&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, status, run);
+  }
+};
+
+// Breaks what gathers or runs at this name.
+struct ResetBarrier {
+  std::string name{};
+
+  bool operator==(const ResetBarrier&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(name);
+  }
+};
+
 // New kinds are appended: the index is part of the log's format.
 using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
-                          Break, Complete, Depose, Enroll, Withdraw>;
+                          Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier>;
 
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter

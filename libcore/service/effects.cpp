@@ -58,6 +58,19 @@ std::string describe(Refusal why) {
       return "waiting would never end: this would wait for a command that waits for this one";
     case Refusal::not_permitted:
       return "only its holder's user and root may break it: ask them";
+    case Refusal::id_in_use:
+      return "a participant with this id is there already: give each an --id of its own";
+    case Refusal::terms_differ:
+      return "others wait there with another -n, --quorum, --after or --expect: use the same, or another "
+             "name";
+    case Refusal::not_expected:
+      return "all places belong to others that --expect names: give --id one of them";
+    case Refusal::too_many_barriers:
+      return "the group has too many barriers in use: wait until some are over";
+    case Refusal::no_such_barrier:
+      return "nobody waits or runs there: nothing to do";
+    case Refusal::no_command:
+      return "no command of this session runs in a barrier: nothing to do";
   }
   return "unknown reason: use the same version on every peer";
 }

@@ -55,6 +55,12 @@ enum class Refusal : std::uint8_t {
   attempts_used,          // the slot was begun as often as it may be
   too_many_slots,         // remembered in the group
   not_leading,            // the name is not led, or not by this one
+  id_in_use,              // a participant with this id is in the barrier already
+  terms_differ,           // the barrier gathers under another count, quorum, delay or list of expected
+  not_expected,           // all places belong to others, by name
+  too_many_barriers,      // barriers, or bytes of them, in the group
+  no_such_barrier,        // nobody waits or runs there
+  no_command,             // the session has no command that runs in a barrier
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".
@@ -228,9 +234,44 @@ struct BreakAsked {
   bool operator==(const BreakAsked&) const = default;
 };
 
+// The arrival has its place in that generation. If that is over for it already, BarrierMoved follows.
+struct BarrierArrived {
+  AnswerTo to{};
+  SessionId session{};
+  Duration ttl{};
+  std::string name{};
+  std::uint64_t generation = 0;
+  bool operator==(const BarrierArrived&) const = default;
+};
+// As asked for; the session ends. Or too late: the release was ordered first.
+struct BarrierDeparted {
+  AnswerTo to{};
+  SessionId session{};
+  bool operator==(const BarrierDeparted&) const = default;
+};
+struct BarrierStays {
+  AnswerTo to{};
+  SessionId session{};
+  bool operator==(const BarrierStays&) const = default;
+};
+struct BarrierDone {  // a Finish or a ResetBarrier
+  AnswerTo to{};
+  bool operator==(const BarrierDone&) const = default;
+};
+// For these sessions something has changed: the generation was released, broken, or its last command is over.
+// Their Closed follows where they have nothing more to wait for.
+struct BarrierMoved {
+  std::string name{};
+  std::uint64_t number = 0;
+  Generation generation{};
+  std::vector<SessionId> sessions{};
+  bool operator==(const BarrierMoved&) const = default;
+};
+
 using Effect = std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled,
                             AlreadyGranted, Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate,
-                            Stale, Deadlocked, BreakAsked, Joined, Dismissed, StepDown, LeadershipChanged>;
+                            Stale, Deadlocked, BreakAsked, Joined, Dismissed, StepDown, LeadershipChanged,
+                            BarrierArrived, BarrierDeparted, BarrierStays, BarrierDone, BarrierMoved>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of
@@ -248,7 +289,10 @@ enum class OutcomeKind : std::uint8_t {
   released,
   closed,
   renewed,
-  done,  // a command without an answer of its own
+  done,     // a command without an answer of its own
+  arrived,  // in a barrier, in the generation that `token` names
+  departed,
+  stays,  // the barrier was released before
 };
 
 struct Outcome {

@@ -5,7 +5,17 @@
 namespace coord::service {
 
 Keeper::Key Keeper::timer_key(TimerKind kind, Token token) {
-  return {kind == TimerKind::min_hold ? Kind::min_hold : Kind::lock_delay, token.value};
+  switch (kind) {
+    case TimerKind::lock_delay:
+      return {Kind::lock_delay, token.value};
+    case TimerKind::min_hold:
+      return {Kind::min_hold, token.value};
+    case TimerKind::barrier_after:
+      return {Kind::barrier_after, token.value};
+    case TimerKind::barrier_late:
+      return {Kind::barrier_late, token.value};
+  }
+  return {};
 }
 
 void Keeper::set(Key key, Instant when) {
@@ -51,6 +61,10 @@ void Keeper::start_timers(Instant now, const Machine& machine) {
     const Candidate* leader = leadership.leading();
     start(TimerKind::min_hold, leadership.term, leader != nullptr ? leader->min_hold : leadership.kept);
   }
+  for (const auto& [place, generation] : machine.barriers().generations()) {
+    for (const TimerKind kind : {TimerKind::barrier_after, TimerKind::barrier_late})
+      start(kind, Token{place.value}, machine.barriers().timer_length(machine.state().barriers, kind, place));
+  }
 }
 
 void Keeper::applied(Instant now, const Effects& effects, const Machine& machine) {
@@ -61,6 +75,8 @@ void Keeper::applied(Instant now, const Effects& effects, const Machine& machine
   for (const Effect& effect : effects) {
     if (const auto* opened = std::get_if<Opened>(&effect)) {
       lease(opened->session);
+    } else if (const auto* arrived = std::get_if<BarrierArrived>(&effect)) {
+      lease(arrived->session);
     } else if (const auto* renewed = std::get_if<Renewed>(&effect)) {
       for (const auto& [id, renewal] : renewed->renewed) lease(id);
     } else if (const auto* closed = std::get_if<Closed>(&effect)) {
@@ -97,7 +113,11 @@ std::vector<Command> Keeper::due(Instant now, WallTime wall, const Machine& mach
 
 // None: what was timed is no more (a snapshot replaced the machine's state).
 std::optional<Body> Keeper::command_for(Key key, const Machine& machine) const {
-  const Token token{key.id};
+  const auto over = [&](TimerKind kind) -> std::optional<Body> {
+    const Token token{key.id};
+    if (!machine.timer_runs(kind, token)) return std::nullopt;
+    return TimerOver{kind, token};
+  };
   switch (key.kind) {
     case Kind::lease: {
       const Session* session = machine.session(SessionId{key.id});
@@ -105,11 +125,13 @@ std::optional<Body> Keeper::command_for(Key key, const Machine& machine) const {
       return Expire{SessionId{key.id}, session->renewal};
     }
     case Kind::lock_delay:
-      if (!machine.timer_runs(TimerKind::lock_delay, token)) return std::nullopt;
-      return TimerOver{TimerKind::lock_delay, token};
+      return over(TimerKind::lock_delay);
     case Kind::min_hold:
-      if (!machine.timer_runs(TimerKind::min_hold, token)) return std::nullopt;
-      return TimerOver{TimerKind::min_hold, token};
+      return over(TimerKind::min_hold);
+    case Kind::barrier_after:
+      return over(TimerKind::barrier_after);
+    case Kind::barrier_late:
+      return over(TimerKind::barrier_late);
   }
   return std::nullopt;
 }

@@ -56,10 +56,10 @@ class Keeper {
   std::optional<Instant> lease_end(SessionId session) const;
 
  private:
-  enum class Kind : std::uint8_t { lease, lock_delay, min_hold };
+  enum class Kind : std::uint8_t { lease, lock_delay, min_hold, barrier_after, barrier_late };
   struct Key {
     Kind kind = Kind::lease;
-    std::uint64_t id = 0;  // session, or token
+    std::uint64_t id = 0;  // session, token, or the place of a generation's first arrival
     auto operator<=>(const Key&) const = default;
   };
   static Key timer_key(TimerKind kind, Token token);

@@ -40,8 +40,16 @@ struct Limits {
   std::size_t all_slot_bytes = 8U << 20U;   // of all of them
   std::uint32_t attempts = 1'000;           // beginnings of one slot
   Duration period_low = std::chrono::seconds(1);  // of slots by the clock
-  std::uint64_t window = 4'096;                   // commands of one peer that are not settled yet
+  std::size_t participants = 4'096;               // of a barrier: a listing of it stays below a frame
+  std::size_t participant_bytes = 100;            // an id, for the same reason
+  std::size_t expect_bytes = 64U << 10U;          // all ids that one arrival expects: each arrival says them
+  std::size_t barriers = 4'096;                   // in use
+  std::size_t idle_barriers = 1'024;              // kept for their number, their last state and for the late
+  std::size_t idle_barrier_bytes = 4U << 20U;
+  std::size_t all_barrier_bytes = 16U << 20U;
+  std::uint64_t window = 4'096;  // commands of one peer that are not settled yet
   Duration ttl_low = std::chrono::milliseconds(10);
+  Duration late_window = std::chrono::hours(12);         // less than the day until a job uses the name again
   Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold
 };
 

@@ -1,4 +1,5 @@
 // Dispatch, exactly once, tokens, queries. Sessions: machine_sessions.cpp. Locks: machine_locks.cpp.
+// Barriers: machine_barriers.cpp.
 #include "service/machine.hpp"
 
 #include <algorithm>
@@ -41,6 +42,12 @@ template <>
 constexpr OutcomeKind outcome_kind<Closed> = OutcomeKind::closed;
 template <>
 constexpr OutcomeKind outcome_kind<Renewed> = OutcomeKind::renewed;
+template <>
+constexpr OutcomeKind outcome_kind<BarrierArrived> = OutcomeKind::arrived;
+template <>
+constexpr OutcomeKind outcome_kind<BarrierDeparted> = OutcomeKind::departed;
+template <>
+constexpr OutcomeKind outcome_kind<BarrierStays> = OutcomeKind::stays;
 
 // The answer among the effects, as it is kept for a client that did not see it.
 Outcome outcome_of(const Effects& effects, AnswerTo to) {
@@ -56,6 +63,7 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
             if constexpr (requires { answer.session; }) outcome.session = answer.session;
             if constexpr (requires { answer.request; }) outcome.request = answer.request;
             if constexpr (requires { answer.token; }) outcome.token = answer.token;
+            if constexpr (std::is_same_v<T, BarrierArrived>) outcome.token = Token{answer.generation};
           }
         },
         effect);

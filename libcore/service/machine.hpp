@@ -35,6 +35,8 @@
 // to step down (StepDown), never just replaced: its session resigns once its command has ended, or ends. What
 // is written down of work done: slots.hpp.
 //
+// Barriers are in barriers.hpp; here they are sessions that take part in one.
+//
 // Inputs: apply, restore. Queries: the rest. No threads. Costs are O(log n) a command plus the grants that it
 // causes.
 #pragma once
@@ -49,6 +51,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "service/barriers.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
 #include "service/limits.hpp"
@@ -71,7 +74,7 @@ struct Standing {
 class Machine {
  public:
   Machine() = default;
-  explicit Machine(Limits limits) : limits_(limits) {}
+  explicit Machine(Limits limits) : limits_(limits), barriers_(limits) {}
 
   // From a snapshot. An error: it contradicts itself, so whoever wrote it had lost its mind or it is not a
   // snapshot.
@@ -84,6 +87,7 @@ class Machine {
   const State& state() const { return state_; }  // what a snapshot stores
   const Limits& limits() const { return limits_; }
   const LockTable& locks() const { return locks_; }
+  const Barriers& barriers() const { return barriers_; }
 
   ClientId registration(NodeId node) const;  // 0: none; for Register::replaces
   Outcome outcome(NodeId node, ClientId client, std::uint64_t sequence) const;
@@ -147,6 +151,10 @@ class Machine {
   void on(const Depose& body, Step& step);
   void on(const Enroll& body, Step& step);
   void on(const Withdraw& body, Step& step);
+  void on(const Arrive& body, Step& step);
+  void on(const Depart& body, Step& step);
+  void on(const Finish& body, Step& step);
+  void on(const ResetBarrier& body, Step& step);
 
   Refusal check_open(const Open& open, NodeId node) const;
   Refusal check_session(SessionId session, NodeId node) const;
@@ -167,6 +175,9 @@ class Machine {
   void end_joined(LogIndex place, const Request& hold, std::optional<std::uint8_t> status, Step& step);
   void note_history(const Request& hold, const End& end, const Step& step);
   void forget_history(std::map<std::string, NameHistory>::iterator name);
+  Barriers::Step in_barriers(const Step& step);
+  void take(Barriers::Step&& from, Step& step);
+  void leave_barrier(SessionId id, CloseReason why, Step& step);
 
   Status rebuild();
   Status rebuild_request(LogIndex place, const Request& request);
@@ -203,6 +214,7 @@ class Machine {
 
   // Computed from state_.
   LockTable locks_;
+  Barriers barriers_;
   std::map<SessionId, std::map<std::uint64_t, LogIndex>> requests_of_;  // only sessions that have some
   std::map<SessionId, std::set<LogIndex>> waits_under_;                 // only sessions that have some
   std::map<Token, LogIndex> place_of_;  // of the request that holds with this token

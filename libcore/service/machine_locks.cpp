@@ -234,6 +234,8 @@ void Machine::forget_request(LogIndex place, const Request& request) {
 }
 
 bool Machine::timer_runs(TimerKind kind, Token token) const {
+  if (kind > TimerKind::min_hold)
+    return barriers_.timer_length(state_.barriers, kind, LogIndex{token.value}) > Duration::zero();
   if (const Leadership* leadership = leadership_of(token)) {
     const Candidate* leader = leadership->leading();
     return kind == TimerKind::min_hold &&
@@ -248,7 +250,11 @@ bool Machine::timer_runs(TimerKind kind, Token token) const {
 }
 
 void Machine::on(const TimerOver& body, Step& step) {
-  if (body.kind > TimerKind::min_hold) return;
+  if (body.kind > TimerKind::min_hold) {
+    Barriers::Step barriers = in_barriers(step);
+    barriers_.timer_over(barriers, body.kind, LogIndex{body.token.value});
+    return take(std::move(barriers), step);
+  }
   if (body.kind == TimerKind::min_hold && end_leadership_timer(body.token, step)) return;
   const auto clear = [&](Duration& timer) {
     if (timer == Duration::zero()) return;

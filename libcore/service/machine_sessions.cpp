@@ -108,6 +108,7 @@ void Machine::on(const Break& body, Step& step) {
 }
 
 void Machine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
+  leave_barrier(id, end.why, step);
   const std::map<std::uint64_t, LogIndex> requests = requests_of(id);  // a copy: they go one by one
   for (const auto& [number, place] : requests) {
     if (state_.requests.at(place).held()) {

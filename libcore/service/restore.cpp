@@ -104,6 +104,16 @@ Status Machine::rebuild() {
     history_bytes_ += name.size();
     history_by_age_.emplace(history.last, name);
   }
+  for (const auto& [name, barrier] : state_.barriers.barriers) {
+    for (const auto& [number, generation] : barrier.generations) {
+      for (const auto& [id, arrival] : generation.arrivals) {
+        if (arrival.session != SessionId{} && !state_.sessions.contains(arrival.session))
+          return inconsistent("a participant whose session has ended");
+      }
+    }
+  }
+  if (!barriers_.rebuild(state_.barriers, state_.applied))
+    return inconsistent("a barrier that cannot have come to be");
   return rebuild_elections();
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/barrier_state.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
 #include "service/election_state.hpp"
@@ -153,11 +154,13 @@ struct State {
   std::map<Token, Remnant> remnants{};
   std::map<std::string, NameHistory> history{};
   ElectionState elections{};
+  BarrierState barriers{};
 
   bool operator==(const State&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history, elections);
+    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history, elections,
+            barriers);
   }
 };
 

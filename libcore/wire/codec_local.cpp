@@ -35,6 +35,19 @@ constexpr bool coord::wire::is_enumerator(coord::local::RefusedKind value) {
     case slot_done:
     case slot_running:
     case attempts_used:
+    case unknown:
+      return true;
+  }
+  return false;
+}
+
+template <>
+constexpr bool coord::wire::is_enumerator(coord::local::BarrierStage value) {
+  switch (value) {
+    using enum coord::local::BarrierStage;
+    case waiting:
+    case released:
+    case broken:
       return true;
   }
   return false;

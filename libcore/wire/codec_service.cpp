@@ -31,6 +31,8 @@ constexpr bool coord::wire::is_enumerator(coord::service::TimerKind value) {
     using enum coord::service::TimerKind;
     case lock_delay:
     case min_hold:
+    case barrier_after:
+    case barrier_late:
       return true;
   }
   return false;
@@ -66,6 +68,12 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case attempts_used:
     case too_many_slots:
     case not_leading:
+    case id_in_use:
+    case terms_differ:
+    case not_expected:
+    case too_many_barriers:
+    case no_such_barrier:
+    case no_command:
       return true;
   }
   return false;
@@ -86,6 +94,21 @@ constexpr bool coord::wire::is_enumerator(coord::service::OutcomeKind value) {
     case closed:
     case renewed:
     case done:
+    case arrived:
+    case departed:
+    case stays:
+      return true;
+  }
+  return false;
+}
+
+template <>
+constexpr bool coord::wire::is_enumerator(coord::service::GenerationStage value) {
+  switch (value) {
+    using enum coord::service::GenerationStage;
+    case gathering:
+    case released:
+    case broken:
       return true;
   }
   return false;

@@ -18,6 +18,7 @@
 #include "base/time.hpp"
 #include "service/candidacy.hpp"
 #include "wire/bounds.hpp"
+#include "wire/local_barrier.hpp"
 #include "wire/local_elections.hpp"
 #include "wire/local_peers.hpp"
 
@@ -217,9 +218,9 @@ struct LetGo {
   }
 };
 
-using Request =
-    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
-                 ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand>;
+using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
+                             ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
+                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier>;
 
 // ---- peer to tool
 
@@ -287,6 +288,7 @@ enum class RefusedKind : std::uint8_t {
   slot_done,      // complete already, or its period is over: status 0
   slot_running,   // wait was false and its work is being done: status 0
   attempts_used,  // begun as often as it may be: status 3
+  unknown,        // it may have taken effect: status 76
 };
 
 struct Refused {
@@ -472,6 +474,7 @@ struct Joined {
 };
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
-                            Peers, Waits, History, Joined, Done, Leaders>;
+                            Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
+                            Barriers, BarrierIsReset>;
 
 }  // namespace coord::local

@@ -307,6 +307,11 @@ class Reference {
   }
   void on(const TokenFloor&) {}
   void on(const Break&) {}  // service_break_test.cpp
+  // Barriers have a judge of their own (service_barriers_run.hpp).
+  void on(const Arrive&) {}
+  void on(const Depart&) {}
+  void on(const Finish&) {}
+  void on(const ResetBarrier&) {}
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);

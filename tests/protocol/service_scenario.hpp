@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,11 @@ struct EffectText {
     return "s" + number(session.value) + "#" + number(request);
   }
   static std::string timer(TimerKind kind, Token token) {
-    return std::string(kind == TimerKind::min_hold ? "minimum hold" : "lock delay") + " of " +
-           number(token.value);
+    static const std::map<TimerKind, std::string> names{{TimerKind::lock_delay, "lock delay"},
+                                                        {TimerKind::min_hold, "minimum hold"},
+                                                        {TimerKind::barrier_after, "delay"},
+                                                        {TimerKind::barrier_late, "lateness"}};
+    return names.at(kind) + " of " + number(token.value);
   }
   std::string operator()(const Registered& e) const { return "registered " + number(e.client.value); }
   std::string operator()(const NotRegistered& e) const {
@@ -84,6 +88,24 @@ struct EffectText {
   std::string operator()(const TimerEnded& e) const { return timer(e.kind, e.token) + " ends"; }
   std::string operator()(const Duplicate&) const { return "duplicate"; }
   std::string operator()(const Stale&) const { return "stale"; }
+  std::string operator()(const BarrierArrived& e) const {
+    return "arrived s" + number(e.session.value) + " in " + e.name + " " + number(e.generation);
+  }
+  std::string operator()(const BarrierDeparted& e) const { return "departed s" + number(e.session.value); }
+  std::string operator()(const BarrierStays& e) const { return "stays s" + number(e.session.value); }
+  std::string operator()(const BarrierDone&) const { return "done"; }
+  std::string operator()(const BarrierMoved& e) const {
+    const bool broken = e.generation.stage == GenerationStage::broken;
+    const std::string& trigger = e.generation.trigger;
+    std::string text = (broken ? "broken " : "released ") + e.name + " " + number(e.number);
+    if (!trigger.empty() || !broken) text += " by " + (trigger.empty() ? "time" : trigger);
+    const bool commands =
+        std::ranges::any_of(e.generation.arrivals, [](const auto& a) { return a.second.command; });
+    if (commands && e.generation.over() && !broken) text += ", over";
+    text += ":";
+    for (const SessionId id : e.sessions) text += " s" + number(id.value);
+    return text;
+  }
 };
 
 inline std::string text_of(const Effects& effects) {

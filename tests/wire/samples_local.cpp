@@ -49,6 +49,37 @@ local::CandidateRecord candidate() {
   return {"a", "web1", 4711, "backup", -5, "web1:80", WallTime{1700000000123456789}};
 }
 
+local::Arrive arrive() {
+  local::Arrive a;
+  a.request = 3;
+  a.name = "ready";
+  a.id = "web1";
+  a.count = 3;
+  a.quorum = 2;
+  a.after = 5s;
+  a.expect = {"web1", "web2"};
+  a.break_on_death = a.command = a.report = true;
+  a.key = 0x0123456789abcdef;
+  a.ttl = 10s;
+  a.pid = 4711;
+  a.command_line = "start.sh";
+  return a;
+}
+
+local::BarrierRecord barrier() {
+  local::BarrierRecord r;
+  r.name = "ready";
+  r.generation = 4;
+  r.count = 3;
+  r.quorum = 2;
+  r.stage = local::BarrierStage::released;
+  r.trigger = "web1";
+  r.released = WallTime{1700000001000000000};
+  r.participants = {{"web1", "host1", WallTime{1700000000000000000}, true, true, true, 3, 2s}};
+  r.missing = {"web2"};
+  return r;
+}
+
 }  // namespace
 
 const Named<local::Request>& requests() {
@@ -96,6 +127,10 @@ const Named<local::Request>& requests() {
       {"watch_leader", local::WatchLeader{8, "nightly"}},
       {"depose", local::Depose{9, "nightly", Token{1855425871872001}, true}},
       {"stand", local::Stand{10, "nightly", true, -5, "web1"}},
+      {"arrive", arrive()},
+      {"ended", local::Ended{3, 7, 2s}},
+      {"list_barriers", local::ListBarriers{4, "ready", "after", true}},
+      {"reset_barrier", local::ResetBarrier{5, "ready"}},
   };
   return all;
 }
@@ -152,6 +187,13 @@ const Named<local::Answer>& answers() {
       {"joined", local::Joined{3, 7}},
       {"peers",
        local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}, {{"b", "no route"}}}},
+      {"passed", local::Passed{3, 4, true, SessionId{12}, at(90s), barrier()}},
+      {"broken", local::Broken{3, 4, "web2", barrier()}},
+      {"departed", local::Departed{3, true, 4, 2, {"web2"}, barrier()}},
+      {"all_ended", local::AllEnded{3, 4, 1, barrier()}},
+      {"barriers", local::Barriers{4, WallTime{1700000001000000000}, true, true, {barrier()}}},
+      {"barrier_is_reset", local::BarrierIsReset{5}},
+      {"unknown", local::Refused{3, local::RefusedKind::unknown, "see --status"}},
   };
   return all;
 }

@@ -83,6 +83,31 @@ service::Request request(Token token) {
           250ms};
 }
 
+service::Arrive arrive() {
+  service::Arrive a;
+  a.open = {owner(), 10s, 99};
+  a.name = "ready";
+  a.id = "web1";
+  a.terms = {3, 2, 5s, {"web1", "web2"}};
+  a.command = a.break_on_death = true;
+  a.key = 0x0123456789abcdef;
+  return a;
+}
+
+service::BarrierState barriers() {
+  service::Arrival arrival{
+      SessionId{12}, 7, "web1", true, true, true, true, WallTime{1700000000000000000}, 3, 2s};
+  service::Generation generation{LogIndex{11},
+                                 {3, 2, 5s, {"web1"}},
+                                 service::GenerationStage::released,
+                                 true,
+                                 true,
+                                 "web1",
+                                 WallTime{1700000001000000000},
+                                 {{"web1", arrival}}};
+  return {{{"ready", {4, {{4, generation}}, LogIndex{13}}}}, 2};
+}
+
 }  // namespace
 
 const Named<service::Command>& commands() {
@@ -103,6 +128,10 @@ const Named<service::Command>& commands() {
       {"depose", command(service::Depose{"nightly", Token{1855425871872000}})},
       {"enroll", command(service::Enroll{"nightly", {3, "web1", 1000, "backup"}})},
       {"withdraw", command(service::Withdraw{"nightly"})},
+      {"arrive", command(arrive())},
+      {"depart", command(service::Depart{SessionId{12}})},
+      {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
+      {"reset_barrier", command(service::ResetBarrier{"ready"})},
   };
   return all;
 }
@@ -141,6 +170,7 @@ const Named<service::State>& states() {
                        WallTime{1600000000000000000}, WallTime{1600000001000000000},
                        WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
   state.elections = elections();
+  state.barriers = barriers();
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

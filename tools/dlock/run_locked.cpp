@@ -162,6 +162,7 @@ NotRun Run::refused(const local::Refused& answer) const {
     case local::RefusedKind::slot_done:
     case local::RefusedKind::slot_running:
     case local::RefusedKind::attempts_used:
+    case local::RefusedKind::unknown:  // of barriers
       break;
   }
   return {cli::Exit::unavailable, "no_quorum", answer.why};

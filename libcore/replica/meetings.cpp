@@ -1,0 +1,313 @@
+#include "replica/meetings.hpp"
+
+#include <algorithm>
+
+namespace coord::replica {
+
+namespace {
+
+Duration fraction(Duration whole, double part) {
+  return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
+}
+
+constexpr double peer_waits_for_wrapper = 0.02;  // of the TTL: the wrapper sends TERM first
+constexpr double renew_together = 0.05;          // of the TTL: what is due so soon goes into the same command
+constexpr const char* no_quorum = "no quorum: a majority of the peers cannot be reached";
+
+}  // namespace
+
+bool Meetings::concerns(const FromTool& event) const {
+  return std::visit(
+      [&]<class T>(const T&) {
+        constexpr bool ours = std::is_same_v<T, local::Arrive> || std::is_same_v<T, local::Ended> ||
+                              std::is_same_v<T, local::ListBarriers> ||
+                              std::is_same_v<T, local::ResetBarrier>;
+        constexpr bool shared = std::is_same_v<T, local::Started> || std::is_same_v<T, local::Cancel>;
+        return ours || (shared && has(event.connection));
+      },
+      event.request);
+}
+
+SessionActions Meetings::on(Instant now, const FromTool& event, const service::Machine& machine,
+                            WallTime wall) {
+  const ConnectionId id = event.connection;
+  Record* record = find(id);
+  if (const auto* arrival = std::get_if<local::Arrive>(&event.request)) {
+    asked(now, event, *arrival);
+  } else if (const auto* listing = std::get_if<local::ListBarriers>(&event.request)) {
+    asked(now, id, *listing, machine, wall);
+  } else if (const auto* reset = std::get_if<local::ResetBarrier>(&event.request)) {
+    asked(id, *reset);
+  } else if (record == nullptr) {
+    // What it speaks of is over: its answer is on the way.
+  } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
+    asked(id, *record, *started);
+  } else if (const auto* end = std::get_if<local::Ended>(&event.request)) {
+    asked(id, *record, *end);
+  } else if (const auto* cancel = std::get_if<local::Cancel>(&event.request)) {
+    asked(id, *record, *cancel);
+  }
+  return take();
+}
+
+void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& request) {
+  const ConnectionId id = event.connection;
+  if (has(id)) {
+    return refuse(id, request.request, local::RefusedKind::protocol, "one barrier at a time on a connection");
+  }
+  if (request.ttl < config_.ttl_low || request.ttl > config_.ttl_high) {
+    return refuse(id, request.request, local::RefusedKind::mismatch,
+                  "the TTL is out of range: give 1 second to 1 hour");
+  }
+  Record& record = records_[id];
+  record.who = event.who;
+  record.asked = request;
+  std::ranges::sort(record.asked.expect);
+  const auto doubles = std::ranges::unique(record.asked.expect);
+  record.asked.expect.erase(doubles.begin(), doubles.end());
+  arrive(now, id, record);
+  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});
+}
+
+void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
+  const local::Arrive& asked = record.asked;
+  service::Arrive body;
+  service::Owner& owner = body.open.owner;
+  owner.peer = config_.peer;
+  owner.host = config_.host;
+  owner.uid = record.who.uid;
+  owner.user = record.who.user;
+  owner.pid = asked.pid;
+  owner.command = asked.command_line;
+  body.open.ttl = asked.ttl;
+  body.open.nonce = id.value;
+  body.name = asked.name;
+  body.id = asked.id;
+  body.terms = {asked.count, asked.quorum, asked.after, asked.expect};
+  body.command = asked.command;
+  body.break_on_death = asked.break_on_death;
+  body.key = asked.key;
+  record.stage = Stage::arriving;
+  record.arrive_sent = now;
+  set_alarm(id, record);
+  submit({Ticket::Kind::arrive, {id}, now, asked.request, {}}, std::move(body));
+}
+
+void Meetings::asked(ConnectionId id, Record& record, const local::Started& request) {
+  if (record.stage != Stage::running || request.request != record.asked.request) return;
+  record.pid = request.pid;
+  record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+  set_alarm(id, record);
+}
+
+void Meetings::asked(ConnectionId id, Record& record, const local::Ended& request) {
+  if (record.stage != Stage::running || request.request != record.asked.request) return;
+  record.stage = Stage::ended;
+  set_alarm(id, record);
+  submit({Ticket::Kind::finish, {id}, {}, request.request, {}},
+         service::Finish{record.session, request.status, request.run});
+}
+
+void Meetings::asked(ConnectionId id, Record& record, const local::Cancel& request) {
+  const bool waits = record.stage == Stage::arriving || record.stage == Stage::waiting;
+  if (!waits || request.request != record.asked.request || record.cancel_asked) return;
+  record.cancel_asked = true;
+  if (!quorum_) {
+    give_up(id, record);
+  } else if (record.stage == Stage::waiting) {
+    depart(id, record);
+  }
+}
+
+void Meetings::depart(ConnectionId id, Record& record) {
+  submit({Ticket::Kind::depart, {id}, {}, record.asked.request, {}}, service::Depart{record.session});
+}
+
+// Answers a tool that no longer waits although nothing can be ordered now; its arrival is taken back later.
+void Meetings::give_up(ConnectionId id, Record& record) {
+  local::Departed answer;
+  answer.request = record.asked.request;
+  say(id, record, std::move(answer));
+  if (record.stage == Stage::waiting) {
+    close(id, record, service::CloseReason::finished);
+  } else {
+    record.abandoned = true;
+  }
+}
+
+void Meetings::asked(Instant now, ConnectionId id, const local::ListBarriers& request,
+                     const service::Machine& machine, WallTime wall) {
+  Ticket what{Ticket::Kind::list, {id}, now, request.request, request};
+  if (request.stale) return list(what, machine, wall, true);
+  tickets_.emplace(next_ticket_, std::move(what));
+  out_.push_back(Query{next_ticket_++});
+}
+
+void Meetings::asked(ConnectionId id, const local::ResetBarrier& request) {
+  if (!quorum_) return refuse(id, request.request, local::RefusedKind::no_quorum, no_quorum);
+  submit({Ticket::Kind::reset, {id}, {}, request.request, {}}, service::ResetBarrier{request.name});
+}
+
+SessionActions Meetings::on(const ToolGone& event) {
+  Record* record = find(event.connection);
+  if (record == nullptr) return {};
+  record->connected = false;
+  switch (record->stage) {
+    case Stage::arriving:
+      record->abandoned = true;
+      break;
+    case Stage::waiting:
+    case Stage::ended:
+      close(event.connection, *record, service::CloseReason::holder_gone);
+      break;
+    case Stage::running:
+    case Stage::lost:
+      if (!record->holders) close(event.connection, *record, service::CloseReason::holder_gone);
+      break;
+    case Stage::leaving:
+      break;
+  }
+  return take();
+}
+
+SessionActions Meetings::on(const HoldersGone& event) {
+  Record* record = find(event.connection);
+  if (record == nullptr) return {};
+  record->holders = false;
+  const bool runs = record->stage == Stage::running || record->stage == Stage::lost;
+  if (runs && !record->connected) {
+    // A command that was begun under an earlier life of this peer does not have the descriptor.
+    if (record->pid != 0) out_.push_back(StopCommand{event.connection, record->pid, true});
+    close(event.connection, *record, service::CloseReason::holder_gone);
+  }
+  return take();
+}
+
+SessionActions Meetings::quorum_is(bool quorum) {
+  if (quorum == quorum_) return {};
+  quorum_ = quorum;
+  for (auto& [id, record] : records_) {
+    if ((record.stage != Stage::arriving && record.stage != Stage::waiting) || record.abandoned) continue;
+    if (!quorum && record.cancel_asked) {
+      give_up(id, record);
+    } else {
+      say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});
+    }
+  }
+  for (const auto& [number, ticket] : tickets_) {
+    if (quorum || ticket.kind != Ticket::Kind::reset) continue;
+    refuse(ticket.connections.front(), ticket.request, local::RefusedKind::unknown,
+           "the quorum was lost meanwhile: see --status when it is back");
+  }
+  return take();
+}
+
+SessionActions Meetings::tick(Instant now) {
+  bool due = false;
+  std::vector<std::pair<Instant, ConnectionId>> ringing;
+  for (const auto& alarm : alarms_) {
+    if (alarm.first > now) break;
+    ringing.push_back(alarm);
+  }
+  for (const auto& [when, id] : ringing) {
+    Record& record = records_.at(id);
+    if (record.stage == Stage::running && now >= stop_by(record)) {
+      lose(id, record, "no renewal for too long: the peer cannot reach a majority");
+    } else if (record.stage == Stage::running && !record.terminated && now >= terminate_at(record)) {
+      record.terminated = true;
+      if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, false});
+    }
+    due = due || (!record.renewing && now >= renew_at(record));
+    set_alarm(id, record);
+  }
+  if (due) renew(now);
+  return take();
+}
+
+std::optional<Instant> Meetings::deadline() const {
+  if (alarms_.empty()) return std::nullopt;
+  return alarms_.begin()->first;
+}
+
+// Those that are due, and those that soon will be.
+void Meetings::renew(Instant now) {
+  constexpr std::size_t together = 4096;  // the service's bound on a command
+  std::vector<ConnectionId> due;
+  for (const auto& [when, id] : alarms_) {
+    const Record& record = records_.at(id);
+    if (when > now + fraction(record.asked.ttl, renew_together)) break;
+    if (!record.renewing && when == renew_at(record) && due.size() < together) due.push_back(id);
+  }
+  Ticket what{Ticket::Kind::renew, {}, now, 0, {}};
+  service::Renew body;
+  for (const ConnectionId id : due) {
+    Record& record = records_.at(id);
+    record.renewing = true;
+    what.connections.push_back(id);
+    body.sessions.push_back(record.session);
+    set_alarm(id, record);
+  }
+  if (!body.sessions.empty()) submit(std::move(what), std::move(body));
+}
+
+void Meetings::close(ConnectionId id, Record& record, service::CloseReason why) {
+  record.stage = Stage::leaving;
+  set_alarm(id, record);
+  if (record.session == SessionId{}) return finish(id);
+  submit({Ticket::Kind::close, {id}, {}, 0, {}}, service::Close{record.session, why});
+}
+
+// Nothing more is to be done for this arrival; its connection may go on.
+void Meetings::finish(ConnectionId id) {
+  const auto found = records_.find(id);
+  const bool connected = found->second.connected;
+  if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
+  if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
+  records_.erase(found);
+  if (!connected) out_.push_back(SessionOver{id});
+}
+
+void Meetings::say(ConnectionId id, const Record& record, local::Answer answer) {
+  if (record.connected) out_.push_back(ToTool{id, std::move(answer)});
+}
+
+void Meetings::refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {
+  out_.push_back(ToTool{id, local::Refused{request, kind, std::move(why)}});
+}
+
+void Meetings::submit(Ticket what, service::Body body) {
+  tickets_.emplace(next_ticket_, std::move(what));
+  out_.push_back(Submit{next_ticket_++, std::move(body)});
+}
+
+Instant Meetings::stop_by(const Record& record) const {
+  return record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
+}
+
+Instant Meetings::terminate_at(const Record& record) const {
+  return stop_by(record) - record.grace + fraction(record.asked.ttl, peer_waits_for_wrapper);
+}
+
+Instant Meetings::renew_at(const Record& record) const {
+  return record.renewal_sent + fraction(record.asked.ttl, config_.renew_every);
+}
+
+void Meetings::set_alarm(ConnectionId id, Record& record) {
+  if (record.alarm) alarms_.erase({*record.alarm, id});
+  record.alarm.reset();
+  const bool lives =
+      record.stage == Stage::waiting || record.stage == Stage::running || record.stage == Stage::ended;
+  if (lives && record.session != SessionId{} && !record.renewing) record.alarm = renew_at(record);
+  if (record.stage == Stage::running) {
+    const Instant stop = record.terminated || record.pid == 0 ? stop_by(record) : terminate_at(record);
+    if (!record.alarm || stop < *record.alarm) record.alarm = stop;
+  }
+  if (record.alarm) alarms_.insert({*record.alarm, id});
+}
+
+Meetings::Record* Meetings::find(ConnectionId id) {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+}  // namespace coord::replica

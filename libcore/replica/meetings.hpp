@@ -1,0 +1,135 @@
+// This host's participants in barriers: what a tool asks for becomes commands, what the log says becomes
+// answers. Beside sessions.hpp, which does the same for locks, and on the same connections.
+//
+// The problem. A participant must neither be left behind when its barrier is released nor be counted when it
+// is gone, though its peer may lose the majority, be replaced by a snapshot, or die and be started again
+// while it waits. So an arrival is told nothing but what the log says of its generation: each release names
+// its participants (service::BarrierMoved), and one pass over them wakes all that are here. A lease that ran
+// out while its tool lives, and a tool that comes back to a peer that was restarted, arrive again under the
+// same key: the group knows whether that is the same arrival, and what became of it. Who cannot be told (all
+// of it was forgotten meanwhile) is told that.
+//
+// With a command the session lives on after the release: renewed, and the command stopped in time if that
+// fails, so that "all commands have ended" is true when the group says it (lost means stopped, sessions.hpp).
+//
+// Told and answered as Sessions is. Pure; one owner, no threads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "replica/sessions.hpp"
+
+namespace coord::replica {
+
+class Meetings {
+ public:
+  // Its tickets count from here, those of Sessions from 1.
+  static constexpr std::uint64_t first_ticket = std::uint64_t{1} << 62U;
+
+  explicit Meetings(SessionsConfig config) : config_(std::move(config)) {}
+
+  bool concerns(const FromTool& event) const;
+  bool has(ConnectionId id) const { return records_.contains(id); }
+
+  [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
+                                  WallTime wall);
+  [[nodiscard]] SessionActions on(const ToolGone& event);
+  [[nodiscard]] SessionActions on(const HoldersGone& event);
+  [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::Machine& machine);
+  [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self);
+  [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
+  [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
+  [[nodiscard]] SessionActions on(const QueryFailed& event);
+  [[nodiscard]] SessionActions quorum_is(bool quorum);
+  [[nodiscard]] SessionActions tick(Instant now);
+  std::optional<Instant> deadline() const;
+
+ private:
+  enum class Stage : std::uint8_t {
+    arriving,  // the Arrive is on its way into the log
+    waiting,   // for the release
+    running,   // the command
+    ended,     // the command; waiting for the others
+    lost,      // the command was, or is being, stopped
+    leaving,   // the Close is on its way; nothing more is to be said
+  };
+  struct Record {
+    Credentials who;
+    bool connected = true;
+    bool holders = false;  // somebody has the session's descriptor
+    Stage stage = Stage::arriving;
+    bool abandoned = false;     // arriving, but nobody waits for the answer any more
+    bool cancel_asked = false;  // the tool waits for Departed (or Passed)
+    local::Arrive asked;
+    SessionId session;  // 0: not opened yet, or ended
+    std::uint64_t generation = 0;
+    Instant arrive_sent;
+    Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
+    bool renewing = false;
+    std::uint32_t pid = 0;  // of the command; 0: not known
+    Duration grace{};
+    bool terminated = false;
+    std::optional<Instant> alarm;
+  };
+  struct Ticket {
+    enum class Kind : std::uint8_t { arrive, depart, finish, close, renew, reset, list } kind = Kind::arrive;
+    std::vector<ConnectionId> connections;  // one, except for renew
+    Instant sent;
+    std::uint64_t request = 0;
+    local::ListBarriers list;
+  };
+
+  // ---- meetings.cpp: what a tool asks for, and time
+  void asked(Instant now, const FromTool& event, const local::Arrive& request);
+  void asked(ConnectionId id, Record& record, const local::Started& request);
+  void asked(ConnectionId id, Record& record, const local::Ended& request);
+  void asked(ConnectionId id, Record& record, const local::Cancel& request);
+  void asked(Instant now, ConnectionId id, const local::ListBarriers& request,
+             const service::Machine& machine, WallTime wall);
+  void asked(ConnectionId id, const local::ResetBarrier& request);
+  void arrive(Instant now, ConnectionId id, Record& record);
+  void depart(ConnectionId id, Record& record);
+  void give_up(ConnectionId id, Record& record);
+  void close(ConnectionId id, Record& record, service::CloseReason why);
+  void finish(ConnectionId id);
+  void say(ConnectionId id, const Record& record, local::Answer answer);
+  void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
+  void submit(Ticket what, service::Body body);
+  void renew(Instant now);
+  Instant stop_by(const Record& record) const;
+  Instant terminate_at(const Record& record) const;
+  Instant renew_at(const Record& record) const;
+  void set_alarm(ConnectionId id, Record& record);
+  Record* find(ConnectionId id);
+  SessionActions take() { return std::exchange(out_, {}); }
+
+  // ---- meetings_outcomes.cpp: what the log says
+  void arrived(Instant now, ConnectionId id, Record& record, const Outcome& event,
+               const service::Machine& machine);
+  void departed(ConnectionId id, Record& record, const service::Machine& machine);
+  void renewed(const Ticket& ticket, const service::Machine& machine);
+  void was_reset(const Ticket& ticket, const Outcome& event);
+  void moved(Instant now, ConnectionId id, std::uint64_t number, const service::Generation& generation);
+  void start(Instant now, ConnectionId id, Record& record);
+  void lose(ConnectionId id, Record& record, const std::string& why);
+  void ended(Instant now, ConnectionId id, Record& record);
+  void look(Instant now, ConnectionId id, const service::Machine& machine);
+  void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
+
+  SessionsConfig config_;
+  std::map<ConnectionId, Record> records_;
+  std::map<SessionId, ConnectionId> by_session_;
+  std::map<std::uint64_t, Ticket> tickets_;
+  std::set<std::pair<Instant, ConnectionId>> alarms_;
+  std::uint64_t next_ticket_ = first_ticket;
+  bool quorum_ = false;
+  SessionActions out_;
+};
+
+}  // namespace coord::replica

@@ -1,0 +1,105 @@
+// What is kept of barriers, and in a snapshot. How it changes: barriers.hpp.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace coord::service {
+
+// What has to come together. The first arrival of a generation fixes it; all others must ask for the same.
+struct BarrierTerms {
+  std::uint32_t count = 0;  // participants
+  std::uint32_t quorum =
+      0;  // so many suffice once `after` has passed since the first arrival; 0: all it takes
+  Duration after{};
+  std::vector<std::string> expect{};  // who should come, sorted, unique; at most `count`
+
+  bool operator==(const BarrierTerms&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count, quorum, after, expect);
+  }
+};
+
+// One participant in one generation.
+struct Arrival {
+  SessionId session{};    // 0: it waits for nothing more here, or it is gone
+  std::uint64_t key = 0;  // the tool's own random mark: an arrival with it that comes again is the same one
+  std::string host{};
+  bool command = false;  // it runs one from the release on, and the generation ends with the last of them
+  bool break_on_death = false;           // it would rather break the barrier than wait for somebody who died
+  bool late = false;                     // it came after the release
+  bool lost = false;                     // it was gone before its command had ended
+  WallTime at{};                         // by its host's clock, for display
+  std::optional<std::int32_t> status{};  // of its command, once that has ended
+  Duration run{};                        // how long it ran
+
+  bool running() const { return command && !late && !status; }
+
+  bool operator==(const Arrival&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, key, host, command, break_on_death, late, lost, at, status, run);
+  }
+};
+
+enum class GenerationStage : std::uint8_t { gathering, released, broken };
+
+// One meeting. Gathering, until its rule is met; then released, and over when no command of it runs any more.
+struct Generation {
+  LogIndex place{};  // of its first arrival: its name among timers
+  BarrierTerms terms{};
+  GenerationStage stage = GenerationStage::gathering;
+  bool after_over = false;  // `terms.after` has passed
+  bool late_open = false;   // released without all: those who still come pass late, and belong to this one
+  std::string
+      trigger{};  // released: whose arrival did it (empty: the time); broken: who died (empty: --reset)
+  WallTime released_at{};
+  std::map<std::string, Arrival> arrivals{};  // by participant
+
+  bool over() const;
+  std::vector<std::string> missing() const;  // those of terms.expect that have not arrived
+
+  bool operator==(const Generation&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(place, terms, stage, after_over, late_open, trigger, released_at, arrivals);
+  }
+};
+
+struct Barrier {
+  std::uint64_t last = 0;  // the number of the latest generation that was released or broken
+  // The one that gathers (last + 1), those with running commands, and the latest of those that are over.
+  std::map<std::uint64_t, Generation> generations{};
+  LogIndex idle_since{};  // nobody waits or runs since this command; 0: in use
+
+  const Generation* gathering() const;
+  // What a person means by the barrier's state: the gathering generation, else the latest.
+  std::pair<std::uint64_t, const Generation*> current() const;
+
+  bool operator==(const Barrier&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(last, generations, idle_since);
+  }
+};
+
+struct BarrierState {
+  std::map<std::string, Barrier> barriers{};  // by name
+  std::uint64_t forgotten =
+      0;  // the highest number of those that are not kept any more: new ones begin above
+
+  bool operator==(const BarrierState&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(barriers, forgotten);
+  }
+};
+
+}  // namespace coord::service

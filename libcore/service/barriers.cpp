@@ -1,0 +1,417 @@
+#include "service/barriers.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/rule.hpp"
+#include "service/state.hpp"
+
+namespace coord::service {
+
+namespace {
+
+std::size_t bytes_of(const std::string& id, const Arrival& arrival) {
+  return sizeof(Arrival) + id.size() + arrival.host.size();
+}
+
+std::size_t bytes_of(const Generation& generation) {
+  std::size_t bytes = sizeof(Generation) + bytes_of_names(generation.terms.expect);
+  for (const auto& [id, arrival] : generation.arrivals) bytes += bytes_of(id, arrival);
+  return bytes;
+}
+
+std::size_t bytes_of(const std::string& name, const Barrier& barrier) {
+  std::size_t bytes = name.size();
+  for (const auto& [number, generation] : barrier.generations) bytes += bytes_of(generation);
+  return bytes;
+}
+
+constexpr std::size_t longest_host = 64;
+
+Arrival arrival_of(const Arrive& body, SessionId session, WallTime wall) {
+  return Arrival{.session = session,
+                 .key = body.key,
+                 .host = body.open.owner.host.substr(0, longest_host),
+                 .command = body.command,
+                 .break_on_death = body.break_on_death,
+                 .late = false,
+                 .lost = false,
+                 .at = wall,
+                 .status = {},
+                 .run = {}};
+}
+
+Token timer_of(const Generation& generation) {
+  return Token{generation.place.value};
+}
+
+constexpr std::int32_t status_of_the_lost = 3;
+
+}  // namespace
+
+// ---- arriving
+
+Refusal Barriers::check(const Arrive& body) const {
+  const BarrierTerms& terms = body.terms;
+  const auto good_id = [&](const std::string& id) {
+    return valid_name(id, limits_) && id.size() <= limits_.participant_bytes;
+  };
+  const bool sorted = std::ranges::adjacent_find(terms.expect, std::greater_equal<>()) == terms.expect.end();
+  const bool valid =
+      valid_name(body.name, limits_) && good_id(body.id) && terms.count >= 1 &&
+      terms.count <= limits_.participants && terms.quorum <= terms.count && terms.after >= Duration::zero() &&
+      terms.after <= limits_.duration_high && (terms.quorum > 0 || terms.after == Duration::zero()) &&
+      terms.expect.size() <= terms.count && sorted && bytes_of_names(terms.expect) <= limits_.expect_bytes &&
+      std::ranges::all_of(terms.expect, good_id);
+  return valid ? Refusal::none : Refusal::invalid;
+}
+
+Barriers::Arrived Barriers::arrive(Step& step, const Arrive& body, SessionId session) {
+  if (const Refusal why = check(body); why != Refusal::none) return {why, 0};
+  const auto found = step.state.barriers.find(body.name);
+  if (found == step.state.barriers.end()) return join(step, body, session);
+  Place& barrier = *found;
+  if (const auto same = same_arrival(step, barrier, body, session)) return *same;
+  for (const auto& [number, generation] : barrier.second.generations) {
+    const auto other = generation.arrivals.find(body.id);
+    const bool there = other != generation.arrivals.end() && other->second.session != SessionId{};
+    if (!COORD_RULE(barrier_one_of_each_id, !there)) return {Refusal::id_in_use, 0};
+  }
+  if (late(step, barrier, body, session)) return {Refusal::none, barrier.second.last};
+  return join(step, body, session);
+}
+
+// It has arrived before, and asks again because it does not know what became of that.
+std::optional<Barriers::Arrived> Barriers::same_arrival(Step& step, Place& barrier, const Arrive& body,
+                                                        SessionId session) {
+  for (auto& [number, generation] : barrier.second.generations) {
+    const auto found = generation.arrivals.find(body.id);
+    if (found == generation.arrivals.end() ||
+        !COORD_RULE_OR(barrier_same_arrival_is_one, found->second.key == body.key, false))
+      continue;
+    Arrival& arrival = found->second;
+    const bool waits = !generation.over() && !arrival.late && !arrival.lost &&
+                       (generation.stage == GenerationStage::gathering || arrival.command);
+    if (arrival.session != SessionId{}) {
+      step.leavers.push_back(arrival.session);
+      seats_.erase(arrival.session);
+    }
+    arrival.session = waits ? session : SessionId{};
+    if (waits) {
+      seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
+    } else {
+      step.leavers.push_back(session);
+    }
+    if (generation.stage != GenerationStage::gathering)
+      step.effects.push_back(BarrierMoved{barrier.first, number, generation, {session}});
+    return Arrived{Refusal::none, number};
+  }
+  return std::nullopt;
+}
+
+// One of those without whom the latest generation was released: it belongs there, not to the next one.
+bool Barriers::late(Step& step, Place& barrier, const Arrive& body, SessionId session) {
+  const auto latest = barrier.second.generations.find(barrier.second.last);
+  if (latest == barrier.second.generations.end()) return false;
+  Generation& generation = latest->second;
+  const bool took_part = generation.arrivals.contains(body.id);
+  if (!generation.late_open || generation.terms != body.terms ||
+      !COORD_RULE(barrier_early_is_not_late, !took_part))
+    return false;
+  if (fits(generation, body) != Refusal::none) return false;
+  Arrival arrival = arrival_of(body, SessionId{}, step.wall);
+  arrival.late = true;
+  const std::size_t bytes = bytes_of(body.id, arrival);
+  const bool idle = barrier.second.idle_since != LogIndex{};
+  generation.arrivals.insert_or_assign(body.id, std::move(arrival));
+  bytes_ += bytes;
+  if (idle) idle_bytes_ += bytes;
+  step.leavers.push_back(session);
+  step.effects.push_back(BarrierMoved{barrier.first, latest->first, generation, {session}});
+  if (generation.arrivals.size() >= generation.terms.count) close_late(step, generation);
+  return true;
+}
+
+Refusal Barriers::fits(const Generation& generation, const Arrive& body) const {
+  if (!COORD_RULE(barrier_terms_are_fixed, generation.terms == body.terms)) return Refusal::terms_differ;
+  const std::vector<std::string>& expect = body.terms.expect;
+  if (std::ranges::binary_search(expect, body.id)) return Refusal::none;
+  std::size_t others = 0;
+  for (const auto& [id, arrival] : generation.arrivals)
+    others += std::ranges::binary_search(expect, id) ? 0 : 1;
+  const bool room = expect.empty() || others < body.terms.count - expect.size();
+  return COORD_RULE(barrier_expected_have_their_places, room) ? Refusal::none : Refusal::not_expected;
+}
+
+Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId session) {
+  auto found = step.state.barriers.find(body.name);
+  const bool is_new = found == step.state.barriers.end();
+  const Generation* gathering = is_new ? nullptr : found->second.gathering();
+  Generation fresh{.place = step.index, .terms = body.terms};
+  const Generation& target = gathering != nullptr ? *gathering : fresh;
+  if (const Refusal why = fits(target, body); why != Refusal::none) return {why, 0};
+  const Arrival arrival = arrival_of(body, session, step.wall);
+  const std::size_t bytes = bytes_of(body.id, arrival) + (gathering != nullptr ? 0 : bytes_of(fresh)) +
+                            (is_new ? body.name.size() : 0);
+  if (bytes_ - idle_bytes_ + bytes > limits_.all_barrier_bytes ||
+      (is_new && step.state.barriers.size() - idle_.size() >= limits_.barriers))
+    return {Refusal::too_many_barriers, 0};
+
+  if (is_new) {
+    found = step.state.barriers.emplace(body.name, Barrier{}).first;
+    found->second.last = step.state.forgotten;
+  }
+  Place& barrier = *found;
+  if (barrier.second.idle_since != LogIndex{}) {
+    idle_.erase({barrier.second.idle_since, barrier.first});
+    idle_bytes_ -= bytes_of(barrier.first, barrier.second);
+    barrier.second.idle_since = LogIndex{};
+  }
+  const std::uint64_t number = barrier.second.last + 1;
+  Generation& generation = barrier.second.generations.emplace(number, fresh).first->second;
+  if (gathering == nullptr) {
+    by_place_.emplace(generation.place, std::pair(barrier.first, number));
+    generation.after_over = body.terms.after == Duration::zero();
+    if (!generation.after_over)
+      step.effects.push_back(TimerStarted{TimerKind::barrier_after, timer_of(generation), body.terms.after});
+  }
+  generation.arrivals.insert_or_assign(body.id, arrival);
+  seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
+  bytes_ += bytes;
+  release_if_complete(step, {barrier, number, generation}, body.id);
+  return {Refusal::none, number};
+}
+
+// ---- release and end
+
+void Barriers::release_if_complete(Step& step, Meeting meeting, const std::string& trigger) {
+  Generation& generation = meeting.generation;
+  const BarrierTerms& terms = generation.terms;
+  const std::size_t there = generation.arrivals.size();
+  const bool all = there >= COORD_RULE_OR(barrier_needs_all, terms.count, std::max(terms.count, 2U) - 1);
+  const bool quorum = terms.quorum > 0 && there >= terms.quorum &&
+                      COORD_RULE(barrier_quorum_after_its_delay, generation.after_over);
+  if (!all && !quorum) return;
+  stop_delay(step, generation);
+  const auto before = meeting.barrier.second.generations.find(meeting.barrier.second.last);
+  if (before != meeting.barrier.second.generations.end()) close_late(step, before->second);
+  generation.stage = GenerationStage::released;
+  generation.trigger = trigger;
+  generation.released_at = step.wall;
+  meeting.barrier.second.last = meeting.number;
+  generation.late_open = there < terms.count;
+  if (generation.late_open)
+    step.effects.push_back(TimerStarted{TimerKind::barrier_late, timer_of(generation), limits_.late_window});
+  dismiss(step, meeting, generation.over());
+  tidy(step, meeting.barrier);
+}
+
+void Barriers::end_if_over(Step& step, Meeting meeting) {
+  if (!meeting.generation.over()) return;
+  dismiss(step, meeting, true);
+  tidy(step, meeting.barrier);
+}
+
+void Barriers::break_up(Step& step, Meeting meeting, const std::string& dead) {
+  Generation& generation = meeting.generation;
+  if (generation.stage == GenerationStage::gathering) {
+    stop_delay(step, generation);
+    meeting.barrier.second.last = meeting.number;
+  }
+  close_late(step, generation);
+  generation.stage = GenerationStage::broken;
+  generation.trigger = dead;
+  dismiss(step, meeting, true);
+}
+
+// Tells all that are in the generation, and lets those go who have nothing more to wait for.
+void Barriers::dismiss(Step& step, Meeting meeting, bool with_commands) {
+  std::vector<SessionId> sessions;
+  for (auto& [id, arrival] : meeting.generation.arrivals) {
+    if (arrival.session == SessionId{}) continue;
+    sessions.push_back(arrival.session);
+    if (arrival.command && !with_commands) continue;
+    step.leavers.push_back(arrival.session);
+    seats_.erase(arrival.session);
+    arrival.session = SessionId{};
+  }
+  if (!COORD_RULE_OR(barrier_wakes_everybody, true, false) && !sessions.empty()) sessions.pop_back();
+  if (sessions.empty()) return;
+  step.effects.push_back(
+      BarrierMoved{meeting.barrier.first, meeting.number, meeting.generation, std::move(sessions)});
+}
+
+// ---- leaving
+
+Barriers::Meeting Barriers::meeting_of(Step& step, const Seat& seat) const {
+  Place& barrier = *step.state.barriers.find(seat.name);
+  return {barrier, seat.number, barrier.second.generations.at(seat.number)};
+}
+
+void Barriers::leave(Step& step, SessionId session, bool died) {
+  const auto found = seats_.find(session);
+  if (found == seats_.end()) return;
+  const Seat seat = found->second;
+  seats_.erase(found);
+  const Meeting meeting = meeting_of(step, seat);
+  Generation& generation = meeting.generation;
+  Arrival& arrival = generation.arrivals.at(seat.id);
+  arrival.session = SessionId{};
+  if (generation.stage != GenerationStage::gathering) {
+    if (!arrival.running()) return;
+    arrival.lost = true;
+    if (COORD_RULE_OR(barrier_lost_command_is_over, true, false)) arrival.status = status_of_the_lost;
+    return end_if_over(step, meeting);
+  }
+  const bool breaks =
+      died && std::ranges::any_of(generation.arrivals, [](const auto& a) { return a.second.break_on_death; });
+  if (COORD_RULE_OR(barrier_breaks_on_death, breaks, false)) {
+    break_up(step, meeting, seat.id);
+  } else if (COORD_RULE_OR(barrier_dead_do_not_count, true, false)) {
+    bytes_ -= bytes_of(seat.id, arrival);
+    generation.arrivals.erase(seat.id);
+    if (generation.arrivals.empty()) {
+      stop_delay(step, generation);
+      erase(meeting.barrier, meeting.number);
+    }
+  }
+  tidy(step, meeting.barrier);
+}
+
+bool Barriers::finish(Step& step, const Finish& body) {
+  const Seat* seat = this->seat(body.session);
+  if (seat == nullptr) return false;
+  const Meeting meeting = meeting_of(step, *seat);
+  Arrival& arrival = meeting.generation.arrivals.at(seat->id);
+  if (meeting.generation.stage != GenerationStage::released || !arrival.running()) return false;
+  arrival.status = body.status;
+  arrival.run = body.run;
+  end_if_over(step, meeting);
+  return true;
+}
+
+bool Barriers::reset(Step& step, const std::string& name) {
+  const auto found = step.state.barriers.find(name);
+  if (found == step.state.barriers.end() || found->second.idle_since != LogIndex{}) return false;
+  for (auto& [number, generation] : found->second.generations) {
+    if (!generation.over()) break_up(step, {*found, number, generation}, "");
+    close_late(step, generation);
+  }
+  tidy(step, *found);
+  return true;
+}
+
+void Barriers::timer_over(Step& step, TimerKind kind, LogIndex of) {
+  if (timer_length(step.state, kind, of) == Duration::zero()) return;
+  const auto& [name, number] = by_place_.at(of);
+  Place& barrier = *step.state.barriers.find(name);
+  Generation& generation = barrier.second.generations.at(number);
+  if (kind == TimerKind::barrier_late) return close_late(step, generation);
+  stop_delay(step, generation);
+  generation.after_over = true;
+  release_if_complete(step, {barrier, number, generation}, "");
+}
+
+// ---- what is kept
+
+void Barriers::close_late(Step& step, Generation& generation) const {
+  if (!generation.late_open) return;
+  generation.late_open = false;
+  step.effects.push_back(TimerEnded{TimerKind::barrier_late, timer_of(generation)});
+}
+
+void Barriers::stop_delay(Step& step, const Generation& generation) const {
+  if (generation.after_over) return;
+  step.effects.push_back(TimerEnded{TimerKind::barrier_after, timer_of(generation)});
+}
+
+// Of the generations that are over the latest stays. A barrier that nobody uses is kept until there are too
+// many of them.
+void Barriers::tidy(Step& step, Place& barrier) {
+  auto& generations = barrier.second.generations;
+  std::vector<std::uint64_t> over;
+  for (const auto& [number, generation] : generations) {
+    if (generation.over()) over.push_back(number);
+  }
+  const bool used = over.size() < generations.size();
+  if (!over.empty()) over.pop_back();
+  for (const std::uint64_t number : over) erase(barrier, number);
+  if (generations.empty()) {
+    bytes_ -= barrier.first.size();
+    step.state.barriers.erase(std::string(barrier.first));
+    return;
+  }
+  if (used || barrier.second.idle_since != LogIndex{}) return;
+  barrier.second.idle_since = step.index;
+  idle_.emplace(step.index, barrier.first);
+  idle_bytes_ += bytes_of(barrier.first, barrier.second);
+  while (idle_.size() > limits_.idle_barriers || idle_bytes_ > limits_.idle_barrier_bytes) forget_one(step);
+}
+
+void Barriers::erase(Place& barrier, std::uint64_t number) {
+  const auto found = barrier.second.generations.find(number);
+  bytes_ -= bytes_of(found->second);
+  by_place_.erase(found->second.place);
+  barrier.second.generations.erase(found);
+}
+
+void Barriers::forget_one(Step& step) {
+  COORD_CHECK(!idle_.empty());
+  const std::string name = idle_.begin()->second;
+  idle_.erase(idle_.begin());
+  const auto found = step.state.barriers.find(name);
+  const std::size_t bytes = bytes_of(name, found->second);
+  bytes_ -= bytes;
+  idle_bytes_ -= bytes;
+  for (auto& [number, generation] : found->second.generations) {
+    close_late(step, generation);
+    by_place_.erase(generation.place);
+  }
+  step.state.forgotten = std::max(step.state.forgotten, found->second.last);
+  step.state.barriers.erase(found);
+}
+
+const Barriers::Seat* Barriers::seat(SessionId session) const {
+  const auto found = seats_.find(session);
+  return found == seats_.end() ? nullptr : &found->second;
+}
+
+Duration Barriers::timer_length(const BarrierState& state, TimerKind kind, LogIndex of) const {
+  const auto found = by_place_.find(of);
+  if (found == by_place_.end()) return {};
+  const auto& [name, number] = found->second;
+  const Generation& generation = state.barriers.at(name).generations.at(number);
+  if (kind == TimerKind::barrier_late) return generation.late_open ? limits_.late_window : Duration{};
+  const bool runs = generation.stage == GenerationStage::gathering && !generation.after_over;
+  return runs ? generation.terms.after : Duration{};
+}
+
+bool Barriers::rebuild(const BarrierState& state, LogIndex applied) {
+  for (const auto& [name, barrier] : state.barriers) {
+    const bool idle = barrier.idle_since != LogIndex{};
+    if (barrier.generations.empty() || barrier.idle_since > applied) return false;
+    for (const auto& [number, generation] : barrier.generations) {
+      const bool gathers = generation.stage == GenerationStage::gathering;
+      const bool placed = generation.place != LogIndex{} && generation.place <= applied &&
+                          by_place_.emplace(generation.place, std::pair(name, number)).second;
+      if (!placed || gathers != (number == barrier.last + 1) || number > barrier.last + 1) return false;
+      if (generation.arrivals.empty() || (idle && !generation.over())) return false;
+      if (generation.late_open && (gathers || generation.arrivals.size() >= generation.terms.count))
+        return false;
+      if (generation.terms.count == 0 || generation.terms.after < Duration::zero()) return false;
+      for (const auto& [id, arrival] : generation.arrivals) {
+        if (arrival.session == SessionId{} && gathers) return false;
+        if (arrival.session != SessionId{} && !seats_.emplace(arrival.session, Seat{name, id, number}).second)
+          return false;
+      }
+    }
+    const std::size_t bytes = bytes_of(name, barrier);
+    bytes_ += bytes;
+    if (!idle) continue;
+    idle_.emplace(barrier.idle_since, name);
+    idle_bytes_ += bytes;
+  }
+  return true;
+}
+
+}  // namespace coord::service

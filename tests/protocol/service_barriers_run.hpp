@@ -1,0 +1,340 @@
+// One random run of barriers by seed, against what a user of them must be able to rely on. The judge does not
+// compute barriers once more: it keeps, of each generation, who is surely in it, and looks at what every
+// effect says of them.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "service/keeper.hpp"
+#include "service/machine.hpp"
+
+namespace coord::service {
+
+class BarrierRun {
+ public:
+  explicit BarrierRun(std::uint64_t seed) : random_(seed) {
+    for (std::uint64_t node = 1; node <= 2; ++node) {
+      commit(Command{.body = Register{NodeId{node}, node, {}}});
+      clients_[node] = machine_.registration(NodeId{node});
+    }
+    keeper_.became_leader(now_, machine_);
+  }
+
+  // What went wrong first, or nothing.
+  std::optional<std::string> run(int steps) {
+    for (int step = 0; step < steps && !violation_; ++step) {
+      now_ += Milliseconds(random_.below(60));
+      if (keeper_.deadline() && *keeper_.deadline() <= now_) {
+        for (const Command& made : keeper_.due(now_, {}, machine_)) commit(made);
+      }
+      if (random_.chance(0.03)) restore();
+      propose();
+    }
+    return violation_;
+  }
+  std::uint64_t released() const { return released_; }
+  std::uint64_t late() const { return late_; }
+  std::uint64_t broken() const { return broken_; }
+
+ private:
+  using Milliseconds = std::chrono::milliseconds;
+  struct Member {  // one arrival, by its key
+    std::string id{};
+    SessionId session{};  // the one that counts
+    bool command = false, breaks = false;
+    bool late = false, ended = false;
+    Arrive asked{};
+  };
+  struct Meeting {  // one generation
+    BarrierTerms terms{};
+    std::map<std::uint64_t, Member> members{};  // by key
+    bool released = false, broken = false, over = false;
+    Instant began{};
+  };
+  using Number = std::pair<std::string, std::uint64_t>;
+
+  void fail(const std::string& what) {
+    if (!violation_) violation_ = "after command " + std::to_string(index_) + ": " + what;
+  }
+  void check(bool holds, const std::string& what) {
+    if (!holds) fail(what);
+  }
+  template <class Container>
+  auto& any_of(Container& container) {
+    return *std::next(container.begin(), static_cast<std::ptrdiff_t>(random_.below(container.size())));
+  }
+
+  // ---- what is asked for
+
+  void propose() {
+    const std::uint64_t kind = random_.below(100);
+    const auto& sessions = machine_.state().sessions;
+    if (kind < 60 || sessions.empty()) return propose(1 + random_.below(2), arrival());
+    const auto& [id, session] = any_of(sessions);
+    const std::uint64_t node = session.node.value;
+    if (kind < 75)
+      return propose(node, Finish{id, static_cast<std::int32_t>(random_.below(2)), Milliseconds(5)});
+    if (kind < 82) return propose(node, Depart{id});
+    if (kind < 88) return propose(node, Close{id, CloseReason::holder_gone});
+    if (kind < 90) return propose(node, ResetBarrier{some_name()});
+    Renew renew;
+    for (const auto& [other, its] : sessions) {
+      if (its.node.value == node && random_.chance(0.8)) renew.sessions.push_back(other);
+    }
+    propose(node, renew);
+  }
+  void propose(std::uint64_t node, Body body) {
+    commit(Command{.node = NodeId{node},
+                   .client = clients_[node],
+                   .sequence = ++sequences_[node],
+                   .acknowledged = sequences_[node] - 1,
+                   .body = std::move(body)});
+  }
+  std::string some_name() { return random_.chance(0.6) ? "a" : "b"; }
+
+  // A name's terms change rarely, so that generations come together.
+  Arrive arrival() {
+    if (!asked_.empty() && random_.chance(0.15)) {
+      const Arrive& again = any_of(asked_).second;
+      if (!is_forgotten(again)) return again;
+    }
+    Arrive body;
+    body.open.ttl = Milliseconds(400 + random_.below(2000));
+    body.name = some_name();
+    if (!terms_.contains(body.name) || random_.chance(0.03)) {
+      BarrierTerms terms;
+      terms.count = 1 + static_cast<std::uint32_t>(random_.below(4));
+      if (random_.chance(0.5)) {
+        terms.quorum = 1 + static_cast<std::uint32_t>(random_.below(terms.count));
+        terms.after = Milliseconds(random_.below(300));
+      }
+      if (random_.chance(0.3) && terms.count > 1) terms.expect = {"p0", "p1"};
+      terms_[body.name] = terms;
+    }
+    body.terms = terms_[body.name];
+    body.id = "p" + std::to_string(random_.below(6));
+    body.command = random_.chance(0.3);
+    body.break_on_death = random_.chance(0.15);
+    body.key = ++keys_;
+    return body;
+  }
+
+  // Of what is long over the group remembers the latest generation only.
+  bool is_forgotten(const Arrive& body) const {
+    const auto& barriers = machine_.state().barriers.barriers;
+    for (const auto& [number, meeting] : meetings_) {
+      if (!meeting.members.contains(body.key)) continue;
+      const auto barrier = barriers.find(number.first);
+      return barrier == barriers.end() || !barrier->second.generations.contains(number.second);
+    }
+    return false;
+  }
+
+  void restore() {
+    Result<Machine> restored = Machine::restore(machine_.state());
+    if (!restored) return fail(restored.error().text());
+    check(restored->state() == machine_.state(), "a restored machine has another state");
+    machine_ = std::move(restored).value();
+  }
+
+  // ---- the log, and what it says
+
+  void commit(const Command& command) {
+    const Effects effects = machine_.apply(LogIndex{++index_}, command);
+    keeper_.applied(now_, effects, machine_);
+    dying_.clear();
+    for (const Effect& effect : effects) {
+      const auto* closed = std::get_if<Closed>(&effect);
+      if (closed != nullptr && (closed->to.client.value != 0 || closed->why == CloseReason::expired))
+        dying_.insert(closed->session);
+    }
+    const auto* arrive = std::get_if<Arrive>(&command.body);
+    if (const auto* finish = std::get_if<Finish>(&command.body)) note_finish(*finish, effects);
+    for (const Effect& effect : effects) {
+      if (const auto* arrived = std::get_if<BarrierArrived>(&effect)) note_arrival(*arrive, *arrived);
+      if (const auto* refused = std::get_if<Refused>(&effect); refused != nullptr && arrive != nullptr)
+        check_refusal(*arrive, refused->why);
+      if (const auto* moved = std::get_if<BarrierMoved>(&effect)) note_move(*moved);
+      if (const auto* closed = std::get_if<Closed>(&effect)) note_end(*closed);
+    }
+    check_waiting();
+  }
+  void note_arrival(const Arrive& body, const BarrierArrived& arrived) {
+    const Number number{body.name, arrived.generation};
+    for (auto& [other, meeting] : meetings_) {
+      const auto known = meeting.members.find(body.key);
+      if (known == meeting.members.end()) continue;
+      check(other == number, "one arrival is in two generations");
+      if (!known->second.late && !meeting.over) known->second.session = arrived.session;
+      return;
+    }
+    asked_.emplace(body.key, body);
+    if (asked_.size() > 12) asked_.erase(asked_.begin());
+    auto [it, is_new] = meetings_.try_emplace(number);
+    Meeting& meeting = it->second;
+    if (is_new || (meeting.members.empty() && !meeting.released && !meeting.broken)) {
+      meeting.terms = body.terms;
+      meeting.began = now_;
+      for (const auto& [other, ignored] : meetings_)
+        check(other.first != number.first || other.second <= number.second,
+              "a generation's number comes again");
+    }
+    check(meeting.terms == body.terms, "terms differ within a generation");
+    check(!meeting.broken, "an arrival in a generation that is broken");
+    for (const auto& [key, other] : meeting.members) {
+      const bool there = other.id == body.id && !(other.session == SessionId{} && !meeting.released);
+      check(!there, "an id is twice in a generation");
+    }
+    std::size_t named = 0;
+    for (const auto& [key, other] : meeting.members) named += is_expected(meeting, other.id) ? 1 : 0;
+    Member member{body.id, arrived.session, body.command, body.break_on_death, false, false, body};
+    member.late = meeting.released;
+    if (member.late) {
+      ++late_;
+      check(meeting.terms.quorum > 0 && meeting.members.size() < meeting.terms.count,
+            "late where no place is left");
+    }
+    const std::size_t others = meeting.members.size() - named;
+    check(is_expected(meeting, body.id) || meeting.terms.expect.empty() ||
+              others < meeting.terms.count - meeting.terms.expect.size(),
+          "a place of somebody who is expected was given away");
+    meeting.members.emplace(body.key, std::move(member));
+  }
+  static bool is_expected(const Meeting& meeting, const std::string& id) {
+    return std::ranges::binary_search(meeting.terms.expect, id);
+  }
+
+  void check_refusal(const Arrive& body, Refusal why) {
+    if (why != Refusal::id_in_use && why != Refusal::terms_differ && why != Refusal::not_expected)
+      fail("refused for an unknown reason");
+    if (why != Refusal::id_in_use) return;
+    bool there = false;
+    for (const auto& [number, meeting] : meetings_) {
+      for (const auto& [key, member] : meeting.members) {
+        there = there || (number.first == body.name && member.id == body.id && key != body.key &&
+                          machine_.barriers().seat(member.session) != nullptr);
+      }
+    }
+    check(there, "an id is refused though nobody has it");
+  }
+
+  void note_finish(const Finish& body, const Effects& effects) {
+    for (const Effect& effect : effects) {
+      if (!std::holds_alternative<BarrierDone>(effect)) continue;
+      for (auto& [number, meeting] : meetings_) {
+        for (auto& [key, member] : meeting.members) {
+          if (member.session == body.session) member.ended = true;
+        }
+      }
+    }
+  }
+
+  void note_move(const BarrierMoved& moved) {
+    const auto found = meetings_.find({moved.name, moved.number});
+    if (found == meetings_.end()) return fail("a generation without an arrival moves");
+    Meeting& meeting = found->second;
+    const bool first = !meeting.released && !meeting.broken;
+    if (moved.generation.stage == GenerationStage::released && first) {
+      ++released_;
+      meeting.released = true;
+      check_rule(meeting, moved);
+    }
+    if (moved.generation.stage == GenerationStage::broken && !meeting.broken) {
+      ++broken_;
+      meeting.broken = true;
+    }
+    const std::set<SessionId> told(moved.sessions.begin(), moved.sessions.end());
+    bool runs = false;
+    for (const auto& [key, member] : meeting.members)
+      runs = runs || (member.command && !member.late && !member.ended && is_there(member));
+    const bool over = meeting.released && !meeting.broken && !runs;
+    for (auto& [key, member] : meeting.members) {
+      const bool waits = is_there(member) && !member.late && (first || member.command);
+      const bool must = !meeting.over && (first || over || meeting.broken);
+      check(!waits || !must || told.contains(member.session), "a participant is left behind");
+    }
+    meeting.over = meeting.over || over || meeting.broken;
+  }
+  // Whoever dies by this command is not told.
+  bool is_there(const Member& member) const {
+    return member.session != SessionId{} && !dying_.contains(member.session);
+  }
+
+  // Enough of them, and all of them alive.
+  void check_rule(const Meeting& meeting, const BarrierMoved& moved) {
+    std::size_t there = 0;
+    for (const auto& [key, member] : meeting.members) there += is_there(member) ? 1 : 0;
+    const bool all = there == meeting.terms.count;
+    const bool quorum = meeting.terms.quorum > 0 && there >= meeting.terms.quorum &&
+                        now_ - meeting.began >= meeting.terms.after;
+    check(all || quorum, "released with fewer than its rule says");
+    check(moved.generation.arrivals.size() == there, "released with somebody who is gone");
+  }
+
+  void note_end(const Closed& closed) {
+    for (auto& [number, meeting] : meetings_) {
+      for (auto it = meeting.members.begin(); it != meeting.members.end();) {
+        Member& member = it->second;
+        if (member.session != closed.session) {
+          ++it;
+          continue;
+        }
+        const bool died = closed.why != CloseReason::finished;
+        const bool breaks =
+            std::ranges::any_of(meeting.members, [](const auto& m) { return m.second.breaks; });
+        if (!meeting.released && !meeting.broken && died && breaks) {
+          check(meeting.members.size() == 1, "somebody died and the barrier is not broken");
+          meeting.broken = meeting.over = true;  // and nobody was left to be told
+        }
+        member.session = SessionId{};
+        it = !meeting.released && !meeting.broken ? meeting.members.erase(it) : std::next(it);
+      }
+    }
+  }
+
+  // Whoever waits, waits for something: its generation gathers, or a command of it runs.
+  void check_waiting() {
+    for (const auto& [number, meeting] : meetings_) {
+      std::size_t waiting = 0;
+      bool runs = false;
+      for (const auto& [key, member] : meeting.members) {
+        const bool lives = machine_.session(member.session) != nullptr;
+        waiting += lives ? 1 : 0;
+        runs = runs || (lives && member.command && !member.ended && !member.late);
+      }
+      if (waiting == 0) continue;
+      if (meeting.released) {
+        check(runs, "somebody waits in a generation that is over");
+      } else {
+        check(!meeting.broken, "somebody waits in a generation that is broken");
+        check(waiting < meeting.terms.count, "all are there and wait");
+        const bool quorum = meeting.terms.quorum > 0 && waiting >= meeting.terms.quorum;
+        check(!quorum || now_ < meeting.began + meeting.terms.after + std::chrono::seconds(2),
+              "a quorum is there and waits");
+      }
+    }
+  }
+
+  Random random_;
+  Machine machine_;
+  Keeper keeper_;
+  Instant now_{std::chrono::hours(1)};
+  std::uint64_t index_ = 0, keys_ = 0;
+  std::map<std::uint64_t, ClientId> clients_;
+  std::map<std::uint64_t, std::uint64_t> sequences_;
+  std::map<std::string, BarrierTerms> terms_;
+  std::map<std::uint64_t, Arrive> asked_;  // the latest, by key
+  std::map<Number, Meeting> meetings_;
+  std::set<SessionId> dying_;  // by the command at hand
+  std::uint64_t released_ = 0, late_ = 0, broken_ = 0;
+  std::optional<std::string> violation_;
+};
+
+}  // namespace coord::service

@@ -1,0 +1,106 @@
+// dbarrier: waits until N participants have arrived, on however many hosts.
+#include <algorithm>
+
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "dbarrier/settings.hpp"
+
+namespace {
+
+using namespace coord;
+
+Error usage(std::string option, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
+}
+
+Status check_id(const std::string& option, const std::string& id) {
+  if (Status good = cli::check_name(id); !good) return usage(option, good.error().what, good.error().remedy);
+  if (id.size() > dbarrier::longest_id)
+    return usage(option, "an id has at most 100 bytes", "give a shorter one");
+  return done();
+}
+
+Status read_expected(std::string_view text, std::vector<std::string>& expect) {
+  auto ids = cli::parse_names(text, dbarrier::most_participants);
+  if (!ids) return ids.error();
+  for (const std::string& id : *ids) {
+    if (Status good = check_id("", id); !good) return good;
+  }
+  expect = std::move(*ids);
+  return done();
+}
+
+Status check_meeting(const dbarrier::Settings& settings) {
+  if (!settings.count) return usage("-n", "how many participants is not said", "give -n COUNT");
+  if (settings.id) {
+    if (Status good = check_id("--id", *settings.id); !good) return good;
+  }
+  if (settings.quorum.has_value() != settings.after.has_value())
+    return usage("--quorum", "it needs --after, and --after needs it", "give both");
+  if (settings.quorum && *settings.quorum > *settings.count)
+    return usage("--quorum", "more than -n COUNT", "give a smaller one");
+  if (settings.expect.size() > *settings.count)
+    return usage("--expect", "more ids than -n COUNT", "give a larger -n");
+  return done();
+}
+
+Result<cli::Exit> act(dbarrier::Settings& settings, const std::vector<std::string>& operands) {
+  if (settings.mode == dbarrier::Mode::list) return dbarrier::list_barriers(settings);
+  settings.name = operands.front();
+  if (Status good = cli::check_name(settings.name); !good) return good.error();
+  if (settings.mode == dbarrier::Mode::status) return dbarrier::show_status(settings);
+  if (settings.mode == dbarrier::Mode::reset) return dbarrier::reset_barrier(settings);
+  if (Status good = check_meeting(settings); !good) return good.error();
+  return dbarrier::meet(settings);
+}
+
+// Barriers in use, as far as this host's peer knows; those that need an escape are left out.
+constexpr const char* live_names =
+    "dbarrier --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  dbarrier::Settings settings;
+  std::vector<std::string> operands;
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  cli::Options options("dbarrier", "wait until COUNT participants have arrived, on any hosts");
+  options.synopsis("-n COUNT [options] NAME", "wait for the others");
+  options.synopsis("-n COUNT [options] NAME [--] COMMAND [ARG...]", "start together, end together");
+  options.synopsis("--status NAME | --list | --reset NAME");
+  options.value("-n,--count", "COUNT", settings.count, "participants")
+      .between(1, dbarrier::most_participants);
+  options.value("--id", "ID", settings.id, "this participant's name (host:pid)");
+  options.custom(
+      "--expect", "ID,ID,...", [&](std::string_view text) { return read_expected(text, settings.expect); },
+      "who should come, so that the missing can be named");
+  options.value("-w,--timeout", "SECONDS", settings.wait, "wait at most so long, then say who is missing")
+      .between(Duration{}, hours(24 * 365));
+  options.flag("--break-on-death", settings.break_on_death, "a participant that dies breaks it for all: 3");
+  options.flag("--all-or-fail", settings.all_or_fail, "status 3 if the COMMAND of another failed");
+  options.value("--quorum", "K", settings.quorum, "K suffice once --after has passed; the late get 4")
+      .between(1, dbarrier::most_participants);
+  options.value("--after", "SECONDS", settings.after, "... since the first arrival")
+      .between(Duration{}, hours(24 * 31));
+  options.value("--report", "FILE", settings.report, "who came when, as JSON; -: a table on stderr")
+      .completes(cli::Completion::file);
+  options.value("--ttl", "SECONDS", settings.ttl, "how soon a lost host is no longer counted (10)")
+      .between(seconds(1), seconds(3600));
+  options.mode("--status", settings.mode, dbarrier::Mode::status, "show who is there").operands(1, 1);
+  options.mode("--list", settings.mode, dbarrier::Mode::list, "show all that are in use").operands(0, 0);
+  options.mode("--reset", settings.mode, dbarrier::Mode::reset, "send all who wait away: 3").operands(1, 1);
+  options.flag("--json", settings.json, "as JSON, one barrier a line").only_with({"--status", "--list"});
+  options.flag("--stale", settings.stale, "what this peer knows, even without a quorum")
+      .only_with({"--status", "--list"});
+  cli::add_peer_options(options, settings.peer);
+  options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose").minor();
+  options.flag("--verbose", settings.verbose, "say what is waited for, and the generation").minor();
+  options.operands("NAME", operands, 1, 1, "the barrier");
+  options.operand_completes_from(live_names);
+  options.command(settings.command, false);
+  options.example("dbarrier -n 3 ready && start", "on three hosts");
+  options.example("dbarrier -n 3 -w 60 --id \"$HOST\" --expect a,b,c up", "or say who is missing");
+  options.does([&] { return act(settings, operands); });
+  return cli::run(argc, argv, options);
+}

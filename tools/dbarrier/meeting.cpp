@@ -1,0 +1,337 @@
+// dbarrier -n COUNT NAME [COMMAND]: arrive, wait for the release, run the command, wait for the others' ends.
+#include <poll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.hpp"
+#include "cli/child.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "cli/terminal.hpp"
+#include "dbarrier/record.hpp"
+#include "dbarrier/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dbarrier {
+
+namespace {
+
+constexpr std::uint64_t only_request = 1;
+constexpr Duration answer_patience = std::chrono::seconds(2);  // for what a healthy peer answers at once
+constexpr double stop_by = 0.8;  // of the TTL since the last renewal was sent (lost means stopped)
+
+WallTime wall_now() {
+  return {std::chrono::duration_cast<std::chrono::nanoseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
+}
+
+std::string default_id() {
+  std::array<char, 64> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string(host.data()) + ":" + std::to_string(::getpid());
+}
+
+local::Arrive request_of(const Settings& settings) {
+  local::Arrive request;
+  request.request = only_request;
+  request.name = settings.name;
+  request.id = settings.id.value_or(default_id());
+  request.count = *settings.count;
+  request.quorum = settings.quorum.value_or(0);
+  request.after = settings.after.value_or(Duration{});
+  request.expect = settings.expect;
+  request.break_on_death = settings.break_on_death;
+  request.command = !settings.command.argv.empty();
+  request.report = !settings.report.empty();
+  COORD_CHECK(::getrandom(&request.key, sizeof request.key, 0) == sizeof request.key);
+  request.ttl = settings.ttl;
+  request.pid = static_cast<std::uint32_t>(::getpid());
+  for (const std::string& word : settings.command.argv)
+    request.command_line += (request.command_line.empty() ? "" : " ") + word;
+  return request;
+}
+
+class Meeting {
+ public:
+  Meeting(const Settings& settings, local::Arrive arrival, engine::PeerConnection peer)
+      : settings_(settings), arrival_(std::move(arrival)), peer_(std::move(peer)) {}
+  Result<cli::Exit> wait_for_release();  // and all that follows
+
+ private:
+  Result<cli::Exit> refused(const local::Refused& answer) const;
+  Result<cli::Exit> departed(const local::Departed& answer);
+  Result<cli::Exit> broken(const local::Broken& answer);
+  bool come_back(cli::Child* child);
+  bool arrive_again(std::optional<Instant> deadline);
+  Result<cli::Exit> run_command(const local::Passed& passed);
+  cli::Program program(const local::Passed& passed, int hold) const;
+  void hear_peer(cli::Child& child);
+  void look_for_peer(cli::Child& child);
+  Result<cli::Exit> wait_for_others(const local::Ended& ended, const cli::Outcome& outcome);
+  Result<cli::Exit> end(cli::Exit exit, const std::optional<local::BarrierRecord>& record,
+                        const char* outcome = "");
+  cli::Deadline deadline(Instant sent) const;
+  std::string object() const { return cli::shown(settings_.name); }
+  void note(const std::string& text) const {
+    if (settings_.verbose) cli::notice("dbarrier", object() + ": " + text);
+  }
+  void tell(const std::string& text) const {
+    if (!settings_.quiet) cli::notice("dbarrier", object() + ": " + text);
+  }
+
+  const Settings& settings_;
+  const local::Arrive arrival_;
+  engine::PeerConnection peer_;
+  Descriptor hold_;
+  cli::BackOff pause_;
+  local::Started started_;                  // once the command runs
+  std::optional<local::Broken> was_reset_;  // while it ran
+};
+
+// ---- waiting
+
+bool Meeting::come_back(cli::Child* child) {
+  auto again = cli::connect_again(settings_.peer, "dbarrier");
+  if (!again) return false;
+  if (child != nullptr && again->started != 0) {
+    // Our child since its starter has ended, and none of the command's.
+    if (const auto started = process::read_process(again->started)) child->spare(started->id);
+  }
+  peer_ = std::move(again->peer);
+  return peer_.send(arrival_).ok();
+}
+
+// The same arrival, by its key, over a peer that was started again. False: the time is over.
+bool Meeting::arrive_again(std::optional<Instant> deadline) {
+  note("the peer is gone: arriving again when it is back");
+  for (pause_.reset();;) {
+    if (come_back(nullptr)) return true;
+    const Instant now = process::boot_now();
+    if (deadline && now >= *deadline) return false;
+    Duration pause = pause_.next();
+    if (deadline) pause = std::min(pause, *deadline - now);
+    ::poll(nullptr, 0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count()));
+  }
+}
+
+Result<cli::Exit> Meeting::wait_for_release() {
+  std::optional<Instant> deadline;
+  if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
+  bool cancelled = false;
+  for (;;) {
+    auto answer = peer_.wait(deadline);
+    if (!answer && !cancelled) {
+      if (!arrive_again(deadline)) return departed({});
+      continue;
+    }
+    if (!answer || (!answer->has_value() && cancelled)) return departed({});
+    if (!answer->has_value()) {
+      cancelled = true;
+      (void)peer_.send(local::Cancel{only_request});  // a peer that is gone is seen below
+      deadline = process::boot_now() + answer_patience;
+      continue;
+    }
+    if (const auto* passed = std::get_if<local::Passed>(&**answer)) {
+      note((passed->late ? "passed late, generation " : "passed, generation ") +
+           std::to_string(passed->generation));
+      if (passed->late) return end(cli::Exit::late, passed->record);
+      if (passed->session == SessionId{}) return end(cli::Exit::done, passed->record);
+      return run_command(*passed);
+    }
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) return refused(*refusal);
+    if (const auto* left = std::get_if<local::Departed>(&**answer)) return departed(*left);
+    if (const auto* breaks = std::get_if<local::Broken>(&**answer)) return broken(*breaks);
+    if (const auto* lost = std::get_if<local::Lost>(&**answer))
+      return Error{ErrorKind::unavailable, object(), lost->why,
+                   "this host was stopped or overloaded: try again"};
+    if (const auto* waiting = std::get_if<local::Waiting>(&**answer))
+      note(waiting->quorum ? "waiting for the others" : "waiting for a majority of the peers");
+  }
+}
+
+Result<cli::Exit> Meeting::refused(const local::Refused& answer) const {
+  switch (answer.kind) {
+    case local::RefusedKind::mismatch:
+      return Error{ErrorKind::usage, object(), answer.why, ""};
+    case local::RefusedKind::unknown:
+      return Error{ErrorKind::unknown, object(), answer.why, ""};
+    default:
+      return Error{ErrorKind::unavailable, object(), answer.why, ""};
+  }
+}
+
+Result<cli::Exit> Meeting::departed(const local::Departed& answer) {
+  if (!answer.quorum) {
+    return Error{ErrorKind::unavailable, object(), "no quorum: a majority of the peers cannot be reached",
+                 "see dpeers"};
+  }
+  std::string text = "timed out: " + std::to_string(answer.arrived) + " of " +
+                     std::to_string(*settings_.count) + " were there";
+  constexpr std::size_t shown = 20;
+  for (std::size_t i = 0; i < std::min(shown, answer.missing.size()); ++i)
+    text += (i == 0 ? ", missing: " : ", ") + cli::shown(answer.missing[i]);
+  if (answer.missing.size() > shown)
+    text += " and " + std::to_string(answer.missing.size() - shown) + " more";
+  tell(text);
+  return end(cli::Exit::no, answer.record, "timeout");
+}
+
+Result<cli::Exit> Meeting::broken(const local::Broken& answer) {
+  tell(answer.dead.empty() ? "reset" : "broken: " + cli::shown(answer.dead) + " died");
+  return end(cli::Exit::failed, answer.record);
+}
+
+Result<cli::Exit> Meeting::end(cli::Exit exit, const std::optional<local::BarrierRecord>& record,
+                               const char* outcome) {
+  if (!record || settings_.report.empty()) return exit;
+  if (settings_.report == "-") {
+    const bool terminal = cli::is_terminal(STDERR_FILENO);
+    const std::string text =
+        text_of(*record, wall_now(), terminal ? cli::terminal_width(STDERR_FILENO) : cli::Table::any_width,
+                cli::wants_color(STDERR_FILENO));
+    const bool written =
+        ::write(STDERR_FILENO, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    return !written && exit == cli::Exit::done ? cli::Exit::output : exit;
+  }
+  const Status written = cli::write_report(settings_.report, json_of(*record, wall_now(), outcome));
+  if (!written && exit == cli::Exit::done) return written.error();
+  if (!written) cli::complain("dbarrier", written.error());
+  return exit;
+}
+
+// ---- with a command
+
+cli::Deadline Meeting::deadline(Instant sent) const {
+  const auto length = static_cast<double>(settings_.ttl.count()) * stop_by;
+  const Instant kill = sent + Duration(static_cast<Duration::rep>(length));
+  return {kill - settings_.grace(), kill};
+}
+
+cli::Program Meeting::program(const local::Passed& passed, int hold) const {
+  cli::Program program;
+  program.argv = settings_.command.argv;
+  program.inherited = {hold};
+  program.environment = {{"DBARRIER_NAME", settings_.name},
+                         {"DBARRIER_GENERATION", std::to_string(passed.generation)},
+                         {"DBARRIER_ID", arrival_.id},
+                         {"DBARRIER_COUNT", std::to_string(*settings_.count)}};
+  return program;
+}
+
+void Meeting::look_for_peer(cli::Child& child) {
+  if (come_back(&child)) {
+    child.watch().fd = peer_.fd();
+    return;
+  }
+  child.watch().at = process::boot_now() + pause_.next();
+  child.watch().due = [&] { look_for_peer(child); };
+}
+
+// While the command runs: renewals move its deadline, a loss ends it; a peer that is gone leaves the deadline
+// where it is, and is looked for until then.
+void Meeting::hear_peer(cli::Child& child) {
+  for (;;) {
+    auto answer = peer_.receive();
+    if (!answer) {
+      note("the peer is gone: the command may run until the lease ends: " + answer.error().text());
+      child.watch().fd = -1;
+      child.watch().at = process::boot_now() + pause_.next();
+      child.watch().due = [&] { look_for_peer(child); };
+      return;
+    }
+    if (!answer->has_value()) return;
+    if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
+      pause_.reset();
+      child.limit(cli::StopCause::lost, deadline(renewed->sent));
+    } else if (const auto* passed = std::get_if<local::Passed>(&**answer)) {
+      hold_ = peer_.take_hold();  // the arrival has a new session
+      child.limit(cli::StopCause::lost, deadline(passed->sent));
+      (void)peer_.send(started_);
+    } else if (const auto* reset = std::get_if<local::Broken>(&**answer)) {
+      was_reset_ = *reset;  // nobody waits for this command any more: it need not be stopped
+      child.unlimit(cli::StopCause::lost);
+    } else if (const auto* lost = std::get_if<local::Lost>(&**answer)) {
+      tell("lost: " + lost->why + ": the command is stopped");
+      const Instant now = process::boot_now();
+      child.limit(cli::StopCause::lost, {now, now});
+    }
+  }
+}
+
+Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
+  hold_ = peer_.take_hold();
+  const Instant began = process::boot_now();
+  if (began >= deadline(passed.sent).term_at) {
+    return Error{ErrorKind::unavailable, object(), "the release came too late to be used",
+                 "this host was stopped or overloaded: try again"};
+  }
+  auto started = cli::Child::start(program(passed, hold_.get()));
+  cli::Outcome outcome;
+  if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
+    cli::complain("dbarrier", failed->error);
+    outcome.code = static_cast<int>(failed->exit);
+  } else {
+    cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
+    child.limit(cli::StopCause::lost, deadline(passed.sent));
+    started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
+    (void)peer_.send(started_);
+    child.watch().fd = peer_.fd();
+    child.watch().events = POLLIN;
+    child.watch().ready = [&](short) { hear_peer(child); };
+    outcome = child.run();
+  }
+  hold_.reset();
+  started = cli::SpawnError{};  // the child's signals are ours again
+  if (outcome.stopped == cli::StopCause::lost) return cli::Exit::lost;
+  const local::Ended ended{only_request, static_cast<std::int32_t>(outcome.exit()),
+                           process::boot_now() - began};
+  (void)peer_.send(ended);  // a peer that is gone is seen below
+  auto result = wait_for_others(ended, outcome);
+  cli::die_as_interrupted(outcome);
+  return result;
+}
+
+Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli::Outcome& outcome) {
+  const cli::Exit own = outcome.exit();
+  const auto unless_failed = [&](cli::Exit exit) { return own == cli::Exit::done ? exit : own; };
+  if (was_reset_) return end(unless_failed(cli::Exit::failed), was_reset_->record);
+  for (;;) {
+    auto answer = peer_.wait(std::nullopt);
+    if (!answer) {
+      (void)arrive_again(std::nullopt);
+      continue;
+    }
+    if (const auto* all = std::get_if<local::AllEnded>(&**answer)) {
+      const bool siblings = settings_.all_or_fail && all->failed > 0;
+      if (siblings) tell(std::to_string(all->failed) + " of the other commands failed");
+      return end(siblings ? unless_failed(cli::Exit::failed) : own, all->record);
+    }
+    if (const auto* reset = std::get_if<local::Broken>(&**answer)) {
+      tell("reset");
+      return end(unless_failed(cli::Exit::failed), reset->record);
+    }
+    // The peer was started again before it knew that the command has ended.
+    if (std::holds_alternative<local::Passed>(**answer)) (void)peer_.send(ended);
+    if (std::holds_alternative<local::Refused>(**answer) || std::holds_alternative<local::Lost>(**answer)) {
+      tell("what became of the others is not known");
+      return unless_failed(cli::Exit::unknown);
+    }
+  }
+}
+
+}  // namespace
+
+Result<cli::Exit> meet(const Settings& settings) {
+  local::Arrive arrival = request_of(settings);
+  auto peer = cli::connect_to_peer(settings.peer, "dbarrier", arrival);
+  if (!peer) return peer.error();
+  return Meeting(settings, std::move(arrival), std::move(*peer)).wait_for_release();
+}
+
+}  // namespace coord::dbarrier

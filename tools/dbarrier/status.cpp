@@ -1,0 +1,99 @@
+// dbarrier --status, --list, --reset.
+#include <unistd.h>
+
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "cli/terminal.hpp"
+#include "dbarrier/record.hpp"
+#include "dbarrier/settings.hpp"
+
+namespace coord::dbarrier {
+
+namespace {
+
+constexpr std::uint64_t only_request = 1;
+
+Error refused(const std::string& object, const local::Refused& answer) {
+  const bool unknown = answer.kind == local::RefusedKind::unknown;
+  return Error{unknown ? ErrorKind::unknown : ErrorKind::unavailable, object, answer.why, "see dpeers"};
+}
+
+// One answer of a listing.
+Result<local::Barriers> ask(engine::PeerConnection& peer, const local::ListBarriers& request) {
+  if (Status sent = peer.send(request); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) return refused("barriers", *refusal);
+    if (auto* barriers = std::get_if<local::Barriers>(&**answer)) return std::move(*barriers);
+  }
+}
+
+}  // namespace
+
+Result<cli::Exit> show_status(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
+  if (!peer) return peer.error();
+  auto answer = ask(*peer, {only_request, settings.name, {}, settings.stale});
+  if (!answer) return answer.error();
+  if (answer->barriers.empty()) return cli::Exit::no;
+  const local::BarrierRecord& record = answer->barriers.front();
+  if (settings.json) {
+    cli::print(json_of(record, answer->as_of).line());
+  } else {
+    const bool terminal = cli::is_terminal(STDOUT_FILENO);
+    cli::print(text_of(record, answer->as_of,
+                       terminal ? cli::terminal_width(STDOUT_FILENO) : cli::Table::any_width,
+                       cli::wants_color(STDOUT_FILENO)));
+  }
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> list_barriers(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
+  if (!peer) return peer.error();
+  cli::Table table({{"NAME"},
+                    {"GENERATION", cli::Table::Align::right},
+                    {"COUNT", cli::Table::Align::right},
+                    {"STATE"},
+                    {"MISSING", cli::Table::Align::left, true}});
+  local::ListBarriers request{only_request, {}, {}, settings.stale};
+  for (bool more = true; more;) {
+    auto answer = ask(*peer, request);
+    if (!answer) return answer.error();
+    more = answer->more && !answer->barriers.empty();
+    for (const local::BarrierRecord& record : answer->barriers) {
+      request.after = record.name;
+      if (settings.json) {
+        cli::print(json_of(record, answer->as_of).line());
+      } else {
+        table.row(row_of(record));
+      }
+    }
+  }
+  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> reset_barrier(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ResetBarrier{only_request, settings.name}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) {
+      return Error{ErrorKind::unknown, cli::shown(settings.name),
+                   "the peer is gone before it has answered: " + answer.error().what, "see --status"};
+    }
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
+      if (refusal->kind != local::RefusedKind::held) return refused(cli::shown(settings.name), *refusal);
+      if (settings.verbose) cli::notice("dbarrier", cli::shown(settings.name) + ": " + refusal->why);
+      return cli::Exit::no;
+    }
+    if (std::holds_alternative<local::BarrierIsReset>(**answer)) return cli::Exit::done;
+  }
+}
+
+}  // namespace coord::dbarrier
