@@ -1,25 +1,18 @@
 // delect NAME COMMAND: stand, wait, run while leading, write down what is complete, resign.
-#include <poll.h>
 #include <unistd.h>
 
-#include <algorithm>
-
-#include "base/rfc3339.hpp"
-#include "cli/child.hpp"
+#include "cli/held_session.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
-#include "cli/terminal.hpp"
+#include "cli/run_report.hpp"
 #include "delect/lead_file.hpp"
 #include "delect/settings.hpp"
+#include "delect/standby.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::delect {
 
 namespace {
-
-constexpr std::uint64_t only_request = 1;
-constexpr Duration answer_patience = std::chrono::seconds(2);  // for what a healthy peer answers at once
 
 // How a campaign ends that did not lead.
 struct NotLed {
@@ -28,27 +21,19 @@ struct NotLed {
   std::string why;  // empty: nothing to say
 };
 
-std::string command_line(const std::vector<std::string>& argv) {
-  constexpr std::size_t longest = 4096;
-  std::string line;
-  for (const std::string& word : argv) line += (line.empty() ? "" : " ") + word;
-  line.resize(std::min(line.size(), longest));
-  return line;
-}
-
 std::string value_of(const Settings& settings) {
   return settings.value.value_or(host_name() + ":" + std::to_string(::getpid()));
 }
 
 local::Acquire request_of(const Settings& settings) {
   local::Acquire request;
-  request.request = only_request;
+  request.request = cli::only_request;
   request.names = settings.names;
   request.wait = !settings.no_wait;
   request.ttl = settings.ttl;
   request.min_hold = settings.min_hold;
   request.pid = static_cast<std::uint32_t>(::getpid());
-  request.command = command_line(settings.command.argv);
+  request.command = cli::command_line(settings.command.argv);
   service::Candidacy wish;
   wish.priority = settings.priority;
   wish.preempt = settings.preempt;
@@ -58,93 +43,53 @@ local::Acquire request_of(const Settings& settings) {
   return request;
 }
 
-// What a person at a terminal sees while this host stands by.
-class Standby {
- public:
-  Standby(const Settings& settings, Instant began)
-      : settings_(settings), began_(began), progress_(settings.standby) {}
-
-  bool active() const { return progress_.active(); }
-  void show() {
-    if (!active()) return;
-    if (!peer_) {
-      auto peer = cli::connect_again(settings_.peer, "delect");
-      if (peer && peer->peer.send(local::WatchLeader{only_request, settings_.name()}))
-        peer_.emplace(std::move(peer->peer));
-    }
-    while (peer_) {
-      auto answer = peer_->receive();
-      if (!answer) peer_.reset();
-      if (!answer || !answer->has_value()) break;
-      const auto* leaders = std::get_if<local::Leaders>(&**answer);
-      if (leaders != nullptr && !leaders->leaders.empty()) leader_ = leader_text(leaders->leaders.front());
-    }
-    const auto waited = std::chrono::duration_cast<std::chrono::seconds>(process::boot_now() - began_);
-    progress_.show(cli::shown(settings_.name()) + ": standing by for " + std::to_string(waited.count()) +
-                   " s; led by " + leader_);
-  }
-  void over() {
-    progress_.clear();
-    peer_.reset();
-  }
-
- private:
-  const Settings& settings_;
-  Instant began_;
-  cli::Progress progress_;
-  std::optional<engine::PeerConnection> peer_;  // a second connection: the first one waits for its turn
-  std::string leader_ = "somebody";
-};
+cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
+  cli::SessionTerms terms;
+  terms.tool = "delect";
+  terms.object = cli::shown(settings.name());
+  terms.peer = settings.peer;
+  terms.request = request_of(settings);
+  if (settings.wait) terms.end = asked + *settings.wait;
+  terms.grace = settings.grace_or_default();
+  terms.forks = true;
+  terms.quiet = settings.output.quiet;
+  terms.verbose = settings.output.verbose > 0;
+  return terms;
+}
 
 class Campaign {
  public:
-  Campaign(const Settings& settings, engine::PeerConnection& peer, LeadFile& lead_file)
+  Campaign(const Settings& settings, engine::PeerConnection peer, LeadFile& lead_file, cli::RunReport& report,
+           Instant asked)
       : settings_(settings),
-        peer_(peer),
         lead_file_(lead_file),
-        scope_(peer.welcome().scope == local::Scope::private_peer ? "private" : "cluster") {}
+        report_(report),
+        asked_(asked),
+        session_(terms_of(settings, asked), std::move(peer), report.messages) {}
 
-  Result<cli::Exit> whole(Instant asked);
-  Status report() const;
-  const std::optional<cli::Outcome>& command() const { return command_; }
+  Result<cli::Exit> whole();
 
  private:
-  std::optional<NotLed> wait_for_turn(Instant asked);
+  std::optional<NotLed> wait_for_turn();
   NotLed refused(const local::Refused& answer) const;
   NotLed not_led(bool quorum) const;
+  Result<cli::Exit> lead();
   Result<cli::Exit> run_leading();
-  std::variant<cli::Outcome, cli::SpawnError> run(const std::vector<std::string>& argv, bool guarded);
+  bool run_command(cli::Exit& exit);
+  cli::Program program(std::vector<std::string> argv) const;
+  std::variant<cli::Outcome, cli::SpawnError> run_guarded(std::vector<std::string> argv);
+  std::variant<cli::Outcome, cli::SpawnError> run_unguarded(std::vector<std::string> argv);
   void run_hook(const std::string& text, bool guarded);
-  void hear_peer(cli::Child& child);
-  void look_for_peer(cli::Child& child);
-  std::optional<NotLed> ask_again(std::optional<Instant> deadline);
-  bool come_back(const cli::PeerOptions& options, cli::Child* child);
-  cli::Deadline deadline() const;
-  void take(const local::Answer& answer, cli::Child* child);
   bool write_down();
-  bool wait_for_done(Instant until);
-  void resign();
   void note(const std::string& text) const {
     if (settings_.output.verbose > 0) cli::notice("delect", text);
   }
 
   const Settings& settings_;
-  engine::PeerConnection& peer_;
   LeadFile& lead_file_;
-  std::string scope_;
-  local::Granted grant_;
-  Descriptor hold_;
-  local::Resume resume_;
-  Instant sent_;       // of the last renewal that succeeded
-  bool lost_ = false;  // or about to be: the command is to be stopped
-  Instant stop_by_;    // ... by then
-  bool away_ = false;  // the peer is gone, and looked for
-  cli::BackOff pause_;
-
-  std::string outcome_ = "internal";
-  Duration waited_{};
-  std::optional<Duration> led_;
-  std::optional<cli::Outcome> command_;
+  cli::RunReport& report_;
+  Instant asked_;
+  cli::HeldSession session_;
 };
 
 // ---- until it leads
@@ -174,169 +119,58 @@ NotLed Campaign::refused(const local::Refused& answer) const {
   }
 }
 
-std::optional<NotLed> Campaign::wait_for_turn(Instant asked) {
-  constexpr Duration glance = std::chrono::seconds(1);
-  std::optional<Instant> end;
-  if (settings_.wait) end = asked + *settings_.wait;
-  Standby standby(settings_, asked);
-  bool cancelled = false;
-  for (;;) {
-    std::optional<Instant> until = end;
-    if (standby.active()) until = std::min(end.value_or(Instant::max()), process::boot_now() + glance);
-    auto answer = peer_.wait(until);
-    if (!answer && settings_.no_wait)
-      return NotLed{cli::Exit::unavailable, "no_quorum", answer.error().text()};
-    if (!answer) {
-      if (cancelled) return not_led(false);
-      note("the peer is gone: asking again when it is back");
-      if (auto over = ask_again(end)) return over;
-      continue;
-    }
-    if (!answer->has_value() && end && process::boot_now() >= *end) {
-      if (cancelled) return not_led(false);
-      cancelled = true;
-      if (!peer_.send(local::Cancel{only_request})) return not_led(false);
-      end = process::boot_now() + answer_patience;
-    }
-    if (!answer->has_value()) {
-      standby.show();
-      continue;
-    }
-    if (auto* grant = std::get_if<local::Granted>(&**answer)) {
-      grant_ = *grant;
-      sent_ = grant->sent;
-      hold_ = peer_.take_hold();
-      standby.over();
-      return std::nullopt;
-    }
-    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) return refused(*refusal);
-    if (const auto* over = std::get_if<local::Cancelled>(&**answer)) return not_led(over->quorum);
-    if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
-      note(waiting->quorum ? "standing by" : "waiting for a majority of the peers");
-      standby.show();
-    }
-  }
-}
-
-// A peer that went while we stood by: asked anew when it is back, as a new candidate.
-std::optional<NotLed> Campaign::ask_again(std::optional<Instant> end) {
-  for (pause_.reset();;) {
-    auto again = cli::connect_again(settings_.peer, "delect");
-    if (again) {
-      peer_ = std::move(again->peer);
-      if (peer_.send(request_of(settings_)).ok()) return std::nullopt;
-    }
-    const Instant now = process::boot_now();
-    if (end && now >= *end) return not_led(false);
-    Duration pause = pause_.next();
-    if (end) pause = std::min(pause, *end - now);
-    ::poll(nullptr, 0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count()));
-  }
+std::optional<NotLed> Campaign::wait_for_turn() {
+  Standby standby(settings_, asked_);
+  cli::WhileWaiting meanwhile;
+  meanwhile.news = [&](const local::Waiting& news) {
+    note(news.quorum ? "standing by" : "waiting for a majority of the peers");
+    standby.show();
+  };
+  if (standby.active()) meanwhile.glance = [&] { standby.show(); };
+  const auto verdict = session_.wait_for_verdict(meanwhile);
+  standby.over();
+  if (!verdict) return NotLed{cli::Exit::unavailable, "no_quorum", verdict.error().text()};
+  if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return refused(*refusal);
+  if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return not_led(over->quorum);
+  return std::nullopt;
 }
 
 // ---- while it leads
 
-// All must be stopped when 0.8 of the TTL have passed since the last renewal that succeeded was sent.
-cli::Deadline Campaign::deadline() const {
-  const Instant kill = sent_ + settings_.ttl * 8 / 10;
-  if (lost_) return {process::boot_now(), std::min(kill, stop_by_)};
-  return {kill - settings_.grace_or_default(), kill};
-}
-
-// `child`: what runs meanwhile, if anything.
-void Campaign::take(const local::Answer& answer, cli::Child* child) {
-  const Instant now = process::boot_now();
-  if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
-    sent_ = std::max(sent_, renewed->sent);
-    pause_.reset();
-  } else if (const auto* lost = std::get_if<local::Lost>(&answer)) {
-    if (!settings_.output.quiet)
-      cli::notice("delect",
-                  cli::shown(settings_.name()) + ": lost: " + lost->why + ": the command is stopped");
-    lost_ = true;
-    stop_by_ = std::max(now, lost->kill_at);
-  } else {
-    return;
-  }
-  if (child != nullptr) child->limit(cli::StopCause::lost, deadline());
-}
-
-void Campaign::hear_peer(cli::Child& child) {
-  for (;;) {
-    auto answer = peer_.receive();
-    if (!answer) {
-      note("the peer is gone: the command may run until the lease ends: " + answer.error().text());
-      away_ = true;
-      child.watch().fd = -1;
-      child.watch().at = process::boot_now() + pause_.next();
-      child.watch().due = [&] { look_for_peer(child); };
-      return;
-    }
-    if (!answer->has_value()) return;
-    take(**answer, &child);
-  }
-}
-
-void Campaign::look_for_peer(cli::Child& child) {
-  if (come_back(settings_.peer, &child)) {
-    child.watch().fd = peer_.fd();
-    return;
-  }
-  child.watch().at = process::boot_now() + pause_.next();
-  child.watch().due = [&] { look_for_peer(child); };
-}
-
-// Shows the session to a peer that was started again. True: it will answer.
-bool Campaign::come_back(const cli::PeerOptions& options, cli::Child* child) {
-  auto again = cli::connect_again(options, "delect");
-  if (!again) return false;
-  if (child != nullptr && again->started != 0) {
-    if (const auto started = process::read_process(again->started)) child->spare(started->id);
-  }
-  peer_ = std::move(again->peer);
-  away_ = !peer_.send(resume_).ok();
-  return !away_;
-}
-
-// The command, or a hook. Guarded: with the session's descriptor, stopped in time by us and by the peer.
-std::variant<cli::Outcome, cli::SpawnError> Campaign::run(const std::vector<std::string>& argv,
-                                                          bool guarded) {
+cli::Program Campaign::program(std::vector<std::string> argv) const {
   cli::Program program;
-  program.argv = argv;
-  if (guarded) program.inherited = {hold_.get()};
+  program.argv = std::move(argv);
   program.environment = {{"DELECT_NAME", settings_.name()},
-                         {"DELECT_TERM", std::to_string(grant_.token.value)},
+                         {"DELECT_TERM", std::to_string(session_.grant().token.value)},
                          {"DELECT_VALUE", value_of(settings_)},
-                         {"DELECT_SCOPE", scope_}};
+                         {"DELECT_SCOPE", report_.scope}};
   if (settings_.slot) {
     program.environment.emplace_back("DELECT_SLOT", settings_.slot->key);
-    program.environment.emplace_back("DELECT_ATTEMPT", std::to_string(grant_.attempt));
+    program.environment.emplace_back("DELECT_ATTEMPT", std::to_string(session_.grant().attempt));
   }
-  auto started = cli::Child::start(program);
+  return program;
+}
+
+// With the session's descriptor, stopped in time by us and by the peer.
+std::variant<cli::Outcome, cli::SpawnError> Campaign::run_guarded(std::vector<std::string> argv) {
+  cli::Program guarded = program(std::move(argv));
+  guarded.inherited = {session_.hold()};
+  auto end = session_.run(guarded);
+  if (auto* failed = std::get_if<cli::SpawnError>(&end)) return std::move(*failed);
+  return std::get<cli::HeldSession::Ended>(end).outcome;
+}
+
+std::variant<cli::Outcome, cli::SpawnError> Campaign::run_unguarded(std::vector<std::string> argv) {
+  auto started = cli::Child::start(program(std::move(argv)));
   if (auto* failed = std::get_if<cli::SpawnError>(&started)) return std::move(*failed);
-  cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
-  if (!guarded) return child.run();
-  child.limit(cli::StopCause::lost, deadline());
-  resume_.pid = static_cast<std::uint32_t>(child.pid());
-  resume_.grace = settings_.grace_or_default();
-  if (!away_) (void)peer_.send(local::Started{only_request, resume_.pid, resume_.grace});
-  child.watch().events = POLLIN;
-  child.watch().ready = [&](short) { hear_peer(child); };
-  if (away_) {
-    look_for_peer(child);
-  } else {
-    child.watch().fd = peer_.fd();
-    hear_peer(child);  // what came with the last answer that was read
-  }
-  cli::Outcome outcome = child.run();
-  if (outcome.stopped == cli::StopCause::lost) lost_ = true;
-  return outcome;
+  return std::get<std::unique_ptr<cli::Child>>(started)->run();
 }
 
 // A hook's own status decides nothing; that it failed is said.
 void Campaign::run_hook(const std::string& text, bool guarded) {
   if (text.empty()) return;
-  const auto end = run({"/bin/sh", "-c", text}, guarded);
+  const std::vector<std::string> shell{"/bin/sh", "-c", text};
+  const auto end = guarded ? run_guarded(shell) : run_unguarded(shell);
   const auto* outcome = std::get_if<cli::Outcome>(&end);
   if (outcome == nullptr) cli::complain("delect", std::get<cli::SpawnError>(end).error);
   if (outcome != nullptr && outcome->exit() != cli::Exit::done)
@@ -344,94 +178,44 @@ void Campaign::run_hook(const std::string& text, bool guarded) {
                               std::to_string(static_cast<int>(outcome->exit())));
 }
 
-bool Campaign::wait_for_done(Instant until) {
-  for (;;) {
-    auto answer = peer_.wait(until);
-    if (!answer) {
-      away_ = true;
-      return false;
-    }
-    if (!answer->has_value()) return false;
-    if (std::holds_alternative<local::Done>(**answer)) return true;
-    if (std::holds_alternative<local::Refused>(**answer)) return false;
-    take(**answer, nullptr);
-    if (lost_) return false;
-  }
-}
-
-// That COMMAND has succeeded, before anybody else may lead. False: it is not sure to be in the log.
+// That COMMAND has succeeded, before anybody else may lead. False: it is not sure to be in the log. Without a
+// slot nothing hangs on it, and one try is enough.
 bool Campaign::write_down() {
-  const auto patience = [&] {
-    return settings_.slot ? sent_ + settings_.ttl * 8 / 10 : process::boot_now() + answer_patience;
+  const auto end = [&] {
+    return settings_.slot ? session_.kill_at() : process::boot_now() + cli::answer_patience;
   };
-  while (!lost_ && process::boot_now() < patience()) {
-    if (!away_ && peer_.send(local::Completed{only_request})) {
-      if (wait_for_done(patience())) return true;
-      if (!away_) return false;
-    }
-    away_ = true;
-    cli::PeerOptions running = settings_.peer;
-    if (!settings_.slot) return false;
-    if (!come_back(running, nullptr))
-      ::poll(nullptr, 0,
-             static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause_.next()).count()));
-  }
-  return false;
+  return session_.ask<local::Done>(local::Completed{cli::only_request}, end, settings_.slot.has_value());
 }
 
-void Campaign::resign() {
-  cli::PeerOptions running = settings_.peer;
-  running.no_autostart = true;  // the next one to be started finds that nobody holds it
-  if (away_ && !come_back(running, nullptr)) return;
-  hold_.reset();
-  if (Status sent = peer_.send(local::Release{only_request}); !sent) return;
-  const Instant patience = process::boot_now() + answer_patience;
-  for (;;) {
-    auto answer = peer_.wait(patience);
-    if (!answer || !answer->has_value()) return;  // the session ends with the connection, or by its lease
-    if (std::holds_alternative<local::Released>(**answer) || std::holds_alternative<local::Refused>(**answer))
-      return;
+// False: it has succeeded, and that is not sure to be in the log.
+bool Campaign::run_command(cli::Exit& exit) {
+  const auto end = run_guarded(settings_.command.argv);
+  report_.outcome = "ran";
+  if (const auto* failed = std::get_if<cli::SpawnError>(&end)) {
+    exit = failed->exit;
+    cli::complain("delect", failed->error);
+    return true;
   }
+  const auto& outcome = std::get<cli::Outcome>(end);
+  report_.command = outcome;
+  exit = outcome.exit();
+  if (outcome.stopped == cli::StopCause::lost) report_.outcome = "lost";
+  return exit != cli::Exit::done || write_down();
 }
 
 Result<cli::Exit> Campaign::run_leading() {
-  if (process::boot_now() >= deadline().term_at) {
-    outcome_ = "lost";
-    resign();
-    return Error{ErrorKind::unavailable, cli::shown(settings_.name()), "it came too late to be led",
-                 "this host was stopped or overloaded: try again"};
-  }
-  resume_ = {only_request, grant_.session, grant_.secret, 0, {}};
   const Instant began = process::boot_now();
-  const std::string text = host_name() + " " + std::to_string(grant_.token.value) + "\n";
-  if (Status made = lead_file_.appear(text); !made) {
-    resign();
-    return made.error();
-  }
   run_hook(settings_.on_gain, true);
   cli::Exit exit = cli::Exit::lost;
-  outcome_ = "lost";
-  bool recorded = true;
-  if (!lost_) {
-    auto end = run(settings_.command.argv, true);
-    outcome_ = "ran";
-    if (auto* outcome = std::get_if<cli::Outcome>(&end)) {
-      command_ = *outcome;
-      exit = outcome->exit();
-      if (outcome->stopped == cli::StopCause::lost) outcome_ = "lost";
-      if (exit == cli::Exit::done) recorded = write_down();
-    } else {
-      exit = std::get<cli::SpawnError>(end).exit;
-      cli::complain("delect", std::get<cli::SpawnError>(end).error);
-    }
-  }
-  led_ = process::boot_now() - began;
+  report_.outcome = "lost";
+  const bool recorded = session_.lost() || run_command(exit);
+  report_.hold = process::boot_now() - began;
   lead_file_.disappear();
   // In order: nobody else leads before the hook has ended. After a loss it may take as long as it likes.
-  const bool in_order = !lost_;
-  if (!in_order) resign();
+  const bool in_order = !session_.lost();
+  if (!in_order) session_.let_go();
   run_hook(settings_.on_loss, in_order);
-  if (in_order) resign();
+  if (in_order) session_.let_go();
   if (!recorded && settings_.slot)
     return Error{ErrorKind::unknown, cli::shown(settings_.name()),
                  "the command succeeded, but that could not be written down",
@@ -439,39 +223,28 @@ Result<cli::Exit> Campaign::run_leading() {
   return exit;
 }
 
-Status Campaign::report() const {
-  if (settings_.output.report.empty()) return done();
-  cli::JsonObject object;
-  object.name("name", settings_.name()).text("outcome", outcome_).text("scope", scope_);
-  if (grant_.token != Token{}) {
-    object.id("token", grant_.token);
-  } else {
-    object.null("token");
+Result<cli::Exit> Campaign::lead() {
+  const std::string term = std::to_string(session_.grant().token.value);
+  report_.token = session_.grant().token;
+  note("leads " + cli::shown(settings_.name()) + " in term " + term);
+  if (session_.too_late()) {
+    report_.outcome = "lost";
+    session_.let_go();
+    return Error{ErrorKind::unavailable, cli::shown(settings_.name()), "it came too late to be led",
+                 "this host was stopped or overloaded: try again"};
   }
-  object.seconds("wait_s", waited_);
-  if (led_) {
-    object.seconds("hold_s", *led_);
-  } else {
-    object.null("hold_s");
+  if (Status made = lead_file_.appear(host_name() + " " + term + "\n"); !made) {
+    session_.let_go();
+    return made.error();
   }
-  if (command_ && command_->signal == 0) {
-    object.integer("exit_status", command_->code).null("signal");
-  } else if (command_) {
-    object.null("exit_status").integer("signal", command_->signal);
-  } else {
-    object.null("exit_status").null("signal");
-  }
-  return cli::write_report(settings_.output.report, object);
+  return run_leading();
 }
 
-Result<cli::Exit> Campaign::whole(Instant asked) {
-  const std::optional<NotLed> end = wait_for_turn(asked);
-  waited_ = process::boot_now() - asked;
-  if (!end) {
-    note("leads " + cli::shown(settings_.name()) + " in term " + std::to_string(grant_.token.value));
-    return run_leading();
-  }
-  outcome_ = end->outcome;
+Result<cli::Exit> Campaign::whole() {
+  const std::optional<NotLed> end = wait_for_turn();
+  report_.wait = process::boot_now() - asked_;
+  if (!end) return lead();
+  report_.outcome = end->outcome;
   if (!end->why.empty()) cli::notice("delect", cli::shown(settings_.name()) + ": " + end->why);
   return end->exit;
 }
@@ -481,14 +254,22 @@ Result<cli::Exit> Campaign::whole(Instant asked) {
 Result<cli::Exit> lead(const Settings& settings) {
   auto lead_file = LeadFile::prepare(settings.lead_file);
   if (!lead_file) return lead_file.error();
+  auto report = cli::RunReport::open(settings.output.report);
+  if (!report) return report.error();
+  report->name = settings.name();
   const Instant asked = process::boot_now();
+  ++report->messages["acquire"];
   auto peer = cli::connect_to_peer(settings.peer, "delect", request_of(settings));
-  if (!peer) return peer.error();
-  Campaign campaign(settings, *peer, *lead_file);
-  Result<cli::Exit> result = campaign.whole(asked);
-  const Status written = campaign.report();
+  Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
+  if (peer) {
+    report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
+    result = Campaign(settings, std::move(*peer), *lead_file, *report, asked).whole();
+  } else {
+    report->outcome = "no_quorum";
+  }
+  const Status written = report->write();
   if (!written) cli::complain("delect", written.error());
-  if (campaign.command()) cli::die_as_interrupted(*campaign.command());
+  if (report->command) cli::die_as_interrupted(*report->command);
   if (!written && result.ok() && *result == cli::Exit::done) return cli::Exit::output;
   return result;
 }

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "cli/peer.hpp"
+#include "cli/held_session.hpp"
 #include "process/boot_time.hpp"
 #include "process/process_tree.hpp"
 
@@ -49,7 +49,7 @@ class Guard {
 
  private:
   void renewed(Instant sent) {
-    kill_at_ = dlock::kill_at(sent, settings_.ttl);
+    kill_at_ = cli::kill_at(sent, settings_.ttl);
     term_at_ = kill_at_ - settings_.grace_or_default();
   }
 

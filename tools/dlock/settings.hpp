@@ -56,12 +56,6 @@ struct Settings {
   Duration grace_or_default() const { return grace.value_or(ttl * 3 / 10); }
 };
 
-// All must be stopped when so much of the TTL has passed since the last renewal that succeeded was sent
-// (DESIGN: lost means stopped); TERM comes a grace before that.
-inline Instant kill_at(Instant sent, Duration ttl) {
-  return sent + ttl * 8 / 10;
-}
-
 // Who or what a request waits for, on one line; empty: not known (yet).
 std::string in_words(const local::Waiting& waiting);
 // The process that --acquire and --release are about.

@@ -1,4 +1,4 @@
-#include "dlock/report.hpp"
+#include "cli/run_report.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "cli/json.hpp"
 
-namespace coord::dlock {
+namespace coord::cli {
 
 namespace {
 
@@ -19,8 +19,8 @@ Error cannot_write(const std::string& path) {
 
 }  // namespace
 
-Result<Report> Report::open(const std::string& path) {
-  Report report;
+Result<RunReport> RunReport::open(const std::string& path) {
+  RunReport report;
   report.path_ = path;
   if (path.empty()) return report;
   report.file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
@@ -28,9 +28,9 @@ Result<Report> Report::open(const std::string& path) {
   return report;
 }
 
-Status Report::write() {
+Status RunReport::write() {
   if (!file_.is_open()) return done();
-  cli::JsonObject object;
+  JsonObject object;
   object.name("name", name).text("outcome", outcome).text("scope", scope);
   if (token) {
     object.id("token", *token);
@@ -52,8 +52,8 @@ Status Report::write() {
   } else {
     object.null("exit_status").null("signal");
   }
-  cli::JsonObject counts;
-  for (const auto& [type, count] : messages_) counts.integer(type, count);
+  JsonObject counts;
+  for (const auto& [type, count] : messages) counts.integer(type, count);
   object.object("messages", counts);
   const std::string line = object.line();
   std::size_t written = 0;
@@ -66,4 +66,4 @@ Status Report::write() {
   return done();
 }
 
-}  // namespace coord::dlock
+}  // namespace coord::cli

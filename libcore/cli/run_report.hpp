@@ -1,7 +1,6 @@
-// The report of --report: what became of a run, for whoever must tell the command's status from dlock's own.
+// The report of --report: what became of a run, for whoever must tell the command's status from the tool's.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
@@ -10,15 +9,15 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/child.hpp"
+#include "cli/held_session.hpp"
 
-namespace coord::dlock {
+namespace coord::cli {
 
-class Report {
+class RunReport {
  public:
-  // Opens FILE at once, so that a wrong path is known before anything is locked; empty: no report.
-  static Result<Report> open(const std::string& path);
+  // Opens FILE at once, so that a wrong path is known before anything is held; empty: no report.
+  static Result<RunReport> open(const std::string& path);
 
-  void count(const std::string& message) { ++messages_[message]; }
   Status write();
 
   std::string name;
@@ -27,13 +26,13 @@ class Report {
   std::optional<Token> token;
   Duration wait{};
   std::optional<Duration> hold;
-  std::optional<cli::Outcome> command;
+  std::optional<Outcome> command;
   std::optional<int> joined;  // the status of the command that was joined
+  MessageCounts messages;
 
  private:
   std::string path_;
   Descriptor file_;
-  std::map<std::string, std::uint64_t> messages_;
 };
 
-}  // namespace coord::dlock
+}  // namespace coord::cli

@@ -1,0 +1,201 @@
+#include "cli/held_session.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "cli/run.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::cli {
+
+using process::boot_now;
+
+std::string command_line(const std::vector<std::string>& argv) {
+  constexpr std::size_t longest = 4096;
+  std::string line;
+  for (const std::string& word : argv) line += (line.empty() ? "" : " ") + word;
+  line.resize(std::min(line.size(), longest));
+  return line;
+}
+
+HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts)
+    : terms_(std::move(terms)),
+      line_(
+          terms_.peer, terms_.tool, [this] { return opening(); }, std::move(peer)),
+      counts_(counts) {}
+
+void HeldSession::note(const std::string& text) const {
+  if (terms_.verbose) notice(terms_.tool, text);
+}
+
+// ---- until it is granted
+
+Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
+  constexpr Duration second = std::chrono::seconds(1);
+  const local::Cancelled given_up{only_request, false};
+  if (terms_.forks) group_ = process::Cgroup::create();  // while the peer is at work on our request
+  std::optional<Instant> end = terms_.end;
+  for (bool cancelled = false;;) {
+    const std::optional<Instant> until =
+        meanwhile.glance ? std::min(end.value_or(Instant::max()), boot_now() + second) : end;
+    auto answer = line_.peer().wait(until);
+    if (!answer && !terms_.request.wait) return answer.error();
+    if (!answer) {
+      if (cancelled) return Verdict(given_up);
+      note("the peer is gone: asking again when it is back");
+      if (!line_.come_back_by(end)) return Verdict(given_up);
+    } else if (answer->has_value()) {
+      if (auto verdict = take_waiting(**answer, meanwhile)) return std::move(*verdict);
+    } else if (end && boot_now() >= *end) {
+      if (cancelled) return Verdict(given_up);
+      cancelled = true;
+      count("cancel");
+      if (!line_.peer().send(local::Cancel{only_request})) return Verdict(given_up);
+      end = boot_now() + answer_patience;
+    } else if (meanwhile.glance) {
+      meanwhile.glance();
+    }
+  }
+}
+
+std::optional<Verdict> HeldSession::take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile) {
+  if (const auto* grant = std::get_if<local::Granted>(&answer)) {
+    granted(*grant);
+    return *grant;
+  }
+  if (const auto* refusal = std::get_if<local::Refused>(&answer)) {
+    count("refused");
+    return *refusal;
+  }
+  if (const auto* other = std::get_if<local::Joined>(&answer)) {
+    count("joined");
+    return *other;
+  }
+  if (const auto* over = std::get_if<local::Cancelled>(&answer)) {
+    count("cancelled");
+    return *over;
+  }
+  if (const auto* waiting = std::get_if<local::Waiting>(&answer)) {
+    count("waiting");
+    group_.reset();  // who waits in line leaves nothing behind, however it ends
+    if (meanwhile.news) meanwhile.news(*waiting);
+  }
+  return std::nullopt;
+}
+
+void HeldSession::granted(const local::Granted& grant) {
+  count("granted");
+  grant_ = grant;
+  sent_ = grant.sent;
+  hold_ = line_.peer().take_hold();
+  resume_ = {only_request, grant.session, grant.secret, 0, terms_.grace};
+  is_granted_ = true;
+}
+
+// What makes us known on a line that was tied again. While we wait that is the request: a new place in line.
+local::Request HeldSession::opening() {
+  count(is_granted_ ? "resume" : "acquire");
+  if (is_granted_) return resume_;
+  return terms_.request;
+}
+
+// ---- while it is held
+
+bool HeldSession::too_late() const {
+  return boot_now() >= deadline().term_at;
+}
+
+Deadline HeldSession::deadline() const {
+  const Instant kill = kill_at();
+  if (lost_) return {boot_now(), std::min(kill, stop_by_)};
+  return {kill - terms_.grace, kill};
+}
+
+// `child`: what runs meanwhile, if anything.
+void HeldSession::take(const local::Answer& answer, Child* child) {
+  if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
+    count("renewed");
+    sent_ = std::max(sent_, renewed->sent);
+    line_.calm();
+  } else if (const auto* loss = std::get_if<local::Lost>(&answer)) {
+    count("lost");
+    if (!terms_.quiet)
+      notice(terms_.tool, terms_.object + ": lost: " + loss->why + ": the command is stopped");
+    lost_ = true;
+    stop_by_ = std::max(boot_now(), loss->kill_at);
+  } else {
+    return;
+  }
+  if (child != nullptr) child->limit(StopCause::lost, deadline());
+}
+
+std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& program,
+                                                              std::optional<Duration> max_run) {
+  const Instant began = boot_now();
+  if (!group_) group_ = process::Cgroup::create();
+  auto started = Child::start(program, std::move(group_));
+  group_.reset();
+  if (auto* failed = std::get_if<SpawnError>(&started)) return std::move(*failed);
+  auto& child = std::get<std::unique_ptr<Child>>(started);
+  child->limit(StopCause::lost, deadline());
+  if (max_run) child->limit(StopCause::max_run, {began + *max_run, began + *max_run + terms_.grace});
+  resume_.pid = static_cast<std::uint32_t>(child->pid());
+  if (!line_.away()) {
+    count("started");
+    // A peer that is gone is seen by attend().
+    (void)line_.peer().send(local::Started{only_request, resume_.pid, resume_.grace});
+  }
+  line_.attend(*child, {[&](const local::Answer& answer) { take(answer, child.get()); },
+                        [&](const Error& error) {
+                          note("the peer is gone: the command may run until the lease ends: " + error.text());
+                        }});
+  const Outcome outcome = child->run();
+  if (outcome.stopped == StopCause::lost) lost_ = true;
+  return Ended{outcome, std::move(child)};
+}
+
+bool HeldSession::ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
+                      const IsAnswer& is_answer) {
+  while (!lost_ && boot_now() < end()) {
+    if (!line_.away() && line_.peer().send(request)) {
+      if (hear_until(is_answer, end())) return true;
+      if (!line_.away()) return false;
+    }
+    line_.broken();
+    if (!insist) return false;
+    if (!line_.come_back()) line_.pause(end());
+  }
+  return false;
+}
+
+bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {
+  for (;;) {
+    auto answer = line_.peer().wait(end);
+    if (!answer) line_.broken();
+    if (!answer || !answer->has_value()) return false;
+    if (is_answer(**answer)) return true;
+    if (std::holds_alternative<local::Refused>(**answer)) return false;
+    take(**answer, nullptr);
+    if (lost_) return false;
+  }
+}
+
+void HeldSession::let_go(std::optional<int> status) {
+  // Never started for this: the next one to be started finds that nobody holds it.
+  if (line_.away() && !line_.come_back(PeerLine::Start::never)) return;
+  hold_.reset();
+  count("release");
+  local::Release release{only_request, {}};
+  if (status) release.status = static_cast<std::uint8_t>(*status);
+  if (Status sent = line_.peer().send(release); !sent) return;
+  const Instant patience = boot_now() + answer_patience;
+  for (;;) {
+    auto answer = line_.peer().wait(patience);
+    if (!answer || !answer->has_value()) return;  // the session ends with the connection, or by its lease
+    if (std::holds_alternative<local::Released>(**answer)) count("released");
+    if (std::holds_alternative<local::Released>(**answer) || std::holds_alternative<local::Refused>(**answer))
+      return;
+  }
+}
+
+}  // namespace coord::cli

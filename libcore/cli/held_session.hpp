@@ -1,0 +1,134 @@
+// Running a command while holding a session at the peer: what dlock and delect have in common.
+//
+// A tool asks for something (locks, a leadership), waits for its turn, runs a command while it has it, and
+// lets go. In between the session may be lost, the peer may be killed and come back, and whatever happens the
+// command must have ended before anybody else may have the same (lost means stopped): KILL comes at the
+// latest 0.8 TTL after the sending of the last renewal that succeeded, TERM a grace before that. What the
+// answers mean to a user, and which exit status that is, the tool decides.
+//
+// Threading: one owner; wait_for_verdict(), run() and let_go() block.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/child.hpp"
+#include "cli/peer_line.hpp"
+#include "process/cgroup.hpp"
+
+namespace coord::cli {
+
+inline constexpr std::uint64_t only_request = 1;  // a connection of a tool makes one, and numbers it so
+inline constexpr Duration answer_patience =
+    std::chrono::seconds(2);  // for what a healthy peer answers at once
+
+// All must be stopped when so much of the TTL has passed since the last renewal that succeeded was sent.
+inline Instant kill_at(Instant sent, Duration ttl) {
+  return sent + ttl * 8 / 10;
+}
+
+// The words of a command as listings show them, cut to what a request may carry.
+std::string command_line(const std::vector<std::string>& argv);
+
+using MessageCounts = std::map<std::string, std::uint64_t>;  // sent and received, by type
+
+struct SessionTerms {
+  std::string tool;
+  std::string object;  // what it is about, as messages show it
+  PeerOptions peer;
+  local::Acquire request;      // number only_request; its `wait` false: -n
+  std::optional<Instant> end;  // of the wait, on CLOCK_BOOTTIME; none: as long as it takes
+  Duration grace{};            // from TERM to KILL, at most 0.4 of the TTL
+  bool forks = false;          // a command will be started: prepare for it while the peer is at work
+  bool quiet = false, verbose = false;
+};
+
+// What became of the request. Cancelled: its time is over.
+using Verdict = std::variant<local::Granted, local::Refused, local::Joined, local::Cancelled>;
+
+// While it waits: each news of the peer about what for, and a call every second (either may be empty).
+struct WhileWaiting {
+  std::function<void(const local::Waiting&)> news;
+  std::function<void()> glance;
+};
+
+class HeldSession {
+ public:
+  // `peer`: a connection over which terms.request went out.
+  HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts);
+  HeldSession(const HeldSession&) = delete;
+  HeldSession& operator=(const HeldSession&) = delete;
+
+  // An Error: the peer is gone, and the request was not to wait.
+  Result<Verdict> wait_for_verdict(const WhileWaiting& meanwhile);
+
+  // ---- once it is granted
+
+  const local::Granted& grant() const { return grant_; }
+  int hold() const { return hold_.get(); }  // who inherits it holds the session
+  const local::Resume& resume() const { return resume_; }
+  engine::PeerConnection& peer() { return line_.peer(); }
+  // The grant is too old to begin anything with.
+  bool too_late() const;
+  // The session is lost, or about to be.
+  bool lost() const { return lost_; }
+  Instant kill_at() const { return cli::kill_at(sent_, terms_.request.ttl); }
+
+  // `child` has ended and been reaped; as long as it is kept, signals to us are held back.
+  struct Ended {
+    Outcome outcome;
+    std::unique_ptr<Child> child;
+  };
+  // Until the program has ended, or was stopped because the session was lost or `max_run` was over. It is
+  // guarded by the peer as well.
+  std::variant<Ended, SpawnError> run(const Program& program, std::optional<Duration> max_run = {});
+  // The control group that was prepared for a command, for who runs it without the session.
+  std::optional<process::Cgroup> take_group() { return std::move(group_); }
+
+  // Sends `request` and waits for the answer of type T while the session is held, at most until `end()`,
+  // which renewals may move: over a line that breaks again and again, if `insist`. False: not answered.
+  template <class T>
+  bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist) {
+    return ask(request, end, insist,
+               [](const local::Answer& answer) { return std::holds_alternative<T>(answer); });
+  }
+
+  // Ends the connection; nothing can be asked any more.
+  void hang_up() { line_.hang_up(); }
+
+  // Until the peer says that it is over. `status`: of the command, if it ran to its end.
+  void let_go(std::optional<int> status = {});
+
+ private:
+  using IsAnswer = std::function<bool(const local::Answer&)>;
+  bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
+           const IsAnswer& is_answer);
+  local::Request opening();
+  bool hear_until(const IsAnswer& is_answer, Instant end);
+  std::optional<Verdict> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);
+  void granted(const local::Granted& grant);
+  Deadline deadline() const;
+  void take(const local::Answer& answer, Child* child);
+  void count(const char* type) { ++counts_[type]; }
+  void note(const std::string& text) const;
+
+  SessionTerms terms_;
+  PeerLine line_;
+  MessageCounts& counts_;
+  std::optional<process::Cgroup> group_;  // for the command
+  local::Granted grant_;
+  Descriptor hold_;
+  bool is_granted_ = false;
+  local::Resume resume_;  // makes the session known to a peer that was started again
+  Instant sent_;          // of the last renewal that succeeded
+  bool lost_ = false;
+  Instant stop_by_;  // once it is lost
+};
+
+}  // namespace coord::cli
