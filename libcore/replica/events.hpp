@@ -26,6 +26,11 @@ struct Submit {
   std::uint64_t ticket = 0;
   service::Body body;
 };
+// Nobody waits any more for what was submitted with this ticket. If no copy of it has got into a log it will
+// not take effect, ever; its Outcome comes as before, and says which.
+struct Retract {
+  std::uint64_t ticket = 0;
+};
 // Answered by QueryReady once the machine here is at least as new as all that was acknowledged before, or
 // QueryFailed.
 struct Query {
@@ -45,7 +50,7 @@ struct Space {
 };
 struct Leave {};  // this peer is about to stop: hand leadership over
 
-using Event = std::variant<FromPeer, Tick, Submit, Query, JobDone, JobFailed, Space, Leave>;
+using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave>;
 
 // ---- answers
 

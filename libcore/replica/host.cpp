@@ -112,7 +112,7 @@ void Host::perform(Instant now, WallTime wall, SessionActions actions) {
     std::visit(
         [&](auto& concrete) {
           using T = std::decay_t<decltype(concrete)>;
-          if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Query>) {
+          if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Retract> || std::is_same_v<T, Query>) {
             perform(now, wall, replica_.step(now, wall, concrete));
           } else if constexpr (std::is_same_v<T, SessionOver>) {
             if (!meetings_.has(concrete.connection)) out_.push_back(concrete);

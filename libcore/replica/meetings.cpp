@@ -89,6 +89,7 @@ void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
   body.key = asked.key;
   record.stage = Stage::arriving;
   record.arrive_sent = now;
+  record.arrive_ticket = next_ticket_;
   set_alarm(id, record);
   submit({Ticket::Kind::arrive, {id}, now, asked.request, {}}, std::move(body));
 }
@@ -131,8 +132,15 @@ void Meetings::give_up(ConnectionId id, Record& record) {
   if (record.stage == Stage::waiting) {
     close(id, record, service::CloseReason::finished);
   } else {
-    record.abandoned = true;
+    abandon(record);
   }
+}
+
+// Nobody waits for the answer to its Arrive any more: an arrival that is ordered later closes. With a
+// majority that is at once; without, it must not be what completes a generation long after it was given up.
+void Meetings::abandon(Record& record) {
+  record.abandoned = true;
+  if (!quorum_) out_.push_back(Retract{record.arrive_ticket});
 }
 
 void Meetings::asked(Instant now, ConnectionId id, const local::ListBarriers& request,
@@ -154,7 +162,7 @@ SessionActions Meetings::on(const ToolGone& event) {
   record->connected = false;
   switch (record->stage) {
     case Stage::arriving:
-      record->abandoned = true;
+      abandon(*record);
       break;
     case Stage::waiting:
     case Stage::ended:
@@ -187,8 +195,10 @@ SessionActions Meetings::quorum_is(bool quorum) {
   if (quorum == quorum_) return {};
   quorum_ = quorum;
   for (auto& [id, record] : records_) {
-    if ((record.stage != Stage::arriving && record.stage != Stage::waiting) || record.abandoned) continue;
-    if (!quorum && record.cancel_asked) {
+    if (record.stage != Stage::arriving && record.stage != Stage::waiting) continue;
+    if (record.abandoned) {
+      if (!quorum) out_.push_back(Retract{record.arrive_ticket});
+    } else if (!quorum && record.cancel_asked) {
       give_up(id, record);
     } else {
       say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});

@@ -69,6 +69,7 @@ class Meetings {
     local::Arrive asked;
     SessionId session;  // 0: not opened yet, or ended
     std::uint64_t generation = 0;
+    std::uint64_t arrive_ticket = 0;
     Instant arrive_sent;
     Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
     bool renewing = false;
@@ -96,6 +97,7 @@ class Meetings {
   void arrive(Instant now, ConnectionId id, Record& record);
   void depart(ConnectionId id, Record& record);
   void give_up(ConnectionId id, Record& record);
+  void abandon(Record& record);
   void close(ConnectionId id, Record& record, service::CloseReason why);
   void finish(ConnectionId id);
   void say(ConnectionId id, const Record& record, local::Answer answer);

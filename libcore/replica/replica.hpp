@@ -99,6 +99,7 @@ class Replica {
   void on(Instant now, const FromPeer& event);
   void on(Instant now, const Tick&);
   void on(Instant now, const Submit& event);
+  void on(Instant now, const Retract& event);
   void on(Instant now, const Query& event);
   void on(Instant now, const JobDone& event);
   void on(Instant now, const JobFailed& event);
@@ -122,6 +123,7 @@ class Replica {
   // ---- replica_commands.cpp: this peer's commands on their way into the log
   void register_here(Instant now);
   void admit_queued();
+  Bytes encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body) const;
   void send_commands(Instant now);
   void send_to_leader(Instant now, std::vector<Bytes> commands);
   void propose(Instant now, NodeId from, std::vector<Bytes> commands);

@@ -32,6 +32,35 @@ void Replica::on(Instant, const Submit& event) {
     out_.push_back(Outcome{event.ticket, {.kind = service::OutcomeKind::renewed}, {}});
 }
 
+// What waits here is dropped. What was sent may be in some log: another command takes its sequence number, so
+// that whichever is ordered first is the only one that takes effect.
+void Replica::on(Instant, const Retract& event) {
+  const auto queued = std::ranges::find(queued_, event.ticket, &Queued::ticket);
+  if (queued != queued_.end()) {
+    queued_.erase(queued);
+    out_.push_back(Outcome{event.ticket, {}, "nobody waits for it any more"});
+    return;
+  }
+  const auto found = std::ranges::find_if(
+      pending_, [&](const auto& pending) { return pending.second.ticket == event.ticket; });
+  if (found == pending_.end()) return;
+  Pending& pending = found->second;
+  pending.command = encoded(found->first, pending_.begin()->first - 1, service::Renew{});
+  pending.growing = false;
+  pending.sent.reset();
+}
+
+Bytes Replica::encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body) const {
+  service::Command command;
+  command.node = config_.raft.self;
+  command.client = client_;
+  command.sequence = sequence;
+  command.acknowledged = acknowledged;
+  command.wall = wall_;
+  command.body = std::move(body);
+  return wire::encode(command);
+}
+
 // Until the group knows this process: a Register goes to every new leader, and again when nothing came of it.
 void Replica::register_here(Instant now) {
   if (client_ != service::ClientId{} || !has_quorum()) return;
@@ -55,17 +84,11 @@ void Replica::admit_queued() {
     Queued next = std::move(queued_.front());
     queued_.pop_front();
     const std::uint64_t sequence = next_sequence_++;
-    service::Command command;
-    command.node = config_.raft.self;
-    command.client = client_;
-    command.sequence = sequence;
-    command.acknowledged = pending_.empty() ? sequence - 1 : pending_.begin()->first - 1;
-    command.wall = wall_;
-    command.body = std::move(next.body);
+    const std::uint64_t acknowledged = pending_.empty() ? sequence - 1 : pending_.begin()->first - 1;
     Pending pending;
     pending.ticket = next.ticket;
-    pending.growing = is_growing(command.body);
-    pending.command = wire::encode(command);
+    pending.growing = is_growing(next.body);
+    pending.command = encoded(sequence, acknowledged, std::move(next.body));
     pending_.emplace(sequence, std::move(pending));
   }
 }

@@ -91,6 +91,7 @@ SessionActions Sessions::on(const ToolGone& event) {
       break;
     case Stage::acquiring:
       record->abandoned = true;
+      if (!quorum_) out_.push_back(Retract{record->acquire_ticket});
       break;
     case Stage::waiting:
       close(event.connection, *record, service::CloseReason::finished);

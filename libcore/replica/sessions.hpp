@@ -142,8 +142,8 @@ struct DescribePeers {  // the driver knows addresses and round trips: it answer
   std::uint64_t request = 0;
 };
 
-using SessionAction = std::variant<Submit, Query, ToTool, StopCommand, SignalHolder, SessionOver, KeepHold,
-                                   ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
+using SessionAction = std::variant<Submit, Retract, Query, ToTool, StopCommand, SignalHolder, SessionOver,
+                                   KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
 using SessionActions = std::vector<SessionAction>;
 
 struct SessionsConfig {
@@ -215,6 +215,7 @@ class Sessions {
     SessionId session;                   // 0: not opened yet, or ended
     Token token;
     SessionId kept;  // the session of the HoldRecord that the driver has; 0: none
+    std::uint64_t acquire_ticket = 0;
     Instant acquire_sent;
     Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
     bool renewing = false;

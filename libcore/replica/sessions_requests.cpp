@@ -74,6 +74,7 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   body.period = request.period;
   record.stage = Stage::acquiring;
   record.acquire_sent = now;
+  record.acquire_ticket = next_ticket_;
   set_alarm(id, record);
   submit(Ticket{Ticket::Kind::acquire, {id}, now, {}}, std::move(body));
 }
@@ -113,6 +114,7 @@ void Sessions::give_up_waiting(ConnectionId id, Record& record) {
     close(id, record, service::CloseReason::finished);
   } else if (record.stage == Stage::acquiring) {
     record.abandoned = true;
+    out_.push_back(Retract{record.acquire_ticket});
   }
 }
 

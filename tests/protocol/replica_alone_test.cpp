@@ -140,6 +140,27 @@ TEST_CASE("a nearly full disk: what adds to the state is refused, what frees it 
   CHECK(driver.all<Outcome>().back().what.kind == service::OutcomeKind::granted);
 }
 
+TEST_CASE("what is retracted: dropped where nothing knows of it, else done once or not at all") {
+  Driver away({NodeId{1}, NodeId{2}, NodeId{3}});
+  away.event(Submit{1, away.acquire("lock")});
+  away.event(Retract{1});
+  REQUIRE(away.all<Outcome>().size() == 1);
+  CHECK_FALSE(away.all<Outcome>()[0].rejected.empty());
+
+  Driver alone({NodeId{1}});
+  alone.pass(1s);
+  alone.disk_stalls = true;  // it is in the log, and not yet durable
+  alone.event(Submit{1, alone.acquire("lock")});
+  alone.event(Retract{1});
+  alone.disk_goes_on();
+  alone.pass(3s);
+  REQUIRE(alone.all<Outcome>().size() == 1);
+  CHECK(alone.all<Outcome>()[0].what.kind == service::OutcomeKind::granted);
+  CHECK(alone.replica().machine().state().sessions.size() == 1);
+  alone.event(Retract{1});  // too late for anything
+  CHECK(alone.all<Outcome>().size() == 1);
+}
+
 TEST_CASE("a failed write ends the peer, and nothing that waited for it is answered") {
   Driver driver({NodeId{1}});
   driver.pass(1s);

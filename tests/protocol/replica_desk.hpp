@@ -167,6 +167,8 @@ class Desk {
   Sessions sessions;
   Instant now{1h};
   std::deque<Submit> log;
+  std::vector<std::uint64_t>
+      retracted;  // tickets; what they name stays in `log`: another copy may be ordered
   std::vector<ToTool> answers;
   std::vector<StopCommand> stops;
   std::vector<ConnectionId> over;
@@ -193,6 +195,7 @@ class Desk {
   void take(SessionActions actions) {
     for (SessionAction& action : actions) {
       if (auto* submit = std::get_if<Submit>(&action)) log.push_back(std::move(*submit));
+      if (auto* retract = std::get_if<Retract>(&action)) retracted.push_back(retract->ticket);
       if (auto* answer = std::get_if<ToTool>(&action)) answers.push_back(std::move(*answer));
       if (auto* stop = std::get_if<StopCommand>(&action)) stops.push_back(*stop);
       if (auto* ends = std::get_if<SessionOver>(&action)) over.push_back(ends->connection);

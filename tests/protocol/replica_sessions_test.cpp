@@ -38,6 +38,7 @@ TEST_CASE("no wait (-n) without a quorum is refused at once; so is one that lose
   desk.quorum(false);
   REQUIRE(desk.told<local::Refused>(2).size() == 1);
   CHECK(desk.told<local::Refused>(2)[0].kind == local::RefusedKind::no_quorum);
+  CHECK(desk.retracted == std::vector<std::uint64_t>{desk.log.front().ticket});
   // It was on its way: what it opens is closed again, and its tool hears no more of it.
   desk.quorum(true);
   desk.order();
