@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 
 #include "process/process_tree.hpp"
@@ -26,18 +27,23 @@ class CommandGuard {
   // TERM, then CONT, once; or KILL, again and again until none is left.
   // `gone`, with KILL: called on the guard's thread when none is left (or none can be reached any more).
   void stop(process::Family family, bool kill, std::function<void()> gone = {});
+  // Removes the control group of a command that has ended, whose maker is gone; left alone if anything goes
+  // on running in it.
+  void remove_group(const std::string& path);
 
  private:
   struct Work {
     process::Family family;
     bool kill = false;
     std::function<void()> gone;
+    std::string group;  // not empty: to be removed, and that is all
   };
+  void push(Work work);
   void run();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Work> queue_;  // at most two a session
+  std::deque<Work> queue_;  // at most three a session
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -60,6 +60,7 @@ class Peer {
     local::Secret secret{};
     process::ProcessId process;  // the tool; pid 0: not looked at yet
     process::ProcessId command;  // once it runs
+    std::string group;           // the control group that the tool has made for it; empty: none
     process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
     std::unique_ptr<ProcessWatch> watch;
     Status recorded = done();  // its hold

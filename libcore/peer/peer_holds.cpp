@@ -10,6 +10,7 @@
 
 #include "peer/peer.hpp"
 #include "process/boot_time.hpp"
+#include "process/cgroup.hpp"
 #include "process/nesting.hpp"
 
 namespace coord::peer {
@@ -64,8 +65,10 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
   if (this_boot && kept.holder.pid != 0)
     tool.watch = ProcessWatch::open(io_, kept.holder,
                                     [this, id = hold.connection] { push(replica::HoldersGone{id}); });
-  // A command that never had the descriptor may have outlived both its wrapper and its peer.
-  if (kept.hold.bare && !(this_boot && process::is_running(kept.command))) hold.record.pid = 0;
+  if (this_boot && process::is_running(kept.command))
+    tool.group = process::cgroup_made_by(kept.tool.pid, kept.command.pid);
+  // What never had the descriptor may have outlived both its wrapper and its peer, but not the machine.
+  if (kept.hold.bare && !this_boot) hold.record.pid = 0;
   const bool held = tool.watch || (kept.holder.pid == 0 && tool.hold && tool.hold->held());
   tools_.emplace(hold.connection, std::move(tool));
   return held;
@@ -143,6 +146,7 @@ void Peer::perform(replica::Moved&& action) {
   if (from == tools_.end() || to == tools_.end()) return;
   to->second.hold = std::move(from->second.hold);
   if (to->second.command.pid == 0) to->second.command = from->second.command;
+  if (to->second.group.empty()) to->second.group = from->second.group;
   to->second.secret = from->second.secret;
   to->second.session = from->second.session;
   if (to->second.hold) to->second.hold->on_gone([this, id = action.to] { push(replica::HoldersGone{id}); });
@@ -171,6 +175,7 @@ void Peer::perform(replica::StopCommand&& action) {
   if (is_guest(tool)) family.of_user = tool.who.uid;
   if (tool.command.pid != 0 && may_name(tool, tool.command.pid)) family.roots.push_back(tool.command);
   if (tool.hold) family.holding = tool.hold->file();
+  family.cgroup = tool.group;
   // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
   const bool in_place = tool.process == tool.command;  // the tool has become the command
   if (tool.process.pid != 0 && !in_place) family.spared.push_back(tool.process);
@@ -194,6 +199,8 @@ void Peer::perform(replica::SessionOver&& action) {
   if (found == tools_.end()) return;
   if (found->second.connected) server_->close(net::ClientNumber{action.connection.value});
   if (found->second.hold) found->second.hold->remove();
+  // A tool that ends in order removes the group itself; one that was killed could not.
+  if (!found->second.connected && !found->second.group.empty()) guard_.remove_group(found->second.group);
   tools_.erase(found);
 }
 

@@ -7,6 +7,7 @@
 #include "peer/peer.hpp"
 #include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
+#include "process/cgroup.hpp"
 #include "process/nesting.hpp"
 #include "wire/codec.hpp"
 
@@ -68,7 +69,10 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   const auto* resumed = std::get_if<local::Resume>(&*request);
   if (started != nullptr || resumed != nullptr) {
     const std::uint32_t pid = started != nullptr ? started->pid : resumed->pid;
-    if (const auto command = guardable(tool->second, pid)) tool->second.command = *command;
+    if (const auto command = guardable(tool->second, pid)) {
+      tool->second.command = *command;
+      tool->second.group = process::cgroup_made_by(tool->second.process.pid, command->pid);
+    }
   }
   if (const auto* acquire = std::get_if<local::Acquire>(&*request)) {
     if (!acquire->outer.empty()) event.inside = holds_around(tool->second.who.pid, acquire->outer);

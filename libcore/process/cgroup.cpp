@@ -8,6 +8,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -43,11 +44,12 @@ std::optional<std::string> mount_point() {
   return std::nullopt;
 }
 
-// The caller's own group as a directory. A path that leads out of a container's view ("/../...") is none.
-std::optional<std::string> own_group() {
+// The group of a process ("self" or its pid) as a directory. A path that leads out of a container's view
+// ("/../...") is none.
+std::optional<std::string> group_of(const std::string& process) {
   const std::optional<std::string> mount = mount_point();
   if (!mount) return std::nullopt;
-  const std::string text = "\n" + read_file("/proc/self/cgroup");
+  const std::string text = "\n" + read_file("/proc/" + process + "/cgroup");
   const std::size_t line = text.find("\n0::/");
   if (line == std::string::npos) return std::nullopt;
   const std::size_t begin = line + 4;
@@ -87,7 +89,7 @@ bool remove_tree(const std::string& path, int depth) {
 }  // namespace
 
 std::optional<Cgroup> Cgroup::create() {
-  const std::optional<std::string> parent = own_group();
+  const std::optional<std::string> parent = group_of("self");
   if (!parent) return std::nullopt;
   if (::getpid() % sweep_every == 0) cgroup_sweep(*parent);
   const std::string base = *parent + "/" + std::string(own_prefix) + std::to_string(::getpid());
@@ -119,6 +121,16 @@ Cgroup::~Cgroup() {
   if (fd_ < 0) return;
   ::close(fd_);
   cgroup_remove(path_);
+}
+
+std::string cgroup_made_by(pid_t maker, pid_t pid) {
+  const std::string group = group_of(std::to_string(pid)).value_or("");
+  const std::string name = "/" + std::string(own_prefix) + std::to_string(maker);
+  const std::size_t last = std::min(group.rfind('/'), group.size());
+  // Its own, or a later one ("coordutils.4711.1") where the first was still in use.
+  const bool its_own = group.compare(last, name.size(), name) == 0 &&
+                       (group.size() == last + name.size() || group[last + name.size()] == '.');
+  return its_own ? group : std::string();
 }
 
 std::vector<pid_t> cgroup_members(const std::string& path) {

@@ -68,8 +68,8 @@ ProcessTree::ProcessTree(Family family)
     : family_(std::move(family)), known_(family_.roots.begin(), family_.roots.end()) {}
 
 bool ProcessTree::carries_mark(pid_t pid) const {
-  if (in_cgroup_.count(pid) != 0) return true;
   if (family_.of_user && user_of(pid) != family_.of_user) return false;
+  if (in_cgroup_.count(pid) != 0) return true;
   if (family_.holding && has_open(pid, *family_.holding)) return true;
   return !family_.word.empty() && has_word(pid, family_.variable, family_.word);
 }
@@ -152,7 +152,7 @@ ProcessTree::Report ProcessTree::kill_all() {
   const Urgency urgency;
   Report report;
   std::size_t at_once = 0;
-  if (!family_.cgroup.empty()) {
+  if (!family_.cgroup.empty() && !family_.of_user) {
     at_once = cgroup_members(family_.cgroup).size();
     if (at_once != 0 && !cgroup_kill(family_.cgroup)) at_once = 0;  // an old kernel: the walk below does it
   }

@@ -43,7 +43,7 @@ struct Family {
   std::optional<File>
       holding;  // who has this file open (seen only for one's own user's processes, or by root)
   // Marks count only on processes of this user: nobody may lead a guard that can kill others' processes to
-  // them, by passing a descriptor on for example.
+  // them, by passing a descriptor on or moving them into a control group for example.
   std::optional<uid_t> of_user;
   std::string variable, word;  // who has `word` among the blank-separated words of this environment variable
   std::string cgroup;          // who is in this control group or below; empty: none

@@ -3,6 +3,7 @@
 # the command in time when the lock is lost; and all may die and come back.
 bats_require_minimum_version 1.5.0
 load peer_helpers
+load guard_helpers
 
 setup() {
   new_group "$BATS_TEST_TMPDIR/g" a b c
@@ -13,44 +14,7 @@ setup() {
 
 teardown() {
   stop_group
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
-}
-
-# A command that only KILL ends, and a daemon of it; both write the time as long as they live. Sets command, wrapper, guard.
-stubborn() {
-  cat >stubborn <<'SH'
-trap '' TERM HUP INT
-setsid bash -c "trap '' TERM HUP INT; while :; do echo \${EPOCHREALTIME/./} >>writes; sleep 0.01; done" &
-while :; do echo "${EPOCHREALTIME/./}" >>writes; sleep 0.01; done
-SH
-  dlock --ttl 2 "$@" job -- bash stubborn 3>&- 2>/dev/null &
-  wrapper=$!
-  eventually is_file writes
-}
-
-# The process beside the command that has its peer's socket open: -F's guard.
-guard_of() {
-  local process
-  for process in /proc/[0-9]*; do
-    [ "$(readlink "$process/exe")" = "$(command -v dlock)" ] && [ "${process#/proc/}" != "$1" ] || continue
-    tr '\0' ' ' <"$process/cmdline" | grep -q -- "-F job -- bash stubborn" && echo "${process#/proc/}" && return
-  done
-  return 1
-}
-
-cut_off() {
-  since=$(now_us)
-  for name in "$@"; do signal_peer STOP "$name"; done
-}
-
-# The last write came before 0.85 of the TTL of 2 s after the cut, and there are no more.
-stopped_in_time() {
-  still() { cp writes before; sleep 0.3; cmp -s writes before; }
-  eventually still
-  local after=$(($(tail -n 1 writes) - since))
-  echo "the last write $after us after the cut"
-  [ $after -lt 1700000 ]
+  kill_jobs
 }
 
 @test "wrapper and peer: the wrapper is killed, the peer stops the command" {

@@ -275,3 +275,33 @@ TEST_CASE("the peer's socket is watched beside the command") {
   ::close(ends[0]);
   ::close(ends[1]);
 }
+
+TEST_CASE("whose command's control group it is, is asked of the kernel") {
+  Scene scene;
+  auto child = start(shell(scene, "sleep 0.2"));
+  const pid_t self = ::getpid();
+  const std::string group = process::cgroup_made_by(self, child->pid());
+  CHECK(group == child->cgroup());  // empty where none can be made
+  CHECK(process::cgroup_made_by(self + 1, child->pid()).empty());
+  CHECK(process::cgroup_made_by(self / 10, child->pid()).empty());  // a name that is the beginning of ours
+  CHECK(process::cgroup_made_by(self, self).empty());
+  CHECK(child->run().exit() == Exit::done);
+  CHECK(process::cgroup_made_by(self, child->pid()).empty());
+}
+
+TEST_CASE("a mark does not lead a guard to another user's processes") {
+  if (::geteuid() != 0) return;
+  Scene scene;
+  auto child = start(shell(scene, "sleep 30"));
+  if (child->cgroup().empty()) return;
+  process::Family others;
+  others.cgroup = child->cgroup();
+  others.of_user = 65534;
+  CHECK(process::ProcessTree(others).members().empty());
+  CHECK(process::ProcessTree(others).kill_all().empty());
+  CHECK(process::is_running(child->id()));
+  process::Family ours = others;
+  ours.of_user = 0;
+  CHECK(process::ProcessTree(ours).kill_all().reached >= 1);
+  CHECK(child->run().signal == SIGKILL);
+}
