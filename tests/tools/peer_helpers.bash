@@ -30,18 +30,9 @@ new_group() {
   for i in "$@"; do mkdir "$group/$i"; done
 }
 
-# Below the kernel's own choices, so that no other program's connection takes a port before its peer listens on it.
+# free_ports COUNT: they are this test file's as long as it runs.
 free_ports() {
-  python3 - "$1" <<'PY'
-import random, socket, sys
-held = []
-while len(held) < int(sys.argv[1]):
-    try:
-        held.append(socket.create_server(("127.0.0.1", random.randrange(20000, 32000))))
-    except OSError:
-        pass
-print(*(s.getsockname()[1] for s in held))
-PY
+  python3 "$COORD_SOURCE/tests/tools/free_ports.py" "$1" $$
 }
 
 # start_peer NAME [OPTION...]
