@@ -24,7 +24,7 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
         no_faults_(setup.faults.empty() && setup.link.drop == 0),
         all_vote_yes_(setup.load == Load::one_by_one || !setup.asks.empty()) {}
 
-  void ask(OperationId operation, NodeId node) {
+  void ask(OperationId operation, NodeId node) override {
     this->begin_at(operation, node, operation);
     this->tell(node, operation, commit::Begin{});
   }
@@ -48,7 +48,7 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
   template <class Other>
   void said(NodeId, Instance, const Other&) {}
 
-  std::optional<std::string> at_end() {
+  std::optional<std::string> at_end() override {
     if (auto missed = Model<Derived>::at_end()) return missed;
     this->world().run_for(30s);  // for whoever only asks now and then
     if (this->world().violation()) return std::nullopt;
@@ -131,9 +131,7 @@ Protocol two_phase() {
   Protocol p;
   p.name = "2pc";
   p.summary = "two-phase commit, presumed abort: a crashed coordinator blocks who voted yes (Gray 1978)";
-  p.stands.kinds = Stands::of_links();
-  p.stands.kinds.insert({sim::FaultKind::process_crash, sim::FaultKind::crash_in_call});
-  p.stands.lossy_links = true;
+  p.stands = Stands::of_crashes_and_links();
   p.least_nodes = 2;
   p.rules = {"tpc_prepared_never_decides_alone",  "tpc_vote_durable_before_yes",
              "tpc_decision_durable_before_told",  "tpc_commit_needs_all_votes",
@@ -228,9 +226,7 @@ Protocol majority_commit() {
   Protocol p;
   p.name = "majority-commit";
   p.summary = "votes, then an outcome that Paxos chooses: blocks for no minority (Gray and Lamport 2006)";
-  p.stands.kinds = Stands::of_links();
-  p.stands.kinds.insert({sim::FaultKind::process_crash, sim::FaultKind::crash_in_call});
-  p.stands.lossy_links = true;
+  p.stands = Stands::of_crashes_and_links();
   p.least_nodes = 2;
   p.rules = {"mc_commit_needs_all_votes", "mc_vote_durable_before_yes", "mc_only_the_majority_decides"};
   p.theory = {messages_exactly("7(N-1)", [](std::size_t n) { return 7 * (real(n) - 1); }),

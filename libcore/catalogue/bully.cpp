@@ -52,11 +52,11 @@ struct BullyModel : Model<BullyModel> {
   }
   std::string describe(const Message& message) const { return std::string(type_of(message)); }
 
-  void ask(OperationId operation, NodeId node) { world().input(node, operation); }
-  void watch() {
+  void ask(OperationId operation, NodeId node) override { world().input(node, operation); }
+  void watch() override {
     world().add_check("only_the_highest_announces", [this](const World&, NodeId) { return usurper_; });
   }
-  std::optional<std::string> at_end() {
+  std::optional<std::string> at_end() override {
     for (std::size_t i = 1; i <= nodes_; ++i) {
       const Node* node = world().node(NodeId{i});
       if (node != nullptr && node->process.leader() != NodeId{nodes_} &&

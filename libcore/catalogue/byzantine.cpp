@@ -35,7 +35,7 @@ struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
     config.too_few = too_few_;
     return Core(config);
   }
-  void ask(OperationId operation, NodeId node) {
+  void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation);
     const Value order = order_ ? *order_ : random_.chance(0.5) ? "attack" : "retreat";
     ordered_[operation] = order;

@@ -25,27 +25,6 @@ const Protocol* find(std::string_view name) {
   return found == all().end() ? nullptr : &*found;
 }
 
-double Report::messages_per_operation() const {
-  return operations == 0 ? 0 : static_cast<double>(all_messages) / static_cast<double>(operations);
-}
-
-Duration percentile(const std::vector<Duration>& sorted, double share) {
-  if (sorted.empty()) return {};
-  const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
-}
-
-std::set<sim::FaultKind> Stands::of_time() {
-  return {sim::FaultKind::delay_burst, sim::FaultKind::pause, sim::FaultKind::clock_rate};
-}
-
-std::set<sim::FaultKind> Stands::of_links() {
-  auto kinds = of_time();
-  kinds.insert({sim::FaultKind::partition, sim::FaultKind::one_way_cut, sim::FaultKind::bridge,
-                sim::FaultKind::loss_burst});
-  return kinds;
-}
-
 namespace {
 
 // Links of exactly 10 ms, so that delays are whole numbers of transits. Where all contend, users stay inside

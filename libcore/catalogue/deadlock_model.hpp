@@ -82,14 +82,14 @@ class DeadlockModel : public Model<DeadlockModel<Traits>> {
     return std::string(type_of(message));
   }
 
-  void ask(OperationId operation, NodeId node) {
+  void ask(OperationId operation, NodeId node) override {
     if (node == Traits::coordinator) node = NodeId{node.value % nodes_ + 1};
     this->world().input(node, Input{Input::Kind::ask, operation, {}});
   }
-  void watch() {
+  void watch() override {
     this->world().add_check("victim_was_deadlocked", [this](const auto&, NodeId) { return wrong_victim_; });
   }
-  std::vector<std::string> remarks() const {
+  std::vector<std::string> remarks() const override {
     std::vector<std::string> lines;
     lines.push_back(std::to_string(truth_.victims()) + " gave up to break a deadlock");
     return lines;

@@ -26,7 +26,7 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   using Input = OperationId;
   using Job = sim::NoJob;
   using Port = sim::Port<DetectorModel>;
-  static constexpr bool never_idle = true;
+  bool never_idle() const override { return true; }
 
   explicit DetectorModel(const Setup& setup) : nodes_(setup.nodes), observed_(all(setup.nodes)) {}
 
@@ -65,9 +65,9 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   }
   std::string describe(const Message&) const { return "heartbeat"; }
   std::string_view type_of(const Message&) const { return "heartbeat"; }
-  void ask(OperationId operation, NodeId node) { this->world().input(node, operation); }
+  void ask(OperationId operation, NodeId node) override { this->world().input(node, operation); }
 
-  std::optional<std::string> at_end() {
+  std::optional<std::string> at_end() override {
     this->world().run_for(10s);
     const auto verdict = observed_.verdict(this->world().now(), 2s);
     if (!verdict.strong_completeness) return "a crashed node is not suspected by all: class " + verdict.name;
@@ -75,7 +75,7 @@ struct DetectorModel : Model<DetectorModel<rule>> {
       return "a live node is suspected at the end: class " + verdict.name;
     return Model<DetectorModel>::at_end();
   }
-  std::vector<std::string> remarks() const {
+  std::vector<std::string> remarks() const override {
     const auto verdict = observed_.verdict(this->world().now(), 2s);
     char text[160];
     const Duration median = percentile(verdict.detection, 0.5);

@@ -1,5 +1,6 @@
-// The families of protocols, each described in a file of its own. A new one is a function here and a line in
-// catalogue.cpp.
+// The families of protocols, and single ones that have a file of their own within their family. A new family
+// is a function here and a line in catalogue.cpp. Models are templates and cost seconds to compile: a few a
+// file.
 #pragma once
 
 #include <vector>
@@ -11,12 +12,15 @@ namespace coord::catalogue {
 std::vector<Protocol> mutual_exclusion();
 std::vector<Protocol> deadlock_detection();
 std::vector<Protocol> leader_election();
-Protocol bully();  // one of them, in a file of its own
+Protocol bully();
 std::vector<Protocol> consensus();
+Protocol multi_paxos();
+Protocol ben_or();
 std::vector<Protocol> byzantine_agreement();
-Protocol pbft();  // one of them, in a file of its own
+Protocol pbft();
 std::vector<Protocol> atomic_commit();
 std::vector<Protocol> broadcasts();
+std::vector<Protocol> rumours();  // some of them
 std::vector<Protocol> failure_detectors();
 
 }  // namespace coord::catalogue

@@ -5,12 +5,12 @@
 //
 //   struct M : InstanceModel<M, Core, Durable> {
 //     explicit M(const Setup&);
-//     Core make(NodeId self, Instance, Instant local_now, const Durable* restored);  // nullptr: nothing
-//     persisted void ask(OperationId, NodeId);                       // begin_at() and tell() what the core
-//     is told void said(NodeId self, Instance, const Action&);     // actions that are neither Send nor
-//     Persist void persisted(NodeId self, Instance, const Durable& before, const Durable& now);            //
-//     optional std::optional<CoreMessage> lie(const std::string& kind, NodeId to, Instance, CoreMessage); //
-//     optional
+//     // `restored`: what it persisted before its node crashed; nullptr: nothing
+//     Core make(NodeId self, Instance, Instant local_now, const Durable* restored);
+//     void ask(OperationId, NodeId) override;           // begin_at() and tell() what the core is told
+//     void said(NodeId self, Instance, const Action&);  // actions that are neither Send nor Persist
+//     void persisted(NodeId self, Instance, const Durable& before, const Durable& now);      // optional
+//     std::optional<CoreMessage> lie(const std::string& kind, NodeId to, Instance, CoreMessage);  // optional
 //     ... type_of, watch, at_end, as in model.hpp ...
 //   };
 //
@@ -27,11 +27,10 @@
 #include <utility>
 #include <vector>
 
+#include "catalogue/instances.hpp"
 #include "catalogue/model.hpp"
 
 namespace coord::catalogue {
-
-using Instance = std::uint64_t;
 
 template <class Derived, class Core, class Durable = void>
 class InstanceModel : public Model<Derived> {
@@ -44,8 +43,7 @@ class InstanceModel : public Model<Derived> {
   };
   struct Node {
     std::map<Instance, Core> cores;
-    std::map<Instance, Instant> due_at;
-    std::set<std::pair<Instant, Instance>> due;  // the same, by time
+    DueTimes due;
   };
   struct Input {
     Instance instance = 0;
@@ -75,17 +73,10 @@ class InstanceModel : public Model<Derived> {
   void on_input(Node& node, Instant now, Input input, Port& port) {
     step(node, input.instance, now, input.event, port);
   }
-  std::optional<Instant> deadline(const Node& node) const {
-    if (node.due.empty()) return std::nullopt;
-    return node.due.begin()->first;
-  }
+  std::optional<Instant> deadline(const Node& node) const { return node.due.first(); }
   void on_tick(Node& node, Instant now, Port& port) {
-    std::vector<Instance> instances;
-    for (const auto& [time, instance] : node.due) {
-      if (time > now) break;
-      instances.push_back(instance);
-    }
-    for (const Instance instance : instances) step(node, instance, now, typename Core::Tick{}, port);
+    for (const Instance instance : node.due.until(now))
+      step(node, instance, now, typename Core::Tick{}, port);
   }
   std::string describe(const Message& message) const {
     const std::string line = text(message.body);
@@ -93,7 +84,7 @@ class InstanceModel : public Model<Derived> {
   }
   void on_crash(NodeId node) {
     Model<Derived>::on_crash(node);
-    std::erase_if(waiting_, [&](const auto& place) { return place.first.first == node; });
+    users_.crashed(node);
     crashed_.insert(node);
   }
 
@@ -107,7 +98,7 @@ class InstanceModel : public Model<Derived> {
  protected:
   // One that is there from the beginning, not from the first message on.
   void put(Node& node, Instance instance, Core core) {
-    note_deadline(node, instance, node.cores.emplace(instance, std::move(core)).first->second);
+    node.due.set(instance, node.cores.emplace(instance, std::move(core)).first->second.deadline());
   }
   std::size_t nodes() const { return nodes_; }
   std::uint64_t seed_of(NodeId self, Instance instance) const {
@@ -118,18 +109,10 @@ class InstanceModel : public Model<Derived> {
 
   // An operation of `node` belongs to `instance`; settle_at() ends it.
   void begin_at(OperationId operation, NodeId node, Instance instance) {
-    this->book().begin(operation, this->world().now());
-    waiting_[{node, instance}].push_back(operation);
+    users_.begin(this->book(), this->world().now(), operation, {node, instance});
   }
   void settle_at(NodeId node, Instance instance, std::uint64_t result = 0) {
-    const auto found = waiting_.find({node, instance});
-    if (found == waiting_.end()) return;
-    const auto operations = std::exchange(found->second, {});
-    waiting_.erase(found);
-    for (const OperationId operation : operations) {
-      this->book().answer(operation, this->world().now(), result);
-      this->book().end(operation, this->world().now());
-    }
+    users_.settle(this->book(), this->world().now(), {node, instance}, result);
   }
   void tell(NodeId node, Instance instance, typename Core::Event event) {
     this->world().input(node, Input{instance, std::move(event)});
@@ -154,26 +137,13 @@ class InstanceModel : public Model<Derived> {
     const auto stored = stored_.find({self, instance});
     const Stored* restored = stored == stored_.end() ? nullptr : &stored->second;
     Core& made = node.cores.emplace(instance, derived().make(self, instance, now, restored)).first->second;
-    note_deadline(node, instance, made);
+    node.due.set(instance, made.deadline());
     return made;
   }
-  void note_deadline(Node& node, Instance instance, const Core& core) {
-    const auto known = node.due_at.find(instance);
-    const auto when = core.deadline();
-    if (known != node.due_at.end()) {
-      if (when == known->second) return;
-      node.due.erase({known->second, instance});
-      node.due_at.erase(known);
-    }
-    if (!when) return;
-    node.due_at[instance] = *when;
-    node.due.emplace(*when, instance);
-  }
-
   void step(Node& node, Instance instance, Instant now, const typename Core::Event& event, Port& port) {
     Core& stepped = core(node, port.self(), instance, now);
     auto actions = stepped.step(now, event);
-    note_deadline(node, instance, stepped);
+    node.due.set(instance, stepped.deadline());
     for (auto& action : actions) {
       may_die_here(port);
       std::visit([&](auto& what) { perform(instance, what, port); }, action);
@@ -209,7 +179,7 @@ class InstanceModel : public Model<Derived> {
   std::uint64_t seed_;
   std::map<NodeId, std::string> byzantine_;
   std::map<std::pair<NodeId, Instance>, Stored> stored_;
-  std::map<std::pair<NodeId, Instance>, std::vector<OperationId>> waiting_;
+  InstanceUsers users_;
   std::set<NodeId> lived_, crashed_;
 };
 

@@ -3,16 +3,10 @@
 //   struct MyModel : Model<MyModel> {
 //     explicit MyModel(const Setup&);
 //     ... Node, Message, Input, Job, start, on_message, on_input, deadline, on_tick, describe as in an App
-//     ... std::string_view type_of(const Message&) const;      // a literal; for counting void
-//     ask(OperationId, NodeId node);                  // the user at `node` wants one: mostly
-//     world().input(...) void watch();                                        // optional: adds the
-//     invariants to world() std::optional<std::string> at_end();                 // optional: what was
-//     promised for the end and did not
-//                                                          //   happen; else: all operations must be over
-//     std::vector<std::string> remarks() const;            // optional, for people: who waits for whom
-//     void on_crash(NodeId);                               // optional; then call Model's
-//     static constexpr bool never_idle = true;             // optional: it sends for ever, do not wait for
-//     silence
+//     std::string_view type_of(const Message&) const;      // a literal; for counting
+//     void ask(OperationId, NodeId node) override;         // the user at `node` wants one:
+//     world().input(...)
+//     ... and what it needs of the other virtual functions of RunnableModel
 //   };
 //
 // It tells book() when an operation begins, is answered and is over.
@@ -30,13 +24,32 @@
 
 namespace coord::catalogue {
 
-template <class Derived>
-class Model {
+// All that a run needs of a model: see runner.hpp.
+class RunnableModel {
  public:
-  using World = sim::World<Derived>;
+  virtual ~RunnableModel() = default;
 
   Book& book() { return book_; }
   const Book& book() const { return book_; }
+
+  virtual void ask(OperationId operation, NodeId node) = 0;
+  virtual void watch() {}  // adds the invariants to world(), before anything starts
+  // What was promised for the end and did not happen; by default all operations must be over.
+  virtual std::optional<std::string> at_end();
+  // For people: who waits for whom.
+  virtual std::vector<std::string> remarks() const { return {}; }
+  // It sends for ever: do not wait for silence.
+  virtual bool never_idle() const { return false; }
+
+ private:
+  Book book_;
+};
+
+template <class Derived>
+class Model : public RunnableModel {
+ public:
+  using World = sim::World<Derived>;
+
   World& world() {
     COORD_CHECK(world_ != nullptr);
     return *world_;
@@ -47,22 +60,11 @@ class Model {
   // The world's hooks.
   template <class Message>
   void on_send(NodeId, NodeId, const Message& message) {
-    book_.sent(static_cast<const Derived&>(*this).type_of(message));
+    book().sent(static_cast<const Derived&>(*this).type_of(message));
   }
-  void on_crash(NodeId node) { book_.crashed(node); }
-
-  void watch() {}
-  std::optional<std::string> at_end() {
-    const std::uint64_t left = book_.unfinished();
-    if (left == 0) return std::nullopt;
-    return std::to_string(left) + " of " + std::to_string(book_.operations().size()) +
-           " operations never ended";
-  }
-  std::vector<std::string> remarks() const { return {}; }
-  static constexpr bool never_idle = false;
+  void on_crash(NodeId node) { book().crashed(node); }
 
  private:
-  Book book_;
   World* world_ = nullptr;
 };
 

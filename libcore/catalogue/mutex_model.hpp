@@ -4,10 +4,11 @@
 // inside a new epoch begins without the dead one.
 //
 //   struct Traits {
-//     using Site = ...;                        // Config, Message, Receive, Send, step, deadline, phase,
-//     missing, floor static Site make(const mutex::Membership&, bool lossy);      // lossy: messages may be
-//     lost static std::string_view type_of(const typename Site::Message&); static std::string describe(const
-//     typename Site::Message&);  // for traces static constexpr bool never_idle = false;
+//     using Site = ...;  // Config, Message, Receive, Send, step, deadline, phase, missing, floor
+//     static Site make(const mutex::Membership&, bool lossy);  // lossy: messages may be lost
+//     static std::string_view type_of(const typename Site::Message&);
+//     static std::string describe(const typename Site::Message&);  // for traces
+//     static constexpr bool never_idle = false;
 //   };
 #pragma once
 
@@ -41,7 +42,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
   };
   using Job = sim::NoJob;
   using Port = sim::Port<MutexModel>;
-  static constexpr bool never_idle = Traits::never_idle;
+  bool never_idle() const override { return Traits::never_idle; }
   static constexpr bool by_lease = std::is_same_v<Site, election::LeaseRace>;
 
   explicit MutexModel(const Setup& setup)
@@ -77,11 +78,11 @@ class MutexModel : public Model<MutexModel<Traits>> {
   std::string describe(const Message& message) const { return Traits::describe(message); }
   std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
 
-  void ask(OperationId operation, NodeId node) {
+  void ask(OperationId operation, NodeId node) override {
     if (node == Traits::no_user) node = NodeId{node.value % sites_at_first_ + 1};
     this->world().input(node, Input{Input::Kind::enter, operation});
   }
-  void watch() {
+  void watch() override {
     this->world().add_check("mutual_exclusion", [this](const auto&, NodeId) { return two_inside_; });
     this->world().add_check("tokens_increase", [this](const auto&, NodeId) { return token_went_back_; });
   }
@@ -91,7 +92,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
     crashed_ = true;
     this->world().at(this->world().now() + notice_after, [this] { begin_change(); });
   }
-  std::optional<std::string> at_end() {
+  std::optional<std::string> at_end() override {
     if (no_majority()) return std::nullopt;  // nothing is promised to a minority
     auto missed = Model<MutexModel>::at_end();
     if (missed) {
@@ -99,7 +100,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
     }
     return missed;
   }
-  std::vector<std::string> remarks() const {
+  std::vector<std::string> remarks() const override {
     std::vector<std::string> lines;
     for (const NodeId id : members_.sites) {
       const Node* node = this->world().node(id);

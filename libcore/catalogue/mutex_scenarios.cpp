@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "catalogue/scenario.hpp"
+#include "sim/world.hpp"
 
 namespace coord::catalogue {
 

@@ -85,8 +85,8 @@ struct PbftModel : Model<PbftModel> {
                        std::holds_alternative<pbft_::Commit>(message);
     if (phase || !counted_only_) Model::on_send(from, to, message);
   }
-  void ask(OperationId operation, NodeId node) { world().input(node, operation); }
-  std::vector<std::string> remarks() const {
+  void ask(OperationId operation, NodeId node) override { world().input(node, operation); }
+  std::vector<std::string> remarks() const override {
     std::vector<std::string> lines;
     for (std::size_t i = 1; i <= nodes_; ++i) {
       const Node* node = world().node(NodeId{i});

@@ -32,6 +32,13 @@ struct Ask {
 };
 
 struct Setup {
+  Setup();
+  Setup(const Setup&);
+  Setup(Setup&&) noexcept;
+  Setup& operator=(const Setup&);
+  Setup& operator=(Setup&&) noexcept;
+  ~Setup();
+
   std::size_t nodes = 5;
   std::uint64_t seed = 1;
   std::uint64_t operations = 20;

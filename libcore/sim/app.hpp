@@ -5,32 +5,29 @@
 //   struct App {
 //     using Node = ...;     // one process: its volatile state. Destroyed by a crash.
 //     using Message = ...;  // what the network carries: any copyable type
-//     using Input = ...;    // what comes from the node's own side: users, its own timers. NoInput if nothing
-//     does using Job = ...;      // disk work that completes later. NoJob if there is none
+//     using Input = ...;    // from the node's own side: users, its own timers. NoInput if nothing does
+//     using Job = ...;      // disk work that completes later. NoJob if there is none
 //
 //     // A process starts, from nothing or from what port.disk() holds. An Error: it refuses to start.
 //     Result<std::unique_ptr<Node>> start(Instant local_now, Port<App>& port);
 //     void on_message(Node&, Instant local_now, NodeId from, Message, Port<App>&);
-//     std::string describe(const Message&) const;             // for traces only
+//     std::string describe(const Message&) const;                       // for traces only
 //
-//     void on_input(Node&, Instant local_now, Input, Port<App>&);          // with an Input
-//     std::optional<Instant> deadline(const Node&) const;                  // both or neither
-//     void on_tick(Node&, Instant local_now, Port<App>&);                  //   at or after deadline()
-//     void perform(Node&, Job&);                                           // with a Job: do it, on
-//     port.disk() void on_done(Node&, Instant local_now, Job, Port<App>&);             //   what came of it:
-//     an event for the node bool merge(Job& running_next, Job& waiting);                         // optional:
-//     take over work that waits void on_crash(NodeId);                                               //
-//     optional: a process has just died
-//     void on_send(NodeId from, NodeId to, const Message&);                // optional: for counting
+//     void on_input(Node&, Instant local_now, Input, Port<App>&);       // with an Input
+//     std::optional<Instant> deadline(const Node&) const;               // both or neither
+//     void on_tick(Node&, Instant local_now, Port<App>&);               //   at or after deadline()
+//     void perform(Node&, Job&);                                        // with a Job: do it, on port.disk()
+//     void on_done(Node&, Instant local_now, Job, Port<App>&);          //   what came of it: an event
+//     bool merge(Job& running_next, Job& waiting);                      // optional: take over work that
+//     waits void on_crash(NodeId);                                            // optional: a process has just
+//     died void on_send(NodeId from, NodeId to, const Message&);             // optional: for counting
 //   };
 //
 // Jobs of a node run one at a time, in order, each takes as long as its disk calls say, and a crash may
 // strike before, in the middle of or after them: on_done() is then never called.
 #pragma once
 
-#include <chrono>
 #include <concepts>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,7 +36,6 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "sim/disk.hpp"
-#include "sim/network.hpp"
 
 namespace coord::sim {
 
@@ -89,31 +85,6 @@ concept App = requires(A app, typename A::Node& node, Instant now, NodeId from, 
   { app.start(now, port) } -> std::same_as<Result<std::unique_ptr<typename A::Node>>>;
   app.on_message(node, now, from, std::move(message), port);
   { app.describe(message) } -> std::convertible_to<std::string>;
-};
-
-struct WorldConfig {
-  std::size_t nodes = 3;  // numbered 1..nodes
-  std::uint64_t seed = 1;
-  Link link;  // of all pairs; World::network() changes single ones
-  DiskConfig disk;
-  // Each clock starts in [0, clock_start_high] and runs at a rate within 1 +- clock_rate_spread_ppm / 10^6.
-  Duration clock_start_high{};
-  std::int64_t clock_rate_spread_ppm = 0;
-  // A process that died in a disk call (an armed crash) is started again after a time in this range.
-  Duration restart_low = std::chrono::milliseconds(50);
-  Duration restart_high = std::chrono::milliseconds(500);
-  std::size_t inbox_limit = 10'000;  // events kept for a paused node; more are lost
-  std::size_t in_flight_limit =
-      4'000'000;  // scheduled events; beyond, messages are lost: a storm must not eat all memory
-  std::size_t job_limit = 10'000;  // disk jobs waiting on one node; beyond it the run is a violation
-};
-
-enum class NodeState : std::uint8_t {
-  down,     // not started, or crashed
-  running,  //
-  paused,   // SIGSTOP
-  stopped,  // ended by itself
-  refused,  // could not start from what its disk holds
 };
 
 }  // namespace coord::sim

@@ -1,0 +1,124 @@
+// Multi-Paxos, as dsim knows it.
+#include "protocol/consensus/multi_paxos.hpp"
+
+#include "catalogue/ballot_watch.hpp"
+#include "catalogue/families.hpp"
+#include "catalogue/instance_model.hpp"
+#include "catalogue/runner.hpp"
+#include "catalogue/theory.hpp"
+
+namespace coord::catalogue {
+
+namespace {
+
+using namespace std::chrono_literals;
+using consensus::Ballot;
+
+struct MultiPaxosModel
+    : InstanceModel<MultiPaxosModel, consensus::MultiPaxos, consensus::MultiPaxos::Durable> {
+  using Core = consensus::MultiPaxos;
+  using Slot = Core::Slot;
+  bool never_idle() const override { return true; }  // heartbeats
+  explicit MultiPaxosModel(const Setup& setup)
+      : InstanceModel(setup), watch_(setup.nodes), hurried_(!setup.faults.empty()) {}
+
+  static void apply(Core::Durable& stored, const Core::PersistPromise& what) {
+    stored.round = what.round;
+    stored.promised = what.promised;
+  }
+  static void apply(Core::Durable& stored, const Core::PersistVote& what) {
+    stored.promised = what.promised;
+    stored.accepted[what.vote.slot] = what.vote;
+  }
+  // A log is there from the beginning, not from the first message on.
+  Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
+    delivered_to_.erase(port.self());
+    auto node = InstanceModel::start(now, port);
+    if (node && (*node)->cores.empty()) put(**node, 0, make(port.self(), 0, now, nullptr));
+    return node;
+  }
+  Core make(NodeId self, Instance, Instant now, const Core::Durable* restored) {
+    Core::Config config;
+    config.group = Group::numbered(self, nodes());
+    config.seed = seed_of(self, ++lives_);
+    if (hurried_) {
+      config.heartbeat = 30ms;
+      config.election_low = 80ms;
+      config.election_high = 200ms;
+    }
+    return restored ? Core(now, config, *restored) : Core(now, config);
+  }
+  void ask(OperationId operation, NodeId node) override {
+    begin_at(operation, node, operation + 1);
+    tell(node, 0, Core::Submit{operation + 1, "v" + std::to_string(operation)});
+  }
+  static std::string named(const consensus::Command& command) {
+    return std::to_string(command.origin.value) + "#" + std::to_string(command.sequence);
+  }
+  void judge(const BallotWatch::Objection& objection, NodeId self) {
+    if (objection.check) object(objection.check, objection.why, self);
+  }
+  void persisted(NodeId self, Instance, const Core::Durable& before, const Core::Durable& now) {
+    if (now.promised < before.promised) object("promised_is_monotone", now.promised.text(), self);
+    for (const auto& [slot, vote] : now.accepted) {
+      const auto old = before.accepted.find(slot);
+      const Ballot last = old == before.accepted.end() ? Ballot{} : old->second.ballot;
+      if (vote.ballot != last)
+        judge(watch_.accepted(self, slot, last, vote.ballot, named(vote.command)), self);
+    }
+  }
+  void said(NodeId self, Instance, const Core::Delivered& what) {
+    judge(watch_.decided(what.slot, named(what.command)), self);
+    Slot& last = delivered_to_[self];
+    if (what.slot <= last) object("in_order", "slot " + std::to_string(what.slot) + " again", self);
+    last = what.slot;
+    const auto [known, first] = log_.emplace(what.slot, what.command);
+    if (known->second != what.command) {
+      object("logs_agree", "slot " + std::to_string(what.slot) + " holds two commands", self);
+    }
+    const auto [place, once] =
+        place_of_.emplace(std::pair(what.command.origin, what.command.sequence), what.slot);
+    if (place->second != what.slot) object("once", "a command was delivered in two places", self);
+    if (what.command.origin == self) settle_at(self, what.command.sequence);
+  }
+  void said(NodeId, Instance, const Core::Leads&) {}
+  std::string_view type_of(const Message& message) const {
+    static constexpr std::string_view names[] = {"prepare", "promise",   "accept",  "accepted", "rejected",
+                                                 "chosen",  "heartbeat", "missing", "forward"};
+    return names[message.body.index()];
+  }
+  // The pulse and the election are no operation's: they are not counted.
+  void on_send(NodeId from, NodeId to, const Message& message) {
+    const auto& what = message.body;
+    const bool background =
+        std::holds_alternative<Core::Heartbeat>(what) || std::holds_alternative<Core::Prepare>(what) ||
+        std::holds_alternative<Core::Promise>(what) || std::holds_alternative<Core::Rejected>(what);
+    if (!background) Model::on_send(from, to, message);
+  }
+
+  BallotWatch watch_;
+  bool hurried_;  // under faults: more elections, which is where it may go wrong
+  std::uint64_t lives_ = 0;
+  std::map<NodeId, Slot> delivered_to_;
+  std::map<Slot, consensus::Command> log_;
+  std::map<std::pair<NodeId, std::uint64_t>, Slot> place_of_;
+};
+
+}  // namespace
+
+Protocol multi_paxos() {
+  Protocol p;
+  p.name = "multi-paxos";
+  p.summary = "phase 1 once for all places of a log, then one round trip a command (Lamport 1998)";
+  p.stands = Stands::of_crashes_and_links();
+  p.rules = {"mp_accept_raises_the_promise", "mp_highest_accepted_command",    "mp_gaps_are_filled",
+             "mp_promise_names_its_ballot",  "mp_a_command_is_delivered_once", "mp_ballots_survive_restarts",
+             "mp_lower_ballots_refused"};
+  p.theory = {{Theory::Measure::messages, Load::one_by_one, "2(N-1) + N-1 to tell, 1 to reach the leader",
+               [](std::size_t n) {
+                 return Range{3 * (real(n) - 1), 3 * (real(n) - 1) + (n > 1 ? 1 : 0)};
+               }}};
+  return describe<MultiPaxosModel>(std::move(p));
+}
+
+}  // namespace coord::catalogue
