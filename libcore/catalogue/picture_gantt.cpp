@@ -80,14 +80,18 @@ std::string draw_gantt_text(const Gantt& gantt, std::size_t columns, bool ascii)
   }
   marks.erase(marks.find_last_not_of(' ') + 1);
   out += std::string(name_width + 1, ' ') + marks + " ms\n";
+  std::size_t text_width = 8;
+  for (const auto& lane : gantt.lanes) {
+    for (const Span& span : lane.spans) text_width = std::max(text_width, span.text.size());
+  }
   for (const auto& lane : gantt.lanes) {
     for (const Span& span : lane.spans) {
-      char line[128];
-      std::snprintf(line, sizeof line, "%-*s %8s to %8s ms  %-8s %s\n", static_cast<int>(name_width),
-                    lane.name.c_str(), ms_text(in_ms(span.from - gantt.begin)).c_str(),
-                    ms_text(in_ms(span.to - gantt.begin)).c_str(), span.text.c_str(),
-                    (ms_text(in_ms(span.to - span.from)) + " ms").c_str());
-      out += line;
+      char times[64];
+      std::snprintf(times, sizeof times, " %8s to %8s ms  ", ms_text(in_ms(span.from - gantt.begin)).c_str(),
+                    ms_text(in_ms(span.to - gantt.begin)).c_str());
+      out += lane.name + std::string(name_width - lane.name.size(), ' ') + times + span.text +
+             std::string(text_width - span.text.size(), ' ') + " " + ms_text(in_ms(span.to - span.from)) +
+             " ms\n";
     }
   }
   return out;

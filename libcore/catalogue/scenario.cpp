@@ -12,6 +12,7 @@ const std::vector<Scenario>& scenarios() {
     for (auto&& family : {
              mutex_scenarios(),
              agreement_scenarios(),
+             raft_scenarios(),
          }) {
       for (const Scenario& scenario : family) all.push_back(scenario);
     }

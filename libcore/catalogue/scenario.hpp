@@ -36,5 +36,6 @@ Story story_of(const char* protocol, Setup setup, Report& report);
 // ---- the families of stories; a new one is a function here and a line in scenario.cpp
 std::vector<Scenario> mutex_scenarios();
 std::vector<Scenario> agreement_scenarios();
+std::vector<Scenario> raft_scenarios();
 
 }  // namespace coord::catalogue

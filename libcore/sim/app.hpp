@@ -18,9 +18,9 @@
 //     void on_tick(Node&, Instant local_now, Port<App>&);               //   at or after deadline()
 //     void perform(Node&, Job&);                                        // with a Job: do it, on port.disk()
 //     void on_done(Node&, Instant local_now, Job, Port<App>&);          //   what came of it: an event
-//     bool merge(Job& running_next, Job& waiting);                      // optional: take over work that
-//     waits void on_crash(NodeId);                                            // optional: a process has just
-//     died void on_send(NodeId from, NodeId to, const Message&);             // optional: for counting
+//     bool merge(Job& running_next, Job& waiting);                      // optional: take waiting work over
+//     void on_crash(NodeId);                                            // optional: a process has just died
+//     void on_send(NodeId from, NodeId to, const Message&);             // optional: for counting
 //   };
 //
 // Jobs of a node run one at a time, in order, each takes as long as its disk calls say, and a crash may
