@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "base/utf8.hpp"
 
@@ -95,6 +96,23 @@ Result<std::vector<std::string>> parse_names(std::string_view list, std::size_t 
     if (std::find(unique.begin(), unique.end(), name) == unique.end()) unique.push_back(std::move(name));
   }
   return unique;
+}
+
+Result<std::string> parse_name(std::string_view text) {
+  auto names = parse_names(text);
+  if (!names) return names.error();
+  if (names->size() > 1) return bad_name(text, "is more than one name", "write a comma inside a name as \\,");
+  return std::move(names->front());
+}
+
+Result<std::vector<std::string>> parse_lists(const std::vector<std::string>& lists) {
+  std::vector<std::string> all;
+  for (const std::string& list : lists) {
+    auto names = parse_names(list);
+    if (!names) return names.error();
+    std::move(names->begin(), names->end(), std::back_inserter(all));
+  }
+  return all;
 }
 
 std::string join_names(const std::vector<std::string>& names) {

@@ -21,6 +21,12 @@ Status check_name(std::string_view name);
 // first place stays. An empty element, a bad name or more than `most` is an ErrorKind::usage.
 Result<std::vector<std::string>> parse_names(std::string_view list, std::size_t most = most_names);
 
+// The one name in `text`, written as in a list: a second one is an ErrorKind::usage.
+Result<std::string> parse_name(std::string_view text);
+
+// The names of several such lists, one after the other.
+Result<std::vector<std::string>> parse_lists(const std::vector<std::string>& lists);
+
 // The reverse of parse_names, for messages and for passing a list on.
 std::string join_names(const std::vector<std::string>& names);
 

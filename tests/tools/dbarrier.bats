@@ -227,6 +227,7 @@ arrive() {
   wrong -n 2 --after 1 name
   wrong -n 2 --quorum 3 --after 1 name
   wrong -n 2 --expect a,,b name
+  wrong -n 2 a,b
   wrong -n 2 --expect a,b,c name
   wrong -n 2 -w -1 name
   wrong -n 2 --ttl 0.5 name

@@ -58,6 +58,10 @@ TEST_CASE("name lists: commas, escapes, duplicates and what is no name") {
   CHECK_FALSE(parse_names(many + ",x").ok());
   CHECK(parse_names("a,").error().text() ==
         "name 'a,': has an empty element: write a comma inside a name as \\,");
+  CHECK(*parse_name("a\\,b") == "a,b");
+  CHECK(parse_name("a,b").error().text() ==
+        "name 'a,b': is more than one name: write a comma inside a name as \\,");
+  CHECK(*parse_lists({"a,b", "c\\,d"}) == Names{"a", "b", "c,d"});
 }
 
 TEST_CASE("what is shown cannot move a cursor, forge a line or hide") {

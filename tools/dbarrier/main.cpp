@@ -46,8 +46,9 @@ Status check_meeting(const dbarrier::Settings& settings) {
 
 Result<cli::Exit> act(dbarrier::Settings& settings, const std::vector<std::string>& operands) {
   if (settings.mode == dbarrier::Mode::list) return dbarrier::list_barriers(settings);
-  settings.name = operands.front();
-  if (Status good = cli::check_name(settings.name); !good) return good.error();
+  auto name = cli::parse_name(operands.front());
+  if (!name) return name.error();
+  settings.name = std::move(*name);
   if (settings.mode == dbarrier::Mode::status) return dbarrier::show_status(settings);
   if (settings.mode == dbarrier::Mode::reset) return dbarrier::reset_barrier(settings);
   if (Status good = check_meeting(settings); !good) return good.error();

@@ -14,8 +14,10 @@ Error usage(std::string option, std::string what, std::string remedy) {
 
 Result<cli::Exit> act(delect::Settings& settings) {
   using delect::Mode;
-  for (const std::string& name : settings.names) {
-    if (Status good = cli::check_name(name); !good) return good.error();
+  for (std::string& name : settings.names) {
+    auto one = cli::parse_name(name);
+    if (!one) return one.error();
+    name = std::move(*one);
   }
   switch (settings.mode) {
     case Mode::who:

@@ -17,22 +17,23 @@ Error usage(std::string option, std::string what, std::string remedy) {
 
 Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>& operands) {
   if (settings.mode == dlock::Mode::list) {
-    for (const std::string& name : operands) {
-      if (Status good = cli::check_name(name); !good) return good.error();
-    }
-    settings.names = operands;
+    auto listed = cli::parse_lists(operands);
+    if (!listed) return listed.error();
+    settings.names = std::move(*listed);
     return dlock::list_locks(settings);
   }
   if (settings.mode == dlock::Mode::history) {
-    if (Status good = cli::check_name(operands.front()); !good) return good.error();
-    settings.names = operands;
+    auto name = cli::parse_name(operands.front());
+    if (!name) return name.error();
+    settings.names = {std::move(*name)};
     return dlock::list_history(settings);
   }
   if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
   if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check) {
-    settings.name_list = operands.front();
-    if (Status good = cli::check_name(settings.name_list); !good) return good.error();
-    settings.names = {settings.name_list};
+    auto name = cli::parse_name(operands.front());
+    if (!name) return name.error();
+    settings.name_list = *name;
+    settings.names = {std::move(*name)};
     if (settings.mode == dlock::Mode::break_it) return dlock::break_lock(settings);
     if (!settings.token) return usage("--token", "missing", "give the token to look for");
     return dlock::check_token(settings);
