@@ -9,14 +9,20 @@ namespace {
 
 constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
 
-Error cannot_reach(const Authority& authority, const Error& error) {
+// `started`: we have tried to start it.
+Error cannot_reach(const Authority& authority, const Error& error, bool started) {
   Error explained = error;
   if (authority.kind == Authority::Kind::system) {
     if (explained.remedy.starts_with("start coordd"))
       explained.remedy = "start its service: systemctl start coordd";
   } else if (authority.may_be_started()) {
     const std::string said = last_words(authority);
-    if (!said.empty()) explained.what += "; it said: " + said;
+    if (!said.empty()) {
+      explained.what += "; it said: " + said;
+    } else if (started) {
+      explained.what += "; one that was started ended at once and could not say why";
+      explained.remedy = "look whether there is room for " + authority.socket + ".log";
+    }
   }
   return explained;
 }
@@ -27,7 +33,7 @@ Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptio
     auto peer = engine::PeerConnection::open(authority.socket, tool, first, authority.system_user);
     if (peer) return peer;
     if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
-      return cannot_reach(authority, peer.error());
+      return cannot_reach(authority, peer.error(), tries > 1);
     }
     if (auto started = start_peer(authority); !started) return started.error();
   }

@@ -14,6 +14,8 @@
 namespace coord::cli {
 namespace {
 
+constexpr const char* standard_output = "standard output";
+
 // A closed standard descriptor is filled by /dev/null opened the wrong way round: using it still fails with
 // EBADF, but no file opened later can take its number. Close-on-exec, so that a command gets what our caller
 // gave us.
@@ -41,7 +43,7 @@ std::string one_line(std::string_view text) {
 }
 
 Error output_error(int number) {
-  return Error{ErrorKind::output, "standard output", std::strerror(number),
+  return Error{ErrorKind::output, standard_output, std::strerror(number),
                "free the device or redirect it elsewhere"};
 }
 
@@ -124,7 +126,8 @@ int run(int argc, char** argv, Options& options) {
     exit = exit_of(result.error().kind);
   }
   if (Status written = close_stdout(); !written) {
-    complain(options.tool(), written.error());
+    const bool said = !result && result.error().object == standard_output;
+    if (!said) complain(options.tool(), written.error());
     if (exit == Exit::done || exit == Exit::no) exit = Exit::output;
   }
   return static_cast<int>(exit);

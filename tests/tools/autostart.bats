@@ -3,30 +3,14 @@
 # labels: threads
 bats_require_minimum_version 1.5.0
 
+load peer_helpers
+
 setup() {
-  unset COORD_SOCKET COORD_CONFIG COORD_SCOPE COORD_AUTOSTART XDG_RUNTIME_DIR XDG_STATE_HOME XDG_CONFIG_HOME
-  export HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run"
-  mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+  own_host
   cd "$BATS_TEST_TMPDIR"
 }
 
-teardown() {
-  pkill -f -- "--socket $XDG_RUNTIME_DIR" || true
-}
-
-peers_running() { pgrep -fc -- "--socket $XDG_RUNTIME_DIR" || true; }
-
-no_peer() { [ "$(peers_running)" = 0 ]; }
-
-# Waits until the command succeeds, at most ten seconds.
-eventually() {
-  local i
-  for i in $(seq 1000); do
-    if "$@"; then return 0; fi
-    sleep 0.01
-  done
-  return 1
-}
+teardown() { stop_own_host; }
 
 @test "the first lock starts a private peer and holds" {
   run -0 dlock job -- sh -c 'echo "$DLOCK_SCOPE $DLOCK_NAME"'

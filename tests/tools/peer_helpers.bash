@@ -91,16 +91,36 @@ waits_for() { [ "$(on "$1" dlock --list --json "$2" | jq '.waiters | length')" -
 is_held() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" -ge "${3:-1}" ]; }
 is_free() { ! on "$1" dlock --list "$2" >/dev/null; }
 
-# hold PEER NAME [OPTION...]: a holder in the background until `release NAME`, or its end by other means. Sets holder (the wrapper).
+# hold PEER NAME [OPTION...]: a holder in the background until `release NAME`, or its end by other means. Sets holder (the wrapper) and
+# command.
 hold() {
-  local peer=$1 name=$2
-  shift 2
+  local COORD_SOCKET=$group/$1.sock
+  export COORD_SOCKET
+  hold_here "${@:2}"
+}
+hold_here() { # the same at this host's own peer
+  local name=$1
+  shift
   rm -f "$BATS_TEST_TMPDIR/held.$name" "$BATS_TEST_TMPDIR/go.$name"
   mkfifo "$BATS_TEST_TMPDIR/go.$name"
-  COORD_SOCKET=$group/$peer.sock dlock "$@" "$name" -- sh -c 'echo $$ >"$1"; read line <"$2"' sh "$BATS_TEST_TMPDIR/held.$name" \
-    "$BATS_TEST_TMPDIR/go.$name" 3>&- &
+  dlock "$@" "$name" -- sh -c 'echo $$ >"$1"; read line <"$2"' sh "$BATS_TEST_TMPDIR/held.$name" "$BATS_TEST_TMPDIR/go.$name" 3>&- &
   holder=$!
   eventually is_file "$BATS_TEST_TMPDIR/held.$name"
   command=$(cat "$BATS_TEST_TMPDIR/held.$name")
 }
 release() { echo >"$BATS_TEST_TMPDIR/go.$1"; }
+
+# ---- one host, nothing configured
+
+# A home of its own: tools start a private peer there. Once more: another one.
+own_host() {
+  unset COORD_SOCKET COORD_CONFIG COORD_SCOPE COORD_AUTOSTART XDG_STATE_HOME XDG_CONFIG_HOME
+  export HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run"
+  mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+}
+peers_running() { pgrep -fc -- "--socket $XDG_RUNTIME_DIR/" || true; }
+no_peer() { [ "$(peers_running)" = 0 ]; }
+stop_own_host() {
+  pkill -KILL -f -- "--socket $XDG_RUNTIME_DIR/" || true
+  eventually no_peer
+}

@@ -57,6 +57,7 @@ class Run {
   Result<cli::Exit> run_command();
   Result<cli::Exit> become_command();
   Result<cli::Exit> run_permitted();
+  void take_back();
   cli::Program program() const;
   cli::Exit failed(const cli::SpawnError& error);
   cli::Exit end_run(const cli::Outcome& outcome);
@@ -152,6 +153,14 @@ Result<cli::Exit> Run::run_command() {
   return end_run(ended.outcome);
 }
 
+// Of --acquire: the hold is the process's already, and stays with it unless it is let go.
+void Run::take_back() {
+  Settings let_go = settings_;
+  let_go.token = session_.grant().token.value;
+  session_.hang_up();
+  (void)release_lock(let_go);
+}
+
 // With --rate: the permit is used up by being granted; nothing is held while the command runs.
 Result<cli::Exit> Run::run_permitted() {
   cli::Program permitted = program();
@@ -193,7 +202,10 @@ Result<cli::Exit> Run::run_locked() {
   note("acquired " + cli::shown(settings_.name_list) + " under token " + token);
   if (settings_.mode == Mode::acquire) {
     cli::print(token + "\n");
-    return cli::Exit::done;
+    const Status told = cli::flush();
+    if (told) return cli::Exit::done;
+    take_back();  // our caller will believe that it has nothing
+    return told.error();
   }
   if (settings_.rate) return run_permitted();
   if (session_.too_late()) {
