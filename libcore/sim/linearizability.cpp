@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "base/check.hpp"
+#include "sim/distinct_queue.hpp"
 #include "sim/sequential_objects.hpp"
 
 namespace coord::sim {
@@ -185,7 +185,7 @@ class Search {
     digest.add(set_low_ ^ low);
     digest.add(set_high_ ^ high);
     object_.digest(state, digest);
-    return seen_.emplace(digest.low(), digest.high()).second;
+    return seen_.insert(digest);
   }
 
   void remember_stuck(std::size_t end) {
@@ -207,7 +207,7 @@ class Search {
   State state_;
   std::vector<Step> path_;
   std::uint64_t set_low_ = 0, set_high_ = 0;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;
+  DigestSet seen_;
   std::size_t deepest_ = 0;
   std::vector<std::size_t> stuck_;
   State stuck_in_;
@@ -220,6 +220,12 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   std::uint64_t budget = options.limit + history.size();
   LinearizabilityVerdict verdict;
   for (const auto& [name, operations] : by_name) {
+    if constexpr (std::is_same_v<Object, SequentialQueue>) {
+      if (auto known = check_distinct_queue(history, operations)) {
+        if (known->answer == Answer::yes) continue;
+        return *known;
+      }
+    }
     Search<Object> search(history, operations, Object(options));
     const Answer answer = search.run(budget);
     if (answer == Answer::yes) continue;

@@ -76,7 +76,7 @@ enum class Model : std::uint8_t {
 };
 
 struct LinearizabilityOptions {
-  // Configurations remembered over all names, about 64 bytes each, beyond the one that every operation needs.
+  // Configurations remembered over all names, 16 to 64 bytes each, beyond the one that every operation needs.
   std::uint64_t limit = 1'000'000;
   // A lock may be refused while nobody holds it: waiters, a lock delay, a limit. Then only grants are
   // checked.

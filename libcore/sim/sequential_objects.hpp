@@ -9,30 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "sim/digest_set.hpp"
 #include "sim/linearizability.hpp"
 
 namespace coord::sim {
-
-// A word at a time into 128 bits; for telling configurations apart, not against an adversary.
-class Digest {
- public:
-  void add(std::uint64_t word) {
-    low_ = mix(low_ ^ word);
-    high_ = mix(high_ + word + 0x9e3779b97f4a7c15U);
-  }
-  std::uint64_t low() const { return low_; }
-  std::uint64_t high() const { return high_; }
-
- private:
-  static std::uint64_t mix(std::uint64_t z) {  // SplitMix64's
-    z += 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31U);
-  }
-  std::uint64_t low_ = 0x243f6a8885a308d3U;
-  std::uint64_t high_ = 0x13198a2e03707344U;
-};
 
 // Does it leave the object as it is? Where such an operation fits it may be placed at once, and nothing else
 // need be tried in its place: any order that has it later also explains the answers with it moved here.
