@@ -62,9 +62,9 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   Record& record = records_[id];
   record.who = event.who;
   record.asked = request;
-  std::ranges::sort(record.asked.expect);
-  const auto doubles = std::ranges::unique(record.asked.expect);
-  record.asked.expect.erase(doubles.begin(), doubles.end());
+  std::vector<std::string>& expect = record.asked.expect;
+  std::sort(expect.begin(), expect.end());
+  expect.erase(std::unique(expect.begin(), expect.end()), expect.end());
   arrive(now, id, record);
   if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});
 }
