@@ -75,7 +75,7 @@ void Replica::on(Instant now, const Tick&) {
     std::vector<Bytes> commands;
     for (const service::Command& command : keeper_.due(now, wall_, machine_))
       commands.push_back(wire::encode(command));
-    if (!commands.empty()) tell_raft(now, raft::Propose{std::move(commands)});
+    if (!commands.empty()) put_into_log(now, std::move(commands));
   }
   fail_old_reads(now);
   ask_reads(now);

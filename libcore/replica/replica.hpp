@@ -127,6 +127,7 @@ class Replica {
   void send_commands(Instant now);
   void send_to_leader(Instant now, std::vector<Bytes> commands);
   void propose(Instant now, NodeId from, std::vector<Bytes> commands);
+  void put_into_log(Instant now, std::vector<Bytes> commands);
   void reject_growing(NodeId from, std::vector<Bytes>& commands);
   void reject(std::uint64_t sequence, const char* why);
   void propose_token_floor(Instant now);

@@ -131,7 +131,25 @@ void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands) {
                                std::make_move_iterator(commands.end()));
     return;
   }
-  tell_raft(now, raft::Propose{std::move(commands)});
+  put_into_log(now, std::move(commands));
+}
+
+// What a lone peer does not sync, a power cut takes back: that is well for locks, whose users the same cut
+// has ended, and not for what was written down of work done, or begun. Any command may end a leadership, and
+// so begin the next one's attempt.
+void Replica::put_into_log(Instant now, std::vector<Bytes> commands) {
+  const auto of_elections = [](const Bytes& bytes) {
+    const auto command = wire::decode<service::Command>(bytes);
+    if (!command) return false;
+    const auto* acquire = std::get_if<service::Acquire>(&command->body);
+    return (acquire != nullptr && acquire->candidacy.has_value()) ||
+           std::holds_alternative<service::Complete>(command->body) ||
+           std::holds_alternative<service::Enroll>(command->body) ||
+           std::holds_alternative<service::Withdraw>(command->body);
+  };
+  const bool durable = lone() && (!machine_.state().elections.leaderships.empty() ||
+                                  std::ranges::any_of(commands, of_elections));
+  tell_raft(now, raft::Propose{std::move(commands), COORD_RULE_OR(work_done_is_synced, durable, false)});
 }
 
 // Drops from `commands` what would add to the state, and tells its sender.
@@ -183,7 +201,7 @@ void Replica::propose_token_floor(Instant now) {
   service::Command command;
   command.wall = wall_;
   command.body = service::TokenFloor{tokens_reserved_};
-  tell_raft(now, raft::Propose{{wire::encode(command)}});
+  tell_raft(now, raft::Propose{{wire::encode(command)}, false});
 }
 
 void Replica::settle_outcome(const service::Command& command, const service::Effects& effects) {

@@ -42,14 +42,15 @@ std::vector<sim::Operation> history_of(const std::vector<Seen>& seen,
   for (const Seen& s : seen) {
     if (s.slots > 1 || (s.token == Token{} && !s.refused)) continue;
     const Kind kind = s.shared ? Kind::acquire_shared : Kind::acquire;
-    const sim::Operation acquire = operation(s.run, kind, s.name, s.asked, s.token.value);
+    const std::string name = s.leads ? leadership_of(s.name) : s.name;
+    const sim::Operation acquire = operation(s.run, kind, name, s.asked, s.token.value);
     history.push_back(answered(acquire, s.refused ? Outcome::failed : Outcome::ok, s.answered));
     if (s.refused) continue;
     if (s.released_by) {
-      const sim::Operation release = operation(s.run, Kind::release, s.name, *s.ended, s.token.value);
+      const sim::Operation release = operation(s.run, Kind::release, name, *s.ended, s.token.value);
       history.push_back(answered(release, Outcome::ok, *s.released_by));
     } else if (s.ended || !s.ran) {
-      history.push_back(operation(s.run, Kind::expire, s.name, may_be_lost_from(s), s.token.value));
+      history.push_back(operation(s.run, Kind::expire, name, may_be_lost_from(s), s.token.value));
     }
   }
   for (const auto& [token, grant] : unheard) {

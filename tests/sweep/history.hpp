@@ -17,6 +17,7 @@ namespace coord::sweep {
 struct Seen {
   std::uint64_t run = 0;
   std::string name;
+  bool leads = false;  // a leadership of this name, not the lock
   bool shared = false;
   std::uint32_t slots = 1;
   bool lingers = false;  // the name may stay shut after its release: a minimum hold, or a lock delay
@@ -37,6 +38,11 @@ struct Unheard {
   bool shared = false;
   Instant at;  // first applied: it took effect then
 };
+
+// What a history calls the leadership of `name`: the lock of that name is another thing.
+inline std::string leadership_of(const std::string& name) {
+  return "leader of " + name;
+}
 
 struct HistoryOptions {
   bool refusals_need_holder = false;  // nothing but a holder makes a request without a wait fail

@@ -4,6 +4,12 @@
 
 namespace coord::sweep {
 
+std::optional<Rate> rate_of(const std::string& name) {
+  if (name == "rate-0") return Rate{1, std::chrono::milliseconds(300)};
+  if (name == "rate-1") return Rate{2, std::chrono::milliseconds(700)};
+  return std::nullopt;
+}
+
 void Ledger::applied(NodeId node, const replica::Applied& applied) {
   const std::uint64_t index = applied.index.value;
   const auto known = log_.find(index);
@@ -59,10 +65,27 @@ void Ledger::check_tokens(NodeId node, std::uint64_t index, const service::Effec
                   node);
     }
     top_token_ = std::max(top_token_, grant->token);
+    if (!grant->leadership.empty())
+      grants_.emplace(grant->token, Unheard{leadership_of(grant->leadership), false, world_.now()});
+    for (const std::string& name : grant->names) check_rate(name);
     if (grant->slots > 1) continue;
     for (const std::string& name : grant->names)
       grants_.emplace(grant->token, Unheard{name, grant->mode == service::Mode::shared, world_.now()});
   }
+}
+
+// A permit is kept for a period by the clock of whoever leads: that is up to a tenth off, and half of a tenth
+// more while a fault is at it.
+void Ledger::check_rate(const std::string& name) {
+  const std::optional<Rate> rate = rate_of(name);
+  if (!rate || world_.nodes() == 1) return;
+  std::vector<Instant>& given = permits_[name];
+  given.push_back(world_.now());
+  if (given.size() <= rate->permits) return;
+  const Duration apart = given.back() - given[given.size() - 1 - rate->permits];
+  if (apart < rate->period * 8 / 10)
+    world_.fail("rate", name + ": more than " + std::to_string(rate->permits) + " permits within " +
+                            std::to_string(apart / std::chrono::milliseconds(1)) + " ms");
 }
 
 }  // namespace coord::sweep

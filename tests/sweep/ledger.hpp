@@ -5,12 +5,22 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "sweep/cluster.hpp"
 #include "sweep/history.hpp"
 
 namespace coord::sweep {
+
+// dlock --rate: so many commands begin in any period.
+struct Rate {
+  std::uint32_t permits = 1;
+  Duration period{};
+};
+std::optional<Rate> rate_of(const std::string& name);  // what all users of this name agree on
 
 class Ledger {
  public:
@@ -23,6 +33,7 @@ class Ledger {
  private:
   void forget_from(std::uint64_t index);
   void check_once(NodeId node, std::uint64_t index, const service::Effect& effect);
+  void check_rate(const std::string& name);
   void check_tokens(NodeId node, std::uint64_t index, const service::Effects& effects);
 
   World& world_;
@@ -31,6 +42,7 @@ class Ledger {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>
       took_effect_;  // (client, sequence) to index
   std::multimap<Token, Unheard> grants_;
+  std::map<std::string, std::vector<Instant>> permits_;  // when each was given
 };
 
 }  // namespace coord::sweep

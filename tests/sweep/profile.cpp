@@ -78,6 +78,8 @@ void shape(Setting& setting, Random& random) {
       tools.several = 0.6;
       tools.semaphore = 0.4;
       tools.pause_high = milliseconds(50);
+      // What is remembered of so many names takes a hundred of the smallest pieces.
+      setting.cluster.replica.raft.snapshot_piece = 4096;
       break;
     case Profile::renewals:
       only(faults, active / 8,

@@ -172,6 +172,7 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.remnants.empty()) return some("remnants of holds", state.remnants.size());
   if (!peer.host.replica().machine().locks().all().empty())
     return some("locks", peer.host.replica().machine().locks().all().size());
+  if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   const std::size_t connections = peer.host.sessions().size();
   if (connections > tools_.late_readers(node)) return some("connections", connections);
   return std::nullopt;

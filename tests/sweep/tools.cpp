@@ -50,38 +50,6 @@ Instant Tools::stop_by(const Run& run) const {
 
 // ---- asking
 
-void Tools::some_names(local::Acquire& request) {
-  if (random_.chance(config_.semaphore)) {
-    const std::uint64_t pool = random_.below(3);
-    request.names = {"pool-" + std::to_string(pool)};
-    request.slots = 2 + static_cast<std::uint32_t>(pool);
-    return;
-  }
-  const bool several = random_.chance(config_.several);
-  const std::uint64_t count =
-      several ? 2 + random_.below(std::max<std::size_t>(config_.names_at_once, 2) - 1) : 1;
-  for (std::uint64_t i = 0; i < count; ++i)
-    request.names.push_back("lock-" + std::to_string(random_.below(config_.names)));
-  std::sort(request.names.begin(), request.names.end());
-  request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
-  if (random_.chance(config_.shared)) request.mode = local::Mode::shared;
-}
-
-local::Acquire Tools::some_request() {
-  local::Acquire request;
-  request.request = 1;
-  some_names(request);
-  const bool may_refuse = !config_.plain || request.mode == local::Mode::exclusive;
-  request.wait = !(may_refuse && random_.chance(config_.no_wait));
-  request.ttl = random_.between(config_.ttl_low, config_.ttl_high);
-  if (random_.chance(config_.lock_delay))
-    request.lock_delay = random_.between(milliseconds(10), milliseconds(400));
-  if (random_.chance(config_.min_hold))
-    request.min_hold = random_.between(milliseconds(10), milliseconds(400));
-  request.command = "script";
-  return request;
-}
-
 void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
   if (world_.violation()) return;
   if (!probe && world_.now() >= quiet_from_) return;
@@ -93,22 +61,57 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
   if (!probe && random_.chance(config_.listing)) look(host, false);
   const std::uint64_t id = ++last_id_;
   Run& run = runs_[id];
-  run.connection = replica::ConnectionId{id};
   run.host = host;
   run.script = script;
   run.probe = probe;
-  run.request = some_request();
+  run.request = probe ? some_lock() : some_request();
   if (probe) {
+    run.request.request = 1;
+    run.request.ttl = config_.ttl_high;
     run.request.names = {"probe-" + std::to_string(host.value)};
     run.request.wait = true;
     run.request.slots = 1;
     run.request.min_hold = run.request.lock_delay = Duration{};
+    if (random_.chance(0.3)) run.request.candidacy.emplace();
+    if (run.request.candidacy) run.request.mode = local::Mode::exclusive;
   }
+  ask(id, run);
+}
+
+void Tools::start_inside(const Run& around, std::uint64_t outer, local::Acquire request) {
+  const std::uint64_t id = ++last_id_;
+  const NodeId host = around.host;
+  Run& run = runs_[id];
+  run.host = host;
+  run.outer = outer;
+  run.request = std::move(request);
+  ask(id, run);
+}
+
+// Who took the name first, of those whose commands it runs inside of.
+std::optional<std::uint64_t> Tools::family_of(const Run& run, const std::string& name) {
+  for (const Run* around = find(run.outer); around != nullptr; around = find(around->outer)) {
+    const auto& theirs = around->request.names;
+    const auto same = std::find(theirs.begin(), theirs.end(), name);
+    if (same == theirs.end() || around->request.candidacy) continue;
+    return around->families[static_cast<std::size_t>(same - theirs.begin())];
+  }
+  return std::nullopt;
+}
+
+void Tools::ask(std::uint64_t id, Run& run) {
+  run.connection = replica::ConnectionId{id};
   run.request.pid = static_cast<std::uint32_t>(id);
-  remember(id, run);
+  run.status = static_cast<std::uint8_t>(random_.below(3));
+  replica::FromTool acquire{
+      run.connection, {1000, "user", {run.connection.value, 1}}, run.request, false, false, {}};
+  for (const Run* around = find(run.outer); around != nullptr; around = find(around->outer))
+    acquire.inside.insert(acquire.inside.begin(), around->connection);
+  for (const std::string& name : run.request.names) run.families.push_back(family_of(run, name).value_or(id));
+  if (run.outer == 0) remember(id, run);
   say(run, local::Hello{local::protocol_version, "dlock"});
-  say(run, run.request);
-  if (probe || !run.request.wait || !random_.chance(config_.bounded)) return;
+  world_.input(run.host, std::move(acquire));
+  if (run.probe || !run.request.wait || !random_.chance(config_.bounded)) return;
   later(milliseconds(5), milliseconds(1500), [this, id] {
     const Run* waits = find(id);
     if (waits != nullptr && waits->stage == Stage::asking) say(*waits, local::Cancel{1});
@@ -120,6 +123,7 @@ void Tools::remember(std::uint64_t id, Run& run) {
     Seen seen;
     seen.run = id;
     seen.name = name;
+    seen.leads = run.request.candidacy.has_value();
     seen.shared = run.request.mode == local::Mode::shared;
     seen.slots = run.request.slots;
     seen.lingers = run.request.min_hold > Duration{} || run.request.lock_delay > Duration{};
@@ -131,9 +135,10 @@ void Tools::remember(std::uint64_t id, Run& run) {
 
 void Tools::say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left) {
   if (world_.traced()) {
-    static constexpr std::array names{"hello",     "acquire", "started", "cancel", "release", "list",
-                                      "peers",     "resume",  "waits",   "break",  "history", "let go",
-                                      "completed", "leaders", "watch",   "depose", "stand"};
+    static constexpr std::array names{"hello",     "acquire",  "started", "cancel", "release", "list",
+                                      "peers",     "resume",   "waits",   "break",  "history", "let go",
+                                      "completed", "leaders",  "watch",   "depose", "stand",   "arrive",
+                                      "ended",     "barriers", "reset"};
     world_.note(host, "run " + std::to_string(connection.value) + " says " + names.at(request.index()));
   }
   world_.input(
@@ -150,9 +155,10 @@ void Tools::say(const Run& run, local::Request request, bool holders_left) {
 void Tools::told(NodeId node, const replica::ToTool& answer) {
   const std::uint64_t id = run_of(answer.connection);
   if (world_.traced()) {
-    static constexpr std::array names{"welcome", "granted",   "renewed",  "lost",  "refused",
-                                      "waiting", "cancelled", "released", "locks", "peers",
-                                      "waits",   "history",   "joined",   "done",  "leaders"};
+    static constexpr std::array names{"welcome",   "granted",  "renewed", "lost",   "refused", "waiting",
+                                      "cancelled", "released", "locks",   "peers",  "waits",   "history",
+                                      "joined",    "done",     "leaders", "passed", "broken",  "departed",
+                                      "all ended", "barriers", "reset"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
   if (std::holds_alternative<local::Released>(answer.answer))
@@ -184,6 +190,12 @@ void Tools::hear(std::uint64_t id, const local::Answer& answer, bool ordered) {
     refused(id, *run, *refusal);
   } else if (std::holds_alternative<local::Cancelled>(answer)) {
     wrapper_exits(id, *run);
+  } else if (const auto* end = std::get_if<local::Joined>(&answer)) {
+    joined(id, *run, end->status);
+  } else if (std::holds_alternative<local::Done>(answer)) {
+    if (!run->completing) return;
+    slot_is_complete(*run);
+    let_go(*run);
   } else if (std::holds_alternative<local::Released>(answer)) {
     if (run->background) return children_stay(id, *run);
     finish_seen(*run, ordered);
@@ -192,11 +204,26 @@ void Tools::hear(std::uint64_t id, const local::Answer& answer, bool ordered) {
 }
 
 void Tools::refused(std::uint64_t id, Run& run, const local::Refused& refused) {
+  if (run.completing) return let_go(run);  // what it has done could not be written down
+  if (run.stage == Stage::leaving) {       // its session has ended without it
+    finish_seen(run, false);
+    return wrapper_exits(id, run);
+  }
   if (run.stage != Stage::asking) return;
   for (const std::size_t i : run.seen) {
     seen_[i].answered = world_.now();
-    seen_[i].refused = refused.kind == local::RefusedKind::held;
+    // Of a leadership, those who stand for it are in the way as well.
+    seen_[i].refused = refused.kind == local::RefusedKind::held && !seen_[i].leads;
   }
+  wrapper_exits(id, run);
+}
+
+// The command that it would have run has ended, elsewhere, with this status.
+void Tools::joined(std::uint64_t id, Run& run, std::uint8_t status) {
+  if (run.stage != Stage::asking) return;
+  if (!statuses_[run.request.names.front()].contains(status))
+    world_.fail("single_flight", "run " + std::to_string(id) + " is told that " + run.request.names.front() +
+                                     " ended with status " + std::to_string(status) + ", and no run did");
   wrapper_exits(id, run);
 }
 
@@ -206,6 +233,7 @@ void Tools::granted(std::uint64_t id, Run& run, const local::Granted& grant) {
   run.token = grant.token;
   run.session = grant.session;
   run.secret = grant.secret;
+  check_slot(run, grant.attempt);
   // Read too late: dlock does not begin what it must stop at once.
   const bool in_time = world_.local_now(run.host) < stop_by(run);
   for (const std::size_t i : run.seen) {
@@ -223,12 +251,15 @@ void Tools::granted(std::uint64_t id, Run& run, const local::Granted& grant) {
 void Tools::start_command(std::uint64_t id, Run& run) {
   run.stage = Stage::running;
   run.command = true;
+  run.disks = disks_of(run.host);
   ++grants_;
   check_overlap(run);
   check_fencing(run);
+  check_slot(run, 0);
   say(run, local::Started{1, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
   watch_deadline(id);
   schedule_ends(id);
+  if (!run.probe && random_.chance(config_.nesting)) nest(id);
 }
 
 void Tools::schedule_ends(std::uint64_t id) {
@@ -298,9 +329,10 @@ void Tools::command_ends(std::uint64_t id, bool stopped) {
     if (run.background) return say(run, local::Release{1}, true);
     run.command = false;
     for (const std::size_t i : run.seen) seen_[i].ended = world_.now();
-    // The kernel's word and the wrapper's come in either order.
-    if (random_.chance(0.5)) world_.input(run.host, replica::HoldersGone{run.connection});
-    return say(run, local::Release{1}, false);
+    if (run.request.join) statuses_[run.request.names.front()].insert(run.status);
+    const bool worked = run.request.candidacy && run.request.candidacy->slot && run.status == 0;
+    run.completing = worked;
+    return worked ? say(run, local::Completed{1}) : let_go(run);
   }
   run.command = false;
   finish_seen(run, false);
@@ -309,6 +341,13 @@ void Tools::command_ends(std::uint64_t id, bool stopped) {
     if (run.connected) world_.input(run.host, replica::ToolGone{run.connection});
   }
   forget(id);
+}
+
+void Tools::let_go(Run& run) {
+  run.completing = false;
+  // The kernel's word and the wrapper's come in either order.
+  if (random_.chance(0.5)) world_.input(run.host, replica::HoldersGone{run.connection});
+  say(run, local::Release{1, run.status}, false);
 }
 
 // The wrapper has its answer and exits; the children go on for a while.
@@ -336,7 +375,7 @@ void Tools::forget(std::uint64_t id) {
 }
 
 void Tools::next_run(const Run& run) {
-  if (run.probe) return;
+  if (run.probe || run.outer != 0) return;
   later(Duration{}, config_.pause_high,
         [this, host = run.host, script = run.script] { start_run(host, script, false); });
 }

@@ -1,6 +1,6 @@
 // The shell users of a simulated group: scripts on every host that take locks through their peer as dlock
-// does, and what can be seen from outside of a lock service: who runs while whom, under which token, what was
-// answered when.
+// does, or lead as delect does, and what can be seen from outside of a lock service: who runs while whom,
+// under which token, what was answered when.
 //
 // A run is one dlock process and its command. The command is guarded twice, as in life: by the wrapper, on
 // the host's own clock, until 0.8 of the TTL after the sending of the last renewal; and by the peer
@@ -40,6 +40,11 @@ struct ToolsConfig {
   double background = 0.06;    // ... of children that live longer than the command
   double lock_delay = 0.1;
   double min_hold = 0.1;
+  double candidacy = 0.12;        // ... of leading instead of holding
+  double slot = 0.6;              // ... of that for the work of a slot
+  double rate = 0.04;             // ... of a permit
+  double join = 0.04;             // ... of a single flight
+  double nesting = 0.08;          // ... of a dlock inside of the command
   double listing = 0.15;          // ... of a look at who holds what, before the next run
   double breaking = 0.1;          // ... of breaking one of those that are seen there
   Duration wrapper_sleep_high{};  // the wrapper's answers may be read so late
@@ -47,7 +52,7 @@ struct ToolsConfig {
 
   void make_plain() {
     plain = true;
-    several = lock_delay = min_hold = 0;
+    several = lock_delay = min_hold = nesting = 0;
     no_wait = 0.4;
   }
 };
@@ -96,33 +101,52 @@ class Tools : public HostWatcher {
     bool command = false;     // runs, or something that it left behind does
     bool background = false;  // the command is over and has left something behind
     bool done = false;        // the peer has said Released; the wrapper may be asleep and read it later
-    Instant sent;             // of the last renewal, on the host's clock
+    std::uint64_t outer = 0;  // the run whose command has started this one
+    std::vector<std::uint64_t> families;  // of each name: the outermost run that it was taken by
+    std::uint8_t status = 0;              // of the command
+    bool completing = false;              // it waits for Done
+    Instant sent;                         // of the last renewal, on the host's clock
     Token token;
     SessionId session;
     local::Secret secret;
     std::uint64_t power_cuts =
-        0;  // of the host when the peer died: one more means that this run died as well
+        0;                    // of the host when the peer died: one more means that this run died as well
+    std::uint64_t disks = 0;  // that its host had had when it began
     std::vector<std::size_t> seen;
   };
   struct Look {  // one `dlock --list`
     NodeId host;
     Instant asked;
-    bool must = false;  // be answered
+    bool must = false;     // be answered
+    bool leaders = false;  // `delect --list`
+    bool over = false;     // listed, and now waits for the answer to an order
     std::set<std::pair<std::string, Token>> held;
     std::vector<SessionId> sessions;  // of the holders
   };
+
+  // tools_requests.cpp: what is asked for
+  local::Acquire some_request();
+  local::Acquire some_lock();
+  local::Acquire some_candidacy();
+  local::Acquire some_permit();
+  local::Acquire some_flight();
+  void some_names(local::Acquire& request);
+  void nest(std::uint64_t outer);
 
   // tools.cpp: the life of a run
   void start_run(NodeId host, std::uint64_t script, bool probe);
   void remember(std::uint64_t id, Run& run);
   void next_run(const Run& run);
-  local::Acquire some_request();
-  void some_names(local::Acquire& request);
+  void start_inside(const Run& around, std::uint64_t outer, local::Acquire request);
+  void ask(std::uint64_t id, Run& run);
+  std::optional<std::uint64_t> family_of(const Run& run, const std::string& name);
   void say(NodeId host, replica::ConnectionId connection, local::Request request, bool holders_left = false);
   void say(const Run& run, local::Request request, bool holders_left = false);
   void hear(std::uint64_t id, const local::Answer& answer, bool ordered);
   void granted(std::uint64_t id, Run& run, const local::Granted& grant);
   void refused(std::uint64_t id, Run& run, const local::Refused& refused);
+  void joined(std::uint64_t id, Run& run, std::uint8_t status);
+  void let_go(Run& run);
   void start_command(std::uint64_t id, Run& run);
   void schedule_ends(std::uint64_t id);
   void kill_at(std::uint64_t id, Instant when, bool both);
@@ -140,8 +164,12 @@ class Tools : public HostWatcher {
   void forget(std::uint64_t id);
 
   // tools_checks.cpp: what is looked at while they run
+  bool guarded(const Run& run) const;
+  std::uint64_t disks_of(NodeId host) const;
   void check_overlap(const Run& run);
   void check_fencing(const Run& run);
+  void check_slot(const Run& run, std::uint32_t attempt);
+  void slot_is_complete(const Run& run);
   void look(NodeId host, bool must);
   void hear_look(std::uint64_t id, const local::Answer& answer);
   void check_look(const Look& look);
@@ -158,6 +186,15 @@ class Tools : public HostWatcher {
   std::map<std::uint64_t, Look> looks_;                       // by connection
   std::map<std::uint64_t, Instant> heard_;  // by connection: when its last answer is, or was, read
   std::map<std::string, Token> last_exclusive_;
+  // Of slots: by name and key.
+  struct SlotSeen {
+    std::set<std::uint32_t> attempts;  // that were told
+    std::uint32_t starts = 0;
+    bool complete = false;
+  };
+  std::map<std::pair<std::string, std::string>, SlotSeen> slots_;
+  std::map<std::string, std::pair<Token, std::string>> last_period_;  // by name: of the latest term
+  std::map<std::string, std::set<std::uint8_t>> statuses_;            // that single flights ended with
   std::vector<Seen> seen_;
   std::uint64_t grants_ = 0, losses_ = 0, renewals_ = 0, listings_ = 0, resumptions_ = 0;
 };

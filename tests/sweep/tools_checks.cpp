@@ -1,5 +1,7 @@
 // What is looked at while the users run: who runs beside whom, under which token, and what a listing says.
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "sweep/tools.hpp"
 
@@ -11,25 +13,40 @@ std::string number(std::uint64_t value) {
   return std::to_string(value);
 }
 
-bool has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 }  // namespace
 
-// Both guards of a command may be out: the wrapper was killed and the peer is stopped. Then only the token
-// protects (the man page says so), and it is not counted here.
+// Both guards of a command may be out: the wrapper was killed, and the peer is stopped or was started anew
+// without the records of what it had told. Then only the token protects (the man page says so), and it is not
+// counted here.
+bool Tools::guarded(const Run& run) const {
+  return run.wrapper ||
+         (world_.state(run.host) == sim::NodeState::running && run.disks == disks_of(run.host));
+}
+
+std::uint64_t Tools::disks_of(NodeId host) const {
+  return world_.disk(host).counts().of(sim::FaultKind::disk_replaced);
+}
+
 void Tools::check_overlap(const Run& run) {
   const bool exclusive = run.request.mode == local::Mode::exclusive;
-  for (const std::string& name : run.request.names) {
-    std::uint32_t beside = 0;
+  const bool leads = run.request.candidacy.has_value();
+  for (std::size_t at = 0; at < run.request.names.size(); ++at) {
+    const std::string& name = run.request.names[at];
+    std::set<std::uint64_t> beside;  // who runs inside of one hold counts once
     for (const auto& [id, other] : runs_) {
-      if (&other == &run || !other.command || !has(other.request.names, name)) continue;
-      if (!other.wrapper && world_.state(other.host) != sim::NodeState::running) continue;
-      ++beside;
+      if (&other == &run || !other.command || other.request.candidacy.has_value() != leads) continue;
+      const auto same = std::find(other.request.names.begin(), other.request.names.end(), name);
+      if (same == other.request.names.end()) continue;
+      const std::uint64_t family =
+          other.families[static_cast<std::size_t>(same - other.request.names.begin())];
+      if (family == run.families[at]) continue;
+      if (!guarded(other)) continue;
+      beside.insert(family);
       const bool both_shared = !exclusive && other.request.mode == local::Mode::shared;
-      if (both_shared || (run.request.slots > 1 && beside < run.request.slots)) continue;
-      return world_.fail(run.request.slots > 1 ? "slots" : "one_holder",
+      if (both_shared || (run.request.slots > 1 && beside.size() < run.request.slots)) continue;
+      return world_.fail(leads                   ? "one_leader"
+                         : run.request.slots > 1 ? "slots"
+                                                 : "one_holder",
                          "run " + number(run.connection.value) + " on node " + number(run.host.value) +
                              " begins under token " + number(run.token.value) + " while run " + number(id) +
                              " on node " + number(other.host.value) + " runs under token " +
@@ -41,9 +58,9 @@ void Tools::check_overlap(const Run& run) {
 
 // What a resource that compares tokens would see.
 void Tools::check_fencing(const Run& run) {
-  if (run.request.mode == local::Mode::shared || run.request.slots > 1) return;
+  if (run.request.mode == local::Mode::shared || run.request.slots > 1 || run.outer != 0) return;
   for (const std::string& name : run.request.names) {
-    Token& last = last_exclusive_[name];
+    Token& last = last_exclusive_[run.request.candidacy ? leadership_of(name) : name];
     if (run.token <= last) {
       world_.fail(
           "tokens_increase",
@@ -54,13 +71,49 @@ void Tools::check_fencing(const Run& run) {
   }
 }
 
+// When it is told of its turn (`attempt`), and when its command begins (0). An attempt is written down before
+// a command begins: no number is told twice. A runner alone in its group may be taken back by a power cut
+// with all that it did.
+void Tools::check_slot(const Run& run, std::uint32_t attempt) {
+  if (!run.request.candidacy || !run.request.candidacy->slot) return;
+  const service::SlotWish& wish = *run.request.candidacy->slot;
+  const std::string& name = run.request.names.front();
+  SlotSeen& seen = slots_[{name, wish.key}];
+  const auto fail = [&](const std::string& what) {
+    world_.fail("slot", name + ", slot " + wish.key + ": " + what, run.host);
+  };
+  if (attempt != 0) {
+    if (attempt > wish.attempts || !seen.attempts.insert(attempt).second)
+      fail("attempt " + number(attempt) + " of " + number(wish.attempts) + " is told to run " +
+           number(run.connection.value));
+    return;
+  }
+  if (seen.complete) fail("begun again after it was complete");
+  if (++seen.starts > wish.attempts) fail("begun more often than " + number(wish.attempts) + " times");
+  if (wish.period == Duration{}) return;
+  auto& [term, latest] = last_period_[name];
+  if (run.token > term && wish.key < latest) fail("begun after " + latest);
+  if (run.token > term) std::tie(term, latest) = std::pair(run.token, wish.key);
+}
+
+void Tools::slot_is_complete(const Run& run) {
+  const service::SlotWish& wish = *run.request.candidacy->slot;
+  if (std::exchange(slots_[{run.request.names.front(), wish.key}].complete, true))
+    world_.fail("slot", run.request.names.front() + ", slot " + wish.key + ": complete twice", run.host);
+}
+
 void Tools::look(NodeId host, bool must) {
   if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
   const std::uint64_t id = ++last_id_;
-  looks_[id] = Look{host, world_.now(), must, {}, {}};
+  const bool leaders = random_.chance(2 * config_.candidacy);
+  looks_[id] = Look{host, world_.now(), must, leaders, false, {}, {}};
   const replica::ConnectionId connection{id};
   say(host, connection, local::Hello{local::protocol_version, "dlock"});
-  say(host, connection, local::ListLocks{1, {}, false});
+  if (leaders) {
+    say(host, connection, local::ListLeaders{1, {}, false});
+  } else {
+    say(host, connection, local::ListLocks{1, {}, false});
+  }
 }
 
 void Tools::look_everywhere() {
@@ -86,7 +139,18 @@ void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
       const SessionId session = look.sessions[random_.below(look.sessions.size())];
       say(look.host, replica::ConnectionId{id}, local::Break{2, session});
     }
-  } else {
+  } else if (const auto* leaders = std::get_if<local::Leaders>(&answer)) {
+    for (const local::LeaderRecord& record : leaders->leaders) {
+      if (record.leader) look.held.emplace(record.name, record.term);
+    }
+    if (leaders->more) return;
+    ++listings_;
+    check_look(look);
+    if (!look.must && !look.held.empty() && random_.chance(config_.breaking)) {
+      look.over = true;
+      return say(look.host, replica::ConnectionId{id}, local::Depose{2, look.held.begin()->first, {}, false});
+    }
+  } else if (!look.over) {
     return;
   }
   world_.input(look.host, replica::ToolGone{replica::ConnectionId{id}});
@@ -98,7 +162,7 @@ void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
 // told before the question that its lock is released must not.
 void Tools::check_look(const Look& look) {
   for (const Seen& seen : seen_) {
-    if (seen.token == Token{} || !seen.ran) continue;
+    if (seen.token == Token{} || !seen.ran || seen.leads != look.leaders) continue;
     const bool listed = look.held.contains({seen.name, seen.token});
     const bool surely_held = seen.answered < look.asked && !seen.ended && !seen.unguarded_from;
     const bool surely_free = seen.released_by && *seen.released_by < look.asked && !seen.lingers &&

@@ -28,6 +28,8 @@ struct Tick {};  // early ticks are harmless; Raft::deadline() says when the nex
 // A leader appends these commands, in this order; anyone else answers ProposalDropped.
 struct Propose {
   std::vector<Bytes> commands;
+  // A group of one does not sync what it proposes (Persist::sync): this it does before it commits.
+  bool durable = false;
 };
 // Which index must be applied before a linearizable read with this number may be answered? (thesis,
 // section 6.4)
@@ -68,7 +70,8 @@ struct Persist {
   LogIndex first;  // meaningful with entries: == entries.front().index
   std::vector<Entry> entries;
   std::optional<HardState> hard_state;
-  bool sync = true;  // false only for one peer alone, without a new hard state or snapshot
+  bool sync =
+      true;  // false only for one peer alone, without a new hard state or snapshot (or Propose::durable)
 };
 struct Send {
   NodeId to;

@@ -253,6 +253,7 @@ class Raft {
   Actions local_;                 // of this step, for the driver itself: after Persist, Send and Apply
   std::uint64_t hard_write_ = 0;  // the Persist that holds hard_
   bool hard_unsaved_ = false;
+  bool must_be_durable_ = false;  // of what was proposed since the last write was handed out
 
   // follower and candidate
   Instant election_deadline_;
