@@ -137,11 +137,34 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
   }
   void said(NodeId self, Instance instance, const consensus::Decided& what) {
     decided(self, instance, what.value);
+    const Core* core = core_at(self, instance);
+    const bool proposes = book().operation(instance).node == self;
+    if (proposes && core && 2 * core->promised().size() <= nodes())
+      object("decided_by_a_majority", std::to_string(core->promised().size()) + " promises", self);
   }
-  void said(NodeId, Instance, const Core::Completed&) {}
+  void said(NodeId self, Instance instance, const Core::Completed&) {
+    if (const NodeId node = undecided(instance); node.value != 0)
+      object("complete_when_all_know", "node " + std::to_string(node.value) + " does not", self);
+  }
+  std::optional<std::string> at_end() override {
+    for (Instance instance = 0; instance < book().operations().size(); ++instance) {
+      if (const NodeId node = undecided(instance); node.value != 0)
+        return "node " + std::to_string(node.value) + " never learnt what was decided";
+    }
+    return Model::at_end();
+  }
   std::string_view type_of(const Message& message) const {
     static constexpr std::string_view names[] = {"propose", "promise", "commit", "acknowledge"};
     return names[message.body.index()];
+  }
+
+ private:
+  NodeId undecided(Instance instance) const {  // one that has not; 0: all have
+    for (std::size_t i = 1; i <= nodes(); ++i) {
+      const Core* core = core_at(NodeId{i}, instance);
+      if (!core || !core->decided()) return NodeId{i};
+    }
+    return NodeId{};
   }
 };
 
@@ -150,6 +173,7 @@ Protocol exchange() {
   p.name = "promise-exchange";
   p.summary = "propose, promise, commit as often drawn: right with one proposer only; see paxos";
   p.stands.kinds = Stands::of_time();
+  p.rules = {"exchange_majority_promises", "exchange_commit_goes_to_all", "exchange_complete_when_all_know"};
   p.theory = {messages_exactly("4(N-1)", [](std::size_t n) { return 4 * (real(n) - 1); }),
               delay_exactly("2T", [](std::size_t n) { return n > 1 ? 2.0 : 0.0; })};
   return describe<ExchangeModel>(std::move(p));

@@ -128,7 +128,7 @@ Protocol detector(const char* name, const char* summary) {
   p.summary = summary;
   p.stands.kinds = Stands::of_links();
   p.least_nodes = 3;
-  p.rules = {"fd_heard_again_is_trusted_again"};
+  p.rules = {"fd_heard_again_is_trusted_again", "fd_heartbeat_renews_patience"};
   return describe<DetectorModel<rule>>(std::move(p));
 }
 

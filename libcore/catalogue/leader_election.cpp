@@ -46,7 +46,7 @@ Protocol lease_race() {
   if (herd) {
     p.name = "lease-herd";
     p.summary = "leadership by lease; all candidates race when it is free (ZooKeeper, 2010)";
-    p.rules = {"lease_one_leader"};
+    p.rules = {"lease_one_leader", "lease_counts_from_sending", "lease_token_counts"};
     p.theory = {{Theory::Measure::messages,
                  Load::together,
                  "N-2 are noticed and look for one to win",

@@ -15,3 +15,11 @@
     [ "$(dsim run "$protocol" --seed 3 --trace)" != "$(dsim run "$protocol" --seed 4 --trace)" ]
   done
 }
+
+@test "of every protocol at least three mistakes are planted, and caught" {
+  for protocol in $(dsim list --protocols | awk 'NR > 1 { print $1 }'); do
+    echo "protocol: $protocol"
+    caught=$(awk -v name="$protocol" '/^[a-z]/ && ("," $3 ",") ~ ("," name ",")' "$COORD_SOURCE/tests/mutants/rules.txt" | wc -l)
+    [ "$caught" -ge 3 ]
+  done
+}

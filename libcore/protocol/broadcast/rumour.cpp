@@ -20,7 +20,8 @@ Rumour::Actions Rumour::step(Instant now, const Event& event) {
 NodeId Rumour::somebody() {
   const std::size_t self = config_.group.rank(config_.group.self);
   const auto drawn = static_cast<std::size_t>(random_.below(config_.group.size() - 1));
-  return config_.group.nodes[drawn < self ? drawn : drawn + 1];
+  const std::size_t other = drawn < self ? drawn : drawn + 1;
+  return config_.group.nodes[COORD_RULE_OR(rumour_calls_anybody_but_itself, other, drawn)];
 }
 
 void Rumour::on(Instant now, const Begin& begin, Actions& actions) {
@@ -48,8 +49,9 @@ void Rumour::on(Instant now, const Tick&, Actions& actions) {
   if (payload_) {
     if (!interested_) return call_at_.reset();
     actions.push_back(Send{somebody(), Tell{*payload_}});
-  } else if (asked_++ < config_.asks_for) {
+  } else if (COORD_RULE(rumour_asks_only_so_long, asked_++ < config_.asks_for)) {
     actions.push_back(Send{somebody(), Ask{}});
+    if (COORD_RULE_OR(rumour_asked_in_vain_asks_again, false, true)) call_at_.reset();
   } else {
     call_at_.reset();
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rule.hpp"
+
 namespace coord::consensus {
 
 PromiseExchange::PromiseExchange(Config config) : config_(std::move(config)) {
@@ -43,10 +45,15 @@ void PromiseExchange::receive(NodeId from, const Promise& message, Actions& acti
 }
 
 void PromiseExchange::commit_if_promised(Actions& actions) {
-  if (committed_ || promised_.size() < config_.group.majority()) return;
+  const bool enough = promised_.size() >= config_.group.majority();
+  if (committed_ || !COORD_RULE(exchange_majority_promises, enough)) return;
   committed_ = true;
   decide(proposed_, actions);
-  config_.group.each_other([&](NodeId node) { actions.push_back(Send{node, Commit{term_, proposed_}}); });
+  config_.group.each_other([&](NodeId node) {
+    // Also those whose promise is still on its way, or will never come.
+    if (COORD_RULE_OR(exchange_commit_goes_to_all, true, promised_.contains(node)))
+      actions.push_back(Send{node, Commit{term_, proposed_}});
+  });
   if (missing().empty()) actions.push_back(Completed{});
 }
 
@@ -58,7 +65,8 @@ void PromiseExchange::receive(NodeId from, const Commit& message, Actions& actio
 
 void PromiseExchange::receive(NodeId from, const Acknowledge& message, Actions& actions) {
   if (!committed_ || message.term != term_) return;
-  if (acknowledged_.insert(from).second && missing().empty()) actions.push_back(Completed{});
+  if (acknowledged_.insert(from).second && COORD_RULE(exchange_complete_when_all_know, missing().empty()))
+    actions.push_back(Completed{});
 }
 
 std::set<NodeId> PromiseExchange::missing() const {

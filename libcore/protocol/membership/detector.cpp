@@ -41,7 +41,7 @@ void Detector::on(Instant now, const Receive& what, Actions& actions) {
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   peer.arrivals.heard(now, peer.suspected);
-  peer.suspect_at = now + patience(peer);
+  peer.suspect_at = COORD_RULE_OR(fd_heartbeat_renews_patience, now + patience(peer), peer.suspect_at);
   if (peer.suspected && COORD_RULE_OR(fd_heard_again_is_trusted_again, true, false)) {
     peer.suspected = false;
     actions.push_back(Trusts{what.from});
