@@ -17,6 +17,11 @@ OperationId Book::ask(NodeId node, Duration hold) {
   return operations_.size() - 1;
 }
 
+void Book::parent(OperationId operation, NodeId child, NodeId parent) {
+  if (!tree_of_) tree_of_ = operation;
+  if (tree_of_ == operation) parents_[child] = parent;
+}
+
 void Book::begin(OperationId id, Instant now) {
   Operation& operation = operations_.at(id);
   if (operation.state != State::asked) return;

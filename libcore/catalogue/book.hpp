@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -55,7 +56,8 @@ class Book {
   void crashed(NodeId node);                           // all of its operations that are not over are lost
   void excuse(NodeId node) { excused_.insert(node); }  // nothing is promised to its user from now on
   void span(Span span) { spans_.push_back(std::move(span)); }
-  void parent(NodeId child, NodeId parent) { parents_[child] = parent; }  // of a tree that the protocol built
+  // Of a tree that the protocol built for this operation. Only the first operation that has one is drawn.
+  void parent(OperationId operation, NodeId child, NodeId parent);
   // `type` must outlive the book (a literal).
   void sent(std::string_view type);
 
@@ -85,6 +87,7 @@ class Book {
   Instant last_given_back_{};
   std::vector<std::pair<std::string_view, std::uint64_t>> by_type_;  // few: looked up one by one
   std::vector<Span> spans_;
+  std::optional<OperationId> tree_of_;
   std::map<NodeId, NodeId> parents_;
 };
 

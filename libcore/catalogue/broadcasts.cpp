@@ -80,7 +80,7 @@ struct EchoModel : CastModel<EchoModel, broadcast::Echo> {
         const Core* core = core_at(at, instance);
         if (!core || !core->parent() || steps > nodes())
           return object("parents_are_a_tree", "no way to the root", at);
-        if (i == at.value) book().parent(at, *core->parent());
+        if (i == at.value) book().parent(instance, at, *core->parent());
         at = *core->parent();
       }
     }
@@ -120,7 +120,7 @@ struct TreeModel : CastModel<TreeModel, broadcast::TreeCast> {
     if (self != root) config.parent = tree.parent.at(self);
     for (const auto& [child, parent] : tree.parent) {
       if (parent == self) config.children.insert(child);
-      if (child != root) book().parent(child, parent);
+      if (child != root) book().parent(instance, child, parent);
     }
     config.contribution = contribution(self);
     if (lossy_) config.resend = 150ms;
@@ -169,14 +169,28 @@ struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
       for (const NodeId other : core->branches())
         found.emplace(std::min(NodeId{i}, other), std::max(NodeId{i}, other));
     }
-    if (found != cheapest_)
+    if (found == cheapest_) {
+      hang_up(instance, book().operation(instance).node, NodeId{});
+    } else {
       object("the_minimum_tree", std::to_string(found.size()) + " edges, or others", self);
+    }
     settle_at(book().operation(instance).node, instance, found.size());
   }
   std::string_view type_of(const Message& message) const {
     static constexpr std::string_view names[] = {"connect", "initiate", "test",       "accept",
                                                  "reject",  "report",   "change-root"};
     return names[message.body.index()];
+  }
+
+  // The tree as it hangs down from `root`, for drawings.
+  void hang_up(Instance instance, NodeId root, NodeId parent) {
+    for (const auto& [a, b] : cheapest_) {
+      if (a != root && b != root) continue;
+      const NodeId child = a == root ? b : a;
+      if (child == parent) continue;
+      book().parent(instance, child, root);
+      hang_up(instance, child, root);
+    }
   }
 
   NetworkGraph graph_;

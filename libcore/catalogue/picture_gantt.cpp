@@ -180,7 +180,7 @@ std::string draw_gantt_svg(const Gantt& gantt) {
       out += "<g><title>" + escaped(span.text) + ", " + what + "</title><rect class=\"" +
              class_of(span.kind) + "\" x=\"" + at(from) + "\" y=\"" + std::to_string(top) + "\" width=\"" +
              at(width) + "\" height=\"" + std::to_string(bar) + "\" rx=\"4\"/>";
-      const std::string both = span.text + " " + what;
+      const std::string both = span.text + ", " + what;
       const std::string& shown = width > 8.0 * static_cast<double>(both.size()) + 8 ? both : what;
       if (width > 8.0 * static_cast<double>(shown.size()) + 6) {
         out += "<text class=\"in-" + std::string(class_of(span.kind)) + "\" text-anchor=\"middle\" x=\"" +

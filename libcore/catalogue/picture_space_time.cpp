@@ -60,7 +60,9 @@ clock::Diagram space_time_of(const sim::Trace& trace, std::size_t nodes) {
     if (row.record == nullptr) {
       event.text = "sends";
     } else {
-      event.text = (row.record->kind == Kind::lost ? "lost: " : "") + row.record->text;
+      if (row.record->kind == Kind::lost)
+        event.text = "lost, from " + std::to_string(row.record->from.value) + ": ";
+      event.text += row.record->text;
       if (row.record->kind != Kind::note) {
         clock::Diagram::Arrow arrow;
         arrow.name = std::to_string(row.record->from.value);

@@ -12,11 +12,22 @@ struct Forest {
   std::map<NodeId, std::vector<NodeId>> children;
 };
 
+// The smallest of a circle, which only a protocol that went wrong has: it is drawn as a root too.
+bool begins_circle(const std::map<NodeId, NodeId>& parents, NodeId node) {
+  auto at = parents.find(node);
+  for (std::size_t steps = 0; steps < parents.size(); ++steps) {
+    if (at == parents.end() || at->second < node) return false;
+    if (at->second == node) return true;
+    at = parents.find(at->second);
+  }
+  return false;
+}
+
 Forest forest_of(const std::map<NodeId, NodeId>& parents) {
   Forest forest;
   std::set<NodeId> roots;
   for (const auto& [child, parent] : parents) {
-    if (child == parent) {
+    if (begins_circle(parents, child)) {
       roots.insert(child);
       continue;
     }

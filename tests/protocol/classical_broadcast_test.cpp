@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/rule.hpp"
+#include "catalogue/picture.hpp"
 #include "classical_play.hpp"
 #include "protocol/broadcast/anti_entropy.hpp"
 #include "protocol/broadcast/echo.hpp"
@@ -172,4 +173,11 @@ TEST_CASE("anti-entropy: what was deleted does not come back from a copy that ha
   compare(one, two);  // the one that has not heard of it begins
   CHECK(copies.at(one).table().at("k").dead);
   CHECK(copies.at(one).table() == copies.at(two).table());
+}
+
+TEST_CASE("a tree that a broken protocol closed to a circle is drawn all the same") {
+  const NodeId a{1}, b{2}, c{3}, d{4};
+  const std::map<NodeId, NodeId> circle = {{a, b}, {b, c}, {c, a}, {d, b}};
+  CHECK(catalogue::draw_tree_text(circle, true) == "1\n`- 3\n   `- 2\n      `- 4\n");
+  CHECK(catalogue::draw_tree_svg(circle).find(">4</text>") != std::string::npos);
 }

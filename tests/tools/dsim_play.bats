@@ -32,6 +32,24 @@ scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
   [[ $output == *"36 messages for 3 entries"* ]]
 }
 
+@test "draw: the tree of the first operation, whichever else ran beside it" {
+  for protocol in echo tree-cast ghs; do
+    echo "protocol: $protocol"
+    dsim draw "$protocol" --tree -n 7 >"$BATS_TEST_TMPDIR/tree"
+    [ "$(tr -dc '0-9\n' <"$BATS_TEST_TMPDIR/tree" | sort -n | tr '\n' ' ')" = "1 2 3 4 5 6 7 " ]
+    [ "$(grep -c '^[0-9]' "$BATS_TEST_TMPDIR/tree")" -eq 1 ]
+    dsim draw "$protocol" --tree -n 7 --svg "$BATS_TEST_TMPDIR/tree.svg"
+    [ "$(grep -o '<line class="edge"' "$BATS_TEST_TMPDIR/tree.svg" | wc -l)" -eq 6 ]
+  done
+}
+
+@test "run: by default every protocol has links that it stands, and keeps what it promises" {
+  for protocol in $(dsim list --protocols | awk 'NR > 1 { print $1 }'); do
+    echo "protocol: $protocol"
+    dsim run "$protocol" >/dev/null
+  done
+}
+
 @test "draw: any run, and what cannot be drawn is said" {
   dsim draw maekawa --gantt --ops 6 | grep -q inside
   dsim draw ricart-agrawala --ops 2 | grep -q '◀'

@@ -55,6 +55,7 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
     std::size_t usual = nodes > 0 ? nodes : setup.nodes;
     while (nodes == 0 && usual < protocol_to_run.most_nodes && !protocol_to_run.can_have(usual)) ++usual;
     setup.nodes = usual;
+    setup.link.fifo = !protocol_to_run.stands.reordering;
     if (!setup.faults.empty()) {
       for (const auto& fault : setup.faults)
         setup.quiet_from =
