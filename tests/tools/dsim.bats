@@ -96,6 +96,11 @@ END
     [ "$status" -eq 65 ]
     [[ $output == "dsim: broken:2: "* ]]
   done
+  run dsim check - --model register </
+  [ "$status" -eq 65 ]
+  run dsim check . --model register
+  [ "$status" -eq 65 ]
+  [[ $output == *"is it a file?"* ]]
   run dsim check nowhere --model register
   [ "$status" -eq 65 ]
   head -c 100000 /dev/zero | tr '\0' '[' >deep

@@ -61,3 +61,10 @@ scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
   run dsim play nothing
   [ "$status" -eq 64 ]
 }
+
+@test "the man page has every protocol and every scenario" {
+  for name in $(dsim list --protocols | awk 'NR > 1 { print $1 }') $(scenarios); do
+    echo "$name"
+    sed -n '/^# PROTOCOLS/,/^# HISTORIES/p' "$COORD_SOURCE/man/dsim.1.scd" | grep -qF "*$name*"
+  done
+}

@@ -3,6 +3,7 @@
 #include <rapidjson/reader.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -151,15 +152,7 @@ std::string take(const std::string& line, sim::Model model, std::map<std::string
   return "";
 }
 
-}  // namespace
-
-Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
-  }
-  std::istream& in = path == "-" ? std::cin : file;
+Result<HistoryFile> read_lines(std::istream& in, const std::string& path, sim::Model model) {
   HistoryFile history;
   std::map<std::string, std::uint64_t> clients;
   std::string line;
@@ -182,8 +175,27 @@ Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
     history.operations.push_back(std::move(operation));
     history.lines.push_back(number);
   }
-  if (in.bad()) return Error{ErrorKind::data, path, "could not be read", "is it a file?"};
   return history;
+}
+
+}  // namespace
+
+Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
+  }
+  const auto unreadable = [&](const std::string& why) {  // a directory, a broken disk
+    return Error{ErrorKind::data, path, "could not be read (" + why + ")", "is it a file?"};
+  };
+  try {
+    auto history = read_lines(path == "-" ? std::cin : file, path, model);
+    if (path == "-" && std::ferror(stdin) != 0) return unreadable(std::strerror(errno));
+    return history;
+  } catch (const std::ios_base::failure& failure) {
+    return unreadable(failure.code().message());
+  }
 }
 
 }  // namespace coord::dsim

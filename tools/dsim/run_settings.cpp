@@ -1,6 +1,7 @@
 #include "run_settings.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/rule.hpp"
 #include "catalogue/sweep.hpp"
@@ -34,7 +35,9 @@ void RunSettings::declare(cli::Options& verb) {
           [this](std::string_view text) { return read_byzantine(text, setup.byzantine); },
           "node X does not follow the protocol")
       .minor();
-  verb.value("--swept", "SEED", swept, "the run of this seed in a sweep").minor();
+  verb.value("--swept", "SEED", swept, "the run of this seed in a sweep")
+      .between(1, std::numeric_limits<std::int64_t>::max())
+      .minor();
   verb.value("--mutant", "RULE", mutant, "without this rule").minor();
 }
 
@@ -45,6 +48,18 @@ Status remove_rule(const catalogue::Protocol& protocol, const std::string& rule)
   mutants::removed = rule;
   return done();
 }
+
+namespace {
+
+// The next number of nodes that the protocol can have, or the last.
+std::string possible_near(const catalogue::Protocol& protocol, std::size_t nodes) {
+  std::size_t near = std::clamp(nodes, protocol.least_nodes, protocol.most_nodes);
+  while (near < protocol.most_nodes && !protocol.can_have(near)) ++near;
+  while (near > protocol.least_nodes && !protocol.can_have(near)) --near;
+  return std::to_string(near) + ", for instance";
+}
+
+}  // namespace
 
 Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol_to_run) {
   if (swept > 0) {
@@ -67,7 +82,8 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
   if (swept == 0) setup.patience += std::chrono::seconds(setup.operations);
   if (!protocol_to_run.can_have(setup.nodes)) {
     return Error{ErrorKind::usage, "--nodes",
-                 protocol_to_run.name + " cannot have " + std::to_string(setup.nodes), "see dsim(1)"};
+                 protocol_to_run.name + " cannot have " + std::to_string(setup.nodes),
+                 "give " + possible_near(protocol_to_run, setup.nodes)};
   }
   if (setup.link.drop < 0 || setup.link.drop > 1)
     return Error{ErrorKind::usage, "--loss", "not a probability", "give one from 0 to 1"};
