@@ -6,18 +6,18 @@
 // tell each replica another one; a vote of a majority proves nothing, for two majorities may have only a liar
 // in common. Algorithm, with quorums of 2f+1 of 3f+1, any two of which share f+1 replicas, so one that is
 // honest:
-//   pre-prepare  the primary of the view gives a request its place.
-//   prepare      each backup tells all which request it was given for that place. A pre-prepare with 2f
-//                matching prepares of different backups (one's own counts): no other request can get so far
-//                at this place in this view. That set is a certificate: it is kept.
-//   commit       each that has it tells all. 2f+1 commits: every later view will know of it. Execute in
-//   order. A client believes a result that f+1 replicas give it. view change  A backup whose request is not
-//   executed in time stops taking part and asks for the next view,
-//                showing its certificates. The next primary, with 2f+1 such demands, must propose again at
-//                each place the certificate of the highest view, and nothing where there is none. What it
-//                proposes follows from the demands that it shows, and every backup works it out again.
-//   checkpoints  Every so many requests replicas sign a digest of their state; 2f+1 alike make it stable: all
-//                before is forgotten, and who is behind fetches the state and compares the digest.
+//   pre-prepare: the primary of the view gives a request its place.
+//   prepare: each backup tells all which request it was given for that place. A pre-prepare with 2f matching
+//     prepares of different backups (one's own counts): no other request can get so far at this place in this
+//     view. That set is a certificate: it is kept.
+//   commit: each that has it tells all. 2f+1 commits: every later view will know of it. Execute in order. A
+//     client believes a result that f+1 replicas give it.
+//   view change: a backup whose request is not executed in time stops taking part and asks for the next view,
+//     showing its certificates. The next primary, with 2f+1 such demands, must propose again at each place
+//     the certificate of the highest view, and nothing where there is none. What it proposes follows from the
+//     demands that it shows, and every backup works it out again.
+//   checkpoints: every so many requests replicas sign a digest of their state; 2f+1 alike make it stable: all
+//     before is forgotten, and who is behind fetches the state and compares the digest.
 //
 // Rules, each a COORD_RULE: 2f prepares; 2f+1 commits, not 2f; a demand's certificates are verified before it
 // counts, and one bad demand does not hide good ones; the certificate of the highest view wins; the new view

@@ -11,6 +11,9 @@
 // waited all the time since the first. When all the initiator's queries are answered, everybody it depends on
 // waits: it is deadlocked, and so are they.
 //
+// A process that crashed answers no query either, so whoever depends on it is never called deadlocked; a lost
+// query or answer is made up for by a later round.
+//
 // One of them should give up, always the same: answers carry the age of the youngest wait below, and only an
 // initiator that is the youngest itself gives up. Whoever the youngest depends on is a part of that, so it
 // finds itself. Costs at most a query and an answer for each edge, round and initiator: 2N in a cycle of N.
