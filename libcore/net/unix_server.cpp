@@ -94,7 +94,7 @@ void UnixServer::accept() {
 void UnixServer::on_accept(const error_code& error, stream_protocol::socket socket) {
   if (stopped_) return;
   if (is_out_of_resources(error)) {
-    log_(LogLevel::error, "socket: no client can be taken: " + error.message());
+    if (turned_away_++ == 0) log_(LogLevel::error, "socket: no client can be taken: " + error.message());
     return pause();
   }
   if (!error) welcome(std::move(socket));
@@ -126,17 +126,19 @@ void UnixServer::welcome(stream_protocol::socket socket) {
   const auto of_user = of_user_.find(who.uid);
   const bool user_has_enough =
       guest && of_user != of_user_.end() && of_user->second >= access_.clients_of_user;
-  if (clients_.size() >= limits_.clients || user_has_enough) {
-    const std::string what =
-        user_has_enough ? std::to_string(access_.clients_of_user) + " of user " + std::to_string(who.uid)
-                        : std::to_string(limits_.clients);
-    // One line for each time that a limit is reached, not one a client.
-    if (turned_away_++ == 0)
-      log_(LogLevel::warning, "socket: more than " + what + " clients: refusing new ones");
-    return turn_away(fd, user_has_enough ? "this user has " + std::to_string(access_.clients_of_user) +
-                                               " tools at this peer already, which is the limit"
-                                         : "the peer serves " + what + " tools already, which is its limit");
+  if (user_has_enough) {
+    const std::string most = std::to_string(access_.clients_of_user);
+    return turn_away_one_more(fd, "more than " + most + " clients of user " + std::to_string(who.uid),
+                              "this user has " + most + " tools at this peer already, which is the limit");
   }
+  if (clients_.size() >= limits_.clients) {
+    const std::string most = std::to_string(limits_.clients);
+    return turn_away_one_more(fd, "more than " + most + " clients",
+                              "the peer serves " + most + " tools already, which is its limit");
+  }
+  if (fd >= limits_.descriptor_ceiling)
+    return turn_away_one_more(fd, "the descriptors that coordd may have are in use (ulimit -n)",
+                              "the peer has no descriptors left for another tool");
   turned_away_ = 0;
   static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
   const ClientNumber number{++last_number_};
@@ -168,6 +170,12 @@ bool UnixServer::admits(int fd, const Credentials& who) const {
   }
   groups.resize(size / sizeof(gid_t));
   return std::find(groups.begin(), groups.end(), *access_.group) != groups.end();
+}
+
+// One line for each time that a limit is reached, not one a client.
+void UnixServer::turn_away_one_more(int fd, const std::string& log_line, const std::string& why) {
+  if (turned_away_++ == 0) log_(LogLevel::warning, "socket: " + log_line + ": refusing new ones");
+  turn_away(fd, why);
 }
 
 void UnixServer::turn_away(int fd, const std::string& why) const {

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,9 +42,10 @@ struct Credentials {
 };
 
 struct UnixLimits {
-  std::size_t clients = 4096;                           // each is at most one session
-  std::size_t request_bytes = std::size_t{512} << 10U;  // a listing of 1,024 names
-  std::size_t unread_bytes = std::size_t{4} << 20U;     // of answers, for one client
+  std::size_t clients = 4096;                                // each is at most one session
+  std::size_t request_bytes = std::size_t{512} << 10U;       // a listing of 1,024 names
+  std::size_t unread_bytes = std::size_t{4} << 20U;          // of answers, for one client
+  int descriptor_ceiling = std::numeric_limits<int>::max();  // clients are turned away from this one on
 };
 
 // Who may come in besides this user and root.
@@ -94,6 +96,7 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   bool admits(int fd, const Credentials& who) const;
   bool is_guest(uid_t user) const;
   void turn_away(int fd, const std::string& why) const;
+  void turn_away_one_more(int fd, const std::string& log_line, const std::string& why);
   void pause();
   void receive(ClientNumber client, wire::Frame&& frame);
   void gone(ClientNumber client, bool expected, const std::string& why);

@@ -142,6 +142,7 @@ Status Peer::listen() {
   tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
   net::UnixLimits limits;
   limits.unread_bytes = listing_bytes;
+  limits.descriptor_ceiling = descriptor_ceiling_;
   net::UnixAccess access{settings_.admitted, guest_tools, turned_away};
   server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, std::move(access));
   const int handed_over = settings_.options.listen_fd;

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 
+#include "net/descriptor_room.hpp"
 #include "net/log.hpp"
 #include "net/peer_transport.hpp"
 #include "net/unix_server.hpp"
@@ -107,7 +108,7 @@ class Peer {
   static void look_at(Tool& tool);
   static std::optional<process::ProcessId> guardable(Tool& tool, std::uint32_t pid);
   std::string hold_path(SessionId session) const;
-  void refuse_grant(replica::ConnectionId connection, const Error& why);
+  void refuse_grant(const replica::ToTool& action, const std::string& why);
 
   // ---- peer_tools.cpp: this host's tools
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
@@ -134,6 +135,7 @@ class Peer {
   std::shared_ptr<net::UnixServer> server_;
   std::optional<HoldFile> hold_file_;
   const BootId boot_ = boot_id();
+  const int descriptor_ceiling_ = net::descriptor_ceiling();
   CommandGuard guard_;
 
   std::deque<replica::HostEvent> inbox_;  // bounded for what comes from outside

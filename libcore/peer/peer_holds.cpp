@@ -85,15 +85,6 @@ void Peer::remove_left_over_files() const {
   }
 }
 
-// Without its descriptor and its record nobody could tell whether the session has a holder left: the tool
-// must not begin.
-void Peer::refuse_grant(replica::ConnectionId connection, const Error& why) {
-  log_(net::LogLevel::error, why.text());
-  server_->close(net::ClientNumber{connection.value});
-  tool_closed(net::ClientNumber{connection.value});
-  push(replica::HoldersGone{connection});
-}
-
 // Which process the tool is: a walk into /proc that a tool which only asks does not cost.
 void Peer::look_at(Tool& tool) {
   if (tool.process.pid != 0 || !tool.connected) return;

@@ -28,6 +28,12 @@ std::string user_name(uid_t uid) {
   return std::to_string(uid);
 }
 
+std::uint64_t request_of(const local::Answer& answer) {
+  if (const auto* grant = std::get_if<local::Granted>(&answer)) return grant->request;
+  if (const auto* passed = std::get_if<local::Passed>(&answer)) return passed->request;
+  return 0;
+}
+
 // Whose descriptor goes along with the answer; 0: nobody's.
 SessionId session_to_hold(const local::Answer& answer) {
   if (const auto* grant = std::get_if<local::Granted>(&answer)) return grant->session;
@@ -124,6 +130,19 @@ void Peer::tool_closed(net::ClientNumber number) {
   push(replica::ToolGone{tool->first});
 }
 
+// Without its descriptor and its record nobody could tell whether the session has a holder left: the tool
+// must not begin. It learns why, and its session ends.
+void Peer::refuse_grant(const replica::ToTool& action, const std::string& why) {
+  log_(net::LogLevel::error, why);
+  const net::ClientNumber number{action.connection.value};
+  const local::Answer refusal =
+      local::Refused{request_of(action.answer), local::RefusedKind::limit, why.substr(0, 1024)};
+  (void)server_->send(number, wire::FrameType::answer, wire::encode(refusal));
+  server_->close(number);
+  tool_closed(number);
+  push(replica::HoldersGone{action.connection});
+}
+
 void Peer::perform(replica::ToTool&& action) {
   const auto found = tools_.find(action.connection);
   if (found == tools_.end()) return;
@@ -137,11 +156,15 @@ void Peer::perform(replica::ToTool&& action) {
     waiting->silent_peers = silent_peers();
   Descriptor pass;
   if (const SessionId session = session_to_hold(action.answer); session != SessionId{}) {
-    if (!tool.recorded) return refuse_grant(action.connection, tool.recorded.error());
+    if (!tool.recorded) return refuse_grant(action, tool.recorded.error().text());
+    if (!net::has_descriptor_room(descriptor_ceiling_))
+      return refuse_grant(action, "the peer has no descriptors left for another hold: end some, or wait");
     tool.session = session;
     if (tool.holder.pid != 0) {
       const auto gone = [this, id = action.connection] { push(replica::HoldersGone{id}); };
       tool.watch = ProcessWatch::open(io_, tool.holder, gone);
+      if (!tool.watch && process::is_running(tool.holder))
+        return refuse_grant(action, "the process that is to hold cannot be watched: try again");
       if (!tool.watch) gone();
     }
   }
@@ -149,7 +172,7 @@ void Peer::perform(replica::ToTool&& action) {
       session != SessionId{} && tool.holder.pid == 0) {
     auto hold = Hold::open(io_, hold_path(session),
                            [this, id = action.connection] { push(replica::HoldersGone{id}); });
-    if (!hold) return refuse_grant(action.connection, hold.error());
+    if (!hold) return refuse_grant(action, hold.error().text());
     if (tool.hold) tool.hold->remove();
     tool.hold = std::move(*hold);
     pass = tool.hold->give();

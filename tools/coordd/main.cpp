@@ -14,6 +14,7 @@
 #include "cli/run.hpp"
 #include "coordd/arguments.hpp"
 #include "coordd/notify.hpp"
+#include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
 #include "peer/peer.hpp"
 
@@ -43,6 +44,7 @@ Result<cli::Exit> serve(const Arguments& arguments) {
   auto settings = peer::check(arguments.peer);
   if (!settings) return settings.error();
   std::signal(SIGPIPE, SIG_IGN);
+  net::raise_descriptor_limit();
   boost::asio::io_context io(1);
   const net::Log log = [level = arguments.level](net::LogLevel of, const std::string& line) {
     log_line(level, of, line);
