@@ -87,6 +87,7 @@ void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
   body.command = asked.command;
   body.break_on_death = asked.break_on_death;
   body.key = asked.key;
+  body.generation = asked.generation;
   record.stage = Stage::arriving;
   record.arrive_sent = now;
   record.arrive_ticket = next_ticket_;

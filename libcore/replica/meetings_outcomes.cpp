@@ -15,6 +15,8 @@ local::RefusedKind refusal_kind_of(service::Refusal why) {
     case service::Refusal::terms_differ:
     case service::Refusal::not_expected:
       return local::RefusedKind::mismatch;
+    case service::Refusal::generation_over:
+      return local::RefusedKind::unknown;
     default:
       return local::RefusedKind::limit;
   }
@@ -127,7 +129,7 @@ void Meetings::arrived(Instant now, ConnectionId id, Record& record, const Outco
     return;
   }
   set_alarm(id, record);
-  say(id, record, local::Waiting{record.asked.request, quorum_, {}, {}});
+  say(id, record, local::Waiting{record.asked.request, quorum_, {}, {}, record.generation});
   if (record.cancel_asked) depart(id, record);
   // What it has caused is told by the effects that follow - unless they came in a snapshot.
   if (event.replaced) look(now, id, machine);
@@ -263,7 +265,9 @@ void Meetings::ended(Instant now, ConnectionId id, Record& record) {
     say(id, record, std::move(answer));
     finish(id);
   } else if (record.stage == Stage::waiting || record.stage == Stage::ended) {
-    arrive(now, id, record);  // the same arrival, if the group still knows it
+    // The same arrival, if the group still knows it. One that only waited was withdrawn with its session.
+    record.asked.generation = record.stage == Stage::ended ? record.generation : 0;
+    arrive(now, id, record);
   }
 }
 
@@ -307,6 +311,9 @@ void Meetings::look(Instant now, ConnectionId id, const service::Machine& machin
   const bool lives = machine.session(record.session) != nullptr;
   if (generation != nullptr && !gathers && generation->arrivals.contains(record.asked.id)) {
     moved(now, id, record.generation, *generation);
+    Record* stays = find(id);
+    // Its command has ended, and so has its session: it waits for the others as who is not known here.
+    if (stays != nullptr && stays->stage == Stage::ended && !lives) ended(now, id, *stays);
   } else if (lives) {
     // It waits as before.
   } else if (record.stage == Stage::running || gathers ||

@@ -69,9 +69,16 @@ Refusal Barriers::check(const Arrive& body) const {
 Barriers::Arrived Barriers::arrive(Step& step, const Arrive& body, SessionId session) {
   if (const Refusal why = check(body); why != Refusal::none) return {why, 0};
   const auto found = step.state.barriers.find(body.name);
-  if (found == step.state.barriers.end()) return join(step, body, session);
+  const bool is_new = found == step.state.barriers.end();
+  if (!is_new) {
+    if (const auto same = same_arrival(step, *found, body, session)) return *same;
+  }
+  // Nobody can tell whether it was counted in that one; in another it would be counted twice.
+  const std::uint64_t last = is_new ? step.state.forgotten : found->second.last;
+  if (!COORD_RULE(barrier_arrives_in_one, body.generation == 0 || body.generation > last))
+    return {Refusal::generation_over, 0};
+  if (is_new) return join(step, body, session);
   Place& barrier = *found;
-  if (const auto same = same_arrival(step, barrier, body, session)) return *same;
   for (const auto& [number, generation] : barrier.second.generations) {
     const auto other = generation.arrivals.find(body.id);
     const bool there = other != generation.arrivals.end() && other->second.session != SessionId{};

@@ -237,14 +237,15 @@ struct Arrive {
   std::string name{};
   std::string id{};  // of the participant: nobody else has it in this barrier while it is there
   BarrierTerms terms{};
-  bool command = false;         // it runs one from the release on
-  bool break_on_death = false;  // rather break the barrier than go on without a participant that died
-  std::uint64_t key = 0;        // random: an arrival that is sent again with it is the same arrival
+  bool command = false;          // it runs one from the release on
+  bool break_on_death = false;   // rather break the barrier than go on without a participant that died
+  std::uint64_t key = 0;         // random: an arrival that is sent again with it is the same arrival
+  std::uint64_t generation = 0;  // that it was in, if it was told; 0: it has not been in any
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(open, name, id, terms, command, break_on_death, key);
+    archive(open, name, id, terms, command, break_on_death, key, generation);
   }
 };
 

@@ -61,6 +61,7 @@ enum class Refusal : std::uint8_t {
   too_many_barriers,      // barriers, or bytes of them, in the group
   no_such_barrier,        // nobody waits or runs there
   no_command,             // the session has no command that runs in a barrier
+  generation_over,        // it arrived in one that has ended, and is not known any more
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".

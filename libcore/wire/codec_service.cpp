@@ -74,6 +74,7 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case too_many_barriers:
     case no_such_barrier:
     case no_command:
+    case generation_over:
       return true;
   }
   return false;

@@ -351,11 +351,12 @@ struct Waiting {
   bool quorum = false;
   std::vector<std::string> silent_peers;  // that this peer has no connection to, when there is no quorum
   std::vector<WaitRecord> blockers;       // when it is queued: the first few, their waiter left empty
+  std::uint64_t generation = 0;           // of a barrier, once the arrival has its place
 
   bool operator==(const Waiting&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, quorum, wire::at_most<64, 255>(silent_peers), wire::at_most<4>(blockers));
+    archive(request, quorum, wire::at_most<64, 255>(silent_peers), wire::at_most<4>(blockers), generation);
   }
 };
 

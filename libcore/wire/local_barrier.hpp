@@ -36,14 +36,15 @@ struct Arrive {
   std::uint64_t key = 0;
   Duration ttl{};  // of the session, 1 s to 1 h
   std::uint32_t pid = 0;
-  std::string command_line;  // for listings
+  std::string command_line;      // for listings
+  std::uint64_t generation = 0;  // when it comes again: what Waiting or Passed said last
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, wire::at_most<255>(name), wire::at_most<255>(id), count, quorum, after,
             wire::at_most<4096, 255>(expect), break_on_death, command, report, key, ttl, pid,
-            wire::text<4096>(command_line));
+            wire::text<4096>(command_line), generation);
   }
 };
 

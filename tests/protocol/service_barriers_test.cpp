@@ -71,6 +71,18 @@ TEST_CASE(
   CHECK(g.meet({.id = "y", .count = 2, .expect = {"x", "y"}}).find("released b 1 by y") != std::string::npos);
 }
 
+TEST_CASE("who comes back to a generation that is not known any more is not counted in another one") {
+  Group g;
+  g.meet({.id = "x", .count = 1, .key = 7});  // it was released, and nobody could tell it
+  g.meet({.id = "y", .count = 1});
+  g.meet({.id = "y", .count = 1, .key = 8});
+  Arrive again = arrive({.id = "x", .count = 2, .key = 7});
+  again.generation = 1;
+  CHECK(g.a.propose(again).starts_with("refused: this host was away"));
+  again.generation = 4;  // what gathers next: it had withdrawn from it
+  CHECK(g.a.propose(again).ends_with("in b 4"));
+}
+
 TEST_CASE("out of range: counts, quorums, delays, ids, lists") {
   Group g;
   const std::vector<Meet> wrong{

@@ -158,6 +158,10 @@ Setting setting_of(std::uint64_t seed, Profile profile) {
   if (random.chance(0.2)) setting.tools.wrapper_sleep_high = seconds(2);
   setting.faults = sim::FaultConfig::everything(active, nodes);
   shape(setting, random);
+  // Where entries travel one by one, there is no room for more of them.
+  if (profile != Profile::elections) setting.participants.scripts_per_host = random.below(3);
+  setting.participants.ttl_low = setting.tools.ttl_low;
+  setting.participants.ttl_high = setting.tools.ttl_high;
   if (random.chance(0.3)) setting.tools.make_plain();
   return setting;
 }

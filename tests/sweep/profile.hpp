@@ -10,6 +10,7 @@
 
 #include "sim/faults.hpp"
 #include "sweep/cluster.hpp"
+#include "sweep/participants.hpp"
 #include "sweep/tools.hpp"
 
 namespace coord::sweep {
@@ -35,6 +36,7 @@ struct Setting {
   Profile profile = Profile::mixed;
   ClusterConfig cluster;
   ToolsConfig tools;
+  ParticipantsConfig participants;
   sim::WorldConfig world;
   sim::FaultConfig faults;
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)

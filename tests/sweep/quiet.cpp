@@ -27,6 +27,7 @@ void Quiet::run() {
     if (second == 6) drill_half_way();
     if (second == 8) drill_is_over();
     if (second == 9) tools_.look_everywhere();
+    if (second == 9) participants_.go_home();
     world_.run_for(seconds(1));
   }
   if (!world_.violation()) all_is_done();
@@ -98,6 +99,7 @@ void Quiet::service_is_back() {
   if (up > world_.nodes() / 2 && the_leader() == NodeId{})
     return fail("no leader ten election time-outs after the last fault, with " + number(up) + " peers up");
   tools_.probe();
+  participants_.probe();
 }
 
 void Quiet::drill_begins() {
@@ -180,6 +182,7 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
 
 void Quiet::all_is_done() {
   if (auto left = tools_.unfinished()) return fail(*left + " long after the last fault");
+  if (auto left = participants_.unfinished()) return fail(*left + " long after the last fault");
   const NodeId leader = the_leader();
   if (leader == NodeId{}) {
     if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");

@@ -7,14 +7,19 @@
 #include <vector>
 
 #include "sweep/cluster.hpp"
+#include "sweep/participants.hpp"
 #include "sweep/tools.hpp"
 
 namespace coord::sweep {
 
 class Quiet {
  public:
-  Quiet(World& world, Cluster& cluster, Tools& tools)
-      : world_(world), cluster_(cluster), tools_(tools), random_(world.random().next()) {}
+  Quiet(World& world, Cluster& cluster, Tools& tools, Participants& participants)
+      : world_(world),
+        cluster_(cluster),
+        tools_(tools),
+        participants_(participants),
+        random_(world.random().next()) {}
 
   // Lives through it, from now on.
   void run();
@@ -55,6 +60,7 @@ class Quiet {
   World& world_;
   Cluster& cluster_;
   Tools& tools_;
+  Participants& participants_;
   Random random_;
   Drill drill_ = Drill::none;
   Seen before_;

@@ -1,6 +1,7 @@
 #include "sweep/run.hpp"
 
 #include "sim/inject.hpp"
+#include "sweep/crowd.hpp"
 #include "sweep/hunter.hpp"
 #include "sweep/invariants.hpp"
 #include "sweep/quiet.hpp"
@@ -17,12 +18,15 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   LogInvariants invariants(world);
   invariants.install();
   Tools tools(world, cluster, setting.tools, end);
+  Participants participants(world, setting.participants, end);
+  const Crowd crowd(cluster, tools, participants);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
-  Quiet quiet(world, cluster, tools);
+  Quiet quiet(world, cluster, tools, participants);
   sim::inject(world, options.plan != nullptr ? *options.plan : plan_of(seed, profile), end);
   if (setting.hunt) hunter.begin();
   world.start_all();
   tools.begin();
+  participants.begin();
 
   while (world.now() < end && !world.violation()) {
     world.run_for(std::chrono::milliseconds(500));
@@ -46,6 +50,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.renewals = tools.renewals();
   result.listings = tools.listings();
   result.resumptions = tools.resumptions();
+  result.passes = participants.passes();
   cluster.watcher = nullptr;
   return result;
 }

@@ -20,9 +20,7 @@ Tools::Tools(World& world, Cluster& cluster, ToolsConfig config, Instant quiet_f
       config_(config),
       quiet_from_(quiet_from),
       random_(world.random().next()),
-      ledger_(world) {
-  cluster_.watcher = this;
-}
+      ledger_(world) {}
 
 void Tools::begin() {
   std::uint64_t script = 0;

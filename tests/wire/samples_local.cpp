@@ -63,6 +63,7 @@ local::Arrive arrive() {
   a.ttl = 10s;
   a.pid = 4711;
   a.command_line = "start.sh";
+  a.generation = 7;
   return a;
 }
 
@@ -148,7 +149,8 @@ const Named<local::Answer>& answers() {
       {"lost", local::Lost{"its lease ran out", at(95s)}},
       {"refused", local::Refused{3, local::RefusedKind::limit, "too many waiters"}},
       {"deadlock", local::Refused{3, local::RefusedKind::deadlock, "deadlock: this waits for a"}},
-      {"waiting", local::Waiting{3, true, {"b", "c"}, {{"backup", local::WaitKind::shut, {}, party(), {}}}}},
+      {"waiting",
+       local::Waiting{3, true, {"b", "c"}, {{"backup", local::WaitKind::shut, {}, party(), {}}}, 7}},
       {"cancelled", local::Cancelled{3, true}},
       {"released", local::Released{3}},
       {"locks",

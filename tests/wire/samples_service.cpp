@@ -91,6 +91,7 @@ service::Arrive arrive() {
   a.terms = {3, 2, 5s, {"web1", "web2"}};
   a.command = a.break_on_death = true;
   a.key = 0x0123456789abcdef;
+  a.generation = 7;
   return a;
 }
 

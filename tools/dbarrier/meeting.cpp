@@ -86,7 +86,7 @@ class Meeting {
   }
 
   const Settings& settings_;
-  const local::Arrive arrival_;
+  local::Arrive arrival_;
   engine::PeerConnection peer_;
   Descriptor hold_;
   cli::BackOff pause_;
@@ -138,6 +138,7 @@ Result<cli::Exit> Meeting::wait_for_release() {
       continue;
     }
     if (const auto* passed = std::get_if<local::Passed>(&**answer)) {
+      arrival_.generation = passed->generation;
       note((passed->late ? "passed late, generation " : "passed, generation ") +
            std::to_string(passed->generation));
       if (passed->late) return end(cli::Exit::late, passed->record);
@@ -150,8 +151,10 @@ Result<cli::Exit> Meeting::wait_for_release() {
     if (const auto* lost = std::get_if<local::Lost>(&**answer))
       return Error{ErrorKind::unavailable, object(), lost->why,
                    "this host was stopped or overloaded: try again"};
-    if (const auto* waiting = std::get_if<local::Waiting>(&**answer))
+    if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
+      if (waiting->generation != 0) arrival_.generation = waiting->generation;
       note(waiting->quorum ? "waiting for the others" : "waiting for a majority of the peers");
+    }
   }
 }
 

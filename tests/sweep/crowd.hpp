@@ -1,0 +1,48 @@
+// All who use a simulated group at once: each is told what concerns it.
+#pragma once
+
+#include "sweep/participants.hpp"
+#include "sweep/tools.hpp"
+
+namespace coord::sweep {
+
+class Crowd : public HostWatcher {
+ public:
+  Crowd(Cluster& cluster, Tools& tools, Participants& participants)
+      : tools_(tools), participants_(participants) {
+    cluster.watcher = this;
+  }
+
+  void told(NodeId node, const replica::ToTool& answer) override { of(answer.connection).told(node, answer); }
+  void stop_command(NodeId node, const replica::StopCommand& stop) override {
+    of(stop.connection).stop_command(node, stop);
+  }
+  void applied(NodeId node, const replica::Applied& applied) override {
+    tools_.applied(node, applied);
+    participants_.applied(node, applied);
+  }
+  void process_died(NodeId node) override {
+    tools_.process_died(node);
+    participants_.process_died(node);
+  }
+  void process_started(NodeId node) override {
+    tools_.process_started(node);
+    participants_.process_started(node);
+  }
+  bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override {
+    return tools_.taken_up(node, session,
+                           connection);  // of barriers nothing is kept: who is left arrives again
+  }
+
+ private:
+  HostWatcher& of(replica::ConnectionId connection) {
+    const bool meets = connection.value >= Participants::first_connection &&
+                       connection.value < 2 * Participants::first_connection;
+    return meets ? static_cast<HostWatcher&>(participants_) : tools_;
+  }
+
+  Tools& tools_;
+  Participants& participants_;
+};
+
+}  // namespace coord::sweep
