@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "sim/distinct_queue.hpp"
+#include "sim/distinct_register.hpp"
 #include "sim/sequential_objects.hpp"
 
 namespace coord::sim {
@@ -213,6 +214,16 @@ class Search {
   State stuck_in_;
 };
 
+// Where values are distinct, and so say which operations belong together.
+template <class Object>
+std::optional<LinearizabilityVerdict> without_search(const std::vector<Operation>& history,
+                                                     const std::vector<std::size_t>& operations) {
+  if constexpr (std::is_same_v<Object, SequentialQueue>) return check_distinct_queue(history, operations);
+  if constexpr (std::is_same_v<Object, SequentialRegister>)
+    return check_distinct_register(history, operations);
+  return std::nullopt;
+}
+
 template <class Object>
 LinearizabilityVerdict check(const std::vector<Operation>& history, const LinearizabilityOptions& options) {
   std::map<std::string, std::vector<std::size_t>> by_name;
@@ -220,11 +231,9 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   std::uint64_t budget = options.limit + history.size();
   LinearizabilityVerdict verdict;
   for (const auto& [name, operations] : by_name) {
-    if constexpr (std::is_same_v<Object, SequentialQueue>) {
-      if (auto known = check_distinct_queue(history, operations)) {
-        if (known->answer == Answer::yes) continue;
-        return *known;
-      }
+    if (auto known = without_search<Object>(history, operations)) {
+      if (known->answer == Answer::yes) continue;
+      return *known;
     }
     Search<Object> search(history, operations, Object(options));
     const Answer answer = search.run(budget);

@@ -75,7 +75,7 @@ END
   [ "$status" -eq 1 ]
   [ "$(dsim check stale --model register --weak)" = "2 operations: sequentially consistent" ]
   for i in {1..40}; do
-    echo "{\"client\":$i,\"op\":\"write\",\"start_ns\":0,\"end_ns\":9,\"ok\":true,\"value\":$i}"
+    echo "{\"client\":$i,\"op\":\"write\",\"start_ns\":0,\"end_ns\":9,\"ok\":true,\"value\":$((i / 2))}"
   done >hard
   echo '{"client":41,"op":"read","start_ns":10,"end_ns":11,"ok":true,"value":77}' >>hard
   run dsim check hard --model register --limit 1000

@@ -157,7 +157,7 @@ TEST_CASE("the search agrees with the definition on random small histories") {
 
 TEST_CASE("a hard history is undecided within a small limit, and large easy ones are quick") {
   std::vector<Operation> hard;
-  for (std::uint64_t i = 1; i <= 24; ++i) hard.push_back(op(i, Kind::write, 0, 100, i));
+  for (std::uint64_t i = 1; i <= 24; ++i) hard.push_back(op(i, Kind::write, 0, 100, i / 2));
   hard.push_back(op(99, Kind::read, 200, 210, 1000));
   LinearizabilityOptions options;
   options.limit = 10'000;

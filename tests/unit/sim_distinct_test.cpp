@@ -1,4 +1,5 @@
-// Queues whose values are distinct are judged without a search: against the definition, and at length.
+// Queues and registers whose values are distinct are judged without a search: against the definition, and at
+// length.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include "base/random.hpp"
 #include "sim/digest_set.hpp"
 #include "sim/distinct_queue.hpp"
+#include "sim/distinct_register.hpp"
 
 using namespace coord;
 using namespace coord::sim;
@@ -23,10 +25,10 @@ Operation op(Kind kind, std::uint64_t start, std::uint64_t end, std::uint64_t va
   return {1, kind, "x", Instant{} + Duration(start), Instant{} + Duration(end), outcome, value, 0};
 }
 
-std::optional<LinearizabilityVerdict> judge(const std::vector<Operation>& history) {
+std::optional<LinearizabilityVerdict> judge(const std::vector<Operation>& history, bool of_queue = true) {
   std::vector<std::size_t> all(history.size());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-  return check_distinct_queue(history, all);
+  return of_queue ? check_distinct_queue(history, all) : check_distinct_register(history, all);
 }
 
 // The definition: some order of all that were answered, and of some that were not, that respects the times.
@@ -41,7 +43,12 @@ bool by_definition(const std::vector<Operation>& history, std::set<std::size_t> 
     });
     if (must_wait) continue;
     auto after = content;
-    if (operation.kind == Kind::enqueue) {
+    if (operation.kind == Kind::write) {
+      if (operation.outcome != Outcome::failed) after = {operation.value};
+    } else if (operation.kind == Kind::read) {
+      const std::uint64_t held = content.empty() ? 0 : content.front();
+      if (operation.outcome == Outcome::ok && held != operation.value) continue;
+    } else if (operation.kind == Kind::enqueue) {
       after.push_back(operation.value);
     } else if (operation.outcome == Outcome::failed) {
       if (!content.empty()) continue;
@@ -56,7 +63,7 @@ bool by_definition(const std::vector<Operation>& history, std::set<std::size_t> 
   return false;
 }
 
-std::vector<Operation> random_history(Random& random) {
+std::vector<Operation> random_history(Random& random, bool of_queue) {
   std::vector<Operation> history;
   std::uint64_t next = 1;
   const std::uint64_t size = 2 + random.below(6), width = 2 + random.below(8);
@@ -64,7 +71,9 @@ std::vector<Operation> random_history(Random& random) {
     const std::uint64_t start = random.below(14), end = start + random.below(width);
     const Outcome outcome = random.chance(0.12) ? Outcome::unknown : Outcome::ok;
     if (random.chance(0.5)) {
-      history.push_back(op(Kind::enqueue, start, end, next++, outcome));
+      history.push_back(op(of_queue ? Kind::enqueue : Kind::write, start, end, next++, outcome));
+    } else if (!of_queue) {
+      history.push_back(op(Kind::read, start, end, random.below(4), outcome));
     } else if (random.chance(0.25)) {
       history.push_back(op(Kind::dequeue, start, end, 0, Outcome::failed));
     } else {
@@ -76,12 +85,13 @@ std::vector<Operation> random_history(Random& random) {
 
 }  // namespace
 
-TEST_CASE("distinct values in a queue: the four things that must not be agree with the definition") {
+TEST_CASE("distinct values: a queue's four patterns, and a register's zones, agree with the definition") {
+  const bool of_queue = GENERATE(true, false);
   Random random(5);
   int yes = 0, no = 0, open = 0;
   for (int i = 0; i < 40'000; ++i) {
-    const auto history = random_history(random);
-    const auto verdict = judge(history);
+    const auto history = random_history(random, of_queue);
+    const auto verdict = judge(history, of_queue);
     if (!verdict) {
       ++open;
       continue;
@@ -113,6 +123,21 @@ TEST_CASE("what does not fit into a queue is named") {
   CHECK_THAT(why({first, op(Kind::dequeue, 4, 5, 0, Outcome::failed)}),
              EndsWith("the queue was never empty meanwhile"));
   CHECK_FALSE(judge({first, first}));  // not distinct: for the search
+}
+
+TEST_CASE("what does not fit into a register is named") {
+  const auto why = [](const std::vector<Operation>& history) {
+    return judge(history, false).value().explanation;
+  };
+  using Catch::Matchers::EndsWith;
+  const Operation first = op(Kind::write, 0, 1, 7), second = op(Kind::write, 2, 3, 8);
+  CHECK_THAT(why({op(Kind::read, 0, 1, 9)}), EndsWith("nobody wrote that value"));
+  CHECK_THAT(why({second, op(Kind::read, 0, 1, 8)}), EndsWith("that value was written only afterwards"));
+  CHECK_THAT(why({first, second, op(Kind::read, 4, 5, 7)}),
+             EndsWith("the register had held 7 before it held 8"));
+  CHECK_THAT(why({first, op(Kind::read, 4, 5, 0)}), EndsWith("the register had held 0 before it held 7"));
+  CHECK_FALSE(judge({first, first}, false));  // not distinct: for the search
+  CHECK_FALSE(judge({op(Kind::compare_swap, 0, 1, 7)}, false));
 }
 
 TEST_CASE("a long queue is judged in a moment, and one exchanged pair is found") {
