@@ -1,10 +1,41 @@
 #!/usr/bin/env bats
 # Completions are generated from the option table; here the three shells load and use them.
 
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
 setup() {
   read -r -a tools <<<"${COORD_TOOLS-}"
   demo=$BATS_TEST_TMPDIR
   python3 "$COORD_SOURCE/completions/generate.py" "$(command -v clidemo)" "$demo/clidemo.bash" "$demo/_clidemo" "$demo/clidemo.fish"
+}
+
+teardown() {
+  jobs -p | xargs -r kill -9 2>/dev/null || true
+  [ -z "${XDG_RUNTIME_DIR-}" ] || [[ $XDG_RUNTIME_DIR != "$BATS_TEST_TMPDIR"/* ]] || stop_own_host
+}
+
+# generate TOOL...: the completions of real tools.
+generate() {
+  for tool in "$@"; do
+    python3 "$COORD_SOURCE/completions/generate.py" "$(command -v "$tool")" "$demo/$tool.bash" "$demo/_$tool" "$demo/$tool.fish"
+  done
+}
+
+# What a person at bash gets who types LINE and the tabulator, with the completions of TOOL.
+bash_completes() {  # TOOL, LINE
+  python3 "$COORD_SOURCE/tests/tools/terminal.py" bash --norc -i <<EOS
+send PS1='> '; source $demo/$1.bash; echo rea''dy
+expect ready
+type $2
+key I
+pause 0.5
+type  =here
+expect =here
+key U
+send exit
+end
+EOS
 }
 
 # A tool of verbs, as far as generate.py sees it.
@@ -82,6 +113,35 @@ EOS
 @test "zsh uses the generated file: options, operand" {
   zsh_offers "$demo" 'clidemo --' | grep -q -- '--lines'
   zsh_offers "$demo" 'clidemo li' | grep -q 'live-one'
+}
+
+@test "dlock, delect, dbarrier: names that are in use now, at a real bash, zsh and fish" {
+  own_host
+  cd "$demo"
+  generate dlock delect dbarrier
+  hold_here backup
+  mkfifo lead
+  delect reports -- sh -c 'echo x >leads; read line <lead' 3>&- &
+  dbarrier --count 2 meeting 3>&- 2>/dev/null &
+  eventually is_file leads
+  met() { dbarrier --list --json | grep -q meeting; }
+  eventually met
+  bash_completes dlock 'dlock --history ba' | grep -q 'history backup  *=here'
+  bash_completes dlock 'dlock ba' | grep -q 'dlock backup  *=here'
+  bash_completes delect 'delect --who re' | grep -q 'who reports  *=here'
+  bash_completes dbarrier 'dbarrier --status me' | grep -q 'status meeting  *=here'
+  bash_completes dlock 'dlock --sco' | grep -q 'dlock --scope  *=here'
+  bash_completes dlock 'dlock job mkfif' | grep -q 'job mkfifo  *=here' # a command, not a name
+  zsh_offers "$demo" 'dlock --history ' | grep -q backup
+  zsh_offers "$demo" 'dlock ' | grep -q backup
+  zsh_offers "$demo" 'delect --who ' | grep -q reports
+  zsh_offers "$demo" 'dbarrier --status ' | grep -q meeting
+  fish --no-config -c "source $demo/dlock.fish; complete -C 'dlock ba'" | grep -q backup
+  fish --no-config -c "source $demo/delect.fish; complete -C 'delect --who re'" | grep -q reports
+  jobs -p | xargs kill -9
+  stop_own_host # nothing runs: nothing is offered, said or started, and nothing hangs
+  bash_completes dlock 'dlock ba' | tr -d '\a' | grep -q 'dlock ba =here'
+  no_peer
 }
 
 @test "every tool's completions load in its shell" {
