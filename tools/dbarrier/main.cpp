@@ -57,7 +57,8 @@ Result<cli::Exit> act(dbarrier::Settings& settings, const std::vector<std::strin
 
 // Barriers in use, as far as this host's peer knows; those that need an escape are left out.
 constexpr const char* live_names =
-    "dbarrier --no-autostart --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+    "dbarrier --no-autostart --list --stale --json | sed -n "
+    "'s/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
 
 }  // namespace
 

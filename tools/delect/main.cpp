@@ -46,7 +46,8 @@ Result<cli::Exit> act(delect::Settings& settings) {
 
 // Names that are led or stood for, as far as this host's peer knows; those that need an escape are left out.
 constexpr const char* live_names =
-    "delect --no-autostart --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+    "delect --no-autostart --list --stale --json | sed -n "
+    "'s/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
 
 void add_modes(cli::Options& options, delect::Settings& settings) {
   using delect::Mode;

@@ -88,7 +88,8 @@ Status take_signal(std::string_view text, int& signal) {
 
 // Names in use, as far as this host's peer knows; those that need an escape are left out.
 constexpr const char* live_names =
-    "dlock --no-autostart --list --stale --json | sed -n 's/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
+    "dlock --no-autostart --list --stale --json | sed -n "
+    "'s/^{\"schema\":1,\"name\":\"\\([^\"\\\\]*\\)\".*/\\1/p'";
 
 }  // namespace
 
