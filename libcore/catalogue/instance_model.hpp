@@ -10,6 +10,8 @@
 //     void ask(OperationId, NodeId) override;           // begin_at() and tell() what the core is told
 //     void said(NodeId self, Instance, const Action&);  // actions that are neither Send nor Persist
 //     void persisted(NodeId self, Instance, const Durable& before, const Durable& now);      // optional
+//     static void apply(Durable&, const Part&);  // where a Persist action is only a part of a Durable, and
+//     void persisting(NodeId self, Instance, const Durable& before, const Part&);  // in place of persisted()
 //     std::optional<CoreMessage> lie(const std::string& kind, NodeId to, Instance, CoreMessage);  // optional
 //     ... type_of, watch, at_end, as in model.hpp ...
 //   };
@@ -157,7 +159,13 @@ class InstanceModel : public Model<Derived> {
   }
   template <class What>
   void perform(Instance instance, What& what, Port& port) {
-    if constexpr (requires(Stored & stored) { Derived::apply(stored, what); }) {
+    if constexpr (requires(Derived & model, const Stored& stored) {
+                    model.persisting(NodeId{}, instance, stored, what);
+                  }) {
+      Stored& stored = stored_[{port.self(), instance}];
+      derived().persisting(port.self(), instance, std::as_const(stored), what);
+      Derived::apply(stored, what);
+    } else if constexpr (requires(Stored & stored) { Derived::apply(stored, what); }) {
       store(port.self(), instance, [&](Stored& stored) { Derived::apply(stored, what); });
     } else if constexpr (requires { requires std::is_same_v<std::decay_t<decltype(what.state)>, Durable>; }) {
       store(port.self(), instance, [&](Stored& stored) { stored = std::move(what.state); });

@@ -58,14 +58,15 @@ struct MultiPaxosModel
   void judge(const BallotWatch::Objection& objection, NodeId self) {
     if (objection.check) object(objection.check, objection.why, self);
   }
-  void persisted(NodeId self, Instance, const Core::Durable& before, const Core::Durable& now) {
-    if (now.promised < before.promised) object("promised_is_monotone", now.promised.text(), self);
-    for (const auto& [slot, vote] : now.accepted) {
-      const auto old = before.accepted.find(slot);
-      const Ballot last = old == before.accepted.end() ? Ballot{} : old->second.ballot;
-      if (vote.ballot != last)
-        judge(watch_.accepted(self, slot, last, vote.ballot, named(vote.command)), self);
-    }
+  void persisting(NodeId self, Instance, const Core::Durable& before, const Core::PersistPromise& what) {
+    if (what.promised < before.promised) object("promised_is_monotone", what.promised.text(), self);
+  }
+  void persisting(NodeId self, Instance, const Core::Durable& before, const Core::PersistVote& what) {
+    if (what.promised < before.promised) object("promised_is_monotone", what.promised.text(), self);
+    const auto old = before.accepted.find(what.vote.slot);
+    const Ballot last = old == before.accepted.end() ? Ballot{} : old->second.ballot;
+    if (what.vote.ballot != last)
+      judge(watch_.accepted(self, what.vote.slot, last, what.vote.ballot, named(what.vote.command)), self);
   }
   void said(NodeId self, Instance, const Core::Delivered& what) {
     judge(watch_.decided(what.slot, named(what.command)), self);
