@@ -66,6 +66,10 @@ class Peer {
     std::unique_ptr<ProcessWatch> watch;
     Status recorded = done();  // its hold
   };
+  struct UserName {
+    std::string name;
+    Instant until;  // then it is asked for again
+  };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
   };
@@ -111,6 +115,7 @@ class Peer {
   void refuse_grant(const replica::ToTool& action, const std::string& why);
 
   // ---- peer_tools.cpp: this host's tools
+  const std::string& name_of(uid_t user);
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
@@ -148,6 +153,7 @@ class Peer {
   std::optional<Instant> armed_;
 
   std::map<replica::ConnectionId, Tool> tools_;
+  std::map<uid_t, UserName> user_names_;
   Traffic traffic_;
   std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;

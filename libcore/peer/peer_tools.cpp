@@ -48,10 +48,21 @@ std::vector<std::pair<std::string, std::uint64_t>> counts_of(
 
 }  // namespace
 
+// Looked up anew now and then: a file is read for it, or a directory server asked.
+const std::string& Peer::name_of(uid_t user) {
+  constexpr Duration good_for = std::chrono::seconds(10);
+  constexpr std::size_t most = 1024;
+  const Instant now = process::boot_now();
+  const auto known = user_names_.find(user);
+  if (known != user_names_.end() && now < known->second.until) return known->second.name;
+  if (user_names_.size() >= most) user_names_.clear();
+  return user_names_.insert_or_assign(user, UserName{user_name(user), now + good_for}).first->second.name;
+}
+
 void Peer::tool_opened(net::ClientNumber number, const net::Credentials& who) {
   Tool tool;
   tool.who = who;
-  tool.user = user_name(who.uid);
+  tool.user = name_of(who.uid);
   tool.secret = from_system_random<local::Secret>();
   tools_.emplace(connection_of(number), std::move(tool));
 }
