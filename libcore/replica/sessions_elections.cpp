@@ -105,7 +105,7 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Stan
     enroll.as = service::Enrolment{request.priority, request.value, record.who.uid, record.who.user};
     body = std::move(enroll);
   } else {
-    body = service::Withdraw{request.name};
+    body = service::Withdraw{request.name, record.who.uid, record.who.user};
   }
   submit(of_election({}, id, request), std::move(body));
 }

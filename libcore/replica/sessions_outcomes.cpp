@@ -28,6 +28,7 @@ local::RefusedKind kind_of(service::Refusal why) {
       return local::RefusedKind::attempts_used;
     case service::Refusal::no_such_request:
     case service::Refusal::not_leading:
+    case service::Refusal::other_users_enrolment:
       return local::RefusedKind::held;
     case service::Refusal::too_many_sessions:
     case service::Refusal::too_many_of_user:

@@ -93,14 +93,16 @@ struct Enroll {
   }
 };
 
-// ... and no longer.
+// ... and no longer. Only who enrolled it, and root, may end or change an enrolment.
 struct Withdraw {
   std::string name{};
+  std::uint32_t uid = 0;  // who asks
+  std::string user{};
 
   bool operator==(const Withdraw&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(name);
+    archive(name, uid, user);
   }
 };
 

@@ -71,6 +71,8 @@ std::string describe(Refusal why) {
       return "nobody waits or runs there: nothing to do";
     case Refusal::no_command:
       return "no command of this session runs in a barrier: nothing to do";
+    case Refusal::other_users_enrolment:
+      return "enrolled here by another user: only that user and root may change it: ask them";
     case Refusal::generation_over:
       return "this host was away while its generation ended: see --status";
   }

@@ -62,6 +62,7 @@ enum class Refusal : std::uint8_t {
   no_such_barrier,        // nobody waits or runs there
   no_command,             // the session has no command that runs in a barrier
   generation_over,        // it arrived in one that has ended, and is not known any more
+  other_users_enrolment,  // neither root nor who enrolled the host
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".

@@ -149,6 +149,7 @@ class Machine {
   void on(const TokenFloor& body, Step& step);
   void on(const Complete& body, Step& step);
   void on(const Depose& body, Step& step);
+  bool may_change(const std::string& name, NodeId node, std::uint32_t uid, const std::string& user) const;
   void on(const Enroll& body, Step& step);
   void on(const Withdraw& body, Step& step);
   void on(const Arrive& body, Step& step);

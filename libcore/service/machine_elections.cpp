@@ -324,6 +324,16 @@ void Machine::on(const Depose& body, Step& step) {
   step.effects.push_back(StepDown{leader->session, leader->number, false});
 }
 
+// Whoever leads by an enrolment decides what runs where: other users of the host may not end that.
+bool Machine::may_change(const std::string& name, NodeId node, std::uint32_t uid,
+                         const std::string& user) const {
+  const auto known = state_.elections.enrolled.find(name);
+  if (known == state_.elections.enrolled.end()) return true;
+  const auto here = known->second.find(node);
+  if (here == known->second.end()) return true;
+  return COORD_RULE(enrolment_is_its_users, uid == 0 || user == here->second.user);
+}
+
 void Machine::on(const Enroll& body, Step& step) {
   auto& enrolled = state_.elections.enrolled;
   std::size_t all = 0;
@@ -335,6 +345,7 @@ void Machine::on(const Enroll& body, Step& step) {
       body.as.user.size() > limits_.owner_bytes)
     why = Refusal::invalid;
   if (is_new && all >= limits_.enrolments) why = Refusal::too_many_names;
+  if (!may_change(body.name, step.to.node, body.as.uid, body.as.user)) why = Refusal::other_users_enrolment;
   if (why != Refusal::none) {
     step.effects.push_back(Refused{step.to, {}, 0, why, {}});
     return;
@@ -344,6 +355,10 @@ void Machine::on(const Enroll& body, Step& step) {
 }
 
 void Machine::on(const Withdraw& body, Step& step) {
+  if (!may_change(body.name, step.to.node, body.uid, body.user)) {
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::other_users_enrolment, {}});
+    return;
+  }
   const auto found = state_.elections.enrolled.find(body.name);
   if (found == state_.elections.enrolled.end() || found->second.erase(step.to.node) == 0) {
     step.effects.push_back(Refused{step.to, {}, 0, Refusal::no_such_request, {}});

@@ -75,6 +75,7 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case no_such_barrier:
     case no_command:
     case generation_over:
+    case other_users_enrolment:
       return true;
   }
   return false;

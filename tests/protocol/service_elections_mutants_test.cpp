@@ -61,6 +61,8 @@ std::string story() {
   at(36'000, "10:00");
   at(43'000, "09:00");  // earlier than one that was begun
   at(36'001, "11:00");  // too soon after it
+  tell(a.propose(Enroll{"job", {0, "", 1000, "user"}}));
+  tell(a.propose(Withdraw{"job", 1001, "other"}));  // not theirs
   return said;
 }
 
@@ -71,7 +73,7 @@ TEST_CASE("every rule of leaderships and slots that is removed is noticed") {
   for (const char* rule :
        {"one_leader_at_a_time", "kept_shut_after_resigning", "highest_priority_leads", "preempts_only_lower",
         "only_the_leader_completes", "depose_names_its_term", "periods_only_move_on", "half_a_period_between",
-        "slot_completes_once", "attempts_are_bounded"}) {
+        "slot_completes_once", "attempts_are_bounded", "enrolment_is_its_users"}) {
     INFO(rule);
     mutants::removed = rule;
     const std::string wrong = story();

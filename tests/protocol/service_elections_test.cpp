@@ -207,8 +207,14 @@ TEST_CASE("a host stands as long as it is enrolled") {
   CHECK(g.b.propose(Enroll{"job", {1, "b:80", 1000, "user"}}).empty());
   CHECK(g.a.propose(Enroll{"job", {3, "a:81", 1000, "user"}}).empty());
   CHECK(g.log.machine.state().elections.enrolled.at("job").at(NodeId{1}).value == "a:81");
-  CHECK(g.a.propose(Withdraw{"job"}).empty());
-  CHECK(g.a.propose(Withdraw{"job"}) == "refused: " + describe(Refusal::no_such_request));
+  CHECK(g.a.propose(Withdraw{"job", 1001, "other"}) ==
+        "refused: " + describe(Refusal::other_users_enrolment));
+  CHECK(g.a.propose(Enroll{"job", {9, "a:82", 1001, "other"}}) ==
+        "refused: " + describe(Refusal::other_users_enrolment));
+  CHECK(g.a.propose(Withdraw{"job", 1000, "user"}).empty());
+  CHECK(g.a.propose(Withdraw{"job", 0, "root"}) == "refused: " + describe(Refusal::no_such_request));
+  CHECK(g.a.propose(Enroll{"job", {3, "a:81", 1000, "user"}}).empty());
+  CHECK(g.a.propose(Withdraw{"job", 0, "root"}).empty());
   CHECK(g.log.machine.state().elections.enrolled.at("job").size() == 1);
   CHECK(g.a.propose(Enroll{"-x", {}}) == "refused: " + describe(Refusal::invalid));
 }

@@ -112,8 +112,9 @@ void Tools::nest(std::uint64_t outer) {
     local::Acquire request = some_request();
     request.candidacy.reset();
     request.join = false;
-    const bool again = random_.chance(0.7) && !around->request.candidacy;
     const local::Acquire& theirs = around->request;
+    const bool permit = theirs.period > Duration{};  // is for one command
+    const bool again = random_.chance(0.7) && !theirs.candidacy && !permit;
     request.names = {again ? theirs.names[random_.below(theirs.names.size())]
                            : numbered("lock-", random_.below(config_.names))};
     request.mode = again ? theirs.mode : local::Mode::exclusive;

@@ -8,7 +8,7 @@ setup() {
   export COORD_AUTOSTART=no
   place=$(mktemp -d /tmp/coordutils-systempeer.XXXXXX)  # where other users may look, too
   mkdir "$place/bin"
-  cp "$(command -v coordd)" "$(command -v dlock)" "$place/bin"
+  cp "$(command -v coordd)" "$(command -v dlock)" "$(command -v delect)" "$place/bin"
   chmod 755 "$place" "$place/bin"
   PATH=$place/bin:$PATH
   cd "$place"
@@ -55,6 +55,21 @@ gid_of() { getent group "$1" | cut -d: -f3; }
   run -69 as 65534 "$(gid_of mail)" dlock --socket "$PWD/sock" job true
   [[ "$output" == *"not in the group"* ]]
   [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "an enrolment belongs to who made it: other users may neither withdraw nor change it" {
+  need_root
+  serve --admit games
+  local games
+  games=$(gid_of games)
+  run -0 as 60001 "$games" delect --socket "$PWD/sock" --enroll job
+  eventually as 60002 "$games" delect --socket "$PWD/sock" --is-leader job
+  run -1 as 60002 "$games" delect --socket "$PWD/sock" --withdraw job
+  [[ $output == "delect: job: enrolled here by another user: only that user and root may change it"* ]]
+  run -1 as 60002 "$games" delect --socket "$PWD/sock" --enroll job --priority 9
+  run -0 as 60001 "$games" delect --socket "$PWD/sock" --withdraw job
+  run -0 as 60001 "$games" delect --socket "$PWD/sock" --enroll job
+  run -0 delect --socket "$PWD/sock" --withdraw job
 }
 
 @test "without --admit it is its own user's and root's" {

@@ -128,7 +128,7 @@ const Named<service::Command>& commands() {
       {"complete", command(service::Complete{SessionId{12}, 4})},
       {"depose", command(service::Depose{"nightly", Token{1855425871872000}})},
       {"enroll", command(service::Enroll{"nightly", {3, "web1", 1000, "backup"}})},
-      {"withdraw", command(service::Withdraw{"nightly"})},
+      {"withdraw", command(service::Withdraw{"nightly", 1000, "backup"})},
       {"arrive", command(arrive())},
       {"depart", command(service::Depart{SessionId{12}})},
       {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
