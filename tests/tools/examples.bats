@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# The examples of the man pages do what they say: every one is run, with stand-ins for the programs that they name.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  own_host
+  cd "$BATS_TEST_TMPDIR"
+  mkdir stand-ins
+  for program in backup.sh make-report deploy fetch-all transfer.sh job.sh rebuild-cache curl; do
+    printf '#!/bin/sh\necho "%s $*" >>"%s/ran"\necho "of %s"\n' "$program" "$PWD" "$program" >"stand-ins/$program"
+    chmod +x "stand-ins/$program"
+  done
+  ln -s stand-ins/deploy deploy
+  PATH=$PWD/stand-ins:$PATH
+}
+
+teardown() {
+  jobs -p | xargs -r kill -9 2>/dev/null || true
+  [ ! -e peers ] || xargs kill -9 <peers || true
+  stop_own_host
+}
+
+# examples PAGE: fills `examples`.
+examples() {
+  mapfile -d '' -t examples < <(python3 "$COORD_SOURCE/tests/tools/man_examples.py" "$COORD_SOURCE/man/$1.scd")
+  [ "${#examples[@]}" -ge "$2" ]
+}
+
+@test "dlock(1)" {
+  examples dlock.1 10
+  hold_here other
+  for example in "${examples[@]}"; do
+    echo "example: $example"
+    run -0 bash -c "$example"
+    echo "$output"
+  done
+  for program in backup.sh make-report deploy fetch-all transfer.sh job.sh rebuild-cache curl; do grep -q "^$program" ran; done
+  [ "$(cat report)" = "of make-report" ]
+  [[ $output == *$'other\t'*$'\t'"sh -c "* ]] # the last one lists who holds what
+  release other
+  # Somebody else deploys: the status of one's own is not the command's.
+  hold_here deploy
+  for example in "${examples[@]}"; do
+    [[ $example != *somebody* ]] || run -0 bash -c "${example/-w 10/-w 0.1}"
+  done
+  release deploy
+  wait
+}
+
+@test "dpeers(1)" {
+  examples dpeers.1 4
+  run -0 dlock any true
+  for example in "${examples[@]}"; do
+    echo "example: $example"
+    case $example in
+      *doctor) run bash -c "$example"; [ "$status" -le 1 ]; echo "$output"; [[ $output == *socket* ]] ;;
+      *'>= 2'*) run -1 bash -c "$example" ;; # a peer alone is no majority of three
+      *leader*) run -0 bash -c "$example"; [ "$output" = private ] ;;
+      *) run -0 bash -c "$example" ;;
+    esac
+  done
+}
+
+@test "coordd(8)" {
+  examples coordd.8 4
+  read -r -a ports < <(free_ports 3)
+  for example in "${examples[@]}"; do
+    example=${example//7411/${ports[0]}} example=${example//7412/${ports[1]}} example=${example//7413/${ports[2]}}
+    echo "example: $example"
+    case $example in
+      *'/etc/'*) continue ;; # not this machine's
+      *'for name'*)
+        timeout 60 bash -c "$example"$'\njobs -p >peers' 3>&- >out 2>&1
+        [ "$(wc -l <peers)" -eq 3 ]
+        ;;
+      COORD_SOCKET*)
+        eventually test -S a.sock
+        run -0 bash -c "$example"
+        [ "$output" = "of backup.sh" ]
+        [ "$(COORD_SOCKET=a.sock dpeers --json | jq -s length)" -eq 3 ]
+        ;;
+      *) run -0 bash -c "$example" ;;
+    esac
+  done
+  [ "$(stat -c %a key)" = 600 ]
+}
