@@ -89,6 +89,27 @@ term_of() { on "$1" dpeers --json | jq 'select(.local) | .term'; }
   [ "$(cat granted)" -gt "$(tail -n 1 writes)" ]
 }
 
+@test "a leader (delect) on the side that was cut off is stopped before another one leads on the other side" {
+  leader=$(leader_seen_by a)
+  other=$(others_than "$leader" | head -n 1)
+  on "$leader" delect --ttl 2 job -- bash -c 'trap "" TERM; while :; do echo "${EPOCHREALTIME/./}" >>writes; sleep 0.01; done' 3>&- &
+  holder=$!
+  eventually is_file writes
+  first=$(on "$other" delect --who --json job | jq -r .term)
+  unplug "$leader"
+  run -0 on "$other" delect -w 20 job -- bash -c 'echo "${EPOCHREALTIME/./} $DELECT_TERM" >led'
+  status=0
+  wait $holder || status=$?
+  [ $status -eq 75 ]
+  read -r began term <led
+  [ "$began" -gt "$(tail -n 1 writes)" ]
+  [ "$term" -gt "$first" ]
+  run -69 on "$leader" delect --is-leader job
+  plug "$leader"
+  eventually sees_leader "$leader"
+  run -1 on "$leader" delect --is-leader job
+}
+
 @test "one-way cuts, each direction: service goes on, and there is no storm of terms" {
   start_workers 16 9
   eventually more_updates_than 8

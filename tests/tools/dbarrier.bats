@@ -243,3 +243,33 @@ arrive() {
   run -69 dbarrier --scope private -n 2 name
   [ "${#lines[@]}" -eq 1 ]
 }
+
+@test "the README's rolling deploy, on three hosts" {
+  sed -n '/^## A rolling deploy/,/^## The programs/p' "$BATS_TEST_DIRNAME/../../README.md" | sed -n '/^```/,/^```/{/^```/!p}' >rollout
+  [ "$(wc -l <rollout)" = 3 ]
+  mkdir bin
+  printf '#!/bin/sh\necho "$HOST_NAME"\n' >bin/hostname
+  printf '#!/bin/sh\necho "begin $HOST_NAME" >>log; [ ! -e broken.$HOST_NAME ] || exit 9; echo "end $HOST_NAME" >>log\n' >bin/deploy-here
+  printf '#!/bin/sh\necho "switch $HOST_NAME" >>log\n' >bin/switch-over
+  chmod +x bin/*
+  deploy_everywhere() {
+    local peer host
+    while read -r peer host; do
+      {
+        local status=0
+        COORD_SOCKET=$group/$peer.sock HOST_NAME=$host PATH=$PWD/bin:$PATH sh rollout 2>"err.$host" || status=$?
+        echo $status >"status.$host"
+      } 3>&- &
+    done <<<$'a alpha\nb beta\nc gamma'
+    wait
+  }
+  deploy_everywhere
+  [ "$(cat status.alpha status.beta status.gamma)" = $'0\n0\n0' ]
+  # One at a time, then the last step.
+  [ "$(cut -d' ' -f1 log | paste -sd' ')" = "begin end begin end begin end switch switch switch" ]
+  rm log
+  touch broken.beta
+  deploy_everywhere
+  [ "$(cat status.alpha status.beta status.gamma)" = $'3\n9\n3' ]
+  ! grep -q switch log
+}

@@ -126,6 +126,32 @@ go() { echo >"go.$1.$2"; }
   [[ $output == "delect: moved: nobody leads" ]]
 }
 
+@test "--evict asks at a terminal; --standby shows there who leads meanwhile" {
+  campaign b asked
+  eventually is_file lead.b.asked
+  run -0 python3 "$COORD_SOURCE/tests/tools/terminal.py" bash --norc -c 'delect --evict asked; echo "said $?"' <<'EOS'
+expect delect: asked is led by
+expect stop its command? [y/N]
+send n
+expect said 1
+end
+EOS
+  leads_on b asked
+  run -0 python3 "$COORD_SOURCE/tests/tools/terminal.py" bash --norc -c \
+    'delect --standby asked -- echo LEADS & read line; delect --evict asked; wait $!; echo "said $?"' <<'EOS'
+expect asked: standing by for
+expect led by
+send go
+expect [y/N]
+send y
+expect LEADS
+expect said 0
+end
+EOS
+  eventually is_file status.b.asked
+  [ "$(cat status.b.asked)" = 75 ]
+}
+
 @test "a leader that ignores TERM is killed after the grace; one whose delect sleeps is stopped by the peer" {
   COORD_SOCKET=$group/b.sock delect --ttl 3 --grace 0.3 deaf -- sh -c 'trap "" TERM; echo $$ >deaf; while :; do sleep 0.1; done' 3>&- &
   eventually is_file deaf
