@@ -94,7 +94,11 @@ std::unique_ptr<DiskFile> posix_file(std::string name, Descriptor file) {
 
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open_directory(const std::string& path) {
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
-  if (!made && errno != EEXIST) return failed(path, "mkdir");
+  if (!made && errno != EEXIST) {
+    Error error = failed(path, "cannot be made");
+    error.remedy = "make its parent writable, or name another directory";
+    return error;
+  }
   if (made) {
     if (Status status = sync_parent(path); !status.ok()) return status.error();
   }

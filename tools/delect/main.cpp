@@ -8,6 +8,8 @@ namespace {
 
 using namespace coord;
 
+constexpr std::size_t longest_value = 1024;  // the service's bound
+
 Error usage(std::string option, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
 }
@@ -19,6 +21,8 @@ Result<cli::Exit> act(delect::Settings& settings) {
     if (!one) return one.error();
     name = std::move(*one);
   }
+  if (settings.value && settings.value->size() > longest_value)
+    return usage("--value", "longer than 1024 bytes", "publish an address or a name");
   switch (settings.mode) {
     case Mode::who:
     case Mode::list:

@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::string_view automatic = "auto:";
 
+// Of the option that it is the value of, which names itself.
 Error wrong(std::string what, std::string remedy) {
-  return Error{ErrorKind::usage, "--slot", std::move(what), std::move(remedy)};
+  return Error{ErrorKind::usage, "", std::move(what), std::move(remedy)};
 }
 
 Result<Duration> read_period(std::string_view text) {
