@@ -28,7 +28,7 @@ class Host {
  public:
   Host(Replica replica, SessionsConfig sessions)
       : replica_(std::move(replica)),
-        enrolments_({sessions.self, sessions.peer, sessions.host}),
+        enrolments_({sessions.self, sessions.peer, sessions.host, sessions.enrolment_ttl}),
         sessions_(sessions),
         meetings_(std::move(sessions)) {}
 

@@ -156,6 +156,7 @@ struct SessionsConfig {
   Duration ttl_low = std::chrono::seconds(1);
   Duration ttl_high = std::chrono::hours(1);
   std::size_t connections = 20000;
+  Duration enrolment_ttl = std::chrono::seconds(10);  // of the sessions that this host stands with
 };
 
 // What a tool is told of a refusal.

@@ -47,6 +47,7 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   sessions.self = port.self();
   sessions.peer = sessions.host = "n" + std::to_string(port.self().value);
   sessions.ttl_low = std::chrono::milliseconds(100);
+  sessions.enrolment_ttl = std::chrono::seconds(2);
   auto peer = std::make_unique<Peer>(
       Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), false});
   const replica::Recovered found =

@@ -22,7 +22,9 @@ void Quiet::run() {
   // damaged peers must have rejoined and waiters been served by the end.
   for (int second = 0; second < 13 && !world_.violation(); ++second) {
     repair();
+    if (second == 3) enrolled_lead();
     if (second == 3) service_is_back();
+    if (second == 1) tools_.enroll_everywhere(true);
     if (second == 4) drill_begins();
     if (second == 6) drill_half_way();
     if (second == 8) drill_is_over();
@@ -102,6 +104,18 @@ void Quiet::service_is_back() {
   participants_.probe();
 }
 
+// Every host that was up has been enrolled for seconds. All are withdrawn now, so that nothing keeps the log
+// busy when it is asked what is held.
+void Quiet::enrolled_lead() {
+  if (const NodeId leader = the_leader(); leader != NodeId{}) {
+    const auto& all = world_.node(leader)->host.replica().machine().state().elections.leaderships;
+    const auto found = all.find(enrolled_everywhere);
+    if (found == all.end() || found->second.leading() == nullptr)
+      return fail("nobody leads what every host is enrolled for");
+  }
+  tools_.enroll_everywhere(false);
+}
+
 void Quiet::drill_begins() {
   drill_ = Drill::none;
   const NodeId leader = the_leader();
@@ -175,6 +189,7 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!peer.host.replica().machine().locks().all().empty())
     return some("locks", peer.host.replica().machine().locks().all().size());
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
+  if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
   const std::size_t connections = peer.host.sessions().size();
   if (connections > tools_.late_readers(node)) return some("connections", connections);
   return std::nullopt;

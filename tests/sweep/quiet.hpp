@@ -48,6 +48,7 @@ class Quiet {
   bool may_be_damaged(NodeId node);
   void rejoin(NodeId node);
   void service_is_back();
+  void enrolled_lead();
   void drill_begins();
   void drill_half_way();
   void drill_is_over();

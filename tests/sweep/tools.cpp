@@ -57,6 +57,8 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
     return;
   }
   if (!probe && random_.chance(config_.listing)) look(host, false);
+  if (!probe && random_.chance(config_.standing))
+    stand(host, "post-" + std::to_string(random_.below(2)), random_.chance(0.6));
   const std::uint64_t id = ++last_id_;
   Run& run = runs_[id];
   run.host = host;
@@ -327,7 +329,7 @@ void Tools::command_ends(std::uint64_t id, bool stopped) {
     if (run.background) return say(run, local::Release{1}, true);
     run.command = false;
     for (const std::size_t i : run.seen) seen_[i].ended = world_.now();
-    if (run.request.join) statuses_[run.request.names.front()].insert(run.status);
+    if (run.request.key_high != 0) statuses_[run.request.names.front()].insert(run.status);
     const bool worked = run.request.candidacy && run.request.candidacy->slot && run.status == 0;
     run.completing = worked;
     return worked ? say(run, local::Completed{1}) : let_go(run);
@@ -383,97 +385,6 @@ void Tools::finish_seen(const Run& run, bool confirmed) {
     Seen& seen = seen_[i];
     if (!seen.ended) seen.ended = world_.now();
     if (confirmed) seen.released_by = world_.now();
-  }
-}
-
-// ---- the host
-
-// The peer's process is gone, with every connection. Who still asks must ask anew; commands go on, under
-// their wrappers until their deadlines. A command without a wrapper has no guard left until the peer is
-// started again (the man page says so).
-void Tools::process_died(NodeId node) {
-  std::erase_if(looks_, [&](const auto& look) { return look.second.host == node; });
-  std::vector<std::uint64_t> ids;
-  for (auto& [id, run] : runs_) {
-    if (run.host != node || !(run.connected || run.command)) continue;
-    if (run.connected) run.power_cuts = world_.disk(node).counts().of(sim::FaultKind::power_cut);
-    run.connected = false;  // a peer that dies while it starts dies without a connection
-    if (!run.command) ids.push_back(id);
-  }
-  for (const std::uint64_t id : ids) {
-    finish_seen(runs_.at(id), false);
-    forget(id);
-  }
-}
-
-// A power cut took the host's processes with it, not only its peer.
-void Tools::process_started(NodeId node) {
-  const std::uint64_t cuts = world_.disk(node).counts().of(sim::FaultKind::power_cut);
-  std::vector<std::uint64_t> dead;
-  for (const auto& [id, run] : runs_) {
-    if (run.host == node && !run.connected && run.command && run.power_cuts < cuts) dead.push_back(id);
-  }
-  for (const std::uint64_t id : dead) command_ends(id, true);
-}
-
-bool Tools::taken_up(NodeId node, SessionId session, replica::ConnectionId connection) {
-  for (auto& [id, run] : runs_) {
-    if (run.host != node || run.session != session || !run.command) continue;
-    if (run.power_cuts < world_.disk(node).counts().of(sim::FaultKind::power_cut)) return false;
-    ++resumptions_;
-    run.connection = connection;
-    later_connections_[connection.value] = id;
-    if (run.wrapper)
-      later(Duration{}, milliseconds(300), [this, run = id, connection] {
-        const Run* waits = find(run);
-        if (waits != nullptr && waits->connection == connection) come_back(run);
-      });
-    return true;
-  }
-  return false;
-}
-
-// The wrapper has found its peer again.
-void Tools::come_back(std::uint64_t id) {
-  Run& run = runs_.at(id);
-  if (!run.wrapper || !run.command || world_.node(run.host) == nullptr) return;
-  run.connection = replica::ConnectionId{++last_id_};
-  run.connected = true;
-  later_connections_[run.connection.value] = id;
-  say(run, local::Hello{local::protocol_version, "dlock"});
-  say(run,
-      local::Resume{1, run.session, run.secret, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
-}
-
-std::uint64_t Tools::run_of(replica::ConnectionId connection) const {
-  const auto found = later_connections_.find(connection.value);
-  return found == later_connections_.end() ? connection.value : found->second;
-}
-
-// ---- good times
-
-std::optional<std::string> Tools::unfinished() const {
-  for (const auto& [id, run] : runs_) {
-    if (run.done) continue;
-    return std::string(run.probe ? "probe " : "run ") + std::to_string(id) + " on node " +
-           std::to_string(run.host.value) +
-           (run.stage == Stage::asking ? " still waits for " : " still has ") + run.request.names.front();
-  }
-  for (const auto& [id, look] : looks_) {
-    return "listing " + std::to_string(id) + " on node " + std::to_string(look.host.value) + " has no answer";
-  }
-  return std::nullopt;
-}
-
-std::size_t Tools::late_readers(NodeId host) const {
-  return static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& run) {
-    return run.second.host == host && run.second.done && run.second.connected;
-  }));
-}
-
-void Tools::probe() {
-  for (std::size_t host = 1; host <= world_.nodes(); ++host) {
-    if (world_.node(NodeId{host}) != nullptr) start_run(NodeId{host}, 0, true);
   }
 }
 

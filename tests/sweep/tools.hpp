@@ -45,6 +45,7 @@ struct ToolsConfig {
   double rate = 0.04;             // ... of a permit
   double join = 0.04;             // ... of a single flight
   double nesting = 0.08;          // ... of a dlock inside of the command
+  double standing = 0.04;         // ... of enrolling the host for something, or withdrawing it, before a run
   double listing = 0.15;          // ... of a look at who holds what, before the next run
   double breaking = 0.1;          // ... of breaking one of those that are seen there
   Duration wrapper_sleep_high{};  // the wrapper's answers may be read so late
@@ -56,6 +57,8 @@ struct ToolsConfig {
     no_wait = 0.4;
   }
 };
+
+inline constexpr const char* enrolled_everywhere = "post-probe";  // in good times
 
 class Tools : public HostWatcher {
  public:
@@ -72,8 +75,9 @@ class Tools : public HostWatcher {
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override;
 
   // ---- in good times (quiet.hpp)
-  void probe();            // a run on every host that must be granted soon: service is back
-  void look_everywhere();  // a listing on every host that must be answered
+  void probe();                         // a run on every host that must be granted soon: service is back
+  void look_everywhere();               // a listing on every host that must be answered
+  void enroll_everywhere(bool enroll);  // or withdraws
   std::optional<std::string> unfinished() const;  // what is left undone; nothing: all is done
   std::size_t late_readers(NodeId host) const;    // wrappers that have yet to read their last answer
 
@@ -132,8 +136,9 @@ class Tools : public HostWatcher {
   local::Acquire some_flight();
   void some_names(local::Acquire& request);
   void nest(std::uint64_t outer);
+  void stand(NodeId host, const std::string& name, bool enroll);
 
-  // tools.cpp: the life of a run
+  // tools.cpp: the life of a run; tools_host.cpp: what its host and its peer do to it
   void start_run(NodeId host, std::uint64_t script, bool probe);
   void remember(std::uint64_t id, Run& run);
   void next_run(const Run& run);

@@ -102,6 +102,26 @@ local::Acquire Tools::some_request() {
   return request;
 }
 
+// delect --enroll, --withdraw: nothing runs, and the peer stands for the name whether somebody asks or not.
+void Tools::stand(NodeId host, const std::string& name, bool enroll) {
+  if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
+  const std::uint64_t id = ++last_id_;
+  Look& order = looks_[id];
+  order.host = host;
+  order.over = true;
+  const replica::ConnectionId connection{id};
+  say(host, connection, local::Hello{local::protocol_version, "delect"});
+  say(host, connection, local::Stand{1, name, enroll, static_cast<std::int32_t>(random_.below(3)), ""});
+}
+
+void Tools::enroll_everywhere(bool enroll) {
+  for (std::size_t host = 1; host <= world_.nodes(); ++host) {
+    stand(NodeId{host}, enrolled_everywhere, enroll);
+    if (enroll) continue;
+    for (const char* name : {"post-0", "post-1"}) stand(NodeId{host}, name, false);
+  }
+}
+
 // A dlock inside of the command of another: mostly for what that one holds, which is then held twice.
 void Tools::nest(std::uint64_t outer) {
   later(Duration{}, milliseconds(100), [this, outer] {
