@@ -33,6 +33,11 @@ class SequentialSearch {
     }
     for (auto& operations : order_)
       std::ranges::stable_sort(operations, {}, [&](std::size_t i) { return history_[i].start; });
+    tokens_.resize(objects_.size());
+    tokens_placed_.resize(objects_.size());
+    for (std::size_t i = 0; i < history.size(); ++i)
+      if (has_token(history[i])) tokens_[object_of_[i]].push_back(history[i].value);
+    for (auto& tokens : tokens_) std::ranges::sort(tokens);
     place_.resize(order_.size());
     states_.resize(objects_.size());
     for (std::size_t i = 0; i < history.size(); ++i)
@@ -71,6 +76,15 @@ class SequentialSearch {
     State before{};  // of the object that the choice taken has changed
   };
 
+  // Tokens of a lock increase: so the grant with the smallest that is left comes next, and no other.
+  static bool has_token(const Operation& operation) {
+    return operation.outcome == Outcome::ok && operation.value != 0 &&
+           (operation.kind == Operation::Kind::acquire || operation.kind == Operation::Kind::acquire_shared);
+  }
+  bool is_early(const Operation& operation, std::size_t object) const {
+    return has_token(operation) && tokens_[object][tokens_placed_[object]] != operation.value;
+  }
+
   const Operation& operation_of(std::size_t client) const { return history_[order_[client][place_[client]]]; }
   std::size_t object_at(std::size_t client) const { return object_of_[order_[client][place_[client]]]; }
 
@@ -97,10 +111,12 @@ class SequentialSearch {
   bool apply(Step& step, const Choice& choice) {
     const Operation& operation = operation_of(choice.client);
     const std::size_t object = object_at(choice.client);
+    if (is_early(operation, object)) return false;
     auto next = choice.takes_effect ? objects_[object].after(states_[object], operation) : states_[object];
     if (!next) return false;
     step.before = std::exchange(states_[object], std::move(*next));
     ++place_[choice.client];
+    if (has_token(operation)) ++tokens_placed_[object];
     if (operation.outcome != Operation::Outcome::unknown) --left_;
     if (is_new()) return true;
     take_back(step);
@@ -111,6 +127,7 @@ class SequentialSearch {
     const std::size_t client = step.choices[step.next - 1].client;
     --place_[client];
     if (operation_of(client).outcome != Operation::Outcome::unknown) ++left_;
+    if (has_token(operation_of(client))) --tokens_placed_[object_at(client)];
     states_[object_at(client)] = std::move(step.before);
   }
 
@@ -133,6 +150,8 @@ class SequentialSearch {
   std::vector<std::vector<std::size_t>> order_;  // of each client
   std::vector<std::size_t> object_of_;
   std::vector<Object> objects_;
+  std::vector<std::vector<std::uint64_t>> tokens_;  // of each object, in order
+  std::vector<std::size_t> tokens_placed_;
   std::vector<std::size_t> place_;
   std::vector<State> states_;
   std::size_t left_ = 0;  // of those that must be placed
