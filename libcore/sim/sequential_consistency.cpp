@@ -33,6 +33,11 @@ class SequentialSearch {
     }
     for (auto& operations : order_)
       std::ranges::stable_sort(operations, {}, [&](std::size_t i) { return history_[i].start; });
+    values_.resize(objects_.size());
+    for (std::size_t i = 0; i < history.size(); ++i) {
+      if (is_read(history[i])) ++values_[object_of_[i]][history[i].value].reads_left;
+      if (is_write(history[i])) ++values_[object_of_[i]][history[i].value].writes;
+    }
     tokens_.resize(objects_.size());
     tokens_placed_.resize(objects_.size());
     for (std::size_t i = 0; i < history.size(); ++i)
@@ -81,8 +86,27 @@ class SequentialSearch {
     return operation.outcome == Outcome::ok && operation.value != 0 &&
            (operation.kind == Operation::Kind::acquire || operation.kind == Operation::Kind::acquire_shared);
   }
+  // A value that is written once does not come back: so it is not written over while reads of it are left.
+  static bool is_read(const Operation& operation) {
+    return operation.outcome == Outcome::ok && operation.kind == Operation::Kind::read;
+  }
+  static bool is_write(const Operation& operation) {
+    return operation.outcome != Outcome::failed &&
+           (operation.kind == Operation::Kind::write || operation.kind == Operation::Kind::compare_swap);
+  }
   bool is_early(const Operation& operation, std::size_t object) const {
-    return has_token(operation) && tokens_[object][tokens_placed_[object]] != operation.value;
+    if (has_token(operation)) return tokens_[object][tokens_placed_[object]] != operation.value;
+    if constexpr (std::is_same_v<Object, SequentialRegister>) {
+      const std::uint64_t held = states_[object].value;
+      const auto value = values_[object].find(held);
+      if (!is_write(operation) || value == values_[object].end()) return false;
+      return value->second.reads_left > 0 && value->second.writes == (held == 0 ? 0 : 1);
+    }
+    return false;
+  }
+  void was_placed(const Operation& operation, std::size_t object, std::size_t sign) {
+    if (has_token(operation)) tokens_placed_[object] += sign;
+    if (is_read(operation)) values_[object].at(operation.value).reads_left -= sign;
   }
 
   const Operation& operation_of(std::size_t client) const { return history_[order_[client][place_[client]]]; }
@@ -111,12 +135,12 @@ class SequentialSearch {
   bool apply(Step& step, const Choice& choice) {
     const Operation& operation = operation_of(choice.client);
     const std::size_t object = object_at(choice.client);
-    if (is_early(operation, object)) return false;
+    if (choice.takes_effect && is_early(operation, object)) return false;
     auto next = choice.takes_effect ? objects_[object].after(states_[object], operation) : states_[object];
     if (!next) return false;
     step.before = std::exchange(states_[object], std::move(*next));
     ++place_[choice.client];
-    if (has_token(operation)) ++tokens_placed_[object];
+    was_placed(operation, object, 1);
     if (operation.outcome != Operation::Outcome::unknown) --left_;
     if (is_new()) return true;
     take_back(step);
@@ -127,7 +151,7 @@ class SequentialSearch {
     const std::size_t client = step.choices[step.next - 1].client;
     --place_[client];
     if (operation_of(client).outcome != Operation::Outcome::unknown) ++left_;
-    if (has_token(operation_of(client))) --tokens_placed_[object_at(client)];
+    was_placed(operation_of(client), object_at(client), static_cast<std::size_t>(-1));
     states_[object_at(client)] = std::move(step.before);
   }
 
@@ -152,6 +176,10 @@ class SequentialSearch {
   std::vector<Object> objects_;
   std::vector<std::vector<std::uint64_t>> tokens_;  // of each object, in order
   std::vector<std::size_t> tokens_placed_;
+  struct Uses {
+    std::size_t writes = 0, reads_left = 0;
+  };
+  std::vector<std::map<std::uint64_t, Uses>> values_;  // of each object that is a register
   std::vector<std::size_t> place_;
   std::vector<State> states_;
   std::size_t left_ = 0;  // of those that must be placed
