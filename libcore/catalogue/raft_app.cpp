@@ -78,7 +78,7 @@ void RaftApp::perform(Node& node, Instant now, const raft::Event& event, Port& p
     } else if (const auto* changed = std::get_if<raft::RoleChanged>(&action)) {
       port.note([&] {
         return std::string(raft::to_text(changed->role)) + " of term " + std::to_string(changed->term.value) +
-               (changed->leader.value == 0 ? ", knows no leader"
+               (changed->leader.value == 0 ? ", no leader"
                                            : ", leader " + std::to_string(changed->leader.value));
       });
       role_changed(port.self(), port.world_now(), *changed);
