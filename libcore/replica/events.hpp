@@ -67,7 +67,7 @@ struct SendPeer {
   PeerMessage message;
 };
 // What became of a command that this replica submitted. `rejected` is not empty if nobody would put it into
-// the log (it may still get there by an older copy: whoever submitted it undoes what it finds).
+// the log, and it never takes effect.
 struct Outcome {
   std::uint64_t ticket = 0;
   service::Outcome what;

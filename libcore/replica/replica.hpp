@@ -79,6 +79,8 @@ class Replica {
     std::uint64_t ticket = 0;  // 0: nobody waits for the outcome
     Bytes command;
     bool growing = false;  // refused when the disk is nearly full
+    std::uint64_t sends = 0;
+    std::string rejected;  // why, if nobody would put it into the log and nothing else came of it
     std::optional<Instant> sent;
     NodeId sent_to;
     Term sent_in;
@@ -130,6 +132,8 @@ class Replica {
   void put_into_log(Instant now, std::vector<Bytes> commands);
   void reject_growing(NodeId from, std::vector<Bytes>& commands);
   void reject(std::uint64_t sequence, const char* why);
+  void replace(std::uint64_t sequence, Pending& pending);
+  static std::string why_not(const Pending& pending, const service::Outcome& what);
   void propose_token_floor(Instant now);
   bool tokens_ready(std::size_t commands);
   void settle_outcome(const service::Command& command, const service::Effects& effects);

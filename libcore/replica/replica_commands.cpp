@@ -44,8 +44,12 @@ void Replica::on(Instant, const Retract& event) {
   const auto found = std::ranges::find_if(
       pending_, [&](const auto& pending) { return pending.second.ticket == event.ticket; });
   if (found == pending_.end()) return;
-  Pending& pending = found->second;
-  pending.command = encoded(found->first, pending_.begin()->first - 1, service::Renew{});
+  replace(found->first, found->second);
+}
+
+// By a command that does nothing, under the same number.
+void Replica::replace(std::uint64_t sequence, Pending& pending) {
+  pending.command = encoded(sequence, pending_.begin()->first - 1, service::Renew{});
   pending.growing = false;
   pending.sent.reset();
 }
@@ -107,6 +111,7 @@ void Replica::send_commands(Instant now) {
       bytes = 0;
     }
     pending.sent = now;
+    ++pending.sends;
     pending.sent_to = raft_.leader();
     pending.sent_in = raft_.term();
     bytes += pending.command.size();
@@ -169,11 +174,18 @@ void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands) {
   for (const std::uint64_t sequence : rejected.sequences) reject(sequence, "the disk is nearly full");
 }
 
+// Of what was sent more than once an older copy may be in a log: whoever asked is told when that is decided.
 void Replica::reject(std::uint64_t sequence, const char* why) {
   const auto found = pending_.find(sequence);
   if (found == pending_.end()) return;
-  out_.push_back(Outcome{found->second.ticket, {}, std::string(why) + ": free some space there"});
-  pending_.erase(found);
+  const std::string text = std::string(why) + ": free some space there";
+  if (found->second.sends > 1) {
+    found->second.rejected = text;
+    replace(found->first, found->second);
+  } else {
+    out_.push_back(Outcome{found->second.ticket, {}, text});
+    pending_.erase(found);
+  }
 }
 
 // A lone peer does not sync a grant, so a power cut may take it back; its token must never be given again.
@@ -216,9 +228,13 @@ void Replica::settle_outcome(const service::Command& command, const service::Eff
   if (command.client == service::ClientId{} || command.client != client_) return;
   const auto found = pending_.find(command.sequence);
   if (found == pending_.end()) return;
-  out_.push_back(
-      Outcome{found->second.ticket, machine_.outcome(config_.raft.self, client_, command.sequence), {}});
+  const service::Outcome what = machine_.outcome(config_.raft.self, client_, command.sequence);
+  out_.push_back(Outcome{found->second.ticket, what, why_not(found->second, what)});
   pending_.erase(found);
+}
+
+std::string Replica::why_not(const Pending& pending, const service::Outcome& what) {
+  return what.kind == service::OutcomeKind::renewed ? pending.rejected : std::string();
 }
 
 // The entries were not seen one by one: ask the machine what became of each command.
@@ -229,7 +245,7 @@ void Replica::settle_after_replacement() {
       ++it;
       continue;
     }
-    out_.push_back(Outcome{it->second.ticket, what, {}, true});
+    out_.push_back(Outcome{it->second.ticket, what, why_not(it->second, what), true});
     it = pending_.erase(it);
   }
 }

@@ -11,7 +11,9 @@
 // takes all of its participants out at once: nobody can be left in a generation that was released, and the
 // next arrival begins a new one. A participant is a session: when that ends before the release, the arrival
 // is withdrawn (or, where asked for, the generation is broken for all). Its random key makes an arrival that
-// is repeated, over another peer or after a crash of its own, the same arrival.
+// is repeated, over another peer or after a crash of its own, the same arrival. Of the generations that are
+// over only the latest is kept. Who comes back to an earlier one names it, and is told that it is over; who
+// was never told of it, as its peer died in between, arrives anew.
 //
 // Commands: participants may bring one each. The generation is released as before (all start), and is over
 // when each command has ended or is lost: a second barrier for the same participants.

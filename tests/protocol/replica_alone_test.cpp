@@ -140,6 +140,23 @@ TEST_CASE("a nearly full disk: what adds to the state is refused, what frees it 
   CHECK(driver.all<Outcome>().back().what.kind == service::OutcomeKind::granted);
 }
 
+TEST_CASE(
+    "what was sent again before the disk was nearly full: told as it was decided, not as it was rejected") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  driver.event(Submit{1, driver.acquire("other")});  // has tokens reserved
+  driver.disk_stalls = true;  // the first copy is in the log, the second one is refused
+  driver.event(Submit{2, driver.acquire("lock")});
+  driver.event(Space{true});
+  driver.pass(3s);
+  CHECK(driver.all<Outcome>().size() == 1);
+  driver.disk_goes_on();
+  driver.pass(1s);
+  REQUIRE(driver.all<Outcome>().size() == 2);
+  CHECK(driver.all<Outcome>()[1].rejected.empty());
+  CHECK(driver.all<Outcome>()[1].what.kind == service::OutcomeKind::granted);
+}
+
 TEST_CASE("what is retracted: dropped where nothing knows of it, else done once or not at all") {
   Driver away({NodeId{1}, NodeId{2}, NodeId{3}});
   away.event(Submit{1, away.acquire("lock")});
