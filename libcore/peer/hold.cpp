@@ -71,6 +71,13 @@ bool Hold::held() const {
   return ::poll(&ready, 1, 0) <= 0 || (ready.revents & POLLHUP) == 0;
 }
 
+process::Family::File Hold::kept_file() const {
+  const int reader = const_cast<Hold*>(this)->reader_.native_handle();
+  process::Family::File file = file_;
+  file.kept = std::make_shared<const Descriptor>(::fcntl(reader, F_DUPFD_CLOEXEC, 0));
+  return file;
+}
+
 // Readable means hung up, or that somebody wrote into it: what is written is thrown away.
 void Hold::watch() {
   reader_.async_wait(boost::asio::posix::stream_descriptor::wait_read,

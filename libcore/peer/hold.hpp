@@ -39,6 +39,8 @@ class Hold {
   // Does anybody have it open now?
   bool held() const;
   process::Family::File file() const { return file_; }
+  // The same, kept from becoming another file meanwhile: for a guard that may outlive this object.
+  process::Family::File kept_file() const;
   void on_gone(std::function<void()> gone) { gone_ = std::move(gone); }
   void remove();  // the file: nobody will ask for it any more
 

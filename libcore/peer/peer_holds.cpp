@@ -165,7 +165,7 @@ void Peer::perform(replica::StopCommand&& action) {
   process::Family family;
   if (is_guest(tool)) family.of_user = tool.who.uid;
   if (tool.command.pid != 0 && may_name(tool, tool.command.pid)) family.roots.push_back(tool.command);
-  if (tool.hold) family.holding = tool.hold->file();
+  if (tool.hold) family.holding = tool.hold->kept_file();
   family.cgroup = tool.group;
   // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
   const bool in_place = tool.process == tool.command;  // the tool has become the command

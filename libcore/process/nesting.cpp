@@ -1,8 +1,13 @@
 #include "process/nesting.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -10,7 +15,18 @@ namespace coord::process {
 
 namespace {
 constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
+
+// O_PATH: a guard's, that keeps the file without holding anything by it.
+bool is_place_only(pid_t pid, const std::string& descriptor) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/fdinfo/" + descriptor;
+  const Descriptor info(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 256> text{};
+  if (!info.is_open() || ::read(info.get(), text.data(), text.size() - 1) <= 0) return false;
+  const char* flags = std::strstr(text.data(), "flags:\t");
+  return flags != nullptr && (std::strtoul(flags + 7, nullptr, 8) & O_PATH) != 0;
 }
+
+}  // namespace
 
 bool has_open(pid_t pid, const Family::File& file) {
   const std::string path = "/proc/" + std::to_string(pid) + "/fd";
@@ -20,7 +36,8 @@ bool has_open(pid_t pid, const Family::File& file) {
     struct stat status {};
     if (entry->d_name[0] == '.' || ::fstatat(::dirfd(directory.get()), entry->d_name, &status, 0) != 0)
       continue;
-    if (status.st_dev == file.device && status.st_ino == file.inode) return true;
+    const bool same = status.st_dev == file.device && status.st_ino == file.inode;
+    if (same && !is_place_only(pid, entry->d_name)) return true;
   }
   return false;
 }

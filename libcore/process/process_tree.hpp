@@ -21,12 +21,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "process/process_id.hpp"
 
 namespace coord::process {
@@ -36,9 +38,12 @@ namespace coord::process {
 struct Family {
   pid_t descendants_of = 0;      // a subreaper whose descendants all belong (not itself); 0: none
   std::vector<ProcessId> roots;  // processes known to belong
+  // A file is known by these two only as long as it is there: the next one that is made may get the number of
+  // one that was removed, and who has that open is somebody else's. So whoever kills by it keeps it open.
   struct File {
     dev_t device;
     ino_t inode;
+    std::shared_ptr<const Descriptor> kept{};
   };
   std::optional<File>
       holding;  // who has this file open (seen only for one's own user's processes, or by root)

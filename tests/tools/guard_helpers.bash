@@ -17,6 +17,7 @@ guard_of() {
   local process
   for process in /proc/[0-9]*; do
     [ "$(readlink "$process/exe")" = "$(command -v dlock)" ] && [ "${process#/proc/}" != "$1" ] || continue
+    grep -qzx "COORD_SOCKET=$group/a.sock" "$process/environ" 2>/dev/null || continue # another test's, beside this one
     tr '\0' ' ' <"$process/cmdline" | grep -q -- "-F job -- bash stubborn" && echo "${process#/proc/}" && return
   done
   return 1

@@ -80,6 +80,13 @@ TEST_CASE("members by ancestry, by an open file, by a word of the environment; s
   by_parent.descendants_of = ::getpid();
   for (const Family& family : {by_root, by_file, by_parent, scene.marked()})
     CHECK(ProcessTree(family).members().size() == 2);
+  const int place = ::open(scene.file("session").c_str(), O_PATH);
+  const pid_t keeper = launch(scene, {"sleep", "30"});
+  ::close(place);
+  CHECK(ProcessTree(by_file).members().size() == 2);  // whoever knows only the place has nothing open
+  ::kill(keeper, SIGKILL);
+  ::waitpid(keeper, nullptr, 0);
+
   Family other = scene.marked();
   other.word += "x";
   CHECK(ProcessTree(other).members().empty());

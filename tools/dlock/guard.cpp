@@ -11,6 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <memory>
+#include <string>
 
 #include "cli/held_session.hpp"
 #include "process/boot_time.hpp"
@@ -125,15 +127,18 @@ class Guard {
 };
 
 // Nothing of the caller's is kept but what the guard works with; the hold least of all.
-void detach(int socket, int pidfd) {
+void detach(std::array<int, 3> needed) {
   ::setsid();
   (void)!::chdir("/");
   const int null = ::open("/dev/null", O_RDWR);
   for (int fd = 0; fd <= 2; ++fd) ::dup2(null, fd);
-  const int low = std::min(socket, pidfd), high = std::max(socket, pidfd);
-  if (low > 3) (void)::close_range(3, static_cast<unsigned>(low - 1), 0);
-  if (high > low + 1) (void)::close_range(static_cast<unsigned>(low + 1), static_cast<unsigned>(high - 1), 0);
-  (void)::close_range(static_cast<unsigned>(high + 1), ~0U, 0);
+  std::sort(needed.begin(), needed.end());
+  int first = 3;
+  for (const int fd : needed) {
+    if (fd > first) (void)::close_range(static_cast<unsigned>(first), static_cast<unsigned>(fd - 1), 0);
+    first = std::max(first, fd + 1);
+  }
+  (void)::close_range(static_cast<unsigned>(first), ~0U, 0);
   for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE}) ::signal(signal, SIG_IGN);
 }
 
@@ -151,12 +156,15 @@ Status start_guard(const Settings& settings, engine::PeerConnection& peer, const
   struct stat file {};
   if (!self || pidfd < 0 || ::fstat(hold, &file) != 0) return failed();
   family.roots.push_back(self->id);
-  if (!settings.close) family.holding = process::Family::File{file.st_dev, file.st_ino};
+  // As a place in the file system only: that keeps the file, and holds nothing.
+  const std::string path = "/proc/self/fd/" + std::to_string(hold);
+  const auto kept = std::make_shared<const Descriptor>(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  family.holding = process::Family::File{file.st_dev, file.st_ino, kept};
   const pid_t child = ::fork();
   if (child < 0) return failed();
   if (child == 0) {
     if (::fork() != 0) ::_exit(0);
-    detach(peer.fd(), pidfd);
+    detach({peer.fd(), pidfd, kept->get()});
     Guard(settings, peer, resume, std::move(family), pidfd, sent).run();
     ::_exit(0);
   }
