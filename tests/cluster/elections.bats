@@ -24,7 +24,7 @@ SH
 teardown() {
   local host
   for host in a b c; do
-    [ ! -e "led.$host" ] || kill -KILL "$(cat "delect.$host")" "$(command_of $host)" 2>/dev/null || true
+    [ ! -e "led.$host" ] || [ -e "status.$host" ] || kill -KILL "$(cat "delect.$host")" "$(command_of $host)" 2>/dev/null || true
   done
   jobs -p | xargs -r kill -KILL 2>/dev/null || true
   stop_group

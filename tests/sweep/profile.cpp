@@ -109,6 +109,7 @@ void shape(Setting& setting, Random& random) {
       setting.hunt = milliseconds(60 + random.below(300));
       setting.world.link.delay_high = milliseconds(random.chance(0.7) ? 15 : 1);
       tools.listing = 1;
+      tools.standing = 0;  // entries travel one by one: no room for what renews itself
       tools.pause_high = milliseconds(80);
       setting.cluster.replica.raft.append_bytes = 1;
       setting.cluster.replica.raft.in_flight = random.chance(0.7) ? 1 : 3;

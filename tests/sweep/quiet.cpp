@@ -107,7 +107,7 @@ void Quiet::service_is_back() {
 // Every host that was up has been enrolled for seconds. All are withdrawn now, so that nothing keeps the log
 // busy when it is asked what is held.
 void Quiet::enrolled_lead() {
-  if (const NodeId leader = the_leader(); leader != NodeId{}) {
+  if (const NodeId leader = the_leader(); leader != NodeId{} && tools_.enrolls()) {
     const auto& all = world_.node(leader)->host.replica().machine().state().elections.leaderships;
     const auto found = all.find(enrolled_everywhere);
     if (found == all.end() || found->second.leading() == nullptr)

@@ -75,9 +75,10 @@ class Tools : public HostWatcher {
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override;
 
   // ---- in good times (quiet.hpp)
-  void probe();                         // a run on every host that must be granted soon: service is back
-  void look_everywhere();               // a listing on every host that must be answered
-  void enroll_everywhere(bool enroll);  // or withdraws
+  void probe();            // a run on every host that must be granted soon: service is back
+  void look_everywhere();  // a listing on every host that must be answered
+  bool enrolls() const { return config_.standing > 0; }
+  void enroll_everywhere(bool enroll);            // or withdraws
   std::optional<std::string> unfinished() const;  // what is left undone; nothing: all is done
   std::size_t late_readers(NodeId host) const;    // wrappers that have yet to read their last answer
 

@@ -115,6 +115,7 @@ void Tools::stand(NodeId host, const std::string& name, bool enroll) {
 }
 
 void Tools::enroll_everywhere(bool enroll) {
+  if (!enrolls()) return;
   for (std::size_t host = 1; host <= world_.nodes(); ++host) {
     stand(NodeId{host}, enrolled_everywhere, enroll);
     if (enroll) continue;
