@@ -54,13 +54,14 @@ teardown() {
 }
 
 @test "-F: guard and peer are killed, the peer comes back: the command is its own again" {
+  ttl=4
   stubborn -F
   token=$(dlock --list --json job | jq -r '.holders[0].token')
   kill -9 "$(guard_of $wrapper)"
   signal_peer KILL a
   eventually peer_gone a
   start_peer a "${calm[@]}"
-  run -1 on b dlock -w 3 job true
+  run -1 on b dlock -w $ttl.2 job true
   run -0 on b dlock --check job --token "$token"
   cut_off b c
   stopped_in_time

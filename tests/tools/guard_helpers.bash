@@ -1,4 +1,5 @@
 # Commands that only KILL ends, over a group of peer_helpers, and when they did end.
+ttl=2 # seconds; where a peer has to be back before the lease is over, more
 
 # A command that only KILL ends, and a daemon of it; both write the time as long as they live. Sets command, wrapper, guard.
 stubborn() {
@@ -7,7 +8,7 @@ trap '' TERM HUP INT
 setsid bash -c "trap '' TERM HUP INT; while :; do echo \${EPOCHREALTIME/./} >>writes; sleep 0.01; done" &
 while :; do echo "${EPOCHREALTIME/./}" >>writes; sleep 0.01; done
 SH
-  dlock --ttl 2 "$@" job -- bash stubborn 3>&- 2>/dev/null &
+  dlock --ttl $ttl "$@" job -- bash stubborn 3>&- 2>/dev/null &
   wrapper=$!
   eventually is_file writes
 }
@@ -35,12 +36,12 @@ still() {
   cmp -s writes before
 }
 
-# The last write came before 0.85 of the TTL of 2 s after the cut, and there are no more.
+# The last write came before 0.85 of the TTL after the cut, and there are no more.
 stopped_in_time() {
   eventually still
   local after=$(($(tail -n 1 writes) - since))
   echo "the last write $after us after the cut"
-  [ $after -lt 1700000 ]
+  [ $after -lt $((ttl * 850000)) ]
 }
 
 # The directory of the control group that was made for the command with this pid; fails if there is none.

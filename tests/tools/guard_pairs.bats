@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers
+ttl=4
 
 setup() {
   new_group "$BATS_TEST_TMPDIR/g" a b c
@@ -26,7 +27,7 @@ restart() {
 
 # The command of `stubborn` holds on, under the token that it had.
 still_held() {
-  run -1 on b dlock -w 2.2 job true
+  run -1 on b dlock -w $ttl.2 job true
   run -0 on b dlock --check job --token "$token"
 }
 
@@ -91,7 +92,7 @@ still_held() {
 }
 
 @test "-o: wrapper, peer and the command itself are gone, a background process of it is left: it is stopped as well" {
-  dlock -o --ttl 2 job -- bash -c 'setsid bash -c "while :; do echo \${EPOCHREALTIME/./} >>writes; sleep 0.01; done" & echo $$ >command; wait' \
+  dlock -o --ttl $ttl job -- bash -c 'setsid bash -c "while :; do echo \${EPOCHREALTIME/./} >>writes; sleep 0.01; done" & echo $$ >command; wait' \
     3>&- 2>/dev/null &
   wrapper=$!
   eventually is_file command
