@@ -101,11 +101,10 @@ void Meetings::arrived(Instant now, ConnectionId id, Record& record, const Outco
   const service::Outcome& what = event.what;
   if (what.kind != service::OutcomeKind::arrived) {
     const std::uint64_t request = record.asked.request;
+    // Nor is it said of one who gives up that it has departed: an arrival of its peer's earlier life may
+    // count.
     if (record.abandoned) {
       // Nobody asks any more.
-    } else if (record.cancel_asked) {
-      departed(id, record, machine);
-      return;
     } else if (!event.rejected.empty()) {
       say(id, record, local::Refused{request, local::RefusedKind::limit, event.rejected});
     } else if (what.kind == service::OutcomeKind::refused) {

@@ -169,8 +169,10 @@ void report_violation(const Arguments& arguments, const Totals& totals) {
   sim::Trace trace(1'000'000);
   (void)sweep::run_seed(totals.seed, {arguments.profile, &trace, nullptr});
   const std::string file = arguments.traces + "/sweep-" + std::to_string(totals.seed) + ".trace";
-  std::ofstream(file) << trace.text() << totals.worst.violation << "\n";
-  std::printf("its trace: %s\n", file.c_str());
+  std::ofstream out(file);
+  out << trace.text() << totals.worst.violation << "\n";
+  out.close();
+  std::printf(out ? "its trace: %s\n" : "its trace could not be written: %s\n", file.c_str());
 }
 
 bool is_named(std::string_view list, std::string_view name) {
