@@ -65,14 +65,14 @@ bash_offers() {
     "_$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$demo/$1.bash" "$@"
 }
 
-# What zsh offers, asked through a terminal of its own: no other way runs its completion system.
-zsh_offers() {  # DIRECTORY OF THE FUNCTION, LINE
+# zsh offers it, asked through a terminal of its own: no other way runs its completion system.
+zsh_offers() {  # DIRECTORY OF THE FUNCTION, LINE, WHAT IS OFFERED
   python3 "$COORD_SOURCE/tests/tools/terminal.py" zsh -f -i <<EOS
 send PS1='> '; fpath=($1 \$fpath); autoload -U compinit; compinit -D -u; bindkey '^X' list-choices; echo rea''dy
 expect ready
 type $2
 key X
-pause 1
+expect $3
 key U
 send exit
 end
@@ -105,14 +105,14 @@ EOS
   fish --no-config -c "source $demo/vtool.fish; complete -C 'vtool dr'" | grep -q "draw.a picture"
   fish --no-config -c "source $demo/vtool.fish; complete -C 'vtool merge --by h'" | grep -q hlc
   zsh -n "$demo/_vtool"
-  zsh_offers "$demo" 'vtool ' | grep -q 'one from many'
-  zsh_offers "$demo" 'vtool merge --by ' | grep -q 'hlc'
-  zsh_offers "$demo" 'vtool merge --' | grep -q "it's \[the\] order: yours"
+  zsh_offers "$demo" 'vtool ' 'one from many'
+  zsh_offers "$demo" 'vtool merge --by ' 'hlc'
+  zsh_offers "$demo" 'vtool merge --' "it's [the] order: yours"
 }
 
 @test "zsh uses the generated file: options, operand" {
-  zsh_offers "$demo" 'clidemo --' | grep -q -- '--lines'
-  zsh_offers "$demo" 'clidemo li' | grep -q 'live-one'
+  zsh_offers "$demo" 'clidemo --' '--lines'
+  zsh_offers "$demo" 'clidemo li' 'live-one'
 }
 
 @test "dlock, delect, dbarrier: names that are in use now, at a real bash, zsh and fish" {
@@ -132,10 +132,10 @@ EOS
   bash_completes dbarrier 'dbarrier --status me' | grep -q 'status meeting  *=here'
   bash_completes dlock 'dlock --sco' | grep -q 'dlock --scope  *=here'
   bash_completes dlock 'dlock job mkfif' | grep -q 'job mkfifo  *=here' # a command, not a name
-  zsh_offers "$demo" 'dlock --history ' | grep -q backup
-  zsh_offers "$demo" 'dlock ' | grep -q backup
-  zsh_offers "$demo" 'delect --who ' | grep -q reports
-  zsh_offers "$demo" 'dbarrier --status ' | grep -q meeting
+  zsh_offers "$demo" 'dlock --history ' backup
+  zsh_offers "$demo" 'dlock ' backup
+  zsh_offers "$demo" 'delect --who ' reports
+  zsh_offers "$demo" 'dbarrier --status ' meeting
   fish --no-config -c "source $demo/dlock.fish; complete -C 'dlock ba'" | grep -q backup
   fish --no-config -c "source $demo/delect.fish; complete -C 'delect --who re'" | grep -q reports
   jobs -p | xargs kill -9
