@@ -11,7 +11,8 @@ setup() {
 }
 
 teardown() {
-  jobs -p | xargs -r kill -9 2>/dev/null || true
+  jobs -p | xargs -r kill 2>/dev/null || true # not -9: the commands go with their wrappers
+  wait
   [ -z "${XDG_RUNTIME_DIR-}" ] || [[ $XDG_RUNTIME_DIR != "$BATS_TEST_TMPDIR"/* ]] || stop_own_host
 }
 
@@ -138,7 +139,8 @@ EOS
   zsh_offers "$demo" 'dbarrier --status ' meeting
   fish --no-config -c "source $demo/dlock.fish; complete -C 'dlock ba'" | grep -q backup
   fish --no-config -c "source $demo/delect.fish; complete -C 'delect --who re'" | grep -q reports
-  jobs -p | xargs kill -9
+  jobs -p | xargs kill
+  wait
   stop_own_host # nothing runs: nothing is offered, said or started, and nothing hangs
   bash_completes dlock 'dlock ba' | tr -d '\a' | grep -q 'dlock ba =here'
   no_peer

@@ -68,6 +68,8 @@ arrive() {
   eventually there slow 1
   run -1 dbarrier -q -n 3 -w 0 --id x --expect x,y,z --report r slow
   jq -e '.outcome == "timeout" and .missing == ["x", "z"] and (.participants | map(.id)) == ["y"]' r
+  run -0 dbarrier --reset slow
+  eventually is_file y
 }
 
 @test "the first arrival fixes what all must ask for; an id is there once" {
