@@ -6,12 +6,6 @@ namespace coord::replica {
 
 namespace {
 
-Duration fraction(Duration whole, double part) {
-  return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
-}
-
-constexpr double peer_waits_for_wrapper = 0.02;  // of the TTL: the wrapper sends TERM first
-constexpr double renew_together = 0.05;          // of the TTL: what is due so soon goes into the same command
 constexpr const char* no_quorum = "no quorum: a majority of the peers cannot be reached";
 
 }  // namespace
@@ -62,6 +56,7 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   Record& record = records_[id];
   record.who = event.who;
   record.asked = request;
+  record.ttl = request.ttl;
   std::vector<std::string>& expect = record.asked.expect;
   std::sort(expect.begin(), expect.end());
   expect.erase(std::unique(expect.begin(), expect.end()), expect.end());
@@ -214,51 +209,21 @@ SessionActions Meetings::quorum_is(bool quorum) {
 }
 
 SessionActions Meetings::tick(Instant now) {
-  bool due = false;
-  std::vector<std::pair<Instant, ConnectionId>> ringing;
-  for (const auto& alarm : alarms_) {
-    if (alarm.first > now) break;
-    ringing.push_back(alarm);
-  }
-  for (const auto& [when, id] : ringing) {
+  for (const ConnectionId id : leases_.ringing(now)) {
     Record& record = records_.at(id);
-    if (record.stage == Stage::running && now >= stop_by(record)) {
+    if (record.stage == Stage::running && now >= leases_.stop_by(record)) {
       lose(id, record, "no renewal for too long: the peer cannot reach a majority");
-    } else if (record.stage == Stage::running && !record.terminated && now >= terminate_at(record)) {
+    } else if (record.stage == Stage::running && !record.terminated && now >= leases_.terminate_at(record)) {
       record.terminated = true;
       if (record.pid != 0) out_.push_back(StopCommand{id, record.pid, false});
     }
-    due = due || (!record.renewing && now >= renew_at(record));
     set_alarm(id, record);
   }
-  if (due) renew(now);
+  for (Leases::Renewal& renewal : Leases::renew(leases_.due(now))) {
+    for (const ConnectionId id : renewal.connections) set_alarm(id, records_.at(id));
+    submit({Ticket::Kind::renew, std::move(renewal.connections), now, 0, {}}, std::move(renewal.body));
+  }
   return take();
-}
-
-std::optional<Instant> Meetings::deadline() const {
-  if (alarms_.empty()) return std::nullopt;
-  return alarms_.begin()->first;
-}
-
-// Those that are due, and those that soon will be.
-void Meetings::renew(Instant now) {
-  constexpr std::size_t together = 4096;  // the service's bound on a command
-  std::vector<ConnectionId> due;
-  for (const auto& [when, id] : alarms_) {
-    const Record& record = records_.at(id);
-    if (when > now + fraction(record.asked.ttl, renew_together)) break;
-    if (!record.renewing && when == renew_at(record) && due.size() < together) due.push_back(id);
-  }
-  Ticket what{Ticket::Kind::renew, {}, now, 0, {}};
-  service::Renew body;
-  for (const ConnectionId id : due) {
-    Record& record = records_.at(id);
-    record.renewing = true;
-    what.connections.push_back(id);
-    body.sessions.push_back(record.session);
-    set_alarm(id, record);
-  }
-  if (!body.sessions.empty()) submit(std::move(what), std::move(body));
 }
 
 void Meetings::close(ConnectionId id, Record& record, service::CloseReason why) {
@@ -272,7 +237,7 @@ void Meetings::close(ConnectionId id, Record& record, service::CloseReason why) 
 void Meetings::finish(ConnectionId id) {
   const auto found = records_.find(id);
   const bool connected = found->second.connected;
-  if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
+  leases_.clear(id, found->second);
   if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
   records_.erase(found);
   if (!connected) out_.push_back(SessionOver{id});
@@ -291,29 +256,12 @@ void Meetings::submit(Ticket what, service::Body body) {
   out_.push_back(Submit{next_ticket_++, std::move(body)});
 }
 
-Instant Meetings::stop_by(const Record& record) const {
-  return record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
-}
-
-Instant Meetings::terminate_at(const Record& record) const {
-  return stop_by(record) - record.grace + fraction(record.asked.ttl, peer_waits_for_wrapper);
-}
-
-Instant Meetings::renew_at(const Record& record) const {
-  return record.renewal_sent + fraction(record.asked.ttl, config_.renew_every);
-}
-
 void Meetings::set_alarm(ConnectionId id, Record& record) {
-  if (record.alarm) alarms_.erase({*record.alarm, id});
-  record.alarm.reset();
-  const bool lives =
-      record.stage == Stage::waiting || record.stage == Stage::running || record.stage == Stage::ended;
-  if (lives && record.session != SessionId{} && !record.renewing) record.alarm = renew_at(record);
-  if (record.stage == Stage::running) {
-    const Instant stop = record.terminated || record.pid == 0 ? stop_by(record) : terminate_at(record);
-    if (!record.alarm || stop < *record.alarm) record.alarm = stop;
-  }
-  if (record.alarm) alarms_.insert({*record.alarm, id});
+  const bool waits = record.stage == Stage::waiting || record.stage == Stage::ended;
+  const LeaseUse use = record.stage == Stage::running ? LeaseUse::runs
+                       : waits                        ? LeaseUse::kept
+                                                      : LeaseUse::none;
+  leases_.set(id, record, use);
 }
 
 Meetings::Record* Meetings::find(ConnectionId id) {

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +31,8 @@ class Meetings {
   // Its tickets count from here, those of Sessions from 1.
   static constexpr std::uint64_t first_ticket = std::uint64_t{1} << 62U;
 
-  explicit Meetings(SessionsConfig config) : config_(std::move(config)) {}
+  explicit Meetings(SessionsConfig config)
+      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every) {}
 
   bool concerns(const FromTool& event) const;
   bool has(ConnectionId id) const { return records_.contains(id); }
@@ -48,7 +48,7 @@ class Meetings {
   [[nodiscard]] SessionActions on(const QueryFailed& event);
   [[nodiscard]] SessionActions quorum_is(bool quorum);
   [[nodiscard]] SessionActions tick(Instant now);
-  std::optional<Instant> deadline() const;
+  std::optional<Instant> deadline() const { return leases_.deadline(); }
 
  private:
   enum class Stage : std::uint8_t {
@@ -59,7 +59,7 @@ class Meetings {
     lost,      // the command was, or is being, stopped
     leaving,   // the Close is on its way; nothing more is to be said
   };
-  struct Record {
+  struct Record : Lease {
     Credentials who;
     bool connected = true;
     bool holders = false;  // somebody has the session's descriptor
@@ -67,16 +67,9 @@ class Meetings {
     bool abandoned = false;     // arriving, but nobody waits for the answer any more
     bool cancel_asked = false;  // the tool waits for Departed (or Passed)
     local::Arrive asked;
-    SessionId session;  // 0: not opened yet, or ended
     std::uint64_t generation = 0;
     std::uint64_t arrive_ticket = 0;
     Instant arrive_sent;
-    Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
-    bool renewing = false;
-    std::uint32_t pid = 0;  // of the command; 0: not known
-    Duration grace{};
-    bool terminated = false;
-    std::optional<Instant> alarm;
   };
   struct Ticket {
     enum class Kind : std::uint8_t { arrive, depart, finish, close, renew, reset, list } kind = Kind::arrive;
@@ -103,10 +96,6 @@ class Meetings {
   void say(ConnectionId id, const Record& record, local::Answer answer);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
   void submit(Ticket what, service::Body body);
-  void renew(Instant now);
-  Instant stop_by(const Record& record) const;
-  Instant terminate_at(const Record& record) const;
-  Instant renew_at(const Record& record) const;
   void set_alarm(ConnectionId id, Record& record);
   Record* find(ConnectionId id);
   SessionActions take() { return std::exchange(out_, {}); }
@@ -128,7 +117,7 @@ class Meetings {
   std::map<ConnectionId, Record> records_;
   std::map<SessionId, ConnectionId> by_session_;
   std::map<std::uint64_t, Ticket> tickets_;
-  std::set<std::pair<Instant, ConnectionId>> alarms_;
+  Leases leases_;
   std::uint64_t next_ticket_ = first_ticket;
   bool quorum_ = false;
   SessionActions out_;

@@ -227,7 +227,7 @@ void Meetings::moved(Instant now, ConnectionId id, std::uint64_t number,
 // The command may begin.
 void Meetings::start(Instant now, ConnectionId id, Record& record) {
   if (!record.connected) return close(id, record, service::CloseReason::holder_gone);
-  if (now >= stop_by(record)) {
+  if (now >= leases_.stop_by(record)) {
     say(id, record, local::Lost{"the lease ran out before the release came"});
     return close(id, record, service::CloseReason::holder_gone);
   }

@@ -8,14 +8,6 @@ namespace coord::replica {
 
 namespace {
 
-Duration fraction(Duration whole, double part) {
-  return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
-}
-
-constexpr double peer_waits_for_wrapper =
-    0.02;                                // of the TTL: the wrapper sends TERM first, the peer only if it must
-constexpr double renew_together = 0.05;  // of the TTL: what is due so soon goes into the same command
-
 std::optional<Question> question_in(const local::Request& request) {
   if (const auto* locks = std::get_if<local::ListLocks>(&request)) return *locks;
   if (const auto* waits = std::get_if<local::ListWaits>(&request)) return *waits;
@@ -160,57 +152,28 @@ SessionActions Sessions::quorum_is(bool quorum) {
 }
 
 SessionActions Sessions::tick(Instant now) {
-  std::vector<ConnectionId> due;
-  std::vector<std::pair<Instant, ConnectionId>> ringing;
-  for (const auto& alarm : alarms_) {
-    if (alarm.first > now) break;
-    ringing.push_back(alarm);
-  }
-  for (const auto& [when, id] : ringing) {
+  // With those that are lost now: while their commands are being stopped nobody else shall hold.
+  const Leases::Due due = leases_.due(now);
+  for (const ConnectionId id : leases_.ringing(now)) {
     Record& record = records_.at(id);
-    if (record.stage == Stage::held && now >= stop_by(record)) {
+    if (record.stage == Stage::held && now >= leases_.stop_by(record)) {
       lose(id, record,
            record.break_at ? "it did not end in time"
                            : "no renewal for too long: the peer cannot reach a majority");
-    } else if (record.stage == Stage::held && !record.terminated && now >= terminate_at(record)) {
+    } else if (record.stage == Stage::held && !record.terminated && now >= leases_.terminate_at(record)) {
       record.terminated = true;
       if (record.pid != 0) stop_holders(id, record, false);
     }
-    if (!record.renewing && now >= renew_at(record)) due.push_back(id);
     set_alarm(id, record);
   }
-  if (!due.empty()) {
-    for (const auto& [when, id] : alarms_) {
-      Record& record = records_.at(id);
-      if (when > now + fraction(record.asked.ttl, renew_together)) break;
-      if (!record.renewing && when == renew_at(record) && when > now) due.push_back(id);
-    }
-    renew(now, due);
-  }
+  renew(now, due);
   return take();
 }
 
-std::optional<Instant> Sessions::deadline() const {
-  if (alarms_.empty()) return std::nullopt;
-  return alarms_.begin()->first;
-}
-
-void Sessions::renew(Instant now, const std::vector<ConnectionId>& due) {
-  constexpr std::size_t together = 4096;  // service::Limits::sessions_a_renew
-  for (std::size_t first = 0; first < due.size(); first += together) {
-    Ticket what;
-    what.kind = Ticket::Kind::renew;
-    what.sent = now;
-    service::Renew body;
-    for (std::size_t i = first; i < std::min(due.size(), first + together); ++i) {
-      Record& record = records_.at(due[i]);
-      if (record.session == SessionId{} || record.renewing) continue;
-      record.renewing = true;
-      what.connections.push_back(due[i]);
-      body.sessions.push_back(record.session);
-      set_alarm(due[i], record);
-    }
-    if (!body.sessions.empty()) submit(std::move(what), std::move(body));
+void Sessions::renew(Instant now, const Leases::Due& due) {
+  for (Leases::Renewal& renewal : Leases::renew(due)) {
+    for (const ConnectionId id : renewal.connections) set_alarm(id, records_.at(id));
+    submit(Ticket{Ticket::Kind::renew, std::move(renewal.connections), now, {}}, std::move(renewal.body));
   }
 }
 
@@ -246,7 +209,7 @@ void Sessions::stop_holders(ConnectionId id, Record& record, bool kill) {
 
 void Sessions::finish(ConnectionId id) {
   const auto found = records_.find(id);
-  if (found->second.alarm) alarms_.erase({*found->second.alarm, id});
+  leases_.clear(id, found->second);
   if (found->second.session != SessionId{}) by_session_.erase(found->second.session);
   if (found->second.kept != SessionId{}) forget(found->second);
   stop_watching(id, found->second);
@@ -270,31 +233,11 @@ void Sessions::submit(Ticket what, service::Body body) {
   out_.push_back(Submit{number, std::move(body)});
 }
 
-Instant Sessions::stop_by(const Record& record) const {
-  const Instant by_lease = record.renewal_sent + fraction(record.asked.ttl, config_.stop_by);
-  return record.break_at ? std::min(by_lease, *record.break_at) : by_lease;
-}
-
-Instant Sessions::terminate_at(const Record& record) const {
-  return stop_by(record) - record.grace + fraction(record.asked.ttl, peer_waits_for_wrapper);
-}
-
-Instant Sessions::renew_at(const Record& record) const {
-  return record.renewal_sent + fraction(record.asked.ttl, config_.renew_every);
-}
-
-// A record rings once, for whatever comes first: its renewal, or the stopping of its command.
 void Sessions::set_alarm(ConnectionId id, Record& record) {
-  if (record.alarm) alarms_.erase({*record.alarm, id});
-  record.alarm.reset();
-  const bool lives =
-      record.session != SessionId{} && (record.stage == Stage::waiting || record.stage == Stage::held);
-  if (lives && !record.renewing) record.alarm = renew_at(record);
-  if (record.stage == Stage::held) {
-    const Instant stop = record.terminated || record.pid == 0 ? stop_by(record) : terminate_at(record);
-    if (!record.alarm || stop < *record.alarm) record.alarm = stop;
-  }
-  if (record.alarm) alarms_.insert({*record.alarm, id});
+  const LeaseUse use = record.stage == Stage::held      ? LeaseUse::runs
+                       : record.stage == Stage::waiting ? LeaseUse::kept
+                                                        : LeaseUse::none;
+  leases_.set(id, record, use);
 }
 
 bool Sessions::ready(ConnectionId id) const {

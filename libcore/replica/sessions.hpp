@@ -31,15 +31,12 @@
 
 #include "base/time.hpp"
 #include "replica/events.hpp"
+#include "replica/leases.hpp"
 #include "replica/listings.hpp"
 #include "service/machine.hpp"
 #include "wire/local.hpp"
 
 namespace coord::replica {
-
-// A tool's connection and the session on it, which may outlive the connection. Given by the driver, never
-// used twice.
-using ConnectionId = StrongId<struct ConnectionTag>;
 
 struct Credentials {
   std::uint32_t uid = 0;
@@ -164,7 +161,8 @@ local::RefusedKind kind_of(service::Refusal why);
 
 class Sessions {
  public:
-  explicit Sessions(SessionsConfig config) : config_(std::move(config)) {}
+  explicit Sessions(SessionsConfig config)
+      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every) {}
 
   [[nodiscard]] SessionActions on(Instant now, const Recovered& event);
   [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
@@ -185,7 +183,7 @@ class Sessions {
   // A leader with a majority is known (true), or not.
   [[nodiscard]] SessionActions quorum_is(bool quorum);
   [[nodiscard]] SessionActions tick(Instant now);
-  std::optional<Instant> deadline() const;
+  std::optional<Instant> deadline() const { return leases_.deadline(); }
 
   std::size_t size() const { return records_.size(); }
   bool ready(ConnectionId id) const;  // it has greeted, and has no session of its own
@@ -200,7 +198,7 @@ class Sessions {
            // lease
     closing,  // the Close is on its way
   };
-  struct Record {
+  struct Record : Lease {
     Credentials who;
     bool greeted = false;
     bool connected = true;
@@ -213,21 +211,13 @@ class Sessions {
     local::Acquire asked;
     std::optional<std::uint8_t> status;  // of the command, as its wrapper says
     std::vector<SessionId> inside;       // whose commands it was asked from, outermost first
-    SessionId session;                   // 0: not opened yet, or ended
     Token token;
     SessionId kept;  // the session of the HoldRecord that the driver has; 0: none
     std::uint64_t acquire_ticket = 0;
     Instant acquire_sent;
-    Instant renewal_sent;  // of the last renewal that succeeded; the opening counts as one
-    bool renewing = false;
-    std::uint32_t pid = 0;  // of the command, once it runs; 0: not known
-    Duration grace{};
-    bool terminated = false;
-    bool signalled = false;           // the process that is the holder
-    std::optional<Instant> break_at;  // somebody wants it broken: TERM was sent, KILL comes then
-    std::string watched;              // the leadership whose changes it wants to hear of
+    bool signalled = false;  // the process that is the holder
+    std::string watched;     // the leadership whose changes it wants to hear of
     std::uint64_t watch_request = 0;
-    std::optional<Instant> alarm;  // its place in alarms_
   };
   struct Ticket {
     enum class Kind : std::uint8_t {
@@ -317,12 +307,9 @@ class Sessions {
   void finish(ConnectionId id);
   void say(ConnectionId id, const Record& record, local::Answer answer);
   void lose(ConnectionId id, Record& record, const std::string& why);
-  void renew(Instant now, const std::vector<ConnectionId>& due);
+  void renew(Instant now, const Leases::Due& due);
   std::uint64_t ticket(Ticket what);
   void submit(Ticket what, service::Body body);
-  Instant stop_by(const Record& record) const;
-  Instant terminate_at(const Record& record) const;
-  Instant renew_at(const Record& record) const;
   void set_alarm(ConnectionId id, Record& record);
   Record* find(ConnectionId id);
   std::vector<SessionId> sessions_of(const std::vector<ConnectionId>& connections);
@@ -332,7 +319,7 @@ class Sessions {
   std::map<ConnectionId, Record> records_;
   std::map<SessionId, ConnectionId> by_session_;
   std::map<std::uint64_t, Ticket> tickets_;
-  std::set<std::pair<Instant, ConnectionId>> alarms_;
+  Leases leases_;
   std::uint64_t next_ticket_ = 1;
   // Who waits for the end of a session that it wants broken, or released.
   std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;

@@ -51,7 +51,7 @@ void Sessions::break_ordered(const Ticket& ticket, const Outcome& event, const s
 
 void Sessions::break_hold(Instant now, ConnectionId id, Record& record, const std::string& user) {
   if (record.stage != Stage::held || record.break_at) return;
-  record.break_at = std::min(now + record.grace, stop_by(record));
+  record.break_at = std::min(now + record.grace, leases_.stop_by(record));
   set_alarm(id, record);
   say(id, record, local::Lost{"broken by " + user, *record.break_at});
 }

@@ -222,7 +222,7 @@ SessionActions Sessions::watched(const Replaced&, const service::Machine& machin
 // and the session ends when nobody is left that holds it.
 void Sessions::step_down(Instant now, ConnectionId id, Record& record, bool preempted) {
   if (record.stage != Stage::held || record.break_at) return;
-  record.break_at = std::min(now + record.grace, stop_by(record));
+  record.break_at = std::min(now + record.grace, leases_.stop_by(record));
   set_alarm(id, record);
   say(id, record,
       local::Lost{preempted ? "preempted by a candidate of higher priority" : "told to step down",

@@ -32,6 +32,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
     return;
   }
   record.asked = request;
+  record.ttl = request.ttl;
   record.status.reset();
   record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
   record.holders = true;

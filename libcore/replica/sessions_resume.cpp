@@ -62,7 +62,7 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
     record.holders = hold.held;
     record.stage = Stage::held;
     record.asked.request = kept.request;
-    record.asked.ttl = kept.ttl;
+    record.asked.ttl = record.ttl = kept.ttl;
     record.asked.holder = kept.holder;
     record.asked.signal = kept.signal;
     record.asked.bare = kept.bare;
@@ -74,10 +74,10 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
     by_session_[kept.session] = hold.connection;
     if (!hold.held) {
       holders_vanished(hold.connection, record);
-    } else if (now >= stop_by(record)) {
+    } else if (now >= leases_.stop_by(record)) {
       lose(hold.connection, record, "this peer was down for too long");
     } else {
-      renew(now, {hold.connection});
+      renew(now, {{hold.connection, &record}});
     }
   }
   return take();
@@ -135,17 +135,16 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
 // goes.
 void Sessions::take_over(Instant now, ConnectionId from, ConnectionId to) {
   Record& old = records_.at(from);
-  if (old.alarm) alarms_.erase({*old.alarm, from});
+  leases_.clear(from, old);
   Record taken = std::move(old);
   records_.erase(from);
-  taken.alarm.reset();
   taken.connected = true;
   taken.who.user = records_.at(to).who.user;
   const bool was_renewing = std::exchange(taken.renewing, false);
   by_session_[taken.session] = to;
   records_.at(to) = std::move(taken);
   out_.push_back(Moved{from, to});
-  if (was_renewing && records_.at(to).stage == Stage::held) renew(now, {to});
+  if (was_renewing && records_.at(to).stage == Stage::held) renew(now, {{to, &records_.at(to)}});
 }
 
 }  // namespace coord::replica
