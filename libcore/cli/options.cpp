@@ -171,6 +171,16 @@ Options& Options::does(Action action) {
   return *this;
 }
 
+Options& Options::manual_section(int section) {
+  section_ = section;
+  return *this;
+}
+
+Options& Options::refused(std::function<void()> told) {
+  refused_ = std::move(told);
+  return *this;
+}
+
 Options& Options::verb(std::string name, std::string summary) {
   Options& verb = verbs_.emplace_back(tool_, std::move(summary));
   verb.verb_ = std::move(name);

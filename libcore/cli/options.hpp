@@ -163,7 +163,11 @@ class Options {
   Options& synopsis(std::string form, std::string meaning = "");  // without the tool's name; one line each
   Options& example(std::string line,
                    std::string meaning);  // --help shows the first few, the man page has more
+  Options& manual_section(int section);   // where it is not 1
   Options& does(Action action);
+  // Called when the command line is refused, with all stored that could be read of it: where a report is to
+  // be written that says so.
+  Options& refused(std::function<void()> told);
 
   // A verb of the tool with options, operands, examples and action of its own (`dclock merge ...`); the
   // tool's options work before and after the verb. `.synopsis()` of a verb is without the tool's and the
@@ -187,6 +191,9 @@ class Options {
   const std::string& tool() const { return tool_; }
   std::string title() const { return verb_.empty() ? tool_ : tool_ + " " + verb_; }
   const Action& action() const { return action_; }
+  void tell_refused() const {
+    if (refused_) refused_();
+  }
 
  private:
   friend class Parser;
@@ -214,7 +221,9 @@ class Options {
   std::vector<Line> synopses_, examples_;
   Command* command_ = nullptr;
   bool command_required_ = false;
+  int section_ = 1;
   Action action_;
+  std::function<void()> refused_;
 };
 
 }  // namespace coord::cli

@@ -122,7 +122,7 @@ class HelpPage {
     std::vector<std::string> words;
     std::string word;
     for (const Option* option : options) words.push_back(form(*option, true) + ",");
-    words.insert(words.end(), {"see", o_.tool_ + "(1)"});
+    words.insert(words.end(), {"see", o_.tool_ + "(" + std::to_string(o_.section_) + ")"});
     return wrapped("also:", words);
   }
 

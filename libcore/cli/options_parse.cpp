@@ -26,6 +26,11 @@ bool takes_value(const Option& option) {
   return option.kind_ == Kind::value || option.kind_ == Kind::list;
 }
 
+// Directly after the operands: flock's two names of it.
+bool is_shell_word(std::string_view word) {
+  return word == "-c" || word == "--command";
+}
+
 std::string one_of(const std::vector<std::string>& words) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i)
@@ -39,6 +44,8 @@ Status take(Option& option, std::string_view value, const std::string& origin, S
   const auto& choices = option.choices_;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end())
     return usage(origin, "'" + shown(value.substr(0, 64)) + "' is not known", "give " + one_of(choices));
+  const bool is_path = option.completion_ == Completion::file || option.completion_ == Completion::directory;
+  if (is_path && value.empty()) return usage(origin, "is empty", "give a path, or leave it out");
   Status stored = option.take_(value);
   if (stored) {
     option.source_ = source;
@@ -71,10 +78,14 @@ class Parser {
 
   Result<Options::Request> parse(const std::vector<std::string>& arguments) {
     Result<Options::Request> request = split(arguments);
+    if (!request) read_what_can_be();
     if (!request || *request != Options::Request::act) return request;
     for (const auto& step : {&Parser::read_options, &Parser::read_environment, &Parser::check_combinations,
                              &Parser::store_operands})
-      if (Status passed = (this->*step)(); !passed) return passed.error();
+      if (Status passed = (this->*step)(); !passed) {
+        read_what_can_be();
+        return passed.error();
+      }
     return Options::Request::act;
   }
 
@@ -92,7 +103,7 @@ class Parser {
         ++i;
         break;
       }
-      if (word == "-c" && begins_command()) break;
+      if (is_shell_word(word) && begins_command()) break;
       if (word.size() < 2 || word[0] != '-') {
         if (needs_verb()) {
           if (Status found = choose_verb(word); !found) return found.error();
@@ -196,6 +207,18 @@ class Parser {
       if (Status taken = take(*option, value, as_given_[option], Source::command_line); !taken) return taken;
     }
     return done();
+  }
+
+  // Of a command line that is refused: the options before what is wrong with it, and those after it if only
+  // their values or their company are wrong. Who refuses may have to know where to report to.
+  void read_what_can_be() {
+    for (std::size_t i = 0; i < option_words_.size(); ++i) {
+      Option* option = scope_->find(option_words_[i]);
+      const bool has_value = option != nullptr && takes_value(*option);
+      if (has_value && i + 1 == option_words_.size()) return;  // it is the value that is missing
+      const std::string_view value = has_value ? option_words_[++i] : std::string_view();
+      if (option != nullptr) (void)take(*option, value, as_given_[option], Source::command_line);
+    }
   }
 
   Status read_environment() {
@@ -319,10 +342,10 @@ class Parser {
 
   Status store_command(std::vector<std::string> words) {
     Command& command = *scope_->command_;
-    if (!words.empty() && words.front() == "-c") {
+    if (!words.empty() && is_shell_word(words.front())) {
       if (words.size() != 2)
-        return usage("-c", words.size() < 2 ? "its command is missing" : "takes one argument",
-                     "quote the command: -c 'TEXT'");
+        return usage(words.front(), words.size() < 2 ? "its command is missing" : "takes one argument",
+                     "quote the command: " + words.front() + " 'TEXT'");
       const char* shell = std::getenv("SHELL");
       command.argv = {shell == nullptr || *shell == '\0' ? "/bin/sh" : shell, "-c", std::move(words[1])};
       command.shell = true;

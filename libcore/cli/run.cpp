@@ -58,7 +58,10 @@ Status close_stdout() {
 
 Result<Exit> perform(Options& options, const std::vector<std::string>& arguments) {
   const Result<Options::Request> request = options.parse(arguments);
-  if (!request) return request.error();
+  if (!request) {
+    options.tell_refused();
+    return request.error();
+  }
   switch (*request) {
     case Options::Request::help:
       print(options.chosen().help());

@@ -28,6 +28,14 @@ Result<RunReport> RunReport::open(const std::string& path) {
   return report;
 }
 
+void RunReport::of_misuse(const std::string& path, const std::string& name) {
+  auto report = open(path);
+  if (!report) return;
+  report->name = name;
+  report->outcome = "usage";
+  (void)report->write();
+}
+
 Status RunReport::write() {
   if (!file_.is_open()) return done();
   JsonObject object;
@@ -43,8 +51,8 @@ Status RunReport::write() {
   } else {
     object.null("hold_s");
   }
-  if (joined) {
-    object.integer("exit_status", *joined).null("signal");
+  if (status) {
+    object.integer("exit_status", *status).null("signal");
   } else if (command && command->signal == 0) {
     object.integer("exit_status", command->code).null("signal");
   } else if (command) {

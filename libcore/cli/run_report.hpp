@@ -18,6 +18,10 @@ class RunReport {
   // Opens FILE at once, so that a wrong path is known before anything is held; empty: no report.
   static Result<RunReport> open(const std::string& path);
 
+  // The report of a command line that was refused. That it cannot be written is not told: what is wrong comes
+  // first.
+  static void of_misuse(const std::string& path, const std::string& name);
+
   Status write();
 
   std::string name;
@@ -27,7 +31,8 @@ class RunReport {
   Duration wait{};
   std::optional<Duration> hold;
   std::optional<Outcome> command;
-  std::optional<int> joined;  // the status of the command that was joined
+  // The status where no command of ours ended: of the command that was joined, or 126 and 127.
+  std::optional<int> status;
   MessageCounts messages;
 
  private:

@@ -110,14 +110,16 @@ SessionActions Sessions::on(const HoldersGone& event) {
 }
 
 // A command that never had the descriptor may run on: it is stopped before anybody else gets the lock. A
-// process that held by itself has ended: that is its release.
+// process that held by itself (of --acquire, or the command in its tool's place, which nobody waits for) has
+// ended: that is its release, unless its lock was lost before.
 void Sessions::holders_vanished(ConnectionId id, Record& record) {
   if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
     record.stage = Stage::lost;
     set_alarm(id, record);
     out_.push_back(StopCommand{id, record.pid, true, true});
   } else {
-    const bool by_itself = record.asked.holder != 0;
+    const bool in_place = record.pid != 0 && record.pid == record.asked.pid;
+    const bool by_itself = record.asked.holder != 0 || (in_place && record.stage == Stage::held);
     close(id, record, by_itself ? service::CloseReason::finished : service::CloseReason::holder_gone);
   }
 }

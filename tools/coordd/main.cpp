@@ -109,6 +109,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
 int main(int argc, char** argv) {
   Arguments arguments;
   cli::Options options("coordd", "the resident peer of a host: serves its tools, agrees with the others");
+  options.manual_section(8);
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--keygen", "print a new line for a key file");

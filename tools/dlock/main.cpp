@@ -5,6 +5,7 @@
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "cli/run_report.hpp"
 #include "dlock/settings.hpp"
 
 namespace {
@@ -13,6 +14,19 @@ using namespace coord;
 
 Error usage(std::string option, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
+}
+
+void report_misuse(const dlock::Settings& settings) {
+  if (!settings.report.empty()) cli::RunReport::of_misuse(settings.report, settings.name_list);
+}
+
+Status check_terms(dlock::Settings& settings) {
+  auto names = cli::parse_names(settings.name_list);
+  if (!names) return names.error();
+  settings.names = std::move(*names);
+  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
+    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
+  return done();
 }
 
 Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>& operands) {
@@ -47,11 +61,9 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
   }
   if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
-  auto names = cli::parse_names(settings.name_list);
-  if (!names) return names.error();
-  settings.names = std::move(*names);
-  if (settings.grace && *settings.grace * 10 > settings.ttl * 4) {
-    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
+  if (Status good = check_terms(settings); !good) {
+    report_misuse(settings);
+    return good.error();
   }
   return dlock::run_locked(settings);
 }
@@ -84,6 +96,14 @@ Status take_signal(std::string_view text, int& signal) {
     }
   }
   return usage("", "no signal of this system", "use a name such as TERM or USR1");
+}
+
+// With these modes the options of a hold would be ignored in silence.
+void takes_no_lock(cli::Option& mode) {
+  for (const char* option : {"--shared", "--exclusive", "--nonblock", "--timeout", "--conflict-exit-code",
+                             "--close", "--no-fork", "--ttl", "--grace", "--max-run", "--slots", "--join",
+                             "--rate", "--min-hold", "--lock-delay", "--report"})
+    mode.excludes(option);
 }
 
 // Names in use, as far as this host's peer knows; those that need an escape are left out.
@@ -156,25 +176,31 @@ int main(int argc, char** argv) {
       .excludes("--slots")
       .excludes("--min-hold")
       .excludes("--lock-delay")
+      .excludes("--close")
+      .excludes("--join")
+      .excludes("--rate")
       .excludes("--report")
       .completes(cli::Completion::file);
   options.value("--token", "N", settings.token, "a holder's fencing token (DLOCK_TOKEN)")
       .only_with({"--fence", "--check", "--release"})
       .between(dlock::token_bounds.least, dlock::token_bounds.most);
-  options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead").operands(0, cli::any_number);
-  options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
-      .operands(1, 1);
-  options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
-      .operands(0, 0);
+  takes_no_lock(options.mode("--list", settings.mode, dlock::Mode::list, "list locks instead")
+                    .operands(0, cli::any_number));
+  takes_no_lock(
+      options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
+          .operands(1, 1));
+  takes_no_lock(options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
+                    .operands(0, 0));
   options.flag("--json", settings.json, "list as JSON, one lock, hold or wait a line")
       .only_with({"--list", "--history", "--waits"});
   options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
   options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum")
       .only_with({"--list", "--history", "--waits"});
-  options.mode("--break", settings.mode, dlock::Mode::break_it,
-               "stop the holder's command and free the lock");
+  takes_no_lock(options.mode("--break", settings.mode, dlock::Mode::break_it,
+                             "stop the holder's command and free the lock"));
   options.flag("--yes", settings.yes, "break without asking").needs("--break");
-  options.mode("--check", settings.mode, dlock::Mode::check, "status 0 if the token is a current holder's");
+  takes_no_lock(options.mode("--check", settings.mode, dlock::Mode::check,
+                             "status 0 if the token is a current holder's"));
   options.mode("--acquire", settings.mode, dlock::Mode::acquire, "hold NAME for a process; print the token")
       .excludes("--close")
       .excludes("--no-fork")
@@ -182,7 +208,8 @@ int main(int argc, char** argv) {
       .excludes("--rate")
       .excludes("--report")
       .excludes("--max-run");
-  options.mode("--release", settings.mode, dlock::Mode::release, "let go of what --acquire took");
+  takes_no_lock(
+      options.mode("--release", settings.mode, dlock::Mode::release, "let go of what --acquire took"));
   options.value("--pid", "PID", settings.pid, "that process (default: the parent)")
       .only_with({"--acquire", "--release"})
       .between(2, 4194304);
@@ -200,6 +227,7 @@ int main(int argc, char** argv) {
   options.command(settings.command);
   options.example("dlock backup -- backup.sh", "one host at a time");
   options.example("dlock -n reports -c 'make reports' || echo busy", "or not at all");
+  options.refused([&] { report_misuse(settings); });
   options.does([&] { return act(settings, operands); });
   return cli::run(argc, argv, options);
 }

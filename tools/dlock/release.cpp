@@ -25,7 +25,7 @@ Result<cli::Exit> release_lock(const Settings& settings) {
     const std::string name = cli::shown(settings.name_list);
     if (refused->kind != local::RefusedKind::held)
       return Error{ErrorKind::unavailable, name, refused->why, "see dpeers"};
-    if (!settings.quiet) cli::notice("dlock", name + ": " + refused->why);
+    if (!settings.quiet) cli::notice("dlock", name + ": " + refused->why + ": see who does with --list");
     return cli::Exit::no;
   }
 }

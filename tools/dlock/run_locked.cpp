@@ -96,9 +96,11 @@ NotRun Run::refused(const local::Refused& answer) const {
 
 // Once what it is, and again when it is something else: in line, or for a majority.
 void Run::say_waiting(const local::Waiting& waiting) {
-  const bool watched = !settings_.quiet && cli::is_terminal(STDERR_FILENO);
+  // A peer alone, which has only just begun, waits for no other.
+  const bool begins = !waiting.quorum && report_.scope == "private";
+  const bool watched = !settings_.quiet && !begins && cli::is_terminal(STDERR_FILENO);
   if (!watched && !settings_.verbose) return;
-  const std::string text = in_words(waiting);
+  const std::string text = begins ? "waiting for this host's peer to begin" : in_words(waiting);
   if (text.empty() || (said_ && *said_ == waiting.quorum)) return;
   said_ = waiting.quorum;
   cli::notice("dlock", cli::shown(settings_.name_list) + ": " + text);
@@ -121,6 +123,7 @@ cli::Program Run::program() const {
 
 cli::Exit Run::failed(const cli::SpawnError& error) {
   report_.outcome = "ran";
+  report_.status = static_cast<int>(error.exit);
   cli::complain("dlock", error.error);
   return error.exit;
 }
@@ -140,6 +143,7 @@ Result<cli::Exit> Run::run_command() {
   const Instant began = process::boot_now();
   auto end = session_.run(program(), settings_.max_run);
   if (const auto* error = std::get_if<cli::SpawnError>(&end)) {
+    report_.hold = process::boot_now() - began;
     session_.let_go(static_cast<int>(error->exit));
     return failed(*error);
   }
@@ -199,7 +203,8 @@ Result<cli::Exit> Run::become_command() {
 Result<cli::Exit> Run::run_locked() {
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
-  note("acquired " + cli::shown(settings_.name_list) + " under token " + token);
+  note(cli::shown(settings_.name_list) + ": acquired after " + cli::seconds_text(report_.wait) +
+       " s under token " + token);
   if (settings_.mode == Mode::acquire) {
     cli::print(token + "\n");
     const Status told = cli::flush();
@@ -231,7 +236,7 @@ Result<cli::Exit> Run::whole() {
   if (const auto* over = std::get_if<local::Cancelled>(&*verdict))
     return end_unlocked(not_acquired(over->quorum));
   if (const auto* other = std::get_if<local::Joined>(&*verdict)) {
-    report_.joined = other->status;
+    report_.status = other->status;
     note("the same command was run by another");
     return end_unlocked({static_cast<cli::Exit>(other->status), "joined", ""});
   }
@@ -245,15 +250,17 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   if (!report) return report.error();
   report->name = settings.name_list;
   const Instant asked = process::boot_now();
-  ++report->messages["acquire"];
   auto peer = cli::connect_to_peer(settings.peer, "dlock", request_of(settings));
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
+    ++report->messages["acquire"];
     report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
     result = Run(settings, std::move(*peer), *report, asked).whole();
   }
-  const bool unavailable = !result.ok() && result.error().kind == ErrorKind::unavailable;
-  if (unavailable && report->outcome == "internal") report->outcome = "no_quorum";
+  if (!result.ok() && report->outcome == "internal") {
+    if (result.error().kind == ErrorKind::unavailable) report->outcome = "no_quorum";
+    if (result.error().kind == ErrorKind::usage) report->outcome = "usage";
+  }
   if (report->command) return result;  // written already, before the end by a terminal's signal
   if (Status written = report->write(); !written && result.ok()) return written.error();
   return result;
