@@ -204,17 +204,17 @@ std::vector<Scenario> agreement_scenarios() {
   return {
       {"consensus-of-four", "propose, promise, commit on links of 15, 32 and 28 ms", space_time,
        consensus_of_four},
-      {"two-phase-blocks", "the coordinator crashes after the votes, and all wait for it", space_time,
+      {"two-phase-blocks", "the coordinator crashes after the votes: all wait for it", space_time,
        two_phase_blocks},
       {"three-phase-goes-on", "the same crash with three phases: the others decide", space_time,
        three_phase_goes_on},
-      {"three-phase-splits", "three phases in a partition: one side commits, the other aborts", space_time,
+      {"three-phase-splits", "in a partition one side commits, the other aborts", space_time,
        three_phase_splits},
       {"generals-of-three", "one liar among three generals: the loyal one disobeys", space_time,
        [] { return generals(3); }},
       {"generals-of-four", "one liar among four generals: the loyal ones agree", space_time,
        [] { return generals(4); }},
-      {"never-decided", "two proposers and a schedule that keeps them undecided (FLP)", space_time,
+      {"never-decided", "a schedule that keeps two proposers undecided (FLP)", space_time,
        two_proposers_for_ever},
   };
 }

@@ -130,7 +130,7 @@ struct TwoPhaseModel : CommitModel<TwoPhaseModel, commit::TwoPhase> {
 Protocol two_phase() {
   Protocol p;
   p.name = "2pc";
-  p.summary = "two-phase commit, presumed abort: a crashed coordinator blocks who voted yes (Gray 1978)";
+  p.summary = "two phases: a crashed coordinator blocks (Gray 1978)";
   p.stands = Stands::of_crashes_and_links();
   p.least_nodes = 2;
   p.rules = {"tpc_prepared_never_decides_alone",  "tpc_vote_durable_before_yes",
@@ -189,8 +189,7 @@ struct ThreePhaseModel : CommitModel<ThreePhaseModel, commit::ThreePhase> {
 Protocol three_phase() {
   Protocol p;
   p.name = "3pc";
-  p.summary =
-      "three-phase commit: blocks for no crash, needs a bound on delays, wrong in a partition (Skeen 1981)";
+  p.summary = "three phases: no crash blocks, a partition splits (Skeen 1981)";
   p.stands.kinds = {sim::FaultKind::process_crash, sim::FaultKind::crash_in_call};
   p.stands.reordering = false;  // the bound is short then, and others take over before a crashed node is back
   p.least_nodes = 2;
@@ -225,7 +224,7 @@ struct MajorityModel : CommitModel<MajorityModel, commit::MajorityCommit> {
 Protocol majority_commit() {
   Protocol p;
   p.name = "majority-commit";
-  p.summary = "votes, then an outcome that Paxos chooses: blocks for no minority (Gray and Lamport 2006)";
+  p.summary = "votes, and a majority stores the outcome (Gray, Lamport 2006)";
   p.stands = Stands::of_crashes_and_links();
   p.least_nodes = 2;
   p.rules = {"mc_commit_needs_all_votes", "mc_vote_durable_before_yes", "mc_only_the_majority_decides"};

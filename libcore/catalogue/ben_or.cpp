@@ -59,7 +59,7 @@ struct BenOrModel : InstanceModel<BenOrModel, consensus::BenOr> {
 Protocol ben_or() {
   Protocol p;
   p.name = "ben-or";
-  p.summary = "reports, proposals and a coin: no assumption on time (Ben-Or 1983)";
+  p.summary = "reports, proposals and a coin: no clock needed (Ben-Or 1983)";
   p.stands = Stands::of_crashes_and_links();
   p.least_nodes = 3;
   p.rules = {"ben_or_majority_of_all", "ben_or_one_proposal_binds", "ben_or_decide_by_f_plus_one",

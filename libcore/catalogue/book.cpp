@@ -55,7 +55,9 @@ void Book::end(OperationId id, Instant now) {
 void Book::crashed(NodeId node) {
   for (OperationId id = 0; id < operations_.size(); ++id) {
     const Operation& operation = operations_[id];
-    if (operation.node == node && operation.state < State::over) finish(id, State::lost);
+    if (operation.node != node || operation.state >= State::over) continue;
+    if (operation.state < State::answered) ++lost_;
+    finish(id, State::lost);
   }
 }
 

@@ -65,6 +65,7 @@ class Book {
   const Operation& operation(OperationId id) const { return operations_.at(id); }
   const std::vector<Operation>& operations() const { return operations_; }
   std::uint64_t answered() const { return answered_; }
+  std::uint64_t lost() const { return lost_; }  // before they were answered
   std::uint64_t unfinished() const;  // neither over nor lost, of users to whom something is promised
   bool all_over() const { return open_ == 0; }
   std::uint64_t messages() const { return messages_; }
@@ -80,7 +81,7 @@ class Book {
   void finish(OperationId id, Operation::State state);
 
   std::vector<Operation> operations_;
-  std::uint64_t open_ = 0, answered_ = 0, messages_ = 0;
+  std::uint64_t open_ = 0, answered_ = 0, lost_ = 0, messages_ = 0;
   std::set<NodeId> excused_;
   std::vector<Duration> hand_overs_;
   bool given_back_ = false;

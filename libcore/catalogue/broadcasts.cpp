@@ -93,7 +93,7 @@ struct EchoModel : CastModel<EchoModel, broadcast::Echo> {
 Protocol echo() {
   Protocol p;
   p.name = "echo";
-  p.summary = "a wave over all edges and its echo: a spanning tree, and all answers (Chang 1982)";
+  p.summary = "a wave and its echo build a spanning tree (Chang 1982)";
   p.stands.kinds = Stands::of_time();
   p.least_nodes = 2;
   p.rules = {"echo_waits_for_all", "echo_first_is_the_parent", "echo_brings_what_children_brought"};
@@ -137,7 +137,7 @@ struct TreeModel : CastModel<TreeModel, broadcast::TreeCast> {
 Protocol tree_cast() {
   Protocol p;
   p.name = "tree-cast";
-  p.summary = "down a tree and up again: broadcast and convergecast; who is silent is named (Peleg 2000)";
+  p.summary = "broadcast down a tree, convergecast up again (Peleg 2000)";
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
@@ -200,7 +200,7 @@ struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
 Protocol ghs() {
   Protocol p;
   p.name = "ghs";
-  p.summary = "the minimum spanning tree: fragments join over cheapest edges (Gallager, Humblet, Spira 1983)";
+  p.summary = "the minimum spanning tree (Gallager, Humblet, Spira 1983)";
   p.stands.kinds = Stands::of_time();
   p.stands.reordering = false;  // FIFO links
   p.least_nodes = 2;

@@ -115,7 +115,7 @@ Theory when_it_notices(std::string formula, bool lowest, double (*value)(double)
 Protocol bully() {
   Protocol p;
   p.name = "bully";
-  p.summary = "the highest that lives leads; needs a bound on delays (Garcia-Molina 1982)";
+  p.summary = "the highest that lives leads (Garcia-Molina 1982)";
   p.least_nodes = 2;
   p.stands.kinds = {sim::FaultKind::process_crash, sim::FaultKind::clock_rate};
   p.stands.reordering = false;

@@ -91,7 +91,7 @@ struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
 Protocol oral_messages() {
   Protocol p;
   p.name = "oral-messages";
-  p.summary = "OM(m): generals tell each other what they were told (Lamport, Shostak, Pease 1982)";
+  p.summary = "OM(m), among lying generals (Lamport, Shostak, Pease 1982)";
   p.stands.byzantine = {"silent", "equivocating", "lying", "forging"};
   p.stands.byzantine_limit = traitors_among;
   p.least_nodes = 4;

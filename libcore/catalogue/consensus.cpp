@@ -111,7 +111,7 @@ struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxo
 Protocol paxos() {
   Protocol p;
   p.name = "paxos";
-  p.summary = "a majority promises, then accepts the value of the highest ballot it knows (Lamport 1998)";
+  p.summary = "a majority promises, then accepts (Lamport 1998)";
   p.stands = Stands::of_crashes_and_links();
   p.rules = {"paxos_accept_raises_the_promise",  "paxos_accept_obeys_the_promise",
              "paxos_highest_accepted_value",     "paxos_ballots_survive_restarts",
@@ -171,7 +171,7 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
 Protocol exchange() {
   Protocol p;
   p.name = "promise-exchange";
-  p.summary = "propose, promise, commit as often drawn: right with one proposer only; see paxos";
+  p.summary = "propose, promise, commit: right with one proposer only";
   p.stands.kinds = Stands::of_time();
   p.rules = {"exchange_majority_promises", "exchange_commit_goes_to_all", "exchange_complete_when_all_know"};
   p.theory = {messages_exactly("4(N-1)", [](std::size_t n) { return 4 * (real(n) - 1); }),

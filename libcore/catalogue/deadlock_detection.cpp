@@ -89,7 +89,7 @@ struct CentralGraph {
 Protocol probes() {
   Protocol p;
   p.name = "cmh-and";
-  p.summary = "deadlocks where all are waited for, by probes (Chandy, Misra and Haas 1983)";
+  p.summary = "waits for all, found by probes (Chandy, Misra, Haas 1983)";
   p.rules = {"cmh_edge_is_there", "cmh_one_canonical_victim", "cmh_new_round_new_flag",
              "cmh_probe_carries_the_youngest"};
   p.theory = {in_all("N probes find a cycle of N", {"probe"}, in_a_ring,
@@ -100,7 +100,7 @@ Protocol probes() {
 Protocol queries() {
   Protocol p;
   p.name = "cmh-or";
-  p.summary = "deadlocks where any one is waited for, by queries (Chandy, Misra and Haas 1983)";
+  p.summary = "waits for any, found by queries (Chandy, Misra, Haas 1983)";
   p.rules = {"or_who_goes_on_answers_nobody", "or_waited_since_the_first_query",
              "or_answers_are_of_this_wait", "or_all_answers_are_needed", "or_one_canonical_victim"};
   p.theory = {in_all("2N in a cycle of N", {"query", "answer"}, in_a_ring,
@@ -111,7 +111,7 @@ Protocol queries() {
 Protocol central_graph() {
   Protocol p;
   p.name = "wait-graph";
-  p.summary = "deadlocks in a graph that one node collects, phantoms ruled out (Gray 1978, Knapp 1987)";
+  p.summary = "one node collects the graph (Gray 1978, Knapp 1987)";
   p.least_nodes = 3;
   p.rules = {"graph_cycle_is_confirmed", "graph_no_answer_on_its_way", "graph_kill_names_its_wait",
              "graph_all_say_yes", "graph_youngest_gives_up"};

@@ -138,8 +138,7 @@ std::vector<Protocol> failure_detectors() {
   using Rule = Detector::Rule;
   std::vector<Protocol> protocols = {
       detector<Rule::time_out>("heartbeat", "silent for a fixed time: suspected (Chandra and Toueg 1996)"),
-      detector<Rule::phi_normal>("phi-normal",
-                                 "suspected when silence is too surprising (Hayashibara et al. 2004)"),
+      detector<Rule::phi_normal>("phi-normal", "suspected when silence surprises (Hayashibara et al. 2004)"),
       detector<Rule::phi_exponential>("phi-exponential",
                                       "the same with exponential intervals, as Cassandra does")};
   for (Protocol& protocol : protocols) protocol.family = "failure detection";

@@ -45,7 +45,7 @@ Protocol lease_race() {
   p.least_nodes = 3;
   if (herd) {
     p.name = "lease-herd";
-    p.summary = "leadership by lease; all candidates race when it is free (ZooKeeper, 2010)";
+    p.summary = "a lease; when it is free all race for it (ZooKeeper 2010)";
     p.rules = {"lease_one_leader", "lease_counts_from_sending", "lease_token_counts"};
     p.theory = {{Theory::Measure::messages,
                  Load::together,
@@ -57,7 +57,7 @@ Protocol lease_race() {
                  long_leases}};
   } else {
     p.name = "lease-race";
-    p.summary = "leadership by lease; candidates wait in line, one is told (ZooKeeper, 2010)";
+    p.summary = "a lease; candidates in line, one is told (ZooKeeper 2010)";
     p.rules = {"lease_counts_from_sending", "lease_stops_before_the_store", "lease_token_counts"};
     p.theory = {{Theory::Measure::messages,
                  Load::together,

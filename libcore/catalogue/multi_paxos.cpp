@@ -110,7 +110,7 @@ struct MultiPaxosModel
 Protocol multi_paxos() {
   Protocol p;
   p.name = "multi-paxos";
-  p.summary = "phase 1 once for all places of a log, then one round trip a command (Lamport 1998)";
+  p.summary = "phase 1 once, then one round trip a command (Lamport 1998)";
   p.stands = Stands::of_crashes_and_links();
   p.rules = {"mp_accept_raises_the_promise", "mp_highest_accepted_command",    "mp_gaps_are_filled",
              "mp_promise_names_its_ballot",  "mp_a_command_is_delivered_once", "mp_ballots_survive_restarts",

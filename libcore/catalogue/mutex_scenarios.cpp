@@ -177,10 +177,10 @@ std::vector<Scenario> mutex_scenarios() {
   return {
       {"mutex-contention", "three nodes want one mutex, two only answer (Lamport)", Drawing::gantt,
        mutex_contention},
-      {"deadlock-of-three", "three wait for each other; a probe finds it (Chandy, Misra, Haas)",
-       Drawing::space_time, deadlock_of_three},
-      {"lease-time-line", "a leader is cut off from the store of its lease, and stops in time",
-       Drawing::gantt, lease_time_line},
+      {"deadlock-of-three", "three wait for each other; a probe finds it", Drawing::space_time,
+       deadlock_of_three},
+      {"lease-time-line", "a leader is cut off from its lease, and stops in time", Drawing::gantt,
+       lease_time_line},
       {"barrier-stragglers", "five meet at a barrier, two of them late", Drawing::gantt, barrier_stragglers},
   };
 }

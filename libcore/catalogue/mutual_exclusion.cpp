@@ -60,7 +60,7 @@ struct RicartAgrawala {
 Protocol ricart_agrawala() {
   Protocol p;
   p.name = "ricart-agrawala";
-  p.summary = "ask everybody; the earlier timestamp first (Ricart and Agrawala 1981)";
+  p.summary = "ask all; the earlier timestamp first (Ricart, Agrawala 1981)";
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
@@ -94,7 +94,7 @@ struct Lamport {
 Protocol lamport() {
   Protocol p;
   p.name = "lamport";
-  p.summary = "a queue at every site, in the order of timestamps (Lamport 1978)";
+  p.summary = "a queue at every site, by timestamps (Lamport 1978)";
   p.stands = nothing_lost();
   p.stands.reordering = false;
   p.rules = {"lamport_clock_exceeds_all_seen", "lamport_tie_by_site", "lamport_first_in_queue",
@@ -167,7 +167,7 @@ struct TokenRing {
 Protocol token_ring() {
   Protocol p;
   p.name = "token-ring";
-  p.summary = "a token that goes round; a lost one is replaced under a higher generation (Le Lann 1977)";
+  p.summary = "a token goes round; a lost one is replaced (Le Lann 1977)";
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
@@ -209,7 +209,7 @@ double quorum_size(std::size_t n) {
 Protocol maekawa() {
   Protocol p;
   p.name = "maekawa";
-  p.summary = "quorums of about sqrt(N) sites that meet (Maekawa 1985, Sanders 1987)";
+  p.summary = "quorums of about sqrt(N) sites (Maekawa 1985, Sanders 1987)";
   p.stands = nothing_lost();
   p.stands.reordering = false;
   p.sweep_most = 9;

@@ -165,7 +165,7 @@ struct PbftModel : Model<PbftModel> {
 Protocol pbft() {
   Protocol p;
   p.name = "pbft";
-  p.summary = "an order of requests although f of 3f+1 replicas lie (Castro and Liskov 1999)";
+  p.summary = "one order although f of 3f+1 lie (Castro, Liskov 1999)";
   p.stands.kinds = Stands::of_links();
   p.stands.lossy_links = true;
   p.stands.byzantine = {"silent", "equivocating", "lying", "forging"};

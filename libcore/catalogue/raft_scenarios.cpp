@@ -170,9 +170,9 @@ Story bridge_partition() {
 
 std::vector<Scenario> raft_scenarios() {
   return {
-      {"leader-cut-off", "the leader is with the minority: an election, and the heal (Raft)", Drawing::gantt,
+      {"leader-cut-off", "the leader with the minority: election and heal (Raft)", Drawing::gantt,
        leader_cut_off},
-      {"bridge-partition", "two halves that hear the same one node: the leader stays (Raft)", Drawing::gantt,
+      {"bridge-partition", "two halves that share one node: the leader stays (Raft)", Drawing::gantt,
        bridge_partition},
   };
 }

@@ -78,7 +78,7 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
 Protocol rumour_push() {
   Protocol p;
   p.name = "rumour-push";
-  p.summary = "who knows it tells random others, until 3 knew already (Demers et al. 1987)";
+  p.summary = "who knows tells, until 3 knew already (Demers et al. 1987)";
   p.stands.kinds = Stands::of_time();
   p.stands.lossy_links = true;
   p.least_nodes = 2;
@@ -189,7 +189,7 @@ struct AntiEntropyModel
 Protocol anti_entropy() {
   Protocol p;
   p.name = "anti-entropy";
-  p.summary = "random pairs compare their copies: all become alike in the end (Demers et al. 1987)";
+  p.summary = "random pairs compare their copies (Demers et al. 1987)";
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert({sim::FaultKind::process_crash, sim::FaultKind::crash_in_call});
   p.stands.lossy_links = true;

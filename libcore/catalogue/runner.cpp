@@ -84,8 +84,7 @@ Report report_of(const RunnableModel& model, const sim::WorldCore& world, const 
   report.nodes = setup.nodes;
   report.seed = setup.seed;
   report.operations = book.answered();
-  for (const auto& operation : book.operations())
-    if (operation.state == Book::Operation::State::lost) ++report.lost;
+  report.lost = book.lost();
   report.messages = book.messages_by_type();
   report.all_messages = book.messages();
   report.delays = book.delays();

@@ -68,12 +68,29 @@ Setup setup_of(const Protocol& protocol, std::uint64_t seed, std::size_t nodes) 
 
 namespace {
 
-// Fewer faults, then fewer operations, as long as the same invariant is violated.
+// The first seeds that violate the same with fewer nodes; `found.shortest` is left as it is if there are
+// none.
+void on_fewer_nodes(const Protocol& protocol, Found& found, const std::function<bool(const Setup&)>& fails) {
+  constexpr std::uint64_t seeds_each = 20;
+  for (std::size_t nodes = std::max<std::size_t>(protocol.least_nodes, 2); nodes < found.shortest.nodes;
+       ++nodes) {
+    if (!protocol.can_have(nodes)) continue;
+    for (std::uint64_t seed = found.seed; seed < found.seed + seeds_each; ++seed) {
+      const Setup fewer = setup_of(protocol, seed, nodes);
+      if (!fails(fewer)) continue;
+      found.shortest = fewer;
+      return;
+    }
+  }
+}
+
+// Fewer nodes, then fewer faults, then fewer operations, as long as the same invariant is violated.
 void shorten(const Protocol& protocol, Found& found) {
   const auto fails = [&](const Setup& setup) {
     const Report report = protocol.run(setup);
     return !report.violations.empty() && report.violations.front().check == found.violation.check;
   };
+  on_fewer_nodes(protocol, found, fails);
   found.shortest.faults = shrink(found.shortest.faults, [&](const std::vector<sim::Fault>& plan) {
     Setup with = found.shortest;
     with.faults = plan;

@@ -17,7 +17,7 @@ Setup setup_of(const Protocol& protocol, std::uint64_t seed, std::size_t nodes =
 struct Found {
   std::uint64_t seed = 0;
   sim::Violation violation;
-  Setup shortest;  // the same violation with the fewest operations and faults found
+  Setup shortest;  // the same violation with the fewest nodes, faults and operations found
   sim::Violation in_shortest;
   std::string trace;  // of the shortest
 };

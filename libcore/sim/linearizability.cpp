@@ -252,6 +252,21 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   return verdict;
 }
 
+// To the microsecond, or to the nanosecond where that would hide something.
+std::string milliseconds(Instant time) {
+  const auto ns = time.time_since_epoch().count();
+  const auto rest = ns % 1'000'000;
+  char text[40];
+  if (rest % 1000 == 0) {
+    std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(ns / 1'000'000),
+                  static_cast<long long>(rest / 1000));
+  } else {
+    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(ns / 1'000'000),
+                  static_cast<long long>(rest));
+  }
+  return text;
+}
+
 const char* name_of(Operation::Kind kind) {
   switch (kind) {
     case Operation::Kind::acquire:
@@ -279,16 +294,11 @@ const char* name_of(Operation::Kind kind) {
 }  // namespace
 
 std::string Operation::text() const {
-  const auto ms = [](Instant time) { return static_cast<double>(time.time_since_epoch().count()) / 1e6; };
-  char times[96];
-  if (outcome == Outcome::unknown) {
-    std::snprintf(times, sizeof times, "[%.3f, ?] ms", ms(start));
-  } else {
-    std::snprintf(times, sizeof times, "[%.3f, %.3f] ms", ms(start), ms(end));
-  }
+  const std::string times = "[" + milliseconds(start) + ", " +
+                            (outcome == Outcome::unknown ? std::string("?") : milliseconds(end)) + "] ms";
   std::string line = "client " + std::to_string(client) + " " + name_of(kind);
   if (!name.empty()) line += " " + name;
-  line += std::string(" ") + times;
+  line += " " + times;
   line += outcome == Outcome::ok ? ": ok" : outcome == Outcome::failed ? ": failed" : ": no answer";
   if (kind == Kind::compare_swap) line += ", " + std::to_string(expected) + " by " + std::to_string(value);
   if (kind == Kind::write || kind == Kind::read || kind == Kind::enqueue || kind == Kind::dequeue)

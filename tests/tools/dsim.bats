@@ -2,8 +2,24 @@
 # dsim as a shell user runs it.
 
 @test "list names each protocol with a line, and the rules of each" {
-  [[ "$(dsim list)" == *"ricart-agrawala "*"(Ricart and Agrawala 1981)"* ]]
+  [[ "$(dsim list)" == *"ricart-agrawala "*"(Ricart, Agrawala 1981)"* ]]
   [[ "$(dsim list --rules)" == *"ra_tie_by_site"*"ricart-agrawala"* ]]
+}
+
+@test "list and count fit 80 columns, and each formula is there" {
+  [ "$({ dsim list; dsim list --rules; dsim count; } | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
+  shown=$(dsim count)
+  dsim count --json | jq -r .formula | sort -u | while read -r formula; do
+    grep -qF -- "$formula" <<<"$shown"
+  done
+}
+
+@test "count: what cannot be counted is said" {
+  run dsim count pbft -n 5,9
+  [ "$status" -eq 64 ]
+  [ "$output" = "dsim: -n: pbft cannot have so many nodes: give 4,7,10, for instance" ]
+  run dsim count heartbeat
+  [ "$status" -eq 64 ]
 }
 
 @test "run: what came of it, as text and as JSON" {
@@ -32,15 +48,30 @@
   [[ $output == *"$violation"* ]]
 }
 
+@test "sweep: the shortest trace can be read, in full on request; rare mistakes are found too" {
+  run dsim sweep ghs --mutant ghs_absorbed_while_searching_reports
+  [ "$status" -eq 0 ]
+  [[ $output == *"shortest     5 nodes, 1 operations, 0 faults: progress violated"* ]]
+  run dsim sweep multi-paxos --mutant mp_gaps_are_filled
+  [ "$status" -eq 0 ]
+  [ "${#lines[@]}" -lt 200 ]
+  [[ $output == *" lines more: --trace prints them"*" * violates progress"* ]]
+  [ "$(dsim sweep multi-paxos --mutant mp_gaps_are_filled --trace | wc -l)" -gt 1000 ]
+  dsim sweep 2pc --mutant tpc_vote_durable_before_yes
+}
+
 @test "a crashed site and a cut: nobody is let in past them, the survivors go on in a new epoch" {
   run dsim run ricart-agrawala --crash 2@30 --trace
   [ "$status" -eq 0 ]
   [[ $output == *"* epoch 1 of 4 sites"* ]]
+  run dsim run ricart-agrawala --crash 2@50 # inside: answered, not lost
+  [[ $output == *"operations   17, 3 lost with their nodes"* ]]
   dsim run ricart-agrawala --cut 1,2/3,4@10-500
 }
 
 @test "usage: what is wrong is named" {
-  for arguments in "run nothing" "run ricart-agrawala --cut 1,2@3" "run ricart-agrawala --crash 9@1" \
+  for arguments in "run nothing" "run ricart-agrawala --cut 1,2@3" \
+    "run ricart-agrawala --cut 1,2/2,3@1-2" "run ricart-agrawala --crash 9@1" \
     "run ricart-agrawala --byzantine 1:lies" "run ricart-agrawala --loss 2" "run ricart-agrawala --delay 5:3" \
     "sweep ricart-agrawala --mutant none" "count --nodes 0"; do
     echo "arguments: $arguments"
@@ -63,7 +94,8 @@ END
   sed 's/"start_ns":20,"end_ns":30/"start_ns":50,"end_ns":60/' good >bad
   run dsim check bad --model lock
   [ "$status" -eq 1 ]
-  [[ $output == *"bad:4: client 3 acquire disk"* ]]
+  [[ $output == *"bad:4: client web acquire disk [0.000025, 0.000040] ms"* ]]
+  [[ $output == *"held by client 1 (token 1)"* ]]
   dsim check bad --model lock --json | jq -e '.linearizable == "no" and .lines[0] == 4 and .name == "disk"' || [ "$status" -eq 1 ]
 }
 
@@ -74,6 +106,12 @@ END
   run dsim check stale --model register
   [ "$status" -eq 1 ]
   [ "$(dsim check stale --model register --weak)" = "2 operations: sequentially consistent" ]
+  printf '%s\n' '{"client":"a","op":"write","start_ns":0,"end_ns":9,"ok":true,"value":5}' \
+    '{"client":"a","op":"read","start_ns":2,"end_ns":3,"ok":true,"value":0}' >both_at_once
+  dsim check both_at_once --model register
+  run dsim check both_at_once --model register --weak
+  [ "$status" -eq 65 ]
+  [[ $output == "dsim: both_at_once:2: begins before the same client's operation of line 1 has ended: "* ]]
   for i in {1..40}; do
     echo "{\"client\":$i,\"op\":\"write\",\"start_ns\":0,\"end_ns\":9,\"ok\":true,\"value\":$((i / 2))}"
   done >hard

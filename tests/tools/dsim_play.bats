@@ -52,6 +52,7 @@ scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
 
 @test "draw: any run, and what cannot be drawn is said" {
   dsim draw maekawa --gantt --ops 6 | grep -q inside
+  [ "$(dsim draw lamport --ops 2 --svg - | head -c 4)" = "<svg" ]
   dsim draw ricart-agrawala --ops 2 | grep -q '◀'
   run dsim draw lamport --tree
   [ "$status" -eq 64 ]

@@ -30,7 +30,8 @@ std::string as_json(const Settings& s, const HistoryFile& file, const sim::Linea
   cli::JsonObject line;
   line.text(s.weak ? "sequential" : "linearizable", name_of(verdict.answer))
       .integer("operations", file.operations.size());
-  if (verdict.answer != Answer::yes) line.name("name", verdict.name).text("explanation", verdict.explanation);
+  if (verdict.answer != Answer::yes)
+    line.name("name", verdict.name).text("explanation", file.with_names(verdict.explanation));
   if (verdict.answer == Answer::no) line.array("lines", offending);
   return line.line();
 }
@@ -40,10 +41,10 @@ std::string as_text(const Settings& s, const HistoryFile& file, const sim::Linea
   const std::string count = std::to_string(file.operations.size()) + " operations: ";
   if (verdict.answer == Answer::yes) return count + what + "\n";
   if (verdict.answer == Answer::undecided) return count + verdict.explanation + ": raise --limit\n";
-  std::string text = count + "not " + what + "\n" + cli::shown(verdict.explanation) + "\n";
+  std::string text = count + "not " + what + "\n" + cli::shown(file.with_names(verdict.explanation)) + "\n";
   for (const std::size_t i : verdict.offending)
-    text +=
-        s.history + ":" + std::to_string(file.lines[i]) + ": " + cli::shown(file.operations[i].text()) + "\n";
+    text += s.history + ":" + std::to_string(file.lines[i]) + ": " +
+            cli::shown(file.with_names(file.operations[i].text())) + "\n";
   return text;
 }
 
@@ -51,6 +52,9 @@ Result<cli::Exit> check(const Settings& s) {
   if (!s.model) return Error{ErrorKind::usage, "--model", "is missing", "give lock, register or queue"};
   const auto file = read_history(s.history, *s.model);
   if (!file) return file.error();
+  if (s.weak) {
+    if (auto status = file->one_after_the_other(s.history); !status) return status.error();
+  }
   sim::LinearizabilityOptions options;
   options.limit = s.limit;
   const auto verdict = s.weak ? check_sequential(file->operations, *s.model, options)

@@ -1,5 +1,6 @@
 // dsim count: what each protocol costs, measured, beside what its paper says.
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "cli/json.hpp"
@@ -69,6 +70,68 @@ std::string as_json(const catalogue::Protocol& protocol, const Count& line) {
       .line();
 }
 
+// The lines for people. A formula too long for 80 columns stands under the lines that it is of.
+class Landscape {
+ public:
+  void add(const catalogue::Protocol& protocol, const Count& line) {
+    if (line.theory != last_) finish_group();
+    last_ = line.theory;
+    const bool is_short = line.theory->formula.size() <= longest_beside;
+    const std::string formula = is_short ? line.theory->formula : "";
+    table_.row(
+        {protocol.name, shorter(what(*line.theory)), load(line.theory->load), std::to_string(line.nodes),
+         number(line.measured), range(line.expected), line.agrees ? formula : "NOT MET"},
+        line.agrees ? cli::Tone::plain : cli::Tone::bad);
+    ++rows_;
+  }
+
+  std::string text() {
+    finish_group();
+    const std::string lines = cli::for_stdout(table_);
+    std::string text;
+    std::size_t begin = 0;
+    for (std::size_t row = 0; begin < lines.size(); ++row) {
+      const std::size_t end = lines.find('\n', begin) + 1;
+      text += lines.substr(begin, end - begin);
+      begin = end;
+      if (const auto formula = below_.find(row); formula != below_.end())
+        text += "    " + formula->second + "\n";
+    }
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t longest_beside = 12;
+
+  static std::string shorter(const std::string& measure) {
+    return measure == "messages in all" ? "in all" : measure;
+  }
+  void finish_group() {
+    if (last_ != nullptr && last_->formula.size() > longest_beside) below_[rows_] = last_->formula;
+  }
+
+  using Align = cli::Table::Align;
+  cli::Table table_{{{"PROTOCOL"},
+                     {"MEASURE"},
+                     {"LOAD"},
+                     {"N", Align::right},
+                     {"MEASURED", Align::right},
+                     {"THEORY", Align::right},
+                     {"FORMULA"}}};
+  const Theory* last_ = nullptr;
+  std::size_t rows_ = 0;                      // without the titles
+  std::map<std::size_t, std::string> below_;  // by row
+};
+
+Error cannot_count(const catalogue::Protocol& protocol) {
+  if (protocol.theory.empty())
+    return {ErrorKind::usage, protocol.name, "its paper names no count", "see dsim run " + protocol.name};
+  std::string sizes;
+  for (const std::size_t size : protocol.sizes) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  return {ErrorKind::usage, "-n", protocol.name + " cannot have so many nodes",
+          "give " + sizes + ", for instance"};
+}
+
 Result<cli::Exit> count(const Settings& s) {
   std::vector<const catalogue::Protocol*> chosen;
   for (const auto& name : s.protocols) {
@@ -79,29 +142,21 @@ Result<cli::Exit> count(const Settings& s) {
   if (chosen.empty()) {
     for (const auto& protocol : catalogue::all()) chosen.push_back(&protocol);
   }
-  using Align = cli::Table::Align;
-  cli::Table table({{"PROTOCOL"},
-                    {"MEASURE"},
-                    {"LOAD"},
-                    {"N", Align::right},
-                    {"MEASURED", Align::right},
-                    {"THEORY", Align::right},
-                    {"FORMULA", Align::left, true}});
+  Landscape landscape;
   bool agree = true;
   for (const auto* protocol : chosen) {
-    for (const Count& line : catalogue::count(*protocol, s.sizes.empty() ? protocol->sizes : s.sizes)) {
+    const auto lines = catalogue::count(*protocol, s.sizes.empty() ? protocol->sizes : s.sizes);
+    if (lines.empty() && !s.protocols.empty()) return cannot_count(*protocol);
+    for (const Count& line : lines) {
       agree = agree && line.agrees;
       if (s.json) {
         cli::print(as_json(*protocol, line));
-        continue;
+      } else {
+        landscape.add(*protocol, line);
       }
-      table.row({protocol->name, what(*line.theory), load(line.theory->load), std::to_string(line.nodes),
-                 number(line.measured), range(line.expected),
-                 line.theory->formula + (line.agrees ? "" : "  NOT MET")},
-                line.agrees ? cli::Tone::plain : cli::Tone::bad);
     }
   }
-  if (!s.json) cli::print(cli::for_stdout(table));
+  if (!s.json) cli::print(landscape.text());
   return agree ? cli::Exit::done : cli::Exit::no;
 }
 

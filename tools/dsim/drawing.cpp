@@ -19,7 +19,8 @@ void DrawSettings::declare(cli::Options& verb) {
   verb.flag("--gantt", gantt, "who waited and was inside when").excludes("--space-time").excludes("--tree");
   verb.flag("--space-time", space_time, "what each did, and why").excludes("--tree");
   verb.flag("--tree", tree, "the tree that was built");
-  verb.value("--svg", "FILE", svg, "a picture for a page, light or dark").completes(cli::Completion::file);
+  verb.value("--svg", "FILE", svg, "a picture for a page, light or dark; -: to stdout")
+      .completes(cli::Completion::file);
   verb.value("--width", "COLUMNS", width, "of text; else the terminal's, or 80").between(40, 1000);
   verb.flag("--ascii", ascii, "text without box-drawing characters");
 }
@@ -71,6 +72,10 @@ Status draw(const DrawSettings& s, Drawing drawing, const Story& story) {
   }
   if (s.svg.empty()) {
     cli::print(as_text(s, drawing, story));
+    return done();
+  }
+  if (s.svg == "-") {
+    cli::print(as_svg(drawing, story));
     return done();
   }
   std::ofstream file(s.svg, std::ios::binary | std::ios::trunc);

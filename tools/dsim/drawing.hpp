@@ -11,7 +11,7 @@ namespace coord::dsim {
 
 struct DrawSettings {
   bool gantt = false, space_time = false, tree = false, ascii = false;
-  std::string svg;        // a file; empty: text on stdout
+  std::string svg;        // a file, - for stdout; empty: text on stdout
   std::size_t width = 0;  // 0: the terminal's
 
   void declare(cli::Options& verb);

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "cli/values.hpp"
@@ -86,6 +87,14 @@ Status read_cut(std::string_view text, std::vector<sim::Fault>& faults) {
     rest = next->second;
   }
   if (sides.size() < 2) return form;
+  std::set<NodeId> named;
+  for (const auto& side : sides) {
+    for (const NodeId node : side) {
+      if (!named.insert(node).second)
+        return Error{ErrorKind::usage, std::to_string(node.value), "is named twice in a cut",
+                     "leave out who shall hear both sides"};
+    }
+  }
   for (std::size_t a = 0; a < sides.size(); ++a) {
     for (std::size_t b = a + 1; b < sides.size(); ++b) {
       for (const NodeId left : sides[a]) {

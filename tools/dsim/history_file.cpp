@@ -2,12 +2,14 @@
 
 #include <rapidjson/reader.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <numeric>
 #include <optional>
 
 #include "cli/names.hpp"
@@ -115,9 +117,26 @@ std::optional<Kind> kind_of(const std::string& op, sim::Model model) {
   return found == kinds.end() ? std::nullopt : std::optional(found->second);
 }
 
+// The numbers of the clients.
+class Clients {
+ public:
+  explicit Clients(std::vector<std::string>& names) : names_(names) {}
+
+  // `client`: digits, or a string after a quotation mark.
+  std::uint64_t number_of(const std::string& client) {
+    if (client.front() != '"' && client.size() < 19) return std::stoull(client);
+    const auto [place, is_new] = known_.emplace(client, HistoryFile::first_named + names_.size());
+    if (is_new) names_.push_back(client.front() == '"' ? client.substr(1) : client);
+    return place->second;
+  }
+
+ private:
+  std::vector<std::string>& names_;
+  std::map<std::string, std::uint64_t> known_;
+};
+
 // What is wrong with the line, or nothing.
-std::string take(const std::string& line, sim::Model model, std::map<std::string, std::uint64_t>& clients,
-                 sim::Operation& operation) {
+std::string take(const std::string& line, sim::Model model, Clients& clients, sim::Operation& operation) {
   Reader reader;
   rapidjson::Reader json;
   rapidjson::StringStream stream(line.c_str());
@@ -133,7 +152,7 @@ std::string take(const std::string& line, sim::Model model, std::map<std::string
   if (!kind) return "op " + cli::shown(*fields.op) + " is not one of this model";
   constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (*fields.start > latest || fields.end.value_or(0) > latest) return "a time beyond 2^63 ns";
-  operation.client = clients.emplace(*fields.client, clients.size() + 1).first->second;
+  operation.client = clients.number_of(*fields.client);
   operation.kind = *kind;
   operation.name = fields.name;
   operation.start = Instant{} + Duration(static_cast<Duration::rep>(*fields.start));
@@ -154,7 +173,7 @@ std::string take(const std::string& line, sim::Model model, std::map<std::string
 
 Result<HistoryFile> read_lines(std::istream& in, const std::string& path, sim::Model model) {
   HistoryFile history;
-  std::map<std::string, std::uint64_t> clients;
+  Clients clients(history.names);
   std::string line;
   const auto bad = [&](std::uint64_t number, std::string why) {
     return Error{ErrorKind::data, path + ":" + std::to_string(number), std::move(why),
@@ -179,6 +198,42 @@ Result<HistoryFile> read_lines(std::istream& in, const std::string& path, sim::M
 }
 
 }  // namespace
+
+std::string HistoryFile::with_names(const std::string& text) const {
+  constexpr std::string_view before = "client ";
+  constexpr std::size_t digits = 19;  // of every number from first_named on
+  std::string out;
+  std::size_t begin = 0;
+  for (auto at = text.find(before); at != std::string::npos; at = text.find(before, at + before.size())) {
+    const std::size_t from = at + before.size();
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", from), text.size());
+    if (end - from != digits) continue;
+    const std::uint64_t number = std::stoull(text.substr(from, digits));
+    if (number < first_named || number - first_named >= names.size()) continue;
+    out += text.substr(begin, from - begin) + names[number - first_named];
+    begin = end;
+  }
+  return out + text.substr(begin);
+}
+
+Status HistoryFile::one_after_the_other(const std::string& path) const {
+  std::vector<std::size_t> order(operations.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(
+      order, {}, [&](std::size_t i) { return std::pair(operations[i].client, operations[i].start); });
+  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+    const sim::Operation& operation = operations[order[i]];
+    const sim::Operation& next = operations[order[i + 1]];
+    if (next.client != operation.client || operation.outcome == Outcome::unknown) continue;
+    if (next.start < operation.end) {
+      return Error{ErrorKind::data, path + ":" + std::to_string(lines[order[i + 1]]),
+                   "begins before the same client's operation of line " + std::to_string(lines[order[i]]) +
+                       " has ended",
+                   "give those that run side by side two clients"};
+    }
+  }
+  return done();
+}
 
 Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
   std::ifstream file;

@@ -15,6 +15,15 @@ inline constexpr std::size_t most_operations = 20'000'000;  // about 2 GB
 struct HistoryFile {
   std::vector<sim::Operation> operations;
   std::vector<std::uint64_t> lines;  // where each stands, from 1
+  // Clients whose names are no small integers have numbers from `first_named` on; these are their names.
+  static constexpr std::uint64_t first_named = std::uint64_t{1} << 63;
+  std::vector<std::string> names;
+
+  // A text about operations with the clients' names in place of such numbers.
+  std::string with_names(const std::string& text) const;
+  // Whether each client's operations follow each other; else ErrorKind::data for the first that does not
+  // wait.
+  Status one_after_the_other(const std::string& path) const;
 };
 
 // `path`: "-" is standard input. ErrorKind::data names the line.

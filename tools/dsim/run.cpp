@@ -97,7 +97,7 @@ void add_run(cli::Options& tool) {
   verb.flag("--trace", s->trace, "print what happened, a line each");
   verb.flag("--json", s->json, "one JSON object");
   verb.example("dsim run ricart-agrawala --trace --ops 2", "");
-  verb.example("dsim run ricart-agrawala --crash 2@50", "who waits for whom");
+  verb.example("dsim run ricart-agrawala --crash 2@50", "the others go on without it");
   verb.does([s] { return run(*s); });
 }
 

@@ -1,6 +1,7 @@
 // dsim sweep: many runs with faults, until one violates what the protocol promises.
 #include "catalogue/sweep.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -17,9 +18,26 @@ namespace {
 
 struct Settings {
   std::string protocol, mutant, expect;
-  std::uint64_t seeds = 1000, first = 1;
-  bool json = false;
+  std::uint64_t seeds = 0, first = 1;  // 0: as many as usual
+  bool json = false, trace = false;
+
+  // Some mistakes show in one run of ten thousand.
+  std::uint64_t runs() const { return seeds > 0 ? seeds : mutant.empty() ? 1000 : 20'000; }
 };
+
+// A run in which nothing goes on any more is long; how it came to that stands at its begin.
+std::string abridged(const std::string& trace) {
+  constexpr std::size_t first = 160, last = 20;  // lines
+  const auto lines = static_cast<std::size_t>(std::ranges::count(trace, '\n'));
+  if (lines <= first + last) return trace;
+  const auto after = [&](std::size_t count) {  // where the line after so many begins
+    std::size_t at = 0;
+    while (count-- > 0) at = trace.find('\n', at) + 1;
+    return at;
+  };
+  return trace.substr(0, after(first)) + "... " + std::to_string(lines - first - last) +
+         " lines more: --trace prints them\n" + trace.substr(after(lines - last));
+}
 
 bool is_expected(const std::string& list, const std::string& check) {
   return ("," + list + ",").find("," + check + ",") != std::string::npos;
@@ -37,7 +55,7 @@ void print_found(const Settings& s, const catalogue::Found& found) {
   cli::print("shortest     " + std::to_string(found.shortest.nodes) + " nodes, " +
              std::to_string(found.shortest.operations) + " operations, " +
              std::to_string(found.shortest.faults.size()) + " faults: " + found.in_shortest.text() + "\n");
-  cli::print(found.trace);
+  cli::print(s.trace ? found.trace : abridged(found.trace));
 }
 
 void print_json(const Settings& s, const catalogue::SweepResult& result) {
@@ -61,7 +79,7 @@ Result<cli::Exit> sweep(const Settings& s) {
     if (auto status = remove_rule(**protocol, s.mutant); !status) return status.error();
   }
   const auto begin = std::chrono::steady_clock::now();
-  const auto result = catalogue::sweep(**protocol, s.first, s.seeds);
+  const auto result = catalogue::sweep(**protocol, s.first, s.runs());
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   if (s.json) {
     print_json(s, result);
@@ -88,13 +106,15 @@ void add_sweep(cli::Options& tool) {
   verb.synopsis("[options] PROTOCOL");
   verb.operand("PROTOCOL", s->protocol, "which (dsim list)");
   verb.operand_completes_from("dsim list --protocols | awk 'NR > 1 { print $1 }'");
-  verb.value("--seeds", "COUNT", s->seeds, "how many runs; default 1000").between(1, 1'000'000'000);
+  verb.value("--seeds", "COUNT", s->seeds, "how many runs; default 1000, with --mutant 20000")
+      .between(1, 1'000'000'000);
   verb.value("--seed", "S", s->first, "the first of them; default 1");
   verb.value("--mutant", "RULE", s->mutant, "without this rule: is it missed?")
       .completes_from("dsim list --rules | awk 'NR > 1 { print $1 }'");
   verb.value("--expect", "CHECK,...", s->expect, "with --mutant: what must catch it")
       .needs("--mutant")
       .minor();
+  verb.flag("--trace", s->trace, "the shortest run's trace in full, however long");
   verb.flag("--json", s->json, "one JSON object");
   verb.example("dsim sweep ricart-agrawala --seeds 20000", "");
   verb.example("dsim sweep ricart-agrawala --mutant ra_tie_by_site", "one is caught");
