@@ -10,25 +10,22 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/check.hpp"
+
 namespace coord::peer {
 
-Result<std::unique_ptr<Hold>> Hold::open(boost::asio::io_context& io, const std::string& path,
-                                         std::function<void()> gone) {
+Result<std::unique_ptr<Hold>> Hold::make(boost::asio::io_context& io, const std::string& path) {
   const auto failed = [&](const char* what) {
     return Error{ErrorKind::unavailable, path, std::string(what) + ": " + std::strerror(errno),
                  "make the state directory writable"};
   };
-  if (::mkfifo(path.c_str(), 0600) != 0) {
-    if (errno != EEXIST) return failed("the session's file cannot be made");
-    if (::unlink(path.c_str()) != 0) return failed("the session's old file cannot be removed");
-    if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");
-  }
+  if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");
   Descriptor reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!reader.is_open()) return failed("the session's file cannot be opened");
   Descriptor writer(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW));
   if (!writer.is_open()) return failed("the session's file cannot be opened");
   if (::flock(writer.get(), LOCK_SH | LOCK_NB) != 0) return failed("the session's file cannot be locked");
-  return std::unique_ptr<Hold>(new Hold(io, path, std::move(reader), std::move(writer), std::move(gone)));
+  return std::unique_ptr<Hold>(new Hold(io, path, std::move(reader), std::move(writer)));
 }
 
 Result<std::unique_ptr<Hold>> Hold::reopen(boost::asio::io_context& io, const std::string& path,
@@ -42,17 +39,14 @@ Result<std::unique_ptr<Hold>> Hold::reopen(boost::asio::io_context& io, const st
   // A reader sees a hang-up only if there has been a writer in its time: this one, for a moment.
   if (!Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW)).is_open())
     return failed();
-  std::unique_ptr<Hold> hold(new Hold(io, path, std::move(reader), Descriptor(), std::move(gone)));
+  std::unique_ptr<Hold> hold(new Hold(io, path, std::move(reader), Descriptor()));
+  hold->on_gone(std::move(gone));
   hold->watch();
   return hold;
 }
 
-Hold::Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer,
-           std::function<void()> gone)
-    : path_(std::move(path)),
-      reader_(io, reader.release()),
-      writer_(std::move(writer)),
-      gone_(std::move(gone)) {
+Hold::Hold(boost::asio::io_context& io, std::string path, Descriptor reader, Descriptor writer)
+    : path_(std::move(path)), reader_(io, reader.release()), writer_(std::move(writer)) {
   struct stat status {};
   if (::fstat(reader_.native_handle(), &status) == 0) file_ = {status.st_dev, status.st_ino};
 }
@@ -61,7 +55,9 @@ void Hold::remove() {
   ::unlink(path_.c_str());
 }
 
-Descriptor Hold::give() {
+Descriptor Hold::give(std::function<void()> gone) {
+  COORD_CHECK(writer_.is_open());
+  on_gone(std::move(gone));
   watch();
   return std::move(writer_);
 }
@@ -91,6 +87,22 @@ void Hold::watch() {
                          watch();
                        }
                      });
+}
+
+std::string HoldStock::path_of(std::uint64_t number) const {
+  return directory_ + "/" + std::to_string(number);
+}
+
+Result<HoldStock::Numbered> HoldStock::take() {
+  if (stock_) return Numbered{next_++, std::move(stock_)};
+  auto made = Hold::make(io_, path_of(next_));
+  if (!made) return made.error();
+  return Numbered{next_++, std::move(*made)};
+}
+
+void HoldStock::refill() {
+  if (stock_) return;
+  if (auto made = Hold::make(io_, path_of(next_))) stock_ = std::move(*made);
 }
 
 }  // namespace coord::peer

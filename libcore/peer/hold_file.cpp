@@ -23,7 +23,7 @@ constexpr std::size_t most_places =
     65536;                             // 16 MiB; a peer has at most 20,000 connections, and what it recovered
 constexpr std::size_t head_bytes = 8;  // checksum of the rest, length of the record
 // The first place: whose file this is.
-constexpr std::array<char, 16> magic{'c', 'o', 'o', 'r', 'd', ' ', 'h', 'o', 'l', 'd', 's', ' ', '1', '\n'};
+constexpr std::array<char, 16> magic{'c', 'o', 'o', 'r', 'd', ' ', 'h', 'o', 'l', 'd', 's', ' ', '2', '\n'};
 
 void put32(std::uint8_t* at, std::uint32_t value) {
   for (std::size_t i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(value >> (8U * i));

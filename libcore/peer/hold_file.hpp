@@ -36,12 +36,13 @@ struct KeptHold {
   process::ProcessId tool;     // the wrapper
   process::ProcessId command;  // pid 0: not known
   process::ProcessId holder;   // pid 0: whoever has the descriptor
+  std::uint64_t file = 0;      // the number of the session's FIFO (HoldStock); 0: it has none
 
   bool operator==(const KeptHold&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks, holder.pid,
-            holder.start_ticks);
+            holder.start_ticks, file);
   }
 };
 

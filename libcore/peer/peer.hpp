@@ -56,8 +56,9 @@ class Peer {
     net::Credentials who;
     std::string user;
     bool connected = true;
-    std::unique_ptr<Hold> hold;
-    SessionId session;  // once something was granted on it
+    SessionId session;           // once something was granted on it
+    std::unique_ptr<Hold> hold;  // of the session
+    std::uint64_t file = 0;      // of the hold: its number
     local::Secret secret{};
     process::ProcessId process;  // the tool; pid 0: not looked at yet
     process::ProcessId command;  // once it runs
@@ -108,10 +109,11 @@ class Peer {
   // ---- peer_holds.cpp: sessions that outlive this process
   Status recover_holds();
   bool take_up(const KeptHold& kept, replica::Recovered::Hold& hold);
-  void remove_left_over_files() const;
+  void remove_left_over_files();
   static void look_at(Tool& tool);
   static std::optional<process::ProcessId> guardable(Tool& tool, std::uint32_t pid);
-  std::string hold_path(SessionId session) const;
+  Status room_for_hold() const;
+  Status new_hold(Tool& tool, SessionId session);
   void refuse_grant(const replica::ToTool& action, const std::string& why);
 
   // ---- peer_tools.cpp: this host's tools
@@ -131,6 +133,7 @@ class Peer {
   net::Log log_;
   std::function<void(std::optional<std::string>)> stopped_;
   std::string hold_directory_;
+  HoldStock stock_;
 
   std::unique_ptr<store::PosixDisk> disk_;
   std::optional<store::DirectoryLock> lock_;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <memory>
 #include <set>
@@ -22,8 +23,25 @@ constexpr std::uint64_t first_recovered = std::uint64_t{1} << 63U;
 
 }  // namespace
 
-std::string Peer::hold_path(SessionId session) const {
-  return hold_directory_ + "/" + std::to_string(session.value);
+Status Peer::room_for_hold() const {
+  if (net::has_descriptor_room(descriptor_ceiling_)) return done();
+  return Error{ErrorKind::unavailable, "", "the peer has no descriptors left for another hold",
+               "end some, or wait"};
+}
+
+// For a session that the tool is about to be told of.
+Status Peer::new_hold(Tool& tool, SessionId session) {
+  if (Status room = room_for_hold(); !room) return room;
+  auto taken = stock_.take();
+  if (!taken) return taken.error();
+  if (tool.hold) tool.hold->remove();
+  tool.session = session;
+  tool.hold = std::move(taken->hold);
+  tool.file = taken->number;
+  boost::asio::post(io_, [this] {
+    if (!ended_) stock_.refill();
+  });
+  return done();
 }
 
 Status Peer::recover_holds() {
@@ -55,9 +73,10 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
   tool.command = kept.command;
   tool.session = kept.hold.session;
   tool.secret = kept.hold.secret;
+  tool.file = kept.file;
   const bool this_boot = kept.boot == boot_;
-  if (this_boot) {
-    auto reopened = Hold::reopen(io_, hold_path(kept.hold.session),
+  if (this_boot && kept.file != 0) {
+    auto reopened = Hold::reopen(io_, stock_.path_of(kept.file),
                                  [this, id = hold.connection] { push(replica::HoldersGone{id}); });
     if (reopened) tool.hold = std::move(*reopened);
   }
@@ -75,9 +94,14 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
 }
 
 // FIFOs of sessions that ended with the process that served them.
-void Peer::remove_left_over_files() const {
+void Peer::remove_left_over_files() {
   std::set<std::string> wanted{".", "..", "holds"};
-  for (const KeptHold& kept : hold_file_->found()) wanted.insert(std::to_string(kept.hold.session.value));
+  std::uint64_t last = 0;
+  for (const KeptHold& kept : hold_file_->found()) {
+    wanted.insert(std::to_string(kept.file));
+    last = std::max(last, kept.file);
+  }
+  stock_.number_from(last + 1);
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(hold_directory_.c_str()), ::closedir);
   if (!directory) return;
   while (const dirent* entry = ::readdir(directory.get())) {
@@ -112,15 +136,21 @@ void Peer::perform(replica::SignalHolder&& action) {
 }
 
 void Peer::perform(replica::KeepHold&& action) {
-  const auto tool = tools_.find(action.connection);
-  if (tool == tools_.end()) return;
+  const auto found = tools_.find(action.connection);
+  if (found == tools_.end()) return;
+  Tool& tool = found->second;
+  if (tool.session != action.record.session && tool.connected && tool.holder.pid == 0) {
+    tool.recorded = new_hold(tool, action.record.session);
+    if (!tool.recorded) return;
+  }
   KeptHold kept;
   kept.hold = action.record;
   kept.boot = boot_;
-  kept.tool = tool->second.process;
-  kept.command = tool->second.command;
-  kept.holder = tool->second.holder;
-  tool->second.recorded = hold_file_->keep(kept);
+  kept.tool = tool.process;
+  kept.command = tool.command;
+  kept.holder = tool.holder;
+  kept.file = tool.file;
+  tool.recorded = hold_file_->keep(kept);
 }
 
 void Peer::perform(replica::ForgetHold&& action) {
@@ -136,6 +166,7 @@ void Peer::perform(replica::Moved&& action) {
   const auto from = tools_.find(action.from), to = tools_.find(action.to);
   if (from == tools_.end() || to == tools_.end()) return;
   to->second.hold = std::move(from->second.hold);
+  to->second.file = from->second.file;
   if (to->second.command.pid == 0) to->second.command = from->second.command;
   if (to->second.group.empty()) to->second.group = from->second.group;
   to->second.secret = from->second.secret;

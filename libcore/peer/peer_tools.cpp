@@ -168,25 +168,20 @@ void Peer::perform(replica::ToTool&& action) {
   Descriptor pass;
   if (const SessionId session = session_to_hold(action.answer); session != SessionId{}) {
     if (!tool.recorded) return refuse_grant(action, tool.recorded.error().text());
-    if (!net::has_descriptor_room(descriptor_ceiling_))
-      return refuse_grant(action, "the peer has no descriptors left for another hold: end some, or wait");
-    tool.session = session;
     if (tool.holder.pid != 0) {
+      if (Status room = room_for_hold(); !room) return refuse_grant(action, room.error().text());
+      tool.session = session;
       const auto gone = [this, id = action.connection] { push(replica::HoldersGone{id}); };
       tool.watch = ProcessWatch::open(io_, tool.holder, gone);
       if (!tool.watch && process::is_running(tool.holder))
         return refuse_grant(action, "the process that is to hold cannot be watched: try again");
       if (!tool.watch) gone();
+    } else {
+      const bool made = tool.session == session && tool.hold && !tool.hold->is_given();
+      if (Status ready = made ? done() : new_hold(tool, session); !ready)
+        return refuse_grant(action, ready.error().text());
+      pass = tool.hold->give([this, id = action.connection] { push(replica::HoldersGone{id}); });
     }
-  }
-  if (const SessionId session = session_to_hold(action.answer);
-      session != SessionId{} && tool.holder.pid == 0) {
-    auto hold = Hold::open(io_, hold_path(session),
-                           [this, id = action.connection] { push(replica::HoldersGone{id}); });
-    if (!hold) return refuse_grant(action, hold.error().text());
-    if (tool.hold) tool.hold->remove();
-    tool.hold = std::move(*hold);
-    pass = tool.hold->give();
   }
   (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
                       wire::encode(action.answer), pass.get());

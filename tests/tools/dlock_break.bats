@@ -55,7 +55,7 @@ status_of_holder() { status=0; wait $holder || status=$?; }
 }
 
 @test "--break of one after the other: whoever holds next is not taken for the one before" {
-  # The file system gives the next session's file the number that the last one's had.
+  # The file system gives the file of a session soon to come the inode number that the last one's had.
   for round in 1 2 3 4 5; do
     rm -f command
     dlock --grace 0.1 --ttl 5 job -- bash -c 'trap "" TERM; echo $$ >command; while :; do sleep 0.05; done' 3>&- 2>/dev/null &

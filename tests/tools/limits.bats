@@ -150,9 +150,9 @@ PY
   kill -0 $peer
   refused 'dlock: *: the peer has no descriptors left for another *: *' dlock other true
   kill $owner
-  eventually free crowd
+  eventually free crowd # by taking it: from then on the peer has a hold's descriptors in stock
   somebody
-  run -0 say_again $((taken - 1)) dlock -s --acquire --pid $owner crowd
+  run -0 say_again $((taken - 2)) dlock -s --acquire --pid $owner crowd
   [[ $output == *" all" ]]
 }
 

@@ -46,6 +46,7 @@ KeptHold sample(std::uint64_t session) {
   kept.boot.fill(0xb0);
   kept.tool = {4711, 99};
   kept.command = {4712, 100};
+  kept.file = session + 7;
   return kept;
 }
 
