@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/rule.hpp"
+
 namespace coord::replica {
 
 namespace {
@@ -27,7 +29,7 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   const ConnectionId id = event.connection;
   Record* record = find(id);
   if (const auto* arrival = std::get_if<local::Arrive>(&event.request)) {
-    asked(now, event, *arrival);
+    asked(now, event, *arrival, machine);
   } else if (const auto* listing = std::get_if<local::ListBarriers>(&event.request)) {
     asked(now, id, *listing, machine, wall);
   } else if (const auto* reset = std::get_if<local::ResetBarrier>(&event.request)) {
@@ -44,7 +46,8 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   return take();
 }
 
-void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& request) {
+void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& request,
+                     const service::Machine& machine) {
   const ConnectionId id = event.connection;
   if (has(id)) {
     return refuse(id, request.request, local::RefusedKind::protocol, "one barrier at a time on a connection");
@@ -60,8 +63,13 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   std::vector<std::string>& expect = record.asked.expect;
   std::sort(expect.begin(), expect.end());
   expect.erase(std::unique(expect.begin(), expect.end()), expect.end());
+  // Said before anything is ordered: if this peer dies, its tool knows from where on it may have been
+  // counted.
+  const bool first = request.generation == 0;
+  if (first) record.generation = machine.state().barriers.last_of(request.name) + 1;
+  if (COORD_RULE_OR(barrier_floor_is_told_first, first, false) || !quorum_)
+    say(id, record, local::Waiting{request.request, quorum_, {}, {}, first ? record.generation : 0});
   arrive(now, id, record);
-  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});
 }
 
 void Meetings::arrive(Instant now, ConnectionId id, Record& record) {

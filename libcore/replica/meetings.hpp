@@ -6,8 +6,9 @@
 // while it waits. So an arrival is told nothing but what the log says of its generation: each release names
 // its participants (service::BarrierMoved), and one pass over them wakes all that are here. A lease that ran
 // out while its tool lives, and a tool that comes back to a peer that was restarted, arrive again under the
-// same key: the group knows whether that is the same arrival, and what became of it. Who cannot be told (all
-// of it was forgotten meanwhile) is told that.
+// same key: the group knows whether that is the same arrival, and what became of it. Before its arrival is
+// ordered each tool is told from which generation on it may count: from a later life of its peer it learns
+// that nobody knows what became of it, should all of that be forgotten by then, and is not counted again.
 //
 // With a command the session lives on after the release: renewed, and the command stopped in time if that
 // fails, so that "all commands have ended" is true when the group says it (lost means stopped, sessions.hpp).
@@ -67,7 +68,7 @@ class Meetings {
     bool abandoned = false;     // arriving, but nobody waits for the answer any more
     bool cancel_asked = false;  // the tool waits for Departed (or Passed)
     local::Arrive asked;
-    std::uint64_t generation = 0;
+    std::uint64_t generation = 0;  // that it is in; while it arrives: that it will be in at the earliest
     std::uint64_t arrive_ticket = 0;
     Instant arrive_sent;
   };
@@ -80,7 +81,8 @@ class Meetings {
   };
 
   // ---- meetings.cpp: what a tool asks for, and time
-  void asked(Instant now, const FromTool& event, const local::Arrive& request);
+  void asked(Instant now, const FromTool& event, const local::Arrive& request,
+             const service::Machine& machine);
   void asked(ConnectionId id, Record& record, const local::Started& request);
   void asked(ConnectionId id, Record& record, const local::Ended& request);
   void asked(ConnectionId id, Record& record, const local::Cancel& request);

@@ -70,12 +70,6 @@ const service::Generation* generation_of(const service::Machine& machine, const 
   return found == barrier->second.generations.end() ? nullptr : &found->second;
 }
 
-std::uint64_t last_of(const service::Machine& machine, const std::string& name) {
-  const auto& state = machine.state().barriers;
-  const auto barrier = state.barriers.find(name);
-  return barrier == state.barriers.end() ? state.forgotten : barrier->second.last;
-}
-
 }  // namespace
 
 SessionActions Meetings::on(Instant now, const Outcome& event, const service::Machine& machine) {
@@ -118,7 +112,7 @@ void Meetings::arrived(Instant now, ConnectionId id, Record& record, const Outco
     return;
   }
   record.session = what.session;
-  record.generation = what.token.value;
+  const bool as_told = std::exchange(record.generation, what.token.value) == what.token.value;
   record.renewal_sent = record.arrive_sent;
   record.renewing = false;
   record.stage = Stage::waiting;
@@ -128,7 +122,7 @@ void Meetings::arrived(Instant now, ConnectionId id, Record& record, const Outco
     return;
   }
   set_alarm(id, record);
-  say(id, record, local::Waiting{record.asked.request, quorum_, {}, {}, record.generation});
+  if (!as_told) say(id, record, local::Waiting{record.asked.request, quorum_, {}, {}, record.generation});
   if (record.cancel_asked) depart(id, record);
   // What it has caused is told by the effects that follow - unless they came in a snapshot.
   if (event.replaced) look(now, id, machine);
@@ -316,7 +310,7 @@ void Meetings::look(Instant now, ConnectionId id, const service::Machine& machin
   } else if (lives) {
     // It waits as before.
   } else if (record.stage == Stage::running || gathers ||
-             last_of(machine, record.asked.name) < record.generation) {
+             machine.state().barriers.last_of(record.asked.name) < record.generation) {
     ended(now, id, record);
   } else {
     say(id, record,

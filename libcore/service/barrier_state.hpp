@@ -80,6 +80,7 @@ struct Barrier {
   LogIndex idle_since{};  // nobody waits or runs since this command; 0: in use
 
   const Generation* gathering() const;
+  bool keeps_all(std::uint64_t from, std::uint64_t to) const;  // of these generations; of none: true
   // What a person means by the barrier's state: the gathering generation, else the latest.
   std::pair<std::uint64_t, const Generation*> current() const;
 
@@ -94,6 +95,9 @@ struct BarrierState {
   std::map<std::string, Barrier> barriers{};  // by name
   std::uint64_t forgotten =
       0;  // the highest number of those that are not kept any more: new ones begin above
+
+  // Of its generations, the number of the latest that was released or broken. All later ones are above.
+  std::uint64_t last_of(const std::string& name) const;
 
   bool operator==(const BarrierState&) const = default;
   template <class Archive>

@@ -73,9 +73,12 @@ Barriers::Arrived Barriers::arrive(Step& step, const Arrive& body, SessionId ses
   if (!is_new) {
     if (const auto same = same_arrival(step, *found, body, session)) return *same;
   }
-  // Nobody can tell whether it was counted in that one; in another it would be counted twice.
-  const std::uint64_t last = is_new ? step.state.forgotten : found->second.last;
-  if (!COORD_RULE(barrier_arrives_in_one, body.generation == 0 || body.generation > last))
+  // It is in none that is kept. Whether it was in one that is not, nobody can tell: it might be counted
+  // twice.
+  const std::uint64_t last = step.state.last_of(body.name);
+  const bool was_in_none =
+      body.generation > last || (!is_new && found->second.keeps_all(body.generation, last));
+  if (!COORD_RULE(barrier_arrives_in_one, body.generation == 0 || was_in_none))
     return {Refusal::generation_over, 0};
   if (is_new) return join(step, body, session);
   Place& barrier = *found;

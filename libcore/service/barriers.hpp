@@ -12,8 +12,8 @@
 // next arrival begins a new one. A participant is a session: when that ends before the release, the arrival
 // is withdrawn (or, where asked for, the generation is broken for all). Its random key makes an arrival that
 // is repeated, over another peer or after a crash of its own, the same arrival. Of the generations that are
-// over only the latest is kept. Who comes back to an earlier one names it, and is told that it is over; who
-// was never told of it, as its peer died in between, arrives anew.
+// over only the latest is kept. So who comes back says which is the earliest that may have counted it: unless
+// all since then are kept it is told that nobody knows any more, rather than counted a second time.
 //
 // Commands: participants may bring one each. The generation is released as before (all start), and is over
 // when each command has ended or is lost: a second barrier for the same participants.

@@ -240,7 +240,7 @@ struct Arrive {
   bool command = false;          // it runs one from the release on
   bool break_on_death = false;   // rather break the barrier than go on without a participant that died
   std::uint64_t key = 0;         // random: an arrival that is sent again with it is the same arrival
-  std::uint64_t generation = 0;  // that it was in, if it was told; 0: it has not been in any
+  std::uint64_t generation = 0;  // the earliest that may have counted it already; 0: none can have
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>

@@ -351,7 +351,7 @@ struct Waiting {
   bool quorum = false;
   std::vector<std::string> silent_peers;  // that this peer has no connection to, when there is no quorum
   std::vector<WaitRecord> blockers;       // when it is queued: the first few, their waiter left empty
-  std::uint64_t generation = 0;           // of a barrier, once the arrival has its place
+  std::uint64_t generation = 0;           // of a barrier: the arrival will count in this one or a later one
 
   bool operator==(const Waiting&) const = default;
   template <class Archive>

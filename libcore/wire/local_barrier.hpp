@@ -37,7 +37,7 @@ struct Arrive {
   Duration ttl{};  // of the session, 1 s to 1 h
   std::uint32_t pid = 0;
   std::string command_line;      // for listings
-  std::uint64_t generation = 0;  // when it comes again: what Waiting or Passed said last
+  std::uint64_t generation = 0;  // when it comes again: what Waiting or Passed said last (0: they said none)
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>

@@ -25,6 +25,7 @@ struct GivingUp {
   service::Machine machine{};
   Instant now{1s};
   std::uint64_t ticket = 0;
+  std::uint64_t told_first = 0;  // from which generation on it may count, before its Arrive was submitted
 
   GivingUp() {
     (void)meetings.quorum_is(true);
@@ -35,8 +36,11 @@ struct GivingUp {
     arrival.count = 2;
     arrival.key = 42;
     arrival.ttl = 10s;
-    for (const SessionAction& action : says(arrival))
+    for (const SessionAction& action : says(arrival)) {
       if (const auto* submit = std::get_if<Submit>(&action)) ticket = submit->ticket;
+      const auto* told = std::get_if<ToTool>(&action);
+      if (told != nullptr && ticket == 0) told_first = std::get<local::Waiting>(told->answer).generation;
+    }
     (void)says(local::Cancel{1});
   }
   SessionActions says(local::Request request) {
@@ -67,4 +71,9 @@ TEST_CASE("who gives up while its arrival is refused is not told that it has dep
   REQUIRE(std::holds_alternative<local::Refused>(unknown));
   CHECK(std::get<local::Refused>(unknown).kind == local::RefusedKind::unknown);
   CHECK_FALSE(replaced.meetings.has(GivingUp::tool));
+}
+
+// Whatever becomes of this peer then, the tool can say from where on it may have been counted.
+TEST_CASE("a participant is told the earliest generation that may count it before anything is ordered") {
+  CHECK(GivingUp().told_first == 1);
 }

@@ -79,7 +79,19 @@ TEST_CASE("who comes back to a generation that is not known any more is not coun
   Arrive again = arrive({.id = "x", .count = 2, .key = 7});
   again.generation = 1;
   CHECK(g.a.propose(again).starts_with("refused: this host was away"));
-  again.generation = 4;  // what gathers next: it had withdrawn from it
+  again.generation = 2;  // 3 is known and it is not in that one; of 2 nobody knows any more
+  CHECK(g.a.propose(again).starts_with("refused: this host was away"));
+  again.generation = 5;  // of a barrier that others came to know later
+  CHECK(g.a.propose(again).ends_with("in b 4"));
+}
+
+TEST_CASE("who comes back and is in none of the generations that may have counted it arrives") {
+  Group g;
+  g.meet({.id = "x", .count = 1, .key = 7});
+  g.meet({.id = "y", .count = 1, .key = 8});
+  g.meet({.id = "y", .count = 1, .key = 9});
+  Arrive again = arrive({.id = "x", .count = 2, .key = 10});
+  again.generation = 3;  // the latest, which is kept
   CHECK(g.a.propose(again).ends_with("in b 4"));
 }
 

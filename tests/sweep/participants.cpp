@@ -166,9 +166,11 @@ void Participants::told(NodeId node, const replica::ToTool& answer) {
   Instant& heard = heard_[connection];  // a socket keeps the order
   heard = std::max(heard + Duration(1), world_.now() + random_.between(microseconds(20), microseconds(200)));
   world_.at(heard, [this, id = found->second, connection, said = answer.answer] {
+    // What was written before the peer's process died is read all the same.
     const Member* member = find(id);
-    if (member != nullptr && member->connection == connection && member->connected && member->wrapper)
-      hear(id, said);
+    const bool reads = member != nullptr && member->connection == connection && member->wrapper &&
+                       member->power_cuts == cuts_of(member->host);
+    if (reads) hear(id, said);
   });
 }
 
@@ -178,7 +180,7 @@ void Participants::hear(std::uint64_t id, const local::Answer& answer) {
   if (const auto* pass = std::get_if<local::Passed>(&answer)) {
     passed(id, member, *pass);
   } else if (const auto* waiting = std::get_if<local::Waiting>(&answer)) {
-    if (waiting->generation != 0) member.generations.insert(member.request.generation = waiting->generation);
+    if (waiting->generation != 0) member.request.generation = waiting->generation;
   } else if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
     member.sent = std::max(member.sent, renewed->sent);
   } else if (const auto* departed = std::get_if<local::Departed>(&answer)) {
@@ -202,7 +204,7 @@ void Participants::hear(std::uint64_t id, const local::Answer& answer) {
 
 void Participants::passed(std::uint64_t id, Member& member, const local::Passed& answer) {
   check_passed(member, answer);
-  member.generations.insert(member.request.generation = answer.generation);
+  member.request.generation = answer.generation;
   if (answer.late || !member.request.command) {
     ++passes_;
     return over(id);

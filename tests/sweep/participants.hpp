@@ -3,7 +3,7 @@
 // live on while their peer dies: then they arrive again under the same key.
 //
 // What must hold (`barrier`): a generation is released with as many as its rule says, each of whom has
-// arrived and not been told that it has withdrawn; none is in another generation than it was told; who is
+// arrived and not been told that it has withdrawn; none is in two generations, whoever dies; who is
 // told that it has passed is in that one; nobody waits on after its generation was released; when somebody is
 // told that all commands have ended, none runs and none will.
 #pragma once
@@ -67,10 +67,9 @@ class Participants : public HostWatcher {
     bool wrapper = true;
     bool command = false;  // runs
     bool cancelled = false;
-    bool doomed = false;                  // a power cut is taking it
-    Instant sent;                         // of the last renewal, on the host's clock
-    std::set<std::uint64_t> generations;  // that it was told
-    std::uint64_t power_cuts = 0;         // of the host, when it connected
+    bool doomed = false;           // a power cut is taking it
+    Instant sent;                  // of the last renewal, on the host's clock
+    std::uint64_t power_cuts = 0;  // of the host, when it connected
     std::uint64_t disks = 0;
   };
   using Place = std::pair<std::string, std::uint64_t>;  // a barrier and a generation
