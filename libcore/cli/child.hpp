@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "base/time.hpp"
@@ -86,6 +87,8 @@ class Child {
 
   // Until the command has ended, or was stopped with all its descendants. Call once.
   Outcome run();
+  // After run(): whose end removes the control group, for who has a better moment for it.
+  std::optional<process::Cgroup> take_group() { return std::exchange(group_, std::nullopt); }
 
  private:
   explicit Child(std::optional<process::Cgroup> group);

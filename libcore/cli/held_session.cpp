@@ -151,6 +151,7 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
                         }});
   const Outcome outcome = child->run();
   if (outcome.stopped == StopCause::lost) lost_ = true;
+  group_ = child->take_group();
   return Ended{outcome, std::move(child)};
 }
 
@@ -188,6 +189,7 @@ void HeldSession::let_go(std::optional<int> status) {
   local::Release release{only_request, {}};
   if (status) release.status = static_cast<std::uint8_t>(*status);
   if (Status sent = line_.peer().send(release); !sent) return;
+  group_.reset();  // while the peer is at work on it
   const Instant patience = boot_now() + answer_patience;
   for (;;) {
     auto answer = line_.peer().wait(patience);

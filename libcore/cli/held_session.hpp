@@ -121,7 +121,7 @@ class HeldSession {
   SessionTerms terms_;
   PeerLine line_;
   MessageCounts& counts_;
-  std::optional<process::Cgroup> group_;  // for the command
+  std::optional<process::Cgroup> group_;  // for the command, then what it left of it
   local::Granted grant_;
   Descriptor hold_;
   bool is_granted_ = false;
