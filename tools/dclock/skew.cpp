@@ -54,8 +54,8 @@ Result<cli::Exit> measure(const Settings& s) {
   }
   if (!skew->backwards.empty()) {
     const auto& first = skew->backwards.front();
-    cli::notice("dclock", std::to_string(skew->backwards.size()) +
-                              " messages were received before they were sent, by the wall clocks; first " +
+    cli::notice("dclock", "received before they were sent, by the wall clocks: " +
+                              std::to_string(skew->backwards.size()) + " of the messages; first " +
                               (*log)->place(first.receiver) + ": " + (*log)->events.name(first.receiver) +
                               " from " + (*log)->events.name(first.sender));
   }
