@@ -138,6 +138,7 @@ Outcome Child::run() {
     wait_for_event(now);
     read_signals();
   }
+  read_signals();  // a Ctrl-C that the command died of may have come before we waited for anything
   return outcome_;
 }
 

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -120,6 +121,28 @@ TEST_CASE("signals from a process reach the command; a caller that ignores SIGCH
     CHECK(after.sa_handler == SIG_IGN);
     ::signal(SIGCHLD, SIG_DFL);
   }
+}
+
+TEST_CASE("a terminal's Ctrl-C that ends the command before we look at it for the first time is known") {
+  int terminal = -1;
+  const pid_t guard = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  REQUIRE(guard >= 0);
+  if (guard == 0) {
+    auto started = Child::start({{"sleep", "30"}, {}, {}});
+    Child& child = *std::get<0>(started);
+    if (::write(STDOUT_FILENO, "x", 1) != 1) ::_exit(2);
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WNOWAIT);
+    const Outcome outcome = child.run();
+    ::_exit(outcome.signal == SIGINT && outcome.interrupted_by_terminal ? 0 : 1);
+  }
+  char ready = 0;
+  REQUIRE(::read(terminal, &ready, 1) == 1);
+  REQUIRE(::write(terminal, "\x03", 1) == 1);
+  int status = -1;
+  ::waitpid(guard, &status, 0);
+  ::close(terminal);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a lost command is told, and one that obeys is not killed") {
