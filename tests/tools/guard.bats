@@ -31,6 +31,7 @@ echo "got $n"
 EOS
   out=$(terminal bash --norc -c 'clidemo run sh count.sh; echo "after $?"' <<'EOS'
 expect ready
+asleep
 key C
 expect int 1
 expect got 1
@@ -40,6 +41,7 @@ EOS
   [[ $out != *"int 2"* ]]
   out=$(terminal bash --norc -c 'clidemo run sh -c "echo ready; exec sleep 20"; echo "not reached"' <<'EOS'
 expect ready
+asleep
 key C
 end
 EOS

@@ -6,6 +6,8 @@ usage: terminal.py COMMAND [ARG...] <SCRIPT
 Lines of the script:  send TEXT    types TEXT and Enter          key C       types Control-C (a letter)
                       type TEXT    types TEXT
                       expect TEXT  waits until TEXT was shown    pause S     waits S seconds
+                      asleep       waits until COMMAND itself sleeps, as a shell does that waits for what it started: one that is
+                                   still on its way there dies of a Ctrl-C
                       hangup       closes the terminal           end         waits for COMMAND and prints "status N" or "signal N"
 Everything that the terminal showed goes to stdout. Status 1 if something expected did not come within 20 seconds.
 """
@@ -14,6 +16,11 @@ import pty
 import select
 import sys
 import time
+
+
+def sleeps(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        return stat.read().rpartition(")")[2].split()[0] in "SZ"
 
 
 def main():
@@ -56,6 +63,10 @@ def main():
         elif verb == "hangup":
             os.close(master)
             break
+        elif verb == "asleep":
+            end = time.monotonic() + 20
+            while not sleeps(pid) and time.monotonic() < end:
+                listen(0.01)
         elif verb == "expect" and not listen(20, rest.encode()):
             failed = rest
             break
