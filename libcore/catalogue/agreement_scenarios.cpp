@@ -86,6 +86,33 @@ Story consensus_of_four() {
   return story;
 }
 
+// ---- the same exchange with a second proposer
+
+Story exchange_splits() {
+  Setup setup = on_links_of(3, 10ms);
+  both_ways(setup, one, two, 5ms);
+  setup.options["rivals"] = "two";
+  setup.asks = {{Instant{}, one, {}}, {Instant{} + 30ms, three, {}}};
+  strike(setup, sim::FaultKind::partition, {one}, 12ms, 1s);
+  Report exchange, paxos;
+  Story story = story_of("promise-exchange", setup, exchange);
+  static_cast<void>(story_of("paxos", setup, paxos));
+  const auto promises = [&](NodeId node) { return time_of(received(story, node, "promise")); };
+  const bool two_values = !exchange.violations.empty() && exchange.violations.front().check == "agreement";
+  story.facts = {
+      "Node 1 has a majority, itself and 2, at " + promises(one) +
+          " and decides v0. It is cut off before anybody hears of that.",
+      "Node 3 proposes v1 in the next term. Node 2 promises that too, and does not say what it promised "
+      "before: at " +
+          promises(three) + " node 3 decides " +
+          (two_values ? "v1. There are two decisions." : "nothing else."),
+      std::string("Paxos in the same partition: ") +
+          (paxos.violations.empty() ? "one decision." : "two decisions.") +
+          " Promises decide nothing there, and say what was accepted before.",
+  };
+  return story;
+}
+
 // ---- atomic commitment: the coordinator dies when the votes are on their way to it
 
 Setup coordinator_dies(Duration length) {
@@ -172,6 +199,7 @@ Story two_proposers_for_ever() {
   Setup setup = on_links_of(4, 10ms);
   both_ways(setup, one, two, 5ms);
   setup.asks = {{Instant{}, one, {}}, {Instant{} + 10ms, two, {}}};
+  setup.options["rivals"] = "two";
   setup.options["backoff"] = "none";
   setup.patience = 60ms;
   setup.settle = 0ms;
@@ -204,6 +232,8 @@ std::vector<Scenario> agreement_scenarios() {
   return {
       {"consensus-of-four", "propose, promise, commit on links of 15, 32 and 28 ms", space_time,
        consensus_of_four},
+      {"exchange-splits", "the same with a second proposer: two values are decided", space_time,
+       exchange_splits},
       {"two-phase-blocks", "the coordinator crashes after the votes: all wait for it", space_time,
        two_phase_blocks},
       {"three-phase-goes-on", "the same crash with three phases: the others decide", space_time,

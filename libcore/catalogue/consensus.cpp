@@ -21,12 +21,13 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
  public:
   explicit AgreementModel(const Setup& setup)
       : InstanceModel<Derived, Core, Durable>(setup),
-        shared_((setup.load == Load::one_by_one || !setup.asks.empty()) && !setup.options.contains("backoff")
+        shared_((setup.load == Load::one_by_one || !setup.asks.empty()) && !setup.options.contains("rivals")
                     ? 1
                     : 8) {}
 
  protected:
-  // So many operations that follow each other propose different values for one agreement.
+  // So many operations that follow each other propose different values for one agreement: where the load
+  // makes them meet, or a story asks for rivals.
   Instance instance_of(OperationId operation) const { return operation / shared_; }
 
   Value proposes(OperationId operation, Instance instance) {
@@ -126,11 +127,13 @@ Protocol paxos() {
 
 struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange> {
   using Core = consensus::PromiseExchange;
-  explicit ExchangeModel(const Setup& setup) : AgreementModel(setup) {}
+  explicit ExchangeModel(const Setup& setup)
+      : AgreementModel(setup), rivals_(setup.options.contains("rivals")) {}
 
   Core make(NodeId self, Instance, Instant, const Stored*) { return Core({Group::numbered(self, nodes())}); }
   void ask(OperationId operation, NodeId node) override {
-    const Instance instance = operation;  // a second proposer is what it does not stand
+    // A second proposer is what it does not stand.
+    const Instance instance = rivals_ ? instance_of(operation) : operation;
     const Value value = proposes(operation, instance);
     begin_at(operation, node, instance);
     tell(node, instance, consensus::Propose{value});
@@ -159,6 +162,7 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
   }
 
  private:
+  bool rivals_;
   NodeId undecided(Instance instance) const {  // one that has not; 0: all have
     for (std::size_t i = 1; i <= nodes(); ++i) {
       const Core* core = core_at(NodeId{i}, instance);

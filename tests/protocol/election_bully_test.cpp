@@ -1,5 +1,7 @@
 // Garcia-Molina, "Elections in a Distributed Computing System" (1982), the bully algorithm: each of its
-// rules.
+// rules. The paper has them as procedures, named below; it says "are you there" for our "election". That
+// silence means death rests on its assumptions 8 (no message is lost or later than a bound) and 9 (no node
+// pauses).
 #include "mutex_desk.hpp"
 #include "protocol/election/bully.hpp"
 
@@ -34,6 +36,7 @@ std::optional<NodeId> led(const Bully::Actions& actions) {
 
 }  // namespace
 
+// Election(): AreYouThere() is asked of all with a higher number.
 TEST_CASE("bully, holding an election: who suspects asks all above, and nobody below") {
   Bully node = node_of_four(two);
   CHECK(said(node.step(at(0ms), Bully::Suspect{})) == "3:election 4:election");
@@ -41,6 +44,7 @@ TEST_CASE("bully, holding an election: who suspects asks all above, and nobody b
   CHECK(said(node.step(at(50ms), Bully::Suspect{})).empty());  // it is at it already
 }
 
+// Election(), when nobody answered: Halt(), NewCoordinator() and Ready() to all below; here one message.
 TEST_CASE("bully, silence: who hears nobody above in time announces itself to all below") {
   Bully node = node_of_four(two);
   static_cast<void>(node.step(at(0ms), Bully::Suspect{}));
@@ -51,6 +55,7 @@ TEST_CASE("bully, silence: who hears nobody above in time announces itself to al
   CHECK_FALSE(node.deadline());
 }
 
+// Timeout(): the coordinator to be does not report; Election() again.
 TEST_CASE("bully, an answer: who is answered waits for the announcement, and asks again if none comes") {
   Bully node = node_of_four(two);
   static_cast<void>(node.step(at(0ms), Bully::Suspect{}));
@@ -96,6 +101,7 @@ TEST_CASE("bully, an announcement sent before its sender heard of a higher one d
   CHECK(led(hear(node, three, {What::coordinator}, at(200ms))) == three);  // by now 4 may have died
 }
 
+// Recovery(): Election() at once.
 TEST_CASE("bully, coming up: a node that knows no leader holds an election first") {
   Bully node = node_of_four(three, NodeId{});
   CHECK(node.deadline() == Instant{});

@@ -54,6 +54,8 @@ LeaseRace store_of_three(bool herd) {
 
 }  // namespace
 
+// Gray and Cheriton, 3.1: the holder's effective term is the store's, less the way of the messages and what
+// the clocks may differ by.
 TEST_CASE("lease: the deadline counts from when what was answered was sent, at 0.8 of the lease") {
   LeaseRace node = site(two);
   CHECK(sends<LeaseRace>(acquire(node)).size() == 1);
@@ -102,6 +104,7 @@ TEST_CASE("lease, the store: an entry lives for a lease after the store last hea
   CHECK(kept(hear(made, three, Look{1, 0}, at(1630ms))).token == 2);
 }
 
+// "Simple Locks without Herd Effect": each watches the entry before its own.
 TEST_CASE("without herd effect: the entries stand in line, and only the next is told") {
   LeaseRace made = store_of_three(false);
   CHECK(noticed(hear(made, two, Leave{1})) == std::vector{three});
@@ -109,6 +112,7 @@ TEST_CASE("without herd effect: the entries stand in line, and only the next is 
   CHECK(kept(hear(made, three, Look{1, 0})).token == 2);
 }
 
+// "Simple Locks": all watch the one entry.
 TEST_CASE("with the herd: all are told, and whoever looks first leads") {
   LeaseRace made = store_of_three(true);
   CHECK(noticed(hear(made, two, Leave{1})) == std::vector{three, four});
@@ -125,6 +129,8 @@ TEST_CASE(
   CHECK(noticed(hear(made, two, Leave{1})) == std::vector{four});
 }
 
+// Gray and Cheriton, 5: an unreachable holder delays the others by one term at most, and never reads what is
+// old.
 TEST_CASE("lease: cut off from the store, the leader stops before another leads") {
   LeaseRace made = site(store), leader = site(two);
   const auto join = sends<LeaseRace>(acquire(leader, at(0ms)));

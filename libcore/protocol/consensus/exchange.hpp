@@ -4,7 +4,7 @@
 // it has seen a higher term; with promises of a majority the proposer commits and tells all, who acknowledge.
 // Why it fails: a promise does not say what was promised or committed before, and the proposer does not ask.
 // So a second proposer with a higher term, cut off from whoever knows of the first commit, gets a majority
-// for its own value: two nodes have decided two values (a scenario in tests/protocol shows the run). The
+// for its own value: two nodes have decided two values (`dsim play exchange-splits` shows the run). The
 // remedy is one field and one rule: phase 1b and 2a of Paxos.
 //
 // Right with one proposer only. There it costs 4(N-1) messages: propose, promise, commit, acknowledge; the
