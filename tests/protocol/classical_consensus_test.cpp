@@ -15,7 +15,7 @@ using consensus::Propose;
 
 namespace {
 
-const NodeId one{1}, two{2}, three{3}, four{4};
+const NodeId one{1}, two{2}, three{3};
 
 template <class Wanted, class Actions>
 std::vector<Wanted> only(const Actions& actions) {
