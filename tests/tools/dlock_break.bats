@@ -85,7 +85,7 @@ status_of_holder() { status=0; wait $holder || status=$?; }
   run -0 dlock --break job --yes
   run -0 dlock -n job true
   run -1 dlock --break job --yes
-  [[ $output == "dlock: job: nobody holds it" ]]
+  [[ $output == "dlock: job: nobody holds it: look with --list" ]]
   run -0 dlock --break other --yes
 }
 

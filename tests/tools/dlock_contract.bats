@@ -78,3 +78,10 @@ teardown() { stop_own_host; }
 @test "the very first lock on a terminal is as quiet as any" {
   [ "$(script -qec 'dlock job echo done' /dev/null | tr -d '\r')" = done ]
 }
+
+@test "--break of what only --min-hold keeps shut breaks nothing, and says so" {
+  run -0 dlock --min-hold 20 job true
+  run -1 dlock --break job --yes
+  [ "$output" = "dlock: job: its holder has gone, --min-hold or --lock-delay keeps it shut: look with --list" ]
+  run -1 dlock -n job true
+}

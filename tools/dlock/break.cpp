@@ -1,6 +1,7 @@
 // dlock --break: ends the holds of a lock, after showing whose they are.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/names.hpp"
@@ -16,6 +17,17 @@ namespace {
 
 Error unavailable(const Settings& settings, const std::string& what) {
   return Error{ErrorKind::unavailable, cli::shown(settings.name_list), what, "see dpeers"};
+}
+
+// A hold whose session has ended; only its name is still shut.
+bool is_over(const local::LockParty& holder) {
+  return holder.ttl == Duration{};
+}
+
+cli::Exit not_broken(const Settings& settings, const std::string& why) {
+  if (!settings.quiet)
+    cli::notice("dlock", cli::shown(settings.name_list) + ": " + why + ": look with --list");
+  return cli::Exit::no;
 }
 
 // Of standard input: only a plain yes is one.
@@ -62,10 +74,10 @@ Result<cli::Exit> break_lock(const Settings& settings) {
   if (!peer) return peer.error();
   const auto holders = holders_of(*peer, settings.names.front());
   if (!holders) return holders.error();
-  if (holders->lock.holders.empty()) {
-    if (!settings.quiet) cli::notice("dlock", cli::shown(settings.name_list) + ": nobody holds it");
-    return cli::Exit::no;
-  }
+  if (!holders->lock.holders.empty() &&
+      std::all_of(holders->lock.holders.begin(), holders->lock.holders.end(), is_over))
+    return not_broken(settings, "its holder has gone, --min-hold or --lock-delay keeps it shut");
+  if (holders->lock.holders.empty()) return not_broken(settings, "nobody holds it");
   if (!settings.quiet || asks) cli::print(shown_holders(*holders));
   if (asks && !says_yes()) return cli::Exit::no;
   return break_all(settings, *peer, holders->lock.holders);

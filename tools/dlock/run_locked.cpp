@@ -75,7 +75,8 @@ class Run {
 
 NotRun Run::not_acquired(bool quorum) const {
   if (!quorum)
-    return {cli::Exit::unavailable, "no_quorum", "no quorum: a majority of the peers cannot be reached"};
+    return {cli::Exit::unavailable, "no_quorum",
+            "no quorum: a majority of the peers cannot be reached: see dpeers"};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.verbose ? "not acquired in time" : ""};
 }
@@ -86,10 +87,13 @@ NotRun Run::refused(const local::Refused& answer) const {
       return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
               settings_.verbose ? answer.why : ""};
     case local::RefusedKind::deadlock:
-      return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired", answer.why};
+      return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
+              answer.why + ": ask for all names at once (A,B), or everywhere in the same order"};
+    case local::RefusedKind::no_quorum:
+      return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
-    default:
+    default:  // a limit: it says what to do
       return {cli::Exit::unavailable, "no_quorum", answer.why};
   }
 }
