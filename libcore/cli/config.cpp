@@ -106,6 +106,8 @@ Result<std::vector<ConfigLine>> read_config(const std::string& path) {
   for (const auto& [key, node] : parsed.table()) {
     const std::string where = place(node.source());
     if (const auto* list = node.as_array()) {
+      if (list->empty())
+        return unusable(where + ": " + shown(key.str()), "is an empty list", "fill it, or remove the line");
       for (const toml::node& element : *list)
         if (Status added = add_line(lines, key.str(), element, where); !added) return added.error();
     } else if (Status added = add_line(lines, key.str(), node, where); !added) {

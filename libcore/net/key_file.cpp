@@ -17,6 +17,7 @@ namespace coord::net {
 namespace {
 
 constexpr std::size_t largest_file = std::size_t{64} << 10U;
+constexpr const char* too_large = "name the file that coordd --keygen made";
 constexpr std::size_t most_keys = 16;  // a rotation needs two
 
 void start_sodium() {
@@ -81,11 +82,11 @@ Result<Descriptor> open_checked(const std::string& path) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0)
     return bad(std::string("cannot look at it: ") + std::strerror(errno), "");
-  if (!S_ISREG(info.st_mode)) return bad("it is not a regular file", "");
+  if (!S_ISREG(info.st_mode)) return bad("it is not a regular file", "name the key file itself");
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return bad("it belongs to another user", "give it to the user that runs coordd, or to root");
   if ((info.st_mode & 077U) != 0) return bad("others may read or write it", "chmod 600 " + path);
-  if (static_cast<std::size_t>(info.st_size) > largest_file) return bad("it is too large for a key file", "");
+  if (static_cast<std::size_t>(info.st_size) > largest_file) return bad("it is too large for a key file", too_large);
   return file;
 }
 
@@ -147,7 +148,7 @@ Result<KeyRing> read_key_file(const std::string& path) {
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
   }
-  if (size > largest_file) return Error{ErrorKind::unavailable, path, "it is too large for a key file", ""};
+  if (size > largest_file) return Error{ErrorKind::unavailable, path, "it is too large for a key file", too_large};
   return parse_keys(std::string_view(content.text).substr(0, size), path);
 }
 

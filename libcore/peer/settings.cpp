@@ -41,6 +41,11 @@ Status add_peer(const std::string& item, Settings& settings) {
     return usage("--peers", "'" + item + "' is no address that others can reach",
                  "write NAME=HOST:PORT,NAME=HOST:PORT,...");
   }
+  for (const auto& [other, its] : settings.peers) {
+    if (other != name && its.text() == address->text())
+      return usage("--peers", "'" + other + "' and '" + name + "' have the same address",
+                   "give every peer one of its own");
+  }
   if (!settings.peers.emplace(name, *address).second) {
     return usage("--peers", "'" + name + "' is named twice", "give every peer a name of its own");
   }
@@ -113,13 +118,15 @@ Result<Settings> check(const Options& options) {
     return usage("--election-low", "the election time-out is too short for the heartbeat",
                  "give at least two heartbeats, and no more than --election-high");
   }
-  if (settings.alone()) return settings;
+  if (settings.alone() && options.rejoin)
+    return usage("--rejoin", "a peer alone has nobody to catch up with", "give --peers, or leave it out");
   settings.listen = settings.peers.at(options.name);
   if (!options.listen.empty()) {
     auto listen = net::parse_address(options.listen);
     if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
     settings.listen = *listen;
   }
+  if (options.key_file.empty() && settings.alone()) return settings;
   if (options.key_file.empty()) {
     return usage("--key-file", "missing",
                  "make a key with coordd --keygen and give the same file to every peer");

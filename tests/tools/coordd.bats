@@ -47,7 +47,14 @@ as_a() { # the arguments of peer a, a line each
   for peers in a a= a=1.2.3.4 a=1.2.3.4:0 a=1.2.3.4:99999 a=:1 'a=x:1,a=y:2' 'a=x:1,,b=y:1' 'a=[::1:7,b=x:1'; do
     refused 64 'coordd: --peers: *' coordd --name a --peers "$peers" --key-file "$group/key" --state-dir d --socket s
   done
-  refused 64 'coordd: --peers: 16 peers: *' coordd --name p1 --peers "$(printf 'p%d=h:1,' $(seq 15))p16=h:1" --key-file "$group/key" --state-dir d --socket s
+  refused 64 'coordd: --peers: is empty: *' coordd --name a --peers '' --state-dir d --socket s
+  refused 64 "coordd: --peers: 'a' and 'b' have the same address: *" coordd --name a --peers a=x:1,b=x:1 --key-file "$group/key" --state-dir d --socket s
+  refused 64 'coordd: --rejoin: *' coordd --name a --state-dir d --socket s --rejoin
+  refused 64 'coordd: --listen: *' coordd --name a --state-dir d --socket s --listen nowhere
+  refused 69 'coordd: none: *' coordd --name a --state-dir d --socket s --key-file none
+  refused 64 'coordd: --idle-exit: *' coordd "${good[@]}" --idle-exit 5
+  [ ! -e d ]
+  refused 64 'coordd: --peers: 16 peers: *' coordd --name p1 --peers "$(printf 'p%d=h:%d,' $(seq 30))p31=h:31" --key-file "$group/key" --state-dir d --socket s
   refused 64 'coordd: --key-file: missing: *' coordd --name a --peers a=x:1,b=x:2 --state-dir d --socket s
   refused 64 'coordd: --listen: *' coordd "${good[@]}" --listen nowhere
   refused 64 'coordd: --election-low: *' coordd "${good[@]}" --heartbeat 0.2 --election-low 0.3 --election-high 0.5
@@ -99,6 +106,8 @@ as_a() { # the arguments of peer a, a line each
   signal_peer TERM a
   eventually peer_gone a
   refused 69 'coordd: none.toml: *' coordd --config none.toml
+  conf 'name = "a"' 'peers = []' 'state_dir = "d"' 'socket = "s"'
+  refused 69 'coordd: *:2: peers: is an empty list: *' coordd --config c.toml
   conf 'name = "a"' 'wobble = 1'
   refused 69 'coordd: c.toml:2: *' coordd --config c.toml
   conf 'name = "a"' 'state_dir = '

@@ -50,6 +50,7 @@ void declare(cli::Options& options, Arguments& arguments) {
       .value("--idle-exit", "SECONDS", peer.idle_exit,
              "a peer alone ends after so long without work (0: never)")
       .between(Duration{}, std::chrono::hours(24 * 365))
+      .excludes("--peers")
       .env("COORD_IDLE_EXIT")
       .minor();
   options.flag("--keygen", arguments.keygen, "print a new key line and end");

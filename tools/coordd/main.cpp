@@ -99,6 +99,12 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
       if (Status read = cli::load_config(options, *path); !read) return read.error();
     }
   }
+  // As where a variable is empty: alone, it would grant what the others have.
+  for (const std::string& list : arguments.peers) {
+    if (list.empty())
+      return Error{ErrorKind::usage, "--peers", "is empty",
+                   "list every peer, or leave it out for a peer that is alone"};
+  }
   arguments.join_peers();
   arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments);
