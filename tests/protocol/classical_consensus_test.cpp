@@ -55,7 +55,7 @@ void carry(std::map<NodeId, Core>& nodes, NodeId from, const typename Core::Acti
 
 }  // namespace
 
-TEST_CASE("the exchange among four: 12 messages; the second reply decides at 56 ms; complete at 120 ms") {
+TEST_CASE("the exchange among four: 12 messages, the second reply decides at 56 ms, complete at 120 ms") {
   const auto played = play::run("promise-exchange", four_nodes());
   CHECK(played.report.all_messages == 12);
   CHECK(played.report.delays.front() == 56ms);  // node 4's promise, not the slowest
@@ -74,7 +74,7 @@ TEST_CASE("the exchange among four: 12 messages; the second reply decides at 56 
         "[  120] 3 > 1 acknowledge 1\n");
 }
 
-TEST_CASE("the exchange is no consensus: a second proposer overrules what was committed; Paxos keeps it") {
+TEST_CASE("the exchange is no consensus: a second proposer overrules what was committed, Paxos keeps it") {
   std::map<NodeId, PromiseExchange> drawn;
   std::map<NodeId, Paxos> paxos;
   for (std::uint64_t i = 1; i <= 3; ++i) {
@@ -114,7 +114,7 @@ TEST_CASE("Paxos Made Simple 2.2: the value of the highest ballot among the prom
   CHECK(std::get<Paxos::Accept>(sends[0].message).value == "three");
 }
 
-TEST_CASE("Paxos: the same promise twice is one; one for another ballot is none") {
+TEST_CASE("Paxos: the same promise twice is one, one for another ballot is none") {
   auto proposer = node(one, 5);
   static_cast<void>(proposer.step(Instant{}, Propose{"own"}));
   const Ballot ballot = proposer.ballot();
@@ -210,7 +210,7 @@ TEST_CASE("Multi-Paxos: a new leader proposes again what was accepted, and fills
   CHECK(proposed == std::map<std::uint64_t, consensus::Command>{{1, {}}, {2, left}});
 }
 
-TEST_CASE("Ben-Or: all alike decide in the first round; a tie is broken by the coin") {
+TEST_CASE("Ben-Or: all alike decide in the first round, a tie is broken by the coin") {
   auto setup = play::quiet(4);
   setup.operations = 30;
   setup.load = catalogue::Load::spread;

@@ -47,7 +47,7 @@ struct Removed {
 
 }  // namespace
 
-TEST_CASE("phi: the exact normal distribution, mean 1000 ms, deviation 100 ms; and far out in its tail") {
+TEST_CASE("phi: the exact normal distribution, mean 1000 ms, deviation 100 ms, and far out in its tail") {
   CHECK(membership::phi_normal(1200ms, 1s, 100ms) == Approx(1.643).margin(0.001));
   CHECK(membership::phi_normal(1500ms, 1s, 100ms) == Approx(6.543).margin(0.001));
   CHECK(membership::phi_normal(1600ms, 1s, 100ms) == Approx(9.006).margin(0.001));

@@ -69,7 +69,7 @@ TEST_CASE("four generals, one traitor: every lie that he can tell leaves the loy
   CHECK(runs == 32);
 }
 
-TEST_CASE("three generals, one traitor: refused; where it is tried all the same, a loyal one disobeys") {
+TEST_CASE("three generals, one traitor: refused, where it is tried all the same, a loyal one disobeys") {
   const auto status = Generals::check(among(3, 1, 1));
   REQUIRE_FALSE(status);
   CHECK(status.error().text() == "3 generals: cannot agree with 1 traitors among them: take more than 3");

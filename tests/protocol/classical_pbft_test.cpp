@@ -108,7 +108,7 @@ TEST_CASE("PBFT, four replicas: five message delays, 24 messages among them, eac
   CHECK(trace.find("[   50] 4 > 2 reply 1:op0") != std::string::npos);
 }
 
-TEST_CASE("PBFT: a silent primary is left; the next view answers") {
+TEST_CASE("PBFT: a silent primary is left, the next view answers") {
   auto setup = play::quiet(4);
   setup.asks = {{Instant{}, two, {}}};
   setup.byzantine[one] = "silent";

@@ -121,7 +121,7 @@ TEST_CASE("with the herd: all are told, and whoever looks first leads") {
 }
 
 TEST_CASE(
-    "lease, the store: one who waits and goes is missed by nobody; one who comes again goes to the end") {
+    "lease, the store: one who waits and goes is missed by nobody, one who comes again goes to the end") {
   LeaseRace made = store_of_three(false);
   CHECK(noticed(hear(made, three, Leave{1})).empty());
   CHECK(kept(hear(made, three, Join{2, 0})).attempt == 2);

@@ -9,7 +9,7 @@ using mutex::lamport::Leave;
 using mutex::lamport::Request;
 
 TEST_CASE(
-    "lamport: two ask at once; the earlier by (timestamp, site) goes first, its release lets the other in") {
+    "lamport: two ask at once, the earlier by (timestamp, site) goes first, its release lets the other in") {
   CHECK(trace_of("lamport", 3, {ask(one, 0ms), ask(three, 0ms)}) ==
         "[    0] 1 - wants in\n"
         "[    0] 3 - wants in\n"

@@ -38,7 +38,7 @@ TEST_CASE("section 5.2: a peer that hears from no leader asks, is elected, and a
 )");
 }
 
-TEST_CASE("section 5.2: a split vote; the loser waits for another time-out, then asks anew", "[raft]") {
+TEST_CASE("section 5.2: a split vote, the loser waits for another time-out, then asks anew", "[raft]") {
   Solo a({}, 0, 4);
   a.tick_at_deadline();
   a.receive('b', VoteReply{Term{1}, true, true});
@@ -58,7 +58,7 @@ TEST_CASE("section 5.2: a split vote; the loser waits for another time-out, then
                           "d pre-vote request term 2 log 0@0"});
 }
 
-TEST_CASE("section 5.2: one vote a term; who asks for it again gets it again", "[raft]") {
+TEST_CASE("section 5.2: one vote a term, who asks for it again gets it again", "[raft]") {
   Solo a;
   CHECK(a.receive('b', VoteRequest{Term{5}, LogIndex{}, Term{}}).size() ==
         2);  // Persist, RoleChanged: no reply yet

@@ -117,7 +117,7 @@ TEST_CASE("thesis 3.10: a leader hands over to the furthest, and takes no propos
 )");
 }
 
-TEST_CASE("thesis 3.10: the target is first brought up to date; without success the leader goes on",
+TEST_CASE("thesis 3.10: the target is first brought up to date, without success the leader goes on",
           "[raft]") {
   Solo a;
   a.become_leader();

@@ -66,7 +66,7 @@ TEST_CASE("section 7: who is too far behind is sent the snapshot in pieces, then
 )");
 }
 
-TEST_CASE("section 7: pieces are lost and doubled; the snapshot arrives whole", "[raft]") {
+TEST_CASE("section 7: pieces are lost and doubled, the snapshot arrives whole", "[raft]") {
   Options options = in_pieces(7);
   options.latency = {1, 20};
   Behind behind(options);

@@ -25,7 +25,7 @@ TEST_CASE("a lock is granted, renewed, and released") {
   CHECK(desk.sessions.size() == 0);
 }
 
-TEST_CASE("no wait (-n) without a quorum is refused at once; so is one that loses the quorum while it asks") {
+TEST_CASE("no wait (-n) without a quorum is refused at once, so is one that loses the quorum while it asks") {
   Desk desk;
   desk.quorum(false);
   desk.acquires(1, 10s, false);

@@ -59,7 +59,7 @@ TEST_CASE("the last arrival releases all, and ends their sessions") {
 }
 
 TEST_CASE(
-    "the first arrival fixes what all must ask for; an id is there once; the expected have their places") {
+    "the first arrival fixes what all must ask for, an id is there once, the expected have their places") {
   Group g;
   g.meet({.id = "x", .count = 2, .expect = {"x", "y"}});
   CHECK(g.meet({.id = "y", .count = 3}).starts_with("refused: others wait there with another"));
@@ -115,7 +115,7 @@ TEST_CASE("out of range: counts, quorums, delays, ids, lists") {
   CHECK_FALSE(g.known());
 }
 
-TEST_CASE("who dies while waiting is not counted; with break_on_death all are told who died") {
+TEST_CASE("who dies while waiting is not counted, with break_on_death all are told who died") {
   Group g;
   g.meet({"x", 3});
   g.meet({.id = "y", .count = 3});
@@ -148,7 +148,7 @@ TEST_CASE("an arrival that is repeated is the same one, wherever its generation 
   CHECK(g.meet({.id = "x", .key = 7}) == "arrived s7 in b 2");  // a new one: early for the next
 }
 
-TEST_CASE("with commands: released together, over with the last; a lost one counts as ended with 3") {
+TEST_CASE("with commands: released together, over with the last, a lost one counts as ended with 3") {
   Group g;
   g.meet({.id = "x", .count = 3, .command = true});
   g.meet({.id = "y", .count = 3, .command = true});
@@ -165,7 +165,7 @@ TEST_CASE("with commands: released together, over with the last; a lost one coun
 }
 
 TEST_CASE(
-    "a quorum suffices after its delay; the late pass as members of that generation, the early do not") {
+    "a quorum suffices after its delay, the late pass as members of that generation, the early do not") {
   Group g;
   const auto meet = [&](const char* id, std::uint64_t key = 0) {
     return g.meet({.id = id, .count = 4, .quorum = 2, .after = 5s, .key = key});

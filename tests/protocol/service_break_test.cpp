@@ -45,7 +45,7 @@ Refusal refusal_in(const Effects& effects) {
 }  // namespace
 
 TEST_CASE(
-    "a break by root or by the holder's user is handed to the holder's peer; the session stays until it is "
+    "a break by root or by the holder's user is handed to the holder's peer, the session stays until it is "
     "closed") {
   Group group;
   const bool root = GENERATE(true, false);

@@ -79,7 +79,7 @@ TEST_CASE("whoever does not wait is refused while somebody leads") {
   CHECK(g.campaign(g.b, {}, false) == "opened s7; granted s7#1 token 7 leads job");
 }
 
-TEST_CASE("a candidate may leave; a leader's cancel comes too late") {
+TEST_CASE("a candidate may leave, a leader's cancel comes too late") {
   Hosts g;
   g.campaign(g.a);
   g.campaign(g.b);

@@ -89,7 +89,7 @@ TEST_CASE("those who wait behind another command join the first of them that is 
   CHECK(closed(b, 4, 1) == "joined s6#1 status 1; released s4#1; closed s4; granted s5#1 token 8 backup");
 }
 
-TEST_CASE("who joins and will not wait is refused; who gives up waits no more") {
+TEST_CASE("who joins and will not wait is refused, who gives up waits no more") {
   Log log;
   Peer a{log, 1}, b{log, 2};
   a.lock(backup());
@@ -199,7 +199,7 @@ TEST_CASE("of each name the last 32 holds are remembered, with how they ended") 
 }
 
 TEST_CASE(
-    "names that are not used any more are forgotten, the longest unused first; re-entries are no holds") {
+    "names that are not used any more are forgotten, the longest unused first, re-entries are no holds") {
   Limits limits;
   limits.history_names = 3;
   Log log{.machine = Machine(limits)};

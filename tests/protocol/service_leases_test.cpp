@@ -90,7 +90,7 @@ TEST_CASE("field fault 6: a lease that expires while its request is queued is ne
   CHECK(a.release(3) == "released s3#1; granted s5#1 token 8 x");
 }
 
-TEST_CASE("an expiry that was lost on its way is made again; a dead host's sessions come in batches") {
+TEST_CASE("an expiry that was lost on its way is made again, a dead host's sessions come in batches") {
   Led log;
   log.keeper.became_leader(log.now, log.machine);
   Peer a(log, 1);

@@ -59,7 +59,7 @@ TEST_CASE("a session's requests and the group's names are limited") {
   CHECK(a.lock({"x", "y", "z"}) == "opened s6; queued s6#1");
 }
 
-TEST_CASE("names take a limited room, those kept shut included; peers are limited") {
+TEST_CASE("names take a limited room, those kept shut included, peers are limited") {
   Log log = limited([](Limits& limits) {
     limits.all_name_bytes = 10;
     limits.nodes = 2;

@@ -25,7 +25,7 @@ TEST_CASE("without waiting it is refused, and no session is left behind") {
   CHECK(b.lock({"gate"}, Mode::exclusive, false) == "opened s5; granted s5#1 token 5 gate");
 }
 
-TEST_CASE("readers share; one that comes after a waiting writer does not overtake it") {
+TEST_CASE("readers share, one that comes after a waiting writer does not overtake it") {
   Log log;
   Peer a(log, 1);
   CHECK(a.lock({"f"}, Mode::shared) == "opened s2; granted s2#1 token 2 f");
@@ -69,7 +69,7 @@ TEST_CASE("crossing orders of names do not deadlock") {
   CHECK(b.release(4) == "released s4#1; granted s5#1 token 7 x");
 }
 
-TEST_CASE("slots: N holders, first in, first out; another N is refused while the name is in use") {
+TEST_CASE("slots: N holders, first in, first out, another N is refused while the name is in use") {
   Log log;
   Peer a(log, 1);
   const Acquire two{.names = {"pool"}, .slots = 2};

@@ -60,7 +60,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "field fault 15: a new process of a peer makes the old one's late commands void; its sessions live on") {
+    "field fault 15: a new process of a peer makes the old one's late commands void, its sessions live on") {
   Log log;
   Peer old(log, 1);
   old.lock({"x"});  // s2

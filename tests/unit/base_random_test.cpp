@@ -25,7 +25,7 @@ TEST_CASE("between() includes both ends, and one value alone") {
   CHECK(random.between(5s, 5s) == 5s);
 }
 
-TEST_CASE("unit() is in [0, 1) and chance() keeps to its probability") {
+TEST_CASE("unit() is from 0 to below 1 and chance() keeps to its probability") {
   Random random(3);
   int hits = 0;
   for (int i = 0; i < 100'000; ++i) {

@@ -105,7 +105,7 @@ TEST_CASE(
   ::close(kept_back);
 }
 
-TEST_CASE("signals from a process reach the command; a caller that ignores SIGCHLD loses no status") {
+TEST_CASE("signals from a process reach the command, a caller that ignores SIGCHLD loses no status") {
   for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGINT, SIGQUIT}) {
     Scene scene;
     ::signal(SIGCHLD, SIG_IGN);
@@ -159,7 +159,7 @@ TEST_CASE("a lost command is told, and one that obeys is not killed") {
   CHECK(scene.alive() == 0);
 }
 
-TEST_CASE("renewals move the deadline; a command that ends in time is left alone") {
+TEST_CASE("renewals move the deadline, a command that ends in time is left alone") {
   Scene scene;
   auto child = start(shell(scene, "sleep 0.6; exit 3"));
   child->limit(StopCause::lost, {boot_now() + 300ms, boot_now() + 400ms});

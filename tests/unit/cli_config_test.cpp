@@ -49,7 +49,7 @@ struct Daemon {
 
 }  // namespace
 
-TEST_CASE("a configuration gives options their values; the command line wins") {
+TEST_CASE("a configuration gives options their values, the command line wins") {
   Daemon d;
   CHECK(
       d.load(
@@ -93,7 +93,7 @@ TEST_CASE("the configuration that counts: given, the user's, the system's") {
   ::unsetenv("XDG_CONFIG_HOME");
 }
 
-TEST_CASE("common options read their environment; a report that cannot be written is an output error") {
+TEST_CASE("common options read their environment, a report that cannot be written is an output error") {
   PeerOptions peer;
   OutputOptions output;
   Options o("dlock", "lock");

@@ -58,7 +58,7 @@ std::set<std::uint64_t> sessions_in(const HoldFile& file) {
 
 }  // namespace
 
-TEST_CASE("what is kept is found by the next life, the last state of each; what is forgotten is not") {
+TEST_CASE("what is kept is found by the next life, the last state of each, what is forgotten is not") {
   const Place place;
   {
     HoldFile file = place.open();
@@ -82,7 +82,7 @@ TEST_CASE("what is kept is found by the next life, the last state of each; what 
   CHECK(std::filesystem::file_size(place.path) == 256 * 6);
 }
 
-TEST_CASE("a damaged record is none, and harms no other; the file never makes the peer fail") {
+TEST_CASE("a damaged record is none, and harms no other, the file never makes the peer fail") {
   const Place place;
   {
     HoldFile file = place.open();
@@ -119,5 +119,5 @@ TEST_CASE("the record's bytes are what they were") {
         "0c000000000000000100000000000000010000008097060001000000000000000200000000000000"
         "e803000000e40b540200000000e876481700000068120000005ed0b2000000000000000000000000"
         "00b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b06712000063000000000000006812000064000000000000"
-        "00000000000000000000000000");
+        "000000000000000000000000001300000000000000");
 }

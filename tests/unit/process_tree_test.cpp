@@ -32,7 +32,7 @@ pid_t launch(const Scene& scene, std::vector<std::string> words) {
 
 }  // namespace
 
-TEST_CASE("a process is known by pid and start time; a signal for another start time reaches nobody") {
+TEST_CASE("a process is known by pid and start time, a signal for another start time reaches nobody") {
   const auto self = read_process(::getpid());
   REQUIRE(self.has_value());
   CHECK(self->id.pid == ::getpid());
@@ -65,7 +65,7 @@ TEST_CASE("a zombie does not run and is no member") {
   ::waitpid(pid, nullptr, 0);
 }
 
-TEST_CASE("members by ancestry, by an open file, by a word of the environment; spared ones are none") {
+TEST_CASE("members by ancestry, by an open file, by a word of the environment, spared ones are none") {
   Scene scene;
   const int held = ::open(scene.file("session").c_str(), O_RDWR | O_CREAT, 0600);
   struct stat status {};
@@ -126,7 +126,7 @@ TEST_CASE("members stay known when the process that led to them is gone") {
   CHECK(eventually([&] { return tree.kill_all().empty(); }));
 }
 
-TEST_CASE("all who run at one instant get a signal once; what they start in answer is left alone") {
+TEST_CASE("all who run at one instant get a signal once, what they start in answer is left alone") {
   Scene scene;
   const std::string script = "trap 'sh -c \"sleep 0.05; echo clean >> " + scene.file("log") +
                              "\"; exit 0' TERM; echo up >> " + scene.file("up") +

@@ -199,7 +199,7 @@ TEST_CASE("a disk is full at its capacity and says how much is free") {
   CHECK(file->write(100, filled(500, 'y')).ok());
 }
 
-TEST_CASE("bits flip in synced bytes only; a stall takes virtual time") {
+TEST_CASE("bits flip in synced bytes only, a stall takes virtual time") {
   VirtualDisk disk(Random(1));
   auto file = synced_log(disk);
   REQUIRE(file->write(0, filled(10, 'b')).ok());

@@ -59,7 +59,7 @@ TEST_CASE("a clock's reaches() is the first moment at which it shows that time, 
   CHECK(slow.reaches(Instant::min()) == zero);
 }
 
-TEST_CASE("a lossless link delivers once, within its delays; a FIFO one in order") {
+TEST_CASE("a lossless link delivers once, within its delays, a FIFO one in order") {
   Link link{.delay_low = 5ms, .delay_high = 50ms};
   link.fifo = GENERATE(false, true);
   Network network(Random(1), 3, link);

@@ -235,7 +235,7 @@ TEST_CASE("a check that objects ends the run with its name, time and node") {
   CHECK_FALSE(world.step());
 }
 
-TEST_CASE("one seed, one run; a trace changes nothing") {
+TEST_CASE("one seed, one run, a trace changes nothing") {
   const auto run = [](std::uint64_t seed, Trace* trace) {
     Counter app;
     WorldConfig config;

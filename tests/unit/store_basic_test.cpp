@@ -61,7 +61,7 @@ TEST_CASE("several Persists cost one sync, and each is there") {
   CHECK(indices(open_ok(disk).recovered.entries) == std::vector<std::uint64_t>{1, 2, 3, 4, 5});
 }
 
-TEST_CASE("a peer alone does not sync entries: kill -9 leaves them, a power cut need not; tokens stay") {
+TEST_CASE("a peer alone does not sync entries: kill -9 leaves them, a power cut need not, tokens stay") {
   VirtualDisk disk(Random(4));
   {
     Opened opened = open_ok(disk);
@@ -101,7 +101,7 @@ TEST_CASE("a conflicting suffix is replaced (Raft figure 7)") {
   CHECK(opened.recovered.entries[6].term == Term{5});
 }
 
-TEST_CASE("the log goes from segment to segment; each begins with the hard state") {
+TEST_CASE("the log goes from segment to segment, each begins with the hard state") {
   VirtualDisk disk(Random(6));
   {
     Opened opened = open_ok(disk);

@@ -207,7 +207,7 @@ TEST_CASE("fault 4: every subset of the sectors of a write, torn anywhere, is th
 }
 
 TEST_CASE(
-    "every order in which two unsynced records may persist; the later one alone is cut off, and stays so") {
+    "every order in which two unsynced records may persist, the later one alone is cut off, and stays so") {
   VirtualDisk disk(Random(2));
   raft::Persist second = append(1, 2, 1, 330);
   raft::Persist third = append(1, 3, 1, 400);

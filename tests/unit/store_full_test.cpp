@@ -7,7 +7,7 @@ using namespace coord;
 using namespace coord::store;
 using sim::VirtualDisk;
 
-TEST_CASE("fault 18: nearly full long before it is full; what still has to pass, passes; then it goes on") {
+TEST_CASE("fault 18: nearly full long before it is full, what still has to pass, passes, then it goes on") {
   VirtualDisk disk(Random(1));
   Opened opened = open_ok(disk);
   std::uint64_t index = 1;

@@ -94,7 +94,7 @@ TEST_CASE("a link, a fifo or a directory under a segment's name is an error, and
   CHECK_FALSE(Store::open(*disk, identity(), small()).ok());
 }
 
-TEST_CASE("the state directory has one user for life; the second is told which process it is") {
+TEST_CASE("the state directory has one user for life, the second is told which process it is") {
   const TemporaryDirectory directory;
   const auto disk = PosixDisk::open_directory(directory.state()).value();
   CHECK_FALSE(DirectoryLock::holder(directory.state()).value().has_value());
