@@ -88,11 +88,18 @@ std::optional<uid_t> owner_of_directory_of(const std::string& socket) {
   return by_root && only_its_own ? std::optional<uid_t>(status.st_uid) : std::nullopt;
 }
 
+// A peer that is started with it does not run in this directory.
+std::string from_anywhere(const std::string& path) {
+  std::array<char, 4096> here{};
+  if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
+  return std::string(here.data()) + "/" + path;
+}
+
 Result<Authority> configured(const std::string& path) {
   const bool is_system = path.rfind("/etc/", 0) == 0;
   Authority authority;
   authority.kind = is_system ? Authority::Kind::system : Authority::Kind::user;
-  authority.config = path;
+  authority.config = from_anywhere(path);
   const auto lines = read_config(path);
   if (!lines) return lines.error();
   for (const ConfigLine& line : *lines) {

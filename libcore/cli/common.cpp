@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "cli/names.hpp"
 
@@ -30,14 +31,15 @@ void add_peer_options(Options& options, PeerOptions& target) {
       .minor();
 }
 
-void add_output_options(Options& options, OutputOptions& target) {
-  options.flag("--json", target.json, "one JSON object a line").minor();
+void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings) {
+  options.flag("--json", target.json, "one JSON object a line").only_with(std::move(listings)).minor();
   options.flag("-q,--quiet", target.quiet, "say nothing but errors").minor();
   options.count("--verbose", target.verbose, "say what is done").minor();
 }
 
 void add_report_option(Options& options, OutputOptions& target) {
   options.value("--report", "FILE", target.report, "write the outcome to FILE as JSON")
+      .without_mode()
       .completes(Completion::file)
       .minor();
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "cli/json.hpp"
@@ -28,8 +29,9 @@ struct OutputOptions {
 
 void add_peer_options(Options& options,
                       PeerOptions& target);  // --socket --config --scope --no-autostart, COORD_*
-void add_output_options(Options& options, OutputOptions& target);  // --json -q --verbose
-void add_report_option(Options& options, OutputOptions& target);   // --report FILE
+// --json -q --verbose. `listings`: the modes that print, with which alone --json makes sense; none: any.
+void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
+void add_report_option(Options& options, OutputOptions& target);  // --report FILE
 
 // Writes one JSON line to the file, which is created or emptied (it may be a pipe or a device).
 // ErrorKind::output.

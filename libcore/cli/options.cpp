@@ -36,6 +36,10 @@ Option& Option::only_with(std::vector<std::string> names) {
   only_with_ = std::move(names);
   return *this;
 }
+Option& Option::without_mode(std::vector<std::string> but_with) {
+  modes_ = std::move(but_with);
+  return *this;
+}
 Option& Option::operands(std::size_t least, std::size_t most) {
   operands_ = {least, most};
   return *this;

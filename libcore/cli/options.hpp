@@ -48,12 +48,13 @@ class Option {
   Option& env(std::string variable);  // where the value comes from if the option is not given
   Option& env(std::string variable,
               std::string value_that_sets);  // a flag: set by this value, unset by an opposite (yes/no) or ""
-  Option& between(std::int64_t least, std::int64_t most);  // integers, both ends included
-  Option& between(Duration least, Duration most);          // seconds, both ends included
-  Option& one_of(std::vector<std::string> choices);        // texts
-  Option& excludes(std::string name);                      // may not be given together with that option
-  Option& needs(std::string name);                         // makes sense only with that option
-  Option& only_with(std::vector<std::string> names);       // makes sense only with one of those options
+  Option& between(std::int64_t least, std::int64_t most);        // integers, both ends included
+  Option& between(Duration least, Duration most);                // seconds, both ends included
+  Option& one_of(std::vector<std::string> choices);              // texts
+  Option& excludes(std::string name);                            // may not be given together with that option
+  Option& needs(std::string name);                               // makes sense only with that option
+  Option& only_with(std::vector<std::string> names);             // makes sense only with one of those options
+  Option& without_mode(std::vector<std::string> but_with = {});  // makes no sense with a mode, but with these
   Option& operands(
       std::size_t least,
       std::size_t most);  // how many operands the tool takes with it, instead of its usual number
@@ -76,6 +77,7 @@ class Option {
   std::vector<std::string> aliases_;  // further long names
   std::string metavar_, help_, env_, env_value_, candidates_;
   std::vector<std::string> choices_, excludes_, needs_, only_with_;
+  std::optional<std::vector<std::string>> modes_;  // with which alone it makes sense; none: with all
   ValueBounds bounds_;
   std::function<Status(std::string_view)> take_;  // stores one value; a flag gets ""
   std::optional<std::pair<std::size_t, std::size_t>> operands_;

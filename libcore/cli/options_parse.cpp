@@ -264,6 +264,15 @@ class Parser {
         mode = &option;
       }
     }
+    return mode != nullptr ? check_mode(*mode) : done();
+  }
+
+  Status check_mode(const Option& mode) {
+    for (const Option& option : scope_->options_) {
+      if (!option.on_command_line() || !option.modes_) continue;
+      if (std::ranges::find(*option.modes_, mode.name()) == option.modes_->end())
+        return usage(given_name(option), "cannot be combined with " + given_name(mode), "give one of them");
+    }
     return done();
   }
 

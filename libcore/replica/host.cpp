@@ -44,6 +44,8 @@ void Host::tool_said(Instant now, WallTime wall, const FromTool& event) {
 
 HostActions Host::settle(Instant now, WallTime wall) {
   perform(now, wall, replica_.settle(now, wall));
+  // An order that was a question until now goes out with this batch: nobody knows when the next one comes.
+  if (replica_.is_asked()) perform(now, wall, replica_.settle(now, wall));
   return std::exchange(out_, {});
 }
 

@@ -66,7 +66,7 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   // Said before anything is ordered: if this peer dies, its tool knows from where on it may have been
   // counted.
   const bool first = request.generation == 0;
-  if (first) record.generation = machine.state().barriers.last_of(request.name) + 1;
+  if (first) record.generation = machine.state().barriers.earliest_of(request.name);
   if (COORD_RULE_OR(barrier_floor_is_told_first, first, false) || !quorum_)
     say(id, record, local::Waiting{request.request, quorum_, {}, {}, first ? record.generation : 0});
   arrive(now, id, record);

@@ -35,6 +35,7 @@ Actions Replica::step(Instant now, WallTime wall, const Event& event) {
 
 Actions Replica::settle(Instant now, WallTime wall) {
   wall_ = wall;
+  asked_ = false;
   propose_token_floor(now);
   register_here(now);
   admit_queued();

@@ -62,6 +62,8 @@ class Replica {
   [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event);
   // To be called when no more events are at hand: sends what the last steps have gathered, in one message.
   [[nodiscard]] Actions settle(Instant now, WallTime wall);
+  // Something was submitted, or a question put, since it last settled.
+  bool is_asked() const { return asked_; }
   // When to be ticked next. Early ticks are harmless.
   std::optional<Instant> deadline() const;
 
@@ -152,6 +154,7 @@ class Replica {
   raft::Raft raft_;
   service::Machine machine_;
   service::Keeper keeper_;
+  bool asked_ = false;
   Actions out_;
   WallTime wall_;
 

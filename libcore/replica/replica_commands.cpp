@@ -21,6 +21,7 @@ constexpr std::size_t forward_bytes = 256 * 1024;  // a message stays far below 
 }  // namespace
 
 void Replica::on(Instant, const Submit& event) {
+  asked_ = true;
   if (queued_.size() >= config_.commands_queued) {
     out_.push_back(Outcome{event.ticket, {}, "too many commands are on their way: try again later"});
     return;

@@ -5,6 +5,7 @@
 namespace coord::replica {
 
 void Replica::on(Instant now, const Query& event) {
+  asked_ = true;
   Reading reading;
   reading.ticket = event.ticket;
   reading.began = now;

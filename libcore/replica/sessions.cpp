@@ -150,6 +150,7 @@ SessionActions Sessions::quorum_is(bool quorum) {
     const bool waits = record.stage == Stage::acquiring || record.stage == Stage::waiting;
     if (waits && !record.abandoned) say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});
   }
+  if (!quorum) answer_orders_without_quorum();
   return take();
 }
 

@@ -234,6 +234,7 @@ class Sessions {
     Question question;
     std::uint64_t request = 0;                 // the tool's, of a break
     std::optional<local::Request> election{};  // that this is a step of
+    bool ordered = false;                      // a Stand or Depose, on its way into the log
   };
 
   // ---- sessions_requests.cpp: what a tool asks for
@@ -283,6 +284,9 @@ class Sessions {
                     WallTime wall);
   void show_watched(ConnectionId id, const Record& record, const service::Machine& machine, WallTime wall);
   void stop_watching(ConnectionId id, Record& record);
+  void order(ConnectionId id, local::Request request, service::Body body);
+  void stand(ConnectionId id, const Record& record, const local::Stand& request);
+  void answer_orders_without_quorum();
   void step_down(Instant now, ConnectionId id, Record& record, bool preempted);
   void dismissed(ConnectionId id, Record& record, service::Refusal why);
 

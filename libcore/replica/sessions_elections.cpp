@@ -75,6 +75,12 @@ Sessions::Ticket Sessions::of_election(Instant now, ConnectionId id, local::Requ
   return Ticket{Ticket::Kind::election, {id}, now, {}, number, std::move(request)};
 }
 
+void Sessions::order(ConnectionId id, local::Request request, service::Body body) {
+  Ticket what = of_election({}, id, std::move(request));
+  what.ordered = true;
+  submit(std::move(what), std::move(body));
+}
+
 void Sessions::query_election(Instant now, ConnectionId id, local::Request request) {
   out_.push_back(Query{ticket(of_election(now, id, std::move(request)))});
 }
@@ -97,7 +103,12 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Comp
   submit(of_election({}, id, request), service::Complete{record.session, request.request});
 }
 
-void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Stand& request) {
+// First a question, like one: without a majority the answer is no, soon.
+void Sessions::asked(Instant now, ConnectionId id, Record&, const local::Stand& request) {
+  query_election(now, id, request);
+}
+
+void Sessions::stand(ConnectionId id, const Record& record, const local::Stand& request) {
   service::Body body;
   if (request.enroll) {
     service::Enroll enroll;
@@ -107,10 +118,20 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Stan
   } else {
     body = service::Withdraw{request.name, record.who.uid, record.who.user};
   }
-  submit(of_election({}, id, request), std::move(body));
+  order(id, request, std::move(body));
 }
 
 // ---- and what becomes of it
+
+// An order has no -w: who gives one does not wait until a majority is back. What was only asked about fails
+// by itself.
+void Sessions::answer_orders_without_quorum() {
+  for (const auto& [number, ticket] : tickets_) {
+    if (ticket.ordered && records_.contains(ticket.connections.front()))
+      refuse(ticket.connections.front(), ticket.request, local::RefusedKind::unknown,
+             "the quorum was lost meanwhile: see --who when it is back");
+  }
+}
 
 // The machine is at least as new as all that was acknowledged before the question.
 void Sessions::election_ready(ConnectionId id, const local::Request& asked, const service::Machine& machine,
@@ -127,6 +148,8 @@ void Sessions::election_ready(ConnectionId id, const local::Request& asked, cons
     show_watched(id, *record, machine, wall);
   } else if (const auto* step_down = std::get_if<local::Depose>(&asked)) {
     depose(id, *step_down, machine);
+  } else if (const auto* standing = std::get_if<local::Stand>(&asked)) {
+    stand(id, *record, *standing);
   }
 }
 
@@ -144,7 +167,7 @@ void Sessions::depose(ConnectionId id, const local::Depose& asked, const service
   if (!may)
     return refuse(id, asked.request, local::RefusedKind::held,
                   "led by user " + session->owner.user + ": only that user or root may end it");
-  submit(of_election({}, id, asked), service::Depose{asked.name, found->second.term});
+  order(id, asked, service::Depose{asked.name, found->second.term});
 }
 
 void Sessions::election_ordered(ConnectionId id, const Record& record, const Ticket& what,

@@ -29,6 +29,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::no_such_request:
     case service::Refusal::not_leading:
     case service::Refusal::other_users_enrolment:
+    case service::Refusal::not_enrolled:
       return local::RefusedKind::held;
     case service::Refusal::too_many_sessions:
     case service::Refusal::too_many_of_user:

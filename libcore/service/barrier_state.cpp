@@ -3,12 +3,30 @@
 #include <algorithm>
 #include <iterator>
 
+#include "service/state.hpp"
+
 namespace coord::service {
 
 bool Generation::over() const {
   if (stage == GenerationStage::gathering) return false;
   return stage == GenerationStage::broken ||
          std::ranges::none_of(arrivals, [](const auto& arrival) { return arrival.second.running(); });
+}
+
+std::size_t bytes_of(const std::string& id, const Arrival& arrival) {
+  return sizeof(Arrival) + id.size() + arrival.host.size();
+}
+
+std::size_t bytes_of(const Generation& generation) {
+  std::size_t bytes = sizeof(Generation) + bytes_of_names(generation.terms.expect);
+  for (const auto& [id, arrival] : generation.arrivals) bytes += bytes_of(id, arrival);
+  return bytes;
+}
+
+std::size_t bytes_of(const std::string& name, const Barrier& barrier) {
+  std::size_t bytes = name.size();
+  for (const auto& [number, generation] : barrier.generations) bytes += bytes_of(generation);
+  return bytes;
 }
 
 std::vector<std::string> Generation::missing() const {
@@ -33,6 +51,15 @@ bool Barrier::keeps_all(std::uint64_t from, std::uint64_t to) const {
 std::uint64_t BarrierState::last_of(const std::string& name) const {
   const auto found = barriers.find(name);
   return found == barriers.end() ? forgotten : found->second.last;
+}
+
+std::uint64_t BarrierState::earliest_of(const std::string& name) const {
+  const std::uint64_t last = last_of(name);
+  const auto barrier = barriers.find(name);
+  if (barrier == barriers.end()) return last + 1;
+  const auto latest = barrier->second.generations.find(last);
+  const bool open = latest != barrier->second.generations.end() && latest->second.late_open;
+  return open ? last : last + 1;
 }
 
 std::pair<std::uint64_t, const Generation*> Barrier::current() const {

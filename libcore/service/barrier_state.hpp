@@ -64,7 +64,8 @@ struct Generation {
   std::map<std::string, Arrival> arrivals{};  // by participant
 
   bool over() const;
-  std::vector<std::string> missing() const;  // those of terms.expect that have not arrived
+  Token timer() const { return Token{place.value}; }  // its timers' name
+  std::vector<std::string> missing() const;           // those of terms.expect that have not arrived
 
   bool operator==(const Generation&) const = default;
   template <class Archive>
@@ -98,6 +99,9 @@ struct BarrierState {
 
   // Of its generations, the number of the latest that was released or broken. All later ones are above.
   std::uint64_t last_of(const std::string& name) const;
+  // The earliest that can count who arrives from now on: the latest one while it is open to the late, else
+  // the next.
+  std::uint64_t earliest_of(const std::string& name) const;
 
   bool operator==(const BarrierState&) const = default;
   template <class Archive>
@@ -105,5 +109,10 @@ struct BarrierState {
     archive(barriers, forgotten);
   }
 };
+
+// What these take of Limits.
+std::size_t bytes_of(const std::string& id, const Arrival& arrival);
+std::size_t bytes_of(const Generation& generation);
+std::size_t bytes_of(const std::string& name, const Barrier& barrier);
 
 }  // namespace coord::service

@@ -10,22 +10,6 @@ namespace coord::service {
 
 namespace {
 
-std::size_t bytes_of(const std::string& id, const Arrival& arrival) {
-  return sizeof(Arrival) + id.size() + arrival.host.size();
-}
-
-std::size_t bytes_of(const Generation& generation) {
-  std::size_t bytes = sizeof(Generation) + bytes_of_names(generation.terms.expect);
-  for (const auto& [id, arrival] : generation.arrivals) bytes += bytes_of(id, arrival);
-  return bytes;
-}
-
-std::size_t bytes_of(const std::string& name, const Barrier& barrier) {
-  std::size_t bytes = name.size();
-  for (const auto& [number, generation] : barrier.generations) bytes += bytes_of(generation);
-  return bytes;
-}
-
 constexpr std::size_t longest_host = 64;
 
 Arrival arrival_of(const Arrive& body, SessionId session, WallTime wall) {
@@ -39,10 +23,6 @@ Arrival arrival_of(const Arrive& body, SessionId session, WallTime wall) {
                  .at = wall,
                  .status = {},
                  .run = {}};
-}
-
-Token timer_of(const Generation& generation) {
-  return Token{generation.place.value};
 }
 
 constexpr std::int32_t status_of_the_lost = 3;
@@ -183,7 +163,7 @@ Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId sessi
     by_place_.emplace(generation.place, std::pair(barrier.first, number));
     generation.after_over = body.terms.after == Duration::zero();
     if (!generation.after_over)
-      step.effects.push_back(TimerStarted{TimerKind::barrier_after, timer_of(generation), body.terms.after});
+      step.effects.push_back(TimerStarted{TimerKind::barrier_after, generation.timer(), body.terms.after});
   }
   generation.arrivals.insert_or_assign(body.id, arrival);
   seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
@@ -211,7 +191,7 @@ void Barriers::release_if_complete(Step& step, Meeting meeting, const std::strin
   meeting.barrier.second.last = meeting.number;
   generation.late_open = there < terms.count;
   if (generation.late_open)
-    step.effects.push_back(TimerStarted{TimerKind::barrier_late, timer_of(generation), limits_.late_window});
+    step.effects.push_back(TimerStarted{TimerKind::barrier_late, generation.timer(), limits_.late_window});
   dismiss(step, meeting, generation.over());
   tidy(step, meeting.barrier);
 }
@@ -320,108 +300,6 @@ void Barriers::timer_over(Step& step, TimerKind kind, LogIndex of) {
   stop_delay(step, generation);
   generation.after_over = true;
   release_if_complete(step, {barrier, number, generation}, "");
-}
-
-// ---- what is kept
-
-void Barriers::close_late(Step& step, Generation& generation) const {
-  if (!generation.late_open) return;
-  generation.late_open = false;
-  step.effects.push_back(TimerEnded{TimerKind::barrier_late, timer_of(generation)});
-}
-
-void Barriers::stop_delay(Step& step, const Generation& generation) const {
-  if (generation.after_over) return;
-  step.effects.push_back(TimerEnded{TimerKind::barrier_after, timer_of(generation)});
-}
-
-// Of the generations that are over the latest stays. A barrier that nobody uses is kept until there are too
-// many of them.
-void Barriers::tidy(Step& step, Place& barrier) {
-  auto& generations = barrier.second.generations;
-  std::vector<std::uint64_t> over;
-  for (const auto& [number, generation] : generations) {
-    if (generation.over()) over.push_back(number);
-  }
-  const bool used = over.size() < generations.size();
-  if (!over.empty()) over.pop_back();
-  for (const std::uint64_t number : over) erase(barrier, number);
-  if (generations.empty()) {
-    bytes_ -= barrier.first.size();
-    step.state.barriers.erase(std::string(barrier.first));
-    return;
-  }
-  if (used || barrier.second.idle_since != LogIndex{}) return;
-  barrier.second.idle_since = step.index;
-  idle_.emplace(step.index, barrier.first);
-  idle_bytes_ += bytes_of(barrier.first, barrier.second);
-  while (idle_.size() > limits_.idle_barriers || idle_bytes_ > limits_.idle_barrier_bytes) forget_one(step);
-}
-
-void Barriers::erase(Place& barrier, std::uint64_t number) {
-  const auto found = barrier.second.generations.find(number);
-  bytes_ -= bytes_of(found->second);
-  by_place_.erase(found->second.place);
-  barrier.second.generations.erase(found);
-}
-
-void Barriers::forget_one(Step& step) {
-  COORD_CHECK(!idle_.empty());
-  const std::string name = idle_.begin()->second;
-  idle_.erase(idle_.begin());
-  const auto found = step.state.barriers.find(name);
-  const std::size_t bytes = bytes_of(name, found->second);
-  bytes_ -= bytes;
-  idle_bytes_ -= bytes;
-  for (auto& [number, generation] : found->second.generations) {
-    close_late(step, generation);
-    by_place_.erase(generation.place);
-  }
-  step.state.forgotten = std::max(step.state.forgotten, found->second.last);
-  step.state.barriers.erase(found);
-}
-
-const Barriers::Seat* Barriers::seat(SessionId session) const {
-  const auto found = seats_.find(session);
-  return found == seats_.end() ? nullptr : &found->second;
-}
-
-Duration Barriers::timer_length(const BarrierState& state, TimerKind kind, LogIndex of) const {
-  const auto found = by_place_.find(of);
-  if (found == by_place_.end()) return {};
-  const auto& [name, number] = found->second;
-  const Generation& generation = state.barriers.at(name).generations.at(number);
-  if (kind == TimerKind::barrier_late) return generation.late_open ? limits_.late_window : Duration{};
-  const bool runs = generation.stage == GenerationStage::gathering && !generation.after_over;
-  return runs ? generation.terms.after : Duration{};
-}
-
-bool Barriers::rebuild(const BarrierState& state, LogIndex applied) {
-  for (const auto& [name, barrier] : state.barriers) {
-    const bool idle = barrier.idle_since != LogIndex{};
-    if (barrier.generations.empty() || barrier.idle_since > applied) return false;
-    for (const auto& [number, generation] : barrier.generations) {
-      const bool gathers = generation.stage == GenerationStage::gathering;
-      const bool placed = generation.place != LogIndex{} && generation.place <= applied &&
-                          by_place_.emplace(generation.place, std::pair(name, number)).second;
-      if (!placed || gathers != (number == barrier.last + 1) || number > barrier.last + 1) return false;
-      if (generation.arrivals.empty() || (idle && !generation.over())) return false;
-      if (generation.late_open && (gathers || generation.arrivals.size() >= generation.terms.count))
-        return false;
-      if (generation.terms.count == 0 || generation.terms.after < Duration::zero()) return false;
-      for (const auto& [id, arrival] : generation.arrivals) {
-        if (arrival.session == SessionId{} && gathers) return false;
-        if (arrival.session != SessionId{} && !seats_.emplace(arrival.session, Seat{name, id, number}).second)
-          return false;
-      }
-    }
-    const std::size_t bytes = bytes_of(name, barrier);
-    bytes_ += bytes;
-    if (!idle) continue;
-    idle_.emplace(barrier.idle_since, name);
-    idle_bytes_ += bytes;
-  }
-  return true;
 }
 
 }  // namespace coord::service

@@ -73,6 +73,8 @@ std::string describe(Refusal why) {
       return "no command of this session runs in a barrier: nothing to do";
     case Refusal::other_users_enrolment:
       return "enrolled here by another user: only that user and root may change it: ask them";
+    case Refusal::not_enrolled:
+      return "this host is not enrolled for it: see --list";
     case Refusal::generation_over:
       return "this host was away while its generation ended: see --status";
   }

@@ -63,6 +63,7 @@ enum class Refusal : std::uint8_t {
   no_command,             // the session has no command that runs in a barrier
   generation_over,        // it arrived in one that has ended, and is not known any more
   other_users_enrolment,  // neither root nor who enrolled the host
+  not_enrolled,           // the host does not stand for the name
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".

@@ -361,7 +361,7 @@ void Machine::on(const Withdraw& body, Step& step) {
   }
   const auto found = state_.elections.enrolled.find(body.name);
   if (found == state_.elections.enrolled.end() || found->second.erase(step.to.node) == 0) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::no_such_request, {}});
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_enrolled, {}});
     return;
   }
   if (found->second.empty()) state_.elections.enrolled.erase(found);

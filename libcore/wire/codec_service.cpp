@@ -76,6 +76,7 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case no_command:
     case generation_over:
     case other_users_enrolment:
+    case not_enrolled:
       return true;
   }
   return false;

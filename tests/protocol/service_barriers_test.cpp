@@ -85,6 +85,18 @@ TEST_CASE("who comes back to a generation that is not known any more is not coun
   CHECK(g.a.propose(again).ends_with("in b 4"));
 }
 
+TEST_CASE(
+    "the earliest generation that may count an arrival is the latest one while it is open to the late") {
+  Group g;
+  const BarrierState& barriers = g.log.machine.state().barriers;
+  CHECK(barriers.earliest_of("b") == 1);
+  g.meet({.id = "x", .count = 2, .quorum = 1});
+  CHECK(g.barrier().last == 1);
+  CHECK(barriers.earliest_of("b") == 1);
+  CHECK(g.meet({.id = "y", .count = 2, .quorum = 1}).find("b 1") != std::string::npos);  // late, and the last
+  CHECK(barriers.earliest_of("b") == 2);
+}
+
 TEST_CASE("who comes back and is in none of the generations that may have counted it arrives") {
   Group g;
   g.meet({.id = "x", .count = 1, .key = 7});

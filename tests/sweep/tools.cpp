@@ -58,7 +58,7 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
   }
   if (!probe && random_.chance(config_.listing)) look(host, false);
   if (!probe && random_.chance(config_.standing))
-    stand(host, "post-" + std::to_string(random_.below(2)), random_.chance(0.6));
+    stand(host, some_order("post-" + std::to_string(random_.below(2)), random_.chance(0.6)), false);
   const std::uint64_t id = ++last_id_;
   Run& run = runs_[id];
   run.host = host;

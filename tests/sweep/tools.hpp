@@ -126,7 +126,8 @@ class Tools : public HostWatcher {
     bool leaders = false;  // `delect --list`
     bool over = false;     // listed, and now waits for the answer to an order
     std::set<std::pair<std::string, Token>> held;
-    std::vector<SessionId> sessions;  // of the holders
+    std::vector<SessionId> sessions;      // of the holders
+    std::optional<local::Stand> insists;  // an order that is given again until there is a majority
   };
 
   // tools_requests.cpp: what is asked for
@@ -137,7 +138,8 @@ class Tools : public HostWatcher {
   local::Acquire some_flight();
   void some_names(local::Acquire& request);
   void nest(std::uint64_t outer);
-  void stand(NodeId host, const std::string& name, bool enroll);
+  local::Stand some_order(const std::string& name, bool enroll);
+  void stand(NodeId host, local::Stand order, bool insist);
 
   // tools.cpp: the life of a run; tools_host.cpp: what its host and its peer do to it
   void start_run(NodeId host, std::uint64_t script, bool probe);

@@ -106,7 +106,7 @@ void Tools::look(NodeId host, bool must) {
   if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
   const std::uint64_t id = ++last_id_;
   const bool leaders = random_.chance(2 * config_.candidacy);
-  looks_[id] = Look{host, world_.now(), must, leaders, false, {}, {}};
+  looks_[id] = Look{host, world_.now(), must, leaders, false, {}, {}, {}};
   const replica::ConnectionId connection{id};
   say(host, connection, local::Hello{local::protocol_version, "dlock"});
   if (leaders) {
@@ -122,7 +122,12 @@ void Tools::look_everywhere() {
 
 void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
   Look& look = looks_.at(id);
-  if (std::holds_alternative<local::Refused>(answer)) {
+  if (const auto* refused = std::get_if<local::Refused>(&answer)) {
+    const bool may_go_later =
+        refused->kind == local::RefusedKind::no_quorum || refused->kind == local::RefusedKind::unknown;
+    if (look.insists && may_go_later)
+      later(std::chrono::milliseconds(50), std::chrono::milliseconds(200),
+            [this, host = look.host, order = *look.insists] { stand(host, order, true); });
     if (look.must)
       world_.fail("service_is_back", "a listing was refused long after the last fault", look.host);
   } else if (const auto* locks = std::get_if<local::Locks>(&answer)) {
@@ -150,7 +155,7 @@ void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
       look.over = true;
       return say(look.host, replica::ConnectionId{id}, local::Depose{2, look.held.begin()->first, {}, false});
     }
-  } else if (!look.over) {
+  } else if (!look.over || std::holds_alternative<local::Welcome>(answer)) {
     return;
   }
   world_.input(look.host, replica::ToolGone{replica::ConnectionId{id}});

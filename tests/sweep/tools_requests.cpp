@@ -102,24 +102,29 @@ local::Acquire Tools::some_request() {
   return request;
 }
 
+local::Stand Tools::some_order(const std::string& name, bool enroll) {
+  return {1, name, enroll, static_cast<std::int32_t>(random_.below(3)), ""};
+}
+
 // delect --enroll, --withdraw: nothing runs, and the peer stands for the name whether somebody asks or not.
-void Tools::stand(NodeId host, const std::string& name, bool enroll) {
+void Tools::stand(NodeId host, local::Stand order, bool insist) {
   if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
   const std::uint64_t id = ++last_id_;
-  Look& order = looks_[id];
-  order.host = host;
-  order.over = true;
+  Look& look = looks_[id];
+  look.host = host;
+  look.over = true;
+  if (insist) look.insists = order;
   const replica::ConnectionId connection{id};
   say(host, connection, local::Hello{local::protocol_version, "delect"});
-  say(host, connection, local::Stand{1, name, enroll, static_cast<std::int32_t>(random_.below(3)), ""});
+  say(host, connection, std::move(order));
 }
 
 void Tools::enroll_everywhere(bool enroll) {
   if (!enrolls()) return;
   for (std::size_t host = 1; host <= world_.nodes(); ++host) {
-    stand(NodeId{host}, enrolled_everywhere, enroll);
+    stand(NodeId{host}, some_order(enrolled_everywhere, enroll), true);
     if (enroll) continue;
-    for (const char* name : {"post-0", "post-1"}) stand(NodeId{host}, name, false);
+    for (const char* name : {"post-0", "post-1"}) stand(NodeId{host}, some_order(name, false), true);
   }
 }
 

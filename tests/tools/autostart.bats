@@ -113,3 +113,14 @@ teardown() { stop_own_host; }
   run -69 dlock job true
   [[ "$output" == *"HOME belongs to another user"* ]]
 }
+
+@test "a peer is started with a configuration that is named from here" {
+  mkdir here
+  cd here
+  coordd --keygen >key
+  chmod 600 key
+  printf 'name = "me"\npeers = "me=127.0.0.1:%s"\nkey_file = "%s"\nstate_dir = "%s"\nsocket = "%s"\n' \
+    "$(free_ports 1)" "$PWD/key" "$PWD/state" "$XDG_RUNTIME_DIR/here.sock" >c.toml
+  run -0 dlock --config c.toml job true
+  COORD_CONFIG=c.toml run -0 delect job true
+}

@@ -60,6 +60,15 @@ need_somebody() {
   wrong --max-age --max-age 5 n true
   wrong --on-gain --on-gain
   wrong --yes --yes n true
+  wrong --json --json n true
+  wrong --preempt --preempt --who n
+  wrong -n -n --list
+  wrong -E -E 5 --is-leader n
+  wrong --slot --slot k --enroll n
+  wrong --lead-file --lead-file f --last n
+  wrong --report --report r --resign n
+  wrong --priority --priority 1 --withdraw n
+  wrong --value --value v --who n
   wrong --stale --stale n true
   wrong --scope --scope moon n true
   wrong --list --who --list n

@@ -63,11 +63,12 @@ arrive() {
   run -1 dbarrier -q -n 2 -w 0 slow
   [ "$output" = "" ]
   run -1 dbarrier -q -n 3 -w 0 --id x --expect x,y,z --report r slow
-  jq -e '.outcome == "timeout" and .missing == ["x", "y", "z"] and .participants == []' r
+  jq -e '.outcome == "timeout" and .missing == ["y", "z"] and (.participants | map(.id)) == ["x"]' r
   arrive b y -n 3 --id y --expect x,y,z slow
   eventually there slow 1
   run -1 dbarrier -q -n 3 -w 0 --id x --expect x,y,z --report r slow
-  jq -e '.outcome == "timeout" and .missing == ["x", "z"] and (.participants | map(.id)) == ["y"]' r
+  jq -e '.outcome == "timeout" and .missing == ["z"] and (.participants | map(.id)) == ["x", "y"]' r
+  run -77 dbarrier -n 3 -w 0 -E 77 --id x --expect x,y,z slow true
   run -0 dbarrier --reset slow
   eventually is_file y
 }
@@ -237,6 +238,11 @@ arrive() {
   wrong --status
   wrong --reset a b
   wrong --status --reset a
+  wrong --status name -n 2
+  wrong --status name -w 1
+  wrong --reset name --quorum 1 --after 1
+  wrong --list --expect a,b
+  wrong -n 2 -E 256 name
 }
 
 @test "no peer: one line and 69" {

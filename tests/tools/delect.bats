@@ -300,6 +300,7 @@ EOS
   eventually on b delect --is-leader reports
   [ "$(on c delect --who --json reports | jq -r .leader.value)" = b:80 ]
   run -1 on a delect --withdraw reports
+  [[ $output == "delect: reports: this host is not enrolled for it: "* ]]
   # Alone it leads again after it was told to resign, in a later term.
   term=$(on b delect --who --json reports | jq -r .term)
   run -0 on b delect --resign reports
@@ -327,6 +328,13 @@ EOS
   run -0 delect --evict --yes filed
   eventually is_file status.b.filed
   [ ! -e lead ]
+  # Killed with -9, but its command still leads: the lock says so.
+  delect --lead-file lead filed -- sh -c 'echo $$ >lead.pid; exec sleep 100' 3>&- &
+  eventually is_file lead.pid
+  kill -KILL $!
+  run -1 flock -n lead true
+  kill "$(cat lead.pid)"
+  eventually flock -n lead true
   mkdir dir
   run -64 delect --lead-file dir filed true
 }
@@ -339,6 +347,13 @@ EOS
   run -1 delect -n --report r reported true
   jq -e '.outcome == "not_acquired" and .exit_status == null' r
   go b reported
+  # 126 and 127 as the status; a refused command line does not leave an earlier report in place.
+  run -127 delect --report r reported /nonexistent
+  jq -e '.outcome == "ran" and .exit_status == 127' r
+  run -64 delect --report r --attempts 3 reported true
+  jq -e '.outcome == "usage"' r
+  run -64 delect --report r --grace 9 reported true
+  jq -e '.outcome == "usage" and .name == "reported"' r
 }
 
 @test "--min-hold keeps others out after a short command" {
@@ -362,6 +377,10 @@ EOS
   signal_peer STOP c
   run -69 delect --is-leader cut
   run -69 timeout 30 delect -n cut true
+  for order in --enroll --withdraw --resign '--evict --yes'; do
+    run -69 timeout 30 delect $order cut
+    [ "${#lines[@]}" -eq 1 ]
+  done
   signal_peer CONT b
   signal_peer CONT c
   eventually group_has_leader

@@ -32,7 +32,7 @@ struct Lock {
     o.synopsis("[options] NAME [--] COMMAND [ARG...]");
     o.flag("-n,--nonblock,--nb", nonblock, "fail at once").excludes("--wait");
     o.value("-w,--wait,--timeout", "SECONDS", wait, "wait this long");
-    o.value("--slots", "N", slots, "holders").between(1, 1000);
+    o.value("--slots", "N", slots, "holders").between(1, 1000).without_mode({"--release"});
     o.value("--token", "N", token, "token").only_with({"--release", "--fence"});
     o.value("--scope", "SCOPE", scope, "scope").one_of({"private", "cluster"}).env("CLI_TEST_SCOPE");
     o.flag("--no-autostart", no_autostart, "start nothing").env("CLI_TEST_AUTOSTART", "no");
@@ -121,6 +121,9 @@ TEST_CASE("usage errors are one line that names the option as it was given") {
   CHECK(Lock().error({"-w"}) == "-w: its value is missing: give it as -w SECONDS");
   CHECK(Lock().error({"--timeout=soon", "n", "c"}) ==
         "--timeout: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25");
+  CHECK(Lock().error({"--slots", "2", "--release", "n"}).empty());
+  CHECK(Lock().error({"--slots", "2", "--list"}) ==
+        "--slots: cannot be combined with --list: give one of them");
   CHECK(Lock().error({"--slots", "0", "n", "c"}) == "--slots: '0' is out of range: give 1 to 1000");
   CHECK(Lock().error({"--slots=99999999999999999999", "n", "c"}) ==
         "--slots: '99999999999999999999' is out of range: give 1 to 1000");

@@ -72,23 +72,40 @@ int main(int argc, char** argv) {
   options.synopsis("-n COUNT [options] NAME [--] COMMAND [ARG...]", "start together, end together");
   options.synopsis("--status NAME | --list | --reset NAME");
   options.value("-n,--count", "COUNT", settings.count, "participants")
-      .between(1, dbarrier::most_participants);
-  options.value("--id", "ID", settings.id, "this participant's name (host:pid)");
-  options.custom(
-      "--expect", "ID,ID,...", [&](std::string_view text) { return read_expected(text, settings.expect); },
-      "who should come, so that the missing can be named");
+      .between(1, dbarrier::most_participants)
+      .without_mode();
+  options.value("--id", "ID", settings.id, "this participant's name (host:pid)").without_mode();
+  options
+      .custom(
+          "--expect", "ID,ID,...",
+          [&](std::string_view text) { return read_expected(text, settings.expect); },
+          "who should come, so that the missing can be named")
+      .without_mode();
   options.value("-w,--timeout", "SECONDS", settings.wait, "wait at most so long, then say who is missing")
-      .between(Duration{}, hours(24 * 365));
-  options.flag("--break-on-death", settings.break_on_death, "a participant that dies breaks it for all: 3");
-  options.flag("--all-or-fail", settings.all_or_fail, "status 3 if the COMMAND of another failed");
+      .between(Duration{}, hours(24 * 365))
+      .without_mode();
+  options
+      .value("-E,--conflict-exit-code", "CODE", settings.conflict_status,
+             "status instead of 1 when -w has elapsed")
+      .between(0, 255)
+      .without_mode()
+      .minor();
+  options.flag("--break-on-death", settings.break_on_death, "a participant that dies breaks it for all: 3")
+      .without_mode();
+  options.flag("--all-or-fail", settings.all_or_fail, "status 3 if the COMMAND of another failed")
+      .without_mode();
   options.value("--quorum", "K", settings.quorum, "K suffice once --after has passed; the late get 4")
-      .between(1, dbarrier::most_participants);
+      .between(1, dbarrier::most_participants)
+      .without_mode();
   options.value("--after", "SECONDS", settings.after, "... since the first arrival")
-      .between(Duration{}, hours(24 * 31));
+      .between(Duration{}, hours(24 * 31))
+      .without_mode();
   options.value("--report", "FILE", settings.report, "who came when, as JSON; -: a table on stderr")
-      .completes(cli::Completion::file);
+      .completes(cli::Completion::file)
+      .without_mode();
   options.value("--ttl", "SECONDS", settings.ttl, "how soon a lost host is no longer counted (10)")
-      .between(seconds(1), seconds(3600));
+      .between(seconds(1), seconds(3600))
+      .without_mode();
   options.mode("--status", settings.mode, dbarrier::Mode::status, "show who is there").operands(1, 1);
   options.mode("--list", settings.mode, dbarrier::Mode::list, "show all that are in use").operands(0, 0);
   options.mode("--reset", settings.mode, dbarrier::Mode::reset, "send all who wait away: 3").operands(1, 1);

@@ -1,5 +1,4 @@
 // dbarrier -n COUNT NAME [COMMAND]: arrive, wait for the release, run the command, wait for the others' ends.
-#include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "cli/child.hpp"
 #include "cli/names.hpp"
 #include "cli/peer.hpp"
+#include "cli/peer_line.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
@@ -31,10 +31,14 @@ WallTime wall_now() {
               .count()};
 }
 
-std::string default_id() {
+std::string host_name() {
   std::array<char, 64> host{};
   ::gethostname(host.data(), host.size() - 1);
-  return std::string(host.data()) + ":" + std::to_string(::getpid());
+  return host.data();
+}
+
+std::string default_id() {
+  return host_name() + ":" + std::to_string(::getpid());
 }
 
 local::Arrive request_of(const Settings& settings) {
@@ -60,19 +64,20 @@ local::Arrive request_of(const Settings& settings) {
 class Meeting {
  public:
   Meeting(const Settings& settings, local::Arrive arrival, engine::PeerConnection peer)
-      : settings_(settings), arrival_(std::move(arrival)), peer_(std::move(peer)) {}
+      : settings_(settings),
+        arrival_(std::move(arrival)),
+        line_(
+            settings.peer, "dbarrier", [this] { return local::Request(arrival_); }, std::move(peer)) {}
   Result<cli::Exit> wait_for_release();  // and all that follows
 
  private:
   Result<cli::Exit> refused(const local::Refused& answer) const;
   Result<cli::Exit> departed(const local::Departed& answer);
   Result<cli::Exit> broken(const local::Broken& answer);
-  bool come_back(cli::Child* child);
-  bool arrive_again(std::optional<Instant> deadline);
+  void add_this_one(local::BarrierRecord& record) const;
   Result<cli::Exit> run_command(const local::Passed& passed);
   cli::Program program(const local::Passed& passed, int hold) const;
-  void hear_peer(cli::Child& child);
-  void look_for_peer(cli::Child& child);
+  void hear_peer(cli::Child& child, const local::Answer& answer);
   Result<cli::Exit> wait_for_others(const local::Ended& ended, const cli::Outcome& outcome);
   Result<cli::Exit> end(cli::Exit exit, const std::optional<local::BarrierRecord>& record,
                         const char* outcome = "");
@@ -86,54 +91,32 @@ class Meeting {
   }
 
   const Settings& settings_;
-  local::Arrive arrival_;
-  engine::PeerConnection peer_;
+  local::Arrive arrival_;  // said again by its key, over a peer that was started again: the same one
+  WallTime arrived_ = wall_now();
+  cli::PeerLine line_;
   Descriptor hold_;
-  cli::BackOff pause_;
   local::Started started_;                  // once the command runs
   std::optional<local::Broken> was_reset_;  // while it ran
+  std::optional<bool> said_quorum_;
 };
 
 // ---- waiting
-
-bool Meeting::come_back(cli::Child* child) {
-  auto again = cli::connect_again(settings_.peer, "dbarrier");
-  if (!again) return false;
-  if (child != nullptr && again->started != 0) {
-    // Our child since its starter has ended, and none of the command's.
-    if (const auto started = process::read_process(again->started)) child->spare(started->id);
-  }
-  peer_ = std::move(again->peer);
-  return peer_.send(arrival_).ok();
-}
-
-// The same arrival, by its key, over a peer that was started again. False: the time is over.
-bool Meeting::arrive_again(std::optional<Instant> deadline) {
-  note("the peer is gone: arriving again when it is back");
-  for (pause_.reset();;) {
-    if (come_back(nullptr)) return true;
-    const Instant now = process::boot_now();
-    if (deadline && now >= *deadline) return false;
-    Duration pause = pause_.next();
-    if (deadline) pause = std::min(pause, *deadline - now);
-    ::poll(nullptr, 0, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(pause).count()));
-  }
-}
 
 Result<cli::Exit> Meeting::wait_for_release() {
   std::optional<Instant> deadline;
   if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
   bool cancelled = false;
   for (;;) {
-    auto answer = peer_.wait(deadline);
+    auto answer = line_.peer().wait(deadline);
     if (!answer && !cancelled) {
-      if (!arrive_again(deadline)) return departed({});
+      note("the peer is gone: arriving again when it is back");
+      if (!line_.come_back_by(deadline)) return departed({});
       continue;
     }
     if (!answer || (!answer->has_value() && cancelled)) return departed({});
     if (!answer->has_value()) {
       cancelled = true;
-      (void)peer_.send(local::Cancel{only_request});  // a peer that is gone is seen below
+      (void)line_.peer().send(local::Cancel{only_request});  // a peer that is gone is seen below
       deadline = process::boot_now() + answer_patience;
       continue;
     }
@@ -153,7 +136,8 @@ Result<cli::Exit> Meeting::wait_for_release() {
                    "this host was stopped or overloaded: try again"};
     if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
       if (waiting->generation != 0) arrival_.generation = waiting->generation;
-      note(waiting->quorum ? "waiting for the others" : "waiting for a majority of the peers");
+      if (std::exchange(said_quorum_, waiting->quorum) != waiting->quorum)
+        note(waiting->quorum ? "waiting for the others" : "waiting for a majority of the peers");
     }
   }
 }
@@ -182,7 +166,24 @@ Result<cli::Exit> Meeting::departed(const local::Departed& answer) {
   if (answer.missing.size() > shown)
     text += " and " + std::to_string(answer.missing.size() - shown) + " more";
   tell(text);
-  return end(cli::Exit::no, answer.record, "timeout");
+  std::optional<local::BarrierRecord> record = answer.record;
+  if (record) {
+    add_this_one(*record);
+    record->missing = answer.missing;
+  }
+  return end(static_cast<cli::Exit>(settings_.conflict_status), record, "timeout");
+}
+
+// Its arrival was taken back: it was there until now all the same.
+void Meeting::add_this_one(local::BarrierRecord& record) const {
+  local::Participant self;
+  self.id = arrival_.id;
+  self.host = host_name();
+  self.arrived = arrived_;
+  self.command = arrival_.command;
+  const auto place = std::ranges::lower_bound(record.participants, self.id, {}, &local::Participant::id);
+  if (place == record.participants.end() || place->id != self.id)
+    record.participants.insert(place, std::move(self));
 }
 
 Result<cli::Exit> Meeting::broken(const local::Broken& answer) {
@@ -227,48 +228,28 @@ cli::Program Meeting::program(const local::Passed& passed, int hold) const {
   return program;
 }
 
-void Meeting::look_for_peer(cli::Child& child) {
-  if (come_back(&child)) {
-    child.watch().fd = peer_.fd();
-    return;
-  }
-  child.watch().at = process::boot_now() + pause_.next();
-  child.watch().due = [&] { look_for_peer(child); };
-}
-
 // While the command runs: renewals move its deadline, a loss ends it; a peer that is gone leaves the deadline
 // where it is, and is looked for until then.
-void Meeting::hear_peer(cli::Child& child) {
-  for (;;) {
-    auto answer = peer_.receive();
-    if (!answer) {
-      note("the peer is gone: the command may run until the lease ends: " + answer.error().text());
-      child.watch().fd = -1;
-      child.watch().at = process::boot_now() + pause_.next();
-      child.watch().due = [&] { look_for_peer(child); };
-      return;
-    }
-    if (!answer->has_value()) return;
-    if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
-      pause_.reset();
-      child.limit(cli::StopCause::lost, deadline(renewed->sent));
-    } else if (const auto* passed = std::get_if<local::Passed>(&**answer)) {
-      hold_ = peer_.take_hold();  // the arrival has a new session
-      child.limit(cli::StopCause::lost, deadline(passed->sent));
-      (void)peer_.send(started_);
-    } else if (const auto* reset = std::get_if<local::Broken>(&**answer)) {
-      was_reset_ = *reset;  // nobody waits for this command any more: it need not be stopped
-      child.unlimit(cli::StopCause::lost);
-    } else if (const auto* lost = std::get_if<local::Lost>(&**answer)) {
-      tell("lost: " + lost->why + ": the command is stopped");
-      const Instant now = process::boot_now();
-      child.limit(cli::StopCause::lost, {now, now});
-    }
+void Meeting::hear_peer(cli::Child& child, const local::Answer& answer) {
+  if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
+    line_.calm();
+    child.limit(cli::StopCause::lost, deadline(renewed->sent));
+  } else if (const auto* passed = std::get_if<local::Passed>(&answer)) {
+    hold_ = line_.peer().take_hold();  // the arrival has a new session
+    child.limit(cli::StopCause::lost, deadline(passed->sent));
+    (void)line_.peer().send(started_);
+  } else if (const auto* reset = std::get_if<local::Broken>(&answer)) {
+    was_reset_ = *reset;  // nobody waits for this command any more: it need not be stopped
+    child.unlimit(cli::StopCause::lost);
+  } else if (const auto* lost = std::get_if<local::Lost>(&answer)) {
+    tell("lost: " + lost->why + ": the command is stopped");
+    const Instant now = process::boot_now();
+    child.limit(cli::StopCause::lost, {now, now});
   }
 }
 
 Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
-  hold_ = peer_.take_hold();
+  hold_ = line_.peer().take_hold();
   const Instant began = process::boot_now();
   if (began >= deadline(passed.sent).term_at) {
     return Error{ErrorKind::unavailable, object(), "the release came too late to be used",
@@ -283,10 +264,11 @@ Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
     cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
     child.limit(cli::StopCause::lost, deadline(passed.sent));
     started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
-    (void)peer_.send(started_);
-    child.watch().fd = peer_.fd();
-    child.watch().events = POLLIN;
-    child.watch().ready = [&](short) { hear_peer(child); };
+    (void)line_.peer().send(started_);
+    line_.attend(child, {[&](const local::Answer& answer) { hear_peer(child, answer); },
+                         [&](const Error& gone) {
+                           note("the peer is gone: the command may run until the lease ends: " + gone.text());
+                         }});
     outcome = child.run();
   }
   hold_.reset();
@@ -294,7 +276,7 @@ Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
   if (outcome.stopped == cli::StopCause::lost) return cli::Exit::lost;
   const local::Ended ended{only_request, static_cast<std::int32_t>(outcome.exit()),
                            process::boot_now() - began};
-  (void)peer_.send(ended);  // a peer that is gone is seen below
+  (void)line_.peer().send(ended);  // a peer that is gone is seen below
   auto result = wait_for_others(ended, outcome);
   cli::die_as_interrupted(outcome);
   return result;
@@ -305,9 +287,9 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
   const auto unless_failed = [&](cli::Exit exit) { return own == cli::Exit::done ? exit : own; };
   if (was_reset_) return end(unless_failed(cli::Exit::failed), was_reset_->record);
   for (;;) {
-    auto answer = peer_.wait(std::nullopt);
+    auto answer = line_.peer().wait(std::nullopt);
     if (!answer) {
-      (void)arrive_again(std::nullopt);
+      (void)line_.come_back_by(std::nullopt);
       continue;
     }
     if (const auto* all = std::get_if<local::AllEnded>(&**answer)) {
@@ -320,7 +302,7 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
       return end(unless_failed(cli::Exit::failed), reset->record);
     }
     // The peer was started again before it knew that the command has ended.
-    if (std::holds_alternative<local::Passed>(**answer)) (void)peer_.send(ended);
+    if (std::holds_alternative<local::Passed>(**answer)) (void)line_.peer().send(ended);
     if (std::holds_alternative<local::Refused>(**answer) || std::holds_alternative<local::Lost>(**answer)) {
       tell("what became of the others is not known");
       return unless_failed(cli::Exit::unknown);

@@ -28,6 +28,7 @@ struct Settings {
   std::optional<std::string> id;  // default: host:pid
   std::vector<std::string> expect;
   std::optional<Duration> wait;
+  int conflict_status = 1;  // when it timed out
   std::optional<std::uint32_t> quorum;
   std::optional<Duration> after;
   bool break_on_death = false, all_or_fail = false;

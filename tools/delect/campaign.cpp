@@ -155,6 +155,7 @@ cli::Program Campaign::program(std::vector<std::string> argv) const {
 std::variant<cli::Outcome, cli::SpawnError> Campaign::run_guarded(std::vector<std::string> argv) {
   cli::Program guarded = program(std::move(argv));
   guarded.inherited = {session_.hold()};
+  if (lead_file_.fd() >= 0) guarded.inherited.push_back(lead_file_.fd());
   auto end = session_.run(guarded);
   if (auto* failed = std::get_if<cli::SpawnError>(&end)) return std::move(*failed);
   return std::get<cli::HeldSession::Ended>(end).outcome;
@@ -193,6 +194,7 @@ bool Campaign::run_command(cli::Exit& exit) {
   report_.outcome = "ran";
   if (const auto* failed = std::get_if<cli::SpawnError>(&end)) {
     exit = failed->exit;
+    report_.status = static_cast<int>(exit);
     cli::complain("delect", failed->error);
     return true;
   }

@@ -1,8 +1,9 @@
 // The file of --lead-file: there while this host leads, with host and term in it.
 //
 // The problem: a delect that is killed with -9 cannot remove it, and whoever finds a file cannot see that.
-// So the leader holds a lock on it (flock(2)), which ends with the process: a campaign removes what nobody
-// locks before it begins, and a reader who wants to be sure asks `flock -n`.
+// So the leader and its command hold a lock on it (flock(2)), which ends with the last of them, as the
+// leadership does: a campaign removes what nobody locks before it begins, and a reader who wants to be sure
+// asks `flock -n`.
 #pragma once
 
 #include <string>
@@ -18,6 +19,7 @@ class LeadFile {
   static Result<LeadFile> prepare(const std::string& path);
   Status appear(const std::string& text);
   void disappear();
+  int fd() const { return file_.get(); }  // with the lock; negative: none
 
   explicit LeadFile(std::string path) : path_(std::move(path)) {}
   LeadFile(LeadFile&&) = default;

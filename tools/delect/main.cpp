@@ -2,6 +2,7 @@
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "cli/run_report.hpp"
 #include "delect/settings.hpp"
 
 namespace {
@@ -14,8 +15,12 @@ Error usage(std::string option, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
 }
 
-Result<cli::Exit> act(delect::Settings& settings) {
-  using delect::Mode;
+void report_misuse(const delect::Settings& settings) {
+  const std::string name = settings.names.empty() ? "" : settings.name();
+  if (!settings.output.report.empty()) cli::RunReport::of_misuse(settings.output.report, name);
+}
+
+Status check(delect::Settings& settings) {
   for (std::string& name : settings.names) {
     auto one = cli::parse_name(name);
     if (!one) return one.error();
@@ -23,6 +28,17 @@ Result<cli::Exit> act(delect::Settings& settings) {
   }
   if (settings.value && settings.value->size() > longest_value)
     return usage("--value", "longer than 1024 bytes", "publish an address or a name");
+  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
+    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
+  return done();
+}
+
+Result<cli::Exit> act(delect::Settings& settings) {
+  using delect::Mode;
+  if (Status good = check(settings); !good) {
+    report_misuse(settings);
+    return good.error();
+  }
   switch (settings.mode) {
     case Mode::who:
     case Mode::list:
@@ -42,8 +58,6 @@ Result<cli::Exit> act(delect::Settings& settings) {
     case Mode::run:
       break;
   }
-  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
-    return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   if (settings.slot) settings.slot->attempts = settings.attempts;
   return delect::lead(settings);
 }
@@ -74,49 +88,65 @@ void add_modes(cli::Options& options, delect::Settings& settings) {
 void add_campaign(cli::Options& options, delect::Settings& settings) {
   using std::chrono::seconds;
   options.flag("-n,--nonblock,--nb", settings.no_wait, "do not wait: status 1 if another one leads")
-      .excludes("--timeout");
+      .excludes("--timeout")
+      .without_mode();
   options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long")
-      .between(Duration{}, std::chrono::hours(24 * 365));
+      .between(Duration{}, std::chrono::hours(24 * 365))
+      .without_mode();
   options
       .value("-E,--conflict-exit-code", "CODE", settings.conflict_status,
              "status instead of 1 when it did not lead")
       .between(0, 255)
-      .minor();
+      .minor()
+      .without_mode();
   options.value("--ttl", "SECONDS", settings.ttl, "lease: how soon others go on after this host is lost (10)")
       .between(seconds(1), seconds(3600))
-      .minor();
+      .minor()
+      .without_mode();
   options
       .value("--grace", "SECONDS", settings.grace, "from TERM to KILL when leadership is lost (0.3 of TTL)")
       .between(Duration{}, seconds(3600))
-      .minor();
+      .minor()
+      .without_mode();
   options.value("--min-hold", "SECONDS", settings.min_hold, "nobody else leads for at least so long")
       .between(Duration{}, std::chrono::hours(24 * 31))
-      .minor();
-  options.value("--value", "TEXT", settings.value, "published while leading (host:pid)");
-  options.value("--priority", "N", settings.priority, "the highest candidate leads next (0)");
-  options.flag("--preempt", settings.preempt, "have a leader of lower priority step down");
-  options.custom(
-      "--slot", "KEY",
-      [&](std::string_view text) -> Status {
-        auto wish = delect::slot_wish(text, delect::wall_now());
-        if (!wish) return wish.error();
-        settings.slot = std::move(*wish);
-        return done();
-      },
-      "have COMMAND complete once for each KEY; auto:1h is the hour");
+      .minor()
+      .without_mode();
+  options.value("--value", "TEXT", settings.value, "published while leading (host:pid)")
+      .without_mode({"--enroll"});
+  options.value("--priority", "N", settings.priority, "the highest candidate leads next (0)")
+      .without_mode({"--enroll"});
+  options.flag("--preempt", settings.preempt, "have a leader of lower priority step down").without_mode();
+  options
+      .custom(
+          "--slot", "KEY",
+          [&](std::string_view text) -> Status {
+            auto wish = delect::slot_wish(text, delect::wall_now());
+            if (!wish) return wish.error();
+            settings.slot = std::move(*wish);
+            return done();
+          },
+          "have COMMAND complete once for each KEY; auto:1h is the hour")
+      .without_mode();
   options.value("--attempts", "N", settings.attempts, "begin a slot at most so often (3)")
       .between(1, 1000)
-      .needs("--slot");
+      .needs("--slot")
+      .without_mode();
   options.value("--on-gain", "CMD", settings.on_gain, "shell command to run before COMMAND")
       .completes(cli::Completion::command)
-      .minor();
+      .minor()
+      .without_mode();
   options.value("--on-loss", "CMD", settings.on_loss, "shell command to run after it, or after a loss")
       .completes(cli::Completion::command)
-      .minor();
+      .minor()
+      .without_mode();
   options.value("--lead-file", "PATH", settings.lead_file, "a file that is there while leading")
       .completes(cli::Completion::file)
-      .minor();
-  options.flag("--standby", settings.standby, "show on a terminal who leads meanwhile").minor();
+      .minor()
+      .without_mode();
+  options.flag("--standby", settings.standby, "show on a terminal who leads meanwhile")
+      .minor()
+      .without_mode();
 }
 
 }  // namespace
@@ -137,7 +167,7 @@ int main(int argc, char** argv) {
       .between(Duration{}, std::chrono::hours(24 * 3650))
       .needs("--last")
       .minor();
-  cli::add_output_options(options, settings.output);
+  cli::add_output_options(options, settings.output, {"--who", "--watch", "--list", "--is-leader", "--last"});
   cli::add_report_option(options, settings.output);
   cli::add_peer_options(options, settings.peer);
   options.operands("NAME", settings.names, 1, 1, "what is led");
@@ -145,6 +175,7 @@ int main(int argc, char** argv) {
   options.command(settings.command);
   options.example("delect reports -- reports-daemon", "one host runs it, others stand by");
   options.example("delect --slot \"$(date +%F)\" nightly -- job", "once a day, from every host's cron");
+  options.refused([&] { report_misuse(settings); });
   options.does([&] { return act(settings); });
   return cli::run(argc, argv, options);
 }

@@ -33,9 +33,10 @@ Result<cli::Exit> refused_exit(const Settings& settings, const local::Refused& r
     cli::notice("delect", cli::shown(settings.name()) + ": " + refused.why);
     return cli::Exit::no;
   }
-  const bool wrong = refused.kind == local::RefusedKind::mismatch;
-  return Error{wrong ? ErrorKind::usage : ErrorKind::unavailable, cli::shown(settings.name()), refused.why,
-               ""};
+  ErrorKind kind = ErrorKind::unavailable;
+  if (refused.kind == local::RefusedKind::mismatch) kind = ErrorKind::usage;
+  if (refused.kind == local::RefusedKind::unknown) kind = ErrorKind::unknown;
+  return Error{kind, cli::shown(settings.name()), refused.why, ""};
 }
 
 // A person at a terminal; nobody else is asked.
