@@ -75,6 +75,10 @@ class PbftLiar {
   }
   void alter(NodeId, consensus::pbft::NewView& m) {
     if (kind_ != "forging" || m.pre_prepares.empty()) return;
+    forge_proposals(m);
+    m.signature = notary_.sign(m.words().view());
+  }
+  void forge_proposals(consensus::pbft::NewView& m) {
     if (random_.chance(0.5)) return m.pre_prepares.clear();
     for (auto& proposal : m.pre_prepares) {
       proposal.request = last_ ? *last_ : Request{};

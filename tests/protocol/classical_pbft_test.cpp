@@ -167,14 +167,32 @@ TEST_CASE("PBFT: a new view that proposes something else than follows is not ent
   CHECK(begun.pre_prepares[0].request.nothing());
   auto shortened = begun;
   shortened.pre_prepares.pop_back();
+  shortened.signature = notary(three).sign(shortened.words().view());
   static_cast<void>(judge.hear<pbft::Prepare>(three, shortened));
   CHECK(judge.replica.view() == 0);
   auto swapped = begun;
   swapped.pre_prepares[1] = pre_prepare(2, 2, request(2, "mine"));
+  swapped.signature = notary(three).sign(swapped.words().view());
   static_cast<void>(judge.hear<pbft::Prepare>(three, swapped));
   CHECK(judge.replica.view() == 0);
   CHECK(judge.hear<pbft::Prepare>(three, begun).size() == 6);
   CHECK(judge.replica.view() == 2);
+}
+
+TEST_CASE("PBFT: what began a view is handed on by whoever is in it, for its primary may have gone on") {
+  Bench author(three), told(four), late(two);
+  static_cast<void>(author.hear<pbft::ViewChange>(one, demand(one, 2, {})));
+  const auto begun = author.hear<pbft::NewView>(two, demand(two, 2, {})).at(0);
+  static_cast<void>(told.hear<pbft::Prepare>(three, begun));
+  REQUIRE(told.replica.view() == 2);
+  const auto handed_on = told.hear<pbft::NewView>(two, demand(two, 2, {}));
+  REQUIRE(handed_on.size() == 1);
+  auto made_up = handed_on[0];  // the demands are real, and what follows from them: nothing
+  made_up.signature = notary(four).sign(made_up.words().view());
+  static_cast<void>(late.hear<pbft::Prepare>(four, made_up));
+  CHECK(late.replica.view() == 0);
+  static_cast<void>(late.hear<pbft::Prepare>(four, handed_on[0]));
+  CHECK(late.replica.view() == 2);
 }
 
 TEST_CASE("PBFT: one that was cut off fetches the state that 2f+1 have signed") {

@@ -172,7 +172,7 @@ class Replica {
   bool fetching_ = false;
 
   std::map<NodeId, ViewChange> demands_;  // the latest of each
-  std::optional<NewView> begun_;          // by this primary, for those who did not hear it
+  std::optional<NewView> begun_;          // what began this view, for those who did not hear it
   Duration time_out_;
   std::optional<Instant> give_up_at_;  // on the view, or on its beginning
   std::optional<Instant> resend_at_;   // the demand, or the question for a state

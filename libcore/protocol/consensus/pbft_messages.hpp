@@ -175,9 +175,20 @@ struct NewView {
   View view = 0;
   std::map<NodeId, ViewChange> reasons;  // of 2f+1
   std::vector<PrePrepare> pre_prepares;  // what follows from the reasons: everybody can check it
+  Signature signature;                   // the primary's: so that anybody can hand it on
+  Canonical words() const {
+    Canonical all;
+    all.put("new-view").put(view);
+    for (const auto& [node, demand] : reasons) {
+      all.put(node).put(demand.view).put(demand.stable.sequence).put(demand.stable.digest);
+      for (const auto& proof : demand.prepared) all.put(proof.view).put(proof.sequence).put(proof.digest);
+    }
+    for (const auto& proposal : pre_prepares) all.put(proposal.sequence).put(proposal.digest);
+    return all;
+  }
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(view, reasons, pre_prepares);
+    archive(view, reasons, pre_prepares, signature);
   }
 };
 

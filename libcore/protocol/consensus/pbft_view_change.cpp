@@ -31,7 +31,9 @@ void Replica::ask_for_view(Instant now, View view, Actions& actions) {
 }
 
 void Replica::receive(Instant now, NodeId from, const ViewChange& message, Actions& actions) {
-  if (message.view < view_ || (message.view == view_ && active_)) {  // it has not heard of the new view
+  // It has not heard of the new view. Its primary may have gone on to a later one: whoever is in the view
+  // hands on what began it, or one whose help is needed for the next view waits in the last for ever.
+  if (message.view < view_ || (message.view == view_ && active_)) {
     if (active_ && begun_ && begun_->view == view_) actions.push_back(Send{from, *begun_});
     return;
   }
@@ -64,14 +66,14 @@ void Replica::begin_view_if_asked(Instant now, Actions& actions) {
   // and without them whoever stayed behind would wait for ever.
   if (as_far >= quorum() && !give_up_at_) give_up_at_ = now + time_out_;
   if (reasons.size() < quorum() || primary(view_) != config_.group.self) return;
-  NewView message{view_, reasons, {}};
+  NewView message{view_, reasons, {}, {}};
   for (const auto& [sequence, request] : proposals_of(reasons)) {
     PrePrepare proposal{view_, sequence, digest_of(request), request, {}};
     const auto words = pre_prepare_words(view_, sequence, proposal.digest);
     proposal.signature = config_.notary->sign(words.view());
     message.pre_prepares.push_back(std::move(proposal));
   }
-  begun_ = message;
+  message.signature = config_.notary->sign(message.words().view());
   send_to_others(message, actions);
   enter_view(now, message, actions);
 }
@@ -129,6 +131,7 @@ bool Replica::is_valid(NodeId from, const ViewChange& message) const {
 
 bool Replica::is_valid(const NewView& message) const {
   if (message.reasons.size() < quorum() || message.reasons.size() > config_.group.size()) return false;
+  if (!config_.notary->verify(primary(message.view), message.words().view(), message.signature)) return false;
   for (const auto& [node, demand] : message.reasons) {
     if (!config_.group.knows(node) || demand.view != message.view || !is_valid(node, demand)) return false;
   }
@@ -149,9 +152,9 @@ bool Replica::follows_from_reasons(const NewView& message) const {
                     });
 }
 
-void Replica::receive(Instant now, NodeId from, const NewView& message, Actions& actions) {
+void Replica::receive(Instant now, NodeId, const NewView& message, Actions& actions) {
   if (message.view < view_ || (message.view == view_ && active_)) return;
-  if (from != primary(message.view) || !is_valid(message)) return;
+  if (!is_valid(message)) return;
   enter_view(now, message, actions);
 }
 
@@ -170,6 +173,7 @@ void Replica::take_early(Instant now, Actions& actions) {
 void Replica::enter_view(Instant now, const NewView& message, Actions& actions) {
   view_ = message.view;
   active_ = true;
+  begun_ = message;
   resend_at_.reset();
   give_up_at_.reset();
   ordered_.clear();
