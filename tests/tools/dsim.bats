@@ -126,7 +126,8 @@ END
   good='{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"value":0}'
   for bad in '{' '[]' '7' '{"client":1}' '{"client":1,"op":"fly","start_ns":0}' '{"client":1,"op":"read","start_ns":-1}' \
     '{"client":1,"op":"read","start_ns":1e3}' '{"client":1,"op":"read","start_ns":5,"end_ns":4,"ok":true}' \
-    '{"client":{},"op":"read","start_ns":0}' '{"client":1,"op":"write","start_ns":0}' $'{"client":1,"op":"\xff","start_ns":0}' \
+    '{"client":{},"op":"read","start_ns":0}' '{"client":1,"op":"write","start_ns":0}' \
+    '{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true}' $'{"client":1,"op":"\xff","start_ns":0}' \
     '{"client":1,"op":"read","start_ns":99999999999999999999}' "$good x"; do
     printf '%s\n%s\n' "$good" "$bad" >broken
     echo "line: $bad"

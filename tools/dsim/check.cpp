@@ -38,7 +38,8 @@ std::string as_json(const Settings& s, const HistoryFile& file, const sim::Linea
 
 std::string as_text(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
   const std::string what = s.weak ? "sequentially consistent" : "linearizable";
-  const std::string count = std::to_string(file.operations.size()) + " operations: ";
+  const std::size_t size = file.operations.size();
+  const std::string count = std::to_string(size) + (size == 1 ? " operation: " : " operations: ");
   if (verdict.answer == Answer::yes) return count + what + "\n";
   if (verdict.answer == Answer::undecided) return count + verdict.explanation + ": raise --limit\n";
   std::string text = count + "not " + what + "\n" + cli::shown(file.with_names(verdict.explanation)) + "\n";

@@ -27,6 +27,7 @@ struct Fields {
   std::string name;
   std::optional<std::uint64_t> start, end, value, token, expected;
   std::optional<bool> ok;
+  bool has_value = false;  // a number, or null: what a register holds at first
 };
 
 // A flat object; keys that are not known are passed over, whatever their value is.
@@ -62,6 +63,7 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     if (key_ == "client") fields.client = std::to_string(value);
     if (key_ == "op" || key_ == "name" || key_ == "ok") return wrong(key_ + " is a number");
     if (auto* field = number_for(key_)) *field = value;
+    if (key_ == "value") fields.has_value = true;
     return true;
   }
   bool Int(int) { return other_number(); }
@@ -74,6 +76,7 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
   }
   bool Null() {
     if (depth_ == 0) return wrong("the line is no object");
+    if (depth_ == 1 && key_ == "value") fields.has_value = true;
     return depth_ > 1 || (key_ != "client" && key_ != "op" && key_ != "start_ns") ? true
                                                                                   : wrong(key_ + " is null");
   }
@@ -166,7 +169,8 @@ std::string take(const std::string& line, sim::Model model, Clients& clients, si
   operation.expected = fields.expected.value_or(0);
   const bool needs_value = *kind == Kind::write || *kind == Kind::enqueue || *kind == Kind::compare_swap ||
                            (*kind == Kind::dequeue && operation.outcome == Outcome::ok);
-  if (needs_value && !fields.value) return "no value";
+  const bool has_read = *kind == Kind::read && operation.outcome == Outcome::ok;
+  if ((needs_value && !fields.value) || (has_read && !fields.has_value)) return "no value";
   if (*kind == Kind::compare_swap && !fields.expected) return "no expected";
   return "";
 }
