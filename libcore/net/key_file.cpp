@@ -86,7 +86,8 @@ Result<Descriptor> open_checked(const std::string& path) {
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return bad("it belongs to another user", "give it to the user that runs coordd, or to root");
   if ((info.st_mode & 077U) != 0) return bad("others may read or write it", "chmod 600 " + path);
-  if (static_cast<std::size_t>(info.st_size) > largest_file) return bad("it is too large for a key file", too_large);
+  if (static_cast<std::size_t>(info.st_size) > largest_file)
+    return bad("it is too large for a key file", too_large);
   return file;
 }
 
@@ -148,7 +149,8 @@ Result<KeyRing> read_key_file(const std::string& path) {
     if (n == 0) break;
     size += static_cast<std::size_t>(n);
   }
-  if (size > largest_file) return Error{ErrorKind::unavailable, path, "it is too large for a key file", too_large};
+  if (size > largest_file)
+    return Error{ErrorKind::unavailable, path, "it is too large for a key file", too_large};
   return parse_keys(std::string_view(content.text).substr(0, size), path);
 }
 

@@ -115,9 +115,10 @@ class DistinctQueue {
     };
     for (const auto& [latest, i] : overtaken) {
       if (used == unknown_.size() || history_[unknown_[used]].start > latest) {
-        const auto by = std::ranges::find_if(passages_, [end = latest, &late = passages_[i]](const Passage& passage) {
-          return passage.out_end == end && passage.in_start > late.in_end;
-        });
+        const auto by =
+            std::ranges::find_if(passages_, [end = latest, &late = passages_[i]](const Passage& passage) {
+              return passage.out_end == end && passage.in_start > late.in_end;
+            });
         return overtakes(static_cast<std::size_t>(by - passages_.begin()), i);
       }
       take(passages_[i]);
