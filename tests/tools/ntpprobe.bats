@@ -188,6 +188,13 @@ PY
   done
 }
 
+@test "an error names its object and what to do" {
+  run -64 ntpprobe ""
+  [ "$output" = "ntpprobe: SERVER: is no host name or address: write SERVER or SERVER:PORT" ]
+  run -65 ntpprobe --keys /nonexistent --key 1 127.0.0.1
+  [ "$output" = "ntpprobe: /nonexistent: cannot be opened: No such file or directory: name a file that you may read" ]
+}
+
 @test "two seconds between requests unless told otherwise" {
   start_server
   begin=$(date +%s%N)

@@ -99,7 +99,8 @@ Result<ServerName> read_server_name(std::string_view text) {
   const auto printable = [](unsigned char c) { return std::isgraph(c) != 0; };
   if (name.host.empty() || name.host.size() > max_host ||
       !std::all_of(name.host.begin(), name.host.end(), printable))
-    return bad_server(text, "is no host name or address", "write SERVER or SERVER:PORT");
+    return bad_server(text.empty() ? "SERVER" : text, "is no host name or address",
+                      "write SERVER or SERVER:PORT");
   if (has_port) {
     const auto number = read_port(port);
     if (!number)
