@@ -11,8 +11,7 @@ setup() {
 }
 
 teardown() {
-  jobs -p | xargs -r kill 2>/dev/null || true # not -9: the commands go with their wrappers
-  wait
+  end_jobs TERM # not -9: the commands go with their wrappers
   [ -z "${XDG_RUNTIME_DIR-}" ] || [[ $XDG_RUNTIME_DIR != "$BATS_TEST_TMPDIR"/* ]] || stop_own_host
 }
 

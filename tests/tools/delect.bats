@@ -1,29 +1,7 @@
 #!/usr/bin/env bats
 # delect as a shell user runs it, over three peers.
 bats_require_minimum_version 1.5.0
-load peer_helpers
-
-setup_file() {
-  new_group "$BATS_FILE_TMPDIR/g" a b c
-  start_group "${calm[@]}"
-}
-
-teardown_file() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  stop_group
-}
-
-setup() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  export COORD_SOCKET=$group/a.sock
-  cd "$BATS_TEST_TMPDIR"
-}
-
-teardown() {
-  jobs -p | xargs -r kill -CONT 2>/dev/null || true
-  jobs -p | xargs -r kill 2>/dev/null || true
-  wait
-}
+load shared_group
 
 leader_of() { on "$1" delect --who --json "$2" | jq -r .leader.peer; }
 leads_on() { [ "$(leader_of a "$2")" = "$1" ]; }  # PEER NAME

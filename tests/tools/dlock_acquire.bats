@@ -1,28 +1,9 @@
 #!/usr/bin/env bats
 # dlock --acquire and --release: a hold that belongs to a process, not to a command; and -F and -o.
 bats_require_minimum_version 1.5.0
-load peer_helpers
+load shared_group
 
-setup_file() {
-  new_group "$BATS_FILE_TMPDIR/g" a b c
-  start_group "${calm[@]}"
-}
-
-teardown_file() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  stop_group
-}
-
-setup() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  export COORD_SOCKET=$group/a.sock
-  cd "$BATS_TEST_TMPDIR"
-}
-
-teardown() {
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
-}
+teardown() { end_jobs KILL; }
 
 free() { on b dlock -n "$1" true; }
 

@@ -1,29 +1,9 @@
 #!/usr/bin/env bats
 # dlock --break and --check: somebody else's hold, ended by its own host, and a token looked at.
 bats_require_minimum_version 1.5.0
-load peer_helpers
+load shared_group
 
-setup_file() {
-  new_group "$BATS_FILE_TMPDIR/g" a b c
-  start_group "${calm[@]}"
-}
-
-teardown_file() {
-  group=$BATS_FILE_TMPDIR/g
-  mapfile -t names < <(tr , '\n' <"$group/peers" | cut -d= -f1)
-  stop_group
-}
-
-setup() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  export COORD_SOCKET=$group/a.sock
-  cd "$BATS_TEST_TMPDIR"
-}
-
-teardown() {
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
-}
+teardown() { end_jobs KILL; }
 
 status_of_holder() { status=0; wait $holder || status=$?; }
 

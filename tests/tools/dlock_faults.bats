@@ -12,8 +12,7 @@ setup() {
 teardown() {
   stop_group
   if [ -s wrapper ]; then kill -CONT "$(cat wrapper)" 2>/dev/null || true; fi
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
+  end_jobs KILL
 }
 
 # A command that only KILL ends, nor does it go with its parent; it and a daemon of it write the time as long as they live.

@@ -1,28 +1,7 @@
 #!/usr/bin/env bats
 # dlock under dlock: names that are re-entered, and waits that would never end.
 bats_require_minimum_version 1.5.0
-load peer_helpers
-
-setup_file() {
-  new_group "$BATS_FILE_TMPDIR/g" a b c
-  start_group "${calm[@]}"
-}
-
-teardown_file() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  stop_group
-}
-
-setup() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  export COORD_SOCKET=$group/a.sock
-  cd "$BATS_TEST_TMPDIR"
-}
-
-teardown() {
-  jobs -p | xargs -r kill 2>/dev/null || true
-  wait
-}
+load shared_group
 
 @test "a command takes its own lock again: the outer hold's token, and the name stays held" {
   run -0 dlock r1 -- sh -c '

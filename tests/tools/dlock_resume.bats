@@ -10,8 +10,7 @@ setup() {
 teardown() {
   stop_group
   [ ! -d home ] || pkill -KILL -f -- "--socket $XDG_RUNTIME_DIR" || true
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
+  end_jobs KILL
 }
 
 # Three peers; a's is the one that dies.

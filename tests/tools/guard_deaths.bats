@@ -14,7 +14,7 @@ setup() {
 
 teardown() {
   stop_group
-  kill_jobs
+  end_jobs KILL
 }
 
 @test "wrapper and peer: the wrapper is killed, the peer stops the command" {

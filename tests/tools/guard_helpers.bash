@@ -54,8 +54,3 @@ group_of_command() {
   done
   return 1
 }
-
-kill_jobs() {
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
-}

@@ -15,7 +15,7 @@ setup() {
 
 teardown() {
   stop_group
-  kill_jobs
+  end_jobs KILL
 }
 
 restart() {

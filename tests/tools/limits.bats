@@ -13,8 +13,7 @@ setup() {
 
 teardown() {
   kill -9 $pids 2>/dev/null || true
-  jobs -p | xargs -r kill -9 2>/dev/null || true
-  wait
+  end_jobs KILL
 }
 
 # A peer alone at ./s, after the shell's limits.

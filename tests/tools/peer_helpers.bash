@@ -85,6 +85,13 @@ group_has_leader() {
 }
 others_than() { printf '%s\n' "${names[@]}" | grep -vx "$1"; }
 
+# end_jobs SIGNAL: what the test has left in the background.
+end_jobs() {
+  jobs -p | xargs -r kill -CONT 2>/dev/null || true
+  jobs -p | xargs -r kill "-$1" 2>/dev/null || true
+  wait
+}
+
 is_file() { [ -s "$1" ]; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
 waits_for() { [ "$(on "$1" dlock --list --json "$2" | jq '.waiters | length')" -ge "${3:-1}" ]; }  # PEER NAME [COUNT]
