@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/rule.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::replica {
@@ -25,6 +26,7 @@ Replica::Replica(Config config, raft::Recovered recovered, service::Machine mach
       tokens_reserved_(tokens_reserved),
       tokens_asked_(tokens_reserved) {
   while (nonce_ == 0) nonce_ = random_.next();
+  next_read_ = COORD_RULE_OR(read_ids_of_one_life, nonce_, 1);
 }
 
 Actions Replica::step(Instant now, WallTime wall, const Event& event) {

@@ -188,7 +188,7 @@ class Replica {
   bool token_floor_due_ = false;
 
   std::map<std::uint64_t, Reading> reads_;
-  std::uint64_t next_read_ = 1;
+  std::uint64_t next_read_;  // from a number of this life
 };
 
 }  // namespace coord::replica
