@@ -101,8 +101,7 @@ Protocol queries() {
   Protocol p;
   p.name = "cmh-or";
   p.summary = "waits for any, found by queries (Chandy, Misra, Haas 1983)";
-  p.rules = {"or_who_goes_on_answers_nobody", "or_waited_since_the_first_query",
-             "or_answers_are_of_this_wait", "or_all_answers_are_needed", "or_one_canonical_victim"};
+  p.rules = {"or_who_goes_on_answers_nobody", "or_all_answers_are_needed", "or_one_canonical_victim"};
   p.theory = {in_all("2N in a cycle of N", {"query", "answer"}, in_a_ring,
                      [](std::size_t n) { return 2 * static_cast<double>(n); })};
   return describe<DeadlockModel<Queries>>(std::move(p));

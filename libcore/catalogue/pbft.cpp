@@ -175,8 +175,7 @@ Protocol pbft() {
   p.sweep_most = 7;
   p.sizes = {4, 7, 10};
   p.takes = [](std::size_t n) { return n % 3 == 1; };
-  p.rules = {"pbft_prepared_by_2f",         "pbft_committed_by_2f_plus_1",
-             "pbft_highest_view_wins",      "pbft_certificates_are_verified",
+  p.rules = {"pbft_prepared_by_2f", "pbft_committed_by_2f_plus_1", "pbft_certificates_are_verified",
              "pbft_new_view_is_worked_out", "pbft_client_believes_f_plus_1"};
   p.theory = {
       messages_exactly("2N(N-1) among replicas", [](std::size_t n) { return 2 * real(n) * (real(n) - 1); }),

@@ -97,7 +97,7 @@ struct Protocol {
   std::string summary;  // one line, with the paper
   Stands stands;
   std::vector<Theory> theory;
-  std::vector<std::string> rules;  // COORD_RULEs that can be removed
+  std::vector<std::string> rules;  // COORD_RULEs that can be removed, and whose removal a sweep finds
   std::size_t least_nodes = 1, most_nodes = 1000;
   std::size_t sweep_most = 6;                          // nodes in a sweep
   std::vector<std::size_t> sizes = {4, 5, 9, 16, 25};  // that `count` shows
