@@ -212,7 +212,7 @@ TEST_CASE("a host stands as long as it is enrolled") {
   CHECK(g.a.propose(Enroll{"job", {9, "a:82", 1001, "other"}}) ==
         "refused: " + describe(Refusal::other_users_enrolment));
   CHECK(g.a.propose(Withdraw{"job", 1000, "user"}).empty());
-  CHECK(g.a.propose(Withdraw{"job", 0, "root"}) == "refused: " + describe(Refusal::no_such_request));
+  CHECK(g.a.propose(Withdraw{"job", 0, "root"}) == "refused: " + describe(Refusal::not_enrolled));
   CHECK(g.a.propose(Enroll{"job", {3, "a:81", 1000, "user"}}).empty());
   CHECK(g.a.propose(Withdraw{"job", 0, "root"}).empty());
   CHECK(g.log.machine.state().elections.enrolled.at("job").size() == 1);
