@@ -333,9 +333,12 @@ SessionActions Sessions::on(const QueryFailed& event) {
   const auto found = tickets_.find(event.ticket);
   if (found == tickets_.end()) return {};
   const Ticket& what = found->second;
+  const bool order = what.election && (std::holds_alternative<local::Stand>(*what.election) ||
+                                       std::holds_alternative<local::Depose>(*what.election));
   refuse(what.connections.front(), what.election ? what.request : request_of(what.question),
          local::RefusedKind::no_quorum,
-         "no quorum: a majority of the peers cannot be reached: --stale shows what this peer knows");
+         std::string("no quorum: a majority of the peers cannot be reached: ") +
+             (order ? "nothing has changed: see dpeers" : "--stale shows what this peer knows"));
   tickets_.erase(found);
   return take();
 }

@@ -355,9 +355,11 @@ EOS
   signal_peer STOP c
   run -69 delect --is-leader cut
   run -69 timeout 30 delect -n cut true
+  [ "$output" = "delect: cut: no quorum: a majority of the peers cannot be reached: see dpeers" ]
   for order in --enroll --withdraw --resign '--evict --yes'; do
     run -69 timeout 30 delect $order cut
     [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "delect: "*": no quorum: "* ]]
   done
   signal_peer CONT b
   signal_peer CONT c

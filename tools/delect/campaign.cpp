@@ -96,7 +96,8 @@ class Campaign {
 
 NotLed Campaign::not_led(bool quorum) const {
   if (!quorum)
-    return {cli::Exit::unavailable, "no_quorum", "no quorum: a majority of the peers cannot be reached"};
+    return {cli::Exit::unavailable, "no_quorum",
+            "no quorum: a majority of the peers cannot be reached: see dpeers"};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.output.verbose > 0 ? "did not lead in time" : ""};
 }
@@ -112,6 +113,8 @@ NotLed Campaign::refused(const local::Refused& answer) const {
       return {cli::Exit::done, "not_acquired", quiet_why};
     case local::RefusedKind::attempts_used:
       return {cli::Exit::failed, "not_acquired", answer.why};
+    case local::RefusedKind::no_quorum:
+      return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     default:
