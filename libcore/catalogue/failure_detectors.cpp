@@ -38,7 +38,13 @@ struct DetectorModel : Model<DetectorModel<rule>> {
     Detector::Config config;
     config.group = Group::numbered(port.self(), nodes_);
     config.rule = rule;
-    return std::unique_ptr<Node>(new Node{Detector(now, config)});
+    const bool is_gone = gone_.contains(port.self());
+    if (!is_gone) observed_.recovered(port.self());
+    return std::unique_ptr<Node>(new Node{Detector(now, config), is_gone});
+  }
+  void on_crash(NodeId node) {
+    Model<DetectorModel>::on_crash(node);
+    observed_.crashed(this->world().now(), node);
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     perform(node, node.detector.step(now, Detector::Receive{from, message}), port);
@@ -48,6 +54,7 @@ struct DetectorModel : Model<DetectorModel<rule>> {
     if (node.silent || 2 * (dead_ + 1) >= nodes_) return this->book().end(operation, port.world_now());
     ++dead_;
     node.silent = true;
+    gone_.insert(port.self());
     port.note([] { return "crashes"; });
     observed_.crashed(port.world_now(), port.self());
     noticing_[port.self()] = {operation, {}};
@@ -117,6 +124,7 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   }
 
   std::size_t nodes_, dead_ = 0;
+  std::set<NodeId> gone_;  // crashed for good: whatever starts their processes again, they stay silent
   membership::Observation observed_;
   std::map<NodeId, std::pair<OperationId, std::set<NodeId>>> noticing_;
 };

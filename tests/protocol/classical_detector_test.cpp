@@ -111,6 +111,15 @@ TEST_CASE("the verdict: the classes of Chandra and Toueg, by what was seen") {
   hasty.suspects(at(9), two, one);
   CHECK(hasty.verdict(at(10), 5s).name == "none");
 
+  membership::Observation patient(nodes);  // node 3 dies, is noticed, and comes back
+  patient.crashed(at(1), three);
+  for (const NodeId node : {one, two}) patient.suspects(at(2), node, three);
+  patient.recovered(three);
+  CHECK(patient.verdict(at(10), 5s).name == "S");  // suspected for ever, although it lives
+  for (const NodeId node : {one, two}) patient.trusts(at(3), node, three);
+  CHECK(patient.verdict(at(10), 5s).name == "P");
+  CHECK(patient.verdict(at(10), 5s).mistakes == 0);
+
   membership::Observation blind(nodes);
   blind.crashed(at(1), three);
   CHECK(blind.verdict(at(10), 5s).name == "none");

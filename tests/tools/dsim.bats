@@ -69,6 +69,17 @@
   dsim run ricart-agrawala --cut 1,2/3,4@10-500
 }
 
+@test "failure detectors: a crash is no mistake, whether the process comes back or not" {
+  for protocol in heartbeat phi-normal phi-exponential; do
+    for crash in 2@3000 3@500-4000; do # one that has gone silent before, one that has not
+      echo "$protocol $crash"
+      run dsim run "$protocol" --crash "$crash"
+      [ "$status" -eq 0 ]
+      [[ $output == *"class P; 6 detections"*"; 0 mistakes"* ]]
+    done
+  done
+}
+
 @test "usage: what is wrong is named" {
   for arguments in "run nothing" "run ricart-agrawala --cut 1,2@3" \
     "run ricart-agrawala --cut 1,2/2,3@1-2" "run ricart-agrawala --crash 9@1" \

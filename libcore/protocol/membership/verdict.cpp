@@ -23,6 +23,11 @@ void Observation::crashed(Instant now, NodeId node) {
   }
 }
 
+void Observation::recovered(NodeId node) {
+  crashed_.erase(node);
+  std::erase_if(suspected_, [&](const auto& one) { return one.first.first == node; });
+}
+
 Observation::Verdict Observation::verdict(Instant end, Duration calm) const {
   Verdict verdict;
   std::set<NodeId> live = nodes_;
@@ -48,13 +53,15 @@ Observation::Verdict Observation::verdict(Instant end, Duration calm) const {
     ever.insert(mistake.subject);
     if (to > end - calm && live.contains(mistake.observer)) lately.insert(mistake.subject);
   }
+  for (const auto& [who, since] : suspected_)
+    if (live.contains(who.first) && live.contains(who.second)) lately.insert(who.second);
   const auto spared = [&](const std::set<NodeId>& suspected) {
     return std::any_of(live.begin(), live.end(), [&](NodeId node) { return !suspected.contains(node); });
   };
   const auto nobody = [&](const std::set<NodeId>& suspected) {
     return std::none_of(live.begin(), live.end(), [&](NodeId node) { return suspected.contains(node); });
   };
-  verdict.strong_accuracy = mistakes_.empty();
+  verdict.strong_accuracy = mistakes_.empty() && lately.empty();
   verdict.weak_accuracy = spared(ever);
   verdict.eventual_strong_accuracy = nobody(lately);
   verdict.eventual_weak_accuracy = spared(lately);
