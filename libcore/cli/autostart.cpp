@@ -26,6 +26,7 @@ constexpr int handed_over = 3;            // SD_LISTEN_FDS_START
 constexpr off_t log_limit = 1024 * 1024;  // the log starts anew when it is longer
 
 Error unavailable(const std::string& object, const std::string& what, std::string remedy) {
+  if (errno == EMFILE || errno == ENFILE) remedy = "raise the limit (ulimit -n)";
   return Error{ErrorKind::unavailable, object, what + ": " + std::strerror(errno), std::move(remedy)};
 }
 

@@ -159,6 +159,8 @@ SpawnError cannot_execute(const std::string& name, int error) {
 }
 
 SpawnError cannot_fork(int error) {
+  if (error == EMFILE || error == ENFILE)
+    return {Exit::internal, {ErrorKind::internal, "descriptors", "exhausted", "raise the limit (ulimit -n)"}};
   return {
       Exit::internal,
       {ErrorKind::internal, "fork", std::strerror(error), "free processes or raise the limit (ulimit -u)"}};

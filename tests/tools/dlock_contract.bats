@@ -85,3 +85,13 @@ teardown() { stop_own_host; }
   [ "$output" = "dlock: job: its holder has gone, --min-hold or --lock-delay keeps it shut: look with --list" ]
   run -1 dlock -n job true
 }
+
+@test "too few descriptors: one line that says which limit" {
+  run -0 dlock job true # starts the peer
+  for count in 5 6 7; do
+    run bash -c "ulimit -n $count; dlock job true"
+    [ "$status" -eq 0 ] || [[ $output == "dlock: "*"(ulimit -n)" ]]
+    [ "$status" -eq 0 ] || [ "${#lines[@]}" -eq 1 ]
+  done
+  run -0 dlock -n job true
+}

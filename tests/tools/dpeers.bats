@@ -77,6 +77,13 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
   run -64 dpeers operand
   [ "${#lines[@]}" -eq 1 ]
   start_group "${calm[@]}"
+  run -0 dpeers -q
+  [ -z "$output" ]
+  run -69 dpeers -q --socket "$BATS_TEST_TMPDIR/none"
+  [ "${#lines[@]}" -eq 1 ]
+  run -1 dpeers doctor -q --socket "$BATS_TEST_TMPDIR/none"
+  [ -z "$output" ]
+  run -64 dpeers -q --json
   [ "$(bash -c 'dpeers >/dev/full 2>/dev/null; echo $?')" -eq 74 ]
   [ "$(bash -c 'dpeers --json >&- 2>/dev/null; echo $?')" -eq 74 ]
 }

@@ -14,7 +14,7 @@ using namespace coord;
 
 struct Settings {
   cli::PeerOptions peer;
-  bool json = false;
+  bool json = false, quiet = false;
   std::vector<std::string> what;  // nothing, or "doctor"
 };
 
@@ -60,6 +60,7 @@ Result<cli::Exit> show(const Settings& settings) {
     if (peers == nullptr) continue;
     cli::Table table(
         {{"NAME"}, {"ADDRESS"}, {"ROLE"}, {"STATE"}, {"RTT", cli::Table::Align::right}, {"VERSION"}});
+    if (settings.quiet) return cli::Exit::done;
     for (const local::PeerRecord& record : peers->peers) {
       if (settings.json) {
         cli::print(json_of(record, peers->as_of));
@@ -102,6 +103,7 @@ cli::Exit examine(const Settings& settings) {
   for (const dpeers::Finding& finding : findings) {
     const bool well = finding.health == dpeers::Health::ok;
     failed = failed || finding.health == dpeers::Health::fail;
+    if (settings.quiet) continue;
     if (settings.json) {
       cli::print(json_of(finding, as_of));
       continue;
@@ -114,7 +116,7 @@ cli::Exit examine(const Settings& settings) {
          finding.check, finding.object, finding.what + (finding.remedy.empty() ? "" : ": " + finding.remedy)},
         fails ? cli::Tone::bad : cli::Tone::plain);
   }
-  if (!settings.json) cli::print(cli::for_stdout(table));
+  if (!settings.json && !settings.quiet) cli::print(cli::for_stdout(table));
   return failed ? cli::Exit::no : cli::Exit::done;
 }
 
@@ -135,6 +137,7 @@ int main(int argc, char** argv) {
   options.operands("doctor", settings.what, 0, 1, "look at all that this host's peer stands on");
   options.operand_completes_from("echo doctor");
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
+  options.flag("-q,--quiet", settings.quiet, "say nothing but errors: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);
   options.example("dpeers", "the group as this host's peer sees it");
   options.example("dpeers doctor", "why does it not work?");
