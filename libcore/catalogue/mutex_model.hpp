@@ -79,7 +79,10 @@ class MutexModel : public Model<MutexModel<Traits>> {
   std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
 
   void ask(OperationId operation, NodeId node) override {
-    if (node == Traits::no_user) node = NodeId{node.value % sites_at_first_ + 1};
+    if (node == Traits::no_user) {
+      node = stand_in();
+      if (!this->world().lives(node)) return this->book().crashed(Traits::no_user);
+    }
     this->world().input(node, Input{Input::Kind::enter, operation});
   }
   void watch() override {
@@ -89,6 +92,8 @@ class MutexModel : public Model<MutexModel<Traits>> {
   void on_crash(NodeId node) {
     Model<MutexModel>::on_crash(node);
     inside_.erase(node);
+    if (node == stand_in()) this->book().crashed(Traits::no_user);
+    if (by_lease) return;  // the store drops the lease: no epoch is needed, and none would know its tokens
     crashed_ = true;
     this->world().at(this->world().now() + notice_after, [this] { begin_change(); });
   }
@@ -115,6 +120,9 @@ class MutexModel : public Model<MutexModel<Traits>> {
  private:
   // A crash is noticed, agreed upon and acted on by whoever leads the group; here, after this time.
   static constexpr Duration notice_after = std::chrono::milliseconds(300);
+
+  // Has the users of a site that has none.
+  NodeId stand_in() const { return NodeId{Traits::no_user.value % sites_at_first_ + 1}; }
 
   Site make(NodeId self) const {
     mutex::Membership mine = members_;

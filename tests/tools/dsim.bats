@@ -80,6 +80,17 @@
   done
 }
 
+@test "a lease's holder crashes: the lease runs out, and the next leads under a larger token" {
+  for protocol in lease-race lease-herd; do
+    for crash in 2@50 4@13 5@170; do # one that waits for users of its own and of the store's, two that lead
+      echo "$protocol $crash"
+      run dsim run "$protocol" --crash "$crash" --trace
+      [ "$status" -eq 0 ]
+      [[ $output != *" epoch "* ]]
+    done
+  done
+}
+
 @test "usage: what is wrong is named" {
   for arguments in "run nothing" "run ricart-agrawala --cut 1,2@3" \
     "run ricart-agrawala --cut 1,2/2,3@1-2" "run ricart-agrawala --crash 9@1" \
