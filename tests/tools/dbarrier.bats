@@ -168,6 +168,17 @@ arrive() {
   jq -e '.schema == 1 and .name == "rep" and .outcome == "released" and .efficiency > 0 and .efficiency <= 1
     and (.participants | map({id, status}) == [{"id":"one","status":5},{"id":"two","status":0}])
     and .participants[1].run_s >= 0.3 and .participants[1].run_s < 10' one.json
+  # A report that cannot be written is known before anybody is waited for; an earlier one does not stay.
+  run -74 timeout 10 dbarrier -n 2 --report no/such/file rep
+  run -0 dbarrier -n 1 --report kept rep
+  is_file kept
+  run -69 dbarrier --socket "$BATS_TEST_TMPDIR/none" -n 1 --report kept rep
+  [ ! -s kept ]
+  mkfifo pipe
+  jq .outcome <pipe >piped 3>&- &
+  run -0 dbarrier -n 1 --report pipe rep
+  wait $!
+  [ "$(cat piped)" = '"released"' ]
   run -74 dbarrier -n 1 --report /dev/full rep
   [ "${#lines[@]}" -eq 1 ]
   run -5 dbarrier -n 1 --report /dev/full rep -- sh -c 'exit 5'

@@ -1,9 +1,13 @@
 // dbarrier -n COUNT NAME [COMMAND]: arrive, wait for the release, run the command, wait for the others' ends.
+#include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "base/check.hpp"
 #include "cli/child.hpp"
@@ -312,7 +316,24 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
 
 }  // namespace
 
+namespace {
+
+// Before anything is waited for: a file that cannot be written is known, and an earlier run's report does not
+// stay in place of one that is never made. A pipe or device is left alone until there is something to write.
+Status clear_report(const std::string& path) {
+  struct stat status {};
+  const bool known = ::stat(path.c_str(), &status) == 0;
+  if (path.empty() || path == "-" || (known && !S_ISREG(status.st_mode))) return done();
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (file.is_open()) return done();
+  return Error{ErrorKind::output, "report " + cli::shown(path), std::strerror(errno),
+               "give a file that can be written"};
+}
+
+}  // namespace
+
 Result<cli::Exit> meet(const Settings& settings) {
+  if (Status cleared = clear_report(settings.report); !cleared) return cleared.error();
   local::Arrive arrival = request_of(settings);
   auto peer = cli::connect_to_peer(settings.peer, "dbarrier", arrival);
   if (!peer) return peer.error();
