@@ -1,11 +1,13 @@
 // The options that mean the same in every program, declared once.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "cli/json.hpp"
 #include "cli/options.hpp"
 
@@ -19,6 +21,7 @@ struct PeerOptions {
   std::string config;  // empty: find_config()'s usual places (config.hpp)
   Scope scope = Scope::any;
   bool no_autostart = false;
+  Duration patience = std::chrono::seconds(5);  // for the peer's greeting
 };
 
 struct OutputOptions {

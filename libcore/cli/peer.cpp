@@ -2,6 +2,7 @@
 
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::cli {
 
@@ -30,8 +31,12 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
 Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
                                      const std::string& tool, const local::Request* first) {
   for (int tries = 1;; ++tries) {
-    auto peer = engine::PeerConnection::open(authority.socket, tool, first, authority.system_user);
+    const Instant began = process::boot_now();
+    auto peer =
+        engine::PeerConnection::open(authority.socket, tool, first, authority.system_user, options.patience);
     if (peer) return peer;
+    // One that is there and silent: another would find its place taken.
+    if (process::boot_now() - began >= options.patience) return peer.error();
     if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
       return cannot_reach(authority, peer.error(), tries > 1);
     }

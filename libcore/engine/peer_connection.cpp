@@ -18,9 +18,6 @@ namespace coord::engine {
 
 namespace {
 
-constexpr Duration greeting_patience =
-    std::chrono::seconds(5);  // a peer that is stopped or swapped out answers later
-
 Error unavailable(std::string object, std::string what, std::string remedy) {
   return Error{ErrorKind::unavailable, std::move(object), std::move(what), std::move(remedy)};
 }
@@ -87,11 +84,12 @@ Result<PeerConnection> PeerConnection::begin(const std::string& path, const std:
 }
 
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
-                                            const local::Request* first, std::optional<uid_t> system_user) {
+                                            const local::Request* first, std::optional<uid_t> system_user,
+                                            Duration patience) {
   auto dialled = dial(path, tool, first, 0, system_user);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
-  auto answer = connection.wait(process::boot_now() + greeting_patience);
+  auto answer = connection.wait(process::boot_now() + patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");
   if (const auto* welcome = std::get_if<local::Welcome>(&**answer)) {

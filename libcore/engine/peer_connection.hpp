@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,9 @@
 
 namespace coord::engine {
 
+// For a greeting: a peer that is stopped or swapped out answers later.
+inline constexpr Duration greeting_patience = std::chrono::seconds(5);
+
 class PeerConnection {
  public:
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
@@ -26,7 +30,8 @@ class PeerConnection {
   // trip less for whoever needs not know to whom it speaks.
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
                                      const local::Request* first = nullptr,
-                                     std::optional<uid_t> system_user = {});
+                                     std::optional<uid_t> system_user = {},
+                                     Duration patience = greeting_patience);
 
   // The same without waiting for anything, not for room in the peer's queue nor for its greeting, which comes
   // by receive(): for whoever guards a command meanwhile. What is sent now is read after the greeting.

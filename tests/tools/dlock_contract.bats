@@ -95,3 +95,16 @@ teardown() { stop_own_host; }
   done
   run -0 dlock -n job true
 }
+
+@test "-w is over in time also where the peer is frozen" {
+  run -0 dlock job true
+  frozen=$(pgrep -f -- "--socket $XDG_RUNTIME_DIR/")
+  kill -STOP "$frozen"
+  begin=$(now_us)
+  run -69 dlock -w 1 job true
+  waited=$(($(now_us) - begin))
+  kill -CONT "$frozen"
+  [ $waited -ge 990000 ]
+  [ $waited -lt 3000000 ]
+  [[ $output == "dlock: "*": the peer does not answer: "* ]]
+}

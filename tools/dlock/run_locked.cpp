@@ -1,6 +1,7 @@
 // dlock NAME COMMAND: ask, wait, run until it ends or the lock is lost, let go.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "cli/held_session.hpp"
@@ -254,7 +255,11 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   if (!report) return report.error();
   report->name = settings.name_list;
   const Instant asked = process::boot_now();
-  auto peer = cli::connect_to_peer(settings.peer, "dlock", request_of(settings));
+  cli::PeerOptions how = settings.peer;
+  // -w of a moment is no reason to give up a peer that is only slow.
+  if (settings.wait)
+    how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));
+  auto peer = cli::connect_to_peer(how, "dlock", request_of(settings));
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     ++report->messages["acquire"];
