@@ -189,6 +189,7 @@ class Tools : public HostWatcher {
   Random random_;
   Ledger ledger_;
   std::uint64_t last_id_ = 0;
+  bool withdraws_ = false;                                    // what was enrolled everywhere
   std::map<std::uint64_t, Run> runs_;                         // by their first connection
   std::map<std::uint64_t, std::uint64_t> later_connections_;  // of runs: after their peer was started again
   std::map<std::uint64_t, Look> looks_;                       // by connection

@@ -109,6 +109,7 @@ local::Stand Tools::some_order(const std::string& name, bool enroll) {
 // delect --enroll, --withdraw: nothing runs, and the peer stands for the name whether somebody asks or not.
 void Tools::stand(NodeId host, local::Stand order, bool insist) {
   if (world_.node(host) == nullptr || world_.state(host) != sim::NodeState::running) return;
+  if (insist && order.enroll && withdraws_) return;  // its time has passed
   const std::uint64_t id = ++last_id_;
   Look& look = looks_[id];
   look.host = host;
@@ -121,6 +122,7 @@ void Tools::stand(NodeId host, local::Stand order, bool insist) {
 
 void Tools::enroll_everywhere(bool enroll) {
   if (!enrolls()) return;
+  withdraws_ = !enroll;
   for (std::size_t host = 1; host <= world_.nodes(); ++host) {
     stand(NodeId{host}, some_order(enrolled_everywhere, enroll), true);
     if (enroll) continue;
