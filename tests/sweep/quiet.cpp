@@ -28,6 +28,9 @@ void Quiet::run() {
     if (second == 4) drill_begins();
     if (second == 6) drill_half_way();
     if (second == 8) drill_is_over();
+    // Again: an order to enroll that was under way when the drill cut its host off may have come after the
+    // first.
+    if (second == 9) tools_.enroll_everywhere(false);
     if (second == 9) tools_.look_everywhere();
     if (second == 9) participants_.go_home();
     world_.run_for(seconds(1));
