@@ -8,6 +8,7 @@ namespace coord::peer {
 namespace {
 
 constexpr std::size_t batch_limit = 256;
+constexpr std::uint64_t chores_every = 64;     // writes that the thread has not seen
 constexpr std::chrono::seconds look_again{5};  // whether somebody made room on a disk that was nearly full
 
 bool is_write(const replica::DiskJob& job) {
@@ -29,16 +30,36 @@ StoreThread::~StoreThread() {
 }
 
 void StoreThread::submit(replica::DiskJob job) {
+  bool written = false, failed = false, wake = true;
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(job));
+    if (failed_) return;
+    written = write_here(job);
+    failed = failed_;
+    wake = !written || chores_;
+    if (!written) queue_.push_back(std::move(job));
   }
-  wake_.notify_one();
+  if (wake) wake_.notify_one();
+  if (failed) {
+    boost::asio::post(io_, [this, why = store_.failure()->text()] { handlers_.failed(why); });
+  } else if (written) {
+    handlers_.done(job.job, false);
+  }
+}
+
+// With the mutex. False: it is for the thread.
+bool StoreThread::write_here(const replica::DiskJob& job) {
+  if (busy_ || !queue_.empty() || !is_write(job)) return false;
+  const auto& write = std::get<raft::Persist>(job.work);
+  if (!store_.is_quick(write)) return false;
+  failed_ = !store_.persist(write).ok();
+  chores_ = !store_.is_prepared() || ++written_here_ % chores_every == 0;
+  return true;
 }
 
 // One job, or several writes in a row.
 std::vector<replica::DiskJob> StoreThread::next_batch(std::unique_lock<std::mutex>& lock) {
-  const auto ready = [this] { return stopping_ || !queue_.empty(); };
+  const auto ready = [this] { return stopping_ || chores_ || !queue_.empty(); };
   if (nearly_full_) {
     wake_.wait_for(lock, look_again, ready);
   } else {
@@ -76,37 +97,44 @@ void StoreThread::look_at_space() {
   boost::asio::post(io_, [this, full] { handlers_.space(full); });
 }
 
+// Whether to go on.
+bool StoreThread::work(std::vector<replica::DiskJob>& batch) {
+  const auto failed = [this](const Error& error) {
+    boost::asio::post(io_, [this, why = error.text()] { handlers_.failed(why); });
+    return false;
+  };
+  bool skipped = false;
+  if (Status status = perform(batch, skipped); !status) return failed(status.error());
+  std::vector<std::uint64_t> jobs;
+  for (const replica::DiskJob& job : batch) jobs.push_back(job.job);
+  if (!jobs.empty()) {
+    boost::asio::post(io_, [this, jobs = std::move(jobs), skipped] {
+      for (const std::uint64_t job : jobs) handlers_.done(job, skipped);
+    });
+  }
+  look_at_space();  // after the news that others wait for
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ || !queue_.empty()) return true;
+  }
+  if (Status prepared = store_.prepare(); !prepared) return failed(prepared.error());
+  return true;
+}
+
 void StoreThread::run() {
-  for (;;) {
+  for (bool good = true;;) {
     std::vector<replica::DiskJob> batch;
     {
       std::unique_lock lock(mutex_);
+      busy_ = false;
+      failed_ = failed_ || !good;
+      if (failed_) return;
       batch = next_batch(lock);
       if (stopping_) return;
+      busy_ = true;
+      chores_ = false;
     }
-    bool skipped = false;
-    if (Status status = perform(batch, skipped); !status) {
-      boost::asio::post(io_, [this, why = status.error().text()] { handlers_.failed(why); });
-      return;
-    }
-    std::vector<std::uint64_t> jobs;
-    for (const replica::DiskJob& job : batch) jobs.push_back(job.job);
-    if (!jobs.empty()) {
-      boost::asio::post(io_, [this, jobs = std::move(jobs), skipped] {
-        for (const std::uint64_t job : jobs) handlers_.done(job, skipped);
-      });
-    }
-    look_at_space();  // after the news that others wait for
-    bool idle = false;
-    {
-      const std::lock_guard lock(mutex_);
-      idle = queue_.empty() && !stopping_;
-    }
-    if (!idle) continue;
-    if (Status prepared = store_.prepare(); !prepared) {
-      boost::asio::post(io_, [this, why = prepared.error().text()] { handlers_.failed(why); });
-      return;
-    }
+    good = work(batch);
   }
 }
 

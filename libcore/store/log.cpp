@@ -98,9 +98,13 @@ Status Log::fill_spare(std::uint64_t upto) {
   return spare_->sync();
 }
 
+bool Log::takes(std::size_t body_bytes) const {
+  return pending_.empty() && free_in_segment() >= stored_size(body_bytes) + seal_size;
+}
+
 Status Log::prepare_step() {
+  if (is_prepared()) return done();
   const std::uint64_t size = next_size();
-  if (spare_filled_ >= size) return done();
   const Result<std::uint64_t> room = disk_->free_bytes();
   if (!room.ok() || *room < size - spare_filled_ + options_.keep_free_bytes) return done();
   return fill_spare(std::min<std::uint64_t>(size, spare_filled_ + prepare_bytes));

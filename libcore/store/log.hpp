@@ -41,6 +41,9 @@ class Log {
   // A step of work on the next segment, of at most 256 KiB and one sync, if it is not ready and there is room
   // for it.
   Status prepare_step();
+  bool is_prepared() const { return spare_filled_ >= next_size(); }
+  // A record with such a body goes into this segment, and all that waits to be written is handed on at once.
+  bool takes(std::size_t body_bytes) const;
   bool nearly_full() const;
 
   std::uint64_t sequence() const { return header_.sequence; }

@@ -139,6 +139,10 @@ Status Store::persist(std::span<const raft::Persist> persists) {
   return settle(installs ? drop_covered(outline_) : done());
 }
 
+bool Store::is_quick(const raft::Persist& persist) const {
+  return !persist.sync && !persist.snapshot && !persist.hard_state && log_.takes(body_bound(persist));
+}
+
 Result<Saved> Store::save_snapshot(const raft::Snapshot& snapshot) {
   if (failure_) return *failure_;
   if (snapshot.index <= snapshot_index()) return Saved::not_newer;

@@ -57,6 +57,10 @@ class Store {
   // not lost either: the log still holds it.
   Result<Saved> save_snapshot(const raft::Snapshot& snapshot);
 
+  // persist() of it would do no more than hand its bytes to the kernel, into space that is there: no sync, no
+  // directory operation.
+  bool is_quick(const raft::Persist& persist) const;
+
   // Tokens up to and including `upto` may be handed out by entries that are not synced: durable on return,
   // never lowered.
   Status reserve_tokens(Token upto);
@@ -65,6 +69,7 @@ class Store {
   // One bounded step of making the next segment ahead of time. Call it when persist() has been answered and
   // nothing waits; without it the segment is made where it is needed, and that persist() takes as long.
   Status prepare();
+  bool is_prepared() const { return log_.is_prepared(); }
 
   // Proposals should be refused, so that what is left is there for releases, expiries, elections. A statvfs a
   // call: ask after each persist(), and now and then while it is true, for it ends when somebody makes room.
