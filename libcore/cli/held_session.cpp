@@ -18,11 +18,13 @@ std::string command_line(const std::vector<std::string>& argv) {
   return line;
 }
 
-HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts)
+HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts,
+                         std::optional<process::Cgroup> group)
     : terms_(std::move(terms)),
       line_(
           terms_.peer, terms_.tool, [this] { return opening(); }, std::move(peer)),
-      counts_(counts) {}
+      counts_(counts),
+      group_(std::move(group)) {}
 
 void HeldSession::note(const std::string& text) const {
   if (terms_.verbose) notice(terms_.tool, text);
@@ -33,7 +35,6 @@ void HeldSession::note(const std::string& text) const {
 Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
   constexpr Duration second = std::chrono::seconds(1);
   const local::Cancelled given_up{only_request, false};
-  if (terms_.forks) group_ = process::Cgroup::create();  // while the peer is at work on our request
   std::optional<Instant> end = terms_.end;
   for (bool cancelled = false;;) {
     const std::optional<Instant> until =

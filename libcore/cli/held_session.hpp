@@ -45,7 +45,6 @@ struct SessionTerms {
   local::Acquire request;      // number only_request; its `wait` false: -n
   std::optional<Instant> end;  // of the wait, on CLOCK_BOOTTIME; none: as long as it takes
   Duration grace{};            // from TERM to KILL, at most 0.4 of the TTL
-  bool forks = false;          // a command will be started: prepare for it while the peer is at work
   bool quiet = false, verbose = false;
 };
 
@@ -60,8 +59,10 @@ struct WhileWaiting {
 
 class HeldSession {
  public:
-  // `peer`: a connection over which terms.request went out.
-  HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts);
+  // `peer`: a connection over which terms.request went out. `group`: for a command that will be started, if
+  // it was made already, while the peer was at work.
+  HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts,
+              std::optional<process::Cgroup> group);
   HeldSession(const HeldSession&) = delete;
   HeldSession& operator=(const HeldSession&) = delete;
 

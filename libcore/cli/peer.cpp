@@ -29,11 +29,12 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
 }
 
 Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
-                                     const std::string& tool, const local::Request* first) {
+                                     const std::string& tool, const local::Request* first,
+                                     const std::function<void()>& meanwhile) {
   for (int tries = 1;; ++tries) {
     const Instant began = process::boot_now();
-    auto peer =
-        engine::PeerConnection::open(authority.socket, tool, first, authority.system_user, options.patience);
+    auto peer = engine::PeerConnection::open(authority.socket, tool, first, authority.system_user,
+                                             options.patience, meanwhile);
     if (peer) return peer;
     // One that is there and silent: another would find its place taken.
     if (process::boot_now() - began >= options.patience) return peer.error();
@@ -45,14 +46,15 @@ Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptio
 }
 
 Result<engine::PeerConnection> connect(const PeerOptions& options, const std::string& tool,
-                                       const local::Request* first) {
+                                       const local::Request* first,
+                                       const std::function<void()>& meanwhile = {}) {
   const auto authority = find_authority(options.socket, options.config);
   if (!authority) return authority.error();
   if (options.scope == Scope::cluster && authority->kind == Authority::Kind::private_peer) {
     return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
                  "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
   }
-  auto peer = reach(*authority, options, tool, first);
+  auto peer = reach(*authority, options, tool, first, meanwhile);
   if (!peer) return peer;
   const bool is_private = peer->welcome().scope == local::Scope::private_peer;
   if (options.scope == Scope::cluster && is_private) {
@@ -73,10 +75,11 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
 }
 
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
-                                               const local::Request& first) {
+                                               const local::Request& first,
+                                               const std::function<void()>& meanwhile) {
   // A peer of the wrong scope must not even be asked.
-  if (options.scope == Scope::any) return connect(options, tool, &first);
-  auto peer = connect(options, tool, nullptr);
+  if (options.scope == Scope::any) return connect(options, tool, &first, meanwhile);
+  auto peer = connect(options, tool, nullptr, meanwhile);
   if (!peer) return peer;
   if (Status sent = peer->send(first); !sent) return sent.error();
   return peer;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -17,10 +18,12 @@ namespace coord::cli {
 
 // Connects to this host's peer. ErrorKind::unavailable: no socket is known, none answers, or it is of another
 // scope than was asked for.
-// `first` is the tool's first request: it may be sent together with the greeting, or after it.
+// `first` is the tool's first request: it may be sent together with the greeting, or after it. `meanwhile` is
+// for what can be done while the peer is at work: called once for each time that one is tried.
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool);
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
-                                               const local::Request& first);
+                                               const local::Request& first,
+                                               const std::function<void()>& meanwhile = {});
 
 // To the same peer after its connection broke, started again where tools may start it. Waits for nothing but
 // the start: its greeting comes by receive(). An error: not now.

@@ -85,10 +85,11 @@ Result<PeerConnection> PeerConnection::begin(const std::string& path, const std:
 
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
                                             const local::Request* first, std::optional<uid_t> system_user,
-                                            Duration patience) {
+                                            Duration patience, const std::function<void()>& meanwhile) {
   auto dialled = dial(path, tool, first, 0, system_user);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
+  if (meanwhile) meanwhile();
   auto answer = connection.wait(process::boot_now() + patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -27,11 +28,13 @@ class PeerConnection {
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
   // not trust (another user's, neither root's), or one that speaks another version.
   // `system_user`: another one whose peer is believed. `first`, if any, goes along with the greeting: a round
-  // trip less for whoever needs not know to whom it speaks.
+  // trip less for whoever needs not know to whom it speaks. `meanwhile`, if any, is called while the answer
+  // is on its way.
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
                                      const local::Request* first = nullptr,
                                      std::optional<uid_t> system_user = {},
-                                     Duration patience = greeting_patience);
+                                     Duration patience = greeting_patience,
+                                     const std::function<void()>& meanwhile = {});
 
   // The same without waiting for anything, not for room in the peer's queue nor for its greeting, which comes
   // by receive(): for whoever guards a command meanwhile. What is sent now is read after the greeting.

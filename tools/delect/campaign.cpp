@@ -51,7 +51,6 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
   terms.request = request_of(settings);
   if (settings.wait) terms.end = asked + *settings.wait;
   terms.grace = settings.grace_or_default();
-  terms.forks = true;
   terms.quiet = settings.output.quiet;
   terms.verbose = settings.output.verbose > 0;
   return terms;
@@ -60,12 +59,12 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
 class Campaign {
  public:
   Campaign(const Settings& settings, engine::PeerConnection peer, LeadFile& lead_file, cli::RunReport& report,
-           Instant asked)
+           Instant asked, std::optional<process::Cgroup> group)
       : settings_(settings),
         lead_file_(lead_file),
         report_(report),
         asked_(asked),
-        session_(terms_of(settings, asked), std::move(peer), report.messages) {}
+        session_(terms_of(settings, asked), std::move(peer), report.messages, std::move(group)) {}
 
   Result<cli::Exit> whole();
 
@@ -264,11 +263,14 @@ Result<cli::Exit> lead(const Settings& settings) {
   report->name = settings.name();
   const Instant asked = process::boot_now();
   ++report->messages["acquire"];
-  auto peer = cli::connect_to_peer(settings.peer, "delect", request_of(settings));
+  std::optional<process::Cgroup> group;
+  auto peer = cli::connect_to_peer(settings.peer, "delect", request_of(settings), [&] {
+    if (!group) group = process::Cgroup::create();
+  });
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
-    result = Campaign(settings, std::move(*peer), *lead_file, *report, asked).whole();
+    result = Campaign(settings, std::move(*peer), *lead_file, *report, asked, std::move(group)).whole();
   } else {
     report->outcome = "no_quorum";
   }

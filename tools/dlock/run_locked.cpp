@@ -33,7 +33,6 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
   terms.request = request_of(settings);
   if (settings.wait) terms.end = asked + *settings.wait;
   terms.grace = settings.grace_or_default();
-  terms.forks = settings.mode == Mode::run && !settings.no_fork;
   terms.quiet = settings.quiet;
   terms.verbose = settings.verbose;
   return terms;
@@ -42,11 +41,12 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
 // From the moment that the lock was asked for.
 class Run {
  public:
-  Run(const Settings& settings, engine::PeerConnection peer, cli::RunReport& report, Instant asked)
+  Run(const Settings& settings, engine::PeerConnection peer, cli::RunReport& report, Instant asked,
+      std::optional<process::Cgroup> group)
       : settings_(settings),
         report_(report),
         asked_(asked),
-        session_(terms_of(settings, asked), std::move(peer), report.messages) {}
+        session_(terms_of(settings, asked), std::move(peer), report.messages, std::move(group)) {}
 
   Result<cli::Exit> whole();
 
@@ -259,12 +259,16 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   // -w of a moment is no reason to give up a peer that is only slow.
   if (settings.wait)
     how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));
-  auto peer = cli::connect_to_peer(how, "dlock", request_of(settings));
+  const bool forks = settings.mode == Mode::run && !settings.no_fork;
+  std::optional<process::Cgroup> group;
+  auto peer = cli::connect_to_peer(how, "dlock", request_of(settings), [&] {
+    if (forks && !group) group = process::Cgroup::create();
+  });
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     ++report->messages["acquire"];
     report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
-    result = Run(settings, std::move(*peer), *report, asked).whole();
+    result = Run(settings, std::move(*peer), *report, asked, std::move(group)).whole();
   }
   if (!result.ok() && report->outcome == "internal") {
     if (result.error().kind == ErrorKind::unavailable) report->outcome = "no_quorum";
