@@ -53,7 +53,7 @@ bool StoreThread::write_here(const replica::DiskJob& job) {
   const auto& write = std::get<raft::Persist>(job.work);
   if (!store_.is_quick(write)) return false;
   failed_ = !store_.persist(write).ok();
-  chores_ = !store_.is_prepared() || ++written_here_ % chores_every == 0;
+  chores_ = !failed_ && (!store_.is_prepared() || ++written_here_ % chores_every == 0);
   return true;
 }
 
