@@ -240,10 +240,18 @@ void Peer::end_if_idle() {
   stop(std::nullopt);
 }
 
+// The disk's work last: whoever waits for a message goes on at once. What depends on a write being durable is
+// an answer to the event of its end, so nothing can overtake it.
 void Peer::carry_out(replica::HostActions actions) {
-  for (replica::HostAction& action : actions) {
-    if (ended_) return;
-    std::visit([this](auto& concrete) { perform(std::move(concrete)); }, action);
+  const auto is_disk = [](const replica::HostAction& action) {
+    return std::holds_alternative<replica::DiskJob>(action);
+  };
+  for (const bool disk : {false, true}) {
+    for (replica::HostAction& action : actions) {
+      if (ended_) return;
+      if (is_disk(action) == disk)
+        std::visit([this](auto& concrete) { perform(std::move(concrete)); }, action);
+    }
   }
 }
 

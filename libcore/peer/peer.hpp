@@ -7,7 +7,8 @@
 //   time --> timer ----------------------+      their order)      +--> Hold
 //
 // Readers, timers and the store thread only push events; the pump alone steps the Host and performs its
-// actions in order, so nothing can overtake a write that a message depends on. Nothing that it calls blocks.
+// actions in order, the disk's work of each step last. What depends on a write is an answer to the event of
+// its end, so nothing can overtake it. Nothing that the pump calls blocks.
 //
 // Threading: all of it on the io_context's one thread.
 #pragma once

@@ -58,7 +58,7 @@ class Replica {
           Random random, Instant now);
 
   // Tells what happened. The actions are to be performed in order, those of one step before those of the
-  // next. `wall` goes into commands, for display.
+  // next; DiskJobs may be begun after what comes behind them. `wall` goes into commands, for display.
   [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event);
   // To be called when no more events are at hand: sends what the last steps have gathered, in one message.
   [[nodiscard]] Actions settle(Instant now, WallTime wall);
