@@ -82,8 +82,8 @@ TEST_CASE("a key file that is not ours alone is refused") {
   CHECK(refusal(link) == ": it is a symbolic link: name the key file itself");
   const std::string fifo = directory.path() + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  CHECK(refusal(fifo) == ": it is not a regular file");
-  CHECK(refusal(directory.path()) == ": it is not a regular file");
+  CHECK(refusal(fifo) == ": it is not a regular file: name the key file itself");
+  CHECK(refusal(directory.path()) == ": it is not a regular file: name the key file itself");
   CHECK(refusal(directory.path() + "/none") ==
         ": no such file: make one with coordd --keygen and copy it to every host");
   if (::geteuid() == 0) {
@@ -112,5 +112,6 @@ TEST_CASE("a key file with wrong content is refused, with the line and without t
   std::string many;
   for (int i = 0; i < 17; ++i) many += "k" + std::to_string(i) + ":" + key_of_ones + "\n";
   CHECK(refusal(directory.file(many)) == ":17: more than 16 keys: drop the old ones");
-  CHECK(refusal(directory.file(std::string(70000, '#'))) == ": it is too large for a key file");
+  CHECK(refusal(directory.file(std::string(70000, '#'))) ==
+        ": it is too large for a key file: name the file that coordd --keygen made");
 }
