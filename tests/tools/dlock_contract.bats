@@ -90,6 +90,7 @@ teardown() { stop_own_host; }
   run -0 dlock job true # starts the peer
   for count in 5 6 7; do
     run bash -c "ulimit -n $count; dlock job true"
+    [[ $output != *"error while loading shared libraries"* ]] || continue # a sanitizer's, before dlock begins
     [ "$status" -eq 0 ] || [[ $output == "dlock: "*"(ulimit -n)" ]]
     [ "$status" -eq 0 ] || [ "${#lines[@]}" -eq 1 ]
   done
