@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "net/key_file.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using namespace coord::net;
@@ -17,22 +18,16 @@ const std::string key_of_ones = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 class Directory {
  public:
-  Directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "coord-keys-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
   std::string file(const std::string& content, mode_t mode = 0600) {
-    const std::string path = path_ + "/keys" + std::to_string(++count_);
+    const std::string path = directory_.path() + "/keys" + std::to_string(++count_);
     std::ofstream(path) << content;
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     return path;
   }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return directory_.path(); }
 
  private:
-  std::string path_;
+  TemporaryDirectory directory_;
   int count_ = 0;
 };
 

@@ -14,6 +14,7 @@
 
 #include "net/unix_server.hpp"
 #include "net_group.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using namespace coord::net;
@@ -24,16 +25,10 @@ namespace {
 // A server in a directory of its own, and what it told.
 struct Served {
   explicit Served(UnixLimits limits = {}, const std::string& name = "socket") {
-    std::string made = (std::filesystem::temp_directory_path() / "coord-unix-XXXXXX").string();
-    REQUIRE(::mkdtemp(made.data()) != nullptr);
-    directory = made;
-    path = directory + "/" + name;
+    path = directory.path() + "/" + name;
     server = make(limits);
   }
-  ~Served() {
-    server.reset();
-    std::filesystem::remove_all(directory);
-  }
+  ~Served() { server.reset(); }
   std::shared_ptr<UnixServer> make(UnixLimits limits = {}) {
     UnixHandlers handlers;
     handlers.opened = [this](ClientNumber client, const Credentials& who) {
@@ -58,7 +53,7 @@ struct Served {
                     }};
   std::vector<std::string> refused;
   boost::asio::io_context io;
-  std::string directory;
+  TemporaryDirectory directory;
   std::string path;
   std::vector<std::pair<ClientNumber, Credentials>> opened;
   std::vector<std::pair<ClientNumber, wire::Frame>> frames;
@@ -155,7 +150,7 @@ TEST_CASE("a descriptor goes with an answer, and carries a file lock with it") {
   served.start();
   Tool tool(served.path);
   REQUIRE(run_until(served.io, [&] { return served.opened.size() == 1; }));
-  const std::string file = served.directory + "/session";
+  const std::string file = served.directory.path() + "/session";
   const int held = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
   CHECK(served.server->send(served.opened[0].first, wire::FrameType::answer, Bytes{1}));
@@ -260,7 +255,7 @@ TEST_CASE("a member of the group comes in, as often as its share, and leaves roo
   served.access.clients_of_user = 2;
   served.server = served.make();
   served.start();
-  REQUIRE(::chmod(served.directory.c_str(), 0755) == 0);
+  REQUIRE(::chmod(served.directory.path().c_str(), 0755) == 0);
   struct stat info {};
   REQUIRE(::stat(served.path.c_str(), &info) == 0);
   CHECK((info.st_mode & 07777U) == 0660U);
@@ -296,7 +291,7 @@ TEST_CASE("a path on which a peer answers is not taken, one that a dead peer lef
   CHECK(refused.error().text() ==
         served.path + ": another peer answers there: stop it, or name another path");
 
-  const std::string left = served.directory + "/left";
+  const std::string left = served.directory.path() + "/left";
   const pid_t child = ::fork();
   if (child == 0) {
     const auto dying = served.make();
@@ -322,9 +317,9 @@ TEST_CASE("a path that is something else, too long or nowhere is refused") {
   CHECK(error(served.path) ==
         served.path + ": it is there and is no socket: name another path, or remove it");
   CHECK(std::filesystem::file_size(served.path) == 4);
-  const std::string longest = served.directory + "/" + std::string(120, 'x');
+  const std::string longest = served.directory.path() + "/" + std::string(120, 'x');
   CHECK(error(longest) == longest + ": a socket's path has 1 to 107 bytes: name a shorter one");
-  CHECK(error(served.directory + "/none/socket").find("cannot make it: No such file or directory") !=
+  CHECK(error(served.directory.path() + "/none/socket").find("cannot make it: No such file or directory") !=
         std::string::npos);
 }
 

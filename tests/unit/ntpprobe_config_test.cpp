@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "ntpprobe/system_config.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using namespace coord::ntpprobe;
@@ -12,27 +13,21 @@ namespace {
 // A directory that stands for /, gone at the end.
 class Root {
  public:
-  Root() {
-    std::string name = (std::filesystem::temp_directory_path() / "ntpprobe-root-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Root() { std::filesystem::remove_all(path_); }
   void file(const std::string& name, const std::string& text) const {
-    const std::filesystem::path full = path_ + name;
+    const std::filesystem::path full = directory_.path() + name;
     std::filesystem::create_directories(full.parent_path());
     std::ofstream(full) << text;
   }
   // "host:port host", and behind | the file below the root.
   std::string servers() const {
-    const ConfiguredServers found = configured_servers(path_);
+    const ConfiguredServers found = configured_servers(directory_.path());
     std::string text;
     for (const ServerName& name : found.names) text += display(name) + " ";
-    return text + "| " + (found.source.empty() ? "" : found.source.substr(path_.size()));
+    return text + "| " + (found.source.empty() ? "" : found.source.substr(directory_.path().size()));
   }
 
  private:
-  std::string path_;
+  TemporaryDirectory directory_;
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 // The file in which a peer keeps what its next life must know of the sessions that are held.
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -8,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "peer/hold_file.hpp"
+#include "temporary_directory.hpp"
 #include "wire/codec.hpp"
 
 using namespace coord;
@@ -17,19 +17,13 @@ using peer::KeptHold;
 namespace {
 
 struct Place {
-  Place() {
-    char name[] = "/tmp/coord_hold_XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    directory = name;
-    path = directory + "/holds";
-  }
-  ~Place() { std::filesystem::remove_all(directory); }
   HoldFile open() const {
     auto file = HoldFile::open(path);
     REQUIRE(file.ok());
     return std::move(*file);
   }
-  std::string directory, path;
+  TemporaryDirectory directory;
+  std::string path = directory.path() + "/holds";
 };
 
 KeptHold sample(std::uint64_t session) {

@@ -1,11 +1,11 @@
 // The FIFOs by which the kernel tells a peer that a session's last holder is gone.
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "peer/hold.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using peer::HoldStock;
@@ -13,17 +13,11 @@ using peer::HoldStock;
 namespace {
 
 struct Place {
-  Place() {
-    char name[] = "/tmp/coord_stock_XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    directory = name;
-  }
-  ~Place() { std::filesystem::remove_all(directory); }
   std::size_t files() const {
-    const std::filesystem::directory_iterator all(directory);
+    const std::filesystem::directory_iterator all(directory.path());
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
   }
-  std::string directory;
+  TemporaryDirectory directory;
 };
 
 HoldStock::Numbered take(HoldStock& stock) {
@@ -37,7 +31,7 @@ HoldStock::Numbered take(HoldStock& stock) {
 TEST_CASE("each hold has a file of its own under its number, made ahead of time or not") {
   const Place place;
   boost::asio::io_context io;
-  HoldStock stock(io, place.directory);
+  HoldStock stock(io, place.directory.path());
   stock.number_from(41);
   CHECK(place.files() == 0);
   const auto first = take(stock);
@@ -59,7 +53,7 @@ TEST_CASE("each hold has a file of its own under its number, made ahead of time 
 TEST_CASE("the last descriptor's end is told once, and not before") {
   const Place place;
   boost::asio::io_context io;
-  HoldStock stock(io, place.directory);
+  HoldStock stock(io, place.directory.path());
   stock.refill();
   const auto taken = take(stock);
   CHECK_FALSE(taken.hold->is_given());
@@ -81,7 +75,7 @@ TEST_CASE("the last descriptor's end is told once, and not before") {
 TEST_CASE("a directory that cannot be written is an error of the one who asks, not of the one who prepares") {
   const Place place;
   boost::asio::io_context io;
-  HoldStock stock(io, place.directory + "/missing");
+  HoldStock stock(io, place.directory.path() + "/missing");
   stock.refill();
   const auto taken = stock.take();
   REQUIRE_FALSE(taken.ok());

@@ -2,13 +2,12 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "peer/store_thread.hpp"
 #include "store/posix_disk.hpp"
 #include "store_fixture.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using namespace coord::store;
@@ -20,16 +19,8 @@ namespace {
 // A store on the real disk behind its thread, and what its handlers were told.
 class Bench {
  public:
-  Bench() {
-    char name[] = "/tmp/coord_store_XXXXXX";
-    REQUIRE(::mkdtemp(name) != nullptr);
-    directory_ = name;
-    start();
-  }
-  ~Bench() {
-    stop();
-    std::filesystem::remove_all(directory_);
-  }
+  Bench() { start(); }
+  ~Bench() { stop(); }
 
   // One entry, at the end of the log. Returns whether its end was told before submit() returned.
   bool appends(bool sync) {
@@ -49,7 +40,7 @@ class Bench {
   // The entries of the log as the next life finds it.
   std::size_t recovered() {
     stop();
-    disk_ = PosixDisk::open_directory(directory_ + "/state").value();
+    disk_ = PosixDisk::open_directory(directory_.path() + "/state").value();
     return open_ok(*disk_, roomy()).recovered.entries.size();
   }
 
@@ -64,7 +55,7 @@ class Bench {
     return options;
   }
   void start() {
-    disk_ = PosixDisk::open_directory(directory_ + "/state").value();
+    disk_ = PosixDisk::open_directory(directory_.path() + "/state").value();
     StoreThread::Handlers handlers;
     handlers.done = [this](std::uint64_t job, bool) { done.push_back(job); };
     handlers.failed = [this](const std::string& why) { failed = why; };
@@ -76,7 +67,7 @@ class Bench {
     disk_.reset();
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::unique_ptr<PosixDisk> disk_;

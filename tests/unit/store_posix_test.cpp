@@ -12,6 +12,7 @@
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
 #include "store_fixture.hpp"
+#include "temporary_directory.hpp"
 
 using namespace coord;
 using namespace coord::store;
@@ -19,24 +20,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string path = (fs::temp_directory_path() / "store-test-XXXXXX").string();
-    REQUIRE(::mkdtemp(path.data()) != nullptr);
-    path_ = path;
-  }
-  ~TemporaryDirectory() { fs::remove_all(path_); }
-  std::string state() const { return (path_ / "state").string(); }
-
- private:
-  fs::path path_;
+struct Place {
+  std::string state() const { return directory.path() + "/state"; }
+  TemporaryDirectory directory;
 };
 
 }  // namespace
 
 TEST_CASE("a store in a real directory comes back after it was closed") {
-  const TemporaryDirectory directory;
+  const Place directory;
   {
     const auto disk = PosixDisk::open_directory(directory.state()).value();
     Opened opened = open_ok(*disk);
@@ -62,7 +54,7 @@ TEST_CASE("a store in a real directory comes back after it was closed") {
 }
 
 TEST_CASE("a directory that others may write to, a link, a file in its place are refused") {
-  const TemporaryDirectory directory;
+  const Place directory;
   SECTION("others may write") {
     REQUIRE(::mkdir(directory.state().c_str(), 0700) == 0);
     REQUIRE(::chmod(directory.state().c_str(), 0770) == 0);
@@ -79,7 +71,7 @@ TEST_CASE("a directory that others may write to, a link, a file in its place are
 }
 
 TEST_CASE("a link, a fifo or a directory under a segment's name is an error, and nothing hangs") {
-  const TemporaryDirectory directory;
+  const Place directory;
   const auto disk = PosixDisk::open_directory(directory.state()).value();
   const std::string path = directory.state() + "/" + segment_name(1);
   SECTION("a link") {
@@ -95,7 +87,7 @@ TEST_CASE("a link, a fifo or a directory under a segment's name is an error, and
 }
 
 TEST_CASE("the state directory has one user for life, the second is told which process it is") {
-  const TemporaryDirectory directory;
+  const Place directory;
   const auto disk = PosixDisk::open_directory(directory.state()).value();
   CHECK_FALSE(DirectoryLock::holder(directory.state()).value().has_value());
   {
@@ -114,7 +106,7 @@ TEST_CASE("the state directory has one user for life, the second is told which p
 }
 
 TEST_CASE("a process that is killed leaves no lock behind") {
-  const TemporaryDirectory directory;
+  const Place directory;
   const auto disk = PosixDisk::open_directory(directory.state()).value();
   int ready[2] = {};
   REQUIRE(::pipe(ready) == 0);
