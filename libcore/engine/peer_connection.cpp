@@ -13,6 +13,7 @@
 
 #include "process/boot_time.hpp"
 #include "wire/codec.hpp"
+#include "wire/local_version.hpp"
 
 namespace coord::engine {
 
@@ -35,11 +36,19 @@ Status check_owner(int socket, const std::string& path, std::optional<uid_t> sys
                      "start one of your own, or ask the administrator for the system's");
 }
 
-Bytes framed(const local::Request& request) {
-  return wire::frame(wire::FrameType::request, wire::encode(request));
+}  // namespace
+
+// Before the peer has said what it speaks, in this release's version: an older one skips what is appended.
+Bytes PeerConnection::framed(const local::Request& request) const {
+  const std::uint32_t version = greeted_ ? speaks_ : local::newest_spoken;
+  return wire::frame(wire::FrameType::request, wire::encode(request, version), version);
 }
 
-}  // namespace
+Status PeerConnection::check_known(const local::Request& request) const {
+  if (local::knows(speaks_, request)) return done();
+  return unavailable(path_, "the peer is of an older release than this tool and does not know this request",
+                     "install the same release on both, then start the peer again");
+}
 
 Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::string& tool,
                                             const local::Request* first, int flags,
@@ -62,9 +71,9 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
   }
   if (Status owner = check_owner(socket.get(), path, system_user); !owner) return owner.error();
   PeerConnection connection(std::move(socket), path);
-  Bytes greeting = framed(local::Hello{local::protocol_version, tool});
+  Bytes greeting = connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken});
   if (first != nullptr) {
-    const Bytes along = framed(*first);
+    const Bytes along = connection.framed(*first);
     greeting.insert(greeting.end(), along.begin(), along.end());
   }
   const Status sent = connection.write(greeting);
@@ -86,15 +95,18 @@ Result<PeerConnection> PeerConnection::begin(const std::string& path, const std:
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
                                             const local::Request* first, std::optional<uid_t> system_user,
                                             Duration patience, const std::function<void()>& meanwhile) {
-  auto dialled = dial(path, tool, first, 0, system_user);
+  // What an older peer would close the connection for waits until it is known not to be one.
+  const bool may_go_along = first != nullptr && local::knows(wire::first_version, *first);
+  auto dialled = dial(path, tool, may_go_along ? first : nullptr, 0, system_user);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
   if (meanwhile) meanwhile();
   auto answer = connection.wait(process::boot_now() + patience);
   if (!answer) return answer.error();
   if (!answer->has_value()) return connection.gone("the peer does not answer");
-  if (const auto* welcome = std::get_if<local::Welcome>(&**answer)) {
-    connection.welcome_ = *welcome;
+  if (std::holds_alternative<local::Welcome>(**answer)) {
+    if (first == nullptr || may_go_along) return dialled;
+    if (Status sent = connection.send(*first); !sent) return sent.error();
     return dialled;
   }
   if (const auto* refused = std::get_if<local::Refused>(&**answer)) return connection.gone(refused->why);
@@ -102,6 +114,7 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
 }
 
 Status PeerConnection::send(const local::Request& request) {
+  if (Status known = check_known(request); !known) return known;
   return write(framed(request));
 }
 
@@ -151,6 +164,11 @@ Result<std::optional<local::Answer>> PeerConnection::receive() {
       if ((*frame)->type != wire::FrameType::answer) continue;  // a newer peer's word
       auto answer = wire::decode<local::Answer>((*frame)->payload, (*frame)->decode_options());
       if (!answer) return gone(answer.error().what);
+      if (const auto* welcome = std::get_if<local::Welcome>(&*answer)) {
+        welcome_ = *welcome;
+        greeted_ = true;
+        speaks_ = local::common(welcome->speaks);
+      }
       return std::optional<local::Answer>(std::move(*answer));
     }
     if (ended_) return gone("the peer has closed the connection");

@@ -43,8 +43,11 @@ class PeerConnection {
 
   int fd() const { return socket_.get(); }
   const local::Welcome& welcome() const { return welcome_; }
+  // The version of the tools' protocol that both ends speak; 1 until the peer has greeted.
+  std::uint32_t speaks() const { return speaks_; }
 
-  // Writes the whole request; waits while the peer is slow to read. An error: the peer is gone.
+  // Writes the whole request; waits while the peer is slow to read. An error: the peer is gone, or of a
+  // release that does not know this request.
   Status send(const local::Request& request);
 
   // The next answer that has arrived, or nothing yet. An error: the peer is gone or talks nonsense.
@@ -62,6 +65,8 @@ class PeerConnection {
   static Result<PeerConnection> dial(const std::string& path, const std::string& tool,
                                      const local::Request* first, int flags,
                                      std::optional<uid_t> system_user);
+  Bytes framed(const local::Request& request) const;
+  Status check_known(const local::Request& request) const;
   Status write(const Bytes& bytes);
   Status read_some();
   Error gone(const std::string& what) const;
@@ -71,6 +76,8 @@ class PeerConnection {
   wire::FrameReader reader_;
   Descriptor hold_;
   local::Welcome welcome_;
+  bool greeted_ = false;  // by the peer
+  std::uint32_t speaks_ = wire::first_version;
   bool ended_ = false;
 };
 

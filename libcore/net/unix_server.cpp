@@ -200,7 +200,8 @@ void UnixServer::gone(ClientNumber client, bool expected, const std::string& why
   handlers_.closed(client);
 }
 
-bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payload, int pass) {
+bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payload, int pass,
+                      std::uint32_t version) {
   const auto found = clients_.find(client);
   if (found == clients_.end()) return false;
   if (payload.size() > wire::stream_payload_limit) {
@@ -210,7 +211,7 @@ bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payloa
     found->second->fail("its answer cannot be sent");
     return false;
   }
-  return found->second->send(wire::frame(type, payload), pass);
+  return found->second->send(wire::frame(type, payload, version), pass);
 }
 
 void UnixServer::close(ClientNumber client) {

@@ -82,7 +82,8 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   // `pass`: a descriptor to go with the frame (it is duplicated; the caller keeps its own), or -1. False: the
   // client is gone, or is now, because it did not read what it got (`closed` follows, from a later turn of
   // the io_context).
-  bool send(ClientNumber client, wire::FrameType type, ByteView payload, int pass = -1);
+  bool send(ClientNumber client, wire::FrameType type, ByteView payload, int pass = -1,
+            std::uint32_t version = wire::first_version);
   // Once its answers are written.
   void close(ClientNumber client);
   std::size_t clients() const { return clients_.size(); }

@@ -46,14 +46,59 @@ Error unavailable(const std::string& path, const std::string& what) {
   return Error{ErrorKind::unavailable, path, what, "make room in the state directory, and writable"};
 }
 
+// A place: checksum | length | the record of version 1 | version | length | later fields | checksum of all
+// but the first. No later fields: zeros follow the record.
+constexpr std::size_t later_head_bytes = 8;
+constexpr std::size_t later_end_bytes = 4;
+
+// With the fields that came after version 1, if they are there and whole.
+std::optional<KeptHold> later_record_in(ByteView place, std::size_t length) {
+  const std::size_t at = head_bytes + length;
+  if (at + later_head_bytes + later_end_bytes > place.size()) return std::nullopt;
+  const std::uint32_t version = get32(place.data() + at);
+  const std::size_t later = get32(place.data() + at + 4);
+  const std::size_t from = at + later_head_bytes;
+  if (version <= wire::first_version || later > place.size() - from - later_end_bytes) return std::nullopt;
+  if (store::crc32c(place.subspan(4, from + later - 4)) != get32(place.data() + from + later))
+    return std::nullopt;
+  Bytes whole(place.begin() + head_bytes, place.begin() + static_cast<std::ptrdiff_t>(at));
+  const ByteView fields = place.subspan(from, later);
+  whole.insert(whole.end(), fields.begin(), fields.end());
+  auto record = wire::decode<KeptHold>(
+      whole, {.newer_sender = version > kept_hold_version, .version = std::min(version, kept_hold_version)});
+  if (!record) return std::nullopt;
+  return *record;
+}
+
 // The record in a place, as it lies there; nothing if there is none or it was cut off.
 std::optional<KeptHold> record_in(ByteView place) {
   const std::uint32_t length = get32(place.data() + 4);
   if (length == 0 || length > place_bytes - head_bytes) return std::nullopt;
   if (store::crc32c(place.subspan(4, length + 4)) != get32(place.data())) return std::nullopt;
+  if (auto later = later_record_in(place, length)) return later;
   auto record = wire::decode<KeptHold>(place.subspan(head_bytes, length));
   if (!record) return std::nullopt;
   return *record;
+}
+
+Bytes place_of(const KeptHold& hold) {
+  const Bytes record = wire::encode(hold, wire::first_version);
+  const Bytes whole = wire::encode(hold, kept_hold_version);
+  COORD_CHECK(whole.size() >= record.size() && std::equal(record.begin(), record.end(), whole.begin()));
+  const std::size_t later = whole.size() - record.size();
+  const std::size_t at = head_bytes + record.size(), from = at + later_head_bytes;
+  COORD_CHECK(at <= place_bytes && (later == 0 || from + later + later_end_bytes <= place_bytes));
+  Bytes place(place_bytes);
+  put32(place.data() + 4, static_cast<std::uint32_t>(record.size()));
+  std::copy(record.begin(), record.end(), place.begin() + head_bytes);
+  put32(place.data(), store::crc32c(ByteView(place).subspan(4, record.size() + 4)));
+  if (later == 0) return place;
+  put32(place.data() + at, kept_hold_version);
+  put32(place.data() + at + 4, static_cast<std::uint32_t>(later));
+  std::copy(whole.begin() + static_cast<std::ptrdiff_t>(record.size()), whole.end(),
+            place.begin() + static_cast<std::ptrdiff_t>(from));
+  put32(place.data() + from + later, store::crc32c(ByteView(place).subspan(4, from + later - 4)));
+  return place;
 }
 
 }  // namespace
@@ -134,17 +179,11 @@ Status HoldFile::complete_since(service::ClientId registration) {
 }
 
 Status HoldFile::keep(const KeptHold& hold) {
-  const Bytes record = wire::encode(hold);
-  COORD_CHECK(head_bytes + record.size() <= place_bytes);
   const auto found = places_.find(hold.hold.session);
   if (found == places_.end() && free_.empty() && end_ >= most_places)
     return unavailable(path_, "too many holds are recorded");
   const std::size_t place = found != places_.end() ? found->second : free_.empty() ? end_ : free_.back();
-  Bytes bytes(place_bytes);
-  put32(bytes.data() + 4, static_cast<std::uint32_t>(record.size()));
-  std::copy(record.begin(), record.end(), bytes.begin() + head_bytes);
-  put32(bytes.data(), store::crc32c(ByteView(bytes).subspan(4, record.size() + 4)));
-  if (Status written = write(place, bytes); !written) return written;
+  if (Status written = write(place, place_of(hold)); !written) return written;
   if (found != places_.end()) return done();
   if (free_.empty()) {
     ++end_;

@@ -10,6 +10,11 @@
 // of holders that it took away too, and a record of an earlier boot says so itself. A place whose checksum is
 // wrong was being written when its process was killed: its grant had not been told.
 //
+// Releases. A peer may be upgraded, and taken back to an earlier release, while its sessions are held. What
+// 0.1.0 reads stands first in a place and never changes; fields that came later follow as a part of their
+// own, with its version and checksum, where an earlier release does not look, and goes when it writes the
+// place. So each release finds every holder; a field that is not there has its default.
+//
 // Threading: one owner. A write may wait for the file system as any write to a cached page may.
 #pragma once
 
@@ -29,6 +34,10 @@ namespace coord::peer {
 using BootId = std::array<std::uint8_t, 16>;
 // Of this boot of the machine; all zeros where the kernel does not tell.
 BootId boot_id();
+
+// Of the record that is written. A field that comes later is the last in KeptHold::serialize(), with
+// archive.since(): what is before it stays as it is.
+inline constexpr std::uint32_t kept_hold_version = 2;
 
 struct KeptHold {
   replica::HoldRecord hold;

@@ -57,6 +57,7 @@ class Peer {
     net::Credentials who;
     std::string user;
     bool connected = true;
+    std::uint32_t speaks = 1;    // of the tools' protocol, both ends
     SessionId session;           // once something was granted on it
     std::unique_ptr<Hold> hold;  // of the session
     std::uint64_t file = 0;      // of the hold: its number
@@ -123,6 +124,7 @@ class Peer {
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
   std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
+  void tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass = -1);
   bool is_guest(const Tool& tool) const;
   bool may_name(const Tool& tool, pid_t process) const;
   local::Peers describe() const;

@@ -10,6 +10,7 @@
 #include "process/cgroup.hpp"
 #include "process/nesting.hpp"
 #include "wire/codec.hpp"
+#include "wire/local_version.hpp"
 
 namespace coord::peer {
 
@@ -79,6 +80,8 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     tool_closed(number);
     return;
   }
+  if (const auto* hello = std::get_if<local::Hello>(&*request))
+    tool->second.speaks = local::common(hello->speaks);
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user, tool->second.secret};
@@ -141,6 +144,17 @@ void Peer::tool_closed(net::ClientNumber number) {
   push(replica::ToolGone{tool->first});
 }
 
+// In the version that the tool speaks. One that does not know this kind of answer at all has not asked for
+// it.
+void Peer::tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass) {
+  static const local::Answer too_new =
+      local::Refused{0, local::RefusedKind::protocol,
+                     "this tool is of an older release than the peer: install the same one"};
+  const local::Answer& told = local::knows(tool.speaks, answer) ? answer : too_new;
+  (void)server_->send(net::ClientNumber{connection.value}, wire::FrameType::answer,
+                      wire::encode(told, tool.speaks), pass, tool.speaks);
+}
+
 // Without its descriptor and its record nobody could tell whether the session has a holder left: the tool
 // must not begin. It learns why, and its session ends.
 void Peer::refuse_grant(const replica::ToTool& action, const std::string& why) {
@@ -148,7 +162,7 @@ void Peer::refuse_grant(const replica::ToTool& action, const std::string& why) {
   const net::ClientNumber number{action.connection.value};
   const local::Answer refusal =
       local::Refused{request_of(action.answer), local::RefusedKind::limit, why.substr(0, 1024)};
-  (void)server_->send(number, wire::FrameType::answer, wire::encode(refusal));
+  tell(action.connection, tools_.at(action.connection), refusal);
   server_->close(number);
   tool_closed(number);
   push(replica::HoldersGone{action.connection});
@@ -183,15 +197,15 @@ void Peer::perform(replica::ToTool&& action) {
       pass = tool.hold->give([this, id = action.connection] { push(replica::HoldersGone{id}); });
     }
   }
-  (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
-                      wire::encode(action.answer), pass.get());
+  tell(action.connection, tool, action.answer, pass.get());
 }
 
 void Peer::perform(replica::DescribePeers&& action) {
+  const auto tool = tools_.find(action.connection);
+  if (tool == tools_.end()) return;
   local::Peers answer = describe();
   answer.request = action.request;
-  (void)server_->send(net::ClientNumber{action.connection.value}, wire::FrameType::answer,
-                      wire::encode(local::Answer(std::move(answer))));
+  tell(action.connection, tool->second, std::move(answer));
 }
 
 local::PeerRecord Peer::describe_self() const {

@@ -201,6 +201,7 @@ class Sessions {
   struct Record : Lease {
     Credentials who;
     bool greeted = false;
+    std::uint32_t speaks = 1;  // of the tools' protocol, both ends
     bool connected = true;
     bool holders = true;  // somebody has, or will be given, the descriptor
     Stage stage = Stage::idle;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "replica/sessions.hpp"
+#include "wire/local_version.hpp"
 
 namespace coord::replica {
 
@@ -13,7 +14,8 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Hell
     return;
   }
   record.greeted = true;
-  say(id, record, local::Welcome{local::protocol_version, config_.peer, config_.scope});
+  record.speaks = local::common(request.speaks);
+  say(id, record, local::Welcome{local::protocol_version, config_.peer, config_.scope, local::newest_spoken});
 }
 
 void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Acquire& request) {

@@ -140,6 +140,7 @@ void Sessions::take_over(Instant now, ConnectionId from, ConnectionId to) {
   records_.erase(from);
   taken.connected = true;
   taken.who.user = records_.at(to).who.user;
+  taken.speaks = records_.at(to).speaks;
   const bool was_renewing = std::exchange(taken.renewing, false);
   by_session_[taken.session] = to;
   records_.at(to) = std::move(taken);

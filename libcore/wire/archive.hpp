@@ -14,8 +14,11 @@
 //   map, set   as vector, keys strictly increasing: one encoding a value
 //   variant    u8 index and the alternative (a new alternative is appended)
 //   optional, pair, array, durations: as cereal has them, made of the above
-// Fields are only ever appended to a message that is a frame of its own, with archive.appended(field): an
-// older sender's message ends before it and leaves the default. Structs inside other messages never change.
+// The archive knows the version of what it reads or writes (a frame's, a snapshot's section's): a field that
+// came later is listed with archive.since(2, field) and has no bytes before that version: it is left as it is
+// when read, and said to nobody when written. A struct that others hold may grow so too: all fields of a
+// message are of one version. An enumerator that came later needs its known_at(): what an older reader is
+// told instead.
 #pragma once
 
 #include <istream>
@@ -66,6 +69,13 @@ namespace wire {
 template <class E>
 constexpr bool is_enumerator(E value);
 
+// What is written instead of an enumerator that a reader of `version` does not know. Specialised for an enum
+// that has grown; by default all are as old as the enum.
+template <class E>
+constexpr E known_at(E value, std::uint32_t /*version*/) {
+  return value;
+}
+
 // Why bytes are no message. Thrown inside decode() only.
 struct Malformed : cereal::Exception {
   using cereal::Exception::Exception;
@@ -73,7 +83,8 @@ struct Malformed : cereal::Exception {
 
 class BoundedReader : public cereal::InputArchive<BoundedReader> {
  public:
-  BoundedReader(ByteView data, std::size_t elements) : InputArchive(this), rest_(data), elements_(elements) {}
+  BoundedReader(ByteView data, const DecodeOptions& options)
+      : InputArchive(this), rest_(data), elements_(options.elements), version_(options.version) {}
 
   ByteView raw(std::size_t size) {
     if (size > rest_.size()) throw Malformed("it ends within a field");
@@ -105,9 +116,10 @@ class BoundedReader : public cereal::InputArchive<BoundedReader> {
     return n;
   }
 
-  template <class T>
-  void appended(T& field) {
-    if (!rest_.empty()) (*this)(field);
+  std::uint32_t version() const { return version_; }
+  template <class... Fields>
+  void since(std::uint32_t version, Fields&&... fields) {
+    if (version_ >= version) (*this)(std::forward<Fields>(fields)...);
   }
 
   std::size_t left() const { return rest_.size(); }
@@ -115,11 +127,12 @@ class BoundedReader : public cereal::InputArchive<BoundedReader> {
  private:
   ByteView rest_;
   std::size_t elements_;
+  std::uint32_t version_;
 };
 
 class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
  public:
-  BoundedWriter() : OutputArchive(this) {}
+  explicit BoundedWriter(std::uint32_t version = first_version) : OutputArchive(this), version_(version) {}
 
   void raw(ByteView data) { out_.insert(out_.end(), data.begin(), data.end()); }
 
@@ -136,14 +149,16 @@ class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
     integer(static_cast<std::uint32_t>(n));
   }
 
-  template <class T>
-  void appended(T& field) {
-    (*this)(field);
+  std::uint32_t version() const { return version_; }
+  template <class... Fields>
+  void since(std::uint32_t version, Fields&&... fields) {
+    if (version_ >= version) (*this)(std::forward<Fields>(fields)...);
   }
 
   Bytes take() { return std::move(out_); }
 
  private:
+  std::uint32_t version_;
   Bytes out_;
 };
 
@@ -176,7 +191,7 @@ template <class E>
 requires std::is_enum_v<E>
 void CEREAL_SAVE_FUNCTION_NAME(BoundedWriter& archive, const E& value) {
   COORD_CHECK(is_enumerator<E>(value));
-  archive.integer(static_cast<std::underlying_type_t<E>>(value));
+  archive.integer(static_cast<std::underlying_type_t<E>>(known_at<E>(value, archive.version())));
 }
 template <class E>
 requires std::is_enum_v<E>
@@ -373,8 +388,8 @@ void CEREAL_LOAD_FUNCTION_NAME(BoundedReader& archive, std::variant<Ts...>& valu
 // Whole messages
 
 template <class T>
-Bytes encode(const T& message) {
-  BoundedWriter archive;
+Bytes encode(const T& message, std::uint32_t version) {
+  BoundedWriter archive(version);
   archive(message);
   return archive.take();
 }
@@ -382,7 +397,7 @@ Bytes encode(const T& message) {
 template <class T>
 Result<T> decode(ByteView data, const DecodeOptions& options) {
   try {
-    BoundedReader archive(data, options.elements);
+    BoundedReader archive(data, options);
     T message{};
     archive(message);
     if (archive.left() > 0 && !options.newer_sender) throw Malformed("bytes are left over");
@@ -408,7 +423,7 @@ struct cereal::specialize<coord::wire::BoundedWriter, E, cereal::specialization:
 CEREAL_SETUP_ARCHIVE_TRAITS(coord::wire::BoundedReader, coord::wire::BoundedWriter)
 
 // Compiles encode() and decode() of a type; at namespace scope outside any namespace.
-#define COORD_WIRE_TYPE(...)                                                            \
-  template coord::Bytes coord::wire::encode<__VA_ARGS__>(const __VA_ARGS__&);           \
-  template coord::Result<__VA_ARGS__> coord::wire::decode<__VA_ARGS__>(coord::ByteView, \
+#define COORD_WIRE_TYPE(...)                                                                 \
+  template coord::Bytes coord::wire::encode<__VA_ARGS__>(const __VA_ARGS__&, std::uint32_t); \
+  template coord::Result<__VA_ARGS__> coord::wire::decode<__VA_ARGS__>(coord::ByteView,      \
                                                                        const coord::wire::DecodeOptions&);

@@ -14,21 +14,22 @@ constexpr std::size_t kept_capacity = std::size_t{64} << 10U;
 
 }  // namespace
 
-void append_frame(Bytes& out, FrameType type, ByteView payload) {
+void append_frame(Bytes& out, FrameType type, ByteView payload, std::uint32_t version) {
   COORD_CHECK(payload.size() <= stream_payload_limit);
+  COORD_CHECK(version >= first_version && version <= frame_version);
   ByteWriter header;
   header.put(frame_magic);
-  header.put(frame_version);
+  header.put(static_cast<std::uint8_t>(version));
   header.put(static_cast<std::uint8_t>(type));
   header.put(static_cast<std::uint32_t>(payload.size()));
   out.insert(out.end(), header.bytes().begin(), header.bytes().end());
   out.insert(out.end(), payload.begin(), payload.end());
 }
 
-Bytes frame(FrameType type, ByteView payload) {
+Bytes frame(FrameType type, ByteView payload, std::uint32_t version) {
   Bytes out;
   out.reserve(frame_header_size + payload.size());
-  append_frame(out, type, payload);
+  append_frame(out, type, payload, version);
   return out;
 }
 

@@ -2,10 +2,12 @@
 //
 //   magic u16 | version u8 | type u8 | length u32 | payload of `length` bytes        all little-endian
 //
-// The version is the sender's; a frame of a newer one is read as far as it is known
-// (DecodeOptions::newer_sender). Types are never reused; a reader skips the ones it does not know.
+// The version says how the payload is laid out; a frame of a newer one is read as far as it is known
+// (DecodeOptions::newer_sender). A sender writes the newest that its reader is known to read. Types are never
+// reused; a reader skips the ones it does not know.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,7 +19,7 @@
 namespace coord::wire {
 
 inline constexpr std::uint16_t frame_magic = 0x4443;  // "CD"
-inline constexpr std::uint8_t frame_version = 1;
+inline constexpr std::uint8_t frame_version = 2;      // the newest that is known here
 inline constexpr std::size_t frame_header_size = 8;
 
 // The most payload that a reader accepts: a stream's frame holds an AppendRequest or a piece of a snapshot
@@ -35,22 +37,24 @@ enum class FrameType : std::uint8_t {
 };
 
 struct Frame {
-  std::uint8_t version = frame_version;
+  std::uint8_t version = first_version;
   FrameType type = FrameType::hello;
   Bytes payload;
 
-  DecodeOptions decode_options() const { return {.newer_sender = version > frame_version}; }
+  DecodeOptions decode_options() const {
+    return {.newer_sender = version > frame_version, .version = std::min(version, frame_version)};
+  }
 };
 
 struct FrameHeader {
-  std::uint8_t version = frame_version;
+  std::uint8_t version = first_version;
   FrameType type = FrameType::hello;
   std::uint32_t length = 0;
 };
 
 // The payload must be within stream_payload_limit: a larger one is a bug of the caller (checked).
-Bytes frame(FrameType type, ByteView payload);
-void append_frame(Bytes& out, FrameType type, ByteView payload);
+Bytes frame(FrameType type, ByteView payload, std::uint32_t version = first_version);
+void append_frame(Bytes& out, FrameType type, ByteView payload, std::uint32_t version = first_version);
 
 // `data` has at least frame_header_size bytes. Errors are ErrorKind::data.
 Result<FrameHeader> parse_frame_header(ByteView data, std::size_t payload_limit);

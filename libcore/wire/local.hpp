@@ -4,6 +4,11 @@
 // next request for a hold only after the answer to the last one, except Cancel. Strings are bounded: a name
 // by 255 bytes, a command line by 4,096 (longer ones are cut by the tool), any other text by 1,024.
 //
+// Either end may be of another release. `speaks` in the greetings is the newest version of this protocol that
+// an end speaks, each writes frames of the smaller of the two, and nothing that only the other side of it
+// knows (local_version.hpp). What a tool sends before it knows is of its own version: there, new fields are
+// last.
+//
 // Times are Instants on the host's CLOCK_BOOTTIME (which goes on while the machine sleeps): both ends read
 // the same clock.
 #pragma once
@@ -24,7 +29,9 @@
 
 namespace coord::local {
 
+// In every greeting, for ever: 0.1.0 takes no other. What has changed since is told by `speaks`.
 inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t newest_spoken = 2;
 
 enum class Mode : std::uint8_t { exclusive, shared };
 enum class Scope : std::uint8_t { private_peer, cluster };
@@ -48,11 +55,13 @@ struct Secret {
 struct Hello {
   std::uint32_t version = protocol_version;
   std::string tool;
+  std::uint32_t speaks = 1;
 
   bool operator==(const Hello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, wire::text<1024>(tool));
+    archive.since(2, speaks);
   }
 };
 
@@ -228,11 +237,13 @@ struct Welcome {
   std::uint32_t version = protocol_version;
   std::string peer;
   Scope scope = Scope::cluster;
+  std::uint32_t speaks = 1;
 
   bool operator==(const Welcome&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, wire::text<1024>(peer), scope);
+    archive.since(2, speaks);
   }
 };
 

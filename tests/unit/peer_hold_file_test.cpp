@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "peer/hold_file.hpp"
+#include "store/crc32c.hpp"
 #include "temporary_directory.hpp"
 #include "wire/codec.hpp"
 
@@ -42,6 +43,31 @@ KeptHold sample(std::uint64_t session) {
   kept.command = {4712, 100};
   kept.file = session + 7;
   return kept;
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void put32(std::string& bytes, std::size_t at, std::uint32_t value) {
+  for (std::size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>(value >> (8U * i));
+}
+
+// The place of `kept` as a release writes it that has appended `later` to the record.
+std::string place_with(const KeptHold& kept, std::uint32_t version, const std::string& later) {
+  const Bytes record = wire::encode(kept);
+  std::string place(256, '\0');
+  std::copy(record.begin(), record.end(), place.begin() + 8);
+  put32(place, 4, static_cast<std::uint32_t>(record.size()));
+  put32(place, 0, store::crc32c(bytes_of(place).subspan(4, record.size() + 4)));
+  if (later.empty()) return place;
+  const std::size_t at = 8 + record.size();
+  put32(place, at, version);
+  put32(place, at + 4, static_cast<std::uint32_t>(later.size()));
+  later.copy(place.data() + at + 8, later.size());
+  put32(place, at + 8 + later.size(), store::crc32c(bytes_of(place).subspan(4, at + 4 + later.size())));
+  return place;
 }
 
 std::set<std::uint64_t> sessions_in(const HoldFile& file) {
@@ -114,4 +140,48 @@ TEST_CASE("the record's bytes are what they were") {
         "e803000000e40b540200000000e876481700000068120000005ed0b2000000000000000000000000"
         "00b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b06712000063000000000000006812000064000000000000"
         "000000000000000000000000001300000000000000");
+}
+
+// Release 0.1.0 reads a place's record by its length and checksum, and looks at nothing after it.
+TEST_CASE("what release 0.1.0 reads stands in a place as it wrote it") {
+  const Place place;
+  {
+    HoldFile file = place.open();
+    REQUIRE(file.keep(sample(12)).ok());
+  }
+  const std::string content = content_of(place.path);
+  REQUIRE(content.size() == 512);
+  CHECK(content.substr(0, 16) == std::string("coord holds 2\n\0\0", 16));
+  CHECK(content.substr(256, 8 + wire::encode(sample(12)).size()) ==
+        place_with(sample(12), 1, "").substr(0, 8 + wire::encode(sample(12)).size()));
+}
+
+TEST_CASE("a hold of a later release is found, and what this one writes is whole without its fields") {
+  const Place place;
+  (void)place.open();
+  const std::string head = content_of(place.path);
+  std::ofstream(place.path, std::ios::binary)
+      << head << place_with(sample(1), 3, "later") << place_with(sample(2), 1, "");
+  HoldFile file = place.open();
+  REQUIRE(file.found().size() == 2);
+  CHECK(file.found()[0] == sample(1));
+  CHECK(file.found()[1] == sample(2));
+  REQUIRE(file.keep(sample(1)).ok());
+  CHECK(content_of(place.path).substr(256, 256).find("later") == std::string::npos);
+}
+
+TEST_CASE("damage to the later fields of a hold loses no holder") {
+  const Place place;
+  (void)place.open();
+  const std::string head = content_of(place.path);
+  const std::string whole = place_with(sample(1), 3, "later");
+  const std::size_t record_end = 8 + wire::encode(sample(1)).size();
+  for (std::size_t at = record_end; at < 256; ++at) {
+    for (const char flip : {'\x01', '\x80', '\xff'}) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ flip);
+      std::ofstream(place.path, std::ios::binary | std::ios::trunc) << head << damaged;
+      CHECK(sessions_in(place.open()) == std::set<std::uint64_t>{1});
+    }
+  }
 }

@@ -22,9 +22,21 @@ struct Version2 {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(a);
-    archive.appended(b);
+    archive.since(2, b);
   }
 };
+
+// One that others hold, and that has grown.
+struct Holder {
+  std::vector<Version2> held;
+  std::uint8_t last = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(held, last);
+  }
+};
+
+enum class Grown : std::uint8_t { first, later };
 
 Bytes counted(std::uint32_t count, std::size_t payload) {
   BoundedWriter out;
@@ -34,6 +46,15 @@ Bytes counted(std::uint32_t count, std::size_t payload) {
 }
 
 }  // namespace
+
+template <>
+constexpr bool coord::wire::is_enumerator(Grown value) {
+  return value == Grown::first || value == Grown::later;
+}
+template <>
+constexpr Grown coord::wire::known_at(Grown value, std::uint32_t version) {
+  return value == Grown::later && version < 2 ? Grown::first : value;
+}
 
 TEST_CASE("integers are little-endian and of fixed width") {
   CHECK(wire::encode(std::uint32_t{0x01020304}) == Bytes{4, 3, 2, 1});
@@ -79,9 +100,35 @@ TEST_CASE("a newer reader fills what an older sender did not know") {
 }
 
 TEST_CASE("an older reader skips what a newer sender appended, and only then") {
-  const Bytes bytes = wire::encode(Version2{7, "more"});
+  const Bytes bytes = wire::encode(Version2{7, "more"}, 2);
   CHECK(wire::decode<Version1>(bytes, {.newer_sender = true})->a == 7);
   CHECK_FALSE(wire::decode<Version1>(bytes).ok());
+}
+
+TEST_CASE("a message of a version has that version's fields, no more and no fewer") {
+  const Version2 message{7, "more"};
+  CHECK(wire::encode(message, 1) == wire::encode(Version1{7}));
+  CHECK(wire::decode<Version2>(wire::encode(message, 2), {.version = 2})->b == "more");
+  CHECK_FALSE(wire::decode<Version2>(wire::encode(message, 2), {.version = 1}).ok());
+  CHECK_FALSE(wire::decode<Version2>(wire::encode(message, 1), {.version = 2}).ok());  // it ends too early
+}
+
+TEST_CASE("a struct inside others grows with the message that holds it") {
+  const Holder holder{{{1, "one"}, {2, "two"}}, 9};
+  const auto newer = wire::decode<Holder>(wire::encode(holder, 2), {.version = 2});
+  REQUIRE(newer.ok());
+  CHECK(newer->held[1].b == "two");
+  CHECK(newer->last == 9);
+  const auto older = wire::decode<Holder>(wire::encode(holder, 1));
+  REQUIRE(older.ok());
+  CHECK(older->held[1].a == 2);
+  CHECK(older->held[1].b == "default");
+  CHECK(older->last == 9);
+}
+
+TEST_CASE("an older reader is told an enumerator that it knows") {
+  CHECK(wire::encode(Grown::later, 2) == Bytes{1});
+  CHECK(wire::encode(Grown::later, 1) == Bytes{0});
 }
 
 TEST_CASE("a set has one encoding") {

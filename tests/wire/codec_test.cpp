@@ -11,6 +11,7 @@
 
 #include "base/random.hpp"
 #include "samples.hpp"
+#include "wire/local_version.hpp"
 
 using namespace coord;
 
@@ -192,6 +193,26 @@ TEST_CASE("founders out of order or twice are refused") {
     damaged[second] = key;
     CHECK_FALSE(wire::decode<raft::HardState>(damaged).ok());
   }
+}
+
+// A tool of 0.1.0 and one of today greet the same peer, and each is answered so that it understands.
+TEST_CASE("greetings tell what each end speaks to an end that asks, and nothing to one of 0.1.0") {
+  const local::Hello hello{1, "dlock", local::newest_spoken};
+  const Bytes newer = wire::encode<local::Request>(hello, 2);
+  const auto new_peer = wire::decode<local::Request>(newer, {.version = 2});
+  REQUIRE(new_peer.ok());
+  CHECK((*new_peer == local::Request(hello)));
+  // As a peer of 0.1.0 reads it: a frame of a newer version, as far as it is known.
+  const auto old_peer = wire::decode<local::Request>(newer, {.newer_sender = true});
+  REQUIRE(old_peer.ok());
+  CHECK((*old_peer == local::Request(local::Hello{1, "dlock", 1})));
+  const local::Welcome welcome{1, "a", local::Scope::cluster, local::newest_spoken};
+  const auto old_tool = wire::decode<local::Answer>(wire::encode<local::Answer>(welcome, 1));
+  REQUIRE(old_tool.ok());
+  CHECK((*old_tool == local::Answer(local::Welcome{1, "a", local::Scope::cluster, 1})));
+  CHECK(local::common(1) == 1);
+  CHECK(local::common(0) == 1);
+  CHECK(local::common(7) == local::newest_spoken);
 }
 
 TEST_CASE("names beyond their bound are refused, long command lines are cut") {

@@ -78,8 +78,17 @@ TEST_CASE("a datagram is exactly one frame") {
 
 TEST_CASE("a frame of a newer version is read as one") {
   Bytes bytes = frame(FrameType::message, Bytes{1});
-  bytes[2] = 2;
+  bytes[2] = frame_version + 1;
   const auto parsed = parse_datagram(bytes);
   REQUIRE(parsed.ok());
   CHECK(parsed->decode_options().newer_sender);
+  CHECK(parsed->decode_options().version == frame_version);
+}
+
+TEST_CASE("a frame bears the version of its payload, and what says none is of the first") {
+  CHECK(frame(FrameType::message, Bytes{1})[2] == 1);
+  const auto second = parse_datagram(frame(FrameType::answer, Bytes{1}, 2));
+  REQUIRE(second.ok());
+  CHECK_FALSE(second->decode_options().newer_sender);
+  CHECK(second->decode_options().version == 2);
 }
