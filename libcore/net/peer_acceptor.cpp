@@ -77,9 +77,9 @@ Status PeerAcceptor::listen(const Address& address) {
   return done();
 }
 
-std::uint16_t PeerAcceptor::port() const {
+tcp::endpoint PeerAcceptor::local_endpoint() const {
   error_code error;
-  return acceptor_.local_endpoint(error).port();
+  return acceptor_.local_endpoint(error);
 }
 
 void PeerAcceptor::start() {

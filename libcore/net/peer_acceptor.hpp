@@ -51,7 +51,8 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   Status listen(const Address& address);
   void start();
   void stop();  // handlers are not called any more
-  std::uint16_t port() const;
+  boost::asio::ip::tcp::endpoint local_endpoint() const;
+  std::uint16_t port() const { return local_endpoint().port(); }
 
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
   std::uint64_t received(const std::string& peer) const;

@@ -57,6 +57,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   struct Handlers {
     std::function<void(const std::string& peer)> up;
     std::function<void(const std::string& peer)> down;
+    // Where it is: all that its name resolves to, then the one at which a connection was made.
+    std::function<void(const std::string& peer, const std::vector<boost::asio::ip::address>&)> located;
   };
 
   PeerLink(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,

@@ -26,11 +26,13 @@ Status check_names(const PeerConfig& config) {
   return done();
 }
 
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0;
+// What nobody can guess: of the system's randomness.
+template <class T>
+T drawn() {
+  T value{};
   COORD_CHECK(sodium_init() >= 0);
-  randombytes_buf(&seed, sizeof seed);
-  return seed;
+  randombytes_buf(&value, sizeof value);
+  return value;
 }
 
 }  // namespace
@@ -38,11 +40,21 @@ std::uint64_t random_seed() {
 Result<std::unique_ptr<PeerTransport>> PeerTransport::open(boost::asio::io_context& io, PeerConfig config,
                                                            PeerHandlers handlers, Log log) {
   if (const auto names = check_names(config); !names.ok()) return names.error();
-  const Address listen = config.listen;
   std::unique_ptr<PeerTransport> transport(
-      new PeerTransport(io, std::move(config), std::move(handlers), std::move(log)));
-  if (const auto listening = transport->acceptor_->listen(listen); !listening.ok()) return listening.error();
+      new PeerTransport(io, std::move(config), std::move(handlers), log));
+  if (const auto listening = transport->listen(log); !listening.ok()) return listening.error();
   return transport;
+}
+
+// Where TCP listens, whatever port that has become, UDP does too; or does not, which is no reason to stop.
+Status PeerTransport::listen(const Log& log) {
+  if (Status listening = acceptor_->listen(config_.listen); !listening) return listening;
+  const auto own = acceptor_->local_endpoint();
+  if (Status datagrams = datagrams_->listen({own.address(), own.port()}); !datagrams) {
+    no_datagrams_ = datagrams.error().object + ": " + datagrams.error().what;
+    log(LogLevel::warning, datagrams.error().text());
+  }
+  return done();
 }
 
 PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log)
@@ -51,19 +63,32 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
       greeting_{config_.self, group_digest(config_.peers), config_.software},
       tls_(std::make_shared<TlsSettings>(config_.self, names_of(config_.peers), config_.keys)) {
   // A peer that has just reached us can be reached again.
-  const auto greeted = [this](const std::string& peer) { links_.at(peer)->hurry(); };
+  const auto greeted = [this](const std::string& peer) {
+    links_.at(peer)->hurry();
+    datagrams_->hurry(peer);
+  };
   const auto message = [this](const std::string& peer, Bytes&& bytes) {
     handlers_.message(peer, std::move(bytes));
   };
   acceptor_ = std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
                                              PeerAcceptor::Handlers{greeted, message}, log);
   const PeerLink::Handlers link_handlers{[this](const std::string& peer) { handlers_.up(peer); },
-                                         [this](const std::string& peer) { handlers_.down(peer); }};
+                                         [this](const std::string& peer) { handlers_.down(peer); },
+                                         [this](const std::string& peer, const auto& addresses) {
+                                           datagrams_->set_addresses(peer, addresses,
+                                                                     config_.peers.at(peer).port);
+                                         }};
+  SealedDatagrams::Config sealed{config_.self,          names_of(config_.peers), greeting_.group,
+                                 config_.keys,          drawn<LifeId>(),         drawn<ChallengeNonce>,
+                                 config_.datagram_times};
+  datagrams_ = std::make_shared<DatagramSocket>(
+      io, std::move(sealed),
+      [this](const std::string& peer, Bytes&& bytes) { handlers_.datagram(peer, std::move(bytes)); }, log);
   for (const auto& [name, address] : config_.peers) {
     if (name == config_.self) continue;
-    links_[name] =
-        std::make_shared<PeerLink>(io, tls_, greeting_, name, address, config_.times,
-                                   config_.limits.queue_bytes, Random(random_seed()), link_handlers, log);
+    links_[name] = std::make_shared<PeerLink>(io, tls_, greeting_, name, address, config_.times,
+                                              config_.limits.queue_bytes, Random(drawn<std::uint64_t>()),
+                                              link_handlers, log);
   }
 }
 
@@ -74,11 +99,23 @@ PeerTransport::~PeerTransport() {
 void PeerTransport::start() {
   acceptor_->start();
   for (auto& [name, link] : links_) link->start();
+  datagrams_->start();
 }
 
 void PeerTransport::stop() {
   acceptor_->stop();
   for (auto& [name, link] : links_) link->stop();
+  datagrams_->stop();
+}
+
+void PeerTransport::set_keys(const KeyRing& keys) {
+  tls_->set_keys(keys);
+  datagrams_->set_keys(keys);
+}
+
+bool PeerTransport::send_datagram(const std::string& peer, ByteView message) {
+  COORD_CHECK(links_.contains(peer));
+  return datagrams_->send(peer, message);
 }
 
 bool PeerTransport::send(const std::string& peer, ByteView message) {
@@ -91,7 +128,7 @@ std::vector<PeerStatus> PeerTransport::status() const {
   std::vector<PeerStatus> all;
   for (const auto& [name, link] : links_)
     all.push_back({name, config_.peers.at(name), link->status(), acceptor_->connected(name),
-                   acceptor_->received(name)});
+                   acceptor_->received(name), datagrams_->status(name), datagrams_->dropped(name)});
   return all;
 }
 

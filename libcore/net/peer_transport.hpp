@@ -1,9 +1,13 @@
-// Messages between the peers of a group: one TCP port, TLS with the cluster's key, frames.
+// Messages between the peers of a group: one port, TCP and UDP, the cluster's key, frames.
 //
-// send() never blocks and never fails loudly: a message that cannot go now (no connection, a full queue) is
-// dropped and counted, for Raft sends again what matters; what it does deliver arrives whole, once, in order,
-// and from the peer named. A slow or dead peer holds up nobody else. Whoever has the key is a peer: a peer is
-// believed what it says of its users.
+// send() goes by TCP and TLS. It never blocks and never fails loudly: a message that cannot go now (no
+// connection, a full queue) is dropped and counted, for Raft sends again what matters; what it does deliver
+// arrives whole, once, in order, and from the peer named. A slow or dead peer holds up nobody else. Whoever
+// has the key is a peer: a peer is believed what it says of its users.
+//
+// send_datagram() goes by UDP, for small messages that are worth more when they come early: what it delivers
+// arrives whole, at most once, and from the peer named, but in any order. Where UDP is closed, or the other
+// peer knows no datagrams, it does nothing, and connections serve as ever.
 //
 // Threading: all of it on the io_context's one thread, handlers included. A handler may call send() and
 // stop().
@@ -21,6 +25,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "net/datagram_socket.hpp"
 #include "net/greeting.hpp"
 #include "net/key_file.hpp"
 #include "net/log.hpp"
@@ -37,10 +42,12 @@ struct PeerConfig {
   std::string software;  // for listings, as in "coordd 0.1.0"
   PeerTimes times = {};
   PeerLimits limits = {};
+  DatagramTimes datagram_times = {};
 };
 
 struct PeerHandlers {
   std::function<void(const std::string& peer, Bytes&& message)> message;
+  std::function<void(const std::string& peer, Bytes&& message)> datagram = [](const std::string&, Bytes&&) {};
   std::function<void(const std::string& peer)> up = [](const std::string&) {
   };  // send() reaches it from now on
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
@@ -52,6 +59,8 @@ struct PeerStatus {
   LinkStatus link;             // towards it
   bool incoming = false;       // it is connected to us
   std::uint64_t received = 0;  // messages
+  DatagramStatus datagrams;
+  std::uint64_t datagrams_dropped = 0;  // they could not go: too large, nobody answers there, no way
 };
 
 class PeerTransport {
@@ -69,15 +78,23 @@ class PeerTransport {
   void stop();
   // To another peer of the group (checked). False: dropped, also if it is above wire::stream_payload_limit.
   bool send(const std::string& peer, ByteView message);
+  // The same by datagram. False: dropped, also if it is above datagram_message_limit or that peer has not
+  // answered by datagram in this life.
+  bool send_datagram(const std::string& peer, ByteView message);
 
-  // Used for connections from now on; those that stand go on.
-  void set_keys(KeyRing keys) { tls_->set_keys(std::move(keys)); }
+  // Used for connections and datagrams from now on; connections that stand go on.
+  void set_keys(const KeyRing& keys);
   std::vector<PeerStatus> status() const;  // sorted by name, without this peer
   std::uint64_t refused() const { return acceptor_->refused(); }
   std::uint16_t port() const { return acceptor_->port(); }
+  // Those that were under no key of ours.
+  std::uint64_t foreign_datagrams() const { return datagrams_->foreign(); }
+  // Why there are no datagrams on this host; empty: there are.
+  const std::string& no_datagrams() const { return no_datagrams_; }
 
  private:
   PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log);
+  Status listen(const Log& log);
 
   const PeerConfig config_;
   PeerHandlers handlers_;
@@ -85,6 +102,8 @@ class PeerTransport {
   const std::shared_ptr<TlsSettings> tls_;
   std::shared_ptr<PeerAcceptor> acceptor_;
   std::map<std::string, std::shared_ptr<PeerLink>> links_;
+  std::shared_ptr<DatagramSocket> datagrams_;
+  std::string no_datagrams_;
 };
 
 }  // namespace coord::net

@@ -155,21 +155,26 @@ Status Peer::listen() {
 
   net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys, COORD_VERSION};
   net::PeerHandlers peers;
-  peers.message = [this](const std::string& name, Bytes&& bytes) {
-    auto message = replica::decode_peer_message(bytes);
-    if (!message) {
-      log_(net::LogLevel::warning, "peer " + name + ": a message that is none: " + message.error().what);
-      return;
-    }
-    ++traffic_.received[replica::name_of(*message)];
-    if (inbox_.size() < inbox_limit) push(replica::FromPeer{node_of(name), std::move(*message)});
-  };
+  peers.message = [this](const std::string& name, Bytes&& bytes) { peer_said(name, bytes, false); };
+  peers.datagram = [this](const std::string& name, Bytes&& bytes) { peer_said(name, bytes, true); };
   peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
   peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
   auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
   if (!transport) return transport.error();
   transport_ = std::move(*transport);
   return done();
+}
+
+void Peer::peer_said(const std::string& name, ByteView bytes, bool datagram) {
+  auto message = replica::decode_peer_message(bytes);
+  if (!message) {
+    if (const auto line = wrong_messages_.refused(process::boot_now(), "peer " + name,
+                                                  "a message that is none: " + message.error().what))
+      log_(net::LogLevel::warning, *line);
+    return;
+  }
+  ++traffic_.received[replica::name_of(*message)];
+  if (inbox_.size() < inbox_limit) push(replica::FromPeer{node_of(name), std::move(*message), datagram});
 }
 
 void Peer::start() {
@@ -288,7 +293,9 @@ void Peer::perform(replica::SendPeer&& action) {
   const auto name = settings_.names.find(action.to);
   if (name == settings_.names.end() || !transport_) return;
   ++traffic_.sent[replica::name_of(action.message)];
-  (void)transport_->send(name->second, replica::encode(action.message));
+  const Bytes bytes = replica::encode(action.message);
+  if (action.datagram_also) (void)transport_->send_datagram(name->second, bytes);
+  (void)transport_->send(name->second, bytes);
 }
 
 void Peer::perform(replica::Applied&&) {}

@@ -25,6 +25,7 @@
 #include "net/descriptor_room.hpp"
 #include "net/log.hpp"
 #include "net/peer_transport.hpp"
+#include "net/refusal_log.hpp"
 #include "net/unix_server.hpp"
 #include "peer/command_guard.hpp"
 #include "peer/hold.hpp"
@@ -82,6 +83,8 @@ class Peer {
   Status take_directory();
   Status recover();
   Status listen();
+
+  void peer_said(const std::string& name, ByteView bytes, bool datagram);
 
   // ---- the pump
   void push(replica::HostEvent event);
@@ -161,6 +164,7 @@ class Peer {
   std::map<replica::ConnectionId, Tool> tools_;
   std::map<uid_t, UserName> user_names_;
   Traffic traffic_;
+  net::RefusalLog wrong_messages_;
   std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;
   Instant started_at_;

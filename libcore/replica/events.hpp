@@ -19,6 +19,7 @@ namespace coord::replica {
 struct FromPeer {
   NodeId from;
   PeerMessage message;
+  bool datagram = false;  // how it came; the same may come by stream as well, before or after
 };
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
@@ -65,6 +66,8 @@ struct DiskJob {
 struct SendPeer {
   NodeId to;
   PeerMessage message;
+  // By datagram as well as by stream, if it is small enough: the first one to arrive counts.
+  bool datagram_also = false;
 };
 // What became of a command that this replica submitted. `rejected` is not empty if nobody would put it into
 // the log, and it never takes effect.

@@ -1,0 +1,172 @@
+#include "net/datagram_socket.hpp"
+
+#include <fcntl.h>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+
+#include "net/steady_now.hpp"
+
+namespace coord::net {
+
+using boost::asio::ip::udp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr int datagrams_a_turn = 64;
+
+// As a socket of that family names it (IPv6 that serves IPv4 too: ::ffff:10.0.0.1); nothing: out of its
+// reach.
+std::optional<boost::asio::ip::address> reachable(const udp::endpoint& own,
+                                                  const boost::asio::ip::address& address) {
+  if (own.address().is_v6() == address.is_v6()) return address;
+  if (!own.address().is_v6() || !own.address().is_unspecified()) return std::nullopt;
+  return boost::asio::ip::make_address_v6(boost::asio::ip::v4_mapped, address.to_v4());
+}
+
+}  // namespace
+
+DatagramSocket::DatagramSocket(boost::asio::io_context& io, SealedDatagrams::Config config,
+                               OnMessage on_message, Log log)
+    : datagrams_(std::move(config)),
+      on_message_(std::move(on_message)),
+      log_(std::move(log)),
+      socket_(io),
+      timer_(io) {}
+
+Status DatagramSocket::listen(const udp::endpoint& endpoint) {
+  error_code error;
+  socket_.open(endpoint.protocol(), error);
+  if (!error) static_cast<void>(::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC));
+  error_code one_family_only;  // then IPv4 goes without datagrams
+  if (endpoint.address().is_v6() && endpoint.address().is_unspecified())
+    socket_.set_option(boost::asio::ip::v6_only(false), one_family_only);
+  if (!error) socket_.non_blocking(true, error);
+  if (!error) socket_.bind(endpoint, error);
+  if (!error) return done();
+  error_code ignored;
+  socket_.close(ignored);
+  return Error{ErrorKind::unavailable, "UDP port " + std::to_string(endpoint.port()),
+               "cannot listen there: " + error.message(), "stop what has it; until then peers use TCP alone"};
+}
+
+void DatagramSocket::start() {
+  if (!socket_.is_open()) return;
+  wait();
+  tick();
+}
+
+void DatagramSocket::stop() {
+  stopped_ = true;
+  error_code ignored;
+  socket_.close(ignored);
+  timer_.cancel();
+}
+
+void DatagramSocket::set_addresses(const std::string& peer,
+                                   const std::vector<boost::asio::ip::address>& addresses,
+                                   std::uint16_t port) {
+  if (!socket_.is_open()) return;
+  error_code unknown;
+  const udp::endpoint own = socket_.local_endpoint(unknown);
+  std::optional<udp::endpoint> first;
+  for (const auto& address : addresses) {
+    const auto there = reachable(own, address);
+    if (!there) continue;
+    const udp::endpoint endpoint(*there, port);
+    if (const auto known = addresses_.find(peer); known != addresses_.end() && known->second == endpoint)
+      return;
+    if (!first) first = endpoint;
+  }
+  if (first) addresses_[peer] = *first;
+}
+
+std::uint64_t DatagramSocket::dropped(const std::string& peer) const {
+  const auto found = dropped_.find(peer);
+  return found == dropped_.end() ? 0 : found->second;
+}
+
+bool DatagramSocket::send(const std::string& peer, ByteView message) {
+  std::optional<Bytes> datagram;
+  if (message.size() <= datagram_message_limit && socket_.is_open())
+    datagram = datagrams_.seal(peer, wire::frame(wire::FrameType::message, message));
+  if (datagram) return transmit(peer, *datagram);
+  ++dropped_[peer];
+  return false;
+}
+
+bool DatagramSocket::transmit(const std::string& peer, const Bytes& datagram) {
+  const auto to = addresses_.find(peer);
+  error_code error = boost::asio::error::host_not_found;
+  if (to != addresses_.end() && socket_.is_open()) {
+    socket_.send_to(boost::asio::buffer(datagram), to->second, 0, error);
+    if (!error) return true;
+    // A full buffer is the network's daily life, and TCP says why a host cannot be reached.
+    if (error != boost::asio::error::would_block)
+      if (const auto line = troubles_.refused(steady_now(), "datagrams to peer " + peer, error.message()))
+        log_(LogLevel::debug, *line);
+  }
+  ++dropped_[peer];
+  return false;
+}
+
+void DatagramSocket::hurry(const std::string& peer) {
+  datagrams_.hurry(peer);
+  if (socket_.is_open()) arm();
+}
+
+void DatagramSocket::wait() {
+  socket_.async_wait(udp::socket::wait_read, [self = shared_from_this()](const error_code& error) {
+    if (error || self->stopped_) return;
+    self->read_some();
+  });
+}
+
+void DatagramSocket::read_some() {
+  for (int turn = 0; turn < datagrams_a_turn && !stopped_; ++turn) {
+    udp::endpoint from;  // proves nothing, and is used for nothing
+    error_code error;
+    const std::size_t size = socket_.receive_from(boost::asio::buffer(buffer_), from, 0, error);
+    if (error == boost::asio::error::would_block) break;
+    if (error) continue;  // of a datagram that we sent: told by the kernel on this occasion
+    take(ByteView(buffer_).first(size));
+  }
+  if (!stopped_) wait();
+}
+
+void DatagramSocket::take(ByteView datagram) {
+  if (datagram.size() > largest_datagram) {
+    ++oversized_;
+    return;
+  }
+  auto step = datagrams_.receive(steady_now(), datagram);
+  for (const auto& out : step.outgoing) static_cast<void>(transmit(out.peer, out.bytes));
+  if (!step.outgoing.empty()) arm();
+  if (!step.received) return;
+  auto frame = wire::parse_datagram(step.received->payload);
+  const std::string& peer = step.received->peer;
+  if (frame.ok() && frame->type == wire::FrameType::message) {
+    on_message_(peer, std::move(frame->payload));
+  } else if (const auto line =
+                 troubles_.refused(steady_now(), "peer " + peer, "a datagram without a message")) {
+    log_(LogLevel::warning, *line);
+  }
+}
+
+void DatagramSocket::tick() {
+  for (const auto& out : datagrams_.tick(steady_now())) static_cast<void>(transmit(out.peer, out.bytes));
+  arm();
+}
+
+void DatagramSocket::arm() {
+  const auto next = datagrams_.deadline();
+  if (!next || stopped_) return;
+  timer_.expires_at(std::chrono::steady_clock::time_point(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(next->time_since_epoch())));
+  timer_.async_wait([self = shared_from_this()](const error_code& cancelled) {
+    if (!cancelled && !self->stopped_) self->tick();
+  });
+}
+
+}  // namespace coord::net
