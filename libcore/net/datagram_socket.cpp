@@ -79,7 +79,9 @@ void DatagramSocket::set_addresses(const std::string& peer,
       return;
     if (!first) first = endpoint;
   }
-  if (first) addresses_[peer] = *first;
+  if (!first) return;
+  addresses_[peer] = *first;
+  hurry(peer);
 }
 
 std::uint64_t DatagramSocket::dropped(const std::string& peer) const {
@@ -91,7 +93,7 @@ bool DatagramSocket::send(const std::string& peer, ByteView message) {
   std::optional<Bytes> datagram;
   if (message.size() <= datagram_message_limit && socket_.is_open())
     datagram = datagrams_.seal(peer, wire::frame(wire::FrameType::message, message));
-  if (datagram) return transmit(peer, *datagram);
+  if (datagram && transmit(peer, *datagram)) return true;
   ++dropped_[peer];
   return false;
 }
@@ -107,7 +109,6 @@ bool DatagramSocket::transmit(const std::string& peer, const Bytes& datagram) {
       if (const auto line = troubles_.refused(steady_now(), "datagrams to peer " + peer, error.message()))
         log_(LogLevel::debug, *line);
   }
-  ++dropped_[peer];
   return false;
 }
 
