@@ -34,9 +34,14 @@ void append_escaped(std::string& out, std::string_view character) {
     default:
       break;
   }
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte < 0x20 || byte == 0x7F) {
-    out += {'\\', 'u', '0', '0', digits[byte >> 4U], digits[byte & 0xFU]};
+  if (const std::uint32_t code = code_point(character); is_layout_control(code)) {
+    // All of them are below U+10000, so four digits say them.
+    out += {'\\',
+            'u',
+            digits[code >> 12U],
+            digits[code >> 8U & 0xFU],
+            digits[code >> 4U & 0xFU],
+            digits[code & 0xFU]};
   } else {
     out += character;
   }

@@ -1,7 +1,6 @@
 #include "cli/names.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <iterator>
 
 #include "base/utf8.hpp"
@@ -13,24 +12,6 @@ Error bad_name(std::string_view name, std::string what, std::string remedy) {
   std::string object = "name";
   if (!name.empty()) object += " '" + shown(name.substr(0, 64)) + (name.size() > 64 ? "..." : "") + "'";
   return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
-}
-
-// The code point of a well-formed character of `length` bytes.
-std::uint32_t code_point(std::string_view text, std::size_t length) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
-  };
-  if (length == 1) return byte(0);
-  std::uint32_t value = byte(0) & (0xFFU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) value = (value << 6U) | (byte(i) & 0x3FU);
-  return value;
-}
-
-// Characters that change how a line is laid out rather than being seen: C0, C1, line separators,
-// bidirectional controls.
-bool is_control(std::uint32_t c) {
-  return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029 || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
 }
 
 void append_hex(std::string& out, std::string_view bytes) {
@@ -54,7 +35,7 @@ std::string shown(std::string_view text) {
       out += "\\n";
     } else if (character == "\t") {
       out += "\\t";
-    } else if (length == 0 || is_control(code_point(character, length))) {
+    } else if (length == 0 || is_layout_control(code_point(character))) {
       append_hex(out, character);
     } else {
       out += character;

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/post.hpp>
+#include <utility>
 
 #include "net/steady_now.hpp"
 
@@ -70,18 +70,13 @@ void DatagramSocket::set_addresses(const std::string& peer,
   if (!socket_.is_open()) return;
   error_code unknown;
   const udp::endpoint own = socket_.local_endpoint(unknown);
-  std::optional<udp::endpoint> first;
   for (const auto& address : addresses) {
     const auto there = reachable(own, address);
     if (!there) continue;
     const udp::endpoint endpoint(*there, port);
-    if (const auto known = addresses_.find(peer); known != addresses_.end() && known->second == endpoint)
-      return;
-    if (!first) first = endpoint;
+    if (std::exchange(addresses_[peer], endpoint) != endpoint) hurry(peer);
+    return;
   }
-  if (!first) return;
-  addresses_[peer] = *first;
-  hurry(peer);
 }
 
 std::uint64_t DatagramSocket::dropped(const std::string& peer) const {

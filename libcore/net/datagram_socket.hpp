@@ -36,8 +36,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   void start();
   void stop();  // the handler is not called any more
 
-  // Where a peer is, as its name resolves or as TCP has reached it: the only place that anything for it goes
-  // to. One that is among them already stays.
+  // Where a peer is, the likeliest first: the first that can be reached from here is the only place that
+  // anything for it goes to.
   void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses,
                      std::uint16_t port);
   // False: dropped, for it is above datagram_message_limit, or nobody there has answered yet, or it does

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v6.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <set>
 
 #include "base/check.hpp"
 #include "net/steady_now.hpp"
@@ -17,11 +19,16 @@ namespace {
 constexpr std::size_t answer_queue = std::size_t{64} << 10U;  // hello and pongs are all that goes out here
 
 // Of a socket that listens everywhere, an IPv4 peer shows up as ::ffff:10.0.0.1.
-std::string source_of(const tcp::endpoint& endpoint) {
-  const auto address = endpoint.address();
+boost::asio::ip::address plain(const boost::asio::ip::address& address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
-  return address.to_string();
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
+  return address;
+}
+
+// Whoever has one address of IPv6 has all of its network.
+std::string network_of(const boost::asio::ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  return boost::asio::ip::network_v6(address.to_v6(), 64).canonical().to_string();
 }
 
 // A numeric address or a name of this host; empty: every interface, IPv6 and IPv4 at once where there is
@@ -118,7 +125,7 @@ void PeerAcceptor::on_accept(const error_code& error, tcp::socket socket) {
     return pause(error);
   error_code gone;
   const tcp::endpoint from = error ? tcp::endpoint() : socket.remote_endpoint(gone);
-  if (!error && !gone) receive_stranger(std::move(socket), source_of(from));
+  if (!error && !gone) receive_stranger(std::move(socket), plain(from.address()));
   accept();
 }
 
@@ -132,13 +139,46 @@ void PeerAcceptor::pause(const error_code& error) {
   });
 }
 
-void PeerAcceptor::receive_stranger(tcp::socket socket, const std::string& source) {
-  if (strangers_.size() >= limits_.strangers)
-    refuse(strangers_.begin(), "too many connections that did not greet yet");
+bool PeerAcceptor::is_known(const boost::asio::ip::address& address) const {
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const auto& of_peer) {
+    return std::find(of_peer.second.begin(), of_peer.second.end(), address) != of_peer.second.end();
+  });
+}
+
+// The oldest ones go until there is room for one more of their like.
+void PeerAcceptor::keep_below(std::size_t limit, const std::function<bool(const Guest&)>& alike) {
+  auto count = static_cast<std::size_t>(std::count_if(strangers_.begin(), strangers_.end(), alike));
+  for (auto next = strangers_.begin(); next != strangers_.end() && count >= limit;) {
+    const auto guest = next++;
+    if (!alike(*guest)) continue;
+    refuse(guest, "too many connections that did not greet yet");
+    --count;
+  }
+}
+
+// Before a connection from that source is taken. Until it has shown the key, a guest has no peer's name.
+void PeerAcceptor::make_room(const std::string& network, bool known) {
+  const auto has_key = [](const Guest& guest) { return !guest.connection->peer().empty(); };
+  keep_below(limits_.strangers_of_source,
+             [&](const Guest& guest) { return !has_key(guest) && guest.network == network; });
+  if (!known)
+    keep_below(limits_.strangers, [&](const Guest& guest) { return !has_key(guest) && !guest.known; });
+  std::set<std::string> greeting;
+  for (const Guest& guest : strangers_)
+    if (has_key(guest)) greeting.insert(guest.connection->peer());
+  for (const std::string& peer : greeting)
+    keep_below(limits_.greeting_of_peer,
+               [&](const Guest& guest) { return guest.connection->peer() == peer; });
+}
+
+void PeerAcceptor::receive_stranger(tcp::socket socket, const boost::asio::ip::address& from) {
+  const bool known = is_known(from);
+  make_room(network_of(from), known);
   set_peer_options(socket);
   auto connection =
       std::make_shared<SecureConnection>(std::move(socket), tls_, Side::responder, "", answer_queue);
-  const auto guest = strangers_.insert(strangers_.end(), Guest{connection, source, steady_now()});
+  const auto guest = strangers_.insert(
+      strangers_.end(), Guest{connection, from.to_string(), network_of(from), known, steady_now()});
   connection->start({
       .secured = [] {},
       .frame = [this, guest](wire::Frame&& frame) { on_stranger_frame(guest, frame); },
@@ -172,7 +212,9 @@ void PeerAcceptor::welcome(Guests::iterator guest) {
       .frame = [this, &known](wire::Frame&& frame) { on_peer_frame(known, std::move(frame)); },
       .closed = [this, peer](const std::string& why) { drop_peer(peer, why); },
   });
-  log_(LogLevel::info, "peer " + peer + ": came from " + known.source);
+  if (const auto line =
+          told_.limited(steady_now(), peer + " comes", "peer " + peer + ": came from " + known.source))
+    log_(LogLevel::info, *line);
   handlers_.greeted(peer);
 }
 
@@ -206,7 +248,9 @@ void PeerAcceptor::refuse(Guests::iterator guest, const std::string& why) {
 void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
   const auto found = peers_.find(peer);
   COORD_CHECK(found != peers_.end());
-  log_(LogLevel::info, "peer " + peer + ": its connection ended: " + why);
+  if (const auto line =
+          told_.limited(steady_now(), peer + " goes", "peer " + peer + ": its connection ended: " + why))
+    log_(LogLevel::info, *line);
   found->second.connection->close();
   peers_.erase(found);
 }

@@ -1,10 +1,13 @@
 // Where the other peers come in: accepts connections, refuses whoever has not the key or is not of the group,
 // receives.
 //
-// Anybody may connect, so until a hello was accepted a connection may cost little and not for long: there are
-// at most PeerLimits::strangers of them (a new one pushes the oldest out, so that idle ones cannot keep peers
-// away), each has PeerTimes::establish to greet, its frames are small, and a refusal is logged at most once a
-// minute a source.
+// Anybody may connect, so until a hello was accepted a connection may cost little and not for long: each has
+// PeerTimes::establish to greet, its frames are small, a refusal is logged at most once a minute a source,
+// and there is room for so many at a time (PeerLimits). A new one pushes the oldest out, so that idle ones
+// cannot keep peers away; and so that many new ones cannot either,
+//   - who has shown the key, in the first bytes of the handshake, is pushed out by its like only;
+//   - one source pushes out its own, however fast it is;
+//   - all strange addresses together push out none that comes from the address of a peer.
 //
 // Of one peer one connection is used, the newest: it has restarted or lost the old one. Threading: that of
 // the io_context.
@@ -19,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "net/address.hpp"
@@ -32,7 +36,10 @@
 namespace coord::net {
 
 struct PeerLimits {
-  std::size_t strangers = 32;  // about 100 KiB each during the handshake
+  // Connections that did not greet yet, about 100 KiB each during the handshake:
+  std::size_t strangers = 32;           // without the key, from addresses that are no peer's
+  std::size_t strangers_of_source = 8;  // without the key, from one address (IPv6: one network of 64 bits)
+  std::size_t greeting_of_peer = 4;     // with the key, under one peer's name
   std::size_t queue_bytes = std::size_t{4}
                             << 20U;  // to one peer; a follower that is further behind asks again
 };
@@ -54,6 +61,11 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   boost::asio::ip::tcp::endpoint local_endpoint() const;
   std::uint16_t port() const { return local_endpoint().port(); }
 
+  // Where a peer comes from; more than one address, or another later, is right.
+  void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses) {
+    addresses_[peer] = addresses;
+  }
+
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
   std::uint64_t received(const std::string& peer) const;
   std::uint64_t refused() const { return refusals_.total(); }
@@ -62,15 +74,20 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
  private:
   struct Guest {
     std::shared_ptr<SecureConnection> connection;
-    std::string source;
-    Instant last_heard;  // a stranger: when it came
+    std::string source;   // its address
+    std::string network;  // the source that counts
+    bool known = false;   // a peer's address
+    Instant last_heard;   // a stranger: when it came
   };
   using Guests = std::list<Guest>;
 
   void accept();
   void on_accept(const boost::system::error_code& error, boost::asio::ip::tcp::socket socket);
   void pause(const boost::system::error_code& error);
-  void receive_stranger(boost::asio::ip::tcp::socket socket, const std::string& source);
+  void receive_stranger(boost::asio::ip::tcp::socket socket, const boost::asio::ip::address& from);
+  bool is_known(const boost::asio::ip::address& address) const;
+  void make_room(const std::string& network, bool known);
+  void keep_below(std::size_t limit, const std::function<bool(const Guest&)>& alike);
   void on_stranger_frame(Guests::iterator guest, const wire::Frame& frame);
   void welcome(Guests::iterator guest);
   void on_peer_frame(Guest& guest, wire::Frame&& frame);
@@ -91,7 +108,9 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   Guests strangers_;  // the oldest first
   std::map<std::string, Guest> peers_;
   std::map<std::string, std::uint64_t> received_;
+  std::map<std::string, std::vector<boost::asio::ip::address>> addresses_;  // of peers
   RefusalLog refusals_;
+  RefusalLog told_{std::chrono::minutes(1), 64, 10};  // of peers that come and go
 };
 
 }  // namespace coord::net

@@ -74,17 +74,25 @@ void PeerLink::dial() {
 }
 
 void PeerLink::connect(std::uint64_t attempt, const std::vector<tcp::endpoint>& endpoints) {
+  tell_where(endpoints);
+  socket_.emplace(io_);
+  boost::asio::async_connect(
+      *socket_, endpoints,
+      [self = shared_from_this(), attempt, endpoints](const auto& error, const auto& there) {
+        if (self->attempt_ != attempt) return;
+        if (error) return self->fail("cannot connect: " + error.message());
+        self->reached_ = there.address();
+        self->tell_where(endpoints);
+        self->secure();
+      });
+}
+
+void PeerLink::tell_where(const std::vector<tcp::endpoint>& endpoints) {
   std::vector<boost::asio::ip::address> addresses;
   for (const auto& endpoint : endpoints) addresses.push_back(endpoint.address());
+  std::stable_partition(addresses.begin(), addresses.end(),
+                        [&](const auto& address) { return address == reached_; });
   handlers_.located(peer_, addresses);
-  socket_.emplace(io_);
-  boost::asio::async_connect(*socket_, endpoints,
-                             [self = shared_from_this(), attempt](const auto& error, const auto& endpoint) {
-                               if (self->attempt_ != attempt) return;
-                               if (error) return self->fail("cannot connect: " + error.message());
-                               self->handlers_.located(self->peer_, {endpoint.address()});
-                               self->secure();
-                             });
 }
 
 void PeerLink::secure() {

@@ -57,7 +57,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   struct Handlers {
     std::function<void(const std::string& peer)> up;
     std::function<void(const std::string& peer)> down;
-    // Where it is: all that its name resolves to, then the one at which a connection was made.
+    // Where it is: all that its name resolves to, first the one at which the last connection was made.
     std::function<void(const std::string& peer, const std::vector<boost::asio::ip::address>&)> located;
   };
 
@@ -77,6 +77,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
 
   void dial();
   void connect(std::uint64_t attempt, const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
+  void tell_where(const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
   void secure();
   void on_frame(wire::Frame&& frame);
   void on_hello(ByteView payload);
@@ -104,6 +105,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   boost::asio::ip::tcp::resolver resolver_;
   std::optional<boost::asio::ip::tcp::socket> socket_;  // while dialing
   std::shared_ptr<SecureConnection> connection_;
+  std::optional<boost::asio::ip::address> reached_;  // when it was last connected
   LinkStatus status_;
 
   std::uint64_t ping_number_ = 0;

@@ -75,6 +75,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
   const PeerLink::Handlers link_handlers{[this](const std::string& peer) { handlers_.up(peer); },
                                          [this](const std::string& peer) { handlers_.down(peer); },
                                          [this](const std::string& peer, const auto& addresses) {
+                                           acceptor_->set_addresses(peer, addresses);
                                            datagrams_->set_addresses(peer, addresses,
                                                                      config_.peers.at(peer).port);
                                          }};

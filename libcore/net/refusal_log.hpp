@@ -1,5 +1,6 @@
-// At most one line a minute for each source that is refused, however often it tries: a scanner or a peer with
-// a wrong key must not fill the disk. Refusals that were not told are counted and told with the next one.
+// At most so many lines a minute for each source, however often it tries: a scanner, a peer with a wrong key
+// or a tool that sends rubbish must not fill the disk. What was not told is counted and told with the next
+// line.
 //
 // Bounded: beyond `max_sources` sources at a time (an attacker with many addresses), the others share one
 // place.
@@ -16,22 +17,27 @@ namespace coord::net {
 
 class RefusalLog {
  public:
-  explicit RefusalLog(Duration interval = std::chrono::minutes(1), std::size_t max_sources = 256)
-      : interval_(interval), max_sources_(max_sources) {}
+  explicit RefusalLog(Duration interval = std::chrono::minutes(1), std::size_t max_sources = 256,
+                      std::uint32_t lines = 1)
+      : interval_(interval), max_sources_(max_sources), lines_(lines) {}
 
-  // The line to log, or nothing if this source was told of within the interval.
+  // `SOURCE: refused: WHY` to log, or nothing if enough was told of this source within the interval.
   std::optional<std::string> refused(Instant now, const std::string& source, const std::string& why);
+  // The same for a line in other words.
+  std::optional<std::string> limited(Instant now, const std::string& source, std::string line);
   std::uint64_t total() const { return total_; }
 
  private:
   struct Source {
-    Instant told;
+    Instant since;  // when the interval began
+    std::uint32_t told = 0;
     std::uint64_t untold = 0;
   };
   void forget_old(Instant now);
 
   Duration interval_;
   std::size_t max_sources_;
+  std::uint32_t lines_;  // an interval
   std::map<std::string, Source> sources_;
   std::uint64_t total_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "net/tls.hpp"
 
 #include <openssl/err.h>
+#include <sodium.h>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -44,6 +45,13 @@ SSL_SESSION* session_with(SSL* ssl, const SecretKey& key) {
       SSL_SESSION_set1_id_context(session.get(), session_context, sizeof session_context) != 1)
     return nullptr;
   return session.release();
+}
+
+SecretKey key_of_nobody() {
+  SecretKey key;
+  COORD_CHECK(sodium_init() >= 0);
+  randombytes_buf(key.data(), key_size);
+  return key;
 }
 
 SSL_CTX* new_context() {
@@ -107,7 +115,10 @@ int TlsSettings::find_session(SSL* ssl, const unsigned char* id, std::size_t id_
   const auto key = settings_of(ssl).key_for({id, id_size}, handshake.peer);
   if (!key.ok()) {
     handshake.refusal = key.error().what;
-    return 1;  // go on without a key: with no certificate either, the handshake ends here
+    // A key that nobody has: the handshake ends with the alert of a wrong key. Another one would tell a
+    // stranger which names and key ids there are.
+    *session = session_with(ssl, key_of_nobody());
+    return *session != nullptr ? 1 : 0;
   }
   *session = session_with(ssl, *key);
   return *session != nullptr ? 1 : 0;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/check.hpp"
+#include "net/steady_now.hpp"
 #include "net/unix_client.hpp"
 #include "net/unix_path.hpp"
 
@@ -117,8 +118,10 @@ void UnixServer::welcome(stream_protocol::socket socket) {
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
   const Credentials who{peer.pid, peer.uid, peer.gid};
   if (!admits(fd, who)) {
-    log_(LogLevel::warning,
-         "socket: refused: process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid));
+    if (const auto line = told_.limited(
+            steady_now(), "user " + std::to_string(who.uid),
+            "socket: refused: process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid)))
+      log_(LogLevel::warning, *line);
     return turn_away(fd, access_.group ? "this user is not in the group that may use this peer"
                                        : "the peer is another user's");
   }
@@ -190,13 +193,18 @@ void UnixServer::receive(ClientNumber client, wire::Frame&& frame) {
 
 void UnixServer::gone(ClientNumber client, bool expected, const std::string& why) {
   if (stopped_ || clients_.erase(client) == 0) return;
+  std::string whose = "clients";
   if (const auto guest = guests_.find(client); guest != guests_.end()) {
+    whose += " of user " + std::to_string(guest->second);
     const auto of_user = of_user_.find(guest->second);
     if (--of_user->second == 0) of_user_.erase(of_user);
     guests_.erase(guest);
   }
   if (expected) return;
-  if (!why.empty()) log_(LogLevel::info, "socket: client " + std::to_string(client.value) + ": " + why);
+  if (!why.empty())
+    if (const auto line =
+            told_.limited(steady_now(), whose, "socket: client " + std::to_string(client.value) + ": " + why))
+      log_(LogLevel::info, *line);
   handlers_.closed(client);
 }
 

@@ -26,6 +26,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "net/log.hpp"
+#include "net/refusal_log.hpp"
 #include "wire/frame.hpp"
 
 namespace coord::net {
@@ -113,6 +114,7 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   std::map<uid_t, std::size_t> of_user_;  // how many each of them has
   std::uint64_t last_number_ = 0;
   std::uint64_t turned_away_ = 0;
+  RefusalLog told_{std::chrono::minutes(1), 256, 10};  // of clients, by their user
   bool stopped_ = false;
   std::string path_;  // empty: not ours to remove
   dev_t device_ = 0;

@@ -164,8 +164,8 @@ class Peer {
   std::map<replica::ConnectionId, Tool> tools_;
   std::map<uid_t, UserName> user_names_;
   Traffic traffic_;
-  net::RefusalLog wrong_messages_;
-  std::map<std::string, WallTime> since_;  // of a peer's being up or down
+  net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
+  std::map<std::string, WallTime> since_;                            // of a peer's being up or down
   WallTime started_;
   Instant started_at_;
 };

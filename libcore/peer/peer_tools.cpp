@@ -74,8 +74,10 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (tool == tools_.end()) return;
   auto request = wire::decode<local::Request>(frame.payload, frame.decode_options());
   if (!request) {
-    log_(net::LogLevel::warning,
-         "tool " + std::to_string(tool->second.who.pid) + ": " + request.error().what);
+    if (const auto line = wrong_messages_.limited(
+            process::boot_now(), "tools of user " + std::to_string(tool->second.who.uid),
+            "tool " + std::to_string(tool->second.who.pid) + ": " + request.error().what))
+      log_(net::LogLevel::warning, *line);
     server_->close(number);
     tool_closed(number);
     return;
