@@ -22,8 +22,10 @@ std::string fitted(const std::string& cell, std::size_t width) {
 
 void Table::row(const std::vector<std::string>& cells, Tone tone) {
   Row row{{}, tone};
-  for (std::size_t i = 0; i < columns_.size(); ++i)
-    row.cells.push_back(i < cells.size() ? shown(cells[i]) : std::string());
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const std::string cell = i < cells.size() ? cells[i] : std::string();
+    row.cells.push_back(columns_[i].is_shown ? cell : shown(cell));
+  }
   rows_.push_back(std::move(row));
 }
 

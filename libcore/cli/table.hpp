@@ -17,12 +17,13 @@ class Table {
     std::string title;
     Align align = Align::left;
     bool may_shrink = false;  // is clipped first (with ...) where the table is wider than the terminal
+    bool is_shown = false;    // its cells come escaped already
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   // Cells beyond the columns are dropped, missing ones are empty. Cells are shown() here: give them as they
-  // are.
+  // are, except in a column that says otherwise.
   void row(const std::vector<std::string>& cells, Tone tone = Tone::plain);
   bool empty() const { return rows_.empty(); }
 

@@ -6,7 +6,6 @@ namespace coord::ntp {
 namespace {
 
 constexpr Duration max_root_distance = std::chrono::seconds(16);  // RFC 5905 MAXDISP
-constexpr Duration max_reference_age = std::chrono::hours(24);    // RFC 1305 NTP.MAXAGE
 constexpr Duration longest_turnaround = std::chrono::seconds(1);
 constexpr std::int8_t undisclosed_precision = 32;  // data minimisation: the client's is not told
 
@@ -51,10 +50,8 @@ std::optional<Reject> check_root(const Packet& packet, bool interleaved) {
   // An interleaved reply does not say when it was sent itself: soon after it received the request, in which
   // time the server's reference may have been renewed.
   const Timestamp now = interleaved ? packet.receive + longest_turnaround : packet.transmit;
-  const std::int64_t age = ticks_between(now, packet.reference);
-  if (packet.reference == Timestamp{}) return Reject::stale_reference;
-  if (age < 0) return Reject::reference_in_future;
-  if (from_ticks(age) > max_reference_age) return Reject::stale_reference;
+  const bool has_reference = packet.reference != Timestamp{};
+  if (has_reference && ticks_between(now, packet.reference) < 0) return Reject::reference_in_future;
   return std::nullopt;
 }
 
@@ -100,8 +97,6 @@ const char* reject_text(Reject reason) {
       return "root distance too large";
     case Reject::reference_in_future:
       return "reference in the future";
-    case Reject::stale_reference:
-      return "stale reference";
     case Reject::negative_delay:
       return "negative delay";
     case Reject::clock_stepped:

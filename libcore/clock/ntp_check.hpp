@@ -12,7 +12,10 @@
 //   3. kiss codes, only now                      before 2 anyone could silence a server for us
 //   4. authentication, where asked for           a crypto-NAK is an error, not time
 //   5. transmit and receive there and in order, synchronized, stratum 1..15
-//   6. root distance, reference time
+//   6. root distance, reference time not after transmit
+//
+// A reference time that is zero or old is no reason to refuse: a server whose sources are gone says in its
+// stratum, leap and root dispersion what it is still worth (ntpsec's orphan mode sends zero).
 //
 // A request carries no time: its transmit value is random and the real T1 stays here (data minimisation).
 #pragma once
@@ -45,7 +48,6 @@ enum class Reject {
   bad_stratum,
   root_distance,
   reference_in_future,
-  stale_reference,
   negative_delay,  // found later, when the exchange is measured
   clock_stepped,   // the local clock was set between request and reply
   no_reply,        // nothing came in time

@@ -35,8 +35,8 @@ stratum-0 bad stratum
 stratum-16 bad stratum
 root-distance root distance too large
 future-reference reference in the future
-stale-reference stale reference
-no-reference stale reference
+stale-reference -
+no-reference -
 negative-delay negative delay
 no-mac not authenticated
 bad-mac bad MAC

@@ -59,6 +59,42 @@ TEST_CASE("what a server sends cannot break a line, a cell or a string") {
   CHECK(csv_report(odd, false).find(R"(,"kiss code ""A,B"" 1",)") != std::string::npos);
 }
 
+TEST_CASE("a table escapes what a server sends, once") {
+  Measurement m = good_measurement();
+  m.servers[0].counters.reasons["kiss code \\x1b[2J"] = 1;  // as the reply's check makes it
+  const std::string text = text_report(m, {cli::Table::any_width, false, false, false});
+  CAPTURE(text);
+  CHECK(text.find(R"(  \x22GP\x2c  )") != std::string::npos);
+  CHECK(text.find(R"(kiss code \x1b[2J 1)") != std::string::npos);
+  CHECK(text.find(R"(\\)") == std::string::npos);
+}
+
+TEST_CASE("a reference time that is old or missing is shown") {
+  struct Row {
+    ntp::Timestamp reference;
+    const char* remark;  // in the table
+    const char* fact;    // of --verbose
+    const char* json;
+  };
+  const ntp::Timestamp now{0xe8000000'00000000};
+  const Row rows[] = {
+      {{}, "truechimer, no reference time\n", "reference age       unknown\n", R"("reference_age_s":null)"},
+      {now + -25h, "truechimer, reference 25 h old\n", "reference age       90000.000000000 s\n",
+       R"("reference_age_s":90000)"},
+      {now + -64s, "truechimer\n", "reference age       64.000000000 s\n", R"("reference_age_s":64)"},
+      {now, "truechimer\n", "reference age       0.000000000 s\n", R"("reference_age_s":0)"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.remark);
+    Measurement m = good_measurement();
+    m.servers[0].reply->reference = row.reference;
+    m.servers[0].reply->receive = m.servers[0].reply->transmit = now;
+    CHECK(text_report(m, {cli::Table::any_width, false, false, false}).ends_with(row.remark));
+    CHECK(text_report(m, {cli::Table::any_width, false, true, false}).find(row.fact) != std::string::npos);
+    CHECK(json_report(m, false).find(row.json) != std::string::npos);
+  }
+}
+
 TEST_CASE("a server's label names its address where that says more") {
   ServerResult s = good_server();
   CHECK(server_label(s) == "ntp1 (192.0.2.1)");

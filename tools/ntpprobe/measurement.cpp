@@ -53,6 +53,14 @@ std::string ServerResult::reference() const {
   return reply ? ntp::reference_text(reply->stratum, reply->reference_id) : "";
 }
 
+std::optional<Duration> ServerResult::reference_age() const {
+  if (!reply || reply->reference == ntp::Timestamp{}) return std::nullopt;
+  // In interleaved mode the transmit time is that of the reply before.
+  const std::int64_t ticks = std::max(ntp::ticks_between(reply->transmit, reply->reference),
+                                      ntp::ticks_between(reply->receive, reply->reference));
+  return std::max(ntp::from_ticks(ticks), Duration::zero());
+}
+
 std::string ServerResult::reasons_text() const {
   std::string text;
   for (const auto& [reason, count] : counters.reasons) {

@@ -29,8 +29,11 @@ struct ServerResult {
   Verdict verdict = Verdict::unusable;
   bool used = false;  // in the combined offset
 
-  std::string reference() const;     // "GPS", "192.0.2.1", ""
-  std::string reasons_text() const;  // "bogus origin 2, no reply 1"
+  std::string reference() const;     // "GPS", "192.0.2.1", ""; escaped
+  std::string reasons_text() const;  // "bogus origin 2, no reply 1"; escaped
+  // How long before the last good reply the server was last set by its reference; nothing without a reply,
+  // and from a server that tells none.
+  std::optional<Duration> reference_age() const;
 };
 
 struct Measurement {

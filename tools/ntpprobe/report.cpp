@@ -48,9 +48,12 @@ JsonObject server_object(const ServerResult& s, WallTime as_of) {
         .text("refid", s.reference())
         .text("leap", ntp::leap_text(s.reply->leap));
     o.seconds("precision_s", s.precision);
+    const auto age = s.reference_age();
+    age ? o.seconds("reference_age_s", *age) : o.null("reference_age_s");
   } else {
-    for (const char* key : {"offset_s", "delay_s", "jitter_s", "dispersion_s", "root_distance_s", "bound_s",
-                            "offset_mean_s", "offset_min_s", "stratum", "refid", "leap", "precision_s"})
+    for (const char* key :
+         {"offset_s", "delay_s", "jitter_s", "dispersion_s", "root_distance_s", "bound_s", "offset_mean_s",
+          "offset_min_s", "stratum", "refid", "leap", "precision_s", "reference_age_s"})
       o.null(key);
   }
   o.integer("sent", s.counters.sent)
@@ -96,10 +99,12 @@ std::vector<std::string> csv_server(const ServerResult& s, WallTime as_of) {
   cells.push_back(s.reasons_text());
   cells.push_back(s.stamp);
   cells.push_back(verdict_text(s.verdict));
+  const auto age = s.estimate ? s.reference_age() : std::nullopt;
+  cells.push_back(age ? plain_seconds(*age) : "");
   return cells;
 }
 
-constexpr std::size_t csv_columns = 22;
+constexpr std::size_t csv_columns = 23;
 
 }  // namespace
 
@@ -138,7 +143,8 @@ std::string json_report(const Measurement& m, bool samples) {
 std::string csv_title() {
   return "type,as_of,server,address,offset_s,bound_s,delay_s,jitter_s,dispersion_s,root_distance_s,offset_"
          "mean_s,offset_min_s,"
-         "stratum,refid,leap,precision_s,sent,received,rejected,reasons,stamp,verdict\n";
+         "stratum,refid,leap,precision_s,sent,received,rejected,reasons,stamp,verdict,reference_age_"
+         "s\n";
 }
 
 std::string csv_report(const Measurement& m, bool samples) {

@@ -16,10 +16,21 @@ Tone tone_of(const ServerResult& s) {
   return s.verdict == Verdict::falseticker ? Tone::bad : Tone::warning;
 }
 
-// What to say about a server besides its numbers.
+// A server without a recent reference goes on by its own clock: what its time is worth is in its bound.
+std::string reference_remark(const ServerResult& s) {
+  if (!s.estimate) return "";
+  const auto age = s.reference_age();
+  if (!age) return ", no reference time";
+  if (*age <= std::chrono::hours(24)) return "";
+  return ", reference " + std::to_string(std::chrono::duration_cast<std::chrono::hours>(*age).count()) +
+         " h old";
+}
+
+// What to say about a server besides its numbers; escaped already.
 std::string remark(const ServerResult& s) {
   std::string text = verdict_text(s.verdict);
   if (s.verdict == Verdict::truechimer && !s.used) text += ", outlier";
+  text += reference_remark(s);
   const std::string reasons = s.reasons_text();
   return reasons.empty() ? text : text + ": " + reasons;
 }
@@ -37,11 +48,11 @@ Table overview(const Measurement& m, const TextStyle& style) {
   const bool full = style.width >= full_width;
   const auto right = Table::Align::right;
   std::vector<Table::Column> columns{{"SERVER"}, {"ST", right}};
-  if (full) columns.push_back({"REFERENCE"});
+  if (full) columns.push_back({"REFERENCE", Table::Align::left, false, true});
   columns.insert(columns.end(), {{"OFFSET s", right}, {"BOUND s", right}});
   if (full)
     columns.insert(columns.end(), {{"DELAY s", right}, {"JITTER s", right}, {"GOT", right}, {"STAMP"}});
-  columns.push_back({"VERDICT", Table::Align::left, true});
+  columns.push_back({"VERDICT", Table::Align::left, true, true});
   Table table(columns);
   for (const ServerResult& s : m.servers) {
     const auto or_dash = [&](auto value) { return s.estimate ? value() : std::string("-"); };
@@ -81,6 +92,8 @@ std::string details(const ServerResult& s) {
     fact("root distance", plain_seconds(s.root_distance) + " s");
     fact("stratum", std::to_string(s.reply->stratum));
     fact("reference", s.reference());
+    const auto age = s.reference_age();
+    fact("reference age", age ? plain_seconds(*age) + " s" : "unknown");
     fact("leap", ntp::leap_text(s.reply->leap));
     fact("precision", plain_seconds(s.precision) + " s");
     fact("stamps", s.stamp);

@@ -92,9 +92,9 @@ void ServerProbe::send_request(Instant now) {
   --left_;
   ntp::Request request;
   request.transmit = random_timestamp();
-  if (manner_.interleaved && last_reply_) {
+  if (manner_.interleaved && last_receive_) {
     request.receive = random_timestamp();
-    request.previous_receive = last_reply_->receive;
+    request.previous_receive = *last_receive_;
   }
   const auto header = encode(ntp::request_packet(request, poll_exponent(interval_)));
   Bytes datagram(header.begin(), header.end());
@@ -185,13 +185,13 @@ void ServerProbe::accept(const ntp::Verdict& verdict, const Arrival& arrival) {
     return;
   }
   const ntp::Packet& packet = verdict.packet;
-  last_reply_ = packet;
+  last_receive_ = packet.receive;
   Pending next;
+  next.reply = packet;
   next.arrival = arrival;
   next.stamps = !arrival.kernel ? StampSource::program
                 : stack_sent_   ? StampSource::kernel
                                 : StampSource::kernel_receive;
-  next.precision = {manner_.local_precision, ntp::power_of_two(packet.precision)};
   next.exact_t1 = ntp::timestamp_of(stack_sent_.value_or(sent_.wall));
   WallTime t1 = sent_.wall;
   if (stack_sent_) {
@@ -222,12 +222,14 @@ void ServerProbe::flush_pending() {
 }
 
 void ServerProbe::take(const Pending& pending, bool interleaved) {
-  const auto sample = measure(pending.exchange, pending.precision, pending.arrival.user.steady);
+  const ntp::Precision precision{manner_.local_precision, ntp::power_of_two(pending.reply.precision)};
+  const auto sample = measure(pending.exchange, precision, pending.arrival.user.steady);
   if (!sample) {
     reject(ntp::reject_text(ntp::Reject::negative_delay));
     return;
   }
   filter_.add(*sample);
+  last_reply_ = pending.reply;  // not before: a reply that is refused must not describe the server
   stamps_ = std::max(stamps_.value_or(StampSource::kernel), pending.stamps);
   taken_.push_back({*sample, pending.arrival.user.wall, pending.stamps, interleaved});
 }

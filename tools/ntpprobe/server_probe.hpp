@@ -70,8 +70,13 @@ class ServerProbe {
   void on_ready();
 
   const Endpoint& endpoint() const { return endpoint_; }
+  // Another name leads to the same address: shown under that one from now on.
+  void rename(const std::string& server, std::size_t place) {
+    endpoint_.server = server;
+    endpoint_.place = place;
+  }
   const Counters& counters() const { return counters_; }
-  const std::optional<ntp::Packet>& last_reply() const { return last_reply_; }  // the last good one
+  const std::optional<ntp::Packet>& last_reply() const { return last_reply_; }  // of the last good sample
   const std::string& kiss_code() const { return kiss_code_; }
   const ntp::SampleFilter& filter() const { return filter_; }
   const std::vector<TakenSample>& taken() const { return taken_; }  // in this round
@@ -83,7 +88,7 @@ class ServerProbe {
     ntp::Exchange exchange;  // t3 as the reply had it; not set where the reply was interleaved itself
     ntp::Timestamp exact_t1;
     bool has_t3 = false;
-    ntp::Precision precision;
+    ntp::Packet reply;
     Arrival arrival;
     StampSource stamps = StampSource::program;
   };
@@ -107,6 +112,7 @@ class ServerProbe {
   ntp::SampleFilter filter_;
   std::vector<TakenSample> taken_;
   std::optional<ntp::Packet> last_reply_;
+  std::optional<ntp::Timestamp> last_receive_;  // T2 of the last genuine reply, for interleaved mode
   std::optional<StampSource> stamps_;
   std::string kiss_code_;
   bool stopped_ = false;     // the server or the network told us to

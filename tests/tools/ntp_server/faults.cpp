@@ -58,8 +58,8 @@ const std::vector<Fault>& faults() {
       {"stratum-16", [](Reply& r) { r.packet.stratum = 16; }},
       {"root-distance", [](Reply& r) { r.packet.root_dispersion = ntp::short_of(17s); }},
       {"future-reference", [](Reply& r) { r.packet.reference = r.packet.transmit + 1h; }},
-      {"stale-reference", [](Reply& r) { r.packet.reference = r.packet.transmit + -25h; }},
-      {"no-reference", [](Reply& r) { r.packet.reference = {}; }},
+      {"stale-reference", [](Reply& r) { r.packet.reference = r.packet.transmit + -25h; }},  // no fault
+      {"no-reference", [](Reply& r) { r.packet.reference = {}; }},  // no fault: orphan mode
       {"negative-delay", [](Reply& r) { r.packet.transmit = r.packet.transmit + 1s; }},
       // authentication
       {"no-mac", [](Reply& r) { r.sign = false; }},
