@@ -48,8 +48,8 @@ std::optional<ServerName> above(const ServerResult& hop, std::uint16_t port, std
 // One answer from one address; several addresses of a name count as one server: the first that answers.
 std::optional<ServerResult> ask(const ServerName& name, const Settings& settings, const Manner& manner,
                                 std::string& failure) {
-  for (const Endpoint& endpoint : resolve({name}, settings.family())) {
-    Prober prober({endpoint}, manner);
+  for (const Endpoint& endpoint : resolve(name, settings.family(), manner.timeout)) {
+    Prober prober(endpoint, manner);
     prober.round(settings.samples_or(1));
     Measurement m = evaluate(prober);
     if (m.majority) return std::move(m.servers.front());
@@ -120,7 +120,7 @@ std::string text(const Chain& chain) {
   const auto right = cli::Table::Align::right;
   cli::Table table({{"SERVER", cli::Table::Align::left, true},
                     {"ST", right},
-                    {"REFERENCE"},
+                    {"REFERENCE", cli::Table::Align::left, false, true},
                     {"OFFSET s", right},
                     {"BOUND s", right}});
   for (const ServerResult& hop : chain.hops)

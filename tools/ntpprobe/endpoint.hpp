@@ -16,9 +16,12 @@ namespace coord::ntpprobe {
 
 constexpr std::uint16_t ntp_port = 123;
 
+enum class Family { any, ipv4, ipv6 };
+
 struct ServerName {
   std::string host;
   std::uint16_t port = ntp_port;
+  Family family = Family::any;  // which of its addresses are meant
   bool operator==(const ServerName&) const = default;
 };
 
@@ -28,19 +31,22 @@ Result<ServerName> read_server_name(std::string_view text);
 // 1 to 65535.
 std::optional<std::uint16_t> read_port(std::string_view text);
 
-enum class Family { any, ipv4, ipv6 };
+// An address rather than a name: nobody has to be asked for it.
+bool is_numeric(const std::string& host);
 
 struct Endpoint {
   std::string server;   // as given, with the port where it is not 123
   std::string address;  // numeric; empty if the name has none
   sockaddr_storage socket_address{};
   socklen_t size = 0;
-  std::string failure;  // why there is no address
+  std::string failure;    // why there is no address
+  std::size_t place = 0;  // of its name among those asked
 };
 
-// All addresses of all names, each once (the first name that leads to it), names looked up side by side. A
-// name without an address is an Endpoint with a failure. At most 16 addresses a name.
-std::vector<Endpoint> resolve(const std::vector<ServerName>& names, Family family);
+// The family to look a name up in: the one asked for, else the name's own.
+inline Family family_for(const ServerName& name, Family asked) {
+  return asked == Family::any ? name.family : asked;
+}
 
 std::string display(const ServerName& name);
 

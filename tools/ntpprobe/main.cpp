@@ -19,7 +19,7 @@ Result<Measurement> measure_once(const Settings& s) {
   if (!names) return names.error();
   const auto manner = manner_of(s);
   if (!manner) return manner.error();
-  Prober prober(resolve(*names, s.family()), *manner);
+  Prober prober(*names, s.family(), *manner);
   prober.round(s.samples_or(4));
   return evaluate(prober);
 }

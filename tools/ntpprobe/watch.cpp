@@ -138,7 +138,7 @@ Result<cli::Exit> watch(const Settings& s) {
   if (!names) return names.error();
   const auto manner = manner_of(s);
   if (!manner) return manner.error();
-  Prober prober(resolve(*names, s.family()), *manner);
+  Prober prober(*names, s.family(), *manner);
   catch_signals();
   const bool live =
       cli::is_terminal(STDOUT_FILENO) && !s.json && !s.csv && !s.quiet && !s.verbose && !s.list_samples;

@@ -16,6 +16,7 @@
 #include "base/random.hpp"
 #include "cli/run.hpp"
 #include "faults.hpp"
+#include "ntpprobe/lookups.hpp"
 #include "ntpprobe/probe_socket.hpp"
 #include "ntpprobe/symmetric_key.hpp"
 
@@ -251,8 +252,9 @@ Result<cli::Exit> serve(const Settings& s) {
   for (const std::string& name : s.faults)
     if (find_fault(name) == nullptr)
       return Error{ErrorKind::usage, name, "no such fault", "see --list-faults"};
-  const auto endpoints = ntpprobe::resolve({{s.address, s.port}}, ntpprobe::Family::any);
-  ntpprobe::Endpoint at = endpoints.front();
+  const ntpprobe::ServerName name{s.address, s.port};
+  ntpprobe::Endpoint at =
+      ntpprobe::endpoints_of(name, ntpprobe::look_up(name, ntpprobe::Family::any)).front();
   if (!at.failure.empty()) return Error{ErrorKind::usage, s.address, at.failure, ""};
   std::optional<SymmetricKey> key;
   if (s.key_id > 0) {
