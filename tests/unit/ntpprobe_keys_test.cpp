@@ -69,8 +69,13 @@ TEST_CASE("how chrony and ntpsec write keys") {
       {"SHA1 abcdefghijklmnopqrstuvwxyz", "SHA1 ASCII:abcdefghijklmnopqrstuvwxyz"},  // chrony's long text
       {"SHA1 HEX:414243", "SHA1 ASCII:ABC"},
       {"SHA1 tulip # comment", "SHA1 ASCII:tulip"},
-      {"SHA1\ttulip  192.0.2.1", "SHA1 ASCII:tulip"},                 // ntpd's list of addresses
-      {"SHA1 tu#lip", "SHA1 ASCII:tu#lip"},                           // chrony's keys may have it
+      {"SHA1\ttulip  192.0.2.1", "SHA1 ASCII:tulip"},  // ntpd's list of addresses
+      {"SHA1 tu#lip", "SHA1 ASCII:tu"},                // ntpsec's end there
+      {"SHA1 933F62BE1D604E68A81B557F18CFA200#lip", "SHA1 HEX:933F62BE1D604E68A81B557F18CFA200"},
+      {"SHA1 1234567890123456789#0123", "SHA1 ASCII:1234567890123456789"},  // counted without the comment
+      {"AES 7ea62ae64d190114d46d5a082f948ec1#", "AES128 HEX:7ea62ae64d190114d46d5a082f948ec1"},
+      {"SHA1 ASCII:tu#lip", "SHA1 HEX:7475236c6970"},  // chrony's may have it
+      {"tu#lip", "MD5 HEX:7475236c6970"},
       {"AES crocus", "AES128 HEX:63726f63757300000000000000000000"},  // ntpsec fills up
       {"AES128CMAC 00112233445566778899aabbccddeeffaa",
        "AES128 HEX:00112233445566778899aabbccddeeff"},  // and cuts

@@ -98,7 +98,7 @@ struct Secret {
   bool exact = false;
 };
 
-std::optional<Secret> secret_of(std::string_view word) {
+std::optional<Secret> secret_of(std::string_view word, bool typed) {
   constexpr std::string_view hex = "HEX:";
   constexpr std::string_view ascii = "ASCII:";
   if (word.starts_with(hex)) {
@@ -107,6 +107,7 @@ std::optional<Secret> secret_of(std::string_view word) {
     return Secret{std::move(*octets), true};
   }
   if (word.starts_with(ascii)) return Secret{octets_of(word.substr(ascii.size())), true};
+  if (typed) word = word.substr(0, word.find('#'));  // a comment to ntpsec, which has no such prefixes
   if (word.size() > max_ascii_key)
     if (auto octets = from_hex(word)) return Secret{std::move(*octets), false};
   return Secret{octets_of(word), false};
@@ -138,7 +139,7 @@ Result<SymmetricKey> key_from(const std::vector<std::string_view>& words, std::u
   if (!algorithm)
     return bad("type " + std::string(words[1].substr(0, 40)) + " is not known here",
                "use AES128, AES256, SHA1, SHA256, SHA384, SHA512 or MD5");
-  auto secret = secret_of(words[typed ? 2 : 1]);
+  auto secret = secret_of(words[typed ? 2 : 1], typed);
   if (!secret) return bad("the key is not hexadecimal", "write an even number of digits 0-9 a-f after HEX:");
   if (secret->octets.empty() || secret->octets.size() > max_secret_size)
     return bad("the key is empty or too long", "give it 1 to 1024 octets");
