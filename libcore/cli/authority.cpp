@@ -13,6 +13,7 @@
 
 #include "base/descriptor.hpp"
 #include "cli/config.hpp"
+#include "cli/home.hpp"
 
 namespace coord::cli {
 
@@ -61,16 +62,6 @@ std::string machine_id() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   return std::string("host-") + host.data();
-}
-
-// Root under sudo keeps the caller's HOME: files of root's in there would lock its owner out.
-Status check_home(const std::string& home) {
-  struct stat status {};
-  if (::stat(home.c_str(), &status) != 0)
-    return unavailable(home, std::strerror(errno), "set HOME to a directory that is there");
-  if (status.st_uid == ::geteuid()) return done();
-  return unavailable(home, "HOME belongs to another user",
-                     "use sudo -H, or name the peer's socket with --socket");
 }
 
 constexpr const char* system_directory = "/run/coordutils";
@@ -126,9 +117,8 @@ Result<Authority> private_authority() {
   std::string state;
   if (const char* given = variable("XDG_STATE_HOME"); given != nullptr) {
     state = given;
-  } else if (const char* home = variable("HOME"); home != nullptr) {
-    if (Status good = check_home(home); !good) return good.error();
-    state = std::string(home) + "/.local/state";
+  } else if (const std::optional<std::string> home = own_home()) {
+    state = *home + "/.local/state";
   } else {
     state = "/var/tmp/coordutils-" + std::to_string(::geteuid());
     if (Status own = own_directory(state); !own) return own.error();

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cli/home.hpp"
 #include "cli/names.hpp"
 
 namespace coord::cli {
@@ -80,12 +81,11 @@ Status add_line(std::vector<ConfigLine>& lines, std::string_view key, const toml
 std::optional<std::string> find_config(const std::string& given) {
   if (!given.empty()) return given;
   const char* xdg = std::getenv("XDG_CONFIG_HOME");
-  const char* home = std::getenv("HOME");
   std::string user;
   if (xdg != nullptr && *xdg == '/') {
     user = xdg;
-  } else if (home != nullptr && *home == '/') {
-    user = std::string(home) + "/.config";
+  } else if (const std::optional<std::string> home = own_home()) {
+    user = *home + "/.config";
   }
   const std::string name = "/coordutils/coordd.toml";
   if (!user.empty() && exists(user + name)) return user + name;

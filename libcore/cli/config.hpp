@@ -13,8 +13,8 @@
 namespace coord::cli {
 
 // The file that counts: `given` (--config, COORD_CONFIG) if it is not empty, else the first that exists of
-// $XDG_CONFIG_HOME/coordutils/coordd.toml (or ~/.config/...) and /etc/coordutils/coordd.toml; nothing if
-// there is none. Whether it can be read shows when it is loaded.
+// $XDG_CONFIG_HOME/coordutils/coordd.toml (or ~/.config/... in a home of one's own) and
+// /etc/coordutils/coordd.toml; nothing if there is none. Whether it can be read shows when it is loaded.
 std::optional<std::string> find_config(const std::string& given);
 
 Status load_config(Options& options, const std::string& path);
