@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cli/json.hpp"
+#include "cli/run.hpp"
 
 namespace coord::cli {
 
@@ -72,6 +73,13 @@ Status RunReport::write() {
     written += static_cast<std::size_t>(count);
   }
   return done();
+}
+
+Exit RunReport::never_started(std::string_view tool, Exit exit) {
+  outcome = "ran";
+  status = static_cast<int>(exit);
+  if (const Status written = write(); !written) complain(tool, written.error());
+  return exit;
 }
 
 }  // namespace coord::cli

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/descriptor.hpp"
 #include "base/ids.hpp"
@@ -23,6 +24,8 @@ class RunReport {
   static void of_misuse(const std::string& path, const std::string& name);
 
   Status write();
+  // Of a command that cannot be executed (trial.hpp): passes its status on.
+  Exit never_started(std::string_view tool, Exit exit);
 
   std::string name;
   std::string outcome = "internal";  // ran, joined, not_acquired, no_quorum, lost, max_run, usage, internal

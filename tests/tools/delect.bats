@@ -227,6 +227,37 @@ EOS
   run -64 delect --attempts 4 tries true
 }
 
+@test "what never started is no attempt, and keeps nothing taken" {
+  printf '#!/no/such/interpreter\n' >lost
+  printf '\177ELF of no machine\n' >data
+  cp /bin/true busy
+  exec 9>>busy
+  chmod +x lost busy
+  for command in no-such-command-anywhere ./lost ./data ./busy "$PWD"; do
+    expected=126
+    [[ $command = no-* || $command = ./lost ]] && expected=127
+    run -$expected delect --slot k --attempts 1 unstarted "$command"
+    [[ "${#lines[@]} $output" == "1 delect: "*": "*": "* ]]
+    run -$expected delect --slot auto:1d --attempts 1 --report r unstarted.daily "$command"
+    jq -e ".outcome == \"ran\" and .exit_status == $expected" r
+    run -$expected delect --min-hold 3600 unstarted.hold "$command"
+    run -$expected dlock --min-hold 3600 unstarted.lock "$command"
+    run -$expected dlock --rate 1/3600 --report r unstarted.rate "$command"
+    jq -e ".outcome == \"ran\" and .exit_status == $expected" r
+  done
+  exec 9>&-
+  run -0 delect --slot k --attempts 1 unstarted -- sh -c 'echo "$DELECT_ATTEMPT"'
+  [ "$output" = 1 ]
+  run -0 delect --slot auto:1d --attempts 1 unstarted.daily -- sh -c 'echo "$DELECT_ATTEMPT"'
+  [ "$output" = 1 ]
+  run -0 delect -w 1 unstarted.hold true
+  run -0 dlock -w 1 unstarted.lock true
+  run -0 dlock -w 1 --rate 1/3600 unstarted.rate true
+  # A command that did begin counts, whatever it says.
+  run -127 delect --slot said --attempts 1 unstarted -- sh -c 'exit 127'
+  run -3 delect --slot said --attempts 1 unstarted true
+}
+
 @test "a slot is taken over when its runner is killed, and never with --attempts 1" {
   for attempts in 3 1; do
     rm -f lead.b.over took

@@ -5,6 +5,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
+#include "cli/trial.hpp"
 #include "delect/lead_file.hpp"
 #include "delect/settings.hpp"
 #include "delect/standby.hpp"
@@ -261,6 +262,11 @@ Result<cli::Exit> lead(const Settings& settings) {
   auto report = cli::RunReport::open(settings.output.report);
   if (!report) return report.error();
   report->name = settings.name();
+  // An attempt and a minimum hold count from when it leads: not for a command that can never start.
+  if (settings.slot || settings.min_hold > Duration::zero()) {
+    if (const auto never = cli::cannot_start("delect", {settings.command.argv, {}, {}}))
+      return report->never_started("delect", *never);
+  }
   const Instant asked = process::boot_now();
   ++report->messages["acquire"];
   std::optional<process::Cgroup> group;

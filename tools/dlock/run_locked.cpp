@@ -9,6 +9,7 @@
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
 #include "cli/terminal.hpp"
+#include "cli/trial.hpp"
 #include "dlock/guard.hpp"
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"
@@ -254,6 +255,12 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   auto report = cli::RunReport::open(settings.report);
   if (!report) return report.error();
   report->name = settings.name_list;
+  // A permit and a minimum hold count from the grant: not for a command that can never start.
+  const bool uses_up = settings.rate || settings.min_hold > Duration::zero();
+  if (uses_up && settings.mode == Mode::run) {
+    if (const auto never = cli::cannot_start("dlock", {settings.command.argv, {}, {}}))
+      return report->never_started("dlock", *never);
+  }
   const Instant asked = process::boot_now();
   cli::PeerOptions how = settings.peer;
   // -w of a moment is no reason to give up a peer that is only slow.
