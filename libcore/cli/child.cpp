@@ -50,6 +50,10 @@ Exit Outcome::exit() const {
   return signal != 0 ? Exit{128 + signal} : Exit{code};
 }
 
+bool Outcome::may_be_stopped_by_another() const {
+  return !stopped && (signal == SIGTERM || signal == SIGKILL);
+}
+
 Child::Child(std::optional<process::Cgroup> group) : group_(std::move(group)), tree_(family_of(group_)) {}
 
 std::variant<std::unique_ptr<Child>, SpawnError> Child::start(const Program& program, bool use_cgroup) {
@@ -158,6 +162,7 @@ void Child::begin_stop(Instant now) {
   kill_at_ = kill_at;
   stage_ = Stage::terminating;
   if (now < kill_at_) outcome_.refused = tree_.signal_all(SIGTERM).refused;
+  if (told_) told_(*outcome_.stopped);
 }
 
 // Whether nothing of the command runs any more. `seen`: the last walk saw something. Every descendant is

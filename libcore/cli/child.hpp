@@ -51,6 +51,8 @@ struct Outcome {
   // The command's own status, 128+n for signal n; 75 or 124 where it was stopped because of a loss or
   // --max-run.
   Exit exit() const;
+  // Not stopped by us, but by a signal that another guard sends.
+  bool may_be_stopped_by_another() const;
 };
 
 // What else the guard waits for: a descriptor (the peer's socket) and a time. The callbacks may call the
@@ -82,6 +84,9 @@ class Child {
 
   void limit(StopCause cause, Deadline deadline);  // sets or moves the deadline of this cause
   void unlimit(StopCause cause);
+  // Called once, when the command and its descendants have just been told to end, or are about to be killed.
+  // It must wait for nothing.
+  void on_stop(std::function<void(StopCause)> told) { told_ = std::move(told); }
   void spare(const process::ProcessId& id);  // a process that we started and that is not the command's
   Watch& watch() { return watch_; }
 
@@ -112,6 +117,7 @@ class Child {
   process::ProcessTree tree_;
   int signal_fd_ = -1, timer_fd_ = -1;
   Watch watch_;
+  std::function<void(StopCause)> told_;
   std::map<StopCause, Deadline> deadlines_;
   Stage stage_ = Stage::running;
   Instant kill_at_{};      // from TERM on

@@ -24,10 +24,16 @@ HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, Messag
       line_(
           terms_.peer, terms_.tool, [this] { return opening(); }, std::move(peer)),
       counts_(counts),
+      speaker_(terms_.tool),
       group_(std::move(group)) {}
 
-void HeldSession::note(const std::string& text) const {
-  if (terms_.verbose) notice(terms_.tool, text);
+void HeldSession::note(const std::string& text) {
+  if (!terms_.verbose) return;
+  if (is_granted_) {
+    speaker_.say(text);
+  } else {
+    notice(terms_.tool, text);
+  }
 }
 
 // ---- until it is granted
@@ -120,14 +126,21 @@ void HeldSession::take(const local::Answer& answer, Child* child) {
     line_.calm();
   } else if (const auto* loss = std::get_if<local::Lost>(&answer)) {
     count("lost");
-    if (!terms_.quiet)
-      notice(terms_.tool, terms_.object + ": lost: " + loss->why + ": the command is stopped");
+    speaker_.stopped(terms_.object, "lost: " + loss->why);
     lost_ = true;
     stop_by_ = std::max(boot_now(), loss->kill_at);
   } else {
     return;
   }
   if (child != nullptr) child->limit(StopCause::lost, deadline());
+}
+
+void HeldSession::stopped(StopCause cause, std::optional<Duration> max_run) {
+  if (cause == StopCause::max_run) {
+    speaker_.stopped(terms_.object, ran_too_long(*max_run));
+  } else {
+    speaker_.stopped(terms_.object, not_renewed(sent_, line_.away()));
+  }
 }
 
 std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& program,
@@ -138,6 +151,8 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
   group_.reset();
   if (auto* failed = std::get_if<SpawnError>(&started)) return std::move(*failed);
   auto& child = std::get<std::unique_ptr<Child>>(started);
+  speaker_.next_command();
+  child->on_stop([this, max_run](StopCause cause) { stopped(cause, max_run); });
   child->limit(StopCause::lost, deadline());
   if (max_run) child->limit(StopCause::max_run, {began + *max_run, began + *max_run + terms_.grace});
   resume_.pid = static_cast<std::uint32_t>(child->pid());
@@ -150,7 +165,11 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
                         [&](const Error& error) {
                           note("the peer is gone: the command may run until the lease ends: " + error.text());
                         }});
-  const Outcome outcome = child->run();
+  Outcome outcome = child->run();
+  if (outcome.may_be_stopped_by_another()) {
+    line_.catch_up(*child);
+    if (lost_) outcome.stopped = StopCause::lost;
+  }
   if (outcome.stopped == StopCause::lost) lost_ = true;
   group_ = child->take_group();
   return Ended{outcome, std::move(child)};
@@ -183,6 +202,11 @@ bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {
 }
 
 void HeldSession::let_go(std::optional<int> status) {
+  release(status);
+  speaker_.finish();
+}
+
+void HeldSession::release(std::optional<int> status) {
   // Never started for this: the next one to be started finds that nobody holds it.
   if (line_.away() && !line_.come_back(PeerLine::Start::never)) return;
   hold_.reset();

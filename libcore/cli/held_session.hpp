@@ -20,6 +20,7 @@
 
 #include "cli/child.hpp"
 #include "cli/peer_line.hpp"
+#include "cli/speaker.hpp"
 #include "process/cgroup.hpp"
 
 namespace coord::cli {
@@ -45,7 +46,7 @@ struct SessionTerms {
   local::Acquire request;      // number only_request; its `wait` false: -n
   std::optional<Instant> end;  // of the wait, on CLOCK_BOOTTIME; none: as long as it takes
   Duration grace{};            // from TERM to KILL, at most 0.4 of the TTL
-  bool quiet = false, verbose = false;
+  bool verbose = false;
 };
 
 // What became of the request. Cancelled: its time is over.
@@ -116,12 +117,15 @@ class HeldSession {
   void granted(const local::Granted& grant);
   Deadline deadline() const;
   void take(const local::Answer& answer, Child* child);
+  void release(std::optional<int> status);
   void count(const char* type) { ++counts_[type]; }
-  void note(const std::string& text) const;
+  void note(const std::string& text);
+  void stopped(StopCause cause, std::optional<Duration> max_run);
 
   SessionTerms terms_;
   PeerLine line_;
   MessageCounts& counts_;
+  Speaker speaker_;
   std::optional<process::Cgroup> group_;  // for the command, then what it left of it
   local::Granted grant_;
   Descriptor hold_;

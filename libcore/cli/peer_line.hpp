@@ -50,6 +50,11 @@ class PeerLine {
     std::function<void(const Error&)> gone;
   };
   void attend(Child& child, Attention attention);
+  // Once the child has ended: takes what has come meanwhile. The peer stops a command as well, and may have
+  // been first; then it has said so before.
+  void catch_up(Child& child) {
+    if (!away_) hear(child);
+  }
 
  private:
   void hear(Child& child);

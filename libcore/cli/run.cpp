@@ -102,8 +102,12 @@ Status flush() {
   return output_error(errno == 0 ? EIO : errno);
 }
 
+std::string notice_line(std::string_view tool, std::string_view text) {
+  return std::string(tool) + ": " + one_line(text) + "\n";
+}
+
 void notice(std::string_view tool, std::string_view text) {
-  const std::string line = std::string(tool) + ": " + one_line(text) + "\n";
+  const std::string line = notice_line(tool, text);
   std::string_view rest = line;
   while (!rest.empty()) {
     const ssize_t n = ::write(STDERR_FILENO, rest.data(), rest.size());

@@ -1,6 +1,7 @@
 // The frame of every main: parse, act, say what went wrong in one line, end with the right status.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "cli/exit_status.hpp"
@@ -26,5 +27,6 @@ Status flush();
 // `tool: text` on stderr, control characters escaped, in one write.
 void complain(std::string_view tool, const Error& error);
 void notice(std::string_view tool, std::string_view text);
+std::string notice_line(std::string_view tool, std::string_view text);  // what notice() writes
 
 }  // namespace coord::cli

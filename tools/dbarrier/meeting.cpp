@@ -15,6 +15,7 @@
 #include "cli/peer.hpp"
 #include "cli/peer_line.hpp"
 #include "cli/run.hpp"
+#include "cli/speaker.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "dbarrier/record.hpp"
@@ -98,8 +99,11 @@ class Meeting {
   local::Arrive arrival_;  // said again by its key, over a peer that was started again: the same one
   WallTime arrived_ = wall_now();
   cli::PeerLine line_;
+  cli::Speaker speaker_{"dbarrier"};
   Descriptor hold_;
-  local::Started started_;                  // once the command runs
+  local::Started started_;  // once the command runs
+  bool is_lost_ = false;
+  Instant sent_;                            // of the last renewal that succeeded
   std::optional<local::Broken> was_reset_;  // while it ran
   std::optional<bool> said_quorum_;
 };
@@ -237,18 +241,21 @@ cli::Program Meeting::program(const local::Passed& passed, int hold) const {
 void Meeting::hear_peer(cli::Child& child, const local::Answer& answer) {
   if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
     line_.calm();
-    child.limit(cli::StopCause::lost, deadline(renewed->sent));
+    sent_ = std::max(sent_, renewed->sent);
+    child.limit(cli::StopCause::lost, deadline(sent_));
   } else if (const auto* passed = std::get_if<local::Passed>(&answer)) {
     hold_ = line_.peer().take_hold();  // the arrival has a new session
-    child.limit(cli::StopCause::lost, deadline(passed->sent));
+    sent_ = passed->sent;
+    child.limit(cli::StopCause::lost, deadline(sent_));
     (void)line_.peer().send(started_);
   } else if (const auto* reset = std::get_if<local::Broken>(&answer)) {
     was_reset_ = *reset;  // nobody waits for this command any more: it need not be stopped
     child.unlimit(cli::StopCause::lost);
   } else if (const auto* lost = std::get_if<local::Lost>(&answer)) {
-    tell("lost: " + lost->why + ": the command is stopped");
     const Instant now = process::boot_now();
+    is_lost_ = true;
     child.limit(cli::StopCause::lost, {now, now});
+    speaker_.stopped(object(), "lost: " + lost->why);
   }
 }
 
@@ -267,20 +274,33 @@ Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
   } else {
     cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
     child.limit(cli::StopCause::lost, deadline(passed.sent));
+    sent_ = passed.sent;
+    child.on_stop([&](cli::StopCause) { speaker_.stopped(object(), cli::not_renewed(sent_, line_.away())); });
     started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
     (void)line_.peer().send(started_);
     line_.attend(child, {[&](const local::Answer& answer) { hear_peer(child, answer); },
                          [&](const Error& gone) {
-                           note("the peer is gone: the command may run until the lease ends: " + gone.text());
+                           if (settings_.verbose)
+                             speaker_.say(object() +
+                                          ": the peer is gone: the command may run until the lease ends: " +
+                                          gone.text());
                          }});
     outcome = child.run();
+    if (outcome.may_be_stopped_by_another()) {
+      line_.catch_up(child);
+      if (is_lost_) outcome.stopped = cli::StopCause::lost;
+    }
   }
   hold_.reset();
   started = cli::SpawnError{};  // the child's signals are ours again
-  if (outcome.stopped == cli::StopCause::lost) return cli::Exit::lost;
+  if (outcome.stopped == cli::StopCause::lost) {
+    speaker_.finish();
+    return cli::Exit::lost;
+  }
   const local::Ended ended{only_request, static_cast<std::int32_t>(outcome.exit()),
                            process::boot_now() - began};
   (void)line_.peer().send(ended);  // a peer that is gone is seen below
+  speaker_.finish();
   auto result = wait_for_others(ended, outcome);
   cli::die_as_interrupted(outcome);
   return result;

@@ -52,7 +52,6 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
   terms.request = request_of(settings);
   if (settings.wait) terms.end = asked + *settings.wait;
   terms.grace = settings.grace_or_default();
-  terms.quiet = settings.output.quiet;
   terms.verbose = settings.output.verbose > 0;
   return terms;
 }

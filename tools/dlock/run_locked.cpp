@@ -8,6 +8,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
+#include "cli/speaker.hpp"
 #include "cli/terminal.hpp"
 #include "cli/trial.hpp"
 #include "dlock/guard.hpp"
@@ -34,7 +35,6 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
   terms.request = request_of(settings);
   if (settings.wait) terms.end = asked + *settings.wait;
   terms.grace = settings.grace_or_default();
-  terms.quiet = settings.quiet;
   terms.verbose = settings.verbose;
   return terms;
 }
@@ -186,7 +186,13 @@ Result<cli::Exit> Run::run_permitted() {
     const Instant end = began + *settings_.max_run;
     child.limit(cli::StopCause::max_run, {end, end + settings_.grace_or_default()});
   }
-  return end_run(child.run());
+  cli::Speaker speaker("dlock");
+  child.on_stop([&](cli::StopCause) {
+    speaker.stopped(cli::shown(settings_.name_list), cli::ran_too_long(*settings_.max_run));
+  });
+  const cli::Outcome outcome = child.run();
+  speaker.finish();
+  return end_run(outcome);
 }
 
 // -F: the peer guards this process from now on, and in a group a guard of our own as well.
