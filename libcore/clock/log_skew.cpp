@@ -46,6 +46,26 @@ class Bounds {
 
 }  // namespace
 
+namespace {
+
+std::vector<StepBack> steps_back(const EventLog& log) {
+  std::vector<StepBack> steps;
+  EventIndex timed = no_event;  // the host's last event with a time
+  log.each_with_previous([&](EventIndex event, EventIndex previous) {
+    if (previous == no_event) timed = no_event;
+    if (!log[event].wall) return;
+    Duration::rep gone = 0;
+    const bool in_order = timed != no_event && log[timed].own < log[event].own;
+    if (in_order && !__builtin_sub_overflow(log[timed].wall->unix_ns, log[event].wall->unix_ns, &gone) &&
+        gone > 0)
+      steps.push_back({event, timed, Duration(gone)});
+    timed = event;
+  });
+  return steps;
+}
+
+}  // namespace
+
 Result<Skew> measure_skew(const EventLog& log) {
   Skew skew;
   std::vector<HostIndex> hosts;  // those with events
@@ -74,7 +94,8 @@ Result<Skew> measure_skew(const EventLog& log) {
   });
   if (!any_wall) return Error{ErrorKind::data, "", "no line has a wall time", "stamp with --wall"};
 
-  skew.constant = bounds.close();
+  skew.steps = steps_back(log);
+  skew.constant = bounds.close() && skew.steps.empty();
   for (HostIndex a = 0; a < hosts.size(); ++a) {
     for (HostIndex b = a + 1; b < hosts.size(); ++b) {
       SkewBound bound{hosts[a], hosts[b], std::nullopt, bounds.upper(a, b),

@@ -5,8 +5,9 @@
 // behind a. Each message bounds the offset in one direction by its own delay; the least delay in each
 // direction bounds it from both sides, and bounds add up along chains of hosts (difference constraints: the
 // tightest are shortest paths, here Floyd and Warshall's). Offsets are taken as constant over the log; where
-// no constant offset fits, a clock was stepped or drifted, and that is what is reported. The lines themselves
-// are never changed.
+// no constant offset fits, a clock was stepped or drifted, and that is what is reported. A host's own events
+// are in order whatever its clock says: one whose time is before that of the event before betrays a step. The
+// lines themselves are never changed.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +27,16 @@ struct SkewBound {
   std::uint64_t messages = 0;  // that went directly between the two, either way
 };
 
+// An event whose wall time is before that of the one before it on its host.
+struct StepBack {
+  EventIndex event, before;
+  Duration by;
+};
+
 struct Skew {
   std::vector<SkewBound> bounds;   // every pair once, in the order of the host table
   std::vector<Message> backwards;  // messages received earlier than sent, by the wall clocks of the two
+  std::vector<StepBack> steps;
   bool constant = true;  // false: no constant offsets explain the log; the bounds contradict each other
 };
 

@@ -275,6 +275,44 @@ TEST_CASE("skew: no constant offset fits a clock that was stepped") {
   CHECK_FALSE(measure_skew(log)->constant);
 }
 
+TEST_CASE("skew: a host's own clock that went back") {
+  struct Row {
+    const char* what;
+    const char* log;
+    std::vector<std::string> steps;  // "event before by"
+  };
+  const Row rows[] = {
+      {"in order", "a {\"a\":1} @2026-01-01T00:00:10Z x\na {\"a\":2} @2026-01-01T00:00:10Z x\n", {}},
+      {"back",
+       "a {\"a\":1} @2026-01-01T00:00:10Z x\na {\"a\":2} @2026-01-01T00:00:03Z x\na {\"a\":3} "
+       "@2026-01-01T00:00:04Z x\n",
+       {"a=2 a=1 7"}},
+      {"twice",
+       "a {\"a\":1} @2026-01-01T00:00:10Z x\na {\"a\":2} @2026-01-01T00:00:03Z x\na {\"a\":3} "
+       "@2026-01-01T00:00:02Z x\n",
+       {"a=2 a=1 7", "a=3 a=2 1"}},
+      {"over events without a time",
+       "a {\"a\":1} @2026-01-01T00:00:10Z x\na {\"a\":2} x\na {\"a\":3} @2026-01-01T00:00:09Z x\n",
+       {"a=3 a=1 1"}},
+      {"of two hosts that never spoke",
+       "a {\"a\":1} @2026-01-01T00:00:10Z x\nb {\"b\":1} @2026-01-01T00:00:03Z x\na {\"a\":2} "
+       "@2026-01-01T00:00:11Z x\nb {\"b\":2} @2026-01-01T00:00:02Z x\n",
+       {"b=2 b=1 1"}},
+  };
+  for (const Row& row : rows) {
+    INFO(row.what);
+    HostTable hosts;
+    const EventLog log = loaded({row.log}, hosts);
+    const auto skew = measure_skew(log).value();
+    std::vector<std::string> steps;
+    for (const auto& step : skew.steps)
+      steps.push_back(log.name(step.event) + " " + log.name(step.before) + " " +
+                      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(step.by).count()));
+    CHECK(steps == row.steps);
+    CHECK(skew.constant == row.steps.empty());
+  }
+}
+
 TEST_CASE("skew: the truth lies within the bounds, for every pair of every run") {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     const Run run = random_run(seed, 4, 300);

@@ -59,6 +59,13 @@ Result<cli::Exit> measure(const Settings& s) {
                               (*log)->place(first.receiver) + ": " + (*log)->events.name(first.receiver) +
                               " from " + (*log)->events.name(first.sender));
   }
+  if (!skew->steps.empty()) {
+    const auto& first = skew->steps.front();
+    cli::notice("dclock", "a host's own wall clock went back " + std::to_string(skew->steps.size()) +
+                              (skew->steps.size() == 1 ? " time" : " times") + "; first " +
+                              (*log)->place(first.event) + ": " + (*log)->events.name(first.event) + " is " +
+                              cli::seconds_text(first.by) + " s before " + (*log)->events.name(first.before));
+  }
   if (!skew->constant) {
     return Error{ErrorKind::data, "skew",
                  "no constant offset explains the log: a clock was stepped or drifted",
