@@ -67,6 +67,9 @@ class ClockReader {
   // it took.
   const char* read(std::string_view text, ParsedClock& clock, std::size_t& length);
 
+  // Forgets the last clock's names, before they are taken back from the table.
+  void forget() { last_.clear(); }
+
   // Where the number of the given entry stands in `text`, the vector just read; empty if there are blanks in
   // it.
   std::string_view count_text(std::size_t place, std::string_view text) const;

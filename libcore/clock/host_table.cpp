@@ -26,6 +26,13 @@ HostIndex HostTable::intern(std::string_view name, const char*& fault) {
   return index;
 }
 
+void HostTable::shrink_to(std::size_t size) {
+  while (names_.size() > size) {
+    indices_.erase(names_.back());
+    names_.pop_back();
+  }
+}
+
 HostIndex HostTable::find(std::string_view name) const {
   const auto known = indices_.find(name);
   return known == indices_.end() ? none : known->second;

@@ -26,6 +26,9 @@ class HostTable {
   // The index of `name`, a new one if it is new. On failure `none`, and `fault` says why.
   HostIndex intern(std::string_view name, const char*& fault);
   HostIndex find(std::string_view name) const;  // none if unknown
+  // Takes back the latest names until only `size` are left: what a line that turned out to be none has named
+  // takes no room. Nobody may use their indices any more.
+  void shrink_to(std::size_t size);
   const std::string& name(HostIndex host) const { return names_[host]; }
   std::size_t size() const { return names_.size(); }
 

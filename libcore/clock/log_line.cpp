@@ -56,6 +56,13 @@ const char* LineParser::parse(std::string_view raw, LogLine& line) {
   return parse_rest(rest.substr(length), line);
 }
 
+void LineParser::take_back(std::size_t hosts) {
+  before_own_.clear();
+  clocks_.forget();
+  if (last_host_ != HostTable::none && last_host_ >= hosts) last_host_ = HostTable::none;
+  hosts_.shrink_to(hosts);
+}
+
 // The fast way: the bytes of the last line around a new own entry. Leaves `text` as what follows the clock.
 bool LineParser::parse_like_last(LogLine& line) {
   const std::string_view raw = line.raw;

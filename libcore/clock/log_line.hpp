@@ -41,6 +41,9 @@ class LineParser {
   // Returns why `raw` is not a log line; nullptr if it is one, and `line` then holds it. For a matrix clock,
   // the entries are those of the host's own row: what the host itself knows, which is its vector clock.
   const char* parse(std::string_view raw, LogLine& line);
+  // The line just parsed is not one, or is of no use: it leaves no trace, and its names are taken back so
+  // that only the table's first `hosts` are left.
+  void take_back(std::size_t hosts);
 
  private:
   bool parse_like_last(LogLine& line);

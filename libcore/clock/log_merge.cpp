@@ -102,31 +102,28 @@ Status LogMerge::start() {
   return done();
 }
 
-Status LogMerge::set_key(Event& event) {
-  const LogLine& line = event.line;
-  LogReader& reader = *logs_[event.log].reader;
+Result<std::uint64_t> LogMerge::key_of(const LogLine& line) const {
+  const auto unusable = [](std::string what, std::string remedy) {
+    return Error{ErrorKind::data, "", std::move(what), std::move(remedy)};
+  };
   if (line.own == 0)
-    return reader.reject("the clock has no entry of its own host", "see what else: dclock validate");
-  if (!kind_) kind_ = line.clock.kind;
-  if (*kind_ != line.clock.kind) {
-    return reader.reject("a " + std::string(to_string(line.clock.kind)) + " clock among " +
-                             std::string(to_string(*kind_)) + " clocks",
-                         "merge logs of one kind");
+    return unusable("the clock has no entry of its own host", "see what else: dclock validate");
+  const ClockKind kind = kind_.value_or(line.clock.kind);
+  if (kind != line.clock.kind) {
+    return unusable("a " + std::string(to_string(line.clock.kind)) + " clock among " +
+                        std::string(to_string(kind)) + " clocks",
+                    "merge logs of one kind");
   }
-  if (is_scalar(*kind_)) {
-    event.key = line.own;
-  } else if (order_ == MergeOrder::clock) {
-    event.key = sum_of_entries(line.clock);
-  } else if (order_ == MergeOrder::wall) {
+  if (is_scalar(kind)) return line.own;
+  if (order_ == MergeOrder::clock) return sum_of_entries(line.clock);
+  if (order_ == MergeOrder::wall) {
     if (!line.wall)
-      return reader.reject("the line has no wall time", "stamp with --wall, or merge without --by wall");
-    event.key = as_key(*line.wall);
-  } else {
-    if (!line.hybrid)
-      return reader.reject("the line has no hybrid time", "stamp with --hlc, or merge without --by hlc");
-    event.key = line.hybrid->bits;
+      return unusable("the line has no wall time", "stamp with --wall, or merge without --by wall");
+    return as_key(*line.wall);
   }
-  return done();
+  if (!line.hybrid)
+    return unusable("the line has no hybrid time", "stamp with --hlc, or merge without --by hlc");
+  return line.hybrid->bits;
 }
 
 // Reads and holds the log's next usable line; at its end, whoever waited for it is looked at again.
@@ -145,14 +142,14 @@ Status LogMerge::read_one(std::size_t index) {
     if (!*read) break;
     event->log = index;
     event->line_number = log.reader->line_number();
-    const std::uint64_t skipped = log.reader->skipped();
-    if (auto keyed = set_key(*event); !keyed) return keyed;
-    if (log.reader->skipped() != skipped) {
-      log.previous_held = false;
+    const auto key = key_of(event->line);
+    if (!key) {
+      if (auto rejected = log.reader->reject(key.error().what, key.error().remedy); !rejected)
+        return rejected;
       continue;
     }
-    event->only_own_grew = event->line.only_own_grew && log.previous_held;
-    log.previous_held = true;
+    event->key = *key;
+    kind_ = event->line.clock.kind;
     log.newest = event;
     event->settled = 0;
     make_room();
@@ -202,8 +199,8 @@ void LogMerge::examine(HostIndex index) {
 
 std::optional<ClockEntry> LogMerge::blocker(Event& event) const {
   if (is_scalar(*kind_)) return std::nullopt;
-  // The event before has been handed out, and with it all that both name.
-  if (event.only_own_grew && written_[event.line.host] + 1 == event.line.own) return std::nullopt;
+  // The line before is that of an event, and if it has been handed out, so has all that both name.
+  if (event.line.only_own_grew && written_[event.line.host] + 1 == event.line.own) return std::nullopt;
   const auto& entries = event.line.clock.entries;
   for (; event.settled < entries.size(); ++event.settled) {
     const ClockEntry& entry = entries[event.settled];

@@ -44,8 +44,7 @@ class LogMerge {
     std::uint64_t line_number = 0;
     std::uint64_t key = 0;
     std::uint64_t arrival = 0;
-    std::size_t settled = 0;     // so many entries of the clock are written, or missing
-    bool only_own_grew = false;  // since its host's event before, which is held or has been handed out
+    std::size_t settled = 0;  // so many entries of the clock are written, or missing
     std::string bytes;  // the line's, once the reader's buffer goes on; until then its views are the reader's
   };
 
@@ -73,7 +72,6 @@ class LogMerge {
     std::vector<Share> shares;  // by host
     std::size_t held = 0;
     Event* newest = nullptr;  // held, with its views still in the reader's buffer
-    bool previous_held = false;
     bool at_end = false, counted = false, ascends = true;
   };
   struct Later {
@@ -101,7 +99,8 @@ class LogMerge {
 
   Status start();
   Status read_one(std::size_t index);
-  Status set_key(Event& event);
+  // By what the line is put in order, or why it cannot be.
+  Result<std::uint64_t> key_of(const LogLine& line) const;
   void hold(Event* event);
   void examine(HostIndex host);
   bool is_missing(HostIndex host, std::uint64_t own) const;

@@ -17,6 +17,10 @@ Status LogMerge::count(Log& log) {
     const auto read = second->next(line);
     if (!read) return read.error();
     if (!*read) break;
+    if (const auto key = key_of(line); !key) {
+      if (auto rejected = second->reject(key.error().what, key.error().remedy); !rejected) return rejected;
+      continue;
+    }
     Share& its = share(log, line.host);
     ++its.total;
     if (line.own <= its.last_counted) its.ascends = false;

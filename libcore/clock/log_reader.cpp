@@ -7,6 +7,11 @@ namespace {
 
 constexpr std::size_t first_buffer = std::size_t{64} << 10U;
 
+// Lines may end as on other systems: in a carriage return and a newline.
+std::string_view without_return(std::string_view line) {
+  return line.ends_with('\r') ? line.substr(0, line.size() - 1) : line;
+}
+
 }  // namespace
 
 LogReader::LogReader(std::string name, std::unique_ptr<ByteSource> source, HostTable& hosts,
@@ -27,6 +32,7 @@ Result<bool> LogReader::next(LogLine& line) {
     std::string_view raw;
     auto read = next_raw(raw);
     if (!read || !*read) return read;
+    hosts_before_ = hosts_.size();
     const char* fault = too_long_ ? "the line is longer than 1 MiB" : parser_.parse(raw, line);
     if (fault == nullptr) return true;
     if (auto rejected = reject(fault, "a line is HOST {\"HOST\":n,...} text; --skip-bad goes on"); !rejected)
@@ -36,6 +42,7 @@ Result<bool> LogReader::next(LogLine& line) {
 
 Status LogReader::reject(const std::string& what, const std::string& remedy) {
   if (bad_lines_ == BadLines::stop) return Error{ErrorKind::data, place(), what, remedy};
+  parser_.take_back(hosts_before_);
   ++skipped_;
   return done();
 }
@@ -51,7 +58,7 @@ Result<bool> LogReader::next_raw(std::string_view& raw) {
         searched == end_ - begin_ ? nullptr : std::memchr(start + searched, '\n', end_ - begin_ - searched);
     if (newline != nullptr) {
       const auto length = static_cast<std::size_t>(static_cast<const char*>(newline) - start);
-      raw = {start, length};
+      raw = without_return({start, length});
       begin_ += length + 1;
       ++line_number_;
       return true;
@@ -59,7 +66,7 @@ Result<bool> LogReader::next_raw(std::string_view& raw) {
     searched = end_ - begin_;
     if (at_end_) {
       if (searched == 0 && !too_long_) return false;
-      raw = {start, searched};
+      raw = without_return({start, searched});
       begin_ = end_;
       ++line_number_;
       return true;

@@ -30,11 +30,11 @@ class LogReader {
  public:
   LogReader(std::string name, std::unique_ptr<ByteSource> source, HostTable& hosts, BadLines bad_lines);
 
-  // The next line; false at the end. The views of `line` hold until the next call. An Error (data) names file
-  // and line.
+  // The next line, without its newline or CR LF; false at the end. The views of `line` hold until the next
+  // call. An Error (data) names file and line.
   Result<bool> next(LogLine& line);
-  // For a caller that finds the line just read unusable: an Error that says so, or nothing if bad lines are
-  // skipped.
+  // For a caller that finds the line just read unusable, at once: an Error that says so, or nothing if bad
+  // lines are skipped. Then all is as if the line were not there: the hosts that only it names are unknown.
   Status reject(const std::string& what, const std::string& remedy = "");
 
   const std::string& name() const { return name_; }
@@ -54,6 +54,7 @@ class LogReader {
   LineParser parser_;
   BadLines bad_lines_;
   std::vector<char> buffer_;
+  std::size_t hosts_before_ = 0;     // the line just read: so many were known
   std::size_t begin_ = 0, end_ = 0;  // what of the buffer has not been handed out
   bool at_end_ = false, too_long_ = false;
   std::uint64_t line_number_ = 0, skipped_ = 0;

@@ -137,6 +137,7 @@ Validation Validator::judge() {
   events_.index();
   missed_.assign(hosts_.size(), false);
   events_.each_with_previous([&](EventIndex event, EventIndex previous) {
+    if (previous == no_event) ++result_.hosts;
     check_chain(event, previous);
     if (!scalar()) check_news(event, previous);
   });

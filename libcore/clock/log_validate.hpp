@@ -42,6 +42,7 @@ struct Violation {
 struct Validation {
   std::vector<Violation> violations;  // by file and line
   std::uint64_t events = 0;
+  std::uint64_t hosts = 0;    // that have events
   std::uint64_t skipped = 0;  // lines that are not of a log, if those are skipped
   bool complete = true;       // false: there were more violations than are listed
 };

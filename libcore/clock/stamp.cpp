@@ -109,7 +109,25 @@ Stamp StampReader::stamp(std::string_view host, const ParsedClock& clock) const 
   return result;
 }
 
+Result<Stamp> StampReader::read(std::string_view text, std::string_view& rest) {
+  return read_with_room(&StampReader::read_any, text, rest);
+}
+
 Result<Stamp> StampReader::read_token(std::string_view text, std::string_view& rest) {
+  return read_with_room(&StampReader::read_one_token, text, rest);
+}
+
+Result<Stamp> StampReader::read_with_room(Read reader, std::string_view text, std::string_view& rest) {
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  const bool had_room = hosts_.size() == 0;
+  auto stamp = (this->*reader)(text, rest);
+  if (stamp) return stamp;
+  lines_.take_back(0);
+  clocks_.forget();
+  return had_room ? stamp : (this->*reader)(text, rest);
+}
+
+Result<Stamp> StampReader::read_one_token(std::string_view text, std::string_view& rest) {
   const std::size_t colon = text.find(":{");
   if (colon == std::string_view::npos) return not_a_stamp("no HOST:{ in it");
   const std::string_view host = text.substr(0, colon);
@@ -132,9 +150,9 @@ Result<Stamp> StampReader::read_token(std::string_view text, std::string_view& r
   return result;
 }
 
-Result<Stamp> StampReader::read(std::string_view text, std::string_view& rest) {
+Result<Stamp> StampReader::read_any(std::string_view text, std::string_view& rest) {
   rest = {};
-  if (begins_with_token(text)) return read_token(text, rest);
+  if (begins_with_token(text)) return read_one_token(text, rest);
   if (!text.empty() && text.front() == '{') {
     ParsedClock clock;
     std::size_t length = 0;

@@ -34,7 +34,8 @@ std::string token(const Stamp& stamp);
 std::string log_line(const Stamp& stamp, std::optional<WallTime> wall, std::string_view text);
 
 // Reads tokens. Keeps a table of the hosts it has met, so one reader for a stream of tokens is faster than
-// one for each.
+// one for each. The table is a memory only: it is begun anew where it has no room, or held names of a text
+// that is no stamp. A carriage return at the end of a text is not part of it.
 class StampReader {
  public:
   StampReader() : clocks_(hosts_), lines_(hosts_) {}
@@ -46,6 +47,10 @@ class StampReader {
   Result<Stamp> read_token(std::string_view text, std::string_view& rest);
 
  private:
+  using Read = Result<Stamp> (StampReader::*)(std::string_view, std::string_view&);
+  Result<Stamp> read_with_room(Read reader, std::string_view text, std::string_view& rest);
+  Result<Stamp> read_any(std::string_view text, std::string_view& rest);
+  Result<Stamp> read_one_token(std::string_view text, std::string_view& rest);
   Stamp stamp(std::string_view host, const ParsedClock& clock) const;
   HostTable hosts_;
   ClockReader clocks_;

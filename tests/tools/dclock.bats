@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # dclock as a shell user runs it.
+bats_require_minimum_version 1.5.0
 
 setup() {
   cd "$BATS_TEST_TMPDIR"
@@ -232,6 +233,36 @@ a {"a":3,"b":7} c {"c":1} no token' ]
   [[ $output == 'dclock: nowhere.log: No such file or directory: '* ]]
 }
 
+@test "--skip-bad: what is skipped takes nothing from what is good" {
+  seq 70000 | sed 's/.*/w& noise of a program/' >noise.log
+  for host in a b c d e; do
+    for i in $(seq 100); do echo "$host {\"$host\":$i} x"; done
+  done >good.log
+  cat noise.log good.log >mixed.log
+  [ "$(dclock merge --skip-bad mixed.log 2>err | sort)" = "$(sort good.log)" ]
+  [ "$(cat err)" = 'dclock: 70000 lines skipped' ]
+  [ "$(dclock validate --skip-bad mixed.log 2>/dev/null)" = 'valid: 500 events of 5 hosts' ]
+  [ "$(dclock merge --skip-bad - <mixed.log 2>/dev/null | wc -l)" -eq 500 ]
+  [ "$(dclock gc --skip-bad --json mixed.log 2>/dev/null | wc -l)" -eq 5 ]
+  sed 's/^\(w[0-9]*\).*/b:{"\1":1,"b":x} broken/' noise.log >tokens
+  echo 'b:{"b":1} hello' >>tokens
+  dclock recv --skip-bad --host z <tokens >out 2>err
+  [ "$(cat out)" = 'z {"b":1,"z":1} hello' ]
+  [ "$(cat err)" = 'dclock: 70000 lines skipped' ]
+}
+
+@test "lines may end in CR LF, everywhere" {
+  printf '%s\r\n' 'a {"a":1} x' 'a {"a":2}' >a.log
+  [ "$(dclock merge a.log)" = $'a {"a":1} x\na {"a":2}' ]
+  dclock validate a.log
+  [ "$(dclock convert --to jsonl a.log | head -n 1 | jq -r .text)" = x ]
+  [ "$(printf 'one\r\n\r\n' | dclock stamp --host b)" = $'b {"b":1} one\nb {"b":2} ' ]
+  [ "$(printf 'a:{"a":1}\r\na:{"a":2} hi\r\na {"a":3} ho\r\n' | dclock recv --host c)" = $'c {"a":1,"c":1} \nc {"a":2,"c":2} hi\nc {"a":3,"c":3} ho' ]
+  [ "$(dclock recv --host d $'a:{"a":1}\r')" = 'd {"a":1,"d":1} ' ]
+  [ "$(dclock event --host d $'x\r')" = 'd {"a":1,"d":2} x' ]
+  [ "$(dclock compare $'a:{"a":1}\r' 'a:{"a":1}')" = equal ]
+}
+
 @test "hostile lines end in one clear error" {
   head -c 3000000 /dev/zero | tr '\0' x >long.log
   { printf 'a {'; for i in $(seq 70000); do printf '"h%d":1,' "$i"; done; printf '"a":1} x\n'; } >hosts.log
@@ -297,6 +328,13 @@ a {"a":3,"b":7} c {"c":1} no token' ]
   grep -q 'received before they were sent' err
   run dclock skew web.log
   [ "$status" -eq 65 ]
+}
+
+@test "skew: a host's own clock that went back is named" {
+  printf '%s\n' 'a {"a":1} @2026-01-01T00:00:10Z x' 'a {"a":2} @2026-01-01T00:00:03.5Z y' >a.log
+  run -65 --separate-stderr dclock skew a.log
+  [ "${stderr_lines[0]}" = "dclock: a host's own wall clock went back 1 time; first a.log:2: a=2 is 6.5 s before a=1" ]
+  [[ ${stderr_lines[1]} == "dclock: skew: no constant offset explains the log"* ]]
 }
 
 @test "convert --to shiviz: the file says how to read it, and ShiViz's rules accept it" {

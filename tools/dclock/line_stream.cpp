@@ -77,7 +77,8 @@ class LineStream {
     bool any = false;
     while (!block.empty()) {
       const std::size_t end = block.find('\n');
-      const std::string_view line = block.substr(0, end);
+      std::string_view line = block.substr(0, end);
+      if (line.ends_with('\r')) line.remove_suffix(1);  // CR LF, as other systems end lines
       block.remove_prefix(end == std::string_view::npos ? block.size() : end + 1);
       ++number_;
       if (overlong_) {

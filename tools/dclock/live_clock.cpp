@@ -55,6 +55,7 @@ Status check_text(std::string_view text) {
 Result<std::string> joined(const std::vector<std::string>& words) {
   std::string text;
   for (const auto& word : words) text += (&word == &words.front() ? "" : " ") + word;
+  if (text.ends_with('\r')) text.pop_back();  // of a line that ended in CR LF
   if (auto checked = check_text(text); !checked) return checked.error();
   return text;
 }
