@@ -100,6 +100,17 @@ PY
   [[ $output == *"no-such-host.invalid"*"name "* ]]
 }
 
+@test "a server without a reference, or with one of yesterday, is measured, and that is said" {
+  start_server --offset 0.25 --stratum 6 --fault no-reference
+  start_server --offset 0.25 --stratum 2 --fault stale-reference
+  run -0 ntpprobe --burst -n 2 "${ports[@]/#/127.0.0.1:}"
+  [[ ${lines[1]} == *"truechimer, no reference time" ]]
+  [[ ${lines[2]} == *"truechimer, reference 25 h old" ]]
+  [[ ${lines[3]} == "offset +0.2"*" from 2 of 2 servers" ]]
+  run -0 ntpprobe --burst -n 2 --json "${ports[@]/#/127.0.0.1:}"
+  jq -se '.[0].reference_age_s == null and .[0].stratum == 6 and .[1].reference_age_s == 90000 and .[2].used == 2' <<<"$output"
+}
+
 @test "IPv6" {
   start_server --address ::1 --offset 0.5
   run -0 ntpprobe --burst -q "[::1]:$port"

@@ -1,7 +1,11 @@
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
+#include "base/random.hpp"
 #include "ntpprobe/system_config.hpp"
 #include "temporary_directory.hpp"
 
@@ -301,6 +305,52 @@ TEST_CASE("timesyncd.conf(5)") {
        {{timesyncd, "[Time]\nFallbackNTP=f\nNTP=a\n"}},
        "a | /etc/systemd/timesyncd.conf"},
   });
+}
+
+TEST_CASE("any text is read to its end") {
+  const char* const pieces[] = {"server ",
+                                "Pool ",
+                                "a",
+                                "[",
+                                "]",
+                                "%",
+                                ":",
+                                "\\",
+                                "\n",
+                                " ",
+                                "=",
+                                "NTP",
+                                "#",
+                                "\"",
+                                "FallbackNTP=",
+                                "[Time]\n",
+                                "include ",
+                                "confdir ",
+                                "sourcedir ",
+                                "includefile ",
+                                "/etc/*",
+                                "/etc/ntpsec",
+                                "unpeer ",
+                                "port ",
+                                "-4 ",
+                                "\r",
+                                ";"};
+  Random random(1);
+  for (int round = 0; round < 200; ++round) {
+    std::string text;
+    for (std::uint64_t n = random.below(60); n > 0; --n) text += pieces[random.below(std::size(pieces))];
+    CAPTURE(text);
+    const std::string all = servers_in({{chrony, text}, {ntpsec, text}, {timesyncd, text}});
+    CHECK(std::count(all.begin(), all.end(), ' ') <= 66);
+    CHECK(all.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("a named pipe is not waited for") {
+  const TemporaryDirectory root;
+  std::filesystem::create_directories(root.path() + "/etc/chrony");
+  REQUIRE(mkfifo((root.path() + "/etc/chrony/chrony.conf").c_str(), 0600) == 0);
+  CHECK(configured_servers(root.path()).names.empty());
 }
 
 TEST_CASE("timesyncd's built-in fallback servers") {

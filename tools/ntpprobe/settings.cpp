@@ -33,7 +33,8 @@ void declare(cli::Options& o, Settings& s) {
       .between(least, most)
       .excludes("--burst");
   o.flag("--burst", s.burst, "20 ms between them: for servers of your own");
-  o.value("-w,--timeout", "SECONDS", s.timeout, "for each reply (2)").between(least, most);
+  o.value("-w,--timeout", "SECONDS", s.timeout, "for each reply, and for a name's addresses (2)")
+      .between(least, most);
   o.flag("-4", s.ipv4, "IPv4 only").excludes("-6");
   o.flag("-6", s.ipv6, "IPv6 only");
   o.flag("--interleaved", s.interleaved, "servers' exact transmit times (RFC 9769)");
