@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/level.hpp"
 #include "base/result.hpp"
 #include "net/log.hpp"
 #include "net/refusal_log.hpp"
@@ -27,7 +28,7 @@ namespace coord::net {
 
 class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
  public:
-  using OnMessage = std::function<void(const std::string& peer, Bytes&& message)>;
+  using OnMessage = std::function<void(const std::string& peer, wire::Frame&& message)>;
 
   DatagramSocket(boost::asio::io_context& io, SealedDatagrams::Config config, OnMessage on_message, Log log);
 
@@ -42,7 +43,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
                      std::uint16_t port);
   // False: dropped, for it is above datagram_message_limit, or nobody there has answered yet, or it does
   // not go now.
-  bool send(const std::string& peer, ByteView message);
+  // `version`: the level of the message (a frame's version).
+  bool send(const std::string& peer, ByteView message, Level version = first_level);
   void hurry(const std::string& peer);
   void set_keys(KeyRing keys) { datagrams_.set_keys(std::move(keys)); }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "wire/frame.hpp"
 #include "wire/hello.hpp"
 
 namespace coord::net {
@@ -15,11 +16,20 @@ struct Greeting {
   std::string self;
   wire::GroupDigest group{};
   std::string software;
+  Level level = first_level;  // of the group: what is sent and greeted with
+  Level knows = first_level;  // the newest that this program knows
+  std::uint64_t life = 0;     // of this process
+  wire::PeerTiming timing;
 
+  // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
   // The other side's hello; an error says in `what` why it is refused.
-  Result<wire::PeerHello> check(ByteView payload, const std::string& peer) const;
+  Result<wire::PeerHello> check(const wire::Frame& hello, const std::string& peer) const;
+  // Why a peer that has said this must not take part; empty: it may.
+  std::string refusal_of(const wire::PeerHello& hello) const;
 };
+
+inline constexpr std::uint32_t hello_version = wire::frame_version;
 
 // Two peers are of one group if this is equal: BLAKE2b over the lines name=address, sorted by name.
 wire::GroupDigest group_digest(const std::map<std::string, Address>& peers);

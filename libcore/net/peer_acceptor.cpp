@@ -189,10 +189,13 @@ void PeerAcceptor::receive_stranger(tcp::socket socket, const boost::asio::ip::a
 void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& frame) {
   if (frame.type != wire::FrameType::hello) return refuse(guest, "it did not begin with a hello");
   const std::string peer = guest->connection->peer();
-  const auto hello = greeting_.check(frame.payload, peer);
+  const auto hello = greeting_.check(frame, peer);
   // The answer comes before any refusal: the other side can see, and say, what differs.
-  guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer));
-  if (hello.ok()) return welcome(guest);
+  guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer), hello_version);
+  if (hello.ok()) {
+    guest->hello = *hello;
+    return welcome(guest);
+  }
   refuse(guest, "peer " + peer + ": " + hello.error().what);
 }
 
@@ -215,7 +218,7 @@ void PeerAcceptor::welcome(Guests::iterator guest) {
   if (const auto line =
           told_.limited(steady_now(), peer + " comes", "peer " + peer + ": came from " + known.source))
     log_(LogLevel::info, *line);
-  handlers_.greeted(peer);
+  handlers_.greeted(peer, known.hello);
 }
 
 void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
@@ -229,7 +232,7 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
       return;
     case wire::FrameType::message:
       ++received_[peer];
-      return handlers_.message(peer, std::move(frame.payload));
+      return handlers_.message(std::string(peer), std::move(frame));
     case wire::FrameType::hello:
     case wire::FrameType::pong:
     case wire::FrameType::request:
@@ -253,6 +256,19 @@ void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
     log_(LogLevel::info, *line);
   found->second.connection->close();
   peers_.erase(found);
+  handlers_.gone(peer);
+}
+
+void PeerAcceptor::drop(const std::string& peer, const std::string& why) {
+  if (peers_.contains(peer)) drop_peer(peer, why);
+}
+
+void PeerAcceptor::judge_anew() {
+  std::map<std::string, std::string> out;
+  for (const auto& [peer, guest] : peers_) {
+    if (const std::string why = greeting_.refusal_of(guest.hello); !why.empty()) out.emplace(peer, why);
+  }
+  for (const auto& [peer, why] : out) drop_peer(peer, why);
 }
 
 void PeerAcceptor::watch() {

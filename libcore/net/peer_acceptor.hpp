@@ -47,8 +47,9 @@ struct PeerLimits {
 class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
  public:
   struct Handlers {
-    std::function<void(const std::string& peer)> greeted;
-    std::function<void(const std::string& peer, Bytes&& message)> message;
+    std::function<void(const std::string& peer, const wire::PeerHello& hello)> greeted;
+    std::function<void(const std::string& peer, wire::Frame&& message)> message;
+    std::function<void(const std::string& peer)> gone = [](const std::string&) {};
   };
 
   PeerAcceptor(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,
@@ -67,6 +68,10 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   }
 
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
+  // Closes what comes from it: it has sent what cannot be read.
+  void drop(const std::string& peer, const std::string& why);
+  // The greeting has changed: who may not take part any more by what it has said is cut off.
+  void judge_anew();
   std::uint64_t received(const std::string& peer) const;
   std::uint64_t refused() const { return refusals_.total(); }
   std::size_t strangers() const { return strangers_.size(); }
@@ -78,6 +83,7 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
     std::string network;  // the source that counts
     bool known = false;   // a peer's address
     Instant last_heard;   // a stranger: when it came
+    wire::PeerHello hello{};
   };
   using Guests = std::list<Guest>;
 

@@ -105,7 +105,8 @@ void PeerLink::secure() {
       .secured =
           [this] {
             state_ = State::greeting;
-            connection_->send(wire::FrameType::hello, greeting_.hello_to(peer_));
+            greeted_with_ = greeting_.level;
+            connection_->send(wire::FrameType::hello, greeting_.hello_to(peer_), hello_version);
           },
       .frame = [this](wire::Frame&& frame) { on_frame(std::move(frame)); },
       .closed = [this](const std::string& why) { fail(why); },
@@ -113,13 +114,13 @@ void PeerLink::secure() {
 }
 
 void PeerLink::on_frame(wire::Frame&& frame) {
-  if (state_ == State::greeting && frame.type == wire::FrameType::hello) return on_hello(frame.payload);
+  if (state_ == State::greeting && frame.type == wire::FrameType::hello) return on_hello(frame);
   if (state_ == State::up && frame.type == wire::FrameType::pong) return on_pong(frame.payload);
   fail("it sent what nobody asked for");
 }
 
-void PeerLink::on_hello(ByteView payload) {
-  const auto hello = greeting_.check(payload, peer_);
+void PeerLink::on_hello(const wire::Frame& frame) {
+  const auto hello = greeting_.check(frame, peer_);
   if (!hello.ok()) return fail(hello.error().what);
   state_ = State::up;
   backoff_ = times_.backoff_low;
@@ -129,10 +130,12 @@ void PeerLink::on_hello(ByteView payload) {
   status_.up = true;
   status_.since = progress_at_;
   status_.software = hello->software;
+  status_.level = hello->version;
+  status_.knows = std::max(hello->knows, hello->version);
   told_.clear();
   log_(LogLevel::info, "peer " + peer_ + ": connected to " + address_.text());
   watch();
-  handlers_.up(peer_);
+  handlers_.up(peer_, *hello);
 }
 
 void PeerLink::on_pong(ByteView payload) {
@@ -160,14 +163,25 @@ void PeerLink::watch() {
   arm(times_.ping_every, &PeerLink::watch);
 }
 
-bool PeerLink::send(ByteView message) {
+void PeerLink::greet_anew() {
+  if (state_ == State::stopped || state_ == State::dialing || state_ == State::securing) return;
+  const bool was_up = state_ == State::up;
+  stop();
+  status_.up = false;
+  status_.since = steady_now();
+  if (was_up) handlers_.down(peer_);
+  dial();
+}
+
+bool PeerLink::send(ByteView message, Level version) {
   if (message.size() > wire::stream_payload_limit) {
     // A bug of whoever made it; the others go on.
     tell_once("a message of " + std::to_string(message.size()) + " bytes is too large to send");
     ++status_.dropped;
     return false;
   }
-  const bool sent = state_ == State::up && connection_->send(wire::FrameType::message, message);
+  const bool sent = state_ == State::up && version <= greeted_with_ &&
+                    connection_->send(wire::FrameType::message, message, version);
   ++(sent ? status_.sent : status_.dropped);
   return sent;
 }

@@ -47,6 +47,8 @@ struct LinkStatus {
   Instant since;                // of being up, or down
   std::optional<Duration> rtt;  // smoothed (1/8 of each new sample, RFC 6298)
   std::string software;         // of the other peer, when it has ever been up
+  Level level = first_level;    // the group's, as the other peer said
+  Level knows = first_level;    // the newest that its program knows
   std::string last_error;       // why it was last down
   std::uint64_t sent = 0;       // messages
   std::uint64_t dropped = 0;    // for want of a connection, or of room in the queue
@@ -55,7 +57,7 @@ struct LinkStatus {
 class PeerLink : public std::enable_shared_from_this<PeerLink> {
  public:
   struct Handlers {
-    std::function<void(const std::string& peer)> up;
+    std::function<void(const std::string& peer, const wire::PeerHello& hello)> up;
     std::function<void(const std::string& peer)> down;
     // Where it is: all that its name resolves to, first the one at which the last connection was made.
     std::function<void(const std::string& peer, const std::vector<boost::asio::ip::address>&)> located;
@@ -67,7 +69,11 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
 
   void start();
   void stop();  // handlers are not called any more
-  bool send(ByteView message);
+  // `version`: the level of the message. What is above the level of the greeting is not sent.
+  bool send(ByteView message, Level version);
+  // The greeting has changed (Greeting::level): a link that stands is greeted anew before anything goes out
+  // on it.
+  void greet_anew();
   // The other side shows signs of life: if waiting to dial again, do it now.
   void hurry();
   const LinkStatus& status() const { return status_; }
@@ -80,7 +86,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void tell_where(const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
   void secure();
   void on_frame(wire::Frame&& frame);
-  void on_hello(ByteView payload);
+  void on_hello(const wire::Frame& frame);
   void on_pong(ByteView payload);
   void watch();
   void fail(const std::string& why);
@@ -107,6 +113,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::shared_ptr<SecureConnection> connection_;
   std::optional<boost::asio::ip::address> reached_;  // when it was last connected
   LinkStatus status_;
+  Level greeted_with_ = first_level;  // on this connection
 
   std::uint64_t ping_number_ = 0;
   std::optional<Instant> ping_sent_;  // not answered yet

@@ -60,20 +60,31 @@ Status PeerTransport::listen(const Log& log) {
 PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log)
     : config_(std::move(config)),
       handlers_(std::move(handlers)),
-      greeting_{config_.self, group_digest(config_.peers), config_.software},
+      greeting_{config_.self,     group_digest(config_.peers),
+                config_.software, config_.level,
+                config_.knows,    config_.life,
+                config_.timing},
       tls_(std::make_shared<TlsSettings>(config_.self, names_of(config_.peers), config_.keys)) {
   // A peer that has just reached us can be reached again.
-  const auto greeted = [this](const std::string& peer) {
+  const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
+    handlers_.greeted(peer, hello);
     links_.at(peer)->hurry();
     datagrams_->hurry(peer);
   };
-  const auto message = [this](const std::string& peer, Bytes&& bytes) {
-    handlers_.message(peer, std::move(bytes));
+  const auto message = [this](const std::string& peer, wire::Frame&& frame) {
+    handlers_.message(peer, std::move(frame));
   };
+  const auto gone = [this](const std::string& peer) { tell_if_parted(peer); };
   acceptor_ = std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
-                                             PeerAcceptor::Handlers{greeted, message}, log);
-  const PeerLink::Handlers link_handlers{[this](const std::string& peer) { handlers_.up(peer); },
-                                         [this](const std::string& peer) { handlers_.down(peer); },
+                                             PeerAcceptor::Handlers{greeted, message, gone}, log);
+  const PeerLink::Handlers link_handlers{[this](const std::string& peer, const wire::PeerHello& hello) {
+                                           handlers_.greeted(peer, hello);
+                                           handlers_.up(peer);
+                                         },
+                                         [this](const std::string& peer) {
+                                           handlers_.down(peer);
+                                           tell_if_parted(peer);
+                                         },
                                          [this](const std::string& peer, const auto& addresses) {
                                            acceptor_->set_addresses(peer, addresses);
                                            datagrams_->set_addresses(peer, addresses,
@@ -84,7 +95,8 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                                  config_.datagram_times};
   datagrams_ = std::make_shared<DatagramSocket>(
       io, std::move(sealed),
-      [this](const std::string& peer, Bytes&& bytes) { handlers_.datagram(peer, std::move(bytes)); }, log);
+      [this](const std::string& peer, wire::Frame&& frame) { handlers_.datagram(peer, std::move(frame)); },
+      log);
   for (const auto& [name, address] : config_.peers) {
     if (name == config_.self) continue;
     links_[name] = std::make_shared<PeerLink>(io, tls_, greeting_, name, address, config_.times,
@@ -114,15 +126,26 @@ void PeerTransport::set_keys(const KeyRing& keys) {
   datagrams_->set_keys(keys);
 }
 
-bool PeerTransport::send_datagram(const std::string& peer, ByteView message) {
+bool PeerTransport::send_datagram(const std::string& peer, ByteView message, Level version) {
   COORD_CHECK(links_.contains(peer));
-  return datagrams_->send(peer, message);
+  return datagrams_->send(peer, message, version);
 }
 
-bool PeerTransport::send(const std::string& peer, ByteView message) {
+void PeerTransport::tell_if_parted(const std::string& peer) {
+  if (!links_.at(peer)->status().up && !acceptor_->connected(peer)) handlers_.parted(peer);
+}
+
+void PeerTransport::speak(Level level) {
+  if (level <= greeting_.level) return;
+  greeting_.level = level;
+  acceptor_->judge_anew();
+  for (auto& [name, link] : links_) link->greet_anew();
+}
+
+bool PeerTransport::send(const std::string& peer, ByteView message, Level version) {
   const auto link = links_.find(peer);
   COORD_CHECK(link != links_.end());
-  return link->second->send(message);
+  return link->second->send(message, version);
 }
 
 std::vector<PeerStatus> PeerTransport::status() const {

@@ -39,15 +39,25 @@ struct PeerConfig {
   Address listen;
   std::map<std::string, Address> peers;  // the whole group, alike on every host
   KeyRing keys;
-  std::string software;  // for listings, as in "coordd 0.1.0"
+  std::string software;       // for listings, as in "coordd 0.1.0"
+  Level level = first_level;  // of the group, as far as it is known at the start
+  Level knows = first_level;  // the newest that this program knows
+  std::uint64_t life = 0;     // of this process
+  wire::PeerTiming timing = {};
   PeerTimes times = {};
   PeerLimits limits = {};
   DatagramTimes datagram_times = {};
 };
 
 struct PeerHandlers {
-  std::function<void(const std::string& peer, Bytes&& message)> message;
-  std::function<void(const std::string& peer, Bytes&& message)> datagram = [](const std::string&, Bytes&&) {};
+  std::function<void(const std::string& peer, wire::Frame&& message)> message;
+  std::function<void(const std::string& peer, wire::Frame&& message)> datagram = [](const std::string&,
+                                                                                    wire::Frame&&) {};
+  // On each connection that comes about, in either direction.
+  std::function<void(const std::string& peer, const wire::PeerHello& hello)> greeted =
+      [](const std::string&, const wire::PeerHello&) {};
+  // None is left, in neither direction.
+  std::function<void(const std::string& peer)> parted = [](const std::string&) {};
   std::function<void(const std::string& peer)> up = [](const std::string&) {
   };  // send() reaches it from now on
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
@@ -77,10 +87,16 @@ class PeerTransport {
   // Closes everything; no handler is called any more.
   void stop();
   // To another peer of the group (checked). False: dropped, also if it is above wire::stream_payload_limit.
-  bool send(const std::string& peer, ByteView message);
+  // `version`: the level of the message (a frame's version).
+  bool send(const std::string& peer, ByteView message, Level version = first_level);
   // The same by datagram. False: dropped, also if it is above datagram_message_limit or that peer has not
   // answered by datagram in this life.
-  bool send_datagram(const std::string& peer, ByteView message);
+  bool send_datagram(const std::string& peer, ByteView message, Level version = first_level);
+  // All that is sent from now on is of this level: who cannot read it is cut off, all others are greeted
+  // anew.
+  void speak(Level level);
+  // It has sent what cannot be read: its connection to us is closed.
+  void drop(const std::string& peer, const std::string& why) { acceptor_->drop(peer, why); }
 
   // Used for connections and datagrams from now on; connections that stand go on.
   void set_keys(const KeyRing& keys);
@@ -95,10 +111,11 @@ class PeerTransport {
  private:
   PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log);
   Status listen(const Log& log);
+  void tell_if_parted(const std::string& peer);
 
   const PeerConfig config_;
   PeerHandlers handlers_;
-  const Greeting greeting_;
+  Greeting greeting_;  // links and acceptor look at this one
   const std::shared_ptr<TlsSettings> tls_;
   std::shared_ptr<PeerAcceptor> acceptor_;
   std::map<std::string, std::shared_ptr<PeerLink>> links_;

@@ -86,10 +86,10 @@ void SecureConnection::on_read(const boost::system::error_code& error, std::size
   if (!closed_) read();
 }
 
-bool SecureConnection::send(wire::FrameType type, ByteView payload) {
+bool SecureConnection::send(wire::FrameType type, ByteView payload, std::uint32_t version) {
   if (closed_ || closing_ || !secured_) return false;
   if (queue_.size() + payload.size() + wire::frame_header_size > queue_limit_) return false;
-  wire::append_frame(queue_, type, payload);
+  wire::append_frame(queue_, type, payload, version);
   if (writing_.empty()) write();
   return true;
 }

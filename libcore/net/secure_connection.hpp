@@ -37,7 +37,7 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
 
   void start(Handlers handlers);
   // False: dropped, because the queue is full or the connection is closed.
-  bool send(wire::FrameType type, ByteView payload);
+  bool send(wire::FrameType type, ByteView payload, std::uint32_t version = wire::first_version);
   void close();
   // Another owner, or another stage, takes over.
   void set_handlers(Handlers handlers);

@@ -18,8 +18,6 @@ namespace coord::peer {
 
 namespace {
 
-constexpr std::size_t inbox_limit =
-    8192;  // messages of peers beyond it are lost; Raft sends again what matters
 // For one client: a listing of all that a group may hold is sent at once (replica/listings.hpp).
 constexpr std::size_t listing_bytes = std::size_t{32} << 20U;
 constexpr Duration leave_within = std::chrono::seconds(1);
@@ -109,6 +107,7 @@ Status Peer::recover() {
   config.raft.heartbeat = settings_.options.heartbeat;
   config.raft.election_low = settings_.options.election_low;
   config.raft.election_high = settings_.options.election_high;
+  config.raise_after = settings_.options.raise_after;
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
   sessions.peer = settings_.name;
@@ -151,30 +150,7 @@ Status Peer::listen() {
       handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);
   if (!listening) return listening;
   if (Status announced = lock_->announce(settings_.options.socket); !announced) return announced;
-  if (settings_.alone()) return done();
-
-  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys, COORD_VERSION};
-  net::PeerHandlers peers;
-  peers.message = [this](const std::string& name, Bytes&& bytes) { peer_said(name, bytes, false); };
-  peers.datagram = [this](const std::string& name, Bytes&& bytes) { peer_said(name, bytes, true); };
-  peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
-  peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
-  auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
-  if (!transport) return transport.error();
-  transport_ = std::move(*transport);
-  return done();
-}
-
-void Peer::peer_said(const std::string& name, ByteView bytes, bool datagram) {
-  auto message = replica::decode_peer_message(bytes);
-  if (!message) {
-    if (const auto line = wrong_messages_.refused(process::boot_now(), "peer " + name,
-                                                  "a message that is none: " + message.error().what))
-      log_(net::LogLevel::warning, *line);
-    return;
-  }
-  ++traffic_.received[replica::name_of(*message)];
-  if (inbox_.size() < inbox_limit) push(replica::FromPeer{node_of(name), std::move(*message), datagram});
+  return settings_.alone() ? done() : join_group();
 }
 
 void Peer::start() {
@@ -288,17 +264,6 @@ void Peer::arm_timer() {
 void Peer::perform(replica::DiskJob&& action) {
   store_->submit(std::move(action));
 }
-
-void Peer::perform(replica::SendPeer&& action) {
-  const auto name = settings_.names.find(action.to);
-  if (name == settings_.names.end() || !transport_) return;
-  ++traffic_.sent[replica::name_of(action.message)];
-  const Bytes bytes = replica::encode(action.message);
-  if (action.datagram_also) (void)transport_->send_datagram(name->second, bytes);
-  (void)transport_->send(name->second, bytes);
-}
-
-void Peer::perform(replica::Applied&&) {}
 
 void Peer::perform(replica::LeaderChanged&& action) {
   const auto leader = settings_.names.find(action.leader);

@@ -76,6 +76,7 @@ class Peer {
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
+    std::map<std::string, std::uint64_t> unreadable;      // by peer
   };
 
   Peer(boost::asio::io_context& io, Settings settings, net::Log log,
@@ -83,8 +84,6 @@ class Peer {
   Status take_directory();
   Status recover();
   Status listen();
-
-  void peer_said(const std::string& name, ByteView bytes, bool datagram);
 
   // ---- the pump
   void push(replica::HostEvent event);
@@ -97,6 +96,7 @@ class Peer {
 
   void perform(replica::DiskJob&& action);
   void perform(replica::SendPeer&& action);
+  void perform(replica::SpeakLevel&& action);
   void perform(replica::Applied&& action);
   void perform(replica::LeaderChanged&& action);
   void perform(replica::Report&& action);
@@ -120,6 +120,14 @@ class Peer {
   Status room_for_hold() const;
   Status new_hold(Tool& tool, SessionId session);
   void refuse_grant(const replica::ToTool& action, const std::string& why);
+
+  // ---- peer_others.cpp: the other peers, and the level of the group
+  Status join_group();
+  void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_greeted(const std::string& name, const wire::PeerHello& hello);
+  local::LevelRecord describe_level() const;
+  std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
+  void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
 
   // ---- peer_tools.cpp: this host's tools
   const std::string& name_of(uid_t user);
@@ -165,7 +173,8 @@ class Peer {
   std::map<uid_t, UserName> user_names_;
   Traffic traffic_;
   net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
-  std::map<std::string, WallTime> since_;                            // of a peer's being up or down
+  std::map<std::string, std::string> timing_;  // of a peer: how its time-outs differ from ours
+  std::map<std::string, WallTime> since_;      // of a peer's being up or down
   WallTime started_;
   Instant started_at_;
 };

@@ -82,6 +82,8 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     tool_closed(number);
     return;
   }
+  if (const auto* raise = std::get_if<local::RaiseLevel>(&*request))
+    return raise_level(tool->first, tool->second, *raise);
   if (const auto* hello = std::get_if<local::Hello>(&*request))
     tool->second.speaks = local::common(hello->speaks);
   replica::FromTool event;
@@ -243,6 +245,8 @@ local::PeerRecord Peer::describe_self() const {
   record.since = started_;
   record.sent = counts_of(traffic_.sent);
   record.received = counts_of(traffic_.received);
+  record.level = replica.machine().level();
+  record.knows = newest_level;
   return record;
 }
 
@@ -252,6 +256,7 @@ local::Peers Peer::describe() const {
                               std::chrono::system_clock::now().time_since_epoch())
                               .count()};
   answer.peers.push_back(describe_self());
+  answer.level = describe_level();
   if (!transport_) return answer;
   const NodeId leader = host_->replica().raft().leader();
   for (const net::PeerStatus& status : transport_->status()) {
@@ -265,6 +270,12 @@ local::Peers Peer::describe() const {
       answer.troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
     if (!status.link.software.empty()) record.version = status.link.software;
+    record.level = status.link.level;
+    record.knows = status.link.knows;
+    if (const auto count = traffic_.unreadable.find(status.name); count != traffic_.unreadable.end())
+      record.unreadable = count->second;
+    if (const auto differs = timing_.find(status.name); differs != timing_.end())
+      record.timing = differs->second;
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
     answer.peers.push_back(std::move(record));

@@ -31,6 +31,7 @@ struct Options {
   Duration heartbeat = std::chrono::milliseconds(50);
   Duration election_low = std::chrono::milliseconds(150);
   Duration election_high = std::chrono::milliseconds(300);
+  Duration raise_after = std::chrono::minutes(10);  // replica::Config
 };
 
 struct Settings {

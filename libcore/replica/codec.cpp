@@ -9,12 +9,12 @@ COORD_WIRE_TYPE(coord::replica::PeerMessage)
 
 namespace coord::replica {
 
-Bytes encode(const PeerMessage& message) {
-  return wire::encode(message);
+Bytes encode(const PeerMessage& message, Level level) {
+  return wire::encode(message, level);
 }
 
-Result<PeerMessage> decode_peer_message(ByteView bytes) {
-  return wire::decode<PeerMessage>(bytes);
+Result<PeerMessage> decode_peer_message(ByteView bytes, Level level) {
+  return wire::decode<PeerMessage>(bytes, {.version = level});
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/level.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/events.hpp"
 #include "replica/messages.hpp"
@@ -19,8 +20,21 @@ namespace coord::replica {
 struct FromPeer {
   NodeId from;
   PeerMessage message;
-  bool datagram = false;  // how it came; the same may come by stream as well, before or after
+  Level level = first_level;  // by whose formats it was laid out
+  bool datagram = false;      // how it came; the same may come by stream as well, before or after
 };
+// A connection with another peer stands. What it says of itself is of one life of it, and void when that is
+// over.
+struct Greeted {
+  NodeId from;
+  Level knows = first_level;  // the newest that its program knows
+  std::uint64_t life = 0;     // the nonce of its Register; 0: a program of level 1, which does not tell
+};
+struct Parted {  // the last connection with it is gone
+  NodeId from;
+};
+// The operator wants the group's level raised now, not when it is due.
+struct RaiseNow {};
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
 struct Submit {
@@ -51,7 +65,8 @@ struct Space {
 };
 struct Leave {};  // this peer is about to stop: hand leadership over
 
-using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave>;
+using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
+                           Parted, RaiseNow>;
 
 // ---- answers
 
@@ -66,8 +81,14 @@ struct DiskJob {
 struct SendPeer {
   NodeId to;
   PeerMessage message;
+  Level level = first_level;  // by whose formats it is laid out
   // By datagram as well as by stream, if it is small enough: the first one to arrive counts.
   bool datagram_also = false;
+};
+// All that follows is of this level: greet every peer anew with it, before anything else is sent. Who cannot
+// read it is cut off.
+struct SpeakLevel {
+  Level level = first_level;
 };
 // What became of a command that this replica submitted. `rejected` is not empty if nobody would put it into
 // the log, and it never takes effect.
@@ -103,8 +124,8 @@ struct Halted {
   std::string why;
 };
 
-using Action = std::variant<DiskJob, SendPeer, Outcome, Applied, Replaced, QueryReady, QueryFailed,
-                            LeaderChanged, Report, Halted>;
+using Action = std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady,
+                            QueryFailed, LeaderChanged, Report, Halted>;
 using Actions = std::vector<Action>;
 
 }  // namespace coord::replica

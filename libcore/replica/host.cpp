@@ -93,6 +93,8 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
       out_.push_back(std::move(*changed));
     } else if (auto* job = std::get_if<DiskJob>(&action)) {
       out_.push_back(std::move(*job));
+    } else if (auto* speak = std::get_if<SpeakLevel>(&action)) {
+      out_.push_back(*speak);
     } else if (auto* send = std::get_if<SendPeer>(&action)) {
       out_.push_back(std::move(*send));
     } else if (auto* report = std::get_if<Report>(&action)) {

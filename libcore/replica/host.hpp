@@ -17,11 +17,11 @@
 
 namespace coord::replica {
 
-using HostEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, FromTool, ToolGone,
-                               HoldersGone, CommandGone, Recovered>;
+using HostEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
+                               FromTool, ToolGone, HoldersGone, CommandGone, Recovered>;
 using HostAction =
-    std::variant<DiskJob, SendPeer, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand, SignalHolder,
-                 SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
+    std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
+                 SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
 using HostActions = std::vector<HostAction>;
 
 class Host {

@@ -8,13 +8,14 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "base/level.hpp"
 #include "base/result.hpp"
 #include "protocol/raft/messages.hpp"
 
 namespace coord::replica {
 
-// Append these commands for me. There is no reply: the sender sees them come back in its own log, or sends
-// them again.
+// Append these commands for me, which are laid out by the formats of the message's level. There is no reply:
+// the sender sees them come back in its own log, or sends them again.
 struct Forward {
   std::vector<Bytes> commands;
 
@@ -62,8 +63,9 @@ struct ReadAnswer {
 
 using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer>;
 
-Bytes encode(const PeerMessage& message);
-Result<PeerMessage> decode_peer_message(ByteView bytes);
+// `level`: of the group, as its sender knows it (a frame's version).
+Bytes encode(const PeerMessage& message, Level level);
+Result<PeerMessage> decode_peer_message(ByteView bytes, Level level);
 
 // For counters and traces: "append request", "forward", ...
 const char* name_of(const PeerMessage& message);

@@ -4,44 +4,61 @@
 
 #include "base/rule.hpp"
 #include "wire/codec.hpp"
+#include "wire/state_sections.hpp"
 
 namespace coord::replica {
 
 Result<service::Machine> machine_from(const raft::Snapshot& snapshot) {
-  wire::DecodeOptions options;
-  options.elements = wire::snapshot_elements;
-  auto state = wire::decode<service::State>(snapshot.data, options);
+  auto state = wire::decode_state(snapshot.data, snapshot.level);
   if (!state) return state.error();
   return service::Machine::restore(std::move(*state));
 }
+
+namespace {
+
+raft::Config of_level(const Config& config) {
+  raft::Config raft = config.raft;
+  raft.level = config.level;
+  return raft;
+}
+
+}  // namespace
 
 Replica::Replica(Config config, raft::Recovered recovered, service::Machine machine, Token tokens_reserved,
                  Random random, Instant now)
     : config_(std::move(config)),
       random_(random),
-      raft_(config_.raft, recovered, Random(random_.next()), now),
+      raft_(of_level(config_), recovered, Random(random_.next()), now),
       machine_(std::move(machine)),
       applied_(recovered.snapshot ? recovered.snapshot->index : LogIndex{}),
       applied_term_(recovered.snapshot ? recovered.snapshot->term : Term{}),
       tokens_reserved_(tokens_reserved),
       tokens_asked_(tokens_reserved) {
+  may_found_ = recovered.hard_state.founders.empty() && !config_.raft.rejoin;
+  spoken_ = machine_.level();
+  for (LogIndex i = raft_.log().base(); i < raft_.log().last();) {
+    ++i.value;
+    spoken_ = std::max(spoken_, raft_.log().at(i)->level);
+  }
   while (nonce_ == 0) nonce_ = random_.next();
   next_read_ = COORD_RULE_OR(read_ids_of_one_life, nonce_, 1);
 }
 
 Actions Replica::step(Instant now, WallTime wall, const Event& event) {
   wall_ = wall;
-  std::visit([&](const auto& concrete) { on(now, concrete); }, event);
+  if (!halted_) std::visit([&](const auto& concrete) { on(now, concrete); }, event);
   return std::exchange(out_, {});
 }
 
 Actions Replica::settle(Instant now, WallTime wall) {
   wall_ = wall;
   asked_ = false;
+  if (halted_) return {};
   propose_token_floor(now);
   register_here(now);
   admit_queued();
   send_commands(now);
+  raise_if_due(now);
   ask_reads(now);
   answer_reads();
   return std::exchange(out_, {});
@@ -49,17 +66,19 @@ Actions Replica::settle(Instant now, WallTime wall) {
 
 std::optional<Instant> Replica::deadline() const {
   std::optional<Instant> next = raft_.deadline();
-  for (const auto& other : {keeper_.deadline(), next_resend(), next_read_deadline()}) {
+  for (const auto& other : {keeper_.deadline(), next_resend(), next_read_deadline(), raise_due()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;
 }
 
 void Replica::on(Instant now, const FromPeer& event) {
+  if (event.level > config_.level) return;  // the connection should not have come about
+  speak(event.level);
   if (const auto* message = std::get_if<raft::Message>(&event.message)) {
     tell_raft(now, raft::Receive{event.from, *message});
   } else if (const auto* forward = std::get_if<Forward>(&event.message)) {
-    if (raft_.role() == raft::Role::leader) propose(now, event.from, forward->commands);
+    if (raft_.role() == raft::Role::leader) propose(now, event.from, forward->commands, event.level);
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
     for (const std::uint64_t sequence : rejected->sequences)
       reject(sequence, "the leader's disk is nearly full");
@@ -77,8 +96,8 @@ void Replica::on(Instant now, const Tick&) {
   if (raft_.role() == raft::Role::leader) {
     std::vector<Bytes> commands;
     for (const service::Command& command : keeper_.due(now, wall_, machine_))
-      commands.push_back(wire::encode(command));
-    if (!commands.empty()) put_into_log(now, std::move(commands));
+      commands.push_back(wire::encode(command, machine_.level()));
+    if (!commands.empty()) put_into_log(now, std::move(commands), machine_.level());
   }
   fail_old_reads(now);
   ask_reads(now);
@@ -97,7 +116,7 @@ void Replica::on(Instant now, const JobDone& event) {
   if (job.reserved) {
     tokens_reserved_ = std::max(tokens_reserved_, *job.reserved);
     std::vector<Bytes> held = std::exchange(waiting_for_tokens_, {});
-    if (!held.empty()) propose(now, config_.raft.self, held);
+    if (!held.empty()) propose(now, config_.raft.self, held, machine_.level());
   }
 }
 

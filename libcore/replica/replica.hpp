@@ -45,6 +45,24 @@ struct Config {
   std::size_t snapshot_every_entries = 8192;           // snapshot the machine after so many entries ...
   std::size_t snapshot_every_bytes = 2 * 1024 * 1024;  // ... or so many bytes of them, whichever comes first
   std::uint64_t token_block = 65536;  // a lone peer reserves tokens in synced blocks of so many
+  Level level = newest_level;         // that this program knows; another one than the newest only in tests
+  // The group's level is raised once all voters have announced it for so long: time to take one back to the
+  // release before. A group that this process has only just founded need not wait.
+  Duration raise_after = std::chrono::minutes(10);
+  Duration new_group_for = std::chrono::minutes(1);
+};
+
+// Whether the group's level can rise, as this peer sees it.
+struct LevelView {
+  enum class Missing : std::uint8_t {
+    unreachable,   // nothing stands with it
+    earlier,       // its program knows no later level
+    unregistered,  // its process has only begun, or is not the one that had announced
+  };
+  Level level = first_level;
+  Level next = first_level;             // == level: this program knows no later one
+  std::map<NodeId, Missing> missing{};  // voters that have not announced `next`
+  std::optional<Instant> due;           // a leader only: when it raises the level by itself
 };
 
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
@@ -75,12 +93,18 @@ class Replica {
   bool has_quorum() const { return raft_.leader() != NodeId{}; }
   // The registration of this peer; 0 until it has one.
   service::ClientId client() const { return client_; }
+  // This life of the peer, for its greetings (Greeted::life).
+  std::uint64_t life() const { return nonce_; }
+  // What is sent and greeted with.
+  Level speaks() const { return spoken_; }
+  LevelView level_view() const;
 
  private:
   struct Pending {
     std::uint64_t ticket = 0;  // 0: nobody waits for the outcome
     Bytes command;
-    bool growing = false;  // refused when the disk is nearly full
+    Level level = first_level;  // by whose formats it is laid out
+    bool growing = false;       // refused when the disk is nearly full
     std::uint64_t sends = 0;
     std::string rejected;  // why, if nobody would put it into the log and nothing else came of it
     std::optional<Instant> sent;
@@ -109,6 +133,9 @@ class Replica {
   void on(Instant now, const JobFailed& event);
   void on(Instant now, const Space& event);
   void on(Instant now, const Leave&);
+  void on(Instant now, const Greeted& event);
+  void on(Instant now, const Parted& event);
+  void on(Instant now, const RaiseNow&);
 
   // ---- replica_raft.cpp: Raft's actions
   void tell_raft(Instant now, const raft::Event& event);
@@ -122,7 +149,20 @@ class Replica {
   void perform(Instant now, raft::RoleChanged&& action);
   void perform(Instant now, raft::Refused&& action);
   void perform(Instant now, raft::Halt&& action);
+  bool apply(Instant now, const raft::Entry& entry);
+  bool apply_raise(Instant now, const raft::Entry& entry);
+  void halt_on(const raft::Entry& entry, const Error& why);
+  void send_peer(NodeId to, PeerMessage message);
   void take_snapshot_if_due();
+
+  // ---- replica_level.cpp
+  Level known_by_all() const;
+  std::optional<LevelView::Missing> why_missing(NodeId voter, Level level) const;
+  void raise_if_due(Instant now);
+  void propose_raise(Instant now, Level level);
+  void level_has_changed();
+  void speak(Level level);
+  std::optional<Instant> raise_due() const;
 
   // ---- replica_commands.cpp: this peer's commands on their way into the log
   void register_here(Instant now);
@@ -130,9 +170,10 @@ class Replica {
   Bytes encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body) const;
   void send_commands(Instant now);
   void send_to_leader(Instant now, std::vector<Bytes> commands);
-  void propose(Instant now, NodeId from, std::vector<Bytes> commands);
-  void put_into_log(Instant now, std::vector<Bytes> commands);
-  void reject_growing(NodeId from, std::vector<Bytes>& commands);
+  void propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level);
+  void put_into_log(Instant now, std::vector<Bytes> commands, Level level);
+  void drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level level);
+  void reject_growing(NodeId from, std::vector<Bytes>& commands, Level level);
   void reject(std::uint64_t sequence, const char* why);
   void replace(std::uint64_t sequence, Pending& pending);
   static std::string why_not(const Pending& pending, const service::Outcome& what);
@@ -163,6 +204,7 @@ class Replica {
   std::size_t applied_since_snapshot_ = 0;
   std::size_t bytes_since_snapshot_ = 0;
   bool snapshot_in_flight_ = false;
+  bool halted_ = false;
 
   std::uint64_t next_job_ = 1;
   struct Job {
@@ -186,6 +228,20 @@ class Replica {
   Token tokens_asked_;
   std::vector<Bytes> waiting_for_tokens_;
   bool token_floor_due_ = false;
+
+  struct Announcement {
+    Level knows = first_level;
+    std::uint64_t life = 0;
+  };
+  std::map<NodeId, Announcement> announced_;  // by those with whom a connection stands
+  // The highest level that is surely in force: the machine's, or one that a message or entry shows, for
+  // nobody sends or appends anything of a level before it has applied it.
+  Level spoken_ = first_level;
+  bool may_found_ = false;             // this process began with nothing
+  std::optional<Instant> founded_at_;  // by this process
+  std::optional<Instant> raise_ready_since_;
+  bool raise_now_ = false;            // the operator has asked
+  std::optional<LogIndex> raise_at_;  // proposed in this term, not applied yet
 
   std::map<std::uint64_t, Reading> reads_;
   std::uint64_t next_read_;  // from a number of this life

@@ -51,6 +51,7 @@ void Replica::on(Instant, const Retract& event) {
 // By a command that does nothing, under the same number.
 void Replica::replace(std::uint64_t sequence, Pending& pending) {
   pending.command = encoded(sequence, pending_.begin()->first - 1, service::Renew{});
+  pending.level = machine_.level();
   pending.growing = false;
   pending.sent.reset();
 }
@@ -63,7 +64,7 @@ Bytes Replica::encoded(std::uint64_t sequence, std::uint64_t acknowledged, servi
   command.acknowledged = acknowledged;
   command.wall = wall_;
   command.body = std::move(body);
-  return wire::encode(command);
+  return wire::encode(command, machine_.level());
 }
 
 // Until the group knows this process: a Register goes to every new leader, and again when nothing came of it.
@@ -77,8 +78,9 @@ void Replica::register_here(Instant now) {
   service::Command command;
   command.node = config_.raft.self;
   command.wall = wall_;
-  command.body = service::Register{config_.raft.self, nonce_, machine_.registration(config_.raft.self)};
-  send_to_leader(now, {wire::encode(command)});
+  command.body =
+      service::Register{config_.raft.self, nonce_, machine_.registration(config_.raft.self), config_.level};
+  send_to_leader(now, {wire::encode(command, machine_.level())});
 }
 
 // Gives queued submits their sequence numbers, as far as the window of the machine allows.
@@ -94,6 +96,7 @@ void Replica::admit_queued() {
     pending.ticket = next.ticket;
     pending.growing = is_growing(next.body);
     pending.command = encoded(sequence, acknowledged, std::move(next.body));
+    pending.level = machine_.level();
     pending_.emplace(sequence, std::move(pending));
   }
 }
@@ -123,29 +126,41 @@ void Replica::send_commands(Instant now) {
 
 void Replica::send_to_leader(Instant now, std::vector<Bytes> commands) {
   if (raft_.role() == raft::Role::leader) {
-    propose(now, config_.raft.self, std::move(commands));
+    propose(now, config_.raft.self, std::move(commands), machine_.level());
   } else if (raft_.leader() != config_.raft.self) {
-    out_.push_back(SendPeer{raft_.leader(), Forward{std::move(commands)}});
+    // The message says their level with its own: what is of an earlier one goes when this peer has caught up.
+    if (machine_.level() == spoken_) send_peer(raft_.leader(), Forward{std::move(commands)});
   }
 }
 
-void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands) {
-  if (nearly_full_) reject_growing(from, commands);
+// What this peer cannot read nobody may have to apply: every one that cannot would halt.
+void Replica::drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level level) {
+  const std::size_t dropped = std::erase_if(commands, [&](const Bytes& bytes) {
+    return !wire::decode<service::Command>(bytes, {.version = level}).ok();
+  });
+  if (dropped > 0)
+    out_.push_back(Report{"peer " + std::to_string(from.value) + " forwarded " + std::to_string(dropped) +
+                          " commands that cannot be read: they were ignored"});
+}
+
+void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level) {
+  if (from != config_.raft.self) drop_unreadable(from, commands, level);
+  if (nearly_full_) reject_growing(from, commands, level);
   if (commands.empty()) return;
   if (lone() && !tokens_ready(commands.size())) {
     waiting_for_tokens_.insert(waiting_for_tokens_.end(), std::make_move_iterator(commands.begin()),
                                std::make_move_iterator(commands.end()));
     return;
   }
-  put_into_log(now, std::move(commands));
+  put_into_log(now, std::move(commands), level);
 }
 
 // What a lone peer does not sync, a power cut takes back: that is well for locks, whose users the same cut
 // has ended, and not for what was written down of work done, or begun. Any command may end a leadership, and
 // so begin the next one's attempt.
-void Replica::put_into_log(Instant now, std::vector<Bytes> commands) {
-  const auto of_elections = [](const Bytes& bytes) {
-    const auto command = wire::decode<service::Command>(bytes);
+void Replica::put_into_log(Instant now, std::vector<Bytes> commands, Level level) {
+  const auto of_elections = [level](const Bytes& bytes) {
+    const auto command = wire::decode<service::Command>(bytes, {.version = level});
     if (!command) return false;
     const auto* acquire = std::get_if<service::Acquire>(&command->body);
     return (acquire != nullptr && acquire->candidacy.has_value()) ||
@@ -155,21 +170,22 @@ void Replica::put_into_log(Instant now, std::vector<Bytes> commands) {
   };
   const bool durable = lone() && (!machine_.state().elections.leaderships.empty() ||
                                   std::ranges::any_of(commands, of_elections));
-  tell_raft(now, raft::Propose{std::move(commands), COORD_RULE_OR(work_done_is_synced, durable, false)});
+  tell_raft(now,
+            raft::Propose{std::move(commands), COORD_RULE_OR(work_done_is_synced, durable, false), level});
 }
 
 // Drops from `commands` what would add to the state, and tells its sender.
-void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands) {
+void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level level) {
   Rejected rejected;
   std::erase_if(commands, [&](const Bytes& bytes) {
-    const auto command = wire::decode<service::Command>(bytes);
+    const auto command = wire::decode<service::Command>(bytes, {.version = level});
     if (!command || !is_growing(command->body)) return false;
     rejected.sequences.push_back(command->sequence);
     return true;
   });
   if (rejected.sequences.empty()) return;
   if (from != config_.raft.self) {
-    out_.push_back(SendPeer{from, std::move(rejected)});
+    send_peer(from, std::move(rejected));
     return;
   }
   for (const std::uint64_t sequence : rejected.sequences) reject(sequence, "the disk is nearly full");
@@ -214,7 +230,7 @@ void Replica::propose_token_floor(Instant now) {
   service::Command command;
   command.wall = wall_;
   command.body = service::TokenFloor{tokens_reserved_};
-  tell_raft(now, raft::Propose{{wire::encode(command)}, false});
+  tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, false, machine_.level()});
 }
 
 void Replica::settle_outcome(const service::Command& command, const service::Effects& effects) {

@@ -1,6 +1,7 @@
 // What Raft answers, carried over into the replica's own actions and the machine.
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
+#include "wire/state_sections.hpp"
 
 namespace coord::replica {
 
@@ -11,13 +12,19 @@ void Replica::tell_raft(Instant now, const raft::Event& event) {
 }
 
 void Replica::perform(Instant, raft::Persist&& action) {
+  if (action.snapshot) speak(action.snapshot->level);
+  for (const raft::Entry& entry : action.entries) speak(entry.level);
   const std::uint64_t job = next_job_++;
   jobs_[job].persist = action.id;
   out_.push_back(DiskJob{job, std::move(action)});
 }
 
 void Replica::perform(Instant, raft::Send&& action) {
-  out_.push_back(SendPeer{action.to, std::move(action.message)});
+  send_peer(action.to, std::move(action.message));
+}
+
+void Replica::send_peer(NodeId to, PeerMessage message) {
+  out_.push_back(SendPeer{.to = to, .message = std::move(message), .level = spoken_});
 }
 
 void Replica::perform(Instant now, raft::Apply&& action) {
@@ -27,30 +34,44 @@ void Replica::perform(Instant now, raft::Apply&& action) {
     applied_term_ = entry.term;
     ++applied_since_snapshot_;
     bytes_since_snapshot_ += entry.data.size();
-    if (entry.kind != raft::EntryKind::command) continue;
-    const auto command = wire::decode<service::Command>(entry.data);
-    if (!command) {
-      // Every peer decodes the same bytes alike, so all skip it alike.
-      out_.push_back(
-          Report{"log entry " + std::to_string(entry.index.value) + " skipped: " + command.error().text()});
-      continue;
-    }
-    service::Effects effects = machine_.apply(entry.index, *command);
-    keeper_.applied(now, effects, machine_);
-    settle_outcome(*command, effects);
-    out_.push_back(Applied{entry.index, std::move(effects)});
+    if (!apply(now, entry)) return;
   }
   take_snapshot_if_due();
+}
+
+// False: this peer halts, for it cannot read what the others may have applied.
+bool Replica::apply(Instant now, const raft::Entry& entry) {
+  if (entry.kind == raft::EntryKind::raise) return apply_raise(now, entry);
+  if (entry.kind != raft::EntryKind::command) return true;
+  const auto command = wire::decode<service::Command>(entry.data, {.version = entry.level});
+  if (!command) {
+    halt_on(entry, command.error());
+    return false;
+  }
+  service::Effects effects = machine_.apply(entry.index, *command);
+  keeper_.applied(now, effects, machine_);
+  settle_outcome(*command, effects);
+  out_.push_back(Applied{entry.index, std::move(effects)});
+  return true;
+}
+
+void Replica::halt_on(const raft::Entry& entry, const Error& why) {
+  halted_ = true;
+  out_.push_back(Halted{"log entry " + std::to_string(entry.index.value) + ", of level " +
+                        std::to_string(entry.level) + ", cannot be read (" + why.what +
+                        "): install the release that the other peers have"});
 }
 
 void Replica::perform(Instant, raft::Install&& action) {
   auto machine = machine_from(action.snapshot);
   if (!machine) {
     // It came from a leader whose checksum held: the two of us do not run the same program.
+    halted_ = true;
     out_.push_back(Halted{"the leader's snapshot cannot be read: " + machine.error().text()});
     return;
   }
   machine_ = std::move(*machine);
+  level_has_changed();
   applied_ = action.snapshot.index;
   applied_term_ = action.snapshot.term;
   applied_since_snapshot_ = 0;
@@ -67,7 +88,7 @@ void Replica::perform(Instant, raft::ReadReady&& action) {
     reading.index = action.index;
     return;
   }
-  out_.push_back(SendPeer{reading.asker, ReadAnswer{reading.asker_id, true, action.index}});
+  send_peer(reading.asker, ReadAnswer{reading.asker_id, true, action.index});
   reads_.erase(found);
 }
 
@@ -76,7 +97,7 @@ void Replica::perform(Instant, raft::ReadDropped&& action) {
   if (found == reads_.end()) return;
   Reading& reading = found->second;
   if (reading.asker == NodeId{}) return;  // asked again when its time has come
-  out_.push_back(SendPeer{reading.asker, ReadAnswer{reading.asker_id, false, LogIndex{}}});
+  send_peer(reading.asker, ReadAnswer{reading.asker_id, false, LogIndex{}});
   reads_.erase(found);
 }
 
@@ -85,6 +106,9 @@ void Replica::perform(Instant, raft::ProposalDropped&&) {
 }
 
 void Replica::perform(Instant now, raft::RoleChanged&& action) {
+  raise_at_.reset();
+  raise_ready_since_.reset();
+  if (may_found_ && !founded_at_) founded_at_ = now;
   if (action.role == raft::Role::leader) {
     keeper_.became_leader(now, machine_);
     token_floor_due_ = lone() && tokens_reserved_ != Token{};
@@ -111,7 +135,7 @@ void Replica::take_snapshot_if_due() {
   snapshot_in_flight_ = true;
   applied_since_snapshot_ = 0;
   bytes_since_snapshot_ = 0;
-  raft::Snapshot snapshot{applied_, applied_term_, wire::encode(machine_.state())};
+  raft::Snapshot snapshot{applied_, applied_term_, wire::encode_state(machine_.state()), machine_.level()};
   const std::uint64_t job = next_job_++;
   jobs_[job].snapshot = snapshot;
   out_.push_back(DiskJob{job, std::move(snapshot)});

@@ -27,7 +27,7 @@ void Replica::ask_reads(Instant now) {
     if (raft_.leader() == config_.raft.self) {
       here.push_back(id);
     } else {
-      out_.push_back(SendPeer{raft_.leader(), ReadRequest{id}});
+      send_peer(raft_.leader(), ReadRequest{id});
     }
   }
   for (const std::uint64_t id : here) tell_raft(now, raft::Read{id});
@@ -36,7 +36,7 @@ void Replica::ask_reads(Instant now) {
 void Replica::read_for(Instant now, NodeId asker, const ReadRequest& request) {
   const bool room = reads_.size() < config_.commands_queued;
   if (raft_.role() != raft::Role::leader || !room) {
-    out_.push_back(SendPeer{asker, ReadAnswer{request.id, false, LogIndex{}}});
+    send_peer(asker, ReadAnswer{request.id, false, LogIndex{}});
     return;
   }
   const std::uint64_t id = next_read_++;

@@ -250,7 +250,8 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::ListPeers& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Resume& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::Break& request);
-  void asked(Instant, ConnectionId, Record&, const local::LetGo&) {}  // let_go(), with the machine
+  void asked(Instant, ConnectionId, Record&, const local::LetGo&) {}       // let_go(), with the machine
+  void asked(Instant, ConnectionId, Record&, const local::RaiseLevel&) {}  // the driver's affair
   void asked(Instant now, ConnectionId id, Record& record, const local::Completed& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::ListLeaders& request);
   void asked(Instant now, ConnectionId id, Record& record, const local::WatchLeader& request);

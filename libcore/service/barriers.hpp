@@ -44,6 +44,7 @@ namespace coord::service {
 class Barriers {
  public:
   explicit Barriers(const Limits& limits = {}) : limits_(limits) {}
+  void set_limits(const Limits& limits) { limits_ = limits; }
 
   // One command: the state that it changes, where it stands, and what it causes beside its answer.
   struct Step {

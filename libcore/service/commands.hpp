@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/level.hpp"
 #include "base/time.hpp"
 #include "service/barrier_state.hpp"
 #include "service/candidacy.hpp"
@@ -68,11 +69,13 @@ struct Register {
   NodeId node{};
   std::uint64_t nonce = 0;  // random, once a process
   ClientId replaces{};
+  Level knows = first_level;  // the newest that its program knows; said from level 2 on
 
   bool operator==(const Register&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, nonce, replaces);
+    archive.since(2, knows);
   }
 };
 
@@ -284,7 +287,8 @@ struct ResetBarrier {
   }
 };
 
-// New kinds are appended: the index is part of the log's format.
+// New kinds are appended: the index is part of the log's format. A kind or a field that comes later is of a
+// level of the group (libcore/README.md, "How to change a format"): it is not proposed before.
 using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
                           Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier>;
 

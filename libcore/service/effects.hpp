@@ -271,10 +271,19 @@ struct BarrierMoved {
   bool operator==(const BarrierMoved&) const = default;
 };
 
-using Effect = std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled,
-                            AlreadyGranted, Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate,
-                            Stale, Deadlocked, BreakAsked, Joined, Dismissed, StepDown, LeadershipChanged,
-                            BarrierArrived, BarrierDeparted, BarrierStays, BarrierDone, BarrierMoved>;
+// The group is at this level from now on; or it is not, because a voter's life is another than when it was
+// asked.
+struct RaiseApplied {
+  Level level = first_level;
+  bool in_force = false;
+  bool operator==(const RaiseApplied&) const = default;
+};
+
+using Effect =
+    std::variant<Registered, NotRegistered, Opened, Granted, Queued, Refused, Cancelled, AlreadyGranted,
+                 Released, Closed, Renewed, TimerStarted, TimerEnded, Duplicate, Stale, Deadlocked,
+                 BreakAsked, Joined, Dismissed, StepDown, LeadershipChanged, BarrierArrived, BarrierDeparted,
+                 BarrierStays, BarrierDone, BarrierMoved, RaiseApplied>;
 using Effects = std::vector<Effect>;
 
 // What became of a command, kept until the client has settled it: for a peer that got a snapshot in place of

@@ -1,5 +1,6 @@
 // Bounds on what the group keeps, each with its reason. They decide what is refused and so are part of the
-// state machine: every peer of a group must run with the same ones.
+// state machine: every peer of a group must run with the same ones. So they are constants of a level: another
+// number is a branch in limits_of_level().
 #pragma once
 
 #include <chrono>
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/level.hpp"
 #include "base/time.hpp"
 
 namespace coord::service {
@@ -52,6 +54,8 @@ struct Limits {
   Duration late_window = std::chrono::hours(12);         // less than the day until a job uses the name again
   Duration duration_high = std::chrono::hours(31 * 24);  // of TTL, lock delay and minimum hold
 };
+
+Limits limits_of_level(Level level);
 
 // 1 to name_bytes bytes, no NUL, no leading '-': a name never looks like an option and fits a listing.
 bool valid_name(std::string_view name, const Limits& limits);

@@ -77,7 +77,15 @@ Effects Machine::apply(LogIndex index, const Command& command) {
   COORD_CHECK(index > state_.applied);
   if (state_.applied == LogIndex{}) state_.token_base = base_from(command.wall);  // once, even if it is 0
   state_.applied = index;
-  Step step{index, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}, {}, {}, {}, {},
+  Step step{index,
+            state_.level,
+            AnswerTo{command.node, command.client, command.sequence},
+            command.wall,
+            {},
+            {},
+            {},
+            {},
+            {},
             {}};
   dispatch(command, step);
   grant_next(step);
@@ -139,12 +147,13 @@ void Machine::on(const Register& body, Step& step) {
     return;
   }
   const bool full = it == state_.registrations.end() && state_.registrations.size() >= limits_.nodes;
-  if (body.node.value == 0 || full || !COORD_RULE(late_register_void, body.replaces == current)) {
+  const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
+  if (body.node.value == 0 || full || below || !COORD_RULE(late_register_void, body.replaces == current)) {
     step.effects.push_back(NotRegistered{body.node, body.nonce, current});
     return;
   }
   const ClientId client{step.index.value};
-  state_.registrations.insert_or_assign(body.node, Registration{client, body.nonce, 0, {}});
+  state_.registrations.insert_or_assign(body.node, Registration{client, body.nonce, 0, {}, body.knows});
   step.effects.push_back(Registered{body.node, body.nonce, client});
 }
 

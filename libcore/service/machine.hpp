@@ -37,8 +37,11 @@
 //
 // Barriers are in barriers.hpp; here they are sessions that take part in one.
 //
-// Inputs: apply, restore. Queries: the rest. No threads. Costs are O(log n) a command plus the grants that it
-// causes.
+// Levels. What a rule decides may change with the group's level (base/level.hpp), never with the release that
+// applies it: a rule that came later asks Step::level.
+//
+// Inputs: apply, apply_raise, restore. Queries: the rest. No threads. Costs are O(log n) a command plus the
+// grants that it causes.
 #pragma once
 
 #include <functional>
@@ -54,6 +57,7 @@
 #include "service/barriers.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
+#include "service/level.hpp"
 #include "service/limits.hpp"
 #include "service/lock_table.hpp"
 #include "service/slots.hpp"
@@ -74,17 +78,27 @@ struct Standing {
 class Machine {
  public:
   Machine() = default;
-  explicit Machine(Limits limits) : limits_(limits), barriers_(limits) {}
+  // With bounds of its own, whatever its level: for tests.
+  explicit Machine(Limits limits) : limits_(limits), own_limits_(false), barriers_(limits) {}
 
   // From a snapshot. An error: it contradicts itself, so whoever wrote it had lost its mind or it is not a
   // snapshot.
-  static Result<Machine> restore(State state, Limits limits = {});
+  static Result<Machine> restore(State state, std::optional<Limits> limits = {});
+  // A new group's, at this level from the start: for tests.
+  static Machine at_level(Level level) {
+    Machine machine;
+    machine.set_level(level);
+    return machine;
+  }
 
   // `index` is above every one before. What a command asks for wrongly is refused in its effects, never an
   // error.
   Effects apply(LogIndex index, const Command& command);
+  // `voters`: of the group. Void, and RaiseApplied says so, unless each has announced it and still lives.
+  Effects apply_raise(LogIndex index, const Raise& raise, const std::vector<NodeId>& voters);
 
   const State& state() const { return state_; }  // what a snapshot stores
+  Level level() const { return state_.level; }
   const Limits& limits() const { return limits_; }
   const LockTable& locks() const { return locks_; }
   const Barriers& barriers() const { return barriers_; }
@@ -118,6 +132,7 @@ class Machine {
   // One apply(): where it stands, what it has caused, and the names at which someone may be let in now.
   struct Step {
     LogIndex index;
+    Level level;
     AnswerTo to;
     WallTime wall;
     Effects effects;
@@ -135,6 +150,8 @@ class Machine {
     bool lost() const { return why == CloseReason::expired || why == CloseReason::holder_gone; }
   };
 
+  void set_level(Level level);
+  bool has_announced(NodeId voter, const Raise& raise) const;
   void dispatch(const Command& command, Step& step);
   Registration* begin_once(const Command& command, Step& step);
   void on(const Register& body, Step& step);
@@ -211,6 +228,7 @@ class Machine {
   Token next_token(LogIndex index);
 
   Limits limits_;
+  bool own_limits_ = true;  // limits_ are those of its level
   State state_;
 
   // Computed from state_.

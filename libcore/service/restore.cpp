@@ -49,9 +49,10 @@ bool well_formed(const std::vector<std::string>& names, Mode mode, std::uint32_t
 
 }  // namespace
 
-Result<Machine> Machine::restore(State state, Limits limits) {
-  Machine machine(limits);
+Result<Machine> Machine::restore(State state, std::optional<Limits> limits) {
+  Machine machine = limits ? Machine(*limits) : Machine();
   machine.state_ = std::move(state);
+  machine.set_level(machine.state_.level);
   Status status = machine.rebuild();
   if (!status) return status.error();
   return machine;

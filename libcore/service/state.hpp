@@ -23,11 +23,13 @@ struct Registration {
   std::uint64_t nonce = 0;
   std::uint64_t settled = 0;                   // every sequence up to this one is settled and forgotten
   std::map<std::uint64_t, Outcome> applied{};  // above `settled`; at most Limits::window
+  Level knows = first_level;                   // what its program has announced
 
   bool operator==(const Registration&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
+    archive.since(2, knows);
   }
 };
 
@@ -145,9 +147,10 @@ std::size_t bytes_of_hold(const PastHold& hold);
 std::size_t bytes_of_names(const std::vector<std::string>& names);
 
 struct State {
-  LogIndex applied{};  // the last command
-  Token token_base{};  // Unix seconds x 2^20 of the first command
-  Token last_token{};  // the highest given or forbidden
+  Level level = first_level;  // what is applied, and how all this is laid out in a snapshot
+  LogIndex applied{};         // the last command
+  Token token_base{};         // Unix seconds x 2^20 of the first command
+  Token last_token{};         // the highest given or forbidden
   std::map<NodeId, Registration> registrations{};
   std::map<SessionId, Session> sessions{};
   std::map<LogIndex, Request> requests{};  // by place: the order of all queues
@@ -157,6 +160,7 @@ struct State {
   BarrierState barriers{};
 
   bool operator==(const State&) const = default;
+  // All of a state of level 1, as release 0.1.0 laid it out. Of later levels: wire/state_sections.hpp.
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history, elections,

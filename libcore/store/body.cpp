@@ -9,7 +9,7 @@ namespace {
 
 enum PersistPart : std::uint8_t { has_snapshot = 1, has_entries = 2, has_hard_state = 4, all_parts = 7 };
 
-constexpr std::size_t entry_head = 8 + 1 + 4;  // term, kind, length of the data
+constexpr std::size_t entry_head = 8 + 1 + 4;  // term, kind, length of the data; from version 2 on a level
 
 template <std::size_t size>
 void get_array(ByteReader& in, std::array<std::uint8_t, size>& out) {
@@ -44,18 +44,19 @@ std::optional<raft::HardState> get_hard_state(ByteReader& in) {
   return state;
 }
 
-void put_entries(ByteWriter& out, const std::vector<raft::Entry>& entries) {
+void put_entries(ByteWriter& out, const std::vector<raft::Entry>& entries, Level version) {
   out.put(entries.front().index.value);
   out.put(static_cast<std::uint32_t>(entries.size()));
   for (const raft::Entry& entry : entries) {
     out.put(entry.term.value);
     out.put(static_cast<std::uint8_t>(entry.kind));
+    if (version >= 2) out.put(std::uint32_t{entry.level});
     out.put(static_cast<std::uint32_t>(entry.data.size()));
     out.put(ByteView(entry.data));
   }
 }
 
-std::optional<std::vector<raft::Entry>> get_entries(ByteReader& in) {
+std::optional<std::vector<raft::Entry>> get_entries(ByteReader& in, Level version) {
   const std::uint64_t first = in.get<std::uint64_t>();
   const std::uint32_t count = in.get<std::uint32_t>();
   if (in.failed() || first == 0 || count == 0 || count > in.left() / entry_head) return std::nullopt;
@@ -65,10 +66,12 @@ std::optional<std::vector<raft::Entry>> get_entries(ByteReader& in) {
   for (std::uint32_t i = 0; i < count; ++i) {
     const Term term{in.get<std::uint64_t>()};
     const std::uint8_t kind = in.get<std::uint8_t>();
+    const Level level = version >= 2 ? in.get<std::uint32_t>() : first_level;
     const ByteView data = in.get(in.get<std::uint32_t>());
-    if (in.failed() || kind > static_cast<std::uint8_t>(raft::EntryKind::members)) return std::nullopt;
+    if (in.failed() || kind > static_cast<std::uint8_t>(raft::EntryKind::raise)) return std::nullopt;
+    if (level < first_level || level > version) return std::nullopt;
     entries.push_back(
-        {term, LogIndex{first + i}, static_cast<raft::EntryKind>(kind), {data.begin(), data.end()}});
+        {term, LogIndex{first + i}, static_cast<raft::EntryKind>(kind), {data.begin(), data.end()}, level});
   }
   return entries;
 }
@@ -131,18 +134,25 @@ std::optional<LogState> get_state(ByteReader& in) {
   return state;
 }
 
-Bytes encode_persist(const raft::Persist& persist, const std::optional<SnapshotRef>& snapshot) {
+Level level_of(const raft::Persist& persist) {
+  Level level = persist.snapshot ? persist.snapshot->level : first_level;
+  for (const raft::Entry& entry : persist.entries) level = std::max(level, entry.level);
+  return level;
+}
+
+Bytes encode_persist(const raft::Persist& persist, const std::optional<SnapshotRef>& snapshot,
+                     Level version) {
   ByteWriter out;
   out.put(static_cast<std::uint8_t>((snapshot ? has_snapshot : 0) |
                                     (persist.entries.empty() ? 0 : has_entries) |
                                     (persist.hard_state ? has_hard_state : 0)));
   if (snapshot) put_snapshot_ref(out, *snapshot);
-  if (!persist.entries.empty()) put_entries(out, persist.entries);
+  if (!persist.entries.empty()) put_entries(out, persist.entries, version);
   if (persist.hard_state) put_hard_state(out, *persist.hard_state);
   return out.take();
 }
 
-std::optional<PersistBody> decode_persist(ByteView body) {
+std::optional<PersistBody> decode_persist(ByteView body, Level version) {
   ByteReader in(body);
   PersistBody persist;
   const std::uint8_t parts = in.get<std::uint8_t>();
@@ -152,7 +162,7 @@ std::optional<PersistBody> decode_persist(ByteView body) {
     if (!persist.snapshot || persist.snapshot->index.value == 0) return std::nullopt;
   }
   if ((parts & has_entries) != 0) {
-    std::optional<std::vector<raft::Entry>> entries = get_entries(in);
+    std::optional<std::vector<raft::Entry>> entries = get_entries(in, version);
     if (!entries) return std::nullopt;
     persist.entries = std::move(*entries);
   }

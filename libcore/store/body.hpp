@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "base/level.hpp"
 #include "protocol/raft/events.hpp"
 #include "protocol/raft/types.hpp"
 
@@ -67,11 +68,14 @@ std::optional<Identity> get_identity(ByteReader& in);
 std::optional<SnapshotRef> get_snapshot_ref(ByteReader& in);
 std::optional<LogState> get_state(ByteReader& in);
 
-// `entries` must be contiguous; `snapshot` stands for persist.snapshot.
-Bytes encode_persist(const raft::Persist& persist, const std::optional<SnapshotRef>& snapshot);
+// The level of a segment that can hold it.
+Level level_of(const raft::Persist& persist);
+// `entries` must be contiguous; `snapshot` stands for persist.snapshot; `version` is the segment's.
+Bytes encode_persist(const raft::Persist& persist, const std::optional<SnapshotRef>& snapshot,
+                     Level version = first_level);
 Bytes encode_snapshot_ref(const SnapshotRef& ref);
 Bytes encode_tokens(Token upto);
-std::optional<PersistBody> decode_persist(ByteView body);
+std::optional<PersistBody> decode_persist(ByteView body, Level version = first_level);
 std::optional<SnapshotRef> decode_snapshot_ref(ByteView body);
 std::optional<Token> decode_tokens(ByteView body);
 

@@ -50,10 +50,15 @@ Status Log::append(RecordType type, ByteView body, const LogState& before) {
   COORD_CHECK(body.size() <= record_limit);
   const std::size_t size = stored_size(body.size());
   if (free_in_segment() < size + seal_size) {
-    if (Status status = roll(size, before); !status.ok()) return status;
+    if (Status status = roll(size, before, header_.version); !status.ok()) return status;
   }
   chain_ = append_record(pending_, type, body, offset(synced_), chain_);
   return pending_.size() >= pending_limit ? write() : done();
+}
+
+Status Log::begin_version(Level version, std::size_t record_bytes, const LogState& before) {
+  if (version <= header_.version) return done();
+  return roll(stored_size(record_bytes), before, version);
 }
 
 Status Log::write() {
@@ -119,7 +124,7 @@ bool Log::nearly_full() const {
 // The order matters: all of the old segment is durable before the new one says so; the new one is durable
 // before the seal says that it must be there, and the seal before anything in the new one can be
 // acknowledged.
-Status Log::roll(std::size_t record_size, const LogState& before) {
+Status Log::roll(std::size_t record_size, const LogState& before, Level version) {
   if (Status status = write(); !status.ok()) return status;
   if (COORD_RULE_OR(old_segment_synced_before_next, true, false)) {
     if (Status status = sync(); !status.ok()) return status;
@@ -130,6 +135,7 @@ Status Log::roll(std::size_t record_size, const LogState& before) {
   next.start = offset(end_);
   next.chain = chain_;
   next.state = before;
+  next.version = version;
   const std::uint64_t usual = std::max(next_size(), spare_filled_);
   next.size = std::max(usual, round_up(segment_header_size + record_size + seal_size));
   COORD_CHECK(next.size <= segment_limit);

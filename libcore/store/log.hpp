@@ -34,6 +34,10 @@ class Log {
   // Adds a record; `before` is what the log says before it. Makes the next segment, durably, where this one
   // is full.
   Status append(RecordType type, ByteView body, const LogState& before);
+  // What is appended from now on is laid out as `version` says: makes the next segment, if this one is of an
+  // earlier version.
+  Status begin_version(Level version, std::size_t record_bytes, const LogState& before);
+  Level version() const { return header_.version; }
   Status write();
   Status sync();
   bool all_synced() const { return pending_.empty() && synced_ == end_; }
@@ -53,7 +57,7 @@ class Log {
  private:
   std::uint64_t next_size() const;
   Status fill_spare(std::uint64_t upto);
-  Status roll(std::size_t record_size, const LogState& before);
+  Status roll(std::size_t record_size, const LogState& before, Level version);
   std::uint64_t offset(std::size_t at) const { return header_.start + (at - segment_header_size); }
 
   Disk* disk_;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/level.hpp"
+
 namespace coord::store {
 
 struct Options {
@@ -15,6 +17,7 @@ struct Options {
   // nearly_full() when fewer bytes would be left on the file system with the next segment made: enough for
   // that segment, and one more, to take releases, expiries and elections while proposals are refused.
   std::uint64_t keep_free_bytes = std::uint64_t{8} << 20U;
+  Level level = newest_level;  // files of a higher one are refused, untouched
 };
 
 }  // namespace coord::store

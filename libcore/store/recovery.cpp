@@ -58,6 +58,13 @@ class Reader {
     return refusal(options_, segment_name(sequence), "at byte " + std::to_string(at) + ": " + what);
   }
 
+  Error too_new(const std::string& file, Level level) const {
+    return misplaced(options_, file,
+                     "it is of level " + std::to_string(level) +
+                         " of the group, and this program knows level " + std::to_string(options_.level),
+                     "install the release that wrote it, or a later one");
+  }
+
   Disk& disk_;
   const Options& options_;
   Identity identity_;  // the incarnation: of the first header that was read
@@ -96,8 +103,10 @@ Status Reader::read_headers(const std::vector<std::uint64_t>& sequences) {
     if (!file.ok()) return unusable(options_, file.error());
     const Result<Bytes> block = (*file)->read(0, segment_header_size);
     if (!block.ok()) return unusable(options_, block.error());
-    const std::optional<SegmentHeader> header = decode_segment_header(*block);
-    if (!header) return refuse(sequence, 0, "the header is damaged, or of another version");
+    const std::optional<Level> version = segment_version(*block);
+    if (version && *version > options_.level) return too_new(segment_name(sequence), *version);
+    const std::optional<SegmentHeader> header = decode_segment_header(*block, options_.level);
+    if (!header) return refuse(sequence, 0, "the header is damaged");
     if (Status status = check_header(*header, sequence); !status.ok()) return status;
     const Result<std::uint64_t> size = (*file)->size();
     if (!size.ok()) return unusable(options_, size.error());
@@ -157,7 +166,7 @@ Result<Segment> Reader::read_segment(std::size_t number, Bytes& content) {
   content = std::move(*whole);
   std::optional<std::uint64_t> until;
   if (number + 1 < headers_.size()) until = headers_[number + 1].start;
-  std::optional<Segment> segment = decode_segment(content, until);
+  std::optional<Segment> segment = decode_segment(content, until, options_.level);
   if (!segment) return refuse(header.sequence, 0, "the file changed while it was read");
   out_.file = std::move(*file);
   return std::move(*segment);
@@ -205,7 +214,7 @@ Status Reader::replay_record(const Segment& segment, const Record& record) {
 
 Status Reader::replay_persist(const Segment& segment, const Record& record) {
   const std::uint64_t sequence = segment.header.sequence;
-  std::optional<PersistBody> persist = decode_persist(record.body);
+  std::optional<PersistBody> persist = decode_persist(record.body, segment.header.version);
   if (!persist) return refuse(sequence, record.at, "an entry record that this version cannot read");
   std::vector<raft::Entry>& entries = out_.raft.entries;
   if (persist->snapshot) {
@@ -295,6 +304,9 @@ Status Reader::load_snapshot(const std::vector<LogIndex>& present) {
   if (std::find(present.begin(), present.end(), ref.index) == present.end()) {
     return refusal(options_, name, "missing, and the log begins after it");
   }
+  const Result<std::optional<Level>> version = snapshot_version(disk_, ref);
+  if (!version.ok()) return unusable(options_, version.error());
+  if (*version && **version > options_.level) return too_new(name, **version);
   Result<std::optional<raft::Snapshot>> snapshot = read_snapshot(disk_, identity_, ref);
   if (!snapshot.ok()) return unusable(options_, snapshot.error());
   if (!*snapshot) {

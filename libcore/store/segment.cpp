@@ -12,7 +12,6 @@ namespace coord::store {
 namespace {
 
 constexpr std::string_view magic = "coordlog";
-constexpr std::uint32_t version = 1;
 constexpr std::string_view prefix = "segment-";
 constexpr std::size_t sealed_bytes =
     segment_header_size - 4;  // of the header block, its checksum stands behind them
@@ -46,7 +45,7 @@ std::optional<std::uint64_t> segment_sequence(const std::string& name) {
 Bytes encode_segment_header(const SegmentHeader& header) {
   ByteWriter out;
   out.put(bytes_of(magic));
-  out.put(version);
+  out.put(std::uint32_t{header.version});
   put_identity(out, header.identity);
   out.put(header.sequence);
   out.put(header.size);
@@ -62,15 +61,24 @@ Bytes encode_segment_header(const SegmentHeader& header) {
   return block;
 }
 
-std::optional<SegmentHeader> decode_segment_header(ByteView block) {
+std::optional<Level> segment_version(ByteView block) {
   if (block.size() < segment_header_size) return std::nullopt;
-  ByteReader seal(block.subspan(sealed_bytes, 4));
-  ByteReader in(block.first(sealed_bytes));
+  ByteReader in(block);
   const ByteView found_magic = in.get(magic.size());
-  const std::uint32_t found_version = in.get<std::uint32_t>();
-  if (!std::ranges::equal(found_magic, bytes_of(magic)) || found_version != version) return std::nullopt;
+  const Level version = in.get<std::uint32_t>();
+  ByteReader seal(block.subspan(sealed_bytes, 4));
+  if (!std::ranges::equal(found_magic, bytes_of(magic)) || version < first_level) return std::nullopt;
   if (seal.get<std::uint32_t>() != crc32c(block.first(sealed_bytes))) return std::nullopt;
+  return version;
+}
+
+std::optional<SegmentHeader> decode_segment_header(ByteView block, Level newest) {
+  const std::optional<Level> version = segment_version(block);
+  if (!version || *version > newest) return std::nullopt;
+  ByteReader in(block.first(sealed_bytes));
+  static_cast<void>(in.get(magic.size() + sizeof(std::uint32_t)));
   SegmentHeader header;
+  header.version = *version;
   const std::optional<Identity> identity = get_identity(in);
   header.sequence = in.get<std::uint64_t>();
   header.size = in.get<std::uint64_t>();
@@ -85,8 +93,8 @@ std::optional<SegmentHeader> decode_segment_header(ByteView block) {
   return header;
 }
 
-std::optional<Segment> decode_segment(ByteView file, std::optional<std::uint64_t> until) {
-  const std::optional<SegmentHeader> header = decode_segment_header(file);
+std::optional<Segment> decode_segment(ByteView file, std::optional<std::uint64_t> until, Level newest) {
+  const std::optional<SegmentHeader> header = decode_segment_header(file, newest);
   if (!header || header->size != file.size()) return std::nullopt;
   Segment segment;
   segment.header = *header;

@@ -4,6 +4,11 @@
 // changes. So a named segment whose header is unreadable or whose size is another than the header says has
 // been damaged.
 //
+// The header's version is a level of the group (base/level.hpp): all that is in the segment is of that level
+// or an earlier one, and laid out as that version says. The first entry of a level opens a segment of its
+// version, so that a release which does not know it refuses the log at its header, before it has changed
+// anything.
+//
 // Log offsets count the bytes of records over all segments: the header's `start` is the offset of its first
 // record, and all before it was durable when the segment was made.
 #pragma once
@@ -33,13 +38,16 @@ struct SegmentHeader {
   std::uint64_t start = 0;     // log offset of the first record
   std::uint32_t chain = 0;     // `crc` of the last record before it
   LogState state;              // of the log before the first record
+  Level version = first_level;
 };
 
 std::string segment_name(std::uint64_t sequence);
 std::optional<std::uint64_t> segment_sequence(const std::string& name);  // nothing: not a segment's name
 
 Bytes encode_segment_header(const SegmentHeader& header);
-std::optional<SegmentHeader> decode_segment_header(ByteView block);
+// Also of a version that is not known here, and without looking at it any further: nothing, it is no header.
+std::optional<Level> segment_version(ByteView block);
+std::optional<SegmentHeader> decode_segment_header(ByteView block, Level newest = newest_level);
 
 struct Record {
   std::size_t at = 0;  // in the file
@@ -63,6 +71,7 @@ struct Segment {
 
 // Reads records up to the place `until` in the log if that is given (where the next segment begins), else to
 // the end. Nothing if the header is unreadable or states another size than `file` has.
-std::optional<Segment> decode_segment(ByteView file, std::optional<std::uint64_t> until = std::nullopt);
+std::optional<Segment> decode_segment(ByteView file, std::optional<std::uint64_t> until = std::nullopt,
+                                      Level newest = newest_level);
 
 }  // namespace coord::store

@@ -13,17 +13,26 @@ namespace {
 
 constexpr std::string_view prefix = "snapshot-";
 constexpr std::string_view magic = "coordsnp";
-constexpr std::uint32_t version = 1;
 constexpr std::size_t write_step = std::size_t{1} << 20U;
 
-// Everything before the data. It follows from the identity and the reference alone, so reading is comparing.
-Bytes file_head(const Identity& identity, const SnapshotRef& ref) {
+// Everything before the data. It follows from the identity, the reference and the level alone, so reading is
+// comparing.
+Bytes file_head(const Identity& identity, const SnapshotRef& ref, Level level) {
   ByteWriter out;
   out.put(bytes_of(magic));
-  out.put(version);
+  out.put(std::uint32_t{level});
   put_identity(out, identity);
   put_snapshot_ref(out, ref);
   return out.take();
+}
+
+std::optional<Level> version_in(ByteView file) {
+  ByteReader in(file);
+  const ByteView found_magic = in.get(magic.size());
+  const Level version = in.get<std::uint32_t>();
+  if (in.failed() || !std::ranges::equal(found_magic, bytes_of(magic)) || version < first_level)
+    return std::nullopt;
+  return version;
 }
 
 Status write_all(DiskFile& file, const Bytes& head, ByteView data) {
@@ -52,7 +61,8 @@ Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const r
   const SnapshotRef ref{snapshot.index, snapshot.term, snapshot.data.size(), crc32c(snapshot.data)};
   Result<std::unique_ptr<DiskFile>> file = disk.create(snapshot_temporary);
   if (!file.ok()) return file.error();
-  if (Status status = write_all(**file, file_head(identity, ref), snapshot.data); !status.ok())
+  if (Status status = write_all(**file, file_head(identity, ref, snapshot.level), snapshot.data);
+      !status.ok())
     return status.error();
   if (Status status = disk.rename(snapshot_temporary, snapshot_name(ref.index)); !status.ok())
     return status.error();
@@ -60,13 +70,24 @@ Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const r
   return ref;
 }
 
-std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, const SnapshotRef& ref) {
-  const Bytes head = file_head(identity, ref);
+Result<std::optional<Level>> snapshot_version(Disk& disk, const SnapshotRef& ref) {
+  Result<std::unique_ptr<DiskFile>> file = disk.open(snapshot_name(ref.index));
+  if (!file.ok()) return file.error();
+  const Result<Bytes> start = (*file)->read(0, magic.size() + sizeof(std::uint32_t));
+  if (!start.ok()) return start.error();
+  return version_in(*start);
+}
+
+std::optional<raft::Snapshot> decode_snapshot(ByteView file, const Identity& identity,
+                                              const SnapshotRef& ref) {
+  const std::optional<Level> level = version_in(file);
+  if (!level) return std::nullopt;
+  const Bytes head = file_head(identity, ref, *level);
   if (file.size() < head.size() || file.size() - head.size() != ref.size) return std::nullopt;
   if (!std::ranges::equal(file.first(head.size()), head)) return std::nullopt;
   const ByteView data = file.subspan(head.size());
   if (crc32c(data) != ref.crc) return std::nullopt;
-  return Bytes(data.begin(), data.end());
+  return raft::Snapshot{ref.index, ref.term, Bytes(data.begin(), data.end()), *level};
 }
 
 Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity,
@@ -75,14 +96,12 @@ Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& 
   if (!file.ok()) return file.error();
   const Result<std::uint64_t> size = (*file)->size();
   if (!size.ok()) return size.error();
-  if (ref.size > snapshot_limit || *size != file_head(identity, ref).size() + ref.size) {
+  if (ref.size > snapshot_limit || *size != file_head(identity, ref, first_level).size() + ref.size) {
     return std::optional<raft::Snapshot>();
   }
   const Result<Bytes> content = (*file)->read(0, static_cast<std::size_t>(*size));
   if (!content.ok()) return content.error();
-  std::optional<Bytes> data = decode_snapshot(*content, identity, ref);
-  if (!data) return std::optional<raft::Snapshot>();
-  return std::optional(raft::Snapshot{ref.index, ref.term, std::move(*data)});
+  return decode_snapshot(*content, identity, ref);
 }
 
 }  // namespace coord::store

@@ -1,6 +1,8 @@
 // A snapshot's file: snapshot-INDEX (hexadecimal), the index in the name, a header, the state machine's
 // bytes.
 //
+// The version in its header is the level of the state (base/level.hpp).
+//
 // It counts only once a record of the log names it, with its checksum: until then the log alone speaks, so a
 // crash at any point leaves the state before or the state after.
 #pragma once
@@ -29,7 +31,11 @@ Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const r
 Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity,
                                                     const SnapshotRef& ref);
 
+// The version in its header; nothing: it has none.
+Result<std::optional<Level>> snapshot_version(Disk& disk, const SnapshotRef& ref);
+
 // The data of a whole snapshot file, if it is what `ref` names. Pure; any bytes whatever are safe.
-std::optional<Bytes> decode_snapshot(ByteView file, const Identity& identity, const SnapshotRef& ref);
+std::optional<raft::Snapshot> decode_snapshot(ByteView file, const Identity& identity,
+                                              const SnapshotRef& ref);
 
 }  // namespace coord::store

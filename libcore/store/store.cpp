@@ -24,7 +24,7 @@ bool is_contiguous(const std::vector<raft::Entry>& entries) {
 
 std::size_t body_bound(const raft::Persist& persist) {
   std::size_t bytes = segment_header_size;  // more than a hard state and a snapshot's name
-  for (const raft::Entry& entry : persist.entries) bytes += 16 + entry.data.size();
+  for (const raft::Entry& entry : persist.entries) bytes += 20 + entry.data.size();
   return bytes;
 }
 
@@ -74,10 +74,22 @@ Status Store::settle(Status status) {
   return failure_ ? Status(*failure_) : done();
 }
 
+void Store::note_segment(std::uint64_t before) {
+  if (log_.sequence() != before) segments_.push_back({log_.sequence(), log_.size()});
+}
+
 Status Store::append(RecordType type, ByteView body) {
   const std::uint64_t before = log_.sequence();
   if (Status status = log_.append(type, body, outline_.state()); !status.ok()) return status;
-  if (log_.sequence() != before) segments_.push_back({log_.sequence(), log_.size()});
+  note_segment(before);
+  return done();
+}
+
+Status Store::begin_version(Level version, std::size_t record_bytes) {
+  const std::uint64_t before = log_.sequence();
+  if (Status status = log_.begin_version(version, record_bytes, outline_.state()); !status.ok())
+    return status;
+  note_segment(before);
   return done();
 }
 
@@ -117,7 +129,10 @@ Status Store::add(const raft::Persist& persist) {
     snapshot_files_.push_back(ref->index);
   }
   if (!ref && persist.entries.empty() && !persist.hard_state) return done();
-  if (Status status = append(RecordType::persist, encode_persist(persist, ref)); !status.ok()) return status;
+  // The segment first: how the record is laid out is its version's.
+  if (Status status = begin_version(level_of(persist), body_bound(persist)); !status.ok()) return status;
+  const Bytes body = encode_persist(persist, ref, log_.version());
+  if (Status status = append(RecordType::persist, body); !status.ok()) return status;
   if (ref) COORD_CHECK(outline_.install(*ref));
   if (!persist.entries.empty()) {
     COORD_CHECK(outline_.append(persist.entries.front().index, persist.entries.size(), log_.sequence()));
@@ -140,7 +155,8 @@ Status Store::persist(std::span<const raft::Persist> persists) {
 }
 
 bool Store::is_quick(const raft::Persist& persist) const {
-  return !persist.sync && !persist.snapshot && !persist.hard_state && log_.takes(body_bound(persist));
+  return !persist.sync && !persist.snapshot && !persist.hard_state && level_of(persist) <= log_.version() &&
+         log_.takes(body_bound(persist));
 }
 
 Result<Saved> Store::save_snapshot(const raft::Snapshot& snapshot) {
@@ -168,6 +184,7 @@ Status Store::replace_snapshot(const raft::Snapshot& snapshot) {
   const Result<SnapshotRef> ref = write_snapshot(*disk_, identity_, snapshot);
   if (!ref.ok()) return ref.error();
   snapshot_files_.push_back(ref->index);
+  if (Status status = begin_version(snapshot.level, segment_header_size); !status.ok()) return status;
   if (Status status = append(RecordType::snapshot, encode_snapshot_ref(*ref)); !status.ok()) return status;
   if (Status status = log_.sync(); !status.ok()) return status;
   outline_.compact(*ref);

@@ -95,6 +95,8 @@ class Store {
   Status add(const raft::Persist& persist);
   Status replace_snapshot(const raft::Snapshot& snapshot);
   Status append(RecordType type, ByteView body);
+  Status begin_version(Level version, std::size_t record_bytes);
+  void note_segment(std::uint64_t before);
   Status drop_covered(const Outline& outline);  // what its snapshot makes superfluous
   Status remove_files(const std::vector<std::string>& names);
   Status settle(Status status);  // remembers an error for good

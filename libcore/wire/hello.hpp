@@ -7,29 +7,47 @@
 #include <cstdint>
 #include <string>
 
+#include "base/level.hpp"
+#include "base/time.hpp"
 #include "wire/bounds.hpp"
 
 namespace coord::wire {
-
-// Raised when peers of the version before could not take part any more; peers of differing versions refuse
-// each other.
-inline constexpr std::uint32_t peer_protocol_version = 1;
 
 // Of the sorted list name=address,... that --peers gives; two peers with different lists must not elect
 // together.
 using GroupDigest = std::array<std::uint8_t, 32>;
 
+// How patient a peer is. The values must not differ much within a group; that they do is told, not refused,
+// or they could never be changed host by host.
+struct PeerTiming {
+  Duration heartbeat{};
+  Duration election_low{};
+  Duration election_high{};
+
+  bool operator==(const PeerTiming&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(heartbeat, election_low, election_high);
+  }
+};
+
+// Sent in a frame of the newest version: release 0.1.0 skips what it does not know. But it refuses a
+// `version` above 1, and so is kept out of a group that has left level 1.
 struct PeerHello {
-  std::uint32_t version = peer_protocol_version;
+  Level version = first_level;  // the group's level, as the sender knows it: all that follows is of it
   GroupDigest group{};
   std::string name;  // the sender's
   std::string to;    // whom it believes to speak to
   std::string software;
+  Level knows = first_level;  // the newest that its program knows
+  std::uint64_t life = 0;     // random, of its process: its announcement of `knows` is void with it
+  PeerTiming timing{};
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
+    archive.since(2, knows, life, timing);
   }
 };
 

@@ -229,7 +229,7 @@ struct LetGo {
 
 using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
                              ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
-                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier>;
+                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel>;
 
 // ---- peer to tool
 

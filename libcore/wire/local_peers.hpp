@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/level.hpp"
 #include "base/time.hpp"
 
 namespace coord::local {
@@ -28,12 +29,43 @@ struct PeerRecord {
   WallTime since;
   std::vector<std::pair<std::string, std::uint64_t>> sent;  // messages by type, since start
   std::vector<std::pair<std::string, std::uint64_t>> received;
+  Level level = first_level;     // of the group, as that peer said last
+  Level knows = first_level;     // the newest that its program knows
+  std::uint64_t unreadable = 0;  // messages of it that could not be read, since start
+  std::string timing;            // how its time-outs differ from this peer's; empty: not
 
   bool operator==(const PeerRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
             version, since, sent, received);
+    archive.since(2, level, knows, unreadable, timing);
+  }
+};
+
+// What keeps the group at its level.
+struct LevelRecord {
+  Level level = first_level;
+  Level next = first_level;                                  // == level: the peer knows no later one
+  std::vector<std::pair<std::string, std::string>> missing;  // a voter that has not announced it, and why
+  std::optional<Duration> due;                               // the leader raises it by itself in so long
+
+  bool operator==(const LevelRecord&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(level, next, missing, due);
+  }
+};
+
+// Raise the group's level now. Done: it was proposed. Only the leader's own user and root may, and only
+// there.
+struct RaiseLevel {
+  std::uint64_t request = 0;
+
+  bool operator==(const RaiseLevel&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request);
   }
 };
 
@@ -42,11 +74,13 @@ struct Peers {
   WallTime as_of;
   std::vector<PeerRecord> peers;
   std::vector<std::pair<std::string, std::string>> troubles;  // peer, why there is no connection to it
+  LevelRecord level;
 
   bool operator==(const Peers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, as_of, peers, troubles);
+    archive.since(2, level);
   }
 };
 

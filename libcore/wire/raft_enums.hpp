@@ -11,6 +11,7 @@ constexpr bool coord::wire::is_enumerator(coord::raft::EntryKind value) {
     case noop:
     case command:
     case members:
+    case raise:
       return true;
   }
   return false;

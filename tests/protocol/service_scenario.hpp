@@ -36,6 +36,9 @@ struct EffectText {
     return names.at(kind) + " of " + number(token.value);
   }
   std::string operator()(const Registered& e) const { return "registered " + number(e.client.value); }
+  std::string operator()(const RaiseApplied& e) const {
+    return "level " + number(e.level) + (e.in_force ? " in force" : " void");
+  }
   std::string operator()(const NotRegistered& e) const {
     return "not registered, current " + number(e.current.value);
   }

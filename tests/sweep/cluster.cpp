@@ -23,7 +23,9 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   store::Identity identity;
   identity.node = port.self();
   identity.incarnation = random_incarnation(port.random());
-  auto opened = store::Store::open(port.disk(), identity, config_.store);
+  store::Options options = config_.store;
+  options.level = knows[port.self().value];
+  auto opened = store::Store::open(port.disk(), identity, options);
   if (!opened) return opened.error();
   for (const std::string& line : opened->notes) port.note([&] { return line; });
 
@@ -33,6 +35,7 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   for (std::size_t i = 1; i <= config_.nodes; ++i) config.raft.peers.push_back(NodeId{i});
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = rejoining[port.self().value];
+  config.level = knows[port.self().value];
   service::Machine machine;
   if (opened->recovered.snapshot) {
     auto restored = replica::machine_from(*opened->recovered.snapshot);
@@ -49,10 +52,12 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   sessions.ttl_low = std::chrono::milliseconds(100);
   sessions.enrolment_ttl = std::chrono::seconds(2);
   auto peer = std::make_unique<Peer>(
-      Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), false});
+      Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), {}});
+  peer->greeting = {peer->host.replica().speaks(), knows[port.self().value], peer->host.replica().life()};
+  if (levels != nullptr) levels->began(port.self(), *peer);
   const replica::Recovered found =
       recovered(port.self(), port.disk().counts().of(sim::FaultKind::disk_replaced));
-  carry_out(peer->host.step(now, wall_time(port.world_now() + wall_offset), found), port);
+  carry_out(*peer, peer->host.step(now, wall_time(port.world_now() + wall_offset), found), port);
   return peer;
 }
 
@@ -75,7 +80,15 @@ replica::Recovered Cluster::recovered(NodeId node, std::uint64_t replaced) {
 }
 
 void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
-  feed(peer, now, replica::FromPeer{from, std::move(message)}, port);
+  // As net/greeting.cpp does: who cannot read the other, or could not be read by this peer, is not let in.
+  const Greeting& greeting = message.greeting;
+  if (greeting.level > peer.greeting.knows) return;
+  if (std::max(greeting.knows, greeting.level) < peer.greeting.level) return;
+  if (const auto known = peer.greeted.find(from); known == peer.greeted.end() || known->second != greeting) {
+    peer.greeted.insert_or_assign(from, greeting);
+    feed(peer, now, replica::Greeted{from, greeting.knows, greeting.life}, port);
+  }
+  feed(peer, now, replica::FromPeer{from, std::move(message.body), message.level}, port);
 }
 
 void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>& port) {
@@ -92,18 +105,32 @@ void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
 
 void Cluster::feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port) {
   const WallTime wall = wall_time(port.world_now() + wall_offset);
-  carry_out(peer.host.step(now, wall, event), port);
-  carry_out(peer.host.settle(now, wall), port);
+  carry_out(peer, peer.host.step(now, wall, event), port);
+  carry_out(peer, peer.host.settle(now, wall), port);
 }
 
-void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) {
+void Cluster::send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port) {
+  PeerMessage message{std::move(action.message), action.level, peer.greeting};
+  if (config_.in_bytes) {
+    auto read = replica::decode_peer_message(replica::encode(message.body, message.level), message.level);
+    if (!read) return port.stop("sends what cannot be read: " + read.error().text());
+    message.body = std::move(*read);
+  }
+  if (levels != nullptr) levels->sent(port.self(), message);
+  port.send(action.to, std::move(message));
+}
+
+void Cluster::carry_out(Peer& peer, replica::HostActions actions, sim::Port<Cluster>& port) {
   for (replica::HostAction& action : actions) {
     if (auto* job = std::get_if<replica::DiskJob>(&action)) {
       Job work;
       work.parts.push_back(std::move(*job));
       port.job(std::move(work));
     } else if (auto* send = std::get_if<replica::SendPeer>(&action)) {
-      port.send(send->to, std::move(send->message));
+      this->send(peer, std::move(*send), port);
+    } else if (auto* speak = std::get_if<replica::SpeakLevel>(&action)) {
+      peer.greeting.level = speak->level;
+      port.note([&] { return "speaks level " + std::to_string(speak->level); });
     } else if (auto* changed = std::get_if<replica::LeaderChanged>(&action)) {
       port.note([&] {
         const std::string term = std::to_string(changed->term.value);
@@ -126,6 +153,14 @@ void Cluster::carry_out(replica::HostActions actions, sim::Port<Cluster>& port) 
       complete_since_.at(port.self().value) = since->registration;
     } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
       if (watcher != nullptr) watcher->applied(port.self(), *applied);
+      for (const service::Effect& effect : applied->effects) {
+        const auto* raise = std::get_if<service::RaiseApplied>(&effect);
+        if (raise == nullptr) continue;
+        port.note([&] {
+          return "level " + std::to_string(raise->level) + (raise->in_force ? " in force" : " void");
+        });
+        if (raise->in_force && levels != nullptr) levels->raised(port.self(), peer, raise->level);
+      }
     }
   }
 }
@@ -176,15 +211,16 @@ void Cluster::on_crash(NodeId node) {
 }
 
 std::string Cluster::describe(const Message& message) const {
-  std::string text = replica::name_of(message);
-  if (const auto* forward = std::get_if<replica::Forward>(&message)) {
+  std::string text = replica::name_of(message.body);
+  if (message.level > first_level) text += " (level " + std::to_string(message.level) + ")";
+  if (const auto* forward = std::get_if<replica::Forward>(&message.body)) {
     for (const Bytes& bytes : forward->commands) {
-      const auto command = wire::decode<service::Command>(bytes);
+      const auto command = wire::decode<service::Command>(bytes, {.version = message.level});
       if (command)
         text += " " + std::to_string(command->client.value) + ":" + std::to_string(command->sequence);
     }
   }
-  const auto* raft_message = std::get_if<raft::Message>(&message);
+  const auto* raft_message = std::get_if<raft::Message>(&message.body);
   if (raft_message == nullptr) return text;
   std::visit(
       [&](const auto& m) {

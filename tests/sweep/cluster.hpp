@@ -15,11 +15,28 @@
 
 namespace coord::sweep {
 
+// What a peer says of itself on its connections: a message belongs to one.
+struct Greeting {
+  Level level = first_level;  // all that follows is at most of it
+  Level knows = first_level;  // the newest that its program knows
+  std::uint64_t life = 0;
+
+  bool operator==(const Greeting&) const = default;
+};
+
 // One life of one peer's process.
 struct Peer {
   store::Store store;
   replica::Host host;
+  Greeting greeting;
   bool nearly_full = false;
+  std::map<NodeId, Greeting> greeted{};  // by the others, in this life
+};
+
+struct PeerMessage {
+  replica::PeerMessage body;
+  Level level = first_level;
+  Greeting greeting;
 };
 
 // Told of all that a peer says to its own host; Tools implements it.
@@ -41,12 +58,22 @@ struct ClusterConfig {
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
   bool prepare_ahead = false;  // the store makes its next segment between writes
+  bool in_bytes = false;       // messages between peers are encoded and decoded at their level
+};
+
+// Told of the levels at which peers speak and apply; Levels implements it.
+class LevelWatcher {
+ public:
+  virtual ~LevelWatcher() = default;
+  virtual void began(NodeId node, const Peer& peer) = 0;  // a process
+  virtual void sent(NodeId node, const PeerMessage& message) = 0;
+  virtual void raised(NodeId node, const Peer& peer, Level level) = 0;  // its machine
 };
 
 class Cluster {
  public:
   using Node = Peer;
-  using Message = replica::PeerMessage;
+  using Message = PeerMessage;
   // What the tools of a host, and the operator, do to its peer.
   using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave>;
   // Disk work, as the store thread gets it: several writes may go in one batch, with one sync.
@@ -59,6 +86,7 @@ class Cluster {
 
   explicit Cluster(ClusterConfig config)
       : rejoining(config.nodes + 1, false),
+        knows(config.nodes + 1, config.replica.level),
         config_(std::move(config)),
         kept_(config_.nodes + 1),
         complete_since_(config_.nodes + 1),
@@ -80,10 +108,13 @@ class Cluster {
   HostWatcher* watcher = nullptr;
   Duration wall_offset{};       // how wrong all wall clocks are
   std::vector<bool> rejoining;  // by node: the operator starts it with --rejoin
+  std::vector<Level> knows;     // by node: the newest level of the release that is installed there
+  LevelWatcher* levels = nullptr;
 
  private:
   void feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port);
-  void carry_out(replica::HostActions actions, sim::Port<Cluster>& port);
+  void carry_out(Peer& peer, replica::HostActions actions, sim::Port<Cluster>& port);
+  void send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port);
   replica::Recovered recovered(NodeId node, std::uint64_t replaced);
 
   ClusterConfig config_;

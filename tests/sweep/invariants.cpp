@@ -7,7 +7,8 @@ namespace coord::sweep {
 namespace {
 
 std::uint64_t content_of(const raft::Entry& entry) {
-  std::uint64_t hash = 1469598103934665603U ^ static_cast<std::uint64_t>(entry.kind);
+  std::uint64_t hash =
+      1469598103934665603U ^ static_cast<std::uint64_t>(entry.kind) ^ std::uint64_t{entry.level} << 8U;
   for (const std::uint8_t byte : entry.data) hash = (hash ^ byte) * 1099511628211U;
   return hash;
 }
@@ -114,7 +115,7 @@ std::optional<std::string> LogInvariants::log_matching(NodeId node, const raft::
       const raft::Entry* b = theirs.at(LogIndex{at});
       if (a == nullptr || b == nullptr) break;
       if (a->term == b->term) {
-        if (a->data != b->data || a->kind != b->kind) {
+        if (a->data != b->data || a->kind != b->kind || a->level != b->level) {
           return "nodes " + number(node.value) + " and " + number(i) + " hold different entries " +
                  number(at) + " of term " + number(a->term.value);
         }

@@ -27,7 +27,7 @@ constexpr const char* usage_text =
     "usage: coord_sweep --seeds N [--seed FIRST] [--jobs J] [--profile NAME] [--traces DIRECTORY]\n"
     "                   [--mutant RULE --expect INVARIANT,...]\n"
     "       coord_sweep --replay SEED [--profile NAME] [--mutant RULE] [--shrink yes]\n"
-    "profiles: mixed calm crowded renewals power damage elections alone; without --profile the seed "
+    "profiles: mixed calm crowded renewals power damage elections alone upgrades; without --profile the seed "
     "decides\n";
 
 struct Arguments {

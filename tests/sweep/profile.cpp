@@ -17,14 +17,15 @@ struct Share {
   std::string_view name;
   std::uint64_t percent;
 };
-constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 34},
+constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::calm, "calm", 6},
                                               {Profile::crowded, "crowded", 6},
                                               {Profile::renewals, "renewals", 12},
                                               {Profile::power, "power", 14},
                                               {Profile::damage, "damage", 12},
                                               {Profile::elections, "elections", 12},
-                                              {Profile::alone, "alone", 4}}};
+                                              {Profile::alone, "alone", 4},
+                                              {Profile::upgrades, "upgrades", 6}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -120,7 +121,20 @@ void shape(Setting& setting, Random& random) {
             FaultKind::disk_stall, FaultKind::pause});
       faults.length_high = milliseconds(400);
       break;
+    case Profile::upgrades:
+      faults = sim::FaultConfig::without_disks(active);
+      for (auto& [kind, gap] : faults.mean_gap) gap *= 3;
+      faults.mean_gap[FaultKind::power_cut] = faults.mean_gap[FaultKind::process_crash] = active / 3;
+      faults.length_high = milliseconds(500);
+      setting.upgrades = setting.cluster.in_bytes = true;
+      break;
   }
+}
+
+// Most groups rise to the newest level at once; some stay at an earlier one, for want of a release.
+Level level_of(std::uint64_t seed, Profile profile) {
+  if (profile == Profile::upgrades) return first_level;
+  return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }
 
 }  // namespace
@@ -154,6 +168,8 @@ Setting setting_of(std::uint64_t seed, Profile profile) {
   setting.cluster.nodes = setting.world.nodes = nodes;
   setting.world.seed = seed;
   tighten(setting, random);
+  setting.cluster.replica.level = level_of(seed, profile);
+  setting.cluster.replica.raise_after = milliseconds(300);
   setting.tools.scripts_per_host = 1 + random.below(3);
   setting.tools.names = 1 + random.below(4);
   if (random.chance(0.2)) setting.tools.wrapper_sleep_high = seconds(2);

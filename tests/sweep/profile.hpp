@@ -24,9 +24,10 @@ enum class Profile : std::uint8_t {
   damage,     // failing, lying, full and replaced disks on a minority, which rejoins while all goes on
   elections,  // whoever leads is cut off, killed or paused, again and again; entries travel one by one
   alone,      // a group of one
+  upgrades,   // peers are upgraded one by one, some are taken back, and the group's level rises
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::alone) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::upgrades) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own
@@ -40,6 +41,7 @@ struct Setting {
   sim::WorldConfig world;
   sim::FaultConfig faults;
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)
+  bool upgrades = false;         // all begin with the release of the first level (levels.hpp)
   bool operator_acts = false;    // peers that lost their disk are told to rejoin while faults go on
 };
 

@@ -4,6 +4,7 @@
 #include "sweep/crowd.hpp"
 #include "sweep/hunter.hpp"
 #include "sweep/invariants.hpp"
+#include "sweep/levels.hpp"
 #include "sweep/quiet.hpp"
 
 namespace coord::sweep {
@@ -21,9 +22,11 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   Participants participants(world, setting.participants, end);
   const Crowd crowd(cluster, tools, participants);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
+  Levels levels(world, cluster, seed, setting.upgrades, end);
   Quiet quiet(world, cluster, tools, participants);
   sim::inject(world, options.plan != nullptr ? *options.plan : plan_of(seed, profile), end);
   if (setting.hunt) hunter.begin();
+  levels.begin();
   world.start_all();
   tools.begin();
   participants.begin();
@@ -33,6 +36,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
     if (setting.operator_acts && world.now() < end) quiet.repair();
   }
   quiet.run();
+  levels.judge_end();
   RunResult result;
   if (!world.violation()) {
     if (auto wrong = tools.wrong_history(result.undecided)) world.fail("linearizable", *wrong);
@@ -52,6 +56,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.resumptions = tools.resumptions();
   result.passes = participants.passes();
   cluster.watcher = nullptr;
+  cluster.levels = nullptr;
   return result;
 }
 

@@ -27,8 +27,8 @@ std::unique_ptr<End> start_end(boost::asio::io_context& io, PeerConfig config) {
   auto end = std::make_unique<End>();
   PeerHandlers handlers;
   handlers.message = [](const std::string&, Bytes&&) {};
-  handlers.datagram = [e = end.get()](const std::string& from, Bytes&& message) {
-    e->datagrams.emplace_back(from, std::move(message));
+  handlers.datagram = [e = end.get()](const std::string& from, wire::Frame&& message) {
+    e->datagrams.emplace_back(from, std::move(message.payload));
   };
   end->transport =
       PeerTransport::open(io, std::move(config), std::move(handlers),

@@ -106,8 +106,8 @@ inline PeerConfig config_of(const std::string& name, const std::map<std::string,
 
 inline std::unique_ptr<Peer> start_peer(boost::asio::io_context& io, PeerConfig config) {
   auto peer = std::make_unique<Peer>();
-  PeerHandlers handlers{[p = peer.get()](const std::string& from, Bytes&& message) {
-    p->inbox.emplace_back(from, std::move(message));
+  PeerHandlers handlers{[p = peer.get()](const std::string& from, wire::Frame&& message) {
+    p->inbox.emplace_back(from, std::move(message.payload));
   }};
   auto transport =
       PeerTransport::open(io, std::move(config), std::move(handlers),

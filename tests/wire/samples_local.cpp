@@ -42,6 +42,10 @@ local::PeerRecord peer() {
   p.since = WallTime{1700000000000000000};
   p.sent = {{"append", 12}, {"heartbeat", 30}};
   p.received = {{"append_reply", 12}};
+  p.level = 1;
+  p.knows = 2;
+  p.unreadable = 3;
+  p.timing = "heartbeat 100 ms (here 50 ms)";
   return p;
 }
 
@@ -110,7 +114,7 @@ const Named<local::Request>& requests() {
   campaign.ttl = 10s;
   campaign.candidacy = {-5, true, "web1:80", false, service::SlotWish{"2023-11-14", 0s, 1}};
   static const Named<local::Request> all{
-      {"hello", local::Hello{1, "dlock 0.1.0"}},
+      {"hello", local::Hello{1, "dlock 0.1.0", 2}},
       {"acquire", acquire},
       {"started", local::Started{3, 4712, 3s}},
       {"cancel", local::Cancel{3}},
@@ -132,13 +136,14 @@ const Named<local::Request>& requests() {
       {"ended", local::Ended{3, 7, 2s}},
       {"list_barriers", local::ListBarriers{4, "ready", "after", true}},
       {"reset_barrier", local::ResetBarrier{5, "ready"}},
+      {"raise_level", local::RaiseLevel{6}},
   };
   return all;
 }
 
 const Named<local::Answer>& answers() {
   static const Named<local::Answer> all{
-      {"welcome", local::Welcome{1, "a", local::Scope::cluster}},
+      {"welcome", local::Welcome{1, "a", local::Scope::cluster, 2}},
       {"granted", local::Granted{3,
                                  Token{1855425871872001},
                                  SessionId{12},
@@ -187,8 +192,11 @@ const Named<local::Answer>& answers() {
                         WallTime{1700000000500000000}, 7},
                        {party(), 4, local::Ending::holds, WallTime{1700000000000000000}, {}, {}}}}},
       {"joined", local::Joined{3, 7}},
-      {"peers",
-       local::Peers{5, WallTime{1700000001000000000}, {peer(), local::PeerRecord{}}, {{"b", "no route"}}}},
+      {"peers", local::Peers{5,
+                             WallTime{1700000001000000000},
+                             {peer(), local::PeerRecord{}},
+                             {{"b", "no route"}},
+                             {1, 2, {{"c", "not connected"}}, 600s}}},
       {"passed", local::Passed{3, 4, true, SessionId{12}, at(90s), barrier()}},
       {"broken", local::Broken{3, 4, "web2", barrier()}},
       {"departed", local::Departed{3, true, 4, 2, {"web2"}, barrier()}},
@@ -203,6 +211,9 @@ const Named<local::Answer>& answers() {
 const Named<wire::PeerHello>& peer_hellos() {
   wire::PeerHello hello{1, {}, "a", "b", "coordd 0.1.0"};
   hello.group.fill(0xa5);
+  hello.knows = 2;
+  hello.life = 0x1122334455667788;
+  hello.timing = {50ms, 150ms, 300ms};
   static const Named<wire::PeerHello> all{{"peer_hello", hello}};
   return all;
 }

@@ -9,8 +9,9 @@ raft::Incarnation incarnation(std::uint8_t first) {
   return bytes;
 }
 
-raft::Entry entry(std::uint64_t term, std::uint64_t index, raft::EntryKind kind, Bytes data) {
-  return {Term{term}, LogIndex{index}, kind, std::move(data)};
+raft::Entry entry(std::uint64_t term, std::uint64_t index, raft::EntryKind kind, Bytes data,
+                  Level level = first_level) {
+  return {Term{term}, LogIndex{index}, kind, std::move(data), level};
 }
 
 }  // namespace
@@ -19,7 +20,8 @@ const Named<raft::Entry>& entries() {
   static const Named<raft::Entry> all{
       {"entry_noop", entry(3, 17, raft::EntryKind::noop, {})},
       {"entry_command",
-       entry(0x0102030405060708, 0xfffffffffffffffe, raft::EntryKind::command, {0xde, 0xad})},
+       entry(0x0102030405060708, 0xfffffffffffffffe, raft::EntryKind::command, {0xde, 0xad}, 2)},
+      {"entry_raise", entry(4, 18, raft::EntryKind::raise, {2, 0, 0, 0, 0, 0, 0, 0})},
   };
   return all;
 }
@@ -42,12 +44,12 @@ const Named<raft::Message>& raft_messages() {
                                              LogIndex{41},
                                              Term{5},
                                              LogIndex{39},
-                                             {entry(6, 42, raft::EntryKind::noop, {}),
+                                             {entry(6, 42, raft::EntryKind::noop, {}, 2),
                                               entry(6, 43, raft::EntryKind::command, {1, 2, 3, 4, 5})}}},
       {"append_reply", raft::AppendReply{Term{6}, true, true, LogIndex{43}, LogIndex{44}, Term{2}}},
       {"heartbeat", raft::Heartbeat{Term{6}, LogIndex{43}, 1001}},
       {"heartbeat_reply", raft::HeartbeatReply{Term{6}, 1001, true}},
-      {"snapshot_request", raft::SnapshotRequest{Term{7}, LogIndex{900}, Term{6}, 4096, 1024, {7, 7, 7}}},
+      {"snapshot_request", raft::SnapshotRequest{Term{7}, LogIndex{900}, Term{6}, 4096, 1024, {7, 7, 7}, 2}},
       {"snapshot_reply", raft::SnapshotReply{Term{7}, LogIndex{900}, 1027, true, true}},
       {"timeout_now", raft::TimeoutNow{Term{8}}},
       {"state_query", raft::StateQuery{incarnation(0x30), 77}},

@@ -113,7 +113,7 @@ service::BarrierState barriers() {
 
 const Named<service::Command>& commands() {
   static const Named<service::Command> all{
-      {"register", command(service::Register{NodeId{1}, 77, service::ClientId{1}})},
+      {"register", command(service::Register{NodeId{1}, 77, service::ClientId{1}, 2})},
       {"acquire", command(acquire({}))},
       {"open_and_acquire", command(acquire(service::Open{owner(), 10s, 99}))},
       {"cancel", command(service::Cancel{SessionId{12}, 3})},
@@ -150,7 +150,7 @@ const Named<service::State>& states() {
                                  4,
                                  Token{},
                                  {{SessionId{12}, "backup", SessionId{14}, true}}};
-  state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}}}};
+  state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}, 2}}};
   state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}, true}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
   state.remnants = {{Token{1855425871871999},

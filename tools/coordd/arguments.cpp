@@ -37,6 +37,11 @@ void declare(cli::Options& options, Arguments& arguments) {
   options.value("--election-high", "SECONDS", peer.election_high, "longest election time-out")
       .between(std::chrono::milliseconds(10), std::chrono::seconds(60))
       .minor();
+  options
+      .value("--raise-after", "SECONDS", peer.raise_after,
+             "raise the group's level once all peers know it for so long")
+      .between(Duration{}, std::chrono::hours(24 * 365))
+      .minor();
   options.choice("--log-level", "LEVEL", arguments.level,
                  {{"error", net::LogLevel::error},
                   {"warning", net::LogLevel::warning},

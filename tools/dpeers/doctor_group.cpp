@@ -126,6 +126,14 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
     add(findings, Health::warn, "peer", peer.name,
         "runs version " + *peer.version + ", this host " + own_version,
         "install the same release on all hosts");
+  if (peer.unreadable > 0)
+    add(findings, Health::warn, "peer", peer.name,
+        "has sent " + std::to_string(peer.unreadable) + " messages that this host's peer cannot read",
+        "install the same release on all hosts");
+  if (!peer.timing.empty())
+    add(findings, Health::warn, "timing", peer.name,
+        "has other time-outs than this host's peer: " + peer.timing,
+        "make heartbeat, election_low and election_high the same on all peers");
   if (!peer.rtt) return;
   // A leader must be heard of several times within the shortest time-out, with its disk and the way between.
   const Duration needed = 2 * *peer.rtt + examined.arguments.peer.heartbeat + examined.disk_sync;
@@ -136,6 +144,19 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
         "two round trips, a heartbeat and a disk write take " + ms(needed) + " of the election time-out of " +
             ms(low),
         "set election_low to " + ms(needed * 3) + " or more, and election_high to twice that, on all peers");
+}
+
+void examine_level(const local::LevelRecord& level, Findings& findings) {
+  if (level.next <= level.level) return;
+  std::string what = "the group is at level " + std::to_string(level.level) +
+                     ", and this release knows level " + std::to_string(level.next);
+  for (const auto& [name, why] : level.missing) what += "; " + name + ": " + why;
+  if (level.missing.empty()) {
+    add(findings, Health::ok, "level", "group", what + "; all peers know it");
+  } else {
+    add(findings, Health::warn, "level", "group", what,
+        "start those peers with this release; `dpeers level` shows what is missing");
+  }
 }
 
 void examine_listening(const Examined& examined, bool runs, Findings& findings) {
@@ -182,6 +203,7 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
       names.insert(peer.name);
       examine_peer(peer, *answer, examined, version, findings);
     }
+    examine_level(answer->level, findings);
     if (!leader)
       add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
           "see to it that a majority of the peers runs and reaches each other");

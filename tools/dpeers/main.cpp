@@ -7,6 +7,7 @@
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dpeers/findings.hpp"
+#include "dpeers/level.hpp"
 
 namespace {
 
@@ -15,7 +16,8 @@ using namespace coord;
 struct Settings {
   cli::PeerOptions peer;
   bool json = false, quiet = false;
-  std::vector<std::string> what;  // nothing, or "doctor"
+  bool raise = false;
+  std::vector<std::string> what;  // nothing, "doctor" or "level"
 };
 
 void add_counts(cli::JsonObject& object, const char* key,
@@ -33,6 +35,7 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of) {
   if (peer.commit_index) object.integer("commit_index", *peer.commit_index);
   if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
   if (peer.version) object.text("version", *peer.version);
+  object.integer("level", peer.level);
   object.time("since", peer.since).time("as_of", as_of);
   if (!peer.local) return object.line();
   if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
@@ -58,15 +61,20 @@ Result<cli::Exit> show(const Settings& settings) {
     if (!answer) return answer.error();
     const auto* peers = std::get_if<local::Peers>(&**answer);
     if (peers == nullptr) continue;
-    cli::Table table(
-        {{"NAME"}, {"ADDRESS"}, {"ROLE"}, {"STATE"}, {"RTT", cli::Table::Align::right}, {"VERSION"}});
+    cli::Table table({{"NAME"},
+                      {"ADDRESS"},
+                      {"ROLE"},
+                      {"STATE"},
+                      {"RTT", cli::Table::Align::right},
+                      {"LEVEL", cli::Table::Align::right},
+                      {"VERSION"}});
     if (settings.quiet) return cli::Exit::done;
     for (const local::PeerRecord& record : peers->peers) {
       if (settings.json) {
         cli::print(json_of(record, peers->as_of));
       } else {
         table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
-                   milliseconds(record.rtt), record.version.value_or("-")},
+                   milliseconds(record.rtt), std::to_string(record.level), record.version.value_or("-")},
                   record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
       }
     }
@@ -121,10 +129,13 @@ cli::Exit examine(const Settings& settings) {
 }
 
 Result<cli::Exit> act(const Settings& settings) {
-  if (settings.what.empty()) return show(settings);
-  if (settings.what.front() == "doctor") return examine(settings);
-  return Error{ErrorKind::usage, cli::shown(settings.what.front()), "is not known",
-               "give doctor, or nothing"};
+  const std::string what = settings.what.empty() ? "" : settings.what.front();
+  if (settings.raise && what != "level")
+    return Error{ErrorKind::usage, "--raise", "is for `dpeers level`", "give level before it"};
+  if (what.empty()) return show(settings);
+  if (what == "doctor") return examine(settings);
+  if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
+  return Error{ErrorKind::usage, cli::shown(what), "is not known", "give doctor, level, or nothing"};
 }
 
 }  // namespace
@@ -134,13 +145,17 @@ int main(int argc, char** argv) {
   cli::Options options("dpeers", "who is in the group, who leads, who cannot be reached");
   options.synopsis("[--json]");
   options.synopsis("doctor [--json]", "what is wrong here, and what to do");
-  options.operands("doctor", settings.what, 0, 1, "look at all that this host's peer stands on");
-  options.operand_completes_from("echo doctor");
+  options.synopsis("level [--raise]", "which formats and rules the group has agreed on");
+  options.operands("doctor|level", settings.what, 0, 1,
+                   "look at all that this host's peer stands on; or the group's level");
+  options.operand_completes_from("echo doctor level");
+  options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);
   options.example("dpeers", "the group as this host's peer sees it");
   options.example("dpeers doctor", "why does it not work?");
+  options.example("dpeers level", "after an upgrade: may the group use what is new?");
   options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "who leads");
   options.does([&] { return act(settings); });
   return cli::run(argc, argv, options);

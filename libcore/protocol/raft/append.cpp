@@ -6,10 +6,8 @@
 
 namespace coord::raft {
 
-namespace {
-
 // What no leader sends. An empty answer: nothing is wrong.
-const char* flaw_of(const AppendRequest& request) {
+const char* Raft::flaw_of(const AppendRequest& request) {
   Term term = request.previous_term;
   LogIndex index = request.previous_index;
   if (term > request.term) return "sent entries of a term after its own: they were ignored";
@@ -17,18 +15,30 @@ const char* flaw_of(const AppendRequest& request) {
     if (entry.index.value != ++index.value) return "sent entries with a gap: they were ignored";
     if (entry.term < term || entry.term > request.term)
       return "sent entries whose terms go back: they were ignored";
-    if (entry.kind > EntryKind::command)
+    if (entry.kind == EntryKind::members || !level_needed(entry))
       return "sent entries of a kind that is not known here: they were ignored";
     term = entry.term;
   }
   return nullptr;
 }
 
-}  // namespace
+// Nothing of what this program cannot read is stored or acknowledged; and from now on this peer stands in no
+// election, for it would lead a group whose log it cannot apply.
+bool Raft::knows_level(NodeId from, Level needed) {
+  if (needed <= config_.level) return true;
+  outdated_ = true;
+  refuse(from, "sent what is of level " + std::to_string(needed) +
+                   " of the group, and this program knows level " + std::to_string(config_.level) +
+                   ": install the release that the other peers have");
+  return false;
+}
 
 void Raft::receive(NodeId from, const AppendRequest& request) {
   if (!follow(from)) return;
   if (const char* flaw = flaw_of(request)) return refuse(from, flaw);
+  Level needed = first_level;
+  for (const Entry& entry : request.entries) needed = std::max(needed, *level_needed(entry));
+  if (!COORD_RULE(entries_of_known_levels, knows_level(from, needed))) return;
   const LogIndex previous = request.previous_index;
   const LogIndex end{previous.value + request.entries.size()};
   // "Reply false if log doesn't contain an entry at prevLogIndex whose term matches prevLogTerm." What is

@@ -44,7 +44,7 @@ bool Raft::hears_no_leader() const {
 void Raft::election_timed_out() {
   leader_ = NodeId{};
   arm_election_timer();
-  if (mute()) return;
+  if (mute() || outdated_) return;
   // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
   // and one that waits for a slow disk is not given up for a new one that would wait as long.
   if (!outbox_.is_durable(hard_write_)) return;

@@ -30,6 +30,12 @@ struct Propose {
   std::vector<Bytes> commands;
   // A group of one does not sync what it proposes (Persist::sync): this it does before it commits.
   bool durable = false;
+  Level level = first_level;  // by whose formats all of them are laid out
+};
+// A leader appends an entry that raises the group's level once it is applied; `data` as EntryKind::raise
+// says. Anyone else does nothing.
+struct ProposeRaise {
+  Bytes data;
 };
 // Which index must be applied before a linearizable read with this number may be answered? (thesis,
 // section 6.4)
@@ -56,8 +62,8 @@ struct TransferLeadership {
   NodeId to;
 };
 
-using Event =
-    std::variant<Receive, Tick, Propose, Read, Persisted, PersistFailed, SnapshotStored, TransferLeadership>;
+using Event = std::variant<Receive, Tick, Propose, ProposeRaise, Read, Persisted, PersistFailed,
+                           SnapshotStored, TransferLeadership>;
 
 // ---- actions
 

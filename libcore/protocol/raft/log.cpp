@@ -14,6 +14,14 @@ LogIndex next_of(LogIndex index) {
 }
 }  // namespace
 
+std::optional<Level> level_needed(const Entry& entry) {
+  if (entry.kind != EntryKind::raise) return entry.level;
+  if (entry.data.size() < 4) return std::nullopt;
+  Level raised = 0;
+  for (std::size_t i = 4; i-- > 0;) raised = raised << 8U | entry.data[i];
+  return std::max(raised, entry.level);
+}
+
 Log::Log(LogIndex base, Term base_term, std::vector<Entry> entries) : base_(base), base_term_(base_term) {
   unsaved_ = next_of(base);
   for (Entry& entry : entries) append(std::move(entry));

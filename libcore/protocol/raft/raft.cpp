@@ -10,15 +10,23 @@ namespace coord::raft {
 
 namespace {
 
-// What cannot be true of a disk that the store has checked; a newer version's log, for one.
-std::string flaw_of(const Recovered& recovered) {
+// What cannot be true of a disk that the store has checked; a later level's log, for one.
+std::string flaw_of_disk(const Recovered& recovered, Level known) {
   LogIndex index = recovered.snapshot ? recovered.snapshot->index : LogIndex{};
   Term term = recovered.snapshot ? recovered.snapshot->term : Term{};
+  const auto too_new = [known](const char* what, Level level) {
+    return std::string(what) + " of level " + std::to_string(level) + ", and this program knows level " +
+           std::to_string(known) + ": install the release that wrote it";
+  };
+  if (recovered.snapshot && recovered.snapshot->level > known)
+    return too_new("the recovered snapshot is", recovered.snapshot->level);
   for (const Entry& entry : recovered.entries) {
     if (entry.index.value != ++index.value) return "the recovered log has a gap";
     if (entry.term < term) return "the recovered log's terms go back";
-    if (entry.kind > EntryKind::command)
+    const std::optional<Level> needed = level_needed(entry);
+    if (entry.kind == EntryKind::members || !needed)
       return "the recovered log holds entries of a kind that is not known here";
+    if (*needed > known) return too_new("the recovered log holds entries", *needed);
     term = entry.term;
   }
   if (term > recovered.hard_state.term) return "the recovered log is of a later term than the hard state";
@@ -34,7 +42,7 @@ Raft::Raft(Config config, Recovered recovered, Random random, Instant now)
     : config_(std::move(config)),
       random_(random),
       now_(now),
-      broken_(flaw_of(recovered)),
+      broken_(flaw_of_disk(recovered, config_.level)),
       hard_(std::move(recovered.hard_state)),
       log_(recovered.snapshot ? recovered.snapshot->index : LogIndex{},
            recovered.snapshot ? recovered.snapshot->term : Term{},
@@ -98,9 +106,16 @@ void Raft::on(const Propose& event) {
     return;
   }
   for (const Bytes& command : event.commands) {
-    log_.append({hard_.term, LogIndex{log_.last().value + 1}, EntryKind::command, command});
+    log_.append({hard_.term, LogIndex{log_.last().value + 1}, EntryKind::command, command, event.level});
   }
   must_be_durable_ = must_be_durable_ || event.durable;
+  send_to_all();
+}
+
+void Raft::on(const ProposeRaise& event) {
+  if (role_ != Role::leader || transfer_) return;
+  log_.append({hard_.term, LogIndex{log_.last().value + 1}, EntryKind::raise, event.data});
+  must_be_durable_ = true;
   send_to_all();
 }
 

@@ -66,6 +66,8 @@ struct Config {
   std::size_t reads_limit = 4096;                    // reads are dropped beyond so many unanswered ones
   std::uint64_t entries_behind =
       512;  // entries kept before a snapshot, so that a peer a little behind needs none
+  Level level =
+      newest_level;  // entries and snapshots of a higher one are refused: this program cannot read them
 };
 
 // What the store found at start. The driver starts its state machine from the snapshot; Raft applies what
@@ -103,6 +105,8 @@ class Raft {
   // Leader only, else empty: every other peer.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
   // What a peer that is too far behind is sent; null: none yet.
+  // A part of the group has what this program cannot read: it takes no part in elections any more.
+  bool is_outdated() const { return outdated_; }
   const Snapshot* snapshot() const { return snapshot_.get(); }
   const Config& config() const { return config_; }
 
@@ -145,6 +149,7 @@ class Raft {
   void on(const Receive& event);
   void on(const Tick& event);
   void on(const Propose& event);
+  void on(const ProposeRaise& event);
   void on(const Read& event);
   void on(const Persisted& event);
   void on(const PersistFailed& event);
@@ -203,6 +208,8 @@ class Raft {
   // append.cpp: the follower's side
   void receive(NodeId from, const AppendRequest& request);
   void receive(NodeId from, const Heartbeat& request);
+  const char* flaw_of(const AppendRequest& request);
+  bool knows_level(NodeId from, Level needed);
   bool store(const AppendRequest& request);
   void refuse_append(NodeId from, const AppendRequest& request);
 
@@ -237,8 +244,9 @@ class Raft {
 
   Config config_;
   Random random_;
-  Instant now_;         // the time of the step being made
-  std::string broken_;  // why this step, or the first one, ends in Halt
+  Instant now_;            // the time of the step being made
+  bool outdated_ = false;  // it was sent what only a later release can read: it must not stand
+  std::string broken_;     // why this step, or the first one, ends in Halt
   Role role_ = Role::follower;
   NodeId leader_;
   View reported_;

@@ -19,7 +19,7 @@ void Raft::send_piece(NodeId to, Progress& progress) {
   const std::uint64_t size = snapshot.data.size();
   const std::uint64_t offset = std::min(progress.offset, size);
   const std::uint64_t end = std::min<std::uint64_t>(size, offset + config_.snapshot_piece);
-  SnapshotRequest request{hard_.term, snapshot.index, snapshot.term, size, offset, {}};
+  SnapshotRequest request{hard_.term, snapshot.index, snapshot.term, size, offset, {}, snapshot.level};
   request.data.assign(snapshot.data.begin() + static_cast<std::ptrdiff_t>(offset),
                       snapshot.data.begin() + static_cast<std::ptrdiff_t>(end));
   progress.sent = now_;
@@ -46,6 +46,8 @@ void Raft::receive(NodeId from, const SnapshotReply& reply) {
 
 void Raft::receive(NodeId from, const SnapshotRequest& request) {
   if (!follow(from)) return;
+  // Before anything of it is kept: once installed it would be too late to ask.
+  if (!COORD_RULE(snapshot_level_first, knows_level(from, request.level))) return;
   if (request.size > config_.snapshot_limit) {
     return refuse(from, "sends a snapshot above the limit: it was ignored");
   }
@@ -64,10 +66,11 @@ void Raft::receive(NodeId from, const SnapshotRequest& request) {
   if (installing_) return;  // one at a time; the leader asks again
   const bool same = incoming_ && incoming_->from == from && incoming_->term == request.term &&
                     incoming_->snapshot.index == request.last_index &&
-                    incoming_->snapshot.term == request.last_term && incoming_->size == request.size;
+                    incoming_->snapshot.term == request.last_term && incoming_->size == request.size &&
+                    incoming_->snapshot.level == request.level;
   if (!same)
-    incoming_ =
-        IncomingSnapshot{from, request.term, {request.last_index, request.last_term, {}}, request.size};
+    incoming_ = IncomingSnapshot{
+        from, request.term, {request.last_index, request.last_term, {}, request.level}, request.size};
   Bytes& data = incoming_->snapshot.data;
   if (request.offset == data.size()) data.insert(data.end(), request.data.begin(), request.data.end());
   if (data.size() == request.size) return install(from);

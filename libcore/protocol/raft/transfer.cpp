@@ -30,7 +30,8 @@ void Raft::advance_transfer() {
 }
 
 void Raft::receive(NodeId from, const TimeoutNow& /*message*/) {
-  if (role_ != Role::follower || leader_ != from || mute() || !outbox_.is_durable(hard_write_)) return;
+  if (role_ != Role::follower || leader_ != from || mute() || outdated_ || !outbox_.is_durable(hard_write_))
+    return;
   campaign(true);
 }
 

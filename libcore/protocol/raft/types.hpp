@@ -10,6 +10,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "base/level.hpp"
 
 namespace coord::raft {
 
@@ -22,6 +23,7 @@ enum class EntryKind : std::uint8_t {
   noop,     // a new leader's first entry (Raft section 8)
   command,  // opaque to Raft
   members,  // a membership change; reserved, refused for now
+  raise,    // the group's level rises: `data` begins with the new one, as 4 bytes, little-endian, for ever
 };
 
 struct Entry {
@@ -29,13 +31,19 @@ struct Entry {
   LogIndex index;
   EntryKind kind = EntryKind::noop;
   Bytes data;
+  Level level = first_level;  // by whose formats `data` is laid out
 
   bool operator==(const Entry&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(term, index, kind, data);
+    archive.since(2, level);
   }
 };
+
+// What a peer must know to hold the entry, and to apply it when its turn comes; nothing: it is no entry of
+// any level.
+std::optional<Level> level_needed(const Entry& entry);
 
 // Must be durable before any message that depends on it (Raft figure 2, "persistent state").
 struct HardState {
@@ -60,12 +68,9 @@ struct Snapshot {
   LogIndex index;
   Term term;
   Bytes data;
+  Level level = first_level;  // that the state is at, and by whose formats it is laid out
 
   bool operator==(const Snapshot&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(index, term, data);
-  }
 };
 
 enum class Role : std::uint8_t { founding, follower, pre_candidate, candidate, leader, halted };

@@ -1,0 +1,180 @@
+// The other peers of the group: what they say comes into the inbox, what they are sent is of the group's
+// level.
+#include <chrono>
+
+#include "peer/peer.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::peer {
+
+namespace {
+
+constexpr std::size_t inbox_limit =
+    8192;  // messages of peers beyond it are lost; Raft sends again what matters
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count()};
+}
+
+wire::PeerTiming timing_of(const Options& options) {
+  return {options.heartbeat, options.election_low, options.election_high};
+}
+
+// What another peer's values are where they are not ours; empty: the same, or it does not tell.
+std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& other) {
+  if (other == wire::PeerTiming{}) return "";
+  std::string text;
+  const auto compare = [&](const char* name, Duration here, Duration there) {
+    const auto ms = [](Duration d) { return std::to_string(d.count() / 1'000'000) + " ms"; };
+    if (here != there)
+      text += (text.empty() ? "" : ", ") + std::string(name) + " " + ms(there) + " (here " + ms(here) + ")";
+  };
+  compare("heartbeat", own.heartbeat, other.heartbeat);
+  compare("election_low", own.election_low, other.election_low);
+  compare("election_high", own.election_high, other.election_high);
+  return text;
+}
+
+}  // namespace
+
+Status Peer::join_group() {
+  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys, COORD_VERSION};
+  config.level = host_->replica().speaks();
+  config.knows = newest_level;
+  config.life = host_->replica().life();
+  config.timing = timing_of(settings_.options);
+  net::PeerHandlers peers;
+  peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
+  peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };
+  peers.greeted = [this](const std::string& name, const wire::PeerHello& hello) {
+    peer_greeted(name, hello);
+  };
+  peers.parted = [this](const std::string& name) { push(replica::Parted{node_of(name)}); };
+  peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
+  peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
+  auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
+  if (!transport) return transport.error();
+  transport_ = std::move(*transport);
+  return done();
+}
+
+// What cannot be read may be of a later level, or mean that the two of us do not run what they say: nothing
+// more is taken over this connection. A datagram has none: it is dropped.
+void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool datagram) {
+  auto message = frame.version <= newest_level
+                     ? replica::decode_peer_message(frame.payload, frame.version)
+                     : Error{ErrorKind::data, "message",
+                             "it is of level " + std::to_string(frame.version) +
+                                 ", and this program knows level " + std::to_string(newest_level),
+                             ""};
+  if (!message) {
+    ++traffic_.unreadable[name];
+    if (const auto line = wrong_messages_.refused(process::boot_now(), "peer " + name,
+                                                  "a message that cannot be read: " + message.error().what +
+                                                      ": install the same release on every host"))
+      log_(net::LogLevel::warning, *line);
+    if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
+    return;
+  }
+  ++traffic_.received[replica::name_of(*message)];
+  if (inbox_.size() < inbox_limit)
+    push(replica::FromPeer{node_of(name), std::move(*message), frame.version, datagram});
+}
+
+void Peer::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
+  push(replica::Greeted{node_of(name), std::max(hello.knows, hello.version), hello.life});
+  const std::string differs = difference(timing_of(settings_.options), hello.timing);
+  if (!differs.empty() && differs != timing_[name])
+    log_(net::LogLevel::warning, "peer " + name + ": its time-outs are not those of this peer: " + differs +
+                                     ": make them the same on every host");
+  timing_[name] = differs;
+}
+
+void Peer::perform(replica::SendPeer&& action) {
+  const auto name = settings_.names.find(action.to);
+  if (name == settings_.names.end() || !transport_) return;
+  ++traffic_.sent[replica::name_of(action.message)];
+  const Bytes bytes = replica::encode(action.message, action.level);
+  if (action.datagram_also) (void)transport_->send_datagram(name->second, bytes, action.level);
+  (void)transport_->send(name->second, bytes, action.level);
+}
+
+void Peer::perform(replica::SpeakLevel&& action) {
+  if (transport_) transport_->speak(action.level);
+}
+
+void Peer::perform(replica::Applied&& action) {
+  for (const service::Effect& effect : action.effects) {
+    const auto* raise = std::get_if<service::RaiseApplied>(&effect);
+    if (raise == nullptr) continue;
+    const std::string level = "level " + std::to_string(raise->level);
+    if (raise->in_force) {
+      log_(net::LogLevel::info, "the group is at " + level + " from now on");
+    } else {
+      log_(net::LogLevel::warning,
+           "the group was not raised to " + level + ": a peer has restarted meanwhile");
+    }
+  }
+}
+
+std::string Peer::why_missing(NodeId voter, replica::LevelView::Missing why) const {
+  using enum replica::LevelView::Missing;
+  switch (why) {
+    case unreachable:
+      return "not connected";
+    case unregistered:
+      return "has only begun";
+    case earlier:
+      break;
+  }
+  const auto name = settings_.names.find(voter);
+  for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{}) {
+    if (name != settings_.names.end() && status.name == name->second && !status.link.software.empty())
+      return "runs release " + status.link.software;
+  }
+  return "runs an earlier release";
+}
+
+local::LevelRecord Peer::describe_level() const {
+  const replica::LevelView view = host_->replica().level_view();
+  local::LevelRecord record;
+  record.level = view.level;
+  record.next = view.next;
+  for (const auto& [voter, why] : view.missing) {
+    const auto name = settings_.names.find(voter);
+    record.missing.emplace_back(name == settings_.names.end() ? settings_.name : name->second,
+                                why_missing(voter, why));
+  }
+  if (view.due) record.due = std::max(Duration{}, *view.due - process::boot_now());
+  return record;
+}
+
+// The operator's word: at the leader, which alone can append.
+void Peer::raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request) {
+  const local::LevelRecord now = describe_level();
+  const auto refuse = [&](std::string why) {
+    tell(connection, tool,
+         local::Refused{request.request, local::RefusedKind::protocol, why.substr(0, 1024)});
+  };
+  const raft::Raft& raft = host_->replica().raft();
+  if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
+  if (now.next == now.level)
+    return refuse("the group is at level " + std::to_string(now.level) +
+                  ", and this peer knows no later one");
+  if (raft.role() != raft::Role::leader) {
+    const auto leader = settings_.names.find(raft.leader());
+    return refuse(leader == settings_.names.end() ? "nobody leads now: try again later"
+                                                  : "peer " + leader->second + " leads: ask on its host");
+  }
+  if (!now.missing.empty()) {
+    std::string who;
+    for (const auto& [name, why] : now.missing) who += (who.empty() ? "" : ", ") + name + " (" + why + ")";
+    return refuse("these peers do not know level " + std::to_string(now.next) + ": " + who);
+  }
+  push(replica::RaiseNow{});
+  tell(connection, tool, local::Done{request.request});
+}
+
+}  // namespace coord::peer

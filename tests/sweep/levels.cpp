@@ -1,0 +1,117 @@
+#include "sweep/levels.hpp"
+
+namespace coord::sweep {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+}  // namespace
+
+Levels::Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades, Instant end)
+    : world_(world), cluster_(cluster), upgrades_(upgrades), end_(end), random_(seed ^ 0x75706772616465U) {
+  cluster_.levels = this;
+}
+
+void Levels::begin() {
+  world_.add_check("levels", [this](const World&, NodeId node) -> std::optional<std::string> {
+    if (node != NodeId{} && !tried_) tried_ = raise_was_tried();
+    return wrong_;
+  });
+  if (!upgrades_) return;
+  world_.at(world_.now() + milliseconds(300), [this] { act(); });
+  world_.at(end_, [this] {
+    for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+      if (cluster_.knows[i] != newest_level) install(NodeId{i}, newest_level);
+    }
+  });
+}
+
+// A disk that has held one is refused by the release before.
+bool Levels::raise_was_tried() const {
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const Peer* peer = world_.node(NodeId{i});
+    if (peer == nullptr) continue;
+    const raft::Log& log = peer->host.replica().raft().log();
+    for (LogIndex at = log.last(); at > log.base() && at.value + 64 > log.last().value; --at.value) {
+      if (log.at(at)->kind == raft::EntryKind::raise) return true;
+    }
+  }
+  return false;
+}
+
+void Levels::act() {
+  if (world_.now() >= end_ || world_.violation()) return;
+  world_.at(world_.now() + random_.between(milliseconds(100), milliseconds(500)), [this] { act(); });
+  const NodeId node{1 + random_.below(world_.nodes())};
+  const bool back = cluster_.knows[node.value] == newest_level;
+  if (back && (tried_ || random_.chance(0.6))) return;
+  install(node, back ? first_level : newest_level);
+}
+
+// The process is stopped and the other release's started.
+void Levels::install(NodeId node, Level release) {
+  cluster_.knows[node.value] = release;
+  world_.crash(node, sim::CrashKind::process);
+  world_.at(world_.now() + random_.between(milliseconds(5), milliseconds(100)),
+            [this, node] { world_.start(node); });
+}
+
+void Levels::fail(const std::string& why) {
+  if (!wrong_) wrong_ = why;
+}
+
+void Levels::began(NodeId, const Peer& peer) {
+  knows_of_life_[peer.greeting.life] = peer.greeting.knows;
+}
+
+void Levels::sent(NodeId node, const PeerMessage& message) {
+  if (message.level > in_force_)
+    fail("node " + number(node.value) + " sends what is of level " + number(message.level) +
+         ", which nobody has applied");
+  if (message.level > message.greeting.level)
+    fail("node " + number(node.value) + " sends what is of level " + number(message.level) +
+         " where it has greeted with level " + number(message.greeting.level));
+}
+
+void Levels::raised(NodeId, const Peer& peer, Level level) {
+  in_force_ = std::max(in_force_, level);
+  const auto& registrations = peer.host.replica().machine().state().registrations;
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const auto found = registrations.find(NodeId{i});
+    const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
+    if (knows < level)
+      fail("level " + number(level) + " is in force although the registered process of node " + number(i) +
+           " knows level " + number(knows));
+  }
+}
+
+// A raise waits for every voter.
+bool Levels::all_take_part() const {
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const Peer* peer = world_.node(NodeId{i});
+    if (peer == nullptr || peer->host.replica().raft().mute() ||
+        peer->host.replica().client() == service::ClientId{})
+      return false;
+  }
+  return true;
+}
+
+void Levels::judge_end() {
+  if (world_.violation() || !all_take_part()) return;
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const Peer* peer = world_.node(NodeId{i});
+    const Level knows = cluster_.knows[i];
+    if (peer->host.replica().machine().level() < knows)
+      return world_.fail("level_rises", "node " + number(i) + " knows level " + number(knows) +
+                                            " as all do, and is at level " +
+                                            number(peer->host.replica().machine().level()) +
+                                            " long after the last fault");
+  }
+}
+
+}  // namespace coord::sweep

@@ -1,0 +1,105 @@
+#include "dpeers/level.hpp"
+
+#include <ctime>
+#include <thread>
+
+#include "cli/common.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "process/boot_time.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+constexpr Duration raise_patience = std::chrono::seconds(10);
+constexpr Duration look_every = std::chrono::milliseconds(50);
+
+Result<local::Peers> ask(engine::PeerConnection& peer) {
+  if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
+  }
+}
+
+Status propose(engine::PeerConnection& peer) {
+  if (Status sent = peer.send(local::RaiseLevel{2}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (std::holds_alternative<local::Done>(**answer)) return done();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "level", refused->why, "`dpeers level` shows what is missing"};
+  }
+}
+
+// Until it is in force: it may be void, if a peer restarts meanwhile.
+Result<local::Peers> raise(engine::PeerConnection& peer, Level before) {
+  if (Status proposed = propose(peer); !proposed) return proposed.error();
+  const Instant end = process::boot_now() + raise_patience;
+  for (;;) {
+    auto peers = ask(peer);
+    if (!peers || peers->level.level > before) return peers;
+    if (process::boot_now() >= end)
+      return Error{ErrorKind::unavailable, "level", "the group is still at level " + std::to_string(before),
+                   "see whether a majority of the peers runs, then try again"};
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+std::string json_of(const local::LevelRecord& level, WallTime as_of) {
+  cli::JsonObject object;
+  object.integer("level", level.level).integer("next", level.next);
+  if (level.due) object.seconds("due_s", *level.due);
+  cli::JsonArray missing;
+  for (const auto& [name, why] : level.missing) {
+    cli::JsonObject entry;
+    missing.object(entry.text("name", name).text("why", why));
+  }
+  return object.array("missing", missing).time("as_of", as_of).line();
+}
+
+std::string text_of(const local::LevelRecord& level) {
+  std::string text = "the group is at level " + std::to_string(level.level) + "\n";
+  if (level.next == level.level) return text;
+  const std::string next = "level " + std::to_string(level.next);
+  for (const auto& [name, why] : level.missing)
+    text += next + ": not known to " + cli::shown(name) + ": " + why + "\n";
+  if (!level.missing.empty()) return text;
+  text += next + ": all peers know it";
+  if (level.due) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*level.due).count();
+    text +=
+        "; the leader raises it in " + std::to_string(seconds) + " s, or at once by `dpeers level --raise`";
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+Result<cli::Exit> level(const LevelSettings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  if (peer->speaks() < 2)
+    return Error{ErrorKind::unavailable, "level",
+                 "this host's peer is of release 0.1.0, which knows level 1 only",
+                 "start coordd of this release"};
+  auto peers = ask(*peer);
+  if (!peers) return peers.error();
+  if (settings.raise && peers->level.next > peers->level.level) {
+    peers = raise(*peer, peers->level.level);
+    if (!peers) return peers.error();
+  }
+  if (settings.json) {
+    cli::print(json_of(peers->level, peers->as_of));
+  } else if (!settings.quiet) {
+    cli::print(text_of(peers->level));
+  }
+  return peers->level.missing.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace coord::dpeers
