@@ -40,13 +40,13 @@ struct PeerConfig {
   std::map<std::string, Address> peers;  // the whole group, alike on every host
   KeyRing keys;
   std::string software;       // for listings, as in "coordd 0.1.0"
+  PeerTimes times = {};
+  PeerLimits limits = {};
+  DatagramTimes datagram_times = {};
   Level level = first_level;  // of the group, as far as it is known at the start
   Level knows = first_level;  // the newest that this program knows
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing = {};
-  PeerTimes times = {};
-  PeerLimits limits = {};
-  DatagramTimes datagram_times = {};
 };
 
 struct PeerHandlers {

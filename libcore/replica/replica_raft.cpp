@@ -70,8 +70,9 @@ void Replica::perform(Instant, raft::Install&& action) {
     out_.push_back(Halted{"the leader's snapshot cannot be read: " + machine.error().text()});
     return;
   }
+  const Level before = machine_.level();
   machine_ = std::move(*machine);
-  level_has_changed();
+  if (machine_.level() != before) level_has_changed();
   applied_ = action.snapshot.index;
   applied_term_ = action.snapshot.term;
   applied_since_snapshot_ = 0;

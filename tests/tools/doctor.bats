@@ -63,6 +63,18 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   run -1 doctor a
 }
 
+@test "time-outs that are not the same everywhere are found, and are no reason to refuse each other" {
+  for name in a b; do start_peer "$name" "${calm[@]}"; done
+  start_peer c --heartbeat 0.1 --election-low 0.5 --election-high 1.5
+  eventually group_has_leader
+  eventually connected a
+  run -0 doctor a
+  found warn timing "election_high 1500 ms (here 1000 ms)"
+  found warn timing "the same on all peers"
+  grep -q "warning peer c: its time-outs are not those of this peer: election_high 1500 ms (here 1000 ms)" "$group/a.log"
+  [ -z "$(jq -r 'select(.status == "fail")' <<<"$output")" ]
+}
+
 @test "nothing runs: the peer, its port, and how to start it" {
   run -1 doctor a
   found fail socket "no peer answers"

@@ -32,9 +32,23 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
     and (.[1] | (.local | not) and .rtt_s > 0 and .rtt_s < 5 and (has("sent") | not))' <<<"$output"
   run -0 dpeers
   [ "${#lines[@]}" -eq 4 ]
-  [[ ${lines[0]} =~ ^NAME\ +ADDRESS\ +ROLE\ +STATE\ +RTT\ +VERSION$ ]]
+  [[ ${lines[0]} =~ ^NAME\ +ADDRESS\ +ROLE\ +STATE\ +RTT\ +LEVEL\ +VERSION$ ]]
   [[ ${lines[1]} == "a (here)"* ]]
   [ "$(on b dpeers --json | jq -r 'select(.local) | .name')" = b ]
+}
+
+@test "a new group is at the newest level by itself; each peer shows it" {
+  start_group "${calm[@]}"
+  all_at_2() { dpeers --json | jq -se 'length == 3 and all(.level == 2)'; }
+  eventually all_at_2
+  run -0 dpeers level
+  [ "$output" = "the group is at level 2" ]
+  dpeers level --json | jq -e '.schema == 1 and .level == 2 and .next == 2 and .missing == [] and (.as_of | test("Z$"))'
+  run -0 dpeers level --raise
+  run -0 dpeers level -q
+  [ -z "$output" ]
+  run -64 dpeers --raise
+  [ "$output" = "dpeers: --raise: is for \`dpeers level\`: give level before it" ]
 }
 
 @test "sessions and locks are counted" {

@@ -183,7 +183,7 @@ TEST_CASE("a peer with the key that sends rubbish again and again does not fill 
     bool closed = false;
     connection->start({.secured =
                            [&] {
-                             connection->send(wire::FrameType::hello, greeting.hello_to("a"));
+                             connection->send(wire::FrameType::hello, greeting.hello_to("a"), hello_version);
                              connection->send(wire::FrameType::request, Bytes{1});
                            },
                        .frame = [](wire::Frame&&) {},
