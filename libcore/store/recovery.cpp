@@ -106,7 +106,7 @@ Status Reader::read_headers(const std::vector<std::uint64_t>& sequences) {
     const std::optional<Level> version = segment_version(*block);
     if (version && *version > options_.level) return too_new(segment_name(sequence), *version);
     const std::optional<SegmentHeader> header = decode_segment_header(*block, options_.level);
-    if (!header) return refuse(sequence, 0, "the header is damaged");
+    if (!header) return refuse(sequence, 0, "the header is damaged, or of another version");
     if (Status status = check_header(*header, sequence); !status.ok()) return status;
     const Result<std::uint64_t> size = (*file)->size();
     if (!size.ok()) return unusable(options_, size.error());

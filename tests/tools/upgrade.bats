@@ -1,13 +1,50 @@
 #!/usr/bin/env bats
 # labels: slow upgrade
-# A group of release 0.1.0 is upgraded peer by peer, taken back, and raised (scripts/test-upgrade). The programs of 0.1.0 are
-# built once, in minutes: `scripts/test-upgrade` does it. Where they are not there this is skipped.
+# Beside the programs of release 0.1.0, which are built once, in minutes: `scripts/test-upgrade` does it. Where they are not
+# there this is skipped.
 bats_require_minimum_version 1.5.0
+load peer_helpers
 
-@test "upgraded peer by peer under load, taken back before the level is raised, refused after" {
+setup() {
   old=${COORD_OLD_BUILD:-$COORD_SOURCE/build/v0.1.0}
   [ -x "$old/bin/coordd" ] || skip "no programs of 0.1.0: run scripts/test-upgrade once"
   [ -z "$COORD_SANITIZE" ] || skip "in the other builds"
+  export COORD_AUTOSTART=no
+}
+
+teardown() { [ -z "${alone:-}" ] || kill "$alone" || true; }
+
+# start_alone BIN: a peer of that release, alone, at ./sock
+start_alone() {
+  "$1/coordd" --name alone --state-dir "$BATS_TEST_TMPDIR/state" --socket "$BATS_TEST_TMPDIR/sock" </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+  alone=$!
+  disown
+  export COORD_SOCKET=$BATS_TEST_TMPDIR/sock
+  mkdir -p "$BATS_TEST_TMPDIR/state"
+  eventually test -S "$COORD_SOCKET"
+}
+
+@test "a group is upgraded peer by peer under load, taken back before the level is raised, kept after" {
   run -0 "$COORD_SOURCE/scripts/test-upgrade" --old "$old" --new "$COORD_BUILD"
   [[ $output == *"all held" ]]
+}
+
+@test "tools of this release at a peer of 0.1.0 do without, or say 69 with words" {
+  mkdir "$BATS_TEST_TMPDIR/state"
+  start_alone "$old/bin"
+  run -0 dlock job echo ran
+  [ "$output" = ran ]
+  run -0 dpeers --json
+  [ "$(jq -r '.name + .version + (.level | tostring)' <<<"$output")" = alone0.1.01 ]
+  run -69 dpeers level
+  [ "$output" = "dpeers: level: this host's peer is of release 0.1.0, which knows level 1 only: start coordd of this release" ]
+}
+
+@test "tools of 0.1.0 at a peer of this release work as they did" {
+  mkdir "$BATS_TEST_TMPDIR/state"
+  start_alone "$COORD_BUILD/bin"
+  run -0 "$old/bin/dlock" job echo ran
+  [ "$output" = ran ]
+  run -0 "$old/bin/dpeers" --json
+  [ "$(jq -r .name <<<"$output")" = alone ]
 }
