@@ -19,7 +19,7 @@ struct Greeting {
   Level level = first_level;  // of the group: what is sent and greeted with
   Level knows = first_level;  // the newest that this program knows
   std::uint64_t life = 0;     // of this process
-  wire::PeerTiming timing;
+  wire::PeerTiming timing{};
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
