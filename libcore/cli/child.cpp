@@ -23,6 +23,10 @@ using process::boot_now;
 
 constexpr int forwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGINT, SIGQUIT};
 constexpr Duration poll_while_stopping = 10ms;  // how soon after the last one's end we notice it
+constexpr Duration held_for = 20ms;  // a caught signal, while its sender may be sending it to others
+// When the command has a sentinel: one costs as much as a short command does, which is over by then.
+constexpr Duration posted_after = 2ms;
+constexpr Duration seen_late = 200ms;  // how late on a busy machine we see what others saw at once
 constexpr Duration shortest_kill_pause = 1ms, longest_kill_pause = 50ms;
 
 process::Family family_of(const std::optional<process::Cgroup>& group) {
@@ -134,6 +138,7 @@ void Child::unlimit(StopCause cause) {
 }
 
 Outcome Child::run() {
+  post_at_ = boot_now() + posted_after;
   while (true) {
     reap();
     const Instant now = boot_now();
@@ -142,6 +147,7 @@ Outcome Child::run() {
     wait_for_event(now);
     read_signals();
   }
+  if (sentinel_) sentinel_->dismiss();
   read_signals();  // a Ctrl-C that the command died of may have come before we waited for anything
   return outcome_;
 }
@@ -161,6 +167,12 @@ void Child::begin_stop(Instant now) {
   outcome_.stopped = first->first;
   kill_at_ = kill_at;
   stage_ = Stage::terminating;
+  pass_on(Instant::max());
+  if (sentinel_) {
+    // From here on our only children are what is left of the command.
+    if (const auto sentinel = process::read_process(sentinel_->pid())) tree_.spare(sentinel->id);
+    sentinel_->dismiss();
+  }
   if (now < kill_at_) outcome_.refused = tree_.signal_all(SIGTERM).refused;
   if (told_) told_(*outcome_.stopped);
 }
@@ -192,6 +204,10 @@ void Child::advance(Instant now) {
   // Also when the command has ended meanwhile: we may have been stopped ourselves, its time ran out, and
   // whether it ended by itself nobody can tell.
   if (stage_ == Stage::running) begin_stop(now);
+  if (stage_ == Stage::running) {
+    if (post_at_ && now >= *post_at_) post_sentinel();
+    pass_on(now);
+  }
   if (stage_ == Stage::terminating && now >= kill_at_) {
     stage_ = Stage::killing;
     next_round_ = now;
@@ -207,6 +223,8 @@ std::optional<Instant> Child::next_wake(Instant now) const {
   switch (stage_) {
     case Stage::running:
       for (const auto& [cause, deadline] : deadlines_) earlier(std::min(deadline.term_at, deadline.kill_at));
+      for (const auto& [signal, since] : held_back_) earlier(since + held_for);
+      if (post_at_) earlier(*post_at_);
       break;
     case Stage::terminating:
       earlier(std::min(kill_at_, now + poll_while_stopping));
@@ -242,14 +260,35 @@ void Child::read_signals() {
   signalfd_siginfo info{};
   while (::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
     const int signal = static_cast<int>(info.ssi_signo);
-    if (signal != SIGCHLD) forward(signal, info.ssi_code == SI_KERNEL);
+    if (signal != SIGCHLD) caught(signal, info.ssi_code == SI_KERNEL);
   }
 }
 
-void Child::forward(int signal, bool from_terminal) {
+// More of the same signal while it is held back are the same one, as they are to a process that is slow to
+// take the first: timeout(1) signals us, then our group.
+void Child::caught(int signal, bool from_terminal) {
   if (from_terminal && (signal == SIGINT || signal == SIGQUIT)) {
     outcome_.interrupted_by_terminal = true;
-  } else if (!ended_) {
+    return;
+  }
+  held_back_.try_emplace(signal, boot_now());
+  if (stage_ != Stage::running) pass_on(Instant::max());
+}
+
+void Child::post_sentinel() {
+  post_at_.reset();
+  if (!ended_) sentinel_ = Sentinel::post(group_ ? group_->fd() : -1);
+}
+
+void Child::pass_on(Instant now) {
+  for (auto it = held_back_.begin(); it != held_back_.end();) {
+    const auto [signal, since] = *it;
+    if (now - held_for < since) {
+      ++it;
+      continue;
+    }
+    it = held_back_.erase(it);
+    if (ended_ || (sentinel_ && sentinel_->shares(signal, since - seen_late, id_))) continue;
     ::kill(id_.pid, signal);  // not reaped yet, so the pid is still its own
   }
 }
@@ -258,6 +297,10 @@ void Child::forward(int signal, bool from_terminal) {
 void Child::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (sentinel_ && pid == sentinel_->pid()) {
+      sentinel_->reaped();
+      sentinel_.reset();
+    }
     if (pid != id_.pid || ended_) continue;
     ended_ = true;
     if (WIFSIGNALED(status)) {

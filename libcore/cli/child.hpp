@@ -2,8 +2,8 @@
 // run is lost it is stopped with all its descendants before anyone else can get that right.
 //
 // The command stays in our process group (job control and Ctrl-C work as without us). TERM, HUP, USR1, USR2
-// and ALRM that we get are passed on to it; INT and QUIT are when a process sent them: a terminal sends its
-// own to the command as well.
+// and ALRM that we get are passed on to it, unless their sender has sent them to it as well (sentinel.hpp);
+// INT and QUIT are when a process sent them: a terminal sends its own to the command as well.
 //
 // Deadlines are Instants of CLOCK_BOOTTIME (process/boot_time.hpp) and move with each renewal. At term_at the
 // command and its descendants get TERM and CONT; at kill_at they get KILL, again and again until none is
@@ -25,6 +25,7 @@
 #include <variant>
 
 #include "base/time.hpp"
+#include "cli/sentinel.hpp"
 #include "cli/spawn.hpp"
 #include "process/cgroup.hpp"
 #include "process/process_tree.hpp"
@@ -94,6 +95,8 @@ class Child {
   Outcome run();
   // After run(): whose end removes the control group, for who has a better moment for it.
   std::optional<process::Cgroup> take_group() { return std::exchange(group_, std::nullopt); }
+  // The sentinel is on its way out of that group; to be destroyed before it.
+  std::unique_ptr<Sentinel> take_sentinel() { return std::move(sentinel_); }
 
  private:
   explicit Child(std::optional<process::Cgroup> group);
@@ -101,7 +104,9 @@ class Child {
 
   void block_signals();
   void read_signals();
-  void forward(int signal, bool from_terminal);
+  void caught(int signal, bool from_terminal);
+  void post_sentinel();
+  void pass_on(Instant now);
   void reap();
   void advance(Instant now);
   void begin_stop(Instant now);
@@ -112,6 +117,9 @@ class Child {
   bool finished();
 
   std::optional<process::Cgroup> group_;
+  std::unique_ptr<Sentinel> sentinel_;
+  std::optional<Instant> post_at_;
+  std::map<int, Instant> held_back_;  // caught signals, and since when
   SignalHeritage heritage_{};
   process::ProcessId id_;
   process::ProcessTree tree_;

@@ -172,6 +172,7 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
   }
   if (outcome.stopped == StopCause::lost) lost_ = true;
   group_ = child->take_group();
+  sentinel_ = child->take_sentinel();
   return Ended{outcome, std::move(child)};
 }
 
@@ -214,7 +215,9 @@ void HeldSession::release(std::optional<int> status) {
   local::Release release{only_request, {}};
   if (status) release.status = static_cast<std::uint8_t>(*status);
   if (Status sent = line_.peer().send(release); !sent) return;
-  group_.reset();  // while the peer is at work on it
+  // While the peer is at work on it.
+  sentinel_.reset();
+  group_.reset();
   const Instant patience = boot_now() + answer_patience;
   for (;;) {
     auto answer = line_.peer().wait(patience);

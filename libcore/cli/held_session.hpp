@@ -127,6 +127,7 @@ class HeldSession {
   MessageCounts& counts_;
   Speaker speaker_;
   std::optional<process::Cgroup> group_;  // for the command, then what it left of it
+  std::unique_ptr<Sentinel> sentinel_;    // on its way out of that
   local::Granted grant_;
   Descriptor hold_;
   bool is_granted_ = false;

@@ -133,6 +133,11 @@ std::string cgroup_made_by(pid_t maker, pid_t pid) {
   return its_own ? group : std::string();
 }
 
+bool in_same_cgroup(pid_t a, pid_t b) {
+  const std::string groups = read_file("/proc/" + std::to_string(a) + "/cgroup");
+  return !groups.empty() && groups == read_file("/proc/" + std::to_string(b) + "/cgroup");
+}
+
 std::vector<pid_t> cgroup_members(const std::string& path) {
   std::vector<pid_t> out;
   collect(path, deepest, out);

@@ -34,6 +34,8 @@ class Cgroup {
 // says, so that a guard that was told only of the process can find all that came of it. Empty if it is in
 // none.
 std::string cgroup_made_by(pid_t maker, pid_t pid);
+// Whether both are in the same groups, of every hierarchy. False if one is gone.
+bool in_same_cgroup(pid_t a, pid_t b);
 // Every process in the group at `path` and in the groups below it. Empty as well if there is no such group.
 std::vector<pid_t> cgroup_members(const std::string& path);
 // Kills them all in one step (Linux 5.14); false where that is not possible.

@@ -41,7 +41,8 @@ std::optional<ProcessState> parse_stat(pid_t pid, std::string_view text) {
 }
 
 // What fits into `buffer` of a file in /proc/PID; empty if there is no such process (any more).
-std::string_view read_of(pid_t pid, const char* file, std::array<char, 1024>& buffer) {
+template <std::size_t size>
+std::string_view read_of(pid_t pid, const char* file, std::array<char, size>& buffer) {
   std::array<char, 32> path{};
   std::snprintf(path.data(), path.size(), "/proc/%d/%s", pid, file);
   const int fd = ::open(path.data(), O_RDONLY | O_CLOEXEC);
@@ -83,6 +84,19 @@ std::optional<uid_t> user_of(pid_t pid) {
   const char* const begin = text.data() + found + label.size();
   if (std::from_chars(begin, text.data() + text.size(), user).ec != std::errc{}) return std::nullopt;
   return user;
+}
+
+bool has_pending(pid_t pid, int signal) {
+  std::array<char, 4096> buffer;
+  const std::string_view text = read_of(pid, "status", buffer);
+  for (const std::string_view label : {"\nSigPnd:\t", "\nShdPnd:\t"}) {  // the thread's, the process's
+    const std::size_t found = text.find(label);
+    if (found == std::string_view::npos) continue;
+    std::uint64_t set = 0;
+    std::from_chars(text.data() + found + label.size(), text.data() + text.size(), set, 16);
+    if ((set >> static_cast<unsigned>(signal - 1) & 1U) != 0) return true;
+  }
+  return false;
 }
 
 bool is_running(const ProcessId& id) {

@@ -34,6 +34,9 @@ std::optional<ProcessState> read_process(pid_t pid);
 // The user whose process it is: its real user id, which a setuid program leaves alone. Nothing if it is gone.
 std::optional<uid_t> user_of(pid_t pid);
 
+// Whether the signal was sent to it and is still to be taken.
+bool has_pending(pid_t pid, int signal);
+
 // Whether the process still runs (a zombie does not).
 bool is_running(const ProcessId& id);
 
