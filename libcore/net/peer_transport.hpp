@@ -39,7 +39,7 @@ struct PeerConfig {
   Address listen;
   std::map<std::string, Address> peers;  // the whole group, alike on every host
   KeyRing keys;
-  std::string software;       // for listings, as in "coordd 0.1.0"
+  std::string software;  // for listings, as in "coordd 0.1.0"
   PeerTimes times = {};
   PeerLimits limits = {};
   DatagramTimes datagram_times = {};

@@ -1,5 +1,5 @@
-// Links between peers while the group's level rises (base/level.hpp): greeted anew, and closed to whoever cannot
-// read what comes next.
+// Links between peers while the group's level rises (base/level.hpp): greeted anew, and closed to whoever
+// cannot read what comes next.
 #include <catch2/catch.hpp>
 
 #include "net_group.hpp"
@@ -51,8 +51,12 @@ TEST_CASE("a peer whose program does not know the level is cut off when it rises
   REQUIRE(connected(io, *a, "a", *b, "b"));
   a->transport->speak(2);
   REQUIRE(run_until(io, [&] {
-    return a->logged("its program knows level 1, and the group is at level 2: install the group's release on its host") &&
-           b->logged("its group is at level 2, and this program knows level 1: install the same release on every host");
+    return a->logged(
+               "its program knows level 1, and the group is at level 2: install the group's release on its "
+               "host") &&
+           b->logged(
+               "its group is at level 2, and this program knows level 1: install the same release on every "
+               "host");
   }));
   run_for(io, 300ms);
   CHECK_FALSE(a->link("b").up);
