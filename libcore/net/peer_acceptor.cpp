@@ -259,6 +259,11 @@ void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
   handlers_.gone(peer);
 }
 
+Level PeerAcceptor::level(const std::string& peer) const {
+  const auto found = peers_.find(peer);
+  return found == peers_.end() ? first_level : found->second.hello.version;
+}
+
 void PeerAcceptor::drop(const std::string& peer, const std::string& why) {
   if (peers_.contains(peer)) drop_peer(peer, why);
 }

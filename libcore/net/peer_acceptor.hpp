@@ -68,6 +68,8 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   }
 
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
+  // As it has said on its connection to us; not connected: the first.
+  Level level(const std::string& peer) const;
   // Closes what comes from it: it has sent what cannot be read.
   void drop(const std::string& peer, const std::string& why);
   // The greeting has changed: who may not take part any more by what it has said is cut off.

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace coord::net {
@@ -150,9 +152,12 @@ bool PeerTransport::send(const std::string& peer, ByteView message, Level versio
 
 std::vector<PeerStatus> PeerTransport::status() const {
   std::vector<PeerStatus> all;
-  for (const auto& [name, link] : links_)
-    all.push_back({name, config_.peers.at(name), link->status(), acceptor_->connected(name),
+  for (const auto& [name, link] : links_) {
+    LinkStatus outgoing = link->status();
+    outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
+    all.push_back({name, config_.peers.at(name), std::move(outgoing), acceptor_->connected(name),
                    acceptor_->received(name), datagrams_->status(name), datagrams_->dropped(name)});
+  }
   return all;
 }
 

@@ -217,6 +217,13 @@ void Peer::end_if_idle() {
   const Instant now = process::boot_now();
   if (!idle_since_) idle_since_ = now;
   if (now < *idle_since_ + settings_.options.idle_exit) return;
+  // Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
+  // is idle seldom lives until it would do so by itself. That takes a write; then it ends.
+  const replica::LevelView view = host_->replica().level_view();
+  if (view.next > view.level && view.missing.empty() && !std::exchange(raised_when_idle_, true)) {
+    idle_since_ = now - settings_.options.idle_exit + std::chrono::seconds(1);
+    return push(replica::RaiseNow{});
+  }
   log_(net::LogLevel::info, "idle: ends until it is needed again");
   stop(std::nullopt);
 }

@@ -165,6 +165,7 @@ class Peer {
   bool ended_ = false;
   std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then
   std::optional<Instant> idle_since_;
+  bool raised_when_idle_ = false;
   boost::asio::posix::stream_descriptor
       timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps
   std::optional<Instant> armed_;

@@ -48,3 +48,27 @@ start_alone() {
   run -0 "$old/bin/dpeers" --json
   [ "$(jq -r .name <<<"$output")" = alone ]
 }
+
+@test "a private peer with the state of 0.1.0 goes on to the newest level when it ends idle, not before" {
+  mkdir "$BATS_TEST_TMPDIR/state"
+  start_alone "$old/bin"
+  run -0 "$old/bin/dlock" job echo ran
+  kill "$alone"
+  ended() { ! kill -0 "$alone" 2>/dev/null; }
+  eventually ended
+  level() { dpeers level --json | jq .level; }
+  start_idle() {
+    "$COORD_BUILD/bin/coordd" --private --idle-exit "$1" --state-dir "$BATS_TEST_TMPDIR/state" --socket "$COORD_SOCKET" \
+      </dev/null >>"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    alone=$!
+    disown
+    eventually dpeers -q
+  }
+  start_idle 1
+  [ "$(level)" = 1 ]
+  eventually ended
+  start_idle 60
+  [ "$(level)" = 2 ]
+  run -0 dlock job echo again
+  [ "$output" = again ]
+}

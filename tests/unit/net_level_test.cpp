@@ -39,6 +39,10 @@ TEST_CASE("nothing of a level goes out on a link that was greeted with an earlie
   CHECK(b->inbox.back().second == Bytes{1});
   // b lags behind: it is heard all the same, and knows where the group is.
   REQUIRE(run_until(io, [&] { return b->link("a").up && b->link("a").level == 2; }));
+  b->transport->speak(2);
+  const auto level_of_b = [&] { return a->link("b").level; };
+  REQUIRE(run_until(io, [&] { return level_of_b() == 2; }));  // although a's own link to it stands as it was
+  REQUIRE(run_until(io, [&] { return b->link("a").up; }));
   CHECK(b->transport->send("a", Bytes{3}, 1));
   REQUIRE(run_until(io, [&] { return !a->inbox.empty(); }));
 }
