@@ -201,6 +201,8 @@ void Peer::perform(replica::StopCommand&& action) {
   // The wrapper has the descriptor too: it is not the command, and it has to tell its caller what happened.
   const bool in_place = tool.process == tool.command;  // the tool has become the command
   if (tool.process.pid != 0 && !in_place) family.spared.push_back(tool.process);
+  if (tool.process.pid != 0 && !in_place && !family.roots.empty())
+    family.orphans = process::Family::Orphans{tool.process, tool.command};
   if (action.confirm) {  // it never had the descriptor, and its wrapper is gone
     family.variable = "DLOCK_SESSION";
     family.word = std::to_string(tool.session.value);

@@ -22,6 +22,7 @@ namespace {
 constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
 constexpr int most_rounds =
     200;  // of stopping what is new; a family that still grows is signalled as far as it is known
+constexpr int look_at_all_every = 16;                 // rounds
 constexpr std::size_t environment_limit = 1U << 20U;  // bytes read of /proc/PID/environ
 
 std::optional<pid_t> as_pid(const char* name) {
@@ -81,7 +82,7 @@ ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) 
   if (known_.count(process.id) != 0) return Verdict::member;
   if (const auto found = verdicts_.find(process.id); found != verdicts_.end()) return found->second;
   Verdict verdict = judge_by_parent(process, depth);
-  if (verdict == Verdict::stranger && carries_mark(process.id.pid)) verdict = Verdict::member;
+  if (verdict != Verdict::member && carries_mark(process.id.pid)) verdict = Verdict::member;
   if (verdict == Verdict::member) known_.insert(process.id);
   verdicts_[process.id] = verdict;
   return verdict;
@@ -90,14 +91,23 @@ ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) 
 ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, int depth) {
   if (family_.descendants_of != 0 && process.parent == family_.descendants_of) return Verdict::member;
   if (depth >= longest_ancestry || process.parent <= 1) return Verdict::stranger;
-  if (const auto parent = read_process(process.parent)) return judge(*parent, depth + 1);
+  if (const auto parent = read_process(process.parent))
+    return is_orphan(process, *parent) ? Verdict::member : judge(*parent, depth + 1);
   // A parent that is gone by now has handed this process on: the next look shows to whom.
   const auto again = read_process(process.id.pid);
   const bool moved = again && again->id == process.id && again->parent != process.parent;
   return moved ? judge_by_parent(*again, depth + 1) : Verdict::stranger;
 }
 
-void ProcessTree::walk(const Visit& visit) {
+// Process ids rise: of two that began within one clock tick the later one has the higher.
+bool ProcessTree::is_orphan(const ProcessState& process, const ProcessState& parent) const {
+  if (!family_.orphans || parent.id != family_.orphans->wrapper) return false;
+  const ProcessId& command = family_.orphans->command;
+  return std::pair(process.id.start_ticks, process.id.pid) > std::pair(command.start_ticks, command.pid);
+}
+
+// `strangers`, if any: who is one already is not looked at, and who is found to be one, or dead, is added.
+void ProcessTree::walk(const Visit& visit, std::set<pid_t>* strangers) {
   verdicts_.clear();
   in_cgroup_.clear();
   if (!family_.cgroup.empty()) {
@@ -109,9 +119,12 @@ void ProcessTree::walk(const Visit& visit) {
   if (!directory) return;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::optional<pid_t> pid = as_pid(entry->d_name);
-    if (!pid) continue;
+    if (!pid || (strangers != nullptr && strangers->contains(*pid))) continue;
     const std::optional<ProcessState> process = read_process(*pid);
-    if (process && judge(*process, 0) == Verdict::member && !process->ended()) visit(*process);
+    const bool member = process && judge(*process, 0) == Verdict::member;
+    const bool runs = member && !process->ended();
+    if (runs) visit(*process);
+    if (!runs && strangers != nullptr) strangers->insert(*pid);
   }
 }
 
@@ -123,16 +136,21 @@ std::vector<ProcessId> ProcessTree::members() {
 
 std::set<ProcessId> ProcessTree::hold_still(Report& report) {
   std::set<ProcessId> held, refused;
+  std::set<pid_t> strangers;
+  bool grew = false;
+  const Visit stop = [&](const ProcessState& process) {
+    if (held.contains(process.id) || refused.contains(process.id)) return;
+    const Sent sent = send_signal(process.id, SIGSTOP);
+    if (sent == Sent::delivered) held.insert(process.id);
+    if (sent == Sent::refused) refused.insert(process.id);
+    grew = grew || sent != Sent::refused;
+  };
   for (int round = 0; round < most_rounds; ++round) {
-    bool grew = false;
-    walk([&](const ProcessState& process) {
-      if (held.count(process.id) != 0 || refused.count(process.id) != 0) return;
-      const Sent sent = send_signal(process.id, SIGSTOP);
-      if (sent == Sent::delivered) held.insert(process.id);
-      if (sent == Sent::refused) refused.insert(process.id);
-      grew = grew || sent != Sent::refused;
-    });
-    if (!grew) break;
+    // The pid of a stranger that has ended may be a member's by now; and the last word is a look at all.
+    const bool all = std::exchange(grew, false) ? round % look_at_all_every == 0 : true;
+    if (all) strangers.clear();
+    walk(stop, &strangers);
+    if (all && !grew) break;
   }
   report.refused = refused.size();
   return held;

@@ -13,6 +13,11 @@
 // that is lost (its wrapper was killed, it was orphaned) by the session's file that it still holds open, by a
 // word in its environment, or by its control group.
 //
+// Chains of processes that fork and exit as fast as they can are a race that a walk over all of /proc loses
+// where the guard has no more of a processor than each of them: it takes milliseconds, they fractions of one.
+// So who was found to be a stranger is not looked at again while the set is being closed; the walks of then
+// are over what is new.
+//
 // Limits: what sleeps uninterruptibly dies when it wakes; what belongs to another user cannot be signalled
 // (counted as refused). Threading: one thread. Nothing here starts or reaps processes.
 #pragma once
@@ -52,7 +57,13 @@ struct Family {
   std::optional<uid_t> of_user;
   std::string variable, word;  // who has `word` among the blank-separated words of this environment variable
   std::string cgroup;          // who is in this control group or below; empty: none
-  std::vector<ProcessId> spared;  // who does not belong after all, with descendants
+  std::vector<ProcessId> spared;  // who does not belong after all, with descendants that carry no mark
+  // A wrapper that is spared itself, and a subreaper: the command's orphans come to it. Its children that are
+  // younger than the command belong; older ones were somebody's before it was a wrapper.
+  struct Orphans {
+    ProcessId wrapper, command;
+  };
+  std::optional<Orphans> orphans;
 };
 
 class ProcessTree {
@@ -79,9 +90,10 @@ class ProcessTree {
  private:
   enum class Verdict { stranger, member, spared };
   using Visit = std::function<void(const ProcessState&)>;
-  void walk(const Visit& visit);
+  void walk(const Visit& visit, std::set<pid_t>* strangers = nullptr);
   Verdict judge(const ProcessState& process, int depth);
   Verdict judge_by_parent(const ProcessState& process, int depth);
+  bool is_orphan(const ProcessState& process, const ProcessState& parent) const;
   bool carries_mark(pid_t pid) const;
   std::set<ProcessId> hold_still(Report& report);
 
