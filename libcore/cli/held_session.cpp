@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "cli/run.hpp"
+#include "cli/small_guard.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::cli {
@@ -25,7 +26,8 @@ HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, Messag
           terms_.peer, terms_.tool, [this] { return opening(); }, std::move(peer)),
       counts_(counts),
       speaker_(terms_.tool),
-      group_(std::move(group)) {}
+      group_(std::move(group)),
+      in_group_(line_.peer().welcome().scope == local::Scope::cluster) {}
 
 void HeldSession::note(const std::string& text) {
   if (!terms_.verbose) return;
@@ -171,6 +173,7 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
     if (lost_) outcome.stopped = StopCause::lost;
   }
   if (outcome.stopped == StopCause::lost) lost_ = true;
+  group_path_ = child->cgroup();
   group_ = child->take_group();
   sentinel_ = child->take_sentinel();
   return Ended{outcome, std::move(child)};
@@ -203,24 +206,48 @@ bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {
 }
 
 void HeldSession::let_go(std::optional<int> status) {
-  release(status);
+  const std::optional<std::uint8_t> told =
+      status ? std::optional(static_cast<std::uint8_t>(*status)) : std::nullopt;
+  Descriptor watch;
+  if (hold_.is_open() && !lost_) watch = watch_of(hold_.get());
+  release(told);
+  if (is_held(watch)) guard_what_is_left(watch, told);
   speaker_.finish();
 }
 
-void HeldSession::release(std::optional<int> status) {
+// In a group only: where there is one peer, nobody gets a lock while it is away.
+void HeldSession::guard_what_is_left(const Descriptor& watch, std::optional<std::uint8_t> status) {
+  if (!in_group_) return;
+  GuardTerms terms;
+  terms.tool = terms_.tool;
+  terms.object = terms_.object;
+  terms.peer = terms_.peer;
+  terms.resume = resume_;
+  terms.resume.pid = 0;
+  terms.ttl = terms_.request.ttl;
+  terms.grace = terms_.grace;
+  terms.sent = sent_;
+  terms.peer_gone = line_.away();
+  terms.cgroup = group_path_;
+  terms.status = status;
+  const Status guarded = start_small_guard(std::move(terms), line_.peer(), watch);
+  if (!guarded) notice(terms_.tool, guarded.error().text());
+}
+
+void HeldSession::release(std::optional<std::uint8_t> status) {
   // Never started for this: the next one to be started finds that nobody holds it.
-  if (line_.away() && !line_.come_back(PeerLine::Start::never)) return;
+  const bool reached = !line_.away() || line_.come_back(PeerLine::Start::never);
   hold_.reset();
+  if (!reached) return;
   count("release");
-  local::Release release{only_request, {}};
-  if (status) release.status = static_cast<std::uint8_t>(*status);
-  if (Status sent = line_.peer().send(release); !sent) return;
+  if (!line_.peer().send(local::Release{only_request, status})) return line_.broken();
   // While the peer is at work on it.
   sentinel_.reset();
   group_.reset();
   const Instant patience = boot_now() + answer_patience;
   for (;;) {
     auto answer = line_.peer().wait(patience);
+    if (!answer) line_.broken();
     if (!answer || !answer->has_value()) return;  // the session ends with the connection, or by its lease
     if (std::holds_alternative<local::Released>(**answer)) count("released");
     if (std::holds_alternative<local::Released>(**answer) || std::holds_alternative<local::Refused>(**answer))

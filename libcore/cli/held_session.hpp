@@ -104,7 +104,8 @@ class HeldSession {
   // Ends the connection; nothing can be asked any more.
   void hang_up() { line_.hang_up(); }
 
-  // Until the peer says that it is over. `status`: of the command, if it ran to its end.
+  // Until the peer says that it is over, or that background work of the command goes on holding: that gets a
+  // guard of its own. `status`: of the command, if it ran to its end.
   void let_go(std::optional<int> status = {});
 
  private:
@@ -117,7 +118,8 @@ class HeldSession {
   void granted(const local::Granted& grant);
   Deadline deadline() const;
   void take(const local::Answer& answer, Child* child);
-  void release(std::optional<int> status);
+  void release(std::optional<std::uint8_t> status);
+  void guard_what_is_left(const Descriptor& watch, std::optional<std::uint8_t> status);
   void count(const char* type) { ++counts_[type]; }
   void note(const std::string& text);
   void stopped(StopCause cause, std::optional<Duration> max_run);
@@ -127,7 +129,9 @@ class HeldSession {
   MessageCounts& counts_;
   Speaker speaker_;
   std::optional<process::Cgroup> group_;  // for the command, then what it left of it
-  std::unique_ptr<Sentinel> sentinel_;    // on its way out of that
+  std::string group_path_;
+  std::unique_ptr<Sentinel> sentinel_;  // on its way out of that
+  bool in_group_;                       // of peers
   local::Granted grant_;
   Descriptor hold_;
   bool is_granted_ = false;

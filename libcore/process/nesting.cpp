@@ -16,14 +16,16 @@ namespace coord::process {
 namespace {
 constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
 
-// O_PATH: a guard's, that keeps the file without holding anything by it.
-bool is_place_only(pid_t pid, const std::string& descriptor) {
+// O_PATH: a guard's, that keeps the file without holding anything by it. Reading: it watches who holds.
+bool holds_nothing(pid_t pid, const std::string& descriptor) {
   const std::string path = "/proc/" + std::to_string(pid) + "/fdinfo/" + descriptor;
   const Descriptor info(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 256> text{};
   if (!info.is_open() || ::read(info.get(), text.data(), text.size() - 1) <= 0) return false;
   const char* flags = std::strstr(text.data(), "flags:\t");
-  return flags != nullptr && (std::strtoul(flags + 7, nullptr, 8) & O_PATH) != 0;
+  if (flags == nullptr) return false;
+  const unsigned long mode = std::strtoul(flags + 7, nullptr, 8);
+  return (mode & O_PATH) != 0 || (mode & O_ACCMODE) == O_RDONLY;
 }
 
 }  // namespace
@@ -37,7 +39,7 @@ bool has_open(pid_t pid, const Family::File& file) {
     if (entry->d_name[0] == '.' || ::fstatat(::dirfd(directory.get()), entry->d_name, &status, 0) != 0)
       continue;
     const bool same = status.st_dev == file.device && status.st_ino == file.inode;
-    if (same && !is_place_only(pid, entry->d_name)) return true;
+    if (same && !holds_nothing(pid, entry->d_name)) return true;
   }
   return false;
 }

@@ -8,10 +8,10 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
+#include "cli/small_guard.hpp"
 #include "cli/speaker.hpp"
 #include "cli/terminal.hpp"
 #include "cli/trial.hpp"
-#include "dlock/guard.hpp"
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"
 #include "process/boot_time.hpp"
@@ -202,8 +202,17 @@ Result<cli::Exit> Run::become_command() {
   const local::Started started{cli::only_request, resume.pid, resume.grace};
   if (Status sent = session_.peer().send(started); !sent) return sent.error();
   if (session_.peer().welcome().scope == local::Scope::cluster) {
-    const Instant sent = session_.grant().sent;
-    if (Status guarded = start_guard(settings_, session_.peer(), resume, session_.hold(), sent); !guarded)
+    cli::GuardTerms terms;
+    terms.tool = "dlock";
+    terms.object = cli::shown(settings_.name_list);
+    terms.peer = settings_.peer;
+    terms.resume = resume;
+    terms.ttl = settings_.ttl;
+    terms.grace = settings_.grace_or_default();
+    terms.sent = session_.grant().sent;
+    terms.is_command = true;
+    const Descriptor watch = cli::watch_of(session_.hold());
+    if (Status guarded = start_small_guard(std::move(terms), session_.peer(), watch); !guarded)
       return guarded.error();
   }
   if (Status flushed = cli::flush(); !flushed) return flushed.error();
