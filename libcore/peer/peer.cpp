@@ -56,6 +56,7 @@ Peer::Peer(boost::asio::io_context& io, Settings settings, net::Log log,
       hold_directory_(settings_.options.state_dir + "/sessions"),
       stock_(io, hold_directory_),
       timer_(io, ::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)),
+      user_names_(io),
       started_(wall_now()),
       started_at_(process::boot_now()) {}
 

@@ -33,6 +33,7 @@
 #include "peer/process_watch.hpp"
 #include "peer/settings.hpp"
 #include "peer/store_thread.hpp"
+#include "peer/user_names.hpp"
 #include "replica/host.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
@@ -57,6 +58,8 @@ class Peer {
   struct Tool {
     net::Credentials who;
     std::string user;
+    bool known = false;                // `user` is
+    std::vector<wire::Frame> waiting;  // what it has said before that
     bool connected = true;
     std::uint32_t speaks = 1;    // of the tools' protocol, both ends
     SessionId session;           // once something was granted on it
@@ -69,10 +72,6 @@ class Peer {
     process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
     std::unique_ptr<ProcessWatch> watch;
     Status recorded = done();  // its hold
-  };
-  struct UserName {
-    std::string name;
-    Instant until;  // then it is asked for again
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
@@ -130,10 +129,11 @@ class Peer {
   void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
 
   // ---- peer_tools.cpp: this host's tools
-  const std::string& name_of(uid_t user);
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
+  void tool_known(net::ClientNumber number, const Result<std::string>& user);
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
+  void turn_away(net::ClientNumber number, const std::string& why);
   std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
   void tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass = -1);
   bool is_guest(const Tool& tool) const;
@@ -171,7 +171,7 @@ class Peer {
   std::optional<Instant> armed_;
 
   std::map<replica::ConnectionId, Tool> tools_;
-  std::map<uid_t, UserName> user_names_;
+  UserNames user_names_;
   Traffic traffic_;
   net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
   std::map<std::string, std::string> timing_;  // of a peer: how its time-outs differ from ours

@@ -1,8 +1,6 @@
 // The tools of this host: what they say goes into the inbox, what they are told comes with a descriptor where
 // it must.
-#include <pwd.h>
-
-#include <array>
+#include <utility>
 
 #include "peer/peer.hpp"
 #include "peer/system_random.hpp"
@@ -18,15 +16,6 @@ namespace {
 
 replica::ConnectionId connection_of(net::ClientNumber number) {
   return replica::ConnectionId{number.value};
-}
-
-std::string user_name(uid_t uid) {
-  std::array<char, 4096> buffer;
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    return found->pw_name;
-  return std::to_string(uid);
 }
 
 std::uint64_t request_of(const local::Answer& answer) {
@@ -49,29 +38,43 @@ std::vector<std::pair<std::string, std::uint64_t>> counts_of(
 
 }  // namespace
 
-// Looked up anew now and then: a file is read for it, or a directory server asked.
-const std::string& Peer::name_of(uid_t user) {
-  constexpr Duration good_for = std::chrono::seconds(10);
-  constexpr std::size_t most = 1024;
-  const Instant now = process::boot_now();
-  const auto known = user_names_.find(user);
-  if (known != user_names_.end() && now < known->second.until) return known->second.name;
-  if (user_names_.size() >= most) user_names_.clear();
-  return user_names_.insert_or_assign(user, UserName{user_name(user), now + good_for}).first->second.name;
-}
+constexpr std::size_t frames_before_known = 16;  // a tool waits for an answer before it says more
 
 void Peer::tool_opened(net::ClientNumber number, const net::Credentials& who) {
   Tool tool;
   tool.who = who;
-  tool.user = name_of(who.uid);
   tool.secret = from_system_random<local::Secret>();
   tools_.emplace(connection_of(number), std::move(tool));
+  user_names_.ask(who.uid, [this, number](const Result<std::string>& user) { tool_known(number, user); });
+}
+
+// Without the user's name nobody can say what the tool may touch.
+void Peer::tool_known(net::ClientNumber number, const Result<std::string>& user) {
+  const auto found = tools_.find(connection_of(number));
+  if (found == tools_.end() || !found->second.connected || ended_) return;
+  std::vector<wire::Frame> waiting = std::exchange(found->second.waiting, {});
+  if (!user) {
+    log_(net::LogLevel::warning, user.error().text());
+    turn_away(number, user.error().text());
+    return;
+  }
+  found->second.user = *user;
+  found->second.known = true;
+  for (wire::Frame& frame : waiting) tool_said(number, std::move(frame));
 }
 
 void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (frame.type != wire::FrameType::request) return;
   const auto tool = tools_.find(connection_of(number));
   if (tool == tools_.end()) return;
+  if (!tool->second.known) {
+    if (tool->second.waiting.size() < frames_before_known) {
+      tool->second.waiting.push_back(std::move(frame));
+    } else {
+      turn_away(number, "too much at once: wait for the answer");
+    }
+    return;
+  }
   auto request = wire::decode<local::Request>(frame.payload, frame.decode_options());
   if (!request) {
     if (const auto line = wrong_messages_.limited(
@@ -157,6 +160,14 @@ void Peer::tell(replica::ConnectionId connection, const Tool& tool, const local:
   const local::Answer& told = local::knows(tool.speaks, answer) ? answer : too_new;
   (void)server_->send(net::ClientNumber{connection.value}, wire::FrameType::answer,
                       wire::encode(told, tool.speaks), pass, tool.speaks);
+}
+
+// Tells a tool why nothing it asks for will be done, and ends its connection.
+void Peer::turn_away(net::ClientNumber number, const std::string& why) {
+  if (const auto tool = tools_.find(connection_of(number)); tool != tools_.end())
+    tell(tool->first, tool->second, local::Refused{0, local::RefusedKind::limit, why.substr(0, 1024)});
+  server_->close(number);
+  tool_closed(number);
 }
 
 // Without its descriptor and its record nobody could tell whether the session has a holder left: the tool

@@ -3,6 +3,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "replica/admission.hpp"
+
 namespace coord::replica {
 
 HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
@@ -31,7 +33,11 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
 }
 
 // A connection's barriers and its locks are kept apart; the greeting is for both.
-void Host::tool_said(Instant now, WallTime wall, const FromTool& event) {
+void Host::tool_said(Instant now, WallTime wall, FromTool event) {
+  if (auto refused = admit(event.request, event.who.uid, event.who.user, replica_.machine())) {
+    out_.push_back(ToTool{event.connection, std::move(*refused)});
+    return;
+  }
   if (!meetings_.concerns(event)) {
     perform(now, wall, sessions_.on(now, event, replica_.machine(), wall));
   } else if (sessions_.ready(event.connection)) {

@@ -41,7 +41,7 @@ class Host {
   const Meetings& meetings() const { return meetings_; }
 
  private:
-  void tool_said(Instant now, WallTime wall, const FromTool& event);
+  void tool_said(Instant now, WallTime wall, FromTool event);
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
   void perform(Instant now, WallTime wall, std::vector<Submit> submits);

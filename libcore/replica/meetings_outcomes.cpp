@@ -14,6 +14,7 @@ local::RefusedKind refusal_kind_of(service::Refusal why) {
     case service::Refusal::id_in_use:
     case service::Refusal::terms_differ:
     case service::Refusal::not_expected:
+    case service::Refusal::not_yours:
       return local::RefusedKind::mismatch;
     case service::Refusal::generation_over:
       return local::RefusedKind::unknown;

@@ -17,6 +17,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::owner_too_long:
     case service::Refusal::exclusive_in_shared:
     case service::Refusal::rate_differs:
+    case service::Refusal::not_yours:
       return local::RefusedKind::mismatch;
     case service::Refusal::deadlock:
       return local::RefusedKind::deadlock;
@@ -38,6 +39,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::too_many_names:
     case service::Refusal::too_many_owner_bytes:
     case service::Refusal::too_many_slots:
+    case service::Refusal::too_many_names_of_user:
       return local::RefusedKind::limit;
     default:
       return local::RefusedKind::protocol;

@@ -58,6 +58,10 @@ std::string describe(Refusal why) {
       return "waiting would never end: this would wait for a command that waits for this one";
     case Refusal::not_permitted:
       return "only its holder's user and root may break it: ask them";
+    case Refusal::not_yours:
+      return "it is another user's: only that user and root may";
+    case Refusal::too_many_names_of_user:
+      return "this user has too many names in use: end some, or use fewer";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

@@ -64,6 +64,9 @@ enum class Refusal : std::uint8_t {
   generation_over,        // it arrived in one that has ended, and is not known any more
   other_users_enrolment,  // neither root nor who enrolled the host
   not_enrolled,           // the host does not stand for the name
+  // From level 2 on.
+  not_yours,               // a name, a leader or a barrier of another user's
+  too_many_names_of_user,  // Limits::names_of_user
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".

@@ -119,6 +119,13 @@ class Machine {
   const Candidate* candidate(SessionId session, std::uint64_t request) const;
   const Leadership* leadership_of(Token term) const;  // led, or kept shut, under it; null: over
 
+  // Whether this user may take part in ending what others have; root always may.
+  // By a candidacy with `preempt`: the leader that it would depose is the same user's, or there is none.
+  bool may_preempt(const std::string& name, const Candidacy& wish, std::uint32_t uid,
+                   const std::string& user) const;
+  // All who arrived at the barrier, of whatever it would break, are this user's.
+  bool may_reset(const std::string& name, std::uint32_t uid, const std::string& user) const;
+
   // What a request finds held by those whom it is inside of.
   struct Entry {
     std::vector<Token> entered{};  // as Request::entered: of each name, whom it would be held together with

@@ -1,6 +1,8 @@
 // Barriers as the log sees them: sessions that arrive, depart, finish their command, or end in between.
+#include <algorithm>
 #include <utility>
 
+#include "base/rule.hpp"
 #include "service/machine.hpp"
 
 namespace coord::service {
@@ -66,6 +68,20 @@ void Machine::on(const Finish& body, Step& step) {
   }
   step.effects.push_back(BarrierDone{step.to});
   take(std::move(barriers), step);
+}
+
+bool Machine::may_reset(const std::string& name, std::uint32_t uid, const std::string& user) const {
+  const auto found = state_.barriers.barriers.find(name);
+  if (uid == 0 || found == state_.barriers.barriers.end()) return true;
+  const auto is_users = [&](const auto& entry) {
+    const Session* session = this->session(entry.second.session);
+    return session == nullptr || session->owner.user == user;
+  };
+  return COORD_RULE(resets_only_own,
+                    std::ranges::all_of(found->second.generations, [&](const auto& generation) {
+                      return generation.second.over() ||
+                             std::ranges::all_of(generation.second.arrivals, is_users);
+                    }));
 }
 
 void Machine::on(const ResetBarrier& body, Step& step) {

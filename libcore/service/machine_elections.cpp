@@ -118,6 +118,15 @@ void Machine::campaign(const Acquire& body, Step& step) {
   step.effects.push_back(StepDown{leader->session, leader->number, true});
 }
 
+bool Machine::may_preempt(const std::string& name, const Candidacy& wish, std::uint32_t uid,
+                          const std::string& user) const {
+  const auto found = state_.elections.leaderships.find(name);
+  const Candidate* leader = found == state_.elections.leaderships.end() ? nullptr : found->second.leading();
+  if (!wish.preempt || leader == nullptr || wish.priority <= leader->wish.priority) return true;
+  const Session* session = this->session(leader->session);
+  return COORD_RULE(preempts_only_own, uid == 0 || session == nullptr || session->owner.user == user);
+}
+
 // If nobody leads: of those whose work is still to be done, the one of the highest priority, then the oldest.
 bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& step) {
   if (!COORD_RULE(one_leader_at_a_time, leadership.leader == LogIndex{})) return false;

@@ -80,6 +80,8 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case generation_over:
     case other_users_enrolment:
     case not_enrolled:
+    case not_yours:
+    case too_many_names_of_user:
       return true;
   }
   return false;

@@ -16,6 +16,7 @@ namespace {
 constexpr std::uint64_t only_request = 1;
 
 Error refused(const std::string& object, const local::Refused& answer) {
+  if (answer.kind == local::RefusedKind::mismatch) return Error{ErrorKind::usage, object, answer.why, ""};
   const bool unknown = answer.kind == local::RefusedKind::unknown;
   return Error{unknown ? ErrorKind::unknown : ErrorKind::unavailable, object, answer.why, "see dpeers"};
 }
