@@ -33,7 +33,7 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   } else if (const auto* listing = std::get_if<local::ListBarriers>(&event.request)) {
     asked(now, id, *listing, machine, wall);
   } else if (const auto* reset = std::get_if<local::ResetBarrier>(&event.request)) {
-    asked(id, *reset);
+    asked(event, *reset);
   } else if (record == nullptr) {
     // What it speaks of is over: its answer is on the way.
   } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
@@ -155,9 +155,10 @@ void Meetings::asked(Instant now, ConnectionId id, const local::ListBarriers& re
   out_.push_back(Query{next_ticket_++});
 }
 
-void Meetings::asked(ConnectionId id, const local::ResetBarrier& request) {
+void Meetings::asked(const FromTool& event, const local::ResetBarrier& request) {
+  const ConnectionId id = event.connection;
   if (!quorum_) return refuse(id, request.request, local::RefusedKind::no_quorum, no_quorum);
-  submit({Ticket::Kind::reset, {id}, {}, request.request, {}}, service::ResetBarrier{request.name});
+  submit({Ticket::Kind::reset, {id}, {}, request.request, {}}, service::ResetBarrier{request.name, event.who.uid, event.who.user});
 }
 
 SessionActions Meetings::on(const ToolGone& event) {

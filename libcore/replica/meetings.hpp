@@ -88,7 +88,7 @@ class Meetings {
   void asked(ConnectionId id, Record& record, const local::Cancel& request);
   void asked(Instant now, ConnectionId id, const local::ListBarriers& request,
              const service::Machine& machine, WallTime wall);
-  void asked(ConnectionId id, const local::ResetBarrier& request);
+  void asked(const FromTool& event, const local::ResetBarrier& request);
   void arrive(Instant now, ConnectionId id, Record& record);
   void depart(ConnectionId id, Record& record);
   void give_up(ConnectionId id, Record& record);

@@ -167,7 +167,7 @@ void Sessions::depose(ConnectionId id, const local::Depose& asked, const service
   if (!may)
     return refuse(id, asked.request, local::RefusedKind::held,
                   "led by user " + session->owner.user + ": only that user or root may end it");
-  order(id, asked, service::Depose{asked.name, found->second.term});
+  order(id, asked, service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
 }
 
 void Sessions::election_ordered(ConnectionId id, const Record& record, const Ticket& what,

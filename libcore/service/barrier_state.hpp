@@ -39,6 +39,7 @@ struct Arrival {
   WallTime at{};                         // by its host's clock, for display
   std::optional<std::int32_t> status{};  // of its command, once that has ended
   Duration run{};                        // how long it ran
+  std::string user{};                    // whose it is; kept from level 2 on
 
   bool running() const { return command && !late && !status; }
 
@@ -46,6 +47,7 @@ struct Arrival {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(session, key, host, command, break_on_death, late, lost, at, status, run);
+    archive.since(2, user);
   }
 };
 

@@ -11,8 +11,14 @@ namespace coord::service {
 namespace {
 
 constexpr std::size_t longest_host = 64;
+constexpr std::size_t longest_user = 255;
 
-Arrival arrival_of(const Arrive& body, SessionId session, WallTime wall) {
+// Whose an arrival is, is kept where the group's snapshots can carry it.
+std::string user_of(const Arrive& body, Level level) {
+  return level < 2 ? std::string() : body.open.owner.user.substr(0, longest_user);
+}
+
+Arrival arrival_of(const Arrive& body, SessionId session, const Barriers::Step& step) {
   return Arrival{.session = session,
                  .key = body.key,
                  .host = body.open.owner.host.substr(0, longest_host),
@@ -20,9 +26,10 @@ Arrival arrival_of(const Arrive& body, SessionId session, WallTime wall) {
                  .break_on_death = body.break_on_death,
                  .late = false,
                  .lost = false,
-                 .at = wall,
+                 .at = step.wall,
                  .status = {},
-                 .run = {}};
+                 .run = {},
+                 .user = user_of(body, step.level)};
 }
 
 constexpr std::int32_t status_of_the_lost = 3;
@@ -109,7 +116,7 @@ bool Barriers::late(Step& step, Place& barrier, const Arrive& body, SessionId se
       !COORD_RULE(barrier_early_is_not_late, !took_part))
     return false;
   if (fits(generation, body) != Refusal::none) return false;
-  Arrival arrival = arrival_of(body, SessionId{}, step.wall);
+  Arrival arrival = arrival_of(body, SessionId{}, step);
   arrival.late = true;
   const std::size_t bytes = bytes_of(body.id, arrival);
   const bool idle = barrier.second.idle_since != LogIndex{};
@@ -140,7 +147,7 @@ Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId sessi
   Generation fresh{.place = step.index, .terms = body.terms};
   const Generation& target = gathering != nullptr ? *gathering : fresh;
   if (const Refusal why = fits(target, body); why != Refusal::none) return {why, 0};
-  const Arrival arrival = arrival_of(body, session, step.wall);
+  const Arrival arrival = arrival_of(body, session, step);
   const std::size_t bytes = bytes_of(body.id, arrival) + (gathering != nullptr ? 0 : bytes_of(fresh)) +
                             (is_new ? body.name.size() : 0);
   if (bytes_ - idle_bytes_ + bytes > limits_.all_barrier_bytes ||

@@ -49,6 +49,7 @@ class Barriers {
   // One command: the state that it changes, where it stands, and what it causes beside its answer.
   struct Step {
     BarrierState& state;
+    Level level = first_level;
     LogIndex index{};
     WallTime wall{};
     Effects effects{};                 // BarrierMoved, TimerStarted, TimerEnded

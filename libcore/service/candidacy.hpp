@@ -54,15 +54,18 @@ struct Complete {
 };
 
 // Whoever leads `name` under this term is to stop and resign. Whether the one who asks may ask, its peer has
-// checked.
+// checked; from level 2 on the log checks it too.
 struct Depose {
   std::string name{};
   Token term{};
+  std::uint32_t uid = 0;  // who asks; said from level 2 on
+  std::string user{};
 
   bool operator==(const Depose&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, term);
+    archive.since(2, uid, user);
   }
 };
 

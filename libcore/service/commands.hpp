@@ -279,11 +279,14 @@ struct Finish {
 // Breaks what gathers or runs at this name.
 struct ResetBarrier {
   std::string name{};
+  std::uint32_t uid = 0;  // who asks; said from level 2 on
+  std::string user{};
 
   bool operator==(const ResetBarrier&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name);
+    archive.since(2, uid, user);
   }
 };
 

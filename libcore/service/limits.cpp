@@ -1,10 +1,13 @@
 #include "service/limits.hpp"
 
+#include <limits>
+
 namespace coord::service {
 
-// All levels so far have the same ones.
-Limits limits_of_level(Level /*level*/) {
-  return {};
+Limits limits_of_level(Level level) {
+  Limits limits;
+  if (level < 2) limits.names_of_user = std::numeric_limits<std::size_t>::max();
+  return limits;
 }
 
 bool valid_name(std::string_view name, const Limits& limits) {

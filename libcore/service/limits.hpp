@@ -19,6 +19,7 @@ struct Limits {
   std::size_t requests = 40'000;            // holds and waits
   std::size_t requests_of_session = 64;     // nested holds under one tool
   std::size_t names = 40'000;               // in use; free names are not kept
+  std::size_t names_of_user = 10'000;       // of them, held and waited for: leaves room for the others
   std::size_t names_a_request = 64;         // `A,B,C` typed by a person
   std::size_t all_name_bytes = 16U << 20U;  // of all requests' names together
   std::size_t nodes = 1'024;                // that ever registered; a group has at most 15 at a time

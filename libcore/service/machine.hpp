@@ -184,6 +184,12 @@ class Machine {
   Refusal check_open(const Open& open, NodeId node) const;
   Refusal check_session(SessionId session, NodeId node) const;
   Refusal check_request(const Acquire& body, const Request& request) const;
+  // ---- machine_users.cpp
+  Refusal check_user(const Acquire& body, Level level) const;
+  bool may_depose(const Candidate& leader, std::uint32_t uid, const std::string& user) const;
+  void count_names(const Owner& owner, const std::vector<std::string>& names);
+  void uncount_names(const Owner& owner, const std::vector<std::string>& names);
+
   std::optional<LogIndex> find_request(SessionId session, std::uint64_t number) const;
 
   std::vector<SessionId> proved(const std::vector<SessionId>& inside, NodeId node) const;
@@ -255,6 +261,7 @@ class Machine {
   std::size_t history_bytes_ = 0;
   std::size_t owner_bytes_ = 0;  // of sessions and remnants
   std::size_t name_bytes_ = 0;   // of requests and remnants
+  std::map<std::string, std::size_t> names_of_user_;  // how many they name, by their owner's user
 };
 
 }  // namespace coord::service

@@ -1,14 +1,13 @@
 // Barriers as the log sees them: sessions that arrive, depart, finish their command, or end in between.
-#include <algorithm>
 #include <utility>
 
-#include "base/rule.hpp"
 #include "service/machine.hpp"
+#include "service/ownership.hpp"
 
 namespace coord::service {
 
 Barriers::Step Machine::in_barriers(const Step& step) {
-  return {state_.barriers, step.index, step.wall, {}, {}};
+  return {state_.barriers, step.level, step.index, step.wall, {}, {}};
 }
 
 // What happened in the barriers happened; then those sessions end that waited for nothing else.
@@ -29,6 +28,9 @@ void Machine::on(const Arrive& body, Step& step) {
   const SessionId id{step.index.value};
   Barriers::Step barriers = in_barriers(step);
   Barriers::Arrived arrived{check_open(body.open, step.to.node), 0};
+  const Owner& owner = body.open.owner;
+  if (arrived.why == Refusal::none && step.level >= 2 && !may_use(body.name, owner.uid, owner.user))
+    arrived.why = Refusal::not_yours;
   if (arrived.why == Refusal::none) arrived = barriers_.arrive(barriers, body, id);
   if (arrived.why != Refusal::none) {
     step.effects.push_back(Refused{step.to, {}, 0, arrived.why, {}});
@@ -70,21 +72,12 @@ void Machine::on(const Finish& body, Step& step) {
   take(std::move(barriers), step);
 }
 
-bool Machine::may_reset(const std::string& name, std::uint32_t uid, const std::string& user) const {
-  const auto found = state_.barriers.barriers.find(name);
-  if (uid == 0 || found == state_.barriers.barriers.end()) return true;
-  const auto is_users = [&](const auto& entry) {
-    const Session* session = this->session(entry.second.session);
-    return session == nullptr || session->owner.user == user;
-  };
-  return COORD_RULE(resets_only_own,
-                    std::ranges::all_of(found->second.generations, [&](const auto& generation) {
-                      return generation.second.over() ||
-                             std::ranges::all_of(generation.second.arrivals, is_users);
-                    }));
-}
-
 void Machine::on(const ResetBarrier& body, Step& step) {
+  if (step.level >= 2 &&
+      !(may_use(body.name, body.uid, body.user) && may_reset(body.name, body.uid, body.user))) {
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_yours, {}});
+    return;
+  }
   Barriers::Step barriers = in_barriers(step);
   if (barriers_.reset(barriers, body.name)) {
     step.effects.push_back(BarrierDone{step.to});

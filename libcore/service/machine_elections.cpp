@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "base/rule.hpp"
 #include "service/machine.hpp"
+#include "service/ownership.hpp"
 
 namespace coord::service {
 
@@ -92,6 +93,7 @@ Refusal Machine::check_slot(const Acquire& body, WallTime wall) const {
 void Machine::campaign(const Acquire& body, Step& step) {
   Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
   if (why == Refusal::none) why = check_candidacy(body);
+  if (why == Refusal::none) why = check_user(body, step.level);
   if (why == Refusal::none) why = check_slot(body, step.wall);
   const std::string& name = why == Refusal::none ? body.names.front() : std::string();
   const SlotWish* slot = body.candidacy->slot ? &*body.candidacy->slot : nullptr;
@@ -116,15 +118,6 @@ void Machine::campaign(const Acquire& body, Step& step) {
   if (!COORD_RULE(preempts_only_lower, body.candidacy->priority > leader->wish.priority)) return;
   leadership.deposed = true;
   step.effects.push_back(StepDown{leader->session, leader->number, true});
-}
-
-bool Machine::may_preempt(const std::string& name, const Candidacy& wish, std::uint32_t uid,
-                          const std::string& user) const {
-  const auto found = state_.elections.leaderships.find(name);
-  const Candidate* leader = found == state_.elections.leaderships.end() ? nullptr : found->second.leading();
-  if (!wish.preempt || leader == nullptr || wish.priority <= leader->wish.priority) return true;
-  const Session* session = this->session(leader->session);
-  return COORD_RULE(preempts_only_own, uid == 0 || session == nullptr || session->owner.user == user);
 }
 
 // If nobody leads: of those whose work is still to be done, the one of the highest priority, then the oldest.
@@ -328,6 +321,10 @@ void Machine::on(const Depose& body, Step& step) {
     step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_leading, {}});
     return;
   }
+  if (step.level >= 2 && !may_depose(*leader, body.uid, body.user)) {
+    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_yours, {}});
+    return;
+  }
   if (it->second.deposed) return;
   it->second.deposed = true;
   step.effects.push_back(StepDown{leader->session, leader->number, false});
@@ -354,6 +351,7 @@ void Machine::on(const Enroll& body, Step& step) {
       body.as.user.size() > limits_.owner_bytes)
     why = Refusal::invalid;
   if (is_new && all >= limits_.enrolments) why = Refusal::too_many_names;
+  if (step.level >= 2 && !may_use(body.name, body.as.uid, body.as.user)) why = Refusal::not_yours;
   if (!may_change(body.name, step.to.node, body.as.uid, body.as.user)) why = Refusal::other_users_enrolment;
   if (why != Refusal::none) {
     step.effects.push_back(Refused{step.to, {}, 0, why, {}});

@@ -73,6 +73,7 @@ void Machine::on(const Acquire& body, Step& step) {
   Request request = request_from(body, step.wall);
   Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
   if (why == Refusal::none) why = check_request(body, request);
+  if (why == Refusal::none) why = check_user(body, step.level);
   if (why != Refusal::none) return refuse(why);
   request.inside = proved(body.inside, step.to.node);
   if (body.open) request.session = SessionId{step.index.value};
@@ -92,7 +93,7 @@ void Machine::on(const Acquire& body, Step& step) {
   if (body.open) open_session(*body.open, request.session, step);
   const Request& kept = state_.requests.emplace(step.index, std::move(request)).first->second;
   requests_of_[kept.session].emplace(kept.number, step.index);
-  name_bytes_ += bytes_of_names(kept.names);
+  count_names(state_.sessions.at(kept.session).owner, kept.names);
   if (admitted) {
     grant(step.index, step, step.to);
   } else {
@@ -211,7 +212,7 @@ void Machine::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
                   .entered = std::move(request.entered),
                   .period = request.period};
   owner_bytes_ += bytes_of_owner(remnant.owner);
-  name_bytes_ += bytes_of_names(remnant.names);
+  count_names(remnant.owner, remnant.names);
   state_.remnants.insert_or_assign(request.token, std::move(remnant));
 }
 
@@ -229,7 +230,7 @@ void Machine::forget_request(LogIndex place, const Request& request) {
     of_session->second.erase(request.number);
     if (of_session->second.empty()) requests_of_.erase(of_session);
   }
-  name_bytes_ -= bytes_of_names(request.names);
+  uncount_names(state_.sessions.at(request.session).owner, request.names);
   state_.requests.erase(place);
 }
 
@@ -272,7 +273,7 @@ void Machine::on(const TimerOver& body, Step& step) {
   locks_.let_go(remnant.names, body.token);
   step.touched.insert(remnant.names.begin(), remnant.names.end());
   owner_bytes_ -= bytes_of_owner(remnant.owner);
-  name_bytes_ -= bytes_of_names(remnant.names);
+  uncount_names(remnant.owner, remnant.names);
   state_.remnants.erase(it);
 }
 

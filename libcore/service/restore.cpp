@@ -83,7 +83,7 @@ Status Machine::rebuild() {
         longest == Duration::zero())
       return inconsistent("a lock that is kept shut for no time");
     owner_bytes_ += bytes_of_owner(remnant.owner);
-    name_bytes_ += bytes_of_names(remnant.names);
+    count_names(remnant.owner, remnant.names);
     locks_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}, {}}, remnant.entered,
                 remnant.period);
   }
@@ -128,7 +128,7 @@ Status Machine::rebuild_request(LogIndex place, const Request& request) {
       !in_range(request.min_hold, limits_) || request.inside.size() > limits_.nesting ||
       !good_families(request.entered, request.names, request.token))
     return inconsistent("a malformed request");
-  name_bytes_ += bytes_of_names(request.names);
+  count_names(state_.sessions.at(request.session).owner, request.names);
   if (request.joined || (!request.held() && request.joins != LogIndex{})) return done();
   if (!locks_.period_fits(request)) return inconsistent("a name with two rates");
   if (!request.held()) {
