@@ -26,7 +26,7 @@ struct End {
 std::unique_ptr<End> start_end(boost::asio::io_context& io, PeerConfig config) {
   auto end = std::make_unique<End>();
   PeerHandlers handlers;
-  handlers.message = [](const std::string&, Bytes&&) {};
+  handlers.message = [](const std::string&, wire::Frame&&) {};
   handlers.datagram = [e = end.get()](const std::string& from, wire::Frame&& message) {
     e->datagrams.emplace_back(from, std::move(message.payload));
   };
