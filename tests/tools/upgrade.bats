@@ -50,24 +50,26 @@ start_alone() {
 }
 
 @test "a private peer with the state of 0.1.0 goes on to the newest level when it ends idle, not before" {
-  mkdir "$BATS_TEST_TMPDIR/state"
-  start_alone "$old/bin"
-  run -0 "$old/bin/dlock" job echo ran
-  kill "$alone"
-  ended() { ! kill -0 "$alone" 2>/dev/null; }
-  eventually ended
-  level() { dpeers level --json | jq .level; }
-  start_idle() {
-    "$COORD_BUILD/bin/coordd" --private --idle-exit "$1" --state-dir "$BATS_TEST_TMPDIR/state" --socket "$COORD_SOCKET" \
+  export COORD_SOCKET=$BATS_TEST_TMPDIR/sock
+  # start_private BIN IDLE_SECONDS
+  start_private() {
+    "$1/coordd" --private --idle-exit "$2" --state-dir "$BATS_TEST_TMPDIR/state" --socket "$COORD_SOCKET" \
       </dev/null >>"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     alone=$!
     disown
     eventually dpeers -q
   }
-  start_idle 1
+  ended() { ! kill -0 "$alone" 2>/dev/null; }
+  level() { dpeers level --json | jq .level; }
+  mkdir -m 700 "$BATS_TEST_TMPDIR/state"
+  start_private "$old/bin" 60
+  run -0 "$old/bin/dlock" job echo ran
+  kill "$alone"
+  eventually ended
+  start_private "$COORD_BUILD/bin" 1
   [ "$(level)" = 1 ]
   eventually ended
-  start_idle 60
+  start_private "$COORD_BUILD/bin" 60
   [ "$(level)" = 2 ]
   run -0 dlock job echo again
   [ "$output" = again ]
