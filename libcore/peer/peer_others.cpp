@@ -4,6 +4,7 @@
 
 #include "peer/peer.hpp"
 #include "process/boot_time.hpp"
+#include "service/ownership.hpp"
 
 namespace coord::peer {
 
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::size_t inbox_limit =
     8192;  // messages of peers beyond it are lost; Raft sends again what matters
+
+constexpr std::size_t most_claimed = 64;  // names that are told
 
 WallTime wall_now() {
   return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -147,6 +150,8 @@ local::LevelRecord Peer::describe_level() const {
     record.missing.emplace_back(name == settings_.names.end() ? settings_.name : name->second,
                                 why_missing(voter, why));
   }
+  if (view.level < 2 && view.next >= 2)
+    record.claimed = service::owned_names(host_->replica().machine().state(), most_claimed);
   if (view.due) record.due = std::max(Duration{}, *view.due - process::boot_now());
   return record;
 }

@@ -1,5 +1,5 @@
-// Which user a uid is, asked of the host's name service on a thread of its own: it may read a file, or wait for
-// a directory server that does not answer, and the pump must not wait with it.
+// Which user a uid is, asked of the host's name service on a thread of its own: it may read a file, or wait
+// for a directory server that does not answer, and the pump must not wait with it.
 //
 // Names decide what a user may touch (service/ownership.hpp), so a name is what the service says or nothing:
 // one that cannot be had in time is an error, never another name and never the number. A uid of which the

@@ -158,7 +158,8 @@ void Meetings::asked(Instant now, ConnectionId id, const local::ListBarriers& re
 void Meetings::asked(const FromTool& event, const local::ResetBarrier& request) {
   const ConnectionId id = event.connection;
   if (!quorum_) return refuse(id, request.request, local::RefusedKind::no_quorum, no_quorum);
-  submit({Ticket::Kind::reset, {id}, {}, request.request, {}}, service::ResetBarrier{request.name, event.who.uid, event.who.user});
+  submit({Ticket::Kind::reset, {id}, {}, request.request, {}},
+         service::ResetBarrier{request.name, event.who.uid, event.who.user});
 }
 
 SessionActions Meetings::on(const ToolGone& event) {

@@ -259,8 +259,8 @@ class Machine {
   std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name
   std::set<std::pair<LogIndex, std::string>> history_by_age_;  // the least recently used first
   std::size_t history_bytes_ = 0;
-  std::size_t owner_bytes_ = 0;  // of sessions and remnants
-  std::size_t name_bytes_ = 0;   // of requests and remnants
+  std::size_t owner_bytes_ = 0;                       // of sessions and remnants
+  std::size_t name_bytes_ = 0;                        // of requests and remnants
   std::map<std::string, std::size_t> names_of_user_;  // how many they name, by their owner's user
 };
 

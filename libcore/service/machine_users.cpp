@@ -18,8 +18,7 @@ Refusal Machine::check_user(const Acquire& body, Level level) const {
     return Refusal::not_yours;
   const auto taken = names_of_user_.find(owner.user);
   const std::size_t has = taken == names_of_user_.end() ? 0 : taken->second;
-  if (!body.candidacy &&
-      !COORD_RULE(names_of_user_bounded, has + body.names.size() <= limits_.names_of_user))
+  if (!body.candidacy && !COORD_RULE(names_of_user_bounded, has + body.names.size() <= limits_.names_of_user))
     return Refusal::too_many_names_of_user;
   return Refusal::none;
 }
@@ -60,11 +59,10 @@ bool Machine::may_reset(const std::string& name, std::uint32_t uid, const std::s
     const std::string& owner = session != nullptr ? session->owner.user : entry.second.user;
     return owner.empty() || owner == user;
   };
-  return COORD_RULE(resets_only_own,
-                    std::ranges::all_of(found->second.generations, [&](const auto& generation) {
-                      return generation.second.over() ||
-                             std::ranges::all_of(generation.second.arrivals, is_users);
-                    }));
+  return COORD_RULE(
+      resets_only_own, std::ranges::all_of(found->second.generations, [&](const auto& generation) {
+        return generation.second.over() || std::ranges::all_of(generation.second.arrivals, is_users);
+      }));
 }
 
 }  // namespace coord::service

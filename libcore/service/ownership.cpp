@@ -1,6 +1,10 @@
 #include "service/ownership.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "base/rule.hpp"
+#include "service/leaders.hpp"
 
 namespace coord::service {
 
@@ -22,6 +26,20 @@ bool may_use(std::string_view name, std::uint32_t uid, const std::string& user) 
   if (owner.data() == nullptr) return true;
   if (owner.empty()) return false;  // nobody's: a peer has expanded it, if it came from a tool
   return COORD_RULE(name_is_its_users, uid == 0 || owner == owner_name(uid, user));
+}
+
+std::vector<std::string> owned_names(const State& state, std::size_t most) {
+  std::set<std::string> owned;
+  const auto note = [&](const std::string& name) {
+    if (owner_in(name).data() != nullptr) owned.insert(name);
+  };
+  for (const auto& [place, request] : state.requests) std::ranges::for_each(request.names, note);
+  for (const auto& [token, remnant] : state.remnants) std::ranges::for_each(remnant.names, note);
+  for (const std::string& name : election_names(state.elections)) note(name);
+  for (const auto& [name, barrier] : state.barriers.barriers) note(name);
+  std::vector<std::string> names(owned.begin(), owned.end());
+  if (names.size() > most) names.resize(most);
+  return names;
 }
 
 std::string expand_own(std::string_view name, std::uint32_t uid, const std::string& user) {

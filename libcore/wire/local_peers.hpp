@@ -49,11 +49,12 @@ struct LevelRecord {
   Level next = first_level;                                  // == level: the peer knows no later one
   std::vector<std::pair<std::string, std::string>> missing;  // a voter that has not announced it, and why
   std::optional<Duration> due;                               // the leader raises it by itself in so long
+  std::vector<std::string> claimed;  // names in use, some of them, that will be one user's: `@USER/...`
 
   bool operator==(const LevelRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(level, next, missing, due);
+    archive(level, next, missing, due, wire::at_most<64, 255>(claimed));
   }
 };
 

@@ -37,4 +37,14 @@ TEST_CASE("@/NAME is expanded to the user's own, other names stay") {
   CHECK(expand_own("x", 1001, "bob") == "x");
 }
 
+TEST_CASE("names in use that are a user's are listed, so many at most") {
+  State state;
+  state.requests[LogIndex{1}].names = {"plain", "@alice/a", "@daily"};
+  state.remnants[Token{1}].names = {"@bob/b"};
+  state.elections.leaderships["@bob/lead"];
+  state.barriers.barriers["@alice/gate"];
+  CHECK(owned_names(state, 64) == std::vector<std::string>{"@alice/a", "@alice/gate", "@bob/b", "@bob/lead"});
+  CHECK(owned_names(state, 2).size() == 2);
+}
+
 }  // namespace coord::service

@@ -70,13 +70,11 @@ TEST_CASE("name_is_its_users: whoever uses another user's name is noticed") {
     return std::vector<std::string>{
         users.lock(1001, "bob", {"@alice/x"}),
         users.lock(1001, "bob", {"plain", "@alice/y"}),
-        users.propose(Acquire{.open = Users::open(1001, "bob"),
-                              .request = 1,
-                              .names = {"@alice/x"},
-                              .candidacy = Candidacy{}}),
+        users.propose(Acquire{
+            .open = Users::open(1001, "bob"), .request = 1, .names = {"@alice/x"}, .candidacy = Candidacy{}}),
         users.propose(Enroll{"@alice/x", {0, "", 1001, "bob"}}),
-        users.propose(Arrive{
-            .open = Users::open(1001, "bob"), .name = "@alice/x", .id = "one", .terms = {.count = 1}}),
+        users.propose(
+            Arrive{.open = Users::open(1001, "bob"), .name = "@alice/x", .id = "one", .terms = {.count = 1}}),
         users.propose(ResetBarrier{"@alice/x", 1001, "bob"}),
     };
   };
@@ -132,11 +130,8 @@ TEST_CASE("of a participant whose command has ended it is known whose it was") {
                        .terms = {.count = 2},
                        .command = true});
   const SessionId alice{users.log.last};
-  users.propose(Arrive{.open = Users::open(1001, "bob"),
-                       .name = "gate",
-                       .id = "two",
-                       .terms = {.count = 2},
-                       .command = true});
+  users.propose(Arrive{
+      .open = Users::open(1001, "bob"), .name = "gate", .id = "two", .terms = {.count = 2}, .command = true});
   users.propose(Finish{alice, 0, {}});
   users.propose(Close{alice, CloseReason::finished});
   CHECK(users.propose(ResetBarrier{"gate", 1001, "bob"}) == not_yours);
@@ -162,8 +157,8 @@ TEST_CASE("names_of_user_bounded: one user's names leave room for the others") {
   CHECK(users.lock(1001, "bob", {"c"}).starts_with("opened"));
   // What a hold leaves behind counts as well, until its time is over.
   users.propose(Close{alice, CloseReason::finished});
-  users.propose(Acquire{
-      .open = Users::open(1000, "alice"), .request = 1, .names = {"a", "b"}, .min_hold = 60s});
+  users.propose(
+      Acquire{.open = Users::open(1000, "alice"), .request = 1, .names = {"a", "b"}, .min_hold = 60s});
   const Token token = users.log.find<Granted>().token;
   users.propose(Close{SessionId{users.log.last}, CloseReason::finished});
   CHECK(users.lock(1000, "alice", {"d"}) == full);

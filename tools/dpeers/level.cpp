@@ -60,7 +60,9 @@ std::string json_of(const local::LevelRecord& level, WallTime as_of) {
     cli::JsonObject entry;
     missing.object(entry.text("name", name).text("why", why));
   }
-  return object.array("missing", missing).time("as_of", as_of).line();
+  cli::JsonArray claimed;
+  for (const std::string& name : level.claimed) claimed.text(name);
+  return object.array("missing", missing).array("claimed", claimed).time("as_of", as_of).line();
 }
 
 std::string text_of(const local::LevelRecord& level) {
@@ -69,6 +71,8 @@ std::string text_of(const local::LevelRecord& level) {
   const std::string next = "level " + std::to_string(level.next);
   for (const auto& [name, why] : level.missing)
     text += next + ": not known to " + cli::shown(name) + ": " + why + "\n";
+  for (const std::string& name : level.claimed)
+    text += next + ": " + cli::shown(name) + " is in use, and will be its user's alone\n";
   if (!level.missing.empty()) return text;
   text += next + ": all peers know it";
   if (level.due) {
