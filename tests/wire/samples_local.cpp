@@ -196,7 +196,7 @@ const Named<local::Answer>& answers() {
                              WallTime{1700000001000000000},
                              {peer(), local::PeerRecord{}},
                              {{"b", "no route"}},
-                             {1, 2, {{"c", "not connected"}}, 600s}}},
+                             {1, 2, {{"c", "not connected"}}, 600s, {"@backup/nightly"}}}},
       {"passed", local::Passed{3, 4, true, SessionId{12}, at(90s), barrier()}},
       {"broken", local::Broken{3, 4, "web2", barrier()}},
       {"departed", local::Departed{3, true, 4, 2, {"web2"}, barrier()}},

@@ -126,13 +126,13 @@ const Named<service::Command>& commands() {
       {"break", command(service::Break{SessionId{12}, 1000, "backup"})},
       {"campaign", command(campaign())},
       {"complete", command(service::Complete{SessionId{12}, 4})},
-      {"depose", command(service::Depose{"nightly", Token{1855425871872000}})},
+      {"depose", command(service::Depose{"nightly", Token{1855425871872000}, 1000, "backup"})},
       {"enroll", command(service::Enroll{"nightly", {3, "web1", 1000, "backup"}})},
       {"withdraw", command(service::Withdraw{"nightly", 1000, "backup"})},
       {"arrive", command(arrive())},
       {"depart", command(service::Depart{SessionId{12}})},
       {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
-      {"reset_barrier", command(service::ResetBarrier{"ready"})},
+      {"reset_barrier", command(service::ResetBarrier{"ready", 1000, "backup"})},
   };
   return all;
 }
