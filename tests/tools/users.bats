@@ -59,25 +59,28 @@ foreign() {
 }
 
 @test "everybody sees in a listing who holds whose names" {
-  as mail dlock '@/job' -- sleep 60 &
+  as mail dlock '@/job' -- sleep 60 3>&- &
+  job=$!
   held_by_mail() {
     as backup dlock --list --json | jq -e 'select(.name == "@mail/job").holders[0].user == "mail"' >/dev/null
   }
   eventually held_by_mail
-  kill %1
-  wait %1 || true
+  kill "$job"
+  wait "$job" || true
 }
 
 @test "preempting needs the leader's user, or root" {
-  as mail delect --priority 1 job -- sleep 60 &
+  as mail delect --priority 1 job -- sleep 60 3>&- &
+  job=$!
   leads() { as mail delect --who --json job | jq -e '.leader != null' >/dev/null; }
   eventually leads
   run -64 as backup delect --priority 9 --preempt job -- true
   [[ $output == *"it is another user's: only that user and root may"* ]]
   run -0 as mail delect --priority 9 --preempt job -- echo mine
   [ "$output" = mine ]
-  wait %1 || [ $? -eq 75 ]
-  as mail delect --priority 1 job -- sleep 60 &
+  wait "$job" || [ $? -eq 75 ]
+  as mail delect --priority 1 job -- sleep 60 3>&- &
+  job=$!
   eventually leads
   run -0 delect --priority 9 --preempt job -- echo root
   [ "$output" = root ]
@@ -85,18 +88,21 @@ foreign() {
 
 @test "a barrier is reset by root, or by the user of all who arrived" {
   arrived() { [ "$(dbarrier --status --json "$1" | jq '.participants | length')" = "$2" ]; }
-  as mail dbarrier -n 3 --id one gate &
+  as mail dbarrier -n 3 --id one gate 3>&- &
+  job=$!
   eventually arrived gate 1
   run -64 as backup dbarrier --reset gate
   [[ $output == *"other users take part: only root may reset it"* ]]
   as mail dbarrier --reset gate
-  wait %1 || [ $? -eq 3 ]
-  as mail dbarrier -n 3 --id one gate &
-  as backup dbarrier -n 3 --id two gate &
+  wait "$job" || [ $? -eq 3 ]
+  as mail dbarrier -n 3 --id one gate 3>&- &
+  job=$!
+  as backup dbarrier -n 3 --id two gate 3>&- &
+  job=$!
   eventually arrived gate 2
   run -64 as mail dbarrier --reset gate
   dbarrier --reset gate
-  wait %1 || [ $? -eq 3 ]
+  wait "$job" || [ $? -eq 3 ]
 }
 
 @test "a name that is too long once it is one's own is refused" {
