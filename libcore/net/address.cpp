@@ -1,5 +1,7 @@
 #include "net/address.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 
 namespace coord::net {
@@ -30,6 +32,20 @@ Result<Address> parse_address(std::string_view text) {
   if (port_text.empty() || parsed.ec != std::errc() || parsed.ptr != end)
     return bad("the port is no number from 0 to 65535");
   return address;
+}
+
+bool is_name_of_loopback(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (lower.ends_with('.')) lower.pop_back();
+  return lower == "localhost" || lower.ends_with(".localhost") || lower.starts_with("localhost.") ||
+         lower.starts_with("localhost4") || lower.starts_with("localhost6") || lower == "ip6-localhost" ||
+         lower == "ip6-loopback";
+}
+
+bool listens_everywhere(std::string_view name, std::size_t addresses, std::size_t loopbacks) {
+  return !is_name_of_loopback(name) && (loopbacks > 0 || addresses > 1);
 }
 
 }  // namespace coord::net

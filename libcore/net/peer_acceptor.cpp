@@ -4,6 +4,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <optional>
 #include <set>
 
 #include "base/check.hpp"
@@ -31,16 +32,23 @@ std::string network_of(const boost::asio::ip::address& address) {
   return boost::asio::ip::network_v6(address.to_v6(), 64).canonical().to_string();
 }
 
-// A numeric address or a name of this host; empty: every interface, IPv6 and IPv4 at once where there is
-// IPv6.
-tcp::endpoint endpoint_of(boost::asio::io_context& io, const Address& address, error_code& error) {
-  if (address.host.empty()) return {tcp::v6(), address.port};
-  const auto numeric = boost::asio::ip::make_address(address.host, error);
-  if (!error) return {numeric, address.port};
+// Where to listen; nothing: on every interface, IPv6 and IPv4 at once where there is IPv6.
+std::optional<tcp::endpoint> endpoint_of(boost::asio::io_context& io, const Address& address,
+                                         error_code& error) {
+  if (address.host.empty()) return std::nullopt;
+  error_code no_number;
+  const auto numeric = boost::asio::ip::make_address(address.host, no_number);
+  if (!no_number) return tcp::endpoint(numeric, address.port);
   tcp::resolver resolver(io);
   const auto found =
       resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
-  return error || found.empty() ? tcp::endpoint() : found.begin()->endpoint();
+  if (error) return std::nullopt;
+  const auto loopbacks = std::count_if(found.begin(), found.end(), [](const auto& one) {
+    return plain(one.endpoint().address()).is_loopback();
+  });
+  if (found.empty() || listens_everywhere(address.host, found.size(), static_cast<std::size_t>(loopbacks)))
+    return std::nullopt;
+  return found.begin()->endpoint();
 }
 
 error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
@@ -74,9 +82,16 @@ PeerAcceptor::PeerAcceptor(boost::asio::io_context& io, std::shared_ptr<TlsSetti
 Status PeerAcceptor::listen(const Address& address) {
   error_code error;
   auto& io = static_cast<boost::asio::io_context&>(acceptor_.get_executor().context());
-  const tcp::endpoint endpoint = endpoint_of(io, address, error);
-  if (!error) error = bind_and_listen(acceptor_, endpoint);
-  if (error && address.host.empty()) error = bind_and_listen(acceptor_, {tcp::v4(), address.port});
+  const auto endpoint = endpoint_of(io, address, error);
+  if (!error && endpoint) error = bind_and_listen(acceptor_, *endpoint);
+  if (!error && !endpoint) {
+    if (!address.host.empty())
+      log_(LogLevel::info, "listen: " + address.host +
+                               " is no single address of a network on this host (see /etc/hosts): listening "
+                               "on every address");
+    error = bind_and_listen(acceptor_, {tcp::v6(), address.port});
+    if (error) error = bind_and_listen(acceptor_, {tcp::v4(), address.port});
+  }
   if (error)
     return Error{
         ErrorKind::unavailable, address.text(), "cannot listen there: " + error.message(),
@@ -104,6 +119,11 @@ void PeerAcceptor::stop() {
   for (auto& [name, guest] : peers_) guest.connection->close();
   strangers_.clear();
   peers_.clear();
+}
+
+bool PeerAcceptor::heard_lately(const std::string& peer) const {
+  const auto found = peers_.find(peer);
+  return found != peers_.end() && steady_now() - found->second.last_heard <= times_.pong_within;
 }
 
 std::uint64_t PeerAcceptor::received(const std::string& peer) const {

@@ -68,6 +68,8 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   }
 
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
+  // And heard of as lately as its pings let expect.
+  bool heard_lately(const std::string& peer) const;
   // As it has said on its connection to us; not connected: the first.
   Level level(const std::string& peer) const;
   // Closes what comes from it: it has sent what cannot be read.

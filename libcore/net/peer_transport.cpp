@@ -155,7 +155,7 @@ std::vector<PeerStatus> PeerTransport::status() const {
   for (const auto& [name, link] : links_) {
     LinkStatus outgoing = link->status();
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
-    all.push_back({name, config_.peers.at(name), std::move(outgoing), acceptor_->connected(name),
+    all.push_back({name, config_.peers.at(name), std::move(outgoing), acceptor_->heard_lately(name),
                    acceptor_->received(name), datagrams_->status(name), datagrams_->dropped(name)});
   }
   return all;

@@ -67,7 +67,7 @@ struct PeerStatus {
   std::string name;
   Address address;
   LinkStatus link;             // towards it
-  bool incoming = false;       // it is connected to us
+  bool incoming = false;       // it is connected to us, and heard of lately
   std::uint64_t received = 0;  // messages
   DatagramStatus datagrams;
   std::uint64_t datagrams_dropped = 0;  // they could not go: too large, nobody answers there, no way

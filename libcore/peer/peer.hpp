@@ -141,6 +141,7 @@ class Peer {
   local::Peers describe() const;
   std::vector<std::string> silent_peers() const;
   local::PeerRecord describe_self() const;
+  void add_datagrams(local::PeerRecord& self) const;
 
   boost::asio::io_context& io_;
   Settings settings_;

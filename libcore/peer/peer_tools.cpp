@@ -2,7 +2,9 @@
 // it must.
 #include <utility>
 
+#include "net/steady_now.hpp"
 #include "peer/peer.hpp"
+#include "peer/reach.hpp"
 #include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
 #include "process/cgroup.hpp"
@@ -223,6 +225,27 @@ void Peer::perform(replica::DescribePeers&& action) {
   tell(action.connection, tool->second, std::move(answer));
 }
 
+void Peer::add_datagrams(local::PeerRecord& self) const {
+  if (!transport_) return;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::uint64_t refused = transport_->foreign_datagrams();
+  std::uint64_t not_sent = 0;
+  std::uint64_t unanswered = 0;
+  for (const net::PeerStatus& status : transport_->status()) {
+    sent += status.datagrams.sent;
+    received += status.datagrams.received;
+    refused += status.datagrams.refused;
+    not_sent += status.datagrams_dropped;
+    unanswered += status.datagrams.unanswered;
+  }
+  for (const auto& [what, count] : {std::pair{"datagram", sent}, std::pair{"datagram not sent", not_sent},
+                                    std::pair{"datagram challenge without an answer", unanswered}})
+    if (count > 0) self.sent.emplace_back(what, count);
+  for (const auto& [what, count] : {std::pair{"datagram", received}, std::pair{"datagram refused", refused}})
+    if (count > 0) self.received.emplace_back(what, count);
+}
+
 local::PeerRecord Peer::describe_self() const {
   const replica::Replica& replica = host_->replica();
   const raft::Raft& raft = replica.raft();
@@ -256,6 +279,7 @@ local::PeerRecord Peer::describe_self() const {
   record.since = started_;
   record.sent = counts_of(traffic_.sent);
   record.received = counts_of(traffic_.received);
+  add_datagrams(record);
   record.level = replica.machine().level();
   record.knows = newest_level;
   return record;
@@ -269,16 +293,16 @@ local::Peers Peer::describe() const {
   answer.peers.push_back(describe_self());
   answer.level = describe_level();
   if (!transport_) return answer;
+  if (!transport_->no_datagrams().empty())
+    answer.troubles.emplace_back(settings_.name, "datagrams: " + transport_->no_datagrams());
   const NodeId leader = host_->replica().raft().leader();
   for (const net::PeerStatus& status : transport_->status()) {
     local::PeerRecord record;
     record.name = status.name;
     record.address = status.address.text();
     record.role = node_of(status.name) == leader ? "leader" : "follower";
-    const bool reachable = status.link.up || status.incoming;
-    record.state = reachable ? "alive" : "dead";
-    if (!status.link.up && !status.link.last_error.empty())
-      answer.troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));
+    record.state = state_of(status);
+    add_troubles(status, net::steady_now(), COORD_VERSION, answer.troubles);
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
     if (!status.link.software.empty()) record.version = status.link.software;
     record.level = status.link.level;

@@ -129,3 +129,48 @@ sys.stdin.read()" < <(sleep 60) >busy 2>&1 3>&- &
   run -64 dpeers nurse
   run -64 dpeers doctor twice
 }
+
+@test "datagrams that do not get through are named; the group works without" {
+  port=$(sed 's/.*c=127.0.0.1:\([0-9]*\).*/\1/' g/peers)
+  python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('127.0.0.1', $port))
+print('taken', flush=True)
+sys.stdin.read()" < <(sleep 60) >busy 2>&1 3>&- &
+  eventually grep -q taken busy
+  start_group "${calm[@]}"
+  run -0 on a dlock job true
+  said_so() { output=$(doctor a) || true; found warn datagrams "none heard from c" >/dev/null; }
+  eventually said_so
+  found warn datagrams "open UDP $port on c"
+  ! found warn datagrams "from b" 2>/dev/null || false
+  run -0 doctor a
+  run -0 doctor c
+  found warn datagrams "UDP port $port: cannot listen there"
+  [ "$(on a dpeers --json | jq 'select(.local) | .sent["datagram challenge without an answer"]')" -ge 2 ]
+  kill %1
+}
+
+@test "a host's own name that is 127.0.1.1 there: the peer listens on every address, and doctor says so" {
+  unshare -rm true 2>/dev/null || skip "namespaces are not allowed here"
+  port=$(sed 's/a=127.0.0.1:\([0-9]*\).*/\1/' g/peers)
+  other=$(sed 's/.*b=127.0.0.1:\([0-9]*\).*/\1/' g/peers)
+  echo "a=myname:$port,b=127.0.0.1:$other" >g/peers
+  names=(a b)
+  for name in a b; do write_config "$name" "$(cat g/peers)"; done
+  printf '127.0.0.1 localhost\n127.0.1.1 myname\n' >hosts.a  # as Debian's installer writes it
+  printf '127.0.0.1 localhost\n127.0.0.1 myname\n' >hosts.b  # a's address as others know it
+  with_hosts() { unshare -rm bash -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' _ "$@"; }  # FILE COMMAND...
+  for name in a b; do
+    with_hosts "$PWD/hosts.$name" coordd --config "$group/$name.toml" </dev/null >>"g/$name.log" 2>&1 3>&- &
+    echo $! >"g/$name.pid"
+    disown
+  done
+  eventually group_has_leader
+  grep -q "listen: myname .*listening on every address" g/a.log
+  run -0 with_hosts "$PWD/hosts.a" dpeers doctor --json --config "$group/a.toml"
+  found ok address "myname is 127.0.1.1 on this host: the peer listens on every address"
+  run -1 with_hosts "$PWD/hosts.a" dpeers doctor --json --config "$group/b.toml"
+  found fail address "so a is looked for here"
+}

@@ -96,6 +96,10 @@ TEST_CASE("JSON lines: schema first, names that are not UTF-8 twice, exact secon
       "\"session\":null},\"x\",3]}\n");
   CHECK(JsonObject().line() == "{\"schema\":1}\n");
   CHECK(json_string(std::string("\0\x1f\x7f", 3)) == "\"\\u0000\\u001f\\u007f\"");
+  CHECK(json_string("\xc2\x9b") == "\"\\u009b\"");  // C1 control
+  // Right-to-left override, isolate, Arabic letter mark; a letter stays.
+  CHECK(json_string("\xe2\x80\xae\xe2\x81\xa6\xd8\x9c\xc3\xa9") == "\"\\u202e\\u2066\\u061c\xc3\xa9\"");
+  CHECK(json_string("\xe2\x80\xa8\xef\xbb\xbf") == "\"\\u2028\\ufeff\"");
   for (const auto& [bytes, text] :
        {std::pair{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}})
     CHECK(base64(bytes) == text);

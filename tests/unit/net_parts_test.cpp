@@ -25,6 +25,23 @@ TEST_CASE("addresses as people write them") {
   }
 }
 
+TEST_CASE(
+    "a host's own name that is a loopback address there, or several addresses, is listened on everywhere") {
+  struct Case {
+    const char* name;
+    std::size_t addresses, loopbacks;
+    bool everywhere;
+  };
+  for (const Case& one : {Case{"gamma", 1, 1, true},  // Debian: 127.0.1.1 gamma
+                          Case{"gamma", 1, 0, false}, Case{"gamma", 2, 0, true}, Case{"gamma", 2, 1, true},
+                          Case{"localhost", 2, 2, false}, Case{"LocalHost.", 1, 1, false},
+                          Case{"localhost.localdomain", 1, 1, false}, Case{"ip6-localhost", 1, 1, false},
+                          Case{"a.localhost", 1, 1, false}, Case{"localhosts", 1, 1, true}}) {
+    INFO(one.name << " " << one.addresses << " " << one.loopbacks);
+    CHECK(listens_everywhere(one.name, one.addresses, one.loopbacks) == one.everywhere);
+  }
+}
+
 TEST_CASE("an identity names key and both peers, and only its own bytes are one") {
   const PskIdentity identity{"k1", "a", "b"};
   const Bytes bytes = encode_identity(identity);
@@ -77,6 +94,16 @@ TEST_CASE("a refusal is told once a minute a source, with what was not told") {
   CHECK(refusals.refused(start + 60s, "10.0.0.9", "no") ==
         "10.0.0.9: refused: no (and 2 more since the last such line)");
   CHECK(refusals.total() == 5);
+}
+
+TEST_CASE("a source may have so many lines a minute, and what is not told is counted") {
+  RefusalLog told(1min, 10, 3);
+  const Instant start{1h};
+  int lines = 0;
+  for (int i = 0; i < 100; ++i) lines += told.limited(start + i * 100ms, "b", "line").has_value() ? 1 : 0;
+  CHECK(lines == 3);
+  CHECK(told.limited(start + 60s, "b", "line") == "line (and 97 more since the last such line)");
+  CHECK(told.limited(start + 61s, "b", "line") == "line");
 }
 
 TEST_CASE("many sources share one line") {

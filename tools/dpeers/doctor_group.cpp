@@ -1,11 +1,13 @@
 // The part of dpeers doctor that looks at the running peer, at the others and at what is between them.
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -67,10 +69,45 @@ std::string connect_to(const net::Address& address) {
   return why.empty() ? "no address" : why;
 }
 
+bool is_loopback(const addrinfo& one) {
+  if (one.ai_family == AF_INET)
+    return (ntohl(reinterpret_cast<const sockaddr_in*>(one.ai_addr)->sin_addr.s_addr) >> 24U) == 127;
+  return one.ai_family == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(one.ai_addr)->sin6_addr) != 0;
+}
+
+struct Meant {  // what a host's name stands for here
+  std::size_t addresses = 0;
+  std::size_t loopbacks = 0;
+  std::string first;
+};
+
+Meant meant_by(const addrinfo* list) {
+  Meant meant;
+  for (const addrinfo* at = list; at != nullptr; at = at->ai_next) {
+    std::array<char, NI_MAXHOST> text{};
+    if (meant.addresses++ == 0 &&
+        ::getnameinfo(at->ai_addr, at->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0)
+      meant.first = text.data();
+    if (is_loopback(*at)) ++meant.loopbacks;
+  }
+  return meant;
+}
+
+bool is_numeric(const std::string& host) {
+  std::string ignored;
+  return resolve({host, 1}, AI_NUMERICHOST, ignored) != nullptr;
+}
+
 // Empty: a peer could listen there now.
 std::string listen_at(const net::Address& address) {
   std::string why;
-  const Resolved list = resolve(address, AI_PASSIVE, why);
+  Resolved list = resolve(address, AI_PASSIVE, why);
+  if (!list) return why;
+  const Meant meant = meant_by(list.get());
+  if (!address.host.empty() && !is_numeric(address.host) &&
+      net::listens_everywhere(address.host, meant.addresses, meant.loopbacks))
+    list = resolve({"", address.port}, AI_PASSIVE, why);
   if (!list) return why;
   const Descriptor socket(::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
@@ -102,12 +139,55 @@ std::string remedy_for(const std::string& trouble) {
   return "compare name, peers and key on both; the other's log says what it refused";
 }
 
+constexpr std::string_view of_datagrams = "datagrams: ";
+
+// Why there is no connection to it; with `datagrams`, why none of those.
+std::string trouble_of(const std::string& name, const local::Peers& answer, bool datagrams = false) {
+  std::string trouble;
+  for (const auto& [peer, why] : answer.troubles)
+    if (peer == name && why.starts_with(of_datagrams) == datagrams)
+      trouble = why.substr(datagrams ? of_datagrams.size() : 0);
+  return trouble;
+}
+
+std::string port_of(const std::string& address) {
+  return address.substr(address.rfind(':') + 1);
+}
+
+// Connected in one direction only: a firewall, most of the time.
+void examine_one_way(const local::PeerRecord& peer, const local::Peers& answer, const std::string& own_port,
+                     Findings& findings) {
+  const std::string trouble = trouble_of(peer.name, answer);
+  if (peer.rtt) {  // measured on the connection to it
+    add(findings, Health::fail, "peer", peer.name, "we reach it, it does not reach us",
+        "open TCP " + own_port + " on this host");
+    return;
+  }
+  const auto address = net::parse_address(peer.address);
+  const std::string refused = address ? connect_to(*address) : "no address";
+  const std::string remedy =
+      refused.empty() ? remedy_for(trouble) : "open TCP " + port_of(peer.address) + " on " + peer.name;
+  add(findings, Health::fail, "peer", peer.name, "it reaches us, we do not reach it",
+      remedy + (trouble.empty() ? "" : " (the last attempt: " + trouble + ")"));
+}
+
+void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
+  const std::string trouble = trouble_of(peer.name, answer, true);
+  if (trouble.empty()) return;
+  if (peer.local) {
+    add(findings, Health::warn, "datagrams", peer.name, trouble, "stop what has that port, restart the peer");
+    return;
+  }
+  const bool silent = trouble == "none heard";
+  add(findings, Health::warn, "datagrams", peer.name, silent ? trouble + " from " + peer.name : trouble,
+      "open UDP " + port_of(peer.address) + " on " + peer.name + (silent ? " and on this host" : ""));
+}
+
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
-                  const std::string& own_version, Findings& findings) {
+                  const local::PeerRecord& own, Findings& findings) {
+  if (peer.state == "suspect") return examine_one_way(peer, answer, port_of(own.address), findings);
   if (peer.state != "alive") {
-    std::string trouble;
-    for (const auto& [name, why] : answer.troubles)
-      if (name == peer.name) trouble = why;
+    const std::string trouble = trouble_of(peer.name, answer);
     std::string remedy = remedy_for(trouble);
     std::string what = peer.local ? "it has not caught up with the group yet" : "not connected";
     if (const auto address = net::parse_address(peer.address); !peer.local && address) {
@@ -122,6 +202,8 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
     return;
   }
   add(findings, Health::ok, "peer", peer.name, peer.role + " at " + peer.address);
+  examine_datagrams(peer, answer, findings);
+  const std::string own_version = own.version.value_or("");
   if (!peer.local && peer.version && *peer.version != own_version)
     add(findings, Health::warn, "peer", peer.name,
         "runs version " + *peer.version + ", this host " + own_version,
@@ -159,14 +241,31 @@ void examine_level(const local::LevelRecord& level, Findings& findings) {
   }
 }
 
+// A host's name that is a loopback address here: its own is listened on everywhere, another's is this host.
+void examine_name(const std::string& name, const net::Address& address, const addrinfo* list, bool own,
+                  Findings& findings) {
+  if (list == nullptr || is_numeric(address.host) || net::is_name_of_loopback(address.host)) return;
+  const Meant meant = meant_by(list);
+  if (meant.loopbacks == 0) return;
+  const std::string what = address.host + " is " + meant.first + " on this host";
+  if (own) {
+    add(findings, Health::ok, "address", address.text(), what + ": the peer listens on every address");
+  } else {
+    add(findings, Health::fail, "address", address.text(), what + ", so " + name + " is looked for here",
+        "correct the line in /etc/hosts, or write an address in `peers`");
+  }
+}
+
 void examine_listening(const Examined& examined, bool runs, Findings& findings) {
   const auto settings = peer::check(examined.arguments.peer);
   if (!settings || settings->alone()) return;
   for (const auto& [name, address] : settings->peers) {
     std::string why;
-    if (!resolve(address, 0, why))
+    const Resolved list = resolve(address, 0, why);
+    if (!list)
       add(findings, Health::fail, "address", address.text(), name + ": " + why,
           "correct `peers`, or the name service");
+    examine_name(name, address, list.get(), name == settings->name, findings);
   }
   if (runs) return;
   const std::string why = listen_at(settings->listen);
@@ -195,13 +294,13 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
     add(findings, Health::ok, "socket", examined.socket, "a peer answers");
     const auto own = std::find_if(answer->peers.begin(), answer->peers.end(),
                                   [](const local::PeerRecord& peer) { return peer.local; });
-    const std::string version = own == answer->peers.end() ? "" : own->version.value_or("");
+    const local::PeerRecord here = own == answer->peers.end() ? local::PeerRecord{} : *own;
     bool leader = false;
     std::set<std::string> names;
     for (const local::PeerRecord& peer : answer->peers) {
       leader = leader || peer.role == "leader";
       names.insert(peer.name);
-      examine_peer(peer, *answer, examined, version, findings);
+      examine_peer(peer, *answer, examined, here, findings);
     }
     examine_level(answer->level, findings);
     if (!leader)
