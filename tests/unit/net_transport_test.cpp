@@ -178,7 +178,7 @@ TEST_CASE("a handler may stop the transport, and it may go with work under way")
   const auto a = start_peer(io, config_of("a", peers));
   auto b = std::make_unique<Peer>();
   auto opened = PeerTransport::open(io, config_of("b", peers),
-                                    {[&](const std::string&, Bytes&&) { b->transport->stop(); }},
+                                    {[&](const std::string&, wire::Frame&&) { b->transport->stop(); }},
                                     [](LogLevel, const auto&) {});
   b->transport = std::move(opened).value();
   b->transport->start();
