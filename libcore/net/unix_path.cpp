@@ -1,7 +1,6 @@
 #include "net/unix_path.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/own_file.hpp"
 
 namespace coord::net {
 namespace {
@@ -25,14 +25,13 @@ Error failed_call(const std::string& path, const char* what) {
   return failed(path, std::string(what) + ": " + std::strerror(errno));
 }
 
-// Held while the path is looked at and taken, so that of two that start at once one sees the other's socket.
-// It waits: the other holds it for a moment only.
-Result<Descriptor> lock_beside(const std::string& path) {
+// Held while the path is looked at and taken, so that of two that start at once one sees the other's socket:
+// each holds it for a moment only. Whoever keeps it longer is none of us.
+Result<Descriptor> lock_beside(const std::string& path, Duration patience) {
   const std::string lock = path + ".lock";
-  Descriptor fd(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
-  if (fd.get() < 0) return failed_call(lock, "cannot make it");
-  while (::flock(fd.get(), LOCK_EX) != 0)
-    if (errno != EINTR) return failed_call(lock, "cannot lock it");
+  auto fd = open_own_file(lock, O_RDWR | O_CREAT);
+  if (!fd.ok()) return fd;
+  if (Status locked = lock_within(*fd, lock, patience); !locked.ok()) return locked.error();
   return fd;
 }
 
@@ -49,6 +48,9 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
   }
   if (!S_ISSOCK(info.st_mode))
     return failed(path, "it is there and is no socket", "name another path, or remove it");
+  if (info.st_uid != ::geteuid())
+    return failed(path, "the socket there belongs to another user (uid " + std::to_string(info.st_uid) + ")",
+                  "name another path, or remove it");
   const Descriptor probe = new_socket();
   if (probe.get() < 0) return failed_call(path, "cannot make a socket");
   const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
@@ -65,7 +67,7 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group) {
+Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group, Duration patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path)
@@ -73,17 +75,21 @@ Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t>
                   "name a shorter one");
   std::memcpy(address.sun_path, path.data(), path.size());
 
-  const auto lock = lock_beside(path);
+  const auto lock = lock_beside(path, patience);
   if (!lock.ok()) return lock.error();
   if (const auto cleared = clear_path(path, address); !cleared.ok()) return cleared.error();
   Descriptor fd = new_socket();
   if (fd.get() < 0) return failed_call(path, "cannot make a socket");
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return failed_call(path, "cannot bind it");
-  // Before listen(): until then nobody can connect, whatever the mode was at first.
+  // It is made with its mode: chmod(2) would follow a link that somebody puts there in between.
+  const mode_t mask = ::umask(group ? 0117 : 0177);
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  ::umask(mask);
+  errno = error;
+  if (bound != 0) return failed_call(path, "cannot bind it");
+  // Before listen(): until then nobody can connect, whoever's it was at first.
   if (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
     return failed_call(path, "cannot give it to the group");
-  if (::chmod(path.c_str(), group ? 0660 : 0600) != 0) return failed_call(path, "cannot set its mode");
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return failed_call(path, "cannot look at it");
   if (::listen(fd.get(), backlog) != 0) return failed_call(path, "cannot listen on it");
@@ -91,7 +97,8 @@ Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t>
 }
 
 void remove_unix_path(const std::string& path, dev_t device, ino_t inode) {
-  const auto lock = lock_beside(path);
+  const auto lock = lock_beside(path, Duration{});
+  if (!lock.ok()) return;  // what is left is taken over by the next peer
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0 && info.st_dev == device && info.st_ino == inode)
     static_cast<void>(::unlink(path.c_str()));

@@ -8,6 +8,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace coord::net {
 
@@ -19,9 +20,11 @@ struct BoundSocket {
   ino_t inode = 0;
 };
 
-Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group = {});
+// `patience`: for another that is at work on the same path.
+Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group = {},
+                                   Duration patience = std::chrono::seconds(2));
 
-// Removes the path if it is still that file: another peer may have taken it over.
+// Removes the path if it is still that file: another peer may have taken it over. Never waits.
 void remove_unix_path(const std::string& path, dev_t device, ino_t inode);
 
 }  // namespace coord::net

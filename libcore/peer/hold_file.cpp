@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/own_file.hpp"
 #include "store/crc32c.hpp"
 #include "wire/archive.hpp"
 
@@ -120,10 +121,9 @@ BootId boot_id() {
 }
 
 Result<HoldFile> HoldFile::open(const std::string& path) {
-  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.is_open())
-    return unavailable(path, std::string("the record of holds cannot be opened: ") + std::strerror(errno));
-  HoldFile file(std::move(fd), path);
+  auto fd = open_own_file(path, O_RDWR | O_CREAT);
+  if (!fd) return fd.error();
+  HoldFile file(std::move(*fd), path);
   if (Status read = file.read(); !read) return read.error();
   return file;
 }

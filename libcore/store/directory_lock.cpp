@@ -4,10 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <string_view>
 #include <system_error>
 
 namespace coord::store {
@@ -23,21 +20,6 @@ struct flock whole_file() {
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
   return range;
-}
-
-// Two lines: pid, path of the socket. Anything else is nobody known: pid 0.
-Holder read_holder(int fd) {
-  std::array<char, 512> text{};
-  const ssize_t count = ::pread(fd, text.data(), text.size(), 0);
-  const std::string_view said(text.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
-  Holder holder;
-  const auto [stop, error] = std::from_chars(said.data(), said.data() + said.size(), holder.pid);
-  std::string_view rest = said.substr(static_cast<std::size_t>(stop - said.data()));
-  if (error != std::errc{} || holder.pid <= 0 || !rest.starts_with('\n')) return {};
-  rest.remove_prefix(1);
-  if (const std::size_t end = rest.find('\n'); end != std::string_view::npos)
-    holder.socket = rest.substr(0, end);
-  return holder;
 }
 
 Status write_holder(int fd, const std::string& path, const std::string& text) {
@@ -64,24 +46,13 @@ Result<DirectoryLock> DirectoryLock::take(const PosixDisk& disk) {
   if (!S_ISREG(status.st_mode)) return Error{ErrorKind::unavailable, path, "not a regular file", "remove it"};
   struct flock range = whole_file();
   if (::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
-    return errno == EAGAIN || errno == EACCES ? held_by(path, read_holder(fd.get())) : failed(path, "lock");
+    if (errno != EAGAIN && errno != EACCES) return failed(path, "lock");
+    const auto holder = directory_holder(disk.path());
+    return held_by(path, holder && *holder ? **holder : Holder{});
   }
   DirectoryLock lock(path, std::move(fd));
   if (Status written = lock.announce(""); !written.ok()) return written.error();
   return lock;
-}
-
-Result<std::optional<Holder>> DirectoryLock::holder(const std::string& directory) {
-  const std::string path = directory + "/" + lock_name;
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.is_open()) {
-    if (errno == ENOENT) return std::optional<Holder>();
-    return failed(path, "open");
-  }
-  struct flock range = whole_file();
-  if (::fcntl(fd.get(), F_OFD_GETLK, &range) != 0) return failed(path, "lock");
-  if (range.l_type == F_UNLCK) return std::optional<Holder>();
-  return std::optional<Holder>(read_holder(fd.get()));
 }
 
 Status DirectoryLock::announce(const std::string& socket) {

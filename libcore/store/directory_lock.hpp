@@ -9,17 +9,14 @@
 #include <optional>
 #include <string>
 
+#include "base/own_file.hpp"
 #include "base/result.hpp"
 #include "store/posix_disk.hpp"
 
 namespace coord::store {
 
-inline constexpr char lock_name[] = "lock";
-
-struct Holder {
-  int pid = 0;
-  std::string socket;  // path; empty until the peer listens
-};
+inline constexpr const char* lock_name = directory_lock_name;
+using Holder = DirectoryHolder;
 
 class DirectoryLock {
  public:
@@ -27,7 +24,9 @@ class DirectoryLock {
   static Result<DirectoryLock> take(const PosixDisk& disk);
 
   // Who holds the lock of this directory now; nobody: nothing. Takes nothing and changes nothing.
-  static Result<std::optional<Holder>> holder(const std::string& directory);
+  static Result<std::optional<Holder>> holder(const std::string& directory) {
+    return directory_holder(directory);
+  }
 
   // Writes the socket's path beside our pid, for the tools.
   Status announce(const std::string& socket);
