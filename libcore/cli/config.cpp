@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "cli/home.hpp"
 #include "cli/names.hpp"
 
@@ -30,12 +31,28 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+// Whoever can write it decides which files are made and removed as us, and who grants our locks.
+Status check_owner(const std::string& path, int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return unusable(shown(path), std::strerror(errno), "");
+  if (status.st_uid != ::geteuid() && status.st_uid != 0)
+    return unusable(shown(path), "it belongs to another user (uid " + std::to_string(status.st_uid) + ")",
+                    "use one of your own or root's: under sudo, sudo -H");
+  if (S_ISFIFO(status.st_mode))
+    return unusable(shown(path), "it is a pipe, which is empty when it is read again", "name a file");
+  if (S_ISREG(status.st_mode) && (status.st_mode & 022U) != 0)
+    return unusable(shown(path), "others may write to it", "chmod go-w " + shown(path));
+  return done();
+}
+
 Result<std::string> read_whole(const std::string& path) {
   const auto failed = [&](int error) {
     return unusable(shown(path), std::strerror(error), "correct the file or name another with --config");
   };
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a fifo must not hang us
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a fifo must not hang us
+  const int fd = file.get();
   if (fd < 0) return failed(errno);
+  if (Status owner = check_owner(path, fd); !owner) return owner.error();
   std::string text;
   std::array<char, 8192> buffer;
   ssize_t n = 0;
@@ -44,9 +61,7 @@ Result<std::string> read_whole(const std::string& path) {
     if (n < 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }
-  const int error = n < 0 ? errno : 0;
-  ::close(fd);
-  if (error != 0) return failed(error);
+  if (n < 0) return failed(errno);
   if (text.size() > largest_file)
     return unusable(shown(path), "is larger than 1 MiB", "is it the right file?");
   return text;

@@ -80,6 +80,22 @@ TEST_CASE("whatever is wrong in a configuration is said with its line and never 
   CHECK(load_config(d.o, d.directory).error().kind == ErrorKind::unavailable);
 }
 
+TEST_CASE("a configuration that others can write, or another user's, is not believed") {
+  Daemon d;
+  CHECK(d.load("limit = 2\n") == "");
+  for (const mode_t mode : {0620, 0602, 0666}) {
+    REQUIRE(::chmod(d.path.c_str(), mode) == 0);
+    CHECK(d.load("limit = 3\n") == ": others may write to it: chmod go-w " + d.path);
+  }
+  CHECK(d.limit == 2);
+  if (::geteuid() != 0) return;
+  REQUIRE(::chmod(d.path.c_str(), 0644) == 0);
+  REQUIRE(::chown(d.path.c_str(), 65534, 65534) == 0);
+  CHECK(d.load("limit = 3\n") ==
+        ": it belongs to another user (uid 65534): use one of your own or root's: under sudo, sudo -H");
+  CHECK(d.limit == 2);
+}
+
 TEST_CASE("the configuration that counts: given, the user's, the system's") {
   Daemon d;
   CHECK(find_config("/given") == "/given");
