@@ -1,13 +1,12 @@
 #include "cli/common.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 
 namespace coord::cli {
 
@@ -45,25 +44,12 @@ void add_report_option(Options& options, OutputOptions& target) {
 }
 
 Status write_report(const std::string& path, const JsonObject& report) {
-  const auto failed = [&] {
-    return Error{ErrorKind::output, "report " + shown(path), std::strerror(errno),
-                 "give a file that can be written"};
-  };
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return failed();
-  const std::string line = report.line();
-  for (std::size_t written = 0; written < line.size();) {
-    const ssize_t n = ::write(fd, line.data() + written, line.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const Error error = failed();
-      ::close(fd);
-      return error;
-    }
-    written += static_cast<std::size_t>(n);
-  }
-  if (::close(fd) != 0 && errno != EINTR) return failed();
-  return done();
+  const std::string object = "report " + shown(path);
+  auto file = open_output_file(path, object);
+  if (!file) return file.error();
+  if (Status written = write_output_file(*file, report.line(), object); !written) return written;
+  if (::close(file->release()) == 0 || errno == EINTR) return done();
+  return Error{ErrorKind::output, object, std::strerror(errno), "give a file that can be written"};
 }
 
 }  // namespace coord::cli

@@ -1,31 +1,21 @@
 #include "cli/run_report.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/run.hpp"
 
 namespace coord::cli {
-
-namespace {
-
-Error cannot_write(const std::string& path) {
-  return Error{ErrorKind::output, path, std::string("the report cannot be written: ") + std::strerror(errno),
-               "choose another file with --report"};
-}
-
-}  // namespace
 
 Result<RunReport> RunReport::open(const std::string& path) {
   RunReport report;
   report.path_ = path;
   if (path.empty()) return report;
-  report.file_ = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!report.file_.is_open()) return cannot_write(path);
+  auto file = open_output_file(path, "report " + shown(path));
+  if (!file) return file.error();
+  report.file_ = std::move(*file);
   return report;
 }
 
@@ -64,15 +54,7 @@ Status RunReport::write() {
   JsonObject counts;
   for (const auto& [type, count] : messages) counts.integer(type, count);
   object.object("messages", counts);
-  const std::string line = object.line();
-  std::size_t written = 0;
-  while (written < line.size()) {
-    const ssize_t count = ::write(file_.get(), line.data() + written, line.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return cannot_write(path_);
-    written += static_cast<std::size_t>(count);
-  }
-  return done();
+  return write_output_file(file_, object.line(), "report " + shown(path_));
 }
 
 Exit RunReport::never_started(std::string_view tool, Exit exit) {

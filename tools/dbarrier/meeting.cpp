@@ -12,6 +12,7 @@
 #include "base/check.hpp"
 #include "cli/child.hpp"
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/peer.hpp"
 #include "cli/peer_line.hpp"
 #include "cli/run.hpp"
@@ -344,10 +345,8 @@ Status clear_report(const std::string& path) {
   struct stat status {};
   const bool known = ::stat(path.c_str(), &status) == 0;
   if (path.empty() || path == "-" || (known && !S_ISREG(status.st_mode))) return done();
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (file.is_open()) return done();
-  return Error{ErrorKind::output, "report " + cli::shown(path), std::strerror(errno),
-               "give a file that can be written"};
+  const auto file = cli::open_output_file(path, "report " + cli::shown(path));
+  return file ? done() : Status(file.error());
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ Result<LeadFile> LeadFile::prepare(const std::string& path) {
 Status LeadFile::appear(const std::string& text) {
   if (path_.empty()) return done();
   const std::string fresh = path_ + "." + std::to_string(::getpid());
-  Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  ::unlink(fresh.c_str());  // of a process of that number that was killed
+  Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file.is_open()) return cannot(path_, "cannot be made");
   const bool made = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 &&
                     ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
