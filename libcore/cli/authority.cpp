@@ -2,16 +2,21 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/own_file.hpp"
 #include "cli/config.hpp"
 #include "cli/home.hpp"
 
@@ -64,6 +69,37 @@ std::string machine_id() {
   return std::string("host-") + host.data();
 }
 
+// XDG_STATE_HOME, where it is this user's own: as with HOME (cli/home.hpp), that of somebody else, kept by
+// sudo -E, is as good as none. What of it is not there yet would be made as ours: then it is about the
+// directory in which that would be done, and root's may be anybody's parent.
+std::optional<std::string> own_state_home() {
+  const char* const given = variable("XDG_STATE_HOME");
+  if (given == nullptr) return std::nullopt;
+  for (std::string at = given; !at.empty(); at.erase(at.rfind('/'))) {
+    struct stat status {};
+    if (::stat(at.c_str(), &status) == 0) {
+      const bool above = at != given && status.st_uid == 0;
+      return status.st_uid == ::geteuid() || above ? std::optional<std::string>(given) : std::nullopt;
+    }
+    if (errno != ENOENT) return std::nullopt;
+  }
+  return given;
+}
+
+// What the lock of the state directory says of a peer that runs. A lock that cannot be asked says nothing:
+// starting a peer will tell why.
+void look_for_running(Authority& authority) {
+  if (authority.state_dir.empty() || !authority.may_be_started()) return;
+  const auto holder = directory_holder(authority.state_dir);
+  if (!holder || !*holder) return;
+  authority.running = (*holder)->pid;
+  if ((*holder)->socket.starts_with('/')) authority.socket = (*holder)->socket;
+}
+
+std::string fallback_directory() {
+  return "/tmp/coordutils-" + std::to_string(::geteuid());
+}
+
 constexpr const char* system_directory = "/run/coordutils";
 
 // The owner of the directory that a socket is in, if only root can have made that directory.
@@ -101,9 +137,13 @@ Result<Authority> configured(const std::string& path) {
     authority.socket = std::string(system_directory) + "/coordd.sock";
   if (is_system) authority.system_user = owner_of_directory_of(authority.socket);
   if (authority.socket.empty()) {
+    look_for_running(authority);
+    if (!authority.socket.empty()) return authority;
     auto directory = runtime_directory();
     if (!directory) return directory.error();
     authority.socket = *directory + "/coordd.sock";
+  } else {
+    look_for_running(authority);
   }
   return authority;
 }
@@ -111,12 +151,9 @@ Result<Authority> configured(const std::string& path) {
 Result<Authority> private_authority() {
   Authority authority;
   authority.kind = Authority::Kind::private_peer;
-  auto directory = runtime_directory();
-  if (!directory) return directory.error();
-  authority.socket = *directory + "/private.sock";
   std::string state;
-  if (const char* given = variable("XDG_STATE_HOME"); given != nullptr) {
-    state = given;
+  if (const std::optional<std::string> given = own_state_home()) {
+    state = *given;
   } else if (const std::optional<std::string> home = own_home()) {
     state = *home + "/.local/state";
   } else {
@@ -125,24 +162,46 @@ Result<Authority> private_authority() {
   }
   authority.state_dir = state + "/coordutils/private-" + machine_id();
   if (Status made = make_parents(authority.state_dir); !made) return made.error();
+  look_for_running(authority);
+  if (!authority.socket.empty()) return authority;
+  auto socket = private_socket(authority.state_dir);
+  if (!socket) return socket.error();
+  authority.socket = std::move(*socket);
   return authority;
 }
 
 }  // namespace
 
 Result<std::string> runtime_directory() {
-  std::string parent;
-  if (const char* given = variable("XDG_RUNTIME_DIR"); given != nullptr) {
-    parent = given;
-  } else {
-    parent = "/run/user/" + std::to_string(::geteuid());
+  constexpr std::string_view longest_name = "/private.sock";  // coordd.sock is shorter
+  const std::string user = std::to_string(::geteuid());
+  const char* given = variable("XDG_RUNTIME_DIR");
+  for (const std::string& parent : {std::string(given != nullptr ? given : ""), "/run/user/" + user}) {
+    struct stat status {};
+    const bool usable = !parent.empty() && ::stat(parent.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+                        status.st_uid == ::geteuid();
+    std::string path = parent + "/coordutils";
+    if (!usable || path.size() + longest_name.size() >= sizeof sockaddr_un{}.sun_path) continue;
+    if (Status own = own_directory(path); !own) return own.error();
+    return path;
   }
-  struct stat status {};
-  const bool usable =
-      ::stat(parent.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid();
-  const std::string path = usable ? parent + "/coordutils" : "/tmp/coordutils-" + std::to_string(::geteuid());
+  std::string path = fallback_directory();
   if (Status own = own_directory(path); !own) return own.error();
   return path;
+}
+
+Result<std::string> private_socket(const std::string& state_dir) {
+  auto directory = runtime_directory();
+  if (!directory) return directory;
+  std::string name = "/private";
+  if (*directory == fallback_directory()) {
+    std::uint32_t hash = 2166136261U;  // FNV-1a
+    for (const char c : state_dir) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    std::array<char, 16> digits{};
+    name += "-";
+    name.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16).ptr);
+  }
+  return *directory + name + ".sock";
 }
 
 Result<Authority> find_authority(const std::string& socket, const std::string& config) {

@@ -6,6 +6,10 @@
 // apart by the machine's id so that a home directory shared by several machines has one for each. A
 // configuration that is there and unusable is an error, never passed over: a tool must not take a lock from a
 // private peer because a file has a typing error.
+//
+// The state directory decides, not the place of the socket: XDG_RUNTIME_DIR differs between cron and a shell,
+// and is gone after a logout while the long job runs on. So the lock file of a directory that is in use is
+// asked where its peer listens, and no other peer is started meanwhile.
 #pragma once
 
 #include <sys/types.h>
@@ -25,9 +29,12 @@ struct Authority {
     private_peer,  // no configuration: a tool starts it, and it ends when it has been idle for a while
   };
   Kind kind = Kind::named;
-  std::string socket;
+  std::string socket;     // where it listens, or is to listen when it is started
   std::string state_dir;  // empty: unknown (named)
-  std::string config;     // empty: none
+  // The process that holds the state directory, if one does and it may be started by tools: whether or not it
+  // answers now, it is not started again.
+  std::optional<pid_t> running;
+  std::string config;  // empty: none
   // Whose peer may be believed besides root's and one's own: of the system's peer, the user that its
   // directory was given to. Others cannot make a directory there.
   std::optional<uid_t> system_user;
@@ -39,8 +46,12 @@ struct Authority {
 Result<Authority> find_authority(const std::string& socket, const std::string& config);
 
 // Where this user's sockets live: $XDG_RUNTIME_DIR/coordutils, /run/user/UID/coordutils, or
-// /tmp/coordutils-UID. Made where needed, mode 0700; refused if it belongs to another user or others may
-// enter.
+// /tmp/coordutils-UID: the first whose parent is there, is this user's, and is short enough for a socket's
+// path. Made where needed, mode 0700; refused if it belongs to another user or others may enter.
 Result<std::string> runtime_directory();
+
+// In it, the socket of the private peer with this state directory. The fallback in /tmp is one for all that
+// this user may have (XDG_STATE_HOME): there the name tells them apart.
+Result<std::string> private_socket(const std::string& state_dir);
 
 }  // namespace coord::cli

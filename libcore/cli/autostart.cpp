@@ -1,7 +1,6 @@
 #include "cli/autostart.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,19 +10,25 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
 #include "base/descriptor.hpp"
+#include "base/own_file.hpp"
+#include "process/limits.hpp"
 
 namespace coord::cli {
 
 namespace {
 
-constexpr int backlog = 4096;             // tools that connect before the peer accepts
-constexpr int handed_over = 3;            // SD_LISTEN_FDS_START
-constexpr off_t log_limit = 1024 * 1024;  // the log starts anew when it is longer
+constexpr int backlog = 4096;                                 // tools that connect before the peer accepts
+constexpr int handed_over = 3;                                // SD_LISTEN_FDS_START
+constexpr pid_t limits_too_low = -2;                          // in place of the peer's pid
+constexpr Duration start_patience = std::chrono::seconds(5);  // for another tool that is starting it
+constexpr off_t log_limit = 1024 * 1024;                      // the log starts anew when it is longer
 
 Error unavailable(const std::string& object, const std::string& what, std::string remedy) {
   if (errno == EMFILE || errno == ENFILE) remedy = "raise the limit (ulimit -n)";
@@ -37,15 +42,42 @@ sockaddr_un address_of(const std::string& path) {
   return address;
 }
 
+// EAGAIN: somebody listens and has a full queue.
 bool answers(const std::string& path) {
   const sockaddr_un address = address_of(path);
-  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+         errno == EAGAIN;
+}
+
+// What a dead peer of ours has left. Whatever else has that name is somebody's, and stays. Looked at and
+// removed through its directory, so that both are about the same file.
+Status remove_old_socket(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string above = path.substr(0, std::max<std::size_t>(slash, 1));
+  const std::string name = path.substr(slash + 1);
+  const Descriptor directory(::open(above.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) return unavailable(above, "cannot be opened", "make it, or name another socket");
+  struct stat status {};
+  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return done();
+    return unavailable(path, "cannot be looked at", "");
+  }
+  const bool is_socket = S_ISSOCK(status.st_mode);
+  if (!is_socket || status.st_uid != ::geteuid())
+    return Error{ErrorKind::unavailable, path,
+                 is_socket ? "the socket there belongs to another user" : "it is there and is no socket",
+                 "remove it, or name another socket"};
+  if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+    return unavailable(path, "the old socket cannot be removed", "");
+  return done();
 }
 
 Result<Descriptor> listen_at(const std::string& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return unavailable(path, "the old socket cannot be removed", "");
+  if (path.empty() || path.front() != '/' || path.size() >= sizeof sockaddr_un{}.sun_path)
+    return Error{ErrorKind::unavailable, path, "a socket's path is absolute and has at most 107 bytes",
+                 "name a shorter one"};
+  if (Status removed = remove_old_socket(path); !removed) return removed.error();
   const sockaddr_un address = address_of(path);
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return unavailable(path, "no socket can be made", "");
@@ -114,11 +146,10 @@ std::vector<std::string> arguments_of(const Authority& authority) {
 
 // Twice forked, so that the peer is nobody's child and of no terminal's session; its pid comes by a pipe.
 Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
-  const Descriptor log(
-      ::open(log_path(authority).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log.is_open()) return unavailable(log_path(authority), "the peer's log cannot be opened", "");
+  const auto log = open_own_file(log_path(authority), O_WRONLY | O_CREAT | O_APPEND);
+  if (!log) return log.error();
   struct stat status {};
-  if (::fstat(log.get(), &status) == 0 && status.st_size > log_limit) (void)!::ftruncate(log.get(), 0);
+  if (::fstat(log->get(), &status) == 0 && status.st_size > log_limit) (void)!::ftruncate(log->get(), 0);
   // Made before the fork: between fork and exec only the bare necessary is done.
   const std::string program = coordd_program();
   const std::vector<std::string> arguments = arguments_of(authority);
@@ -130,8 +161,9 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
   if (child < 0) return unavailable(program, "no process for the peer", "");
   if (child == 0) {
     ::setsid();
-    const pid_t peer = ::fork();
-    if (peer == 0) become_coordd(program, arguments, socket.get(), log.get());
+    process::raise_limits();
+    const pid_t peer = process::enough_for_a_peer() ? ::fork() : limits_too_low;
+    if (peer == 0) become_coordd(program, arguments, socket.get(), log->get());
     (void)!::write(out.get(), &peer, sizeof peer);
     ::_exit(0);
   }
@@ -139,6 +171,10 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
   pid_t peer = 0;
   (void)!::read(in.get(), &peer, sizeof peer);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (peer == limits_too_low) {
+    const Status enough = process::enough_for_a_peer();
+    if (!enough) return enough.error();
   }
   if (peer <= 0) return unavailable(program, "no process for the peer", "");
   return peer;
@@ -148,11 +184,9 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
 
 Result<pid_t> start_peer(const Authority& authority) {
   const std::string lock_path = authority.socket + ".start";
-  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock.is_open()) return unavailable(lock_path, "cannot be opened", "make the directory writable");
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return unavailable(lock_path, "cannot be locked", "");
-  }
+  const auto lock = open_own_file(lock_path, O_RDWR | O_CREAT);
+  if (!lock) return lock.error();
+  if (Status locked = lock_within(*lock, lock_path, start_patience); !locked) return locked.error();
   if (answers(authority.socket)) return 0;  // another tool was first
   const auto socket = listen_at(authority.socket);
   if (!socket) return socket.error();
@@ -160,12 +194,12 @@ Result<pid_t> start_peer(const Authority& authority) {
 }
 
 std::string last_words(const Authority& authority) {
-  const Descriptor log(::open(log_path(authority).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!log.is_open()) return "";
+  const auto log = open_own_file(log_path(authority), O_RDONLY);
+  if (!log) return "";
   std::array<char, 2048> end{};
-  const off_t size = ::lseek(log.get(), 0, SEEK_END);
+  const off_t size = ::lseek(log->get(), 0, SEEK_END);
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(end.size()));
-  const ssize_t count = ::pread(log.get(), end.data(), end.size(), from);
+  const ssize_t count = ::pread(log->get(), end.data(), end.size(), from);
   if (count <= 0) return "";
   std::string text(end.data(), static_cast<std::size_t>(count));
   while (!text.empty() && text.back() == '\n') text.pop_back();

@@ -1,5 +1,7 @@
 #include "cli/peer.hpp"
 
+#include <poll.h>
+
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
 #include "process/boot_time.hpp"
@@ -8,6 +10,7 @@ namespace coord::cli {
 
 namespace {
 
+constexpr int look_again_ms = 10;
 constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
 
 // `started`: we have tried to start it.
@@ -28,44 +31,69 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
   return explained;
 }
 
-Result<engine::PeerConnection> reach(const Authority& authority, const PeerOptions& options,
-                                     const std::string& tool, const local::Request* first,
-                                     const std::function<void()>& meanwhile) {
-  for (int tries = 1;; ++tries) {
-    const Instant began = process::boot_now();
-    auto peer = engine::PeerConnection::open(authority.socket, tool, first, authority.system_user,
+// A peer that holds the state directory and does not answer: it begins, ends, or is about to listen
+// elsewhere.
+Error not_reached(const Authority& authority, const Error& error) {
+  const std::string process =
+      *authority.running > 0 ? "process " + std::to_string(*authority.running) : "another process";
+  return Error{ErrorKind::unavailable, error.object.empty() ? authority.state_dir : error.object,
+               error.what + ", but " + process + " uses " + authority.state_dir,
+               "look whether it is a peer that is stopped, and end it"};
+}
+
+struct Reached {
+  Authority authority;
+  engine::PeerConnection peer;
+};
+
+// `may_ask`: of an authority whose peer may be asked, before it is.
+Result<Reached> reach(const PeerOptions& options, const std::string& tool, const local::Request* first,
+                      const std::function<void()>& meanwhile,
+                      const std::function<Status(const Authority&)>& may_ask) {
+  const Instant began = process::boot_now();
+  for (int tries = 1;;) {
+    const auto authority = find_authority(options.socket, options.config);
+    if (!authority) return authority.error();
+    if (Status may = may_ask(*authority); !may) return may.error();
+    const Instant asked = process::boot_now();
+    auto peer = engine::PeerConnection::open(authority->socket, tool, first, authority->system_user,
                                              options.patience, meanwhile);
-    if (peer) return peer;
+    if (peer) return Reached{*authority, std::move(*peer)};
     // One that is there and silent: another would find its place taken.
-    if (process::boot_now() - began >= options.patience) return peer.error();
-    if (!authority.may_be_started() || options.no_autostart || tries == most_tries) {
-      return cannot_reach(authority, peer.error(), tries > 1);
+    if (process::boot_now() - asked >= options.patience) return peer.error();
+    if (!authority->may_be_started()) return cannot_reach(*authority, peer.error(), false);
+    if (authority->running) {
+      if (process::boot_now() - began >= options.patience) return not_reached(*authority, peer.error());
+      ::poll(nullptr, 0, look_again_ms);
+      continue;
     }
-    if (auto started = start_peer(authority); !started) return started.error();
+    if (options.no_autostart || tries == most_tries) return cannot_reach(*authority, peer.error(), tries > 1);
+    ++tries;
+    if (auto started = start_peer(*authority); !started) return started.error();
   }
 }
 
 Result<engine::PeerConnection> connect(const PeerOptions& options, const std::string& tool,
                                        const local::Request* first,
                                        const std::function<void()>& meanwhile = {}) {
-  const auto authority = find_authority(options.socket, options.config);
-  if (!authority) return authority.error();
-  if (options.scope == Scope::cluster && authority->kind == Authority::Kind::private_peer) {
+  const auto may_ask = [&](const Authority& authority) -> Status {
+    if (options.scope != Scope::cluster || authority.kind != Authority::Kind::private_peer) return done();
     return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
                  "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
-  }
-  auto peer = reach(*authority, options, tool, first, meanwhile);
-  if (!peer) return peer;
-  const bool is_private = peer->welcome().scope == local::Scope::private_peer;
+  };
+  auto reached = reach(options, tool, first, meanwhile, may_ask);
+  if (!reached) return reached.error();
+  const std::string& socket = reached->authority.socket;
+  const bool is_private = reached->peer.welcome().scope == local::Scope::private_peer;
   if (options.scope == Scope::cluster && is_private) {
-    return Error{ErrorKind::unavailable, authority->socket, "this host's peer is private, it has no others",
+    return Error{ErrorKind::unavailable, socket, "this host's peer is private, it has no others",
                  "give coordd --peers and --key-file, or ask for --scope private"};
   }
   if (options.scope == Scope::private_peer && !is_private) {
-    return Error{ErrorKind::unavailable, authority->socket, "this host's peer belongs to a group",
+    return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group",
                  "ask for --scope cluster, or leave --scope away"};
   }
-  return peer;
+  return std::move(reached->peer);
 }
 
 }  // namespace
@@ -89,7 +117,7 @@ Result<Again> connect_again(const PeerOptions& options, const std::string& tool)
   const auto authority = find_authority(options.socket, options.config);
   if (!authority) return authority.error();
   auto peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
-  if (peer || !authority->may_be_started() || options.no_autostart) {
+  if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
     if (!peer) return peer.error();
     return Again{std::move(*peer), 0};
   }
@@ -98,6 +126,11 @@ Result<Again> connect_again(const PeerOptions& options, const std::string& tool)
   peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
   if (!peer) return peer.error();
   return Again{std::move(*peer), *started};
+}
+
+std::string why_it_ended(const PeerOptions& options) {
+  const auto authority = find_authority(options.socket, options.config);
+  return authority && authority->may_be_started() ? last_words(*authority) : "";
 }
 
 }  // namespace coord::cli

@@ -33,6 +33,9 @@ struct Again {
 };
 Result<Again> connect_again(const PeerOptions& options, const std::string& tool);
 
+// What a peer that was started by a tool and has ended said last; may be empty.
+std::string why_it_ended(const PeerOptions& options);
+
 // How long to wait between two tries: 10 ms, then twice as long, up to a quarter of a second.
 class BackOff {
  public:

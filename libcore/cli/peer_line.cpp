@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cli/run.hpp"
 #include "process/boot_time.hpp"
 #include "process/process_id.hpp"
 
@@ -12,11 +13,40 @@ namespace coord::cli {
 
 using process::boot_now;
 
+namespace {
+
+constexpr Duration good_after = std::chrono::seconds(1);
+constexpr int told_after = 3;    // starts in vain
+constexpr int seldom_after = 8;  // of them: from there on one a second
+
+}  // namespace
+
+// Where starting helps nothing: a peer that ends whenever it begins, for want of room or by a bug. Whatever
+// it says in between: a line that holds for a second is a good one.
+void PeerLine::tied(bool started) {
+  const Instant now = boot_now();
+  if (now - tied_at_ >= good_after) {
+    in_vain_ = 0;
+    pause_.reset();
+  }
+  tied_at_ = now;
+  if (!started || ++in_vain_ != told_after) return;
+  const std::string said = why_it_ended(options_);
+  notice(tool_, "the peer ends whenever it begins" + (said.empty() ? "" : "; it said: " + said) +
+                    ": trying again now and then");
+}
+
+Duration PeerLine::next_pause() {
+  const Duration pause = pause_.next();
+  return in_vain_ < seldom_after ? pause : std::max<Duration>(pause, std::chrono::seconds(1));
+}
+
 bool PeerLine::come_back(Start start, Child* child) {
   PeerOptions options = options_;
   options.no_autostart = options.no_autostart || start == Start::never;
   auto again = connect_again(options, tool_);
   if (!again) return false;
+  tied(again->started != 0);
   if (child != nullptr && again->started != 0) {
     // Our child since its starter has ended, and none of the command's.
     if (const auto started = process::read_process(again->started)) child->spare(started->id);
@@ -28,7 +58,8 @@ bool PeerLine::come_back(Start start, Child* child) {
 
 bool PeerLine::come_back_by(std::optional<Instant> deadline) {
   away_ = true;
-  for (pause_.reset(); !come_back();) {
+  if (boot_now() - tied_at_ < good_after) pause(deadline);
+  while (!come_back()) {
     if (deadline && boot_now() >= *deadline) return false;
     pause(deadline);
   }
@@ -36,7 +67,7 @@ bool PeerLine::come_back_by(std::optional<Instant> deadline) {
 }
 
 void PeerLine::pause(std::optional<Instant> deadline) {
-  Duration length = pause_.next();
+  Duration length = next_pause();
   if (deadline) length = std::clamp(*deadline - boot_now(), Duration{}, length);
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(length);
   ::poll(nullptr, 0, static_cast<int>(ms.count()));
@@ -71,7 +102,7 @@ void PeerLine::look_for_peer(Child& child) {
 
 void PeerLine::look_later(Child& child) {
   child.watch().fd = -1;
-  child.watch().at = boot_now() + pause_.next();
+  child.watch().at = boot_now() + next_pause();
   child.watch().due = [this, &child] { look_for_peer(child); };
 }
 

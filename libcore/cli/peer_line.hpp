@@ -2,7 +2,8 @@
 // that broke says nothing about what the peer still holds for the tool: so it is tied again, with pauses that
 // grow, and each time opened with what makes the tool known (its session, its arrival, its request).
 //
-// Where tools may start their peer, this one does (connect_again). Threading: one owner.
+// Where tools may start their peer, this one does (connect_again); of one that ends whenever it begins it
+// tells, once, and tries ever more seldom. Threading: one owner.
 #pragma once
 
 #include <functional>
@@ -57,6 +58,8 @@ class PeerLine {
   }
 
  private:
+  void tied(bool started);
+  Duration next_pause();
   void hear(Child& child);
   void look_for_peer(Child& child);
   void look_later(Child& child);
@@ -67,6 +70,8 @@ class PeerLine {
   engine::PeerConnection peer_;
   Attention attention_;
   BackOff pause_;
+  Instant tied_at_;  // when it was tied again the last time
+  int in_vain_ = 0;  // peers that were started since the line last held for a while
   bool away_ = false;
 };
 

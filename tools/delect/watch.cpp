@@ -8,6 +8,7 @@
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "delect/settings.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::delect {
 
@@ -66,11 +67,12 @@ Result<cli::Exit> watch(const Settings& settings) {
   cli::BackOff pause;
   bool told = false;
   for (;;) {
+    const Instant began = process::boot_now();
     const Error broken = watcher.follow(*peer, output);
     if (!output) return output.error();
     if (!told && !settings.output.quiet) cli::notice("delect", broken.text() + ": waiting for it");
     told = true;
-    pause.reset();
+    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
     for (;;) {
       const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
       ::poll(nullptr, 0, static_cast<int>(ms));
