@@ -75,7 +75,10 @@ std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& co
 
 SessionActions Sessions::on(const ToolGone& event) {
   Record* record = find(event.connection);
-  if (record == nullptr) return {};
+  if (record == nullptr) {  // it never said a word
+    out_.push_back(SessionOver{event.connection});
+    return take();
+  }
   record->connected = false;
   switch (record->stage) {
     case Stage::idle:

@@ -25,6 +25,13 @@ TEST_CASE("a lock is granted, renewed, and released") {
   CHECK(desk.sessions.size() == 0);
 }
 
+TEST_CASE("a tool that goes without a word leaves nothing behind") {
+  Desk desk;
+  desk.tool_gone(7);
+  CHECK(desk.over == std::vector<ConnectionId>{ConnectionId{7}});
+  CHECK(desk.sessions.size() == 0);
+}
+
 TEST_CASE("no wait (-n) without a quorum is refused at once, so is one that loses the quorum while it asks") {
   Desk desk;
   desk.quorum(false);
