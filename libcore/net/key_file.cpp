@@ -102,6 +102,10 @@ SecretKey::~SecretKey() {
   sodium_memzero(bytes_.data(), bytes_.size());
 }
 
+bool SecretKey::operator==(const SecretKey& other) const {
+  return sodium_memcmp(bytes_.data(), other.bytes_.data(), key_size) == 0;
+}
+
 KeyRing::KeyRing(std::vector<ClusterKey> keys) : keys_(std::move(keys)) {
   COORD_CHECK(!keys_.empty());
 }

@@ -27,6 +27,7 @@ class SecretKey {
 
   const std::uint8_t* data() const { return bytes_.data(); }
   std::uint8_t* data() { return bytes_.data(); }
+  bool operator==(const SecretKey& other) const;  // takes as long whether or not they differ
 
  private:
   std::array<std::uint8_t, key_size> bytes_{};

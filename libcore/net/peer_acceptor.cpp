@@ -296,6 +296,18 @@ void PeerAcceptor::judge_anew() {
   for (const auto& [peer, why] : out) drop_peer(peer, why);
 }
 
+void PeerAcceptor::drop_keys(const std::set<std::string>& gone) {
+  for (auto next = strangers_.begin(); next != strangers_.end();) {
+    const auto guest = next++;
+    if (gone.contains(guest->connection->key_id())) refuse(guest, "its key is no longer in the key file");
+  }
+  for (auto next = peers_.begin(); next != peers_.end();) {
+    const auto peer = next++;
+    const std::string id = peer->second.connection->key_id();
+    if (gone.contains(id)) drop_peer(peer->first, "its key " + id + " is no longer in the key file");
+  }
+}
+
 void PeerAcceptor::watch() {
   const Instant now = steady_now();
   while (!strangers_.empty() && now - strangers_.front().last_heard > times_.establish)

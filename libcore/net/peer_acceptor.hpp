@@ -21,6 +21,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,9 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses) {
     addresses_[peer] = addresses;
   }
+
+  // Closes what was made with one of these keys, or is being made.
+  void drop_keys(const std::set<std::string>& gone);
 
   bool connected(const std::string& peer) const { return peers_.contains(peer); }
   // And heard of as lately as its pings let expect.

@@ -191,6 +191,12 @@ void PeerLink::hurry() {
   if (state_ == State::waiting) dial();
 }
 
+void PeerLink::drop_keys(const std::set<std::string>& gone) {
+  if (connection_ == nullptr || !gone.contains(connection_->key_id())) return;
+  fail("its key " + connection_->key_id() + " is no longer in the key file");
+  hurry();
+}
+
 void PeerLink::fail(const std::string& why) {
   const bool was_up = state_ == State::up;
   stop();

@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void greet_anew();
   // The other side shows signs of life: if waiting to dial again, do it now.
   void hurry();
+  // If it was made with one of these keys it is closed, and dialled anew at once.
+  void drop_keys(const std::set<std::string>& gone);
   const LinkStatus& status() const { return status_; }
 
  private:

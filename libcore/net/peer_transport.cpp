@@ -124,8 +124,11 @@ void PeerTransport::stop() {
 }
 
 void PeerTransport::set_keys(const KeyRing& keys) {
-  tls_->set_keys(keys);
+  const std::set<std::string> gone = tls_->set_keys(keys);
   datagrams_->set_keys(keys);
+  if (gone.empty()) return;
+  acceptor_->drop_keys(gone);
+  for (auto& [name, link] : links_) link->drop_keys(gone);
 }
 
 bool PeerTransport::send_datagram(const std::string& peer, ByteView message, Level version) {

@@ -98,7 +98,8 @@ class PeerTransport {
   // It has sent what cannot be read: its connection to us is closed.
   void drop(const std::string& peer, const std::string& why) { acceptor_->drop(peer, why); }
 
-  // Used for connections and datagrams from now on; connections that stand go on.
+  // Used for connections and datagrams from now on. Connections that stand go on, unless their key is gone:
+  // these are closed, and ours are dialled anew.
   void set_keys(const KeyRing& keys);
   std::vector<PeerStatus> status() const;  // sorted by name, without this peer
   std::uint64_t refused() const { return acceptor_->refused(); }

@@ -36,7 +36,7 @@ void set_peer_options(boost::asio::ip::tcp::socket& socket) {
 
 SecureConnection::SecureConnection(boost::asio::ip::tcp::socket socket, std::shared_ptr<TlsSettings> tls,
                                    Side side, std::string peer, std::size_t queue_limit)
-    : handshake_{side, std::move(peer), {}, {}},
+    : handshake_{side, std::move(peer), {}, {}, {}},
       tls_(std::move(tls)),
       stream_(std::move(socket), tls_->context()),
       queue_limit_(queue_limit),

@@ -45,6 +45,8 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
   void abandon();
 
   const std::string& peer() const { return handshake_.peer; }
+  // Of the key that it was made with, or is being made; empty: none is chosen yet.
+  const std::string& key_id() const { return handshake_.key_id; }
   // What it accepts in one frame; small until the hello.
   void set_payload_limit(std::size_t limit) { frames_.set_payload_limit(limit); }
   bool is_writing() const { return !writing_.empty(); }

@@ -92,6 +92,16 @@ TlsSettings::TlsSettings(std::string self, std::set<std::string> peers, KeyRing 
   SSL_CTX_set_psk_find_session_callback(context, &TlsSettings::find_session);
 }
 
+std::set<std::string> TlsSettings::set_keys(KeyRing keys) {
+  std::set<std::string> gone;
+  for (const ClusterKey& old : keys_.keys()) {
+    const ClusterKey* kept = keys.find(old.id);
+    if (kept == nullptr || !(kept->key == old.key)) gone.insert(old.id);
+  }
+  keys_ = std::move(keys);
+  return gone;
+}
+
 void TlsSettings::attach(SSL* ssl, Handshake& handshake) {
   COORD_CHECK(SSL_set_ex_data(ssl, handshake_index(), &handshake) == 1);
 }
@@ -103,6 +113,7 @@ int TlsSettings::use_session(SSL* ssl, const EVP_MD*, const unsigned char** id, 
   const ClusterKey& key = settings.keys_.sending();
   const PskIdentity identity{key.id, settings.self_, handshake.peer};
   handshake.identity = encode_identity(identity);
+  handshake.key_id = key.id;
   *id = handshake.identity.data();
   *id_size = handshake.identity.size();
   *session = session_with(ssl, derive_psk(key.key, identity));
@@ -112,7 +123,7 @@ int TlsSettings::use_session(SSL* ssl, const EVP_MD*, const unsigned char** id, 
 int TlsSettings::find_session(SSL* ssl, const unsigned char* id, std::size_t id_size, SSL_SESSION** session) {
   *session = nullptr;
   Handshake& handshake = handshake_of(ssl);
-  const auto key = settings_of(ssl).key_for({id, id_size}, handshake.peer);
+  const auto key = settings_of(ssl).key_for({id, id_size}, handshake);
   if (!key.ok()) {
     handshake.refusal = key.error().what;
     // A key that nobody has: the handshake ends with the alert of a wrong key. Another one would tell a
@@ -124,7 +135,7 @@ int TlsSettings::find_session(SSL* ssl, const unsigned char* id, std::size_t id_
   return *session != nullptr ? 1 : 0;
 }
 
-Result<SecretKey> TlsSettings::key_for(ByteView identity, std::string& peer) const {
+Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) const {
   const auto refuse = [](std::string why) -> Error {
     return {ErrorKind::unavailable, "", std::move(why), ""};
   };
@@ -138,7 +149,8 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, std::string& peer) con
   const ClusterKey* key = keys_.find(claimed->key_id);
   if (key == nullptr)
     return refuse("no key here has the id " + printable(claimed->key_id) + " that " + name + " uses");
-  peer = claimed->initiator;
+  handshake.peer = claimed->initiator;
+  handshake.key_id = key->id;
   return derive_psk(key->key, *claimed);
 }
 

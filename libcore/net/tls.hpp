@@ -23,6 +23,7 @@ struct Handshake {
   std::string
       peer;  // initiator: whom it dials. Responder: who the other side has proven to be, once it is done
   std::string refusal;  // in our words, if we refused it
+  std::string key_id;   // of the key that it is made with
   Bytes identity;       // initiator: what it showed
 };
 
@@ -35,8 +36,8 @@ class TlsSettings {
   TlsSettings& operator=(const TlsSettings&) = delete;
 
   boost::asio::ssl::context& context() { return context_; }
-  // For connections made from now on.
-  void set_keys(KeyRing keys) { keys_ = std::move(keys); }
+  // For connections made from now on. Answers with the ids of those that are gone, or stand for another key.
+  std::set<std::string> set_keys(KeyRing keys);
   void attach(SSL* ssl, Handshake& handshake);
 
  private:
@@ -44,7 +45,7 @@ class TlsSettings {
                          SSL_SESSION** session);
   static int find_session(SSL* ssl, const unsigned char* id, std::size_t id_size, SSL_SESSION** session);
   // The key that the other side claims to have, or why it is refused.
-  Result<SecretKey> key_for(ByteView identity, std::string& peer) const;
+  Result<SecretKey> key_for(ByteView identity, Handshake& handshake) const;
 
   std::string self_;
   std::set<std::string> peers_;

@@ -55,6 +55,20 @@ Status UnixServer::listen(const std::string& path) {
   return take(bound->fd.release());
 }
 
+Status UnixServer::listen_again(const std::string& path) {
+  auto bound = bind_unix_path(path, access_.group, Duration{});
+  if (!bound.ok()) return bound.error();
+  error_code ignored;
+  acceptor_.close(ignored);  // its accept() ends with operation_aborted
+  pause_timer_.cancel();
+  path_ = path;
+  device_ = bound->device;
+  inode_ = bound->inode;
+  if (Status taken = take(bound->fd.release()); !taken.ok()) return taken;
+  accept();
+  return done();
+}
+
 Status UnixServer::adopt(int fd) {
   if (int_option(fd, SO_DOMAIN) != AF_UNIX || int_option(fd, SO_TYPE) != SOCK_STREAM ||
       int_option(fd, SO_ACCEPTCONN) != 1)
@@ -93,7 +107,7 @@ void UnixServer::accept() {
 }
 
 void UnixServer::on_accept(const error_code& error, stream_protocol::socket socket) {
-  if (stopped_) return;
+  if (stopped_ || error == boost::asio::error::operation_aborted) return;
   if (is_out_of_resources(error)) {
     if (turned_away_++ == 0) log_(LogLevel::error, "socket: no client can be taken: " + error.message());
     return pause();

@@ -77,6 +77,8 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   // at the end.
   Status adopt(int fd);
   void start();
+  // Makes a socket at `path`, in place of one that is gone; who is connected stays. Never waits.
+  Status listen_again(const std::string& path);
   // Closes everything and removes the path if it is still ours; no handler is called any more.
   void stop();
 

@@ -207,6 +207,40 @@ TEST_CASE("keys rotate without a stop") {
   CHECK(run_until(io, [&] { return b->inbox.size() == 1; }));
 }
 
+TEST_CASE("links with a key that is gone are closed, and dialled anew with one that is there") {
+  boost::asio::io_context io;
+  const auto peers = peers_named({"a", "b"});
+  auto of_a = config_of("a", peers), of_b = config_of("b", peers);
+  of_a.keys = of_b.keys = KeyRing({key("k1", 1), key("k2", 2)});
+  const auto a = start_peer(io, of_a), b = start_peer(io, of_b);
+  REQUIRE(connected(io, *a, "a", *b, "b"));
+
+  SECTION("the old one is dropped") {
+    a->transport->set_keys(KeyRing({key("k2", 2)}));
+    CHECK_FALSE(a->link("b").up);
+    CHECK_FALSE(a->up("b"));
+    CHECK(a->link("b").last_error == "its key k1 is no longer in the key file");
+    CHECK(run_until(io, [&] { return a->link("b").up; }));  // by k2, which b has
+    CHECK_FALSE(a->up("b"));                                // b still dials with k1
+    b->transport->set_keys(KeyRing({key("k2", 2)}));
+    CHECK(connected(io, *a, "a", *b, "b"));
+  }
+  SECTION("an id comes to stand for another key") {
+    a->transport->set_keys(KeyRing({key("k1", 9), key("k2", 2)}));
+    CHECK_FALSE(a->link("b").up);
+    b->transport->set_keys(KeyRing({key("k1", 9), key("k2", 2)}));
+    CHECK(connected(io, *a, "a", *b, "b"));
+  }
+  SECTION("one that only moves down, or comes along, changes nothing") {
+    const Instant since = a->link("b").since;
+    a->transport->set_keys(KeyRing({key("k2", 2), key("k3", 3), key("k1", 1)}));
+    run_for(io, 100ms);
+    CHECK(a->up("b"));
+    CHECK(a->link("b").since == since);
+    CHECK(a->times_logged("connected to") == 1);
+  }
+}
+
 TEST_CASE("what is wrong with the configuration is said") {
   boost::asio::io_context io;
   const auto peers = peers_named({"a", "b"});

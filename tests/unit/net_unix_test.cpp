@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/descriptor.hpp"
+#include "net/unix_path.hpp"
 #include "net/unix_server.hpp"
 #include "net_group.hpp"
 #include "temporary_directory.hpp"
@@ -319,8 +321,66 @@ TEST_CASE("a path that is something else, too long or nowhere is refused") {
   CHECK(std::filesystem::file_size(served.path) == 4);
   const std::string longest = served.directory.path() + "/" + std::string(120, 'x');
   CHECK(error(longest) == longest + ": a socket's path has 1 to 107 bytes: name a shorter one");
-  CHECK(error(served.directory.path() + "/none/socket").find("cannot make it: No such file or directory") !=
+  CHECK(error(served.directory.path() + "/none/socket").find("cannot be opened: No such file or directory") !=
         std::string::npos);
+}
+
+TEST_CASE(
+    "who keeps the lock beside the path, or has put something in its place, is told of, not waited for") {
+  Served served;
+  const std::string lock = served.path + ".lock";
+  const auto error = [&] {
+    const auto bound = bind_unix_path(served.path, {}, 50ms);
+    return bound.ok() ? "" : bound.error().text();
+  };
+  const auto says = [&](const char* what) { return error().find(lock + ": " + what) == 0; };
+  {
+    const Descriptor kept(::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    REQUIRE(::flock(kept.get(), LOCK_EX) == 0);
+    CHECK(says("another process keeps it locked"));
+  }
+  std::filesystem::remove(lock);
+  REQUIRE(::mkfifo(lock.c_str(), 0600) == 0);
+  CHECK(says("it is no regular file"));
+  std::filesystem::remove(lock);
+  std::filesystem::create_symlink("/dev/null", lock);
+  CHECK(says("it is a symbolic link"));
+  std::filesystem::remove(lock);
+  if (::geteuid() == 0) {
+    std::ofstream(lock) << "";
+    REQUIRE(::chown(lock.c_str(), 65534, 65534) == 0);
+    CHECK(says("it belongs to another user (uid 65534)"));
+    std::filesystem::remove(lock);
+  }
+  CHECK(error().empty());
+}
+
+TEST_CASE("a socket of another user is not removed, though nobody listens on it") {
+  if (::geteuid() != 0) return;
+  Served served;
+  bind_unix_path(served.path).value().fd.reset();
+  REQUIRE(::lchown(served.path.c_str(), 65534, 65534) == 0);
+  CHECK(bind_unix_path(served.path).error().what == "the socket there belongs to another user (uid 65534)");
+  CHECK(std::filesystem::is_socket(served.path));
+  REQUIRE(::lchown(served.path.c_str(), 0, 0) == 0);
+  CHECK(bind_unix_path(served.path).ok());
+}
+
+TEST_CASE("a server whose path is gone listens at another one, and keeps its clients") {
+  Served served;
+  served.start();
+  Tool old(served.path);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 1; }));
+  std::filesystem::remove(served.path);
+  const std::string other = served.directory.path() + "/other";
+  REQUIRE(served.server->listen_again(other).ok());
+  Tool fresh(other), another(other);
+  REQUIRE(run_until(served.io, [&] { return served.opened.size() == 3; }));
+  old.say(request({1}));
+  another.say(request({2}));
+  CHECK(run_until(served.io, [&] { return served.frames.size() == 2; }));
+  served.server->stop();
+  CHECK_FALSE(std::filesystem::exists(other));
 }
 
 TEST_CASE("at its end a server removes its path, but not one that another has taken") {
