@@ -30,6 +30,27 @@ Bytes turned_away(const std::string& why) {
                      wire::encode(local::Answer(local::Refused{0, local::RefusedKind::limit, why})));
 }
 
+// Tools that read it run elsewhere.
+std::string from_anywhere(const std::string& path) {
+  std::array<char, 4096> here{};
+  if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
+  return std::string(here.data()) + "/" + path;
+}
+
+// Files are removed in it. Root's peer may work in a state directory of another user's, who could have put a
+// link there to any other.
+Status check_owner(const std::string& directory) {
+  struct stat status {};
+  if (::lstat(directory.c_str(), &status) != 0)
+    return Error{ErrorKind::unavailable, directory, std::strerror(errno), ""};
+  if (!S_ISDIR(status.st_mode))
+    return Error{ErrorKind::unavailable, directory, "it is no directory", "remove it"};
+  if (status.st_uid != ::geteuid())
+    return Error{ErrorKind::unavailable, directory, "belongs to user id " + std::to_string(status.st_uid),
+                 "run coordd as that user, or remove it"};
+  return done();
+}
+
 WallTime wall_now() {
   return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
                       std::chrono::system_clock::now().time_since_epoch())
@@ -55,6 +76,8 @@ Peer::Peer(boost::asio::io_context& io, Settings settings, net::Log log,
       stopped_(std::move(stopped)),
       hold_directory_(settings_.options.state_dir + "/sessions"),
       stock_(io, hold_directory_),
+      socket_timer_(io),
+      socket_(from_anywhere(settings_.options.socket)),
       timer_(io, ::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)),
       user_names_(io),
       started_(wall_now()),
@@ -77,7 +100,7 @@ Status Peer::take_directory() {
     return Error{ErrorKind::unavailable, hold_directory_,
                  std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};
   }
-  return done();
+  return check_owner(hold_directory_);
 }
 
 Status Peer::recover() {
@@ -150,14 +173,50 @@ Status Peer::listen() {
   Status listening =
       handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);
   if (!listening) return listening;
-  if (Status announced = lock_->announce(settings_.options.socket); !announced) return announced;
+  if (Status announced = lock_->announce(socket_); !announced) return announced;
   return settings_.alone() ? done() : join_group();
 }
 
 void Peer::start() {
   server_->start();
+  look_at_socket();
   if (transport_) transport_->start();
   push(replica::Tick{});
+}
+
+bool Peer::set_keys(const net::KeyRing& keys) {
+  if (!transport_) return false;
+  transport_->set_keys(keys);
+  return true;
+}
+
+// Sockets vanish: with /run/user/UID at a logout, by somebody's rm. Nobody else could bring it back, for this
+// peer keeps the state directory.
+void Peer::look_at_socket() {
+  struct stat status {};
+  if (::lstat(socket_.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    const Status listening = listen_again();
+    if (!listening && !socket_told_)
+      log_(net::LogLevel::error, "its socket is gone, and no tool reaches it: " + listening.error().text());
+    socket_told_ = !listening.ok();
+  }
+  socket_timer_.expires_after(std::chrono::seconds(1));
+  socket_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !ended_) look_at_socket();
+  });
+}
+
+Status Peer::listen_again() {
+  std::string path = socket_;
+  if (settings_.options.elsewhere) {
+    auto elsewhere = settings_.options.elsewhere();
+    if (!elsewhere) return elsewhere.error();
+    path = std::move(*elsewhere);
+  }
+  if (Status listening = server_->listen_again(path); !listening) return listening;
+  socket_ = path;
+  log_(net::LogLevel::warning, "its socket was gone: tools come in at " + path + " now");
+  return lock_->announce(path);
 }
 
 void Peer::leave() {
@@ -177,6 +236,7 @@ void Peer::stop(std::optional<std::string> why) {
   if (transport_) transport_->stop();
   if (server_) server_->stop();
   timer_.cancel();
+  socket_timer_.cancel();
   stopped_(std::move(why));
 }
 

@@ -15,6 +15,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <deque>
 #include <functional>
 #include <map>
@@ -51,6 +52,8 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   void start();
+  // From now on; links made with a key that is gone are closed. False: this peer is alone, and needs none.
+  bool set_keys(const net::KeyRing& keys);
   // Hands leadership over, if it leads, and stops within a second.
   void leave();
 
@@ -83,6 +86,8 @@ class Peer {
   Status take_directory();
   Status recover();
   Status listen();
+  void look_at_socket();
+  Status listen_again();
 
   // ---- the pump
   void push(replica::HostEvent event);
@@ -156,6 +161,9 @@ class Peer {
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
+  boost::asio::steady_timer socket_timer_;
+  std::string socket_;        // the path where tools come in, absolute
+  bool socket_told_ = false;  // that it is gone, and cannot be made again
   std::optional<HoldFile> hold_file_;
   const BootId boot_ = boot_id();
   const int descriptor_ceiling_ = net::descriptor_ceiling();

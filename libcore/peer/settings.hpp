@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,8 +24,11 @@ struct Options {
   std::string peers;     // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
   std::string key_file;  // needed with more than one peer
   std::string state_dir;
-  std::string socket;    // for the tools of this host
-  std::string admit;     // a group whose members may use this peer; empty: its own user and root only
+  std::string socket;  // for the tools of this host
+  std::string admit;   // a group whose members may use this peer; empty: its own user and root only
+  // Asked for another socket's path when the directory of `socket` is gone (a logout); absent: the same
+  // again.
+  std::function<Result<std::string>()> elsewhere;
   int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
   Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
   bool rejoin = false;

@@ -1,12 +1,35 @@
 #include "coordd/arguments.hpp"
 
 #include <chrono>
+#include <optional>
+
+#include "cli/config.hpp"
 
 namespace coord::coordd {
 
 void Arguments::join_peers() {
   peer.peers.clear();
   for (const std::string& list : peers) peer.peers += (peer.peers.empty() ? "" : ",") + list;
+}
+
+Status read_configuration(cli::Options& options, Arguments& arguments) {
+  if (arguments.private_peer) {
+    arguments.peer.name = "private";
+    if (arguments.peer.idle_exit == Duration{}) arguments.peer.idle_exit = std::chrono::seconds(60);
+  } else if (!arguments.config.empty() || arguments.peer.name.empty()) {
+    const std::optional<std::string> path = cli::find_config(arguments.config);
+    if (path) {
+      if (Status read = cli::load_config(options, *path); !read) return read;
+    }
+  }
+  // As where a variable is empty: alone, it would grant what the others have.
+  for (const std::string& list : arguments.peers) {
+    if (list.empty())
+      return Error{ErrorKind::usage, "--peers", "is empty",
+                   "list every peer, or leave it out for a peer that is alone"};
+  }
+  arguments.join_peers();
+  return done();
 }
 
 void declare(cli::Options& options, Arguments& arguments) {

@@ -1,21 +1,27 @@
 // coordd: the resident peer of a host. Speaks to the other hosts' peers, serves the tools of this one.
+#include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cli/config.hpp"
+#include "base/descriptor.hpp"
+#include "cli/authority.hpp"
 #include "cli/run.hpp"
 #include "coordd/arguments.hpp"
 #include "coordd/notify.hpp"
+#include "coordd/reload.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
+#include "peer/log_thread.hpp"
 #include "peer/peer.hpp"
 
 namespace {
@@ -26,36 +32,61 @@ constexpr int first_handed_over = 3;
 
 using coordd::Arguments;
 
-// One line an event: time, level, what happened. Debug lines only where asked for.
-void log_line(net::LogLevel least, net::LogLevel level, const std::string& line) {
-  static constexpr const char* names[] = {"error", "warning", "info", "debug"};
-  if (level > least) return;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  char stamp[32];
-  (void)std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-  (void)std::fprintf(stderr, "%s.%03ldZ %s %s\n", stamp, now.tv_nsec / 1'000'000,
-                     names[static_cast<int>(level)], line.c_str());
+constexpr std::chrono::milliseconds last_lines{200};  // for the log to go out at the end
+
+// Whoever has the key is a peer: no core file, and no other process of this user, may show it.
+void hide_memory() {
+  (void)::prctl(PR_SET_DUMPABLE, 0);
 }
 
-Result<cli::Exit> serve(const Arguments& arguments) {
-  auto settings = peer::check(arguments.peer);
-  if (!settings) return settings.error();
-  std::signal(SIGPIPE, SIG_IGN);
-  net::raise_descriptor_limit();
+// At a terminal HUP means that it is closed: then it ends this peer, as it does any program.
+bool has_terminal() {
+  return Descriptor(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).is_open();
+}
+
+// What HUP has read: the keys and the level count from now on, the rest is told of.
+void take_over(peer::Peer& peer, peer::LogThread& log, const Arguments& running,
+               Result<coordd::Settings> wanted) {
+  coordd::tell_service_manager("READY=1");
+  if (!wanted) {
+    log.log(net::LogLevel::error, "reload: nothing is changed: " + wanted.error().text());
+    return;
+  }
+  log.set_level(wanted->arguments.level);
+  const std::string keys = wanted->keys && peer.set_keys(*wanted->keys) ? "keys and log level" : "log level";
+  log.log(net::LogLevel::info, "reload: " + keys + " read again");
+  if (const std::string others = coordd::need_restart(running, wanted->arguments); !others.empty())
+    log.log(net::LogLevel::warning, "reload: need a restart: " + others);
+}
+
+// Forwards HUP to the reloader, for ever.
+void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
+  hup.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    coordd::tell_reloading();
+    reloader.begin();
+    reload_at(hup, reloader);
+  });
+}
+
+Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
+                                      const std::vector<std::string>& command_line, peer::Settings settings,
+                                      peer::LogThread& lines) {
   boost::asio::io_context io(1);
-  const net::Log log = [level = arguments.level](net::LogLevel of, const std::string& line) {
-    log_line(level, of, line);
-  };
+  boost::asio::signal_set hup(io);
+  if (!has_terminal()) hup.add(SIGHUP);
+  const net::Log log = [&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); };
   std::optional<std::string> failure;
-  const std::string directory = settings->options.state_dir;
-  auto peer = peer::Peer::open(io, std::move(*settings), log, [&](std::optional<std::string> why) {
+  const std::string directory = settings.options.state_dir;
+  auto peer = peer::Peer::open(io, std::move(settings), log, [&](std::optional<std::string> why) {
     failure = std::move(why);
     io.stop();
   });
   if (!peer) return peer.error();
+  coordd::Reloader reloader(io, command_line, [&](Result<coordd::Settings> wanted) {
+    take_over(**peer, lines, arguments, std::move(wanted));
+  });
+  reload_at(hup, reloader);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;
@@ -76,6 +107,20 @@ Result<cli::Exit> serve(const Arguments& arguments) {
   return cli::Exit::done;
 }
 
+Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::string>& command_line) {
+  auto settings = peer::check(arguments.peer);
+  if (!settings) return settings.error();
+  if (settings->keys) hide_memory();
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that write
+  net::raise_descriptor_limit();
+  peer::LogThread lines(STDERR_FILENO, arguments.level);
+  auto ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines);
+  // Nobody reads standard error: another line there would wait for ever.
+  if (!lines.finish(last_lines)) ::_exit(static_cast<int>(ended ? *ended : cli::exit_of(ended.error().kind)));
+  return ended;
+}
+
 // A socket that systemd, or the tool that needs us, has made already (sd_listen_fds(3)).
 int handed_over_socket() {
   const char* count = std::getenv("LISTEN_FDS");
@@ -85,29 +130,19 @@ int handed_over_socket() {
   return ours ? first_handed_over : -1;
 }
 
-Result<cli::Exit> act(Arguments& arguments, cli::Options& options) {
+Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
+                      const std::vector<std::string>& command_line) {
   if (arguments.keygen) {
     cli::print(net::new_key_line() + "\n");
     return cli::Exit::done;
   }
-  if (arguments.private_peer) {
-    arguments.peer.name = "private";
-    if (arguments.peer.idle_exit == Duration{}) arguments.peer.idle_exit = std::chrono::seconds(60);
-  } else if (!arguments.config.empty() || arguments.peer.name.empty()) {
-    const std::optional<std::string> path = cli::find_config(arguments.config);
-    if (path) {
-      if (Status read = cli::load_config(options, *path); !read) return read.error();
-    }
-  }
-  // As where a variable is empty: alone, it would grant what the others have.
-  for (const std::string& list : arguments.peers) {
-    if (list.empty())
-      return Error{ErrorKind::usage, "--peers", "is empty",
-                   "list every peer, or leave it out for a peer that is alone"};
-  }
-  arguments.join_peers();
+  if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
+  if (arguments.private_peer)
+    arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
+      return cli::private_socket(directory);
+    };
   arguments.peer.listen_fd = handed_over_socket();
-  return serve(arguments);
+  return serve(arguments, command_line);
 }
 
 }  // namespace
@@ -122,6 +157,7 @@ int main(int argc, char** argv) {
   coordd::declare(options, arguments);
   options.example("coordd --keygen > key; chmod 600 key", "a key for the group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
-  options.does([&] { return act(arguments, options); });
+  const std::vector<std::string> command_line(argv + std::min(argc, 1), argv + argc);
+  options.does([&] { return act(arguments, options, command_line); });
   return cli::run(argc, argv, options);
 }

@@ -8,4 +8,7 @@ namespace coord::coordd {
 // "READY=1", "STOPPING=1". Does nothing without NOTIFY_SOCKET, never waits, and a failure changes nothing.
 void tell_service_manager(std::string_view state);
 
+// "RELOADING=1" with the time that goes with it; READY=1 ends it.
+void tell_reloading();
+
 }  // namespace coord::coordd

@@ -1,0 +1,78 @@
+#include "coordd/reload.hpp"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace coord::coordd {
+
+Result<Settings> read_settings(const std::vector<std::string>& command_line) {
+  Settings settings;
+  cli::Options options("coordd", "");
+  declare(options, settings.arguments);
+  if (const auto parsed = options.parse(command_line); !parsed) return parsed.error();
+  if (Status read = read_configuration(options, settings.arguments); !read) return read.error();
+  const std::string& key_file = settings.arguments.peer.key_file;
+  if (key_file.empty()) return settings;
+  auto keys = net::read_key_file(key_file);
+  if (!keys) return keys.error();
+  settings.keys = std::move(*keys);
+  return settings;
+}
+
+std::string need_restart(const Arguments& running, const Arguments& wanted) {
+  const peer::Options &was = running.peer, &is = wanted.peer;
+  const std::pair<const char*, bool> changed[] = {
+      {"name", was.name != is.name},
+      {"peers", was.peers != is.peers},
+      {"listen", was.listen != is.listen},
+      {"key_file", was.key_file.empty() != is.key_file.empty()},
+      {"state_dir", was.state_dir != is.state_dir},
+      {"socket", was.socket != is.socket},
+      {"admit", was.admit != is.admit},
+      {"heartbeat", was.heartbeat != is.heartbeat},
+      {"election_low", was.election_low != is.election_low},
+      {"election_high", was.election_high != is.election_high},
+      {"rejoin", was.rejoin != is.rejoin},
+      {"private", running.private_peer != wanted.private_peer},
+      {"idle_exit", was.idle_exit != is.idle_exit},
+  };
+  std::string names;
+  for (const auto& [name, differs] : changed) {
+    if (differs) names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  return names;
+}
+
+Reloader::Reloader(boost::asio::io_context& io, std::vector<std::string> command_line,
+                   std::function<void(Result<Settings>)> done)
+    : shared_(std::make_shared<Shared>()), command_line_(std::move(command_line)), done_(std::move(done)) {
+  shared_->io = &io;
+}
+
+// A file may hang for ever: then its thread is left to it, and finds nobody to tell.
+Reloader::~Reloader() {
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->io = nullptr;
+  }
+  if (reading_.joinable()) reading_.detach();
+}
+
+void Reloader::begin() {
+  again_ = reading_.joinable();
+  if (again_) return;
+  reading_ = std::thread([this, shared = shared_, command_line = command_line_] {
+    auto settings = std::make_shared<Result<Settings>>(read_settings(command_line));
+    const std::lock_guard lock(shared->mutex);
+    if (shared->io != nullptr)
+      boost::asio::post(*shared->io, [this, settings] { finished(std::move(*settings)); });
+  });
+}
+
+void Reloader::finished(Result<Settings> settings) {
+  reading_.join();
+  done_(std::move(settings));
+  if (std::exchange(again_, false)) begin();
+}
+
+}  // namespace coord::coordd
