@@ -133,3 +133,183 @@ teardown() { stop_own_host; }
   run -0 dlock --config c.toml job true
   COORD_CONFIG=c.toml run -0 delect job true
 }
+
+# ---- the peer is found by its state directory
+
+peer_process() { pgrep -fx -- "coordd --socket .* --private --state-dir $HOME/.*"; }
+other_runtime() { XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/other "$@"; }
+lock_file() { echo "$HOME"/.local/state/coordutils/private-*/lock; }
+end_peer() {
+  peer_process | xargs -r kill -KILL
+  eventually no_peer_process
+}
+no_peer_process() { ! peer_process >/dev/null; }
+
+@test "a tool with another runtime directory (cron and a shell) comes to the same peer" {
+  mkdir -m 700 other
+  hold_here job
+  run -1 other_runtime dlock -n job true
+  run -0 other_runtime dlock -n other echo ran
+  [ "$output" = ran ]
+  run -1 env -u XDG_RUNTIME_DIR dlock -n job true
+  [ ! -e other/coordutils/private.sock ]
+  [ "$(peer_process | wc -l)" -eq 1 ]
+  release job
+  wait $holder
+}
+
+@test "cold tools with different runtime directories get one peer and no error" {
+  pids=()
+  for i in $(seq 20); do
+    mkdir -m 700 "r$i"
+    XDG_RUNTIME_DIR=$PWD/r$i dlock "job$i" true 2>>errors &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  cat errors
+  [ ! -s errors ]
+  [ "$(peer_process | wc -l)" -eq 1 ]
+  end_peer
+}
+
+@test "a runtime directory that is gone (a logout): the job runs on, and tools come to its peer" {
+  hold_here job
+  first=$(peer_process)
+  rm -rf "$XDG_RUNTIME_DIR"
+  run -1 dlock -n job true
+  run -0 dlock -n other echo ran
+  [ "$output" = ran ]
+  mkdir -m 700 "$XDG_RUNTIME_DIR"  # logged in again
+  run -1 dlock -n job true
+  [ "$(peer_process)" = "$first" ]
+  release job
+  wait $holder
+  run -0 dlock -n job true
+  end_peer
+}
+
+@test "only the socket is gone: it is made again where it was" {
+  hold_here job
+  rm "$XDG_RUNTIME_DIR/coordutils/private.sock"
+  run -1 dlock -n job true
+  [ -S "$XDG_RUNTIME_DIR/coordutils/private.sock" ]
+  [ "$(sed -n 2p "$(lock_file)")" = "$XDG_RUNTIME_DIR/coordutils/private.sock" ]
+  release job
+  wait $holder
+}
+
+@test "a state directory that is in use by what does not answer: 69 says by which process" {
+  dlock job true
+  end_peer
+  python3 - "$(lock_file)" <<'PY' 3>&- &
+import fcntl, os, struct, sys, time
+f = open(sys.argv[1], "r+")
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))  # F_OFD_SETLK
+f.write(f"{os.getpid()}\n/nowhere/sock\n"); f.truncate(); f.flush()
+open("locked", "w").write("x")
+time.sleep(60)
+PY
+  keeper=$!
+  eventually is_file locked
+  run -69 dlock job true
+  kill $keeper
+  [ "${#lines[@]}" -eq 1 ]
+  [[ "$output" == "dlock: /nowhere/sock: "*"process $keeper uses $HOME/"* ]]
+}
+
+@test "a runtime path that is too long for a socket: another place, and the same peer" {
+  for length in 84 95 108 219; do
+    long=$PWD/$(printf 'x%.0s' $(seq $((length - ${#PWD} - 1))))
+    mkdir -m 700 "$long"
+    XDG_RUNTIME_DIR=$long run -0 dlock job -- sh -c 'dlock --list job >/dev/null && echo ran'
+    [ "$output" = ran ]
+    run -0 dlock job true
+    [ "$(peer_process | wc -l)" -eq 1 ]
+    [ "${#long}" -lt 84 ] || [ -z "$(ls "$long")" ]
+    end_peer
+  done
+}
+
+# ---- what the first caller hands on
+
+@test "soft limits of the first caller are not the peer's" {
+  (
+    ulimit -S -f 8 -n 64 -t 600
+    dlock job true
+  )
+  limits=/proc/$(peer_process)/limits
+  cat "$limits"
+  for limit in 'Max file size' 'Max open files' 'Max cpu time'; do
+    read -r soft hard < <(sed -n "s/^$limit *\([^ ]*\) *\([^ ]*\) .*/\1 \2/p" "$limits")
+    [ "$soft" = "$hard" ] || [ "$soft" -ge 65536 ]
+  done
+  for i in $(seq 100); do dlock "job$i" sleep 1 & done
+  wait
+  run -0 dlock job true
+}
+
+@test "hard limits that are too low for a peer: 69 says which, and the next caller has one" {
+  [ "$(id -u)" = 0 ] || skip "needs a user that may not raise them"
+  place=$(mktemp -d /tmp/coordutils-limited.XXXXXX)  # where other users may look, too
+  chmod 755 "$place"
+  cp "$(command -v dlock)" "$(command -v coordd)" "$place"
+  limited() { setpriv --reuid 60011 --regid 60011 --clear-groups env -i PATH="$place:/usr/bin:/bin" bash -c "$1"; }
+  run -69 limited 'ulimit -f 8; dlock job true'
+  [[ "${#lines[@]} $output" == "1 dlock: ulimit -f: the hard limit of 8192 bytes"* ]]
+  run -69 limited 'ulimit -n 64; dlock job true'
+  [[ "${#lines[@]} $output" == "1 dlock: ulimit -n: the hard limit of 64 descriptors"* ]]
+  run -0 limited 'dlock job true'
+  run -0 limited 'ulimit -f 8 -n 64; dlock job true'  # one that runs is not touched
+  pkill -u 60011 -x coordd
+  rm -rf "$place" /tmp/coordutils-60011 /var/tmp/coordutils-60011
+}
+
+@test "a peer that ends whenever it begins: one line says why, and it is started seldom" {
+  hold_here job
+  dlock job true 2>told 3>&- &
+  waiter=$!
+  eventually sh -c 'dlock --list --json job | jq -e ".waiters | length == 1"'
+  state=$(dirname "$(lock_file)")
+  mv "$state" "$state.away"
+  echo 'no directory' >"$state"
+  peer_process | xargs kill -KILL
+  eventually grep -q 'ends whenever it begins' told
+  log=$XDG_RUNTIME_DIR/coordutils/private.sock.log
+  before=$(wc -l <"$log")
+  sleep 3  # a time in which it would be started 700 times
+  after=$(wc -l <"$log")
+  echo "$((after - before)) starts: $(cat told)"
+  [ $((after - before)) -le 30 ]
+  [ "$(grep -c 'ends whenever it begins' told)" -eq 1 ]
+  [[ "$(cat told)" == *"dlock: the peer ends whenever it begins; it said: coordd: $state"* ]]
+  rm "$state"
+  mv "$state.away" "$state"
+  release job
+  wait $holder $waiter
+}
+
+@test "connections without a word leave nothing behind: the peer ends when it is idle" {
+  export COORD_IDLE_EXIT=0.5
+  hold_here job
+  peer=$(peer_process)
+  probe() {
+    python3 - "$XDG_RUNTIME_DIR/coordutils/private.sock" "$1" <<'PY'
+import socket, sys
+for i in range(int(sys.argv[2])):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    if i % 2: s.send(b"x")
+    s.close()
+PY
+  }
+  probe 500
+  kilobytes() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$peer/status"; }
+  before=$(kilobytes)
+  probe 20000
+  after=$(kilobytes)
+  echo "$before kB, after 20,000 probes $after kB"
+  [ $((after - before)) -lt 2000 ]
+  release job
+  wait $holder
+  eventually no_peer
+}
