@@ -28,7 +28,6 @@ namespace {
 using process::boot_now;
 
 constexpr int between_kills_ms = 10;
-constexpr int quiet_kills_needed = 3;
 constexpr int removals = 20;  // who has just let go is out of its control group a moment later
 
 std::string path_of(int descriptor) {
@@ -93,6 +92,7 @@ class SmallGuard {
 
   // Whoever reads its output waits for us no longer.
   void command_ended() {
+    speaker_.finish();
     ::close(std::exchange(command_, -1));
     const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     ::dup2(null.get(), STDERR_FILENO);
@@ -140,10 +140,7 @@ class SmallGuard {
 
   void kill() {
     if (!terminated_) say(not_renewed(sent_, away_));
-    for (int quiet = 0; quiet < quiet_kills_needed;) {
-      quiet = tree_.kill_all().reached == 0 ? quiet + 1 : 0;
-      ::poll(nullptr, 0, between_kills_ms);
-    }
+    for (process::Silence silence; !silence.after(tree_.kill_all());) ::poll(nullptr, 0, between_kills_ms);
     remove_group();
     speaker_.finish();
   }

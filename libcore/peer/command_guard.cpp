@@ -12,7 +12,6 @@ namespace coord::peer {
 namespace {
 
 constexpr std::chrono::milliseconds between_rounds{10};
-constexpr int quiet_rounds_needed = 2;  // a fork may have been on its way during one
 constexpr int removal_rounds = 20;
 constexpr int rounds_limit = 3000;  // what sleeps uninterruptibly is left to its wrapper, and to the token
 
@@ -26,12 +25,13 @@ struct Removal {
 struct Killing {
   process::ProcessTree tree;
   std::function<void()> gone;
-  int quiet = 0;
+  process::Silence silence;
+  bool silent = false;
   int rounds = 0;
 
-  bool finished() const { return quiet >= quiet_rounds_needed || rounds >= rounds_limit; }
+  bool finished() const { return silent || rounds >= rounds_limit; }
   void round() {
-    quiet = tree.kill_all().reached == 0 ? quiet + 1 : 0;
+    silent = silence.after(tree.kill_all());
     ++rounds;
   }
 };
@@ -82,7 +82,7 @@ void CommandGuard::run() {
       if (!work.group.empty()) {
         removals.push_back({std::move(work.group)});
       } else if (work.kill) {
-        killings.push_back({process::ProcessTree(std::move(work.family)), std::move(work.gone)});
+        killings.push_back({process::ProcessTree(std::move(work.family)), std::move(work.gone), {}});
       } else {
         process::ProcessTree(std::move(work.family)).signal_all(SIGTERM);
       }

@@ -8,7 +8,8 @@
 
 namespace coord::process {
 
-// It has the file open for writing, as who holds a session has its file. Seen only for one's own user's processes, or by root.
+// It has the file open for writing, as who holds a session has its file. Seen only for one's own user's
+// processes, or by root.
 bool has_open(pid_t pid, const Family::File& file);
 
 // It is a child of `ancestor`, or a child's child, and `ancestor` still runs.

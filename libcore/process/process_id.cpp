@@ -1,6 +1,7 @@
 #include "process/process_id.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ std::optional<ProcessState> parse_stat(pid_t pid, std::string_view text) {
   state.state = text.front();
   state.parent = field<pid_t>(text, 1);
   state.group = field<pid_t>(text, 2);
+  state.threads = field<int>(text, 17);
   state.id = {pid, field<std::uint64_t>(text, 19)};
   return state;
 }
@@ -97,6 +99,13 @@ bool has_pending(pid_t pid, int signal) {
     if ((set >> static_cast<unsigned>(signal - 1) & 1U) != 0) return true;
   }
   return false;
+}
+
+Life life_of(pid_t pid) {
+  const PidFd process(pid);  // of a process: not of one of its further threads, which have numbers as well
+  if (process.fd() < 0) return Life::none;
+  pollfd end{process.fd(), POLLIN, 0};
+  return ::poll(&end, 1, 0) > 0 ? Life::ended : Life::runs;
 }
 
 bool is_running(const ProcessId& id) {

@@ -23,8 +23,9 @@ struct ProcessState {
   ProcessId id;
   pid_t parent = 0;
   pid_t group = 0;
-  char state = '?';  // proc(5): R S D T t Z X ...
-  bool ended() const { return state == 'Z' || state == 'X' || state == 'x'; }
+  char state = '?';  // of its first thread; proc(5): R S D T t Z X ...
+  int threads = 1;   // a process whose first thread has ended runs on in the others
+  bool ended() const { return (state == 'Z' && threads <= 1) || state == 'X' || state == 'x'; }
   bool stopped() const { return state == 'T'; }
 };
 
@@ -36,6 +37,10 @@ std::optional<uid_t> user_of(pid_t pid);
 
 // Whether the signal was sent to it and is still to be taken.
 bool has_pending(pid_t pid, int signal);
+
+// What a pid is at this moment, asked in a tenth of the time that reading /proc takes.
+enum class Life { none, ended, runs };
+Life life_of(pid_t pid);
 
 // Whether the process still runs (a zombie does not).
 bool is_running(const ProcessId& id);

@@ -9,10 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
 
+#include "process/boot_time.hpp"
 #include "process/cgroup.hpp"
 #include "process/nesting.hpp"
 
@@ -20,9 +23,11 @@ namespace coord::process {
 namespace {
 
 constexpr int longest_ancestry = 4096;  // generations; a chain that is longer cannot be one
-constexpr int most_rounds =
-    200;  // of stopping what is new; a family that still grows is signalled as far as it is known
-constexpr int look_at_all_every = 16;                 // rounds
+// Of stopping what is new; a family that still grows is signalled as far as it is known.
+constexpr int most_walks = 200, fewest_walks = 3;
+constexpr Duration longest_chase_time = std::chrono::milliseconds(100);
+constexpr int longest_chase = 4096;                   // pids
+constexpr int quiet_chases = 3;                       // after which it is time for a walk
 constexpr std::size_t environment_limit = 1U << 20U;  // bytes read of /proc/PID/environ
 
 std::optional<pid_t> as_pid(const char* name) {
@@ -31,6 +36,17 @@ std::optional<pid_t> as_pid(const char* name) {
   const auto read = std::from_chars(name, end, pid);
   if (read.ec != std::errc{} || read.ptr != end) return std::nullopt;
   return pid;
+}
+
+// The process id that was given last.
+pid_t youngest_pid() {
+  std::array<char, 128> text{};
+  const int fd = ::open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = ::read(fd, text.data(), text.size() - 1);
+  ::close(fd);
+  const char* const last = n > 0 ? std::strrchr(text.data(), ' ') : nullptr;
+  return last == nullptr ? 0 : static_cast<pid_t>(std::strtol(last, nullptr, 10));
 }
 
 // Whether the environment with which pid was executed has `word` among the words of `variable`.
@@ -91,8 +107,8 @@ ProcessTree::Verdict ProcessTree::judge(const ProcessState& process, int depth) 
 ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, int depth) {
   if (family_.descendants_of != 0 && process.parent == family_.descendants_of) return Verdict::member;
   if (depth >= longest_ancestry || process.parent <= 1) return Verdict::stranger;
-  if (const auto parent = read_process(process.parent))
-    return is_orphan(process, *parent) ? Verdict::member : judge(*parent, depth + 1);
+  if (is_orphan(process)) return Verdict::member;
+  if (const auto parent = read_process(process.parent)) return judge(*parent, depth + 1);
   // A parent that is gone by now has handed this process on: the next look shows to whom.
   const auto again = read_process(process.id.pid);
   const bool moved = again && again->id == process.id && again->parent != process.parent;
@@ -100,32 +116,60 @@ ProcessTree::Verdict ProcessTree::judge_by_parent(const ProcessState& process, i
 }
 
 // Process ids rise: of two that began within one clock tick the later one has the higher.
-bool ProcessTree::is_orphan(const ProcessState& process, const ProcessState& parent) const {
-  if (!family_.orphans || parent.id != family_.orphans->wrapper) return false;
+bool ProcessTree::is_orphan(const ProcessState& process) const {
+  if (!wrapper_runs_ || process.parent != family_.orphans->wrapper.pid) return false;
   const ProcessId& command = family_.orphans->command;
   return std::pair(process.id.start_ticks, process.id.pid) > std::pair(command.start_ticks, command.pid);
 }
 
-// `strangers`, if any: who is one already is not looked at, and who is found to be one, or dead, is added.
-void ProcessTree::walk(const Visit& visit, std::set<pid_t>* strangers) {
+void ProcessTree::begin_look() {
   verdicts_.clear();
   in_cgroup_.clear();
-  if (!family_.cgroup.empty()) {
-    const std::vector<pid_t> pids = cgroup_members(family_.cgroup);
-    in_cgroup_.insert(pids.begin(), pids.end());
+  wrapper_runs_ = family_.orphans && is_running(family_.orphans->wrapper);
+  if (family_.cgroup.empty()) return;
+  const std::vector<pid_t> pids = cgroup_members(family_.cgroup);
+  in_cgroup_.insert(pids.begin(), pids.end());
+}
+
+// False: there is nobody, or nobody to be visited. `fresh`: it has begun a moment ago.
+bool ProcessTree::look_at(pid_t pid, const Visit& visit, bool fresh) {
+  const Life life = life_of(pid);
+  if (life == Life::none || (life == Life::ended && !fresh)) return false;
+  const std::optional<ProcessState> process = read_process(pid);
+  if (!process) return false;
+  if (process->ended()) {
+    const bool ours = process->parent == family_.descendants_of || is_orphan(*process);
+    if (fresh && ours) ++missed_;
+    return false;
   }
+  if (judge(*process, 0) != Verdict::member) return false;
+  visit(*process);
+  return true;
+}
+
+// All processes. `settled`, if any: who needs not be looked at, and who needs not be looked at again, since
+// he is a stranger or dead, is added.
+void ProcessTree::walk(const Visit& visit, std::set<pid_t>* settled) {
+  begin_look();
+  youngest_seen_ = youngest_pid();
   // readdir gives pids in rising order and finds what was started meanwhile further up.
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir("/proc"), ::closedir);
   if (!directory) return;
   while (const dirent* entry = ::readdir(directory.get())) {
     const std::optional<pid_t> pid = as_pid(entry->d_name);
-    if (!pid || (strangers != nullptr && strangers->contains(*pid))) continue;
-    const std::optional<ProcessState> process = read_process(*pid);
-    const bool member = process && judge(*process, 0) == Verdict::member;
-    const bool runs = member && !process->ended();
-    if (runs) visit(*process);
-    if (!runs && strangers != nullptr) strangers->insert(*pid);
+    if (!pid || (settled != nullptr && settled->contains(*pid))) continue;
+    if (!look_at(*pid, visit, false) && settled != nullptr) settled->insert(*pid);
   }
+}
+
+// Those who began since the last look, the youngest first. Where pids have begun again from below, or too
+// many have passed, the rest is left to the next walk.
+void ProcessTree::chase(const Visit& visit, std::set<pid_t>& settled) {
+  begin_look();
+  const pid_t youngest = youngest_pid(), seen = std::exchange(youngest_seen_, youngest);
+  const pid_t oldest = std::max({youngest - longest_chase, seen > youngest ? 0 : seen, 1});
+  for (pid_t pid = youngest; pid > oldest; --pid)
+    if (!settled.contains(pid) && !look_at(pid, visit, true)) settled.insert(pid);
 }
 
 std::vector<ProcessId> ProcessTree::members() {
@@ -136,23 +180,34 @@ std::vector<ProcessId> ProcessTree::members() {
 
 std::set<ProcessId> ProcessTree::hold_still(Report& report) {
   std::set<ProcessId> held, refused;
-  std::set<pid_t> strangers;
+  std::set<pid_t> settled;
   bool grew = false;
+  missed_ = 0;
   const Visit stop = [&](const ProcessState& process) {
     if (held.contains(process.id) || refused.contains(process.id)) return;
     const Sent sent = send_signal(process.id, SIGSTOP);
     if (sent == Sent::delivered) held.insert(process.id);
     if (sent == Sent::refused) refused.insert(process.id);
+    if (sent == Sent::gone) ++missed_;
     grew = grew || sent != Sent::refused;
   };
-  for (int round = 0; round < most_rounds; ++round) {
-    // The pid of a stranger that has ended may be a member's by now; and the last word is a look at all.
-    const bool all = std::exchange(grew, false) ? round % look_at_all_every == 0 : true;
-    if (all) strangers.clear();
-    walk(stop, &strangers);
-    if (all && !grew) break;
+  const Instant end = boot_now() + longest_chase_time;
+  for (int walks = 0; walks < most_walks && (walks < fewest_walks || boot_now() < end); ++walks) {
+    for (int quiet = 0; quiet < quiet_chases && boot_now() < end;) {
+      const std::size_t before = missed_ + held.size();
+      chase(stop, settled);
+      quiet = missed_ + held.size() == before ? quiet + 1 : 0;
+    }
+    // The pid of one who is settled may be a member's by now; and the last word is a look at all.
+    settled.clear();
+    grew = false;
+    const std::size_t missed = missed_;
+    walk(stop, &settled);
+    chase(stop, settled);  // who began meanwhile
+    if (!grew && missed_ == missed) break;
   }
   report.refused = refused.size();
+  report.missed = missed_;
   return held;
 }
 

@@ -15,8 +15,8 @@
 //
 // Chains of processes that fork and exit as fast as they can are a race that a walk over all of /proc loses
 // where the guard has no more of a processor than each of them: it takes milliseconds, they fractions of one.
-// So who was found to be a stranger is not looked at again while the set is being closed; the walks of then
-// are over what is new.
+// So between two looks at all only those are looked at that began meanwhile, the youngest first: of a chain
+// only the last link runs. And a look that has met members which had just ended proves nothing.
 //
 // Limits: what sleeps uninterruptibly dies when it wakes; what belongs to another user cannot be signalled
 // (counted as refused). Threading: one thread. Nothing here starts or reaps processes.
@@ -79,21 +79,25 @@ class ProcessTree {
   struct Report {
     std::size_t reached = 0;  // members that the signal was sent to
     std::size_t refused = 0;  // members of other users
+    std::size_t missed = 0;   // members that had ended before the signal could be sent: others may have begun
     bool empty() const { return reached == 0 && refused == 0; }
   };
   // Sends `signal` to all who are members at one instant, then CONT so that stopped ones handle it. What they
   // fork from then on (clean-up in a trap) is left alone.
   Report signal_all(int signal);
-  // Kills all members that a walk can find; to be repeated until the report is empty.
+  // Kills all members that a walk can find; to be repeated until Silence says that none is left.
   Report kill_all();
 
  private:
   enum class Verdict { stranger, member, spared };
   using Visit = std::function<void(const ProcessState&)>;
-  void walk(const Visit& visit, std::set<pid_t>* strangers = nullptr);
+  void begin_look();
+  void walk(const Visit& visit, std::set<pid_t>* settled = nullptr);
+  void chase(const Visit& visit, std::set<pid_t>& settled);
+  bool look_at(pid_t pid, const Visit& visit, bool fresh);
   Verdict judge(const ProcessState& process, int depth);
   Verdict judge_by_parent(const ProcessState& process, int depth);
-  bool is_orphan(const ProcessState& process, const ProcessState& parent) const;
+  bool is_orphan(const ProcessState& process) const;
   bool carries_mark(pid_t pid) const;
   std::set<ProcessId> hold_still(Report& report);
 
@@ -101,6 +105,24 @@ class ProcessTree {
   std::set<ProcessId> known_;              // members seen so far: remembered when their parents are gone
   std::map<ProcessId, Verdict> verdicts_;  // of the walk in progress
   std::set<pid_t> in_cgroup_;              // as of the walk in progress
+  bool wrapper_runs_ = false;              // as of the walk in progress
+  std::size_t missed_ = 0;                 // as in Report, of the look in progress
+  pid_t youngest_seen_ = 0;                // up to which pid the walks have come
+};
+
+// Whether the kill_all()s of a family, one after the other, have left nobody.
+class Silence {
+ public:
+  bool after(const ProcessTree::Report& report) {
+    quiet_ = report.reached == 0 ? quiet_ + 1 : 0;
+    certain_ = report.reached == 0 && report.missed == 0 ? certain_ + 1 : 0;
+    return certain_ >= certain_needed || quiet_ >= quiet_needed;
+  }
+
+ private:
+  static constexpr int certain_needed = 2;  // a fork may have been on its way during one
+  static constexpr int quiet_needed = 50;   // somebody else's processes come and go as well
+  int quiet_ = 0, certain_ = 0;
 };
 
 }  // namespace coord::process

@@ -82,6 +82,19 @@ one_word() {
   one_word lock.err "dlock: job: lost: broken by *: the command is stopped"
 }
 
+@test "-F: its guard has the last word, and keeps no reader waiting" {
+  dlock -q -F --ttl $ttl job -- sh -c 'echo x >>ran; exec sleep 60' 3>&- 2>lock.err &
+  lock=$!
+  eventually running 1
+  signal_peer KILL a
+  wait $lock && status=0 || status=$?
+  [ "$status" = 143 ]
+  eventually is_file lock.err
+  one_word lock.err "dlock: job: lost: no renewal for * s, the peer is gone: the command is stopped"
+  on b timeout 20 dlock -F job -- sh -c 'sleep 60 >/dev/null 2>&1 3>&- & echo $! >left' 2>&1 | cat
+  kill "$(cat left)"
+}
+
 @test "--max-run: 124, and one line" {
   for how in '' --rate=5/1; do
     # shellcheck disable=SC2086

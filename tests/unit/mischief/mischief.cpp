@@ -2,13 +2,14 @@
 // at the latest.
 //
 //   mischief beat FILE           writes a byte to FILE every 2 ms, ignores TERM
-//   mischief daemon FILE         the same as a daemon: forked twice, session of its own, all descriptors
-//   closed mischief comet FILE          forks and exits in a loop: never the same pid for long; writes to
-//   FILE as it goes mischief hydra COUNT FILE    COUNT processes that ignore TERM and replace each other as
-//   fast as they are killed mischief bomb COUNT          doubles until COUNT processes exist, then keeps
-//   their number mischief stopped FILE        a child that has stopped itself; it writes to FILE once it gets
-//   TERM and goes on
+//   mischief daemon FILE         the same, forked twice, in a session of its own, all descriptors closed
+//   mischief headless FILE       the same in a second thread; the first has ended
+//   mischief comet FILE          forks and exits in a loop, never the same pid for long; writes as it goes
+//   mischief hydra COUNT FILE    COUNT processes that ignore TERM and replace each other when they are killed
+//   mischief bomb COUNT          doubles until COUNT processes exist, then keeps their number
+//   mischief stopped FILE        a child that has stopped itself; it writes once it gets TERM and goes on
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -57,6 +58,17 @@ int become_daemon(const char* path) {
   if (::fork() != 0) return 0;
   for (int fd = 0; fd < 1024; ++fd) ::close(fd);
   return beat(path);
+}
+
+int headless(const char* path) {
+  static const char* where = path;
+  pthread_t thread{};
+  const auto main = [](void*) -> void* {
+    ::_exit(beat(where));
+    return nullptr;
+  };
+  if (::pthread_create(&thread, nullptr, main, nullptr) != 0) return 1;
+  ::pthread_exit(nullptr);
 }
 
 int comet(const char* path) {
@@ -113,6 +125,7 @@ int main(int argc, char** argv) {
   const std::string what = argc > 2 ? argv[1] : "";
   if (what == "beat") return beat(argv[2]);
   if (what == "daemon") return become_daemon(argv[2]);
+  if (what == "headless") return headless(argv[2]);
   if (what == "comet") return comet(argv[2]);
   if (what == "hydra" && argc > 3) return many(std::atoi(argv[2]), argv[3]);
   if (what == "bomb") return many(std::atoi(argv[2]), nullptr);
