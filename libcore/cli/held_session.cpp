@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 #include "cli/run.hpp"
 #include "cli/small_guard.hpp"
@@ -22,6 +23,7 @@ std::string command_line(const std::vector<std::string>& argv) {
 HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts,
                          std::optional<process::Cgroup> group)
     : terms_(std::move(terms)),
+      began_(boot_now()),
       line_(
           terms_.peer, terms_.tool, [this] { return opening(); }, std::move(peer)),
       counts_(counts),
@@ -42,8 +44,9 @@ void HeldSession::note(const std::string& text) {
 
 Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
   constexpr Duration second = std::chrono::seconds(1);
-  const local::Cancelled given_up{only_request, false};
-  std::optional<Instant> end = terms_.end;
+  const local::Cancelled given_up{only_request, false, {}};
+  const Instant answer_by = must_answer_by(line_.peer(), began_);
+  std::optional<Instant> end = terms_.request.wait ? terms_.end : answer_by;
   for (bool cancelled = false;;) {
     const std::optional<Instant> until =
         meanwhile.glance ? std::min(end.value_or(Instant::max()), boot_now() + second) : end;
@@ -54,17 +57,39 @@ Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
       note("the peer is gone: asking again when it is back");
       if (!line_.come_back_by(end)) return Verdict(given_up);
     } else if (answer->has_value()) {
+      if (ask_older_again(**answer)) continue;
       if (auto verdict = take_waiting(**answer, meanwhile)) return std::move(*verdict);
     } else if (end && boot_now() >= *end) {
+      if (!terms_.request.wait) return no_answer();
       if (cancelled) return Verdict(given_up);
       cancelled = true;
       count("cancel");
       if (!line_.peer().send(local::Cancel{only_request})) return Verdict(given_up);
-      end = boot_now() + answer_patience;
+      end = std::max(boot_now() + answer_patience, answer_by);
     } else if (meanwhile.glance) {
       meanwhile.glance();
     }
   }
+}
+
+// A peer of 0.1.0 refuses -n at once while it knows no leader: what a newer one does for its tools, this
+// does.
+bool HeldSession::ask_older_again(const local::Answer& answer) {
+  constexpr Duration pause = std::chrono::milliseconds(20), leader = std::chrono::seconds(1);
+  const auto* refusal = std::get_if<local::Refused>(&answer);
+  const bool again = refusal != nullptr && refusal->kind == local::RefusedKind::no_quorum &&
+                     !terms_.request.wait && line_.peer().speaks() < 2 && boot_now() < began_ + leader;
+  if (!again) return false;
+  std::this_thread::sleep_for(pause);
+  count("acquire");
+  return line_.peer().send(terms_.request).ok();
+}
+
+Verdict HeldSession::no_answer() const {
+  const auto& candidacy = terms_.request.candidacy;
+  const bool counts = (candidacy && candidacy->slot) || terms_.request.period != Duration{};
+  return local::Refused{only_request, counts ? local::RefusedKind::unknown : local::RefusedKind::no_quorum,
+                        "the peer does not answer"};
 }
 
 std::optional<Verdict> HeldSession::take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile) {

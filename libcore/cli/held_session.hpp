@@ -49,7 +49,7 @@ struct SessionTerms {
   bool verbose = false;
 };
 
-// What became of the request. Cancelled: its time is over.
+// What became of the request. Cancelled: its time is over. Refused: also for a peer that does not answer.
 using Verdict = std::variant<local::Granted, local::Refused, local::Joined, local::Cancelled>;
 
 // While it waits: each news of the peer about what for, and a call every second (either may be empty).
@@ -115,6 +115,8 @@ class HeldSession {
   local::Request opening();
   bool hear_until(const IsAnswer& is_answer, Instant end);
   std::optional<Verdict> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);
+  bool ask_older_again(const local::Answer& answer);
+  Verdict no_answer() const;
   void granted(const local::Granted& grant);
   Deadline deadline() const;
   void take(const local::Answer& answer, Child* child);
@@ -125,6 +127,7 @@ class HeldSession {
   void stopped(StopCause cause, std::optional<Duration> max_run);
 
   SessionTerms terms_;
+  Instant began_;
   PeerLine line_;
   MessageCounts& counts_;
   Speaker speaker_;

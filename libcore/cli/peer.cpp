@@ -12,6 +12,8 @@ namespace {
 
 constexpr int look_again_ms = 10;
 constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
+constexpr Duration start_patience =
+    std::chrono::seconds(5);  // whatever -w says: it is of the machine's doing
 
 // `started`: we have tried to start it.
 Error cannot_reach(const Authority& authority, const Error& error, bool started) {
@@ -41,6 +43,13 @@ Error not_reached(const Authority& authority, const Error& error) {
                "look whether it is a peer that is stopped, and end it"};
 }
 
+Error not_started(const Authority& authority) {
+  const std::string said = last_words(authority);
+  return Error{ErrorKind::unavailable, authority.socket,
+               "the peer did not start" + (said.empty() ? "" : "; it said: " + said),
+               "this host may be overloaded, or its disk hang: try again"};
+}
+
 struct Reached {
   Authority authority;
   engine::PeerConnection peer;
@@ -55,21 +64,23 @@ Result<Reached> reach(const PeerOptions& options, const std::string& tool, const
     const auto authority = find_authority(options.socket, options.config);
     if (!authority) return authority.error();
     if (Status may = may_ask(*authority); !may) return may.error();
+    const bool started = tries > 1;
+    const Duration patience = started ? std::max(options.patience, start_patience) : options.patience;
     const Instant asked = process::boot_now();
-    auto peer = engine::PeerConnection::open(authority->socket, tool, first, authority->system_user,
-                                             options.patience, meanwhile);
+    auto peer = engine::PeerConnection::open(authority->socket, tool, first, authority->system_user, patience,
+                                             meanwhile);
     if (peer) return Reached{*authority, std::move(*peer)};
     // One that is there and silent: another would find its place taken.
-    if (process::boot_now() - asked >= options.patience) return peer.error();
+    if (process::boot_now() - asked >= patience) return started ? not_started(*authority) : peer.error();
     if (!authority->may_be_started()) return cannot_reach(*authority, peer.error(), false);
     if (authority->running) {
-      if (process::boot_now() - began >= options.patience) return not_reached(*authority, peer.error());
+      if (process::boot_now() - began >= patience) return not_reached(*authority, peer.error());
       ::poll(nullptr, 0, look_again_ms);
       continue;
     }
-    if (options.no_autostart || tries == most_tries) return cannot_reach(*authority, peer.error(), tries > 1);
+    if (options.no_autostart || tries == most_tries) return cannot_reach(*authority, peer.error(), started);
     ++tries;
-    if (auto started = start_peer(*authority); !started) return started.error();
+    if (auto launched = start_peer(*authority); !launched) return launched.error();
   }
 }
 
@@ -111,6 +122,16 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
   if (!peer) return peer;
   if (Status sent = peer->send(first); !sent) return sent.error();
   return peer;
+}
+
+Instant must_answer_by(const engine::PeerConnection& peer, Instant asked) {
+  constexpr Duration leader = std::chrono::seconds(1);  // of a peer that does not say
+  constexpr Duration log = std::chrono::milliseconds(2750);
+  return asked + std::max<Duration>(leader, peer.welcome().leader_patience) + log;
+}
+
+std::string no_quorum_text(const std::string& not_begun) {
+  return not_begun.empty() ? "no quorum: a majority of the peers cannot be reached" : not_begun;
 }
 
 Result<Again> connect_again(const PeerOptions& options, const std::string& tool) {

@@ -36,6 +36,14 @@ Result<Again> connect_again(const PeerOptions& options, const std::string& tool)
 // What a peer that was started by a tool and has ended said last; may be empty.
 std::string why_it_ended(const PeerOptions& options);
 
+// A peer answers what is not to wait when it has waited for a leader and for its log (replica/hurry.hpp): by
+// then at the latest, counted from its greeting or the asking, whichever is later. One that has not is
+// stopped, or hangs.
+Instant must_answer_by(const engine::PeerConnection& peer, Instant asked);
+
+// Why there is no quorum: the group has not begun, and the peer says what it waits for, or else.
+std::string no_quorum_text(const std::string& not_begun);
+
 // How long to wait between two tries: 10 ms, then twice as long, up to a quarter of a second.
 class BackOff {
  public:

@@ -139,6 +139,9 @@ Status Peer::recover() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   sessions.host = host.data();
+  sessions.hurry.leader = leader_patience();
+  sessions.names = settings_.names;
+  config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 
   const Token reserved = opened->store.tokens_reserved();
   replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
@@ -175,6 +178,11 @@ Status Peer::listen() {
   if (!listening) return listening;
   if (Status announced = lock_->announce(socket_); !announced) return announced;
   return settings_.alone() ? done() : join_group();
+}
+
+Duration Peer::leader_patience() const {
+  constexpr Duration least = std::chrono::seconds(1);
+  return std::max<Duration>(least, 3 * settings_.options.election_high);
 }
 
 void Peer::start() {

@@ -83,6 +83,7 @@ class Peer {
 
   Peer(boost::asio::io_context& io, Settings settings, net::Log log,
        std::function<void(std::optional<std::string>)> stopped);
+  Duration leader_patience() const;
   Status take_directory();
   Status recover();
   Status listen();

@@ -290,6 +290,7 @@ local::Peers Peer::describe() const {
   answer.as_of = WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count()};
+  answer.not_begun = host_->not_begun();
   answer.peers.push_back(describe_self());
   answer.level = describe_level();
   if (!transport_) return answer;

@@ -49,10 +49,32 @@ void Host::tool_said(Instant now, WallTime wall, FromTool event) {
 }
 
 HostActions Host::settle(Instant now, WallTime wall) {
+  if (!begun_) look_whether_begun();
   perform(now, wall, replica_.settle(now, wall));
   // An order that was a question until now goes out with this batch: nobody knows when the next one comes.
   if (replica_.is_asked()) perform(now, wall, replica_.settle(now, wall));
   return std::exchange(out_, {});
+}
+
+// Peers that are empty found the group together, when each has seen all (protocol/raft/founding.cpp): until
+// then a majority is of no use.
+void Host::look_whether_begun() {
+  begun_ = replica_.raft().role() != raft::Role::founding;
+  std::string text;
+  if (!begun_ && !replica_.lone()) {
+    const std::vector<NodeId> unseen = replica_.raft().not_met();
+    for (std::size_t i = 0; i < unseen.size(); ++i) {
+      const auto name = names_.find(unseen[i]);
+      text += i == 0 ? "" : i + 1 == unseen.size() ? " and " : ", ";
+      text += name == names_.end() ? "node " + std::to_string(unseen[i].value) : name->second;
+    }
+    text = unseen.empty() ? "not begun: this peer has not been taken in: see its log"
+                          : "not begun: " + text + (unseen.size() == 1 ? " has" : " have") + " not been seen";
+  }
+  if (text == not_begun_) return;
+  not_begun_ = text;
+  sessions_.begins_when(text);
+  meetings_.begins_when(std::move(text));
 }
 
 std::optional<Instant> Host::deadline() const {
@@ -94,8 +116,8 @@ void Host::perform(Instant now, WallTime wall, Actions actions) {
       const bool of_barrier = failed->ticket >= Meetings::first_ticket;
       perform(now, wall, of_barrier ? meetings_.on(*failed) : sessions_.on(*failed));
     } else if (auto* changed = std::get_if<LeaderChanged>(&action)) {
-      perform(now, wall, sessions_.quorum_is(changed->leader != NodeId{}));
-      perform(now, wall, meetings_.quorum_is(changed->leader != NodeId{}));
+      perform(now, wall, sessions_.quorum_is(now, changed->leader != NodeId{}));
+      perform(now, wall, meetings_.quorum_is(now, changed->leader != NodeId{}));
       out_.push_back(std::move(*changed));
     } else if (auto* job = std::get_if<DiskJob>(&action)) {
       out_.push_back(std::move(*job));

@@ -28,6 +28,7 @@ class Host {
  public:
   Host(Replica replica, SessionsConfig sessions)
       : replica_(std::move(replica)),
+        names_(sessions.names),
         enrolments_({sessions.self, sessions.peer, sessions.host, sessions.enrolment_ttl}),
         sessions_(sessions),
         meetings_(std::move(sessions)) {}
@@ -39,14 +40,20 @@ class Host {
   const Replica& replica() const { return replica_; }
   const Sessions& sessions() const { return sessions_; }
   const Meetings& meetings() const { return meetings_; }
+  // What a group that has never begun waits for, for users; empty: it has.
+  const std::string& not_begun() const { return not_begun_; }
 
  private:
+  void look_whether_begun();
   void tool_said(Instant now, WallTime wall, FromTool event);
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
   void perform(Instant now, WallTime wall, std::vector<Submit> submits);
 
   Replica replica_;
+  std::map<NodeId, std::string> names_;
+  bool begun_ = false;     // the group; once for all
+  std::string not_begun_;  // what it waits for
   Enrolments enrolments_;
   Sessions sessions_;
   Meetings meetings_;

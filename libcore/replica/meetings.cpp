@@ -6,12 +6,6 @@
 
 namespace coord::replica {
 
-namespace {
-
-constexpr const char* no_quorum = "no quorum: a majority of the peers cannot be reached";
-
-}  // namespace
-
 bool Meetings::concerns(const FromTool& event) const {
   return std::visit(
       [&]<class T>(const T&) {
@@ -33,7 +27,7 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   } else if (const auto* listing = std::get_if<local::ListBarriers>(&event.request)) {
     asked(now, id, *listing, machine, wall);
   } else if (const auto* reset = std::get_if<local::ResetBarrier>(&event.request)) {
-    asked(event, *reset);
+    asked(now, event, *reset);
   } else if (record == nullptr) {
     // What it speaks of is over: its answer is on the way.
   } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
@@ -41,7 +35,7 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   } else if (const auto* end = std::get_if<local::Ended>(&event.request)) {
     asked(id, *record, *end);
   } else if (const auto* cancel = std::get_if<local::Cancel>(&event.request)) {
-    asked(id, *record, *cancel);
+    asked(now, id, *record, *cancel);
   }
   return take();
 }
@@ -59,6 +53,7 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   Record& record = records_[id];
   record.who = event.who;
   record.asked = request;
+  record.asked_at = now;
   record.ttl = request.ttl;
   std::vector<std::string>& expect = record.asked.expect;
   std::sort(expect.begin(), expect.end());
@@ -68,7 +63,9 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   const bool first = request.generation == 0;
   if (first) record.generation = machine.state().barriers.earliest_of(request.name);
   if (COORD_RULE_OR(barrier_floor_is_told_first, first, false) || !quorum_)
-    say(id, record, local::Waiting{request.request, quorum_, {}, {}, first ? record.generation : 0});
+    say(id, record,
+        local::Waiting{
+            request.request, quorum_, {}, {}, first ? record.generation : 0, quorum_ ? "" : not_begun_});
   arrive(now, id, record);
 }
 
@@ -113,30 +110,57 @@ void Meetings::asked(ConnectionId id, Record& record, const local::Ended& reques
          service::Finish{record.session, request.status, request.run});
 }
 
-void Meetings::asked(ConnectionId id, Record& record, const local::Cancel& request) {
+void Meetings::asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request) {
   const bool waits = record.stage == Stage::arriving || record.stage == Stage::waiting;
-  if (!waits || request.request != record.asked.request || record.cancel_asked) return;
+  const bool over = record.cancel_asked || record.abandoned;
+  if (!waits || request.request != record.asked.request || over) return;
   record.cancel_asked = true;
-  if (!quorum_) {
-    give_up(id, record);
-  } else if (record.stage == Stage::waiting) {
-    depart(id, record);
-  }
+  hurry(now, id, record);
 }
 
-void Meetings::depart(ConnectionId id, Record& record) {
-  submit({Ticket::Kind::depart, {id}, {}, record.asked.request, {}}, service::Depart{record.session});
+// It is not to wait any longer, but for a leader. While there is none its time for one counts from when it
+// came.
+void Meetings::hurry(Instant now, ConnectionId id, Record& record) {
+  const Instant since = quorum_ ? now : record.asked_at;
+  if (record.stage == Stage::arriving) {
+    hurry_.begin(record.arrive_ticket, since);
+  } else {
+    hurry_.begin(next_ticket_, since);
+    submit({Ticket::Kind::depart, {id}, {}, record.asked.request, {}}, service::Depart{record.session});
+  }
+  give_up_late(now);
+}
+
+void Meetings::give_up_late(Instant now) {
+  for (const Hurry::Late& late : hurry_.over(now)) {
+    const auto found = tickets_.find(late.ticket);
+    if (found == tickets_.end()) continue;
+    const ConnectionId id = found->second.connections.front();
+    if (found->second.kind != Ticket::Kind::reset) {
+      if (Record* record = find(id)) give_up(id, *record);
+    } else if (late.may_be_ordered) {
+      refuse(id, found->second.request, local::RefusedKind::unknown,
+             "the quorum was lost meanwhile: see --status when it is back");
+    } else {
+      refuse(id, found->second.request, local::RefusedKind::no_quorum, no_quorum_text(not_begun_));
+    }
+    out_.push_back(Retract{late.ticket});
+    if (found->second.kind == Ticket::Kind::reset) tickets_.erase(found);
+  }
 }
 
 // Answers a tool that no longer waits although nothing can be ordered now; its arrival is taken back later.
 void Meetings::give_up(ConnectionId id, Record& record) {
+  if (record.stage != Stage::waiting && record.stage != Stage::arriving) return;
   local::Departed answer;
   answer.request = record.asked.request;
+  answer.not_begun = not_begun_;
   say(id, record, std::move(answer));
+  record.cancel_asked = false;
   if (record.stage == Stage::waiting) {
     close(id, record, service::CloseReason::finished);
   } else {
-    abandon(record);
+    record.abandoned = true;
   }
 }
 
@@ -155,10 +179,9 @@ void Meetings::asked(Instant now, ConnectionId id, const local::ListBarriers& re
   out_.push_back(Query{next_ticket_++});
 }
 
-void Meetings::asked(const FromTool& event, const local::ResetBarrier& request) {
-  const ConnectionId id = event.connection;
-  if (!quorum_) return refuse(id, request.request, local::RefusedKind::no_quorum, no_quorum);
-  submit({Ticket::Kind::reset, {id}, {}, request.request, {}},
+void Meetings::asked(Instant now, const FromTool& event, const local::ResetBarrier& request) {
+  hurry_.begin(next_ticket_, now);
+  submit({Ticket::Kind::reset, {event.connection}, {}, request.request, {}},
          service::ResetBarrier{request.name, event.who.uid, event.who.user});
 }
 
@@ -197,24 +220,24 @@ SessionActions Meetings::on(const HoldersGone& event) {
   return take();
 }
 
-SessionActions Meetings::quorum_is(bool quorum) {
+std::optional<Instant> Meetings::deadline() const {
+  const std::optional<Instant> lease = leases_.deadline(), late = hurry_.deadline();
+  return lease && late ? std::min(*lease, *late) : lease ? lease : late;
+}
+
+SessionActions Meetings::quorum_is(Instant now, bool quorum) {
   if (quorum == quorum_) return {};
   quorum_ = quorum;
+  hurry_.leader_is(now, quorum);
   for (auto& [id, record] : records_) {
     if (record.stage != Stage::arriving && record.stage != Stage::waiting) continue;
     if (record.abandoned) {
       if (!quorum) out_.push_back(Retract{record.arrive_ticket});
-    } else if (!quorum && record.cancel_asked) {
-      give_up(id, record);
-    } else {
-      say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});
+    } else if (!record.cancel_asked) {
+      say(id, record, local::Waiting{record.asked.request, quorum, {}, {}, 0, quorum ? "" : not_begun_});
     }
   }
-  for (const auto& [number, ticket] : tickets_) {
-    if (quorum || ticket.kind != Ticket::Kind::reset) continue;
-    refuse(ticket.connections.front(), ticket.request, local::RefusedKind::unknown,
-           "the quorum was lost meanwhile: see --status when it is back");
-  }
+  give_up_late(now);
   return take();
 }
 
@@ -233,6 +256,7 @@ SessionActions Meetings::tick(Instant now) {
     for (const ConnectionId id : renewal.connections) set_alarm(id, records_.at(id));
     submit({Ticket::Kind::renew, std::move(renewal.connections), now, 0, {}}, std::move(renewal.body));
   }
+  give_up_late(now);
   return take();
 }
 

@@ -33,7 +33,7 @@ class Meetings {
   static constexpr std::uint64_t first_ticket = std::uint64_t{1} << 62U;
 
   explicit Meetings(SessionsConfig config)
-      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every) {}
+      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every), hurry_(config_.hurry) {}
 
   bool concerns(const FromTool& event) const;
   bool has(ConnectionId id) const { return records_.contains(id); }
@@ -47,9 +47,10 @@ class Meetings {
   [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
   [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
   [[nodiscard]] SessionActions on(const QueryFailed& event);
-  [[nodiscard]] SessionActions quorum_is(bool quorum);
+  [[nodiscard]] SessionActions quorum_is(Instant now, bool quorum);
+  void begins_when(std::string not_begun) { not_begun_ = std::move(not_begun); }  // as Sessions
   [[nodiscard]] SessionActions tick(Instant now);
-  std::optional<Instant> deadline() const { return leases_.deadline(); }
+  std::optional<Instant> deadline() const;
 
  private:
   enum class Stage : std::uint8_t {
@@ -68,6 +69,7 @@ class Meetings {
     bool abandoned = false;     // arriving, but nobody waits for the answer any more
     bool cancel_asked = false;  // the tool waits for Departed (or Passed)
     local::Arrive asked;
+    Instant asked_at;
     std::uint64_t generation = 0;  // that it is in; while it arrives: that it will be in at the earliest
     std::uint64_t arrive_ticket = 0;
     Instant arrive_sent;
@@ -85,12 +87,13 @@ class Meetings {
              const service::Machine& machine);
   void asked(ConnectionId id, Record& record, const local::Started& request);
   void asked(ConnectionId id, Record& record, const local::Ended& request);
-  void asked(ConnectionId id, Record& record, const local::Cancel& request);
+  void asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request);
   void asked(Instant now, ConnectionId id, const local::ListBarriers& request,
              const service::Machine& machine, WallTime wall);
-  void asked(const FromTool& event, const local::ResetBarrier& request);
+  void asked(Instant now, const FromTool& event, const local::ResetBarrier& request);
   void arrive(Instant now, ConnectionId id, Record& record);
-  void depart(ConnectionId id, Record& record);
+  void hurry(Instant now, ConnectionId id, Record& record);
+  void give_up_late(Instant now);
   void give_up(ConnectionId id, Record& record);
   void abandon(Record& record);
   void close(ConnectionId id, Record& record, service::CloseReason why);
@@ -120,8 +123,10 @@ class Meetings {
   std::map<SessionId, ConnectionId> by_session_;
   std::map<std::uint64_t, Ticket> tickets_;
   Leases leases_;
+  Hurry hurry_;  // by ticket
   std::uint64_t next_ticket_ = first_ticket;
   bool quorum_ = false;
+  std::string not_begun_;
   SessionActions out_;
 };
 

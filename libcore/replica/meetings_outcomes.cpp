@@ -78,6 +78,7 @@ SessionActions Meetings::on(Instant now, const Outcome& event, const service::Ma
   if (found == tickets_.end()) return {};
   const Ticket what = std::move(found->second);
   tickets_.erase(found);
+  hurry_.end(event.ticket);
   if (what.kind == Ticket::Kind::renew) renewed(what, machine);
   if (what.kind == Ticket::Kind::reset) was_reset(what, event);
   if (what.connections.empty()) return take();
@@ -85,8 +86,8 @@ SessionActions Meetings::on(Instant now, const Outcome& event, const service::Ma
   Record* record = find(id);
   if (record == nullptr) return take();
   if (what.kind == Ticket::Kind::arrive) arrived(now, id, *record, event, machine);
-  if (what.kind == Ticket::Kind::depart && event.what.kind == service::OutcomeKind::departed)
-    departed(id, *record, machine);
+  const bool departs = what.kind == Ticket::Kind::depart && record->stage == Stage::waiting;
+  if (departs && event.what.kind == service::OutcomeKind::departed) departed(id, *record, machine);
   if (what.kind == Ticket::Kind::close && record->stage == Stage::leaving) finish(id);
   return take();
 }
@@ -124,7 +125,7 @@ void Meetings::arrived(Instant now, ConnectionId id, Record& record, const Outco
   }
   set_alarm(id, record);
   if (!as_told) say(id, record, local::Waiting{record.asked.request, quorum_, {}, {}, record.generation});
-  if (record.cancel_asked) depart(id, record);
+  if (record.cancel_asked) hurry(now, id, record);
   // What it has caused is told by the effects that follow - unless they came in a snapshot.
   if (event.replaced) look(now, id, machine);
 }
@@ -266,6 +267,7 @@ void Meetings::ended(Instant now, ConnectionId id, Record& record) {
 }
 
 SessionActions Meetings::on(Instant now, const Applied& event, service::ClientId self) {
+  hurry_.committed(now);
   for (const service::Effect& effect : event.effects) {
     if (const auto* move = std::get_if<service::BarrierMoved>(&effect)) {
       for (const SessionId session : move->sessions) {
@@ -290,6 +292,7 @@ SessionActions Meetings::on(Instant now, const Applied& event, service::ClientId
 }
 
 SessionActions Meetings::on(Instant now, const Replaced&, const service::Machine& machine) {
+  hurry_.committed(now);
   std::vector<ConnectionId> ids;
   for (const auto& [session, id] : by_session_) ids.push_back(id);
   for (const ConnectionId id : ids) look(now, id, machine);
@@ -334,7 +337,7 @@ SessionActions Meetings::on(const QueryFailed& event) {
   const auto found = tickets_.find(event.ticket);
   if (found == tickets_.end()) return {};
   refuse(found->second.connections.front(), found->second.request, local::RefusedKind::no_quorum,
-         "no quorum: a majority of the peers cannot be reached: --stale shows what this peer knows");
+         no_quorum_text(not_begun_) + ": --stale shows what this peer knows");
   tickets_.erase(found);
   return take();
 }

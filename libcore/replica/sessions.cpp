@@ -134,9 +134,15 @@ SessionActions Sessions::on(const CommandGone& event) {
   return take();
 }
 
-SessionActions Sessions::quorum_is(bool quorum) {
+std::optional<Instant> Sessions::deadline() const {
+  const std::optional<Instant> lease = leases_.deadline(), late = hurry_.deadline();
+  return lease && late ? std::min(*lease, *late) : lease ? lease : late;
+}
+
+SessionActions Sessions::quorum_is(Instant now, bool quorum) {
   if (quorum == quorum_) return {};
   quorum_ = quorum;
+  hurry_.leader_is(now, quorum);
   std::vector<ConnectionId> ids;
   for (const auto& [id, record] : records_) ids.push_back(id);
   for (const ConnectionId id : ids) {
@@ -146,15 +152,17 @@ SessionActions Sessions::quorum_is(bool quorum) {
       say(id, record, local::Released{record.asked.request});
       record.release_asked = false;
     }
-    if (!quorum && (record.cancel_asked || (record.stage == Stage::acquiring && !record.asked.wait))) {
-      give_up_waiting(id, record);
-      continue;
-    }
     const bool waits = record.stage == Stage::acquiring || record.stage == Stage::waiting;
-    if (waits && !record.abandoned) say(id, record, local::Waiting{record.asked.request, quorum, {}, {}});
+    if (waits && !record.abandoned && !record.hurried) say_quorum(id, record);
   }
-  if (!quorum) answer_orders_without_quorum();
+  give_up_late(now);
   return take();
+}
+
+void Sessions::say_quorum(ConnectionId id, const Record& record) {
+  local::Waiting waiting{record.asked.request, quorum_, {}, {}};
+  if (!quorum_) waiting.not_begun = not_begun_;
+  say(id, record, std::move(waiting));
 }
 
 SessionActions Sessions::tick(Instant now) {
@@ -173,6 +181,7 @@ SessionActions Sessions::tick(Instant now) {
     set_alarm(id, record);
   }
   renew(now, due);
+  give_up_late(now);
   return take();
 }
 

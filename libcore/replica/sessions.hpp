@@ -31,6 +31,7 @@
 
 #include "base/time.hpp"
 #include "replica/events.hpp"
+#include "replica/hurry.hpp"
 #include "replica/leases.hpp"
 #include "replica/listings.hpp"
 #include "service/machine.hpp"
@@ -154,7 +155,12 @@ struct SessionsConfig {
   Duration ttl_high = std::chrono::hours(1);
   std::size_t connections = 20000;
   Duration enrolment_ttl = std::chrono::seconds(10);  // of the sessions that this host stands with
+  Hurry::Terms hurry;                                 // of what is not to wait
+  std::map<NodeId, std::string> names;                // of the group's peers, as users know them
 };
+
+// Why there is no quorum, for users. `not_begun`: what the group that never had one waits for, else empty.
+std::string no_quorum_text(const std::string& not_begun);
 
 // What a tool is told of a refusal.
 local::RefusedKind kind_of(service::Refusal why);
@@ -162,7 +168,7 @@ local::RefusedKind kind_of(service::Refusal why);
 class Sessions {
  public:
   explicit Sessions(SessionsConfig config)
-      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every) {}
+      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every), hurry_(config_.hurry) {}
 
   [[nodiscard]] SessionActions on(Instant now, const Recovered& event);
   [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
@@ -181,9 +187,11 @@ class Sessions {
   [[nodiscard]] SessionActions watched(const Applied& event, const service::Machine& machine, WallTime wall);
   [[nodiscard]] SessionActions watched(const Replaced&, const service::Machine& machine, WallTime wall);
   // A leader with a majority is known (true), or not.
-  [[nodiscard]] SessionActions quorum_is(bool quorum);
+  [[nodiscard]] SessionActions quorum_is(Instant now, bool quorum);
+  // The group has never had one, and what it waits for; empty: it has begun.
+  void begins_when(std::string not_begun) { not_begun_ = std::move(not_begun); }
   [[nodiscard]] SessionActions tick(Instant now);
-  std::optional<Instant> deadline() const { return leases_.deadline(); }
+  std::optional<Instant> deadline() const;
 
   std::size_t size() const { return records_.size(); }
   bool ready(ConnectionId id) const;  // it has greeted, and has no session of its own
@@ -210,6 +218,8 @@ class Sessions {
     bool cancel_sent = false;
     bool release_asked = false;  // the tool waits for Released
     local::Acquire asked;
+    Instant asked_at;
+    std::optional<Instant> hurried;      // it is not to wait (-n), or no longer: since when that counts
     std::optional<std::uint8_t> status;  // of the command, as its wrapper says
     std::vector<SessionId> inside;       // whose commands it was asked from, outermost first
     Token token;
@@ -259,7 +269,16 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Stand& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
-  void give_up_waiting(ConnectionId id, Record& record);
+
+  // ---- sessions_hurry.cpp: what is not to wait
+  void hurry(Instant now, ConnectionId id, Record& record);
+  void give_up_late(Instant now);
+  void give_up(const Hurry::Late& late);
+  void give_up_acquire(ConnectionId id, Record& record, bool may_be_ordered);
+  void give_up_break(const Ticket& ticket, bool may_be_ordered);
+  std::string no_leader_text() const;
+  bool kept_out_by_nobody(const Record& record, service::Refusal why) const;
+  void orphan(const Record& record);
 
   // ---- sessions_outcomes.cpp: what the log says
   void acquired(Instant now, ConnectionId id, Record& record, const Outcome& event,
@@ -278,17 +297,15 @@ class Sessions {
   // ---- sessions_elections.cpp
   static Ticket of_election(Instant now, ConnectionId id, local::Request request);
   void query_election(Instant now, ConnectionId id, local::Request request);
-  void election_ready(ConnectionId id, const local::Request& asked, const service::Machine& machine,
-                      WallTime wall);
+  void election_ready(const Ticket& what, const service::Machine& machine, WallTime wall);
   void election_ordered(ConnectionId id, const Record& record, const Ticket& what, const Outcome& event);
-  void depose(ConnectionId id, const local::Depose& asked, const service::Machine& machine);
+  void depose(Instant when, ConnectionId id, const local::Depose& asked, const service::Machine& machine);
   void list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::Machine& machine,
                     WallTime wall);
   void show_watched(ConnectionId id, const Record& record, const service::Machine& machine, WallTime wall);
   void stop_watching(ConnectionId id, Record& record);
-  void order(ConnectionId id, local::Request request, service::Body body);
-  void stand(ConnectionId id, const Record& record, const local::Stand& request);
-  void answer_orders_without_quorum();
+  void order(Instant asked, ConnectionId id, local::Request request, service::Body body);
+  void stand(Instant asked, ConnectionId id, const Record& record, const local::Stand& request);
   void step_down(Instant now, ConnectionId id, Record& record, bool preempted);
   void dismissed(ConnectionId id, Record& record, service::Refusal why);
 
@@ -312,6 +329,7 @@ class Sessions {
   void stop_holders(ConnectionId id, Record& record, bool kill);
   void finish(ConnectionId id);
   void say(ConnectionId id, const Record& record, local::Answer answer);
+  void say_quorum(ConnectionId id, const Record& record);
   void lose(ConnectionId id, Record& record, const std::string& why);
   void renew(Instant now, const Leases::Due& due);
   std::uint64_t ticket(Ticket what);
@@ -326,11 +344,16 @@ class Sessions {
   std::map<SessionId, ConnectionId> by_session_;
   std::map<std::uint64_t, Ticket> tickets_;
   Leases leases_;
+  Hurry hurry_;  // by ticket
   std::uint64_t next_ticket_ = 1;
   // Who waits for the end of a session that it wants broken, or released.
   std::multimap<SessionId, std::pair<ConnectionId, std::uint64_t>> breakers_;
   std::map<std::string, std::set<ConnectionId>> watchers_;  // by name
   bool quorum_ = false;
+  std::string not_begun_;
+  // Of requests that were given up and ordered all the same, until they are closed: their names, and whether
+  // they are leaderships.
+  std::map<SessionId, std::pair<std::vector<std::string>, bool>> orphans_;
   bool strangers_due_ = false;          // sessions of earlier lives that nobody uses are still to be closed
   service::ClientId complete_since_{};  // of those that were opened from here on
   SessionActions out_;

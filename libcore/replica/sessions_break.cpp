@@ -16,12 +16,7 @@ constexpr std::size_t most_breakers = 1024;  // typed by people
 
 }  // namespace
 
-void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Break& request) {
-  if (!quorum_) {
-    refuse(id, request.request, local::RefusedKind::no_quorum,
-           "no quorum: a majority of the peers cannot be reached");
-    return;
-  }
+void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Break& request) {
   if (breakers_.size() >= most_breakers) {
     refuse(id, request.request, local::RefusedKind::limit,
            "too many locks are being broken: try again later");
@@ -29,6 +24,7 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Brea
   }
   breakers_.emplace(request.session, std::pair{id, request.request});
   Ticket what{Ticket::Kind::break_it, {id}, {}, {}, request.request};
+  hurry_.begin(next_ticket_, now);
   submit(std::move(what), service::Break{request.session, record.who.uid, record.who.user});
 }
 

@@ -75,9 +75,11 @@ Sessions::Ticket Sessions::of_election(Instant now, ConnectionId id, local::Requ
   return Ticket{Ticket::Kind::election, {id}, now, {}, number, std::move(request)};
 }
 
-void Sessions::order(ConnectionId id, local::Request request, service::Body body) {
-  Ticket what = of_election({}, id, std::move(request));
+// `asked`: when the tool did; the question that came first has taken some of its time.
+void Sessions::order(Instant asked, ConnectionId id, local::Request request, service::Body body) {
+  Ticket what = of_election(asked, id, std::move(request));
   what.ordered = true;
+  hurry_.begin(next_ticket_, asked);
   submit(std::move(what), std::move(body));
 }
 
@@ -108,7 +110,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record&, const local::Stand& 
   query_election(now, id, request);
 }
 
-void Sessions::stand(ConnectionId id, const Record& record, const local::Stand& request) {
+void Sessions::stand(Instant asked, ConnectionId id, const Record& record, const local::Stand& request) {
   service::Body body;
   if (request.enroll) {
     service::Enroll enroll;
@@ -118,24 +120,15 @@ void Sessions::stand(ConnectionId id, const Record& record, const local::Stand& 
   } else {
     body = service::Withdraw{request.name, record.who.uid, record.who.user};
   }
-  order(id, request, std::move(body));
+  order(asked, id, request, std::move(body));
 }
 
 // ---- and what becomes of it
 
-// An order has no -w: who gives one does not wait until a majority is back. What was only asked about fails
-// by itself.
-void Sessions::answer_orders_without_quorum() {
-  for (const auto& [number, ticket] : tickets_) {
-    if (ticket.ordered && records_.contains(ticket.connections.front()))
-      refuse(ticket.connections.front(), ticket.request, local::RefusedKind::unknown,
-             "the quorum was lost meanwhile: see --who when it is back");
-  }
-}
-
 // The machine is at least as new as all that was acknowledged before the question.
-void Sessions::election_ready(ConnectionId id, const local::Request& asked, const service::Machine& machine,
-                              WallTime wall) {
+void Sessions::election_ready(const Ticket& what, const service::Machine& machine, WallTime wall) {
+  const ConnectionId id = what.connections.front();
+  const local::Request& asked = *what.election;
   Record* record = find(id);
   if (record == nullptr) return;
   if (const auto* listing = std::get_if<local::ListLeaders>(&asked)) {
@@ -147,13 +140,14 @@ void Sessions::election_ready(ConnectionId id, const local::Request& asked, cons
     watchers_[watch->name].insert(id);
     show_watched(id, *record, machine, wall);
   } else if (const auto* step_down = std::get_if<local::Depose>(&asked)) {
-    depose(id, *step_down, machine);
+    depose(what.sent, id, *step_down, machine);
   } else if (const auto* standing = std::get_if<local::Stand>(&asked)) {
-    stand(id, *record, *standing);
+    stand(what.sent, id, *record, *standing);
   }
 }
 
-void Sessions::depose(ConnectionId id, const local::Depose& asked, const service::Machine& machine) {
+void Sessions::depose(Instant when, ConnectionId id, const local::Depose& asked,
+                      const service::Machine& machine) {
   const Record& record = records_.at(id);
   const auto& all = machine.state().elections.leaderships;
   const auto found = all.find(asked.name);
@@ -167,7 +161,7 @@ void Sessions::depose(ConnectionId id, const local::Depose& asked, const service
   if (!may)
     return refuse(id, asked.request, local::RefusedKind::held,
                   "led by user " + session->owner.user + ": only that user or root may end it");
-  order(id, asked, service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
+  order(when, id, asked, service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
 }
 
 void Sessions::election_ordered(ConnectionId id, const Record& record, const Ticket& what,

@@ -51,6 +51,7 @@ SessionActions Sessions::on(Instant now, const Outcome& event, const service::Ma
   if (found == tickets_.end()) return {};
   const Ticket what = std::move(found->second);
   tickets_.erase(found);
+  hurry_.end(event.ticket);
   if (what.kind == Ticket::Kind::renew) {
     renewed(now, what, machine);
     return take();
@@ -74,6 +75,11 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
   const service::Outcome& what = event.what;
   const bool granted_or_queued =
       what.kind == service::OutcomeKind::granted || what.kind == service::OutcomeKind::queued;
+  if (what.kind == service::OutcomeKind::refused && !record.abandoned &&
+      kept_out_by_nobody(record, what.why)) {
+    submit_acquire(now, id, record);  // behind the end of what keeps it out
+    return;
+  }
   if (!granted_or_queued) {
     record.stage = Stage::idle;
     if (!record.abandoned) {
@@ -105,6 +111,7 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
   }
   record.stage = Stage::waiting;
   if (record.abandoned || !record.connected) {
+    orphan(record);
     close(id, record, service::CloseReason::finished);
   } else if (standing.kind == service::Standing::Kind::held) {
     granted(now, id, record, standing.token, machine);
@@ -120,11 +127,7 @@ void Sessions::acquired(Instant now, ConnectionId id, Record& record, const Outc
     set_alarm(id, record);
     say(id, record,
         local::Waiting{record.asked.request, quorum_, {}, blockers_of(machine, what.session, what.request)});
-    if (record.cancel_asked) {
-      record.cancel_sent = true;
-      submit(Ticket{Ticket::Kind::cancel, {id}, {}, {}},
-             service::Cancel{record.session, record.asked.request});
-    }
+    if (record.cancel_asked) hurry(now, id, record);
   }
 }
 
@@ -247,6 +250,7 @@ void Sessions::ended(Instant now, ConnectionId id, Record& record, const std::st
 
 SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId self,
                             const service::Machine& machine) {
+  hurry_.committed(now);
   for (const service::Effect& effect : event.effects) {
     if (const auto* grant = std::get_if<service::Granted>(&effect)) {
       const auto found = by_session_.find(grant->session);
@@ -259,6 +263,7 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
         break_hold(now, found->second, records_.at(found->second), broken->user);
     } else if (const auto* end = std::get_if<service::Closed>(&effect)) {
       tell_breakers(end->session);
+      orphans_.erase(end->session);
       const auto found = by_session_.find(end->session);
       if (found == by_session_.end()) continue;
       const ConnectionId id = found->second;
@@ -295,6 +300,8 @@ SessionActions Sessions::on(Instant now, const Applied& event, service::ClientId
 }
 
 SessionActions Sessions::on(Instant now, const Replaced&, const service::Machine& machine) {
+  hurry_.committed(now);
+  std::erase_if(orphans_, [&](const auto& orphan) { return machine.session(orphan.first) == nullptr; });
   std::vector<ConnectionId> ids;
   for (const auto& [session, id] : by_session_) ids.push_back(id);
   for (const ConnectionId id : ids) {
@@ -324,7 +331,7 @@ SessionActions Sessions::on(const QueryReady& event, const service::Machine& mac
   const Ticket what = std::move(found->second);
   tickets_.erase(found);
   if (what.kind == Ticket::Kind::election) {
-    election_ready(what.connections.front(), *what.election, machine, wall);
+    election_ready(what, machine, wall);
     return take();
   }
   list(what, machine, wall);
@@ -339,8 +346,8 @@ SessionActions Sessions::on(const QueryFailed& event) {
                                        std::holds_alternative<local::Depose>(*what.election));
   refuse(what.connections.front(), what.election ? what.request : request_of(what.question),
          local::RefusedKind::no_quorum,
-         std::string("no quorum: a majority of the peers cannot be reached: ") +
-             (order ? "nothing has changed: see dpeers" : "--stale shows what this peer knows"));
+         no_quorum_text(not_begun_) +
+             (order ? ": nothing has changed: see dpeers" : ": --stale shows what this peer knows"));
   tickets_.erase(found);
   return take();
 }

@@ -15,7 +15,9 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Hell
   }
   record.greeted = true;
   record.speaks = local::common(request.speaks);
-  say(id, record, local::Welcome{local::protocol_version, config_.peer, config_.scope, local::newest_spoken});
+  say(id, record,
+      local::Welcome{local::protocol_version, config_.peer, config_.scope, local::newest_spoken,
+                     config_.hurry.leader});
 }
 
 void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Acquire& request) {
@@ -28,12 +30,10 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
            "the TTL is out of range: give 1 second to 1 hour");
     return;
   }
-  if (!quorum_ && !request.wait) {
-    refuse(id, request.request, local::RefusedKind::no_quorum,
-           "no quorum: a majority of the peers cannot be reached");
-    return;
-  }
   record.asked = request;
+  record.asked_at = now;
+  record.hurried.reset();
+  if (!request.wait) record.hurried = now;
   record.ttl = request.ttl;
   record.status.reset();
   record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
@@ -42,7 +42,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
   record.signalled = false;
   record.pid = 0;
   submit_acquire(now, id, record);
-  if (!quorum_) say(id, record, local::Waiting{request.request, false, {}, {}});
+  if (!quorum_ && !record.hurried) say_quorum(id, record);
 }
 
 void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
@@ -79,6 +79,7 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   record.acquire_sent = now;
   record.acquire_ticket = next_ticket_;
   set_alarm(id, record);
+  if (record.hurried) hurry_.begin(record.acquire_ticket, *record.hurried);
   submit(Ticket{Ticket::Kind::acquire, {id}, now, {}}, std::move(body));
 }
 
@@ -90,35 +91,12 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Star
   set_alarm(id, record);
 }
 
-void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Cancel& request) {
-  if (request.request != record.asked.request) return;
+void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request) {
+  if (request.request != record.asked.request || record.abandoned) return;
   if (record.stage != Stage::acquiring && record.stage != Stage::waiting)
     return;  // Granted or Refused is on its way
   record.cancel_asked = true;
-  if (!quorum_) {
-    give_up_waiting(id, record);
-  } else if (record.stage == Stage::waiting && !record.cancel_sent) {
-    record.cancel_sent = true;
-    submit(Ticket{Ticket::Kind::cancel, {id}, {}, {}}, service::Cancel{record.session, record.asked.request});
-  }
-}
-
-// Answers a tool that no longer waits although nothing can be ordered now; what it may have left in the log
-// is closed later.
-void Sessions::give_up_waiting(ConnectionId id, Record& record) {
-  if (record.cancel_asked) {
-    say(id, record, local::Cancelled{record.asked.request, false});
-  } else {
-    refuse(id, record.asked.request, local::RefusedKind::no_quorum,
-           "no quorum: a majority of the peers cannot be reached");
-  }
-  record.cancel_asked = false;
-  if (record.stage == Stage::waiting) {
-    close(id, record, service::CloseReason::finished);
-  } else if (record.stage == Stage::acquiring) {
-    record.abandoned = true;
-    out_.push_back(Retract{record.acquire_ticket});
-  }
+  hurry(now, id, record);
 }
 
 void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Release& request) {

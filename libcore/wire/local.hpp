@@ -71,7 +71,7 @@ struct Acquire {
   std::vector<std::string> names;  // 1 to 64
   Mode mode = Mode::exclusive;
   std::uint32_t slots = 1;  // above 1: one of so many equal holders
-  bool wait = true;         // false: refuse at once rather than queue
+  bool wait = true;         // false: refuse rather than queue; only a leader is waited for
   Duration ttl{};           // of the session, 1 s to 1 h; the first Acquire of a connection decides
   Duration lock_delay{};    // how long the names stay shut after a holder was lost
   Duration min_hold{};      // how long the names stay taken at least, counted from the grant
@@ -238,12 +238,13 @@ struct Welcome {
   std::string peer;
   Scope scope = Scope::cluster;
   std::uint32_t speaks = 1;
+  Duration leader_patience{};  // so long it waits for a leader before it refuses what is not to wait
 
   bool operator==(const Welcome&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, wire::text<1024>(peer), scope);
-    archive.since(2, speaks);
+    archive.since(2, speaks, leader_patience);
   }
 };
 
@@ -363,22 +364,26 @@ struct Waiting {
   std::vector<std::string> silent_peers;  // that this peer has no connection to, when there is no quorum
   std::vector<WaitRecord> blockers;       // when it is queued: the first few, their waiter left empty
   std::uint64_t generation = 0;           // of a barrier: the arrival will count in this one or a later one
+  std::string not_begun{};                // there has never been a quorum: what for it waits
 
   bool operator==(const Waiting&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, quorum, wire::at_most<64, 255>(silent_peers), wire::at_most<4>(blockers), generation);
+    archive.since(2, wire::text<1024>(not_begun));
   }
 };
 
 struct Cancelled {
   std::uint64_t request = 0;
-  bool quorum = false;  // at the end of the wait: decides between statuses 1 and 69
+  bool quorum = false;      // at the end of the wait: decides between statuses 1 and 69
+  std::string not_begun{};  // as in Waiting
 
   bool operator==(const Cancelled&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, quorum);
+    archive.since(2, wire::text<1024>(not_begun));
   }
 };
 

@@ -163,11 +163,13 @@ struct Departed {
   std::uint32_t arrived = 0;  // participants, this one among them
   std::vector<std::string> missing;
   std::optional<BarrierRecord> record;
+  std::string not_begun{};  // as in Waiting (local.hpp)
 
   bool operator==(const Departed&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, quorum, generation, arrived, wire::at_most<4096, 255>(missing), record);
+    archive.since(2, wire::text<1024>(not_begun));
   }
 };
 

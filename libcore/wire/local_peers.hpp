@@ -76,12 +76,13 @@ struct Peers {
   std::vector<PeerRecord> peers;
   std::vector<std::pair<std::string, std::string>> troubles;  // peer, why there is no connection to it
   LevelRecord level;
+  std::string not_begun{};  // as in Waiting
 
   bool operator==(const Peers&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, as_of, peers, troubles);
-    archive.since(2, level);
+    archive.since(2, level, wire::text<1024>(not_begun));
   }
 };
 

@@ -74,7 +74,7 @@ class Desk {
     sessions = Sessions(config());
     log.clear();
     take(sessions.on(now, event));
-    take(sessions.quorum_is(true));
+    take(sessions.quorum_is(now, true));
   }
   void registers_again(std::uint64_t nonce) {
     const service::Effects effects = apply({.node = self, .body = service::Register{self, nonce, client}});
@@ -89,7 +89,11 @@ class Desk {
   void skip_to(LogIndex place) { index = place; }
   void tool_gone(std::uint64_t connection) { take(sessions.on(ToolGone{ConnectionId{connection}})); }
   void holders_gone(std::uint64_t connection) { take(sessions.on(HoldersGone{ConnectionId{connection}})); }
-  void quorum(bool there) { take(sessions.quorum_is(there)); }
+  void quorum(bool there) { take(sessions.quorum_is(now, there)); }
+  void questions_are_answered() {  // the machine is new enough
+    for (const std::uint64_t ticket : std::exchange(queries, {}))
+      take(sessions.on(QueryReady{ticket}, machine, {}));
+  }
   void pass(Duration time) {  // ticking at every deadline on the way
     const Instant end = now + time;
     while (sessions.deadline() && *sessions.deadline() <= end) {
@@ -169,6 +173,7 @@ class Desk {
   std::deque<Submit> log;
   std::vector<std::uint64_t>
       retracted;  // tickets; what they name stays in `log`: another copy may be ordered
+  std::vector<std::uint64_t> queries;
   std::vector<ToTool> answers;
   std::vector<StopCommand> stops;
   std::vector<ConnectionId> over;
@@ -195,6 +200,7 @@ class Desk {
   void take(SessionActions actions) {
     for (SessionAction& action : actions) {
       if (auto* submit = std::get_if<Submit>(&action)) log.push_back(std::move(*submit));
+      if (auto* query = std::get_if<Query>(&action)) queries.push_back(query->ticket);
       if (auto* retract = std::get_if<Retract>(&action)) retracted.push_back(retract->ticket);
       if (auto* answer = std::get_if<ToTool>(&action)) answers.push_back(std::move(*answer));
       if (auto* stop = std::get_if<StopCommand>(&action)) stops.push_back(*stop);

@@ -28,7 +28,7 @@ struct GivingUp {
   std::uint64_t told_first = 0;  // from which generation on it may count, before its Arrive was submitted
 
   GivingUp() {
-    (void)meetings.quorum_is(true);
+    (void)meetings.quorum_is(now, true);
     local::Arrive arrival;
     arrival.request = 1;
     arrival.name = "gate";

@@ -32,27 +32,6 @@ TEST_CASE("a tool that goes without a word leaves nothing behind") {
   CHECK(desk.sessions.size() == 0);
 }
 
-TEST_CASE("no wait (-n) without a quorum is refused at once, so is one that loses the quorum while it asks") {
-  Desk desk;
-  desk.quorum(false);
-  desk.acquires(1, 10s, false);
-  REQUIRE(desk.told<local::Refused>(1).size() == 1);
-  CHECK(desk.told<local::Refused>(1)[0].kind == local::RefusedKind::no_quorum);
-  CHECK(desk.log.empty());
-
-  desk.quorum(true);
-  desk.acquires(2, 10s, false);
-  desk.quorum(false);
-  REQUIRE(desk.told<local::Refused>(2).size() == 1);
-  CHECK(desk.told<local::Refused>(2)[0].kind == local::RefusedKind::no_quorum);
-  CHECK(desk.retracted == std::vector<std::uint64_t>{desk.log.front().ticket});
-  // It was on its way: what it opens is closed again, and its tool hears no more of it.
-  desk.quorum(true);
-  desk.order();
-  CHECK(desk.told<local::Granted>(2).empty());
-  CHECK(desk.machine.state().sessions.empty());
-}
-
 TEST_CASE("no wait (-n) of a lock that is held is refused as held") {
   Desk desk;
   desk.rival_takes();
@@ -98,6 +77,7 @@ TEST_CASE("cancel against grant: whichever was ordered first is the answer, and 
   }
   SECTION("neither: the quorum is lost") {
     desk.quorum(false);
+    desk.pass(1s);
     REQUIRE(desk.told<local::Cancelled>(1).size() == 1);
     CHECK_FALSE(desk.told<local::Cancelled>(1)[0].quorum);
     desk.quorum(true);

@@ -27,7 +27,7 @@ TEST_CASE("field fault 2: the leader is isolated: it acknowledges nothing, and t
   scene.run(3s);
   CHECK_FALSE(scene.granted(waits));
   const auto at_once = scene.lock(old, {.wait = false});
-  CHECK(scene.until(100ms, [&] { return scene.tool(at_once).refused.has_value(); }));
+  CHECK(scene.until(1100ms, [&] { return scene.tool(at_once).refused.has_value(); }));
   CHECK(scene.tool(at_once).refused == local::RefusedKind::no_quorum);
   CHECK(scene.raft(old).role() != raft::Role::leader);
   CHECK(scene.leader() != old);

@@ -113,6 +113,7 @@ class Meeting {
 
 Result<cli::Exit> Meeting::wait_for_release() {
   std::optional<Instant> deadline;
+  const Instant answer_by = cli::must_answer_by(line_.peer(), process::boot_now());
   if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
   bool cancelled = false;
   for (;;) {
@@ -126,7 +127,7 @@ Result<cli::Exit> Meeting::wait_for_release() {
     if (!answer->has_value()) {
       cancelled = true;
       (void)line_.peer().send(local::Cancel{only_request});  // a peer that is gone is seen below
-      deadline = process::boot_now() + answer_patience;
+      deadline = std::max(process::boot_now() + answer_patience, answer_by);
       continue;
     }
     if (const auto* passed = std::get_if<local::Passed>(&**answer)) {
@@ -146,7 +147,9 @@ Result<cli::Exit> Meeting::wait_for_release() {
     if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
       if (waiting->generation != 0) arrival_.generation = waiting->generation;
       if (std::exchange(said_quorum_, waiting->quorum) != waiting->quorum)
-        note(waiting->quorum ? "waiting for the others" : "waiting for a majority of the peers");
+        note(waiting->quorum              ? "waiting for the others"
+             : waiting->not_begun.empty() ? "waiting for a majority of the peers"
+                                          : "waiting: " + waiting->not_begun);
     }
   }
 }
@@ -164,8 +167,7 @@ Result<cli::Exit> Meeting::refused(const local::Refused& answer) const {
 
 Result<cli::Exit> Meeting::departed(const local::Departed& answer) {
   if (!answer.quorum) {
-    return Error{ErrorKind::unavailable, object(), "no quorum: a majority of the peers cannot be reached",
-                 "see dpeers"};
+    return Error{ErrorKind::unavailable, object(), cli::no_quorum_text(answer.not_begun), "see dpeers"};
   }
   std::string text = "timed out: " + std::to_string(answer.arrived) + " of " +
                      std::to_string(*settings_.count) + " were there";

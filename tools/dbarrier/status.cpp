@@ -8,6 +8,7 @@
 #include "cli/terminal.hpp"
 #include "dbarrier/record.hpp"
 #include "dbarrier/settings.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::dbarrier {
 
@@ -81,12 +82,15 @@ Result<cli::Exit> list_barriers(const Settings& settings) {
 Result<cli::Exit> reset_barrier(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
   if (!peer) return peer.error();
+  const Instant end = cli::must_answer_by(*peer, process::boot_now());
   if (Status sent = peer->send(local::ResetBarrier{only_request, settings.name}); !sent) return sent.error();
   for (;;) {
-    auto answer = peer->wait(std::nullopt);
-    if (!answer) {
+    auto answer = peer->wait(end);
+    if (!answer || !answer->has_value()) {
       return Error{ErrorKind::unknown, cli::shown(settings.name),
-                   "the peer is gone before it has answered: " + answer.error().what, "see --status"};
+                   answer ? "the peer does not answer"
+                          : "the peer is gone before it has answered: " + answer.error().what,
+                   "see --status"};
     }
     if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
       if (refusal->kind != local::RefusedKind::held) return refused(cli::shown(settings.name), *refusal);

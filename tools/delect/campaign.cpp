@@ -71,7 +71,7 @@ class Campaign {
  private:
   std::optional<NotLed> wait_for_turn();
   NotLed refused(const local::Refused& answer) const;
-  NotLed not_led(bool quorum) const;
+  NotLed not_led(const local::Cancelled& over) const;
   Result<cli::Exit> lead();
   Result<cli::Exit> run_leading();
   bool run_command(cli::Exit& exit);
@@ -93,10 +93,9 @@ class Campaign {
 
 // ---- until it leads
 
-NotLed Campaign::not_led(bool quorum) const {
-  if (!quorum)
-    return {cli::Exit::unavailable, "no_quorum",
-            "no quorum: a majority of the peers cannot be reached: see dpeers"};
+NotLed Campaign::not_led(const local::Cancelled& over) const {
+  if (!over.quorum)
+    return {cli::Exit::unavailable, "no_quorum", cli::no_quorum_text(over.not_begun) + ": see dpeers"};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.output.verbose > 0 ? "did not lead in time" : ""};
 }
@@ -114,6 +113,8 @@ NotLed Campaign::refused(const local::Refused& answer) const {
       return {cli::Exit::failed, "not_acquired", answer.why};
     case local::RefusedKind::no_quorum:
       return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
+    case local::RefusedKind::unknown:
+      return {cli::Exit::unknown, "no_quorum", answer.why + ": see --last"};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     default:
@@ -125,15 +126,20 @@ std::optional<NotLed> Campaign::wait_for_turn() {
   Standby standby(settings_, asked_);
   cli::WhileWaiting meanwhile;
   meanwhile.news = [&](const local::Waiting& news) {
-    note(news.quorum ? "standing by" : "waiting for a majority of the peers");
+    note(news.quorum              ? "standing by"
+         : news.not_begun.empty() ? "waiting for a majority of the peers"
+                                  : "waiting: " + news.not_begun);
     standby.show();
   };
   if (standby.active()) meanwhile.glance = [&] { standby.show(); };
   const auto verdict = session_.wait_for_verdict(meanwhile);
   standby.over();
-  if (!verdict) return NotLed{cli::Exit::unavailable, "no_quorum", verdict.error().text()};
+  if (!verdict) {  // with a slot: an attempt may have been counted
+    const cli::Exit exit = settings_.slot ? cli::Exit::unknown : cli::Exit::unavailable;
+    return NotLed{exit, "no_quorum", verdict.error().text()};
+  }
   if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return refused(*refusal);
-  if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return not_led(over->quorum);
+  if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return not_led(*over);
   return std::nullopt;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "delect/settings.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::delect {
 
@@ -16,11 +17,13 @@ namespace {
 
 // Done, or why not: nothing means Done.
 Result<std::optional<local::Refused>> order(engine::PeerConnection& peer, const local::Request& request) {
+  const Instant end = cli::must_answer_by(peer, process::boot_now());
   if (Status sent = peer.send(request); !sent) return sent.error();
   for (;;) {
-    auto answer = peer.wait(std::nullopt);
-    if (!answer)
-      return Error{ErrorKind::unknown, answer.error().object, answer.error().what,
+    auto answer = peer.wait(end);
+    if (!answer || !answer->has_value())
+      return Error{ErrorKind::unknown, answer ? "the order" : answer.error().object,
+                   answer ? "the peer does not answer" : answer.error().what,
                    "it may have taken effect: look with --who"};
     if (std::holds_alternative<local::Done>(**answer)) return std::optional<local::Refused>();
     if (auto* refused = std::get_if<local::Refused>(&**answer))

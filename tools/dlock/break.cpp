@@ -52,6 +52,9 @@ Result<cli::Exit> break_all(const Settings& settings, engine::PeerConnection& pe
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
       --left;
+      if (refused->kind == local::RefusedKind::unknown)
+        return Error{ErrorKind::unknown, cli::shown(settings.name_list), refused->why,
+                     "it may have taken effect: look with --list"};
       if (refused->kind != local::RefusedKind::held) return unavailable(settings, refused->why);
       cli::notice("dlock", cli::shown(settings.name_list) + ": not broken: " + refused->why);
       exit = cli::Exit::no;

@@ -53,7 +53,7 @@ class Run {
 
  private:
   NotRun refused(const local::Refused& answer) const;
-  NotRun not_acquired(bool quorum) const;
+  NotRun not_acquired(const local::Cancelled& over) const;
   Result<cli::Exit> end_unlocked(const NotRun& end);
   Result<cli::Exit> run_locked();
   Result<cli::Exit> run_command();
@@ -75,10 +75,9 @@ class Run {
   std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
 };
 
-NotRun Run::not_acquired(bool quorum) const {
-  if (!quorum)
-    return {cli::Exit::unavailable, "no_quorum",
-            "no quorum: a majority of the peers cannot be reached: see dpeers"};
+NotRun Run::not_acquired(const local::Cancelled& over) const {
+  if (!over.quorum)
+    return {cli::Exit::unavailable, "no_quorum", cli::no_quorum_text(over.not_begun) + ": see dpeers"};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.verbose ? "not acquired in time" : ""};
 }
@@ -93,6 +92,8 @@ NotRun Run::refused(const local::Refused& answer) const {
               answer.why + ": ask for all names at once (A,B), or everywhere in the same order"};
     case local::RefusedKind::no_quorum:
       return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
+    case local::RefusedKind::unknown:
+      return {cli::Exit::unknown, "no_quorum", answer.why + ": see dpeers"};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     default:  // a limit: it says what to do
@@ -254,8 +255,7 @@ Result<cli::Exit> Run::whole() {
   report_.wait = process::boot_now() - asked_;
   if (!verdict) return verdict.error();
   if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return end_unlocked(refused(*refusal));
-  if (const auto* over = std::get_if<local::Cancelled>(&*verdict))
-    return end_unlocked(not_acquired(over->quorum));
+  if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return end_unlocked(not_acquired(*over));
   if (const auto* other = std::get_if<local::Joined>(&*verdict)) {
     report_.status = other->status;
     note("the same command was run by another");

@@ -40,6 +40,7 @@ std::string describe(const local::WaitRecord& wait) {
 }  // namespace
 
 std::string in_words(const local::Waiting& waiting) {
+  if (!waiting.quorum && !waiting.not_begun.empty()) return "waiting: " + waiting.not_begun;
   if (!waiting.quorum) {
     std::string text = "waiting for a majority of the peers";
     for (std::size_t i = 0; i < waiting.silent_peers.size(); ++i)

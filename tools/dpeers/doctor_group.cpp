@@ -197,7 +197,12 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
         remedy = "start that peer; open TCP port " + std::to_string(address->port) + " to this host";
     }
     if (!trouble.empty()) what += "; the last attempt: " + trouble;
-    if (peer.local) remedy = "wait; if it stays so, look whether a majority of the peers runs";
+    if (peer.local && !answer.not_begun.empty()) {
+      what = answer.not_begun;
+      remedy = "start the peers that are missing: all must meet once before the group begins";
+    } else if (peer.local) {
+      remedy = "wait; if it stays so, look whether a majority of the peers runs";
+    }
     add(findings, Health::fail, "peer", peer.name, what, remedy);
     return;
   }
@@ -303,9 +308,13 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
       examine_peer(peer, *answer, examined, here, findings);
     }
     examine_level(answer->level, findings);
-    if (!leader)
+    if (!leader && !answer->not_begun.empty()) {
+      add(findings, Health::fail, "peer", "group", answer->not_begun + ": nothing is granted",
+          "see to it that all peers run once at the same time and reach each other: then the group begins");
+    } else if (!leader) {
       add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
           "see to it that a majority of the peers runs and reaches each other");
+    }
     const auto settings = peer::check(examined.arguments.peer);
     if (settings && !settings->alone()) {
       for (const auto& [name, address] : settings->peers)

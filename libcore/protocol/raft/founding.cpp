@@ -117,6 +117,15 @@ void Raft::founded() {
   if (alone()) election_timed_out();
 }
 
+std::vector<NodeId> Raft::not_met() const {
+  std::vector<NodeId> missing;
+  if (role_ != Role::founding || founding_.write != 0) return missing;
+  for (const NodeId peer : config_.peers) {
+    if (peer != config_.self && !founding_.answers.contains(peer)) missing.push_back(peer);
+  }
+  return missing;
+}
+
 bool Raft::mute() const {
   return COORD_RULE_OR(rejoined_peer_is_mute, hard_.mute_until.value != 0, false);
 }
