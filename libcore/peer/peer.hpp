@@ -35,6 +35,7 @@
 #include "peer/settings.hpp"
 #include "peer/store_thread.hpp"
 #include "peer/user_names.hpp"
+#include "process/nesting.hpp"
 #include "replica/host.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
@@ -134,13 +135,18 @@ class Peer {
   std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
   void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
 
+  // ---- peer_nesting.cpp: which holds a tool runs inside of
+  static bool runs_inside(process::Nesting& nesting, const Tool& tool);
+  std::vector<replica::ConnectionId> holds_around(replica::ConnectionId asker, pid_t asking) const;
+  std::vector<replica::ConnectionId> not_around(const std::vector<replica::ConnectionId>& holds,
+                                                const process::ProcessId& holder) const;
+
   // ---- peer_tools.cpp: this host's tools
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
   void tool_known(net::ClientNumber number, const Result<std::string>& user);
   void tool_said(net::ClientNumber number, wire::Frame&& frame);
   void tool_closed(net::ClientNumber number);
   void turn_away(net::ClientNumber number, const std::string& why);
-  std::vector<replica::ConnectionId> holds_around(pid_t asking, const std::vector<SessionId>& claimed) const;
   void tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass = -1);
   bool is_guest(const Tool& tool) const;
   bool may_name(const Tool& tool, pid_t process) const;

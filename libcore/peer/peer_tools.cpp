@@ -8,7 +8,6 @@
 #include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
 #include "process/cgroup.hpp"
-#include "process/nesting.hpp"
 #include "wire/codec.hpp"
 #include "wire/local_version.hpp"
 
@@ -104,36 +103,17 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     }
   }
   if (const auto* acquire = std::get_if<local::Acquire>(&*request)) {
-    if (!acquire->outer.empty()) event.inside = holds_around(tool->second.who.pid, acquire->outer);
+    event.inside = holds_around(tool->first, tool->second.who.pid);
     std::optional<process::ProcessId> holder;
     if (acquire->holder != 0) holder = guardable(tool->second, acquire->holder);
     tool->second.holder = holder.value_or(process::ProcessId{});
     event.holder_refused = acquire->holder != 0 && !holder;
+    if (holder) event.not_entered = not_around(event.inside, *holder);
   }
   if (std::holds_alternative<local::Release>(*request))
     event.holders_left = tool->second.hold && tool->second.hold->held();
   event.request = std::move(*request);
   push(std::move(event));
-}
-
-// Of the sessions that a tool says it runs under, those of which the kernel says so too: it has inherited the
-// session's descriptor, or it descends from the command (or from the wrapper that is about to say which that
-// is).
-std::vector<replica::ConnectionId> Peer::holds_around(pid_t asking,
-                                                      const std::vector<SessionId>& claimed) const {
-  std::vector<replica::ConnectionId> proved;
-  for (const SessionId session : claimed) {
-    const auto found = std::find_if(tools_.begin(), tools_.end(),
-                                    [&](const auto& tool) { return tool.second.session == session; });
-    if (found == tools_.end() || session == SessionId{}) continue;
-    const Tool& outer = found->second;
-    const auto wrapper = outer.connected ? process::read_process(outer.who.pid) : std::nullopt;
-    const bool inside = (outer.hold && process::has_open(asking, outer.hold->file())) ||
-                        (outer.command.pid != 0 && process::descends_from(asking, outer.command)) ||
-                        (wrapper && process::descends_from(asking, wrapper->id));
-    if (inside) proved.push_back(found->first);
-  }
-  return proved;
 }
 
 std::vector<std::string> Peer::silent_peers() const {

@@ -123,6 +123,10 @@ Cgroup::~Cgroup() {
   cgroup_remove(path_);
 }
 
+std::string cgroup_of(pid_t pid) {
+  return group_of(std::to_string(pid)).value_or("");
+}
+
 std::string cgroup_made_by(pid_t maker, pid_t pid) {
   const std::string group = group_of(std::to_string(pid)).value_or("");
   const std::string name = "/" + std::string(own_prefix) + std::to_string(maker);

@@ -36,6 +36,8 @@ class Cgroup {
 std::string cgroup_made_by(pid_t maker, pid_t pid);
 // Whether both are in the same groups, of every hierarchy. False if one is gone.
 bool in_same_cgroup(pid_t a, pid_t b);
+// The group that a process is in, as a directory; empty where that cannot be told.
+std::string cgroup_of(pid_t pid);
 // Every process in the group at `path` and in the groups below it. Empty as well if there is no such group.
 std::vector<pid_t> cgroup_members(const std::string& path);
 // Kills them all in one step (Linux 5.14); false where that is not possible.

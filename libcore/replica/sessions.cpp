@@ -41,6 +41,11 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
       refuse(event.connection, acquire->request, local::RefusedKind::mismatch,
              "process " + std::to_string(acquire->holder) +
                  " does not run, or is another user's: name one with --pid");
+    } else if (record.stage == Stage::idle && waits_for_itself(event, *acquire, machine)) {
+      refuse(event.connection, acquire->request,
+             acquire->wait ? local::RefusedKind::deadlock : local::RefusedKind::held,
+             "deadlock: this runs inside of a hold of the same name, which process " +
+                 std::to_string(acquire->holder) + " cannot enter");
     } else {
       asked(now, event.connection, record, *acquire);
     }
@@ -68,9 +73,28 @@ std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& co
   std::vector<SessionId> sessions;
   for (const ConnectionId id : connections) {
     const Record* record = find(id);
-    if (record != nullptr && record->session != SessionId{}) sessions.push_back(record->session);
+    const bool holds = record != nullptr && record->session != SessionId{} && !record->asked.candidacy;
+    if (holds) sessions.push_back(record->session);
   }
   return sessions;
+}
+
+// One of the names is held, so that it cannot be shared, by what would have to end first.
+bool Sessions::waits_for_itself(const FromTool& event, const local::Acquire& request,
+                                const service::Machine& machine) {
+  const auto stops = [&](const service::Request& hold) {
+    const bool shared = hold.mode == service::Mode::shared && request.mode == local::Mode::shared;
+    return hold.held() && !shared && hold.slots == 1 &&
+           std::ranges::any_of(request.names, [&](const std::string& name) {
+             return std::ranges::find(hold.names, name) != hold.names.end();
+           });
+  };
+  for (const SessionId session : sessions_of(event.not_entered)) {
+    for (const auto& [number, place] : machine.requests_of(session)) {
+      if (stops(machine.state().requests.at(place))) return true;
+    }
+  }
+  return false;
 }
 
 SessionActions Sessions::on(const ToolGone& event) {

@@ -79,6 +79,9 @@ struct FromTool {
   // With Acquire: on which connections' sessions the tool runs inside of a command, as the kernel says;
   // outermost first.
   std::vector<ConnectionId> inside{};
+  // With Acquire::holder: those of them that the process which is to hold does not run inside of, or is the
+  // holder of itself. It cannot re-enter what they hold, and the tool would wait for itself.
+  std::vector<ConnectionId> not_entered{};
 };
 struct ToolGone {
   ConnectionId connection;
@@ -337,6 +340,8 @@ class Sessions {
   void set_alarm(ConnectionId id, Record& record);
   Record* find(ConnectionId id);
   std::vector<SessionId> sessions_of(const std::vector<ConnectionId>& connections);
+  bool waits_for_itself(const FromTool& event, const local::Acquire& request,
+                        const service::Machine& machine);
   SessionActions take() { return std::exchange(out_, {}); }
 
   SessionsConfig config_;

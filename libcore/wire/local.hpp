@@ -77,8 +77,8 @@ struct Acquire {
   Duration min_hold{};      // how long the names stay taken at least, counted from the grant
   std::uint32_t pid = 0;    // of the tool
   std::string command;      // for listings
-  // The sessions that the environment says this runs under, outermost first. Only which to look at: the peer
-  // asks the kernel.
+  // The sessions that the environment says this runs under, outermost first: for a peer of 0.1.0, which
+  // looked at no others. Today's asks the kernel.
   std::vector<SessionId> outer;
   std::uint64_t key_high = 0, key_low = 0;  // hashes of the command's words: which command it is
   bool join = false;                        // while the same command holds it: be told its status instead

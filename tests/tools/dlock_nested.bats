@@ -60,8 +60,73 @@ os.closerange(3, 256)
 sys.exit(subprocess.call(["dlock", "-n", "r7", "true"], close_fds=True))
 PY
   run -0 dlock r7 python3 closed.py
-  run -1 dlock r7 env -u DLOCK_SESSION dlock -n r7 true
+  run -0 dlock r7 env -u DLOCK_SESSION dlock -n r7 true # nor is it needed
+  run -0 dlock r7 env -i PATH="$PATH" COORD_SOCKET="$COORD_SOCKET" dlock -n r7 printenv DLOCK_NAME
   DLOCK_SESSION='x 1 -2 99999999999999999999999 ' run -0 dlock r7 true
+}
+
+@test "what a process holds by --acquire is re-entered by it and its descendants, and by nobody else" {
+  run -0 timeout 60 sh -c '
+    outer=$(dlock --acquire --pid $$ q1)
+    dlock q1 sh -c "[ \$DLOCK_TOKEN = $outer ]" || exit 1
+    sh -c "dlock q1 setsid dlock q1 true" || exit 2
+    dlock -n --acquire --pid $$ q1 && exit 3
+    dlock --acquire --pid $$ q1 2>again && exit 4
+    sh -c "dlock -n --acquire q1 && :" || exit 5
+    exec dlock -n q1 true'
+  [ "$(wc -l <again)" -eq 1 ]
+  grep -q '^dlock: q1: deadlock: ' again
+  eventually is_free a q1
+  sleep 60 3>&- &
+  stranger=$!
+  run -0 sh -c "
+    dlock --acquire --pid \$\$ q2 >/dev/null
+    dlock -n --acquire --pid $stranger q2 && exit 1
+    timeout 60 dlock --acquire --pid $stranger q2 2>/dev/null && exit 2
+    dlock -n --acquire --pid $stranger q3"
+  kill $stranger
+}
+
+@test "a holder that was left by its parent, and one in dlock's own place, are known all the same" {
+  sh -c 'sh -c "dlock --acquire --pid \$\$ q5 >/dev/null; echo >left; while kill -0 \$PPID 2>/dev/null; do sleep 0.02; done
+    timeout 60 dlock q5 true; echo \$? >entered" & while [ ! -e left ]; do sleep 0.02; done'
+  eventually is_file entered
+  [ "$(cat entered)" -eq 0 ]
+  run -0 dlock -F q6 -- sh -c 'exec env -u DLOCK_SESSION dlock -n q6 true'
+  run -0 dlock -F q6 -- env -u DLOCK_SESSION dlock -n q6 true
+  run -0 dlock -o q6 -- env -u DLOCK_SESSION dlock -n q6 true
+}
+
+@test "a circle through holds by --acquire ends with status 1 for the younger wait" {
+  mkfifo go1 go2
+  on a timeout 60 sh -c 'dlock --acquire --pid $$ c1 >/dev/null; echo >in1; read line <go1; dlock c2 echo through' >out1 2>&1 3>&- &
+  first=$!
+  on b timeout 60 sh -c 'dlock --acquire --pid $$ c2 >/dev/null; echo >in2; read line <go2; dlock c1 true; echo status $?' >out2 2>&1 3>&- &
+  second=$!
+  eventually is_file in1
+  eventually is_file in2
+  echo >go1
+  eventually waits_for a c2
+  echo >go2
+  wait $second
+  wait $first
+  [ "$(cat out1)" = through ]
+  [ "$(tail -n 1 out2)" = "status 1" ]
+  grep -q '^dlock: c1: deadlock: ' out2
+}
+
+@test "a peer that was started again still knows who holds by --acquire" {
+  mkfifo go
+  timeout 60 sh -c 'dlock --acquire --pid $$ q7 >/dev/null; echo >in; read line <go; dlock -n q7 true; echo $? >status' 3>&- &
+  script=$!
+  eventually is_file in
+  signal_peer KILL a
+  eventually peer_gone a
+  start_peer a "${calm[@]}"
+  eventually sees_leader a
+  echo >go
+  wait $script
+  [ "$(cat status)" -eq 0 ]
 }
 
 @test "held by the outer until the inner is gone, whichever ends first" {
