@@ -47,6 +47,23 @@ TEST_CASE("resumed_from_last_renewal: a restarted peer that counts from its own 
   CHECK(without > 10s);  // the lease is over by then
 }
 
+TEST_CASE("given_up_is_in_nobodys_way: a -n that a request given up before it keeps out is noticed") {
+  const auto gets_in = [] {
+    Desk desk;
+    desk.acquires(1, 10s, false);
+    desk.quorum(false);
+    desk.pass(1s);
+    desk.acquires(2, 10s, false);
+    desk.quorum(true);
+    desk.order();
+    return !desk.told<local::Granted>(2).empty();
+  };
+  CHECK(gets_in());
+  mutants::removed = "given_up_is_in_nobodys_way";
+  CHECK_FALSE(gets_in());
+  mutants::removed.clear();
+}
+
 TEST_CASE("break_only_own_or_root: a stranger who breaks a lock is noticed") {
   const auto breaks = [] {
     Desk desk;

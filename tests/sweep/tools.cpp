@@ -111,6 +111,7 @@ void Tools::ask(std::uint64_t id, Run& run) {
   if (run.outer == 0) remember(id, run);
   say(run, local::Hello{local::protocol_version, "dlock"});
   world_.input(run.host, std::move(acquire));
+  if (!run.request.wait) expect_answer(id);
   if (run.probe || !run.request.wait || !random_.chance(config_.bounded)) return;
   later(milliseconds(5), milliseconds(1500), [this, id] {
     const Run* waits = find(id);
@@ -161,8 +162,12 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
                                       "all ended", "barriers", "reset"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
-  if (std::holds_alternative<local::Released>(answer.answer))
-    if (Run* run = find(id)) run->done = true;
+  if (Run* run = find(id)) {
+    run->done = run->done || std::holds_alternative<local::Released>(answer.answer);
+    run->answered = run->answered || std::holds_alternative<local::Granted>(answer.answer) ||
+                    std::holds_alternative<local::Joined>(answer.answer) ||
+                    std::holds_alternative<local::Refused>(answer.answer);
+  }
   // Without a quorum a release is answered before it is ordered: there is nothing that a shell script could
   // wait for.
   const bool ordered = world_.node(node) != nullptr && world_.node(node)->host.replica().has_quorum();

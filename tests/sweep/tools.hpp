@@ -105,6 +105,7 @@ class Tools : public HostWatcher {
     bool wrapper = true;      // alive
     bool command = false;     // runs, or something that it left behind does
     bool background = false;  // the command is over and has left something behind
+    bool answered = false;    // the peer has said what became of the request; it may be read later
     bool done = false;        // the peer has said Released; the wrapper may be asleep and read it later
     std::uint64_t outer = 0;  // the run whose command has started this one
     std::vector<std::uint64_t> families;  // of each name: the outermost run that it was taken by
@@ -174,6 +175,7 @@ class Tools : public HostWatcher {
   // tools_checks.cpp: what is looked at while they run
   bool guarded(const Run& run) const;
   std::uint64_t disks_of(NodeId host) const;
+  void expect_answer(std::uint64_t id);
   void check_overlap(const Run& run);
   void check_fencing(const Run& run);
   void check_slot(const Run& run, std::uint32_t attempt);

@@ -27,6 +27,21 @@ std::uint64_t Tools::disks_of(NodeId host) const {
   return world_.disk(host).counts().of(sim::FaultKind::disk_replaced);
 }
 
+// Who does not wait has an answer within 4 s, whatever becomes of leaders and disks: by its host's clock,
+// which may be slow, and unless its peer is stopped meanwhile. A peer that dies takes the run with it.
+void Tools::expect_answer(std::uint64_t id) {
+  constexpr Duration limit = std::chrono::milliseconds(4000) * 5 / 4;
+  const std::uint64_t pauses = world_.faults().of(sim::FaultKind::pause);
+  world_.at(world_.now() + limit, [this, id, pauses] {
+    const Run* asks = find(id);
+    const bool due = asks != nullptr && !asks->answered && asks->stage == Stage::asking && asks->connected;
+    if (due && world_.faults().of(sim::FaultKind::pause) == pauses &&
+        world_.state(asks->host) == sim::NodeState::running)
+      world_.fail("no_wait_is_answered", "run " + number(id) + " asked with -n and has no answer",
+                  asks->host);
+  });
+}
+
 void Tools::check_overlap(const Run& run) {
   const bool exclusive = run.request.mode == local::Mode::exclusive;
   const bool leads = run.request.candidacy.has_value();
