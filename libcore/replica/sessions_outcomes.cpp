@@ -172,6 +172,7 @@ void Sessions::cancelled(ConnectionId id, Record& record, const Outcome& event) 
 // The session is over, as asked for.
 void Sessions::closed(ConnectionId id, Record& record) {
   forget(record);
+  orphans_.erase(record.session);
   if (record.session != SessionId{}) by_session_.erase(record.session);
   record.session = SessionId{};
   record.stage = Stage::idle;

@@ -48,6 +48,15 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   [[ ${lines[0]} == STATUS*CHECK*OBJECT*FOUND* ]]
 }
 
+@test "a group whose peers have not all met: it has not begun, and who is missing" {
+  start_peer a "${calm[@]}"
+  start_peer b "${calm[@]}"
+  told() { output=$(doctor a) || true; found fail peer "not begun: c has not been seen" >/dev/null; }
+  eventually told
+  run -1 doctor a
+  found fail peer "groupnot begun: c has not been seen: nothing is granted"
+}
+
 @test "a peer that is gone, and one with another list of peers" {
   start_group "${calm[@]}"
   signal_peer KILL c

@@ -56,6 +56,20 @@ stop_cold() {
   [ -n "$output" ]
 }
 
+@test "a peer that does not start has 5 s for it, whatever -w says, and is told of" {
+  mkdir bin
+  cp "$(command -v dlock)" bin/
+  printf '#!/bin/sh\necho $$ >>"%s/pids"\nexec sleep 600\n' "$PWD" >bin/coordd
+  chmod 755 bin/coordd
+  new_cold_host
+  begin=$(now_us)
+  run -69 cold bin/dlock -w 0.01 job true
+  [ $(($(now_us) - begin)) -ge 5000000 ]
+  [ "${#lines[@]}" -eq 1 ]
+  [[ $output == "dlock: $home/run/"*": the peer did not start: "* ]]
+  xargs kill -KILL <pids
+}
+
 @test "of eight that come to a cold host with -n one gets the lock, the others are told that it is held" {
   own_host
   pids=()

@@ -16,11 +16,11 @@ teardown() { [ -z "${alone:-}" ] || kill "$alone" || true; }
 
 # start_alone BIN: a peer of that release, alone, at ./sock
 start_alone() {
+  mkdir -p "$BATS_TEST_TMPDIR/state"
   "$1/coordd" --name alone --state-dir "$BATS_TEST_TMPDIR/state" --socket "$BATS_TEST_TMPDIR/sock" </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
   alone=$!
   disown
   export COORD_SOCKET=$BATS_TEST_TMPDIR/sock
-  mkdir -p "$BATS_TEST_TMPDIR/state"
   eventually test -S "$COORD_SOCKET"
 }
 
@@ -73,4 +73,19 @@ start_alone() {
   [ "$(level)" = 2 ]
   run -0 dlock job echo again
   [ "$output" = again ]
+}
+
+@test "-n at a peer that has only just begun, where tool or peer is of 0.1.0" {
+  for turn in 1 2 3; do
+    start_alone "$old/bin"
+    run -0 dlock -n job echo ran
+    kill "$alone"
+    eventually gone "$alone"
+    rm -rf "$BATS_TEST_TMPDIR/state" "$COORD_SOCKET"
+    start_alone "$COORD_BUILD/bin"
+    run -0 "$old/bin/dlock" -n job echo ran
+    kill "$alone"
+    eventually gone "$alone"
+    rm -rf "$BATS_TEST_TMPDIR/state" "$COORD_SOCKET"
+  done
 }
