@@ -96,7 +96,7 @@ const std::vector<Nesting::OpenFile>& Nesting::files() {
 
 bool Nesting::has_open(const Family::File& file) {
   return std::ranges::any_of(files(), [&](const OpenFile& open) {
-    return open.device == file.device && open.inode == file.inode && !is_place_only(pid_, open.descriptor);
+    return open.device == file.device && open.inode == file.inode && !holds_nothing(pid_, open.descriptor);
   });
 }
 
