@@ -18,7 +18,8 @@ Refusal Machine::check_user(const Acquire& body, Level level) const {
     return Refusal::not_yours;
   const auto taken = names_of_user_.find(owner.user);
   const std::size_t has = taken == names_of_user_.end() ? 0 : taken->second;
-  if (owner.uid != 0 && !body.candidacy && !COORD_RULE(names_of_user_bounded, has + body.names.size() <= limits_.names_of_user))
+  if (owner.uid != 0 && !body.candidacy &&
+      !COORD_RULE(names_of_user_bounded, has + body.names.size() <= limits_.names_of_user))
     return Refusal::too_many_names_of_user;
   return Refusal::none;
 }
