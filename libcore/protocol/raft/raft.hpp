@@ -102,7 +102,7 @@ class Raft {
   LogIndex durable_index() const { return log_.durable(); }  // falls back when a leader overwrites entries
   const Log& log() const { return log_; }                    // for invariants and listings
   std::vector<NodeId> not_met() const;  // while founding: who has not said yet what it remembers
-  bool mute() const;  // came back empty (--rejoin) and has not caught up yet
+  bool mute() const;                    // came back empty (--rejoin) and has not caught up yet
   // Leader only, else empty: every other peer.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
   // What a peer that is too far behind is sent; null: none yet.
