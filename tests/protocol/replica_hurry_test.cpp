@@ -32,7 +32,7 @@ local::Acquire for_slot() {
 
 }  // namespace
 
-TEST_CASE("-n that comes before there is a leader is granted as soon as there is one") {
+TEST_CASE("a tool with -n that comes before there is a leader is granted as soon as there is one") {
   Desk desk;
   desk.quorum(false);
   desk.acquires(1, 10s, no_wait);
@@ -47,7 +47,7 @@ TEST_CASE("-n that comes before there is a leader is granted as soon as there is
   CHECK_FALSE(refusal(desk, 1));
 }
 
-TEST_CASE("-n without a leader is refused when its time for one is over, and leaves nothing behind") {
+TEST_CASE("a tool with -n without a leader is refused when its time for one is over, and leaves nothing behind") {
   Desk desk;
   desk.quorum(false);
   desk.acquires(1, 10s, no_wait);
@@ -115,7 +115,7 @@ TEST_CASE("what commits after its 69 is granted to nobody, and the next -n gets 
   CHECK_FALSE(refusal(desk, 2));
 }
 
-TEST_CASE("-n that somebody holds is refused as held, also beside what was given up") {
+TEST_CASE("a tool with -n that somebody holds is refused as held, also beside what was given up") {
   Desk desk;
   desk.rival_takes();
   desk.acquires(1, 10s, true);
@@ -129,7 +129,7 @@ TEST_CASE("-n that somebody holds is refused as held, also beside what was given
   CHECK(refusal(desk, 2) == local::RefusedKind::held);
 }
 
-TEST_CASE("-w of a moment waits for a leader as -n does") {
+TEST_CASE("a tool with -w of a moment waits for a leader as -n does") {
   Desk desk;
   desk.quorum(false);
   const auto wait_is_over = [&] {
@@ -232,7 +232,7 @@ TEST_CASE("a slot that nobody works at any more does not end the next -n") {
   CHECK(desk.told<local::Granted>(2).size() == 1);
 }
 
-TEST_CASE("--break waits for a leader; one that may be in a log is said to be") {
+TEST_CASE("an order to break waits for a leader, and one that may be in a log is said to be") {
   Desk desk;
   desk.holds(1);
   const SessionId held = desk.session_of(1);
@@ -344,7 +344,7 @@ struct Reset {
 
 }  // namespace
 
-TEST_CASE("dbarrier --reset waits for a leader; one that may be in a log is said to be") {
+TEST_CASE("dbarrier --reset waits for a leader, and one that may be in a log is said to be") {
   Reset reset;
   SECTION("none comes") {
     reset.says(local::ResetBarrier{1, "gate"});

@@ -102,7 +102,7 @@ TEST_CASE("SERVER[:PORT]") {
   CHECK_FALSE(read_server_name(std::string(254, 'a')));
 }
 
-TEST_CASE("no configuration, no servers; chrony's, else ntpd's, else timesyncd's") {
+TEST_CASE("no configuration, no servers, then chrony's, else ntpd's, else timesyncd's") {
   check_rows({
       {"nothing", {}, "| "},
       {"chrony first", {{chrony, "server a\n"}, {ntpsec, "server b\n"}}, "a | /etc/chrony/chrony.conf"},

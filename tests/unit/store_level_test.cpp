@@ -64,7 +64,7 @@ TEST_CASE(
   CHECK(disk.contents() == before);
 }
 
-TEST_CASE("a snapshot's file says its level; an installed one opens a segment of it") {
+TEST_CASE("a snapshot's file says its level, and an installed one opens a segment of it") {
   sim::VirtualDisk disk(Random(1));
   {
     auto opened = open_as(disk, 2);
