@@ -22,14 +22,14 @@ constexpr int seldom_after = 8;  // of them: from there on one a second
 }  // namespace
 
 // Where starting helps nothing: a peer that ends whenever it begins, for want of room or by a bug. Whatever
-// it says in between: a line that holds for a second is a good one.
+// it says in between: a line that holds for a second is a good one. The pause before the next start is not
+// counted: it would make good what is only tried seldom.
 void PeerLine::tied(bool started) {
-  const Instant now = boot_now();
-  if (now - tied_at_ >= good_after) {
+  if (lost_at_ - tied_at_ >= good_after) {
     in_vain_ = 0;
     pause_.reset();
   }
-  tied_at_ = now;
+  tied_at_ = boot_now();
   if (!started || ++in_vain_ != told_after) return;
   const std::string said = why_it_ended(options_);
   notice(tool_, "the peer ends whenever it begins" + (said.empty() ? "" : "; it said: " + said) +
@@ -53,11 +53,13 @@ bool PeerLine::come_back(Start start, Child* child) {
   }
   peer_ = std::move(again->peer);
   away_ = !peer_.send(opening_()).ok();
+  if (away_) lost_at_ = boot_now();
   return !away_;
 }
 
 bool PeerLine::come_back_by(std::optional<Instant> deadline) {
   away_ = true;
+  lost_at_ = boot_now();
   if (boot_now() - tied_at_ < good_after) pause(deadline);
   while (!come_back()) {
     if (deadline && boot_now() >= *deadline) return false;
@@ -87,6 +89,7 @@ void PeerLine::hear(Child& child) {
     auto answer = peer_.receive();
     if (!answer) {
       away_ = true;
+      lost_at_ = boot_now();
       attention_.gone(answer.error());
       return look_later(child);
     }

@@ -71,6 +71,7 @@ class PeerLine {
   Attention attention_;
   BackOff pause_;
   Instant tied_at_;  // when it was tied again the last time
+  Instant lost_at_;  // when the last one that was tied broke
   int in_vain_ = 0;  // peers that were started since the line last held for a while
   bool away_ = false;
 };

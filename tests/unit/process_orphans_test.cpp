@@ -68,6 +68,7 @@ TEST_CASE("a wrapper is spared, its command's orphans are not, and what it had b
       {{"beat", scene.file("before")}, {"beat", scene.file("command")}, {"daemon", scene.file("orphan")}});
   REQUIRE(eventually(
       [&] { return scene.size("before") > 0 && scene.size("command") > 0 && scene.size("orphan") > 0; }));
+  REQUIRE(eventually([&] { return scene.alive() == 3; }));  // the daemon's first process has ended
   const auto before = wrapper.child_after(wrapper.id().pid);
   REQUIRE(before);
   const auto command = wrapper.child_after(before->pid);
