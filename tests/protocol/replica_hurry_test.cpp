@@ -47,7 +47,8 @@ TEST_CASE("a tool with -n that comes before there is a leader is granted as soon
   CHECK_FALSE(refusal(desk, 1));
 }
 
-TEST_CASE("a tool with -n without a leader is refused when its time for one is over, and leaves nothing behind") {
+TEST_CASE(
+    "a tool with -n without a leader is refused when its time for one is over, and leaves nothing behind") {
   Desk desk;
   desk.quorum(false);
   desk.acquires(1, 10s, no_wait);
