@@ -275,8 +275,9 @@ void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
           told_.limited(steady_now(), peer + " goes", "peer " + peer + ": its connection ended: " + why))
     log_(LogLevel::info, *line);
   found->second.connection->close();
-  peers_.erase(found);
-  handlers_.gone(peer);
+  // The name may be the one that stands in the map: it lives until all have heard of it.
+  const auto gone = peers_.extract(found);
+  handlers_.gone(gone.key());
 }
 
 Level PeerAcceptor::level(const std::string& peer) const {

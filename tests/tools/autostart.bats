@@ -308,7 +308,8 @@ PY
   probe 20000
   after=$(kilobytes)
   echo "$before kB, after 20,000 probes $after kB"
-  [ $((after - before)) -lt 2000 ]
+  # AddressSanitizer keeps what was freed.
+  [ -n "${COORD_SANITIZE-}" ] || [ $((after - before)) -lt 2000 ]
   release job
   wait $holder
   eventually no_peer
