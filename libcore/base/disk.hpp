@@ -4,7 +4,7 @@
 //
 // Paths are relative to one directory, flat (no '/'). Calls block; store/ makes them on a thread of its own
 // under coordd. An error of write() or sync() means the content since the last successful sync is unknown:
-// never retry, stop the peer.
+// never retry, stop the peer. The one exception is is_for_want_of_room().
 #pragma once
 
 #include <cstdint>
@@ -39,5 +39,12 @@ class Disk {
   virtual Status sync_directory() = 0;  // makes create, rename and remove durable
   virtual Result<std::uint64_t> free_bytes() = 0;
 };
+
+// The call found no space, or no descriptor: of its data it has written some or none and nothing else is in
+// doubt, so the very same call may be made again when there is room. Never of a sync(): the kernel may have
+// dropped what it could not write.
+inline bool is_for_want_of_room(const Error& error) {
+  return error.kind == ErrorKind::output;
+}
 
 }  // namespace coord

@@ -150,10 +150,9 @@ Status Peer::recover() {
   StoreThread::Handlers handlers;
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
   handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
-  handlers.space = [this](bool nearly_full) {
-    log_(net::LogLevel::warning, nearly_full
-                                     ? "the disk is nearly full: new locks are refused until there is room"
-                                     : "there is room on the disk again");
+  handlers.space = [this](bool nearly_full, const std::string& why) {
+    log_(net::LogLevel::warning, nearly_full ? why + ": new locks are refused until there is room"
+                                             : "there is room on the disk again");
     push(replica::Space{nearly_full});
   };
   store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));

@@ -1,7 +1,11 @@
 #include "peer/store_thread.hpp"
 
+#include <sys/eventfd.h>
+
 #include <boost/asio/post.hpp>
 #include <chrono>
+
+#include "base/descriptor.hpp"
 
 namespace coord::peer {
 
@@ -9,7 +13,8 @@ namespace {
 
 constexpr std::size_t batch_limit = 256;
 constexpr std::uint64_t chores_every = 64;     // writes that the thread has not seen
-constexpr std::chrono::seconds look_again{5};  // whether somebody made room on a disk that was nearly full
+constexpr std::chrono::seconds look_again{1};  // whether somebody made room on a disk that was nearly full
+constexpr std::chrono::milliseconds try_again{250};  // what found no room at all
 
 bool is_write(const replica::DiskJob& job) {
   return std::holds_alternative<raft::Persist>(job.work);
@@ -52,7 +57,8 @@ bool StoreThread::write_here(const replica::DiskJob& job) {
   if (busy_ || !queue_.empty() || !is_write(job)) return false;
   const auto& write = std::get<raft::Persist>(job.work);
   if (!store_.is_quick(write)) return false;
-  failed_ = !store_.persist(write).ok();
+  if (!store_.persist(write).ok() && !store_.failure()) return false;  // it waits for room: not here
+  failed_ = store_.failure().has_value();
   chores_ = !failed_ && (!store_.is_prepared() || ++written_here_ % chores_every == 0);
   return true;
 }
@@ -77,24 +83,43 @@ std::vector<replica::DiskJob> StoreThread::next_batch(std::unique_lock<std::mute
 Status StoreThread::perform(std::vector<replica::DiskJob>& batch, bool& skipped) {
   if (batch.empty()) return done();
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&batch.front().work)) {
-    const auto saved = store_.save_snapshot(*snapshot);
-    if (!saved) return saved.error();
-    skipped = *saved != store::Saved::yes;
-    return done();
+    return when_there_is_room([&]() -> Status {
+      const auto saved = store_.save_snapshot(*snapshot);
+      if (!saved) return saved.error();
+      skipped = *saved != store::Saved::yes;
+      return done();
+    });
   }
   if (const auto* reserve = std::get_if<replica::ReserveTokens>(&batch.front().work)) {
-    return store_.reserve_tokens(reserve->up_to);
+    return when_there_is_room([&] { return store_.reserve_tokens(reserve->up_to); });
   }
   std::vector<raft::Persist> writes;
   for (replica::DiskJob& job : batch) writes.push_back(std::move(std::get<raft::Persist>(job.work)));
-  return store_.persist(writes);
+  return when_there_is_room([&] { return store_.persist(writes); });
+}
+
+// However long that takes: a full disk is no reason to end, and nothing may overtake what waits for it.
+Status StoreThread::when_there_is_room(const std::function<Status()>& work) {
+  for (;;) {
+    Status status = work();
+    if (status.ok() || store_.failure()) return status;
+    tell_space(true, status.error().text());
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, try_again, [this] { return stopping_; })) return status;
+  }
+}
+
+void StoreThread::tell_space(bool full, std::string why) {
+  if (full == nearly_full_) return;
+  nearly_full_ = full;
+  boost::asio::post(io_, [this, full, why = std::move(why)] { handlers_.space(full, why); });
 }
 
 void StoreThread::look_at_space() {
-  const bool full = store_.nearly_full();
-  if (full == nearly_full_) return;
-  nearly_full_ = full;
-  boost::asio::post(io_, [this, full] { handlers_.space(full); });
+  // The next segment needs one as well.
+  const Descriptor probe(::eventfd(0, EFD_CLOEXEC));
+  if (!probe.is_open()) return tell_space(true, "no file descriptor is left");
+  tell_space(store_.nearly_full(), "the disk is nearly full");
 }
 
 // Whether to go on.
@@ -104,7 +129,7 @@ bool StoreThread::work(std::vector<replica::DiskJob>& batch) {
     return false;
   };
   bool skipped = false;
-  if (Status status = perform(batch, skipped); !status) return failed(status.error());
+  if (Status status = perform(batch, skipped); !status) return store_.failure() && failed(status.error());
   std::vector<std::uint64_t> jobs;
   for (const replica::DiskJob& job : batch) jobs.push_back(job.job);
   if (!jobs.empty()) {

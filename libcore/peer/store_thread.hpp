@@ -2,7 +2,7 @@
 // hands work over and hears of its end as an event.
 //
 // Writes that wait while one is being synced go together into the next sync. After a failure nothing more is
-// done.
+// done. For room on a full disk it waits.
 //
 // A write that is not to be synced (a peer alone, for most of its commands) only goes into the kernel's
 // memory, as the record of each hold does: while the thread has nothing to do submit() makes it on the spot,
@@ -31,7 +31,7 @@ class StoreThread {
   struct Handlers {
     std::function<void(std::uint64_t job, bool skipped)> done;  // perhaps before submit() has returned
     std::function<void(std::string why)> failed;
-    std::function<void(bool nearly_full)> space;
+    std::function<void(bool nearly_full, const std::string& why)> space;
   };
 
   StoreThread(boost::asio::io_context& io, store::Store store, Handlers handlers);
@@ -44,6 +44,8 @@ class StoreThread {
  private:
   bool write_here(const replica::DiskJob& job);
   void look_at_space();
+  void tell_space(bool full, std::string why);
+  Status when_there_is_room(const std::function<Status()>& work);
   void run();
   bool work(std::vector<replica::DiskJob>& batch);
   std::vector<replica::DiskJob> next_batch(std::unique_lock<std::mutex>& lock);

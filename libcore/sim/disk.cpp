@@ -189,8 +189,7 @@ Error VirtualDisk::fail(DiskFault fault, const std::string& name, const char* wh
       throw SimCrash{CrashKind::power};
     case DiskFault::no_space:
       counts_.add(FaultKind::disk_full);
-      return {ErrorKind::unavailable, name, std::string(what) + ": no space left on device",
-              "free some space"};
+      return {ErrorKind::output, name, std::string(what) + ": no space left on device", "free some space"};
     case DiskFault::error:
       break;
   }

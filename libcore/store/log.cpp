@@ -49,16 +49,21 @@ Log::Log(Disk& disk, const Options& options, std::unique_ptr<DiskFile> file, con
 Status Log::append(RecordType type, ByteView body, const LogState& before) {
   COORD_CHECK(body.size() <= record_limit);
   const std::size_t size = stored_size(body.size());
-  if (free_in_segment() < size + seal_size) {
+  if (pending_.size() >= pending_limit) {
+    if (Status status = write(); !status.ok()) return status;
+  }
+  while (free_in_segment() < size + seal_size) {
     if (Status status = roll(size, before, header_.version); !status.ok()) return status;
   }
   chain_ = append_record(pending_, type, body, offset(synced_), chain_);
-  return pending_.size() >= pending_limit ? write() : done();
+  return done();
 }
 
 Status Log::begin_version(Level version, std::size_t record_bytes, const LogState& before) {
-  if (version <= header_.version) return done();
-  return roll(stored_size(record_bytes), before, version);
+  while (version > header_.version) {
+    if (Status status = roll(stored_size(record_bytes), before, version); !status.ok()) return status;
+  }
+  return done();
 }
 
 Status Log::write() {
@@ -104,7 +109,7 @@ Status Log::fill_spare(std::uint64_t upto) {
 }
 
 bool Log::takes(std::size_t body_bytes) const {
-  return pending_.empty() && free_in_segment() >= stored_size(body_bytes) + seal_size;
+  return pending_.empty() && !next_ && free_in_segment() >= stored_size(body_bytes) + seal_size;
 }
 
 Status Log::prepare_step() {
@@ -112,7 +117,8 @@ Status Log::prepare_step() {
   const std::uint64_t size = next_size();
   const Result<std::uint64_t> room = disk_->free_bytes();
   if (!room.ok() || *room < size - spare_filled_ + options_.keep_free_bytes) return done();
-  return fill_spare(std::min<std::uint64_t>(size, spare_filled_ + prepare_bytes));
+  Status filled = fill_spare(std::min<std::uint64_t>(size, spare_filled_ + prepare_bytes));
+  return !filled.ok() && is_for_want_of_room(filled.error()) ? done() : filled;
 }
 
 bool Log::nearly_full() const {
@@ -123,12 +129,29 @@ bool Log::nearly_full() const {
 
 // The order matters: all of the old segment is durable before the new one says so; the new one is durable
 // before the seal says that it must be there, and the seal before anything in the new one can be
-// acknowledged.
+// acknowledged. Where room is wanting it goes on from there when it is called again, although perhaps for
+// another record.
 Status Log::roll(std::size_t record_size, const LogState& before, Level version) {
   if (Status status = write(); !status.ok()) return status;
   if (COORD_RULE_OR(old_segment_synced_before_next, true, false)) {
     if (Status status = sync(); !status.ok()) return status;
   }
+  if (!next_) {
+    Result<SegmentHeader> next = name_next(record_size, before, version);
+    if (!next.ok()) return next.error();
+    next_ = *next;
+  }
+  if (Status status = write_seal(*file_, end_, *next_); !status.ok()) return status;
+  file_ = std::move(spare_);
+  spare_filled_ = 0;
+  header_ = *next_;
+  next_.reset();
+  end_ = synced_ = segment_header_size;
+  return done();
+}
+
+// Makes the segment after this one, durably.
+Result<SegmentHeader> Log::name_next(std::size_t record_size, const LogState& before, Level version) {
   SegmentHeader next;
   next.identity = header_.identity;
   next.sequence = header_.sequence + 1;
@@ -139,17 +162,13 @@ Status Log::roll(std::size_t record_size, const LogState& before, Level version)
   const std::uint64_t usual = std::max(next_size(), spare_filled_);
   next.size = std::max(usual, round_up(segment_header_size + record_size + seal_size));
   COORD_CHECK(next.size <= segment_limit);
-  if (Status status = fill_spare(next.size); !status.ok()) return status;
-  if (Status status = spare_->write(0, encode_segment_header(next)); !status.ok()) return status;
-  if (Status status = spare_->sync(); !status.ok()) return status;
-  if (Status status = disk_->rename(spare_name, segment_name(next.sequence)); !status.ok()) return status;
-  if (Status status = disk_->sync_directory(); !status.ok()) return status;
-  if (Status status = write_seal(*file_, end_, next); !status.ok()) return status;
-  file_ = std::move(spare_);
-  spare_filled_ = 0;
-  header_ = next;
-  end_ = synced_ = segment_header_size;
-  return done();
+  if (Status status = fill_spare(next.size); !status.ok()) return status.error();
+  if (Status status = spare_->write(0, encode_segment_header(next)); !status.ok()) return status.error();
+  if (Status status = spare_->sync(); !status.ok()) return status.error();
+  if (Status status = disk_->rename(spare_name, segment_name(next.sequence)); !status.ok())
+    return status.error();
+  if (Status status = disk_->sync_directory(); !status.ok()) return status.error();
+  return next;
 }
 
 Status write_seal(DiskFile& file, std::size_t end, const SegmentHeader& next) {

@@ -1,11 +1,13 @@
 // The end of the log, where it is written: the current segment, and the next one, made ahead.
 //
 // Records are collected in memory, handed to the kernel by write() and made durable by sync(); several cost
-// one sync. An error of any call leaves the content unknown: the caller must not call again.
+// one sync. An error of any call leaves the content unknown: the caller must not call again. For want of room
+// (is_for_want_of_room) it may: nothing was added then, and what was added before is still to be written.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/disk.hpp"
 #include "base/result.hpp"
@@ -45,7 +47,7 @@ class Log {
   // A step of work on the next segment, of at most 256 KiB and one sync, if it is not ready and there is room
   // for it.
   Status prepare_step();
-  bool is_prepared() const { return spare_filled_ >= next_size(); }
+  bool is_prepared() const { return next_ || spare_filled_ >= next_size(); }
   // A record with such a body goes into this segment, and all that waits to be written is handed on at once.
   bool takes(std::size_t body_bytes) const;
   bool nearly_full() const;
@@ -58,6 +60,7 @@ class Log {
   std::uint64_t next_size() const;
   Status fill_spare(std::uint64_t upto);
   Status roll(std::size_t record_size, const LogState& before, Level version);
+  Result<SegmentHeader> name_next(std::size_t record_size, const LogState& before, Level version);
   std::uint64_t offset(std::size_t at) const { return header_.start + (at - segment_header_size); }
 
   Disk* disk_;
@@ -69,7 +72,8 @@ class Log {
   std::uint32_t chain_;
   Bytes pending_;
   std::unique_ptr<DiskFile> spare_;
-  std::uint64_t spare_filled_ = 0;  // bytes of zeros in it, synced
+  std::uint64_t spare_filled_ = 0;     // bytes of zeros in it, synced
+  std::optional<SegmentHeader> next_;  // `spare_` is it and has its name, but the seal is not written yet
 };
 
 }  // namespace coord::store

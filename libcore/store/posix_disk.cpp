@@ -18,6 +18,16 @@ Error failed(const std::string& name, const char* call, int error = errno) {
           ""};
 }
 
+// An error of a call that needs room: on the disk, in a quota, or among this process's descriptors.
+Error failed_to_grow(const std::string& name, const char* call) {
+  const int error = errno;
+  Error what = failed(name, call, error);
+  const bool room =
+      error == ENOSPC || error == EDQUOT || error == EFBIG || error == EMFILE || error == ENFILE;
+  if (room) what.kind = ErrorKind::output;  // is_for_want_of_room()
+  return what;
+}
+
 class PosixFile final : public DiskFile {
  public:
   PosixFile(std::string name, Descriptor fd) : name_(std::move(name)), fd_(std::move(fd)) {}
@@ -26,7 +36,7 @@ class PosixFile final : public DiskFile {
     while (!data.empty()) {
       const ssize_t count = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return failed(name_, "write");
+      if (count < 0) return failed_to_grow(name_, "write");
       if (count == 0) return failed(name_, "write", EIO);
       data = data.subspan(static_cast<std::size_t>(count));
       offset += static_cast<std::uint64_t>(count);
@@ -68,7 +78,8 @@ class PosixFile final : public DiskFile {
 
 Result<std::unique_ptr<DiskFile>> open_at(int directory, const std::string& name, int flags) {
   Descriptor fd(::openat(directory, name.c_str(), flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd.is_open()) return failed(name, (flags & O_CREAT) != 0 ? "create" : "open");
+  if (!fd.is_open() && (flags & O_CREAT) != 0) return failed_to_grow(name, "create");
+  if (!fd.is_open()) return failed(name, "open");
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed(name, "stat");
   if (!S_ISREG(status.st_mode)) return Error{ErrorKind::unavailable, name, "not a regular file", "remove it"};

@@ -37,4 +37,10 @@ inline Error stopped(const Options& options, const Error& error) {
           "this peer stops, for what is on the disk is unknown: check the disk, then start it again"};
 }
 
+// There is no room for it now; nothing is in doubt.
+inline Error waits_for_room(const Options& options, const Error& error) {
+  return {error.kind, shown_path(options, error.object), error.what,
+          "this peer waits until there is room: free some space"};
+}
+
 }  // namespace coord::store

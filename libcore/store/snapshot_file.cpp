@@ -62,8 +62,13 @@ Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const r
   Result<std::unique_ptr<DiskFile>> file = disk.create(snapshot_temporary);
   if (!file.ok()) return file.error();
   if (Status status = write_all(**file, file_head(identity, ref, snapshot.level), snapshot.data);
-      !status.ok())
+      !status.ok()) {
+    if (is_for_want_of_room(status.error())) {
+      file->reset();
+      if (Status removed = disk.remove(snapshot_temporary); !removed.ok()) return removed.error();
+    }
     return status.error();
+  }
   if (Status status = disk.rename(snapshot_temporary, snapshot_name(ref.index)); !status.ok())
     return status.error();
   if (Status status = disk.sync_directory(); !status.ok()) return status.error();

@@ -70,27 +70,28 @@ Result<Opened> Store::take_over(Disk& disk, Identity identity, const Options& op
 }
 
 Status Store::settle(Status status) {
+  if (!status.ok() && is_for_want_of_room(status.error())) return waits_for_room(options_, status.error());
   if (!status.ok()) failure_ = stopped(options_, status.error());
   return failure_ ? Status(*failure_) : done();
 }
 
-void Store::note_segment(std::uint64_t before) {
-  if (log_.sequence() != before) segments_.push_back({log_.sequence(), log_.size()});
+// Also where a call then found no room: a segment that it had made before is there.
+void Store::note_segments(std::uint64_t before) {
+  while (before < log_.sequence()) segments_.push_back({++before, log_.size()});
 }
 
 Status Store::append(RecordType type, ByteView body) {
   const std::uint64_t before = log_.sequence();
-  if (Status status = log_.append(type, body, outline_.state()); !status.ok()) return status;
-  note_segment(before);
-  return done();
+  Status appended = log_.append(type, body, outline_.state());
+  note_segments(before);
+  return appended;
 }
 
 Status Store::begin_version(Level version, std::size_t record_bytes) {
   const std::uint64_t before = log_.sequence();
-  if (Status status = log_.begin_version(version, record_bytes, outline_.state()); !status.ok())
-    return status;
-  note_segment(before);
-  return done();
+  Status begun = log_.begin_version(version, record_bytes, outline_.state());
+  note_segments(before);
+  return begun;
 }
 
 // Before anything is written: a log that contradicts itself could not be read back.
@@ -126,7 +127,8 @@ Status Store::add(const raft::Persist& persist) {
     Result<SnapshotRef> written = write_snapshot(*disk_, identity_, *persist.snapshot);
     if (!written.ok()) return written.error();
     ref = *written;
-    snapshot_files_.push_back(ref->index);
+    if (snapshot_files_.empty() || snapshot_files_.back() != ref->index)
+      snapshot_files_.push_back(ref->index);
   }
   if (!ref && persist.entries.empty() && !persist.hard_state) return done();
   // The segment first: how the record is laid out is its version's.
@@ -145,12 +147,16 @@ Status Store::persist(std::span<const raft::Persist> persists) {
   if (failure_) return *failure_;
   bool must_sync = false;
   bool installs = false;
-  for (const raft::Persist& persist : persists) {
-    if (Status status = add(persist); !status.ok()) return settle(status);
+  for (std::size_t i = 0; i < persists.size(); ++i) {
+    const raft::Persist& persist = persists[i];
     installs = installs || persist.snapshot;
     must_sync = must_sync || persist.sync || persist.snapshot || persist.hard_state;
+    if (i < added_) continue;
+    if (Status status = add(persist); !status.ok()) return settle(status);
+    added_ = i + 1;
   }
   if (Status status = must_sync ? log_.sync() : log_.write(); !status.ok()) return settle(status);
+  added_ = 0;
   return settle(installs ? drop_covered(outline_) : done());
 }
 
@@ -161,11 +167,22 @@ bool Store::is_quick(const raft::Persist& persist) const {
 
 Result<Saved> Store::save_snapshot(const raft::Snapshot& snapshot) {
   if (failure_) return *failure_;
+  if (snapshot_unsynced_ && snapshot.index == snapshot_index()) return finish_snapshot();
   if (snapshot.index <= snapshot_index()) return Saved::not_newer;
   const Result<std::uint64_t> room = disk_->free_bytes();
   if (!room.ok() || *room < snapshot.data.size() + segment_header_size) return Saved::no_room;
   Status status = replace_snapshot(snapshot);
+  if (!status.ok() && is_for_want_of_room(status.error())) return Saved::no_room;
   if (!status.ok()) return settle(std::move(status)).error();
+  return finish_snapshot();
+}
+
+// Its record is in the log; until that is durable the older files are still needed.
+Result<Saved> Store::finish_snapshot() {
+  Status status = log_.sync();
+  snapshot_unsynced_ = !status.ok();
+  if (status.ok()) status = drop_covered(outline_);
+  if (status = settle(status); !status.ok()) return status.error();
   return Saved::yes;
 }
 
@@ -183,12 +200,16 @@ Status Store::replace_snapshot(const raft::Snapshot& snapshot) {
   }
   const Result<SnapshotRef> ref = write_snapshot(*disk_, identity_, snapshot);
   if (!ref.ok()) return ref.error();
+  Status named = begin_version(snapshot.level, segment_header_size);
+  if (named.ok()) named = append(RecordType::snapshot, encode_snapshot_ref(*ref));
+  if (!named.ok()) {
+    if (!is_for_want_of_room(named.error())) return named;
+    if (Status removed = remove_files({snapshot_name(ref->index)}); !removed.ok()) return removed;
+    return named;
+  }
   snapshot_files_.push_back(ref->index);
-  if (Status status = begin_version(snapshot.level, segment_header_size); !status.ok()) return status;
-  if (Status status = append(RecordType::snapshot, encode_snapshot_ref(*ref)); !status.ok()) return status;
-  if (Status status = log_.sync(); !status.ok()) return status;
   outline_.compact(*ref);
-  return drop_covered(outline_);
+  return done();
 }
 
 Status Store::reserve_tokens(Token upto) {

@@ -10,7 +10,7 @@
 // Threading: none. All calls block; a peer makes them on one thread of its own, the simulator in line. After
 // any error of persist(), save_snapshot(), reserve_tokens() or prepare() that is not about the argument, what
 // is on the disk is unknown: every further call returns the same error, nothing is ever retried, and the peer
-// stops.
+// stops. A full disk is no such error (failure() is empty): it has to be waited for.
 #pragma once
 
 #include <cstdint>
@@ -48,13 +48,15 @@ class Store {
 
   // Makes it durable (Persist::sync = false, without hard state and snapshot: hands it to the kernel). The
   // span: in this order, with one sync for all; after a crash the log ends somewhere within them, at the end
-  // of one.
+  // of one. An error without failure(): there is no room on the disk now. Nothing of it is durable for
+  // certain; the next call must begin with the same ones.
   Status persist(const raft::Persist& persist) { return this->persist(std::span(&persist, 1)); }
   Status persist(std::span<const raft::Persist> persists);
 
   // The peer's own compaction: `snapshot` holds the state with everything up to its index applied. Durable on
   // return; then the log up to there is dropped. It must not reach beyond last_index(). What is not stored is
-  // not lost either: the log still holds it.
+  // not lost either: the log still holds it. An error without failure(), as of persist(): the next call must
+  // be this one again.
   Result<Saved> save_snapshot(const raft::Snapshot& snapshot);
 
   // persist() of it would do no more than hand its bytes to the kernel, into space that is there: no sync, no
@@ -94,9 +96,10 @@ class Store {
   Status check_fits(const raft::Persist& persist) const;
   Status add(const raft::Persist& persist);
   Status replace_snapshot(const raft::Snapshot& snapshot);
+  Result<Saved> finish_snapshot();
   Status append(RecordType type, ByteView body);
   Status begin_version(Level version, std::size_t record_bytes);
-  void note_segment(std::uint64_t before);
+  void note_segments(std::uint64_t before);
   Status drop_covered(const Outline& outline);  // what its snapshot makes superfluous
   Status remove_files(const std::vector<std::string>& names);
   Status settle(Status status);  // remembers an error for good
@@ -108,6 +111,8 @@ class Store {
   Outline outline_;
   std::vector<SegmentFile> segments_;     // ascending; the last is being written
   std::vector<LogIndex> snapshot_files_;  // ascending
+  bool snapshot_unsynced_ = false;        // the last one is named in the log, and that is not durable yet
+  std::size_t added_ = 0;  // of a persist() that found no room: how many are in the log and not written yet
   std::optional<Error> failure_;
 };
 

@@ -103,7 +103,17 @@ class ModelRun {
 
   void persist_all(const std::vector<raft::Persist>& batch) {
     if (batch.size() == 1) expect(batch.front());
-    finish(store_->store.persist(batch), true);
+    finish(when_there_is_room([&] { return store_->store.persist(batch); }), true);
+  }
+
+  // A call that has found no room is made again, as the peer does: an armed ENOSPC strikes once.
+  template <class Call>
+  Status when_there_is_room(Call&& call) {
+    for (int attempt = 0;; ++attempt) {
+      Status status = call();
+      if (status.ok() || store_->store.failure() || attempt == 5) return status;
+      count("waited for room");
+    }
   }
 
   void persist_some() {
@@ -113,14 +123,14 @@ class ModelRun {
       if (random_.chance(0.02)) batch.back() = install();
       expect(batch.back());
     }
-    finish(store_->store.persist(batch), true);
+    finish(when_there_is_room([&] { return store_->store.persist(batch); }), true);
   }
 
   void persist_unsynced() {
     raft::Persist persist = append(++term_, last_index() + 1, 1 + random_.below(2), entry_size());
     persist.sync = false;
     expect(persist);
-    finish(store_->store.persist(persist), false);
+    finish(when_there_is_room([&] { return store_->store.persist(persist); }), false);
   }
 
   void take_snapshot() {
@@ -131,9 +141,14 @@ class ModelRun {
     next.snapshot = snapshot(next.entries[covered - 1].term.value, index, random_.below(3000));
     next.entries.erase(next.entries.begin(), next.entries.begin() + static_cast<std::ptrdiff_t>(covered));
     history_.push_back(next);
-    const Result<Saved> saved = store_->store.save_snapshot(*next.snapshot);
-    if (saved.ok() && *saved != Saved::yes) return history_.pop_back();  // no room: nothing is changed
-    finish(saved.ok() ? done() : Status(saved.error()), true);
+    Saved saved = Saved::yes;
+    const Status status = when_there_is_room([&]() -> Status {
+      const Result<Saved> result = store_->store.save_snapshot(*next.snapshot);
+      if (result.ok()) saved = *result;
+      return result.ok() ? done() : Status(result.error());
+    });
+    if (status.ok() && saved != Saved::yes) return history_.pop_back();  // no room: nothing is changed
+    finish(status, true);
     count("snapshot");
   }
 
@@ -141,7 +156,7 @@ class ModelRun {
     State next = now();
     next.tokens = Token{next.tokens.value + 1 + random_.below(1000)};
     history_.push_back(next);
-    finish(store_->store.reserve_tokens(next.tokens), true);
+    finish(when_there_is_room([&] { return store_->store.reserve_tokens(next.tokens); }), true);
   }
 
   void finish(const Status& status, bool synced) {
