@@ -5,6 +5,17 @@
 #include "wire/archive.hpp"
 #include "wire/raft_enums.hpp"
 
+template <>
+constexpr bool coord::wire::is_enumerator(coord::replica::Rejected::Why value) {
+  switch (value) {
+    using enum coord::replica::Rejected::Why;
+    case leader_full:
+    case majority_full:
+      return true;
+  }
+  return false;
+}
+
 COORD_WIRE_TYPE(coord::replica::PeerMessage)
 
 namespace coord::replica {
@@ -34,6 +45,7 @@ struct Name {
   const char* operator()(const raft::StateQuery&) const { return "state query"; }
   const char* operator()(const raft::StateAnswer&) const { return "state answer"; }
   const char* operator()(const raft::Message& m) const { return std::visit(*this, m); }
+  const char* operator()(const EitherWay& m) const { return std::visit(*this, m.message); }
   const char* operator()(const Forward&) const { return "forward"; }
   const char* operator()(const Rejected&) const { return "rejected"; }
   const char* operator()(const ReadRequest&) const { return "read request"; }

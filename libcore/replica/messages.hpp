@@ -26,14 +26,18 @@ struct Forward {
   }
 };
 
-// The leader's disk is nearly full: these commands of yours (by sequence) were not appended, and will not be.
+// There is no room for what adds to the state: these commands of yours (by sequence) were not appended, and
+// will not be.
 struct Rejected {
+  enum class Why : std::uint8_t { leader_full, majority_full };
   std::vector<std::uint64_t> sequences;
+  Why why = Why::leader_full;
 
   bool operator==(const Rejected&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(sequences);
+    archive.since(2, why);
   }
 };
 
@@ -61,7 +65,27 @@ struct ReadAnswer {
   }
 };
 
-using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer>;
+// From level 2 on, what of Raft's goes by datagram as well as by stream: for one state directory, from one.
+// Which the other end has is learnt by stream; `to` is all zeros until it is.
+struct EitherWay {
+  raft::Incarnation from{};
+  raft::Incarnation to{};
+  raft::Message message;
+
+  bool operator==(const EitherWay&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(from, to, message);
+  }
+};
+
+using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer, EitherWay>;
+
+// What is for Raft in it; null: nothing.
+inline const raft::Message* raft_message_in(const PeerMessage& message) {
+  if (const auto* wrapped = std::get_if<EitherWay>(&message)) return &wrapped->message;
+  return std::get_if<raft::Message>(&message);
+}
 
 // `level`: of the group, as its sender knows it (a frame's version).
 Bytes encode(const PeerMessage& message, Level level);

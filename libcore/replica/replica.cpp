@@ -74,14 +74,20 @@ std::optional<Instant> Replica::deadline() const {
 
 void Replica::on(Instant now, const FromPeer& event) {
   if (event.level > config_.level) return;  // the connection should not have come about
+  if (const auto* wrapped = std::get_if<EitherWay>(&event.message)) {
+    if (!is_for_us(event, *wrapped)) return;
+    speak(event.level);
+    tell_raft(now, raft::Receive{event.from, wrapped->message});
+    return;
+  }
+  if (event.datagram) return;  // nothing else goes by datagram
   speak(event.level);
   if (const auto* message = std::get_if<raft::Message>(&event.message)) {
     tell_raft(now, raft::Receive{event.from, *message});
   } else if (const auto* forward = std::get_if<Forward>(&event.message)) {
     if (raft_.role() == raft::Role::leader) propose(now, event.from, forward->commands, event.level);
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
-    for (const std::uint64_t sequence : rejected->sequences)
-      reject(sequence, "the leader's disk is nearly full");
+    reject(*rejected, false);
   } else if (const auto* request = std::get_if<ReadRequest>(&event.message)) {
     read_for(now, event.from, *request);
   } else if (const auto* answer = std::get_if<ReadAnswer>(&event.message)) {
@@ -124,8 +130,9 @@ void Replica::on(Instant now, const JobFailed& event) {
   tell_raft(now, raft::PersistFailed{event.why});
 }
 
-void Replica::on(Instant, const Space& event) {
+void Replica::on(Instant now, const Space& event) {
   nearly_full_ = event.nearly_full;
+  tell_raft(now, raft::Room{!nearly_full_});
 }
 
 void Replica::on(Instant now, const Leave&) {

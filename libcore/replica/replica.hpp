@@ -138,6 +138,8 @@ class Replica {
   void on(Instant now, const RaiseNow&);
 
   // ---- replica_raft.cpp: Raft's actions
+  bool at_level_two() const { return spoken_ >= 2; }
+  bool is_for_us(const FromPeer& event, const EitherWay& message);
   void tell_raft(Instant now, const raft::Event& event);
   void perform(Instant now, raft::Persist&& action);
   void perform(Instant now, raft::Send&& action);
@@ -173,7 +175,8 @@ class Replica {
   void propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level);
   void put_into_log(Instant now, std::vector<Bytes> commands, Level level);
   void drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level level);
-  void reject_growing(NodeId from, std::vector<Bytes>& commands, Level level);
+  void reject_growing(NodeId from, std::vector<Bytes>& commands, Level level, Rejected::Why why);
+  void reject(const Rejected& rejected, bool here);
   void reject(std::uint64_t sequence, const char* why);
   void replace(std::uint64_t sequence, Pending& pending);
   static std::string why_not(const Pending& pending, const service::Outcome& what);
@@ -192,6 +195,7 @@ class Replica {
 
   Config config_;
   Random random_;
+  std::map<NodeId, raft::Incarnation> directories_;  // of the other peers, as their streams say
   raft::Raft raft_;
   service::Machine machine_;
   service::Keeper keeper_;

@@ -16,6 +16,17 @@ bool is_growing(const service::Body& body) {
   return std::holds_alternative<service::Acquire>(body) || std::holds_alternative<service::Arrive>(body);
 }
 
+bool is_growing_command(const Bytes& bytes, Level level) {
+  const auto command = wire::decode<service::Command>(bytes, {.version = level});
+  return command && is_growing(command->body);
+}
+
+const char* text_of(Rejected::Why why, bool here) {
+  if (why == Rejected::Why::majority_full)
+    return "fewer than a majority of the peers have room on their disks";
+  return here ? "the disk is nearly full" : "the leader's disk is nearly full";
+}
+
 constexpr std::size_t forward_bytes = 256 * 1024;  // a message stays far below a frame
 
 }  // namespace
@@ -145,7 +156,13 @@ void Replica::drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level l
 
 void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level) {
   if (from != config_.raft.self) drop_unreadable(from, commands, level);
-  if (nearly_full_) reject_growing(from, commands, level);
+  if (raft_.is_making_way()) {  // they are sent again, to whoever leads then
+    std::erase_if(commands, [level](const Bytes& bytes) { return is_growing_command(bytes, level); });
+  } else if (nearly_full_) {
+    reject_growing(from, commands, level, Rejected::Why::leader_full);
+  } else if (!COORD_RULE(majority_must_have_room, raft_.majority_has_room())) {
+    reject_growing(from, commands, level, Rejected::Why::majority_full);
+  }
   if (commands.empty()) return;
   if (lone() && !tokens_ready(commands.size())) {
     waiting_for_tokens_.insert(waiting_for_tokens_.end(), std::make_move_iterator(commands.begin()),
@@ -175,8 +192,9 @@ void Replica::put_into_log(Instant now, std::vector<Bytes> commands, Level level
 }
 
 // Drops from `commands` what would add to the state, and tells its sender.
-void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level level) {
+void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level level, Rejected::Why why) {
   Rejected rejected;
+  rejected.why = why;
   std::erase_if(commands, [&](const Bytes& bytes) {
     const auto command = wire::decode<service::Command>(bytes, {.version = level});
     if (!command || !is_growing(command->body)) return false;
@@ -188,7 +206,11 @@ void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level le
     send_peer(from, std::move(rejected));
     return;
   }
-  for (const std::uint64_t sequence : rejected.sequences) reject(sequence, "the disk is nearly full");
+  reject(rejected, true);
+}
+
+void Replica::reject(const Rejected& rejected, bool here) {
+  for (const std::uint64_t sequence : rejected.sequences) reject(sequence, text_of(rejected.why, here));
 }
 
 // Of what was sent more than once an older copy may be in a log: whoever asked is told when that is decided.

@@ -15,6 +15,16 @@ namespace coord::replica {
 
 void Replica::on(Instant, const Greeted& event) {
   announced_[event.from] = Announcement{event.knows, event.life};
+  // What it was sent before may have gone into a connection that was dead already: again, and not after
+  // config_.resend only. A cut that has healed shows in this.
+  for (auto& [sequence, pending] : pending_) {
+    if (pending.sent_to == event.from) pending.sent.reset();
+  }
+  if (register_sent_to_ == event.from) register_sent_.reset();
+  if (event.from != raft_.leader()) return;
+  for (auto& [id, reading] : reads_) {
+    if (reading.asker == NodeId{}) reading.asked.reset();
+  }
 }
 
 void Replica::on(Instant, const Parted& event) {

@@ -1,4 +1,5 @@
 // What Raft answers, carried over into the replica's own actions and the machine.
+#include "base/rule.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 #include "wire/state_sections.hpp"
@@ -20,7 +21,29 @@ void Replica::perform(Instant, raft::Persist&& action) {
 }
 
 void Replica::perform(Instant, raft::Send&& action) {
-  send_peer(action.to, std::move(action.message));
+  if (!at_level_two() || !raft::may_go_by_datagram(action.message))
+    return send_peer(action.to, std::move(action.message));
+  const auto known = directories_.find(action.to);
+  EitherWay message{config_.raft.incarnation, {}, std::move(action.message)};
+  if (known != directories_.end()) message.to = known->second;
+  out_.push_back(SendPeer{.to = action.to,
+                          .message = std::move(message),
+                          .level = spoken_,
+                          .datagram_also = known != directories_.end()});
+}
+
+// A datagram may have been under way since before this peer, or that one, was given another state directory.
+// A stream is of one life of both, so what it says of the other's directory is true now.
+bool Replica::is_for_us(const FromPeer& event, const EitherWay& message) {
+  if (!event.datagram) {
+    directories_[event.from] = message.from;
+    return true;
+  }
+  if (!COORD_RULE(only_so_by_datagram, raft::may_go_by_datagram(message.message))) return false;
+  const auto known = directories_.find(event.from);
+  return COORD_RULE(datagram_of_these_directories, message.to == config_.raft.incarnation &&
+                                                       known != directories_.end() &&
+                                                       known->second == message.from);
 }
 
 void Replica::send_peer(NodeId to, PeerMessage message) {

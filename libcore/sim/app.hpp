@@ -36,6 +36,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "sim/disk.hpp"
+#include "sim/network.hpp"
 
 namespace coord::sim {
 
@@ -51,6 +52,9 @@ class Port {
  public:
   NodeId self() const { return self_; }
   void send(NodeId to, typename App::Message message) { world_.send(self_, to, std::move(message)); }
+  void send_datagram(NodeId to, typename App::Message message) {
+    world_.send(self_, to, std::move(message), Way::datagram);
+  }
   void job(typename App::Job job) { world_.queue_job(self_, std::move(job)); }
   // An input to this node after a time of its own clock; not if the process dies before.
   void after(Duration local_delay, typename App::Input input) {

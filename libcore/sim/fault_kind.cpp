@@ -54,6 +54,10 @@ std::string_view name_of(FaultKind kind) {
       return "bit_flip";
     case FaultKind::disk_replaced:
       return "disk_replaced";
+    case FaultKind::stream_shut:
+      return "stream_shut";
+    case FaultKind::datagram_shut:
+      return "datagram_shut";
   }
   return "?";
 }

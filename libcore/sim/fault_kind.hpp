@@ -36,8 +36,10 @@ enum class FaultKind : std::uint8_t {
   directory_op_lost,
   bit_flip,
   disk_replaced,  // by an empty one
+  stream_shut,    // one way; datagrams go on
+  datagram_shut,  // one way; streams go on
 };
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::disk_replaced) + 1;
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::datagram_shut) + 1;
 
 // The name as it stands in the enumeration.
 std::string_view name_of(FaultKind kind);

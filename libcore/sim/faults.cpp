@@ -37,6 +37,8 @@ void choose_victims(Fault& fault, Random& random, std::size_t nodes, const std::
       break;
     case FaultKind::one_way_cut:
     case FaultKind::bridge:
+    case FaultKind::stream_shut:
+    case FaultKind::datagram_shut:
       fault.nodes = some_nodes(random, nodes, 2);
       if (random.chance(0.5)) std::swap(fault.nodes[0], fault.nodes[1]);
       break;
@@ -86,7 +88,8 @@ void choose_amount(Fault& fault, Random& random) {
 }
 
 bool needs_two(FaultKind kind) {
-  return kind == FaultKind::partition || kind == FaultKind::one_way_cut || kind == FaultKind::bridge;
+  return kind == FaultKind::partition || kind == FaultKind::one_way_cut || kind == FaultKind::bridge ||
+         kind == FaultKind::stream_shut || kind == FaultKind::datagram_shut;
 }
 
 bool needs_damage(FaultKind kind) {

@@ -33,6 +33,8 @@ class Injector : public std::enable_shared_from_this<Injector> {
       case FaultKind::partition:
       case FaultKind::one_way_cut:
       case FaultKind::bridge:
+      case FaultKind::stream_shut:
+      case FaultKind::datagram_shut:
       case FaultKind::loss_burst:
       case FaultKind::delay_burst:
         world_.count(fault.kind);
@@ -121,6 +123,12 @@ class Injector : public std::enable_shared_from_this<Injector> {
           break;
         case FaultKind::bridge:
           network.bridge(fault.nodes[0], fault.nodes[1]);
+          break;
+        case FaultKind::stream_shut:
+          network.shut(Way::stream, fault.nodes[0], fault.nodes[1]);
+          break;
+        case FaultKind::datagram_shut:
+          network.shut(Way::datagram, fault.nodes[0], fault.nodes[1]);
           break;
         case FaultKind::loss_burst:
           weather.drop = std::max(weather.drop, share);

@@ -7,13 +7,13 @@ namespace coord::sim {
 Network::Network(Random random, std::size_t nodes, Link everywhere)
     : random_(random), nodes_(nodes), everywhere_(everywhere) {}
 
-Network::Arrivals Network::send(Instant now, NodeId from, NodeId to) {
+Network::Arrivals Network::send(Instant now, NodeId from, NodeId to, Way kind) {
   Arrivals arrivals;
   if (from == to) {  // not through the network
     arrivals.times[arrivals.count++] = now;
     return arrivals;
   }
-  if (is_cut(from, to)) {
+  if (is_cut(from, to, kind)) {
     counts_.add(FaultKind::message_cut);
     return arrivals;
   }
@@ -98,6 +98,7 @@ void Network::split(const std::vector<NodeId>& side) {
 void Network::heal() {
   std::fill(cut_.begin(), cut_.end(), std::uint8_t{0});
   cuts_ = 0;
+  shut_.clear();
 }
 
 }  // namespace coord::sim

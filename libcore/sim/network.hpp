@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -36,6 +38,10 @@ struct Weather {
   Duration delay{};  // a further delay in [0, delay]
 };
 
+// Two kinds of way between the same two nodes: what goes by stream is cut, and lost, apart from what goes by
+// datagram.
+enum class Way : std::uint8_t { stream, datagram };
+
 class Network {
  public:
   struct Arrivals {
@@ -45,8 +51,10 @@ class Network {
 
   Network(Random random, std::size_t nodes, Link everywhere);
 
-  Arrivals send(Instant now, NodeId from, NodeId to);
-  bool is_cut(NodeId from, NodeId to) const { return cuts_ > 0 && cut_[place(from, to)] != 0; }
+  Arrivals send(Instant now, NodeId from, NodeId to, Way way = Way::stream);
+  bool is_cut(NodeId from, NodeId to, Way way = Way::stream) const {
+    return (cuts_ > 0 && cut_[place(from, to)] != 0) || (!shut_.empty() && shut_.contains({way, from, to}));
+  }
 
   void set_link(NodeId from, NodeId to, Link link) { links_[{from, to}] = link; }  // one direction
   void set_everywhere(Link link) {
@@ -56,13 +64,14 @@ class Network {
   void set_weather(Weather weather) { weather_ = weather; }
 
   void cut(NodeId from, NodeId to);
+  void shut(Way way, NodeId from, NodeId to) { shut_.insert({way, from, to}); }  // the other way stays open
   void mend(NodeId from, NodeId to);
   void bridge(NodeId a, NodeId b);  // these two do not hear each other; others hear both
   void partition(
       const std::vector<std::vector<NodeId>>& groups);  // who is in no group is in one with all such
   void split(const std::vector<NodeId>& side);  // these from all others, on top of the cuts that are there
   void isolate(NodeId node) { split({node}); }
-  void heal();  // no cuts left; links and weather stay
+  void heal();  // no cuts left, nothing shut; links and weather stay
 
   FaultCounts& counts() { return counts_; }
   const FaultCounts& counts() const { return counts_; }
@@ -81,6 +90,7 @@ class Network {
   std::map<std::pair<NodeId, NodeId>, Link> links_;  // where they differ from everywhere_
   std::vector<std::uint8_t> cut_;                    // by place(); empty until the first cut
   std::size_t cuts_ = 0;
+  std::set<std::tuple<Way, NodeId, NodeId>> shut_;
   std::vector<Instant> last_arrival_;  // by place(); empty until the first message on a FIFO link
   FaultCounts counts_;
 };

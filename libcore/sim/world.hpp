@@ -60,15 +60,16 @@ class World final : public WorldCore {
   static constexpr bool has_inputs = !std::is_same_v<Input, NoInput>;
 
   // ---- actions of nodes
-  void send(NodeId from, NodeId to, Message message) {
+  void send(NodeId from, NodeId to, Message message, Way way = Way::stream) {
     if constexpr (requires { app_.on_send(from, to, message); }) {
       if (from != to) app_.on_send(from, to, message);
     }
-    const auto arrivals = route(from, to);
+    const auto arrivals = route(from, to, way);
     if (arrivals.count == 0 && traced()) lost(from, to, app_.describe(message));
-    if (arrivals.count == 2 && has_room()) post_message(arrivals.times[0], from, to, hold(Message(message)));
+    if (arrivals.count == 2 && has_room())
+      post_message(arrivals.times[0], from, to, way, hold(Message(message)));
     if (arrivals.count > 0 && has_room())
-      post_message(arrivals.times[arrivals.count - 1], from, to, hold(std::move(message)));
+      post_message(arrivals.times[arrivals.count - 1], from, to, way, hold(std::move(message)));
   }
   void input_after(NodeId node, Duration local_delay, Input input) {
     post_input(node, local_delay, hold(std::move(input)));

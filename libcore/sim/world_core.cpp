@@ -117,10 +117,10 @@ WorldCore::Event WorldCore::event_for(What what, NodeId node, std::unique_ptr<Bo
   return event;
 }
 
-Network::Arrivals WorldCore::route(NodeId from, NodeId to) {
+Network::Arrivals WorldCore::route(NodeId from, NodeId to, Way way) {
   COORD_CHECK(to.value >= 1 && to.value <= places_.size());
   if (from != to) ++statistics_.sent;
-  return network_.send(now_, from, to);
+  return network_.send(now_, from, to, way);
 }
 
 void WorldCore::lost(NodeId from, NodeId to, std::string text) {
@@ -133,9 +133,11 @@ bool WorldCore::has_room() {
   return false;
 }
 
-void WorldCore::post_message(Instant arrival, NodeId from, NodeId to, std::unique_ptr<Body> message) {
+void WorldCore::post_message(Instant arrival, NodeId from, NodeId to, Way way,
+                             std::unique_ptr<Body> message) {
   Event event;
   event.what = What::message;
+  event.way = way;
   event.node = static_cast<std::uint32_t>(to.value);
   event.from = static_cast<std::uint32_t>(from.value);
   event.sent = now_;

@@ -121,6 +121,7 @@ class WorldCore {
   enum class What : std::uint8_t { message, input, wake, job_begins, job_done, script };
   struct Event {
     What what = What::script;
+    Way way = Way::stream;   // of a message
     std::uint32_t node = 0;  // NodeId's value; 0 for a script
     std::uint32_t from = 0;
     std::uint64_t life = 0;  // of the process that it is meant for; messages go to whoever lives
@@ -146,9 +147,9 @@ class WorldCore {
   void add_core_check(std::string name, Check check) {
     checks_.emplace_back(std::move(name), std::move(check));
   }
-  Network::Arrivals route(NodeId from, NodeId to);  // of a message that is being sent
+  Network::Arrivals route(NodeId from, NodeId to, Way way);  // of a message that is being sent
   void lost(NodeId from, NodeId to, std::string text);
-  void post_message(Instant arrival, NodeId from, NodeId to, std::unique_ptr<Body> message);
+  void post_message(Instant arrival, NodeId from, NodeId to, Way way, std::unique_ptr<Body> message);
   bool has_room();  // for one more event; else it is counted as lost
   void post_input(NodeId node, Duration local_delay, std::unique_ptr<Body> input);
   void queue_job(NodeId node, std::unique_ptr<Body> job);

@@ -35,7 +35,7 @@ void WorldCore::happen(Event event) {
 
 bool WorldCore::reaches_process(Event& event, Place& place, NodeId node) {
   if (event.what == What::message) {
-    const bool cut = network_.is_cut(NodeId{event.from}, node);
+    const bool cut = network_.is_cut(NodeId{event.from}, node, event.way);
     if (cut || !place.lives) {
       faults_.add(cut ? FaultKind::message_cut : FaultKind::message_to_dead);
       trace_message(TraceRecord::Kind::lost, event);

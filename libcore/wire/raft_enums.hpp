@@ -5,6 +5,19 @@
 #include "wire/archive.hpp"
 
 template <>
+constexpr bool coord::wire::is_enumerator(coord::raft::DiskState value) {
+  switch (value) {
+    using enum coord::raft::DiskState;
+    case unknown:
+    case ready:
+    case full:
+    case stalled:
+      return true;
+  }
+  return false;
+}
+
+template <>
 constexpr bool coord::wire::is_enumerator(coord::raft::EntryKind value) {
   switch (value) {
     using enum coord::raft::EntryKind;

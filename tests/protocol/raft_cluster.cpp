@@ -280,10 +280,20 @@ void Cluster::complete_writes(char name) {
 
 void Cluster::post(char from, char to, Message message) {
   if (cuts_.contains({from, to}) || (drop_if && drop_if(from, to, message))) return;
+  if (options_.level_one) {
+    if (auto* beat = std::get_if<Heartbeat>(&message)) beat->disks.clear();
+    if (auto* reply = std::get_if<HeartbeatReply>(&message)) reply->disk = DiskState::unknown;
+  }
+  if (!stream_cuts_.contains({from, to})) carry(from, to, message);
+  const bool also = options_.datagrams && may_go_by_datagram(message);
+  if (also && !datagram_cuts_.contains({from, to})) carry(from, to, message);
+}
+
+void Cluster::carry(char from, char to, const Message& message) {
   if (options_.drop > 0 && random_.chance(options_.drop)) return;
   const bool twice = options_.duplicate > 0 && random_.chance(options_.duplicate);
   if (twice) flights_[{now_ + draw(options_.latency), ++sequence_}] = {from, to, message};
-  flights_[{now_ + draw(options_.latency), ++sequence_}] = {from, to, std::move(message)};
+  flights_[{now_ + draw(options_.latency), ++sequence_}] = {from, to, message};
 }
 
 void Cluster::step(char name, const Event& event) {

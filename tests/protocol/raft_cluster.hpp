@@ -33,9 +33,11 @@ struct Options {
   std::uint64_t seed = 1;
   Range latency{10, 10};
   Range disk{1, 1};
-  double drop = 0;       // of messages
-  double duplicate = 0;  // of messages
-  bool founded = true;   // false: all start with empty disks
+  double drop = 0;         // of messages
+  double duplicate = 0;    // of messages
+  bool founded = true;     // false: all start with empty disks
+  bool datagrams = false;  // what may go by datagram goes both ways, each with its own fate
+  bool level_one = false;  // nobody says anything about its disk
   std::function<void(Config&)> tune;
 };
 
@@ -90,12 +92,21 @@ class Cluster {
   void wipe(char name);  // crashed: a new disk, another incarnation
   void stall(char name) { peer(name).stalled = true; }
   void resume(char name);
+  void fill_disk(char name) { step(name, Room{false}); }
+  void make_room(char name) { step(name, Room{true}); }
 
   // ---- the network
   void cut(char from, char to) { cuts_.insert({from, to}); }  // one way
   void cut_both(char one, char other);
   void isolate(char name);
-  void heal() { cuts_.clear(); }
+  // One of the two ways only; the other goes on.
+  void cut_stream(char from, char to) { stream_cuts_.insert({from, to}); }
+  void cut_datagrams(char from, char to) { datagram_cuts_.insert({from, to}); }
+  void heal() {
+    cuts_.clear();
+    stream_cuts_.clear();
+    datagram_cuts_.clear();
+  }
   void send_again(char from, char to, Message message) { post(from, to, std::move(message)); }
   std::function<bool(char from, char to, const Message&)> drop_if;  // a scenario's own loss
   double& drop() { return options_.drop; }
@@ -129,6 +140,7 @@ class Cluster {
   void step(char name, const Event& event);
   void perform(char name, Action& action);
   void post(char from, char to, Message message);
+  void carry(char from, char to, const Message& message);
   std::optional<Instant> next_time() const;
   void happen_at(Instant at);
   void complete_writes(char name);
@@ -147,7 +159,7 @@ class Cluster {
   std::uint64_t sequence_ = 0;
   std::uint64_t starts_ = 0;
   std::size_t steps_ = 0;
-  std::set<std::pair<char, char>> cuts_;
+  std::set<std::pair<char, char>> cuts_, stream_cuts_, datagram_cuts_;
   std::vector<std::string> trace_;
   bool heartbeats_ = true;
 

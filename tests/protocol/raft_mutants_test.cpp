@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"
+#include "raft_rules.hpp"
 #include "raft_storm.hpp"
 
 using namespace raft_test;
@@ -63,5 +64,16 @@ TEST_CASE("every rule of Raft that is removed is noticed") {
     const std::uint64_t seed = noticed_at(rule, how);
     WARN(rule.name << ": seed " << seed << ", " << how);
     CHECK(seed != 0);
+  }
+}
+
+TEST_CASE("every rule that a scenario is for is noticed by it") {
+  for (const RuleScenario& scenario : rule_scenarios()) {
+    CHECK(scenario.play() == "");
+    coord::mutants::removed = scenario.rule;
+    const std::string how = scenario.play();
+    coord::mutants::removed.clear();
+    WARN(scenario.rule << ": " << how);
+    CHECK(how != "");
   }
 }

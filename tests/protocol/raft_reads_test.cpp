@@ -130,9 +130,9 @@ TEST_CASE("thesis 3.10: the target is first brought up to date, without success 
   a.receive('b', HeartbeatReply{Term{1}, 1, false});
   a.step(Propose{{{1}}});
   CHECK(a.all<ProposalDropped>().size() == 1);
-  for (int i = 0; i < 6; ++i) {
+  for (std::uint64_t round = 2; round < 8; ++round) {
     a.tick_at_deadline();
-    a.receive('b', HeartbeatReply{Term{1}, 1, false});
+    a.receive('b', HeartbeatReply{Term{1}, round, false});
   }
   CHECK(a.raft().role() == Role::leader);
   a.step(Propose{{{1}}});

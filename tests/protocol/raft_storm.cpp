@@ -33,6 +33,9 @@ Options options_for(std::uint64_t seed) {
     options.latency = {1, 140};
     options.duplicate = 0.4;
   }
+  Random levels(seed ^ 0x6c6576656cU);
+  options.datagrams = levels.chance(0.5);
+  options.level_one = !options.datagrams && levels.chance(0.5);
   const bool small = random.chance(0.5);
   const bool long_memory = !small && kind != Kind::late_messages;
   options.tune = [small, long_memory](Config& config) {
@@ -46,7 +49,8 @@ Options options_for(std::uint64_t seed) {
 
 class Run {
  public:
-  explicit Run(std::uint64_t seed) : kind_(kind_of(seed)), random_(~seed), cluster_(options_for(seed)) {}
+  explicit Run(std::uint64_t seed)
+      : kind_(kind_of(seed)), random_(~seed), ways_(seed ^ 0x77617973U), cluster_(options_for(seed)) {}
 
   Storm all() {
     for (int i = 0; i < 120 && cluster_.violation.empty(); ++i) {
@@ -74,8 +78,31 @@ class Run {
     return !cluster_.is_up(name) || durable.founders.empty() || durable.mute_until.value != 0;
   }
 
+  // Disks that are full, and ways on which only streams, or only datagrams, get through.
+  void disks_and_ways(char name) {
+    switch (ways_.below(5)) {
+      case 0:
+        if (cluster_.is_up(name)) cluster_.fill_disk(name);
+        return;
+      case 1:
+        return cluster_.cut_stream(name, any_other(name));
+      case 2:
+        return cluster_.cut_datagrams(name, any_other(name));
+      default:
+        for (const char other : cluster_.names()) {
+          if (cluster_.is_up(other)) cluster_.make_room(other);
+        }
+    }
+  }
+  char any_other(char name) {
+    const auto names = cluster_.names();
+    const char other = names[ways_.below(names.size())];
+    return other != name ? other : name == 'a' ? 'b' : 'a';
+  }
+
   void something_happens() {
     const char name = any();
+    if (ways_.chance(0.15)) return disks_and_ways(name);
     if (kind_ == Kind::leaders_fall && random_.chance(0.6)) return leader_falls();
     if (kind_ == Kind::late_messages && random_.chance(0.3)) {
       users();
@@ -172,6 +199,7 @@ class Run {
     for (const char name : cluster_.names()) {
       Peer& peer = cluster_.peer(name);
       cluster_.resume(name);
+      if (peer.raft) cluster_.make_room(name);
       peer.fail_next_write = false;
       if (peer.disk.hard_state.founders.empty()) {  // the operator has read what it says
         peer.rejoin = true;
@@ -235,6 +263,7 @@ class Run {
 
   Kind kind_;
   Random random_;
+  Random ways_;  // a stream of its own: the rest of a storm is as it was without them
   Cluster cluster_;
   std::uint64_t commands_ = 0;
 };

@@ -6,6 +6,8 @@ namespace coord::sweep {
 
 namespace {
 
+constexpr Duration look_again = std::chrono::milliseconds(50);  // whether somebody made room on a disk
+
 raft::Incarnation random_incarnation(Random& random) {
   raft::Incarnation incarnation{};
   for (auto& byte : incarnation) byte = static_cast<std::uint8_t>(random.below(256));
@@ -79,6 +81,12 @@ replica::Recovered Cluster::recovered(NodeId node, std::uint64_t replaced) {
   return event;
 }
 
+// As peers of level 1 say it.
+void Cluster::forget_what_is_new(raft::Message& message) {
+  if (auto* beat = std::get_if<raft::Heartbeat>(&message)) beat->disks.clear();
+  if (auto* reply = std::get_if<raft::HeartbeatReply>(&message)) reply->disk = raft::DiskState::unknown;
+}
+
 void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
   // As net/greeting.cpp does: who cannot read the other, or could not be read by this peer, is not let in.
   const Greeting& greeting = message.greeting;
@@ -88,6 +96,8 @@ void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, 
     peer.greeted.insert_or_assign(from, greeting);
     feed(peer, now, replica::Greeted{from, greeting.knows, greeting.life}, port);
   }
+  auto* plain = std::get_if<raft::Message>(&message.body);
+  if (plain != nullptr && message.level < 2) forget_what_is_new(*plain);
   feed(peer, now, replica::FromPeer{from, std::move(message.body), message.level}, port);
 }
 
@@ -95,11 +105,29 @@ void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>&
   std::visit([&](auto& concrete) { feed(peer, now, std::move(concrete), port); }, input);
 }
 
-void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
-  if (peer.nearly_full && !peer.store.nearly_full()) {  // looked at now and then: no write may come to tell
+std::optional<Instant> Cluster::deadline(const Peer& peer) const {
+  const auto next = peer.host.deadline();
+  if (!peer.look_at) return next;
+  return next ? std::min(*next, *peer.look_at) : *peer.look_at;
+}
+
+// Now and then: no write may come to tell.
+void Cluster::look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port) {
+  peer.look_at.reset();
+  if (!peer.waiting.empty()) {
+    Job again;
+    again.tries_again = true;
+    port.job(std::move(again));
+  } else if (!peer.store.nearly_full()) {
     peer.nearly_full = false;
     feed(peer, now, replica::Space{false}, port);
+  } else {
+    peer.look_at = now + look_again;
   }
+}
+
+void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
+  if (peer.look_at && now >= *peer.look_at) look_for_room(peer, now, port);
   feed(peer, now, replica::Tick{}, port);
 }
 
@@ -117,6 +145,7 @@ void Cluster::send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& p
     message.body = std::move(*read);
   }
   if (levels != nullptr) levels->sent(port.self(), message);
+  if (action.datagram_also) port.send_datagram(action.to, message);
   port.send(action.to, std::move(message));
 }
 
@@ -168,14 +197,32 @@ void Cluster::carry_out(Peer& peer, replica::HostActions actions, sim::Port<Clus
 // Consecutive writes share one sync, as on coordd's store thread.
 bool Cluster::merge(Job& running_next, Job& waiting) {
   const auto is_write = [](const Job& job) {
-    return std::holds_alternative<raft::Persist>(job.parts.front().work);
+    return !job.tries_again && std::holds_alternative<raft::Persist>(job.parts.front().work);
   };
   if (!is_write(running_next) || !is_write(waiting)) return false;
   for (replica::DiskJob& part : waiting.parts) running_next.parts.push_back(std::move(part));
   return true;
 }
 
+// What finds no room waits until there is some, and all that comes after it behind it.
 void Cluster::perform(Peer& peer, Job& job) {
+  if (!job.tries_again) {
+    job.waits = !peer.waiting.empty();
+    if (!job.waits) attempt(peer, job);
+    return;
+  }
+  while (!peer.waiting.empty()) {
+    Job& first = peer.waiting.front();
+    first.waits = false;
+    attempt(peer, first);
+    if (first.waits) break;
+    job.done.push_back(std::move(first));
+    peer.waiting.pop_front();
+  }
+  job.nearly_full = !peer.waiting.empty() || peer.store.nearly_full();
+}
+
+void Cluster::attempt(Peer& peer, Job& job) {
   Status status = done();
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&job.parts.front().work)) {
     const Result<store::Saved> saved = peer.store.save_snapshot(*snapshot);
@@ -185,12 +232,13 @@ void Cluster::perform(Peer& peer, Job& job) {
     status = peer.store.reserve_tokens(reserve->up_to);
   } else {
     std::vector<raft::Persist> writes;
-    for (replica::DiskJob& part : job.parts) writes.push_back(std::move(std::get<raft::Persist>(part.work)));
+    for (const replica::DiskJob& part : job.parts) writes.push_back(std::get<raft::Persist>(part.work));
     status = peer.store.persist(writes);
     if (status.ok() && config_.prepare_ahead) status = peer.store.prepare();
   }
-  if (!status.ok() && !job.skipped) job.failure = status.error().text();
-  job.nearly_full = peer.store.nearly_full();
+  job.waits = !status.ok() && !peer.store.failure();
+  if (!status.ok() && !job.waits && !job.skipped) job.failure = status.error().text();
+  job.nearly_full = job.waits || peer.store.nearly_full();
 }
 
 void Cluster::on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port) {
@@ -202,8 +250,18 @@ void Cluster::on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port
     peer.nearly_full = job.nearly_full;
     feed(peer, now, replica::Space{job.nearly_full}, port);
   }
-  for (const replica::DiskJob& part : job.parts)
-    feed(peer, now, replica::JobDone{part.job, job.skipped}, port);
+  for (Job& late : job.done) {
+    late.nearly_full = peer.nearly_full;
+    on_done(peer, now, std::move(late), port);
+  }
+  if (job.waits) {
+    if (peer.waiting.empty()) port.note([] { return "waits for room on its disk"; });
+    peer.waiting.push_back(std::move(job));
+  } else {
+    for (const replica::DiskJob& part : job.parts)
+      feed(peer, now, replica::JobDone{part.job, job.skipped}, port);
+  }
+  if ((!peer.waiting.empty() || peer.nearly_full) && !peer.look_at) peer.look_at = now + look_again;
 }
 
 void Cluster::on_crash(NodeId node) {
@@ -220,7 +278,7 @@ std::string Cluster::describe(const Message& message) const {
         text += " " + std::to_string(command->client.value) + ":" + std::to_string(command->sequence);
     }
   }
-  const auto* raft_message = std::get_if<raft::Message>(&message.body);
+  const raft::Message* raft_message = replica::raft_message_in(message.body);
   if (raft_message == nullptr) return text;
   std::visit(
       [&](const auto& m) {

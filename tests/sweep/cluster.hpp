@@ -2,6 +2,7 @@
 // (replica::Host on a store::Store on the virtual disk), and the tools of its host are played by Tools.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,6 +32,18 @@ struct Peer {
   Greeting greeting;
   bool nearly_full = false;
   std::map<NodeId, Greeting> greeted{};  // by the others, in this life
+
+  struct Work {  // as the store thread gets it: several writes may go in one batch, with one sync
+    std::vector<replica::DiskJob> parts;
+    bool skipped = false;
+    std::optional<std::string> failure;
+    bool nearly_full = false;
+    bool waits = false;           // for room: its turn is still to come
+    bool tries_again = false;     // has no part of its own: what waits is tried again
+    std::vector<Work> done = {};  // of that, what had room
+  };
+  std::deque<Work> waiting{};        // for room on the disk, in order
+  std::optional<Instant> look_at{};  // when to try again; none: it is being tried
 };
 
 struct PeerMessage {
@@ -76,13 +89,7 @@ class Cluster {
   using Message = PeerMessage;
   // What the tools of a host, and the operator, do to its peer.
   using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave>;
-  // Disk work, as the store thread gets it: several writes may go in one batch, with one sync.
-  struct Job {
-    std::vector<replica::DiskJob> parts;
-    bool skipped = false;
-    std::optional<std::string> failure;
-    bool nearly_full = false;
-  };
+  using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)
       : rejoining(config.nodes + 1, false),
@@ -95,7 +102,7 @@ class Cluster {
   Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
   void on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
   void on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>& port);
-  std::optional<Instant> deadline(const Peer& peer) const { return peer.host.deadline(); }
+  std::optional<Instant> deadline(const Peer& peer) const;
   void on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port);
   void perform(Peer& peer, Job& job);
   void on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port);
@@ -112,6 +119,9 @@ class Cluster {
   LevelWatcher* levels = nullptr;
 
  private:
+  static void forget_what_is_new(raft::Message& message);
+  void attempt(Peer& peer, Job& job);
+  void look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port);
   void feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port);
   void carry_out(Peer& peer, replica::HostActions actions, sim::Port<Cluster>& port);
   void send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port);

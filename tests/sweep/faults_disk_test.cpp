@@ -144,33 +144,176 @@ TEST_CASE(
   }
 }
 
+namespace {
+
+// So much is left that what must pass still may, and what grows may not.
+void nearly_fill(Scene& scene, NodeId node) {
+  scene.world.disk(node).set_capacity(scene.world.disk(node).used_bytes() + 20 * 1024);
+}
+void make_room(Scene& scene, NodeId node) {
+  scene.world.disk(node).set_capacity(std::uint64_t{1} << 30U);
+}
+
+// A user who tries again when he is refused; how long that took, at most `limit`.
+Duration until_granted(Scene& scene, NodeId host, Duration limit) {
+  const Instant begin = scene.world.now();
+  while (scene.world.now() < begin + limit && !scene.world.violation()) {
+    const std::string name =
+        std::to_string(host.value) + " at " + std::to_string(scene.world.now().time_since_epoch().count());
+    const auto id = scene.lock(host, {.name = name});
+    scene.until(300ms, [&] { return scene.granted(id) || scene.tool(id).refused; });
+    const bool granted = scene.granted(id);
+    if (granted) {
+      scene.release(id);
+      scene.until(500ms, [&] { return scene.tool(id).released; });
+      return scene.world.now() - begin;
+    }
+    scene.cancel(id);
+    scene.run(10ms);
+  }
+  return limit;
+}
+
+bool is_refused(Scene& scene, NodeId host) {
+  const auto id = scene.lock(host, {.name = "more"});
+  scene.until(1s, [&] { return scene.granted(id) || scene.tool(id).refused.has_value(); });
+  return scene.tool(id).refused == local::RefusedKind::limit;
+}
+
+std::vector<NodeId> all_hosts() {
+  return {NodeId{1}, NodeId{2}, NodeId{3}};
+}
+
+}  // namespace
+
+TEST_CASE("field fault 18: the leader's disk is nearly full: another one leads, and grants within a second") {
+  const std::uint64_t seed = GENERATE(range(1, 21));
+  Scene scene(3, seed);
+  scene.settle();
+  const NodeId old = scene.leader();
+  const auto here = scene.held(old, {.name = "here", .ttl = 2s});
+  const auto there = scene.held(scene.follower(), {.name = "there", .ttl = 2s});
+  nearly_fill(scene, old);
+  for (const NodeId host : all_hosts()) CHECK(until_granted(scene, host, 5s) < 1s);
+  scene.run(5s);
+  CHECK(scene.leader() != old);
+  for (const auto id : {here, there}) {
+    CHECK_FALSE(scene.tool(id).lost_at);
+    scene.release(id);
+    CHECK(scene.until(1s, [&] { return scene.tool(id).released; }));
+  }
+  make_room(scene, old);
+  CHECK(scene.until(5s, [&] { return scene.converged(); }));
+  check_no_violation(scene);
+}
+
 TEST_CASE(
-    "field fault 18: the leader's disk is nearly full, then freed: a clean refusal, releases pass, it goes "
-    "on") {
+    "field fault 18: two of three disks are nearly full: what grows is refused, in words, and one leads on") {
+  const std::uint64_t seed = GENERATE(range(1, 11));
+  Scene scene(3, seed);
+  scene.settle();
+  const NodeId old = scene.leader();
+  const NodeId other = scene.follower();
+  const auto holder = scene.held(other, {.ttl = 3s});
+  nearly_fill(scene, old);
+  nearly_fill(scene, other);
+  scene.run(2s);
+  const NodeId leader = scene.leader();
+  const Term term = scene.raft(leader).term();
+  CHECK(leader != old);
+  CHECK(leader != other);
+  for (const NodeId host : all_hosts()) CHECK(is_refused(scene, host));
+  scene.run(10s);
+  CHECK(scene.leader() == leader);
+  CHECK(scene.raft(leader).term() == term);
+  CHECK_FALSE(scene.tool(holder).lost_at);
+  scene.release(holder);
+  CHECK(scene.until(1s, [&] { return scene.tool(holder).released; }));
+  make_room(scene, old);
+  CHECK(until_granted(scene, other, 5s) < 2s);
+  check_no_violation(scene);
+}
+
+TEST_CASE(
+    "field fault 18: all disks are nearly full: the leader stays, releases pass, and with room it goes on") {
   Scene scene;
   scene.settle();
   const NodeId leader = scene.leader();
+  const Term term = scene.raft(leader).term();
   const auto holder = scene.held(scene.follower(), {.ttl = 5s});
-  const std::uint64_t room = scene.world.disk(leader).capacity();
-  scene.world.disk(leader).set_capacity(scene.world.disk(leader).used_bytes() + 20 * 1024);
-  work(scene, scene.follower(), 1);  // the next write notices
-  for (const NodeId host : {leader, scene.follower()}) {
-    const auto id = scene.lock(host, {.name = "more"});
-    CHECK(scene.until(500ms, [&] { return scene.tool(id).refused.has_value(); }));
-    CHECK(scene.tool(id).refused == local::RefusedKind::limit);
+  for (const NodeId host : all_hosts()) {
+    if (host != leader) nearly_fill(scene, host);
   }
+  scene.run(500ms);
+  nearly_fill(scene, leader);
+  scene.run(2s);
+  for (const NodeId host : all_hosts()) CHECK(is_refused(scene, host));
   scene.run(5s);
+  CHECK(scene.leader() == leader);
+  CHECK(scene.raft(leader).term() == term);
   CHECK_FALSE(scene.tool(holder).lost_at);  // it is still renewed
   scene.release(holder);
   CHECK(scene.until(1s, [&] { return scene.tool(holder).released; }));
-  scene.world.disk(leader).set_capacity(room);
-  bool granted = false;
-  for (int i = 0; i < 50 && !granted; ++i) {
-    const auto id = scene.lock(leader, {.name = "more"});
-    granted = scene.until(200ms, [&] { return scene.granted(id); });
+  for (const NodeId host : all_hosts()) make_room(scene, host);
+  for (const NodeId host : all_hosts()) CHECK(until_granted(scene, host, 5s) < 2s);
+  check_no_violation(scene);
+}
+
+TEST_CASE("field fault 18: disks without a byte left end no peer: some, then all, then there is room again") {
+  const std::uint64_t seed = GENERATE(range(1, 11));
+  Scene scene(3, seed);
+  scene.settle();
+  const NodeId first = scene.leader();
+  const auto fill = [&](NodeId node) {
+    scene.world.disk(node).set_capacity(scene.world.disk(node).used_bytes());
+  };
+  fill(first);
+  for (int i = 0; i < 60; ++i) CHECK(until_granted(scene, scene.other_than(first), 5s) < 1s);
+  CHECK(scene.leader() != first);
+  for (const NodeId host : all_hosts()) fill(host);
+  for (int i = 0; i < 60; ++i) {
+    scene.cancel(scene.lock(NodeId{1 + static_cast<std::uint64_t>(i % 3)}, {.name = "nothing"}));
+    scene.run(250ms);
   }
-  CHECK(granted);
-  CHECK(scene.leader() == leader);
+  for (const NodeId host : all_hosts()) CHECK(scene.world.state(host) == sim::NodeState::running);
+  for (const NodeId host : all_hosts()) make_room(scene, host);
+  for (const NodeId host : all_hosts()) CHECK(until_granted(scene, host, 10s) < 5s);
+  CHECK(scene.until(5s, [&] { return scene.converged(); }));
+  check_no_violation(scene);
+}
+
+TEST_CASE(
+    "field fault 18: disks that fill and empty in any order, and stall: the group goes on when it can") {
+  const std::uint64_t seed = GENERATE(range(1, 31));
+  Scene scene(3, seed);
+  Random random(seed);
+  scene.settle();
+  for (int i = 0; i < 12; ++i) {
+    const NodeId node{1 + random.below(3)};
+    switch (random.below(4)) {
+      case 0:
+        nearly_fill(scene, node);
+        break;
+      case 1:
+        scene.world.disk(node).set_capacity(scene.world.disk(node).used_bytes());
+        break;
+      case 2:
+        scene.world.disk(node).stall(random.between(100ms, 3s));
+        break;
+      default:
+        make_room(scene, node);
+    }
+    const auto id = scene.lock(NodeId{1 + random.below(3)}, {.name = "busy"});
+    scene.run(random.between(50ms, 2s));
+    scene.granted(id) ? scene.release(id) : scene.cancel(id);
+  }
+  for (const NodeId host : all_hosts()) {
+    make_room(scene, host);
+    scene.world.disk(host).disarm();
+  }
+  for (const NodeId host : all_hosts()) CHECK(until_granted(scene, host, 15s) < 10s);
+  for (const NodeId host : all_hosts()) CHECK(scene.world.state(host) == sim::NodeState::running);
+  CHECK(scene.until(5s, [&] { return scene.converged(); }));
   check_no_violation(scene);
 }
 

@@ -177,6 +177,11 @@ Setting setting_of(std::uint64_t seed, Profile profile) {
   shape(setting, random);
   // Where entries travel one by one, there is no room for more of them.
   if (profile != Profile::elections) setting.participants.scripts_per_host = random.below(3);
+  // From level 2 on peers also send datagrams, which have a fate of their own.
+  if (profile == Profile::mixed || profile == Profile::renewals) {
+    for (const FaultKind kind : {FaultKind::stream_shut, FaultKind::datagram_shut})
+      setting.faults.mean_gap[kind] = active / 4;
+  }
   setting.participants.ttl_low = setting.tools.ttl_low;
   setting.participants.ttl_high = setting.tools.ttl_high;
   if (random.chance(0.3)) setting.tools.make_plain();

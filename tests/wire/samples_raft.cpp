@@ -71,6 +71,8 @@ const Named<replica::PeerMessage>& peer_messages() {
       {"rejected", replica::Rejected{{7, 9}}},
       {"read_request", replica::ReadRequest{5}},
       {"read_answer", replica::ReadAnswer{5, true, LogIndex{43}}},
+      {"either_way",
+       replica::EitherWay{incarnation(0x10), incarnation(0x20), raft::HeartbeatReply{Term{6}, 1001, true}}},
   };
   return all;
 }

@@ -82,15 +82,25 @@ void Raft::refuse_append(NodeId from, const AppendRequest& request) {
                          log_.term_at(hint).value_or(Term{})});
 }
 
-// Nothing of this waits for entries to reach the disk: a slow disk costs no election.
+// Nothing of this waits for entries to reach the disk: a slow disk costs no election. Of a round that is not
+// above the last one nothing is taken: it was doubled, or so long under way that it says nothing about
+// whether the leader lives.
 void Raft::receive(NodeId from, const Heartbeat& request) {
-  if (!follow(from)) return;
+  const bool notice = request.round == 0 && role_ == Role::follower && leader_ == from;
+  if (request.round != 0 && !COORD_RULE(rounds_only_go_up, request.round > round_heard_)) return;
+  if (!notice && !follow(from)) return;
   if (request.commit > log_.last()) {
     refuse(from, "says that entries are committed here that are not here: it was ignored");
   } else {
     commit_upto(request.commit);
   }
-  if (request.round != 0) send(from, HeartbeatReply{hard_.term, request.round, mute()});
+  if (request.round == 0) return;
+  round_heard_ = request.round;
+  disks_told_ = request.disks;
+  // Until the term is on the disk nothing may be said in it. What keeps it from getting there may.
+  if (!outbox_.is_durable(hard_write_) && disk_state() != DiskState::ready)
+    outbox_.send(from, HeartbeatReply{Term{}, 0, mute(), disk_state()}, 0);
+  send(from, HeartbeatReply{hard_.term, request.round, mute(), disk_state()});
 }
 
 }  // namespace coord::raft

@@ -18,11 +18,14 @@ void Raft::become_follower(Term term, NodeId leader) {
     hard_state_changed();
     incoming_.reset();
     leader_heard_.reset();
+    round_heard_ = 0;
+    disks_told_.clear();
   }
   if (role_ == Role::leader) {
     drop_reads();
     progress_.clear();
     transfer_.reset();
+    making_way_.reset();
     arm_election_timer();
   }
   role_ = Role::follower;
@@ -48,6 +51,7 @@ void Raft::election_timed_out() {
   // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
   // and one that waits for a slow disk is not given up for a new one that would wait as long.
   if (!outbox_.is_durable(hard_write_)) return;
+  if (!may_stand()) return;
   if (COORD_RULE_OR(pre_vote, true, false)) {
     ask_before_campaign();
   } else {
@@ -121,7 +125,10 @@ bool Raft::holds_enough(const VoteRequest& request) const {
 
 // Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
 void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
-  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() && holds_enough(request);
+  // Whose disk stands still could not give the vote that it promises.
+  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() && holds_enough(request) &&
+                       disk_state() != DiskState::stalled;
+  if (granted) nobody_stands_since_.reset();
   send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
 }
 
@@ -132,6 +139,7 @@ void Raft::receive(NodeId from, const VoteRequest& request) {
       COORD_RULE(one_vote_a_term, hard_.vote == NodeId{} || hard_.vote == from) && role_ != Role::leader;
   const bool granted = free_to_vote && holds_enough(request) && !mute();
   if (granted) {
+    nobody_stands_since_.reset();
     if (hard_.vote != from) {
       hard_.vote = from;
       hard_state_changed();
@@ -160,7 +168,9 @@ void Raft::become_leader() {
   votes_.clear();
   incoming_.reset();
   round_ = 0;
+  rounds_sent_.clear();
   transfer_.reset();
+  making_way_.reset();
   for (const NodeId peer : config_.peers) {
     if (peer == config_.self) continue;
     Progress& progress = progress_[peer];

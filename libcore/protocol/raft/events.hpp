@@ -57,13 +57,18 @@ struct PersistFailed {
 struct SnapshotStored {
   Snapshot snapshot;
 };
+// Whether this peer has room for all that it may have to write: on its disk, the reserve for releases,
+// expiries and elections included, and among its descriptors. True until told otherwise.
+struct Room {
+  bool enough = true;
+};
 // Hand leadership to `to`, or to whoever is furthest (0). For a leader that is told to stop.
 struct TransferLeadership {
   NodeId to;
 };
 
 using Event = std::variant<Receive, Tick, Propose, ProposeRaise, Read, Persisted, PersistFailed,
-                           SnapshotStored, TransferLeadership>;
+                           SnapshotStored, Room, TransferLeadership>;
 
 // ---- actions
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -77,23 +78,27 @@ struct Heartbeat {
   LogIndex commit;          // at most what the receiver is known to match
   std::uint64_t round = 0;  // for read index and check-quorum: strictly increasing within a term; 0: only
                             // tells the commit index, at once when it advances, and wants no reply
+  std::map<NodeId, DiskState> disks = {};  // of the peers that are not `ready`, as far as the leader knows
 
   bool operator==(const Heartbeat&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(term, commit, round);
+    archive.since(2, disks);
   }
 };
 
 struct HeartbeatReply {
   Term term;
-  std::uint64_t round = 0;
+  std::uint64_t round = 0;  // of the heartbeat that it answers
   bool mute = false;
+  DiskState disk = DiskState::unknown;  // of the peer that answers
 
   bool operator==(const HeartbeatReply&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(term, round, mute);
+    archive.since(2, disk);
   }
 };
 
@@ -170,5 +175,15 @@ struct StateAnswer {
 
 using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
                              SnapshotRequest, SnapshotReply, TimeoutNow, StateQuery, StateAnswer>;
+
+// What peers of level 2 also send as a datagram, if it is small: whichever copy comes first counts. It may
+// get lost, come late or twice. Not what must come in order or only once: a transfer, an election that it has
+// ordered, the pieces of a snapshot; nor what founds a group.
+inline bool may_go_by_datagram(const Message& message) {
+  if (const auto* vote = std::get_if<VoteRequest>(&message)) return !vote->transfer;
+  return std::holds_alternative<VoteReply>(message) || std::holds_alternative<AppendRequest>(message) ||
+         std::holds_alternative<AppendReply>(message) || std::holds_alternative<Heartbeat>(message) ||
+         std::holds_alternative<HeartbeatReply>(message);
+}
 
 }  // namespace coord::raft

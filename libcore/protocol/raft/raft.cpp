@@ -123,6 +123,8 @@ void Raft::on(const Persisted& event) {
   COORD_CHECK(outbox_.was_given(event.id));
   if (event.id <= outbox_.durable_write()) return;
   outbox_.completed(event.id);
+  writing_since_.reset();
+  if (outbox_.next_write() > outbox_.durable_write() + 1) writing_since_ = now_;
   log_.persisted(event.id);
   if (role_ == Role::founding) {
     if (founding_.write != 0 && outbox_.is_durable(founding_.write)) founded();
@@ -212,6 +214,7 @@ void Raft::persist_what_changed(Actions& out) {
   if (!hard_unsaved_ && !new_snapshot && !log_.has_unsaved()) return;
   Persist persist;
   persist.id = outbox_.begin_write();
+  if (!writing_since_) writing_since_ = now_;
   if (new_snapshot) persist.snapshot = *installing_->snapshot;
   persist.entries = log_.unsaved();
   if (!persist.entries.empty()) persist.first = persist.entries.front().index;

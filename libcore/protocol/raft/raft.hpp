@@ -17,9 +17,9 @@
 // term. A peer votes only for a log that holds at least what its own holds, so every later leader has every
 // committed entry. Beyond the paper's core: pre-vote and check-quorum against peers that come and go
 // (thesis 9.6, 6.2), linearizable reads without a log entry (reads.cpp, thesis 6.4), leadership transfer
-// (transfer.cpp, thesis 3.10), snapshots in pieces (snapshot.cpp, section 7), and the rule for peers with
-// nothing on their disk (founding.cpp), which the paper leaves open: a peer that has forgotten its vote could
-// give it twice.
+// (transfer.cpp, thesis 3.10), snapshots in pieces (snapshot.cpp, section 7), leaders whose disk is full or
+// stands still (writable.cpp), and the rule for peers with nothing on their disk (founding.cpp), which the
+// paper leaves open: a peer that has forgotten its vote could give it twice.
 //
 // A pure state machine: it is told what happened and answers with what to do (events.hpp). It has no clock,
 // socket, thread or global, and owns its randomness: the same events at the same instants give the same
@@ -36,6 +36,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.hpp"
@@ -53,10 +54,13 @@ struct Config {
   std::vector<NodeId> peers;  // all named peers, self included, sorted, unique; 1 to 15
   Incarnation incarnation{};  // of this state directory
   bool rejoin = false;        // the operator says: I am back with nothing
+  Duration write_patience = std::chrono::seconds(1);  // a write that takes longer: the disk stands still
+  Duration make_way_gap = std::chrono::minutes(1);    // a leader that cannot write hands over once in so long
   Duration heartbeat = std::chrono::milliseconds(50);      // below election_low, or followers lose patience
   Duration election_low = std::chrono::milliseconds(150);  // the election time-out is drawn from [low, high]
   Duration election_high = std::chrono::milliseconds(300);
   std::size_t append_bytes = 256 * 1024;    // at most so many bytes of entries a message
+  std::size_t resend_bytes = 1024;          // so much without an answer is sent again without asking first
   std::size_t in_flight = 64;               // at most so many unanswered AppendRequests a follower
   std::size_t snapshot_piece = 256 * 1024;  // bytes of a snapshot a message
   std::size_t snapshot_limit =
@@ -103,6 +107,12 @@ class Raft {
   const Log& log() const { return log_; }                    // for invariants and listings
   std::vector<NodeId> not_met() const;  // while founding: who has not said yet what it remembers
   bool mute() const;                    // came back empty (--rejoin) and has not caught up yet
+  DiskState disk_state() const;         // of this peer, as of the last step
+  // Of all peers, as far as this one knows: the leader from their answers, the others from the leader.
+  std::map<NodeId, DiskState> disks() const;
+  // A leader that cannot write and is looking for somebody who can: what adds to the state should wait.
+  bool is_making_way() const { return making_way_.has_value(); }
+  bool majority_has_room() const;  // as far as a leader was told; who has not told counts as having it
   // Leader only, else empty: every other peer.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
   // What a peer that is too far behind is sent; null: none yet.
@@ -139,6 +149,10 @@ class Raft {
     std::map<NodeId, StateAnswer> answers;
     std::string refused;  // last reported, so that each reason is reported once
   };
+  struct MakingWay {                  // of a leader that cannot write
+    Instant asked_last;               // or when it began
+    std::map<NodeId, Instant> asked;  // whom it has asked to take over, and when
+  };
   struct View {
     Role role;
     Term term;
@@ -155,6 +169,7 @@ class Raft {
   void on(const Persisted& event);
   void on(const PersistFailed& event);
   void on(const SnapshotStored& event);
+  void on(const Room& event);
   void on(const TransferLeadership& event);
   Actions finish_step();
   void persist_what_changed(Actions& out);
@@ -195,12 +210,16 @@ class Raft {
   // replication.cpp: the leader's side
   void send_entries(NodeId to, Progress& progress);
   void send_probe(NodeId to, Progress& progress);
+  void send_again(NodeId to, Progress& progress);
   void send_to_all();
   void advance_commit();
   void tell_commit();
   void begin_round();
   bool hears_majority() const;
-  void heard(Progress& progress, bool mute);
+  LogIndex commit_known_to(const Progress& progress) const;
+  void heard(Progress& progress, bool mute, std::optional<Instant> sent);
+  std::optional<Instant> sent_at(std::uint64_t round) const;
+  bool takes_entries(const Progress& progress) const;
   void lead_on_tick();
   void receive(NodeId from, const AppendReply& reply);
   void receive(NodeId from, const HeartbeatReply& reply);
@@ -230,8 +249,18 @@ class Raft {
   void drop_reads();
 
   // transfer.cpp
+  void begin_transfer(NodeId to);
   void advance_transfer();
   void receive(NodeId from, const TimeoutNow& message);
+
+  // writable.cpp: what a peer that cannot write leaves to others
+  static bool may_write(DiskState disk) { return disk == DiskState::ready || disk == DiskState::unknown; }
+  void note_disk(NodeId peer, DiskState disk);
+  bool may_stand();
+  bool leads_without_disk() const;
+  void make_way_if_disk_fails();
+  bool cannot_take_over(NodeId peer, const Progress& progress) const;
+  void ask_to_take_over();
 
   // founding.cpp
   void ask_for_state();
@@ -263,20 +292,29 @@ class Raft {
   std::uint64_t hard_write_ = 0;  // the Persist that holds hard_
   bool hard_unsaved_ = false;
   bool must_be_durable_ = false;  // of what was proposed since the last write was handed out
+  bool room_ = true;
+  std::optional<Instant> writing_since_;  // writes are under way: when the last one ended, or the first began
+  std::optional<Instant> made_way_;       // when it last began to hand over for want of a disk
 
   // follower and candidate
   Instant election_deadline_;
   std::optional<Instant> leader_heard_;
+  std::uint64_t round_heard_ = 0;               // the last one of the present term's leader
+  std::map<NodeId, DiskState> disks_told_;      // in it
+  std::optional<Instant> nobody_stands_since_;  // there is no leader, and nobody has asked for a vote
   std::map<NodeId, bool> votes_;
   std::optional<IncomingSnapshot> incoming_;
   std::optional<Installing> installing_;
 
   // leader
   std::map<NodeId, Progress> progress_;
+  static constexpr std::size_t rounds_remembered = 1024;  // far more than begin within an election time-out
   std::uint64_t round_ = 0;
+  std::deque<std::pair<std::uint64_t, Instant>> rounds_sent_;  // the last ones, and when each began
   Instant heartbeat_due_;
   std::deque<PendingRead> reads_;
   std::optional<Transfer> transfer_;
+  std::optional<MakingWay> making_way_;
 
   Founding founding_;
 };

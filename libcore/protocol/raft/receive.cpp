@@ -88,6 +88,7 @@ void Raft::take(NodeId from, const M& message) {
       return;
     }
   }
+  if constexpr (std::is_same_v<M, HeartbeatReply>) note_disk(from, message.disk);
   bool names_future_term = false;
   if constexpr (std::is_same_v<M, VoteReply>) names_future_term = message.pre && message.granted;
   if (!names_future_term) {
@@ -109,7 +110,7 @@ void Raft::answer_old_term(NodeId from, const M& message) {
   } else if constexpr (std::is_same_v<M, AppendRequest>) {
     send(from, AppendReply{hard_.term, false, mute(), LogIndex{}, LogIndex{}, Term{}});
   } else if constexpr (std::is_same_v<M, Heartbeat>) {
-    if (message.round != 0) send(from, HeartbeatReply{hard_.term, 0, mute()});
+    if (message.round != 0) send(from, HeartbeatReply{hard_.term, 0, mute(), disk_state()});
   } else if constexpr (std::is_same_v<M, SnapshotRequest>) {
     send(from, SnapshotReply{hard_.term, LogIndex{}, 0, false, mute()});
   } else {
@@ -126,6 +127,7 @@ bool Raft::follow(NodeId from) {
   }
   if (role_ != Role::follower || leader_ != from) become_follower(hard_.term, from);
   leader_heard_ = now_;
+  nobody_stands_since_.reset();
   arm_election_timer();
   return true;
 }

@@ -34,6 +34,18 @@ void Raft::send_probe(NodeId to, Progress& progress) {
   send(to, AppendRequest{hard_.term, previous, log_.term_at(previous).value_or(Term{}), commit_, {}});
 }
 
+// What has no answer yet: its entries, if they are few, for where much is lost each further round trip is
+// too; else the question whether they have arrived.
+void Raft::send_again(NodeId to, Progress& progress) {
+  const bool probes = progress.state == Progress::State::probe;
+  const LogIndex after = probes ? LogIndex{progress.next.value - 1} : progress.match;
+  if (after < log_.base() || after >= log_.last() || log_.bytes_after(after) > config_.resend_bytes)
+    return send_probe(to, progress);
+  progress.sent = now_;
+  send(to, AppendRequest{hard_.term, after, log_.term_at(after).value_or(Term{}), commit_,
+                         log_.slice(after, log_.last(), config_.append_bytes)});
+}
+
 void Raft::send_to_all() {
   for (auto& [peer, progress] : progress_) send_entries(peer, progress);
 }
@@ -59,28 +71,65 @@ void Raft::advance_commit() {
 // again.
 void Raft::tell_commit() {
   for (auto& [peer, progress] : progress_) {
-    const LogIndex commit = std::min(commit_, progress.match);
-    if (commit <= progress.commit_told) continue;
-    progress.commit_told = commit;
-    send(peer, Heartbeat{hard_.term, commit, 0});
+    const LogIndex commit = commit_known_to(progress);
+    if (commit > progress.commit_told) {
+      progress.commit_told = commit;
+      send(peer, Heartbeat{hard_.term, commit, 0, {}});
+    } else if (progress.disk == DiskState::stalled && progress.state == Progress::State::replicate &&
+               commit_ > progress.commit_told && progress.next > commit_) {
+      progress.commit_told = commit_;  // an append without entries says where that is
+      send_probe(peer, progress);
+    }
   }
+}
+
+// A heartbeat is no AppendRequest: it says nothing of what stands before the commit index. So it may name
+// only what this very follower has acknowledged as matching; of anything beyond it may hold something else.
+LogIndex Raft::commit_known_to(const Progress& progress) const {
+  return COORD_RULE_OR(heartbeat_commits_what_matches, std::min(commit_, progress.match), commit_);
 }
 
 // A heartbeat to everybody. Its answers also confirm the reads that were waiting for a round to begin.
 void Raft::begin_round() {
   ++round_;
+  rounds_sent_.emplace_back(round_, now_);
+  if (rounds_sent_.size() > rounds_remembered) rounds_sent_.pop_front();
   heartbeat_due_ = now_ + config_.heartbeat;
   read_in_this_round();
+  std::map<NodeId, DiskState> troubled;
+  for (const auto& [peer, disk] : disks()) {
+    if (disk != DiskState::ready && disk != DiskState::unknown) troubled[peer] = disk;
+  }
   for (auto& [peer, progress] : progress_) {
-    const LogIndex commit = std::min(commit_, progress.match);
+    const LogIndex commit = commit_known_to(progress);
     progress.commit_told = std::max(progress.commit_told, commit);
-    send(peer, Heartbeat{hard_.term, commit, round_});
+    send(peer, Heartbeat{hard_.term, commit, round_, troubled});
   }
 }
 
-void Raft::heard(Progress& progress, bool mute) {
+// An answer proves that the peer followed when the request was sent, not when the answer came: that may have
+// been long under way.
+void Raft::heard(Progress& progress, bool mute, std::optional<Instant> sent) {
   progress.mute = mute;
-  if (!mute) progress.heard = std::max(progress.heard, now_);
+  if (mute || !sent) return;
+  progress.heard = std::max(progress.heard, COORD_RULE_OR(reply_counts_from_sending, *sent, now_));
+}
+
+// When this round began; nothing for one that is no more remembered, or was never begun.
+std::optional<Instant> Raft::sent_at(std::uint64_t round) const {
+  const auto found =
+      std::ranges::lower_bound(rounds_sent_, round, {}, &std::pair<std::uint64_t, Instant>::first);
+  if (found == rounds_sent_.end() || found->first != round) return std::nullopt;
+  return found->second;
+}
+
+// Who answers heartbeats and takes no entries (its disk stands still, or nothing that is larger than a
+// heartbeat gets through) is of no use to a leader: one that can only beat must make way. Not so the last
+// piece of a snapshot, which is answered when all of it is durable, however long that takes.
+bool Raft::takes_entries(const Progress& progress) const {
+  if (!progress.unanswered || now_ < *progress.unanswered + 2 * config_.election_high) return true;
+  return progress.state == Progress::State::snapshot &&
+         progress.offset + config_.snapshot_piece >= progress.snapshot->data.size();
 }
 
 // "A leader in Raft steps down if an election timeout elapses without a successful round of heartbeats to a
@@ -95,17 +144,22 @@ bool Raft::hears_majority() const {
 void Raft::lead_on_tick() {
   if (!COORD_RULE(check_quorum, hears_majority())) return become_follower(hard_.term, NodeId{});
   if (transfer_ && now_ >= transfer_->give_up) transfer_.reset();
-  if (now_ >= heartbeat_due_) begin_round();
+  make_way_if_disk_fails();
+  if (role_ == Role::leader && now_ >= heartbeat_due_) begin_round();
 }
 
 void Raft::receive(NodeId from, const AppendReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
-  heard(progress, reply.mute);
-  if (!reply.accepted) return back_up(from, progress, reply);
+  if (!reply.accepted) {
+    heard(progress, reply.mute, progress.unanswered);
+    return back_up(from, progress, reply);
+  }
   if (reply.match > log_.last())
     return refuse(from, "acknowledged entries that it was never sent: it was ignored");
-  progress.accepted(reply.match);
+  progress.acknowledged = now_;
+  const std::optional<Instant> sent = progress.accepted(reply.match);
+  heard(progress, reply.mute, sent);
   // A snapshot may have become needless: a late answer shows that the entries have arrived.
   if (progress.state == Progress::State::snapshot && progress.match >= log_.base()) progress.replicate();
   advance_commit();
@@ -135,14 +189,15 @@ void Raft::back_up(NodeId from, Progress& progress, const AppendReply& reply) {
 void Raft::receive(NodeId from, const HeartbeatReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
-  heard(progress, reply.mute);
+  const bool counts = COORD_RULE(beats_alone_are_not_enough, takes_entries(progress));
+  heard(progress, reply.mute, counts ? sent_at(reply.round) : std::nullopt);
   if (!reply.mute && reply.round <= round_) progress.round = std::max(progress.round, reply.round);
   if (progress.state == Progress::State::snapshot) {
     if (now_ >= progress.sent + config_.election_high) send_piece(from, progress);
   } else if (now_ >= progress.sent + config_.heartbeat) {
     const bool unanswered =
         progress.state == Progress::State::probe ? progress.probing : !progress.in_flight.empty();
-    if (unanswered) send_probe(from, progress);
+    if (unanswered) send_again(from, progress);
   }
   advance_reads();
 }

@@ -23,21 +23,24 @@ void Raft::send_piece(NodeId to, Progress& progress) {
   request.data.assign(snapshot.data.begin() + static_cast<std::ptrdiff_t>(offset),
                       snapshot.data.begin() + static_cast<std::ptrdiff_t>(end));
   progress.sent = now_;
+  if (!progress.unanswered) progress.unanswered = now_;
   send(to, std::move(request));
 }
 
 void Raft::receive(NodeId from, const SnapshotReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
-  heard(progress, reply.mute);
   if (progress.state != Progress::State::snapshot || reply.last_index != progress.snapshot->index) return;
+  heard(progress, reply.mute, progress.unanswered);
   if (reply.installed) {
+    progress.acknowledged = now_;
     progress.accepted(reply.last_index);
     progress.replicate();
     advance_commit();
     advance_transfer();
   } else if (reply.received < progress.snapshot->data.size() && reply.received != progress.offset) {
     progress.offset = reply.received;  // on, or back when the follower has begun anew
+    progress.unanswered.reset();
     send_piece(from, progress);
   }
 }

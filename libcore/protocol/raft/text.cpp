@@ -17,6 +17,11 @@ const char* if_mute(bool mute) {
   return mute ? " mute" : "";
 }
 
+const char* state(DiskState disk) {
+  if (disk == DiskState::full) return " full";
+  return disk == DiskState::stalled ? " stalled" : "";
+}
+
 struct Writer {
   std::string operator()(const VoteRequest& m) const {
     return in_term(m.pre ? "pre-vote request" : "vote request", m.term) + " log " +
@@ -40,10 +45,13 @@ struct Writer {
   }
   std::string operator()(const Heartbeat& m) const {
     if (m.round == 0) return in_term("committed", m.term) + " commit " + number(m.commit.value);
-    return in_term("heartbeat", m.term) + " round " + number(m.round) + " commit " + number(m.commit.value);
+    std::string text =
+        in_term("heartbeat", m.term) + " round " + number(m.round) + " commit " + number(m.commit.value);
+    for (const auto& [peer, disk] : m.disks) text += " disk " + number(peer.value) + state(disk);
+    return text;
   }
   std::string operator()(const HeartbeatReply& m) const {
-    return in_term("heartbeat reply", m.term) + " round " + number(m.round) + if_mute(m.mute);
+    return in_term("heartbeat reply", m.term) + " round " + number(m.round) + if_mute(m.mute) + state(m.disk);
   }
   std::string operator()(const SnapshotRequest& m) const {
     return in_term("snapshot", m.term) + " of " + place(m.last_index, m.last_term) + " bytes " +

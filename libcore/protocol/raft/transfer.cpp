@@ -9,15 +9,24 @@ namespace coord::raft {
 // time-out without a success.
 void Raft::on(const TransferLeadership& event) {
   if (role_ != Role::leader || transfer_) return;
-  const Progress* furthest = nullptr;
+  // To whoever is furthest; to one that cannot write only if there is nobody else.
+  const auto better = [](const Progress& a, const Progress& b) {
+    const bool a_writes = may_write(a.disk), b_writes = may_write(b.disk);
+    return a_writes != b_writes ? a_writes : a.match > b.match;
+  };
+  const Progress* best = nullptr;
   NodeId to;
   for (const auto& [peer, progress] : progress_) {
     if (progress.mute || (event.to.value != 0 && event.to != peer)) continue;
-    if (furthest != nullptr && progress.match <= furthest->match) continue;
-    furthest = &progress;
+    if (best != nullptr && !better(progress, *best)) continue;
+    best = &progress;
     to = peer;
   }
-  if (furthest == nullptr) return;
+  if (best == nullptr) return;
+  begin_transfer(to);
+}
+
+void Raft::begin_transfer(NodeId to) {
   transfer_ = Transfer{to, now_ + config_.election_high};
   advance_transfer();
 }
@@ -32,6 +41,7 @@ void Raft::advance_transfer() {
 void Raft::receive(NodeId from, const TimeoutNow& /*message*/) {
   if (role_ != Role::follower || leader_ != from || mute() || outdated_ || !outbox_.is_durable(hard_write_))
     return;
+  if (disk_state() != DiskState::ready) return;
   campaign(true);
 }
 

@@ -73,6 +73,10 @@ struct Snapshot {
   bool operator==(const Snapshot&) const = default;
 };
 
+// Does a peer's disk take what is written now? `full`: the reserve is touched, or no descriptor is left: what
+// must pass still may. `stalled`: the oldest write has been under way for longer than Config::write_patience.
+enum class DiskState : std::uint8_t { unknown, ready, full, stalled };
+
 enum class Role : std::uint8_t { founding, follower, pre_candidate, candidate, leader, halted };
 
 }  // namespace coord::raft
