@@ -26,16 +26,25 @@ PeerLink::PeerLink(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls
       log_(std::move(log)),
       backoff_(times.backoff_low),
       timer_(io),
-      resolver_(io) {}
+      resolver_(io),
+      look_timer_(io) {}
 
 void PeerLink::start() {
   COORD_CHECK(state_ == State::stopped);
   status_.since = steady_now();
   dial();
+  look();
 }
 
 void PeerLink::stop() {
+  drop_attempt();
   state_ = State::stopped;
+  look_timer_.cancel();
+  if (standing_ != nullptr) standing_->close();
+  standing_.reset();
+}
+
+void PeerLink::drop_attempt() {
   ++attempt_;
   timer_.cancel();
   resolver_.cancel();
@@ -52,9 +61,17 @@ void PeerLink::arm(Duration delay, void (PeerLink::*then)()) {
   });
 }
 
+Duration PeerLink::answer_within() const {
+  const Duration patience = times_.answer_within;
+  if (status_.rtt) return std::max(patience, 3 * *status_.rtt);
+  return std::min(times_.establish, patience * (1U << std::min(unanswered_, 4U)));
+}
+
 void PeerLink::dial() {
+  drop_attempt();
   state_ = State::dialing;
-  const std::uint64_t attempt = ++attempt_;
+  dialed_at_ = steady_now();
+  const std::uint64_t attempt = attempt_;
   timer_.expires_after(times_.establish);
   timer_.async_wait([self = shared_from_this(), attempt](const auto& error) {
     if (!error && self->attempt_ == attempt && self->state_ != State::up) self->fail("no answer in time");
@@ -62,14 +79,17 @@ void PeerLink::dial() {
   boost::system::error_code not_numeric;
   const auto numeric = boost::asio::ip::make_address(address_.host, not_numeric);
   if (!not_numeric) return connect(attempt, {tcp::endpoint(numeric, address_.port)});
+  if (!endpoints_.empty() && dialed_at_ - resolved_at_ < times_.resolve_every)
+    return connect(attempt, endpoints_);
   resolver_.async_resolve(address_.host, std::to_string(address_.port),
                           [self = shared_from_this(), attempt](const auto& error, const auto& results) {
                             if (self->attempt_ != attempt) return;
                             if (error || results.empty())
                               return self->fail("its name does not resolve: " + error.message());
-                            std::vector<tcp::endpoint> endpoints;
-                            for (const auto& result : results) endpoints.push_back(result.endpoint());
-                            self->connect(attempt, endpoints);
+                            self->endpoints_.clear();
+                            for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
+                            self->resolved_at_ = steady_now();
+                            self->connect(attempt, self->endpoints_);
                           });
 }
 
@@ -80,6 +100,7 @@ void PeerLink::connect(std::uint64_t attempt, const std::vector<tcp::endpoint>& 
       *socket_, endpoints,
       [self = shared_from_this(), attempt, endpoints](const auto& error, const auto& there) {
         if (self->attempt_ != attempt) return;
+        self->unanswered_ = 0;
         if (error) return self->fail("cannot connect: " + error.message());
         self->reached_ = there.address();
         self->tell_where(endpoints);
@@ -104,6 +125,8 @@ void PeerLink::secure() {
   connection_->start({
       .secured =
           [this] {
+            // The other side ends the connection before when it hears the hello of the next.
+            if (standing_ != nullptr && !standing_->is_silent(times_.answer_within)) return stand_again();
             state_ = State::greeting;
             greeted_with_ = greeting_.level;
             connection_->send(wire::FrameType::hello, greeting_.hello_to(peer_), hello_version);
@@ -123,6 +146,8 @@ void PeerLink::on_hello(const wire::Frame& frame) {
   const auto hello = greeting_.check(frame, peer_);
   if (!hello.ok()) return fail(hello.error().what);
   state_ = State::up;
+  if (standing_ != nullptr) standing_->close();
+  standing_.reset();
   backoff_ = times_.backoff_low;
   ping_sent_.reset();
   progress_seen_ = connection_->write_progress();
@@ -164,13 +189,17 @@ void PeerLink::watch() {
 }
 
 void PeerLink::greet_anew() {
-  if (state_ == State::stopped || state_ == State::dialing || state_ == State::securing) return;
-  const bool was_up = state_ == State::up;
-  stop();
-  status_.up = false;
-  status_.since = steady_now();
-  if (was_up) handlers_.down(peer_);
-  dial();
+  if (state_ == State::stopped) return;
+  const bool was_up = status_.up;
+  if (standing_ != nullptr) standing_->close();
+  standing_.reset();
+  if (was_up) {
+    status_.up = false;
+    status_.since = steady_now();
+    handlers_.down(peer_);
+  }
+  // What has not greeted yet will do so with the new one.
+  if (state_ != State::dialing && state_ != State::securing && state_ != State::stopped) dial();
 }
 
 bool PeerLink::send(ByteView message, Level version) {
@@ -180,15 +209,72 @@ bool PeerLink::send(ByteView message, Level version) {
     ++status_.dropped;
     return false;
   }
-  const bool sent = state_ == State::up && version <= greeted_with_ &&
-                    connection_->send(wire::FrameType::message, message, version);
+  SecureConnection* const way = state_ == State::up ? connection_.get() : standing_.get();
+  const bool sent =
+      way != nullptr && version <= greeted_with_ && way->send(wire::FrameType::message, message, version);
   ++(sent ? status_.sent : status_.dropped);
   return sent;
 }
 
 void PeerLink::hurry() {
-  backoff_ = times_.backoff_low;
-  if (state_ == State::waiting) dial();
+  const Duration patience =
+      status_.rtt ? std::max<Duration>(times_.look_every, 2 * *status_.rtt) : times_.answer_within;
+  if (state_ == State::waiting || (state_ == State::dialing && steady_now() - dialed_at_ > patience)) {
+    backoff_ = times_.backoff_low;
+    dial();
+  } else if (state_ == State::up && connection_->is_silent(times_.answer_within)) {
+    stand_by();
+  }
+}
+
+// Now and then, as long as the link is not stopped: whether what is there still speaks.
+void PeerLink::look() {
+  look_timer_.expires_after(times_.look_every);
+  look_timer_.async_wait([self = shared_from_this()](const auto& error) {
+    if (!error && self->state_ != State::stopped) self->look();
+  });
+  const Duration patience = times_.answer_within;
+  if (standing_ != nullptr && state_ != State::greeting && !standing_->is_silent(patience)) {
+    stand_again();
+  } else if (state_ == State::dialing && socket_ && steady_now() - dialed_at_ > answer_within()) {
+    ++unanswered_;
+    fail("no answer in time");
+  } else if (state_ == State::up && connection_->is_silent(patience)) {
+    stand_by();
+  } else if ((state_ == State::securing || state_ == State::greeting) && connection_->is_silent(patience)) {
+    fail("no answer in time");
+  }
+}
+
+// What is up is silent: a new connection is made beside it.
+void PeerLink::stand_by() {
+  standing_ = std::exchange(connection_, nullptr);
+  ping_sent_.reset();
+  standing_->set_handlers({.secured = [] {},
+                           .frame = [](wire::Frame&&) {},
+                           .closed = [this](const std::string& why) { standing_gone(why); }});
+  dial();
+}
+
+// It speaks again, before the attempt beside it came to anything.
+void PeerLink::stand_again() {
+  drop_attempt();
+  connection_ = std::exchange(standing_, nullptr);
+  connection_->set_handlers({.secured = [] {},
+                             .frame = [this](wire::Frame&& frame) { on_frame(std::move(frame)); },
+                             .closed = [this](const std::string& why) { fail(why); }});
+  state_ = State::up;
+  progress_seen_ = connection_->write_progress();
+  progress_at_ = steady_now();
+  watch();
+}
+
+void PeerLink::standing_gone(const std::string& why) {
+  standing_.reset();
+  status_.up = false;
+  status_.since = steady_now();
+  tell_once("connection lost: " + why);
+  handlers_.down(peer_);
 }
 
 void PeerLink::drop_keys(const std::set<std::string>& gone) {
@@ -199,14 +285,17 @@ void PeerLink::drop_keys(const std::set<std::string>& gone) {
 
 void PeerLink::fail(const std::string& why) {
   const bool was_up = state_ == State::up;
-  stop();
+  drop_attempt();
   state_ = State::waiting;
-  const Instant now = steady_now();
-  if (was_up) status_.since = now;
-  status_.up = false;
   status_.last_error = why;
-  tell_once((was_up ? "connection lost: " : "not connected: ") + why);
-  // Half of it random, so that peers which lost each other at once do not meet in lockstep.
+  if (was_up) {
+    status_.since = steady_now();
+    status_.up = false;
+  }
+  if (standing_ == nullptr) tell_once((was_up ? "connection lost: " : "not connected: ") + why);
+  // Half of it random, so that peers which lost each other at once do not meet in lockstep. Who does not
+  // answer at all was waited for already.
+  if (unanswered_ > 0) backoff_ = times_.backoff_low;
   arm(random_.between(backoff_ / 2, backoff_), &PeerLink::dial);
   backoff_ = std::min(backoff_ * 2, times_.backoff_high);
   if (was_up) handlers_.down(peer_);

@@ -9,6 +9,12 @@
 //      ^                    |                 |                 |               |
 //      +--------------------+-----------------+-----------------+---------------+   any failure
 //
+// A way that was cut and has healed. TCP waits twice as long after every loss, so after a cut of some seconds
+// it takes seconds more until a standing connection, or one that is being made, tries again. So nothing that
+// is silent is waited for: what dials is dialled anew after `answer_within`; beside a connection that is
+// silent a new one is made, and whichever speaks first is used. Whatever else shows that the other side lives
+// (a connection from there, a datagram) has the link look again at once.
+//
 // Silent death: once up, a ping goes out whenever the writer is idle, and the link is given up when a pong is
 // late or a write stands still. Threading: that of the io_context.
 #pragma once
@@ -36,6 +42,11 @@ namespace coord::net {
 // How long things between peers may take; tests make them shorter.
 struct PeerTimes {
   Duration establish = std::chrono::seconds(3);  // from dialing, or accepting, to the hello
+  // Until a connection is accepted, and until what was sent is acknowledged: else it is tried anew. Longer
+  // where a round trip takes longer, and doubled from one attempt to the next as long as that is not known.
+  Duration answer_within = std::chrono::milliseconds(300);
+  Duration look_every = std::chrono::milliseconds(100);
+  Duration resolve_every = std::chrono::seconds(5);  // a name, at most
   Duration backoff_low = std::chrono::milliseconds(50);
   Duration backoff_high = std::chrono::seconds(1);
   Duration ping_every = std::chrono::seconds(2);
@@ -75,7 +86,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   // The greeting has changed (Greeting::level): a link that stands is greeted anew before anything goes out
   // on it.
   void greet_anew();
-  // The other side shows signs of life: if waiting to dial again, do it now.
+  // The other side shows signs of life: if there is no connection that works, make one now.
   void hurry();
   // If it was made with one of these keys it is closed, and dialled anew at once.
   void drop_keys(const std::set<std::string>& gone);
@@ -92,6 +103,12 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void on_hello(const wire::Frame& frame);
   void on_pong(ByteView payload);
   void watch();
+  void look();
+  void stand_by();
+  void stand_again();
+  void standing_gone(const std::string& why);
+  Duration answer_within() const;
+  void drop_attempt();
   void fail(const std::string& why);
   void tell_once(const std::string& line);  // once a minute, unless it was up in between
   void arm(Duration delay, void (PeerLink::*then)());
@@ -113,7 +130,13 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   boost::asio::steady_timer timer_;
   boost::asio::ip::tcp::resolver resolver_;
   std::optional<boost::asio::ip::tcp::socket> socket_;  // while dialing
-  std::shared_ptr<SecureConnection> connection_;
+  std::shared_ptr<SecureConnection> connection_;        // of the attempt, or up
+  std::shared_ptr<SecureConnection> standing_;  // silent, and used until the attempt is up or it speaks again
+  boost::asio::steady_timer look_timer_;
+  Instant dialed_at_;
+  unsigned unanswered_ = 0;  // attempts in a row that nobody has answered
+  std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
+  Instant resolved_at_;
   std::optional<boost::asio::ip::address> reached_;  // when it was last connected
   LinkStatus status_;
   Level greeted_with_ = first_level;  // on this connection

@@ -97,7 +97,10 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                                  config_.datagram_times};
   datagrams_ = std::make_shared<DatagramSocket>(
       io, std::move(sealed),
-      [this](const std::string& peer, wire::Frame&& frame) { handlers_.datagram(peer, std::move(frame)); },
+      [this](const std::string& peer, wire::Frame&& frame) {
+        links_.at(peer)->hurry();  // what gets through this way may get through the other
+        handlers_.datagram(peer, std::move(frame));
+      },
       log);
   for (const auto& [name, address] : config_.peers) {
     if (name == config_.self) continue;

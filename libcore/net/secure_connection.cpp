@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 
@@ -119,6 +120,17 @@ void SecureConnection::close() {
   if (std::exchange(closed_, true)) return;
   boost::system::error_code ignored;
   stream_.lowest_layer().close(ignored);
+}
+
+bool SecureConnection::is_silent(Duration patience) {
+  if (closed_) return true;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(stream_.lowest_layer().native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    return false;
+  const Duration since = std::chrono::milliseconds(info.tcpi_last_ack_recv);
+  return info.tcpi_unacked > 0 && info.tcpi_retransmits > 0 &&
+         since > std::max<Duration>(patience, std::chrono::microseconds(2 * std::uint64_t{info.tcpi_rtt}));
 }
 
 void SecureConnection::set_handlers(Handlers handlers) {

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "base/time.hpp"
 #include "net/tls.hpp"
 #include "wire/frame.hpp"
 
@@ -53,6 +54,9 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
   // Goes up whenever some of what is written leaves; while writing, standing still means that the other side
   // is stuck.
   std::uint64_t write_progress() const { return write_progress_; }
+  // What was sent has been sent again, and the other side has acknowledged nothing for longer than `patience`
+  // and than two round trips: the way is cut, or loses nearly all.
+  bool is_silent(Duration patience);
 
  private:
   void on_handshake(const boost::system::error_code& error);
