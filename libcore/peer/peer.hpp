@@ -152,6 +152,7 @@ class Peer {
   bool may_name(const Tool& tool, pid_t process) const;
   local::Peers describe() const;
   std::vector<std::string> silent_peers() const;
+  std::string disk_of(NodeId node) const;
   local::PeerRecord describe_self() const;
   void add_datagrams(local::PeerRecord& self) const;
 

@@ -226,6 +226,22 @@ void Peer::add_datagrams(local::PeerRecord& self) const {
     if (count > 0) self.received.emplace_back(what, count);
 }
 
+std::string Peer::disk_of(NodeId node) const {
+  const auto disks = host_->replica().raft().disks();
+  const auto found = disks.find(node);
+  switch (found == disks.end() ? raft::DiskState::unknown : found->second) {
+    case raft::DiskState::ready:
+      return "ready";
+    case raft::DiskState::full:
+      return "full";
+    case raft::DiskState::stalled:
+      return "stalled";
+    case raft::DiskState::unknown:
+      break;
+  }
+  return "";
+}
+
 local::PeerRecord Peer::describe_self() const {
   const replica::Replica& replica = host_->replica();
   const raft::Raft& raft = replica.raft();
@@ -257,6 +273,7 @@ local::PeerRecord Peer::describe_self() const {
   record.locks = replica.machine().locks().all().size();
   record.version = COORD_VERSION;
   record.since = started_;
+  record.disk = disk_of(settings_.node);
   record.sent = counts_of(traffic_.sent);
   record.received = counts_of(traffic_.received);
   add_datagrams(record);
@@ -294,6 +311,7 @@ local::Peers Peer::describe() const {
       record.timing = differs->second;
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
+    record.disk = disk_of(node_of(status.name));
     answer.peers.push_back(std::move(record));
   }
   std::sort(answer.peers.begin(), answer.peers.end(),

@@ -33,13 +33,14 @@ struct PeerRecord {
   Level knows = first_level;     // the newest that its program knows
   std::uint64_t unreadable = 0;  // messages of it that could not be read, since start
   std::string timing;            // how its time-outs differ from this peer's; empty: not
+  std::string disk;              // ready, full, stalled; empty: not known
 
   bool operator==(const PeerRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
             version, since, sent, received);
-    archive.since(2, level, knows, unreadable, timing);
+    archive.since(2, level, knows, unreadable, timing, disk);
   }
 };
 

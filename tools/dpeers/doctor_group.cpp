@@ -183,6 +183,20 @@ void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer
       "open UDP " + port_of(peer.address) + " on " + peer.name + (silent ? " and on this host" : ""));
 }
 
+// Of any host's peer: each says so in its answers to the leader, and the leader tells the others.
+void examine_disk(const local::PeerRecord& peer, Findings& findings) {
+  if (peer.disk == "full") {
+    add(findings, Health::fail, "disk", peer.name,
+        "its disk, or its limit of open files, has no room left: it does not lead, and where a majority is "
+        "so new locks are refused",
+        "free some space on that host, or raise the limit");
+  } else if (peer.disk == "stalled") {
+    add(findings, Health::fail, "disk", peer.name,
+        "its disk takes nothing: a write has been under way for longer than a second",
+        "look after the disk of that host");
+  }
+}
+
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings) {
   if (peer.state == "suspect") return examine_one_way(peer, answer, port_of(own.address), findings);
@@ -306,6 +320,7 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
       leader = leader || peer.role == "leader";
       names.insert(peer.name);
       examine_peer(peer, *answer, examined, here, findings);
+      examine_disk(peer, findings);
     }
     examine_level(answer->level, findings);
     if (!leader && !answer->not_begun.empty()) {
