@@ -59,7 +59,7 @@ class Bench {
     StoreThread::Handlers handlers;
     handlers.done = [this](std::uint64_t job, bool) { done.push_back(job); };
     handlers.failed = [this](const std::string& why) { failed = why; };
-    handlers.space = [](bool) {};
+    handlers.space = [](bool, const std::string&) {};
     thread_ = std::make_unique<StoreThread>(io_, open_ok(*disk_, roomy()).store, std::move(handlers));
   }
   void stop() {
