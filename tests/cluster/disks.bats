@@ -25,7 +25,7 @@ fill() { cat /dev/zero >"$group/$1/ballast" 2>/dev/null || true; }
 make_room() { rm -f "$group/$1/ballast"; }
 # A write has to notice it.
 use() { run on "$1" dlock -w 10 --ttl 2 "use-$BATS_TEST_NUMBER-$RANDOM" true; }
-is_not_led_by() { ! on "$1" dpeers --json | jq -e 'select(.local and .role == "leader")' >/dev/null; }
+is_not_led_by() { ! on "$1" dpeers --json | jq -s -e 'any(.local and .role == "leader")' >/dev/null; }
 # Without a wait: a refusal ends it, and so does a leader that is not there yet.
 gets_in() { on "$1" dlock -w 5 "in-$RANDOM" true 2>/dev/null; }
 refused_for_room() {
@@ -50,21 +50,23 @@ doctor_says() { # PEER TEXT
   for name in a b c; do eventually gets_in "$name"; done
 }
 
-@test "all disks are full: what is new is refused, holds are released, no peer ends; then there is room again" {
+@test "all disks are full: the leader stays, what is new is refused, holds are released, no peer ends; then there is room again" {
   leader=$(leader_seen_by a)
   other=$(others_than "$leader" | head -n 1)
   mkfifo end
   on "$other" dlock held -- sh -c 'read -r word <end' 3>&- &
   holder=$!
-  held() { on "$other" dlock --list --json | jq -e 'select(.name == "held" and (.holders | length) == 1)' >/dev/null; }
+  held() { on "$other" dlock --list --json | jq -s -e 'any(.name == "held" and (.holders | length) == 1)' >/dev/null; }
   eventually held
-  for name in a b c; do fill "$name"; done
-  for name in a b c; do use "$name"; done
+  for name in $(others_than "$leader"); do fill "$name"; done
+  eventually refused_for_room "$leader" # it has been told
+  fill "$leader"
   for name in a b c; do eventually refused_for_room "$name"; done
   echo on >end
-  run -0 wait $holder
-  free() { ! held; }
+  wait "$holder"
+  free() { on "$other" dlock --list --json | jq -s -e 'all(.name != "held" or (.holders | length) == 0)' >/dev/null; }
   eventually free
+  [ "$(leader_seen_by a)" = "$leader" ]
   for name in a b c; do kill -0 "$(pid_of "$name")"; done
   for name in a b c; do make_room "$name"; done
   for name in a b c; do eventually gets_in "$name"; done
