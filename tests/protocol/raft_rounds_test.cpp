@@ -36,6 +36,19 @@ TEST_CASE("a follower answers each round once, and takes none that is not above 
   CHECK(a.sent() == Lines{"c heartbeat reply term 3 round 1"});
 }
 
+TEST_CASE("who has stood in vain counts the rounds of that term's leader anew", "[raft][rounds]") {
+  Solo a;
+  a.receive('b', Heartbeat{Term{1}, LogIndex{}, 70});
+  a.durable();
+  a.tick_at_deadline();
+  a.receive('b', VoteReply{Term{2}, true, true});
+  a.durable();
+  REQUIRE(a.raft().role() == Role::candidate);
+  a.receive('c', Heartbeat{Term{2}, LogIndex{}, 1});
+  CHECK(a.sent() == Lines{"c heartbeat reply term 2 round 1"});
+  CHECK(a.raft().leader() == id_of('c'));
+}
+
 TEST_CASE("a late word of the commit index is no sign of life", "[raft][rounds]") {
   Solo a;
   a.receive('b', Heartbeat{Term{2}, LogIndex{}, 1});

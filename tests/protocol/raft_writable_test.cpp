@@ -362,8 +362,7 @@ TEST_CASE("two of three are full: one change of leader, and no more", "[raft][wr
   }
 }
 
-TEST_CASE("all are full: the leader stays; and after all were started again somebody leads",
-          "[raft][writable]") {
+TEST_CASE("with all disks full the leader stays. Started again one of them leads", "[raft][writable]") {
   Cluster group;
   const char leader = group.settle();
   const Term term = group.raft(leader).term();

@@ -10,16 +10,22 @@ void Raft::arm_election_timer() {
   election_deadline_ = alone() ? now_ : now_ + random_.between(config_.election_low, config_.election_high);
 }
 
+// However this peer comes into a new term, by a message or as a candidate of its own: that term's leader
+// counts its rounds from one.
+void Raft::enter(Term term, NodeId vote) {
+  hard_.term = term;
+  hard_.vote = vote;
+  hard_state_changed();
+  round_heard_ = 0;
+  disks_told_.clear();
+}
+
 // Also to follow another leader, or none, in the present term.
 void Raft::become_follower(Term term, NodeId leader) {
   if (term > hard_.term) {
-    hard_.term = term;
-    hard_.vote = NodeId{};
-    hard_state_changed();
+    enter(term, NodeId{});
     incoming_.reset();
     leader_heard_.reset();
-    round_heard_ = 0;
-    disks_told_.clear();
   }
   if (role_ == Role::leader) {
     drop_reads();
@@ -79,9 +85,7 @@ void Raft::campaign(bool transfer) {
   role_ = Role::candidate;
   leader_ = NodeId{};
   votes_.clear();
-  ++hard_.term.value;
-  hard_.vote = config_.self;
-  hard_state_changed();
+  enter(Term{hard_.term.value + 1}, config_.self);
   arm_election_timer();
   VoteRequest request = vote_request(hard_.term);
   request.transfer = transfer;

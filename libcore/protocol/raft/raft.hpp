@@ -191,6 +191,7 @@ class Raft {
   bool follow(NodeId from);
 
   // election.cpp
+  void enter(Term term, NodeId vote);
   void become_follower(Term term, NodeId leader);
   void arm_election_timer();
   void election_timed_out();
