@@ -187,8 +187,9 @@ void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer
 void examine_disk(const local::PeerRecord& peer, Findings& findings) {
   if (peer.disk == "full") {
     add(findings, Health::fail, "disk", peer.name,
-        "its disk, or its limit of open files, has no room left: it does not lead, and where a majority is "
-        "so new locks are refused",
+        "its disk, or its limit of open files, has no room left: it leads only if no other peer can, and "
+        "where "
+        "a majority is so new locks are refused",
         "free some space on that host, or raise the limit");
   } else if (peer.disk == "stalled") {
     add(findings, Health::fail, "disk", peer.name,
