@@ -36,9 +36,12 @@ Options options_for(std::uint64_t seed) {
   Random levels(seed ^ 0x6c6576656cU);
   options.datagrams = levels.chance(0.5);
   options.level_one = !options.datagrams && levels.chance(0.5);
+  const bool asks_first =
+      levels.chance(0.5);  // whether what is unanswered has arrived, before it is sent again
   const bool small = random.chance(0.5);
   const bool long_memory = !small && kind != Kind::late_messages;
-  options.tune = [small, long_memory](Config& config) {
+  options.tune = [asks_first, small, long_memory](Config& config) {
+    config.resend_bytes = asks_first ? 0 : config.resend_bytes;
     config.snapshot_piece = small ? 16 : 100000;
     config.entries_behind = long_memory ? 10 : 0;
     config.in_flight = small ? 2 : 64;
