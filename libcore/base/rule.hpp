@@ -7,10 +7,16 @@
 // time. tests/mutants compiles the same sources with COORD_MUTANTS and removes one rule at a time (the
 // condition always holds; the second value, a mistake seen in the field, is taken), and the sweep must catch
 // each: a rule that can be removed unnoticed has no test. Names are unique over the whole tree; tests/mutants
-// lists them all.
+// lists them all. Only *.cpp files obey rules: one that has none is compiled once for both (COORD_NO_RULES).
 #pragma once
 
-#ifdef COORD_MUTANTS
+#ifdef COORD_NO_RULES
+
+#define COORD_RULE(name, condition) static_assert(false, "this file has got its first rule: run cmake again")
+#define COORD_RULE_OR(name, right, mistake) \
+  static_assert(false, "this file has got its first rule: run cmake again")
+
+#elif defined(COORD_MUTANTS)
 
 #include <string>
 #include <string_view>

@@ -10,8 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/rule.hpp"
-
 namespace coord::net {
 
 class ReplayWindow {
@@ -20,32 +18,12 @@ class ReplayWindow {
   static constexpr std::size_t size = 2048;
 
   // Counters begin at 1. Ask only of what was found authentic: a forged counter would move the window.
-  bool accept(std::uint64_t counter) {
-    if (counter == 0) return false;
-    if (counter > highest_) {
-      advance(counter);
-    } else {
-      const bool within = highest_ - counter < size;
-      if (!COORD_RULE(datagram_below_the_window_is_refused, within)) return false;
-      if (!COORD_RULE(datagram_is_accepted_once, !seen_[counter % size])) return false;
-    }
-    seen_[counter % size] = true;
-    return true;
-  }
+  bool accept(std::uint64_t counter);
 
   std::uint64_t highest() const { return highest_; }
 
  private:
-  // The places of what now enters the window are those of what leaves it.
-  void advance(std::uint64_t counter) {
-    if (counter - highest_ >= size) {
-      seen_.reset();
-    } else {
-      const std::uint64_t first = COORD_RULE_OR(datagram_window_keeps_the_highest, highest_ + 1, highest_);
-      for (std::uint64_t next = first; next <= counter; ++next) seen_[next % size] = false;
-    }
-    highest_ = counter;
-  }
+  void advance(std::uint64_t counter);
 
   std::bitset<size> seen_;
   std::uint64_t highest_ = 0;
