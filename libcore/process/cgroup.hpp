@@ -30,9 +30,10 @@ class Cgroup {
   int fd_;
 };
 
-// The group that process `maker` has made for what runs as `pid`, which must still be in it: what the kernel
-// says, so that a guard that was told only of the process can find all that came of it. Empty if it is in
-// none.
+// The group that process `maker` (by the number that it has in its own PID namespace) has made for what runs
+// as `pid`, which must still be in it: what the kernel says, so that a guard that was told only of the
+// process can find all that came of it. Empty if it
+// is in none.
 std::string cgroup_made_by(pid_t maker, pid_t pid);
 // Whether both are in the same groups, of every hierarchy. False if one is gone.
 bool in_same_cgroup(pid_t a, pid_t b);
