@@ -17,6 +17,7 @@ namespace coord::net {
 namespace {
 
 constexpr std::size_t read_size = std::size_t{4} << 10U;  // most requests are far smaller
+constexpr std::size_t most_passed = 4;  // descriptors of a client that no request has taken yet
 
 // One sendmsg of the bytes and, with the first of them, the descriptor; the result and errno are its own.
 ssize_t send_some(int fd, ByteView bytes, int pass) {
@@ -56,17 +57,21 @@ void UnixClient::start() {
   read();
 }
 
-// Descriptors that a tool might pass are thrown away by the kernel, as nobody receives them.
 void UnixClient::read() {
-  socket_.async_read_some(
-      boost::asio::buffer(read_buffer_),
-      [self = shared_from_this()](const auto& error, std::size_t n) { self->on_read(error, n); });
+  socket_.async_wait(socket_.wait_read, [self = shared_from_this()](const auto& error) {
+    if (self->closed_) return;
+    if (error) return self->fail(error.message());
+    self->on_readable();
+  });
 }
 
-void UnixClient::on_read(const boost::system::error_code& error, std::size_t size) {
-  if (closed_) return;
-  if (error) return fail(error == boost::asio::error::eof ? "" : error.message());
-  if (!closing_) frames_.feed(ByteView(read_buffer_).first(size));
+void UnixClient::on_readable() {
+  const ssize_t size = receive();
+  const bool nothing = size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  if (size < 0 && !nothing) return fail(std::strerror(errno));
+  if (size == 0) return fail("");
+  if (passed_.size() > most_passed) return fail("it passes descriptors that nobody asked for");
+  if (!nothing && !closing_) frames_.feed(ByteView(read_buffer_).first(static_cast<std::size_t>(size)));
   while (!closed_ && !closing_) {
     auto next = frames_.next();
     if (!next.ok()) return fail("it sent a wrong frame: " + next.error().what);
@@ -74,6 +79,36 @@ void UnixClient::on_read(const boost::system::error_code& error, std::size_t siz
     if (const auto server = server_.lock()) server->receive(number_, std::move(**next));
   }
   if (!closed_) read();
+}
+
+// As much as is there now, with the descriptors that come with it; they come at the latest with the last byte
+// of the frame that they belong to. As recvmsg(2) answers, errno too.
+ssize_t UnixClient::receive() {
+  iovec part{read_buffer_.data(), read_buffer_.size()};
+  alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(most_passed * sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t size = ::recvmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0) return size;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
+      int fd = -1;
+      std::memcpy(&fd, reinterpret_cast<const std::uint8_t*>(header) + at, sizeof fd);
+      passed_.emplace_back(fd);
+    }
+  }
+  return size;
+}
+
+Descriptor UnixClient::take_passed() {
+  if (passed_.empty()) return Descriptor();
+  Descriptor oldest = std::move(passed_.front());
+  passed_.pop_front();
+  return oldest;
 }
 
 bool UnixClient::send(Bytes&& frame, int pass) {

@@ -24,6 +24,9 @@ class UnixClient : public std::enable_shared_from_this<UnixClient> {
   // Closes now; the server is not told.
   void close();
   void close_after_writing();
+  // The oldest descriptor that it has passed and nobody has taken; not open: there is none.
+  Descriptor take_passed();
+  int socket() { return socket_.native_handle(); }
   // Closes now; the server learns of it later, never from within a call that it made.
   void fail(const std::string& why);
 
@@ -35,7 +38,8 @@ class UnixClient : public std::enable_shared_from_this<UnixClient> {
   };
 
   void read();
-  void on_read(const boost::system::error_code& error, std::size_t size);
+  void on_readable();
+  ssize_t receive();
   void write();
   bool write_front();
 
@@ -45,6 +49,7 @@ class UnixClient : public std::enable_shared_from_this<UnixClient> {
   const ClientNumber number_;
   wire::FrameReader frames_;
   Bytes read_buffer_;
+  std::deque<Descriptor> passed_;  // in their order
   std::deque<Outgoing> queue_;
   std::size_t queued_bytes_ = 0;
   bool waiting_to_write_ = false;

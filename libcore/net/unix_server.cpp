@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/check.hpp"
+#include "base/unmapped_ids.hpp"
 #include "net/steady_now.hpp"
 #include "net/unix_client.hpp"
 #include "net/unix_path.hpp"
@@ -131,6 +132,14 @@ void UnixServer::welcome(stream_protocol::socket socket) {
   socklen_t size = sizeof peer;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
   const Credentials who{peer.pid, peer.uid, peer.gid};
+  if (may_be_unmapped_user(who.uid)) {
+    log_(LogLevel::warning,
+         "socket: refused: process " + std::to_string(who.pid) + " of a user without an id here");
+    return turn_away(
+        fd,
+        "the peer's user namespace has no id for this user: run the peer outside of its container, "
+        "or map the user's id into it");
+  }
   if (!admits(fd, who)) {
     if (const auto line = told_.limited(
             steady_now(), "user " + std::to_string(who.uid),
@@ -176,6 +185,7 @@ bool UnixServer::is_guest(uid_t user) const {
 bool UnixServer::admits(int fd, const Credentials& who) const {
   if (!is_guest(who.uid)) return true;
   if (!access_.group) return false;
+  if (may_be_unmapped_group(*access_.group)) return false;
   if (who.gid == *access_.group) return true;
   std::vector<gid_t> groups(64);
   socklen_t size = 0;
@@ -220,6 +230,16 @@ void UnixServer::gone(ClientNumber client, bool expected, const std::string& why
             told_.limited(steady_now(), whose, "socket: client " + std::to_string(client.value) + ": " + why))
       log_(LogLevel::info, *line);
   handlers_.closed(client);
+}
+
+Descriptor UnixServer::take_passed(ClientNumber client) {
+  const auto found = clients_.find(client);
+  return found == clients_.end() ? Descriptor() : found->second->take_passed();
+}
+
+int UnixServer::socket_of(ClientNumber client) const {
+  const auto found = clients_.find(client);
+  return found == clients_.end() ? -1 : found->second->socket();
 }
 
 bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payload, int pass,

@@ -1,4 +1,4 @@
-// Where the tools of this host come in: a Unix socket with frames, and descriptors passed out.
+// Where the tools of this host come in: a Unix socket with frames, and descriptors passed out and in.
 //
 // The socket's path belongs to whoever listens on it. A path that is left over from a peer that died is taken
 // over; one on which a peer answers is not, and neither is a path that is no socket. Two that start at once
@@ -23,6 +23,7 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "net/log.hpp"
@@ -89,6 +90,11 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
             std::uint32_t version = wire::first_version);
   // Once its answers are written.
   void close(ClientNumber client);
+  // The descriptors that a client passes are kept in their order until a request takes one. Not open: there
+  // is none (it was not passed, or a relay on the way has swallowed it).
+  Descriptor take_passed(ClientNumber client);
+  // For what the kernel knows of the other end; -1: the client is gone.
+  int socket_of(ClientNumber client) const;
   std::size_t clients() const { return clients_.size(); }
 
  private:
