@@ -26,6 +26,7 @@
 #include "wire/local_barrier.hpp"
 #include "wire/local_elections.hpp"
 #include "wire/local_peers.hpp"
+#include "wire/local_taking.hpp"
 
 namespace coord::local {
 
@@ -75,7 +76,7 @@ struct Acquire {
   Duration ttl{};           // of the session, 1 s to 1 h; the first Acquire of a connection decides
   Duration lock_delay{};    // how long the names stay shut after a holder was lost
   Duration min_hold{};      // how long the names stay taken at least, counted from the grant
-  std::uint32_t pid = 0;    // of the tool
+  std::uint32_t pid = 0;    // of the tool; the peer sees for itself
   std::string command;      // for listings
   // The sessions that the environment says this runs under, outermost first: for a peer of 0.1.0, which
   // looked at no others. Today's asks the kernel.
@@ -100,7 +101,8 @@ struct Acquire {
   }
 };
 
-// The command runs as this process: from now on the peer, too, stops it (and all its descendants) in time.
+// The command runs, or will run, as this process: from now on the peer, too, stops it (and all its
+// descendants) in time. Answered by TakenUp or TakenBack, or Lost, or Refused (local_taking.hpp).
 struct Started {
   std::uint64_t request = 0;
   std::uint32_t pid = 0;
@@ -159,7 +161,7 @@ struct ListPeers {
 };
 
 // The tool of this session is back: its connection broke, or its peer was killed and started again. The
-// answer is Renewed, or Lost.
+// answer is Renewed, and what was not taken up is so now; or Lost.
 struct Resume {
   std::uint64_t request = 0;  // of the Acquire
   SessionId session;
@@ -492,6 +494,6 @@ struct Joined {
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
                             Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                            Barriers, BarrierIsReset>;
+                            Barriers, BarrierIsReset, TakenUp, TakenBack>;
 
 }  // namespace coord::local

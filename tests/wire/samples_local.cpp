@@ -203,6 +203,8 @@ const Named<local::Answer>& answers() {
       {"all_ended", local::AllEnded{3, 4, 1, barrier()}},
       {"barriers", local::Barriers{4, WallTime{1700000001000000000}, true, true, {barrier()}}},
       {"barrier_is_reset", local::BarrierIsReset{5}},
+      {"taken_up", local::TakenUp{3}},
+      {"taken_back", local::TakenBack{3}},
       {"unknown", local::Refused{3, local::RefusedKind::unknown, "see --status"}},
   };
   return all;
