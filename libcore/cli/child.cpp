@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/rule.hpp"
 #include "process/boot_time.hpp"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -74,25 +75,30 @@ std::variant<std::unique_ptr<Child>, SpawnError> Child::start(const Program& pro
 }
 
 std::variant<std::unique_ptr<Child>, SpawnError> Child::start(const Program& program,
-                                                              std::optional<process::Cgroup> group) {
+                                                              std::optional<process::Cgroup> group,
+                                                              const Gate* gate) {
   COORD_CHECK(!program.argv.empty());
   std::unique_ptr<Child> child(new Child(std::move(group)));
   for (const process::ProcessId& id : earlier_children()) child->spare(id);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  child->block_signals();
+  child->hear_of_ends();
+  const int group_fd = child->group_ ? child->group_->fd() : -1;
+  auto forked = Suspended::fork(program, group_fd, child->heritage_.child);
+  if (const SpawnError* error = std::get_if<SpawnError>(&forked)) return *error;
+  auto& suspended = std::get<Suspended>(forked);
+  if (gate != nullptr) gate->ask(suspended);
+  if (!suspended.in_cgroup()) child->group_.reset();
   child->timer_fd_ = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  const auto state = process::read_process(suspended.pid());  // at the least a zombie until it is reaped
+  child->id_ = state ? state->id : process::ProcessId{suspended.pid(), 0};
+  child->tree_.adopt(child->id_);
+  if (gate != nullptr && !COORD_RULE(exec_after_still_yours, gate->opens())) return nullptr;
+  child->block_signals();
   if (child->signal_fd_ < 0 || child->timer_fd_ < 0)
     return SpawnError{Exit::internal,
                       {ErrorKind::internal, "descriptors", "exhausted", "raise the limit (ulimit -n)"}};
-  bool in_cgroup = false;
-  const auto spawned = spawn(program, child->heritage_, child->group_ ? child->group_->fd() : -1, in_cgroup);
-  if (const SpawnError* error = std::get_if<SpawnError>(&spawned)) return *error;
-  if (!in_cgroup) child->group_.reset();
-  const pid_t pid = std::get<pid_t>(spawned);
-  const auto state =
-      process::read_process(pid);  // it is our child: at the least a zombie, as long as nobody reaps it
-  child->id_ = state ? state->id : process::ProcessId{pid, 0};
-  child->tree_.adopt(child->id_);
+  const auto failed = suspended.go(gate != nullptr ? gate->until() : Instant::max());
+  if (failed) return *failed;
   return child;
 }
 
@@ -101,22 +107,27 @@ const std::string& Child::cgroup() const {
   return group_ ? group_->path() : none;
 }
 
-void Child::block_signals() {
+void Child::hear_of_ends() {
   struct sigaction plain {};
   plain.sa_handler = SIG_DFL;  // where SIGCHLD was ignored no status would be kept for us
   ::sigaction(SIGCHLD, &plain, &heritage_.child);
+}
+
+void Child::block_signals() {
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGCHLD);
   for (const int signal : forwarded) ::sigaddset(&set, signal);
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   ::sigaddset(&set, SIGPIPE);  // a reader of our stderr that went away must not take the guard along
-  ::sigprocmask(SIG_BLOCK, &set, &heritage_.mask);
+  ::sigprocmask(SIG_BLOCK, &set, &heritage_.mask.emplace());
 }
 
 Child::~Child() {
   for (const int fd : {signal_fd_, timer_fd_})
     if (fd >= 0) ::close(fd);
+  ::sigaction(SIGCHLD, &heritage_.child, nullptr);
+  if (!heritage_.mask) return;
   // What is still pending was meant for the command, which is gone; it must not hit us when the mask is
   // lifted.
   sigset_t set;
@@ -125,8 +136,7 @@ Child::~Child() {
   for (const int signal : forwarded) ::sigaddset(&set, signal);
   const timespec at_once{};
   while (::sigtimedwait(&set, nullptr, &at_once) > 0) continue;
-  ::sigaction(SIGCHLD, &heritage_.child, nullptr);
-  ::sigprocmask(SIG_SETMASK, &heritage_.mask, nullptr);
+  ::sigprocmask(SIG_SETMASK, &*heritage_.mask, nullptr);
 }
 
 void Child::spare(const process::ProcessId& id) {

@@ -67,14 +67,24 @@ struct Watch {
   std::function<void()> due;
 };
 
+// What has to be settled after the command was forked and before it may begin: its guards must have it by
+// then. While that is waited for signals end us as they did before, and the command with us.
+struct Gate {
+  std::function<void(Suspended&)> ask;  // begins to settle it; there is something to do meanwhile
+  std::function<bool()> opens;          // waits; false: it must not begin
+  std::function<Instant()> until;       // it opened, and is shut again then
+};
+
 class Child {
  public:
   // Makes us a subreaper, blocks the signals named above and executes the program; in a new control group, in
-  // one that was made before, while there was something to wait for, or in none.
+  // one that was made before, while there was something to wait for, or in none. Null: the gate did not open,
+  // and nothing has run.
   static std::variant<std::unique_ptr<Child>, SpawnError> start(const Program& program,
                                                                 bool use_cgroup = true);
   static std::variant<std::unique_ptr<Child>, SpawnError> start(const Program& program,
-                                                                std::optional<process::Cgroup> group);
+                                                                std::optional<process::Cgroup> group,
+                                                                const Gate* gate = nullptr);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();  // gives back the signal mask; whatever still runs goes on running
@@ -102,6 +112,7 @@ class Child {
   explicit Child(std::optional<process::Cgroup> group);
   enum class Stage { running, terminating, killing };
 
+  void hear_of_ends();
   void block_signals();
   void read_signals();
   void caught(int signal, bool from_terminal);
@@ -120,7 +131,12 @@ class Child {
   std::unique_ptr<Sentinel> sentinel_;
   std::optional<Instant> post_at_;
   std::map<int, Instant> held_back_;  // caught signals, and since when
-  SignalHeritage heritage_{};
+  // The signal mask and SIGCHLD disposition with which our caller started us: the command gets them back.
+  struct Heritage {
+    std::optional<sigset_t> mask;
+    struct sigaction child;
+  };
+  Heritage heritage_{};
   process::ProcessId id_;
   process::ProcessTree tree_;
   int signal_fd_ = -1, timer_fd_ = -1;

@@ -1,5 +1,7 @@
 #include "cli/held_session.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -45,6 +47,7 @@ void HeldSession::note(const std::string& text) {
 Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
   constexpr Duration second = std::chrono::seconds(1);
   const local::Cancelled given_up{only_request, false, {}};
+  if (is_passed_on_ && !ask_anew()) return Verdict(given_up);
   const Instant answer_by = must_answer_by(line_.peer(), began_);
   std::optional<Instant> end = terms_.request.wait ? terms_.end : answer_by;
   for (bool cancelled = false;;) {
@@ -58,7 +61,9 @@ Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
       if (!line_.come_back_by(end)) return Verdict(given_up);
     } else if (answer->has_value()) {
       if (ask_older_again(**answer)) continue;
-      if (auto verdict = take_waiting(**answer, meanwhile)) return std::move(*verdict);
+      auto verdict = take_waiting(**answer, meanwhile);
+      if (!verdict) return verdict.error();
+      if (*verdict) return std::move(**verdict);
     } else if (end && boot_now() >= *end) {
       if (!terms_.request.wait) return no_answer();
       if (cancelled) return Verdict(given_up);
@@ -82,7 +87,7 @@ bool HeldSession::ask_older_again(const local::Answer& answer) {
   if (!again) return false;
   std::this_thread::sleep_for(pause);
   count("acquire");
-  return line_.peer().send(terms_.request).ok();
+  return line_.peer().send({terms_.request, terms_.holder}).ok();
 }
 
 Verdict HeldSession::no_answer() const {
@@ -92,45 +97,121 @@ Verdict HeldSession::no_answer() const {
                         "the peer does not answer"};
 }
 
-std::optional<Verdict> HeldSession::take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile) {
+Result<std::optional<Verdict>> HeldSession::take_waiting(const local::Answer& answer,
+                                                         const WhileWaiting& meanwhile) {
+  using Taken = std::optional<Verdict>;
   if (const auto* grant = std::get_if<local::Granted>(&answer)) {
-    granted(*grant);
-    return *grant;
+    if (Status whole = granted(*grant); !whole) return whole.error();
+    return Taken(*grant);
   }
   if (const auto* refusal = std::get_if<local::Refused>(&answer)) {
     count("refused");
-    return *refusal;
+    return Taken(*refusal);
   }
   if (const auto* other = std::get_if<local::Joined>(&answer)) {
     count("joined");
-    return *other;
+    return Taken(*other);
   }
   if (const auto* over = std::get_if<local::Cancelled>(&answer)) {
     count("cancelled");
-    return *over;
+    return Taken(*over);
   }
   if (const auto* waiting = std::get_if<local::Waiting>(&answer)) {
     count("waiting");
     group_.reset();  // who waits in line leaves nothing behind, however it ends
     if (meanwhile.news) meanwhile.news(*waiting);
   }
-  return std::nullopt;
+  return Taken();
 }
 
-void HeldSession::granted(const local::Granted& grant) {
+Status HeldSession::granted(const local::Granted& grant) {
   count("granted");
   grant_ = grant;
   sent_ = grant.sent;
-  hold_ = line_.peer().take_hold();
   resume_ = {only_request, grant.session, grant.secret, 0, terms_.grace};
   is_granted_ = true;
+  if (terms_.request.holder != 0) return done();
+  auto hold = line_.peer().take_hold();
+  if (!hold) {
+    let_go();  // nobody would be seen to hold it
+    return hold.error();
+  }
+  hold_ = std::move(*hold);
+  return done();
+}
+
+// Back to the end of the line, over a connection that has nothing to do with what we had. False: the time is
+// over.
+bool HeldSession::ask_anew() {
+  note("the grant was not taken up in time: asking anew");
+  is_passed_on_ = is_granted_ = lost_ = false;
+  hold_.reset();
+  command_.reset();
+  began_ = boot_now();
+  return line_.come_back_by(terms_.request.wait ? terms_.end : boot_now() + answer_patience);
 }
 
 // What makes us known on a line that was tied again. While we wait that is the request: a new place in line.
-local::Request HeldSession::opening() {
+engine::Spoken HeldSession::opening() {
   count(is_granted_ ? "resume" : "acquire");
-  if (is_granted_) return resume_;
-  return terms_.request;
+  if (is_granted_) return {resume_, command_.get()};
+  return {terms_.request, terms_.holder};
+}
+
+// ---- taking it up
+
+void HeldSession::say_started() {
+  if (line_.away()) return;
+  count("started");
+  // A peer that is gone is seen by whoever hears it next.
+  (void)line_.peer().send({local::Started{only_request, resume_.pid, resume_.grace}, command_.get()});
+}
+
+// Waits for the peer's word that it is still ours, as long as that can be. We may have been stopped: all that
+// has come meanwhile is heard before the clock is looked at.
+Result<bool> HeldSession::hear_taken_up() {
+  bool resumed = false, ours = false;
+  for (;;) {
+    if (line_.away()) {
+      if (ours) return !too_late();
+      if (too_late()) break;
+      resumed = line_.come_back();
+      if (!resumed) line_.pause(deadline().term_at);
+      continue;
+    }
+    auto answer = line_.peer().receive();
+    if (answer && !answer->has_value()) {
+      if (too_late()) break;
+      // An older one gives no word on it; what it must guard it hears of when that runs.
+      if (ours || (!resumed && line_.peer().speaks() < 2)) return true;
+      answer = line_.peer().wait(deadline().term_at);
+    }
+    if (!answer) line_.broken();
+    if (!answer || !answer->has_value()) continue;
+    if (std::holds_alternative<local::TakenUp>(**answer)) {
+      count("taken up");
+      ours = true;
+    } else if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) {
+      sent_ = std::max(sent_, renewed->sent);
+      ours = ours || resumed;
+    } else if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
+      return Error{ErrorKind::unavailable, terms_.object, refusal->why, ""};
+    } else if (std::holds_alternative<local::TakenBack>(**answer) ||
+               std::holds_alternative<local::Lost>(**answer)) {
+      break;
+    }
+  }
+  is_passed_on_ = !has_begun_;
+  return false;
+}
+
+Result<bool> HeldSession::take_up(std::uint32_t pid, int pidfd) {
+  resume_.pid = pid;
+  command_ = Descriptor(pidfd >= 0 ? ::fcntl(pidfd, F_DUPFD_CLOEXEC, 0) : -1);
+  say_started();
+  auto ours = hear_taken_up();
+  has_begun_ = ours && *ours;
+  return ours;
 }
 
 // ---- while it is held
@@ -170,24 +251,37 @@ void HeldSession::stopped(StopCause cause, std::optional<Duration> max_run) {
   }
 }
 
-std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& program,
-                                                              std::optional<Duration> max_run) {
-  const Instant began = boot_now();
+HeldSession::Run HeldSession::run(const Program& program, std::optional<Duration> max_run,
+                                  const std::function<Status()>& before) {
+  std::optional<Error> refused;
+  const auto opens = [&] {
+    auto ours = hear_taken_up();
+    if (!ours) refused = ours.error();
+    if (!ours || !*ours) return false;
+    has_begun_ = true;
+    if (Status ready = before ? before() : done(); !ready) refused = ready.error();
+    return !refused;
+  };
+  const auto ask = [&](Suspended& child) {
+    resume_.pid = static_cast<std::uint32_t>(child.pid());
+    command_ = child.take_pidfd();
+    if (line_.peer().speaks() >= 2) say_started();
+  };
   if (!group_) group_ = process::Cgroup::create();
-  auto started = Child::start(program, std::move(group_));
+  const Gate gate{ask, opens, [this] { return kill_at(); }};
+  auto started = Child::start(program, std::move(group_), &gate);
+  const Instant began = boot_now();
   group_.reset();
   if (auto* failed = std::get_if<SpawnError>(&started)) return std::move(*failed);
   auto& child = std::get<std::unique_ptr<Child>>(started);
+  if (refused) return std::move(*refused);
+  if (child == nullptr && is_passed_on_) return PassedOn{};
+  if (child == nullptr) return never_begun();
+  if (line_.peer().speaks() < 2) say_started();
   speaker_.next_command();
   child->on_stop([this, max_run](StopCause cause) { stopped(cause, max_run); });
   child->limit(StopCause::lost, deadline());
   if (max_run) child->limit(StopCause::max_run, {began + *max_run, began + *max_run + terms_.grace});
-  resume_.pid = static_cast<std::uint32_t>(child->pid());
-  if (!line_.away()) {
-    count("started");
-    // A peer that is gone is seen by attend().
-    (void)line_.peer().send(local::Started{only_request, resume_.pid, resume_.grace});
-  }
   line_.attend(*child, {[&](const local::Answer& answer) { take(answer, child.get()); },
                         [&](const Error& error) {
                           note("the peer is gone: the command may run until the lease ends: " + error.text());
@@ -202,6 +296,14 @@ std::variant<HeldSession::Ended, SpawnError> HeldSession::run(const Program& pro
   group_ = child->take_group();
   sentinel_ = child->take_sentinel();
   return Ended{outcome, std::move(child)};
+}
+
+// The session was lost between two programs.
+HeldSession::Run HeldSession::never_begun() {
+  lost_ = true;
+  Outcome outcome;
+  outcome.stopped = StopCause::lost;
+  return Ended{outcome, nullptr};
 }
 
 bool HeldSession::ask(const local::Request& request, const std::function<Instant()>& end, bool insist,

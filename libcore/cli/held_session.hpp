@@ -44,6 +44,7 @@ struct SessionTerms {
   std::string object;  // what it is about, as messages show it
   PeerOptions peer;
   local::Acquire request;      // number only_request; its `wait` false: -n
+  int holder = -1;             // pidfd of the process that the request names, if it does
   std::optional<Instant> end;  // of the wait, on CLOCK_BOOTTIME; none: as long as it takes
   Duration grace{};            // from TERM to KILL, at most 0.4 of the TTL
   bool verbose = false;
@@ -80,16 +81,27 @@ class HeldSession {
   bool too_late() const;
   // The session is lost, or about to be.
   bool lost() const { return lost_; }
+  Instant sent() const { return sent_; }  // of the last renewal that succeeded
   Instant kill_at() const { return cli::kill_at(sent_, terms_.request.ttl); }
 
-  // `child` has ended and been reaped; as long as it is kept, signals to us are held back.
+  // The grant was not taken up in time, or its session has ended before: somebody else's turn. Nothing has
+  // run; wait_for_verdict() stands in line anew.
+  struct PassedOn {};
+  // `child` has ended and been reaped (null: it has not begun); as long as it is kept, signals to us are held
+  // back.
   struct Ended {
     Outcome outcome;
     std::unique_ptr<Child> child;
   };
   // Until the program has ended, or was stopped because the session was lost or `max_run` was over. It is
-  // guarded by the peer as well.
-  std::variant<Ended, SpawnError> run(const Program& program, std::optional<Duration> max_run = {});
+  // guarded by the peer as well, which has it before it begins; `before`, if any, is done in between, and its
+  // error ends it all. The first program takes the grant up. An Error: it was not begun.
+  using Run = std::variant<Ended, SpawnError, PassedOn, Error>;
+  Run run(const Program& program, std::optional<Duration> max_run = {},
+          const std::function<Status()>& before = {});
+  // Takes it up for what we are about to become (`pidfd` and `pid` are our own), or without a process (0).
+  // True: we have it. False: as PassedOn.
+  Result<bool> take_up(std::uint32_t pid, int pidfd);
   // The control group that was prepared for a command, for who runs it without the session.
   std::optional<process::Cgroup> take_group() { return std::move(group_); }
 
@@ -112,12 +124,16 @@ class HeldSession {
   using IsAnswer = std::function<bool(const local::Answer&)>;
   bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
            const IsAnswer& is_answer);
-  local::Request opening();
+  engine::Spoken opening();
   bool hear_until(const IsAnswer& is_answer, Instant end);
-  std::optional<Verdict> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);
+  Result<std::optional<Verdict>> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);
+  Status granted(const local::Granted& grant);
+  bool ask_anew();
+  Run never_begun();
+  void say_started();
+  Result<bool> hear_taken_up();
   bool ask_older_again(const local::Answer& answer);
   Verdict no_answer() const;
-  void granted(const local::Granted& grant);
   Deadline deadline() const;
   void take(const local::Answer& answer, Child* child);
   void release(std::optional<std::uint8_t> status);
@@ -137,9 +153,11 @@ class HeldSession {
   bool in_group_;                       // of peers
   local::Granted grant_;
   Descriptor hold_;
-  bool is_granted_ = false;
-  local::Resume resume_;  // makes the session known to a peer that was started again
-  Instant sent_;          // of the last renewal that succeeded
+  bool is_granted_ = false, is_passed_on_ = false;
+  bool has_begun_ = false;  // something under it
+  Descriptor command_;      // pidfd of what runs, or is about to
+  local::Resume resume_;    // makes the session known to a peer that was started again
+  Instant sent_;            // of the last renewal that succeeded
   bool lost_ = false;
   Instant stop_by_;  // once it is lost
 };

@@ -56,7 +56,7 @@ struct Reached {
 };
 
 // `may_ask`: of an authority whose peer may be asked, before it is.
-Result<Reached> reach(const PeerOptions& options, const std::string& tool, const local::Request* first,
+Result<Reached> reach(const PeerOptions& options, const std::string& tool, const engine::Spoken* first,
                       const std::function<void()>& meanwhile,
                       const std::function<Status(const Authority&)>& may_ask) {
   const Instant began = process::boot_now();
@@ -85,7 +85,7 @@ Result<Reached> reach(const PeerOptions& options, const std::string& tool, const
 }
 
 Result<engine::PeerConnection> connect(const PeerOptions& options, const std::string& tool,
-                                       const local::Request* first,
+                                       const engine::Spoken* first,
                                        const std::function<void()>& meanwhile = {}) {
   const auto may_ask = [&](const Authority& authority) -> Status {
     if (options.scope != Scope::cluster || authority.kind != Authority::Kind::private_peer) return done();
@@ -114,7 +114,7 @@ Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const
 }
 
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
-                                               const local::Request& first,
+                                               const engine::Spoken& first,
                                                const std::function<void()>& meanwhile) {
   // A peer of the wrong scope must not even be asked.
   if (options.scope == Scope::any) return connect(options, tool, &first, meanwhile);

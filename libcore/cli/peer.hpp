@@ -22,7 +22,7 @@ namespace coord::cli {
 // for what can be done while the peer is at work: called once for each time that one is tried.
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool);
 Result<engine::PeerConnection> connect_to_peer(const PeerOptions& options, const std::string& tool,
-                                               const local::Request& first,
+                                               const engine::Spoken& first,
                                                const std::function<void()>& meanwhile = {});
 
 // To the same peer after its connection broke, started again where tools may start it. Waits for nothing but

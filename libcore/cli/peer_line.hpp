@@ -19,7 +19,7 @@ namespace coord::cli {
 class PeerLine {
  public:
   // `opening`: asked each time the line is tied again for what is said first on it.
-  using Opening = std::function<local::Request()>;
+  using Opening = std::function<engine::Spoken()>;
   PeerLine(PeerOptions options, std::string tool, Opening opening, engine::PeerConnection peer)
       : options_(std::move(options)),
         tool_(std::move(tool)),

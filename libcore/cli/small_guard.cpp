@@ -124,7 +124,9 @@ class SmallGuard {
     auto again = connect_again(running, terms_.tool);
     if (again) {
       peer_ = std::move(again->peer);
-      away_ = !peer_.send(terms_.resume).ok();
+      local::Resume resume = terms_.resume;
+      if (command_ < 0) resume.pid = 0;  // it has ended, and names no process any more
+      away_ = !peer_.send({resume, command_}).ok();
     }
     if (away_) try_at_ = boot_now() + pause_.next();
   }

@@ -2,22 +2,37 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptor.hpp"
+#include "base/rule.hpp"
 #include "cli/names.hpp"
+#include "process/boot_time.hpp"
+#include "process/pidfd.hpp"
 
 namespace coord::cli {
 namespace {
 
 // What a child does; never returns. It may share our memory: it changes nothing that we use.
 using ChildMain = void (*)(const void* argument);
+
+// For a child that shares our memory.
+struct Stack {
+  void* begin = nullptr;
+  std::size_t size = 0;
+};
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
@@ -40,37 +55,36 @@ long clone_with_stack(clone_args& arguments, ChildMain main, const void* argumen
   return result;
 }
 
-// As vfork(2): we sleep until the child has executed its program or ended, and no page of ours is copied
-// (which takes longer than all else that dlock does). Returns -1 where the kernel refuses.
-pid_t fork_sharing(int cgroup_fd, std::size_t stack_bytes, ChildMain main, const void* argument) {
-  const std::size_t page = 4096, size = (stack_bytes + page - 1) / page * page;
-  void* const stack =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-  if (stack == MAP_FAILED) return -1;
+// With memory shared no page of ours is copied, which takes longer than all else that dlock does. Both run
+// on: until the child has executed its program or ended, what it reads must stay as it is, `stack` as well.
+// Returns -1 where the kernel refuses.
+pid_t fork_sharing(int cgroup_fd, int& pidfd, const Stack& stack, ChildMain main, const void* argument) {
+  if (stack.begin == nullptr) return -1;
   clone_args arguments{};
-  arguments.flags = CLONE_VM | CLONE_VFORK;
+  arguments.flags = CLONE_VM | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<std::uint64_t>(stack);
-  arguments.stack_size = size;
+  arguments.stack = reinterpret_cast<std::uint64_t>(stack.begin);
+  arguments.stack_size = stack.size;
   if (cgroup_fd >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd);
   }
   const long pid = clone_with_stack(arguments, main, argument);
-  ::munmap(stack, size);
   if (pid < 0) errno = static_cast<int>(-pid);
   return pid < 0 ? -1 : static_cast<pid_t>(pid);
 }
 
 #else
 
-pid_t fork_sharing(int cgroup_fd, std::size_t, ChildMain main, const void* argument) {
+pid_t fork_sharing(int cgroup_fd, int& pidfd, const Stack&, ChildMain main, const void* argument) {
   if (cgroup_fd < 0) {
     errno = ENOSYS;
     return -1;
   }
   clone_args arguments{};
-  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = static_cast<std::uint64_t>(cgroup_fd);
   const long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
@@ -81,17 +95,18 @@ pid_t fork_sharing(int cgroup_fd, std::size_t, ChildMain main, const void* argum
 #endif
 
 // A child, in the control group if there is one and the kernel lets us.
-pid_t fork_into(int cgroup_fd, bool& in_cgroup, std::size_t stack_bytes, ChildMain main,
+pid_t fork_into(int cgroup_fd, bool& in_cgroup, int& pidfd, const Stack& stack, ChildMain main,
                 const void* argument) {
-  pid_t pid = fork_sharing(cgroup_fd, stack_bytes, main, argument);
+  pid_t pid = fork_sharing(cgroup_fd, pidfd, stack, main, argument);
   in_cgroup = pid >= 0 && cgroup_fd >= 0;
-  if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return pid;
+  if (pid >= 0 || errno == EAGAIN || errno == ENOMEM || errno == EMFILE || errno == ENFILE) return pid;
   if (cgroup_fd >= 0) {
-    pid = fork_sharing(-1, stack_bytes, main, argument);
+    pid = fork_sharing(-1, pidfd, stack, main, argument);
     if (pid >= 0) return pid;
   }
   pid = ::fork();
   if (pid == 0) main(argument);
+  if (pid > 0) pidfd = process::open_pidfd(pid).release();
   return pid;
 }
 
@@ -103,22 +118,31 @@ void keep_open(const std::vector<int>& descriptors) {
 }
 
 struct Execution {
-  const Program& program;
-  const SignalHeritage& heritage;
   char* const* argv;
   char* const* environment;
-  int error_pipe;
+  const std::vector<int>& inherited;
+  struct sigaction on_child_end;
+  int ours, theirs;  // the ends of the socket: the parent's, the child's
 };
 
-// Runs in the child: nothing here allocates or locks. Reports errno through the pipe if the execution fails.
+// Of the word to begin. What is stopped and goes on does not know for how long it was.
+bool is_good(Instant until) {
+  return COORD_RULE(exec_while_the_word_is_good, process::boot_now() < until);
+}
+
+// Runs in the child, which may share our memory: nothing here allocates or locks, and until it was told to go
+// on, while we run as well, nothing touches errno (no call fails). Reports errno if the execution fails.
 void execute(const void* argument) {
   const Execution& what = *static_cast<const Execution*>(argument);
-  keep_open(what.program.inherited);
-  ::sigaction(SIGCHLD, &what.heritage.child, nullptr);
-  ::sigprocmask(SIG_SETMASK, &what.heritage.mask, nullptr);
+  ::close(what.ours);  // so that ours is the only one, and its end the word that we are gone
+  Instant until;       // we, too, may have been stopped meanwhile
+  const bool told = ::read(what.theirs, &until, sizeof until) == static_cast<ssize_t>(sizeof until);
+  if (!told || !is_good(until)) ::_exit(static_cast<int>(Exit::internal));
+  keep_open(what.inherited);
+  ::sigaction(SIGCHLD, &what.on_child_end, nullptr);
   ::execvpe(what.argv[0], what.argv, what.environment);
   const int error = errno;
-  [[maybe_unused]] const ssize_t written = ::write(what.error_pipe, &error, sizeof error);
+  (void)::send(what.theirs, &error, sizeof error, MSG_NOSIGNAL);
   ::_exit(static_cast<int>(Exit::not_executable));
 }
 
@@ -168,25 +192,99 @@ SpawnError cannot_fork(int error) {
 
 }  // namespace
 
-std::variant<pid_t, SpawnError> spawn(const Program& program, const SignalHeritage& heritage, int cgroup_fd,
-                                      bool& in_cgroup) {
-  std::vector<std::string> words = program.argv, settings = environment_of(program);
-  const std::vector<char*> argv = pointers(words), environment = pointers(settings);
-  int report[2];
-  if (::pipe2(report, O_CLOEXEC) != 0) return cannot_fork(errno);
-  const Execution what{program, heritage, argv.data(), environment.data(), report[1]};
-  const pid_t pid = fork_into(cgroup_fd, in_cgroup, stack_for(argv.size()), execute, &what);
-  const int fork_error = errno;
-  ::close(report[1]);
+// All that the child reads stays in place until it has executed the program, or is no more.
+struct Suspended::Parts {
+  explicit Parts(const Program& program)
+      : words(program.argv),
+        settings(environment_of(program)),
+        argv(pointers(words)),
+        environment(pointers(settings)),
+        inherited(program.inherited) {}
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+  ~Parts() {
+    if (stack.begin != nullptr) ::munmap(stack.begin, stack.size);
+  }
+  // Where there is none: -1 of fork_sharing().
+  void make_stack() {
+    const std::size_t page = 4096;
+    stack.size = (stack_for(argv.size()) + page - 1) / page * page;
+    void* const made =
+        ::mmap(nullptr, stack.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (made != MAP_FAILED) stack.begin = made;
+  }
+  void reap() {
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+  }
+
+  std::vector<std::string> words, settings;
+  std::vector<char*> argv, environment;
+  std::vector<int> inherited;
+  std::optional<Execution> execution;
+  Stack stack;
+  pid_t pid = -1;
+  Descriptor pidfd, line;
+  bool in_cgroup = false;
+  bool waits = true;  // it may not run
+};
+
+std::variant<Suspended, SpawnError> Suspended::fork(const Program& program, int cgroup_fd,
+                                                    const struct sigaction& on_child_end) {
+  auto parts = std::make_unique<Parts>(program);
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return cannot_fork(errno);
+  parts->line = Descriptor(ends[0]);
+  const Descriptor theirs(ends[1]);
+  parts->execution.emplace(Execution{parts->argv.data(), parts->environment.data(), parts->inherited,
+                                     on_child_end, ends[0], ends[1]});
+  parts->make_stack();
+  int pidfd = -1;
+  parts->pid = fork_into(cgroup_fd, parts->in_cgroup, pidfd, parts->stack, execute, &*parts->execution);
+  if (parts->pid < 0) return cannot_fork(errno);
+  parts->pidfd = Descriptor(pidfd);
+  return Suspended(std::move(parts));
+}
+
+Suspended::Suspended(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Suspended::Suspended(Suspended&&) noexcept = default;
+
+// Also where it is stopped, when it would not hear that we hang up.
+Suspended::~Suspended() {
+  if (!parts_ || !parts_->waits) return;
+  ::kill(parts_->pid, SIGKILL);
+  parts_->reap();
+}
+
+pid_t Suspended::pid() const {
+  return parts_->pid;
+}
+
+Descriptor Suspended::take_pidfd() {
+  return std::move(parts_->pidfd);
+}
+
+bool Suspended::in_cgroup() const {
+  return parts_->in_cgroup;
+}
+
+std::optional<SpawnError> Suspended::go(Instant until) {
+  parts_->waits = false;
+  (void)::send(parts_->line.get(), &until, sizeof until, MSG_NOSIGNAL);  // one that was killed has ended
   int error = 0;
-  ssize_t n = 0;
-  while (pid > 0 && (n = ::read(report[0], &error, sizeof error)) < 0 && errno == EINTR) continue;
-  ::close(report[0]);
-  if (pid < 0) return cannot_fork(fork_error);
-  if (n == 0) return pid;  // the pipe closed at the execution
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-  return cannot_execute(program.argv.front(), error);
+  ssize_t n = -1;
+  while (n < 0) {  // interrupted; what errno says is the child's as well
+    const Duration left = until - process::boot_now();
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::max(left, Duration{})).count();
+    pollfd ready{parts_->line.get(), POLLIN, 0};
+    if (::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(ms, 3'600'000))) > 0)
+      n = ::recv(parts_->line.get(), &error, sizeof error, 0);
+    // Stopped before it has begun, for so long that it must not begin.
+    if (n < 0 && !is_good(until)) ::kill(parts_->pid, SIGKILL);
+  }
+  if (n == 0) return std::nullopt;  // its end closed at the execution
+  parts_->reap();
+  return cannot_execute(parts_->words.front(), error);
 }
 
 SpawnError replace_by(const Program& program) {

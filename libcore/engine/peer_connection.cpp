@@ -11,8 +11,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/unmapped_ids.hpp"
 #include "process/boot_time.hpp"
+#include "process/pidfd.hpp"
 #include "wire/codec.hpp"
+#include "wire/local_process.hpp"
 #include "wire/local_version.hpp"
 
 namespace coord::engine {
@@ -25,21 +28,36 @@ Error unavailable(std::string object, std::string what, std::string remedy) {
 
 // A peer that runs as somebody else could claim anything about locks: only one's own, root's or the system's
 // is believed.
-Status check_owner(int socket, const std::string& path, std::optional<uid_t> system_user) {
+Result<pid_t> check_owner(int socket, const std::string& path, std::optional<uid_t> system_user) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
     return unavailable(path, std::strerror(errno), "");
   }
-  if (credentials.uid == 0 || credentials.uid == geteuid() || credentials.uid == system_user) return done();
+  if (may_be_unmapped_user(credentials.uid)) {
+    return unavailable(path, "the peer runs as a user that has no id in this user namespace",
+                       "run the tool outside of its container, or map the peer's user into it");
+  }
+  if (credentials.uid == 0 || credentials.uid == geteuid() || credentials.uid == system_user)
+    return credentials.pid;
   return unavailable(path, "the peer runs as another user (uid " + std::to_string(credentials.uid) + ")",
                      "start one of your own, or ask the administrator for the system's");
 }
 
 }  // namespace
 
-// Before the peer has said what it speaks, in this release's version: an older one skips what is appended.
+// To a peer that may not understand pidfds no number goes that would be another process's there.
 Bytes PeerConnection::framed(const local::Request& request) const {
+  const bool by_pidfd = greeted_ && speaks_ >= 2;
+  if (by_pidfd || !local::names_process(request) || process::in_our_namespace(peer_pid_))
+    return encoded(request);
+  local::Request nameless = request;
+  *local::named_process(nameless) = local::no_number;
+  return encoded(nameless);
+}
+
+// Before the peer has said what it speaks, in this release's version: an older one skips what is appended.
+Bytes PeerConnection::encoded(const local::Request& request) const {
   const std::uint32_t version = greeted_ ? speaks_ : local::newest_spoken;
   return wire::frame(wire::FrameType::request, wire::encode(request, version), version);
 }
@@ -51,7 +69,7 @@ Status PeerConnection::check_known(const local::Request& request) const {
 }
 
 Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::string& tool,
-                                            const local::Request* first, int flags,
+                                            const Spoken* first, int flags,
                                             std::optional<uid_t> system_user) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -69,14 +87,16 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
                        kept_out ? "ask for membership of the socket's group, then log in again"
                                 : "start coordd, or name its socket with --socket");
   }
-  if (Status owner = check_owner(socket.get(), path, system_user); !owner) return owner.error();
+  const auto peer_pid = check_owner(socket.get(), path, system_user);
+  if (!peer_pid) return peer_pid.error();
   PeerConnection connection(std::move(socket), path);
+  connection.peer_pid_ = *peer_pid;
   Bytes greeting = connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken});
   if (first != nullptr) {
-    const Bytes along = connection.framed(*first);
+    const Bytes along = connection.framed(first->request);
     greeting.insert(greeting.end(), along.begin(), along.end());
   }
-  const Status sent = connection.write(greeting);
+  const Status sent = connection.write(greeting, first != nullptr ? first->pidfd : -1);
   if (sent) return connection;
   // A peer that takes no more tools says so and closes at once.
   auto answer = connection.wait(process::boot_now());
@@ -93,10 +113,10 @@ Result<PeerConnection> PeerConnection::begin(const std::string& path, const std:
 }
 
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
-                                            const local::Request* first, std::optional<uid_t> system_user,
+                                            const Spoken* first, std::optional<uid_t> system_user,
                                             Duration patience, const std::function<void()>& meanwhile) {
   // What an older peer would close the connection for waits until it is known not to be one.
-  const bool may_go_along = first != nullptr && local::knows(wire::first_version, *first);
+  const bool may_go_along = first != nullptr && local::knows(wire::first_version, first->request);
   auto dialled = dial(path, tool, may_go_along ? first : nullptr, 0, system_user);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
@@ -113,15 +133,30 @@ Result<PeerConnection> PeerConnection::open(const std::string& path, const std::
   return connection.gone("the peer did not greet");
 }
 
-Status PeerConnection::send(const local::Request& request) {
-  if (Status known = check_known(request); !known) return known;
-  return write(framed(request));
+Status PeerConnection::send(const Spoken& spoken) {
+  if (Status known = check_known(spoken.request); !known) return known;
+  return write(framed(spoken.request), spoken.pidfd);
 }
 
-Status PeerConnection::write(const Bytes& bytes) {
+// `pass`: a descriptor that goes with the first byte, or -1.
+Status PeerConnection::write(const Bytes& bytes, int pass) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
-    const ssize_t count = ::send(socket_.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    iovec part{const_cast<std::uint8_t*>(bytes.data()) + sent, bytes.size() - sent};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) std::array<std::uint8_t, CMSG_SPACE(sizeof(int))> control{};
+    if (pass >= 0 && sent == 0) {
+      message.msg_control = control.data();
+      message.msg_controllen = control.size();
+      cmsghdr* const header = CMSG_FIRSTHDR(&message);
+      header->cmsg_level = SOL_SOCKET;
+      header->cmsg_type = SCM_RIGHTS;
+      header->cmsg_len = CMSG_LEN(sizeof(int));
+      std::memcpy(CMSG_DATA(header), &pass, sizeof pass);
+    }
+    const ssize_t count = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return gone(std::strerror(errno));
     sent += static_cast<std::size_t>(count);
@@ -151,6 +186,7 @@ Status PeerConnection::read_some() {
       hold_ = Descriptor(fd);
     }
   }
+  if ((message.msg_flags & MSG_CTRUNC) != 0) no_room_for_hold_ = true;
   if (count == 0) ended_ = true;
   reader_.feed({buffer.data(), static_cast<std::size_t>(count)});
   return done();
@@ -191,6 +227,14 @@ Result<std::optional<local::Answer>> PeerConnection::wait(std::optional<Instant>
     pollfd ready{socket_.get(), POLLIN, 0};
     if (::poll(&ready, 1, timeout_ms) < 0 && errno != EINTR) return gone(std::strerror(errno));
   }
+}
+
+Result<Descriptor> PeerConnection::take_hold() {
+  if (hold_.is_open()) return std::move(hold_);
+  if (no_room_for_hold_)
+    return Error{ErrorKind::internal, "descriptors", "exhausted", "raise the limit (ulimit -n)"};
+  return unavailable(path_, "what it grants comes without its descriptor",
+                     "run the tool on its peer's host: a socket that is relayed passes none on");
 }
 
 Error PeerConnection::gone(const std::string& what) const {

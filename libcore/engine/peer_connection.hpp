@@ -8,9 +8,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <concepts>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
@@ -23,6 +25,16 @@ namespace coord::engine {
 // For a greeting: a peer that is stopped or swapped out answers later.
 inline constexpr Duration greeting_patience = std::chrono::seconds(5);
 
+// A request, and the pidfd of the process that it names, if it names one (wire/local_taking.hpp): kept open
+// by who says it, until it is said.
+struct Spoken {
+  template <class T>
+  requires std::convertible_to<T, local::Request> Spoken(T what, int process = -1)
+      : request(std::move(what)), pidfd(process) {}
+  local::Request request;
+  int pidfd;
+};
+
 class PeerConnection {
  public:
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
@@ -31,8 +43,7 @@ class PeerConnection {
   // trip less for whoever needs not know to whom it speaks. `meanwhile`, if any, is called while the answer
   // is on its way.
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
-                                     const local::Request* first = nullptr,
-                                     std::optional<uid_t> system_user = {},
+                                     const Spoken* first = nullptr, std::optional<uid_t> system_user = {},
                                      Duration patience = greeting_patience,
                                      const std::function<void()>& meanwhile = {});
 
@@ -48,7 +59,7 @@ class PeerConnection {
 
   // Writes the whole request; waits while the peer is slow to read. An error: the peer is gone, or of a
   // release that does not know this request.
-  Status send(const local::Request& request);
+  Status send(const Spoken& spoken);
 
   // The next answer that has arrived, or nothing yet. An error: the peer is gone or talks nonsense.
   Result<std::optional<local::Answer>> receive();
@@ -57,24 +68,27 @@ class PeerConnection {
 
   // The descriptor that came with Granted: whoever has it open holds the session. Closed on exec unless told
   // otherwise.
-  Descriptor take_hold() { return std::move(hold_); }
+  // An error: it has not come along, as over a socket that is relayed, or there was no room for it.
+  Result<Descriptor> take_hold();
 
  private:
   explicit PeerConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
-  static Result<PeerConnection> dial(const std::string& path, const std::string& tool,
-                                     const local::Request* first, int flags,
-                                     std::optional<uid_t> system_user);
+  static Result<PeerConnection> dial(const std::string& path, const std::string& tool, const Spoken* first,
+                                     int flags, std::optional<uid_t> system_user);
   Bytes framed(const local::Request& request) const;
+  Bytes encoded(const local::Request& request) const;
   Status check_known(const local::Request& request) const;
-  Status write(const Bytes& bytes);
+  Status write(const Bytes& bytes, int pass = -1);
   Status read_some();
   Error gone(const std::string& what) const;
 
   Descriptor socket_;
   std::string path_;
+  pid_t peer_pid_ = 0;  // 0: it is in a PID namespace that we do not see
   wire::FrameReader reader_;
   Descriptor hold_;
+  bool no_room_for_hold_ = false;
   local::Welcome welcome_;
   bool greeted_ = false;  // by the peer
   std::uint32_t speaks_ = wire::first_version;

@@ -46,12 +46,14 @@ struct KeptHold {
   process::ProcessId command;  // pid 0: not known
   process::ProcessId holder;   // pid 0: whoever has the descriptor
   std::uint64_t file = 0;      // the number of the session's FIFO (HoldStock); 0: it has none
+  pid_t maker = 0;  // of its control group: the wrapper's number in its own PID namespace; 0: as in `tool`
 
   bool operator==(const KeptHold&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(hold, boot, tool.pid, tool.start_ticks, command.pid, command.start_ticks, holder.pid,
             holder.start_ticks, file);
+    archive.since(2, hold.taken_up, maker);
   }
 };
 

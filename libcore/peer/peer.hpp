@@ -70,8 +70,10 @@ class Peer {
     std::unique_ptr<Hold> hold;  // of the session
     std::uint64_t file = 0;      // of the hold: its number
     local::Secret secret{};
+    std::uint64_t since = 0;     // when it came, in clock ticks
     process::ProcessId process;  // the tool; pid 0: not looked at yet
     process::ProcessId command;  // once it runs
+    pid_t maker = 0;             // of its control group: the tool by its number in its own PID namespace
     std::string group;           // the control group that the tool has made for it; empty: none
     process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
     std::unique_ptr<ProcessWatch> watch;
@@ -121,8 +123,6 @@ class Peer {
   Status recover_holds();
   bool take_up(const KeptHold& kept, replica::Recovered::Hold& hold);
   void remove_left_over_files();
-  static void look_at(Tool& tool);
-  static std::optional<process::ProcessId> guardable(Tool& tool, std::uint32_t pid);
   Status room_for_hold() const;
   Status new_hold(Tool& tool, SessionId session);
   void refuse_grant(const replica::ToTool& action, const std::string& why);
@@ -141,6 +141,19 @@ class Peer {
   std::vector<replica::ConnectionId> not_around(const std::vector<replica::ConnectionId>& holds,
                                                 const process::ProcessId& holder) const;
 
+  // ---- peer_processes.cpp: which processes the tools are, and which they mean
+  void look_at(replica::ConnectionId connection, Tool& tool);
+  void meet(replica::ConnectionId connection);
+  std::optional<local::Refused> name_processes(replica::ConnectionId connection, Tool& tool,
+                                               local::Request& request);
+  std::optional<local::Refused> out_of_sight(const Tool& tool) const;
+  Result<process::ProcessState> named(const Tool& tool, const Descriptor& pidfd, std::uint32_t number,
+                                      bool as_holder) const;
+  bool is_command_of(const Tool& tool, const process::ProcessState& process) const;
+  void find_group(replica::ConnectionId connection);
+  bool is_guest(const Tool& tool) const;
+  bool may_name(const Tool& tool, pid_t process) const;
+
   // ---- peer_tools.cpp: this host's tools
   void tool_opened(net::ClientNumber number, const net::Credentials& who);
   void tool_known(net::ClientNumber number, const Result<std::string>& user);
@@ -148,8 +161,6 @@ class Peer {
   void tool_closed(net::ClientNumber number);
   void turn_away(net::ClientNumber number, const std::string& why);
   void tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass = -1);
-  bool is_guest(const Tool& tool) const;
-  bool may_name(const Tool& tool, pid_t process) const;
   local::Peers describe() const;
   std::vector<std::string> silent_peers() const;
   std::string disk_of(NodeId node) const;

@@ -74,6 +74,7 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
   tool.session = kept.hold.session;
   tool.secret = kept.hold.secret;
   tool.file = kept.file;
+  tool.maker = kept.maker != 0 ? kept.maker : kept.tool.pid;
   const bool this_boot = kept.boot == boot_;
   if (this_boot && kept.file != 0) {
     auto reopened = Hold::reopen(io_, stock_.path_of(kept.file),
@@ -85,7 +86,7 @@ bool Peer::take_up(const KeptHold& kept, replica::Recovered::Hold& hold) {
     tool.watch = ProcessWatch::open(io_, kept.holder,
                                     [this, id = hold.connection] { push(replica::HoldersGone{id}); });
   if (this_boot && process::is_running(kept.command))
-    tool.group = process::cgroup_made_by(kept.tool.pid, kept.command.pid);
+    tool.group = process::cgroup_made_by(tool.maker, kept.command.pid);
   // What never had the descriptor may have outlived both its wrapper and its peer, but not the machine.
   if (kept.hold.bare && !this_boot) hold.record.pid = 0;
   const bool held = tool.watch || (kept.holder.pid == 0 && tool.hold && tool.hold->held());
@@ -107,25 +108,6 @@ void Peer::remove_left_over_files() {
   while (const dirent* entry = ::readdir(directory.get())) {
     if (!wanted.contains(entry->d_name)) ::unlinkat(::dirfd(directory.get()), entry->d_name, 0);
   }
-}
-
-// Which process the tool is: a walk into /proc that a tool which only asks does not cost.
-void Peer::look_at(Tool& tool) {
-  if (tool.process.pid != 0 || !tool.connected) return;
-  if (const auto process = process::read_process(tool.who.pid)) tool.process = process->id;
-}
-
-// The process, if this tool may have it guarded (and so killed): its own user's, or what it has started.
-std::optional<process::ProcessId> Peer::guardable(Tool& tool, std::uint32_t pid) {
-  look_at(tool);
-  const auto process = process::read_process(static_cast<pid_t>(pid));
-  if (pid <= 1 || !process || process->ended()) return std::nullopt;
-  struct stat status {};
-  const bool own = ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0 &&
-                   (tool.who.uid == 0 || status.st_uid == tool.who.uid);
-  const bool may = own || (tool.process.pid != 0 && process::descends_from(process->id.pid, tool.process));
-  if (!may) return std::nullopt;
-  return process->id;
 }
 
 void Peer::perform(replica::SignalHolder&& action) {
@@ -150,6 +132,7 @@ void Peer::perform(replica::KeepHold&& action) {
   kept.command = tool.command;
   kept.holder = tool.holder;
   kept.file = tool.file;
+  kept.maker = tool.maker;
   tool.recorded = hold_file_->keep(kept);
 }
 
@@ -168,6 +151,7 @@ void Peer::perform(replica::Moved&& action) {
   to->second.hold = std::move(from->second.hold);
   to->second.file = from->second.file;
   if (to->second.command.pid == 0) to->second.command = from->second.command;
+  if (to->second.maker == 0) to->second.maker = from->second.maker;
   if (to->second.group.empty()) to->second.group = from->second.group;
   to->second.secret = from->second.secret;
   to->second.session = from->second.session;
@@ -177,22 +161,11 @@ void Peer::perform(replica::Moved&& action) {
   tools_.erase(from);
 }
 
-// One whom only the group admits. This peer may be able to kill what he may not.
-bool Peer::is_guest(const Tool& tool) const {
-  return settings_.admitted && tool.who.uid != 0 && tool.who.uid != ::geteuid();
-}
-
-// Whether this tool may say that the process is its command: its user's, or its own child (a setuid program).
-bool Peer::may_name(const Tool& tool, pid_t process) const {
-  if (!is_guest(tool) || process::user_of(process) == tool.who.uid) return true;
-  return process::user_of(tool.process.pid) == tool.who.uid && process::descends_from(process, tool.process);
-}
-
 void Peer::perform(replica::StopCommand&& action) {
   const auto found = tools_.find(action.connection);
   if (found == tools_.end()) return;
   Tool& tool = found->second;
-  look_at(tool);
+  look_at(action.connection, tool);
   process::Family family;
   if (is_guest(tool)) family.of_user = tool.who.uid;
   if (tool.command.pid != 0 && may_name(tool, tool.command.pid)) family.roots.push_back(tool.command);

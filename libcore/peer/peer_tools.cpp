@@ -1,5 +1,6 @@
 // The tools of this host: what they say goes into the inbox, what they are told comes with a descriptor where
 // it must.
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "net/steady_now.hpp"
@@ -7,7 +8,7 @@
 #include "peer/reach.hpp"
 #include "peer/system_random.hpp"
 #include "process/boot_time.hpp"
-#include "process/cgroup.hpp"
+#include "process/pidfd.hpp"
 #include "wire/codec.hpp"
 #include "wire/local_version.hpp"
 
@@ -44,6 +45,7 @@ constexpr std::size_t frames_before_known = 16;  // a tool waits for an answer b
 void Peer::tool_opened(net::ClientNumber number, const net::Credentials& who) {
   Tool tool;
   tool.who = who;
+  tool.since = process::ticks_now();
   tool.secret = from_system_random<local::Secret>();
   tools_.emplace(connection_of(number), std::move(tool));
   user_names_.ask(who.uid, [this, number](const Result<std::string>& user) { tool_known(number, user); });
@@ -92,28 +94,19 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     tool->second.speaks = local::common(hello->speaks);
   replica::FromTool event;
   event.connection = tool->first;
-  event.who = {tool->second.who.uid, tool->second.user, tool->second.secret};
-  const auto* started = std::get_if<local::Started>(&*request);
-  const auto* resumed = std::get_if<local::Resume>(&*request);
-  if (started != nullptr || resumed != nullptr) {
-    const std::uint32_t pid = started != nullptr ? started->pid : resumed->pid;
-    if (const auto command = guardable(tool->second, pid)) {
-      tool->second.command = *command;
-      tool->second.group = process::cgroup_made_by(tool->second.process.pid, command->pid);
-    }
-  }
-  if (const auto* acquire = std::get_if<local::Acquire>(&*request)) {
+  event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
+  event.unguardable = name_processes(tool->first, tool->second, *request);
+  const bool asks_for_turn = std::holds_alternative<local::Acquire>(*request);
+  if (asks_for_turn) {
     event.inside = holds_around(tool->first, tool->second.who.pid);
-    std::optional<process::ProcessId> holder;
-    if (acquire->holder != 0) holder = guardable(tool->second, acquire->holder);
-    tool->second.holder = holder.value_or(process::ProcessId{});
-    event.holder_refused = acquire->holder != 0 && !holder;
-    if (holder) event.not_entered = not_around(event.inside, *holder);
+    if (tool->second.holder.pid != 0) event.not_entered = not_around(event.inside, tool->second.holder);
   }
   if (std::holds_alternative<local::Release>(*request))
     event.holders_left = tool->second.hold && tool->second.hold->held();
   event.request = std::move(*request);
   push(std::move(event));
+  // While the tool does its part of the work.
+  if (asks_for_turn) boost::asio::post(io_, [this, connection = connection_of(number)] { meet(connection); });
 }
 
 std::vector<std::string> Peer::silent_peers() const {

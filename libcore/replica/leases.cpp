@@ -30,13 +30,18 @@ Instant Leases::renew_at(const Lease& lease) const {
   return lease.renewal_sent + fraction(lease.ttl, renew_every_);
 }
 
+Instant Leases::take_up_by(const Lease& lease, Instant now, double part) const {
+  return std::min(now + fraction(lease.ttl, part), stop_by(lease));
+}
+
 void Leases::set(ConnectionId id, Lease& lease, LeaseUse use) {
   clear(id, lease);
   const bool lives = lease.session != SessionId{} && use != LeaseUse::none;
-  if (lives && !lease.renewing) lease.alarm = renew_at(lease);
+  if (lives && !lease.take_up_by && !lease.renewing) lease.alarm = renew_at(lease);
   if (use == LeaseUse::runs) {
     const Instant stop = lease.terminated || lease.pid == 0 ? stop_by(lease) : terminate_at(lease);
-    if (!lease.alarm || stop < *lease.alarm) lease.alarm = stop;
+    const Instant next = lease.take_up_by ? std::min(*lease.take_up_by, stop) : stop;
+    if (!lease.alarm || next < *lease.alarm) lease.alarm = next;
   }
   if (lease.alarm) alarms_.emplace(std::pair(*lease.alarm, id), &lease);
 }

@@ -33,7 +33,9 @@ struct Lease {
   Duration grace{};
   bool terminated = false;          // TERM was sent
   std::optional<Instant> break_at;  // somebody wants it broken: TERM was sent, KILL comes then
-  std::optional<Instant> alarm;     // its place among the alarms
+  // Nobody has taken up what was granted under it: it is not renewed, and passed on then.
+  std::optional<Instant> take_up_by;
+  std::optional<Instant> alarm;  // its place among the alarms
 };
 
 enum class LeaseUse : std::uint8_t { none, kept, runs };  // runs: a command, which must be stopped in time
@@ -46,6 +48,8 @@ class Leases {
   Instant stop_by(const Lease& lease) const;
   Instant terminate_at(const Lease& lease) const;
   Instant renew_at(const Lease& lease) const;
+  // Of what is granted now: so long before the lease ends that nothing has to be stopped. `part`: of the TTL.
+  Instant take_up_by(const Lease& lease, Instant now, double part) const;
 
   void set(ConnectionId id, Lease& lease, LeaseUse use);
   void clear(ConnectionId id, Lease& lease);

@@ -31,7 +31,11 @@ SessionActions Meetings::on(Instant now, const FromTool& event, const service::M
   } else if (record == nullptr) {
     // What it speaks of is over: its answer is on the way.
   } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
-    asked(id, *record, *started);
+    if (event.unguardable) {
+      refuse(id, started->request, event.unguardable->kind, event.unguardable->why);
+    } else {
+      asked(id, *record, *started);
+    }
   } else if (const auto* end = std::get_if<local::Ended>(&event.request)) {
     asked(id, *record, *end);
   } else if (const auto* cancel = std::get_if<local::Cancel>(&event.request)) {
@@ -46,6 +50,7 @@ void Meetings::asked(Instant now, const FromTool& event, const local::Arrive& re
   if (has(id)) {
     return refuse(id, request.request, local::RefusedKind::protocol, "one barrier at a time on a connection");
   }
+  if (event.unguardable) return refuse(id, request.request, event.unguardable->kind, event.unguardable->why);
   if (request.ttl < config_.ttl_low || request.ttl > config_.ttl_high) {
     return refuse(id, request.request, local::RefusedKind::mismatch,
                   "the TTL is out of range: give 1 second to 1 hour");
@@ -96,15 +101,21 @@ void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
 }
 
 void Meetings::asked(ConnectionId id, Record& record, const local::Started& request) {
-  if (record.stage != Stage::running || request.request != record.asked.request) return;
-  record.pid = request.pid;
-  record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
-  set_alarm(id, record);
+  const bool runs = record.stage == Stage::running && request.request == record.asked.request;
+  if (runs) {
+    record.take_up_by.reset();
+    record.pid = request.pid;
+    record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+    set_alarm(id, record);
+  }
+  if (record.who.speaks >= 2 && COORD_RULE(command_taken_up_only_while_counted, runs))
+    say(id, record, local::TakenUp{request.request});
 }
 
 void Meetings::asked(ConnectionId id, Record& record, const local::Ended& request) {
   if (record.stage != Stage::running || request.request != record.asked.request) return;
   record.stage = Stage::ended;
+  record.take_up_by.reset();  // what could not be executed was not taken up
   set_alarm(id, record);
   submit({Ticket::Kind::finish, {id}, {}, request.request, {}},
          service::Finish{record.session, request.status, request.run});
@@ -244,6 +255,12 @@ SessionActions Meetings::quorum_is(Instant now, bool quorum) {
 SessionActions Meetings::tick(Instant now) {
   for (const ConnectionId id : leases_.ringing(now)) {
     Record& record = records_.at(id);
+    if (record.stage == Stage::running && record.take_up_by && now >= *record.take_up_by) {
+      // Its tool is stopped, or gone without a word: nothing runs, and nothing will.
+      say(id, record, local::Lost{"its command was not begun in time"});
+      close(id, record, service::CloseReason::holder_gone);
+      continue;
+    }
     if (record.stage == Stage::running && now >= leases_.stop_by(record)) {
       lose(id, record, "no renewal for too long: the peer cannot reach a majority");
     } else if (record.stage == Stage::running && !record.terminated && now >= leases_.terminate_at(record)) {

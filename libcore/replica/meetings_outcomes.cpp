@@ -230,6 +230,8 @@ void Meetings::start(Instant now, ConnectionId id, Record& record) {
   record.stage = Stage::running;
   record.holders = true;
   record.cancel_asked = false;  // the release was ordered first
+  record.take_up_by.reset();
+  if (record.who.speaks >= 2) record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
   set_alarm(id, record);
   say(id, record,
       local::Passed{record.asked.request, record.generation, false, record.session, record.renewal_sent, {}});

@@ -32,16 +32,13 @@ SessionActions Sessions::on(Instant now, const FromTool& event, const service::M
     found->second.who = event.who;
   }
   Record& record = found->second;
+  if (event.unguardable && refuse_unguardable(event)) return take();
   if (const auto* release = std::get_if<local::Release>(&event.request)) {
     record.holders = event.holders_left;
     asked(now, event.connection, record, *release);
   } else if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
     if (record.stage == Stage::idle) record.inside = sessions_of(event.inside);
-    if (event.holder_refused) {
-      refuse(event.connection, acquire->request, local::RefusedKind::mismatch,
-             "process " + std::to_string(acquire->holder) +
-                 " does not run, or is another user's: name one with --pid");
-    } else if (record.stage == Stage::idle && waits_for_itself(event, *acquire, machine)) {
+    if (record.stage == Stage::idle && waits_for_itself(event, *acquire, machine)) {
       refuse(event.connection, acquire->request,
              acquire->wait ? local::RefusedKind::deadlock : local::RefusedKind::held,
              "deadlock: this runs inside of a hold of the same name, which process " +
@@ -194,7 +191,9 @@ SessionActions Sessions::tick(Instant now) {
   const Leases::Due due = leases_.due(now);
   for (const ConnectionId id : leases_.ringing(now)) {
     Record& record = records_.at(id);
-    if (record.stage == Stage::held && now >= leases_.stop_by(record)) {
+    if (record.stage == Stage::held && record.take_up_by && now >= *record.take_up_by) {
+      pass_on(id, record);
+    } else if (record.stage == Stage::held && now >= leases_.stop_by(record)) {
       lose(id, record,
            record.break_at ? "it did not end in time"
                            : "no renewal for too long: the peer cannot reach a majority");
@@ -235,6 +234,13 @@ void Sessions::lose(ConnectionId id, Record& record, const std::string& why) {
   say(id, record, local::Lost{why});
   stop_holders(id, record, true);
   set_alarm(id, record);
+}
+
+// Its tool is stopped, or gone without a word: the next one's turn. Nothing runs under it, and nothing will.
+void Sessions::pass_on(ConnectionId id, Record& record) {
+  record.take_up_by.reset();
+  say(id, record, local::TakenBack{record.asked.request});
+  close(id, record, service::CloseReason::finished);
 }
 
 // A process that is the holder gets its signal once, in place of TERM.

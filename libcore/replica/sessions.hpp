@@ -13,7 +13,8 @@
 // A session is opened by the first Acquire of a connection and ends by itself when the connection is gone and
 // nobody holds its descriptor any more (the kernel is asked: a wrapper killed with -9 ends nothing while its
 // command runs), or when it is released. While it lives it is renewed every quarter of its TTL, many sessions
-// in one command.
+// in one command; but a grant only once its tool has taken it up, which a tool that is stopped does not. One
+// that is not taken up soon is passed on (wire/local_taking.hpp).
 //
 // Told: requests of tools, ends of connections and of holders, the replica's outcomes. Answers: commands to
 // submit, answers to tools, commands to stop. Pure; one owner, no threads. The same object runs under coordd
@@ -42,7 +43,8 @@ namespace coord::replica {
 struct Credentials {
   std::uint32_t uid = 0;
   std::string user;
-  local::Secret secret{};  // of the connection's session, made by the driver
+  local::Secret secret{};    // of the connection's session, made by the driver
+  std::uint32_t speaks = 1;  // of the tools' protocol, both ends
 };
 
 // What a later life of this peer must know of a session that somebody holds. The driver keeps it where the
@@ -60,6 +62,7 @@ struct HoldRecord {
   std::uint32_t holder = 0;  // as in local::Acquire
   std::uint32_t signal = 0;
   bool bare = false;
+  bool taken_up = true;  // by its tool; a later release's field, kept beside these (peer/hold_file.hpp)
 
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>
@@ -75,7 +78,8 @@ struct FromTool {
   Credentials who;  // as the kernel says
   local::Request request;
   bool holders_left = false;  // with Release: somebody other than the tool has the session's descriptor open
-  bool holder_refused = false;  // with Acquire::holder: no such process runs, or it is not this user's
+  // The process that the request names, or the tool's own, cannot be guarded: why (its number is not set).
+  std::optional<local::Refused> unguardable{};
   // With Acquire: on which connections' sessions the tool runs inside of a command, as the kernel says;
   // outermost first.
   std::vector<ConnectionId> inside{};
@@ -154,6 +158,7 @@ struct SessionsConfig {
   local::Scope scope = local::Scope::cluster;
   double stop_by = 0.8;       // of the TTL, from the sending of the last renewal
   double renew_every = 0.25;  // of the TTL
+  double take_up_by = 0.4;    // of the TTL, from the grant
   Duration ttl_low = std::chrono::seconds(1);
   Duration ttl_high = std::chrono::hours(1);
   std::size_t connections = 20000;
@@ -272,6 +277,7 @@ class Sessions {
   void asked(Instant now, ConnectionId id, Record& record, const local::Stand& request);
   void submit_acquire(Instant now, ConnectionId id, Record& record);
   void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
+  bool refuse_unguardable(const FromTool& event);
 
   // ---- sessions_hurry.cpp: what is not to wait
   void hurry(Instant now, ConnectionId id, Record& record);
@@ -334,6 +340,7 @@ class Sessions {
   void say(ConnectionId id, const Record& record, local::Answer answer);
   void say_quorum(ConnectionId id, const Record& record);
   void lose(ConnectionId id, Record& record, const std::string& why);
+  void pass_on(ConnectionId id, Record& record);
   void renew(Instant now, const Leases::Due& due);
   std::uint64_t ticket(Ticket what);
   void submit(Ticket what, service::Body body);

@@ -1,6 +1,7 @@
 // What tools ask for.
 #include <algorithm>
 
+#include "base/rule.hpp"
 #include "replica/sessions.hpp"
 #include "wire/local_version.hpp"
 
@@ -39,6 +40,7 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
   record.abandoned = record.cancel_asked = record.cancel_sent = record.terminated = false;
   record.holders = true;
   record.break_at.reset();
+  record.take_up_by.reset();
   record.signalled = false;
   record.pid = 0;
   submit_acquire(now, id, record);
@@ -84,11 +86,17 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
 }
 
 void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Started& request) {
-  if (record.stage != Stage::held || request.request != record.asked.request) return;
-  record.pid = request.pid;
-  record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
-  keep(id, record);
-  set_alarm(id, record);
+  const bool held = record.stage == Stage::held && request.request == record.asked.request;
+  if (held) {
+    record.take_up_by.reset();
+    if (record.asked.holder == 0) record.pid = request.pid;
+    if (record.asked.holder == 0) record.grace = std::clamp(request.grace, Duration{}, record.asked.ttl);
+    keep(id, record);
+    set_alarm(id, record);
+  }
+  // To who comes too late it is on the way that it was taken back, or lost.
+  if (record.speaks >= 2 && COORD_RULE(taken_up_only_while_held, held))
+    say(id, record, local::TakenUp{request.request});
 }
 
 void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request) {
@@ -132,6 +140,24 @@ void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListHis
 
 void Sessions::asked(Instant, ConnectionId id, Record&, const local::ListPeers& request) {
   out_.push_back(DescribePeers{id, request.request});
+}
+
+// False: what is asked for needs no guard.
+bool Sessions::refuse_unguardable(const FromTool& event) {
+  local::Refused refusal = *event.unguardable;
+  if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
+    refusal.request = acquire->request;
+  } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
+    refusal.request = started->request;
+  } else if (const auto* resumed = std::get_if<local::Resume>(&event.request)) {
+    refusal.request = resumed->request;
+  } else if (const auto* over = std::get_if<local::LetGo>(&event.request)) {
+    refusal.request = over->request;
+  } else {
+    return false;
+  }
+  out_.push_back(ToTool{event.connection, std::move(refusal)});
+  return true;
 }
 
 void Sessions::refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why) {

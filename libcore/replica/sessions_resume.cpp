@@ -40,6 +40,7 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.holder = record.asked.holder;
   kept.signal = record.asked.signal;
   kept.bare = record.asked.bare;
+  kept.taken_up = !record.take_up_by;
   record.kept = record.session;
   if (COORD_RULE_OR(record_before_grant, true, false)) out_.push_back(KeepHold{id, kept});
 }
@@ -76,6 +77,9 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
       holders_vanished(hold.connection, record);
     } else if (now >= leases_.stop_by(record)) {
       lose(hold.connection, record, "this peer was down for too long");
+    } else if (COORD_RULE_OR(untaken_stays_untaken, !kept.taken_up, false)) {
+      record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
+      set_alarm(hold.connection, record);
     } else {
       renew(now, {{hold.connection, &record}});
     }
@@ -118,11 +122,12 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
   }
   take_over(now, found->second, id);
   Record& taken = records_.at(id);
+  const bool first = std::exchange(taken.take_up_by, std::nullopt).has_value();
   if (request.pid != 0) {
     taken.pid = request.pid;
     taken.grace = std::clamp(request.grace, Duration{}, taken.asked.ttl);
-    keep(id, taken);
   }
+  if (request.pid != 0 || first) keep(id, taken);
   set_alarm(id, taken);
   if (taken.stage == Stage::lost) {
     say(id, taken, local::Lost{"no renewal for too long: the peer was down"});

@@ -29,14 +29,15 @@ class Desk {
 
   // ---- told to the sessions
   void says(std::uint64_t connection, local::Request request, bool holders_left = false) {
-    take(sessions.on(
-        now,
-        FromTool{
-            ConnectionId{connection}, {uid, who_name, {connection, 42}}, std::move(request), holders_left},
-        machine, {}));
+    take(sessions.on(now,
+                     FromTool{ConnectionId{connection},
+                              {uid, who_name, {connection, 42}, speaks},
+                              std::move(request),
+                              holders_left},
+                     machine, {}));
   }
   void acquires(std::uint64_t connection, Duration ttl = 10s, bool wait = true, std::string name = "lock") {
-    says(connection, local::Hello{local::protocol_version, "dlock"});
+    says(connection, local::Hello{local::protocol_version, "dlock", speaks});
     local::Acquire request;
     request.request = 1;
     request.names = {std::move(name)};
@@ -50,7 +51,7 @@ class Desk {
     says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), ttl / 5});
   }
   void holds_so(std::uint64_t connection, const std::function<void(local::Acquire&)>& change) {
-    says(connection, local::Hello{local::protocol_version, "dlock"});
+    says(connection, local::Hello{local::protocol_version, "dlock", speaks});
     local::Acquire request;
     request.request = 1;
     request.names = {"lock"};
@@ -83,7 +84,7 @@ class Desk {
     take(sessions.on(now, Applied{index, effects}, client, machine));
   }
   void resumes(std::uint64_t connection, const HoldRecord& record) {
-    says(connection, local::Hello{local::protocol_version, "dlock"});
+    says(connection, local::Hello{local::protocol_version, "dlock", speaks});
     says(connection, local::Resume{record.request, record.session, record.secret, record.pid, record.grace});
   }
   void skip_to(LogIndex place) { index = place; }
@@ -182,6 +183,8 @@ class Desk {
   std::map<SessionId, HoldRecord> kept;
   service::ClientId client;
   std::uint32_t uid = 1000;
+  std::uint32_t speaks =
+      1;  // of the tools' protocol, the tools; from 2 on they take up what they are granted
   std::string who_name = "user";
   std::uint64_t rival_sequence = 0;
 

@@ -118,7 +118,9 @@ void Participants::arrive_again(std::uint64_t id) {
   later(milliseconds(10), milliseconds(300), [this, id] {
     const Member* member = find(id);
     if (member == nullptr || member->connected || !member->wrapper || world_.violation()) return;
-    if (world_.node(member->host) == nullptr || world_.state(member->host) != sim::NodeState::running)
+    // Who is asleep reads first what was said before.
+    if (world_.node(member->host) == nullptr || world_.state(member->host) != sim::NodeState::running ||
+        world_.now() <= heard_[member->connection])
       return arrive_again(id);
     arrive(id);
   });
@@ -140,8 +142,9 @@ void Participants::say(NodeId host, replica::ConnectionId connection, local::Req
         member == by_connection_.end() ? "reset" : "participant " + std::to_string(member->second);
     world_.note(host, who + " says " + std::to_string(request.index()));
   }
-  world_.input(host,
-               replica::FromTool{connection, {1000, "user", {connection.value, 1}}, std::move(request)});
+  world_.input(
+      host, replica::FromTool{
+                connection, {1000, "user", {connection.value, 1}, local::newest_spoken}, std::move(request)});
 }
 
 void Participants::say(const Member& member, local::Request request) {
@@ -164,7 +167,9 @@ void Participants::told(NodeId node, const replica::ToTool& answer) {
     world_.note(node, "tells participant " + std::to_string(found->second) + " " +
                           std::to_string(answer.answer.index()));
   Instant& heard = heard_[connection];  // a socket keeps the order
-  heard = std::max(heard + Duration(1), world_.now() + random_.between(microseconds(20), microseconds(200)));
+  const bool asleep = random_.chance(config_.late) && world_.now() + config_.sleep_high < quiet_from_;
+  const Duration high = asleep ? config_.sleep_high : microseconds(200);
+  heard = std::max(heard + Duration(1), world_.now() + random_.between(microseconds(20), high));
   world_.at(heard, [this, id = found->second, connection, said = answer.answer] {
     // What was written before the peer's process died is read all the same.
     const Member* member = find(id);
@@ -197,6 +202,8 @@ void Participants::hear(std::uint64_t id, const local::Answer& answer) {
     if (member.probe && refused->kind != local::RefusedKind::limit)  // a disk may still be full
       fail(member.host, "the probe of " + member.request.id + " was refused: " + refused->why);
     over(id);
+  } else if (std::holds_alternative<local::TakenUp>(answer)) {
+    if (member.stage == Stage::taking) begin(id, member);
   } else if (std::holds_alternative<local::Lost>(answer)) {
     over(id);
   }
@@ -214,9 +221,14 @@ void Participants::passed(std::uint64_t id, Member& member, const local::Passed&
   // Read too late: dbarrier does not begin what it must stop at once.
   if (world_.local_now(member.host) >= stop_by(member)) return over(id);
   member.cancelled = false;  // too late
-  const bool begins = member.stage == Stage::waiting;
-  if (begins) start_command(id, member);
+  if (member.stage == Stage::waiting) member.stage = Stage::taking;
   say(member, local::Started{1, static_cast<std::uint32_t>(id), member.request.ttl * 3 / 10});
+}
+
+// The child gets the word, if it is there and nothing was read too late.
+void Participants::begin(std::uint64_t id, Member& member) {
+  if (!member.child || world_.local_now(member.host) >= stop_by(member)) return over(id);
+  start_command(id, member);
 }
 
 // ---- the command
@@ -247,7 +259,8 @@ void Participants::stop_command(NodeId, const replica::StopCommand& stop) {
   const auto found = by_connection_.find(stop.connection);
   if (!stop.kill || found == by_connection_.end()) return;
   world_.at(world_.now(), [this, id = found->second] {
-    const Member* member = find(id);
+    Member* member = find(id);
+    if (member != nullptr && member->stage == Stage::taking) member->child = false;
     if (member != nullptr && member->command) command_ends(id, true);
   });
 }

@@ -29,6 +29,8 @@ struct ParticipantsConfig {
   double gives_up = 0.2;  // probability of -w
   double killed = 0.1;    // ... of kill -9 to the wrapper, half of them with its command
   double resets = 0.03;   // ... of --reset, before the next arrival
+  double late = 0.05;     // ... of an answer that is read late, by so much at most:
+  Duration sleep_high = std::chrono::seconds(2);
 };
 
 class Participants : public HostWatcher {
@@ -55,7 +57,7 @@ class Participants : public HostWatcher {
   std::uint64_t passes() const { return passes_; }
 
  private:
-  enum class Stage : std::uint8_t { waiting, running, ended };
+  enum class Stage : std::uint8_t { waiting, taking, running, ended };
   struct Member {
     replica::ConnectionId connection;
     NodeId host;
@@ -63,6 +65,7 @@ class Participants : public HostWatcher {
     bool probe = false;
     local::Arrive request;
     Stage stage = Stage::waiting;
+    bool child = true;  // that waits for the word to begin; while it takes up
     bool connected = false;
     bool wrapper = true;
     bool command = false;  // runs
@@ -81,6 +84,7 @@ class Participants : public HostWatcher {
   void arrive_again(std::uint64_t id);
   void hear(std::uint64_t id, const local::Answer& answer);
   void passed(std::uint64_t id, Member& member, const local::Passed& answer);
+  void begin(std::uint64_t id, Member& member);
   void start_command(std::uint64_t id, Member& member);
   void watch_deadline(std::uint64_t id);
   void command_ends(std::uint64_t id, bool stopped);

@@ -103,13 +103,14 @@ void Tools::ask(std::uint64_t id, Run& run) {
   run.connection = replica::ConnectionId{id};
   run.request.pid = static_cast<std::uint32_t>(id);
   run.status = static_cast<std::uint8_t>(random_.below(3));
+  if (random_.chance(config_.old_tool)) run.speaks = 1;
   replica::FromTool acquire{
-      run.connection, {1000, "user", {run.connection.value, 1}}, run.request, false, false, {}};
+      run.connection, {1000, "user", {run.connection.value, 1}, run.speaks}, run.request, false, {}, {}};
   for (const Run* around = find(run.outer); around != nullptr; around = find(around->outer))
     acquire.inside.insert(acquire.inside.begin(), around->connection);
   for (const std::string& name : run.request.names) run.families.push_back(family_of(run, name).value_or(id));
   if (run.outer == 0) remember(id, run);
-  say(run, local::Hello{local::protocol_version, "dlock"});
+  say(run, local::Hello{local::protocol_version, "dlock", run.speaks});
   world_.input(run.host, std::move(acquire));
   if (!run.request.wait) expect_answer(id);
   if (run.probe || !run.request.wait || !random_.chance(config_.bounded)) return;
@@ -156,10 +157,10 @@ void Tools::say(const Run& run, local::Request request, bool holders_left) {
 void Tools::told(NodeId node, const replica::ToTool& answer) {
   const std::uint64_t id = run_of(answer.connection);
   if (world_.traced()) {
-    static constexpr std::array names{"welcome",   "granted",  "renewed", "lost",   "refused", "waiting",
-                                      "cancelled", "released", "locks",   "peers",  "waits",   "history",
-                                      "joined",    "done",     "leaders", "passed", "broken",  "departed",
-                                      "all ended", "barriers", "reset"};
+    static constexpr std::array names{"welcome",   "granted",  "renewed", "lost",     "refused",   "waiting",
+                                      "cancelled", "released", "locks",   "peers",    "waits",     "history",
+                                      "joined",    "done",     "leaders", "passed",   "broken",    "departed",
+                                      "all ended", "barriers", "reset",   "taken up", "taken back"};
     world_.note(node, "tells run " + std::to_string(id) + " " + names.at(answer.answer.index()));
   }
   if (Run* run = find(id)) {
@@ -187,9 +188,15 @@ void Tools::hear(std::uint64_t id, const local::Answer& answer, bool ordered) {
     granted(id, *run, *grant);
   } else if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
     ++renewals_;
-    if (run->stage == Stage::running) run->sent = std::max(run->sent, renewed->sent);
+    if (run->stage == Stage::running || run->stage == Stage::taking)
+      run->sent = std::max(run->sent, renewed->sent);
+  } else if (std::holds_alternative<local::TakenUp>(answer)) {
+    if (run->stage == Stage::taking) begin(id, *run);
+  } else if (std::holds_alternative<local::TakenBack>(answer)) {
+    if (run->stage == Stage::taking) not_begun(id, *run);
   } else if (std::holds_alternative<local::Lost>(answer)) {
     ++losses_;
+    if (run->stage == Stage::taking) return not_begun(id, *run);
     if (run->command) command_ends(id, true);
   } else if (const auto* refusal = std::get_if<local::Refused>(&answer)) {
     refused(id, *run, *refusal);
@@ -232,28 +239,10 @@ void Tools::joined(std::uint64_t id, Run& run, std::uint8_t status) {
   wrapper_exits(id, run);
 }
 
-void Tools::granted(std::uint64_t id, Run& run, const local::Granted& grant) {
-  if (run.stage != Stage::asking) return;
-  run.sent = grant.sent;
-  run.token = grant.token;
-  run.session = grant.session;
-  run.secret = grant.secret;
-  check_slot(run, grant.attempt);
-  // Read too late: dlock does not begin what it must stop at once.
-  const bool in_time = world_.local_now(run.host) < stop_by(run);
-  for (const std::size_t i : run.seen) {
-    seen_[i].token = grant.token;
-    seen_[i].answered = world_.now();
-    seen_[i].ran = in_time;
-  }
-  if (in_time) return start_command(id, run);
-  finish_seen(run, false);
-  wrapper_exits(id, run);
-}
-
 // ---- the command
 
 void Tools::start_command(std::uint64_t id, Run& run) {
+  const bool said = run.stage == Stage::taking;
   run.stage = Stage::running;
   run.command = true;
   run.disks = disks_of(run.host);
@@ -261,7 +250,7 @@ void Tools::start_command(std::uint64_t id, Run& run) {
   check_overlap(run);
   check_fencing(run);
   check_slot(run, 0);
-  say(run, local::Started{1, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
+  if (!said) say(run, local::Started{1, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
   watch_deadline(id);
   schedule_ends(id);
   if (!run.probe && random_.chance(config_.nesting)) nest(id);
@@ -320,7 +309,8 @@ void Tools::stop_command(NodeId, const replica::StopCommand& stop) {
   if (!stop.kill) return;
   const std::uint64_t id = run_of(stop.connection);
   world_.at(world_.now(), [this, id] {
-    const Run* run = find(id);
+    Run* run = find(id);
+    if (run != nullptr && run->stage == Stage::taking) run->child = false;
     if (run != nullptr && run->command) command_ends(id, true);
   });
 }

@@ -4,8 +4,9 @@
 //
 // A run is one dlock process and its command. The command is guarded twice, as in life: by the wrapper, on
 // the host's own clock, until 0.8 of the TTL after the sending of the last renewal; and by the peer
-// (StopCommand). Wrappers get killed with kill -9 while their commands go on, or end before the children that
-// their commands left behind; whole runs get killed; peers die under them.
+// (StopCommand), which has it before it begins (wire/local_taking.hpp). Wrappers get killed with kill -9
+// while their commands go on, or end before the children that their commands left behind; whole runs get
+// killed; peers die under them.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,8 @@ struct ToolsConfig {
   double several = 0.15;       // ... of several names at once
   double no_wait = 0.1;        // ... of -n
   double bounded = 0.15;       // ... of -w
+  double old_tool = 0.1;       // ... of a dlock that takes nothing up
+  double stopped = 0.02;       // ... of a dlock that is stopped for good when its turn comes
   double kill_wrapper = 0.08;  // ... of kill -9 to the wrapper alone
   double kill_all = 0.08;      // ... of kill -9 to wrapper and command
   double background = 0.06;    // ... of children that live longer than the command
@@ -80,7 +83,8 @@ class Tools : public HostWatcher {
   bool enrolls() const { return config_.standing > 0; }
   void enroll_everywhere(bool enroll);            // or withdraws
   std::optional<std::string> unfinished() const;  // what is left undone; nothing: all is done
-  std::size_t late_readers(NodeId host) const;    // wrappers that have yet to read their last answer
+  std::size_t late_readers(
+      NodeId host) const;  // wrappers that have yet to read their last answer, or never do
 
   // ---- at the end
   // Nothing, or why no lock service could have given these answers.
@@ -93,7 +97,7 @@ class Tools : public HostWatcher {
   std::uint64_t resumptions() const { return resumptions_; }
 
  private:
-  enum class Stage : std::uint8_t { asking, running, leaving };
+  enum class Stage : std::uint8_t { asking, taking, running, leaving };
   struct Run {
     replica::ConnectionId connection;
     NodeId host;
@@ -101,6 +105,8 @@ class Tools : public HostWatcher {
     bool probe = false;
     local::Acquire request;
     Stage stage = Stage::asking;
+    std::uint32_t speaks = local::newest_spoken;  // of the tools' protocol
+    bool child = true;                            // that waits for the word to begin; while it takes up
     bool connected = true;
     bool wrapper = true;      // alive
     bool command = false;     // runs, or something that it left behind does
@@ -156,6 +162,9 @@ class Tools : public HostWatcher {
   void refused(std::uint64_t id, Run& run, const local::Refused& refused);
   void joined(std::uint64_t id, Run& run, std::uint8_t status);
   void let_go(Run& run);
+  void begin(std::uint64_t id, Run& run);
+  void not_begun(std::uint64_t id, Run& run);
+  void stop_for_good(std::uint64_t id, Run& run);
   void start_command(std::uint64_t id, Run& run);
   void schedule_ends(std::uint64_t id);
   void kill_at(std::uint64_t id, Instant when, bool both);
@@ -193,6 +202,7 @@ class Tools : public HostWatcher {
   std::uint64_t last_id_ = 0;
   bool withdraws_ = false;                                    // what was enrolled everywhere
   std::map<std::uint64_t, Run> runs_;                         // by their first connection
+  std::map<NodeId, std::size_t> stopped_;                     // runs, for good
   std::map<std::uint64_t, std::uint64_t> later_connections_;  // of runs: after their peer was started again
   std::map<std::uint64_t, Look> looks_;                       // by connection
   std::map<std::uint64_t, Instant> heard_;  // by connection: when its last answer is, or was, read

@@ -59,7 +59,7 @@ void Tools::come_back(std::uint64_t id) {
   run.connection = replica::ConnectionId{++last_id_};
   run.connected = true;
   later_connections_[run.connection.value] = id;
-  say(run, local::Hello{local::protocol_version, "dlock"});
+  say(run, local::Hello{local::protocol_version, "dlock", run.speaks});
   say(run,
       local::Resume{1, run.session, run.secret, static_cast<std::uint32_t>(id), run.request.ttl * 3 / 10});
 }
@@ -85,9 +85,11 @@ std::optional<std::string> Tools::unfinished() const {
 }
 
 std::size_t Tools::late_readers(NodeId host) const {
-  return static_cast<std::size_t>(std::count_if(runs_.begin(), runs_.end(), [&](const auto& run) {
+  const auto asleep = std::count_if(runs_.begin(), runs_.end(), [&](const auto& run) {
     return run.second.host == host && run.second.done && run.second.connected;
-  }));
+  });
+  const auto stopped = stopped_.find(host);
+  return static_cast<std::size_t>(asleep) + (stopped == stopped_.end() ? 0 : stopped->second);
 }
 
 void Tools::probe() {

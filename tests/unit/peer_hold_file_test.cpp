@@ -45,6 +45,14 @@ KeptHold sample(std::uint64_t session) {
   return kept;
 }
 
+// By a tool in a container, which has not taken it up yet.
+KeptHold untaken(std::uint64_t session) {
+  KeptHold kept = sample(session);
+  kept.hold.taken_up = false;
+  kept.maker = 2;
+  return kept;
+}
+
 std::string content_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -90,12 +98,14 @@ TEST_CASE("what is kept is found by the next life, the last state of each, what 
     KeptHold renewed = sample(3);
     renewed.hold.renewal_sent += std::chrono::seconds(5);
     REQUIRE(file.keep(renewed).ok());
+    REQUIRE(file.keep(untaken(5)).ok());
   }
   const HoldFile file = place.open();
   CHECK(file.complete_since() == service::ClientId{7});
   CHECK(sessions_in(file) == std::set<std::uint64_t>{1, 3, 4, 5, 6});
   for (const KeptHold& kept : file.found()) {
     KeptHold wanted = sample(kept.hold.session.value);
+    if (kept.hold.session.value == 5) wanted = untaken(5);
     if (kept.hold.session.value == 3) wanted.hold.renewal_sent += std::chrono::seconds(5);
     CHECK(kept == wanted);
   }

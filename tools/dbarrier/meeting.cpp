@@ -73,7 +73,7 @@ class Meeting {
       : settings_(settings),
         arrival_(std::move(arrival)),
         line_(
-            settings.peer, "dbarrier", [this] { return local::Request(arrival_); }, std::move(peer)) {}
+            settings.peer, "dbarrier", [this] { return engine::Spoken(arrival_); }, std::move(peer)) {}
   Result<cli::Exit> wait_for_release();  // and all that follows
 
  private:
@@ -84,6 +84,9 @@ class Meeting {
   Result<cli::Exit> run_command(const local::Passed& passed);
   cli::Program program(const local::Passed& passed, int hold) const;
   void hear_peer(cli::Child& child, const local::Answer& answer);
+  Status take_hold();
+  void say_started();
+  bool hear_taken_up();
   Result<cli::Exit> wait_for_others(const local::Ended& ended, const cli::Outcome& outcome);
   Result<cli::Exit> end(cli::Exit exit, const std::optional<local::BarrierRecord>& record,
                         const char* outcome = "");
@@ -102,9 +105,11 @@ class Meeting {
   cli::PeerLine line_;
   cli::Speaker speaker_{"dbarrier"};
   Descriptor hold_;
-  local::Started started_;  // once the command runs
+  Instant sent_;            // of the last renewal of the session that succeeded
+  local::Started started_;  // once the command runs, or is about to
+  Descriptor command_;      // its pidfd
+  std::optional<Error> not_begun_;
   bool is_lost_ = false;
-  Instant sent_;                            // of the last renewal that succeeded
   std::optional<local::Broken> was_reset_;  // while it ran
   std::optional<bool> said_quorum_;
 };
@@ -247,10 +252,10 @@ void Meeting::hear_peer(cli::Child& child, const local::Answer& answer) {
     sent_ = std::max(sent_, renewed->sent);
     child.limit(cli::StopCause::lost, deadline(sent_));
   } else if (const auto* passed = std::get_if<local::Passed>(&answer)) {
-    hold_ = line_.peer().take_hold();  // the arrival has a new session
+    (void)take_hold();  // the arrival has a new session
     sent_ = passed->sent;
     child.limit(cli::StopCause::lost, deadline(sent_));
-    (void)line_.peer().send(started_);
+    say_started();
   } else if (const auto* reset = std::get_if<local::Broken>(&answer)) {
     was_reset_ = *reset;  // nobody waits for this command any more: it need not be stopped
     child.unlimit(cli::StopCause::lost);
@@ -262,25 +267,83 @@ void Meeting::hear_peer(cli::Child& child, const local::Answer& answer) {
   }
 }
 
-Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
-  hold_ = line_.peer().take_hold();
-  const Instant began = process::boot_now();
-  if (began >= deadline(passed.sent).term_at) {
-    return Error{ErrorKind::unavailable, object(), "the release came too late to be used",
-                 "this host was stopped or overloaded: try again"};
+Status Meeting::take_hold() {
+  auto hold = line_.peer().take_hold();
+  if (!hold) return hold.error();
+  hold_ = std::move(*hold);
+  return done();
+}
+
+void Meeting::say_started() {
+  (void)line_.peer().send({started_, command_.get()});  // a peer that is gone is seen by who hears it next
+}
+
+// Waits for the peer's word that the command may begin, and is guarded there; as long as it could begin. We
+// may have been stopped: all that has come meanwhile is heard before the clock is looked at.
+bool Meeting::hear_taken_up() {
+  bool met = true;  // by what it has said we know which release the peer is of
+  bool begins = false;
+  const auto too_late = [this] { return process::boot_now() >= deadline(sent_).term_at; };
+  for (;;) {
+    if (line_.away()) {
+      met = false;
+      if (begins || !line_.come_back_by(deadline(sent_).term_at)) break;
+    }
+    auto answer = line_.peer().receive();
+    if (answer && !answer->has_value()) {
+      if (too_late()) break;
+      if (begins || (met && line_.peer().speaks() < 2)) return true;  // an older one gives no word on it
+      answer = line_.peer().wait(deadline(sent_).term_at);
+    }
+    if (!answer) line_.broken();
+    if (!answer || !answer->has_value()) continue;
+    if (std::holds_alternative<local::TakenUp>(**answer)) begins = true;
+    if (const auto* renewed = std::get_if<local::Renewed>(&**answer)) sent_ = std::max(sent_, renewed->sent);
+    if (const auto* passed = std::get_if<local::Passed>(&**answer)) {  // the arrival has a new session
+      met = true;
+      if (Status whole = take_hold(); !whole) {
+        not_begun_ = whole.error();
+        return false;
+      }
+      sent_ = passed->sent;
+      say_started();
+    }
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
+      not_begun_ = Error{ErrorKind::unavailable, object(), refusal->why, ""};
+      return false;
+    }
+    if (const auto* reset = std::get_if<local::Broken>(&**answer)) was_reset_ = *reset;
+    if (was_reset_ || std::holds_alternative<local::Lost>(**answer)) break;
   }
-  auto started = cli::Child::start(program(passed, hold_.get()));
+  if (begins && line_.away() && !too_late()) return true;
+  not_begun_ = Error{ErrorKind::unavailable, object(), "the command was not begun in time",
+                     "this host was stopped or overloaded: try again"};
+  return false;
+}
+
+Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
+  if (Status whole = take_hold(); !whole) return whole.error();
+  sent_ = passed.sent;
+  const cli::Gate gate{
+      [&](cli::Suspended& child) {
+        started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
+        command_ = child.take_pidfd();
+        if (line_.peer().speaks() >= 2) say_started();
+      },
+      [this] { return hear_taken_up(); }, [this] { return deadline(sent_).kill_at; }};
+  auto started = cli::Child::start(program(passed, hold_.get()), process::Cgroup::create(), &gate);
+  const Instant began = process::boot_now();
   cli::Outcome outcome;
   if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
     cli::complain("dbarrier", failed->error);
     outcome.code = static_cast<int>(failed->exit);
+  } else if (std::get<std::unique_ptr<cli::Child>>(started) == nullptr) {
+    return was_reset_ ? broken(*was_reset_) : Result<cli::Exit>(*not_begun_);
   } else {
     cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
-    child.limit(cli::StopCause::lost, deadline(passed.sent));
-    sent_ = passed.sent;
+    child.limit(cli::StopCause::lost, deadline(sent_));
     child.on_stop([&](cli::StopCause) { speaker_.stopped(object(), cli::not_renewed(sent_, line_.away())); });
-    started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
-    (void)line_.peer().send(started_);
+    if (line_.peer().speaks() < 2) say_started();
     line_.attend(child, {[&](const local::Answer& answer) { hear_peer(child, answer); },
                          [&](const Error& gone) {
                            if (settings_.verbose)

@@ -72,8 +72,11 @@ class Campaign {
   std::optional<NotLed> wait_for_turn();
   NotLed refused(const local::Refused& answer) const;
   NotLed not_led(const local::Cancelled& over) const;
-  Result<cli::Exit> lead();
-  Result<cli::Exit> run_leading();
+  // Nothing: the turn was passed on before anything was begun.
+  using Ended = std::optional<cli::Exit>;
+  Result<Ended> lead();
+  Result<Ended> run_leading();
+  Status appear();
   bool run_command(cli::Exit& exit);
   cli::Program program(std::vector<std::string> argv) const;
   std::variant<cli::Outcome, cli::SpawnError> run_guarded(std::vector<std::string> argv);
@@ -89,6 +92,8 @@ class Campaign {
   cli::RunReport& report_;
   Instant asked_;
   cli::HeldSession session_;
+  bool passed_on_ = false;          // as HeldSession says of what was to be begun
+  std::optional<Error> not_begun_;  // or why it cannot
 };
 
 // ---- until it leads
@@ -164,7 +169,14 @@ std::variant<cli::Outcome, cli::SpawnError> Campaign::run_guarded(std::vector<st
   cli::Program guarded = program(std::move(argv));
   guarded.inherited = {session_.hold()};
   if (lead_file_.fd() >= 0) guarded.inherited.push_back(lead_file_.fd());
-  auto end = session_.run(guarded);
+  auto end = session_.run(guarded, {}, [this] { return appear(); });
+  passed_on_ = std::holds_alternative<cli::HeldSession::PassedOn>(end);
+  if (auto* refused = std::get_if<Error>(&end)) not_begun_ = std::move(*refused);
+  if (passed_on_ || not_begun_) {
+    cli::Outcome none;
+    none.stopped = cli::StopCause::lost;
+    return none;
+  }
   if (auto* failed = std::get_if<cli::SpawnError>(&end)) return std::move(*failed);
   return std::get<cli::HeldSession::Ended>(end).outcome;
 }
@@ -180,6 +192,7 @@ void Campaign::run_hook(const std::string& text, bool guarded) {
   if (text.empty()) return;
   const std::vector<std::string> shell{"/bin/sh", "-c", text};
   const auto end = guarded ? run_guarded(shell) : run_unguarded(shell);
+  if (guarded && (passed_on_ || not_begun_)) return;
   const auto* outcome = std::get_if<cli::Outcome>(&end);
   if (outcome == nullptr) cli::complain("delect", std::get<cli::SpawnError>(end).error);
   if (outcome != nullptr && outcome->exit() != cli::Exit::done)
@@ -199,6 +212,7 @@ bool Campaign::write_down() {
 // False: it has succeeded, and that is not sure to be in the log.
 bool Campaign::run_command(cli::Exit& exit) {
   const auto end = run_guarded(settings_.command.argv);
+  if (passed_on_ || not_begun_) return true;
   report_.outcome = "ran";
   if (const auto* failed = std::get_if<cli::SpawnError>(&end)) {
     exit = failed->exit;
@@ -213,12 +227,28 @@ bool Campaign::run_command(cli::Exit& exit) {
   return exit != cli::Exit::done || write_down();
 }
 
-Result<cli::Exit> Campaign::run_leading() {
+// When the leadership has been taken up, before the first command begins.
+Status Campaign::appear() {
+  return lead_file_.appear(host_name() + " " + std::to_string(session_.grant().token.value) + "\n");
+}
+
+Result<Campaign::Ended> Campaign::run_leading() {
   const Instant began = process::boot_now();
+  passed_on_ = false;
   run_hook(settings_.on_gain, true);
   cli::Exit exit = cli::Exit::lost;
   report_.outcome = "lost";
-  const bool recorded = session_.lost() || run_command(exit);
+  const bool begins = !passed_on_ && !not_begun_ && !session_.lost();
+  const bool recorded = !begins || run_command(exit);
+  if (passed_on_) {
+    lead_file_.disappear();
+    return Ended();
+  }
+  if (not_begun_) {
+    lead_file_.disappear();
+    session_.let_go();
+    return *not_begun_;
+  }
   report_.hold = process::boot_now() - began;
   lead_file_.disappear();
   // In order: nobody else leads before the hook has ended. After a loss it may take as long as it likes.
@@ -230,20 +260,14 @@ Result<cli::Exit> Campaign::run_leading() {
     return Error{ErrorKind::unknown, cli::shown(settings_.name()),
                  "the command succeeded, but that could not be written down",
                  "slot " + cli::shown(settings_.slot->key) + " may be run again"};
-  return exit;
+  return Ended(exit);
 }
 
-Result<cli::Exit> Campaign::lead() {
+Result<Campaign::Ended> Campaign::lead() {
   const std::string term = std::to_string(session_.grant().token.value);
   report_.token = session_.grant().token;
   note("leads " + cli::shown(settings_.name()) + " in term " + term);
-  if (session_.too_late()) {
-    report_.outcome = "lost";
-    session_.let_go();
-    return Error{ErrorKind::unavailable, cli::shown(settings_.name()), "it came too late to be led",
-                 "this host was stopped or overloaded: try again"};
-  }
-  if (Status made = lead_file_.appear(host_name() + " " + term + "\n"); !made) {
+  if (Status made = lead_file_.make(); !made) {
     session_.let_go();
     return made.error();
   }
@@ -251,12 +275,19 @@ Result<cli::Exit> Campaign::lead() {
 }
 
 Result<cli::Exit> Campaign::whole() {
-  const std::optional<NotLed> end = wait_for_turn();
-  report_.wait = process::boot_now() - asked_;
-  if (!end) return lead();
-  report_.outcome = end->outcome;
-  if (!end->why.empty()) cli::notice("delect", cli::shown(settings_.name()) + ": " + end->why);
-  return end->exit;
+  for (;;) {
+    const std::optional<NotLed> end = wait_for_turn();
+    report_.wait = process::boot_now() - asked_;
+    if (end) {
+      report_.outcome = end->outcome;
+      if (!end->why.empty()) cli::notice("delect", cli::shown(settings_.name()) + ": " + end->why);
+      return end->exit;
+    }
+    auto ended = lead();
+    if (!ended) return ended.error();
+    if (*ended) return **ended;
+    report_.token.reset();
+  }
 }
 
 }  // namespace

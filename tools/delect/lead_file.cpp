@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "cli/names.hpp"
 
@@ -39,27 +40,37 @@ Result<LeadFile> LeadFile::prepare(const std::string& path) {
   return file;
 }
 
-// Made beside it and moved there, so that nobody sees it without its text or its lock.
-Status LeadFile::appear(const std::string& text) {
-  if (path_.empty()) return done();
-  const std::string fresh = path_ + "." + std::to_string(::getpid());
-  ::unlink(fresh.c_str());  // of a process of that number that was killed
-  Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+// Beside its place, under a name of its own.
+Status LeadFile::make() {
+  if (path_.empty() || file_.is_open()) return done();
+  fresh_ = path_ + "." + std::to_string(::getpid());
+  ::unlink(fresh_.c_str());  // of a process of that number that was killed
+  Descriptor file(::open(fresh_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file.is_open()) return cannot(path_, "cannot be made");
-  const bool made = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 &&
-                    ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                    ::rename(fresh.c_str(), path_.c_str()) == 0;
+  file_ = std::move(file);
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return done();
+  const Error error = cannot(path_, "cannot be locked");
+  disappear();
+  return error;
+}
+
+// Moved to its place, so that nobody sees it without its text or its lock.
+Status LeadFile::appear(const std::string& text) {
+  if (path_.empty() || fresh_.empty()) return done();
+  const bool made = ::write(file_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                    ::rename(fresh_.c_str(), path_.c_str()) == 0;
   if (!made) {
     const Error error = cannot(path_, "cannot be written");
-    ::unlink(fresh.c_str());
+    disappear();
     return error;
   }
-  file_ = std::move(file);
+  fresh_.clear();
   return done();
 }
 
 void LeadFile::disappear() {
   if (!file_.is_open()) return;
+  if (!fresh_.empty()) ::unlink(std::exchange(fresh_, {}).c_str());
   struct stat ours {
   }, there{};
   const bool same = ::fstat(file_.get(), &ours) == 0 && ::lstat(path_.c_str(), &there) == 0 &&

@@ -17,6 +17,8 @@ class LeadFile {
  public:
   // Removes what an earlier leader has left behind. Empty path: none.
   static Result<LeadFile> prepare(const std::string& path);
+  // Makes it, to be inherited; nobody sees it before it appears. Once it has, both do nothing.
+  Status make();
   Status appear(const std::string& text);
   void disappear();
   int fd() const { return file_.get(); }  // with the lock; negative: none
@@ -28,7 +30,8 @@ class LeadFile {
 
  private:
   std::string path_;
-  Descriptor file_;  // open and locked while it is there
+  std::string fresh_;  // where it is before it appears; empty: it has, or is not made
+  Descriptor file_;    // open and locked while it is there
 };
 
 }  // namespace coord::delect

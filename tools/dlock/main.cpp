@@ -212,7 +212,7 @@ int main(int argc, char** argv) {
       options.mode("--release", settings.mode, dlock::Mode::release, "let go of what --acquire took"));
   options.value("--pid", "PID", settings.pid, "that process (default: the parent)")
       .only_with({"--acquire", "--release"})
-      .between(2, 4194304);
+      .between(1, 4194304);
   options
       .custom(
           "--signal", "SIG",

@@ -4,6 +4,7 @@
 #include "cli/names.hpp"
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
+#include "dlock/request.hpp"
 #include "dlock/settings.hpp"
 
 namespace coord::dlock {
@@ -13,8 +14,17 @@ Result<cli::Exit> release_lock(const Settings& settings) {
   request.request = 1;
   request.names = settings.names;
   if (settings.token) request.token = Token{*settings.token};
-  request.holder = holder_of(settings);
-  auto peer = cli::connect_to_peer(settings.peer, "dlock", request);
+  const std::string name = cli::shown(settings.name_list);
+  const auto not_held = [&](const std::string& why) {
+    if (!settings.quiet) cli::notice("dlock", name + ": " + why + ": see who does with --list");
+    return cli::Exit::no;
+  };
+  auto holder = settings.token ? Result<Descriptor>(Descriptor()) : open_holder(settings);
+  if (!holder && settings.pid != 0)
+    return not_held("process " + std::to_string(settings.pid) + " does not run");
+  if (!holder) return holder.error();
+  request.holder = settings.token ? 0 : holder_of(settings);
+  auto peer = cli::connect_to_peer(settings.peer, "dlock", {request, holder->get()});
   if (!peer) return peer.error();
   for (;;) {
     auto answer = peer->wait(std::nullopt);
@@ -22,11 +32,9 @@ Result<cli::Exit> release_lock(const Settings& settings) {
     if (std::holds_alternative<local::Released>(**answer)) return cli::Exit::done;
     const auto* refused = std::get_if<local::Refused>(&**answer);
     if (refused == nullptr) continue;
-    const std::string name = cli::shown(settings.name_list);
     if (refused->kind != local::RefusedKind::held)
       return Error{ErrorKind::unavailable, name, refused->why, "see dpeers"};
-    if (!settings.quiet) cli::notice("dlock", name + ": " + refused->why + ": see who does with --list");
-    return cli::Exit::no;
+    return not_held(refused->why);
   }
 }
 

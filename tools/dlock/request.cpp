@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
 
 #include "cli/held_session.hpp"
+#include "process/pidfd.hpp"
 
 namespace coord::dlock {
 
@@ -43,6 +45,18 @@ std::uint64_t hash_of(const std::vector<std::string>& words, std::uint64_t hash)
 
 std::uint32_t holder_of(const Settings& settings) {
   return settings.pid != 0 ? settings.pid : static_cast<std::uint32_t>(::getppid());
+}
+
+Result<Descriptor> open_holder(const Settings& settings) {
+  const auto pid = static_cast<pid_t>(holder_of(settings));
+  const auto unusable = [](std::string object, const char* what) {
+    return Error{ErrorKind::usage, std::move(object), what, "name one with --pid"};
+  };
+  if (pid == 0) return unusable("dlock's caller", "it is in another PID namespace");
+  Descriptor holder = process::open_pidfd(pid);
+  if (!holder.is_open() && errno == ESRCH)
+    return unusable("process " + std::to_string(pid), "it does not run");
+  return holder;
 }
 
 local::Acquire request_of(const Settings& settings) {

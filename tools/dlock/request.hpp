@@ -1,11 +1,17 @@
 // What dlock asks its peer for, from what its user asked for.
 #pragma once
 
+#include "base/descriptor.hpp"
+#include "base/result.hpp"
 #include "dlock/settings.hpp"
 #include "wire/local.hpp"
 
 namespace coord::dlock {
 
 local::Acquire request_of(const Settings& settings);
+
+// pidfd of the process that holds, with --acquire and --release (not open: the kernel has none). An error: it
+// does not run, or is none that can be named.
+Result<Descriptor> open_holder(const Settings& settings);
 
 }  // namespace coord::dlock

@@ -15,6 +15,7 @@
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"
 #include "process/boot_time.hpp"
+#include "process/pidfd.hpp"
 
 namespace coord::dlock {
 
@@ -27,12 +28,13 @@ struct NotRun {
   std::string why;  // empty: nothing to say
 };
 
-cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
+cli::SessionTerms terms_of(const Settings& settings, Instant asked, int holder) {
   cli::SessionTerms terms;
   terms.tool = "dlock";
   terms.object = cli::shown(settings.name_list);
   terms.peer = settings.peer;
   terms.request = request_of(settings);
+  terms.holder = holder;
   if (settings.wait) terms.end = asked + *settings.wait;
   terms.grace = settings.grace_or_default();
   terms.verbose = settings.verbose;
@@ -42,12 +44,13 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
 // From the moment that the lock was asked for.
 class Run {
  public:
+  // `holder`: pidfd of the process that shall hold (--acquire), or -1.
   Run(const Settings& settings, engine::PeerConnection peer, cli::RunReport& report, Instant asked,
-      std::optional<process::Cgroup> group)
+      int holder, std::optional<process::Cgroup> group)
       : settings_(settings),
         report_(report),
         asked_(asked),
-        session_(terms_of(settings, asked), std::move(peer), report.messages, std::move(group)) {}
+        session_(terms_of(settings, asked, holder), std::move(peer), report.messages, std::move(group)) {}
 
   Result<cli::Exit> whole();
 
@@ -55,10 +58,14 @@ class Run {
   NotRun refused(const local::Refused& answer) const;
   NotRun not_acquired(const local::Cancelled& over) const;
   Result<cli::Exit> end_unlocked(const NotRun& end);
-  Result<cli::Exit> run_locked();
-  Result<cli::Exit> run_command();
-  Result<cli::Exit> become_command();
-  Result<cli::Exit> run_permitted();
+  // Nothing: the turn was passed on before anything was begun.
+  using Ended = std::optional<cli::Exit>;
+  Result<Ended> run_locked();
+  Result<Ended> run_command();
+  Result<Ended> become_command();
+  Result<Ended> run_permitted();
+  Result<Ended> tell_token();
+  Result<bool> take_up(std::uint32_t pid = 0, int pidfd = -1);
   void take_back();
   cli::Program program() const;
   cli::Exit failed(const cli::SpawnError& error);
@@ -146,14 +153,19 @@ cli::Exit Run::end_run(const cli::Outcome& outcome) {
   return !written && outcome.exit() == cli::Exit::done ? cli::Exit::output : outcome.exit();
 }
 
-Result<cli::Exit> Run::run_command() {
+Result<Run::Ended> Run::run_command() {
   const Instant began = process::boot_now();
   auto end = session_.run(program(), settings_.max_run);
   if (const auto* error = std::get_if<cli::SpawnError>(&end)) {
     report_.hold = process::boot_now() - began;
     session_.let_go(static_cast<int>(error->exit));
-    return failed(*error);
+    return Ended(failed(*error));
   }
+  if (auto* refused = std::get_if<Error>(&end)) {
+    session_.let_go();
+    return std::move(*refused);
+  }
+  if (std::holds_alternative<cli::HeldSession::PassedOn>(end)) return Ended();
   const auto& ended = std::get<cli::HeldSession::Ended>(end);
   report_.hold = process::boot_now() - began;
   if (ended.outcome.stopped == cli::StopCause::lost) {
@@ -161,7 +173,14 @@ Result<cli::Exit> Run::run_command() {
   } else {
     session_.let_go(static_cast<int>(ended.outcome.exit()));
   }
-  return end_run(ended.outcome);
+  return Ended(end_run(ended.outcome));
+}
+
+// For what is not a child of ours.
+Result<bool> Run::take_up(std::uint32_t pid, int pidfd) {
+  auto ours = session_.take_up(pid, pidfd);
+  if (!ours) session_.let_go();
+  return ours;
 }
 
 // Of --acquire: the hold is the process's already, and stays with it unless it is let go.
@@ -173,7 +192,10 @@ void Run::take_back() {
 }
 
 // With --rate: the permit is used up by being granted; nothing is held while the command runs.
-Result<cli::Exit> Run::run_permitted() {
+Result<Run::Ended> Run::run_permitted() {
+  const auto ours = take_up();
+  if (!ours) return ours.error();
+  if (!*ours) return Ended();
   cli::Program permitted = program();
   permitted.inherited.clear();
   std::erase_if(permitted.environment, [](const auto& entry) { return entry.first == "DLOCK_SESSION"; });
@@ -181,7 +203,7 @@ Result<cli::Exit> Run::run_permitted() {
   session_.hang_up();
   const Instant began = process::boot_now();
   auto started = cli::Child::start(permitted, session_.take_group());
-  if (const auto* error = std::get_if<cli::SpawnError>(&started)) return failed(*error);
+  if (const auto* error = std::get_if<cli::SpawnError>(&started)) return Ended(failed(*error));
   cli::Child& child = *std::get<std::unique_ptr<cli::Child>>(started);
   if (settings_.max_run) {
     const Instant end = began + *settings_.max_run;
@@ -193,15 +215,16 @@ Result<cli::Exit> Run::run_permitted() {
   });
   const cli::Outcome outcome = child.run();
   speaker.finish();
-  return end_run(outcome);
+  return Ended(end_run(outcome));
 }
 
 // -F: the peer guards this process from now on, and in a group a guard of our own as well.
-Result<cli::Exit> Run::become_command() {
-  local::Resume resume = session_.resume();
-  resume.pid = static_cast<std::uint32_t>(::getpid());
-  const local::Started started{cli::only_request, resume.pid, resume.grace};
-  if (Status sent = session_.peer().send(started); !sent) return sent.error();
+Result<Run::Ended> Run::become_command() {
+  const Descriptor self = process::open_pidfd(::getpid());
+  const auto ours = take_up(static_cast<std::uint32_t>(::getpid()), self.get());
+  if (!ours) return ours.error();
+  if (!*ours) return Ended();
+  const local::Resume& resume = session_.resume();
   if (session_.peer().welcome().scope == local::Scope::cluster) {
     cli::GuardTerms terms;
     terms.tool = "dlock";
@@ -210,7 +233,7 @@ Result<cli::Exit> Run::become_command() {
     terms.resume = resume;
     terms.ttl = settings_.ttl;
     terms.grace = settings_.grace_or_default();
-    terms.sent = session_.grant().sent;
+    terms.sent = session_.sent();
     terms.is_command = true;
     const Descriptor watch = cli::watch_of(session_.hold());
     if (Status guarded = start_small_guard(std::move(terms), session_.peer(), watch); !guarded)
@@ -219,28 +242,28 @@ Result<cli::Exit> Run::become_command() {
   if (Status flushed = cli::flush(); !flushed) return flushed.error();
   const cli::SpawnError error = cli::replace_by(program());
   session_.let_go(static_cast<int>(error.exit));
-  return failed(error);
+  return Ended(failed(error));
 }
 
-Result<cli::Exit> Run::run_locked() {
+// --acquire: the hold is the process's from now on.
+Result<Run::Ended> Run::tell_token() {
+  const auto ours = take_up();
+  if (!ours) return ours.error();
+  if (!*ours) return Ended();
+  cli::print(std::to_string(session_.grant().token.value) + "\n");
+  const Status told = cli::flush();
+  if (told) return Ended(cli::Exit::done);
+  take_back();  // our caller will believe that it has nothing
+  return told.error();
+}
+
+Result<Run::Ended> Run::run_locked() {
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
   note(cli::shown(settings_.name_list) + ": acquired after " + cli::seconds_text(report_.wait) +
        " s under token " + token);
-  if (settings_.mode == Mode::acquire) {
-    cli::print(token + "\n");
-    const Status told = cli::flush();
-    if (told) return cli::Exit::done;
-    take_back();  // our caller will believe that it has nothing
-    return told.error();
-  }
+  if (settings_.mode == Mode::acquire) return tell_token();
   if (settings_.rate) return run_permitted();
-  if (session_.too_late()) {
-    report_.outcome = "lost";
-    session_.let_go();
-    return Error{ErrorKind::unavailable, cli::shown(settings_.name_list),
-                 "the grant came too late to be used", "this host was stopped or overloaded: try again"};
-  }
   return settings_.no_fork ? become_command() : run_command();
 }
 
@@ -251,17 +274,22 @@ Result<cli::Exit> Run::end_unlocked(const NotRun& end) {
 }
 
 Result<cli::Exit> Run::whole() {
-  auto verdict = session_.wait_for_verdict({[&](const local::Waiting& news) { say_waiting(news); }, {}});
-  report_.wait = process::boot_now() - asked_;
-  if (!verdict) return verdict.error();
-  if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return end_unlocked(refused(*refusal));
-  if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return end_unlocked(not_acquired(*over));
-  if (const auto* other = std::get_if<local::Joined>(&*verdict)) {
-    report_.status = other->status;
-    note("the same command was run by another");
-    return end_unlocked({static_cast<cli::Exit>(other->status), "joined", ""});
+  for (;;) {
+    auto verdict = session_.wait_for_verdict({[&](const local::Waiting& news) { say_waiting(news); }, {}});
+    report_.wait = process::boot_now() - asked_;
+    if (!verdict) return verdict.error();
+    if (const auto* refusal = std::get_if<local::Refused>(&*verdict)) return end_unlocked(refused(*refusal));
+    if (const auto* over = std::get_if<local::Cancelled>(&*verdict)) return end_unlocked(not_acquired(*over));
+    if (const auto* other = std::get_if<local::Joined>(&*verdict)) {
+      report_.status = other->status;
+      note("the same command was run by another");
+      return end_unlocked({static_cast<cli::Exit>(other->status), "joined", ""});
+    }
+    auto ended = run_locked();
+    if (!ended) return ended.error();
+    if (*ended) return **ended;
+    report_.token.reset();
   }
-  return run_locked();
 }
 
 }  // namespace
@@ -276,6 +304,8 @@ Result<cli::Exit> run_locked(const Settings& settings) {
     if (const auto never = cli::cannot_start("dlock", {settings.command.argv, {}, {}}))
       return report->never_started("dlock", *never);
   }
+  auto holder = settings.mode == Mode::acquire ? open_holder(settings) : Result<Descriptor>(Descriptor());
+  if (!holder) return holder.error();
   const Instant asked = process::boot_now();
   cli::PeerOptions how = settings.peer;
   // -w of a moment is no reason to give up a peer that is only slow.
@@ -283,14 +313,14 @@ Result<cli::Exit> run_locked(const Settings& settings) {
     how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));
   const bool forks = settings.mode == Mode::run && !settings.no_fork;
   std::optional<process::Cgroup> group;
-  auto peer = cli::connect_to_peer(how, "dlock", request_of(settings), [&] {
+  auto peer = cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, [&] {
     if (forks && !group) group = process::Cgroup::create();
   });
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     ++report->messages["acquire"];
     report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
-    result = Run(settings, std::move(*peer), *report, asked, std::move(group)).whole();
+    result = Run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group)).whole();
   }
   if (!result.ok() && report->outcome == "internal") {
     if (result.error().kind == ErrorKind::unavailable) report->outcome = "no_quorum";
