@@ -1,6 +1,6 @@
 """say_again.py SOCKET COUNT TOOL [ARG...]: many sessions at a peer, from one.
 
-Runs the tool once between two sockets and remembers what it said; then says the same COUNT times more, each time on a connection of its
+Runs the tool once between two sockets and remembers what it said, with the descriptors it passed; then says the same COUNT times more, each time on a connection of its
 own that is closed after the answer. Prints how many were answered as the first one was, and what the first other answer had to say.
 """
 
@@ -20,15 +20,21 @@ def connect(path):
     return peer
 
 
+def send(peer, data, descriptors):
+    """With the descriptors of processes that the requests name."""
+    sent = socket.send_fds(peer, [data], descriptors) if descriptors else 0  # with the first byte
+    peer.sendall(data[sent:])
+
+
 def record(path, command):
-    """What the tool said, and how many bytes it was answered."""
+    """What the tool said: the bytes, what it passed with them, and how many bytes it had been answered before; and how many in all."""
     own = os.path.join(tempfile.mkdtemp(), "s")
     server = socket.socket(socket.AF_UNIX)
     server.bind(own)
     server.listen()
     tool = subprocess.Popen(command, env=dict(os.environ, COORD_SOCKET=own), stdout=subprocess.DEVNULL)
     near, far = server.accept()[0], connect(path)
-    said, answered = b"", 0
+    said, answered = [], 0
 
     def pass_back():
         nonlocal answered
@@ -37,13 +43,25 @@ def record(path, command):
             near.sendall(data)
 
     threading.Thread(target=pass_back, daemon=True).start()
-    while data := near.recv(65536):
-        said += data
-        far.sendall(data)
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(near, 65536, 4)
+        if not data:
+            break
+        said.append((data, descriptors, answered))
+        send(far, data, descriptors)
     far.shutdown(socket.SHUT_RDWR)
     if tool.wait() != 0:
         sys.exit("say_again: the tool failed")
     return said, answered
+
+
+def hear(peer, answer, size):
+    """More of the answer, up to so many bytes; words in it, of which the first one had none."""
+    while len(answer) < size and (data := peer.recv(65536)):
+        answer += data
+        if words := re.search(rb"[a-z ,]{20,}.*", answer):
+            return words.group().decode(errors="replace")
+    return ""
 
 
 def main():
@@ -51,15 +69,14 @@ def main():
     said, size = record(path, sys.argv[3:])
     for done in range(count):
         with connect(path) as peer:
-            peer.sendall(said)
-            answer = b""
-            while len(answer) < size and (data := peer.recv(65536)):
-                answer += data
-                if words := re.search(rb"[a-z ,]{20,}.*", answer):
-                    print(done, words.group().decode(errors="replace"))
+            answer = bytearray()
+            for data, passed, heard_before in [*said, (b"", [], size)]:
+                if words := hear(peer, answer, heard_before):
+                    print(done, words)
                     return
+                send(peer, data, passed)
             if len(answer) != size:
-                sys.exit(f"say_again: {done} were answered, the next one was not: {answer}")
+                sys.exit(f"say_again: {done} were answered, the next one was not: {bytes(answer)}")
     print(count, "all")
 
 

@@ -92,9 +92,11 @@ gid_of() { getent group "$1" | cut -d: -f3; }
   need_root
   serve --admit games
   cat >liar.py <<'PY'
-# Between a tool and its peer: names another process as the tool's command. usage: liar.py PEER_SOCKET OWN_SOCKET PID
-import os, select, socket, struct, sys
+# Between a tool and its peer: names another process as the tool's command, or a child of its own, for whose parent the peer takes the
+# tool. usage: liar.py PEER_SOCKET OWN_SOCKET PID|child
+import os, select, socket, struct, subprocess, sys
 started = 2  # the request's number; then the number of what was asked for, and the pid
+pid = subprocess.Popen(["sleep", "300"]).pid if sys.argv[3] == "child" else int(sys.argv[3])
 listening = socket.socket(socket.AF_UNIX)
 listening.bind(sys.argv[2])
 listening.listen()
@@ -108,16 +110,17 @@ while True:
         if not data:
             sys.exit()
         if source is tool and data[8] == started:
-            data = data[:17] + struct.pack("<I", int(sys.argv[3])) + data[21:]
-            print("named", flush=True)
+            data = data[:17] + struct.pack("<I", pid) + data[21:]
+            passed = [os.pidfd_open(pid)]
+            print("named", pid, flush=True)
         socket.send_fds(peer if source is tool else tool, [data], passed)
 PY
-  lies() {  # NAME PID: a member's dlock whose command is said to be PID
+  lies() {  # NAME PID: a member's dlock whose command is said to be PID; its status goes to NAME/status
     install -d -o 65534 "$1"
     as 65534 "$(gid_of games)" "$(PATH=/usr/bin:/bin command -v python3)" "$PWD/liar.py" "$PWD/sock" "$PWD/$1/sock" "$2" >"$1/said" 2>&1 3>&- &
     pids="$pids $!"
     eventually test -S "$1/sock"
-    as 65534 "$(gid_of games)" dlock -q --ttl 1 --socket "$PWD/$1/sock" "$1" sleep 60 3>&- &
+    (as 65534 "$(gid_of games)" dlock -q --ttl 1 --socket "$PWD/$1/sock" "$1" sleep 60 2>"$1/err" || echo $? >"$1/status") 3>&- &
     pids="$pids $!"
     eventually grep -q named "$1/said" || { cat "$1/said" log; false; }
   }
@@ -127,11 +130,20 @@ PY
   own=$!
   pids="$pids $victim $own"
   lies lie "$victim"
-  lies truth "$own"
+  lies half "$own"
+  for name in lie half; do
+    eventually test -s "$name/status"
+    [ "$(cat "$name/status")" -eq 69 ]
+    grep -q "^dlock: $name: process [0-9]* cannot be guarded: this tool has not started it$" "$name/err"
+  done
+  lies truth child
+  child=$(sed -n 's/^named //p' truth/said)
+  pids="$pids $child"
   kill -STOP "$peer"
-  sleep 1.5  # longer than both leases: there is nothing to wait for
+  sleep 1.5  # longer than the lease: there is nothing to wait for
   kill -CONT "$peer"
-  eventually sh -c "! kill -0 $own 2>/dev/null"
+  eventually sh -c "! kill -0 $child 2>/dev/null"
+  kill -0 "$own"
   kill -0 "$victim"
 }
 

@@ -89,3 +89,52 @@ start_alone() {
     rm -rf "$BATS_TEST_TMPDIR/state" "$COORD_SOCKET"
   done
 }
+
+# every_way BIN: each way to hold, with that release's tools.
+every_way() {
+  local bin=$1
+  run -0 "$bin/dlock" job "$bin/dlock" -n job echo nested
+  [ "$output" = nested ]
+  run -0 "$bin/dlock" -F job echo replaced
+  [ "$output" = replaced ]
+  sleep 31 3>&- &
+  run -0 "$bin/dlock" --acquire --pid $! job
+  run -1 "$bin/dlock" -n job true
+  run -0 "$bin/dlock" --release --pid $! job
+  kill $!
+  run -0 "$bin/dlock" -n job true
+  run -0 "$bin/delect" -w 9 led echo leads
+  [ "$output" = leads ]
+  run -0 "$bin/dbarrier" -n 1 gate echo passed
+  [ "$output" = passed ]
+  "$bin/dlock" job sh -c "echo >$BATS_TEST_TMPDIR/runs; sleep 30" 3>&- &
+  eventually test -e "$BATS_TEST_TMPDIR/runs"
+  kill -9 $! # its command goes on, and holds
+  run -1 "$bin/dlock" -n job true
+  pkill -xf "sleep 30"
+  eventually "$bin/dlock" -n job true
+}
+
+@test "every way to hold, by tools of either release at a peer of the other one" {
+  start_alone "$old/bin"
+  every_way "$COORD_BUILD/bin"
+  kill "$alone"
+  eventually gone "$alone"
+  rm -rf "$BATS_TEST_TMPDIR/state" "$BATS_TEST_TMPDIR/runs" "$COORD_SOCKET"
+  start_alone "$COORD_BUILD/bin"
+  every_way "$old/bin"
+}
+
+@test "in a container: a tool of 0.1.0 is refused in words; at a peer of 0.1.0 a tool names no process of its own numbers" {
+  unshare -pf --mount-proc true 2>/dev/null || skip "no PID namespaces here"
+  start_alone "$COORD_BUILD/bin"
+  run -69 unshare -pf --mount-proc --kill-child -- "$old/bin/dlock" job true
+  [[ $output == *"no command can be guarded: this tool is in another PID namespace, and of a release that cannot show its processes there: install the peer's"* ]]
+  kill "$alone"
+  eventually gone "$alone"
+  rm -rf "$BATS_TEST_TMPDIR/state" "$COORD_SOCKET"
+  start_alone "$old/bin"
+  run -0 unshare -pf --mount-proc --kill-child -- "$COORD_BUILD/bin/dlock" job echo ran
+  [ "$output" = ran ]
+  run ! unshare -pf --mount-proc --kill-child -- sh -c '"$0/dlock" --acquire --pid $$ job' "$COORD_BUILD/bin"
+}
