@@ -40,6 +40,9 @@ local::RefusedKind kind_of(service::Refusal why) {
     case service::Refusal::too_many_owner_bytes:
     case service::Refusal::too_many_slots:
     case service::Refusal::too_many_names_of_user:
+    case service::Refusal::too_many_slots_of_user:
+    case service::Refusal::too_many_barriers_of_user:
+    case service::Refusal::moving:
       return local::RefusedKind::limit;
     default:
       return local::RefusedKind::protocol;

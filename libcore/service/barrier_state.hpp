@@ -81,6 +81,7 @@ struct Barrier {
   // The one that gathers (last + 1), those with running commands, and the latest of those that are over.
   std::map<std::uint64_t, Generation> generations{};
   LogIndex idle_since{};  // nobody waits or runs since this command; 0: in use
+  std::string user{};     // who began to use it the last time; kept from level 2 on
 
   const Generation* gathering() const;
   bool keeps_all(std::uint64_t from, std::uint64_t to) const;  // of these generations; of none: true
@@ -91,6 +92,7 @@ struct Barrier {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(last, generations, idle_since);
+    archive.since(2, user);
   }
 };
 

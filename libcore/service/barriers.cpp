@@ -153,12 +153,23 @@ Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId sessi
   if (bytes_ - idle_bytes_ + bytes > limits_.all_barrier_bytes ||
       (is_new && step.state.barriers.size() - idle_.size() >= limits_.barriers))
     return {Refusal::too_many_barriers, 0};
+  const std::string user = user_of(body, step.level);
+  const bool begins = is_new || found->second.idle_since != LogIndex{};
+  const auto used = used_by_.find(user);
+  const std::size_t has = used == used_by_.end() ? 0 : used->second;
+  if (begins && body.open.owner.uid != 0 &&
+      !COORD_RULE(barriers_of_user_bounded, has < limits_.barriers_of_user))
+    return {Refusal::too_many_barriers_of_user, 0};
 
   if (is_new) {
     found = step.state.barriers.emplace(body.name, Barrier{}).first;
     found->second.last = step.state.forgotten;
   }
   Place& barrier = *found;
+  if (begins) {
+    barrier.second.user = user;
+    ++used_by_[user];
+  }
   if (barrier.second.idle_since != LogIndex{}) {
     idle_.erase({barrier.second.idle_since, barrier.first});
     idle_bytes_ -= bytes_of(barrier.first, barrier.second);

@@ -105,6 +105,7 @@ class Barriers {
   void tidy(Step& step, Place& barrier);
   void erase(Place& barrier, std::uint64_t number);
   void forget_one(Step& step);
+  void not_used_now(const Barrier& barrier);
   Meeting meeting_of(Step& step, const Seat& seat) const;
 
   Limits limits_;
@@ -113,6 +114,7 @@ class Barriers {
   std::map<LogIndex, std::pair<std::string, std::uint64_t>> by_place_;
   std::set<std::pair<LogIndex, std::string>> idle_;  // the one that is idle for longest first
   std::size_t bytes_ = 0, idle_bytes_ = 0;
+  std::map<std::string, std::size_t> used_by_;  // barriers in use, by who began to
 };
 
 }  // namespace coord::service

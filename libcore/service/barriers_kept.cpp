@@ -30,14 +30,22 @@ void Barriers::tidy(Step& step, Place& barrier) {
   for (const std::uint64_t number : over) erase(barrier, number);
   if (generations.empty()) {
     bytes_ -= barrier.first.size();
+    if (barrier.second.idle_since == LogIndex{}) not_used_now(barrier.second);
     step.state.barriers.erase(std::string(barrier.first));
     return;
   }
   if (used || barrier.second.idle_since != LogIndex{}) return;
+  not_used_now(barrier.second);
   barrier.second.idle_since = step.index;
   idle_.emplace(step.index, barrier.first);
   idle_bytes_ += bytes_of(barrier.first, barrier.second);
   while (idle_.size() > limits_.idle_barriers || idle_bytes_ > limits_.idle_barrier_bytes) forget_one(step);
+}
+
+void Barriers::not_used_now(const Barrier& barrier) {
+  const auto used = used_by_.find(barrier.user);
+  COORD_CHECK(used != used_by_.end() && used->second > 0);
+  if (--used->second == 0) used_by_.erase(used);
 }
 
 void Barriers::erase(Place& barrier, std::uint64_t number) {
@@ -99,7 +107,10 @@ bool Barriers::rebuild(const BarrierState& state, LogIndex applied) {
     }
     const std::size_t bytes = bytes_of(name, barrier);
     bytes_ += bytes;
-    if (!idle) continue;
+    if (!idle) {
+      ++used_by_[barrier.user];
+      continue;
+    }
     idle_.emplace(barrier.idle_since, name);
     idle_bytes_ += bytes;
   }

@@ -232,6 +232,18 @@ struct TokenFloor {
   }
 };
 
+// Of a peer alone that is to hand over to a group: grant nothing from now on, whoever waits; or grant again.
+// From level 2 on.
+struct Shut {
+  bool closed = false;
+
+  bool operator==(const Shut&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(closed);
+  }
+};
+
 // ---- barriers (barriers.hpp)
 
 // Opens a session that takes part in a barrier and ends with that.
@@ -292,8 +304,9 @@ struct ResetBarrier {
 
 // New kinds are appended: the index is part of the log's format. A kind or a field that comes later is of a
 // level of the group (libcore/README.md, "How to change a format"): it is not proposed before.
-using Body = std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
-                          Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier>;
+using Body =
+    std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor, Break,
+                 Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier, Shut>;
 
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter

@@ -62,6 +62,13 @@ std::string describe(Refusal why) {
       return "it is another user's: only that user and root may";
     case Refusal::too_many_names_of_user:
       return "this user has too many names in use: end some, or use fewer";
+    case Refusal::too_many_slots_of_user:
+      return "the group remembers too many slots of this user: use fewer names or keys";
+    case Refusal::too_many_barriers_of_user:
+      return "this user has too many barriers in use: wait until some are over";
+    case Refusal::moving:
+      return "moving: this peer hands over to a group and grants nothing meanwhile: try again later, or have "
+             "whoever sets the group up give dpeers hand-over --abort";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

@@ -67,6 +67,9 @@ enum class Refusal : std::uint8_t {
   // From level 2 on.
   not_yours,               // a name, a leader or a barrier of another user's
   too_many_names_of_user,  // Limits::names_of_user
+  too_many_slots_of_user,
+  too_many_barriers_of_user,
+  moving,  // wait was false, and this peer is closed: a group is to take its place
 };
 
 // What happened and what to do, in words: "too many sessions: close some, or wait".

@@ -51,13 +51,15 @@ struct Leadership {
 struct Slot {
   std::uint32_t attempts = 0;  // how often it was begun
   bool completed = false;
-  WallTime begun{};  // the last time, as the command said that brought it about
-  WallTime at{};     // of its completion, else of its last beginning
+  WallTime begun{};    // the last time, as the command said that brought it about
+  WallTime at{};       // of its completion, else of its last beginning
+  std::string user{};  // who began it first; kept from level 2 on
 
   bool operator==(const Slot&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(attempts, completed, begun, at);
+    archive.since(2, user);
   }
 };
 
@@ -80,6 +82,7 @@ struct SlotBook {
   Slot latest{};                        // ... what became of it
   std::optional<Completion> last{};
   LogIndex touched{};  // the last command that changed this
+  std::string user{};  // who began it; kept from level 2 on
 
   bool remembers_slots() const { return !slots.empty() || !period.empty(); }
 
@@ -87,6 +90,7 @@ struct SlotBook {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(slots, period, latest, last, touched);
+    archive.since(2, user);
   }
 };
 

@@ -37,6 +37,9 @@ struct Limits {
   std::size_t value_bytes = 1'024;          // of what a leader publishes: an address, a line
   std::size_t candidates = 20'000;          // and names with some: with their values 20 MiB at worst
   std::size_t enrolments = 10'000;          // of all hosts
+  std::size_t books_of_user = 5'000;        // of the next, begun by one user
+  std::size_t slot_keys_of_user = 15'000;   // of slot_keys
+  std::size_t barriers_of_user = 1'024;     // of barriers, begun by one user
   std::size_t books = 20'000;               // names of which it is known when they were last completed
   std::size_t slot_keys = 60'000;           // keys: six names by the hour for 400 days
   std::size_t slot_key_bytes = 255;         // as a name

@@ -98,7 +98,8 @@ void Machine::dispatch(const Command& command, Step& step) {
   std::visit(
       [&]<class Body>(const Body& body) {
         constexpr bool guards_itself = std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
-                                       std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor>;
+                                       std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor> ||
+                                       std::is_same_v<Body, Shut>;
         if constexpr (guards_itself) {
           step.to = {};
           on(body, step);

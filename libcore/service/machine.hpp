@@ -158,6 +158,7 @@ class Machine {
   };
 
   void set_level(Level level);
+  bool may_grant(const Entry& inside) const;
   bool has_announced(NodeId voter, const Raise& raise) const;
   void dispatch(const Command& command, Step& step);
   Registration* begin_once(const Command& command, Step& step);
@@ -171,6 +172,7 @@ class Machine {
   void on(const Break& body, Step& step);
   void on(const TimerOver& body, Step& step);
   void on(const TokenFloor& body, Step& step);
+  void on(const Shut& body, Step& step);
   void on(const Complete& body, Step& step);
   void on(const Depose& body, Step& step);
   bool may_change(const std::string& name, NodeId node, std::uint32_t uid, const std::string& user) const;
@@ -223,8 +225,9 @@ class Machine {
   void end_candidacies(SessionId session, Step& step);
   void forget_candidacy(SessionId session, std::uint64_t number);
   bool end_leadership_timer(Token term, Step& step);
-  bool room_for(const std::string& name, const SlotWish* wish, WallTime wall);
-  void write_down(const std::string& name, const SlotWish* slot, const Step& step,
+  Refusal room_for(const std::string& name, const SlotWish* wish, const Owner& owner, WallTime wall);
+  void forget_of_user(const std::string& user, const std::string& name, WallTime wall);
+  void write_down(const std::string& name, const SlotWish* slot, const Owner& owner, const Step& step,
                   const std::function<void(SlotBook&)>& change);
   Status rebuild_elections();
   Status rebuild_leadership(const std::string& name, const Leadership& leadership);

@@ -95,10 +95,12 @@ void Machine::campaign(const Acquire& body, Step& step) {
   if (why == Refusal::none) why = check_candidacy(body);
   if (why == Refusal::none) why = check_user(body, step.level);
   if (why == Refusal::none) why = check_slot(body, step.wall);
+  if (why == Refusal::none && !body.wait && state_.closed) why = Refusal::moving;
   const std::string& name = why == Refusal::none ? body.names.front() : std::string();
   const SlotWish* slot = body.candidacy->slot ? &*body.candidacy->slot : nullptr;
-  if (why == Refusal::none && slot != nullptr && !room_for(name, slot, step.wall))
-    why = Refusal::too_many_slots;
+  if (why == Refusal::none && slot != nullptr)
+    why = room_for(name, slot, body.open ? body.open->owner : state_.sessions.at(body.session).owner,
+                   step.wall);
   if (why != Refusal::none) {
     step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
     return;
@@ -125,6 +127,7 @@ bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& s
   if (!COORD_RULE(one_leader_at_a_time, leadership.leader == LogIndex{})) return false;
   const bool kept = leadership.leader == LogIndex{} && leadership.term != Token{};
   if (!COORD_RULE(kept_shut_after_resigning, !kept)) return false;
+  if (!may_grant({})) return false;
   auto next = leadership.candidates.end();
   for (auto it = leadership.candidates.begin(); it != leadership.candidates.end(); ++it) {
     const bool better =
@@ -143,7 +146,7 @@ bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& s
   leader.since = step.wall;
   if (leader.wish.slot) {
     // Written down by the command that makes it leader: before anything is begun.
-    write_down(name, &*leader.wish.slot, step,
+    write_down(name, &*leader.wish.slot, state_.sessions.at(leader.session).owner, step,
                [&](SlotBook& book) { leader.attempt = begin_slot(book, *leader.wish.slot, step.wall); });
   }
   const AnswerTo to = next->first == step.index ? step.to : AnswerTo{};
@@ -250,19 +253,26 @@ bool Machine::end_leadership_timer(Token term, Step& step) {
 
 // Whether there is room to remember it, once what is old has been forgotten. Asked before a candidate is let
 // in: at its turn it is written down whatever has come since.
-bool Machine::room_for(const std::string& name, const SlotWish* wish, WallTime wall) {
+Refusal Machine::room_for(const std::string& name, const SlotWish* wish, const Owner& owner, WallTime wall) {
   auto& books = state_.elections.books;
+  const std::string user = kept_user(owner.user);
   const auto full = [&] {
     const auto book = books.find(name);
+    const bool new_book = book == books.end();
     const bool new_key = wish != nullptr && wish->period == Duration::zero() &&
-                         (book == books.end() || !book->second.slots.contains(wish->key));
-    return (book == books.end() && books.size() >= limits_.books) ||
-           (new_key &&
-            (slots_.keys >= limits_.slot_keys || slots_.bytes + wish->key.size() > limits_.all_slot_bytes));
+                         (new_book || !book->second.slots.contains(wish->key));
+    if ((new_book && books.size() >= limits_.books) ||
+        (new_key &&
+         (slots_.keys >= limits_.slot_keys || slots_.bytes + wish->key.size() > limits_.all_slot_bytes)))
+      return Refusal::too_many_slots;
+    const SlotTotals::OfUser has = slots_.of(user);
+    const bool within = (!new_book || has.books < limits_.books_of_user) &&
+                        (!new_key || has.keys < limits_.slot_keys_of_user);
+    return owner.uid == 0 || COORD_RULE(slots_of_user_bounded, within) ? Refusal::none
+                                                                       : Refusal::too_many_slots_of_user;
   };
-  if (full()) {
+  if (full() == Refusal::too_many_slots) {
     forget_old(books, wall);
-    slots_ = totals(books);
     // Of names without slots only a time is known: that of the one who was here the longest ago goes.
     auto oldest = books.end();
     for (auto it = books.begin(); books.size() >= limits_.books && it != books.end(); ++it) {
@@ -270,17 +280,42 @@ bool Machine::room_for(const std::string& name, const SlotWish* wish, WallTime w
       if (oldest == books.end() || it->second.touched < oldest->second.touched) oldest = it;
     }
     if (oldest != books.end() && oldest->first != name) books.erase(oldest);
+    slots_ = totals(books);
   }
-  return !full();
+  if (full() == Refusal::too_many_slots_of_user) forget_of_user(user, name, wall);
+  return full();
 }
 
-void Machine::write_down(const std::string& name, const SlotWish* slot, const Step& step,
+// As above, of what this user has begun.
+void Machine::forget_of_user(const std::string& user, const std::string& name, WallTime wall) {
+  auto& books = state_.elections.books;
+  forget_old(books, wall);
+  slots_ = totals(books);
+  auto oldest = books.end();
+  for (auto it = books.begin(); it != books.end(); ++it) {
+    if (it->second.remembers_slots() || it->second.user != user) continue;
+    if (oldest == books.end() || it->second.touched < oldest->second.touched) oldest = it;
+  }
+  if (slots_.of(user).books < limits_.books_of_user || oldest == books.end() || oldest->first == name) return;
+  books.erase(oldest);
+  slots_ = totals(books);
+}
+
+void Machine::write_down(const std::string& name, const SlotWish* slot, const Owner& owner, const Step& step,
                          const std::function<void(SlotBook&)>& change) {
-  SlotBook& book = state_.elections.books[name];
+  const std::string user = step.level < 2 ? std::string() : kept_user(owner.user);
+  const auto [at, is_new] = state_.elections.books.try_emplace(name);
+  SlotBook& book = at->second;
+  if (is_new) {
+    book.user = user;
+    ++slots_.of_user[user].books;
+  }
   const std::size_t keys = book.slots.size();
   change(book);
   book.touched = step.index;
   if (book.slots.size() == keys) return;
+  book.slots.at(slot->key).user = user;
+  ++slots_.of_user[user].keys;
   ++slots_.keys;
   slots_.bytes += slot->key.size();
 }
@@ -296,13 +331,13 @@ void Machine::on(const Complete& body, Step& step) {
   if (why == Refusal::none) {
     const Candidate* done = candidate(body.session, body.request);
     if (done->wish.slot) slot = &*done->wish.slot;
-    if (!room_for(*name, slot, step.wall)) why = Refusal::too_many_slots;
+    why = room_for(*name, slot, state_.sessions.at(body.session).owner, step.wall);
   }
   if (why != Refusal::none) {
     step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
     return;
   }
-  write_down(*name, slot, step, [&](SlotBook& book) {
+  write_down(*name, slot, state_.sessions.at(body.session).owner, step, [&](SlotBook& book) {
     complete(book, slot,
              Completion{step.wall, slot != nullptr ? slot->key : std::string(),
                         state_.sessions.at(body.session).owner.host});

@@ -82,8 +82,9 @@ void Machine::on(const Acquire& body, Step& step) {
     return refuse(Refusal::exclusive_in_shared);
   if (request.join && inside.entered.empty())
     request.joins = same_run(request, body.open ? body.open->owner.user : session(body.session)->owner.user);
-  const bool admitted = request.joins == LogIndex{} && locks_.admits(request, step.index, inside.entered);
-  if (!admitted && !body.wait) return refuse(Refusal::held);
+  const bool admitted =
+      request.joins == LogIndex{} && may_grant(inside) && locks_.admits(request, step.index, inside.entered);
+  if (!admitted && !body.wait) return refuse(state_.closed ? Refusal::moving : Refusal::held);
   if (!admitted) {
     std::optional<Deadlock> deadlock = find_deadlock(*this, request, step.index);
     if (!COORD_RULE(no_wait_in_a_cycle, !deadlock))
@@ -174,7 +175,9 @@ void Machine::grant_next(Step& step) {
     const LogIndex oldest = *candidates.begin();
     candidates.erase(candidates.begin());
     const Request& request = state_.requests.at(oldest);
-    if (request.in_line() && locks_.admits(request, oldest, entry(request).entered)) grant(oldest, step, {});
+    if (!request.in_line()) continue;
+    const Entry inside = entry(request);
+    if (may_grant(inside) && locks_.admits(request, oldest, inside.entered)) grant(oldest, step, {});
   }
 }
 

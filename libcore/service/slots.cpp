@@ -70,10 +70,19 @@ void complete(SlotBook& book, const SlotWish* wish, Completion completion) {
 SlotTotals totals(const std::map<std::string, SlotBook>& books) {
   SlotTotals sum;
   for (const auto& [name, book] : books) {
+    ++sum.of_user[book.user].books;
     sum.keys += book.slots.size();
-    for (const auto& [key, slot] : book.slots) sum.bytes += key.size();
+    for (const auto& [key, slot] : book.slots) {
+      sum.bytes += key.size();
+      ++sum.of_user[slot.user].keys;
+    }
   }
   return sum;
+}
+
+std::string kept_user(const std::string& user) {
+  constexpr std::size_t longest = 64;  // 60,000 slots keep one each
+  return user.substr(0, longest);
 }
 
 void forget_old(std::map<std::string, SlotBook>& books, WallTime wall) {

@@ -15,6 +15,9 @@
 // Pure functions on SlotBook; the machine decides when to ask.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "service/election_state.hpp"
 #include "service/limits.hpp"
 
@@ -35,9 +38,22 @@ std::uint32_t begin_slot(SlotBook& book, const SlotWish& wish, WallTime wall);
 // A leader is done, with a slot or without.
 void complete(SlotBook& book, const SlotWish* wish, Completion completion);
 
+// The user as books and slots keep it: what counts together.
+std::string kept_user(const std::string& user);
+
 struct SlotTotals {
+  struct OfUser {
+    std::size_t books = 0;
+    std::size_t keys = 0;
+  };
   std::size_t keys = 0;
   std::size_t bytes = 0;
+  std::map<std::string, OfUser> of_user{};  // by who began them
+
+  OfUser of(const std::string& user) const {
+    const auto found = of_user.find(user);
+    return found == of_user.end() ? OfUser{} : found->second;
+  }
 };
 SlotTotals totals(const std::map<std::string, SlotBook>& books);
 

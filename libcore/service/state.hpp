@@ -158,6 +158,7 @@ struct State {
   std::map<std::string, NameHistory> history{};
   ElectionState elections{};
   BarrierState barriers{};
+  bool closed = false;  // nothing is granted: Shut; from level 2 on
 
   bool operator==(const State&) const = default;
   // All of a state of level 1, as release 0.1.0 laid it out. Of later levels: wire/state_sections.hpp.

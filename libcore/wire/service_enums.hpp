@@ -82,6 +82,9 @@ constexpr bool coord::wire::is_enumerator(coord::service::Refusal value) {
     case not_enrolled:
     case not_yours:
     case too_many_names_of_user:
+    case too_many_slots_of_user:
+    case too_many_barriers_of_user:
+    case moving:
       return true;
   }
   return false;

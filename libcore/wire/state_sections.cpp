@@ -18,6 +18,7 @@ struct Sessions {
   template <class Archive>
   static void list(Archive& archive, service::State& state) {
     archive(state.applied, state.token_base, state.last_token, state.registrations, state.sessions);
+    archive.since(2, state.closed);
   }
 };
 struct Locks {

@@ -200,7 +200,8 @@ class Reference {
   template <class Body>
   void guarded(const Command& command, const Body& body) {
     if constexpr (std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
-                  std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor>) {
+                  std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor> ||
+                  std::is_same_v<Body, Shut>) {
       on(body);
     } else {
       const auto it = nodes.find(command.node);
@@ -306,6 +307,7 @@ class Reference {
     }
   }
   void on(const TokenFloor&) {}
+  void on(const Shut&) {}
   void on(const Break&) {}  // service_break_test.cpp
   // Barriers have a judge of their own (service_barriers_run.hpp).
   void on(const Arrive&) {}

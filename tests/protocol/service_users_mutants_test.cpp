@@ -180,3 +180,108 @@ TEST_CASE("before level 2 the log lets through what only a peer has looked at") 
     for (const auto& [number, generation] : barrier.generations)
       for (const auto& [id, arrival] : generation.arrivals) CHECK(arrival.user.empty());
 }
+
+namespace {
+
+// A user's slot of this name and key, begun and let go.
+std::string slot(Users& users, std::uint32_t uid, const std::string& user, const std::string& name,
+                 const std::string& key) {
+  const std::string answer =
+      users.propose(Acquire{.open = Users::open(uid, user),
+                            .request = 1,
+                            .names = {name},
+                            .candidacy = Candidacy{.slot = SlotWish{.key = key, .attempts = 5}}});
+  if (answer.starts_with("opened")) users.propose(Close{SessionId{users.log.last}, CloseReason::finished});
+  return answer;
+}
+
+}  // namespace
+
+TEST_CASE("slots_of_user_bounded: one user's slots leave room for the others, and root's are not bounded") {
+  const std::string full = "refused: " + describe(Refusal::too_many_slots_of_user);
+  Limits limits;
+  limits.books_of_user = 2;
+  limits.slot_keys_of_user = 3;
+  const auto third_name = [&] {
+    Users users(2, limits);
+    slot(users, 1000, "alice", "a", "1");
+    slot(users, 1000, "alice", "b", "1");
+    return slot(users, 1000, "alice", "c", "1");
+  };
+  CHECK(third_name() == full);
+  CHECK(without("slots_of_user_bounded", third_name) != full);
+  Users users(2, limits);
+  slot(users, 1000, "alice", "a", "1");
+  slot(users, 1000, "alice", "b", "1");
+  CHECK(slot(users, 1000, "alice", "b", "2").starts_with("opened"));
+  CHECK(slot(users, 1000, "alice", "b", "3") == full);                // a key
+  CHECK(slot(users, 1000, "alice", "b", "2").starts_with("opened"));  // again is no new one
+  CHECK(slot(users, 1001, "bob", "c", "1").starts_with("opened"));
+  CHECK(slot(users, 1001, "bob", "a", "7").starts_with("opened"));  // a key of his in another's book
+  CHECK(slot(users, 0, "root", "d", "1").starts_with("opened"));
+  users.log.machine = *Machine::restore(users.log.machine.state(), limits);
+  CHECK(slot(users, 1000, "alice", "e", "1") == full);
+  CHECK(slot(users, 1001, "bob", "f", "1").starts_with("opened"));
+  CHECK(slot(users, 1001, "bob", "g", "1") == full);
+}
+
+TEST_CASE("a user's names without slots are forgotten for his own, the oldest first") {
+  Limits limits;
+  limits.books_of_user = 2;
+  Users users(2, limits);
+  const auto completes = [&](const std::string& name) {
+    users.propose(
+        Acquire{.open = Users::open(1000, "alice"), .request = 1, .names = {name}, .candidacy = Candidacy{}});
+    const SessionId session{users.log.last};
+    const std::string answer = users.propose(Complete{session, 1});
+    users.propose(Close{session, CloseReason::finished});
+    return answer;
+  };
+  for (const char* name : {"a", "b", "c"}) CHECK(completes(name).find("refused") == std::string::npos);
+  const auto& books = users.log.machine.state().elections.books;
+  CHECK(books.size() == 2);
+  CHECK_FALSE(books.contains("a"));
+}
+
+TEST_CASE("below level 2 no user is kept, and none is counted") {
+  Users users(1);
+  slot(users, 1000, "alice", "a", "1");
+  users.arrive(1000, "alice", "one");
+  const State& state = users.log.machine.state();
+  CHECK(state.elections.books.at("a").user.empty());
+  CHECK(state.elections.books.at("a").slots.at("1").user.empty());
+  CHECK(state.barriers.barriers.at("gate").user.empty());
+}
+
+TEST_CASE("barriers_of_user_bounded: one user's barriers in use leave room for the others") {
+  const std::string full = "refused: " + describe(Refusal::too_many_barriers_of_user);
+  Limits limits;
+  limits.barriers_of_user = 2;
+  const auto at = [](Users& users, std::uint32_t uid, const std::string& user, const std::string& name,
+                     std::uint32_t count = 2) {
+    return users.propose(
+        Arrive{.open = Users::open(uid, user), .name = name, .id = user, .terms = {.count = count}});
+  };
+  const auto third = [&] {
+    Users users(2, limits);
+    at(users, 1000, "alice", "a");
+    at(users, 1000, "alice", "b");
+    return at(users, 1000, "alice", "c");
+  };
+  CHECK(third() == full);
+  CHECK(without("barriers_of_user_bounded", third) != full);
+  Users users(2, limits);
+  at(users, 1000, "alice", "a");
+  const SessionId first{users.log.last};
+  at(users, 1000, "alice", "b");
+  CHECK(at(users, 1001, "bob", "c") != full);
+  CHECK(at(users, 1000, "alice", "c") != full);  // bob's: it was his before she came
+  CHECK(at(users, 0, "root", "d") != full);
+  CHECK(at(users, 1000, "alice", "e") == full);
+  users.propose(Depart{first});
+  CHECK(at(users, 1000, "alice", "e") != full);
+  CHECK(at(users, 1001, "bob", "b") != full);  // released: it is idle now, and counts no more
+  CHECK(at(users, 1000, "alice", "f") != full);
+  users.log.machine = *Machine::restore(users.log.machine.state(), limits);
+  CHECK(at(users, 1000, "alice", "g") == full);
+}

@@ -133,6 +133,7 @@ const Named<service::Command>& commands() {
       {"depart", command(service::Depart{SessionId{12}})},
       {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
       {"reset_barrier", command(service::ResetBarrier{"ready", 1000, "backup"})},
+      {"shut", command(service::Shut{true})},
   };
   return all;
 }

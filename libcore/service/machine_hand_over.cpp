@@ -1,0 +1,28 @@
+// A peer alone that is to hand over to a group (replica/events.hpp, GrantNothing): closed, it grants nothing
+// new, so that those who hold can be waited for. Who waits goes on waiting, here and then at the group. What
+// is asked for inside of a hold and held by it already is no new grant: refusing it would keep that hold for
+// ever.
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "service/machine.hpp"
+
+namespace coord::service {
+
+bool Machine::may_grant(const Entry& inside) const {
+  const bool reenters = !inside.entered.empty() &&
+                        std::ranges::all_of(inside.entered, [](Token token) { return token != Token{}; });
+  return COORD_RULE(closed_grants_nothing, !state_.closed || reenters);
+}
+
+void Machine::on(const Shut& body, Step& step) {
+  if (step.level < 2 || state_.closed == body.closed) return;
+  state_.closed = body.closed;
+  if (state_.closed) return;
+  for (const auto& [place, request] : state_.requests) {
+    if (request.in_line()) step.candidates.insert(place);
+  }
+  for (const auto& [name, leadership] : state_.elections.leaderships) step.open.insert(name);
+}
+
+}  // namespace coord::service
