@@ -16,9 +16,11 @@
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/hand_over.hpp"
 #include "base/own_file.hpp"
 #include "cli/config.hpp"
 #include "cli/home.hpp"
+#include "cli/host_peer.hpp"
 
 namespace coord::cli {
 
@@ -148,19 +150,17 @@ Result<Authority> configured(const std::string& path) {
   return authority;
 }
 
+std::string homeless_state() {
+  return "/var/tmp/coordutils-" + std::to_string(::geteuid());
+}
+
 Result<Authority> private_authority() {
   Authority authority;
   authority.kind = Authority::Kind::private_peer;
-  std::string state;
-  if (const std::optional<std::string> given = own_state_home()) {
-    state = *given;
-  } else if (const std::optional<std::string> home = own_home()) {
-    state = *home + "/.local/state";
-  } else {
-    state = "/var/tmp/coordutils-" + std::to_string(::geteuid());
-    if (Status own = own_directory(state); !own) return own.error();
+  authority.state_dir = private_state_dir();
+  if (authority.state_dir.starts_with(homeless_state() + "/")) {
+    if (Status own = own_directory(homeless_state()); !own) return own.error();
   }
-  authority.state_dir = state + "/coordutils/private-" + machine_id();
   if (Status made = make_parents(authority.state_dir); !made) return made.error();
   look_for_running(authority);
   if (!authority.socket.empty()) return authority;
@@ -170,7 +170,56 @@ Result<Authority> private_authority() {
   return authority;
 }
 
+// The lock file is made by the first peer that uses the directory, and stays. Another user's is none of ours:
+// /var/tmp is everybody's.
+Result<bool> was_ever_used(const std::string& state_dir) {
+  struct stat status {};
+  if (::lstat((state_dir + "/" + directory_lock_name).c_str(), &status) == 0)
+    return status.st_uid == ::geteuid();
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return unavailable(state_dir, std::strerror(errno), "make it readable for this user");
+}
+
+// After has_host_peer(), in this order: a private peer that begins later than this looks for the host's file
+// once it has its lock.
+Result<Authority> host_authority() {
+  Authority authority;
+  authority.kind = Authority::Kind::host;
+  authority.socket = host_socket;
+  const std::string private_dir = private_state_dir();
+  const auto used = was_ever_used(private_dir);
+  if (!used) return used.error();
+  if (*used) {
+    const auto given_up = handed_over(private_dir);
+    if (!given_up) return given_up.error();
+    if (!*given_up) return private_authority();
+    authority.token_floor = (*given_up)->token;
+  }
+  authority.system_user = owner_of_directory_of(authority.socket);
+  return authority;
+}
+
 }  // namespace
+
+Result<Authority> lone_authority(bool of_host) {
+  if (!of_host) return private_authority();
+  Authority authority;
+  authority.kind = Authority::Kind::host;
+  authority.socket = host_socket;
+  authority.state_dir = host_state;
+  authority.system_user = owner_of_directory_of(authority.socket);
+  return authority;
+}
+
+std::string private_state_dir() {
+  std::string state = homeless_state();
+  if (const std::optional<std::string> given = own_state_home()) {
+    state = *given;
+  } else if (const std::optional<std::string> home = own_home()) {
+    state = *home + "/.local/state";
+  }
+  return state + "/coordutils/private-" + machine_id();
+}
 
 Result<std::string> runtime_directory() {
   constexpr std::string_view longest_name = "/private.sock";  // coordd.sock is shorter
@@ -213,7 +262,9 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
     return authority;
   }
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);
-  return private_authority();
+  const auto host_wide = has_host_peer();
+  if (!host_wide) return host_wide.error();
+  return *host_wide ? host_authority() : private_authority();
 }
 
 }  // namespace coord::cli

@@ -10,6 +10,19 @@
 
 namespace coord::cli {
 
+std::string_view name_of(local::Scope scope) {
+  switch (scope) {
+    using enum local::Scope;
+    case private_peer:
+      return "private";
+    case host:
+      return "host";
+    case cluster:
+      break;
+  }
+  return "cluster";
+}
+
 void add_peer_options(Options& options, PeerOptions& target) {
   options.value("--socket", "PATH", target.socket, "the peer's socket")
       .env("COORD_SOCKET")
@@ -21,8 +34,8 @@ void add_peer_options(Options& options, PeerOptions& target) {
       .minor();
   options
       .choice("--scope", "SCOPE", target.scope,
-              {{"private", Scope::private_peer}, {"cluster", Scope::cluster}},
-              "private or cluster: refuse the other kind of peer")
+              {{"private", Scope::private_peer}, {"host", Scope::host}, {"cluster", Scope::cluster}},
+              "private, host or cluster: refuse the other kinds")
       .env("COORD_SCOPE")
       .minor();
   options.flag("--no-autostart", target.no_autostart, "never start a peer")

@@ -4,17 +4,21 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/json.hpp"
 #include "cli/options.hpp"
+#include "wire/local.hpp"
 
 namespace coord::cli {
 
 // How a tool finds its peer.
-enum class Scope { any, private_peer, cluster };  // cluster: a private peer will not do
+enum class Scope { any, private_peer, host, cluster };  // another one than any: no other will do
+
+std::string_view name_of(local::Scope scope);  // "private", "host", "cluster"
 
 struct PeerOptions {
   std::string socket;  // empty: this host's authority

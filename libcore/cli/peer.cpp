@@ -4,6 +4,7 @@
 
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
+#include "cli/host_peer.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::cli {
@@ -21,6 +22,9 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
   if (authority.kind == Authority::Kind::system) {
     if (explained.remedy.starts_with("start coordd"))
       explained.remedy = "start its service: systemctl start coordd";
+  } else if (authority.kind == Authority::Kind::host) {
+    if (explained.remedy.starts_with("start coordd"))
+      explained.remedy = std::string("systemctl start coordd-host.socket, or have root remove ") + host_file;
   } else if (authority.may_be_started()) {
     const std::string said = last_words(authority);
     if (!said.empty()) {
@@ -50,6 +54,10 @@ Error not_started(const Authority& authority) {
                "this host may be overloaded, or its disk hang: try again"};
 }
 
+engine::Trust trust_of(const Authority& authority) {
+  return {authority.system_user, authority.token_floor};
+}
+
 struct Reached {
   Authority authority;
   engine::PeerConnection peer;
@@ -67,7 +75,7 @@ Result<Reached> reach(const PeerOptions& options, const std::string& tool, const
     const bool started = tries > 1;
     const Duration patience = started ? std::max(options.patience, start_patience) : options.patience;
     const Instant asked = process::boot_now();
-    auto peer = engine::PeerConnection::open(authority->socket, tool, first, authority->system_user, patience,
+    auto peer = engine::PeerConnection::open(authority->socket, tool, first, trust_of(*authority), patience,
                                              meanwhile);
     if (peer) return Reached{*authority, std::move(*peer)};
     // One that is there and silent: another would find its place taken.
@@ -84,26 +92,44 @@ Result<Reached> reach(const PeerOptions& options, const std::string& tool, const
   }
 }
 
+Status check_scope(Scope asked, local::Scope is, const std::string& socket) {
+  const bool fits = asked == Scope::any || (asked == Scope::cluster && is == local::Scope::cluster) ||
+                    (asked == Scope::host && is == local::Scope::host) ||
+                    (asked == Scope::private_peer && is == local::Scope::private_peer);
+  if (fits) return done();
+  const std::string instead = "ask for --scope " + std::string(name_of(is)) + ", or leave --scope away";
+  if (is == local::Scope::cluster)
+    return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group", instead};
+  if (asked == Scope::cluster)
+    return Error{ErrorKind::unavailable, socket,
+                 is == local::Scope::host ? "this host's peer is alone, it has no others"
+                                          : "this host's peer is private, it has no others",
+                 "give coordd --peers and --key-file, or " + instead};
+  return Error{ErrorKind::unavailable, socket,
+               is == local::Scope::host ? "this host's peer is that of all its users"
+                                        : "this host's peer is this user's alone",
+               instead};
+}
+
 Result<engine::PeerConnection> connect(const PeerOptions& options, const std::string& tool,
                                        const engine::Spoken* first,
                                        const std::function<void()>& meanwhile = {}) {
+  // One that would only be started to be refused.
   const auto may_ask = [&](const Authority& authority) -> Status {
-    if (options.scope != Scope::cluster || authority.kind != Authority::Kind::private_peer) return done();
+    if (options.scope == Scope::any || options.scope == Scope::private_peer ||
+        authority.kind != Authority::Kind::private_peer)
+      return done();
+    if (options.scope == Scope::host)
+      return Error{ErrorKind::unavailable, "--scope host", "this host has no peer of all its users",
+                   std::string("install the package's, which ") + host_file + " tells of"};
     return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
                  "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
   };
   auto reached = reach(options, tool, first, meanwhile, may_ask);
   if (!reached) return reached.error();
   const std::string& socket = reached->authority.socket;
-  const bool is_private = reached->peer.welcome().scope == local::Scope::private_peer;
-  if (options.scope == Scope::cluster && is_private) {
-    return Error{ErrorKind::unavailable, socket, "this host's peer is private, it has no others",
-                 "give coordd --peers and --key-file, or ask for --scope private"};
-  }
-  if (options.scope == Scope::private_peer && !is_private) {
-    return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group",
-                 "ask for --scope cluster, or leave --scope away"};
-  }
+  const local::Scope scope = reached->peer.welcome().scope;
+  if (Status fits = check_scope(options.scope, scope, socket); !fits) return fits.error();
   return std::move(reached->peer);
 }
 
@@ -137,14 +163,14 @@ std::string no_quorum_text(const std::string& not_begun) {
 Result<Again> connect_again(const PeerOptions& options, const std::string& tool) {
   const auto authority = find_authority(options.socket, options.config);
   if (!authority) return authority.error();
-  auto peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
+  auto peer = engine::PeerConnection::begin(authority->socket, tool, trust_of(*authority));
   if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
     if (!peer) return peer.error();
     return Again{std::move(*peer), 0};
   }
   const auto started = start_peer(*authority);
   if (!started) return started.error();
-  peer = engine::PeerConnection::begin(authority->socket, tool, authority->system_user);
+  peer = engine::PeerConnection::begin(authority->socket, tool, trust_of(*authority));
   if (!peer) return peer.error();
   return Again{std::move(*peer), *started};
 }

@@ -29,6 +29,12 @@ void Table::row(const std::vector<std::string>& cells, Tone tone) {
   rows_.push_back(std::move(row));
 }
 
+Table Table::with(const std::string& title, std::string_view cell) && {
+  columns_.push_back({title});
+  for (Row& row : rows_) row.cells.push_back(shown(cell));
+  return std::move(*this);
+}
+
 std::vector<std::size_t> Table::widths(std::size_t width) const {
   std::vector<std::size_t> widths;
   for (const Column& column : columns_) widths.push_back(display_width(column.title));

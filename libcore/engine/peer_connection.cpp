@@ -69,8 +69,7 @@ Status PeerConnection::check_known(const local::Request& request) const {
 }
 
 Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::string& tool,
-                                            const Spoken* first, int flags,
-                                            std::optional<uid_t> system_user) {
+                                            const Spoken* first, int flags, Trust trust) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
@@ -87,11 +86,12 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
                        kept_out ? "ask for membership of the socket's group, then log in again"
                                 : "start coordd, or name its socket with --socket");
   }
-  const auto peer_pid = check_owner(socket.get(), path, system_user);
+  const auto peer_pid = check_owner(socket.get(), path, trust.user);
   if (!peer_pid) return peer_pid.error();
   PeerConnection connection(std::move(socket), path);
   connection.peer_pid_ = *peer_pid;
-  Bytes greeting = connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken});
+  Bytes greeting =
+      connection.framed(local::Hello{local::protocol_version, tool, local::newest_spoken, trust.token_floor});
   if (first != nullptr) {
     const Bytes along = connection.framed(first->request);
     greeting.insert(greeting.end(), along.begin(), along.end());
@@ -105,19 +105,18 @@ Result<PeerConnection> PeerConnection::dial(const std::string& path, const std::
   return refused != nullptr ? connection.gone(refused->why) : sent.error();
 }
 
-Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool,
-                                             std::optional<uid_t> system_user) {
-  auto connection = dial(path, tool, nullptr, SOCK_NONBLOCK, system_user);
+Result<PeerConnection> PeerConnection::begin(const std::string& path, const std::string& tool, Trust trust) {
+  auto connection = dial(path, tool, nullptr, SOCK_NONBLOCK, trust);
   if (connection) (void)::fcntl(connection->fd(), F_SETFL, 0);
   return connection;
 }
 
 Result<PeerConnection> PeerConnection::open(const std::string& path, const std::string& tool,
-                                            const Spoken* first, std::optional<uid_t> system_user,
-                                            Duration patience, const std::function<void()>& meanwhile) {
+                                            const Spoken* first, Trust trust, Duration patience,
+                                            const std::function<void()>& meanwhile) {
   // What an older peer would close the connection for waits until it is known not to be one.
   const bool may_go_along = first != nullptr && local::knows(wire::first_version, first->request);
-  auto dialled = dial(path, tool, may_go_along ? first : nullptr, 0, system_user);
+  auto dialled = dial(path, tool, may_go_along ? first : nullptr, 0, trust);
   if (!dialled) return dialled;
   PeerConnection& connection = *dialled;
   if (meanwhile) meanwhile();

@@ -35,22 +35,26 @@ struct Spoken {
   int pidfd;
 };
 
+// Of the peer that is greeted.
+struct Trust {
+  std::optional<uid_t> user{};  // whose peer is believed besides root's and one's own
+  Token token_floor{};          // local::Hello::token_floor
+};
+
 class PeerConnection {
  public:
   // Connects and greets. ErrorKind::unavailable when no peer listens at `path`, or one that this user must
   // not trust (another user's, neither root's), or one that speaks another version.
-  // `system_user`: another one whose peer is believed. `first`, if any, goes along with the greeting: a round
-  // trip less for whoever needs not know to whom it speaks. `meanwhile`, if any, is called while the answer
-  // is on its way.
+  // `first`, if any, goes along with the greeting: a round trip less for whoever needs not know to whom it
+  // speaks. `meanwhile`, if any, is called while the answer is on its way.
   static Result<PeerConnection> open(const std::string& path, const std::string& tool,
-                                     const Spoken* first = nullptr, std::optional<uid_t> system_user = {},
+                                     const Spoken* first = nullptr, Trust trust = {},
                                      Duration patience = greeting_patience,
                                      const std::function<void()>& meanwhile = {});
 
   // The same without waiting for anything, not for room in the peer's queue nor for its greeting, which comes
   // by receive(): for whoever guards a command meanwhile. What is sent now is read after the greeting.
-  static Result<PeerConnection> begin(const std::string& path, const std::string& tool,
-                                      std::optional<uid_t> system_user = {});
+  static Result<PeerConnection> begin(const std::string& path, const std::string& tool, Trust trust = {});
 
   int fd() const { return socket_.get(); }
   const local::Welcome& welcome() const { return welcome_; }
@@ -75,7 +79,7 @@ class PeerConnection {
   explicit PeerConnection(Descriptor socket, std::string path)
       : socket_(std::move(socket)), path_(std::move(path)) {}
   static Result<PeerConnection> dial(const std::string& path, const std::string& tool, const Spoken* first,
-                                     int flags, std::optional<uid_t> system_user);
+                                     int flags, Trust trust);
   Bytes framed(const local::Request& request) const;
   Bytes encoded(const local::Request& request) const;
   Status check_known(const local::Request& request) const;

@@ -10,7 +10,7 @@
 namespace coord::net {
 
 Bytes Greeting::hello_to(const std::string& peer) const {
-  return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing},
+  return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor},
                       hello_version);
 }
 

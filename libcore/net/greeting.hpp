@@ -20,6 +20,7 @@ struct Greeting {
   Level knows = first_level;  // the newest that this program knows
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing{};
+  Token token_floor{};
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;

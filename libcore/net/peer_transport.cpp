@@ -65,7 +65,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
       greeting_{config_.self,     group_digest(config_.peers),
                 config_.software, config_.level,
                 config_.knows,    config_.life,
-                config_.timing},
+                config_.timing,   config_.token_floor},
       tls_(std::make_shared<TlsSettings>(config_.self, names_of(config_.peers), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {

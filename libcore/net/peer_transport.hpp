@@ -47,6 +47,7 @@ struct PeerConfig {
   Level knows = first_level;  // the newest that this program knows
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing = {};
+  Token token_floor{};
 };
 
 struct PeerHandlers {

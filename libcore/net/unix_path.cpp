@@ -67,7 +67,7 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group, Duration patience) {
+Result<BoundSocket> bind_unix_path(const std::string& path, SocketAccess access, Duration patience) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path)
@@ -81,14 +81,14 @@ Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t>
   Descriptor fd = new_socket();
   if (fd.get() < 0) return failed_call(path, "cannot make a socket");
   // It is made with its mode: chmod(2) would follow a link that somebody puts there in between.
-  const mode_t mask = ::umask(group ? 0117 : 0177);
+  const mode_t mask = ::umask(access.everybody ? 0111 : access.group ? 0117 : 0177);
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int error = errno;
   ::umask(mask);
   errno = error;
   if (bound != 0) return failed_call(path, "cannot bind it");
   // Before listen(): until then nobody can connect, whoever's it was at first.
-  if (group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group) != 0)
+  if (access.group && ::lchown(path.c_str(), static_cast<uid_t>(-1), *access.group) != 0)
     return failed_call(path, "cannot give it to the group");
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) return failed_call(path, "cannot look at it");

@@ -12,8 +12,13 @@
 
 namespace coord::net {
 
-// A bound and listening socket (close-on-exec, non-blocking, mode 0600, or 0660 and of `group`) and which
-// file it is.
+// Who may connect by the socket's mode: 0600, 0660 and of `group`, or 0666.
+struct SocketAccess {
+  std::optional<gid_t> group{};
+  bool everybody = false;
+};
+
+// A bound and listening socket (close-on-exec, non-blocking) and which file it is.
 struct BoundSocket {
   Descriptor fd;
   dev_t device = 0;
@@ -21,7 +26,7 @@ struct BoundSocket {
 };
 
 // `patience`: for another that is at work on the same path.
-Result<BoundSocket> bind_unix_path(const std::string& path, std::optional<gid_t> group = {},
+Result<BoundSocket> bind_unix_path(const std::string& path, SocketAccess access = {},
                                    Duration patience = std::chrono::seconds(2));
 
 // Removes the path if it is still that file: another peer may have taken it over. Never waits.

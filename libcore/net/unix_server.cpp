@@ -48,7 +48,7 @@ UnixServer::~UnixServer() {
 }
 
 Status UnixServer::listen(const std::string& path) {
-  auto bound = bind_unix_path(path, access_.group);
+  auto bound = bind_unix_path(path, {access_.group, access_.everybody});
   if (!bound.ok()) return bound.error();
   path_ = path;
   device_ = bound->device;
@@ -57,7 +57,7 @@ Status UnixServer::listen(const std::string& path) {
 }
 
 Status UnixServer::listen_again(const std::string& path) {
-  auto bound = bind_unix_path(path, access_.group, Duration{});
+  auto bound = bind_unix_path(path, {access_.group, access_.everybody}, Duration{});
   if (!bound.ok()) return bound.error();
   error_code ignored;
   acceptor_.close(ignored);  // its accept() ends with operation_aborted
@@ -183,7 +183,7 @@ bool UnixServer::is_guest(uid_t user) const {
 }
 
 bool UnixServer::admits(int fd, const Credentials& who) const {
-  if (!is_guest(who.uid)) return true;
+  if (!is_guest(who.uid) || access_.everybody) return true;
   if (!access_.group) return false;
   if (may_be_unmapped_group(*access_.group)) return false;
   if (who.gid == *access_.group) return true;

@@ -3,7 +3,7 @@
 // The socket's path belongs to whoever listens on it. A path that is left over from a peer that died is taken
 // over; one on which a peer answers is not, and neither is a path that is no socket. Two that start at once
 // are kept apart by a lock on PATH.lock. The kernel says who connects (SO_PEERCRED, SO_PEERGROUPS): only this
-// user and root, and with UnixAccess::group that group's members.
+// user and root, and as UnixAccess says a group's members or all users.
 //
 // Bounded: clients, a client's unread answers (who does not read is closed), a request's size. Each client is
 // read and written by itself, so that a slow one holds up nobody. Threading: all on the io_context's one
@@ -57,6 +57,7 @@ struct UnixAccess {
       1024;  // of those admitted so, each: one's runaway loop leaves room for others
   // The frame that a client gets who is not taken, so that its tool can say why; may be empty.
   std::function<Bytes(const std::string& why)> refusal;
+  bool everybody = false;  // all users of this host; mode 0666
 };
 
 struct UnixHandlers {
@@ -118,7 +119,7 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer pause_timer_;
   std::map<ClientNumber, std::shared_ptr<UnixClient>> clients_;
-  std::map<ClientNumber, uid_t> guests_;  // those of clients_ whom only the group admits
+  std::map<ClientNumber, uid_t> guests_;  // those of clients_ whom only UnixAccess admits
   std::map<uid_t, std::size_t> of_user_;  // how many each of them has
   std::uint64_t last_number_ = 0;
   std::uint64_t turned_away_ = 0;

@@ -135,7 +135,9 @@ Status Peer::recover() {
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
   sessions.peer = settings_.name;
-  sessions.scope = settings_.alone() ? local::Scope::private_peer : local::Scope::cluster;
+  sessions.scope = !settings_.alone()       ? local::Scope::cluster
+                   : settings_.options.host ? local::Scope::host
+                                            : local::Scope::private_peer;
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   sessions.host = host.data();
@@ -143,6 +145,7 @@ Status Peer::recover() {
   sessions.names = settings_.names;
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 
+  if (Status again = take_up_again(opened->store); !again) return again;
   const Token reserved = opened->store.tokens_reserved();
   replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
                            Random(from_system_random<std::uint64_t>()), process::boot_now());
@@ -169,7 +172,7 @@ Status Peer::listen() {
   net::UnixLimits limits;
   limits.unread_bytes = listing_bytes;
   limits.descriptor_ceiling = descriptor_ceiling_;
-  net::UnixAccess access{settings_.admitted, guest_tools, turned_away};
+  net::UnixAccess access{settings_.admitted, guest_tools, turned_away, settings_.admits_all};
   server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, std::move(access));
   const int handed_over = settings_.options.listen_fd;
   Status listening =
@@ -188,6 +191,7 @@ void Peer::start() {
   server_->start();
   look_at_socket();
   if (transport_) transport_->start();
+  if (settings_.options.token_floor != Token{}) push(replica::RaiseTokens{settings_.options.token_floor});
   push(replica::Tick{});
 }
 
@@ -207,6 +211,7 @@ void Peer::look_at_socket() {
       log_(net::LogLevel::error, "its socket is gone, and no tool reaches it: " + listening.error().text());
     socket_told_ = !listening.ok();
   }
+  if (settings_.options.given_up) push(replica::Tick{});
   socket_timer_.expires_after(std::chrono::seconds(1));
   socket_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !ended_) look_at_socket();
@@ -265,6 +270,7 @@ void Peer::pump() {
   if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
   if (ended_) return;
   carry_out(host_->settle(process::boot_now(), wall_now()));
+  if (!ended_) give_up_if_unused();
   if (!ended_) end_if_idle();
   if (!ended_) arm_timer();
 }

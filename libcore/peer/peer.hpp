@@ -65,6 +65,8 @@ class Peer {
     bool known = false;                // `user` is
     std::vector<wire::Frame> waiting;  // what it has said before that
     bool connected = true;
+    bool asked = false;          // something, since its greeting
+    Instant since;               // of its greeting
     std::uint32_t speaks = 1;    // of the tools' protocol, both ends
     SessionId session;           // once something was granted on it
     std::unique_ptr<Hold> hold;  // of the session
@@ -135,6 +137,17 @@ class Peer {
   std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
   void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
 
+  // ---- peer_hand_over.cpp: another authority takes this peer's place
+  Status take_up_again(store::Store& store);
+  bool is_unused() const;
+  bool awaits(net::ClientNumber but) const;
+  void give_up_if_unused();
+  void give_up();
+  bool floor_is_missing() const;
+  void hand_over(replica::ConnectionId connection, const Tool& tool, const local::HandOver& request);
+  local::LoneView view_of_lone(const local::HandOver& request) const;
+  std::optional<std::string> refuse_floor(const Tool& tool, Token floor) const;
+
   // ---- peer_nesting.cpp: which holds a tool runs inside of
   static bool runs_inside(process::Nesting& nesting, const Tool& tool);
   std::vector<replica::ConnectionId> holds_around(replica::ConnectionId asker, pid_t asking) const;
@@ -194,6 +207,8 @@ class Peer {
   std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then
   std::optional<Instant> idle_since_;
   bool raised_when_idle_ = false;
+  bool give_up_told_ = false;  // that it cannot hand over
+  bool handed_over_ = false;   // it grants nothing any more
   boost::asio::posix::stream_descriptor
       timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps
   std::optional<Instant> armed_;

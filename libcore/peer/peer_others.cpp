@@ -48,6 +48,7 @@ Status Peer::join_group() {
   config.knows = newest_level;
   config.life = host_->replica().life();
   config.timing = timing_of(settings_.options);
+  config.token_floor = settings_.options.token_floor;
   net::PeerHandlers peers;
   peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
   peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };
@@ -88,6 +89,7 @@ void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool dat
 
 void Peer::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
   push(replica::Greeted{node_of(name), std::max(hello.knows, hello.version), hello.life});
+  if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
   const std::string differs = difference(timing_of(settings_.options), hello.timing);
   if (!differs.empty() && differs != timing_[name])
     log_(net::LogLevel::warning, "peer " + name + ": its time-outs are not those of this peer: " + differs +

@@ -129,7 +129,7 @@ void Peer::find_group(replica::ConnectionId connection) {
 
 // One whom only the group admits. This peer may be able to kill what he may not.
 bool Peer::is_guest(const Tool& tool) const {
-  return settings_.admitted && tool.who.uid != 0 && tool.who.uid != ::geteuid();
+  return settings_.admits_others() && tool.who.uid != 0 && tool.who.uid != ::geteuid();
 }
 
 // Whether this tool may say that the process is its command: its user's, or its own child (a setuid program).

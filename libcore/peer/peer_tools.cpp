@@ -90,14 +90,32 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   }
   if (const auto* raise = std::get_if<local::RaiseLevel>(&*request))
     return raise_level(tool->first, tool->second, *raise);
-  if (const auto* hello = std::get_if<local::Hello>(&*request))
+  if (const auto* step = std::get_if<local::HandOver>(&*request))
+    return hand_over(tool->first, tool->second, *step);
+  if (const auto* hello = std::get_if<local::Hello>(&*request)) {
     tool->second.speaks = local::common(hello->speaks);
+    tool->second.since = process::boot_now();
+    // The tool finds out by the end of its connection, and asks the host's peer.
+    if (settings_.options.given_up && is_unused() && !awaits(number) && settings_.options.given_up()) {
+      give_up();
+      if (ended_) return;
+    }
+    if (const auto why = refuse_floor(tool->second, hello->token_floor)) return turn_away(number, *why);
+    if (settings_.options.host && hello->token_floor != Token{})
+      push(replica::RaiseTokens{hello->token_floor});
+  } else {
+    tool->second.asked = true;
+  }
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
   event.unguardable = name_processes(tool->first, tool->second, *request);
   const bool asks_for_turn = std::holds_alternative<local::Acquire>(*request);
   if (asks_for_turn) {
+    if (floor_is_missing())
+      return turn_away(number,
+                       "the leader is of an older release, and its tokens would be smaller than those that "
+                       "this host has given before it came to the group: upgrade all peers");
     event.inside = holds_around(tool->first, tool->second.who.pid);
     if (tool->second.holder.pid != 0) event.not_entered = not_around(event.inside, tool->second.holder);
   }

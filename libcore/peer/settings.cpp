@@ -92,7 +92,8 @@ Result<Settings> check(const Options& options) {
     return usage("--state-dir", "missing", "name the directory that keeps this peer's state");
   if (options.socket.empty())
     return usage("--socket", "missing", "name the socket that this host's tools will use");
-  const auto admitted = group_of(options.admit);
+  settings.admits_all = options.admit == "*";
+  const auto admitted = group_of(settings.admits_all ? "" : options.admit);
   if (!admitted) return admitted.error();
   settings.admitted = *admitted;
   settings.node = node_of(options.name);

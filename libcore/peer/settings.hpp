@@ -25,10 +25,14 @@ struct Options {
   std::string key_file;  // needed with more than one peer
   std::string state_dir;
   std::string socket;  // for the tools of this host
-  std::string admit;   // a group whose members may use this peer; empty: its own user and root only
+  std::string admit;  // a group whose members may use this peer, `*`: all users; empty: its own user and root
+  bool host = false;  // alone, and the peer of all users of this host
+  // Of a user's private peer: asked whether the host has a peer for all users now, which takes its place.
+  std::function<bool()> given_up;
   // Asked for another socket's path when the directory of `socket` is gone (a logout); absent: the same
   // again.
   std::function<Result<std::string>()> elsewhere;
+  Token token_floor{};   // of a group: what peers alone have given whose place this one takes
   int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
   Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
   bool rejoin = false;
@@ -46,9 +50,11 @@ struct Settings {
   net::Address listen;
   std::optional<net::KeyRing> keys;
   std::optional<gid_t> admitted;
+  bool admits_all = false;
   Options options;
 
   bool alone() const { return peers.size() <= 1; }
+  bool admits_others() const { return admits_all || admitted; }
 };
 
 // Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable for files that cannot

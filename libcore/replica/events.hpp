@@ -35,6 +35,15 @@ struct Parted {  // the last connection with it is gone
 };
 // The operator wants the group's level raised now, not when it is due.
 struct RaiseNow {};
+// What was given by a peer whose place this one takes: no token up to this one is given from now on.
+struct RaiseTokens {
+  Token above;
+};
+// A peer alone is to hand over to a group: grant nothing from now on, or (closed false) grant again. Nothing
+// below level 2.
+struct GrantNothing {
+  bool closed = false;
+};
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
 struct Submit {
@@ -66,7 +75,7 @@ struct Space {
 struct Leave {};  // this peer is about to stop: hand leadership over
 
 using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow>;
+                           Parted, RaiseNow, RaiseTokens, GrantNothing>;
 
 // ---- answers
 

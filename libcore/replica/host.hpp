@@ -17,8 +17,9 @@
 
 namespace coord::replica {
 
-using HostEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
-                               FromTool, ToolGone, HoldersGone, CommandGone, Recovered>;
+using HostEvent =
+    std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow, RaiseTokens,
+                 GrantNothing, FromTool, ToolGone, HoldersGone, CommandGone, Recovered>;
 using HostAction =
     std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
                  SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;

@@ -91,6 +91,10 @@ class Replica {
   bool lone() const { return config_.raft.peers.size() == 1; }
   // Does this peer know of a leader that had a majority a moment ago?
   bool has_quorum() const { return raft_.leader() != NodeId{}; }
+  // No grant of this peer, while it was alone, was above it.
+  Token highest_token() const { return std::max(tokens_reserved_, machine_.state().last_token); }
+  // Commands of this host are on their way.
+  bool has_pending() const { return !pending_.empty() || !queued_.empty(); }
   // The registration of this peer; 0 until it has one.
   service::ClientId client() const { return client_; }
   // This life of the peer, for its greetings (Greeted::life).
@@ -136,6 +140,8 @@ class Replica {
   void on(Instant now, const Greeted& event);
   void on(Instant now, const Parted& event);
   void on(Instant now, const RaiseNow&);
+  void on(Instant now, const RaiseTokens& event);
+  void on(Instant now, const GrantNothing& event);
 
   // ---- replica_raft.cpp: Raft's actions
   bool at_level_two() const { return spoken_ >= 2; }
@@ -230,8 +236,9 @@ class Replica {
 
   Token tokens_reserved_;
   Token tokens_asked_;
+  Token inherited_;  // RaiseTokens: all grants are above it
   std::vector<Bytes> waiting_for_tokens_;
-  bool token_floor_due_ = false;
+  Token floor_due_;  // to be proposed
 
   struct Announcement {
     Level knows = first_level;

@@ -232,9 +232,9 @@ void Replica::reject(std::uint64_t sequence, const char* why) {
 // begins above the block.
 bool Replica::tokens_ready(std::size_t commands) {
   // The first command of a group places its tokens by the wall clock, far above any earlier life.
-  if (machine_.state().applied == LogIndex{}) return true;
+  if (machine_.state().applied == LogIndex{} && inherited_ == Token{}) return true;
   const std::uint64_t by_place = machine_.state().token_base.value + raft_.last_index().value;
-  const std::uint64_t highest = std::max(machine_.state().last_token.value, by_place);
+  const std::uint64_t highest = std::max({machine_.state().last_token.value, by_place, inherited_.value});
   const std::uint64_t needed = highest + commands + 2 * config_.commands_in_flight;
   if (COORD_RULE(grant_only_reserved_tokens, needed <= tokens_reserved_.value)) return true;
   if (tokens_asked_.value < needed) {
@@ -247,12 +247,29 @@ bool Replica::tokens_ready(std::size_t commands) {
 }
 
 void Replica::propose_token_floor(Instant now) {
-  if (!token_floor_due_ || raft_.role() != raft::Role::leader) return;
-  token_floor_due_ = false;
+  if (floor_due_ <= machine_.state().last_token || raft_.role() != raft::Role::leader) return;
   service::Command command;
   command.wall = wall_;
-  command.body = service::TokenFloor{tokens_reserved_};
-  tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, false, machine_.level()});
+  command.body = service::TokenFloor{std::exchange(floor_due_, Token{})};
+  // What was reserved is on the disk already, what was inherited is not.
+  const bool durable = inherited_ > machine_.state().last_token;
+  tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, durable, machine_.level()});
+}
+
+// Durable before it is in force: who has been told that it is closed goes by that.
+void Replica::on(Instant now, const GrantNothing& event) {
+  if (!lone() || raft_.role() != raft::Role::leader || machine_.level() < 2) return;
+  service::Command command;
+  command.wall = wall_;
+  command.body = service::Shut{event.closed};
+  tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, true, machine_.level()});
+}
+
+void Replica::on(Instant, const RaiseTokens& event) {
+  if (event.above <= std::max(inherited_, machine_.state().last_token)) return;
+  inherited_ = COORD_RULE_OR(grants_above_inherited, event.above, inherited_);
+  floor_due_ = std::max(floor_due_, inherited_);
+  asked_ = true;
 }
 
 void Replica::settle_outcome(const service::Command& command, const service::Effects& effects) {

@@ -135,7 +135,7 @@ void Replica::perform(Instant now, raft::RoleChanged&& action) {
   if (may_found_ && !founded_at_) founded_at_ = now;
   if (action.role == raft::Role::leader) {
     keeper_.became_leader(now, machine_);
-    token_floor_due_ = lone() && tokens_reserved_ != Token{};
+    floor_due_ = std::max(lone() ? tokens_reserved_ : Token{}, inherited_);
   } else {
     keeper_.lost_leadership();
     waiting_for_tokens_.clear();  // they are still pending

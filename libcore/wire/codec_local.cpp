@@ -18,6 +18,25 @@ constexpr bool coord::wire::is_enumerator(coord::local::Scope value) {
     using enum coord::local::Scope;
     case private_peer:
     case cluster:
+    case host:
+      return true;
+  }
+  return false;
+}
+// To an older tool it is a peer that is alone.
+template <>
+constexpr coord::local::Scope coord::wire::known_at(coord::local::Scope value, std::uint32_t version) {
+  using enum coord::local::Scope;
+  return version < 2 && value == host ? private_peer : value;
+}
+template <>
+constexpr bool coord::wire::is_enumerator(coord::local::HandOverStep value) {
+  switch (value) {
+    using enum coord::local::HandOverStep;
+    case look:
+    case close:
+    case open:
+    case end:
       return true;
   }
   return false;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/ids.hpp"
 #include "base/level.hpp"
 #include "base/time.hpp"
 #include "wire/bounds.hpp"
@@ -42,12 +43,14 @@ struct PeerHello {
   Level knows = first_level;  // the newest that its program knows
   std::uint64_t life = 0;     // random, of its process: its announcement of `knows` is void with it
   PeerTiming timing{};
+  // The highest token of a peer alone whose place the sender takes in the group: the group's are above it.
+  Token token_floor{};
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
-    archive.since(2, knows, life, timing);
+    archive.since(2, knows, life, timing, token_floor);
   }
 };
 

@@ -35,7 +35,7 @@ inline constexpr std::uint32_t protocol_version = 1;
 inline constexpr std::uint32_t newest_spoken = 2;
 
 enum class Mode : std::uint8_t { exclusive, shared };
-enum class Scope : std::uint8_t { private_peer, cluster };
+enum class Scope : std::uint8_t { private_peer, cluster, host };  // host: told from version 2 on
 
 // Whoever shows it, and is the same user, is the session's tool: a peer that was restarted takes it back by
 // it. Given with the grant; never in an environment, a listing or a log line.
@@ -57,12 +57,15 @@ struct Hello {
   std::uint32_t version = protocol_version;
   std::string tool;
   std::uint32_t speaks = 1;
+  // The highest token that this user's private peer may have given before it was given up for the host's: a
+  // host's peer gives only higher ones from here on.
+  Token token_floor{};
 
   bool operator==(const Hello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, wire::text<1024>(tool));
-    archive.since(2, speaks);
+    archive.since(2, speaks, token_floor);
   }
 };
 
@@ -231,7 +234,7 @@ struct LetGo {
 
 using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
                              ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
-                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel>;
+                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel, HandOver>;
 
 // ---- peer to tool
 
@@ -494,6 +497,6 @@ struct Joined {
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
                             Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                            Barriers, BarrierIsReset, TakenUp, TakenBack>;
+                             Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView>;
 
 }  // namespace coord::local

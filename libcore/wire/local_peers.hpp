@@ -71,6 +71,46 @@ struct RaiseLevel {
   }
 };
 
+enum class HandOverStep : std::uint8_t {
+  look,   // say what there is, and change nothing
+  close,  // grant nothing from now on, durably
+  open,   // grant again
+  end,    // once nothing is held: write down the highest token, and end
+};
+
+// Of a peer that is alone, by its own user or root: a group is to take its place. Answered by LoneView, or
+// Refused.
+struct HandOver {
+  std::uint64_t request = 0;
+  HandOverStep step = HandOverStep::look;
+
+  bool operator==(const HandOver&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, step);
+  }
+};
+
+struct LoneView {
+  std::uint64_t request = 0;
+  bool begun = false;  // it has taken up what it had left: before, the rest says nothing
+  bool closed = false;
+  bool ended = false;  // it grants nothing any more, ever: its highest token is written down
+  std::uint64_t token = 0;
+  std::uint64_t held = 0;            // locks, leaderships, commands of barriers: what must end first
+  std::vector<std::string> holders;  // some of them, in words
+  std::uint64_t stays = 0;           // what a group does not take over
+  std::vector<std::string> staying;  // some of it, in words
+  std::string where;                 // the file with the token
+
+  bool operator==(const LoneView&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, begun, closed, ended, token, held, wire::at_most<64, 512>(holders), stays,
+            wire::at_most<64, 512>(staying), wire::text<1024>(where));
+  }
+};
+
 struct Peers {
   std::uint64_t request = 0;
   WallTime as_of;

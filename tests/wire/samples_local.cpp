@@ -114,7 +114,7 @@ const Named<local::Request>& requests() {
   campaign.ttl = 10s;
   campaign.candidacy = {-5, true, "web1:80", false, service::SlotWish{"2023-11-14", 0s, 1}};
   static const Named<local::Request> all{
-      {"hello", local::Hello{1, "dlock 0.1.0", 2}},
+      {"hello", local::Hello{1, "dlock 0.1.0", 2, Token{1855425871872001}}},
       {"acquire", acquire},
       {"started", local::Started{3, 4712, 3s}},
       {"cancel", local::Cancel{3}},
@@ -137,6 +137,7 @@ const Named<local::Request>& requests() {
       {"list_barriers", local::ListBarriers{4, "ready", "after", true}},
       {"reset_barrier", local::ResetBarrier{5, "ready"}},
       {"raise_level", local::RaiseLevel{6}},
+      {"hand_over", local::HandOver{6, local::HandOverStep::close}},
   };
   return all;
 }
@@ -205,6 +206,9 @@ const Named<local::Answer>& answers() {
       {"barrier_is_reset", local::BarrierIsReset{5}},
       {"taken_up", local::TakenUp{3}},
       {"taken_back", local::TakenBack{3}},
+      {"lone_view",
+       local::LoneView{
+           6, true, true, false, 1855425871872001, 1, {"job (backup, pid 42)"}, 1, {"rate of x"}, "/x"}},
       {"unknown", local::Refused{3, local::RefusedKind::unknown, "see --status"}},
   };
   return all;
@@ -216,6 +220,7 @@ const Named<wire::PeerHello>& peer_hellos() {
   hello.knows = 2;
   hello.life = 0x1122334455667788;
   hello.timing = {50ms, 150ms, 300ms};
+  hello.token_floor = Token{1855425871872001};
   static const Named<wire::PeerHello> all{{"peer_hello", hello}};
   return all;
 }

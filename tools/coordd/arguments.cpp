@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/config.hpp"
+#include "cli/host_peer.hpp"
 
 namespace coord::coordd {
 
@@ -12,14 +13,43 @@ void Arguments::join_peers() {
   for (const std::string& list : peers) peer.peers += (peer.peers.empty() ? "" : ",") + list;
 }
 
+namespace {
+
+// Where the host's peer is found and what it keeps are fixed: tools look nowhere else.
+Status read_host_file(cli::Options& options, Arguments& arguments) {
+  peer::Options& peer = arguments.peer;
+  peer.host = true;
+  peer.name = "host";
+  peer.admit = "*";
+  peer.socket = cli::host_socket;
+  peer.state_dir = cli::host_state;
+  const auto there = cli::has_host_peer();
+  if (!there) return there.error();
+  if (!*there) return done();  // not yet: the peer is there first, then tools are sent to it
+  const auto lines = cli::read_config(cli::host_file);
+  if (!lines) return lines.error();
+  for (const cli::ConfigLine& line : *lines) {
+    if (line.key != "admit" && line.key != "idle_exit" && line.key != "log_level" &&
+        line.key != "raise_after")
+      return Error{ErrorKind::unavailable, line.where, line.key + " cannot be set here",
+                   "remove the line: admit, idle_exit, log_level and raise_after can"};
+  }
+  return cli::load_config(options, cli::host_file);
+}
+
+}  // namespace
+
 Status read_configuration(cli::Options& options, Arguments& arguments) {
   if (arguments.private_peer) {
     arguments.peer.name = "private";
     if (arguments.peer.idle_exit == Duration{}) arguments.peer.idle_exit = std::chrono::seconds(60);
+  } else if (arguments.host) {
+    if (Status read = read_host_file(options, arguments); !read) return read;
   } else if (!arguments.config.empty() || arguments.peer.name.empty()) {
     const std::optional<std::string> path = cli::find_config(arguments.config);
     if (path) {
       if (Status read = cli::load_config(options, *path); !read) return read;
+      arguments.config_read = *path;
     }
   }
   // As where a variable is empty: alone, it would grant what the others have.
@@ -45,11 +75,17 @@ void declare(cli::Options& options, Arguments& arguments) {
       .env("COORD_SOCKET")
       .completes(cli::Completion::file);
   options
-      .value("--admit", "GROUP", peer.admit, "a group whose members may use this peer, besides its own user")
+      .value("--admit", "GROUP", peer.admit,
+             "who may use this peer besides its own user: a group's members, or * for all")
       .minor();
   options.value("--config", "FILE", arguments.config, "the same settings as TOML, `-` as `_`")
       .env("COORD_CONFIG")
       .completes(cli::Completion::file);
+  options
+      .value("--handed-over", "FILE", arguments.handed_over,
+             "what a peer alone has left: the group's tokens are above it")
+      .completes(cli::Completion::file)
+      .minor();
   options.flag("--rejoin", peer.rejoin, "this peer lost its state: come back with nothing");
   options.value("--heartbeat", "SECONDS", peer.heartbeat, "of the leader")
       .between(std::chrono::milliseconds(5), std::chrono::seconds(5))
@@ -73,6 +109,12 @@ void declare(cli::Options& options, Arguments& arguments) {
                  "what goes to stderr");
   options.flag("--private", arguments.private_peer, "this user's own peer, alone; ends when idle")
       .excludes("--peers")
+      .minor();
+  options
+      .flag("--host", arguments.host, "the peer of all users of this host, alone: see /etc/coordutils/host")
+      .excludes("--peers")
+      .excludes("--private")
+      .excludes("--config")
       .minor();
   options
       .value("--idle-exit", "SECONDS", peer.idle_exit,

@@ -12,9 +12,12 @@ namespace coord::coordd {
 
 struct Arguments {
   peer::Options peer;
-  std::string config;
+  std::string config;       // as given
+  std::string config_read;  // that one, or the usual one
   std::vector<std::string> peers;
+  std::vector<std::string> handed_over;  // files of peers alone whose place the group takes
   bool private_peer = false;
+  bool host = false;
   bool keygen = false;
   net::LogLevel level = net::LogLevel::info;
 

@@ -15,8 +15,10 @@
 
 #include "base/descriptor.hpp"
 #include "cli/authority.hpp"
+#include "cli/host_peer.hpp"
 #include "cli/run.hpp"
 #include "coordd/arguments.hpp"
+#include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
 #include "net/descriptor_room.hpp"
@@ -137,10 +139,20 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
     return cli::Exit::done;
   }
   if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
-  if (arguments.private_peer)
+  if (arguments.private_peer) {
     arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
       return cli::private_socket(directory);
     };
+    arguments.peer.given_up = [] {
+      const auto there = cli::has_host_peer();
+      return there && *there;
+    };
+  }
+  if (!arguments.peers.empty()) {
+    const auto floor = coordd::inherited_tokens(arguments);
+    if (!floor) return floor.error();
+    arguments.peer.token_floor = *floor;
+  }
   arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments, command_line);
 }
@@ -153,6 +165,7 @@ int main(int argc, char** argv) {
   options.manual_section(8);
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
+  options.synopsis("--host", "as the package starts it for all users of a host");
   options.synopsis("--keygen", "print a new line for a key file");
   coordd::declare(options, arguments);
   options.example("coordd --keygen > key; chmod 600 key", "a key for the group");

@@ -41,9 +41,10 @@ Result<cli::Exit> show_status(const Settings& settings) {
   auto answer = ask(*peer, {only_request, settings.name, {}, settings.stale});
   if (!answer) return answer.error();
   if (answer->barriers.empty()) return cli::Exit::no;
+  const std::string_view scope = cli::name_of(peer->welcome().scope);
   const local::BarrierRecord& record = answer->barriers.front();
   if (settings.json) {
-    cli::print(json_of(record, answer->as_of).line());
+    cli::print(json_of(record, answer->as_of).text("scope", scope).line());
   } else {
     const bool terminal = cli::is_terminal(STDOUT_FILENO);
     cli::print(text_of(record, answer->as_of,
@@ -56,6 +57,7 @@ Result<cli::Exit> show_status(const Settings& settings) {
 Result<cli::Exit> list_barriers(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
   if (!peer) return peer.error();
+  const std::string_view scope = cli::name_of(peer->welcome().scope);
   cli::Table table({{"NAME"},
                     {"GENERATION", cli::Table::Align::right},
                     {"COUNT", cli::Table::Align::right},
@@ -69,13 +71,13 @@ Result<cli::Exit> list_barriers(const Settings& settings) {
     for (const local::BarrierRecord& record : answer->barriers) {
       request.after = record.name;
       if (settings.json) {
-        cli::print(json_of(record, answer->as_of).line());
+        cli::print(json_of(record, answer->as_of).text("scope", scope).line());
       } else {
         table.row(row_of(record));
       }
     }
   }
-  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
   return cli::Exit::done;
 }
 

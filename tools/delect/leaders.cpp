@@ -48,14 +48,20 @@ cli::Table leaders_table() {
                      {"VALUE", cli::Table::Align::left, true}});
 }
 
-Result<std::pair<local::LeaderRecord, WallTime>> ask_one(const Settings& settings) {
+struct One {
+  local::LeaderRecord record;
+  WallTime as_of;
+  local::Scope scope;
+};
+
+Result<One> ask_one(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "delect");
   if (!peer) return peer.error();
   auto answer = ask_leaders(*peer, settings, {settings.name()});
   if (!answer) return answer.error();
   if (answer->leaders.empty())
     return Error{ErrorKind::internal, cli::shown(settings.name()), "the peer answered with nothing", ""};
-  return std::pair(answer->leaders.front(), answer->as_of);
+  return One{answer->leaders.front(), answer->as_of, peer->welcome().scope};
 }
 
 }  // namespace
@@ -84,7 +90,8 @@ Result<local::Leaders> ask_leaders(engine::PeerConnection& peer, const Settings&
   }
 }
 
-std::string json_of(const local::LeaderRecord& record, const char* event, WallTime as_of) {
+std::string json_of(const local::LeaderRecord& record, const char* event, WallTime as_of,
+                    local::Scope scope) {
   cli::JsonObject object;
   object.name("name", record.name).text("event", event);
   if (record.leader) {
@@ -104,7 +111,10 @@ std::string json_of(const local::LeaderRecord& record, const char* event, WallTi
     one.text("peer", candidate.peer).integer("pid", candidate.pid).time("since", candidate.since);
     candidates.object(one);
   }
-  return object.array("candidates", candidates).time("as_of", as_of).line();
+  return object.array("candidates", candidates)
+      .text("scope", cli::name_of(scope))
+      .time("as_of", as_of)
+      .line();
 }
 
 std::string leader_text(const local::LeaderRecord& record) {
@@ -118,37 +128,40 @@ Result<cli::Exit> show(const Settings& settings) {
   if (!peer) return peer.error();
   auto answer = ask_leaders(*peer, settings, settings.names);
   if (!answer) return answer.error();
+  const local::Scope scope = peer->welcome().scope;
   cli::Table table = leaders_table();
   bool any = false;
   for (const local::LeaderRecord& record : answer->leaders) {
     any = any || record.leader;
     if (settings.output.json) {
-      cli::print(json_of(record, record.leader ? "current" : "none", answer->as_of));
+      cli::print(json_of(record, record.leader ? "current" : "none", answer->as_of, scope));
     } else {
       add_rows(table, record, answer->as_of);
     }
   }
-  if (!settings.output.json && !table.empty()) cli::print(cli::for_stdout(table));
+  if (!settings.output.json && !table.empty())
+    cli::print(cli::for_stdout(std::move(table).with("SCOPE", cli::name_of(scope))));
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 
 Result<cli::Exit> is_leader(const Settings& settings) {
   auto record = ask_one(settings);
   if (!record) return record.error();
-  const bool here = record->first.leader && record->first.here;
+  const bool here = record->record.leader && record->record.here;
   if (settings.output.json)
-    cli::print(json_of(record->first, record->first.leader ? "current" : "none", record->second));
+    cli::print(
+        json_of(record->record, record->record.leader ? "current" : "none", record->as_of, record->scope));
   return here ? cli::Exit::done : cli::Exit::no;
 }
 
 Result<cli::Exit> last(const Settings& settings) {
   auto record = ask_one(settings);
   if (!record) return record.error();
-  const std::optional<local::LastCompletion>& last = record->first.last;
+  const std::optional<local::LastCompletion>& last = record->record.last;
   const Duration age(last ? std::max<std::int64_t>(wall_now().unix_ns - last->at.unix_ns, 0) : 0);
   if (settings.output.json) {
     cli::JsonObject object;
-    object.name("name", record->first.name);
+    object.name("name", record->record.name);
     if (last) {
       object.time("last", last->at).seconds("age_s", age).text("host", last->host);
       if (last->key.empty()) {
@@ -159,7 +172,7 @@ Result<cli::Exit> last(const Settings& settings) {
     } else {
       object.null("last").null("age_s").null("host").null("slot");
     }
-    cli::print(object.time("as_of", record->second).line());
+    cli::print(object.text("scope", cli::name_of(record->scope)).time("as_of", record->as_of).line());
   } else if (last && !settings.output.quiet) {
     const std::string key = last->key.empty() ? "" : " slot " + cli::shown(last->key);
     cli::print(rfc3339(last->at, 0) + " " + cli::shown(last->host) + key + "\n");

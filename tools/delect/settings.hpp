@@ -55,7 +55,7 @@ Result<local::Leaders> ask_leaders(engine::PeerConnection& peer, const Settings&
                                    std::vector<std::string> names);
 
 // One line of JSON for a record; `event`: current, gain, loss, none.
-std::string json_of(const local::LeaderRecord& record, const char* event, WallTime as_of);
+std::string json_of(const local::LeaderRecord& record, const char* event, WallTime as_of, local::Scope scope);
 // "web1 since 2026-11-22T05:00:00Z (web1:4711)", or "nobody".
 std::string leader_text(const local::LeaderRecord& record);
 

@@ -28,7 +28,7 @@ class Watcher {
         return Error{ErrorKind::unavailable, cli::shown(settings_.name()), refused->why, ""};
       const auto* leaders = std::get_if<local::Leaders>(&**answer);
       if (leaders == nullptr || leaders->leaders.empty()) continue;
-      show(leaders->leaders.front(), leaders->as_of);
+      show(leaders->leaders.front(), leaders->as_of, peer.welcome().scope);
       output = cli::flush();
       if (!output) return output.error();
     }
@@ -36,12 +36,12 @@ class Watcher {
   bool shown() const { return last_.has_value(); }
 
  private:
-  void show(const local::LeaderRecord& record, WallTime as_of) {
+  void show(const local::LeaderRecord& record, WallTime as_of, local::Scope scope) {
     if (last_ && same(*last_, record)) return;
     const char* event = record.leader ? "current" : "none";
     if (last_ && last_->term != record.term) event = record.leader ? "gain" : "loss";
     if (settings_.output.json) {
-      cli::print(json_of(record, event, as_of));
+      cli::print(json_of(record, event, as_of, scope));
     } else if (!last_ || last_->term != record.term) {
       cli::print(std::string(event) + " " + cli::shown(record.name) + " " + leader_text(record) +
                  (record.leader ? " term " + std::to_string(record.term.value) : "") + "\n");

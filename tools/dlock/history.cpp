@@ -32,10 +32,11 @@ Duration between(WallTime from, WallTime to) {
   return std::chrono::nanoseconds(std::max<std::int64_t>(to.unix_ns - from.unix_ns, 0));
 }
 
-std::string json_of(const std::string& name, const local::HoldRecord& hold, WallTime as_of) {
+std::string json_of(const std::string& name, const local::HoldRecord& hold, WallTime as_of,
+                    std::string_view scope) {
   const local::LockParty& holder = hold.holder;
   cli::JsonObject object;
-  object.name("name", name).time("as_of", as_of).id("token", holder.token);
+  object.name("name", name).text("scope", scope).time("as_of", as_of).id("token", holder.token);
   object.text("mode", holder.mode == local::Mode::shared ? "shared" : "exclusive")
       .integer("slots", hold.slots);
   object.id("session", holder.session).text("peer", holder.peer).text("host", holder.host);
@@ -77,6 +78,7 @@ Result<cli::Exit> list_history(const Settings& settings) {
   if (!peer) return peer.error();
   const std::string& name = settings.names.front();
   if (Status sent = peer->send(local::ListHistory{1, name, settings.stale}); !sent) return sent.error();
+  const std::string_view scope = cli::name_of(peer->welcome().scope);
   using Align = cli::Table::Align;
   cli::Table table({{"TOKEN", Align::right},
                     {"HOST"},
@@ -100,13 +102,13 @@ Result<cli::Exit> list_history(const Settings& settings) {
     for (const local::HoldRecord& hold : history->holds) {
       any = true;
       if (settings.json) {
-        cli::print(json_of(name, hold, history->as_of));
+        cli::print(json_of(name, hold, history->as_of, scope));
       } else {
         add_row(table, hold, history->as_of);
       }
     }
   }
-  if (!settings.json && any) cli::print(cli::for_stdout(table));
+  if (!settings.json && any) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
   return any ? cli::Exit::done : cli::Exit::no;
 }
 

@@ -28,7 +28,7 @@ void add_party(cli::JsonObject& object, const local::LockParty& party) {
       .seconds("ttl_s", party.ttl);
 }
 
-std::string json_of(const local::LockRecord& lock, WallTime as_of) {
+std::string json_of(const local::LockRecord& lock, WallTime as_of, std::string_view scope) {
   cli::JsonArray holders;
   for (const local::LockParty& holder : lock.holders) {
     cli::JsonObject object;
@@ -47,6 +47,7 @@ std::string json_of(const local::LockRecord& lock, WallTime as_of) {
   object.name("name", lock.name)
       .text("mode", mode_name(lock.mode))
       .integer("slots", lock.slots)
+      .text("scope", scope)
       .time("as_of", as_of);
   return object.array("holders", holders).array("waiters", waiters).line();
 }
@@ -90,12 +91,13 @@ Result<cli::Exit> list_locks(const Settings& settings) {
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListLocks{1, settings.names, settings.stale}); !sent)
     return sent.error();
+  const std::string_view scope = cli::name_of(peer->welcome().scope);
   cli::Table table = empty_table();
   bool any = false;
   const auto show = [&](const local::LockRecord& lock, WallTime as_of) {
     any = true;
     if (settings.json) {
-      cli::print(json_of(lock, as_of));
+      cli::print(json_of(lock, as_of, scope));
     } else {
       add_rows(table, lock, as_of);
     }
@@ -121,7 +123,7 @@ Result<cli::Exit> list_locks(const Settings& settings) {
     }
     if (open && !more) show(*open, locks->as_of);
   }
-  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 

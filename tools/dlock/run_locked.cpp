@@ -111,7 +111,7 @@ NotRun Run::refused(const local::Refused& answer) const {
 // Once what it is, and again when it is something else: in line, or for a majority.
 void Run::say_waiting(const local::Waiting& waiting) {
   // A peer alone, which has only just begun, waits for no other.
-  const bool begins = !waiting.quorum && report_.scope == "private";
+  const bool begins = !waiting.quorum && report_.scope != "cluster";
   const bool watched = !settings_.quiet && !begins && cli::is_terminal(STDERR_FILENO);
   if (!watched && !settings_.verbose) return;
   const std::string text = begins ? "waiting for this host's peer to begin" : in_words(waiting);
@@ -319,7 +319,7 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     ++report->messages["acquire"];
-    report->scope = peer->welcome().scope == local::Scope::private_peer ? "private" : "cluster";
+    report->scope = cli::name_of(peer->welcome().scope);
     result = Run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group)).whole();
   }
   if (!result.ok() && report->outcome == "internal") {

@@ -46,7 +46,7 @@ cli::JsonObject json_of(const local::LockParty& party) {
   return object;
 }
 
-std::string json_of(const local::WaitRecord& wait, WallTime as_of) {
+std::string json_of(const local::WaitRecord& wait, WallTime as_of, std::string_view scope) {
   cli::JsonObject waiter = json_of(wait.waiter);
   cli::JsonArray outer;
   for (const SessionId session : wait.outer) outer.text(std::to_string(session.value));
@@ -59,7 +59,11 @@ std::string json_of(const local::WaitRecord& wait, WallTime as_of) {
     blocker.id("token", wait.blocker.token);
   }
   cli::JsonObject object;
-  object.name("name", wait.name).time("as_of", as_of).object("waiter", waiter).object("blocker", blocker);
+  object.name("name", wait.name)
+      .text("scope", scope)
+      .time("as_of", as_of)
+      .object("waiter", waiter)
+      .object("blocker", blocker);
   return object.line();
 }
 
@@ -119,6 +123,7 @@ Result<cli::Exit> list_waits(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dlock");
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListWaits{1, settings.stale}); !sent) return sent.error();
+  const std::string_view scope = cli::name_of(peer->welcome().scope);
   cli::Table table({{"NAME"},
                     {"HOST"},
                     {"PID", cli::Table::Align::right},
@@ -141,14 +146,15 @@ Result<cli::Exit> list_waits(const Settings& settings) {
       if (settings.dot) {
         drawing.add(wait);
       } else if (settings.json) {
-        cli::print(json_of(wait, waits->as_of));
+        cli::print(json_of(wait, waits->as_of, scope));
       } else {
         add_row(table, wait, waits->as_of);
       }
     }
   }
   if (settings.dot) cli::print(drawing.text());
-  if (!settings.dot && !settings.json && !table.empty()) cli::print(cli::for_stdout(table));
+  if (!settings.dot && !settings.json && !table.empty())
+    cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
   return cli::Exit::done;
 }
 

@@ -16,6 +16,7 @@
 
 #include "cli/authority.hpp"
 #include "cli/config.hpp"
+#include "cli/host_peer.hpp"
 #include "cli/names.hpp"
 #include "cli/values.hpp"
 #include "dpeers/findings.hpp"
@@ -124,7 +125,9 @@ Examined examine_configuration(const cli::PeerOptions& options, Findings& findin
   }
   if (examined.config.empty()) {
     examined.usable = true;
-    add(findings, Health::ok, "configuration", "none", "this user's private peer serves this host only");
+    const bool of_host = authority->kind == cli::Authority::Kind::host;
+    add(findings, Health::ok, "configuration", of_host ? cli::host_file : "none",
+        of_host ? "the host's peer serves all its users" : "this user's private peer serves this user only");
     return examined;
   }
   cli::Options table("coordd", "");

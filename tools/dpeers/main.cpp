@@ -7,6 +7,7 @@
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dpeers/findings.hpp"
+#include "dpeers/hand_over.hpp"
 #include "dpeers/level.hpp"
 
 namespace {
@@ -17,7 +18,9 @@ struct Settings {
   cli::PeerOptions peer;
   bool json = false, quiet = false;
   bool raise = false;
-  std::vector<std::string> what;  // nothing, "doctor" or "level"
+  bool abort = false, yes = false;
+  Duration within = std::chrono::seconds(60);
+  std::vector<std::string> what;  // nothing, "doctor", "level" or "hand-over"
 };
 
 void add_counts(cli::JsonObject& object, const char* key,
@@ -27,7 +30,7 @@ void add_counts(cli::JsonObject& object, const char* key,
   object.object(key, by_type);
 }
 
-std::string json_of(const local::PeerRecord& peer, WallTime as_of) {
+std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_view scope) {
   cli::JsonObject object;
   object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
   object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
@@ -36,7 +39,7 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of) {
   if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
   if (peer.version) object.text("version", *peer.version);
   object.integer("level", peer.level);
-  object.time("since", peer.since).time("as_of", as_of);
+  object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
   if (!peer.local) return object.line();
   if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
   if (peer.sessions) object.integer("sessions", *peer.sessions);
@@ -59,6 +62,7 @@ Result<cli::Exit> show(const Settings& settings) {
   for (;;) {
     auto answer = peer->wait(std::nullopt);
     if (!answer) return answer.error();
+    const std::string_view scope = cli::name_of(peer->welcome().scope);
     const auto* peers = std::get_if<local::Peers>(&**answer);
     if (peers == nullptr) continue;
     cli::Table table({{"NAME"},
@@ -71,14 +75,14 @@ Result<cli::Exit> show(const Settings& settings) {
     if (settings.quiet) return cli::Exit::done;
     for (const local::PeerRecord& record : peers->peers) {
       if (settings.json) {
-        cli::print(json_of(record, peers->as_of));
+        cli::print(json_of(record, peers->as_of, scope));
       } else {
         table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
                    milliseconds(record.rtt), std::to_string(record.level), record.version.value_or("-")},
                   record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
       }
     }
-    if (!settings.json) cli::print(cli::for_stdout(table));
+    if (!settings.json) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
     return cli::Exit::done;
   }
 }
@@ -132,10 +136,16 @@ Result<cli::Exit> act(const Settings& settings) {
   const std::string what = settings.what.empty() ? "" : settings.what.front();
   if (settings.raise && what != "level")
     return Error{ErrorKind::usage, "--raise", "is for `dpeers level`", "give level before it"};
+  if ((settings.abort || settings.yes) && what != "hand-over")
+    return Error{ErrorKind::usage, settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
+                 "give hand-over before it"};
   if (what.empty()) return show(settings);
   if (what == "doctor") return examine(settings);
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
-  return Error{ErrorKind::usage, cli::shown(what), "is not known", "give doctor, level, or nothing"};
+  if (what == "hand-over")
+    return dpeers::hand_over({settings.peer, settings.quiet, settings.abort, settings.yes, settings.within});
+  return Error{ErrorKind::usage, cli::shown(what), "is not known",
+               "give doctor, level, hand-over, or nothing"};
 }
 
 }  // namespace
@@ -146,10 +156,16 @@ int main(int argc, char** argv) {
   options.synopsis("[--json]");
   options.synopsis("doctor [--json]", "what is wrong here, and what to do");
   options.synopsis("level [--raise]", "which formats and rules the group has agreed on");
-  options.operands("doctor|level", settings.what, 0, 1,
-                   "look at all that this host's peer stands on; or the group's level");
-  options.operand_completes_from("echo doctor level");
+  options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
+  options.operands("doctor|level|hand-over", settings.what, 0, 1,
+                   "look at all that this host's peer stands on; the group's level; make way for a group");
+  options.operand_completes_from("echo doctor level hand-over");
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
+  options.value("--within", "SECONDS", settings.within, "with hand-over: so long for those who hold (60)")
+      .between(Duration{}, std::chrono::hours(24))
+      .minor();
+  options.flag("--yes", settings.yes, "with hand-over: do not ask").minor();
+  options.flag("--abort", settings.abort, "with hand-over: the peer alone grants again").minor();
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
   options.flag("-q,--quiet", settings.quiet, "say nothing but errors: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);

@@ -1,0 +1,167 @@
+#include "dpeers/hand_over.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "base/hand_over.hpp"
+#include "cli/authority.hpp"
+#include "cli/autostart.hpp"
+#include "cli/host_peer.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "cli/terminal.hpp"
+#include "process/boot_time.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+using local::HandOverStep;
+
+constexpr Duration look_every = std::chrono::milliseconds(50);
+constexpr Duration answer_patience = std::chrono::seconds(10);
+
+// By default what root hands over is the host's, and what anybody else hands over is his own.
+Result<cli::Authority> authority_of(const HandOverSettings& settings) {
+  if (!settings.peer.socket.empty()) return cli::find_authority(settings.peer.socket, "");
+  if (settings.peer.scope == cli::Scope::cluster)
+    return Error{ErrorKind::usage, "--scope cluster", "a group is not handed over", "give private or host"};
+  const auto host_wide = cli::has_host_peer();
+  if (!host_wide) return host_wide.error();
+  const bool of_host = settings.peer.scope == cli::Scope::host ||
+                       (settings.peer.scope == cli::Scope::any && *host_wide && ::geteuid() == 0);
+  return cli::lone_authority(of_host);
+}
+
+Result<engine::PeerConnection> connect(const cli::Authority& authority) {
+  const engine::Trust trust{authority.system_user, {}};
+  auto peer = engine::PeerConnection::open(authority.socket, "dpeers", nullptr, trust);
+  if (peer || !authority.may_be_started() || authority.running) return peer;
+  if (auto started = cli::start_peer(authority); !started) return started.error();
+  return engine::PeerConnection::open(authority.socket, "dpeers", nullptr, trust);
+}
+
+Result<local::LoneView> ask(engine::PeerConnection& peer, HandOverStep step) {
+  if (Status sent = peer.send(local::HandOver{1, step}); !sent) return sent.error();
+  const Instant end = process::boot_now() + answer_patience;
+  for (;;) {
+    auto answer = peer.wait(end);
+    if (!answer) return answer.error();
+    if (!answer->has_value())
+      return Error{ErrorKind::unavailable, "hand-over", "the peer does not answer", "see its log"};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "hand-over", refused->why, ""};
+    if (auto* view = std::get_if<local::LoneView>(&**answer)) return std::move(*view);
+  }
+}
+
+// A peer that has only just begun may have to read its log, and to raise its level, without which it cannot
+// be closed.
+Result<local::LoneView> look_once_begun(engine::PeerConnection& peer) {
+  constexpr Duration patience = std::chrono::seconds(3);
+  const Instant end = process::boot_now() + patience;
+  for (;;) {
+    auto view = ask(peer, HandOverStep::look);
+    if ((view && view->begun) || process::boot_now() >= end) return view;
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+// Asks for the step until it has been taken, or the time is over.
+template <class Taken>
+Result<local::LoneView> ask_until(engine::PeerConnection& peer, HandOverStep step, Instant end, Taken taken) {
+  for (;;) {
+    auto view = ask(peer, step);
+    if (!view || taken(*view) || process::boot_now() >= end) return view;
+    std::this_thread::sleep_for(look_every);
+  }
+}
+
+std::string list_of(const std::vector<std::string>& some, std::uint64_t all) {
+  std::string text;
+  for (const std::string& one : some) text += "  " + cli::shown(one) + "\n";
+  if (all > some.size()) text += "  and " + std::to_string(all - some.size()) + " more\n";
+  return text;
+}
+
+Result<bool> confirmed(const HandOverSettings& settings, const local::LoneView& view) {
+  if (view.stays > 0 && !settings.quiet)
+    cli::print("A group does not take over:\n" + list_of(view.staying, view.stays));
+  if (Status shown = cli::flush(); !shown) return shown.error();
+  if (settings.yes) return true;
+  if (!cli::is_terminal(STDIN_FILENO))
+    return Error{ErrorKind::usage, "hand-over", "nobody can be asked: standard input is no terminal",
+                 "give --yes"};
+  cli::print("This peer will grant nothing more and end. Hand over? [y/N] ");
+  if (Status asked = cli::flush(); !asked) return asked.error();
+  std::array<char, 64> answer{};
+  return ::read(STDIN_FILENO, answer.data(), answer.size()) > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+// What has ended begins again, as it was. Only its directory's owner and root can do that.
+Status revive(const cli::Authority& authority) {
+  const std::string path = authority.state_dir + "/" + hand_over_name;
+  struct stat status {};
+  if (authority.state_dir.empty() || ::lstat(path.c_str(), &status) != 0) return done();
+  return forget_handed_over(authority.state_dir);
+}
+
+Result<cli::Exit> open_again(const cli::Authority& authority) {
+  if (Status revived = revive(authority); !revived) return revived.error();
+  auto peer = connect(authority);
+  if (!peer) return peer.error();
+  if (auto begun = look_once_begun(*peer); !begun) return begun.error();
+  auto view = ask_until(*peer, HandOverStep::open, process::boot_now() + answer_patience,
+                        [](const local::LoneView& seen) { return !seen.closed; });
+  if (!view) return view.error();
+  if (view->closed)
+    return Error{ErrorKind::unavailable, "hand-over", "the peer is still closed", "see its log"};
+  return cli::Exit::done;
+}
+
+}  // namespace
+
+Result<cli::Exit> hand_over(const HandOverSettings& settings) {
+  const auto authority = authority_of(settings);
+  if (!authority) return authority.error();
+  if (settings.abort) return open_again(*authority);
+  auto peer = connect(*authority);
+  if (!peer) return peer.error();
+  auto view = look_once_begun(*peer);
+  if (!view) return view.error();
+  const auto sure = confirmed(settings, *view);
+  if (!sure) return sure.error();
+  if (!*sure) return cli::Exit::no;
+
+  const Instant end = process::boot_now() + settings.within;
+  view = ask_until(*peer, HandOverStep::close, process::boot_now() + answer_patience,
+                   [](const local::LoneView& seen) { return seen.closed; });
+  if (!view) return view.error();
+  if (!view->closed)
+    return Error{ErrorKind::unavailable, "hand-over", "the peer does not close", "see its log"};
+  if (view->held > 0 && !settings.quiet)
+    cli::notice("dpeers", "closed: waiting for " + std::to_string(view->held) +
+                              " to end; dpeers hand-over --abort opens it again");
+  view = ask_until(*peer, HandOverStep::end, end, [](const local::LoneView& seen) { return seen.ended; });
+  if (!view) return view.error();
+  if (!view->ended) {
+    const auto opened = ask_until(*peer, HandOverStep::open, process::boot_now() + answer_patience,
+                                  [](const local::LoneView& seen) { return !seen.closed; });
+    if (!opened) return opened.error();
+    cli::notice("dpeers",
+                "not handed over, it goes on as before: held:\n" + list_of(view->holders, view->held));
+    return cli::Exit::no;
+  }
+  if (!settings.quiet)
+    cli::print("handed over: the group's tokens begin above " + std::to_string(view->token) + ", as " +
+               cli::shown(view->where) + " says\n");
+  return cli::Exit::done;
+}
+
+}  // namespace coord::dpeers
