@@ -51,6 +51,9 @@ SH
     grep -qx "./usr/share/$file" <<<"$listing"
   done
   grep -q '/systemd/system/coordd.service$' <<<"$listing"
+  grep -q '/systemd/system/coordd-host.service$' <<<"$listing"
+  grep -q '/systemd/system/coordd-host.socket$' <<<"$listing"
+  grep -qx ./usr/share/coordutils/host <<<"$listing"
   grep -q '/systemd/system/coordd.socket$' <<<"$listing"
   ! dpkg-deb -c "$deb" | grep -v ' root/root '
   dpkg-deb -f "$deb" Depends | grep -q libssl3
@@ -62,7 +65,14 @@ find /etc /usr /var/lib ! -path '/var/lib/dpkg/*' | sort >/run/before
 dpkg -i /coordutils.deb
 echo "user $(id -un coordutils) $(id -gn coordutils)"
 test "$(stat -c %a /etc/coordutils)" = 755
+test ! -e /etc/coordutils/host # no systemd runs here: nobody would answer
+/usr/bin/dlock job sh -c 'test "$DLOCK_SCOPE" = private'
 /usr/bin/dlock job echo "ran under $(command -v dlock)"
+# Where one runs, and the unit is enabled.
+mkdir -p /run/systemd/system
+dpkg -i /coordutils.deb
+test "$(stat -c '%U %a' /etc/coordutils/host)" = "root 644"
+rm -r /run/systemd/system /etc/coordutils/host
 man --version >/dev/null 2>&1 && man -w dlock || ls /usr/share/man/man1/dlock.1.gz
 
 # As its page says: a configuration and a key, then the peer as the unit starts it, for a member of the group.

@@ -228,12 +228,12 @@ PY
 @test "the units are right" {
   command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
   mkdir units
-  for unit in coordd.service coordd.socket; do
+  for unit in coordd.service coordd.socket coordd-host.service coordd-host.socket; do
     sed "s,/usr/bin/coordd,$(command -v coordd)," "$COORD_SOURCE/scripts/systemd/$unit" >units/$unit
   done
-  run -0 systemd-analyze verify --man=no --recursive-errors=no "$PWD/units/coordd.service" "$PWD/units/coordd.socket"
+  run -0 systemd-analyze verify --man=no --recursive-errors=no "$PWD"/units/*
   echo "$output"
-  ! grep -E 'units/coordd|coordd\.(service|socket):' <<<"$output"
+  ! grep -E 'units/coordd|coordd(-host)?\.(service|socket):' <<<"$output"
 }
 
 @test "the example of a configuration is one" {
