@@ -114,7 +114,7 @@ struct PbftModel : Model<PbftModel> {
     if (liar == liars_.end() || send.to == port.self()) return port.send(send.to, send.message);
     if (auto lie = liar->second.says(send.to, send.message)) port.send(send.to, std::move(*lie));
   }
-  void perform(const pbft_::Client::Send& send, Port& port) { port.send(send.to, send.request); }
+  void perform(const pbft_::Client::Send& send, Port& port) { port.send(send.to, send.message); }
   void perform(const pbft_::Replica::Executed& what, Port& port) {
     if (liars_.contains(port.self())) return;
     Sequence& last = executed_to_[port.self()];

@@ -27,10 +27,11 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::broadcast {
 
-class AntiEntropy {
+class AntiEntropy : public Shape<AntiEntropy> {
  public:
   using Key = std::string;
   struct Version {
@@ -84,17 +85,8 @@ class AntiEntropy {
     Key key;
     std::optional<std::string> value;  // none: delete
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Write, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Persist {  // this entry
     Key key;
     Entry entry;

@@ -24,10 +24,11 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "protocol/broadcast/types.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::broadcast {
 
-class Echo {
+class Echo : public Shape<Echo> {
  public:
   struct Config {
     NodeId self;
@@ -53,17 +54,8 @@ class Echo {
   struct Begin {  // at the root
     Payload payload;
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // nothing here depends on time
   using Event = std::variant<Begin, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Delivered, Gathered>;
   using Actions = std::vector<Action>;
 

@@ -29,6 +29,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::broadcast {
 
@@ -46,7 +47,7 @@ struct Weight {
   }
 };
 
-class SpanningTree {
+class SpanningTree : public Shape<SpanningTree> {
  public:
   struct Config {
     NodeId self;
@@ -75,17 +76,8 @@ class SpanningTree {
   using Message = std::variant<Connect, Initiate, Test, Accept, Reject, Report, ChangeRoot>;
 
   struct Wake {};  // at one node, or several
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // nothing here depends on time
   using Event = std::variant<Wake, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Complete {};  // at the two ends of the core: the tree is there
   using Action = std::variant<Send, Complete>;
   using Actions = std::vector<Action>;

@@ -28,10 +28,11 @@
 #include "base/time.hpp"
 #include "protocol/broadcast/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::broadcast {
 
-class Rumour {
+class Rumour : public Shape<Rumour> {
  public:
   enum class Mode : std::uint8_t { push, pull, push_pull };
   struct Config {
@@ -72,17 +73,8 @@ class Rumour {
   struct Begin {  // with a payload: the origin; without: starts to ask, where the mode is pull
     std::optional<Payload> payload;
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Delivered>;
   using Actions = std::vector<Action>;
 

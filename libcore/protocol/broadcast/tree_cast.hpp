@@ -21,10 +21,11 @@
 
 #include "base/time.hpp"
 #include "protocol/broadcast/types.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::broadcast {
 
-class TreeCast {
+class TreeCast : public Shape<TreeCast> {
  public:
   struct Config {
     NodeId self;
@@ -56,17 +57,8 @@ class TreeCast {
   struct Begin {  // at the root
     Payload payload;
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Delivered, Gathered>;
   using Actions = std::vector<Action>;
 

@@ -27,10 +27,11 @@
 #include "protocol/commit/types.hpp"
 #include "protocol/consensus/paxos.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::commit {
 
-class MajorityCommit {
+class MajorityCommit : public Shape<MajorityCommit> {
  public:
   struct Config {
     Group group;  // the coordinator and the participants; all store the decision
@@ -55,17 +56,8 @@ class MajorityCommit {
   };
   using Message = std::variant<Prepare, VoteIs, Agree>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Vote, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Persist {
     Durable state;
   };

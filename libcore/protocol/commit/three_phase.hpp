@@ -30,10 +30,11 @@
 #include "base/time.hpp"
 #include "protocol/commit/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::commit {
 
-class ThreePhase {
+class ThreePhase : public Shape<ThreePhase> {
  public:
   struct Config {
     Group group;  // the coordinator and the participants
@@ -63,17 +64,8 @@ class ThreePhase {
   using Message =
       std::variant<CanCommit, VoteIs, PreCommit, Ready, Decision, Acknowledge, AskState, StateIs, Inquire>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Vote, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Persist {
     Durable state;
   };

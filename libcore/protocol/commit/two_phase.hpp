@@ -27,10 +27,11 @@
 #include "base/time.hpp"
 #include "protocol/commit/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::commit {
 
-class TwoPhase {
+class TwoPhase : public Shape<TwoPhase> {
  public:
   struct Config {
     Group group;  // the coordinator and the participants
@@ -53,17 +54,8 @@ class TwoPhase {
   struct Inquire {};  // of one who voted yes: what has become of it?
   using Message = std::variant<Prepare, VoteIs, Decision, Acknowledge, Inquire>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Vote, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Persist {
     Durable state;
   };

@@ -30,10 +30,11 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus {
 
-class BenOr {
+class BenOr : public Shape<BenOr> {
  public:
   struct Config {
     Group group;
@@ -65,17 +66,8 @@ class BenOr {
   struct Begin {
     bool bit = false;  // what this node would like
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Tossed {  // for whoever watches
     std::uint64_t round = 0;
     bool bit = false;

@@ -22,10 +22,11 @@
 #include "base/time.hpp"
 #include "protocol/consensus/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus {
 
-class PromiseExchange {
+class PromiseExchange : public Shape<PromiseExchange> {
  public:
   struct Config {
     Group group;
@@ -62,17 +63,8 @@ class PromiseExchange {
   };
   using Message = std::variant<Proposal, Promise, Commit, Acknowledge>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // nothing here depends on time
   using Event = std::variant<Propose, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Completed {};  // all have acknowledged
   using Action = std::variant<Send, Decided, Completed>;
   using Actions = std::vector<Action>;

@@ -29,10 +29,11 @@
 #include "base/time.hpp"
 #include "protocol/consensus/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus {
 
-class Generals {
+class Generals : public Shape<Generals> {
  public:
   struct Config {
     Group group;
@@ -61,17 +62,8 @@ class Generals {
   struct Begin {  // to all, at the same time
     Value order;  // the commander's; not looked at by others
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Begin, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Decided>;
   using Actions = std::vector<Action>;
 

@@ -35,6 +35,7 @@
 #include "base/time.hpp"
 #include "protocol/consensus/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus {
 
@@ -51,7 +52,7 @@ struct Command {
   }
 };
 
-class MultiPaxos {
+class MultiPaxos : public Shape<MultiPaxos> {
  public:
   using Slot = std::uint64_t;  // a place of the log, from 1
 
@@ -155,17 +156,8 @@ class MultiPaxos {
     std::uint64_t sequence = 1;
     Value value;
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Submit, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct PersistPromise {
     std::uint64_t round = 0;
     Ballot promised;

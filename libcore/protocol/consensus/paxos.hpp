@@ -40,10 +40,11 @@
 #include "base/time.hpp"
 #include "protocol/consensus/types.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus {
 
-class Paxos {
+class Paxos : public Shape<Paxos> {
  public:
   struct Config {
     Group group;
@@ -107,17 +108,8 @@ class Paxos {
   };
   using Message = std::variant<Prepare, Promise, Accept, Accepted, Rejected, Chosen>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Propose, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Persist {
     Durable state;
   };

@@ -261,16 +261,15 @@ void Client::ask_next(Instant now, Actions& actions) {
 }
 
 void Client::on(Instant now, const Receive& what, Actions& actions) {
-  if (!asked_ || !config_.group.knows(what.from) || what.reply.timestamp != asked_->timestamp) return;
-  replies_[what.from] = what.reply.result;
-  const auto same =
-      static_cast<std::size_t>(std::count_if(replies_.begin(), replies_.end(), [&](const auto& reply) {
-        return reply.second == what.reply.result;
-      }));
+  const auto* reply = std::get_if<Reply>(&what.message);
+  if (!reply || !asked_ || !config_.group.knows(what.from) || reply->timestamp != asked_->timestamp) return;
+  replies_[what.from] = reply->result;
+  const auto same = static_cast<std::size_t>(std::count_if(
+      replies_.begin(), replies_.end(), [&](const auto& other) { return other.second == reply->result; }));
   const std::size_t faulty = (config_.group.size() - 1) / 3;
   if (same < COORD_RULE_OR(pbft_client_believes_f_plus_1, faulty + 1, 1U)) return;
-  view_ = what.reply.view;
-  actions.push_back(Answered{asked_->timestamp, what.reply.result});
+  view_ = reply->view;
+  actions.push_back(Answered{asked_->timestamp, reply->result});
   ask_next(now, actions);
 }
 

@@ -36,11 +36,13 @@
 #include "base/time.hpp"
 #include "protocol/consensus/pbft_messages.hpp"
 #include "protocol/group.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::consensus::pbft {
 
-class Replica {
+class Replica : public Shape<Replica> {
  public:
+  using Message = pbft::Message;  // Requests come from anybody, all else from replicas
   struct Config {
     Group group;                     // 3f+1 of them
     const Notary* notary = nullptr;  // this replica's; outlives it
@@ -48,17 +50,8 @@ class Replica {
     Duration patience = std::chrono::milliseconds(300);  // for a request, at first
   };
 
-  struct Receive {
-    NodeId from;  // a replica, or of a Request anybody
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Receive, Tick>;
 
-  struct Send {
-    NodeId to;  // a replica or a client
-    Message message;
-  };
   struct Executed {
     Sequence sequence = 0;
     Request request;
@@ -180,8 +173,9 @@ class Replica {
 
 // The client's side: one request at a time; first to the primary, then to all; f+1 equal results are the
 // answer.
-class Client {
+class Client : public Shape<Client> {
  public:
+  using Message = pbft::Message;  // it says requests and hears replies
   struct Config {
     Group group;  // the replicas; self need not be one
     const Notary* notary = nullptr;
@@ -190,16 +184,7 @@ class Client {
   struct Ask {
     Value operation;
   };
-  struct Receive {
-    NodeId from;
-    Reply reply;
-  };
-  struct Tick {};
   using Event = std::variant<Ask, Receive, Tick>;
-  struct Send {
-    NodeId to;
-    Request request;
-  };
   struct Answered {
     std::uint64_t timestamp = 0;
     Value result;

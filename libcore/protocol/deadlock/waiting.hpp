@@ -19,6 +19,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::deadlock {
 
@@ -100,19 +101,12 @@ enum class Needs : std::uint8_t { all, any };
 // The waiting itself. An algorithm derives from it, adds its messages, and is told when a wait begins and
 // ends.
 template <class... Own>
-class Waiting {
+class Waiting : public Shape<Speaks<std::variant<Request, Reply, Cancel, Own...>>> {
  public:
   using Message = std::variant<Request, Reply, Cancel, Own...>;
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
+  using typename Shape<Speaks<Message>>::Receive, typename Shape<Speaks<Message>>::Send,
+      typename Shape<Speaks<Message>>::Tick;
   using Event = std::variant<Ask, Serve, Receive, Tick>;
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Wanted, GoesOn, GivesUp>;
   using Actions = std::vector<Action>;
 

@@ -21,6 +21,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::election {
 
@@ -37,7 +38,7 @@ struct Message {
 
 }  // namespace bully
 
-class Bully {
+class Bully : public Shape<Bully> {
  public:
   using Message = bully::Message;
   struct Config {
@@ -46,18 +47,9 @@ class Bully {
     Duration answer_time{};     // by own clock, at least as long as a message and its answer take
     NodeId leader;              // who is known to lead; 0: nobody, hold an election
   };
-  struct Suspect {};  // told by the user: the coordinator seems to be dead
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless; the first one starts it
-  using Event = std::variant<Suspect, Receive, Tick>;
-  struct Send {
-    NodeId to;
-    Message message;
-  };
-  struct Led {  // said to the user: this one leads now
+  struct Suspect {};                                   // told by the user: the coordinator seems to be dead
+  using Event = std::variant<Suspect, Receive, Tick>;  // the first Tick starts it
+  struct Led {                                         // said to the user: this one leads now
     NodeId leader;
   };
   using Action = std::variant<Send, Led>;

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "protocol/mutex/types.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::election {
 
@@ -77,7 +78,7 @@ using Message = std::variant<Join, Look, Leave, Kept, Notice>;
 
 struct Lost {};  // said to the user: he does not lead any more, whatever he was at
 
-class LeaseRace {
+class LeaseRace : public Shape<LeaseRace> {
  public:
   using Message = lease_race::Message;
   struct Config {
@@ -86,16 +87,7 @@ class LeaseRace {
     Duration ttl{};
     bool herd = false;
   };
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};
   using Event = std::variant<mutex::Acquire, mutex::Release, Receive, Tick>;
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, mutex::Granted, mutex::Refused, Lost>;
   using Actions = std::vector<Action>;
 

@@ -22,10 +22,11 @@
 
 #include "protocol/group.hpp"
 #include "protocol/membership/phi.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::membership {
 
-class Detector {
+class Detector : public Shape<Detector> {
  public:
   enum class Rule : std::uint8_t { time_out, phi_normal, phi_exponential };
   struct Config {
@@ -44,17 +45,8 @@ class Detector {
   };
   using Message = std::variant<Heartbeat>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   struct Suspects {
     NodeId node;
   };

@@ -37,10 +37,11 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "protocol/mutex/types.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::mutex {
 
-class RicartAgrawala {
+class RicartAgrawala : public Shape<RicartAgrawala> {
  public:
   struct Config {
     NodeId self;
@@ -72,17 +73,8 @@ class RicartAgrawala {
   };
   using Message = std::variant<Request, Reply>;
 
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};  // early ticks are harmless
   using Event = std::variant<Acquire, Release, Receive, Tick>;
 
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Granted, Refused>;
   using Actions = std::vector<Action>;
 

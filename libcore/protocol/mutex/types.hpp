@@ -11,6 +11,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::mutex {
 
@@ -71,21 +72,11 @@ struct StampedToken {
 
 enum class Phase : std::uint8_t { idle, waiting, inside };
 
-// What a site's step takes and gives, by its type of message. Early ticks are harmless.
+// What a site's step takes and gives, by its type of message.
 template <class M>
-struct SiteShape {
-  using Message = M;
-  struct Receive {
-    NodeId from;
-    Message message;
-  };
-  struct Tick {};
+struct SiteShape : Speaks<M>, Shape<Speaks<M>> {
+  using typename Shape<Speaks<M>>::Receive, typename Shape<Speaks<M>>::Send, typename Shape<Speaks<M>>::Tick;
   using Event = std::variant<Acquire, Release, Receive, Tick>;
-
-  struct Send {
-    NodeId to;
-    Message message;
-  };
   using Action = std::variant<Send, Granted, Refused>;
   using Actions = std::vector<Action>;
 };
