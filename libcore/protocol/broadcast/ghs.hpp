@@ -57,22 +57,47 @@ class SpanningTree : public Shape<SpanningTree> {
 
   struct Connect {
     Level level = 0;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(level);
+    }
   };
   struct Initiate {
     Level level = 0;
     Weight fragment;
     bool find = false;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(level, fragment, find);
+    }
   };
   struct Test {
     Level level = 0;
     Weight fragment;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(level, fragment);
+    }
   };
-  struct Accept {};
-  struct Reject {};
+  struct Accept {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
+  struct Reject {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct Report {
     std::optional<Weight> best;  // none: no outgoing edge
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(best);
+    }
   };
-  struct ChangeRoot {};
+  struct ChangeRoot {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   using Message = std::variant<Connect, Initiate, Test, Accept, Reject, Report, ChangeRoot>;
 
   struct Wake {};  // at one node, or several

@@ -45,14 +45,29 @@ class MajorityCommit : public Shape<MajorityCommit> {
     bool prepared = false;
     bool refused = false;
     consensus::Paxos::Durable agreement;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(prepared, refused, agreement);
+    }
   };
 
-  struct Prepare {};
+  struct Prepare {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct VoteIs {
     bool yes = false;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(yes);
+    }
   };
   struct Agree {
     consensus::Paxos::Message message;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(message);
+    }
   };
   using Message = std::variant<Prepare, VoteIs, Agree>;
 

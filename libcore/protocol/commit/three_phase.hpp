@@ -44,23 +44,57 @@ class ThreePhase : public Shape<ThreePhase> {
   enum class State : std::uint8_t { initial, waiting, pre_committed, committed, aborted };
   struct Durable {
     State state = State::initial;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
 
-  struct CanCommit {};
+  struct CanCommit {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct VoteIs {
     bool yes = false;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(yes);
+    }
   };
-  struct PreCommit {};
-  struct Ready {};  // acknowledges PreCommit
+  struct PreCommit {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
+  struct Ready {  // acknowledges PreCommit
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct Decision {
     Outcome outcome = Outcome::undecided;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(outcome);
+    }
   };
-  struct Acknowledge {};
-  struct AskState {};  // by one who takes over
+  struct Acknowledge {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
+  struct AskState {  // by one who takes over
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct StateIs {
     State state = State::initial;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
-  struct Inquire {};  // by one who came back
+  struct Inquire {  // by one who came back
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   using Message =
       std::variant<CanCommit, VoteIs, PreCommit, Ready, Decision, Acknowledge, AskState, StateIs, Inquire>;
 

@@ -41,17 +41,38 @@ class TwoPhase : public Shape<TwoPhase> {
   enum class Logged : std::uint8_t { nothing, prepared, committed, aborted };
   struct Durable {
     Logged logged = Logged::nothing;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(logged);
+    }
   };
 
-  struct Prepare {};
+  struct Prepare {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   struct VoteIs {
     bool yes = false;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(yes);
+    }
   };
   struct Decision {
     Outcome outcome = Outcome::undecided;  // commit or abort
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(outcome);
+    }
   };
-  struct Acknowledge {};
-  struct Inquire {};  // of one who voted yes: what has become of it?
+  struct Acknowledge {
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
+  struct Inquire {  // of one who voted yes: what has become of it?
+    template <class Archive>
+    void serialize(Archive&) {}
+  };
   using Message = std::variant<Prepare, VoteIs, Decision, Acknowledge, Inquire>;
 
   using Event = std::variant<Begin, Vote, Receive, Tick>;

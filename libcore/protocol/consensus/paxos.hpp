@@ -58,6 +58,10 @@ class Paxos : public Shape<Paxos> {
     Ballot accepted;  // none: nothing accepted yet
     Value value;      // what was accepted
     std::optional<Value> chosen;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(round, promised, accepted, value, chosen);
+    }
   };
 
   struct Prepare {  // 1a
