@@ -90,6 +90,10 @@ class AntiEntropy : public Shape<AntiEntropy> {
   struct Persist {  // this entry
     Key key;
     Entry entry;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(key, entry);
+    }
   };
   using Action = std::variant<Persist, Send>;
   using Actions = std::vector<Action>;

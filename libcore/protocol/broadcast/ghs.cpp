@@ -6,6 +6,12 @@
 
 namespace coord::broadcast {
 
+namespace {
+
+constexpr std::size_t messages_waiting = 8;  // for each edge; a neighbour has at most one of each kind there
+
+}  // namespace
+
 SpanningTree::SpanningTree(Config config) : config_(std::move(config)) {
   for (const auto& [node, weight] : config_.neighbours) {
     edges_[node].weight = Weight::of(weight, config_.self, node);
@@ -47,7 +53,7 @@ void SpanningTree::on(const Receive& what, Actions& actions) {
       std::visit([&](const auto& message) { return receive(what.from, message, actions); }, what.message);
   if (done) {
     try_waiting(actions);
-  } else {
+  } else if (waiting_.size() < messages_waiting * edges_.size()) {
     waiting_.push_back(what);
   }
 }

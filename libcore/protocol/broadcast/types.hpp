@@ -25,7 +25,8 @@ struct Aggregate {
     min = count == 0 ? other.min : std::min(min, other.min);
     max = count == 0 ? other.max : std::max(max, other.max);
     count += other.count;
-    sum += other.sum;
+    // Modulo 2^64: what is added may come from anybody.
+    sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(other.sum));
   }
   std::string text() const { return std::to_string(count) + " nodes, sum " + std::to_string(sum); }
   template <class Archive>

@@ -75,6 +75,10 @@ class MajorityCommit : public Shape<MajorityCommit> {
 
   struct Persist {
     Durable state;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
   using Action = std::variant<Persist, Send, AskVote, Decided>;
   using Actions = std::vector<Action>;

@@ -102,6 +102,10 @@ class ThreePhase : public Shape<ThreePhase> {
 
   struct Persist {
     Durable state;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
   struct TakesOver {};  // this participant coordinates from here on
   using Action = std::variant<Persist, Send, AskVote, Decided, TakesOver>;

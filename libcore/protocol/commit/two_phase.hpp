@@ -79,6 +79,10 @@ class TwoPhase : public Shape<TwoPhase> {
 
   struct Persist {
     Durable state;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
   struct Completed {};  // at the coordinator: all participants have acknowledged
   using Action = std::variant<Persist, Send, AskVote, Decided, Blocked, Completed>;

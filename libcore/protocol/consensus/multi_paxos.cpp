@@ -10,6 +10,10 @@ namespace {
 
 constexpr MultiPaxos::Slot fetched_at_once = 64;  // chosen commands sent to one that has asked for them
 
+// Places farther ahead of what is delivered here are not dealt with: a node that is so far behind catches up
+// first. Bounds what a message can make it keep, and the gaps that a new leader fills.
+constexpr MultiPaxos::Slot places_ahead = 65536;
+
 }  // namespace
 
 MultiPaxos::MultiPaxos(Instant now, Config config, Durable restored)
@@ -82,6 +86,8 @@ void MultiPaxos::receive(Instant now, NodeId from, const Prepare& message, Actio
 void MultiPaxos::receive(Instant now, NodeId from, const Promise& message, Actions& actions) {
   if (role_ != Role::candidate) return;
   if (!COORD_RULE(mp_promise_names_its_ballot, message.ballot == ballot_)) return;
+  const auto ahead = [&](const Vote& vote) { return !near(vote.slot); };
+  if (std::any_of(message.accepted.begin(), message.accepted.end(), ahead)) return;
   promised_by_.insert(from);
   for (const Vote& vote : message.accepted) {
     const auto [told, first] = adopted_.emplace(vote.slot, vote);
@@ -138,7 +144,7 @@ void MultiPaxos::propose_at(Instant now, Slot slot, const Command& command, Acti
 }
 
 void MultiPaxos::receive(Instant now, NodeId from, const Accept& message, Actions& actions) {
-  if (!obeys(now, from, message.ballot, actions)) return;
+  if (!near(message.slot) || !obeys(now, from, message.ballot, actions)) return;
   durable_.promised = COORD_RULE_OR(mp_accept_raises_the_promise, message.ballot, durable_.promised);
   const Vote vote{message.slot, message.ballot, message.command};
   durable_.accepted[message.slot] = vote;
@@ -212,7 +218,11 @@ void MultiPaxos::receive(Instant, NodeId from, const Missing& message, Actions& 
 }
 
 void MultiPaxos::receive(Instant, NodeId, const Chosen& message, Actions& actions) {
-  if (message.slot != 0) learn(message.slot, message.command, actions);
+  if (message.slot != 0 && near(message.slot)) learn(message.slot, message.command, actions);
+}
+
+bool MultiPaxos::near(Slot slot) const {
+  return slot <= delivered_to_ + places_ahead;
 }
 
 void MultiPaxos::learn(Slot slot, const Command& command, Actions& actions) {

@@ -161,10 +161,18 @@ class MultiPaxos : public Shape<MultiPaxos> {
   struct PersistPromise {
     std::uint64_t round = 0;
     Ballot promised;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(round, promised);
+    }
   };
   struct PersistVote {
     Ballot promised;
     Vote vote;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(promised, vote);
+    }
   };
   struct Delivered {  // in the order of the log, each command once; from the beginning again after a restart
     Slot slot = 0;
@@ -227,6 +235,7 @@ class MultiPaxos : public Shape<MultiPaxos> {
   void send_to_all(const Message& message, Actions& actions);
   bool obeys(Instant now, NodeId from, Ballot ballot, Actions& actions);
   Instant patience(Instant now);
+  bool near(Slot slot) const;
 
   Config config_;
   Durable durable_;

@@ -116,6 +116,10 @@ class Paxos : public Shape<Paxos> {
 
   struct Persist {
     Durable state;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(state);
+    }
   };
   using Action = std::variant<Persist, Send, Decided>;
   using Actions = std::vector<Action>;

@@ -22,6 +22,13 @@ Duration Detector::patience(const Peer& peer) const {
   return config_.rule == Rule::time_out ? config_.time_out : peer.arrivals.patience(config_.threshold);
 }
 
+std::set<NodeId> Detector::suspected() const {
+  std::set<NodeId> all;
+  for (const auto& [node, peer] : peers_)
+    if (peer.suspected) all.insert(node);
+  return all;
+}
+
 Detector::Actions Detector::step(Instant now, const Event& event) {
   Actions actions;
   std::visit([&](const auto& what) { on(now, what, actions); }, event);

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -61,6 +62,7 @@ class Detector : public Shape<Detector> {
   [[nodiscard]] Actions step(Instant now, const Event& event);
   std::optional<Instant> deadline() const;
   bool suspects(NodeId node) const { return peers_.at(node).suspected; }
+  std::set<NodeId> suspected() const;
   double phi(Instant now, NodeId node) const { return peers_.at(node).arrivals.phi(now); }
 
  private:

@@ -54,6 +54,7 @@ void Lamport::on(const Receive& what, Actions& actions) {
 }
 
 void Lamport::receive(NodeId from, const lamport::Request& request, Actions& actions) {
+  std::erase_if(queue_, [from](const Stamp& stamp) { return stamp.site == from; });  // it has one at a time
   queue_.insert(Stamp{request.time, from});
   actions.push_back(Send{from, lamport::Acknowledge{members_.epoch, ++clock_}});
 }

@@ -87,6 +87,7 @@ void Maekawa::hear(NodeId from, const Message& message, Actions& actions) {
 // ---- as an arbiter
 
 void Maekawa::asked(Stamp theirs) {
+  std::erase_if(queue_, [&](const Stamp& stamp) { return stamp.site == theirs.site; });  // one at a time
   if (COORD_RULE_OR(maekawa_one_lock_at_a_time, !locked_for_, true)) {
     queue_.insert(theirs);
     return lock_for_first();
