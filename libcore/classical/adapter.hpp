@@ -1,0 +1,173 @@
+// From a struct of traits (traits.hpp) to an entry of the registry: where messages become bytes. Included by
+// the .cpp files of the families only.
+#pragma once
+
+#include <deque>
+#include <utility>
+
+#include "classical/enums.hpp"
+#include "classical/meaning.hpp"
+#include "classical/registry.hpp"
+#include "classical/traits.hpp"
+#include "wire/archive.hpp"
+
+namespace coord::classical {
+
+template <class Traits>
+class InstanceOf final : public Instance {
+ public:
+  using Core = typename Traits::Core;
+
+  InstanceOf(const Setup& setup, Core core)
+      : group_(setup.group), core_(std::move(core)), sequence_(setup.life << life_shift) {}
+
+  Result<Actions> receive(Instant now, NodeId from, ByteView bytes) override {
+    if (from == group_.self || !group_.knows(from))
+      return wrong(ErrorKind::data, "a message from " + std::to_string(from.value),
+                   "only the other nodes of the group can send one");
+    auto message = wire::decode<typename Core::Message>(bytes);
+    if (!message) return wrong(ErrorKind::data, "a message cannot be read: " + message.error().what, "");
+    Meaning meaning(group_);
+    meaning(*message);
+    if (meaning.nonsense()) return wrong(ErrorKind::data, std::string("a message ") + meaning.nonsense(), "");
+    return step(now, typename Core::Receive{from, std::move(*message)});
+  }
+  Actions tick(Instant now) override { return step(now, typename Core::Tick{}); }
+  Result<Actions> wish(Instant now, const Wish& wish) override {
+    return std::visit([&](const auto& what) { return wished(now, what); }, wish);
+  }
+
+  std::optional<Instant> deadline() const override { return core_.deadline(); }
+  std::set<NodeId> missing() const override {
+    if constexpr (requires { core_.missing(); }) {
+      return core_.missing();
+    } else if constexpr (requires { core_.waits_for(); }) {
+      return core_.waits_for();
+    } else {
+      return {};
+    }
+  }
+  std::string state() const override { return Traits::state(core_); }
+  std::optional<Token> floor() const override {
+    if constexpr (requires { core_.floor(); }) {
+      return core_.floor();
+    } else {
+      return std::nullopt;
+    }
+  }
+
+ private:
+  static constexpr unsigned life_shift = 32;
+
+  static Error wrong(ErrorKind kind, std::string what, std::string remedy) {
+    return {kind, std::string(Traits::identity.name), std::move(what), std::move(remedy)};
+  }
+
+  template <class What>
+  Result<Actions> wished(Instant now, const What& what) {
+    if (longest(what) > value_limit)
+      return wrong(ErrorKind::usage, "what is said is longer than 64 KiB", "say less");
+    if constexpr (requires { Traits::event(what); }) {
+      return begin(now, Traits::event(what));
+    } else if constexpr (requires { Traits::event(what, sequence_); }) {
+      return begin(now, Traits::event(what, ++sequence_));
+    } else {
+      return wrong(ErrorKind::usage, "takes no wish to " + std::string(name_of(what)), "");
+    }
+  }
+  Result<Actions> begin(Instant now, const Result<typename Core::Event>& event) {
+    if (!event) return event.error();
+    Meaning meaning(group_);
+    std::visit([&](const auto& what) { names_of(what, meaning); }, *event);
+    if (meaning.nonsense()) return wrong(ErrorKind::usage, std::string("a wish ") + meaning.nonsense(), "");
+    return step(now, *event);
+  }
+  template <class What>
+  static void names_of(const What& what, Meaning& meaning) {
+    if constexpr (requires { what.processes; }) meaning(what.processes);
+  }
+  template <class What>
+  static std::size_t longest(const What& what) {
+    if constexpr (requires { what.payload; }) return what.payload.size();
+    if constexpr (requires { what.key; }) return std::max(what.key.size(), what.value.value_or("").size());
+    if constexpr (requires { what.value.size(); }) return what.value.size();
+    return 0;
+  }
+
+  // A message to itself does not travel.
+  Actions step(Instant now, const typename Core::Event& event) {
+    Actions actions;
+    std::deque<typename Core::Message> to_self;
+    perform(core_.step(now, event), to_self, actions);
+    while (!to_self.empty()) {
+      typename Core::Receive own{group_.self, std::move(to_self.front())};
+      to_self.pop_front();
+      perform(core_.step(now, std::move(own)), to_self, actions);
+    }
+    return actions;
+  }
+  void perform(const typename Core::Actions& from, std::deque<typename Core::Message>& to_self, Actions& to) {
+    for (const auto& action : from) {
+      std::visit(
+          [&](const auto& what) {
+            if constexpr (requires { Traits::type_of(what.message); }) {  // a Send
+              if (what.to == group_.self) return to_self.push_back(what.message);
+              if (!group_.knows(what.to)) return;
+              to.push_back(Send{what.to, Traits::type_of(what.message), wire::encode(what.message)});
+            } else if constexpr (requires { Traits::key(what); }) {
+              to.push_back(Persist{Traits::key(what), wire::encode(typename Traits::Record(what))});
+            } else {
+              if (std::optional<Told> told = Traits::told(what)) to.push_back(Tell{std::move(*told)});
+            }
+          },
+          action);
+    }
+  }
+
+  Group group_;
+  Core core_;
+  std::uint64_t sequence_;  // of its user's wishes, where they are told apart: over all lives
+};
+
+template <class Traits>
+Result<std::unique_ptr<Instance>> make_instance(const Setup& setup) {
+  const auto wrap = [&](auto core) -> Result<std::unique_ptr<Instance>> {
+    if (!core) return core.error();
+    return std::unique_ptr<Instance>(new InstanceOf<Traits>(setup, std::move(*core)));
+  };
+  if constexpr (Stores<Traits>) {
+    typename Traits::Durable durable;
+    for (const auto& [key, bytes] : setup.stored) {
+      auto record = wire::decode<typename Traits::Record>(bytes);
+      if (!record)
+        return Error{ErrorKind::data, std::string(Traits::identity.name),
+                     "what was stored as '" + key + "' cannot be read: " + record.error().what,
+                     "leave this node out, or bring its storage back"};
+      std::visit([&](const auto& what) { Traits::apply(durable, what); }, *record);
+    }
+    return wrap(make_core<Traits>(setup, setup.stored.empty() ? nullptr : &durable));
+  } else {
+    return wrap(make_core<Traits>(setup));
+  }
+}
+
+template <class Traits>
+Result<MessageText> describe_message(ByteView bytes) {
+  const auto message = wire::decode<typename Traits::Core::Message>(bytes);
+  if (!message) return message.error();
+  return MessageText{Traits::type_of(*message), Traits::describe(*message)};
+}
+
+template <class Traits>
+Algorithm algorithm() {
+  Algorithm made;
+  made.identity = Traits::identity;
+  made.options = {Traits::options.begin(), Traits::options.end()};
+  made.types = {Traits::types.begin(), Traits::types.end()};
+  made.stores = Stores<Traits>;
+  made.make = make_instance<Traits>;
+  made.describe = describe_message<Traits>;
+  return made;
+}
+
+}  // namespace coord::classical

@@ -1,0 +1,10 @@
+#include "classical/adapter.hpp"
+#include "classical/pbft.hpp"
+
+namespace coord::classical {
+
+std::vector<Algorithm> byzantine_agreement() {
+  return {algorithm<Pbft>()};
+}
+
+}  // namespace coord::classical

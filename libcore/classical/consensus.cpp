@@ -1,0 +1,11 @@
+#include "classical/consensus.hpp"
+
+#include "classical/adapter.hpp"
+
+namespace coord::classical {
+
+std::vector<Algorithm> agreement() {
+  return {algorithm<Exchange>(), algorithm<Paxos>(), algorithm<MultiPaxos>(), algorithm<BenOr>()};
+}
+
+}  // namespace coord::classical

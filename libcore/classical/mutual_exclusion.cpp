@@ -1,0 +1,12 @@
+#include "classical/mutual_exclusion.hpp"
+
+#include "classical/adapter.hpp"
+
+namespace coord::classical {
+
+std::vector<Algorithm> mutual_exclusion() {
+  return {algorithm<Lamport>(), algorithm<RicartAgrawala>(), algorithm<Maekawa>(), algorithm<TokenRing>(),
+          algorithm<SuzukiKasami>()};
+}
+
+}  // namespace coord::classical
