@@ -1,11 +1,10 @@
 // Atomic commitment, as dsim knows it. Each operation is one transaction; who is asked coordinates it.
+#include "classical/atomic_commit.hpp"
+
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
-#include "protocol/commit/majority_commit.hpp"
-#include "protocol/commit/three_phase.hpp"
-#include "protocol/commit/two_phase.hpp"
 
 namespace coord::catalogue {
 
@@ -24,6 +23,13 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
         no_faults_(setup.faults.empty() && setup.link.drop == 0),
         all_vote_yes_(setup.load == Load::one_by_one || !setup.asks.empty()) {}
 
+  // Who is asked coordinates it.
+  Core make_by(NodeId self, Instance instance, Instant now, std::map<std::string, std::string> options,
+               const typename Core::Durable* restored) {
+    options["coordinator"] = std::to_string(this->book().operation(instance).node.value);
+    return this->template made<typename Derived::Algorithm>(self, now, this->seed_of(self, instance),
+                                                            std::move(options), restored);
+  }
   void ask(OperationId operation, NodeId node) override {
     this->begin_at(operation, node, operation);
     this->tell(node, operation, commit::Begin{});
@@ -110,29 +116,22 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
 // ---- two phases
 
 struct TwoPhaseModel : CommitModel<TwoPhaseModel, commit::TwoPhase> {
-  using Core = commit::TwoPhase;
+  using Algorithm = classical::TwoPhase;
+  using Core = Algorithm::Core;
   explicit TwoPhaseModel(const Setup& setup) : CommitModel(setup) {}
 
   Core make(NodeId self, Instance instance, Instant now, const Core::Durable* restored) {
-    Core::Config config{Group::numbered(self, nodes()), book().operation(instance).node, 200ms};
-    return restored ? Core(now, config, *restored) : Core(now, config);
+    return make_by(self, instance, now, {}, restored);
   }
   bool ready(const Core& core) const {
     return core.logged() == Core::Logged::prepared || core.logged() == Core::Logged::committed;
   }
   bool must_end(NodeId, Instance, const Core& core) const { return core.logged() == Core::Logged::prepared; }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"prepare", "vote", "decision", "acknowledge", "inquire"};
-    return names[message.body.index()];
-  }
 };
 
 Protocol two_phase() {
-  Protocol p;
-  p.name = "2pc";
-  p.summary = "two phases: a crashed coordinator blocks (Gray 1978)";
+  Protocol p = named(classical::TwoPhase::identity);
   p.stands = Stands::of_crashes_and_links();
-  p.least_nodes = 2;
   p.rules = {"tpc_prepared_never_decides_alone",  "tpc_vote_durable_before_yes",
              "tpc_decision_durable_before_told",  "tpc_commit_needs_all_votes",
              "tpc_presumed_only_while_undecided", "tpc_voter_of_yes_tells_nothing"};
@@ -144,7 +143,8 @@ Protocol two_phase() {
 // ---- three phases
 
 struct ThreePhaseModel : CommitModel<ThreePhaseModel, commit::ThreePhase> {
-  using Core = commit::ThreePhase;
+  using Algorithm = classical::ThreePhase;
+  using Core = Algorithm::Core;
   explicit ThreePhaseModel(const Setup& setup)
       : CommitModel(setup),
         delay_(
@@ -154,8 +154,7 @@ struct ThreePhaseModel : CommitModel<ThreePhaseModel, commit::ThreePhase> {
             1ms) {}
 
   Core make(NodeId self, Instance instance, Instant now, const Core::Durable* restored) {
-    Core::Config config{Group::numbered(self, nodes()), book().operation(instance).node, delay_};
-    return restored ? Core(now, config, *restored) : Core(now, config);
+    return make_by(self, instance, now, {{"delay_ms", classical::milliseconds(delay_)}}, restored);
   }
   bool ready(const Core& core) const {
     return core.state() != Core::State::initial && core.state() != Core::State::aborted;
@@ -170,12 +169,6 @@ struct ThreePhaseModel : CommitModel<ThreePhaseModel, commit::ThreePhase> {
     }
     return false;
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"can-commit", "vote",     "pre-commit",
-                                                 "ready",      "decision", "acknowledge",
-                                                 "ask-state",  "state",    "inquire"};
-    return names[message.body.index()];
-  }
 
  private:
   static Duration longest(const Setup& setup) {
@@ -187,12 +180,9 @@ struct ThreePhaseModel : CommitModel<ThreePhaseModel, commit::ThreePhase> {
 };
 
 Protocol three_phase() {
-  Protocol p;
-  p.name = "3pc";
-  p.summary = "three phases: no crash blocks, a partition splits (Skeen 1981)";
+  Protocol p = named(classical::ThreePhase::identity);
   p.stands.kinds = {sim::FaultKind::process_crash, sim::FaultKind::crash_in_call};
   p.stands.reordering = false;  // the bound is short then, and others take over before a crashed node is back
-  p.least_nodes = 2;
   p.rules = {"thpc_pre_commit_before_commit", "thpc_one_pre_committed_commits", "thpc_all_uncertain_abort",
              "thpc_who_came_back_only_asks"};
   p.theory = {messages_exactly("6(N-1)", [](std::size_t n) { return 6 * (real(n) - 1); }),
@@ -203,30 +193,20 @@ Protocol three_phase() {
 // ---- a decision that a majority stores
 
 struct MajorityModel : CommitModel<MajorityModel, commit::MajorityCommit> {
-  using Core = commit::MajorityCommit;
+  using Algorithm = classical::MajorityCommit;
+  using Core = Algorithm::Core;
   explicit MajorityModel(const Setup& setup) : CommitModel(setup) {}
 
   Core make(NodeId self, Instance instance, Instant now, const Core::Durable* restored) {
-    Core::Config config;
-    config.group = Group::numbered(self, nodes());
-    config.coordinator = book().operation(instance).node;
-    config.seed = seed_of(self, instance);
-    return restored ? Core(now, config, *restored) : Core(now, config);
+    return make_by(self, instance, now, {}, restored);
   }
   bool ready(const Core& core) const { return core.prepared(); }
   bool must_end(NodeId, Instance, const Core& core) const { return core.prepared(); }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"prepare", "vote", "agree"};
-    return names[message.body.index()];
-  }
 };
 
 Protocol majority_commit() {
-  Protocol p;
-  p.name = "majority-commit";
-  p.summary = "votes, and a majority stores the outcome (Gray, Lamport 2006)";
+  Protocol p = named(classical::MajorityCommit::identity);
   p.stands = Stands::of_crashes_and_links();
-  p.least_nodes = 2;
   p.rules = {"mc_commit_needs_all_votes", "mc_vote_durable_before_yes", "mc_only_the_majority_decides"};
   p.theory = {messages_exactly("7(N-1)", [](std::size_t n) { return 7 * (real(n) - 1); }),
               delay_exactly("6T", [](std::size_t) { return 6.0; })};

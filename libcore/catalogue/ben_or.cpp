@@ -1,10 +1,9 @@
 // Ben-Or's agreement by a coin, as dsim knows it.
-#include "protocol/consensus/ben_or.hpp"
-
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
+#include "classical/consensus.hpp"
 
 namespace coord::catalogue {
 
@@ -13,7 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 struct BenOrModel : InstanceModel<BenOrModel, consensus::BenOr> {
-  using Core = consensus::BenOr;
+  using Algorithm = classical::BenOr;
+  using Core = Algorithm::Core;
   explicit BenOrModel(const Setup& setup)
       : InstanceModel(setup),
         alike_(setup.load == Load::one_by_one),
@@ -21,8 +21,8 @@ struct BenOrModel : InstanceModel<BenOrModel, consensus::BenOr> {
         random_(setup.seed ^ 0x62697473U) {}
 
   std::size_t crashes() const { return (nodes() - 1) / 2; }
-  Core make(NodeId self, Instance instance, Instant, const Stored*) {
-    return Core({Group::numbered(self, nodes()), crashes(), seed_of(self, instance), lossy_ ? 100ms : 0ms});
+  Core make(NodeId self, Instance instance, Instant now, const Stored*) {
+    return made<Algorithm>(self, now, seed_of(self, instance), {{"resend_ms", lossy_ ? "100" : "0"}});
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation);
@@ -43,10 +43,6 @@ struct BenOrModel : InstanceModel<BenOrModel, consensus::BenOr> {
     if (crashed().size() > crashes()) return std::nullopt;
     return Model::at_end();
   }
-  std::string_view type_of(const Message& message) const {
-    const auto* say = std::get_if<Core::Say>(&message.body);
-    return !say ? "decision" : say->proposal ? "proposal" : "report";
-  }
 
   bool alike_, lossy_;
   Random random_;
@@ -57,11 +53,8 @@ struct BenOrModel : InstanceModel<BenOrModel, consensus::BenOr> {
 }  // namespace
 
 Protocol ben_or() {
-  Protocol p;
-  p.name = "ben-or";
-  p.summary = "reports, proposals and a coin: no clock needed (Ben-Or 1983)";
+  Protocol p = named(classical::BenOr::identity);
   p.stands = Stands::of_crashes_and_links();
-  p.least_nodes = 3;
   p.rules = {"ben_or_majority_of_all", "ben_or_one_proposal_binds", "ben_or_decide_by_f_plus_one",
              "ben_or_one_vote_a_node"};
   const auto cost = [](std::size_t n) { return 3 * real(n) * (real(n) - 1); };

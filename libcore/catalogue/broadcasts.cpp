@@ -6,9 +6,7 @@
 #include "catalogue/network_graph.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
-#include "protocol/broadcast/echo.hpp"
-#include "protocol/broadcast/ghs.hpp"
-#include "protocol/broadcast/tree_cast.hpp"
+#include "classical/broadcast.hpp"
 
 namespace coord::catalogue {
 
@@ -23,7 +21,8 @@ using broadcast::Gathered;
 template <class Derived, class Core>
 class CastModel : public InstanceModel<Derived, Core> {
  public:
-  explicit CastModel(const Setup& setup) : InstanceModel<Derived, Core>(setup), graph_(setup) {}
+  explicit CastModel(const Setup& setup)
+      : InstanceModel<Derived, Core>(setup), graph_(setup), edges_(graph_.text()) {}
 
   void ask(OperationId operation, NodeId node) override {
     this->begin_at(operation, node, operation);
@@ -52,6 +51,9 @@ class CastModel : public InstanceModel<Derived, Core> {
   const NetworkGraph& graph() const { return graph_; }
 
  protected:
+  std::map<std::string, std::string> options(NodeId self) const {
+    return {{"edges", edges_}, {"contribution", std::to_string(contribution(self))}};
+  }
   void derived_gathered(NodeId self, Instance instance, const Gathered& what) {
     if constexpr (requires { static_cast<Derived*>(this)->gathered(self, instance, what); }) {
       static_cast<Derived*>(this)->gathered(self, instance, what);
@@ -60,17 +62,19 @@ class CastModel : public InstanceModel<Derived, Core> {
 
  private:
   NetworkGraph graph_;
+  std::string edges_;
   std::map<Instance, std::set<NodeId>> delivered_;
 };
 
 // ---- the wave and its echo
 
 struct EchoModel : CastModel<EchoModel, broadcast::Echo> {
-  using Core = broadcast::Echo;
+  using Algorithm = classical::Echo;
+  using Core = Algorithm::Core;
   explicit EchoModel(const Setup& setup) : CastModel(setup) {}
 
-  Core make(NodeId self, Instance, Instant, const Stored*) {
-    return Core({self, graph().neighbours(self), contribution(self)});
+  Core make(NodeId self, Instance, Instant now, const Stored*) {
+    return made<Algorithm>(self, now, 0, options(self));
   }
   // The edges to parents are a tree over all nodes.
   void gathered(NodeId self, Instance instance, const Gathered&) {
@@ -85,17 +89,11 @@ struct EchoModel : CastModel<EchoModel, broadcast::Echo> {
       }
     }
   }
-  std::string_view type_of(const Message& message) const {
-    return std::holds_alternative<Core::Wave>(message.body) ? "wave" : "echo";
-  }
 };
 
 Protocol echo() {
-  Protocol p;
-  p.name = "echo";
-  p.summary = "a wave and its echo build a spanning tree (Chang 1982)";
+  Protocol p = named(classical::Echo::identity);
   p.stands.kinds = Stands::of_time();
-  p.least_nodes = 2;
   p.rules = {"echo_waits_for_all", "echo_first_is_the_parent", "echo_brings_what_children_brought"};
   p.theory = {{Theory::Measure::messages, Load::one_by_one, "2E, E = 2N-2 edges here", [](std::size_t n) {
                  const double edges = real(NetworkGraph::edge_count(n));
@@ -107,41 +105,29 @@ Protocol echo() {
 // ---- over a known tree
 
 struct TreeModel : CastModel<TreeModel, broadcast::TreeCast> {
-  using Core = broadcast::TreeCast;
+  using Algorithm = classical::TreeCast;
+  using Core = Algorithm::Core;
   explicit TreeModel(const Setup& setup)
       : CastModel(setup), lossy_(!setup.faults.empty() || setup.link.drop > 0) {}
 
   // The tree of the wave with the fewest hops from whoever is asked; its depth decides who waits how long.
-  Core make(NodeId self, Instance instance, Instant, const Stored*) {
+  Core make(NodeId self, Instance instance, Instant now, const Stored*) {
     const NodeId root = book().operation(instance).node;
-    const auto tree = graph().tree_from(root);
-    Core::Config config;
-    config.self = self;
-    if (self != root) config.parent = tree.parent.at(self);
-    for (const auto& [child, parent] : tree.parent) {
-      if (parent == self) config.children.insert(child);
-      if (child != root) book().parent(instance, child, parent);
-    }
-    config.contribution = contribution(self);
-    if (lossy_) config.resend = 150ms;
-    if (lossy_) config.patience = 800ms * static_cast<std::int64_t>(tree.height.at(self));
-    return Core(config);
-  }
-  std::string_view type_of(const Message& message) const {
-    return std::holds_alternative<Core::Down>(message.body) ? "down" : "up";
+    for (const auto& [child, parent] : graph().tree_from(root).parent) book().parent(instance, child, parent);
+    auto given = options(self);
+    given["root"] = std::to_string(root.value);
+    if (lossy_) given.insert({{"resend_ms", "150"}, {"patience_ms", "800"}});
+    return made<Algorithm>(self, now, 0, std::move(given));
   }
 
   bool lossy_;
 };
 
 Protocol tree_cast() {
-  Protocol p;
-  p.name = "tree-cast";
-  p.summary = "broadcast down a tree, convergecast up again (Peleg 2000)";
+  Protocol p = named(classical::TreeCast::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
-  p.least_nodes = 2;
   p.rules = {"cast_told_twice_delivers_once", "cast_a_child_counts_once", "cast_waits_for_all_children",
              "cast_names_who_is_missing"};
   p.theory = {messages_exactly("N-1 down, N-1 up", [](std::size_t n) { return 2 * (real(n) - 1); })};
@@ -151,11 +137,17 @@ Protocol tree_cast() {
 // ---- the minimum spanning tree
 
 struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
-  using Core = broadcast::SpanningTree;
+  using Algorithm = classical::SpanningTree;
+  using Core = Algorithm::Core;
   explicit GhsModel(const Setup& setup)
-      : InstanceModel(setup), graph_(setup), cheapest_(graph_.minimum_spanning_tree()) {}
+      : InstanceModel(setup),
+        graph_(setup),
+        edges_(graph_.text()),
+        cheapest_(graph_.minimum_spanning_tree()) {}
 
-  Core make(NodeId self, Instance, Instant, const Stored*) { return Core({self, graph_.weights(self)}); }
+  Core make(NodeId self, Instance, Instant now, const Stored*) {
+    return made<Algorithm>(self, now, 0, {{"edges", edges_}});
+  }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation);
     tell(node, operation, Core::Wake{});
@@ -176,11 +168,6 @@ struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
     }
     settle_at(book().operation(instance).node, instance, found.size());
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"connect", "initiate", "test",       "accept",
-                                                 "reject",  "report",   "change-root"};
-    return names[message.body.index()];
-  }
 
   // The tree as it hangs down from `root`, for drawings.
   void hang_up(Instance instance, NodeId root, NodeId parent) {
@@ -194,16 +181,14 @@ struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
   }
 
   NetworkGraph graph_;
+  std::string edges_;
   std::set<std::pair<NodeId, NodeId>> cheapest_;
 };
 
 Protocol ghs() {
-  Protocol p;
-  p.name = "ghs";
-  p.summary = "the minimum spanning tree (Gallager, Humblet, Spira 1983)";
+  Protocol p = named(classical::SpanningTree::identity);
   p.stands.kinds = Stands::of_time();
   p.stands.reordering = false;  // FIFO links
-  p.least_nodes = 2;
   p.sweep_most = 12;
   p.rules = {"ghs_test_of_a_higher_level_waits", "ghs_connect_of_equals_waits",
              "ghs_absorbed_while_searching_reports", "ghs_report_waits_for_children"};

@@ -1,10 +1,7 @@
 // The bully algorithm, as dsim knows it.
-#include "protocol/election/bully.hpp"
-
-#include <array>
-
 #include "catalogue/families.hpp"
 #include "catalogue/runner.hpp"
+#include "classical/leader_election.hpp"
 
 namespace coord::catalogue {
 
@@ -25,13 +22,12 @@ struct BullyModel : Model<BullyModel> {
   explicit BullyModel(const Setup& setup) : nodes_(setup.nodes), answer_time_(3 * setup.link.delay_high) {}
 
   Result<std::unique_ptr<Node>> start(Instant, Port& port) {
-    election::Bully::Config config;
-    config.self = port.self();
-    for (std::size_t i = 1; i <= nodes_; ++i) config.nodes.push_back(NodeId{i});
-    config.answer_time = answer_time_;
-    if (!up_since_.contains(port.self())) config.leader = NodeId{nodes_};
+    classical::Setup setup;
+    setup.group = Group::numbered(port.self(), nodes_);
+    setup.options = {{"answer_ms", classical::milliseconds(answer_time_)}};
+    if (!up_since_.contains(port.self())) setup.options["leader"] = std::to_string(nodes_);
     up_since_[port.self()] = port.world_now();
-    return std::unique_ptr<Node>(new Node{election::Bully(config)});
+    return std::unique_ptr<Node>(new Node{classical::make_core<classical::Bully>(setup).value()});
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     perform(node, node.process.step(now, election::Bully::Receive{from, message}), port);
@@ -46,11 +42,8 @@ struct BullyModel : Model<BullyModel> {
   void on_tick(Node& node, Instant now, Port& port) {
     perform(node, node.process.step(now, election::Bully::Tick{}), port);
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::array<std::string_view, 3> names = {"election", "answer", "coordinator"};
-    return names[static_cast<std::size_t>(message.what)];
-  }
-  std::string describe(const Message& message) const { return std::string(type_of(message)); }
+  std::string_view type_of(const Message& message) const { return classical::Bully::type_of(message); }
+  std::string describe(const Message& message) const { return classical::Bully::describe(message); }
 
   void ask(OperationId operation, NodeId node) override { world().input(node, operation); }
   void watch() override {
@@ -113,10 +106,7 @@ Theory when_it_notices(std::string formula, bool lowest, double (*value)(double)
 }  // namespace
 
 Protocol bully() {
-  Protocol p;
-  p.name = "bully";
-  p.summary = "the highest that lives leads (Garcia-Molina 1982)";
-  p.least_nodes = 2;
+  Protocol p = named(classical::Bully::identity);
   p.stands.kinds = {sim::FaultKind::process_crash, sim::FaultKind::clock_rate};
   p.stands.reordering = false;
   p.rules = {"bully_answer_ends_the_candidacy", "bully_asks_all_above", "bully_waits_only_so_long",

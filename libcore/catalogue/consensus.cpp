@@ -1,11 +1,11 @@
 // Agreement among nodes that crash, as dsim knows it.
+#include "classical/consensus.hpp"
+
 #include "catalogue/ballot_watch.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
-#include "protocol/consensus/exchange.hpp"
-#include "protocol/consensus/paxos.hpp"
 
 namespace coord::catalogue {
 
@@ -55,16 +55,17 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
 // ---- Paxos
 
 struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxos::Durable> {
-  using Core = consensus::Paxos;
+  using Algorithm = classical::Paxos;
+  using Core = Algorithm::Core;
   explicit PaxosModel(const Setup& setup)
       : AgreementModel(setup),
         watch_(setup.nodes),
         never_backs_off_(setup.options.contains("backoff") && setup.options.at("backoff") == "none") {}
 
-  Core make(NodeId self, Instance instance, Instant, const Core::Durable* restored) {
-    Core::Config config{Group::numbered(self, nodes()), seed_of(self, instance), 300ms, 40ms};
-    if (never_backs_off_) config.retry = config.backoff = {};
-    return restored ? Core(config, *restored) : Core(config);
+  Core make(NodeId self, Instance instance, Instant now, const Core::Durable* restored) {
+    std::map<std::string, std::string> options;
+    if (never_backs_off_) options = {{"retry_ms", "0"}, {"backoff_ms", "0"}};
+    return made<Algorithm>(self, now, seed_of(self, instance), std::move(options), restored);
   }
   void ask(OperationId operation, NodeId node) override {
     const Instance instance = instance_of(operation);
@@ -98,11 +99,6 @@ struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxo
   void judge(const BallotWatch::Objection& objection, NodeId self) {
     if (objection.check) object(objection.check, objection.why, self);
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"prepare",  "promise",  "accept",
-                                                 "accepted", "rejected", "chosen"};
-    return names[message.body.index()];
-  }
 
   BallotWatch watch_;
   bool never_backs_off_;
@@ -110,9 +106,7 @@ struct PaxosModel : AgreementModel<PaxosModel, consensus::Paxos, consensus::Paxo
 };
 
 Protocol paxos() {
-  Protocol p;
-  p.name = "paxos";
-  p.summary = "a majority promises, then accepts (Lamport 1998)";
+  Protocol p = named(classical::Paxos::identity);
   p.stands = Stands::of_crashes_and_links();
   p.rules = {"paxos_accept_raises_the_promise",  "paxos_accept_obeys_the_promise",
              "paxos_highest_accepted_value",     "paxos_ballots_survive_restarts",
@@ -126,11 +120,12 @@ Protocol paxos() {
 // ---- the exchange as drawn
 
 struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange> {
-  using Core = consensus::PromiseExchange;
+  using Algorithm = classical::Exchange;
+  using Core = Algorithm::Core;
   explicit ExchangeModel(const Setup& setup)
       : AgreementModel(setup), rivals_(setup.options.contains("rivals")) {}
 
-  Core make(NodeId self, Instance, Instant, const Stored*) { return Core({Group::numbered(self, nodes())}); }
+  Core make(NodeId self, Instance, Instant now, const Stored*) { return made<Algorithm>(self, now, 0, {}); }
   void ask(OperationId operation, NodeId node) override {
     // A second proposer is what it does not stand.
     const Instance instance = rivals_ ? instance_of(operation) : operation;
@@ -156,10 +151,6 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
     }
     return Model::at_end();
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"propose", "promise", "commit", "acknowledge"};
-    return names[message.body.index()];
-  }
 
  private:
   bool rivals_;
@@ -173,9 +164,7 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
 };
 
 Protocol exchange() {
-  Protocol p;
-  p.name = "promise-exchange";
-  p.summary = "propose, promise, commit: right with one proposer only";
+  Protocol p = named(classical::Exchange::identity);
   p.stands.kinds = Stands::of_time();
   p.rules = {"exchange_majority_promises", "exchange_commit_goes_to_all", "exchange_complete_when_all_know"};
   p.theory = {messages_exactly("4(N-1)", [](std::size_t n) { return 4 * (real(n) - 1); }),

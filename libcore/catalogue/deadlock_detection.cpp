@@ -1,12 +1,7 @@
 // The algorithms for detecting deadlocks, as dsim knows them.
-#include <array>
-
 #include "catalogue/deadlock_model.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/runner.hpp"
-#include "protocol/deadlock/central_graph.hpp"
-#include "protocol/deadlock/probes.hpp"
-#include "protocol/deadlock/queries.hpp"
 
 namespace coord::catalogue {
 
@@ -37,88 +32,39 @@ Theory in_all(std::string formula, std::vector<std::string> types, void (*prepar
           prepare};
 }
 
-struct Probes {
-  using Process = deadlock::Probes;
-  static constexpr deadlock::Needs needs = deadlock::Needs::all;
-  static constexpr NodeId coordinator{0};
-  static Process make(NodeId self, Duration patience) { return Process(self, patience); }
-  static std::string_view type_of(const Process::Message& message) {
-    static constexpr std::array<std::string_view, 4> names = {"request", "reply", "cancel", "probe"};
-    return names[message.index()];
-  }
-  static std::string describe(const Process::Message& message) {
-    const auto* probe = std::get_if<deadlock::Probe>(&message);
-    return probe ? "probe of " + std::to_string(probe->initiator.value) + ", youngest " +
-                       std::to_string(probe->youngest.process.value)
-                 : "";
-  }
-};
-
-struct Queries {
-  using Process = deadlock::Queries;
-  static constexpr deadlock::Needs needs = deadlock::Needs::any;
-  static constexpr NodeId coordinator{0};
-  static Process make(NodeId self, Duration patience) { return Process(self, patience); }
-  static std::string_view type_of(const Process::Message& message) {
-    static constexpr std::array<std::string_view, 5> names = {"request", "reply", "cancel", "query",
-                                                              "answer"};
-    return names[message.index()];
-  }
-  static std::string describe(const Process::Message& message) {
-    if (const auto* query = std::get_if<deadlock::Query>(&message))
-      return "query of " + std::to_string(query->initiator.value);
-    if (const auto* answer = std::get_if<deadlock::Answer>(&message))
-      return "answer to " + std::to_string(answer->initiator.value);
-    return "";
-  }
-};
-
-struct CentralGraph {
-  using Process = deadlock::CentralGraph;
-  static constexpr deadlock::Needs needs = deadlock::Needs::all;
-  static constexpr NodeId coordinator{1};
-  static Process make(NodeId self, Duration patience) { return Process(self, coordinator, patience); }
-  static std::string_view type_of(const Process::Message& message) {
-    static constexpr std::array<std::string_view, 7> names = {"request", "reply",   "cancel", "waits",
-                                                              "still",   "confirm", "kill"};
-    return names[message.index()];
-  }
-  static std::string describe(const Process::Message&) { return ""; }
+template <class Of, deadlock::Needs how_many, std::uint64_t collector = 0>
+struct Waits {
+  using Algorithm = Of;
+  static constexpr deadlock::Needs needs = how_many;
+  static constexpr NodeId coordinator{collector};
 };
 
 Protocol probes() {
-  Protocol p;
-  p.name = "cmh-and";
-  p.summary = "waits for all, found by probes (Chandy, Misra, Haas 1983)";
+  Protocol p = named(classical::Probes::identity);
   p.rules = {"cmh_edge_is_there", "cmh_one_canonical_victim", "cmh_new_round_new_flag",
              "cmh_probe_carries_the_youngest"};
   p.theory = {in_all("N probes find a cycle of N", {"probe"}, in_a_ring,
                      [](std::size_t n) { return static_cast<double>(n); })};
-  return describe<DeadlockModel<Probes>>(std::move(p));
+  return describe<DeadlockModel<Waits<classical::Probes, deadlock::Needs::all>>>(std::move(p));
 }
 
 Protocol queries() {
-  Protocol p;
-  p.name = "cmh-or";
-  p.summary = "waits for any, found by queries (Chandy, Misra, Haas 1983)";
+  Protocol p = named(classical::Queries::identity);
   p.rules = {"or_who_goes_on_answers_nobody", "or_all_answers_are_needed", "or_one_canonical_victim"};
   p.theory = {in_all("2N in a cycle of N", {"query", "answer"}, in_a_ring,
                      [](std::size_t n) { return 2 * static_cast<double>(n); })};
-  return describe<DeadlockModel<Queries>>(std::move(p));
+  return describe<DeadlockModel<Waits<classical::Queries, deadlock::Needs::any>>>(std::move(p));
 }
 
 Protocol central_graph() {
-  Protocol p;
-  p.name = "wait-graph";
-  p.summary = "one node collects the graph (Gray 1978, Knapp 1987)";
-  p.least_nodes = 3;
+  Protocol p = named(classical::CentralGraph::identity);
   p.rules = {"graph_cycle_is_confirmed", "graph_no_answer_on_its_way", "graph_kill_names_its_wait",
              "graph_all_say_yes", "graph_youngest_gives_up"};
   p.theory = {in_all("2K+1 for a cycle of K = N-1", {"still", "confirm", "kill"}, in_a_ring_without_the_first,
                      [](std::size_t n) { return 2 * static_cast<double>(n) - 1; }),
               in_all("2 reports for each of N-1 waits", {"waits"}, in_a_ring_without_the_first,
                      [](std::size_t n) { return 2 * static_cast<double>(n) - 2; })};
-  return describe<DeadlockModel<CentralGraph>>(std::move(p));
+  return describe<DeadlockModel<Waits<classical::CentralGraph, deadlock::Needs::all, 1>>>(std::move(p));
 }
 
 }  // namespace

@@ -5,11 +5,9 @@
 //   waits   ring: each asks the next one; only the last to ask is quick with its probe. Else: one or two at
 //   random
 //
-//   struct Traits {
-//     using Process = ...;       // derived from deadlock::Waiting
+//   struct Run {
+//     using Algorithm = classical::...;  // its Core derived from deadlock::Waiting
 //     static constexpr deadlock::Needs needs = ...;
-//     static Process make(NodeId self, Duration patience);
-//     static std::string_view type_of(const typename Process::Message&);
 //     static constexpr NodeId coordinator{0};  // a node that does not wait itself; 0: none
 //   };
 #pragma once
@@ -24,14 +22,15 @@
 #include "base/random.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/wait_truth.hpp"
-#include "protocol/deadlock/waiting.hpp"
+#include "classical/deadlock_detection.hpp"
 
 namespace coord::catalogue {
 
-template <class Traits>
-class DeadlockModel : public Model<DeadlockModel<Traits>> {
+template <class Run>
+class DeadlockModel : public Model<DeadlockModel<Run>> {
  public:
-  using Process = typename Traits::Process;
+  using Algorithm = typename Run::Algorithm;
+  using Process = typename Algorithm::Core;
   using Message = typename Process::Message;
   struct Node {
     Process process;
@@ -53,13 +52,16 @@ class DeadlockModel : public Model<DeadlockModel<Traits>> {
         hold_low_(setup.hold_low),
         hold_high_(setup.hold_high),
         random_(setup.seed ^ 0x77616974U),
-        truth_(Traits::needs) {}
+        truth_(Run::needs) {}
 
   Result<std::unique_ptr<Node>> start(Instant, Port& port) {
     Duration patience = std::chrono::milliseconds(100);
     // In the ring the last one's patience ends long before that of the others.
     if (ring_) patience = nodes_ * (patience + std::chrono::seconds(nodes_ - port.self().value));
-    return std::unique_ptr<Node>(new Node{Traits::make(port.self(), patience)});
+    classical::Setup setup;
+    setup.group = Group::numbered(port.self(), nodes_);
+    setup.options = {{"patience_ms", classical::milliseconds(patience)}};
+    return std::unique_ptr<Node>(new Node{classical::make_core<Algorithm>(setup).value()});
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     perform(node, node.process.step(now, typename Process::Receive{from, std::move(message)}), port);
@@ -76,14 +78,11 @@ class DeadlockModel : public Model<DeadlockModel<Traits>> {
   void on_tick(Node& node, Instant now, Port& port) {
     perform(node, node.process.step(now, typename Process::Tick{}), port);
   }
-  std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
-  std::string describe(const Message& message) const {
-    if (const auto text = Traits::describe(message); !text.empty()) return text;
-    return std::string(type_of(message));
-  }
+  std::string_view type_of(const Message& message) const { return Algorithm::type_of(message); }
+  std::string describe(const Message& message) const { return Algorithm::describe(message); }
 
   void ask(OperationId operation, NodeId node) override {
-    if (node == Traits::coordinator) node = NodeId{node.value % nodes_ + 1};
+    if (node == Run::coordinator) node = NodeId{node.value % nodes_ + 1};
     this->world().input(node, Input{Input::Kind::ask, operation, {}});
   }
   void watch() override {
@@ -115,7 +114,7 @@ class DeadlockModel : public Model<DeadlockModel<Traits>> {
   std::set<NodeId> choose(NodeId self) {
     const auto next = [&](std::uint64_t from) {
       NodeId other{from % nodes_ + 1};
-      return other == Traits::coordinator ? NodeId{other.value % nodes_ + 1} : other;
+      return other == Run::coordinator ? NodeId{other.value % nodes_ + 1} : other;
     };
     if (ring_) return {next(self.value)};
     std::set<NodeId> chosen;

@@ -6,7 +6,7 @@
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/runner.hpp"
-#include "protocol/membership/detector.hpp"
+#include "classical/failure_detection.hpp"
 #include "protocol/membership/verdict.hpp"
 
 namespace coord::catalogue {
@@ -22,6 +22,7 @@ struct DetectorModel : Model<DetectorModel<rule>> {
     Detector detector;
     bool silent = false;  // for the others it has crashed
   };
+  using Algorithm = classical::Detector<rule>;
   using Message = Detector::Message;
   using Input = OperationId;
   using Job = sim::NoJob;
@@ -35,12 +36,12 @@ struct DetectorModel : Model<DetectorModel<rule>> {
     return {names.begin(), names.end()};
   }
   Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
-    Detector::Config config;
-    config.group = Group::numbered(port.self(), nodes_);
-    config.rule = rule;
+    classical::Setup setup;
+    setup.group = Group::numbered(port.self(), nodes_);
+    setup.now = now;
     const bool is_gone = gone_.contains(port.self());
     if (!is_gone) observed_.recovered(port.self());
-    return std::unique_ptr<Node>(new Node{Detector(now, config), is_gone});
+    return std::unique_ptr<Node>(new Node{classical::make_core<Algorithm>(setup).value(), is_gone});
   }
   void on_crash(NodeId node) {
     Model<DetectorModel>::on_crash(node);
@@ -70,8 +71,8 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   void on_tick(Node& node, Instant now, Port& port) {
     perform(node, node.detector.step(now, Detector::Tick{}), port);
   }
-  std::string describe(const Message&) const { return "heartbeat"; }
-  std::string_view type_of(const Message&) const { return "heartbeat"; }
+  std::string describe(const Message& message) const { return Algorithm::describe(message); }
+  std::string_view type_of(const Message& message) const { return Algorithm::type_of(message); }
   void ask(OperationId operation, NodeId node) override { this->world().input(node, operation); }
 
   std::optional<std::string> at_end() override {
@@ -130,12 +131,9 @@ struct DetectorModel : Model<DetectorModel<rule>> {
 };
 
 template <Detector::Rule rule>
-Protocol detector(const char* name, const char* summary) {
-  Protocol p;
-  p.name = name;
-  p.summary = summary;
+Protocol detector() {
+  Protocol p = named(classical::Detector<rule>::identity);
   p.stands.kinds = Stands::of_links();
-  p.least_nodes = 3;
   p.rules = {"fd_heard_again_is_trusted_again", "fd_heartbeat_renews_patience"};
   return describe<DetectorModel<rule>>(std::move(p));
 }
@@ -144,11 +142,8 @@ Protocol detector(const char* name, const char* summary) {
 
 std::vector<Protocol> failure_detectors() {
   using Rule = Detector::Rule;
-  std::vector<Protocol> protocols = {
-      detector<Rule::time_out>("heartbeat", "silent for a fixed time: suspected (Chandra and Toueg 1996)"),
-      detector<Rule::phi_normal>("phi-normal", "suspected when silence surprises (Hayashibara et al. 2004)"),
-      detector<Rule::phi_exponential>("phi-exponential",
-                                      "the same with exponential intervals, as Cassandra does")};
+  std::vector<Protocol> protocols = {detector<Rule::time_out>(), detector<Rule::phi_normal>(),
+                                     detector<Rule::phi_exponential>()};
   for (Protocol& protocol : protocols) protocol.family = "failure detection";
   return protocols;
 }

@@ -5,7 +5,8 @@
 //
 //   struct M : InstanceModel<M, Core, Durable> {
 //     explicit M(const Setup&);
-//     // `restored`: what it persisted before its node crashed; nullptr: nothing
+//     using Algorithm = classical::...;                  // whose Core it is, and type_of
+//     // `restored`: what it persisted before its node crashed; nullptr: nothing. By made().
 //     Core make(NodeId self, Instance, Instant local_now, const Durable* restored);
 //     void ask(OperationId, NodeId) override;           // begin_at() and tell() what the core is told
 //     void said(NodeId self, Instance, const Action&);  // actions that are neither Send nor Persist
@@ -13,7 +14,7 @@
 //     static void apply(Durable&, const Part&);  // where a Persist action is only a part of a Durable, and
 //     void persisting(NodeId self, Instance, const Durable& before, const Part&);  // in place of persisted()
 //     std::optional<CoreMessage> lie(const std::string& kind, NodeId to, Instance, CoreMessage);  // optional
-//     ... type_of, watch, at_end, as in model.hpp ...
+//     ... watch, at_end, as in model.hpp ...
 //   };
 //
 // Core: step(now, Event), deadline(), Receive, Tick, Send; text(message) for traces. Durable: void if it has
@@ -31,6 +32,7 @@
 
 #include "catalogue/instances.hpp"
 #include "catalogue/model.hpp"
+#include "classical/traits.hpp"
 
 namespace coord::catalogue {
 
@@ -84,6 +86,7 @@ class InstanceModel : public Model<Derived> {
     const std::string line = text(message.body);
     return message.instance == 0 ? line : line + "  #" + std::to_string(message.instance);
   }
+  std::string_view type_of(const Message& message) const { return Derived::Algorithm::type_of(message.body); }
   void on_crash(NodeId node) {
     Model<Derived>::on_crash(node);
     users_.crashed(node);
@@ -101,6 +104,17 @@ class InstanceModel : public Model<Derived> {
   // One that is there from the beginning, not from the first message on.
   void put(Node& node, Instance instance, Core core) {
     node.due.set(instance, node.cores.emplace(instance, std::move(core)).first->second.deadline());
+  }
+  // An object of the algorithm, as a peer makes it.
+  template <class Algorithm>
+  Core made(NodeId self, Instant now, std::uint64_t seed, std::map<std::string, std::string> options,
+            const Stored* restored = nullptr) const {
+    classical::Setup setup{Group::numbered(self, nodes_), std::move(options), seed, now};
+    if constexpr (classical::Stores<Algorithm>) {
+      return classical::make_core<Algorithm>(setup, restored).value();
+    } else {
+      return classical::make_core<Algorithm>(setup).value();
+    }
   }
   std::size_t nodes() const { return nodes_; }
   std::uint64_t seed_of(NodeId self, Instance instance) const {

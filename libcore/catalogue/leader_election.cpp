@@ -1,6 +1,4 @@
 // The algorithms for electing a leader, as dsim knows them.
-#include <array>
-
 #include "catalogue/families.hpp"
 #include "catalogue/mutex_model.hpp"
 #include "catalogue/runner.hpp"
@@ -9,25 +7,14 @@ namespace coord::catalogue {
 
 namespace {
 
-// Options: ttl_ms, of the lease; default 400.
+// Options: ttl_ms, of the lease.
 template <bool herd>
-struct LeaseRace {
-  using Site = election::LeaseRace;
-  static constexpr bool never_idle = false;
+struct Lease {
+  using Algorithm = classical::Lease<herd>;
   static constexpr NodeId no_user{1};  // the store
-  static Site make(const mutex::Membership& members, const Setup& setup) {
+  static Options options(const Setup& setup, bool) {
     const auto given = setup.options.find("ttl_ms");
-    const auto ttl = std::chrono::milliseconds(given == setup.options.end() ? 400 : std::stol(given->second));
-    return Site({members.self, no_user, ttl, herd});
-  }
-  static std::string_view type_of(const Site::Message& message) {
-    static constexpr std::array<std::string_view, 5> names = {"join", "look", "leave", "kept", "notice"};
-    return names[message.index()];
-  }
-  static std::string describe(const Site::Message& message) {
-    const auto* kept = std::get_if<election::lease_race::Kept>(&message);
-    if (kept != nullptr && kept->token != 0) return "kept, leads with token " + std::to_string(kept->token);
-    return std::string(type_of(message));
+    return given == setup.options.end() ? Options{} : Options{*given};
   }
 };
 
@@ -39,13 +26,10 @@ void long_leases(Setup& setup) {
 
 template <bool herd>
 Protocol lease_race() {
-  Protocol p;
+  Protocol p = named(classical::Lease<herd>::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.lossy_links = true;
-  p.least_nodes = 3;
   if (herd) {
-    p.name = "lease-herd";
-    p.summary = "a lease; when it is free all race for it (ZooKeeper 2010)";
     p.rules = {"lease_one_leader", "lease_counts_from_sending", "lease_token_counts"};
     p.theory = {{Theory::Measure::messages,
                  Load::together,
@@ -56,8 +40,6 @@ Protocol lease_race() {
                  {"notice", "look"},
                  long_leases}};
   } else {
-    p.name = "lease-race";
-    p.summary = "a lease; candidates in line, one is told (ZooKeeper 2010)";
     p.rules = {"lease_counts_from_sending", "lease_stops_before_the_store", "lease_token_counts"};
     p.theory = {{Theory::Measure::messages,
                  Load::together,
@@ -76,7 +58,7 @@ Protocol lease_race() {
                       },
                       {},
                       long_leases});
-  return describe<MutexModel<LeaseRace<herd>>>(std::move(p));
+  return describe<MutexModel<Lease<herd>>>(std::move(p));
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 // Multi-Paxos, as dsim knows it.
-#include "protocol/consensus/multi_paxos.hpp"
-
 #include "catalogue/ballot_watch.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
+#include "classical/consensus.hpp"
 
 namespace coord::catalogue {
 
@@ -16,20 +15,17 @@ using consensus::Ballot;
 
 struct MultiPaxosModel
     : InstanceModel<MultiPaxosModel, consensus::MultiPaxos, consensus::MultiPaxos::Durable> {
-  using Core = consensus::MultiPaxos;
+  using Algorithm = classical::MultiPaxos;
+  using Core = Algorithm::Core;
   using Slot = Core::Slot;
   bool never_idle() const override { return true; }  // heartbeats
   explicit MultiPaxosModel(const Setup& setup)
       : InstanceModel(setup), watch_(setup.nodes), hurried_(!setup.faults.empty()) {}
 
   static void apply(Core::Durable& stored, const Core::PersistPromise& what) {
-    stored.round = what.round;
-    stored.promised = what.promised;
+    Algorithm::apply(stored, what);
   }
-  static void apply(Core::Durable& stored, const Core::PersistVote& what) {
-    stored.promised = what.promised;
-    stored.accepted[what.vote.slot] = what.vote;
-  }
+  static void apply(Core::Durable& stored, const Core::PersistVote& what) { Algorithm::apply(stored, what); }
   // A log is there from the beginning, not from the first message on.
   Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
     delivered_to_.erase(port.self());
@@ -38,15 +34,9 @@ struct MultiPaxosModel
     return node;
   }
   Core make(NodeId self, Instance, Instant now, const Core::Durable* restored) {
-    Core::Config config;
-    config.group = Group::numbered(self, nodes());
-    config.seed = seed_of(self, ++lives_);
-    if (hurried_) {
-      config.heartbeat = 30ms;
-      config.election_low = 80ms;
-      config.election_high = 200ms;
-    }
-    return restored ? Core(now, config, *restored) : Core(now, config);
+    std::map<std::string, std::string> options;
+    if (hurried_) options = {{"heartbeat_ms", "30"}, {"election_low_ms", "80"}, {"election_high_ms", "200"}};
+    return made<Algorithm>(self, now, seed_of(self, ++lives_), std::move(options), restored);
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation + 1);
@@ -83,11 +73,6 @@ struct MultiPaxosModel
     if (what.command.origin == self) settle_at(self, what.command.sequence);
   }
   void said(NodeId, Instance, const Core::Leads&) {}
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"prepare", "promise",   "accept",  "accepted", "rejected",
-                                                 "chosen",  "heartbeat", "missing", "forward"};
-    return names[message.body.index()];
-  }
   // The pulse and the election are no operation's: they are not counted.
   void on_send(NodeId from, NodeId to, const Message& message) {
     const auto& what = message.body;
@@ -108,9 +93,7 @@ struct MultiPaxosModel
 }  // namespace
 
 Protocol multi_paxos() {
-  Protocol p;
-  p.name = "multi-paxos";
-  p.summary = "phase 1 once, then one round trip a command (Lamport 1998)";
+  Protocol p = named(classical::MultiPaxos::identity);
   p.stands = Stands::of_crashes_and_links();
   p.rules = {"mp_accept_raises_the_promise", "mp_highest_accepted_command",    "mp_gaps_are_filled",
              "mp_promise_names_its_ballot",  "mp_a_command_is_delivered_once", "mp_ballots_survive_restarts",

@@ -3,17 +3,16 @@
 // in past a dead site by a time-out; the survivors, if they are a majority, stop, and when none of them is
 // inside a new epoch begins without the dead one.
 //
-//   struct Traits {
-//     using Site = ...;  // Config, Message, Receive, Send, step, deadline, phase, missing, floor
-//     static Site make(const mutex::Membership&, bool lossy);  // lossy: messages may be lost
-//     static std::string_view type_of(const typename Site::Message&);
-//     static std::string describe(const typename Site::Message&);  // for traces
-//     static constexpr bool never_idle = false;
+//   struct Run {
+//     using Algorithm = classical::...;        // of mutual exclusion
+//     static constexpr NodeId no_user{0};      // a site that has none; 0: all have
+//     static Options options(const Setup&, bool lossy);  // of the algorithm; lossy: messages may be lost
 //   };
 #pragma once
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,15 +20,17 @@
 #include <vector>
 
 #include "catalogue/model.hpp"
-#include "protocol/election/lease_race.hpp"
-#include "protocol/mutex/types.hpp"
+#include "classical/mutual_exclusion.hpp"
 
 namespace coord::catalogue {
 
-template <class Traits>
-class MutexModel : public Model<MutexModel<Traits>> {
+using Options = std::map<std::string, std::string>;  // of an algorithm of classical/
+
+template <class Run>
+class MutexModel : public Model<MutexModel<Run>> {
  public:
-  using Site = typename Traits::Site;
+  using Algorithm = typename Run::Algorithm;
+  using Site = typename Algorithm::Core;
   using Message = typename Site::Message;
   struct Node {
     Site site;
@@ -42,7 +43,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
   };
   using Job = sim::NoJob;
   using Port = sim::Port<MutexModel>;
-  bool never_idle() const override { return Traits::never_idle; }
+  bool never_idle() const override { return Algorithm::identity.never_idle; }
   static constexpr bool by_lease = std::is_same_v<Site, election::LeaseRace>;
 
   explicit MutexModel(const Setup& setup)
@@ -75,13 +76,13 @@ class MutexModel : public Model<MutexModel<Traits>> {
   void on_tick(Node& node, Instant now, Port& port) {
     perform(node, node.site.step(now, typename Site::Tick{}), port);
   }
-  std::string describe(const Message& message) const { return Traits::describe(message); }
-  std::string_view type_of(const Message& message) const { return Traits::type_of(message); }
+  std::string describe(const Message& message) const { return Algorithm::describe(message); }
+  std::string_view type_of(const Message& message) const { return Algorithm::type_of(message); }
 
   void ask(OperationId operation, NodeId node) override {
-    if (node == Traits::no_user) {
+    if (node == Run::no_user) {
       node = stand_in();
-      if (!this->world().lives(node)) return this->book().crashed(Traits::no_user);
+      if (!this->world().lives(node)) return this->book().crashed(Run::no_user);
     }
     this->world().input(node, Input{Input::Kind::enter, operation});
   }
@@ -92,7 +93,7 @@ class MutexModel : public Model<MutexModel<Traits>> {
   void on_crash(NodeId node) {
     Model<MutexModel>::on_crash(node);
     inside_.erase(node);
-    if (node == stand_in()) this->book().crashed(Traits::no_user);
+    if (node == stand_in()) this->book().crashed(Run::no_user);
     if (by_lease) return;  // the store drops the lease: no epoch is needed, and none would know its tokens
     crashed_ = true;
     this->world().at(this->world().now() + notice_after, [this] { begin_change(); });
@@ -122,16 +123,17 @@ class MutexModel : public Model<MutexModel<Traits>> {
   static constexpr Duration notice_after = std::chrono::milliseconds(300);
 
   // Has the users of a site that has none.
-  NodeId stand_in() const { return NodeId{Traits::no_user.value % sites_at_first_ + 1}; }
+  NodeId stand_in() const { return NodeId{Run::no_user.value % sites_at_first_ + 1}; }
 
   Site make(NodeId self) const {
-    mutex::Membership mine = members_;
-    mine.self = self;
-    if constexpr (requires { Traits::make(mine, setup_); }) {
-      return Traits::make(mine, setup_);
-    } else {
-      return Traits::make(mine, lossy_);
+    classical::Setup setup;
+    setup.group = {self, members_.sites};
+    setup.options = Run::options(setup_, lossy_);
+    if constexpr (!by_lease) {
+      setup.options["epoch"] = std::to_string(members_.epoch);
+      setup.options["floor"] = std::to_string(members_.floor.value);
     }
+    return classical::make_core<Algorithm>(setup).value();
   }
 
   void ask_next(Node& node, Instant now, Port& port) {

@@ -1,26 +1,29 @@
 // The algorithms for mutual exclusion, as dsim knows them.
-#include <array>
-
 #include "catalogue/families.hpp"
 #include "catalogue/mutex_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
-#include "protocol/mutex/lamport.hpp"
-#include "protocol/mutex/maekawa.hpp"
-#include "protocol/mutex/quorums.hpp"
-#include "protocol/mutex/ricart_agrawala.hpp"
-#include "protocol/mutex/suzuki_kasami.hpp"
-#include "protocol/mutex/token_ring.hpp"
 
 namespace coord::catalogue {
 
 namespace {
 
-using mutex::Membership;
-
 const char* const family = "mutual exclusion";
-constexpr Duration lost_after = std::chrono::milliseconds(250);  // often too early: that must do no harm
-constexpr Duration resend = std::chrono::milliseconds(200);
+
+// Runs without options, whether or not messages may be lost.
+template <class Of>
+struct Plain {
+  using Algorithm = Of;
+  static constexpr NodeId no_user{0};
+  static Options options(const Setup&, bool) { return {}; }
+};
+struct RicartAgrawala : Plain<classical::RicartAgrawala> {
+  static Options options(const Setup&, bool lossy) { return {{"resend_ms", lossy ? "200" : "0"}}; }
+};
+struct TokenRing : Plain<classical::TokenRing> {
+  // Often too early: that must do no harm.
+  static Options options(const Setup&, bool lossy) { return {{"lost_after_ms", lossy ? "250" : "0"}}; }
+};
 
 Theory one_transit() {
   return exactly(Theory::Measure::hand_over, Load::together, "T",
@@ -35,32 +38,8 @@ Stands nothing_lost() {
   return stands;
 }
 
-struct RicartAgrawala {
-  using Site = mutex::RicartAgrawala;
-  static constexpr bool never_idle = false;
-  static constexpr NodeId no_user{0};
-  static Site make(const Membership& members, bool lossy) {
-    Site::Config config;
-    config.self = members.self;
-    config.sites = members.sites;
-    config.epoch = members.epoch;
-    config.clock_start = mutex::StampedToken::clock_start(members);
-    if (lossy) config.resend = resend;
-    return Site(config);
-  }
-  static std::string_view type_of(const Site::Message& message) {
-    return std::holds_alternative<Site::Request>(message) ? "request" : "reply";
-  }
-  static std::string describe(const Site::Message& message) {
-    const std::uint64_t time = std::visit([](const auto& what) { return what.time; }, message);
-    return (std::holds_alternative<Site::Request>(message) ? "request " : "reply to ") + std::to_string(time);
-  }
-};
-
 Protocol ricart_agrawala() {
-  Protocol p;
-  p.name = "ricart-agrawala";
-  p.summary = "ask all; the earlier timestamp first (Ricart, Agrawala 1981)";
+  Protocol p = named(classical::RicartAgrawala::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
@@ -76,25 +55,8 @@ Protocol ricart_agrawala() {
   return describe<MutexModel<RicartAgrawala>>(std::move(p));
 }
 
-struct Lamport {
-  using Site = mutex::Lamport;
-  static constexpr bool never_idle = false;
-  static constexpr NodeId no_user{0};
-  static Site make(const Membership& members, bool) { return Site(members); }
-  static std::string_view type_of(const Site::Message& message) {
-    static constexpr std::array<std::string_view, 3> names = {"request", "acknowledge", "release"};
-    return names[message.index()];
-  }
-  static std::string describe(const Site::Message& message) {
-    const std::uint64_t time = std::visit([](const auto& what) { return what.time; }, message);
-    return std::string(type_of(message)) + " " + std::to_string(time);
-  }
-};
-
 Protocol lamport() {
-  Protocol p;
-  p.name = "lamport";
-  p.summary = "a queue at every site, by timestamps (Lamport 1978)";
+  Protocol p = named(classical::Lamport::identity);
   p.stands = nothing_lost();
   p.stands.reordering = false;
   p.rules = {"lamport_clock_exceeds_all_seen", "lamport_tie_by_site", "lamport_first_in_queue",
@@ -102,31 +64,11 @@ Protocol lamport() {
   const auto messages = [](std::size_t n) { return 3 * (real(n) - 1); };
   p.theory = {exactly(Theory::Measure::messages, Load::one_by_one, "3(N-1)", messages),
               exactly(Theory::Measure::messages, Load::together, "3(N-1)", messages), one_transit()};
-  return describe<MutexModel<Lamport>>(std::move(p));
+  return describe<MutexModel<Plain<classical::Lamport>>>(std::move(p));
 }
 
-struct SuzukiKasami {
-  using Site = mutex::SuzukiKasami;
-  static constexpr bool never_idle = false;
-  static constexpr NodeId no_user{0};
-  static Site make(const Membership& members, bool) { return Site(members); }
-  static std::string_view type_of(const Site::Message& message) {
-    return message.index() == 0 ? "request" : "token";
-  }
-  static std::string describe(const Site::Message& message) {
-    if (const auto* request = std::get_if<mutex::suzuki_kasami::Request>(&message))
-      return "request " + std::to_string(request->number);
-    const auto& token = std::get<mutex::suzuki_kasami::Privilege>(message);
-    std::string text = "token after " + std::to_string(token.entries) + " entries, for";
-    for (const NodeId site : token.queue) text += " " + std::to_string(site.value);
-    return text + (token.queue.empty() ? " nobody else" : " next");
-  }
-};
-
 Protocol suzuki_kasami() {
-  Protocol p;
-  p.name = "suzuki-kasami";
-  p.summary = "a token that is asked for (Suzuki and Kasami 1985)";
+  Protocol p = named(classical::SuzukiKasami::identity);
   p.stands = nothing_lost();
   p.rules = {"sk_late_request_changes_nothing", "sk_token_stays_while_inside", "sk_token_counts_entries",
              "sk_served_is_written_down"};
@@ -141,33 +83,11 @@ Protocol suzuki_kasami() {
                  return Range{real(n) - 0.1, real(n)};
                }},
               one_transit()};
-  return describe<MutexModel<SuzukiKasami>>(std::move(p));
+  return describe<MutexModel<Plain<classical::SuzukiKasami>>>(std::move(p));
 }
 
-struct TokenRing {
-  using Site = mutex::TokenRing;
-  static constexpr bool never_idle = true;
-  static constexpr NodeId no_user{0};
-  static Site make(const Membership& members, bool lossy) {
-    return Site({members, std::chrono::milliseconds(5), lossy ? lost_after : Duration{}});
-  }
-  static std::string_view type_of(const Site::Message& message) {
-    return message.index() == 0 ? "token" : "census";
-  }
-  static std::string describe(const Site::Message& message) {
-    if (const auto* token = std::get_if<mutex::token_ring::Pass>(&message))
-      return "token of generation " + std::to_string(token->generation.number) + " after " +
-             std::to_string(token->entries) + " entries";
-    const auto& census = std::get<mutex::token_ring::Census>(message);
-    return "census " + std::to_string(census.generation.number) + " of " +
-           std::to_string(census.generation.maker.value);
-  }
-};
-
 Protocol token_ring() {
-  Protocol p;
-  p.name = "token-ring";
-  p.summary = "a token goes round; a lost one is replaced (Le Lann 1977)";
+  Protocol p = named(classical::TokenRing::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert(sim::FaultKind::process_crash);
   p.stands.lossy_links = true;
@@ -180,23 +100,6 @@ Protocol token_ring() {
   return describe<MutexModel<TokenRing>>(std::move(p));
 }
 
-struct Maekawa {
-  using Site = mutex::Maekawa;
-  static constexpr bool never_idle = false;
-  static constexpr NodeId no_user{0};
-  static Site make(const Membership& members, bool) {
-    return Site({members, mutex::quorum_of(members.sites, *mutex::rank_of(members, members.self))});
-  }
-  static std::string_view type_of(const Site::Message& message) {
-    static constexpr std::array<std::string_view, 6> names = {"request", "locked", "failed",
-                                                              "inquire", "yield",  "release"};
-    return names[static_cast<std::size_t>(message.what)];
-  }
-  static std::string describe(const Site::Message& message) {
-    return std::string(type_of(message)) + " " + std::to_string(message.time);
-  }
-};
-
 // The mean over the sites: where N is no square, quorums differ in size.
 double quorum_size(std::size_t n) {
   std::vector<NodeId> sites;
@@ -207,9 +110,7 @@ double quorum_size(std::size_t n) {
 }
 
 Protocol maekawa() {
-  Protocol p;
-  p.name = "maekawa";
-  p.summary = "quorums of about sqrt(N) sites (Maekawa 1985, Sanders 1987)";
+  Protocol p = named(classical::Maekawa::identity);
   p.stands = nothing_lost();
   p.stands.reordering = false;
   p.sweep_most = 9;
@@ -226,7 +127,7 @@ Protocol maekawa() {
       {Theory::Measure::hand_over, Load::together, "2T, T if the leaver is the arbiter", [](std::size_t) {
          return Range{1, 2};
        }}};
-  return describe<MutexModel<Maekawa>>(std::move(p));
+  return describe<MutexModel<Plain<classical::Maekawa>>>(std::move(p));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // PBFT, as dsim knows it. Each node is a replica and the client of its own user.
-#include "protocol/consensus/pbft.hpp"
+#include "classical/pbft.hpp"
 
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
@@ -15,9 +15,9 @@ namespace pbft_ = consensus::pbft;
 using pbft_::Sequence;
 
 struct PbftModel : Model<PbftModel> {
+  using Algorithm = classical::Pbft;
   struct Node {
-    pbft_::Replica replica;
-    pbft_::Client client;
+    classical::PbftNode both;
   };
   using Message = pbft_::Message;
   using Input = OperationId;
@@ -30,7 +30,7 @@ struct PbftModel : Model<PbftModel> {
         counted_only_(setup.load == Load::one_by_one),
         byzantine_(setup.byzantine) {
     for (std::size_t i = 1; i <= nodes_; ++i) {
-      notaries_.emplace(NodeId{i}, ToyNotary(NodeId{i}, setup.seed));
+      notaries_.emplace(NodeId{i}, classical::ToyNotary(NodeId{i}, setup.seed));
     }
     for (const auto& [node, kind] : byzantine_) {
       book().excuse(node);
@@ -42,42 +42,30 @@ struct PbftModel : Model<PbftModel> {
     if (!lived_.insert(port.self()).second) {
       return Error{ErrorKind::unavailable, "replica", "has forgotten what it said", "leave it out"};
     }
-    const ToyNotary& notary = notaries_.at(port.self());
-    const Group group = Group::numbered(port.self(), nodes_);
-    pbft_::Replica::Config config;
-    config.group = group;
-    config.notary = &notary;
-    config.checkpoint_every = every_;
-    pbft_::Client::Config client;
-    client.group = group;
-    client.notary = &notary;
-    return std::unique_ptr<Node>(new Node{pbft_::Replica(config), pbft_::Client(client)});
+    classical::Setup setup;
+    setup.group = Group::numbered(port.self(), nodes_);
+    setup.options = {{"checkpoint_every", std::to_string(every_)}};
+    setup.notary = &notaries_.at(port.self());
+    return std::unique_ptr<Node>(new Node{classical::make_core<Algorithm>(setup).value()});
   }
   void on_message(Node& node, Instant now, NodeId from, Message message, Port& port) {
     const auto liar = liars_.find(port.self());
     if (const auto* request = std::get_if<pbft_::Request>(&message); request && liar != liars_.end()) {
       liar->second.saw(*request);
     }
-    if (const auto* reply = std::get_if<pbft_::Reply>(&message)) {
-      return perform(node.client.step(now, pbft_::Client::Receive{from, *reply}), port);
-    }
-    perform(node.replica.step(now, pbft_::Replica::Receive{from, std::move(message)}), port);
+    perform(node.both.step(now, classical::PbftNode::Receive{from, std::move(message)}), port);
   }
   void on_input(Node& node, Instant now, OperationId operation, Port& port) {
     asked_[port.self()].push_back(operation);
     book().begin(operation, port.world_now());
-    perform(node.client.step(now, pbft_::Client::Ask{"op" + std::to_string(operation)}), port);
+    perform(node.both.step(now, pbft_::Client::Ask{"op" + std::to_string(operation)}), port);
   }
-  std::optional<Instant> deadline(const Node& node) const {
-    const auto replica = node.replica.deadline(), client = node.client.deadline();
-    return !replica || (client && *client < *replica) ? client : replica;
-  }
+  std::optional<Instant> deadline(const Node& node) const { return node.both.deadline(); }
   void on_tick(Node& node, Instant now, Port& port) {
-    perform(node.replica.step(now, pbft_::Replica::Tick{}), port);
-    perform(node.client.step(now, pbft_::Client::Tick{}), port);
+    perform(node.both.step(now, classical::PbftNode::Tick{}), port);
   }
-  std::string describe(const Message& message) const { return text(message); }
-  std::string_view type_of(const Message& message) const { return name_of(message); }
+  std::string describe(const Message& message) const { return Algorithm::describe(message); }
+  std::string_view type_of(const Message& message) const { return Algorithm::type_of(message); }
   // Costs are told without the client's part and what happens now and then.
   void on_send(NodeId from, NodeId to, const Message& message) {
     const bool phase = std::holds_alternative<pbft_::PrePrepare>(message) ||
@@ -91,11 +79,7 @@ struct PbftModel : Model<PbftModel> {
     for (std::size_t i = 1; i <= nodes_; ++i) {
       const Node* node = world().node(NodeId{i});
       if (!node) continue;
-      const auto& replica = node->replica;
-      lines.push_back("replica " + std::to_string(i) + ": view " + std::to_string(replica.view()) +
-                      (replica.active() ? "" : ", not begun") + ", executed to " +
-                      std::to_string(replica.state().sequence) + ", stable to " +
-                      std::to_string(replica.stable()));
+      lines.push_back("replica " + std::to_string(i) + ": " + Algorithm::state(node->both));
     }
     for (const auto& [node, kind] : byzantine_)
       lines.push_back("replica " + std::to_string(node.value) + " is " + kind);
@@ -109,12 +93,14 @@ struct PbftModel : Model<PbftModel> {
       std::visit([&](const auto& what) { perform(what, port); }, action);
     }
   }
-  void perform(const pbft_::Replica::Send& send, Port& port) {
+  void perform(const classical::PbftNode::Send& send, Port& port) {
     const auto liar = liars_.find(port.self());
     if (liar == liars_.end() || send.to == port.self()) return port.send(send.to, send.message);
     if (auto lie = liar->second.says(send.to, send.message)) port.send(send.to, std::move(*lie));
   }
-  void perform(const pbft_::Client::Send& send, Port& port) { port.send(send.to, send.message); }
+  void perform(const pbft_::Client::Send& send, Port& port) {  // a liar's user is honest
+    port.send(send.to, send.message);
+  }
   void perform(const pbft_::Replica::Executed& what, Port& port) {
     if (liars_.contains(port.self())) return;
     Sequence& last = executed_to_[port.self()];
@@ -151,7 +137,7 @@ struct PbftModel : Model<PbftModel> {
   std::uint64_t every_;
   bool counted_only_;
   std::map<NodeId, std::string> byzantine_;
-  std::map<NodeId, ToyNotary> notaries_;
+  std::map<NodeId, classical::ToyNotary> notaries_;
   std::map<NodeId, PbftLiar> liars_;
   std::set<NodeId> lived_;
   std::map<NodeId, std::vector<OperationId>> asked_;  // by client, in the order of its timestamps
@@ -163,14 +149,11 @@ struct PbftModel : Model<PbftModel> {
 }  // namespace
 
 Protocol pbft() {
-  Protocol p;
-  p.name = "pbft";
-  p.summary = "one order although f of 3f+1 lie (Castro, Liskov 1999)";
+  Protocol p = named(classical::Pbft::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.lossy_links = true;
   p.stands.byzantine = {"silent", "equivocating", "lying", "forging"};
   p.stands.byzantine_limit = [](std::size_t n) { return (n - 1) / 3; };
-  p.least_nodes = 4;
   p.most_nodes = 31;
   p.sweep_most = 7;
   p.sizes = {4, 7, 10};

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "catalogue/toy_notary.hpp"
+#include "classical/toy_notary.hpp"
 #include "protocol/consensus/pbft.hpp"
 
 namespace coord::catalogue {
@@ -17,7 +17,7 @@ class PbftLiar {
   // silent: says nothing. equivocating: as a primary, gives some replicas another request for the same place,
   // and votes for whichever each of them was given. lying: alters results, and has prepared nothing when it
   // asks for a view. forging: shows certificates that nobody signed, and begins views with what it likes.
-  PbftLiar(std::string kind, const ToyNotary& notary, std::uint64_t seed)
+  PbftLiar(std::string kind, const classical::ToyNotary& notary, std::uint64_t seed)
       : kind_(std::move(kind)), notary_(notary), random_(seed) {}
 
   void saw(const consensus::pbft::Request& request) {
@@ -90,7 +90,7 @@ class PbftLiar {
   }
 
   std::string kind_;
-  const ToyNotary& notary_;
+  const classical::ToyNotary& notary_;
   Random random_;
   std::optional<Request> last_, other_;  // two different requests that clients really made
   std::map<std::tuple<NodeId, std::uint64_t, std::uint64_t>, consensus::Digest> given_;

@@ -55,4 +55,13 @@ Stands Stands::of_crashes_and_links() {
   return stands;
 }
 
+Protocol named(const classical::Identity& identity) {
+  Protocol protocol;
+  protocol.name = identity.name;
+  protocol.family = identity.family;
+  protocol.summary = identity.summary;
+  protocol.least_nodes = identity.least_nodes;
+  return protocol;
+}
+
 }  // namespace coord::catalogue

@@ -14,6 +14,7 @@
 
 #include "catalogue/book.hpp"
 #include "catalogue/setup.hpp"
+#include "classical/traits.hpp"
 #include "sim/world_core.hpp"
 
 namespace coord::catalogue {
@@ -108,6 +109,9 @@ struct Protocol {
     return nodes >= least_nodes && nodes <= most_nodes && (!takes || takes(nodes));
   }
 };
+
+// With what an algorithm says of itself.
+Protocol named(const classical::Identity& identity);
 
 // All of them, in the order of `dsim list`.
 const std::vector<Protocol>& all();

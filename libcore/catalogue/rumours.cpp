@@ -6,8 +6,7 @@
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
 #include "catalogue/theory.hpp"
-#include "protocol/broadcast/anti_entropy.hpp"
-#include "protocol/broadcast/rumour.hpp"
+#include "classical/broadcast.hpp"
 
 namespace coord::catalogue {
 
@@ -19,17 +18,17 @@ using broadcast::Delivered;
 // ---- rumours: over when nobody is interested any more
 
 struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
-  using Core = broadcast::Rumour;
+  template <broadcast::Rumour::Mode how>
+  using Spread = classical::Rumour<how>;
+  using Algorithm = Spread<broadcast::Rumour::Mode::push>;  // all of them say the same
+  using Core = Algorithm::Core;
   RumourModel(const Setup& setup, Core::Mode how) : InstanceModel(setup), mode(how) {}
-  static constexpr std::uint64_t k = 3;
 
-  Core make(NodeId self, Instance instance, Instant, const Stored*) {
-    Core::Config config;
-    config.group = Group::numbered(self, nodes());
-    config.mode = mode;
-    config.boring_after = k;
-    config.seed = seed_of(self, instance) * 0x9e3779b97f4a7c15U;
-    return Core(config);
+  Core make(NodeId self, Instance instance, Instant now, const Stored*) {
+    const std::uint64_t seed = seed_of(self, instance) * 0x9e3779b97f4a7c15U;
+    if (mode == Core::Mode::push) return made<Spread<Core::Mode::push>>(self, now, seed, {});
+    if (mode == Core::Mode::pull) return made<Spread<Core::Mode::pull>>(self, now, seed, {});
+    return made<Spread<Core::Mode::push_pull>>(self, now, seed, {});
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation);
@@ -66,22 +65,15 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
     }
     return std::nullopt;
   }
-  std::string_view type_of(const Message& message) const {
-    static constexpr std::string_view names[] = {"tell", "heard", "ask", "answer"};
-    return names[message.body.index()];
-  }
 
   Core::Mode mode;
   std::map<Instance, std::set<NodeId>> heard_;
 };
 
 Protocol rumour_push() {
-  Protocol p;
-  p.name = "rumour-push";
-  p.summary = "who knows tells, until 3 knew already (Demers et al. 1987)";
+  Protocol p = named(classical::Rumour<broadcast::Rumour::Mode::push>::identity);
   p.stands.kinds = Stands::of_time();
   p.stands.lossy_links = true;
-  p.least_nodes = 2;
   p.sizes = {16, 64};
   p.rules = {"rumour_is_told_once", "rumour_gets_boring"};
   p.theory = {{Theory::Measure::messages, Load::one_by_one, "2(N-1 + kN), k = 3", [](std::size_t n) {
@@ -90,13 +82,11 @@ Protocol rumour_push() {
   return describe<RumourModel>(std::move(p), broadcast::Rumour::Mode::push);
 }
 
-Protocol rumour_asking(broadcast::Rumour::Mode mode, const char* name, const char* summary) {
-  Protocol p;
-  p.name = name;
-  p.summary = summary;
+template <broadcast::Rumour::Mode mode>
+Protocol rumour_asking() {
+  Protocol p = named(classical::Rumour<mode>::identity);
   p.stands.kinds = Stands::of_time();
   p.stands.lossy_links = true;
-  p.least_nodes = 2;
   p.sizes = {16, 64};
   p.rules = {"rumour_is_told_once"};
   if (mode == broadcast::Rumour::Mode::pull) {
@@ -115,11 +105,12 @@ Protocol rumour_asking(broadcast::Rumour::Mode mode, const char* name, const cha
 
 struct AntiEntropyModel
     : InstanceModel<AntiEntropyModel, broadcast::AntiEntropy, broadcast::AntiEntropy::Durable> {
-  using Core = broadcast::AntiEntropy;
+  using Algorithm = classical::AntiEntropy;
+  using Core = Algorithm::Core;
   bool never_idle() const override { return true; }
   explicit AntiEntropyModel(const Setup& setup) : InstanceModel(setup) {}
 
-  static void apply(Core::Durable& stored, const Core::Persist& what) { stored.table[what.key] = what.entry; }
+  static void apply(Core::Durable& stored, const Core::Persist& what) { Algorithm::apply(stored, what); }
 
   Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
     auto node = InstanceModel::start(now, port);
@@ -127,8 +118,7 @@ struct AntiEntropyModel
     return node;
   }
   Core make(NodeId self, Instance, Instant now, const Core::Durable* restored) {
-    Core::Config config{Group::numbered(self, nodes()), 100ms, seed_of(self, ++lives_) * 0x9e3779b97f4a7c15U};
-    return restored ? Core(now, config, *restored) : Core(now, config);
+    return made<Algorithm>(self, now, seed_of(self, ++lives_) * 0x9e3779b97f4a7c15U, {}, restored);
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation + 1);
@@ -176,9 +166,6 @@ struct AntiEntropyModel
     }
     return std::nullopt;
   }
-  std::string_view type_of(const Message& message) const {
-    return std::holds_alternative<Core::Compare>(message.body) ? "compare" : "differences";
-  }
 
   std::uint64_t lives_ = 0;
   std::map<std::pair<NodeId, Core::Key>, std::deque<OperationId>> written_;  // not taken yet
@@ -187,13 +174,10 @@ struct AntiEntropyModel
 };
 
 Protocol anti_entropy() {
-  Protocol p;
-  p.name = "anti-entropy";
-  p.summary = "random pairs compare their copies (Demers et al. 1987)";
+  Protocol p = named(classical::AntiEntropy::identity);
   p.stands.kinds = Stands::of_links();
   p.stands.kinds.insert({sim::FaultKind::process_crash, sim::FaultKind::crash_in_call});
   p.stands.lossy_links = true;
-  p.least_nodes = 2;
   p.rules = {"ae_newer_wins", "ae_tie_by_writer", "ae_death_leaves_a_certificate",
              "ae_stamp_exceeds_all_seen"};
   return describe<AntiEntropyModel>(std::move(p));
@@ -203,12 +187,7 @@ Protocol anti_entropy() {
 
 std::vector<Protocol> rumours() {
   using Mode = broadcast::Rumour::Mode;
-  return {
-      rumour_push(),
-      rumour_asking(Mode::pull, "rumour-pull", "who knows nothing asks random others (Demers et al. 1987)"),
-      rumour_asking(Mode::push_pull, "rumour-push-pull",
-                    "who knows tells, who does not asks (Demers et al. 1987)"),
-      anti_entropy()};
+  return {rumour_push(), rumour_asking<Mode::pull>(), rumour_asking<Mode::push_pull>(), anti_entropy()};
 }
 
 }  // namespace coord::catalogue

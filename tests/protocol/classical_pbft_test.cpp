@@ -1,13 +1,13 @@
 // PBFT, message by message: certificates, demands for a view, and what a new primary owes. In the build whose
 // rules can be removed, for one of them is too rarely decisive for a sweep.
 #include "base/rule.hpp"
-#include "catalogue/toy_notary.hpp"
+#include "classical/toy_notary.hpp"
 #include "classical_play.hpp"
 #include "protocol/consensus/pbft.hpp"
 
 using namespace coord;
 using namespace std::chrono_literals;
-using catalogue::ToyNotary;
+using classical::ToyNotary;
 namespace pbft = consensus::pbft;
 
 namespace {

@@ -195,6 +195,5 @@ struct NewView {
 using Message = std::variant<Request, PrePrepare, Prepare, Commit, Reply, Checkpoint, FetchState, StateIs,
                              ViewChange, NewView>;
 std::string text(const Message& message);
-std::string_view name_of(const Message& message);
 
 }  // namespace coord::consensus::pbft

@@ -50,11 +50,4 @@ std::string text(const Message& message) {
   return std::visit([](const auto& what) { return line(what); }, message);
 }
 
-std::string_view name_of(const Message& message) {
-  static constexpr std::string_view names[] = {"request",     "pre-prepare", "prepare",     "commit",
-                                               "reply",       "checkpoint",  "fetch-state", "state",
-                                               "view-change", "new-view"};
-  return names[message.index()];
-}
-
 }  // namespace coord::consensus::pbft
