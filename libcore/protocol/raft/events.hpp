@@ -15,16 +15,14 @@
 #include "base/time.hpp"
 #include "protocol/raft/messages.hpp"
 #include "protocol/raft/types.hpp"
+#include "protocol/shape.hpp"
 
 namespace coord::raft {
 
 // ---- events
 
-struct Receive {
-  NodeId from;
-  Message message;
-};
-struct Tick {};  // early ticks are harmless; Raft::deadline() says when the next one is needed
+using Receive = Shape<Speaks<Message>>::Receive;
+using Tick = Shape<Speaks<Message>>::Tick;  // Raft::deadline() says when the next one is needed
 // A leader appends these commands, in this order; anyone else answers ProposalDropped.
 struct Propose {
   std::vector<Bytes> commands;
@@ -84,10 +82,7 @@ struct Persist {
   bool sync =
       true;  // false only for one peer alone, without a new hard state or snapshot (or Propose::durable)
 };
-struct Send {
-  NodeId to;
-  Message message;
-};
+using Send = Shape<Speaks<Message>>::Send;
 // Everything up to and including this entry is committed: apply these, in order. Each entry is given once.
 struct Apply {
   std::vector<Entry> entries;
