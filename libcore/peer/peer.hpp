@@ -66,7 +66,7 @@ class Peer {
     std::vector<wire::Frame> waiting;  // what it has said before that
     bool connected = true;
     bool asked = false;          // something, since its greeting
-    Instant since;               // of its greeting
+    Instant greeted;             // when it was
     std::uint32_t speaks = 1;    // of the tools' protocol, both ends
     SessionId session;           // once something was granted on it
     std::unique_ptr<Hold> hold;  // of the session

@@ -60,7 +60,7 @@ bool Peer::is_unused() const {
 bool Peer::awaits(net::ClientNumber but) const {
   const Instant now = process::boot_now();
   for (const auto& [id, tool] : tools_) {
-    const bool is_new = tool.connected && tool.known && !tool.asked && now < tool.since + to_ask;
+    const bool is_new = tool.connected && tool.known && !tool.asked && now < tool.greeted + to_ask;
     if (is_new && id.value != but.value) return true;
   }
   return false;

@@ -94,7 +94,7 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     return hand_over(tool->first, tool->second, *step);
   if (const auto* hello = std::get_if<local::Hello>(&*request)) {
     tool->second.speaks = local::common(hello->speaks);
-    tool->second.since = process::boot_now();
+    tool->second.greeted = process::boot_now();
     // The tool finds out by the end of its connection, and asks the host's peer.
     if (settings_.options.given_up && is_unused() && !awaits(number) && settings_.options.given_up()) {
       give_up();
