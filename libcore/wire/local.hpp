@@ -25,6 +25,7 @@
 #include "wire/bounds.hpp"
 #include "wire/local_barrier.hpp"
 #include "wire/local_elections.hpp"
+#include "wire/local_listings.hpp"
 #include "wire/local_peers.hpp"
 #include "wire/local_taking.hpp"
 
@@ -34,7 +35,6 @@ namespace coord::local {
 inline constexpr std::uint32_t protocol_version = 1;
 inline constexpr std::uint32_t newest_spoken = 2;
 
-enum class Mode : std::uint8_t { exclusive, shared };
 enum class Scope : std::uint8_t { private_peer, cluster, host };  // host: told from version 2 on
 
 // Whoever shows it, and is the same user, is the session's tool: a peer that was restarted takes it back by
@@ -140,19 +140,6 @@ struct Release {
   }
 };
 
-// Who holds and who waits for these names (none: all that are in use). Linearizable unless `stale`.
-struct ListLocks {
-  std::uint64_t request = 0;
-  std::vector<std::string> names;
-  bool stale = false;
-
-  bool operator==(const ListLocks&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, wire::at_most<1024, 255>(names), stale);
-  }
-};
-
 struct ListPeers {
   std::uint64_t request = 0;
 
@@ -179,18 +166,6 @@ struct Resume {
   }
 };
 
-// Who waits for whom. Linearizable unless `stale`.
-struct ListWaits {
-  std::uint64_t request = 0;
-  bool stale = false;
-
-  bool operator==(const ListWaits&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, stale);
-  }
-};
-
 // End this session, whose holder stands in a listing: its host stops the command first. Answered by Released
 // once the session has ended, or by Refused.
 struct Break {
@@ -201,19 +176,6 @@ struct Break {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, session);
-  }
-};
-
-// The last holds of a name. Linearizable unless `stale`.
-struct ListHistory {
-  std::uint64_t request = 0;
-  std::string name;
-  bool stale = false;
-
-  bool operator==(const ListHistory&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, wire::at_most<255>(name), stale);
   }
 };
 
@@ -320,48 +282,6 @@ struct Refused {
   }
 };
 
-struct LockParty {
-  SessionId session;
-  Token token;                 // holders only
-  std::uint32_t position = 0;  // waiters only, from 1
-  Mode mode = Mode::exclusive;
-  std::string peer;
-  std::string host;
-  std::uint32_t pid = 0;
-  std::string user;
-  std::string command;
-  WallTime since;
-  Duration ttl{};
-
-  bool operator==(const LockParty&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, token, position, mode, wire::text<1024>(peer), wire::text<1024>(host), pid,
-            wire::text<1024>(user), wire::text<4096>(command), since, ttl);
-  }
-};
-
-enum class WaitKind : std::uint8_t {
-  holds,   // the blocker holds the name
-  before,  // it waits for the name since before
-  shut,    // its hold is over and has left the name shut for a time
-};
-
-// One edge of the wait-for graph.
-struct WaitRecord {
-  std::string name;
-  WaitKind kind = WaitKind::holds;
-  LockParty waiter;
-  LockParty blocker;
-  std::vector<SessionId> outer;  // what the waiter was asked inside of, outermost first: they wait as well
-
-  bool operator==(const WaitRecord&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(wire::at_most<255>(name), kind, waiter, blocker, wire::at_most<32>(outer));
-  }
-};
-
 // Sent while a request waits, when it is queued and when the quorum comes or goes.
 struct Waiting {
   std::uint64_t request = 0;
@@ -402,87 +322,6 @@ struct Released {
   }
 };
 
-struct LockRecord {
-  std::string name;
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  std::vector<LockParty> holders;
-  std::vector<LockParty> waiters;
-
-  bool operator==(const LockRecord&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(wire::at_most<255>(name), mode, slots, holders, waiters);
-  }
-};
-
-// Long listings come in several answers; the last has `more` false. The next one may go on with the last
-// name of this one.
-struct Locks {
-  std::uint64_t request = 0;
-  WallTime as_of;
-  bool stale = false;
-  bool more = false;
-  std::vector<LockRecord> locks;
-
-  bool operator==(const Locks&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, as_of, stale, more, locks);
-  }
-};
-
-struct Waits {
-  std::uint64_t request = 0;
-  WallTime as_of;
-  bool stale = false;
-  bool more = false;
-  std::vector<WaitRecord> waits;
-
-  bool operator==(const Waits&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, as_of, stale, more, waits);
-  }
-};
-
-enum class Ending : std::uint8_t {
-  holds,     // it is not over
-  released,  // by its holder
-  lost,      // its holder was gone: killed, with all that had its descriptor
-  broken,    // by --break
-  expired,   // its lease ran out: the host, or its peer, was gone or cut off
-};
-
-struct HoldRecord {
-  LockParty holder;  // since: of the grant
-  std::uint32_t slots = 1;
-  Ending ending = Ending::holds;
-  WallTime asked;
-  std::optional<WallTime> ended;
-  std::optional<std::uint8_t> status;  // of the command, where it ran to its end
-
-  bool operator==(const HoldRecord&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(holder, slots, ending, asked, ended, status);
-  }
-};
-
-struct History {
-  std::uint64_t request = 0;
-  WallTime as_of;
-  bool stale = false;
-  bool more = false;
-  std::vector<HoldRecord> holds;  // oldest first
-
-  bool operator==(const History&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(request, as_of, stale, more, holds);
-  }
-};
-
 // The command that this one had joined has ended with this status.
 struct Joined {
   std::uint64_t request = 0;
@@ -497,6 +336,6 @@ struct Joined {
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
                             Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                             Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView>;
+                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView>;
 
 }  // namespace coord::local
