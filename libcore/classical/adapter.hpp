@@ -108,19 +108,19 @@ class InstanceOf final : public Instance {
   }
   void perform(const typename Core::Actions& from, std::deque<typename Core::Message>& to_self, Actions& to) {
     for (const auto& action : from) {
-      std::visit(
-          [&](const auto& what) {
-            if constexpr (requires { Traits::type_of(what.message); }) {  // a Send
-              if (what.to == group_.self) return to_self.push_back(what.message);
-              if (!group_.knows(what.to)) return;
-              to.push_back(Send{what.to, Traits::type_of(what.message), wire::encode(what.message)});
-            } else if constexpr (requires { Traits::key(what); }) {
-              to.push_back(Persist{Traits::key(what), wire::encode(typename Traits::Record(what))});
-            } else {
-              if (std::optional<Told> told = Traits::told(what)) to.push_back(Tell{std::move(*told)});
-            }
-          },
-          action);
+      std::visit([&](const auto& what) { perform_one(what, to_self, to); }, action);
+    }
+  }
+  template <class What>
+  void perform_one(const What& what, std::deque<typename Core::Message>& to_self, Actions& to) {
+    if constexpr (requires { Traits::type_of(what.message); }) {  // a Send
+      if (what.to == group_.self) return to_self.push_back(what.message);
+      if (!group_.knows(what.to)) return;
+      to.push_back(Send{what.to, Traits::type_of(what.message), wire::encode(what.message)});
+    } else if constexpr (requires { Traits::key(what); }) {
+      to.push_back(Persist{Traits::key(what), wire::encode(typename Traits::Record(what))});
+    } else {
+      if (std::optional<Told> told = Traits::told(what)) to.push_back(Tell{std::move(*told)});
     }
   }
 

@@ -35,7 +35,7 @@ class Meaning {
     } else if constexpr (std::is_same_v<Field, std::uint64_t>) {
       if (field >= number_limit) nonsense_ = "holds a number beyond all bounds";
     } else if constexpr (requires { field.index(); }) {
-      std::visit([this](const auto& what) { look(what); }, field);
+      std::visit([&](const auto& what) { look(what); }, field);
     } else if constexpr (requires { field.has_value(); }) {
       if (field) look(*field);
     } else if constexpr (requires {

@@ -16,9 +16,10 @@ void leave_when_granted(Desk& desk) {
 // back.
 void quorum_is_given_back(Desk& desk) {
   leave_when_granted(desk);
-  for (const std::uint64_t site : {2, 9, 1}) desk.wish(site, Enter{});
+  const std::vector<std::uint64_t> sites = {2, 9, 1};
+  for (const std::uint64_t site : sites) desk.wish(site, Enter{});
   desk.settle();
-  for (const std::uint64_t site : {2, 9, 1}) CHECK(desk.was_told(site, "granted"));
+  for (const std::uint64_t site : sites) CHECK(desk.was_told(site, "granted"));
 }
 
 // All want at once.
