@@ -191,7 +191,7 @@ void go_on(Session& session, Instant& granted, Figures& figures) {
     if (std::holds_alternative<local::Granted>(**answer)) {
       granted = boot_now();
       figures.acquires.push_back(static_cast<double>((granted - session.asked).count()) / 1000.0);
-      session.peer.take_hold().reset();
+      (void)session.peer.take_hold();  // closed at once
       if (Status sent = session.peer.send(local::Release{session.request}); !sent) fail(sent.error().text());
     } else if (std::holds_alternative<local::Released>(**answer)) {
       figures.releases.push_back(us_since(granted));
