@@ -30,8 +30,9 @@ void Table::row(const std::vector<std::string>& cells, Tone tone) {
 }
 
 Table Table::with(const std::string& title, std::string_view cell) && {
-  columns_.push_back({title});
-  for (Row& row : rows_) row.cells.push_back(shown(cell));
+  const auto place = static_cast<std::ptrdiff_t>(columns_.size() - (columns_.back().may_shrink ? 1 : 0));
+  columns_.insert(columns_.begin() + place, {title});
+  for (Row& row : rows_) row.cells.insert(row.cells.begin() + place, shown(cell));
   return std::move(*this);
 }
 

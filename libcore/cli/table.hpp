@@ -26,7 +26,7 @@ class Table {
   // are, except in a column that says otherwise.
   void row(const std::vector<std::string>& cells, Tone tone = Tone::plain);
   bool empty() const { return rows_.empty(); }
-  // A last column that says the same in every row.
+  // A column that says the same in every row: the last one, or before the last one if that holds long text.
   Table with(const std::string& title, std::string_view cell) &&;
 
   // With a title line. `width` is the terminal's (any_width: never clip, for pipes and files).

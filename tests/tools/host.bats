@@ -25,7 +25,7 @@ as mail dlock job -- sh -c 'echo $DLOCK_SCOPE >scope; as=1; sleep 60' &
 eventually test -s scope
 is "$(cat scope)" private
 as mail dlock --list --json job | jq -e '.scope == "private"'
-is "$(as mail dlock --list job | head -1)" '*SCOPE'
+is "$(as mail dlock --list job | head -1)" '*SCOPE *COMMAND'
 as backup dlock -n job true
 is "$(status as mail dlock -n job true)" '1 *'
 SH
