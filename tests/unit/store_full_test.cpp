@@ -35,7 +35,7 @@ TEST_CASE("fault 18: nearly full long before it is full, what still has to pass,
 }
 
 TEST_CASE(
-    "fault 18: a disk that is really full is waited for; a crash loses nothing, and with room it goes on") {
+    "fault 18: a disk that is really full is waited for. A crash loses nothing. With room it goes on") {
   VirtualDisk disk(Random(2));
   std::uint64_t acknowledged = 0;
   {
