@@ -40,7 +40,7 @@ eventually test -s scope
 is "$(cat scope)" host
 for user in backup root; do is "$(status as $user dlock -n job true)" '1 *'; done
 as backup dlock --list --json job | jq -e '.scope == "host" and .holders[0].user == "mail"'
-is "$(as backup dlock --list job | tail -1)" '*sleep 60*host'
+is "$(as backup dlock --list job | tail -1)" '* host *sleep 60'
 as backup dpeers --json | jq -e '.scope == "host"'
 as backup delect --who --json job | jq -e '.scope == "host"'
 as mail dlock --history --json job | jq -e '.scope == "host"'
