@@ -161,8 +161,10 @@ for name in two three; do start_member $name; done
 has_host
 serve_host
 # Between the end of the one and the configuration of the other no peer answers: 69, and the start is tried again.
+export each=250
+[ -z "$COORD_SANITIZE" ] || each=25 # a start is ten times slower then
 starts() {
-  for i in $(seq 250); do
+  for i in $(seq $each); do
     until dlock -w 60 job sh work 2>>errors; do
       [ $? = 69 ] || { touch failed; return; }
       sleep 0.02
@@ -172,7 +174,7 @@ starts() {
 export -f starts
 workers=
 for user in mail mail backup root; do as $user bash -c starts & workers="$workers $!"; done
-enough() { [ "$(wc -l <tokens)" -ge 300 ]; }
+enough() { [ "$(wc -l <tokens)" -ge $each ]; }
 eventually enough
 dpeers hand-over --yes
 configure one
@@ -180,7 +182,7 @@ start_configured
 wait $workers
 [ ! -e two ]
 [ ! -e failed ] || { cat errors; exit 1; }
-is "$(wc -l <tokens)" 1000
+is "$(wc -l <tokens)" $((4 * each))
 cut -d' ' -f2 tokens | sort -nuc
 is "$(cut -d' ' -f1 tokens | uniq | tr '\n' ' ')" 'host cluster '
 SH

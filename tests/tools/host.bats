@@ -204,8 +204,10 @@ rmdir busy
 W
 touch tokens
 chmod 666 tokens
+export each=500
+[ -z "$COORD_SANITIZE" ] || each=50 # a start is ten times slower then
 starts() {
-  for i in $(seq 500); do
+  for i in $(seq $each); do
     dlock -w 60 job sh work || echo "status $?" >>failed
     sleep 0.005 # work of one's own: a name that is always wanted never leaves the private peer
   done
@@ -214,13 +216,13 @@ export -f starts
 workers=
 for i in 1 2; do as mail bash -c starts & workers="$workers $!"; done
 enough() { [ "$(wc -l <tokens)" -ge "$1" ]; }
-eventually enough 300
+eventually enough $((each * 3 / 5))
 serve_host # there first, as the package does it
 has_host
 wait $workers
 [ ! -e two ]
 [ ! -e failed ] || { cat failed; exit 1; }
-is "$(wc -l <tokens)" 1000
+is "$(wc -l <tokens)" $((2 * each))
 cut -d' ' -f1 tokens | uniq -c
 cut -d' ' -f2 tokens | sort -nuc
 is "$(cut -d' ' -f1 tokens | uniq | tr '\n' ' ')" 'private host '

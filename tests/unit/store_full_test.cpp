@@ -34,8 +34,7 @@ TEST_CASE("fault 18: nearly full long before it is full, what still has to pass,
   CHECK(opened.store.last_index().value == index - 1);
 }
 
-TEST_CASE(
-    "fault 18: a disk that is really full is waited for. A crash loses nothing. With room it goes on") {
+TEST_CASE("fault 18: a disk that is really full is waited for. A crash loses nothing. With room it goes on") {
   VirtualDisk disk(Random(2));
   std::uint64_t acknowledged = 0;
   {
