@@ -324,15 +324,20 @@ bool Meeting::hear_taken_up() {
 Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
   if (Status whole = take_hold(); !whole) return whole.error();
   sent_ = passed.sent;
+  Instant began = process::boot_now();
   const cli::Gate gate{
       [&](cli::Suspended& child) {
         started_ = {only_request, static_cast<std::uint32_t>(child.pid()), settings_.grace()};
         command_ = child.take_pidfd();
         if (line_.peer().speaks() >= 2) say_started();
       },
-      [this] { return hear_taken_up(); }, [this] { return deadline(sent_).kill_at; }};
+      [&] {
+        const auto word = hear_taken_up();
+        began = process::boot_now();
+        return word;
+      },
+      [this] { return deadline(sent_).kill_at; }};
   auto started = cli::Child::start(program(passed, hold_.get()), process::Cgroup::create(), &gate);
-  const Instant began = process::boot_now();
   cli::Outcome outcome;
   if (const auto* failed = std::get_if<cli::SpawnError>(&started)) {
     cli::complain("dbarrier", failed->error);
