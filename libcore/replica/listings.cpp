@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "service/listing.hpp"
-#include "service/wait_graph.hpp"
+#include "service/locks/listing.hpp"
+#include "service/locks/wait_graph.hpp"
 
 namespace coord::replica {
 

@@ -29,8 +29,8 @@
 #include "protocol/raft/raft.hpp"
 #include "replica/events.hpp"
 #include "service/effects.hpp"
-#include "service/keeper.hpp"
 #include "service/machine.hpp"
+#include "service/timers.hpp"
 
 namespace coord::replica {
 

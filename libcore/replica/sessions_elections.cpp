@@ -4,7 +4,7 @@
 
 #include "base/rule.hpp"
 #include "replica/sessions.hpp"
-#include "service/leaders.hpp"
+#include "service/elections/listing.hpp"
 
 namespace coord::replica {
 

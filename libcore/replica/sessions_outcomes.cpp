@@ -4,7 +4,7 @@
 #include "base/rule.hpp"
 #include "replica/enrolments.hpp"
 #include "replica/sessions.hpp"
-#include "service/wait_graph.hpp"
+#include "service/locks/wait_graph.hpp"
 
 namespace coord::replica {
 

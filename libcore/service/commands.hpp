@@ -20,8 +20,8 @@
 #include "base/ids.hpp"
 #include "base/level.hpp"
 #include "base/time.hpp"
-#include "service/barrier_state.hpp"
-#include "service/candidacy.hpp"
+#include "service/barriers/state.hpp"
+#include "service/elections/commands.hpp"
 
 namespace coord::service {
 
@@ -244,7 +244,7 @@ struct Shut {
   }
 };
 
-// ---- barriers (barriers.hpp)
+// ---- barriers (barriers/barriers.hpp)
 
 // Opens a session that takes part in a barrier and ends with that.
 struct Arrive {

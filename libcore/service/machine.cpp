@@ -1,5 +1,5 @@
-// Dispatch, exactly once, tokens, queries. Sessions: machine_sessions.cpp. Locks: machine_locks.cpp.
-// Barriers: machine_barriers.cpp.
+// Dispatch, exactly once, tokens, queries. Sessions: sessions.cpp. Locks: locks/locks.cpp.
+// Barriers: barriers/barriers.cpp.
 #include "service/machine.hpp"
 
 #include <algorithm>

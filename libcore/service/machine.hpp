@@ -15,7 +15,7 @@
 // Nesting. A command under a hold may itself ask for locks (`inside`: the sessions that it runs under, which
 // its peer has proved). What those hold it re-enters: it waits for nobody there and counts with their hold,
 // one family. A name is free when the last of a family has gone, in whatever order they go. A wait that could
-// never end is refused, or ended (wait_graph.hpp).
+// never end is refused, or ended (locks/wait_graph.hpp).
 //
 // Joining. A request may join the hold of the same command (`join`): it stands in no line, and ends with
 // that command's status. If that hold ends without one (its holder was lost), whoever had joined it stands in
@@ -33,9 +33,9 @@
 // Leaderships. A name may be led by one session, under a term that is a token like others; its candidates
 // queue by priority, then by place. They have nothing to do with the lock of the same name. A leader is told
 // to step down (StepDown), never just replaced: its session resigns once its command has ended, or ends. What
-// is written down of work done: slots.hpp.
+// is written down of work done: elections/slots.hpp.
 //
-// Barriers are in barriers.hpp; here they are sessions that take part in one.
+// Barriers are in barriers/barriers.hpp; here they are sessions that take part in one.
 //
 // Levels. What a rule decides may change with the group's level (base/level.hpp), never with the release that
 // applies it: a rule that came later asks Step::level.
@@ -54,13 +54,13 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
-#include "service/barriers.hpp"
+#include "service/barriers/barriers.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
+#include "service/elections/slots.hpp"
 #include "service/level.hpp"
 #include "service/limits.hpp"
-#include "service/lock_table.hpp"
-#include "service/slots.hpp"
+#include "service/locks/lock_table.hpp"
 #include "service/state.hpp"
 
 namespace coord::service {
@@ -186,7 +186,7 @@ class Machine {
   Refusal check_open(const Open& open, NodeId node) const;
   Refusal check_session(SessionId session, NodeId node) const;
   Refusal check_request(const Acquire& body, const Request& request) const;
-  // ---- machine_users.cpp
+  // ---- users.cpp
   Refusal check_user(const Acquire& body, Level level) const;
   bool may_depose(const Candidate& leader, std::uint32_t uid, const std::string& user) const;
   void count_names(const Owner& owner, const std::vector<std::string>& names);
@@ -200,7 +200,7 @@ class Machine {
   void suspect_waits(const Request& request, Step& step) const;
   void end_deadlocks(Step& step);
 
-  // machine_joining.cpp
+  // locks/joining.cpp
   LogIndex same_run(const Request& request, const std::string& user) const;
   bool runs_the_same(const Request& request, const std::string& user, const Request& hold) const;
   void join(LogIndex place, LogIndex hold);
@@ -214,7 +214,7 @@ class Machine {
 
   Status rebuild();
   Status rebuild_request(LogIndex place, const Request& request);
-  // ---- machine_elections.cpp
+  // ---- elections/elections.cpp
   void campaign(const Acquire& body, Step& step);
   Refusal check_candidacy(const Acquire& body) const;
   Refusal check_slot(const Acquire& body, WallTime wall) const;

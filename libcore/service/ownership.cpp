@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/rule.hpp"
-#include "service/leaders.hpp"
+#include "service/elections/listing.hpp"
 
 namespace coord::service {
 

@@ -10,10 +10,10 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "service/barrier_state.hpp"
+#include "service/barriers/state.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
-#include "service/election_state.hpp"
+#include "service/elections/state.hpp"
 
 namespace coord::service {
 

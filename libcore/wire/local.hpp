@@ -21,7 +21,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "service/candidacy.hpp"
+#include "service/elections/commands.hpp"
 #include "wire/bounds.hpp"
 #include "wire/local_barrier.hpp"
 #include "wire/local_elections.hpp"

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "service/keeper.hpp"
 #include "service/machine.hpp"
+#include "service/timers.hpp"
 
 namespace coord::service {
 

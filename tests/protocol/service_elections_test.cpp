@@ -1,5 +1,5 @@
 // Leaderships, slots and enrolments in the state machine.
-#include "service/leaders.hpp"
+#include "service/elections/listing.hpp"
 #include "service_scenario.hpp"
 
 using namespace coord;

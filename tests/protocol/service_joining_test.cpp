@@ -1,5 +1,5 @@
 // Waiting for another's run instead of running again; permits of a rate; what is remembered of holds.
-#include "service/keeper.hpp"
+#include "service/timers.hpp"
 #include "service_scenario.hpp"
 
 namespace coord::service {

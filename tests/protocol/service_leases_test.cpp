@@ -1,5 +1,5 @@
 // Leases, lock delays, minimum holds and tokens: what happens when holders and leaders are lost.
-#include "service/keeper.hpp"
+#include "service/timers.hpp"
 #include "service_scenario.hpp"
 
 namespace coord::service {

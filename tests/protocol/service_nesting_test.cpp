@@ -1,5 +1,5 @@
 // Locks inside of locks: what is re-entered, what counts together, and the waits that never end.
-#include "service/wait_graph.hpp"
+#include "service/locks/wait_graph.hpp"
 #include "service_scenario.hpp"
 
 namespace coord::service {

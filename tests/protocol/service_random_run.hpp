@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "service/keeper.hpp"
-#include "service/listing.hpp"
+#include "service/locks/listing.hpp"
+#include "service/timers.hpp"
 #include "service_reference.hpp"
 
 namespace coord::service {

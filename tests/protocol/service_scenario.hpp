@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "service/listing.hpp"
+#include "service/locks/listing.hpp"
 #include "service/machine.hpp"
 
 namespace coord::service {

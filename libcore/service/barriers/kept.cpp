@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "service/barriers.hpp"
+#include "service/barriers/barriers.hpp"
 
 namespace coord::service {
 

@@ -34,7 +34,7 @@
 #include <utility>
 #include <vector>
 
-#include "service/barrier_state.hpp"
+#include "service/barriers/state.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
 #include "service/limits.hpp"

@@ -1,4 +1,4 @@
-#include "service/wait_graph.hpp"
+#include "service/locks/wait_graph.hpp"
 
 #include <algorithm>
 #include <deque>

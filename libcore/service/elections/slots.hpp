@@ -18,7 +18,7 @@
 #include <map>
 #include <string>
 
-#include "service/election_state.hpp"
+#include "service/elections/state.hpp"
 #include "service/limits.hpp"
 
 namespace coord::service {

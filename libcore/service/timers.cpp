@@ -1,4 +1,4 @@
-#include "service/keeper.hpp"
+#include "service/timers.hpp"
 
 #include "base/rule.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "service/candidacy.hpp"
+#include "service/elections/commands.hpp"
 
 namespace coord::service {
 

@@ -1,4 +1,4 @@
-#include "service/leaders.hpp"
+#include "service/elections/listing.hpp"
 
 #include <algorithm>
 #include <set>

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/rule.hpp"
+#include "service/locks/wait_graph.hpp"
 #include "service/machine.hpp"
-#include "service/wait_graph.hpp"
 
 namespace coord::service {
 

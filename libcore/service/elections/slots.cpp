@@ -1,4 +1,4 @@
-#include "service/slots.hpp"
+#include "service/elections/slots.hpp"
 
 #include <algorithm>
 

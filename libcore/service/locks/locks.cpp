@@ -4,8 +4,8 @@
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
+#include "service/locks/wait_graph.hpp"
 #include "service/machine.hpp"
-#include "service/wait_graph.hpp"
 
 namespace coord::service {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "service/election_state.hpp"
+#include "service/elections/state.hpp"
 
 namespace coord::service {
 

@@ -1,9 +1,8 @@
-#include "service/barriers.hpp"
-
 #include <algorithm>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
+#include "service/barriers/barriers.hpp"
 #include "service/state.hpp"
 
 namespace coord::service {

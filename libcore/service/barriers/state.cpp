@@ -1,4 +1,4 @@
-#include "service/barrier_state.hpp"
+#include "service/barriers/state.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "service/lock_table.hpp"
+#include "service/locks/lock_table.hpp"
 
 #include <algorithm>
 #include <iterator>

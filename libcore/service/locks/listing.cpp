@@ -1,4 +1,4 @@
-#include "service/listing.hpp"
+#include "service/locks/listing.hpp"
 
 namespace coord::service {
 
