@@ -278,8 +278,7 @@ void Peer::pump() {
 // Nobody is connected, nothing is held, waited for or kept shut: a peer that others count on (a voter) is
 // never idle.
 bool Peer::is_idle() const {
-  const service::State& state = host_->replica().machine().state();
-  return settings_.alone() && tools_.empty() && state.sessions.empty() && state.remnants.empty();
+  return settings_.alone() && tools_.empty() && !host_->replica().machine().busy();
 }
 
 void Peer::end_if_idle() {

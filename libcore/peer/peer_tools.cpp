@@ -281,7 +281,7 @@ local::PeerRecord Peer::describe_self() const {
   record.commit_index = raft.commit_index().value;
   record.uptime = process::boot_now() - started_at_;
   record.sessions = replica.machine().state().sessions.size();
-  record.locks = replica.machine().locks().all().size();
+  record.locks = replica.machine().of<service::Locks>().table().all().size();
   record.version = COORD_VERSION;
   record.since = started_;
   record.disk = disk_of(settings_.node);

@@ -73,10 +73,10 @@ std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, 
   }
   if (const auto* acquire = std::get_if<local::Acquire>(&request);
       acquire != nullptr && acquire->candidacy && !acquire->names.empty() &&
-      !machine.may_preempt(acquire->names.front(), *acquire->candidacy, uid, user))
+      !machine.of<service::Elections>().may_preempt(acquire->names.front(), *acquire->candidacy, uid, user))
     return refuse(local::RefusedKind::mismatch, service::describe(service::Refusal::not_yours));
   if (const auto* reset = std::get_if<local::ResetBarrier>(&request);
-      reset != nullptr && !machine.may_reset(reset->name, uid, user))
+      reset != nullptr && !machine.of<service::Barriers>().may_reset(reset->name, uid, user))
     return refuse(local::RefusedKind::mismatch, "other users take part: only root may reset it");
   return std::nullopt;
 }

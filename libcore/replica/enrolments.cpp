@@ -133,7 +133,8 @@ void Enrolments::look_after(Instant now, const std::string& name, const service:
       renewed_ = Instant{};  // at once
     }
   }
-  const service::Candidate* stands = machine.candidate(standing.session, only_request);
+  const service::Candidate* stands =
+      machine.of<service::Elections>().candidate(standing.session, only_request);
   if (stands != nullptr) {
     const service::Leadership& leadership = machine.state().elections.leaderships.at(name);
     const bool deposed = leadership.deposed && leadership.leading() == stands;

@@ -180,7 +180,7 @@ void fill(Pages<local::History>& pages, const local::ListHistory& question, cons
           cut);
     }
   }
-  const service::Lock* lock = machine.locks().find(question.name);
+  const service::Lock* lock = machine.of<service::Locks>().table().find(question.name);
   if (lock == nullptr) return;
   for (const auto& [token, holder] : lock->holders) {
     if (holder.place == LogIndex{} || holder.family != token) continue;  // over, or entered again
@@ -224,7 +224,7 @@ std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, Sess
                                            std::uint64_t request) {
   constexpr std::size_t most = 3, command = 256;
   std::vector<local::WaitRecord> blockers;
-  const auto& requests = machine.requests_of(session);
+  const auto& requests = machine.of<service::Locks>().requests_of(session);
   const auto place = requests.find(request);
   if (place == requests.end()) return blockers;
   for (const service::WaitEdge& edge : service::edges_of(machine, place->second, most)) {

@@ -66,7 +66,7 @@ Actions Replica::settle(Instant now, WallTime wall) {
 
 std::optional<Instant> Replica::deadline() const {
   std::optional<Instant> next = raft_.deadline();
-  for (const auto& other : {keeper_.deadline(), next_resend(), next_read_deadline(), raise_due()}) {
+  for (const auto& other : {timers_.deadline(), next_resend(), next_read_deadline(), raise_due()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;
@@ -101,7 +101,7 @@ void Replica::on(Instant now, const Tick&) {
   tell_raft(now, raft::Tick{});
   if (raft_.role() == raft::Role::leader) {
     std::vector<Bytes> commands;
-    for (const service::Command& command : keeper_.due(now, wall_, machine_))
+    for (const service::Command& command : timers_.due(now, wall_, machine_))
       commands.push_back(wire::encode(command, machine_.level()));
     if (!commands.empty()) put_into_log(now, std::move(commands), machine_.level());
   }

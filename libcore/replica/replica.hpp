@@ -204,7 +204,7 @@ class Replica {
   std::map<NodeId, raft::Incarnation> directories_;  // of the other peers, as their streams say
   raft::Raft raft_;
   service::Machine machine_;
-  service::Keeper keeper_;
+  service::LeaderTimers timers_;
   bool asked_ = false;
   Actions out_;
   WallTime wall_;

@@ -11,14 +11,9 @@ namespace coord::replica {
 
 namespace {
 
-// What adds to the state. The rest frees it or keeps it alive and must pass while the disk is nearly full.
-bool is_growing(const service::Body& body) {
-  return std::holds_alternative<service::Acquire>(body) || std::holds_alternative<service::Arrive>(body);
-}
-
-bool is_growing_command(const Bytes& bytes, Level level) {
+bool is_growing(const Bytes& bytes, Level level) {
   const auto command = wire::decode<service::Command>(bytes, {.version = level});
-  return command && is_growing(command->body);
+  return command && service::nature_of(command->body).grows;
 }
 
 const char* text_of(Rejected::Why why, bool here) {
@@ -105,7 +100,7 @@ void Replica::admit_queued() {
     const std::uint64_t acknowledged = pending_.empty() ? sequence - 1 : pending_.begin()->first - 1;
     Pending pending;
     pending.ticket = next.ticket;
-    pending.growing = is_growing(next.body);
+    pending.growing = service::nature_of(next.body).grows;
     pending.command = encoded(sequence, acknowledged, std::move(next.body));
     pending.level = machine_.level();
     pending_.emplace(sequence, std::move(pending));
@@ -157,7 +152,7 @@ void Replica::drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level l
 void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level) {
   if (from != config_.raft.self) drop_unreadable(from, commands, level);
   if (raft_.is_making_way()) {  // they are sent again, to whoever leads then
-    std::erase_if(commands, [level](const Bytes& bytes) { return is_growing_command(bytes, level); });
+    std::erase_if(commands, [level](const Bytes& bytes) { return is_growing(bytes, level); });
   } else if (nearly_full_) {
     reject_growing(from, commands, level, Rejected::Why::leader_full);
   } else if (!COORD_RULE(majority_must_have_room, raft_.majority_has_room())) {
@@ -172,21 +167,13 @@ void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands, Lev
   put_into_log(now, std::move(commands), level);
 }
 
-// What a lone peer does not sync, a power cut takes back: that is well for locks, whose users the same cut
-// has ended, and not for what was written down of work done, or begun. Any command may end a leadership, and
-// so begin the next one's attempt.
+// Which commands a lone peer syncs, their families say.
 void Replica::put_into_log(Instant now, std::vector<Bytes> commands, Level level) {
-  const auto of_elections = [level](const Bytes& bytes) {
+  const auto is_durable = [level](const Bytes& bytes) {
     const auto command = wire::decode<service::Command>(bytes, {.version = level});
-    if (!command) return false;
-    const auto* acquire = std::get_if<service::Acquire>(&command->body);
-    return (acquire != nullptr && acquire->candidacy.has_value()) ||
-           std::holds_alternative<service::Complete>(command->body) ||
-           std::holds_alternative<service::Enroll>(command->body) ||
-           std::holds_alternative<service::Withdraw>(command->body);
+    return command && service::nature_of(command->body).durable;
   };
-  const bool durable = lone() && (!machine_.state().elections.leaderships.empty() ||
-                                  std::ranges::any_of(commands, of_elections));
+  const bool durable = lone() && (machine_.makes_durable() || std::ranges::any_of(commands, is_durable));
   tell_raft(now,
             raft::Propose{std::move(commands), COORD_RULE_OR(work_done_is_synced, durable, false), level});
 }
@@ -197,7 +184,7 @@ void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level le
   rejected.why = why;
   std::erase_if(commands, [&](const Bytes& bytes) {
     const auto command = wire::decode<service::Command>(bytes, {.version = level});
-    if (!command || !is_growing(command->body)) return false;
+    if (!command || !service::nature_of(command->body).grows) return false;
     rejected.sequences.push_back(command->sequence);
     return true;
   });

@@ -112,7 +112,7 @@ bool Replica::apply_raise(Instant now, const raft::Entry& entry) {
     return false;
   }
   service::Effects effects = machine_.apply_raise(entry.index, *raise, config_.raft.peers);
-  keeper_.applied(now, effects, machine_);
+  timers_.applied(now, effects, machine_);
   if (std::get<service::RaiseApplied>(effects.front()).in_force) level_has_changed();
   out_.push_back(Applied{entry.index, std::move(effects)});
   return true;

@@ -72,7 +72,7 @@ bool Replica::apply(Instant now, const raft::Entry& entry) {
     return false;
   }
   service::Effects effects = machine_.apply(entry.index, *command);
-  keeper_.applied(now, effects, machine_);
+  timers_.applied(now, effects, machine_);
   settle_outcome(*command, effects);
   out_.push_back(Applied{entry.index, std::move(effects)});
   return true;
@@ -134,10 +134,10 @@ void Replica::perform(Instant now, raft::RoleChanged&& action) {
   raise_ready_since_.reset();
   if (may_found_ && !founded_at_) founded_at_ = now;
   if (action.role == raft::Role::leader) {
-    keeper_.became_leader(now, machine_);
+    timers_.became_leader(now, machine_);
     floor_due_ = std::max(lone() ? tokens_reserved_ : Token{}, inherited_);
   } else {
-    keeper_.lost_leadership();
+    timers_.lost_leadership();
     waiting_for_tokens_.clear();  // they are still pending
   }
   out_.push_back(LeaderChanged{action.role, action.term, action.leader});

@@ -87,7 +87,7 @@ bool Sessions::waits_for_itself(const FromTool& event, const local::Acquire& req
            });
   };
   for (const SessionId session : sessions_of(event.not_entered)) {
-    for (const auto& [number, place] : machine.requests_of(session)) {
+    for (const auto& [number, place] : machine.of<service::Locks>().requests_of(session)) {
       if (stops(machine.state().requests.at(place))) return true;
     }
   }

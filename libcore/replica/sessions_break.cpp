@@ -62,7 +62,7 @@ void Sessions::let_go(ConnectionId id, const Record& asker, const local::LetGo& 
     if (asker.who.uid != 0 && asker.who.uid != record.who.uid) return false;
     if (request.token != Token{} ? record.token != request.token : record.asked.holder != request.holder)
       return false;
-    const auto& held = machine.requests_of(record.session);
+    const auto& held = machine.of<service::Locks>().requests_of(record.session);
     return std::any_of(held.begin(), held.end(), [&](const auto& place) {
       return machine.state().requests.at(place.second).names == names;
     });

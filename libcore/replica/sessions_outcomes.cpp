@@ -158,7 +158,8 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
     record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
   set_alarm(id, record);
   keep(id, record);
-  const service::Candidate* leader = machine.candidate(record.session, record.asked.request);
+  const service::Candidate* leader =
+      machine.of<service::Elections>().candidate(record.session, record.asked.request);
   say(id, record,
       local::Granted{record.asked.request, token, record.session, record.renewal_sent + record.asked.ttl,
                      record.renewal_sent, record.who.secret, leader != nullptr ? leader->attempt : 0});
@@ -200,7 +201,7 @@ void Sessions::renewed(Instant now, const Ticket& ticket, const service::Machine
         if (machine.session(record->session)->breaking) break_hold(now, id, *record, "somebody");
         say(id, *record, local::Renewed{record->renewal_sent + record->asked.ttl, record->renewal_sent});
         // Told while this peer, or its earlier process, did not see it.
-        const service::Leadership* leadership = machine.leadership_of(record->token);
+        const service::Leadership* leadership = machine.of<service::Elections>().leadership_of(record->token);
         if (leadership != nullptr && leadership->deposed) step_down(now, id, *record, false);
       }
     } else if (record->session != SessionId{}) {

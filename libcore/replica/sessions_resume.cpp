@@ -101,7 +101,7 @@ void Sessions::close_strangers(service::ClientId self, const service::Machine& m
     const bool earlier = recorded && session.value < self.value;
     const bool enrolled = (machine.session(session)->nonce & enrolled_mark) != 0;
     // A participant in a barrier arrives again under its key; or its lease ends.
-    const bool arrives_again = machine.barriers().seat(session) != nullptr;
+    const bool arrives_again = machine.of<service::Barriers>().seat(session) != nullptr;
     if (earlier && !enrolled && !arrives_again && !by_session_.contains(session)) abandon(session);
   }
 }

@@ -8,59 +8,25 @@
 // (expiries, timers) have no client; each carries what it saw and is void if that has changed.
 //
 // Nothing here is decided by a clock: times in commands are for display, durations are handed to the leader's
-// Keeper.
+// LeaderTimers.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/level.hpp"
 #include "base/time.hpp"
-#include "service/barriers/state.hpp"
-#include "service/elections/commands.hpp"
+#include "service/families.hpp"
+#include "service/session.hpp"
+#include "service/timer_kind.hpp"
+#include "service/types.hpp"
 
 namespace coord::service {
-
-// One life of a peer's process: the place in the log of its Register. 0: the leader itself.
-using ClientId = StrongId<struct ClientTag>;
-
-// How a request shares its names. More than one slot makes a name a semaphore; its holders are all exclusive.
-enum class Mode : std::uint8_t { exclusive, shared };
-
-// Who is behind a session, for listings and per-user limits. All of it is claimed by the peer, which checked
-// it locally.
-struct Owner {
-  std::string peer{};  // the peer's name
-  std::string host{};
-  std::uint32_t uid = 0;
-  std::string user{};
-  std::uint32_t pid = 0;
-  std::string command{};
-
-  bool operator==(const Owner&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(peer, host, uid, user, pid, command);
-  }
-};
-
-// Opens a session. It ends by Close, or by Expire when `ttl` has passed at the leader without a Renew.
-struct Open {
-  Owner owner{};
-  Duration ttl{};  // Limits::ttl_low to Limits::duration_high
-  std::uint64_t nonce =
-      0;  // the peer's own mark, repeated in Opened and kept: it finds the session again by it
-
-  bool operator==(const Open&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(owner, ttl, nonce);
-  }
-};
 
 // A peer's process introduces itself; its commands carry the place of this one. Idempotent by `nonce`.
 // `replaces` is the registration that it believes current (0: none): a late copy of a dead process's Register
@@ -77,79 +43,6 @@ struct Register {
     archive(node, nonce, replaces);
     archive.since(2, knows);
   }
-};
-
-// Which program with which arguments: two hashes of them, so that cutting and quoting matter to nobody.
-// Nothing else of a run is in it (directory, environment). 0,0: none.
-struct CommandKey {
-  std::uint64_t high = 0, low = 0;
-
-  auto operator<=>(const CommandKey&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(high, low);
-  }
-};
-
-// Take all of `names` or none, under one token; or wait for them in line.
-struct Acquire {
-  std::optional<Open> open{};  // with session 0: open one in the same command: a lock costs one commit
-  SessionId session{};
-  std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
-  std::vector<std::string> names{};  // 1 to Limits::names_a_request; order and doubles do not matter
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
-  bool wait = true;         // false: be refused rather than queue
-  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
-  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
-  // Sessions of the same peer whose commands, as it has proved, this was asked from inside of; outermost
-  // first, at most Limits::nesting. What they hold is re-entered; they end only after this has.
-  std::vector<SessionId> inside{};
-  CommandKey key{};   // of the command that is to run
-  bool join = false;  // while the same user's same command holds just these names: wait for its end instead
-  // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
-  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
-  Duration period{};
-  // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
-  std::optional<Candidacy> candidacy{};
-
-  bool operator==(const Acquire&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join, period,
-            candidacy);
-  }
-};
-
-// Stop waiting. If the grant was ordered first, the answer is AlreadyGranted and the hold stands.
-struct Cancel {
-  SessionId session{};
-  std::uint64_t request = 0;
-
-  bool operator==(const Cancel&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, request);
-  }
-};
-
-struct Release {
-  SessionId session{};
-  std::uint64_t request = 0;
-  std::optional<std::uint8_t> status{};  // of the command that ran: for those who joined it, and for history
-
-  bool operator==(const Release&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, request, status);
-  }
-};
-
-enum class CloseReason : std::uint8_t {
-  finished,     // the tool ended it
-  holder_gone,  // the last process that held it is gone: lock delays apply
-  broken,       // by `dlock --break`, after the holder was stopped
-  expired,      // its lease ran out (by Expire only): lock delays apply
 };
 
 struct Close {
@@ -204,9 +97,6 @@ struct Expire {
   }
 };
 
-// Of barriers: the delay after which a quorum suffices, and the time for which the late still belong to it.
-enum class TimerKind : std::uint8_t { lock_delay, min_hold, barrier_after, barrier_late };
-
 // The lock delay or the minimum hold that belongs to the hold with this token has passed; or a time of the
 // generation of a barrier that began at this place in the log.
 struct TimerOver {
@@ -244,69 +134,23 @@ struct Shut {
   }
 };
 
-// ---- barriers (barriers/barriers.hpp)
+// Which kinds there are: the core's own, and those of each family. Their order is part of the log's format.
+// Those of level 1: the core's own stand around those of the eldest family, each other family's behind them.
+// Then what came later, in the order in which it came.
+using SessionCommands = Types<Close, Renew, Expire, TimerOver, TokenFloor, Break>;
+using LaterCoreCommands = Types<Shut>;
+using CoreCommands = Join<Types<Register>, SessionCommands, LaterCoreCommands>;
 
-// Opens a session that takes part in a barrier and ends with that.
-struct Arrive {
-  Open open{};
-  std::string name{};
-  std::string id{};  // of the participant: nobody else has it in this barrier while it is there
-  BarrierTerms terms{};
-  bool command = false;          // it runs one from the release on
-  bool break_on_death = false;   // rather break the barrier than go on without a participant that died
-  std::uint64_t key = 0;         // random: an arrival that is sent again with it is the same arrival
-  std::uint64_t generation = 0;  // the earliest that may have counted it already; 0: none can have
-
-  bool operator==(const Arrive&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(open, name, id, terms, command, break_on_death, key, generation);
-  }
+template <class Eldest, class... Others>
+struct BodyOf {
+  template <class F, bool wanted>
+  using CommandsIf = std::conditional_t<wanted, typename F::Commands, Types<>>;
+  using OfLevel1 = Join<Types<Register>, typename Eldest::Commands, SessionCommands,
+                        CommandsIf<Others, Others::since == first_level>...>;
+  using Later = Join<LaterCoreCommands, CommandsIf<Others, (Others::since > first_level)>...>;
+  using type = Apply<std::variant, Join<OfLevel1, Later>>;
 };
-
-// Takes the arrival back and ends the session. If the release was ordered first, that stands.
-struct Depart {
-  SessionId session{};
-
-  bool operator==(const Depart&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session);
-  }
-};
-
-// The participant's command has ended.
-struct Finish {
-  SessionId session{};
-  std::int32_t status = 0;
-  Duration run{};
-
-  bool operator==(const Finish&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, status, run);
-  }
-};
-
-// Breaks what gathers or runs at this name.
-struct ResetBarrier {
-  std::string name{};
-  std::uint32_t uid = 0;  // who asks; said from level 2 on
-  std::string user{};
-
-  bool operator==(const ResetBarrier&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(name);
-    archive.since(2, uid, user);
-  }
-};
-
-// New kinds are appended: the index is part of the log's format. A kind or a field that comes later is of a
-// level of the group (libcore/README.md, "How to change a format"): it is not proposed before.
-using Body =
-    std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor, Break,
-                 Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier, Shut>;
+using Body = typename Apply<BodyOf, Families>::type;
 
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter

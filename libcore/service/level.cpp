@@ -7,11 +7,10 @@
 
 namespace coord::service {
 
-void Machine::set_level(Level level) {
+void Core::set_level(Level level) {
   state_.level = level;
   if (!own_limits_) return;
   limits_ = limits_of_level(level);
-  barriers_.set_limits(limits_);
 }
 
 bool Machine::has_announced(NodeId voter, const Raise& raise) const {

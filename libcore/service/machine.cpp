@@ -1,5 +1,4 @@
-// Dispatch, exactly once, tokens, queries. Sessions: sessions.cpp. Locks: locks/locks.cpp.
-// Barriers: barriers/barriers.cpp.
+// Dispatch, exactly once, tokens, queries. Sessions: sessions.cpp. The rest: the families' folders.
 #include "service/machine.hpp"
 
 #include <algorithm>
@@ -24,46 +23,14 @@ Token base_from(WallTime wall) {
   return Token{static_cast<std::uint64_t>(std::clamp<std::int64_t>(seconds, 0, most)) << 20U};
 }
 
-template <class T>
-constexpr OutcomeKind outcome_kind = OutcomeKind::done;
-template <>
-constexpr OutcomeKind outcome_kind<Granted> = OutcomeKind::granted;
-template <>
-constexpr OutcomeKind outcome_kind<Queued> = OutcomeKind::queued;
-template <>
-constexpr OutcomeKind outcome_kind<Refused> = OutcomeKind::refused;
-template <>
-constexpr OutcomeKind outcome_kind<Cancelled> = OutcomeKind::cancelled;
-template <>
-constexpr OutcomeKind outcome_kind<AlreadyGranted> = OutcomeKind::already_granted;
-template <>
-constexpr OutcomeKind outcome_kind<Released> = OutcomeKind::released;
-template <>
-constexpr OutcomeKind outcome_kind<Closed> = OutcomeKind::closed;
-template <>
-constexpr OutcomeKind outcome_kind<Renewed> = OutcomeKind::renewed;
-template <>
-constexpr OutcomeKind outcome_kind<BarrierArrived> = OutcomeKind::arrived;
-template <>
-constexpr OutcomeKind outcome_kind<BarrierDeparted> = OutcomeKind::departed;
-template <>
-constexpr OutcomeKind outcome_kind<BarrierStays> = OutcomeKind::stays;
-
 // The answer among the effects, as it is kept for a client that did not see it.
 Outcome outcome_of(const Effects& effects, AnswerTo to) {
   Outcome outcome{.kind = OutcomeKind::done};
   for (const Effect& effect : effects) {
     std::visit(
         [&]<class T>(const T& answer) {
-          if constexpr (outcome_kind<T> != OutcomeKind::done) {
-            if (answer.to != to) return;
-            outcome.kind = outcome_kind<T>;
-            if constexpr (std::is_same_v<T, Refused>) outcome.why = answer.why;
-            if constexpr (std::is_same_v<T, Refused>) outcome.cycle = answer.cycle;
-            if constexpr (requires { answer.session; }) outcome.session = answer.session;
-            if constexpr (requires { answer.request; }) outcome.request = answer.request;
-            if constexpr (requires { answer.token; }) outcome.token = answer.token;
-            if constexpr (std::is_same_v<T, BarrierArrived>) outcome.token = Token{answer.generation};
+          if constexpr (contains<Answers, T>) {
+            if (answer.to == to) outcome = answer.outcome();
           }
         },
         effect);
@@ -71,44 +38,78 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
   return outcome;
 }
 
+// Made by the leader, or by a process that the group does not know yet: each carries what it saw and is void
+// if that has changed.
+using GuardThemselves = Types<Register, Expire, TimerOver, TokenFloor, Shut>;
+
+template <class F>
+constexpr bool may_own(TimerKind kind) {
+  return std::ranges::find(F::timers, kind) != F::timers.end();
+}
+
 }  // namespace
+
+Machine& Machine::operator=(const Machine& other) {
+  Core::operator=(other);
+  families_ = other.families_;
+  bind();
+  return *this;
+}
+
+Machine& Machine::operator=(Machine&& other) noexcept {
+  Core::operator=(std::move(other));
+  families_ = std::move(other.families_);
+  bind();
+  return *this;
+}
+
+void Machine::bind() {
+  each([&](auto& family) { family.bind(*this); });
+}
 
 Effects Machine::apply(LogIndex index, const Command& command) {
   COORD_CHECK(index > state_.applied);
   if (state_.applied == LogIndex{}) state_.token_base = base_from(command.wall);  // once, even if it is 0
   state_.applied = index;
-  Step step{index,
-            state_.level,
-            AnswerTo{command.node, command.client, command.sequence},
-            command.wall,
-            {},
-            {},
-            {},
-            {},
-            {},
-            {}};
+  Step step{index, state_.level, AnswerTo{command.node, command.client, command.sequence}, command.wall, {}};
   dispatch(command, step);
-  grant_next(step);
-  end_deadlocks(step);
-  elect_next(step);
+  each([&](auto& family) { family.settle(step); });
   return std::move(step.effects);
 }
 
 void Machine::dispatch(const Command& command, Step& step) {
   std::visit(
-      [&]<class Body>(const Body& body) {
-        constexpr bool guards_itself = std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
-                                       std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor> ||
-                                       std::is_same_v<Body, Shut>;
-        if constexpr (guards_itself) {
+      [&]<class Kind>(const Kind& body) {
+        if constexpr (contains<GuardThemselves, Kind>) {
           step.to = {};
           on(body, step);
         } else if (Registration* registration = begin_once(command, step)) {
-          on(body, step);
+          hand_on(body, step);
           registration->applied.insert_or_assign(command.sequence, outcome_of(step.effects, step.to));
         }
       },
       command.body);
+}
+
+// To the core; or to the family that takes it, else to the one whose it is.
+template <class Kind>
+void Machine::hand_on(const Kind& body, Step& step) {
+  if constexpr (contains<CoreCommands, Kind>) {
+    on(body, step);
+  } else {
+    bool taken = false;
+    each([&]<class F>(F& family) {
+      if constexpr (contains<typename F::Shares, Kind>) {
+        if (taken || !family.takes(body)) return;
+        taken = true;
+        family.on(body, step);
+      }
+    });
+    if (taken) return;
+    each([&]<class F>(F& family) {
+      if constexpr (contains<typename F::Commands, Kind>) family.on(body, step);
+    });
+  }
 }
 
 // Whether the command is to take effect: the registration to note it in, or null and the reason among the
@@ -133,8 +134,7 @@ Registration* Machine::begin_once(const Command& command, Step& step) {
     return nullptr;
   }
   if (is_new && command.sequence - registration.settled > limits_.window) {
-    step.effects.push_back(
-        Refused{.to = step.to, .session = {}, .request = 0, .why = Refusal::too_far_ahead, .cycle = {}});
+    step.refuse(Refusal::too_far_ahead);
     return nullptr;
   }
   return &registration;
@@ -164,13 +164,19 @@ void Machine::on(const TokenFloor& body, Step&) {
       COORD_RULE_OR(floor_respected, std::max(state_.last_token, body.token), state_.last_token);
 }
 
-Token Machine::next_token(LogIndex index) {
+Token Core::next_token(LogIndex index) {
   const Token by_place{state_.token_base.value + index.value};
   const Token after_last{state_.last_token.value + 1};
   const Token token = COORD_RULE_OR(token_strictly_increases, std::max(by_place, after_last), by_place);
   COORD_CHECK(token.value < token_end);
   state_.last_token = token;
   return token;
+}
+
+void Machine::on(const TimerOver& body, Step& step) {
+  each([&]<class F>(F& family) {
+    if (may_own<F>(body.kind)) family.timer_over(body.kind, body.token, step);
+  });
 }
 
 ClientId Machine::registration(NodeId node) const {
@@ -188,22 +194,17 @@ Outcome Machine::outcome(NodeId node, ClientId client, std::uint64_t sequence) c
 
 Standing Machine::standing(SessionId session, std::uint64_t request) const {
   if (!state_.sessions.contains(session)) return {Standing::Kind::no_session, {}};
-  if (const std::string* name = candidacy_of(session, request)) {
-    const Leadership& leadership = state_.elections.leaderships.at(*name);
-    return leadership.leading() == candidate(session, request)
-               ? Standing{Standing::Kind::held, leadership.term}
-               : Standing{Standing::Kind::waiting, {}};
-  }
-  const std::optional<LogIndex> place = find_request(session, request);
-  if (!place) return {Standing::Kind::no_request, {}};
-  const Request& found = state_.requests.at(*place);
-  if (found.joined) return {Standing::Kind::joined, found.fence(), *found.joined};
-  return found.held() ? Standing{Standing::Kind::held, found.fence()} : Standing{Standing::Kind::waiting, {}};
+  std::optional<Standing> found;
+  each([&](const auto& family) {
+    if (!found) found = family.standing(session, request);
+  });
+  return found.value_or(Standing{Standing::Kind::no_request, {}});
 }
 
-const Session* Machine::session(SessionId id) const {
-  const auto it = state_.sessions.find(id);
-  return it == state_.sessions.end() ? nullptr : &it->second;
+bool Machine::is_asked(SessionId session, std::uint64_t request) const {
+  bool asked = false;
+  each([&](const auto& family) { asked = asked || family.standing(session, request); });
+  return asked;
 }
 
 std::vector<SessionId> Machine::sessions_of(NodeId node) const {
@@ -214,17 +215,49 @@ std::vector<SessionId> Machine::sessions_of(NodeId node) const {
   return result;
 }
 
-const std::map<std::uint64_t, LogIndex>& Machine::requests_of(SessionId session) const {
-  static const std::map<std::uint64_t, LogIndex> none;
-  const auto it = requests_of_.find(session);
-  return it == requests_of_.end() ? none : it->second;
+bool Machine::timer_runs(TimerKind kind, Token token) const {
+  bool runs = false;
+  each([&]<class F>(const F& family) {
+    runs = runs || (may_own<F>(kind) && family.timer_length(kind, token) > Duration::zero());
+  });
+  return runs;
 }
 
-std::optional<LogIndex> Machine::find_request(SessionId session, std::uint64_t number) const {
-  const auto& requests = requests_of(session);
-  const auto it = requests.find(number);
-  if (it == requests.end()) return std::nullopt;
-  return it->second;
+std::vector<RunningTimer> Machine::running_timers() const {
+  std::vector<RunningTimer> running;
+  each([&](const auto& family) {
+    const std::vector<RunningTimer> own = family.running_timers();
+    running.insert(running.end(), own.begin(), own.end());
+  });
+  return running;
+}
+
+bool Machine::busy() const {
+  bool busy = !state_.sessions.empty();
+  each([&](const auto& family) { busy = busy || family.busy(); });
+  return busy;
+}
+
+bool Machine::makes_durable() const {
+  bool durable = false;
+  each([&](const auto& family) { durable = durable || family.makes_durable(); });
+  return durable;
+}
+
+// Sessions and what keeps them alive add nothing.
+Nature nature_of(const Body& body) {
+  Nature nature;
+  std::visit(
+      [&]<class Kind>(const Kind& of) {
+        for_each_family([&]<class F>() {
+          if constexpr (contains<Join<typename F::Commands, typename F::Shares>, Kind>) {
+            const Nature own = F::nature(of);
+            nature = {.grows = nature.grows || own.grows, .durable = nature.durable || own.durable};
+          }
+        });
+      },
+      body);
+  return nature;
 }
 
 }  // namespace coord::service

@@ -9,9 +9,9 @@
 
 namespace coord::service {
 
-bool Machine::may_grant(const Entry& inside) const {
-  const bool reenters = !inside.entered.empty() &&
-                        std::ranges::all_of(inside.entered, [](Token token) { return token != Token{}; });
+bool Core::may_grant(const std::vector<Token>& entered) const {
+  const bool reenters =
+      !entered.empty() && std::ranges::all_of(entered, [](Token token) { return token != Token{}; });
   return COORD_RULE(closed_grants_nothing, !state_.closed || reenters);
 }
 
@@ -19,10 +19,7 @@ void Machine::on(const Shut& body, Step& step) {
   if (step.level < 2 || state_.closed == body.closed) return;
   state_.closed = body.closed;
   if (state_.closed) return;
-  for (const auto& [place, request] : state_.requests) {
-    if (request.in_line()) step.candidates.insert(place);
-  }
-  for (const auto& [name, leadership] : state_.elections.leaderships) step.open.insert(name);
+  each([](auto& family) { family.grants_again(); });
 }
 
 }  // namespace coord::service

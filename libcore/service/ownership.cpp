@@ -4,7 +4,7 @@
 #include <set>
 
 #include "base/rule.hpp"
-#include "service/elections/listing.hpp"
+#include "service/families.hpp"
 
 namespace coord::service {
 
@@ -33,10 +33,7 @@ std::vector<std::string> owned_names(const State& state, std::size_t most) {
   const auto note = [&](const std::string& name) {
     if (owner_in(name).data() != nullptr) owned.insert(name);
   };
-  for (const auto& [place, request] : state.requests) std::ranges::for_each(request.names, note);
-  for (const auto& [token, remnant] : state.remnants) std::ranges::for_each(remnant.names, note);
-  for (const std::string& name : election_names(state.elections)) note(name);
-  for (const auto& [name, barrier] : state.barriers.barriers) note(name);
+  for_each_family([&]<class F>() { F::for_each_name(state, note); });
   std::vector<std::string> names(owned.begin(), owned.end());
   if (names.size() > most) names.resize(most);
   return names;

@@ -17,7 +17,7 @@ std::size_t bytes_of_names(const std::vector<std::string>& names) {
   return bytes;
 }
 
-Refusal Machine::check_open(const Open& open, NodeId node) const {
+Refusal Core::check_open(const Open& open, NodeId node) const {
   const std::size_t bytes = bytes_of_owner(open.owner);
   const auto of_user = sessions_of_user_.find({node, open.owner.uid});
   if (open.ttl < limits_.ttl_low || open.ttl > limits_.duration_high) return Refusal::invalid;
@@ -29,26 +29,40 @@ Refusal Machine::check_open(const Open& open, NodeId node) const {
   return Refusal::none;
 }
 
-Refusal Machine::check_session(SessionId session, NodeId node) const {
+Refusal Core::check_session(SessionId session, NodeId node) const {
   const auto it = state_.sessions.find(session);
   if (it == state_.sessions.end()) return Refusal::no_such_session;
   if (!COORD_RULE(release_only_own_session, it->second.node == node)) return Refusal::not_your_session;
   return Refusal::none;
 }
 
-void Machine::open_session(const Open& open, SessionId id, Step& step) {
+Refusal Core::check_sender(const std::optional<Open>& open, SessionId session, NodeId node) const {
+  if (!open) return check_session(session, node);
+  return session.value != 0 ? Refusal::invalid : check_open(*open, node);
+}
+
+const Session& Core::add_session(const Open& open, SessionId id, const Step& step) {
   const Session session{step.to.node, open.owner, open.ttl, open.nonce, 0, step.wall};
   count_session(session);
-  state_.sessions.emplace(id, session);
+  return state_.sessions.emplace(id, session).first->second;
+}
+
+void Core::open_session(const Open& open, SessionId id, Step& step) {
+  const Session& session = add_session(open, id, step);
   step.effects.push_back(Opened{step.to, id, session.node, session.nonce, session.ttl});
 }
 
-void Machine::count_session(const Session& session) {
+const Session* Core::session(SessionId id) const {
+  const auto it = state_.sessions.find(id);
+  return it == state_.sessions.end() ? nullptr : &it->second;
+}
+
+void Core::count_session(const Session& session) {
   ++sessions_of_user_[{session.node, session.owner.uid}];
   owner_bytes_ += bytes_of_owner(session.owner);
 }
 
-void Machine::uncount_session(const Session& session) {
+void Core::uncount_session(const Session& session) {
   const auto it = sessions_of_user_.find({session.node, session.owner.uid});
   COORD_CHECK(it != sessions_of_user_.end());
   if (--it->second == 0) sessions_of_user_.erase(it);
@@ -63,16 +77,14 @@ void Machine::on(const Close& body, Step& step) {
   Refusal why = check_session(id, step.to.node);
   if (why == Refusal::none && body.why > CloseReason::broken) why = Refusal::invalid;
   if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, body.session, 0, why, {}});
-    return;
+    return step.refuse(why, body.session);
   }
   end_session(id, {body.why, body.status}, step, step.to);
 }
 
 void Machine::on(const Renew& body, Step& step) {
   if (body.sessions.size() > limits_.sessions_a_renew) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::invalid, {}});
-    return;
+    return step.refuse(Refusal::invalid);
   }
   Renewed renewed{step.to, {}, {}};
   for (const SessionId id : body.sessions) {
@@ -95,29 +107,24 @@ void Machine::on(const Expire& body, Step& step) {
 void Machine::on(const Break& body, Step& step) {
   const auto it = state_.sessions.find(body.session);
   if (it == state_.sessions.end()) {
-    step.effects.push_back(Refused{step.to, body.session, 0, Refusal::no_such_session, {}});
-    return;
+    return step.refuse(Refusal::no_such_session, body.session);
   }
   const bool may = body.uid == 0 || body.user == it->second.owner.user;
   if (!COORD_RULE(break_only_own_or_root, may)) {
-    step.effects.push_back(Refused{step.to, body.session, 0, Refusal::not_permitted, {}});
-    return;
+    return step.refuse(Refusal::not_permitted, body.session);
   }
   it->second.breaking = true;
   step.effects.push_back(BreakAsked{step.to, body.session, it->second.node, body.user});
 }
 
+// What it takes part in ends before what it holds.
 void Machine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
-  leave_barrier(id, end.why, step);
-  const std::map<std::uint64_t, LogIndex> requests = requests_of(id);  // a copy: they go one by one
-  for (const auto& [number, place] : requests) {
-    if (state_.requests.at(place).held()) {
-      end_hold(place, end, step, {});
-    } else if (COORD_RULE_OR(waiting_request_of_dead_session_removed, true, false)) {
-      withdraw(place, step, {});
-    }
-  }
-  end_candidacies(id, step);
+  each([&]<class F>(F& family) {
+    if constexpr (F::ends_before_holds) family.session_ends(id, end, step);
+  });
+  each([&]<class F>(F& family) {
+    if constexpr (!F::ends_before_holds) family.session_ends(id, end, step);
+  });
   const auto session = state_.sessions.find(id);
   step.effects.push_back(Closed{to, id, session->second.node, end.why});
   uncount_session(session->second);

@@ -4,16 +4,12 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/ids.hpp"
-#include "base/time.hpp"
-#include "service/barriers/state.hpp"
-#include "service/commands.hpp"
-#include "service/effects.hpp"
-#include "service/elections/state.hpp"
+#include "base/level.hpp"
+#include "service/answer.hpp"
+#include "service/families.hpp"
+#include "service/session.hpp"
 
 namespace coord::service {
 
@@ -33,140 +29,49 @@ struct Registration {
   }
 };
 
-struct Session {
-  NodeId node{};  // whose commands alone may use it
-  Owner owner{};
-  Duration ttl{};
-  std::uint64_t nonce = 0;
-  std::uint64_t renewal = 0;  // how often renewed: an Expire names the one it saw
-  WallTime since{};
-  bool breaking = false;  // somebody wants it ended: its peer stops the command first
+// What belongs to no family.
+struct CoreState {
+  static constexpr std::uint32_t section = 1;
+  static constexpr Level since = 1;
 
-  bool operator==(const Session&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(node, owner, ttl, nonce, renewal, since, breaking);
-  }
-};
-
-inline Token family_of(const std::vector<Token>& entered, std::size_t i, Token own) {
-  return entered.empty() || entered[i].value == 0 ? own : entered[i];
-}
-
-// A hold or a wait. Its place in every queue is the place of its Acquire in the log.
-struct Request {
-  SessionId session{};
-  std::uint64_t number = 0;          // the session's own
-  std::vector<std::string> names{};  // sorted, unique
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  Duration lock_delay{};
-  Duration min_hold{};  // 0 once it has passed
-  Token token{};        // 0: waits; else the grant's own number, which is also its fencing token unless...
-  WallTime since{};     // of the wait, then of the hold
-  std::vector<SessionId> inside{};  // sessions that end only after this, outermost first
-  // ... every name was re-entered. Of each name: the token of the outermost hold that it was entered through,
-  // 0: taken by this request itself. Empty: all were.
-  std::vector<Token> entered{};
-  WallTime asked{};
-  CommandKey key{};
-  bool join = false;
-  LogIndex joins{};                      // waits for the end of the hold of the request at this place...
-  std::optional<std::uint8_t> joined{};  // ... which has ended with this status: waits for nothing any more
-  Duration period{};
-
-  bool held() const { return token.value != 0; }
-  bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
-  // What a resource checks: the grant's own number, or that of the hold (of the latest one) that was
-  // re-entered.
-  Token fence() const;
-  // Whose hold this one counts with at names[i].
-  Token family(std::size_t i) const { return family_of(entered, i, token); }
-
-  bool operator==(const Request&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since, inside, entered, asked,
-            key, join, joins, joined, period);
-  }
-};
-
-// A hold that is over but whose names stay taken: its minimum hold or its lock delay (or both) has not
-// passed.
-struct Remnant {
-  SessionId session{};  // may have ended
-  NodeId node{};
-  Owner owner{};
-  std::vector<std::string> names{};
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  Duration lock_delay{};         // 0: none, or passed
-  Duration min_hold{};           // 0: none, or passed
-  WallTime since{};              // of the hold
-  std::vector<Token> entered{};  // as the request's
-  Duration period{};
-
-  bool operator==(const Remnant&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since, entered, period);
-  }
-};
-
-// A hold that is over, as `dlock --history` tells it.
-struct PastHold {
-  SessionId session{};
-  Owner owner{};  // the command cut
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  Token token{};
-  WallTime asked{}, granted{}, ended{};  // by the clocks of those who proposed what caused them
-  CloseReason why = CloseReason::finished;
-  std::optional<std::uint8_t> status{};
-
-  bool operator==(const PastHold&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(session, owner, mode, slots, token, asked, granted, ended, why, status);
-  }
-};
-
-struct NameHistory {
-  LogIndex last{};                // the command that ended the last of them
-  std::vector<PastHold> holds{};  // oldest first
-
-  bool operator==(const NameHistory&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(last, holds);
-  }
-};
-
-std::size_t bytes_of_owner(const Owner& owner);  // its texts, for the limits
-std::size_t bytes_of_hold(const PastHold& hold);
-std::size_t bytes_of_names(const std::vector<std::string>& names);
-
-struct State {
   Level level = first_level;  // what is applied, and how all this is laid out in a snapshot
   LogIndex applied{};         // the last command
   Token token_base{};         // Unix seconds x 2^20 of the first command
   Token last_token{};         // the highest given or forbidden
   std::map<NodeId, Registration> registrations{};
   std::map<SessionId, Session> sessions{};
-  std::map<LogIndex, Request> requests{};  // by place: the order of all queues
-  std::map<Token, Remnant> remnants{};
-  std::map<std::string, NameHistory> history{};
-  ElectionState elections{};
-  BarrierState barriers{};
   bool closed = false;  // nothing is granted: Shut; from level 2 on
 
-  bool operator==(const State&) const = default;
+  bool operator==(const CoreState&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(applied, token_base, last_token, registrations, sessions);
+    archive.since(2, closed);
+  }
+};
+
+// Of the core and of each family, in the order in which snapshots have them.
+template <class... F>
+struct StateOf : CoreState, F::StatePart... {
+  bool operator==(const StateOf&) const = default;
+
+  // `visit(part, section, since)` for each.
+  template <class Visit>
+  void for_each_part(Visit&& visit) {
+    visit(static_cast<CoreState&>(*this), CoreState::section, CoreState::since);
+    (visit(static_cast<typename F::StatePart&>(*this), F::section, F::since), ...);
+  }
+
   // All of a state of level 1, as release 0.1.0 laid it out. Of later levels: wire/state_sections.hpp.
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(applied, token_base, last_token, registrations, sessions, requests, remnants, history, elections,
-            barriers);
+    for_each_part([&](auto& part, std::uint32_t, Level from) {
+      if (from == first_level) archive(part);
+    });
   }
+};
+struct State : Apply<StateOf, Families> {
+  bool operator==(const State&) const = default;
 };
 
 }  // namespace coord::service

@@ -34,12 +34,12 @@
 
 namespace coord::service {
 
-class Keeper {
+class LeaderTimers {
  public:
   static constexpr std::size_t batch =
       256;  // commands a due(), so that a dead host's sessions do not fill the log at once
 
-  explicit Keeper(Duration retry = std::chrono::seconds(1)) : retry_(retry) {}
+  explicit LeaderTimers(Duration retry = std::chrono::seconds(1)) : retry_(retry) {}
 
   void became_leader(Instant now, const Machine& machine);
   void lost_leadership();
@@ -56,13 +56,11 @@ class Keeper {
   std::optional<Instant> lease_end(SessionId session) const;
 
  private:
-  enum class Kind : std::uint8_t { lease, lock_delay, min_hold, barrier_after, barrier_late };
   struct Key {
-    Kind kind = Kind::lease;
-    std::uint64_t id = 0;  // session, token, or the place of a generation's first arrival
+    std::optional<TimerKind> kind{};  // none: a session's lease
+    std::uint64_t id = 0;             // session, or the timer's token
     auto operator<=>(const Key&) const = default;
   };
-  static Key timer_key(TimerKind kind, Token token);
 
   void set(Key key, Instant when);
   void drop(Key key);

@@ -64,10 +64,13 @@ void serialize(Archive& archive, WallTime& time) {
 
 namespace wire {
 
-// Is it one of E's enumerators? Specialised for every enum on the wire by a switch over all of them, so that
-// the compiler names the place where a new one has to be added.
+// Is it one of E's enumerators? Those have a name: name_of(E) beside the enum is a switch over all of them,
+// so that the compiler names the place where a new one has to be added. Specialised by such a switch for an
+// enum whose choices nobody has to name.
 template <class E>
-constexpr bool is_enumerator(E value);
+constexpr bool is_enumerator(E value) {
+  return name_of(value) != nullptr;
+}
 
 // What is written instead of an enumerator that a reader of `version` does not know. Specialised for an enum
 // that has grown; by default all are as old as the enum.

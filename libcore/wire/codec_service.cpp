@@ -3,7 +3,6 @@
 #include "service/level.hpp"
 #include "service/state.hpp"
 #include "wire/archive.hpp"
-#include "wire/service_enums.hpp"
 
 COORD_WIRE_TYPE(coord::service::Command)
 COORD_WIRE_TYPE(coord::service::State)

@@ -3,58 +3,30 @@
 #include <array>
 
 #include "wire/archive.hpp"
-#include "wire/service_enums.hpp"
 
 namespace coord::wire {
 namespace {
 
 constexpr std::uint64_t mark = 0xffff'6574'6174'73ffU;
 
-// Never used again for another family; a new one is appended.
-enum class Family : std::uint32_t { sessions = 1, locks = 2, elections = 3, barriers = 4 };
-
-struct Sessions {
-  static constexpr Family family = Family::sessions;
-  template <class Archive>
-  static void list(Archive& archive, service::State& state) {
-    archive(state.applied, state.token_base, state.last_token, state.registrations, state.sessions);
-    archive.since(2, state.closed);
-  }
-};
-struct Locks {
-  static constexpr Family family = Family::locks;
-  template <class Archive>
-  static void list(Archive& archive, service::State& state) {
-    archive(state.requests, state.remnants, state.history);
-  }
-};
-struct Elections {
-  static constexpr Family family = Family::elections;
-  template <class Archive>
-  static void list(Archive& archive, service::State& state) {
-    archive(state.elections);
-  }
-};
-struct Barriers {
-  static constexpr Family family = Family::barriers;
-  template <class Archive>
-  static void list(Archive& archive, service::State& state) {
-    archive(state.barriers);
-  }
-};
-
-// In the order in which they are written.
-template <class Visitor>
-void for_each_section(Visitor&& visit) {
-  visit(Sessions{});
-  visit(Locks{});
-  visit(Elections{});
-  visit(Barriers{});
+// How a level lays a family's section out.
+constexpr std::uint32_t version_at(Level level, std::uint32_t /*section*/) {
+  return level;
 }
 
-// How a level lays a family's section out.
-constexpr std::uint32_t version_at(Level level, Family /*family*/) {
-  return level;
+// Those of a level: `visit(part, section)` for each family that it has.
+template <class Visit>
+void for_each_section(service::State& state, Level level, Visit&& visit) {
+  state.for_each_part([&](auto& part, std::uint32_t section, Level since) {
+    if (since <= level) visit(part, section);
+  });
+}
+
+std::uint32_t sections_of(Level level) {
+  std::uint32_t count = 0;
+  service::State none;
+  for_each_section(none, level, [&](auto&, std::uint32_t) { ++count; });
+  return count;
 }
 
 Error unreadable(std::string what) {
@@ -69,16 +41,15 @@ DecodeOptions section_options(std::uint32_t version) {
   return {.elements = snapshot_elements, .version = version};
 }
 
-template <class Section>
-void read_section(BoundedReader& in, Level level, service::State& state) {
+template <class Part>
+void read_section(BoundedReader& in, Level level, Part& part, std::uint32_t wanted) {
   const auto family = in.integer<std::uint32_t>();
-  if (family != static_cast<std::uint32_t>(Section::family))
-    throw Malformed(("family " + number(family) + " is where another should be").c_str());
+  if (family != wanted) throw Malformed(("family " + number(family) + " is where another should be").c_str());
   const auto version = in.integer<std::uint32_t>();
-  if (version != version_at(level, Section::family))
+  if (version != version_at(level, wanted))
     throw Malformed(("family " + number(family) + " is of version " + number(version)).c_str());
   BoundedReader section(in.raw(in.count(no_bound)), section_options(version));
-  Section::list(section, state);
+  section(part);
   if (section.left() > 0) throw Malformed(("family " + number(family) + " has bytes left over").c_str());
 }
 
@@ -89,15 +60,13 @@ Bytes encode_state(const service::State& state) {
   BoundedWriter out(state.level);
   out.integer(mark);
   out.integer(std::uint32_t{state.level});
-  std::uint32_t count = 0;
-  for_each_section([&](auto) { ++count; });
-  out.integer(count);
-  for_each_section([&]<class Section>(Section) {
-    const std::uint32_t version = version_at(state.level, Section::family);
+  out.integer(sections_of(state.level));
+  for_each_section(const_cast<service::State&>(state), state.level, [&](auto& part, std::uint32_t family) {
+    const std::uint32_t version = version_at(state.level, family);
     BoundedWriter section(version);
-    Section::list(section, const_cast<service::State&>(state));
+    section(part);
     const Bytes bytes = section.take();
-    out.integer(static_cast<std::uint32_t>(Section::family));
+    out.integer(family);
     out.integer(version);
     out.count(bytes.size(), no_bound);
     out.raw(bytes);
@@ -116,10 +85,10 @@ Result<service::State> decode_state(ByteView data, Level level) {
     if (in.integer<std::uint64_t>() != mark) throw Malformed("it does not begin as a state does");
     state.level = in.integer<std::uint32_t>();
     if (state.level != level) throw Malformed("it is of another level than was said");
-    std::uint32_t wanted = 0;
-    for_each_section([&](auto) { ++wanted; });
-    if (in.integer<std::uint32_t>() != wanted) throw Malformed("it has families that are not known here");
-    for_each_section([&]<class Section>(Section) { read_section<Section>(in, level, state); });
+    if (in.integer<std::uint32_t>() != sections_of(level))
+      throw Malformed("it has families that are not known here");
+    for_each_section(state, level,
+                     [&](auto& part, std::uint32_t section) { read_section(in, level, part, section); });
     if (in.left() > 0) throw Malformed("bytes are left over");
     return state;
   } catch (const cereal::Exception& why) {

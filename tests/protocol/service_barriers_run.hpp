@@ -24,15 +24,15 @@ class BarrierRun {
       commit(Command{.body = Register{NodeId{node}, node, {}}});
       clients_[node] = machine_.registration(NodeId{node});
     }
-    keeper_.became_leader(now_, machine_);
+    timers_.became_leader(now_, machine_);
   }
 
   // What went wrong first, or nothing.
   std::optional<std::string> run(int steps) {
     for (int step = 0; step < steps && !violation_; ++step) {
       now_ += Milliseconds(random_.below(60));
-      if (keeper_.deadline() && *keeper_.deadline() <= now_) {
-        for (const Command& made : keeper_.due(now_, {}, machine_)) commit(made);
+      if (timers_.deadline() && *timers_.deadline() <= now_) {
+        for (const Command& made : timers_.due(now_, {}, machine_)) commit(made);
       }
       if (random_.chance(0.03)) restore();
       propose();
@@ -148,7 +148,7 @@ class BarrierRun {
 
   void commit(const Command& command) {
     const Effects effects = machine_.apply(LogIndex{++index_}, command);
-    keeper_.applied(now_, effects, machine_);
+    timers_.applied(now_, effects, machine_);
     dying_.clear();
     for (const Effect& effect : effects) {
       const auto* closed = std::get_if<Closed>(&effect);
@@ -219,7 +219,7 @@ class BarrierRun {
     for (const auto& [number, meeting] : meetings_) {
       for (const auto& [key, member] : meeting.members) {
         there = there || (number.first == body.name && member.id == body.id && key != body.key &&
-                          machine_.barriers().seat(member.session) != nullptr);
+                          machine_.of<Barriers>().seat(member.session) != nullptr);
       }
     }
     check(there, "an id is refused though nobody has it");
@@ -324,7 +324,7 @@ class BarrierRun {
 
   Random random_;
   Machine machine_;
-  Keeper keeper_;
+  LeaderTimers timers_;
   Instant now_{std::chrono::hours(1)};
   std::uint64_t index_ = 0, keys_ = 0;
   std::map<std::uint64_t, ClientId> clients_;

@@ -127,7 +127,7 @@ TEST_CASE("a minimum hold keeps a leadership shut after its leader has resigned"
 TEST_CASE("a slot is completed once, and who waits for it learns that") {
   Hosts g;
   CHECK(g.campaign(g.a, Hosts::slot("monday")) == "opened s4; granted s4#1 token 4 leads job");
-  CHECK(g.log.machine.candidate(SessionId{4}, 1)->attempt == 1);
+  CHECK(g.log.machine.of<Elections>().candidate(SessionId{4}, 1)->attempt == 1);
   CHECK(g.campaign(g.b, Hosts::slot("monday")) == "opened s5; queued s5#1");
   CHECK(g.campaign(g.c, Hosts::slot("monday"), false) == "refused: " + describe(Refusal::slot_running));
   CHECK(g.campaign(g.c, Hosts::slot("tuesday")) == "opened s7; queued s7#1");
@@ -144,7 +144,7 @@ TEST_CASE("a slot whose runner is gone is taken over, as often as allowed") {
   g.campaign(g.b, Hosts::slot("monday", 2));
   g.campaign(g.c, Hosts::slot("monday", 2));
   CHECK(g.a.close(4, CloseReason::holder_gone) == "released s4#1; closed s4; granted s5#1 token 7 leads job");
-  CHECK(g.log.machine.candidate(SessionId{5}, 1)->attempt == 2);
+  CHECK(g.log.machine.of<Elections>().candidate(SessionId{5}, 1)->attempt == 2);
   CHECK(g.b.close(5) == "released s5#1; closed s5; dismissed s6#1: " + describe(Refusal::attempts_used));
   CHECK(g.campaign(g.a, Hosts::slot("monday", 2)) == "refused: " + describe(Refusal::attempts_used));
   CHECK(g.campaign(g.a, Hosts::slot("monday", 3)) == "opened s10; granted s10#1 token 10 leads job");
@@ -164,7 +164,7 @@ TEST_CASE("slots by the clock only move on, and not within half a period") {
   // Its runner died: again, though no half period has passed.
   g.b.close(10, CloseReason::holder_gone);
   CHECK(g.campaign_at(g.c, 37'801, hour("11:00")) == "opened s12; granted s12#1 token 12 leads job");
-  CHECK(g.log.machine.candidate(SessionId{12}, 1)->attempt == 2);
+  CHECK(g.log.machine.of<Elections>().candidate(SessionId{12}, 1)->attempt == 2);
 }
 
 TEST_CASE("what was completed without a slot is remembered as well") {

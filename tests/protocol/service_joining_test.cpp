@@ -22,7 +22,7 @@ TEST_CASE("who joins gets the status of the command that holds, and never the lo
   CHECK(a.lock(backup(false)) == "opened s3; granted s3#1 token 3 backup");
   CHECK(b.lock(backup()) == "opened s4; queued s4#1");
   CHECK(b.lock(backup()) == "opened s5; queued s5#1");
-  CHECK(log.machine.locks().find("backup")->waiting.empty());
+  CHECK(log.machine.of<Locks>().table().find("backup")->waiting.empty());
   const auto restored = Machine::restore(log.machine.state());
   REQUIRE(restored.ok());
   log.machine = *restored;
@@ -31,7 +31,7 @@ TEST_CASE("who joins gets the status of the command that holds, and never the lo
   CHECK(b.cancel(4) == "already granted s4#1");
   REQUIRE(Machine::restore(log.machine.state()).ok());
   CHECK(b.close(4) == "cancelled s4#1; closed s4");
-  CHECK(log.machine.locks().all().empty());
+  CHECK(log.machine.of<Locks>().table().all().empty());
 }
 
 TEST_CASE("another command, another user or another mode is not joined") {
@@ -62,7 +62,7 @@ TEST_CASE("another command, another user or another mode is not joined") {
     b.propose(other);
   }
   CHECK(log.machine.standing(SessionId{4}, 1).kind == Standing::Kind::waiting);
-  CHECK(log.machine.locks().find("backup")->waiting.size() == 1);
+  CHECK(log.machine.of<Locks>().table().find("backup")->waiting.size() == 1);
   CHECK(closed(a, 3, 0).starts_with("released s3#1; closed s3; granted s4#1"));
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("if the holder is lost, the first of those who had joined runs, and th
   b.lock(backup());
   CHECK(closed(a, 3, {}, CloseReason::holder_gone) ==
         "released s3#1; closed s3; granted s4#1 token 6 backup");
-  CHECK(log.machine.locks().find("backup")->waiting.empty());
+  CHECK(log.machine.of<Locks>().table().find("backup")->waiting.empty());
   CHECK(closed(b, 4, 0) == "joined s5#1 status 0; released s4#1; closed s4");
 }
 
@@ -117,18 +117,18 @@ TEST_CASE("joining what waits for oneself is a deadlock") {
 TEST_CASE("a rate grants so many a period, in order, and the next when one has passed") {
   Log log;
   Peer a{log, 1};
-  Keeper keeper;
+  LeaderTimers timers;
   Instant now{1h};
-  keeper.became_leader(now, log.machine);
+  timers.became_leader(now, log.machine);
   const auto permit = [&] {
     const std::string answer =
         a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2, .min_hold = 60s, .period = 60s});
-    keeper.applied(now, log.effects, log.machine);
+    timers.applied(now, log.effects, log.machine);
     return answer;
   };
   const auto let_go = [&](std::uint64_t session) {
     a.close(session);
-    keeper.applied(now, log.effects, log.machine);
+    timers.applied(now, log.effects, log.machine);
   };
   CHECK(permit() == "opened s2; granted s2#1 token 2 api; minimum hold of 2 starts");
   let_go(2);
@@ -141,10 +141,10 @@ TEST_CASE("a rate grants so many a period, in order, and the next when one has p
   // Only what is not a lease: those are renewed.
   const auto over = [&] {
     std::string text;
-    for (const Command& command : keeper.due(now, {}, log.machine)) {
+    for (const Command& command : timers.due(now, {}, log.machine)) {
       if (!std::holds_alternative<TimerOver>(command.body)) continue;
       text += log.apply(command) + "\n";
-      keeper.applied(now, log.effects, log.machine);
+      timers.applied(now, log.effects, log.machine);
     }
     return text;
   };

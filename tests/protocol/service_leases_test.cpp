@@ -6,22 +6,22 @@ namespace coord::service {
 
 namespace {
 
-// A leader's clock and Keeper beside the log; what the Keeper makes is applied at once.
+// A leader's clock and LeaderTimers beside the log; what the LeaderTimers makes is applied at once.
 struct Led : Log {
-  Keeper keeper{1s};
+  LeaderTimers timers{1s};
   Instant now{};
 
   std::string watched(std::string text) {
-    keeper.applied(now, effects, machine);
+    timers.applied(now, effects, machine);
     return text;
   }
   // Lets time pass; the text of all that came of it.
   std::string wait(Duration length) {
     const Instant end = now + length;
     std::string text;
-    while (keeper.deadline() && *keeper.deadline() <= end) {
-      now = std::max(now, *keeper.deadline());
-      for (const Command& made : keeper.due(now, {}, machine)) {
+    while (timers.deadline() && *timers.deadline() <= end) {
+      now = std::max(now, *timers.deadline());
+      for (const Command& made : timers.due(now, {}, machine)) {
         const std::string line = watched(apply(made));
         if (!line.empty()) text += (text.empty() ? "" : " | ") + line;
       }
@@ -35,7 +35,7 @@ struct Led : Log {
 
 TEST_CASE("a lease that is not renewed ends, and the next in line is granted") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   log.watched(a.lock({"x"}));
   log.watched(a.lock({"x"}));
@@ -50,10 +50,10 @@ TEST_CASE("a lease that is not renewed ends, and the next in line is granted") {
 
 TEST_CASE("a renewal ordered before the expiry makes it void") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   log.watched(a.lock({"x"}));
-  const auto made = log.keeper.due(Instant{} + 10s, {}, log.machine);
+  const auto made = log.timers.due(Instant{} + 10s, {}, log.machine);
   REQUIRE(made.size() == 1);
   CHECK(a.propose(Renew{{SessionId{2}}}) == "renewed s2:1");
   CHECK(log.apply(made[0]).empty());
@@ -62,14 +62,14 @@ TEST_CASE("a renewal ordered before the expiry makes it void") {
 
 TEST_CASE("field fault 9: a new leader gives every lease a full term") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   log.watched(a.lock({"x"}));
   log.now += 9900ms;
-  log.keeper.lost_leadership();
-  CHECK_FALSE(log.keeper.deadline());
-  CHECK(log.keeper.due(log.now + 1h, {}, log.machine).empty());
-  Keeper other;
+  log.timers.lost_leadership();
+  CHECK_FALSE(log.timers.deadline());
+  CHECK(log.timers.due(log.now + 1h, {}, log.machine).empty());
+  LeaderTimers other;
   other.applied(log.now, log.effects, log.machine);
   other.became_leader(log.now, log.machine);
   CHECK(other.lease_end({2}) == log.now + 10s);
@@ -79,7 +79,7 @@ TEST_CASE("field fault 9: a new leader gives every lease a full term") {
 
 TEST_CASE("field fault 6: a lease that expires while its request is queued is never granted") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1), b(log, 2);
   log.watched(a.lock({"x"}));  // s3
   log.watched(b.lock({"x"}));  // s4
@@ -92,21 +92,21 @@ TEST_CASE("field fault 6: a lease that expires while its request is queued is ne
 
 TEST_CASE("an expiry that was lost on its way is made again, a dead host's sessions come in batches") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   for (int i = 0; i < 300; ++i) log.watched(a.lock({"x"}, Mode::shared));
-  CHECK(log.keeper.due(Instant{} + 10s, {}, log.machine).size() == Keeper::batch);
-  CHECK(log.keeper.due(Instant{} + 10s, {}, log.machine).size() == 300 - Keeper::batch);
-  CHECK(log.keeper.due(Instant{} + 10s, {}, log.machine).empty());
+  CHECK(log.timers.due(Instant{} + 10s, {}, log.machine).size() == LeaderTimers::batch);
+  CHECK(log.timers.due(Instant{} + 10s, {}, log.machine).size() == 300 - LeaderTimers::batch);
+  CHECK(log.timers.due(Instant{} + 10s, {}, log.machine).empty());
   log.now = Instant{} + 11s;
   log.wait(0s);
   CHECK(log.machine.state().sessions.empty());
-  CHECK_FALSE(log.keeper.deadline());
+  CHECK_FALSE(log.timers.deadline());
 }
 
 TEST_CASE("a lock delay shuts the name after a lost holder, not after a release") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   const Acquire delayed{.names = {"x"}, .lock_delay = 15s};
   log.watched(a.lock(delayed));  // s2
@@ -139,7 +139,7 @@ TEST_CASE("a lost holder's slot or share is shut, the others stay open") {
 
 TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
+  log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
   CHECK(log.watched(a.lock({.names = {"cron"}, .min_hold = 60s})) ==
         "opened s2; granted s2#1 token 2 cron; minimum hold of 2 starts");
@@ -148,7 +148,7 @@ TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
   CHECK(log.watched(a.lock({"cron"}, Mode::exclusive, false)) ==
         "refused: held by another: wait, or try again later");
   CHECK(log.wait(59s) == "minimum hold of 2 ends");
-  CHECK(log.machine.locks().all().empty());
+  CHECK(log.machine.of<Locks>().table().all().empty());
   CHECK(log.watched(a.lock({.names = {"cron"}, .min_hold = 60s})) ==
         "opened s6; granted s6#1 token 6 cron; minimum hold of 6 starts");
   for (int i = 0; i < 12; ++i) {
@@ -157,7 +157,7 @@ TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
   }
   CHECK_FALSE(log.machine.timer_runs(TimerKind::min_hold, Token{6}));
   CHECK(log.watched(a.release(6)) == "released s6#1");
-  CHECK(log.machine.locks().all().empty());
+  CHECK(log.machine.of<Locks>().table().all().empty());
 }
 
 TEST_CASE("minimum hold and lock delay of one lost holder: the later one opens the name") {
@@ -167,15 +167,15 @@ TEST_CASE("minimum hold and lock delay of one lost holder: the later one opens t
   CHECK(a.close(2, CloseReason::holder_gone) == "released s2#1; lock delay of 2 starts; closed s2");
   CHECK(log.leader(TimerOver{TimerKind::lock_delay, Token{2}}) == "lock delay of 2 ends");
   CHECK(log.leader(TimerOver{TimerKind::lock_delay, Token{2}}).empty());
-  CHECK(log.machine.locks().find("x") != nullptr);
+  CHECK(log.machine.of<Locks>().table().find("x") != nullptr);
   CHECK(log.leader(TimerOver{TimerKind::min_hold, Token{2}}) == "minimum hold of 2 ends");
-  CHECK(log.machine.locks().find("x") == nullptr);
+  CHECK(log.machine.of<Locks>().table().find("x") == nullptr);
 }
 
 TEST_CASE("a new leader goes on with its own measure of a timer, or starts what came in a snapshot anew") {
   Led log;
-  log.keeper.became_leader(log.now, log.machine);
-  Keeper follower, installed;
+  log.timers.became_leader(log.now, log.machine);
+  LeaderTimers follower, installed;
   Peer a(log, 1);
   a.lock({.names = {"cron"}, .min_hold = 60s});
   follower.applied(log.now, log.effects, log.machine);

@@ -172,7 +172,7 @@ TEST_CASE("free locks cost no memory") {
     a.close(log.last);
   }
   const State& state = log.machine.state();
-  CHECK(log.machine.locks().all().empty());
+  CHECK(log.machine.of<Locks>().table().all().empty());
   CHECK((state.sessions.empty() && state.requests.empty() && state.remnants.empty()));
   CHECK(state.registrations.at(a.node).applied.size() <= 2);
 }

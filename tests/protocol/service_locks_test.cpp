@@ -12,7 +12,7 @@ TEST_CASE("a lock costs one command, and the next in line gets it at the release
   CHECK(a.release(3) == "released s3#1; granted s4#1 token 6 door");
   CHECK(b.close(4) == "released s4#1; closed s4; granted s5#1 token 7 door");
   CHECK(a.close(5) == "released s5#1; closed s5");
-  CHECK(log.machine.locks().all().empty());
+  CHECK(log.machine.of<Locks>().table().all().empty());
   CHECK(log.machine.state().requests.empty());
 }
 

@@ -56,9 +56,9 @@ class RandomRun {
 
   void pass_time(Duration length) {
     now_ += length;
-    for (Keeper& keeper : keepers_) {
-      if (!keeper.deadline() || *keeper.deadline() > now_) continue;
-      for (Command& made : keeper.due(now_, {}, machine_)) {
+    for (LeaderTimers& leader : leaders_) {
+      if (!leader.deadline() || *leader.deadline() > now_) continue;
+      for (Command& made : leader.due(now_, {}, machine_)) {
         check_due(made);
         pending_.push_back(std::move(made));
       }
@@ -77,12 +77,12 @@ class RandomRun {
     }
   }
   void change_leader() {
-    for (Keeper& keeper : keepers_) {
-      if (keeper.leading()) keeper.lost_leadership();
+    for (LeaderTimers& leader : leaders_) {
+      if (leader.leading()) leader.lost_leadership();
     }
     if (random_.chance(0.3)) return;  // nobody leads for a while
     led_since_ = now_;
-    keepers_[random_.below(peers)].became_leader(now_, machine_);
+    leaders_[random_.below(peers)].became_leader(now_, machine_);
   }
   void restore() {
     Result<Machine> restored = Machine::restore(machine_.state());
@@ -125,8 +125,8 @@ class RandomRun {
     const std::uint64_t kind = random_.below(100);
     const SessionId session = state.sessions.empty() ? SessionId{1} : any_of(state.sessions).first;
     std::uint64_t request = random_.below(3);
-    if (!machine_.requests_of(session).empty() && random_.chance(0.8))
-      request = any_of(machine_.requests_of(session)).first;
+    if (!machine_.of<Locks>().requests_of(session).empty() && random_.chance(0.8))
+      request = any_of(machine_.of<Locks>().requests_of(session)).first;
     if (kind < 45) return acquire(session, random_.below(3));
     if (kind < 60) return Release{session, request};
     if (kind < 68) return Cancel{session, request};
@@ -181,7 +181,7 @@ class RandomRun {
     const Token before = machine_.state().last_token;
     const Effects effects = machine_.apply(LogIndex{++index_}, command);
     const Reference::Answer answer = reference_.apply(LogIndex{index_}, command);
-    for (Keeper& keeper : keepers_) keeper.applied(now_, effects, machine_);
+    for (LeaderTimers& leader : leaders_) leader.applied(now_, effects, machine_);
     if (const auto* floor = std::get_if<TokenFloor>(&command.body)) floor_ = std::max(floor_, floor->token);
     note_times(effects);
     check_grants(effects, before);
@@ -213,8 +213,9 @@ class RandomRun {
       }
       if (count == reference_.granted.size()) return fail("a request is granted that must wait");
       Reference::Party* expected = reference_.granted[count++];
-      const auto place = machine_.requests_of(grant->session).find(grant->request);
-      if (place == machine_.requests_of(grant->session).end()) return fail("what was granted is gone");
+      const auto place = machine_.of<Locks>().requests_of(grant->session).find(grant->request);
+      if (place == machine_.of<Locks>().requests_of(grant->session).end())
+        return fail("what was granted is gone");
       expected->token = machine_.state().requests.at(place->second).token;
       check(expected->session == grant->session && expected->number == grant->request,
             "granted out of order");
@@ -274,7 +275,8 @@ class RandomRun {
     }
     check(requests == state.requests.size(), "more or fewer requests");
     check(reference_.parties.size() - requests == state.remnants.size(), "more or fewer names kept shut");
-    check(in_use.size() == machine_.locks().all().size(), "free names are stored, or used ones are not");
+    check(in_use.size() == machine_.of<Locks>().table().all().size(),
+          "free names are stored, or used ones are not");
     for (const auto& [node, registration] : state.registrations)
       check(registration.client == reference_.nodes[node].client, "another registration");
   }
@@ -282,21 +284,22 @@ class RandomRun {
   // All goes well from now on, and nobody renews: everything ends.
   void drain() {
     if (violation_) return;
-    for (Keeper& keeper : keepers_) keeper.lost_leadership();
+    for (LeaderTimers& leader : leaders_) leader.lost_leadership();
     led_since_ = now_;
-    keepers_[0].became_leader(now_, machine_);
+    leaders_[0].became_leader(now_, machine_);
     pending_.clear();
     for (int i = 0; i < 100 && !violation_; ++i) {
       pass_time(Milliseconds(200));
       for (const Command& command : std::exchange(pending_, {})) commit(command);
     }
-    check(machine_.state().sessions.empty() && machine_.locks().all().empty(), "something is left for ever");
+    check(machine_.state().sessions.empty() && machine_.of<Locks>().table().all().empty(),
+          "something is left for ever");
   }
 
   Random random_;
   Machine machine_;
   Reference reference_;
-  Keeper keepers_[peers];
+  LeaderTimers leaders_[peers];
   PeerSide peers_[peers];
   std::vector<Command> pending_;
   std::vector<Command> sent_;

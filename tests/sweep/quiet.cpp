@@ -202,8 +202,8 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.sessions.empty()) return some("sessions", state.sessions.size());
   if (!state.requests.empty()) return some("requests", state.requests.size());
   if (!state.remnants.empty()) return some("remnants of holds", state.remnants.size());
-  if (!peer.host.replica().machine().locks().all().empty())
-    return some("locks", peer.host.replica().machine().locks().all().size());
+  if (!peer.host.replica().machine().of<service::Locks>().table().all().empty())
+    return some("locks", peer.host.replica().machine().of<service::Locks>().table().all().size());
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
   const std::size_t connections = peer.host.sessions().size();

@@ -22,10 +22,11 @@
 // stay open for Limits::late_window: who comes then and has not taken part passes late, as a member of that
 // generation. Who has taken part in it is early for the next.
 //
-// Pure; the Machine owns it and tells it of sessions that end. Costs are O(log n) a command plus those that
+// Costs are O(log n) a command plus those that
 // it releases.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -34,54 +35,65 @@
 #include <utility>
 #include <vector>
 
+#include "base/ids.hpp"
+#include "service/barriers/commands.hpp"
+#include "service/barriers/effects.hpp"
+#include "service/barriers/limits.hpp"
 #include "service/barriers/state.hpp"
-#include "service/commands.hpp"
-#include "service/effects.hpp"
-#include "service/limits.hpp"
+#include "service/family.hpp"
 
 namespace coord::service {
 
-class Barriers {
+class Barriers : public FamilyBase {
  public:
-  explicit Barriers(const Limits& limits = {}) : limits_(limits) {}
-  void set_limits(const Limits& limits) { limits_ = limits; }
+  struct Change;  // what one command causes beside its answer: change.hpp
 
-  // One command: the state that it changes, where it stands, and what it causes beside its answer.
-  struct Step {
-    BarrierState& state;
-    Level level = first_level;
-    LogIndex index{};
-    WallTime wall{};
-    Effects effects{};                 // BarrierMoved, TimerStarted, TimerEnded
-    std::vector<SessionId> leavers{};  // sessions that have no part in a barrier any more: to be ended
-  };
+  // ---- what a family says of itself: family.hpp
+  static constexpr std::uint32_t section = 4;
+  static constexpr Level since = 1;
+  using Commands = Types<Arrive, Depart, Finish, ResetBarrier>;
+  using Shares = Types<>;
+  using Answers = Types<BarrierArrived, BarrierDeparted, BarrierStays>;
+  using News = Types<BarrierDone, BarrierMoved>;
+  using Openings = Types<BarrierArrived>;
+  using StatePart = KeptBarriers;
+  using LimitsPart = BarrierLimits;
+  static constexpr bool ends_before_holds = true;
+  static constexpr std::array timers{TimerKind::barrier_after, TimerKind::barrier_late};
 
-  struct Arrived {
-    Refusal why = Refusal::none;
-    std::uint64_t generation = 0;
-  };
-  // `session` was, or will be, opened by the same command; what is refused has changed nothing.
-  Arrived arrive(Step& step, const Arrive& body, SessionId session);
-  // The session is about to end. `died`: not of its own will.
-  void leave(Step& step, SessionId session, bool died);
-  // The session's command has ended. False: it has none that runs.
-  bool finish(Step& step, const Finish& body);
-  // Breaks whatever gathers or runs. False: nobody was there.
-  bool reset(Step& step, const std::string& name);
-  void timer_over(Step& step, TimerKind kind, LogIndex of);
+  static Nature nature(const Arrive&) { return {.grows = true, .durable = false}; }
+  static Nature nature(const Depart&) { return {.grows = false, .durable = false}; }
+  static Nature nature(const Finish&) { return {.grows = false, .durable = false}; }
+  static Nature nature(const ResetBarrier&) { return {.grows = false, .durable = false}; }
+  template <class Visit>
+  static void for_each_name(const KeptBarriers& state, Visit&& visit) {
+    for (const auto& [name, barrier] : state.barriers.barriers) visit(name);
+  }
 
+  void on(const Arrive& body, Step& step);
+  void on(const Depart& body, Step& step);
+  void on(const Finish& body, Step& step);
+  void on(const ResetBarrier& body, Step& step);
+  void grants_again() {}  // what is closed lets its barriers go on
+  void settle(Step&) {}
+  void session_ends(SessionId session, End end, Step& step);
+  std::optional<Standing> standing(SessionId, std::uint64_t) const { return std::nullopt; }
+  Duration timer_length(TimerKind kind, Token token) const;
+  std::vector<RunningTimer> running_timers() const;
+  void timer_over(TimerKind kind, Token token, Step& step);
+  bool busy() const { return false; }
+  bool makes_durable() const { return false; }
+  Status rebuild(Rebuild& rebuild);
+
+  // ---- queries
   struct Seat {
     std::string name{}, id{};
     std::uint64_t number = 0;
   };
   const Seat* seat(SessionId session) const;  // null: it takes part in nothing
-  // How long this timer of a generation was asked to run; zero: it does not run.
-  Duration timer_length(const BarrierState& state, TimerKind kind, LogIndex of) const;
-  // Every generation that is kept, by its first arrival.
-  const std::map<LogIndex, std::pair<std::string, std::uint64_t>>& generations() const { return by_place_; }
-
-  // From a snapshot: what can be computed. False: it contradicts itself.
-  bool rebuild(const BarrierState& state, LogIndex applied);
+  // Whether all who arrived at the barrier, of whatever a reset would break, are this user's; root always
+  // may.
+  bool may_reset(const std::string& name, std::uint32_t uid, const std::string& user) const;
 
  private:
   using Place = std::pair<const std::string, Barrier>;  // a barrier with its name
@@ -90,28 +102,48 @@ class Barriers {
     std::uint64_t number;
     Generation& generation;
   };
+  struct Arrived {
+    Refusal why = Refusal::none;
+    std::uint64_t generation = 0;
+  };
 
+  BarrierState& state();
+  const BarrierState& state() const;
+  void take(Change&& change, Step& step);
+
+  // ---- generations.cpp
+  // `session` was, or will be, opened by the same command; what is refused has changed nothing.
+  Arrived arrive(Change& change, const Arrive& body, SessionId session);
+  // The session is about to end. `died`: not of its own will.
+  void leave(Change& change, SessionId session, bool died);
+  // The session's command has ended. False: it has none that runs.
+  bool finish(Change& change, const Finish& body);
+  // Breaks whatever gathers or runs. False: nobody was there.
+  bool reset(Change& change, const std::string& name);
+  void timer_over(Change& change, TimerKind kind, LogIndex of);
   Refusal check(const Arrive& body) const;
   Refusal fits(const Generation& generation, const Arrive& body) const;
-  std::optional<Arrived> same_arrival(Step& step, Place& barrier, const Arrive& body, SessionId session);
-  bool late(Step& step, Place& barrier, const Arrive& body, SessionId session);
-  Arrived join(Step& step, const Arrive& body, SessionId session);
-  void release_if_complete(Step& step, Meeting meeting, const std::string& trigger);
-  void break_up(Step& step, Meeting meeting, const std::string& dead);
-  void end_if_over(Step& step, Meeting meeting);
-  void dismiss(Step& step, Meeting meeting, bool with_commands);
-  void close_late(Step& step, Generation& generation) const;
-  void stop_delay(Step& step, const Generation& generation) const;
-  void tidy(Step& step, Place& barrier);
-  void erase(Place& barrier, std::uint64_t number);
-  void forget_one(Step& step);
-  void not_used_now(const Barrier& barrier);
-  Meeting meeting_of(Step& step, const Seat& seat) const;
+  std::optional<Arrived> same_arrival(Change& change, Place& barrier, const Arrive& body, SessionId session);
+  bool late(Change& change, Place& barrier, const Arrive& body, SessionId session);
+  Arrived join(Change& change, const Arrive& body, SessionId session);
+  void release_if_complete(Change& change, Meeting meeting, const std::string& trigger);
+  void break_up(Change& change, Meeting meeting, const std::string& dead);
+  void end_if_over(Change& change, Meeting meeting);
+  void dismiss(Change& change, Meeting meeting, bool with_commands);
+  Meeting meeting_of(Change& change, const Seat& seat) const;
 
-  Limits limits_;
+  // ---- kept.cpp
+  void close_late(Change& change, Generation& generation) const;
+  void stop_delay(Change& change, const Generation& generation) const;
+  void tidy(Change& change, Place& barrier);
+  void erase(Place& barrier, std::uint64_t number);
+  void forget_one(Change& change);
+  void not_used_now(const Barrier& barrier);
+  bool rebuild_all(const BarrierState& state, LogIndex applied);
+
   // Computed from the state.
   std::map<SessionId, Seat> seats_;
-  std::map<LogIndex, std::pair<std::string, std::uint64_t>> by_place_;
+  std::map<LogIndex, std::pair<std::string, std::uint64_t>> by_place_;  // generations, by their first arrival
   std::set<std::pair<LogIndex, std::string>> idle_;  // the one that is idle for longest first
   std::size_t bytes_ = 0, idle_bytes_ = 0;
   std::map<std::string, std::size_t> used_by_;  // barriers in use, by who began to

@@ -2,8 +2,7 @@
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
-#include "service/barriers/barriers.hpp"
-#include "service/state.hpp"
+#include "service/barriers/change.hpp"
 
 namespace coord::service {
 
@@ -17,7 +16,7 @@ std::string user_of(const Arrive& body, Level level) {
   return level < 2 ? std::string() : body.open.owner.user.substr(0, longest_user);
 }
 
-Arrival arrival_of(const Arrive& body, SessionId session, const Barriers::Step& step) {
+Arrival arrival_of(const Arrive& body, SessionId session, const Barriers::Change& change) {
   return Arrival{.session = session,
                  .key = body.key,
                  .host = body.open.owner.host.substr(0, longest_host),
@@ -25,10 +24,10 @@ Arrival arrival_of(const Arrive& body, SessionId session, const Barriers::Step& 
                  .break_on_death = body.break_on_death,
                  .late = false,
                  .lost = false,
-                 .at = step.wall,
+                 .at = change.wall,
                  .status = {},
                  .run = {},
-                 .user = user_of(body, step.level)};
+                 .user = user_of(body, change.level)};
 }
 
 constexpr std::int32_t status_of_the_lost = 3;
@@ -40,45 +39,46 @@ constexpr std::int32_t status_of_the_lost = 3;
 Refusal Barriers::check(const Arrive& body) const {
   const BarrierTerms& terms = body.terms;
   const auto good_id = [&](const std::string& id) {
-    return valid_name(id, limits_) && id.size() <= limits_.participant_bytes;
+    return valid_name(id, core_->limits()) && id.size() <= core_->limits().participant_bytes;
   };
   const bool sorted = std::ranges::adjacent_find(terms.expect, std::greater_equal<>()) == terms.expect.end();
-  const bool valid =
-      valid_name(body.name, limits_) && good_id(body.id) && terms.count >= 1 &&
-      terms.count <= limits_.participants && terms.quorum <= terms.count && terms.after >= Duration::zero() &&
-      terms.after <= limits_.duration_high && (terms.quorum > 0 || terms.after == Duration::zero()) &&
-      terms.expect.size() <= terms.count && sorted && bytes_of_names(terms.expect) <= limits_.expect_bytes &&
-      std::ranges::all_of(terms.expect, good_id);
+  const bool valid = valid_name(body.name, core_->limits()) && good_id(body.id) && terms.count >= 1 &&
+                     terms.count <= core_->limits().participants && terms.quorum <= terms.count &&
+                     terms.after >= Duration::zero() && terms.after <= core_->limits().duration_high &&
+                     (terms.quorum > 0 || terms.after == Duration::zero()) &&
+                     terms.expect.size() <= terms.count && sorted &&
+                     bytes_of_names(terms.expect) <= core_->limits().expect_bytes &&
+                     std::ranges::all_of(terms.expect, good_id);
   return valid ? Refusal::none : Refusal::invalid;
 }
 
-Barriers::Arrived Barriers::arrive(Step& step, const Arrive& body, SessionId session) {
+Barriers::Arrived Barriers::arrive(Change& change, const Arrive& body, SessionId session) {
   if (const Refusal why = check(body); why != Refusal::none) return {why, 0};
-  const auto found = step.state.barriers.find(body.name);
-  const bool is_new = found == step.state.barriers.end();
+  const auto found = change.state.barriers.find(body.name);
+  const bool is_new = found == change.state.barriers.end();
   if (!is_new) {
-    if (const auto same = same_arrival(step, *found, body, session)) return *same;
+    if (const auto same = same_arrival(change, *found, body, session)) return *same;
   }
   // It is in none that is kept. Whether it was in one that is not, nobody can tell: it might be counted
   // twice.
-  const std::uint64_t last = step.state.last_of(body.name);
+  const std::uint64_t last = change.state.last_of(body.name);
   const bool was_in_none =
       body.generation > last || (!is_new && found->second.keeps_all(body.generation, last));
   if (!COORD_RULE(barrier_arrives_in_one, body.generation == 0 || was_in_none))
     return {Refusal::generation_over, 0};
-  if (is_new) return join(step, body, session);
+  if (is_new) return join(change, body, session);
   Place& barrier = *found;
   for (const auto& [number, generation] : barrier.second.generations) {
     const auto other = generation.arrivals.find(body.id);
     const bool there = other != generation.arrivals.end() && other->second.session != SessionId{};
     if (!COORD_RULE(barrier_one_of_each_id, !there)) return {Refusal::id_in_use, 0};
   }
-  if (late(step, barrier, body, session)) return {Refusal::none, barrier.second.last};
-  return join(step, body, session);
+  if (late(change, barrier, body, session)) return {Refusal::none, barrier.second.last};
+  return join(change, body, session);
 }
 
 // It has arrived before, and asks again because it does not know what became of that.
-std::optional<Barriers::Arrived> Barriers::same_arrival(Step& step, Place& barrier, const Arrive& body,
+std::optional<Barriers::Arrived> Barriers::same_arrival(Change& change, Place& barrier, const Arrive& body,
                                                         SessionId session) {
   for (auto& [number, generation] : barrier.second.generations) {
     const auto found = generation.arrivals.find(body.id);
@@ -89,24 +89,24 @@ std::optional<Barriers::Arrived> Barriers::same_arrival(Step& step, Place& barri
     const bool waits = !generation.over() && !arrival.late && !arrival.lost &&
                        (generation.stage == GenerationStage::gathering || arrival.command);
     if (arrival.session != SessionId{}) {
-      step.leavers.push_back(arrival.session);
+      change.leavers.push_back(arrival.session);
       seats_.erase(arrival.session);
     }
     arrival.session = waits ? session : SessionId{};
     if (waits) {
       seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
     } else {
-      step.leavers.push_back(session);
+      change.leavers.push_back(session);
     }
     if (generation.stage != GenerationStage::gathering)
-      step.effects.push_back(BarrierMoved{barrier.first, number, generation, {session}});
+      change.effects.push_back(BarrierMoved{barrier.first, number, generation, {session}});
     return Arrived{Refusal::none, number};
   }
   return std::nullopt;
 }
 
 // One of those without whom the latest generation was released: it belongs there, not to the next one.
-bool Barriers::late(Step& step, Place& barrier, const Arrive& body, SessionId session) {
+bool Barriers::late(Change& change, Place& barrier, const Arrive& body, SessionId session) {
   const auto latest = barrier.second.generations.find(barrier.second.last);
   if (latest == barrier.second.generations.end()) return false;
   Generation& generation = latest->second;
@@ -115,16 +115,16 @@ bool Barriers::late(Step& step, Place& barrier, const Arrive& body, SessionId se
       !COORD_RULE(barrier_early_is_not_late, !took_part))
     return false;
   if (fits(generation, body) != Refusal::none) return false;
-  Arrival arrival = arrival_of(body, SessionId{}, step);
+  Arrival arrival = arrival_of(body, SessionId{}, change);
   arrival.late = true;
   const std::size_t bytes = bytes_of(body.id, arrival);
   const bool idle = barrier.second.idle_since != LogIndex{};
   generation.arrivals.insert_or_assign(body.id, std::move(arrival));
   bytes_ += bytes;
   if (idle) idle_bytes_ += bytes;
-  step.leavers.push_back(session);
-  step.effects.push_back(BarrierMoved{barrier.first, latest->first, generation, {session}});
-  if (generation.arrivals.size() >= generation.terms.count) close_late(step, generation);
+  change.leavers.push_back(session);
+  change.effects.push_back(BarrierMoved{barrier.first, latest->first, generation, {session}});
+  if (generation.arrivals.size() >= generation.terms.count) close_late(change, generation);
   return true;
 }
 
@@ -139,30 +139,30 @@ Refusal Barriers::fits(const Generation& generation, const Arrive& body) const {
   return COORD_RULE(barrier_expected_have_their_places, room) ? Refusal::none : Refusal::not_expected;
 }
 
-Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId session) {
-  auto found = step.state.barriers.find(body.name);
-  const bool is_new = found == step.state.barriers.end();
+Barriers::Arrived Barriers::join(Change& change, const Arrive& body, SessionId session) {
+  auto found = change.state.barriers.find(body.name);
+  const bool is_new = found == change.state.barriers.end();
   const Generation* gathering = is_new ? nullptr : found->second.gathering();
-  Generation fresh{.place = step.index, .terms = body.terms};
+  Generation fresh{.place = change.index, .terms = body.terms};
   const Generation& target = gathering != nullptr ? *gathering : fresh;
   if (const Refusal why = fits(target, body); why != Refusal::none) return {why, 0};
-  const Arrival arrival = arrival_of(body, session, step);
+  const Arrival arrival = arrival_of(body, session, change);
   const std::size_t bytes = bytes_of(body.id, arrival) + (gathering != nullptr ? 0 : bytes_of(fresh)) +
                             (is_new ? body.name.size() : 0);
-  if (bytes_ - idle_bytes_ + bytes > limits_.all_barrier_bytes ||
-      (is_new && step.state.barriers.size() - idle_.size() >= limits_.barriers))
+  if (bytes_ - idle_bytes_ + bytes > core_->limits().all_barrier_bytes ||
+      (is_new && change.state.barriers.size() - idle_.size() >= core_->limits().barriers))
     return {Refusal::too_many_barriers, 0};
-  const std::string user = user_of(body, step.level);
+  const std::string user = user_of(body, change.level);
   const bool begins = is_new || found->second.idle_since != LogIndex{};
   const auto used = used_by_.find(user);
   const std::size_t has = used == used_by_.end() ? 0 : used->second;
   if (begins && body.open.owner.uid != 0 &&
-      !COORD_RULE(barriers_of_user_bounded, has < limits_.barriers_of_user))
+      !COORD_RULE(barriers_of_user_bounded, has < core_->limits().barriers_of_user))
     return {Refusal::too_many_barriers_of_user, 0};
 
   if (is_new) {
-    found = step.state.barriers.emplace(body.name, Barrier{}).first;
-    found->second.last = step.state.forgotten;
+    found = change.state.barriers.emplace(body.name, Barrier{}).first;
+    found->second.last = change.state.forgotten;
   }
   Place& barrier = *found;
   if (begins) {
@@ -180,18 +180,18 @@ Barriers::Arrived Barriers::join(Step& step, const Arrive& body, SessionId sessi
     by_place_.emplace(generation.place, std::pair(barrier.first, number));
     generation.after_over = body.terms.after == Duration::zero();
     if (!generation.after_over)
-      step.effects.push_back(TimerStarted{TimerKind::barrier_after, generation.timer(), body.terms.after});
+      change.effects.push_back(TimerStarted{TimerKind::barrier_after, generation.timer(), body.terms.after});
   }
   generation.arrivals.insert_or_assign(body.id, arrival);
   seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
   bytes_ += bytes;
-  release_if_complete(step, {barrier, number, generation}, body.id);
+  release_if_complete(change, {barrier, number, generation}, body.id);
   return {Refusal::none, number};
 }
 
 // ---- release and end
 
-void Barriers::release_if_complete(Step& step, Meeting meeting, const std::string& trigger) {
+void Barriers::release_if_complete(Change& change, Meeting meeting, const std::string& trigger) {
   Generation& generation = meeting.generation;
   const BarrierTerms& terms = generation.terms;
   const std::size_t there = generation.arrivals.size();
@@ -199,68 +199,69 @@ void Barriers::release_if_complete(Step& step, Meeting meeting, const std::strin
   const bool quorum = terms.quorum > 0 && there >= terms.quorum &&
                       COORD_RULE(barrier_quorum_after_its_delay, generation.after_over);
   if (!all && !quorum) return;
-  stop_delay(step, generation);
+  stop_delay(change, generation);
   const auto before = meeting.barrier.second.generations.find(meeting.barrier.second.last);
-  if (before != meeting.barrier.second.generations.end()) close_late(step, before->second);
+  if (before != meeting.barrier.second.generations.end()) close_late(change, before->second);
   generation.stage = GenerationStage::released;
   generation.trigger = trigger;
-  generation.released_at = step.wall;
+  generation.released_at = change.wall;
   meeting.barrier.second.last = meeting.number;
   generation.late_open = there < terms.count;
   if (generation.late_open)
-    step.effects.push_back(TimerStarted{TimerKind::barrier_late, generation.timer(), limits_.late_window});
-  dismiss(step, meeting, generation.over());
-  tidy(step, meeting.barrier);
+    change.effects.push_back(
+        TimerStarted{TimerKind::barrier_late, generation.timer(), core_->limits().late_window});
+  dismiss(change, meeting, generation.over());
+  tidy(change, meeting.barrier);
 }
 
-void Barriers::end_if_over(Step& step, Meeting meeting) {
+void Barriers::end_if_over(Change& change, Meeting meeting) {
   if (!meeting.generation.over()) return;
-  dismiss(step, meeting, true);
-  tidy(step, meeting.barrier);
+  dismiss(change, meeting, true);
+  tidy(change, meeting.barrier);
 }
 
-void Barriers::break_up(Step& step, Meeting meeting, const std::string& dead) {
+void Barriers::break_up(Change& change, Meeting meeting, const std::string& dead) {
   Generation& generation = meeting.generation;
   if (generation.stage == GenerationStage::gathering) {
-    stop_delay(step, generation);
+    stop_delay(change, generation);
     meeting.barrier.second.last = meeting.number;
   }
-  close_late(step, generation);
+  close_late(change, generation);
   generation.stage = GenerationStage::broken;
   generation.trigger = dead;
-  dismiss(step, meeting, true);
+  dismiss(change, meeting, true);
 }
 
 // Tells all that are in the generation, and lets those go who have nothing more to wait for.
-void Barriers::dismiss(Step& step, Meeting meeting, bool with_commands) {
+void Barriers::dismiss(Change& change, Meeting meeting, bool with_commands) {
   std::vector<SessionId> sessions;
   for (auto& [id, arrival] : meeting.generation.arrivals) {
     if (arrival.session == SessionId{}) continue;
     sessions.push_back(arrival.session);
     if (arrival.command && !with_commands) continue;
-    step.leavers.push_back(arrival.session);
+    change.leavers.push_back(arrival.session);
     seats_.erase(arrival.session);
     arrival.session = SessionId{};
   }
   if (!COORD_RULE_OR(barrier_wakes_everybody, true, false) && !sessions.empty()) sessions.pop_back();
   if (sessions.empty()) return;
-  step.effects.push_back(
+  change.effects.push_back(
       BarrierMoved{meeting.barrier.first, meeting.number, meeting.generation, std::move(sessions)});
 }
 
 // ---- leaving
 
-Barriers::Meeting Barriers::meeting_of(Step& step, const Seat& seat) const {
-  Place& barrier = *step.state.barriers.find(seat.name);
+Barriers::Meeting Barriers::meeting_of(Change& change, const Seat& seat) const {
+  Place& barrier = *change.state.barriers.find(seat.name);
   return {barrier, seat.number, barrier.second.generations.at(seat.number)};
 }
 
-void Barriers::leave(Step& step, SessionId session, bool died) {
+void Barriers::leave(Change& change, SessionId session, bool died) {
   const auto found = seats_.find(session);
   if (found == seats_.end()) return;
   const Seat seat = found->second;
   seats_.erase(found);
-  const Meeting meeting = meeting_of(step, seat);
+  const Meeting meeting = meeting_of(change, seat);
   Generation& generation = meeting.generation;
   Arrival& arrival = generation.arrivals.at(seat.id);
   arrival.session = SessionId{};
@@ -268,55 +269,55 @@ void Barriers::leave(Step& step, SessionId session, bool died) {
     if (!arrival.running()) return;
     arrival.lost = true;
     if (COORD_RULE_OR(barrier_lost_command_is_over, true, false)) arrival.status = status_of_the_lost;
-    return end_if_over(step, meeting);
+    return end_if_over(change, meeting);
   }
   const bool breaks =
       died && std::ranges::any_of(generation.arrivals, [](const auto& a) { return a.second.break_on_death; });
   if (COORD_RULE_OR(barrier_breaks_on_death, breaks, false)) {
-    break_up(step, meeting, seat.id);
+    break_up(change, meeting, seat.id);
   } else if (COORD_RULE_OR(barrier_dead_do_not_count, true, false)) {
     bytes_ -= bytes_of(seat.id, arrival);
     generation.arrivals.erase(seat.id);
     if (generation.arrivals.empty()) {
-      stop_delay(step, generation);
+      stop_delay(change, generation);
       erase(meeting.barrier, meeting.number);
     }
   }
-  tidy(step, meeting.barrier);
+  tidy(change, meeting.barrier);
 }
 
-bool Barriers::finish(Step& step, const Finish& body) {
+bool Barriers::finish(Change& change, const Finish& body) {
   const Seat* seat = this->seat(body.session);
   if (seat == nullptr) return false;
-  const Meeting meeting = meeting_of(step, *seat);
+  const Meeting meeting = meeting_of(change, *seat);
   Arrival& arrival = meeting.generation.arrivals.at(seat->id);
   if (meeting.generation.stage != GenerationStage::released || !arrival.running()) return false;
   arrival.status = body.status;
   arrival.run = body.run;
-  end_if_over(step, meeting);
+  end_if_over(change, meeting);
   return true;
 }
 
-bool Barriers::reset(Step& step, const std::string& name) {
-  const auto found = step.state.barriers.find(name);
-  if (found == step.state.barriers.end() || found->second.idle_since != LogIndex{}) return false;
+bool Barriers::reset(Change& change, const std::string& name) {
+  const auto found = change.state.barriers.find(name);
+  if (found == change.state.barriers.end() || found->second.idle_since != LogIndex{}) return false;
   for (auto& [number, generation] : found->second.generations) {
-    if (!generation.over()) break_up(step, {*found, number, generation}, "");
-    close_late(step, generation);
+    if (!generation.over()) break_up(change, {*found, number, generation}, "");
+    close_late(change, generation);
   }
-  tidy(step, *found);
+  tidy(change, *found);
   return true;
 }
 
-void Barriers::timer_over(Step& step, TimerKind kind, LogIndex of) {
-  if (timer_length(step.state, kind, of) == Duration::zero()) return;
+void Barriers::timer_over(Change& change, TimerKind kind, LogIndex of) {
+  if (timer_length(kind, Token{of.value}) == Duration::zero()) return;
   const auto& [name, number] = by_place_.at(of);
-  Place& barrier = *step.state.barriers.find(name);
+  Place& barrier = *change.state.barriers.find(name);
   Generation& generation = barrier.second.generations.at(number);
-  if (kind == TimerKind::barrier_late) return close_late(step, generation);
-  stop_delay(step, generation);
+  if (kind == TimerKind::barrier_late) return close_late(change, generation);
+  stop_delay(change, generation);
   generation.after_over = true;
-  release_if_complete(step, {barrier, number, generation}, "");
+  release_if_complete(change, {barrier, number, generation}, "");
 }
 
 }  // namespace coord::service

@@ -2,24 +2,24 @@
 #include <algorithm>
 
 #include "base/check.hpp"
-#include "service/barriers/barriers.hpp"
+#include "service/barriers/change.hpp"
 
 namespace coord::service {
 
-void Barriers::close_late(Step& step, Generation& generation) const {
+void Barriers::close_late(Change& change, Generation& generation) const {
   if (!generation.late_open) return;
   generation.late_open = false;
-  step.effects.push_back(TimerEnded{TimerKind::barrier_late, generation.timer()});
+  change.effects.push_back(TimerEnded{TimerKind::barrier_late, generation.timer()});
 }
 
-void Barriers::stop_delay(Step& step, const Generation& generation) const {
+void Barriers::stop_delay(Change& change, const Generation& generation) const {
   if (generation.after_over) return;
-  step.effects.push_back(TimerEnded{TimerKind::barrier_after, generation.timer()});
+  change.effects.push_back(TimerEnded{TimerKind::barrier_after, generation.timer()});
 }
 
 // Of the generations that are over the latest stays. A barrier that nobody uses is kept until there are too
 // many of them.
-void Barriers::tidy(Step& step, Place& barrier) {
+void Barriers::tidy(Change& change, Place& barrier) {
   auto& generations = barrier.second.generations;
   std::vector<std::uint64_t> over;
   for (const auto& [number, generation] : generations) {
@@ -31,15 +31,16 @@ void Barriers::tidy(Step& step, Place& barrier) {
   if (generations.empty()) {
     bytes_ -= barrier.first.size();
     if (barrier.second.idle_since == LogIndex{}) not_used_now(barrier.second);
-    step.state.barriers.erase(std::string(barrier.first));
+    change.state.barriers.erase(std::string(barrier.first));
     return;
   }
   if (used || barrier.second.idle_since != LogIndex{}) return;
   not_used_now(barrier.second);
-  barrier.second.idle_since = step.index;
-  idle_.emplace(step.index, barrier.first);
+  barrier.second.idle_since = change.index;
+  idle_.emplace(change.index, barrier.first);
   idle_bytes_ += bytes_of(barrier.first, barrier.second);
-  while (idle_.size() > limits_.idle_barriers || idle_bytes_ > limits_.idle_barrier_bytes) forget_one(step);
+  while (idle_.size() > core_->limits().idle_barriers || idle_bytes_ > core_->limits().idle_barrier_bytes)
+    forget_one(change);
 }
 
 void Barriers::not_used_now(const Barrier& barrier) {
@@ -55,20 +56,20 @@ void Barriers::erase(Place& barrier, std::uint64_t number) {
   barrier.second.generations.erase(found);
 }
 
-void Barriers::forget_one(Step& step) {
+void Barriers::forget_one(Change& change) {
   COORD_CHECK(!idle_.empty());
   const std::string name = idle_.begin()->second;
   idle_.erase(idle_.begin());
-  const auto found = step.state.barriers.find(name);
+  const auto found = change.state.barriers.find(name);
   const std::size_t bytes = bytes_of(name, found->second);
   bytes_ -= bytes;
   idle_bytes_ -= bytes;
   for (auto& [number, generation] : found->second.generations) {
-    close_late(step, generation);
+    close_late(change, generation);
     by_place_.erase(generation.place);
   }
-  step.state.forgotten = std::max(step.state.forgotten, found->second.last);
-  step.state.barriers.erase(found);
+  change.state.forgotten = std::max(change.state.forgotten, found->second.last);
+  change.state.barriers.erase(found);
 }
 
 const Barriers::Seat* Barriers::seat(SessionId session) const {
@@ -76,17 +77,43 @@ const Barriers::Seat* Barriers::seat(SessionId session) const {
   return found == seats_.end() ? nullptr : &found->second;
 }
 
-Duration Barriers::timer_length(const BarrierState& state, TimerKind kind, LogIndex of) const {
-  const auto found = by_place_.find(of);
+Duration Barriers::timer_length(TimerKind kind, Token token) const {
+  const auto found = by_place_.find(LogIndex{token.value});
   if (found == by_place_.end()) return {};
   const auto& [name, number] = found->second;
-  const Generation& generation = state.barriers.at(name).generations.at(number);
-  if (kind == TimerKind::barrier_late) return generation.late_open ? limits_.late_window : Duration{};
+  const Generation& generation = state().barriers.at(name).generations.at(number);
+  if (kind == TimerKind::barrier_late) return generation.late_open ? core_->limits().late_window : Duration{};
   const bool runs = generation.stage == GenerationStage::gathering && !generation.after_over;
   return runs ? generation.terms.after : Duration{};
 }
 
-bool Barriers::rebuild(const BarrierState& state, LogIndex applied) {
+std::vector<RunningTimer> Barriers::running_timers() const {
+  std::vector<RunningTimer> running;
+  for (const auto& [place, generation] : by_place_) {
+    for (const TimerKind kind : timers) {
+      const Token token{place.value};
+      if (const Duration length = timer_length(kind, token); length > Duration::zero())
+        running.push_back({kind, token, length});
+    }
+  }
+  return running;
+}
+
+Status Barriers::rebuild(Rebuild& /*rebuild*/) {
+  for (const auto& [name, barrier] : state().barriers) {
+    for (const auto& [number, generation] : barrier.generations) {
+      for (const auto& [id, arrival] : generation.arrivals) {
+        if (arrival.session != SessionId{} && core_->session(arrival.session) == nullptr)
+          return inconsistent("a participant whose session has ended");
+      }
+    }
+  }
+  if (!rebuild_all(state(), core_->state().applied))
+    return inconsistent("a barrier that cannot have come to be");
+  return done();
+}
+
+bool Barriers::rebuild_all(const BarrierState& state, LogIndex applied) {
   for (const auto& [name, barrier] : state.barriers) {
     const bool idle = barrier.idle_since != LogIndex{};
     if (barrier.generations.empty() || barrier.idle_since > applied) return false;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "service/state.hpp"
+#include "service/session.hpp"
 
 namespace coord::service {
 

@@ -52,6 +52,18 @@ struct Arrival {
 };
 
 enum class GenerationStage : std::uint8_t { gathering, released, broken };
+constexpr const char* name_of(GenerationStage value) {
+  switch (value) {
+    using enum GenerationStage;
+    case gathering:
+      return "gathering";
+    case released:
+      return "released";
+    case broken:
+      return "broken";
+  }
+  return nullptr;
+}
 
 // One meeting. Gathering, until its rule is met; then released, and over when no command of it runs any more.
 struct Generation {
@@ -111,6 +123,16 @@ struct BarrierState {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(barriers, forgotten);
+  }
+};
+
+struct KeptBarriers {
+  BarrierState barriers{};
+
+  bool operator==(const KeptBarriers&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(barriers);
   }
 };
 

@@ -1,10 +1,12 @@
 // Leaderships: candidates, elections, and what is written down of work done.
+#include "service/elections/elections.hpp"
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
-#include "service/machine.hpp"
+#include "service/core.hpp"
 #include "service/ownership.hpp"
 
 namespace coord::service {
@@ -33,86 +35,128 @@ Refusal refusal_of(SlotVerdict verdict) {
 
 }  // namespace
 
-const std::string* Machine::candidacy_of(SessionId session, std::uint64_t request) const {
+ElectionState& Elections::state() {
+  return core_->part<KeptElections>().elections;
+}
+const ElectionState& Elections::state() const {
+  return std::as_const(*core_).part<KeptElections>().elections;
+}
+
+const SlotBook* Elections::book_of(const std::string& name) const {
+  const auto book = state().books.find(name);
+  return book == state().books.end() ? nullptr : &book->second;
+}
+
+std::optional<Standing> Elections::standing(SessionId session, std::uint64_t number) const {
+  const std::string* name = candidacy_of(session, number);
+  if (name == nullptr) return std::nullopt;
+  const Leadership& leadership = state().leaderships.at(*name);
+  return leadership.leading() == candidate(session, number) ? Standing{Standing::Kind::held, leadership.term}
+                                                            : Standing{Standing::Kind::waiting, {}};
+}
+
+const std::string* Elections::candidacy_of(SessionId session, std::uint64_t request) const {
   const auto of_session = candidacies_of_.find(session);
   if (of_session == candidacies_of_.end()) return nullptr;
   const auto name = of_session->second.find(request);
   return name == of_session->second.end() ? nullptr : &name->second;
 }
 
-const Candidate* Machine::candidate(SessionId session, std::uint64_t request) const {
+const Candidate* Elections::candidate(SessionId session, std::uint64_t request) const {
   const std::string* name = candidacy_of(session, request);
   if (name == nullptr) return nullptr;
-  for (const auto& [place, candidate] : state_.elections.leaderships.at(*name).candidates) {
+  for (const auto& [place, candidate] : state().leaderships.at(*name).candidates) {
     if (candidate.session == session && candidate.number == request) return &candidate;
   }
   return nullptr;
 }
 
-const Leadership* Machine::leadership_of(Token term) const {
+const Leadership* Elections::leadership_of(Token term) const {
   const auto name = led_under_.find(term);
-  return name == led_under_.end() ? nullptr : &state_.elections.leaderships.at(name->second);
+  return name == led_under_.end() ? nullptr : &state().leaderships.at(name->second);
 }
 
-Refusal Machine::check_candidacy(const Acquire& body) const {
+Refusal Elections::check_candidacy(const Acquire& body) const {
   const Candidacy& wish = *body.candidacy;
-  const bool valid =
-      body.names.size() == 1 && valid_name(body.names.front(), limits_) && body.mode == Mode::exclusive &&
-      body.slots == 1 && body.inside.empty() && !body.join && body.period == Duration::zero() &&
-      body.lock_delay == Duration::zero() && in_range(body.min_hold, limits_.duration_high) &&
-      wish.value.size() <= limits_.value_bytes && (!wish.slot || valid_slot(*wish.slot, limits_));
+  const bool valid = body.names.size() == 1 && valid_name(body.names.front(), core_->limits()) &&
+                     body.mode == Mode::exclusive && body.slots == 1 && body.inside.empty() && !body.join &&
+                     body.period == Duration::zero() && body.lock_delay == Duration::zero() &&
+                     in_range(body.min_hold, core_->limits().duration_high) &&
+                     wish.value.size() <= core_->limits().value_bytes &&
+                     (!wish.slot || valid_slot(*wish.slot, core_->limits()));
   if (!valid) return Refusal::invalid;
   if (!body.open) {
-    if (find_request(body.session, body.request) || candidacy_of(body.session, body.request) != nullptr)
-      return Refusal::request_in_use;
+    if (core_->is_asked(body.session, body.request)) return Refusal::request_in_use;
     const auto mine = candidacies_of_.find(body.session);
-    if (mine != candidacies_of_.end() && mine->second.size() >= limits_.requests_of_session)
+    if (mine != candidacies_of_.end() && mine->second.size() >= core_->limits().requests_of_session)
       return Refusal::too_many_of_session;
   }
-  if (candidates_ + state_.elections.leaderships.size() >= limits_.candidates)
+  if (candidates_ + state().leaderships.size() >= core_->limits().candidates)
     return Refusal::too_many_requests;
   return Refusal::none;
 }
 
 // Whether there is work left for it; and, if it must not wait, whether it may do it now.
-Refusal Machine::check_slot(const Acquire& body, WallTime wall) const {
-  const auto led = state_.elections.leaderships.find(body.names.front());
-  const Leadership* leadership = led == state_.elections.leaderships.end() ? nullptr : &led->second;
+Refusal Elections::check_slot(const Acquire& body, WallTime wall) const {
+  const auto led = state().leaderships.find(body.names.front());
+  const Leadership* leadership = led == state().leaderships.end() ? nullptr : &led->second;
   const Candidate* leader = leadership == nullptr ? nullptr : leadership->leading();
   const bool runs = leader != nullptr && same_slot(leader->wish, *body.candidacy) && !leader->completed;
   if (runs) return body.wait ? Refusal::none : Refusal::slot_running;
   if (body.candidacy->slot) {
-    const auto book = state_.elections.books.find(body.names.front());
-    const Refusal why = refusal_of(
-        judge(book == state_.elections.books.end() ? nullptr : &book->second, *body.candidacy->slot, wall));
+    const Refusal why = refusal_of(judge(book_of(body.names.front()), *body.candidacy->slot, wall));
     if (why != Refusal::none) return why;
   }
   return leadership != nullptr && !body.wait ? Refusal::held : Refusal::none;
 }
 
-void Machine::campaign(const Acquire& body, Step& step) {
-  Refusal why = body.open ? check_open(*body.open, step.to.node) : check_session(body.session, step.to.node);
+// From level 2 on. Before, only the peer of the tool that asks looks.
+Refusal Elections::check_user(const Acquire& body, Level level) const {
+  if (level < 2) return Refusal::none;
+  const Owner& owner = body.open ? body.open->owner : core_->state().sessions.at(body.session).owner;
+  const std::string& name = body.names.front();
+  const bool may =
+      may_use(name, owner.uid, owner.user) && may_preempt(name, *body.candidacy, owner.uid, owner.user);
+  return may ? Refusal::none : Refusal::not_yours;
+}
+
+bool Elections::may_depose(const Candidate& leader, std::uint32_t uid, const std::string& user) const {
+  const Session* session = core_->session(leader.session);
+  return COORD_RULE(deposes_only_own, uid == 0 || session == nullptr || session->owner.user == user);
+}
+
+bool Elections::may_preempt(const std::string& name, const Candidacy& wish, std::uint32_t uid,
+                            const std::string& user) const {
+  const auto found = state().leaderships.find(name);
+  const Candidate* leader = found == state().leaderships.end() ? nullptr : found->second.leading();
+  if (!wish.preempt || leader == nullptr || wish.priority <= leader->wish.priority) return true;
+  return may_depose(*leader, uid, user);
+}
+
+void Elections::on(const Acquire& body, Step& step) {
+  if (body.names.size() > core_->limits().names_a_request)
+    return step.refuse(Refusal::invalid, body.session, body.request);
+  Refusal why = core_->check_sender(body.open, body.session, step.to.node);
   if (why == Refusal::none) why = check_candidacy(body);
   if (why == Refusal::none) why = check_user(body, step.level);
   if (why == Refusal::none) why = check_slot(body, step.wall);
-  if (why == Refusal::none && !body.wait && state_.closed) why = Refusal::moving;
+  if (why == Refusal::none && !body.wait && core_->state().closed) why = Refusal::moving;
   const std::string& name = why == Refusal::none ? body.names.front() : std::string();
   const SlotWish* slot = body.candidacy->slot ? &*body.candidacy->slot : nullptr;
   if (why == Refusal::none && slot != nullptr)
-    why = room_for(name, slot, body.open ? body.open->owner : state_.sessions.at(body.session).owner,
+    why = room_for(name, slot, body.open ? body.open->owner : core_->state().sessions.at(body.session).owner,
                    step.wall);
   if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
-    return;
+    return step.refuse(why, body.session, body.request);
   }
   const SessionId session = body.open ? SessionId{step.index.value} : body.session;
-  if (body.open) open_session(*body.open, session, step);
-  Leadership& leadership = state_.elections.leaderships[name];
+  if (body.open) core_->open_session(*body.open, session, step);
+  Leadership& leadership = state().leaderships[name];
   leadership.candidates.emplace(
       step.index, Candidate{session, body.request, *body.candidacy, body.min_hold, step.wall, 0, false});
   candidacies_of_[session].emplace(body.request, name);
   ++candidates_;
-  step.changed.insert(name);
+  changed_.insert(name);
   if (lead_next(name, leadership, step)) return;
   step.effects.push_back(Queued{step.to, session, body.request});
   const Candidate* leader = leadership.leading();
@@ -123,11 +167,11 @@ void Machine::campaign(const Acquire& body, Step& step) {
 }
 
 // If nobody leads: of those whose work is still to be done, the one of the highest priority, then the oldest.
-bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& step) {
+bool Elections::lead_next(const std::string& name, Leadership& leadership, Step& step) {
   if (!COORD_RULE(one_leader_at_a_time, leadership.leader == LogIndex{})) return false;
   const bool kept = leadership.leader == LogIndex{} && leadership.term != Token{};
   if (!COORD_RULE(kept_shut_after_resigning, !kept)) return false;
-  if (!may_grant({})) return false;
+  if (!core_->may_grant({})) return false;
   auto next = leadership.candidates.end();
   for (auto it = leadership.candidates.begin(); it != leadership.candidates.end(); ++it) {
     const bool better =
@@ -138,7 +182,7 @@ bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& s
   if (next == leadership.candidates.end()) return false;
   Candidate& leader = next->second;
   led_under_.erase(leadership.term);
-  leadership.term = next_token(step.index);
+  leadership.term = core_->next_token(step.index);
   leadership.leader = next->first;
   leadership.kept = {};
   leadership.deposed = false;
@@ -146,7 +190,7 @@ bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& s
   leader.since = step.wall;
   if (leader.wish.slot) {
     // Written down by the command that makes it leader: before anything is begun.
-    write_down(name, &*leader.wish.slot, state_.sessions.at(leader.session).owner, step,
+    write_down(name, &*leader.wish.slot, core_->state().sessions.at(leader.session).owner, step,
                [&](SlotBook& book) { leader.attempt = begin_slot(book, *leader.wish.slot, step.wall); });
   }
   const AnswerTo to = next->first == step.index ? step.to : AnswerTo{};
@@ -157,21 +201,20 @@ bool Machine::lead_next(const std::string& name, Leadership& leadership, Step& s
                                  .leadership = name});
   if (leader.min_hold > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::min_hold, leadership.term, leader.min_hold});
-  step.changed.insert(name);
+  changed_.insert(name);
   return true;
 }
 
 // Candidates for work that is done, or that was tried often enough, are told so. Those who wait for the same
 // slot as the leader has learn how that ends.
-void Machine::settle_slots(const std::string& name, Leadership& leadership, Step& step) {
-  const auto book = state_.elections.books.find(name);
+void Elections::settle_slots(const std::string& name, Leadership& leadership, Step& step) {
+  const SlotBook* book = book_of(name);
   const Candidate* leader = leadership.leading();
   std::map<LogIndex, Refusal> settled;
   for (const auto& [place, candidate] : leadership.candidates) {
     if (place == leadership.leader || !candidate.wish.slot) continue;
     if (leader != nullptr && same_slot(leader->wish, candidate.wish) && !leader->completed) continue;
-    const Refusal why = refusal_of(judge(book == state_.elections.books.end() ? nullptr : &book->second,
-                                         *candidate.wish.slot, step.wall));
+    const Refusal why = refusal_of(judge(book, *candidate.wish.slot, step.wall));
     if (why != Refusal::none) settled.emplace(place, why);
   }
   for (const auto& [place, why] : settled) {
@@ -179,22 +222,26 @@ void Machine::settle_slots(const std::string& name, Leadership& leadership, Step
     leadership.candidates.erase(place);
     forget_candidacy(gone.session, gone.number);
     step.effects.push_back(Dismissed{gone.session, gone.number, why});
-    step.changed.insert(name);
+    changed_.insert(name);
   }
 }
 
-void Machine::elect_next(Step& step) {
-  for (const std::string& name : std::exchange(step.open, {})) {
-    const auto it = state_.elections.leaderships.find(name);
-    if (it == state_.elections.leaderships.end()) continue;
+void Elections::settle(Step& step) {
+  for (const std::string& name : std::exchange(open_, {})) {
+    const auto it = state().leaderships.find(name);
+    if (it == state().leaderships.end()) continue;
     settle_slots(name, it->second, step);
     lead_next(name, it->second, step);
-    if (it->second.candidates.empty() && it->second.term == Token{}) state_.elections.leaderships.erase(it);
+    if (it->second.candidates.empty() && it->second.term == Token{}) state().leaderships.erase(it);
   }
-  for (const std::string& name : step.changed) step.effects.push_back(LeadershipChanged{name});
+  for (const std::string& name : std::exchange(changed_, {})) step.effects.push_back(LeadershipChanged{name});
 }
 
-void Machine::forget_candidacy(SessionId session, std::uint64_t number) {
+void Elections::grants_again() {
+  for (const auto& [name, leadership] : state().leaderships) open_.insert(name);
+}
+
+void Elections::forget_candidacy(SessionId session, std::uint64_t number) {
   const auto of_session = candidacies_of_.find(session);
   of_session->second.erase(number);
   if (of_session->second.empty()) candidacies_of_.erase(of_session);
@@ -202,9 +249,9 @@ void Machine::forget_candidacy(SessionId session, std::uint64_t number) {
 }
 
 // Of the leader, too: the name is free, unless its minimum hold has not passed.
-void Machine::end_candidacy(SessionId session, std::uint64_t number, Step& step, AnswerTo to) {
+void Elections::end_candidacy(SessionId session, std::uint64_t number, Step& step, AnswerTo to) {
   const std::string name = *candidacy_of(session, number);
-  Leadership& leadership = state_.elections.leaderships.at(name);
+  Leadership& leadership = state().leaderships.at(name);
   const auto it = std::ranges::find_if(leadership.candidates, [&](const auto& entry) {
     return entry.second.session == session && entry.second.number == number;
   });
@@ -223,191 +270,85 @@ void Machine::end_candidacy(SessionId session, std::uint64_t number, Step& step,
   }
   leadership.candidates.erase(it);
   forget_candidacy(session, number);
-  step.open.insert(name);
-  step.changed.insert(name);
+  open_.insert(name);
+  changed_.insert(name);
 }
 
-void Machine::end_candidacies(SessionId session, Step& step) {
+void Elections::session_ends(SessionId session, End /*end*/, Step& step) {
   const auto found = candidacies_of_.find(session);
   if (found == candidacies_of_.end()) return;
   const std::map<std::uint64_t, std::string> all = found->second;  // a copy: they go one by one
   for (const auto& [number, name] : all) end_candidacy(session, number, step, {});
 }
 
-bool Machine::end_leadership_timer(Token term, Step& step) {
+void Elections::on(const Cancel& body, Step& step) {
+  const Refusal why = core_->check_session(body.session, step.to.node);
+  if (why != Refusal::none) return step.refuse(why, body.session, body.request);
+  const Standing now = *standing(body.session, body.request);
+  if (now.kind == Standing::Kind::held) {
+    step.effects.push_back(AlreadyGranted{step.to, body.session, body.request, now.token});
+  } else {
+    end_candidacy(body.session, body.request, step, step.to);
+  }
+}
+
+// Of a leadership. A candidacy that still waits is none that could be released.
+void Elections::on(const Release& body, Step& step) {
+  Refusal why = core_->check_session(body.session, step.to.node);
+  if (why == Refusal::none && standing(body.session, body.request)->kind != Standing::Kind::held)
+    why = Refusal::no_such_request;
+  if (why != Refusal::none) return step.refuse(why, body.session, body.request);
+  end_candidacy(body.session, body.request, step, step.to);
+}
+
+Duration Elections::timer_length(TimerKind /*kind*/, Token term) const {
+  const Leadership* leadership = leadership_of(term);
+  if (leadership == nullptr) return Duration::zero();
+  const Candidate* leader = leadership->leading();
+  return leader != nullptr ? leader->min_hold : leadership->kept;
+}
+
+std::vector<RunningTimer> Elections::running_timers() const {
+  std::vector<RunningTimer> running;
+  for (const auto& [term, name] : led_under_) {
+    if (const Duration length = timer_length(TimerKind::min_hold, term); length > Duration::zero())
+      running.push_back({TimerKind::min_hold, term, length});
+  }
+  return running;
+}
+
+void Elections::timer_over(TimerKind kind, Token term, Step& step) {
   const auto found = led_under_.find(term);
-  if (found == led_under_.end()) return false;
+  if (found == led_under_.end()) return;
   const std::string name = found->second;
-  Leadership& leadership = state_.elections.leaderships.at(name);
+  Leadership& leadership = state().leaderships.at(name);
   const auto leader = leadership.candidates.find(leadership.leader);
   Duration& timer = leader != leadership.candidates.end() ? leader->second.min_hold : leadership.kept;
-  if (timer > Duration::zero()) step.effects.push_back(TimerEnded{TimerKind::min_hold, term});
+  if (timer > Duration::zero()) step.effects.push_back(TimerEnded{kind, term});
   timer = Duration::zero();
-  if (leadership.leader != LogIndex{}) return true;
+  if (leadership.leader != LogIndex{}) return;
   led_under_.erase(found);
   leadership.term = {};
-  step.open.insert(name);
-  step.changed.insert(name);
-  return true;
+  open_.insert(name);
+  changed_.insert(name);
 }
 
-// Whether there is room to remember it, once what is old has been forgotten. Asked before a candidate is let
-// in: at its turn it is written down whatever has come since.
-Refusal Machine::room_for(const std::string& name, const SlotWish* wish, const Owner& owner, WallTime wall) {
-  auto& books = state_.elections.books;
-  const std::string user = kept_user(owner.user);
-  const auto full = [&] {
-    const auto book = books.find(name);
-    const bool new_book = book == books.end();
-    const bool new_key = wish != nullptr && wish->period == Duration::zero() &&
-                         (new_book || !book->second.slots.contains(wish->key));
-    if ((new_book && books.size() >= limits_.books) ||
-        (new_key &&
-         (slots_.keys >= limits_.slot_keys || slots_.bytes + wish->key.size() > limits_.all_slot_bytes)))
-      return Refusal::too_many_slots;
-    const SlotTotals::OfUser has = slots_.of(user);
-    const bool within = (!new_book || has.books < limits_.books_of_user) &&
-                        (!new_key || has.keys < limits_.slot_keys_of_user);
-    return owner.uid == 0 || COORD_RULE(slots_of_user_bounded, within) ? Refusal::none
-                                                                       : Refusal::too_many_slots_of_user;
-  };
-  if (full() == Refusal::too_many_slots) {
-    forget_old(books, wall);
-    // Of names without slots only a time is known: that of the one who was here the longest ago goes.
-    auto oldest = books.end();
-    for (auto it = books.begin(); books.size() >= limits_.books && it != books.end(); ++it) {
-      if (it->second.remembers_slots()) continue;
-      if (oldest == books.end() || it->second.touched < oldest->second.touched) oldest = it;
-    }
-    if (oldest != books.end() && oldest->first != name) books.erase(oldest);
-    slots_ = totals(books);
-  }
-  if (full() == Refusal::too_many_slots_of_user) forget_of_user(user, name, wall);
-  return full();
+bool Elections::makes_durable() const {
+  return !state().leaderships.empty();
 }
 
-// As above, of what this user has begun.
-void Machine::forget_of_user(const std::string& user, const std::string& name, WallTime wall) {
-  auto& books = state_.elections.books;
-  forget_old(books, wall);
-  slots_ = totals(books);
-  auto oldest = books.end();
-  for (auto it = books.begin(); it != books.end(); ++it) {
-    if (it->second.remembers_slots() || it->second.user != user) continue;
-    if (oldest == books.end() || it->second.touched < oldest->second.touched) oldest = it;
-  }
-  if (slots_.of(user).books < limits_.books_of_user || oldest == books.end() || oldest->first == name) return;
-  books.erase(oldest);
-  slots_ = totals(books);
-}
-
-void Machine::write_down(const std::string& name, const SlotWish* slot, const Owner& owner, const Step& step,
-                         const std::function<void(SlotBook&)>& change) {
-  const std::string user = step.level < 2 ? std::string() : kept_user(owner.user);
-  const auto [at, is_new] = state_.elections.books.try_emplace(name);
-  SlotBook& book = at->second;
-  if (is_new) {
-    book.user = user;
-    ++slots_.of_user[user].books;
-  }
-  const std::size_t keys = book.slots.size();
-  change(book);
-  book.touched = step.index;
-  if (book.slots.size() == keys) return;
-  book.slots.at(slot->key).user = user;
-  ++slots_.of_user[user].keys;
-  ++slots_.keys;
-  slots_.bytes += slot->key.size();
-}
-
-void Machine::on(const Complete& body, Step& step) {
-  Refusal why = check_session(body.session, step.to.node);
-  const std::string* name = why == Refusal::none ? candidacy_of(body.session, body.request) : nullptr;
-  if (why == Refusal::none &&
-      (name == nullptr || !COORD_RULE(only_the_leader_completes,
-                                      standing(body.session, body.request).kind == Standing::Kind::held)))
-    why = Refusal::not_leading;
-  const SlotWish* slot = nullptr;
-  if (why == Refusal::none) {
-    const Candidate* done = candidate(body.session, body.request);
-    if (done->wish.slot) slot = &*done->wish.slot;
-    why = room_for(*name, slot, state_.sessions.at(body.session).owner, step.wall);
-  }
-  if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, body.session, body.request, why, {}});
-    return;
-  }
-  write_down(*name, slot, state_.sessions.at(body.session).owner, step, [&](SlotBook& book) {
-    complete(book, slot,
-             Completion{step.wall, slot != nullptr ? slot->key : std::string(),
-                        state_.sessions.at(body.session).owner.host});
-  });
-  for (auto& [place, candidate] : state_.elections.leaderships.at(*name).candidates) {
-    if (candidate.session == body.session && candidate.number == body.request) candidate.completed = true;
-  }
-  step.open.insert(*name);
-  step.changed.insert(*name);
-}
-
-void Machine::on(const Depose& body, Step& step) {
-  const auto it = state_.elections.leaderships.find(body.name);
-  const Candidate* leader = it == state_.elections.leaderships.end() ? nullptr : it->second.leading();
+void Elections::on(const Depose& body, Step& step) {
+  const auto it = state().leaderships.find(body.name);
+  const Candidate* leader = it == state().leaderships.end() ? nullptr : it->second.leading();
   if (leader == nullptr || !COORD_RULE(depose_names_its_term, it->second.term == body.term)) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_leading, {}});
-    return;
+    return step.refuse(Refusal::not_leading);
   }
   if (step.level >= 2 && !may_depose(*leader, body.uid, body.user)) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_yours, {}});
-    return;
+    return step.refuse(Refusal::not_yours);
   }
   if (it->second.deposed) return;
   it->second.deposed = true;
   step.effects.push_back(StepDown{leader->session, leader->number, false});
-}
-
-// Whoever leads by an enrolment decides what runs where: other users of the host may not end that.
-bool Machine::may_change(const std::string& name, NodeId node, std::uint32_t uid,
-                         const std::string& user) const {
-  const auto known = state_.elections.enrolled.find(name);
-  if (known == state_.elections.enrolled.end()) return true;
-  const auto here = known->second.find(node);
-  if (here == known->second.end()) return true;
-  return COORD_RULE(enrolment_is_its_users, uid == 0 || user == here->second.user);
-}
-
-void Machine::on(const Enroll& body, Step& step) {
-  auto& enrolled = state_.elections.enrolled;
-  std::size_t all = 0;
-  for (const auto& [name, nodes] : enrolled) all += nodes.size();
-  const auto known = enrolled.find(body.name);
-  const bool is_new = known == enrolled.end() || !known->second.contains(step.to.node);
-  Refusal why = Refusal::none;
-  if (!valid_name(body.name, limits_) || body.as.value.size() > limits_.value_bytes ||
-      body.as.user.size() > limits_.owner_bytes)
-    why = Refusal::invalid;
-  if (is_new && all >= limits_.enrolments) why = Refusal::too_many_names;
-  if (step.level >= 2 && !may_use(body.name, body.as.uid, body.as.user)) why = Refusal::not_yours;
-  if (!may_change(body.name, step.to.node, body.as.uid, body.as.user)) why = Refusal::other_users_enrolment;
-  if (why != Refusal::none) {
-    step.effects.push_back(Refused{step.to, {}, 0, why, {}});
-    return;
-  }
-  enrolled[body.name].insert_or_assign(step.to.node, body.as);
-  step.changed.insert(body.name);
-}
-
-void Machine::on(const Withdraw& body, Step& step) {
-  if (!may_change(body.name, step.to.node, body.uid, body.user)) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::other_users_enrolment, {}});
-    return;
-  }
-  const auto found = state_.elections.enrolled.find(body.name);
-  if (found == state_.elections.enrolled.end() || found->second.erase(step.to.node) == 0) {
-    step.effects.push_back(Refused{step.to, {}, 0, Refusal::not_enrolled, {}});
-    return;
-  }
-  if (found->second.empty()) state_.elections.enrolled.erase(found);
-  step.changed.insert(body.name);
 }
 
 }  // namespace coord::service

@@ -1,40 +1,42 @@
 // Leaderships from a snapshot.
-#include "service/machine.hpp"
+#include "service/core.hpp"
+#include "service/elections/elections.hpp"
 
 namespace coord::service {
 
-Status Machine::rebuild_elections() {
-  for (const auto& [name, leadership] : state_.elections.leaderships) {
-    Status status = rebuild_leadership(name, leadership);
+Status Elections::rebuild(Rebuild& rebuild) {
+  for (const auto& [name, leadership] : state().leaderships) {
+    Status status = rebuild_leadership(name, leadership, rebuild);
     if (!status) return status;
   }
-  for (const auto& [name, nodes] : state_.elections.enrolled) {
-    if (nodes.empty() || !valid_name(name, limits_)) return inconsistent("an enrolment of nobody");
+  for (const auto& [name, nodes] : state().enrolled) {
+    if (nodes.empty() || !valid_name(name, core_->limits())) return inconsistent("an enrolment of nobody");
   }
-  slots_ = totals(state_.elections.books);
+  slots_ = totals(state().books);
   return done();
 }
 
-Status Machine::rebuild_leadership(const std::string& name, const Leadership& leadership) {
+Status Elections::rebuild_leadership(const std::string& name, const Leadership& leadership,
+                                     Rebuild& rebuild) {
   const bool led = leadership.leader != LogIndex{};
   const bool kept = !led && leadership.term != Token{};
-  if (!valid_name(name, limits_) || (leadership.candidates.empty() && !kept) ||
+  if (!valid_name(name, core_->limits()) || (leadership.candidates.empty() && !kept) ||
       (led && (leadership.leading() == nullptr || leadership.term == Token{})) ||
-      (kept != (leadership.kept > Duration::zero())) || leadership.kept > limits_.duration_high)
+      (kept != (leadership.kept > Duration::zero())) || leadership.kept > core_->limits().duration_high)
     return inconsistent("a malformed leadership");
-  if (leadership.term > state_.last_token ||
+  if (leadership.term > core_->state().last_token ||
       (leadership.term != Token{} &&
-       (place_of_.contains(leadership.term) || state_.remnants.contains(leadership.term) ||
-        !led_under_.emplace(leadership.term, name).second)))
+       (!rebuild.is_new(leadership.term) || !led_under_.emplace(leadership.term, name).second)))
     return inconsistent("a term that was given twice or not yet");
   for (const auto& [place, candidate] : leadership.candidates) {
-    if (place.value == 0 || place > state_.applied) return inconsistent("a candidate from the future");
-    if (!state_.sessions.contains(candidate.session))
+    if (place.value == 0 || place > core_->state().applied)
+      return inconsistent("a candidate from the future");
+    if (core_->session(candidate.session) == nullptr)
       return inconsistent("a candidate whose session has ended");
-    if (find_request(candidate.session, candidate.number) ||
-        !candidacies_of_[candidate.session].emplace(candidate.number, name).second)
+    if (!rebuild.is_new(candidate.session, candidate.number))
       return inconsistent("two requests of one number");
-    if (candidate.min_hold < Duration::zero() || candidate.min_hold > limits_.duration_high)
+    candidacies_of_[candidate.session].emplace(candidate.number, name);
+    if (candidate.min_hold < Duration::zero() || candidate.min_hold > core_->limits().duration_high)
       return inconsistent("a malformed candidate");
     ++candidates_;
   }

@@ -19,7 +19,6 @@
 #include <string>
 
 #include "service/elections/state.hpp"
-#include "service/limits.hpp"
 
 namespace coord::service {
 

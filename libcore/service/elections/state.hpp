@@ -106,4 +106,14 @@ struct ElectionState {
   }
 };
 
+struct KeptElections {
+  ElectionState elections{};
+
+  bool operator==(const KeptElections&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(elections);
+  }
+};
+
 }  // namespace coord::service

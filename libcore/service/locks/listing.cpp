@@ -58,14 +58,15 @@ Party party_of_remnant(const Machine& machine, Token grant) {
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names) {
   std::vector<Listing> result;
   for (const std::string& name : names) {
-    if (const Lock* lock = machine.locks().find(name)) result.push_back(listing_of(machine, name, *lock));
+    if (const Lock* lock = machine.of<Locks>().table().find(name))
+      result.push_back(listing_of(machine, name, *lock));
   }
   return result;
 }
 
 std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most) {
   std::vector<Listing> result;
-  const auto& locks = machine.locks().all();
+  const auto& locks = machine.of<Locks>().table().all();
   for (auto it = locks.upper_bound(after); it != locks.end() && result.size() < most; ++it)
     result.push_back(listing_of(machine, it->first, it->second));
   return result;

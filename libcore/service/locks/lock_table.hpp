@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/ids.hpp"
-#include "service/commands.hpp"
-#include "service/state.hpp"
+#include "service/locks/commands.hpp"
+#include "service/locks/state.hpp"
 
 namespace coord::service {
 
@@ -45,7 +45,7 @@ class LockTable {
   bool period_fits(const Request& request) const;       // and the same period, or none
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
-  // The rule of the header of machine.hpp; `place` is the request's place in line. `entered` is as
+  // The rule of the header of locks.hpp; `place` is the request's place in line. `entered` is as
   // Request::entered: a name that is re-entered admits it whoever else is there.
   bool admits(const Request& request, LogIndex place, const std::vector<Token>& entered) const;
   // The waiting requests that a change at these names may have let in, oldest first. Granting one lets in no

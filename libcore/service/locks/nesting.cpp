@@ -2,8 +2,9 @@
 #include <algorithm>
 
 #include "base/rule.hpp"
+#include "service/core.hpp"
+#include "service/locks/locks.hpp"
 #include "service/locks/wait_graph.hpp"
-#include "service/machine.hpp"
 
 namespace coord::service {
 
@@ -12,17 +13,17 @@ Token Request::fence() const {
   return *std::ranges::max_element(entered);
 }
 
-bool Machine::Entry::takes(const Request& request, const std::string& name) const {
+bool Locks::Entry::takes(const Request& request, const std::string& name) const {
   if (entered.empty()) return true;
   const auto at = std::ranges::lower_bound(request.names, name) - request.names.begin();
   return entered[static_cast<std::size_t>(at)] == Token{};
 }
 
 // The proof is the peer's; here only that they are its sessions, and live.
-std::vector<SessionId> Machine::proved(const std::vector<SessionId>& inside, NodeId node) const {
+std::vector<SessionId> Locks::proved(const std::vector<SessionId>& inside, NodeId node) const {
   std::vector<SessionId> result;
   for (const SessionId id : inside) {
-    const Session* found = session(id);
+    const Session* found = core_->session(id);
     if (found != nullptr && found->node == node && std::ranges::find(result, id) == result.end())
       result.push_back(id);
   }
@@ -30,7 +31,7 @@ std::vector<SessionId> Machine::proved(const std::vector<SessionId>& inside, Nod
 }
 
 // The outermost hold that will do decides: a name's family is that of who took it first.
-Machine::Entry Machine::entry(const Request& request) const {
+Locks::Entry Locks::entry(const Request& request) const {
   Entry result;
   if (request.inside.empty()) return result;
   result.entered.resize(request.names.size());
@@ -38,7 +39,7 @@ Machine::Entry Machine::entry(const Request& request) const {
     bool shared = false;
     for (const SessionId outer : request.inside) {
       for (const auto& [number, place] : requests_of(outer)) {
-        const Request& hold = state_.requests.at(place);
+        const Request& hold = state().requests.at(place);
         const auto at = std::ranges::lower_bound(hold.names, request.names[i]);
         const bool holds = COORD_RULE(reenters_only_what_is_held,
                                       hold.held() && at != hold.names.end() && *at == request.names[i]);
@@ -57,23 +58,23 @@ Machine::Entry Machine::entry(const Request& request) const {
   return result;
 }
 
-const std::set<LogIndex>& Machine::waits_under(SessionId session) const {
+const std::set<LogIndex>& Locks::waits_under(SessionId session) const {
   static const std::set<LogIndex> none;
   const auto it = waits_under_.find(session);
   return it == waits_under_.end() ? none : it->second;
 }
 
-void Machine::wait_in_line(LogIndex place) {
-  const Request& request = state_.requests.at(place);
-  locks_.wait(request, place);
+void Locks::wait_in_line(LogIndex place) {
+  const Request& request = state().requests.at(place);
+  table_.wait(request, place);
   if (request.join) would_join_[request.names.front()].insert(place);
   waits_under_[request.session].insert(place);
   for (const SessionId outer : request.inside) waits_under_[outer].insert(place);
 }
 
 // Does nothing for a request that did not wait.
-void Machine::leave_line(LogIndex place, const Request& request) {
-  locks_.stop_waiting(request, place);
+void Locks::leave_line(LogIndex place, const Request& request) {
+  table_.stop_waiting(request, place);
   if (const auto line = would_join_.find(request.names.front()); line != would_join_.end()) {
     line->second.erase(place);
     if (line->second.empty()) would_join_.erase(line);
@@ -94,27 +95,27 @@ void Machine::leave_line(LogIndex place, const Request& request) {
 
 // A hold has begun or ended, and requests wait inside of it: one may wait for what it had re-entered, another
 // now holds up who waits for this hold.
-void Machine::suspect_waits(const Request& request, Step& step) const {
-  for (const LogIndex place : waits_under(request.session)) step.suspects.insert(place);
+void Locks::suspect_waits(const Request& request) {
+  for (const LogIndex place : waits_under(request.session)) suspects_.insert(place);
 }
 
-void Machine::end_deadlocks(Step& step) {
-  while (!step.suspects.empty()) {
-    const LogIndex place = *step.suspects.begin();
-    const auto suspect = state_.requests.find(place);
+void Locks::end_deadlocks(Step& step) {
+  while (!suspects_.empty()) {
+    const LogIndex place = *suspects_.begin();
+    const auto suspect = state().requests.find(place);
     std::optional<Deadlock> deadlock;
-    if (suspect != state_.requests.end() && !suspect->second.held() && !suspect->second.joined)
+    if (suspect != state().requests.end() && !suspect->second.held() && !suspect->second.joined)
       deadlock = find_deadlock(*this, suspect->second, place);
     if (!COORD_RULE(cycles_that_close_later_end, !deadlock)) {
-      const Request victim = std::move(state_.requests.at(deadlock->victim));
+      const Request victim = std::move(state().requests.at(deadlock->victim));
       forget_request(deadlock->victim, victim);
       leave_line(deadlock->victim, victim);
-      deadlock->cycle.resize(std::min(deadlock->cycle.size(), limits_.shown_cycle));
+      deadlock->cycle.resize(std::min(deadlock->cycle.size(), core_->limits().shown_cycle));
       step.effects.push_back(Deadlocked{victim.session, victim.number, std::move(deadlock->cycle)});
-      step.touched.insert(victim.names.begin(), victim.names.end());
+      touched_.insert(victim.names.begin(), victim.names.end());
       grant_next(step);
     } else {
-      step.suspects.erase(place);
+      suspects_.erase(place);
     }
   }
 }

@@ -19,8 +19,8 @@ bool minds_everyone(const Lock& lock, const Request& request) {
 
 class Search {
  public:
-  Search(const Machine& machine, const Request& suspect, LogIndex place)
-      : machine_(machine), suspect_(suspect), place_(place) {}
+  Search(const Locks& locks, const Request& suspect, LogIndex place)
+      : locks_(locks), suspect_(suspect), place_(place) {}
 
   std::optional<Deadlock> deadlock();
 
@@ -44,7 +44,7 @@ class Search {
   };
 
   const Request& request(LogIndex place) const {
-    return place == place_ ? suspect_ : machine_.state().requests.at(place);
+    return place == place_ ? suspect_ : locks_.requests().at(place);
   }
   std::set<LogIndex> waits_under(SessionId session) const;
   void walk(Walk& walk, bool whole);
@@ -58,14 +58,14 @@ class Search {
                  std::map<LogIndex, std::size_t>& wanting) const;
   bool held_up(const Holder& holder, const std::set<LogIndex>& stuck) const;
 
-  const Machine& machine_;
+  const Locks& locks_;
   const Request& suspect_;
   const LogIndex place_;
   bool slots_ = false;  // a name with several slots was met
 };
 
 std::set<LogIndex> Search::waits_under(SessionId session) const {
-  std::set<LogIndex> waits = machine_.waits_under(session);
+  std::set<LogIndex> waits = locks_.waits_under(session);
   const bool inside = std::ranges::find(suspect_.inside, session) != suspect_.inside.end();
   if (inside || suspect_.session == session) waits.insert(place_);
   return waits;
@@ -114,9 +114,9 @@ void Search::follow(Walk& walk, LogIndex place) {
       arrive(walk, next, place, CycleLink{waiter.session, waiter.names.front(), session, true});
     return;
   }
-  const std::vector<Token> entered = machine_.entry(waiter).entered;
+  const std::vector<Token> entered = locks_.entry(waiter).entered;
   for (std::size_t i = 0; i < waiter.names.size(); ++i) {
-    const Lock* lock = machine_.locks().find(waiter.names[i]);
+    const Lock* lock = locks_.table().find(waiter.names[i]);
     if (lock == nullptr || family_of(entered, i, Token{}) != Token{}) continue;
     slots_ = slots_ || lock->slots > 1;
     follow_holders(walk, place, waiter.names[i], *lock);
@@ -142,7 +142,7 @@ bool Search::held_up(const Holder& holder, const std::set<LogIndex>& stuck) cons
 // Goes along one line; whoever is let in here for the last name that it wants is not stuck.
 bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
                        std::map<LogIndex, std::size_t>& wanting) const {
-  const Lock& lock = *machine_.locks().find(name);
+  const Lock& lock = *locks_.table().find(name);
   std::set<Token> families;  // that stay
   bool exclusive = false;    // one of them is
   for (const auto& [token, holder] : lock.holders) {
@@ -160,7 +160,7 @@ bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
     if (!stuck.contains(place)) continue;
     const Request& waiter = request(place);
     const bool alone = waiter.mode == Mode::exclusive;
-    const bool enters = !machine_.entry(waiter).takes(waiter, name);
+    const bool enters = !locks_.entry(waiter).takes(waiter, name);
     const bool free = lock.slots > 1 ? families.size() + before < lock.slots
                       : alone        ? families.empty() && before == 0
                                      : !exclusive && exclusive_before == 0;
@@ -189,9 +189,9 @@ void Search::reduce(std::set<LogIndex>& stuck) const {
     for (const LogIndex place : stuck) {
       const Request& waiter = request(place);
       if (waiter.joins != LogIndex{}) continue;
-      const Machine::Entry entry = machine_.entry(waiter);
+      const Locks::Entry entry = locks_.entry(waiter);
       for (const std::string& name : waiter.names) {
-        if (!entry.takes(waiter, name) || machine_.locks().find(name) == nullptr) continue;
+        if (!entry.takes(waiter, name) || locks_.table().find(name) == nullptr) continue;
         names.insert(name);
         ++wanting[place];
       }
@@ -226,8 +226,8 @@ std::optional<Deadlock> Search::deadlock() {
 
 }  // namespace
 
-std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& suspect, LogIndex place) {
-  return Search(machine, suspect, place).deadlock();
+std::optional<Deadlock> find_deadlock(const Locks& locks, const Request& suspect, LogIndex place) {
+  return Search(locks, suspect, place).deadlock();
 }
 
 namespace {
@@ -272,9 +272,9 @@ std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place, std::size
     const Request& hold = state.requests.at(waiter.joins);
     return {{place, waiter.names.front(), hold.session, waiter.joins, hold.fence(), hold.token, false}};
   }
-  const Machine::Entry entry = machine.entry(waiter);
+  const Locks::Entry entry = machine.of<Locks>().entry(waiter);
   for (const std::string& name : waiter.names) {
-    const Lock* lock = machine.locks().find(name);
+    const Lock* lock = machine.of<Locks>().table().find(name);
     if (lock == nullptr || !entry.takes(waiter, name)) continue;
     const bool everyone = minds_everyone(*lock, waiter);
     std::size_t holders = 0;

@@ -33,11 +33,12 @@
 #include <string>
 #include <vector>
 
-#include "service/effects.hpp"
-#include "service/state.hpp"
+#include "service/answer.hpp"
+#include "service/locks/state.hpp"
 
 namespace coord::service {
 
+class Locks;
 class Machine;
 
 struct Deadlock {
@@ -46,7 +47,7 @@ struct Deadlock {
 };
 
 // Whether `suspect`, a wait at `place` that is in the machine or is about to be, is part of a deadlock.
-std::optional<Deadlock> find_deadlock(const Machine& machine, const Request& suspect, LogIndex place);
+std::optional<Deadlock> find_deadlock(const Locks& locks, const Request& suspect, LogIndex place);
 
 // A cycle in words, for the tool whose wait it ends: of each step who waits for what, and who is in its way.
 // At most about 1,000 bytes: commands and names are cut.

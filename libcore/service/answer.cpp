@@ -1,4 +1,4 @@
-#include "service/effects.hpp"
+#include "service/answer.hpp"
 
 namespace coord::service {
 

@@ -1,0 +1,95 @@
+// The commands about locks: names held together, alone or shared, or a permit of several.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "service/elections/commands.hpp"
+#include "service/session.hpp"
+
+namespace coord::service {
+
+// How a request shares its names. More than one slot makes a name a semaphore; its holders are all exclusive.
+enum class Mode : std::uint8_t { exclusive, shared };
+constexpr const char* name_of(Mode value) {
+  switch (value) {
+    using enum Mode;
+    case exclusive:
+      return "exclusive";
+    case shared:
+      return "shared";
+  }
+  return nullptr;
+}
+
+// Which program with which arguments: two hashes of them, so that cutting and quoting matter to nobody.
+// Nothing else of a run is in it (directory, environment). 0,0: none.
+struct CommandKey {
+  std::uint64_t high = 0, low = 0;
+
+  auto operator<=>(const CommandKey&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(high, low);
+  }
+};
+
+// Take all of `names` or none, under one token; or wait for them in line.
+struct Acquire {
+  std::optional<Open> open{};  // with session 0: open one in the same command: a lock costs one commit
+  SessionId session{};
+  std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
+  std::vector<std::string> names{};  // 1 to Limits::names_a_request; order and doubles do not matter
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
+  bool wait = true;         // false: be refused rather than queue
+  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
+  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+  // Sessions of the same peer whose commands, as it has proved, this was asked from inside of; outermost
+  // first, at most Limits::nesting. What they hold is re-entered; they end only after this has.
+  std::vector<SessionId> inside{};
+  CommandKey key{};   // of the command that is to run
+  bool join = false;  // while the same user's same command holds just these names: wait for its end instead
+  // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
+  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
+  Duration period{};
+  // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
+  std::optional<Candidacy> candidacy{};
+
+  bool operator==(const Acquire&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join, period,
+            candidacy);
+  }
+};
+
+// Stop waiting. If the grant was ordered first, the answer is AlreadyGranted and the hold stands.
+struct Cancel {
+  SessionId session{};
+  std::uint64_t request = 0;
+
+  bool operator==(const Cancel&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request);
+  }
+};
+
+struct Release {
+  SessionId session{};
+  std::uint64_t request = 0;
+  std::optional<std::uint8_t> status{};  // of the command that ran: for those who joined it, and for history
+
+  bool operator==(const Release&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request, status);
+  }
+};
+
+}  // namespace coord::service
