@@ -10,19 +10,6 @@
 
 namespace coord::cli {
 
-std::string_view name_of(local::Scope scope) {
-  switch (scope) {
-    using enum local::Scope;
-    case private_peer:
-      return "private";
-    case host:
-      return "host";
-    case cluster:
-      break;
-  }
-  return "cluster";
-}
-
 void add_peer_options(Options& options, PeerOptions& target) {
   options.value("--socket", "PATH", target.socket, "the peer's socket")
       .env("COORD_SOCKET")

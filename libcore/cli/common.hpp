@@ -4,7 +4,6 @@
 #include <chrono>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -17,8 +16,6 @@ namespace coord::cli {
 
 // How a tool finds its peer.
 enum class Scope { any, private_peer, host, cluster };  // another one than any: no other will do
-
-std::string_view name_of(local::Scope scope);  // "private", "host", "cluster"
 
 struct PeerOptions {
   std::string socket;  // empty: this host's authority

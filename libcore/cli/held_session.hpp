@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/lease.hpp"
 #include "cli/child.hpp"
 #include "cli/peer_line.hpp"
 #include "cli/speaker.hpp"
@@ -28,11 +29,6 @@ namespace coord::cli {
 inline constexpr std::uint64_t only_request = 1;  // a connection of a tool makes one, and numbers it so
 inline constexpr Duration answer_patience =
     std::chrono::seconds(2);  // for what a healthy peer answers at once
-
-// All must be stopped when so much of the TTL has passed since the last renewal that succeeded was sent.
-inline Instant kill_at(Instant sent, Duration ttl) {
-  return sent + ttl * 8 / 10;
-}
 
 // The words of a command as listings show them, cut to what a request may carry.
 std::string command_line(const std::vector<std::string>& argv);
@@ -82,7 +78,7 @@ class HeldSession {
   // The session is lost, or about to be.
   bool lost() const { return lost_; }
   Instant sent() const { return sent_; }  // of the last renewal that succeeded
-  Instant kill_at() const { return cli::kill_at(sent_, terms_.request.ttl); }
+  Instant kill_at() const { return lease::stop_by(sent_, terms_.request.ttl); }
 
   // The grant was not taken up in time, or its session has ended before: somebody else's turn. Nothing has
   // run; wait_for_verdict() stands in line anew.

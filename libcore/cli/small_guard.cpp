@@ -15,6 +15,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/lease.hpp"
 #include "cli/held_session.hpp"
 #include "cli/speaker.hpp"
 #include "process/boot_time.hpp"
@@ -61,7 +62,7 @@ class SmallGuard {
   }
 
  private:
-  Instant kill_at() const { return std::min(cli::kill_at(sent_, terms_.ttl), stop_by_); }
+  Instant kill_at() const { return std::min(lease::stop_by(sent_, terms_.ttl), stop_by_); }
   Instant term_at() const { return std::min(kill_at() - terms_.grace, term_by_); }
 
   void terminate() {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/lease.hpp"
+
 namespace coord::replica {
 
 namespace {
@@ -59,7 +61,7 @@ std::vector<Submit> Enrolments::tick(Instant now, const service::Machine& machin
   if (!next || now < *next) return out;
   due_ = true;
   out = review(now, machine);
-  if (renewing_ || now < renewed_ + config_.ttl / 4) return out;
+  if (renewing_ || now < lease::renew_at(renewed_, config_.ttl)) return out;
   service::Renew renew;
   for (const auto& [name, standing] : standings_) {
     if (standing.session != SessionId{} && renew.sessions.size() < machine.limits().sessions_a_renew)
@@ -77,7 +79,7 @@ std::optional<Instant> Enrolments::deadline() const {
   if (!registered_) return next;
   for (const auto& [name, standing] : standings_) {
     std::optional<Instant> at;
-    if (standing.session != SessionId{} && !renewing_) at = renewed_ + config_.ttl / 4;
+    if (standing.session != SessionId{} && !renewing_) at = lease::renew_at(renewed_, config_.ttl);
     if (standing.session == SessionId{} && !standing.asking) at = standing.not_before;
     if (at && (!next || *at < *next)) next = at;
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/lease.hpp"
+
 namespace coord::replica {
 
 namespace {
@@ -18,7 +20,7 @@ constexpr std::size_t in_one_command = 4096;  // service::Limits::sessions_a_ren
 }  // namespace
 
 Instant Leases::stop_by(const Lease& lease) const {
-  const Instant by_lease = lease.renewal_sent + fraction(lease.ttl, stop_by_);
+  const Instant by_lease = lease::stop_by(lease.renewal_sent, lease.ttl);
   return lease.break_at ? std::min(by_lease, *lease.break_at) : by_lease;
 }
 
@@ -27,11 +29,11 @@ Instant Leases::terminate_at(const Lease& lease) const {
 }
 
 Instant Leases::renew_at(const Lease& lease) const {
-  return lease.renewal_sent + fraction(lease.ttl, renew_every_);
+  return lease::renew_at(lease.renewal_sent, lease.ttl);
 }
 
-Instant Leases::take_up_by(const Lease& lease, Instant now, double part) const {
-  return std::min(now + fraction(lease.ttl, part), stop_by(lease));
+Instant Leases::take_up_by(const Lease& lease, Instant now) const {
+  return std::min(lease::take_up_by(now, lease.ttl), stop_by(lease));
 }
 
 void Leases::set(ConnectionId id, Lease& lease, LeaseUse use) {

@@ -42,14 +42,12 @@ enum class LeaseUse : std::uint8_t { none, kept, runs };  // runs: a command, wh
 
 class Leases {
  public:
-  Leases(double stop_by, double renew_every) : stop_by_(stop_by), renew_every_(renew_every) {}
-
   // When KILL is due; when TERM is, by this peer: its tool sends it first; when to renew.
   Instant stop_by(const Lease& lease) const;
   Instant terminate_at(const Lease& lease) const;
   Instant renew_at(const Lease& lease) const;
-  // Of what is granted now: so long before the lease ends that nothing has to be stopped. `part`: of the TTL.
-  Instant take_up_by(const Lease& lease, Instant now, double part) const;
+  // Of what is granted now.
+  Instant take_up_by(const Lease& lease, Instant now) const;
 
   void set(ConnectionId id, Lease& lease, LeaseUse use);
   void clear(ConnectionId id, Lease& lease);
@@ -67,7 +65,6 @@ class Leases {
   static std::vector<Renewal> renew(const Due& due);
 
  private:
-  double stop_by_, renew_every_;  // of the TTL, from the sending of the last renewal
   std::map<std::pair<Instant, ConnectionId>, Lease*> alarms_;
 };
 

@@ -10,16 +10,12 @@ namespace coord::replica {
 
 namespace {
 
-local::Mode mode_of(service::Mode mode) {
-  return mode == service::Mode::shared ? local::Mode::shared : local::Mode::exclusive;
-}
-
 local::LockParty party_of(const service::Party& from) {
   local::LockParty to;
   to.session = from.session;
   to.token = from.token;
   to.position = from.position;
-  to.mode = mode_of(from.mode);
+  to.mode = from.mode;
   to.peer = from.owner.peer;
   to.host = from.owner.host;
   to.pid = from.owner.pid;
@@ -74,7 +70,7 @@ void fill(Pages<local::Locks>& pages, const service::Listing& lock, std::size_t 
   const auto begin = [&] {
     local::LockRecord record;
     record.name = lock.name;
-    record.mode = mode_of(lock.mode);
+    record.mode = lock.mode;
     record.slots = lock.slots;
     pages.page().locks.push_back(std::move(record));
   };
@@ -118,7 +114,7 @@ local::WaitRecord record_of(const service::Machine& machine, const service::Wait
   } else {
     record.blocker = replica::party_of(machine, edge.blocker);
     record.blocker.since = state.requests.at(edge.place).since;
-    record.blocker.mode = mode_of(state.requests.at(edge.place).mode);
+    record.blocker.mode = state.requests.at(edge.place).terms.mode;
   }
   record.blocker.token = edge.token;
   return record;
@@ -135,7 +131,7 @@ void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Ma
       local::WaitRecord record = record_of(machine, edge);
       record.waiter = replica::party_of(machine, request.session);
       record.waiter.since = request.since;
-      record.waiter.mode = mode_of(request.mode);
+      record.waiter.mode = request.terms.mode;
       record.outer = request.inside;
       for (local::LockParty* party : {&record.waiter, &record.blocker})
         party->command.resize(std::min(party->command.size(), cut));
@@ -187,9 +183,9 @@ void fill(Pages<local::History>& pages, const local::ListHistory& question, cons
     const service::Request& hold = state.requests.at(holder.place);
     local::LockParty party = replica::party_of(machine, hold.session);
     party.token = hold.fence();
-    party.mode = mode_of(hold.mode);
+    party.mode = hold.terms.mode;
     party.since = hold.since;
-    add(pages, {std::move(party), hold.slots, local::Ending::holds, hold.asked, {}, {}}, cut);
+    add(pages, {std::move(party), hold.terms.slots, local::Ending::holds, hold.asked, {}, {}}, cut);
   }
 }
 

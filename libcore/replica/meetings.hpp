@@ -32,8 +32,7 @@ class Meetings {
   // Its tickets count from here, those of Sessions from 1.
   static constexpr std::uint64_t first_ticket = std::uint64_t{1} << 62U;
 
-  explicit Meetings(SessionsConfig config)
-      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every), hurry_(config_.hurry) {}
+  explicit Meetings(SessionsConfig config) : config_(std::move(config)), hurry_(config_.hurry) {}
 
   bool concerns(const FromTool& event) const;
   bool has(ConnectionId id) const { return records_.contains(id); }

@@ -231,7 +231,7 @@ void Meetings::start(Instant now, ConnectionId id, Record& record) {
   record.holders = true;
   record.cancel_asked = false;  // the release was ordered first
   record.take_up_by.reset();
-  if (record.who.speaks >= 2) record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
+  if (record.who.speaks >= 2) record.take_up_by = leases_.take_up_by(record, now);
   set_alarm(id, record);
   say(id, record,
       local::Passed{record.asked.request, record.generation, false, record.session, record.renewal_sent, {}});

@@ -80,8 +80,8 @@ std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& co
 bool Sessions::waits_for_itself(const FromTool& event, const local::Acquire& request,
                                 const service::Machine& machine) {
   const auto stops = [&](const service::Request& hold) {
-    const bool shared = hold.mode == service::Mode::shared && request.mode == local::Mode::shared;
-    return hold.held() && !shared && hold.slots == 1 &&
+    const bool shared = hold.terms.mode == service::Mode::shared && request.mode == local::Mode::shared;
+    return hold.held() && !shared && hold.terms.slots == 1 &&
            std::ranges::any_of(request.names, [&](const std::string& name) {
              return std::ranges::find(hold.names, name) != hold.names.end();
            });

@@ -156,9 +156,6 @@ struct SessionsConfig {
   std::string peer;  // this peer's name
   std::string host;
   local::Scope scope = local::Scope::cluster;
-  double stop_by = 0.8;       // of the TTL, from the sending of the last renewal
-  double renew_every = 0.25;  // of the TTL
-  double take_up_by = 0.4;    // of the TTL, from the grant
   Duration ttl_low = std::chrono::seconds(1);
   Duration ttl_high = std::chrono::hours(1);
   std::size_t connections = 20000;
@@ -175,8 +172,7 @@ local::RefusedKind kind_of(service::Refusal why);
 
 class Sessions {
  public:
-  explicit Sessions(SessionsConfig config)
-      : config_(std::move(config)), leases_(config_.stop_by, config_.renew_every), hurry_(config_.hurry) {}
+  explicit Sessions(SessionsConfig config) : config_(std::move(config)), hurry_(config_.hurry) {}
 
   [[nodiscard]] SessionActions on(Instant now, const Recovered& event);
   [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,

@@ -155,7 +155,7 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
     record.grace = std::clamp(record.asked.grace, Duration{}, record.asked.ttl);
   }
   if (COORD_RULE_OR(renew_only_what_was_taken_up, record.speaks >= 2, false))
-    record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
+    record.take_up_by = leases_.take_up_by(record, now);
   set_alarm(id, record);
   keep(id, record);
   const service::Candidate* leader =

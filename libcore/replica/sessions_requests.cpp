@@ -63,11 +63,8 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   }
   body.request = request.request;
   body.names = request.names;
-  body.mode = request.mode == local::Mode::shared ? service::Mode::shared : service::Mode::exclusive;
-  body.slots = request.slots;
+  body.terms = request;
   body.wait = request.wait;
-  body.lock_delay = request.lock_delay;
-  body.min_hold = request.min_hold;
   if (request.candidacy) {
     body.candidacy = request.candidacy;
     body.candidacy->enrolled = false;
@@ -76,7 +73,6 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   }
   body.key = {request.key_high, request.key_low};
   body.join = request.join;
-  body.period = request.period;
   record.stage = Stage::acquiring;
   record.acquire_sent = now;
   record.acquire_ticket = next_ticket_;

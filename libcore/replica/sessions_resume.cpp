@@ -78,7 +78,7 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
     } else if (now >= leases_.stop_by(record)) {
       lose(hold.connection, record, "this peer was down for too long");
     } else if (COORD_RULE_OR(untaken_stays_untaken, !kept.taken_up, false)) {
-      record.take_up_by = leases_.take_up_by(record, now, config_.take_up_by);
+      record.take_up_by = leases_.take_up_by(record, now);
       set_alarm(hold.connection, record);
     } else {
       renew(now, {{hold.connection, &record}});

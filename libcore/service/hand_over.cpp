@@ -67,10 +67,11 @@ Counted staying(const Machine& machine, std::size_t most) {
   }
   for (const auto& [token, remnant] : state.remnants) {
     const std::string name = remnant.names.front().substr(0, longest_name);
-    if (remnant.period != Duration{}) {
-      list.add("rate of " + name + ": " + std::to_string(remnant.slots) + " in " + seconds(remnant.period));
+    const LockTerms& terms = remnant.terms;
+    if (terms.period != Duration{}) {
+      list.add("rate of " + name + ": " + std::to_string(terms.slots) + " in " + seconds(terms.period));
     } else {
-      list.add("delay of " + name + ": " + seconds(std::max(remnant.lock_delay, remnant.min_hold)));
+      list.add("delay of " + name + ": " + seconds(std::max(terms.lock_delay, terms.min_hold)));
     }
   }
   for (const auto& [name, leadership] : state.elections.leaderships) {

@@ -21,9 +21,10 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "service/elections/commands.hpp"
+#include "service/locks/commands.hpp"
 #include "wire/bounds.hpp"
 #include "wire/local_barrier.hpp"
+#include "wire/local_choices.hpp"
 #include "wire/local_elections.hpp"
 #include "wire/local_listings.hpp"
 #include "wire/local_peers.hpp"
@@ -34,8 +35,6 @@ namespace coord::local {
 // In every greeting, for ever: 0.1.0 takes no other. What has changed since is told by `speaks`.
 inline constexpr std::uint32_t protocol_version = 1;
 inline constexpr std::uint32_t newest_spoken = 2;
-
-enum class Scope : std::uint8_t { private_peer, cluster, host };  // host: told from version 2 on
 
 // Whoever shows it, and is the same user, is the session's tool: a peer that was restarted takes it back by
 // it. Given with the grant; never in an environment, a listing or a log line.
@@ -70,23 +69,18 @@ struct Hello {
 };
 
 // Take all of `names` or none; opens the connection's session if it has none yet.
-struct Acquire {
+struct Acquire : service::LockTerms {
   std::uint64_t request = 0;
   std::vector<std::string> names;  // 1 to 64
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;  // above 1: one of so many equal holders
-  bool wait = true;         // false: refuse rather than queue; only a leader is waited for
-  Duration ttl{};           // of the session, 1 s to 1 h; the first Acquire of a connection decides
-  Duration lock_delay{};    // how long the names stay shut after a holder was lost
-  Duration min_hold{};      // how long the names stay taken at least, counted from the grant
-  std::uint32_t pid = 0;    // of the tool; the peer sees for itself
-  std::string command;      // for listings
+  bool wait = true;                // false: refuse rather than queue; only a leader is waited for
+  Duration ttl{};                  // of the session, 1 s to 1 h; the first Acquire of a connection decides
+  std::uint32_t pid = 0;           // of the tool; the peer sees for itself
+  std::string command;             // for listings
   // The sessions that the environment says this runs under, outermost first: for a peer of 0.1.0, which
   // looked at no others. Today's asks the kernel.
   std::vector<SessionId> outer;
   std::uint64_t key_high = 0, key_low = 0;  // hashes of the command's words: which command it is
   bool join = false;                        // while the same command holds it: be told its status instead
-  Duration period{};                        // not 0: a permit, one of `slots` a period; min_hold is the same
   // Not 0: this process holds, not who has the descriptor (none is given): the hold ends with it. When the
   // lock is lost it gets `signal`, the grace before it must have stopped; nobody kills it.
   std::uint32_t holder = 0;
@@ -98,8 +92,11 @@ struct Acquire {
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(request, wire::at_most<64, 255>(names), mode, slots, wait, ttl, lock_delay, min_hold, pid,
-            wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
+    archive(request, wire::at_most<64, 255>(names));
+    sharing(archive);
+    archive(wait, ttl);
+    delays(archive);
+    archive(pid, wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
             signal, grace, bare, candidacy);
   }
 };
@@ -255,19 +252,6 @@ struct Lost {
   void serialize(Archive& archive) {
     archive(wire::text<1024>(why), kill_at);
   }
-};
-
-enum class RefusedKind : std::uint8_t {
-  held,           // wait was false and it is taken: status 1
-  no_quorum,      // status 69
-  limit,          // a limit of the service or of this user: status 69
-  mismatch,       // other slots than the name has in use, a name twice, ...: status 64
-  protocol,       // this peer does not speak the tool's version, or the request made no sense here: status 69
-  deadlock,       // it would wait for something that waits for it: as held, but always said
-  slot_done,      // complete already, or its period is over: status 0
-  slot_running,   // wait was false and its work is being done: status 0
-  attempts_used,  // begun as often as it may be: status 3
-  unknown,        // it may have taken effect: status 76
 };
 
 struct Refused {

@@ -106,6 +106,18 @@ struct Participant {
 };
 
 enum class BarrierStage : std::uint8_t { waiting, released, broken };
+constexpr const char* name_of(BarrierStage value) {
+  switch (value) {
+    using enum BarrierStage;
+    case waiting:
+      return "waiting";
+    case released:
+      return "released";
+    case broken:
+      return "broken";
+  }
+  return nullptr;
+}
 
 // A generation of a barrier.
 struct BarrierRecord {

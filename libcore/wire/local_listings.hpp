@@ -11,10 +11,9 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "wire/bounds.hpp"
+#include "wire/local_choices.hpp"
 
 namespace coord::local {
-
-enum class Mode : std::uint8_t { exclusive, shared };
 
 // ---- tool to peer
 
@@ -79,12 +78,6 @@ struct LockParty {
   }
 };
 
-enum class WaitKind : std::uint8_t {
-  holds,   // the blocker holds the name
-  before,  // it waits for the name since before
-  shut,    // its hold is over and has left the name shut for a time
-};
-
 // One edge of the wait-for graph.
 struct WaitRecord {
   std::string name;
@@ -140,14 +133,6 @@ struct Waits {
   void serialize(Archive& archive) {
     archive(request, as_of, stale, more, waits);
   }
-};
-
-enum class Ending : std::uint8_t {
-  holds,     // it is not over
-  released,  // by its holder
-  lost,      // its holder was gone: killed, with all that had its descriptor
-  broken,    // by --break
-  expired,   // its lease ran out: the host, or its peer, was gone or cut off
 };
 
 struct HoldRecord {

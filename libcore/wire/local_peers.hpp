@@ -77,6 +77,20 @@ enum class HandOverStep : std::uint8_t {
   open,   // grant again
   end,    // once nothing is held: write down the highest token, and end
 };
+constexpr const char* name_of(HandOverStep value) {
+  switch (value) {
+    using enum HandOverStep;
+    case look:
+      return "look";
+    case close:
+      return "close";
+    case open:
+      return "open";
+    case end:
+      return "end";
+  }
+  return nullptr;
+}
 
 // Of a peer that is alone, by its own user or root: a group is to take its place. Answered by LoneView, or
 // Refused.

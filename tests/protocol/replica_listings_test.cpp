@@ -21,7 +21,7 @@ service::Machine crowd(std::size_t waiters, std::size_t length, std::size_t shar
     acquire.open = service::Open{{"a", "host", 1000, "user", 42, std::string(length, 'c')}, 10s, i};
     acquire.request = 1;
     acquire.names = {"name"};
-    if (i < sharing) acquire.mode = service::Mode::shared;
+    if (i < sharing) acquire.terms.mode = service::Mode::shared;
     ++at.value;
     machine.apply(at, {.node = NodeId{1},
                        .client = machine.registration(NodeId{1}),

@@ -35,7 +35,7 @@ std::string story() {
   tell(b.propose(Depose{"job", Token{1}}));    // not this term
   tell(b.propose(Complete{SessionId{4}, 1}));  // not the leader
   Acquire kept = campaign(9);
-  kept.min_hold = 5s;
+  kept.terms.min_hold = 5s;
   tell(a.close(3));
   tell(a.lock(kept));  // s9, next
   tell(b.close(5));

@@ -113,7 +113,7 @@ TEST_CASE("to depose names a term, and nobody who came after it") {
 TEST_CASE("a minimum hold keeps a leadership shut after its leader has resigned") {
   Hosts g;
   Acquire wish = Hosts::for_name({});
-  wish.min_hold = 5s;
+  wish.terms.min_hold = 5s;
   CHECK(g.a.lock(wish) == "opened s4; granted s4#1 token 4 leads job; minimum hold of 4 starts");
   CHECK(g.campaign(g.b) == "opened s5; queued s5#1");
   CHECK(g.a.close(4) == "released s4#1; closed s4");
@@ -225,10 +225,10 @@ TEST_CASE("candidacies that make no sense are refused") {
   two.names = {"a", "b"};
   CHECK(g.a.lock(two) == "refused: " + describe(Refusal::invalid));
   Acquire shared = Hosts::for_name({});
-  shared.mode = Mode::shared;
+  shared.terms.mode = Mode::shared;
   CHECK(g.a.lock(shared) == "refused: " + describe(Refusal::invalid));
   Acquire delay = Hosts::for_name({});
-  delay.lock_delay = 1s;
+  delay.terms.lock_delay = 1s;
   CHECK(g.a.lock(delay) == "refused: " + describe(Refusal::invalid));
   CHECK(g.campaign(g.a, Hosts::slot("")) == "refused: " + describe(Refusal::invalid));
   CHECK(g.campaign(g.a, Hosts::slot("k", 0)) == "refused: " + describe(Refusal::invalid));
@@ -245,7 +245,7 @@ TEST_CASE("leaderships survive a snapshot, and a snapshot that contradicts itsel
   g.campaign(g.b, Hosts::priority(4));
   Acquire held = Hosts::for_name({});
   held.names = {"other"};
-  held.min_hold = 5s;
+  held.terms.min_hold = 5s;
   g.c.lock(held);
   g.c.close(6);
   g.a.propose(Enroll{"job", {}});

@@ -114,8 +114,8 @@ TEST_CASE("a hand-over names who holds, and what a group does not take over") {
   const SessionId holder = lone.last();
   lone.acquire("lock");  // waits: it may wait at the group
   lone.stand("job");
-  lone.propose(
-      Acquire{.open = Lone::open(), .request = 1, .names = {"quick"}, .min_hold = 60s, .period = 60s});
+  lone.propose(Acquire{
+      .open = Lone::open(), .request = 1, .names = {"quick"}, .terms = {.min_hold = 60s, .period = 60s}});
   const SessionId permit = lone.last();
   Counted held = holding(lone.log.machine, 2);
   CHECK(held.all == 3);

@@ -48,7 +48,7 @@ TEST_CASE("another command, another user or another mode is not joined") {
     b.lock(other);
   }
   SECTION("another mode") {
-    other.mode = Mode::shared;
+    other.terms.mode = Mode::shared;
     b.lock(other);
   }
   SECTION("more names") {
@@ -121,8 +121,8 @@ TEST_CASE("a rate grants so many a period, in order, and the next when one has p
   Instant now{1h};
   timers.became_leader(now, log.machine);
   const auto permit = [&] {
-    const std::string answer =
-        a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2, .min_hold = 60s, .period = 60s});
+    const std::string answer = a.lock(
+        Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 60s, .period = 60s}});
     timers.applied(now, log.effects, log.machine);
     return answer;
   };
@@ -159,17 +159,21 @@ TEST_CASE("a rate grants so many a period, in order, and the next when one has p
 TEST_CASE("a rate in use is not used otherwise") {
   Log log;
   Peer a{log, 1};
-  a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2, .min_hold = 60s, .period = 60s});
+  a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 60s, .period = 60s}});
   const std::string differs = "refused: " + describe(Refusal::rate_differs);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2, .min_hold = 30s, .period = 30s}) ==
+  CHECK(a.lock(Acquire{
+            .session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 30s, .period = 30s}}) ==
         differs);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2}) == differs);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 3, .min_hold = 60s, .period = 60s}) ==
+  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2}}) == differs);
+  CHECK(a.lock(Acquire{
+            .session = {}, .names = {"api"}, .terms = {.slots = 3, .min_hold = 60s, .period = 60s}}) ==
         "refused: " + describe(Refusal::slots_differ));
-  CHECK(a.lock(Acquire{.session = {}, .names = {"other"}, .slots = 2, .min_hold = 6s, .period = 60s}) ==
+  CHECK(a.lock(Acquire{
+            .session = {}, .names = {"other"}, .terms = {.slots = 2, .min_hold = 6s, .period = 60s}}) ==
         "refused: " + describe(Refusal::invalid));
   a.close(2);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .slots = 2}) == differs);  // until the period is over
+  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2}}) ==
+        differs);  // until the period is over
   REQUIRE(Machine::restore(log.machine.state()).ok());
 }
 

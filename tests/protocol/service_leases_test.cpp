@@ -108,7 +108,7 @@ TEST_CASE("a lock delay shuts the name after a lost holder, not after a release"
   Led log;
   log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
-  const Acquire delayed{.names = {"x"}, .lock_delay = 15s};
+  const Acquire delayed{.names = {"x"}, .terms = {.lock_delay = 15s}};
   log.watched(a.lock(delayed));  // s2
   CHECK(log.watched(a.close(2)) == "released s2#1; closed s2");
   log.watched(a.lock(delayed));  // s4
@@ -123,12 +123,12 @@ TEST_CASE("a lock delay shuts the name after a lost holder, not after a release"
 TEST_CASE("a lost holder's slot or share is shut, the others stay open") {
   Led log;
   Peer a(log, 1);
-  a.lock({.names = {"pool"}, .slots = 2, .lock_delay = 15s});  // s2
-  a.lock({.names = {"pool"}, .slots = 2});                     // s3
+  a.lock({.names = {"pool"}, .terms = {.slots = 2, .lock_delay = 15s}});  // s2
+  a.lock({.names = {"pool"}, .terms = {.slots = 2}});                     // s3
   a.close(2, CloseReason::holder_gone);
-  a.lock({.names = {"pool"}, .slots = 2});  // s5
+  a.lock({.names = {"pool"}, .terms = {.slots = 2}});  // s5
   CHECK(a.release(3) == "released s3#1; granted s5#1 token 6 pool");
-  a.lock({.names = {"doc"}, .mode = Mode::shared, .lock_delay = 15s});  // s7
+  a.lock({.names = {"doc"}, .terms = {.mode = Mode::shared, .lock_delay = 15s}});  // s7
   a.close(7, CloseReason::holder_gone);
   CHECK(a.lock({"doc"}, Mode::shared) == "opened s9; granted s9#1 token 9 doc");
   CHECK(a.lock({"doc"}) == "opened s10; queued s10#1");
@@ -141,7 +141,7 @@ TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
   Led log;
   log.timers.became_leader(log.now, log.machine);
   Peer a(log, 1);
-  CHECK(log.watched(a.lock({.names = {"cron"}, .min_hold = 60s})) ==
+  CHECK(log.watched(a.lock({.names = {"cron"}, .terms = {.min_hold = 60s}})) ==
         "opened s2; granted s2#1 token 2 cron; minimum hold of 2 starts");
   log.wait(1s);
   CHECK(log.watched(a.close(2)) == "released s2#1; closed s2");
@@ -149,7 +149,7 @@ TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
         "refused: held by another: wait, or try again later");
   CHECK(log.wait(59s) == "minimum hold of 2 ends");
   CHECK(log.machine.of<Locks>().table().all().empty());
-  CHECK(log.watched(a.lock({.names = {"cron"}, .min_hold = 60s})) ==
+  CHECK(log.watched(a.lock({.names = {"cron"}, .terms = {.min_hold = 60s}})) ==
         "opened s6; granted s6#1 token 6 cron; minimum hold of 6 starts");
   for (int i = 0; i < 12; ++i) {
     log.wait(5s);
@@ -163,7 +163,7 @@ TEST_CASE("a minimum hold outlives the session and is counted from the grant") {
 TEST_CASE("minimum hold and lock delay of one lost holder: the later one opens the name") {
   Led log;
   Peer a(log, 1);
-  a.lock({.names = {"x"}, .lock_delay = 1s, .min_hold = 2s});
+  a.lock({.names = {"x"}, .terms = {.lock_delay = 1s, .min_hold = 2s}});
   CHECK(a.close(2, CloseReason::holder_gone) == "released s2#1; lock delay of 2 starts; closed s2");
   CHECK(log.leader(TimerOver{TimerKind::lock_delay, Token{2}}) == "lock delay of 2 ends");
   CHECK(log.leader(TimerOver{TimerKind::lock_delay, Token{2}}).empty());
@@ -177,7 +177,7 @@ TEST_CASE("a new leader goes on with its own measure of a timer, or starts what 
   log.timers.became_leader(log.now, log.machine);
   LeaderTimers follower, installed;
   Peer a(log, 1);
-  a.lock({.names = {"cron"}, .min_hold = 60s});
+  a.lock({.names = {"cron"}, .terms = {.min_hold = 60s}});
   follower.applied(log.now, log.effects, log.machine);
   log.now += 40s;
   follower.became_leader(log.now, log.machine);

@@ -36,7 +36,7 @@ TEST_CASE("sessions are limited: of the group, of one user on one peer") {
 TEST_CASE("requests are limited, with those whose names are only kept shut") {
   Log log = limited([](Limits& limits) { limits.requests = 2; });
   Peer a(log, 1);
-  a.lock({.names = {"x"}, .mode = Mode::shared, .min_hold = 5s});  // s2
+  a.lock({.names = {"x"}, .terms = {.mode = Mode::shared, .min_hold = 5s}});  // s2
   a.close(2);
   a.lock({"x"}, Mode::shared);
   CHECK(a.lock({"x"}, Mode::shared) == refusal(Refusal::too_many_requests));
@@ -66,7 +66,7 @@ TEST_CASE("names take a limited room, those kept shut included, peers are limite
   });
   Peer a(log, 1), b(log, 2);
   CHECK(log.apply(Command{.body = Register{NodeId{3}, 1, {}}}) == "not registered, current 0");
-  a.lock({.names = {"123456"}, .min_hold = 1s});  // s4
+  a.lock({.names = {"123456"}, .terms = {.min_hold = 1s}});  // s4
   CHECK(b.lock({"12345"}) == refusal(Refusal::too_many_names));
   a.close(4);
   CHECK(b.lock({"12345"}) == refusal(Refusal::too_many_names));
@@ -80,7 +80,7 @@ TEST_CASE("owners' texts are limited, of one session and of all together") {
     limits.all_owner_bytes = 150;
   });
   Peer a(log, 1);
-  Acquire acquire{.open = Peer::open(), .request = 1, .names = {"x"}, .min_hold = 1s};
+  Acquire acquire{.open = Peer::open(), .request = 1, .names = {"x"}, .terms = {.min_hold = 1s}};
   acquire.open->owner = Owner{"", "", 0, "", 1, std::string(101, 'c')};
   CHECK(a.propose(acquire) == refusal(Refusal::owner_too_long));
   acquire.open->owner.command.resize(90);
@@ -107,13 +107,13 @@ TEST_CASE("absurd requests are refused, one reason for all") {
   CHECK(refused({.names = {std::string(256, 'a')}}));
   CHECK(refused({.names = std::vector<std::string>(65, "a")}));
   CHECK(refused({.session = {1}, .names = {"x"}}));
-  CHECK(refused({.names = {"x"}, .slots = 0}));
-  CHECK(refused({.names = {"x"}, .slots = 1'000'000}));
-  CHECK(refused({.names = {"x"}, .mode = Mode::shared, .slots = 2}));
-  CHECK(refused({.names = {"x"}, .mode = static_cast<Mode>(9)}));
-  CHECK(refused({.names = {"x"}, .lock_delay = -1s}));
-  CHECK(refused({.names = {"x"}, .lock_delay = Duration::max()}));
-  CHECK(refused({.names = {"x"}, .min_hold = Duration::min()}));
+  CHECK(refused({.names = {"x"}, .terms = {.slots = 0}}));
+  CHECK(refused({.names = {"x"}, .terms = {.slots = 1'000'000}}));
+  CHECK(refused({.names = {"x"}, .terms = {.mode = Mode::shared, .slots = 2}}));
+  CHECK(refused({.names = {"x"}, .terms = {.mode = static_cast<Mode>(9)}}));
+  CHECK(refused({.names = {"x"}, .terms = {.lock_delay = -1s}}));
+  CHECK(refused({.names = {"x"}, .terms = {.lock_delay = Duration::max()}}));
+  CHECK(refused({.names = {"x"}, .terms = {.min_hold = Duration::min()}}));
   for (const Duration ttl : {Duration::min(), Duration::zero(), Duration(1ms), Duration::max()}) {
     CHECK(a.propose(Acquire{.open = Peer::open(ttl), .request = 1, .names = {"x"}}) ==
           refusal(Refusal::invalid));
@@ -130,10 +130,10 @@ TEST_CASE("absurd requests are refused, one reason for all") {
 TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   Log log;
   Peer a(log, 1);
-  a.lock({.names = {"x"}, .min_hold = 1s});  // s2
-  a.lock({"x"});                             // s3
-  a.lock({"y"});                             // s4
-  a.lock({.names = {"z"}, .min_hold = 1s});  // s5
+  a.lock({.names = {"x"}, .terms = {.min_hold = 1s}});  // s2
+  a.lock({"x"});                                        // s3
+  a.lock({"y"});                                        // s4
+  a.lock({.names = {"z"}, .terms = {.min_hold = 1s}});  // s5
   a.close(5);
   const State good = log.machine.state();
   REQUIRE(Machine::restore(good).ok());
@@ -152,13 +152,13 @@ TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {"z"}; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {"y", "b"}; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {}; }));
-  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).slots = 2; }));
-  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).slots = 0; }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.slots = 2; }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.slots = 0; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).session = SessionId{2}; }));
   CHECK(bad([](State& s) { s.sessions.begin()->second.ttl = Duration::max(); }));
-  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).min_hold = Duration::min(); }));
-  CHECK(bad([](State& s) { s.remnants.begin()->second.min_hold = Duration::zero(); }));
-  CHECK(bad([](State& s) { s.remnants.begin()->second.lock_delay = Duration::max(); }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.min_hold = Duration::min(); }));
+  CHECK(bad([](State& s) { s.remnants.begin()->second.terms.min_hold = Duration::zero(); }));
+  CHECK(bad([](State& s) { s.remnants.begin()->second.terms.lock_delay = Duration::max(); }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).settled = 3; }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).client = ClientId{99}; }));
 }

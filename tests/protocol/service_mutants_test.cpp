@@ -74,8 +74,8 @@ bool mixes_rates() {
     Acquire acquire{.open = Open{{}, std::chrono::seconds(10), at}, .session = {}};
     acquire.request = 1;
     acquire.names = {"x"};
-    acquire.slots = 2;
-    acquire.period = acquire.min_hold = period;
+    acquire.terms.slots = 2;
+    acquire.terms.period = acquire.terms.min_hold = period;
     ++at;
     machine.apply(LogIndex{at}, {.node = NodeId{1}, .client = ClientId{1}, .sequence = at, .body = acquire});
   }

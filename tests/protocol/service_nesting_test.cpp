@@ -8,7 +8,7 @@ namespace {
 
 Acquire inside(std::vector<std::uint64_t> outer, std::vector<std::string> names,
                Mode mode = Mode::exclusive) {
-  Acquire acquire{.session = {}, .names = std::move(names), .mode = mode};
+  Acquire acquire{.session = {}, .names = std::move(names), .terms = {.mode = mode}};
   for (const std::uint64_t session : outer) acquire.inside.push_back(SessionId{session});
   return acquire;
 }
@@ -65,7 +65,7 @@ TEST_CASE("one inside of another takes no second slot") {
   Peer a{log, 1};
   const auto slot = [](std::vector<std::uint64_t> outer) {
     Acquire acquire = inside(std::move(outer), {"pool"});
-    acquire.slots = 2;
+    acquire.terms.slots = 2;
     return acquire;
   };
   CHECK(a.lock(slot({})) == "opened s2; granted s2#1 token 2 pool");
@@ -107,7 +107,7 @@ TEST_CASE("with several slots, it is a deadlock only when all who could let in a
   Peer a{log, 1}, b{log, 2};
   const auto slot = [](std::vector<std::uint64_t> outer, const char* name) {
     Acquire acquire = inside(std::move(outer), {name});
-    acquire.slots = 2;
+    acquire.terms.slots = 2;
     return acquire;
   };
   a.lock({"x"});                                                  // s3

@@ -146,20 +146,20 @@ class RandomRun {
     const std::uint64_t count = 1 + random_.below(3);
     for (std::uint64_t i = 0; i < count; ++i)
       acquire.names.emplace_back(1, static_cast<char>('a' + random_.below(4)));
-    if (random_.chance(0.5)) acquire.mode = Mode::shared;
+    if (random_.chance(0.5)) acquire.terms.mode = Mode::shared;
     if (random_.chance(0.3)) {
-      acquire.mode = Mode::exclusive;
-      acquire.slots = 2;
+      acquire.terms.mode = Mode::exclusive;
+      acquire.terms.slots = 2;
       for (std::string& name : acquire.names) name = "pool" + name;
     }
-    if (random_.chance(0.05)) acquire.slots = acquire.mode == Mode::exclusive ? 3 : 1;
+    if (random_.chance(0.05)) acquire.terms.slots = acquire.terms.mode == Mode::exclusive ? 3 : 1;
     acquire.wait = random_.chance(0.8);
     if (random_.chance(0.6)) {
       for (std::uint64_t i = random_.below(3); i > 0 && !machine_.state().sessions.empty(); --i)
         acquire.inside.push_back(any_of(machine_.state().sessions).first);
     }
-    if (random_.chance(0.3)) acquire.lock_delay = Milliseconds(random_.below(800));
-    if (random_.chance(0.2)) acquire.min_hold = Milliseconds(random_.below(800));
+    if (random_.chance(0.3)) acquire.terms.lock_delay = Milliseconds(random_.below(800));
+    if (random_.chance(0.2)) acquire.terms.min_hold = Milliseconds(random_.below(800));
     return acquire;
   }
 

@@ -240,10 +240,14 @@ class Reference {
   void on(const Acquire& body) {
     if (!body.open && usable(body.session) != Refusal::none) return refuse(usable(body.session));
     if (!body.open && find(body.session, body.request) != nullptr) return refuse(Refusal::request_in_use);
-    Party party{index_,          body.open ? SessionId{index_.value} : body.session,
-                body.request,    {body.names.begin(), body.names.end()},
-                body.mode,       body.slots,
-                body.lock_delay, body.min_hold};
+    Party party{index_,
+                body.open ? SessionId{index_.value} : body.session,
+                body.request,
+                {body.names.begin(), body.names.end()},
+                body.terms.mode,
+                body.terms.slots,
+                body.terms.lock_delay,
+                body.terms.min_hold};
     for (const SessionId outer : body.inside) {
       const bool known = std::ranges::find(party.inside, outer) != party.inside.end();
       if (usable(outer) == Refusal::none && !known) party.inside.push_back(outer);

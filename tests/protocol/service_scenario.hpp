@@ -169,8 +169,12 @@ struct Peer {
   }
   // A session with its first request, number 1.
   std::string lock(std::vector<std::string> names, Mode mode = Mode::exclusive, bool wait = true) {
-    return propose(Acquire{
-        .open = open(), .session = {}, .request = 1, .names = std::move(names), .mode = mode, .wait = wait});
+    return propose(Acquire{.open = open(),
+                           .session = {},
+                           .request = 1,
+                           .names = std::move(names),
+                           .terms = {.mode = mode},
+                           .wait = wait});
   }
   std::string lock(Acquire acquire) {
     acquire.open = open();

@@ -157,8 +157,8 @@ TEST_CASE("names_of_user_bounded: one user's names leave room for the others") {
   CHECK(users.lock(1001, "bob", {"c"}).starts_with("opened"));
   // What a hold leaves behind counts as well, until its time is over.
   users.propose(Close{alice, CloseReason::finished});
-  users.propose(
-      Acquire{.open = Users::open(1000, "alice"), .request = 1, .names = {"a", "b"}, .min_hold = 60s});
+  users.propose(Acquire{
+      .open = Users::open(1000, "alice"), .request = 1, .names = {"a", "b"}, .terms = {.min_hold = 60s}});
   const Token token = users.log.find<Granted>().token;
   users.propose(Close{SessionId{users.log.last}, CloseReason::finished});
   CHECK(users.lock(1000, "alice", {"d"}) == full);

@@ -19,15 +19,15 @@ service::Acquire acquire(std::optional<service::Open> open) {
   a.session = SessionId{a.open ? 0U : 12U};
   a.request = 3;
   a.names = {"backup", "db"};
-  a.mode = service::Mode::shared;
-  a.slots = 1;
+  a.terms.mode = service::Mode::shared;
+  a.terms.slots = 1;
   a.wait = false;
-  a.lock_delay = 1s;
-  a.min_hold = 250ms;
+  a.terms.lock_delay = 1s;
+  a.terms.min_hold = 250ms;
   a.inside = {SessionId{7}, SessionId{9}};
   a.key = {0x1122334455667788, 0x99aabbccddeeff00};
   a.join = true;
-  a.period = 250ms;
+  a.terms.period = 250ms;
   return a;
 }
 
@@ -67,10 +67,7 @@ service::Request request(Token token) {
   return {SessionId{12},
           3,
           {"backup", "db"},
-          service::Mode::shared,
-          1,
-          1s,
-          250ms,
+          {service::Mode::shared, 1, 1s, 250ms, 250ms},
           token,
           WallTime{1700000000123456789},
           {SessionId{7}},
@@ -79,8 +76,7 @@ service::Request request(Token token) {
           {1, 2},
           true,
           token == Token{} ? LogIndex{12} : LogIndex{},
-          token == Token{} ? std::optional<std::uint8_t>{7} : std::nullopt,
-          250ms};
+          token == Token{} ? std::optional<std::uint8_t>{7} : std::nullopt};
 }
 
 service::Arrive arrive() {
@@ -159,13 +155,9 @@ const Named<service::State>& states() {
                       NodeId{2},
                       owner(),
                       {"log"},
-                      service::Mode::exclusive,
-                      2,
-                      1s,
-                      2s,
+                      {service::Mode::exclusive, 2, 1s, 2s, 2s},
                       WallTime{1700000000000000000},
-                      {Token{1855425871871000}},
-                      2s}}};
+                      {Token{1855425871871000}}}}};
   state.history = {{"backup",
                     {LogIndex{19},
                      {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/lease.hpp"
 #include "cli/child.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
@@ -29,7 +30,6 @@ namespace {
 
 constexpr std::uint64_t only_request = 1;
 constexpr Duration answer_patience = std::chrono::seconds(2);  // for what a healthy peer answers at once
-constexpr double stop_by = 0.8;  // of the TTL since the last renewal was sent (lost means stopped)
 
 WallTime wall_now() {
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -228,8 +228,7 @@ Result<cli::Exit> Meeting::end(cli::Exit exit, const std::optional<local::Barrie
 // ---- with a command
 
 cli::Deadline Meeting::deadline(Instant sent) const {
-  const auto length = static_cast<double>(settings_.ttl.count()) * stop_by;
-  const Instant kill = sent + Duration(static_cast<Duration::rep>(length));
+  const Instant kill = lease::stop_by(sent, settings_.ttl);
   return {kill - settings_.grace(), kill};
 }
 

@@ -59,18 +59,6 @@ std::string seconds(Duration length) {
   return text;
 }
 
-const char* outcome_of(BarrierStage stage) {
-  switch (stage) {
-    case BarrierStage::waiting:
-      return "waiting";
-    case BarrierStage::released:
-      return "released";
-    case BarrierStage::broken:
-      break;
-  }
-  return "broken";
-}
-
 // Not there yet: blank; waiting: '-'; running: '#'.
 std::string bar_of(const Participant& p, const Times& times) {
   constexpr std::size_t columns = 30;
@@ -126,7 +114,7 @@ cli::JsonObject json_of(const local::BarrierRecord& record, WallTime as_of, cons
   } else {
     object.null("quorum");
   }
-  object.text("outcome", outcome.empty() ? outcome_of(record.stage) : outcome);
+  object.text("outcome", outcome.empty() ? name_of(record.stage) : outcome);
   if (record.trigger.empty()) {
     object.null("trigger");
   } else {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lease.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/common.hpp"
@@ -36,7 +37,7 @@ struct Settings {
   std::string report;  // a file; "-": a table on stderr
   bool json = false, stale = false, quiet = false, verbose = false;
 
-  Duration grace() const { return ttl * 3 / 10; }  // from TERM to KILL
+  Duration grace() const { return lease::usual_grace(ttl); }  // from TERM to KILL
 };
 
 Result<cli::Exit> meet(const Settings& settings);

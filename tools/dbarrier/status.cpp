@@ -41,7 +41,7 @@ Result<cli::Exit> show_status(const Settings& settings) {
   auto answer = ask(*peer, {only_request, settings.name, {}, settings.stale});
   if (!answer) return answer.error();
   if (answer->barriers.empty()) return cli::Exit::no;
-  const std::string_view scope = cli::name_of(peer->welcome().scope);
+  const std::string_view scope = name_of(peer->welcome().scope);
   const local::BarrierRecord& record = answer->barriers.front();
   if (settings.json) {
     cli::print(json_of(record, answer->as_of).text("scope", scope).line());
@@ -57,7 +57,7 @@ Result<cli::Exit> show_status(const Settings& settings) {
 Result<cli::Exit> list_barriers(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
   if (!peer) return peer.error();
-  const std::string_view scope = cli::name_of(peer->welcome().scope);
+  const std::string_view scope = name_of(peer->welcome().scope);
   cli::Table table({{"NAME"},
                     {"GENERATION", cli::Table::Align::right},
                     {"COUNT", cli::Table::Align::right},

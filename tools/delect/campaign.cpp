@@ -311,7 +311,7 @@ Result<cli::Exit> lead(const Settings& settings) {
   });
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
-    report->scope = cli::name_of(peer->welcome().scope);
+    report->scope = name_of(peer->welcome().scope);
     result = Campaign(settings, std::move(*peer), *lead_file, *report, asked, std::move(group)).whole();
   } else {
     report->outcome = "no_quorum";

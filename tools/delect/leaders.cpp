@@ -111,10 +111,7 @@ std::string json_of(const local::LeaderRecord& record, const char* event, WallTi
     one.text("peer", candidate.peer).integer("pid", candidate.pid).time("since", candidate.since);
     candidates.object(one);
   }
-  return object.array("candidates", candidates)
-      .text("scope", cli::name_of(scope))
-      .time("as_of", as_of)
-      .line();
+  return object.array("candidates", candidates).text("scope", name_of(scope)).time("as_of", as_of).line();
 }
 
 std::string leader_text(const local::LeaderRecord& record) {
@@ -140,7 +137,7 @@ Result<cli::Exit> show(const Settings& settings) {
     }
   }
   if (!settings.output.json && !table.empty())
-    cli::print(cli::for_stdout(std::move(table).with("SCOPE", cli::name_of(scope))));
+    cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 
@@ -172,7 +169,7 @@ Result<cli::Exit> last(const Settings& settings) {
     } else {
       object.null("last").null("age_s").null("host").null("slot");
     }
-    cli::print(object.text("scope", cli::name_of(record->scope)).time("as_of", record->as_of).line());
+    cli::print(object.text("scope", name_of(record->scope)).time("as_of", record->as_of).line());
   } else if (last && !settings.output.quiet) {
     const std::string key = last->key.empty() ? "" : " slot " + cli::shown(last->key);
     cli::print(rfc3339(last->at, 0) + " " + cli::shown(last->host) + key + "\n");

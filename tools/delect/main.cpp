@@ -1,4 +1,5 @@
 // delect: runs a command on one host of many. Leader election for services and cron.
+#include "base/lease.hpp"
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -28,7 +29,7 @@ Status check(delect::Settings& settings) {
   }
   if (settings.value && settings.value->size() > longest_value)
     return usage("--value", "longer than 1024 bytes", "publish an address or a name");
-  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
+  if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
 }

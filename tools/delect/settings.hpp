@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lease.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/common.hpp"
@@ -41,7 +42,7 @@ struct Settings {
   std::optional<Duration> max_age;
 
   const std::string& name() const { return names.front(); }
-  Duration grace_or_default() const { return grace.value_or(ttl * 3 / 10); }
+  Duration grace_or_default() const { return grace.value_or(lease::usual_grace(ttl)); }
 };
 
 std::string host_name();

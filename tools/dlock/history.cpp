@@ -11,22 +11,6 @@ namespace coord::dlock {
 
 namespace {
 
-const char* ending_name(local::Ending ending) {
-  switch (ending) {
-    case local::Ending::holds:
-      return "holds";
-    case local::Ending::released:
-      return "released";
-    case local::Ending::lost:
-      return "lost";
-    case local::Ending::broken:
-      return "broken";
-    case local::Ending::expired:
-      break;
-  }
-  return "expired";
-}
-
 // The clocks of two hosts may differ: no length is below zero.
 Duration between(WallTime from, WallTime to) {
   return std::chrono::nanoseconds(std::max<std::int64_t>(to.unix_ns - from.unix_ns, 0));
@@ -37,8 +21,7 @@ std::string json_of(const std::string& name, const local::HoldRecord& hold, Wall
   const local::LockParty& holder = hold.holder;
   cli::JsonObject object;
   object.name("name", name).text("scope", scope).time("as_of", as_of).id("token", holder.token);
-  object.text("mode", holder.mode == local::Mode::shared ? "shared" : "exclusive")
-      .integer("slots", hold.slots);
+  object.text("mode", name_of(holder.mode)).integer("slots", hold.slots);
   object.id("session", holder.session).text("peer", holder.peer).text("host", holder.host);
   object.integer("pid", holder.pid).text("user", holder.user).text("command", holder.command);
   object.time("asked", hold.asked).time("since", holder.since);
@@ -49,7 +32,7 @@ std::string json_of(const std::string& name, const local::HoldRecord& hold, Wall
   }
   object.seconds("wait_s", between(hold.asked, holder.since));
   object.seconds("hold_s", between(holder.since, hold.ended.value_or(as_of)));
-  object.text("outcome", ending_name(hold.ending));
+  object.text("outcome", name_of(hold.ending));
   if (hold.status) {
     object.integer("exit_status", static_cast<int>(*hold.status));
   } else {
@@ -67,7 +50,7 @@ void add_row(cli::Table& table, const local::HoldRecord& hold, WallTime as_of) {
   const local::LockParty& holder = hold.holder;
   table.row({std::to_string(holder.token.value), holder.host, std::to_string(holder.pid), holder.user,
              tenths(between(holder.since, as_of)), tenths(between(hold.asked, holder.since)),
-             tenths(between(holder.since, hold.ended.value_or(as_of))), ending_name(hold.ending),
+             tenths(between(holder.since, hold.ended.value_or(as_of))), name_of(hold.ending),
              hold.status ? std::to_string(*hold.status) : "", holder.command});
 }
 
@@ -78,7 +61,7 @@ Result<cli::Exit> list_history(const Settings& settings) {
   if (!peer) return peer.error();
   const std::string& name = settings.names.front();
   if (Status sent = peer->send(local::ListHistory{1, name, settings.stale}); !sent) return sent.error();
-  const std::string_view scope = cli::name_of(peer->welcome().scope);
+  const std::string_view scope = name_of(peer->welcome().scope);
   using Align = cli::Table::Align;
   cli::Table table({{"TOKEN", Align::right},
                     {"HOST"},

@@ -13,10 +13,6 @@ namespace coord::dlock {
 
 namespace {
 
-const char* mode_name(local::Mode mode) {
-  return mode == local::Mode::shared ? "shared" : "exclusive";
-}
-
 void add_party(cli::JsonObject& object, const local::LockParty& party) {
   object.id("session", party.session)
       .text("peer", party.peer)
@@ -45,7 +41,7 @@ std::string json_of(const local::LockRecord& lock, WallTime as_of, std::string_v
   }
   cli::JsonObject object;
   object.name("name", lock.name)
-      .text("mode", mode_name(lock.mode))
+      .text("mode", name_of(lock.mode))
       .integer("slots", lock.slots)
       .text("scope", scope)
       .time("as_of", as_of);
@@ -63,11 +59,11 @@ std::string seconds_since(WallTime since, WallTime now) {
 
 void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) {
   for (const local::LockParty& holder : lock.holders) {
-    table.row({lock.name, "holds", mode_name(holder.mode), std::to_string(holder.token.value), holder.host,
+    table.row({lock.name, "holds", name_of(holder.mode), std::to_string(holder.token.value), holder.host,
                std::to_string(holder.pid), holder.user, seconds_since(holder.since, as_of), holder.command});
   }
   for (const local::LockParty& waiter : lock.waiters) {
-    table.row({lock.name, "waits " + std::to_string(waiter.position), mode_name(waiter.mode), "", waiter.host,
+    table.row({lock.name, "waits " + std::to_string(waiter.position), name_of(waiter.mode), "", waiter.host,
                std::to_string(waiter.pid), waiter.user, seconds_since(waiter.since, as_of), waiter.command});
   }
 }
@@ -91,7 +87,7 @@ Result<cli::Exit> list_locks(const Settings& settings) {
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListLocks{1, settings.names, settings.stale}); !sent)
     return sent.error();
-  const std::string_view scope = cli::name_of(peer->welcome().scope);
+  const std::string_view scope = name_of(peer->welcome().scope);
   cli::Table table = empty_table();
   bool any = false;
   const auto show = [&](const local::LockRecord& lock, WallTime as_of) {

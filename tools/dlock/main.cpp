@@ -2,6 +2,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/lease.hpp"
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -24,7 +25,7 @@ Status check_terms(dlock::Settings& settings) {
   auto names = cli::parse_names(settings.name_list);
   if (!names) return names.error();
   settings.names = std::move(*names);
-  if (settings.grace && *settings.grace * 10 > settings.ttl * 4)
+  if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
 }

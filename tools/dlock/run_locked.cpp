@@ -319,7 +319,7 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
   if (peer) {
     ++report->messages["acquire"];
-    report->scope = cli::name_of(peer->welcome().scope);
+    report->scope = name_of(peer->welcome().scope);
     result = Run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group)).whole();
   }
   if (!result.ok() && report->outcome == "internal") {

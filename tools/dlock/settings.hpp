@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/lease.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/common.hpp"
@@ -53,7 +54,7 @@ struct Settings {
   std::string fence;  // the file that --fence guards; empty: none
   std::optional<std::uint64_t> token;
 
-  Duration grace_or_default() const { return grace.value_or(ttl * 3 / 10); }
+  Duration grace_or_default() const { return grace.value_or(lease::usual_grace(ttl)); }
 };
 
 // Who or what a request waits for, on one line; empty: not known (yet).

@@ -14,18 +14,6 @@ namespace coord::dlock {
 
 namespace {
 
-const char* kind_name(local::WaitKind kind) {
-  switch (kind) {
-    case local::WaitKind::holds:
-      return "holds";
-    case local::WaitKind::before:
-      return "before";
-    case local::WaitKind::shut:
-      break;
-  }
-  return "shut";
-}
-
 const char* kind_words(local::WaitKind kind) {
   switch (kind) {
     case local::WaitKind::holds:
@@ -52,7 +40,7 @@ std::string json_of(const local::WaitRecord& wait, WallTime as_of, std::string_v
   for (const SessionId session : wait.outer) outer.text(std::to_string(session.value));
   waiter.array("outer", outer);
   cli::JsonObject blocker = json_of(wait.blocker);
-  blocker.text("kind", kind_name(wait.kind));
+  blocker.text("kind", name_of(wait.kind));
   if (wait.blocker.token == Token{}) {
     blocker.null("token");
   } else {
@@ -123,7 +111,7 @@ Result<cli::Exit> list_waits(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dlock");
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListWaits{1, settings.stale}); !sent) return sent.error();
-  const std::string_view scope = cli::name_of(peer->welcome().scope);
+  const std::string_view scope = name_of(peer->welcome().scope);
   cli::Table table({{"NAME"},
                     {"HOST"},
                     {"PID", cli::Table::Align::right},

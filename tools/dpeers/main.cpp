@@ -62,7 +62,7 @@ Result<cli::Exit> show(const Settings& settings) {
   for (;;) {
     auto answer = peer->wait(std::nullopt);
     if (!answer) return answer.error();
-    const std::string_view scope = cli::name_of(peer->welcome().scope);
+    const std::string_view scope = name_of(peer->welcome().scope);
     const auto* peers = std::get_if<local::Peers>(&**answer);
     if (peers == nullptr) continue;
     cli::Table table({{"NAME"},

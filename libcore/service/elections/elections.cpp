@@ -79,9 +79,10 @@ const Leadership* Elections::leadership_of(Token term) const {
 Refusal Elections::check_candidacy(const Acquire& body) const {
   const Candidacy& wish = *body.candidacy;
   const bool valid = body.names.size() == 1 && valid_name(body.names.front(), core_->limits()) &&
-                     body.mode == Mode::exclusive && body.slots == 1 && body.inside.empty() && !body.join &&
-                     body.period == Duration::zero() && body.lock_delay == Duration::zero() &&
-                     in_range(body.min_hold, core_->limits().duration_high) &&
+                     body.terms.mode == Mode::exclusive && body.terms.slots == 1 && body.inside.empty() &&
+                     !body.join && body.terms.period == Duration::zero() &&
+                     body.terms.lock_delay == Duration::zero() &&
+                     in_range(body.terms.min_hold, core_->limits().duration_high) &&
                      wish.value.size() <= core_->limits().value_bytes &&
                      (!wish.slot || valid_slot(*wish.slot, core_->limits()));
   if (!valid) return Refusal::invalid;
@@ -152,8 +153,8 @@ void Elections::on(const Acquire& body, Step& step) {
   const SessionId session = body.open ? SessionId{step.index.value} : body.session;
   if (body.open) core_->open_session(*body.open, session, step);
   Leadership& leadership = state().leaderships[name];
-  leadership.candidates.emplace(
-      step.index, Candidate{session, body.request, *body.candidacy, body.min_hold, step.wall, 0, false});
+  leadership.candidates.emplace(step.index, Candidate{session, body.request, *body.candidacy,
+                                                      body.terms.min_hold, step.wall, 0, false});
   candidacies_of_[session].emplace(body.request, name);
   ++candidates_;
   changed_.insert(name);

@@ -38,33 +38,52 @@ struct CommandKey {
   }
 };
 
+// How names are held: of a request and of a hold, and said the same by tools.
+struct LockTerms {
+  Mode mode = Mode::exclusive;
+  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
+  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
+  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+  // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
+  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
+  Duration period{};
+
+  bool operator==(const LockTerms&) const = default;
+  // Where others' fields stand between, in the bytes.
+  template <class Archive>
+  void sharing(Archive& archive) {
+    archive(mode, slots);
+  }
+  template <class Archive>
+  void delays(Archive& archive) {
+    archive(lock_delay, min_hold);
+  }
+};
+
 // Take all of `names` or none, under one token; or wait for them in line.
 struct Acquire {
   std::optional<Open> open{};  // with session 0: open one in the same command: a lock costs one commit
   SessionId session{};
   std::uint64_t request = 0;  // the session's own number for it; not that of a hold or wait that it still has
   std::vector<std::string> names{};  // 1 to Limits::names_a_request; order and doubles do not matter
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
-  bool wait = true;         // false: be refused rather than queue
-  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
-  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+  LockTerms terms{};
+  bool wait = true;  // false: be refused rather than queue
   // Sessions of the same peer whose commands, as it has proved, this was asked from inside of; outermost
   // first, at most Limits::nesting. What they hold is re-entered; they end only after this has.
   std::vector<SessionId> inside{};
   CommandKey key{};   // of the command that is to run
   bool join = false;  // while the same user's same command holds just these names: wait for its end instead
-  // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
-  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
-  Duration period{};
   // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
   std::optional<Candidacy> candidacy{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(open, session, request, names, mode, slots, wait, lock_delay, min_hold, inside, key, join, period,
-            candidacy);
+    archive(open, session, request, names);
+    terms.sharing(archive);
+    archive(wait);
+    terms.delays(archive);
+    archive(inside, key, join, terms.period, candidacy);
   }
 };
 

@@ -10,8 +10,8 @@ namespace coord::service {
 // ---- joining
 
 bool Locks::runs_the_same(const Request& request, const std::string& user, const Request& hold) const {
-  return hold.held() && hold.key == request.key && hold.names == request.names && hold.mode == request.mode &&
-         hold.slots == request.slots &&
+  return hold.held() && hold.key == request.key && hold.names == request.names &&
+         hold.terms.mode == request.terms.mode && hold.terms.slots == request.terms.slots &&
          COORD_RULE(joins_only_its_own_user, core_->session(hold.session)->owner.user == user);
 }
 
@@ -87,8 +87,8 @@ void Locks::note_history(const Request& hold, const End& end, const Step& step) 
   const Session* session = core_->session(hold.session);
   PastHold past{.session = hold.session,
                 .owner = session != nullptr ? session->owner : Owner{},
-                .mode = hold.mode,
-                .slots = hold.slots,
+                .mode = hold.terms.mode,
+                .slots = hold.terms.slots,
                 .token = hold.fence(),
                 .asked = hold.asked,
                 .granted = hold.since,

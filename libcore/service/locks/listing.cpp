@@ -10,7 +10,7 @@ Party party_of(const Machine& machine, const Request& request) {
               .owner = {},
               .token = request.fence(),
               .position = 0,
-              .mode = request.mode,
+              .mode = request.terms.mode,
               .since = request.since,
               .ttl = {},
               .over = false};
@@ -28,7 +28,7 @@ Party party_of(Token token, const Remnant& remnant) {
                .owner = remnant.owner,
                .token = token,
                .position = 0,
-               .mode = remnant.mode,
+               .mode = remnant.terms.mode,
                .since = remnant.since,
                .ttl = {},
                .over = true};

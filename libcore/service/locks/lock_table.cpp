@@ -39,14 +39,14 @@ const Lock* LockTable::find(const std::string& name) const {
 bool LockTable::slots_fit(const Request& request) const {
   return std::ranges::all_of(request.names, [&](const std::string& name) {
     const Lock* lock = find(name);
-    return lock == nullptr || lock->slots == request.slots;
+    return lock == nullptr || lock->slots == request.terms.slots;
   });
 }
 
 bool LockTable::period_fits(const Request& request) const {
   return std::ranges::all_of(request.names, [&](const std::string& name) {
     const Lock* lock = find(name);
-    return lock == nullptr || lock->period == request.period;
+    return lock == nullptr || lock->period == request.terms.period;
   });
 }
 
@@ -62,7 +62,7 @@ bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex pla
     return COORD_RULE(slots_respected,
                       taken < lock.slots && taken + waiting_before(lock, place, lock.slots) < lock.slots);
   }
-  if (request.mode == Mode::exclusive) {
+  if (request.terms.mode == Mode::exclusive) {
     return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
            COORD_RULE(exclusive_waits_in_line, none_before(lock.waiting, place));
   }
@@ -105,10 +105,10 @@ std::set<LogIndex> LockTable::candidates(const std::set<std::string>& names) con
 void LockTable::wait(const Request& request, LogIndex place) {
   for (const std::string& name : request.names) {
     Lock& lock = locks_.try_emplace(name).first->second;
-    lock.slots = request.slots;
-    lock.period = request.period;
+    lock.slots = request.terms.slots;
+    lock.period = request.terms.period;
     lock.waiting.insert(place);
-    if (request.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
+    if (request.terms.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
   }
 }
 

@@ -18,10 +18,7 @@ Request request_from(const Acquire& body, WallTime wall) {
   Request request{.session = body.session,
                   .number = body.request,
                   .names = body.names,
-                  .mode = body.mode,
-                  .slots = body.slots,
-                  .lock_delay = body.lock_delay,
-                  .min_hold = body.min_hold,
+                  .terms = body.terms,
                   .token = {},
                   .since = wall,
                   .inside = {},
@@ -30,8 +27,7 @@ Request request_from(const Acquire& body, WallTime wall) {
                   .key = body.key,
                   .join = body.join && body.key != CommandKey{},
                   .joins = {},
-                  .joined = {},
-                  .period = body.period};
+                  .joined = {}};
   std::ranges::sort(request.names);
   request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   return request;
@@ -44,13 +40,14 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
     return length >= Duration::zero() && length <= core_->limits().duration_high;
   };
   const bool valid =
-      body.mode <= Mode::shared && body.slots >= 1 && body.slots <= core_->limits().slots &&
-      (body.mode == Mode::exclusive || body.slots == 1) && !request.names.empty() &&
+      body.terms.mode <= Mode::shared && body.terms.slots >= 1 && body.terms.slots <= core_->limits().slots &&
+      (body.terms.mode == Mode::exclusive || body.terms.slots == 1) && !request.names.empty() &&
       std::ranges::all_of(request.names,
                           [&](const auto& name) { return valid_name(name, core_->limits()); }) &&
-      in_range(body.lock_delay) && in_range(body.min_hold) && body.inside.size() <= core_->limits().nesting &&
-      in_range(body.period) &&
-      (body.period == Duration::zero() || (body.period == body.min_hold && body.mode == Mode::exclusive));
+      in_range(body.terms.lock_delay) && in_range(body.terms.min_hold) &&
+      body.inside.size() <= core_->limits().nesting && in_range(body.terms.period) &&
+      (body.terms.period == Duration::zero() ||
+       (body.terms.period == body.terms.min_hold && body.terms.mode == Mode::exclusive));
   if (!valid) return Refusal::invalid;
   if (!body.open) {
     if (core_->is_asked(body.session, body.request)) return Refusal::request_in_use;
@@ -167,19 +164,19 @@ void Locks::grant(LogIndex place, Step& step, AnswerTo to) {
   request.entered = entry(request).entered;
   request.token = core_->next_token(step.index);
   request.since = step.wall;
-  table_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered,
-              request.period);
+  table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, place, {}},
+              request.entered, request.terms.period);
   leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
   suspect_waits(request);
   candidates_.insert(waits_under(request.session).begin(), waits_under(request.session).end());
   // Where it had stood in line it held others up; what it re-entered has not become fuller.
   if (!request.entered.empty()) touched_.insert(request.names.begin(), request.names.end());
-  step.effects.push_back(Granted{to, request.session, request.number, request.fence(), request.mode,
-                                 request.slots, request.names, request.fence() != request.token});
+  step.effects.push_back(Granted{to, request.session, request.number, request.fence(), request.terms.mode,
+                                 request.terms.slots, request.names, request.fence() != request.token});
   join_what_was_granted(place);
-  if (request.min_hold > Duration::zero())
-    step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.min_hold});
+  if (request.terms.min_hold > Duration::zero())
+    step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.terms.min_hold});
 }
 
 void Locks::grant_next(Step& step) {
@@ -210,9 +207,10 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   suspect_waits(request);
   note_history(request, end, step);
   end_joined(place, request, end.status, step);
-  const Duration delay = COORD_RULE_OR(lock_delay_after_loss,
-                                       end.lost() ? request.lock_delay : Duration::zero(), Duration::zero());
-  const Duration min_hold = COORD_RULE_OR(min_hold_outlives_release, request.min_hold, Duration::zero());
+  const Duration delay = COORD_RULE_OR(
+      lock_delay_after_loss, end.lost() ? request.terms.lock_delay : Duration::zero(), Duration::zero());
+  const Duration min_hold =
+      COORD_RULE_OR(min_hold_outlives_release, request.terms.min_hold, Duration::zero());
   step.effects.push_back(Released{to, request.session, request.number, request.fence(), request.names});
   if (delay == Duration::zero() && min_hold == Duration::zero()) {
     table_.let_go(request.names, request.token);
@@ -221,20 +219,18 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   }
   if (delay > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::lock_delay, request.token, delay});
-  table_.hold(request.names, request.slots, request.token, Holder{request.mode, LogIndex{}, {}},
-              request.entered, request.period);
+  table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, LogIndex{}, {}},
+              request.entered, request.terms.period);
   const Session* session = core_->session(request.session);
   Remnant remnant{.session = request.session,
                   .node = session != nullptr ? session->node : NodeId{},
                   .owner = session != nullptr ? session->owner : Owner{},
                   .names = std::move(request.names),
-                  .mode = request.mode,
-                  .slots = request.slots,
-                  .lock_delay = delay,
-                  .min_hold = min_hold,
+                  .terms = request.terms,
                   .since = request.since,
-                  .entered = std::move(request.entered),
-                  .period = request.period};
+                  .entered = std::move(request.entered)};
+  remnant.terms.lock_delay = delay;
+  remnant.terms.min_hold = min_hold;
   core_->count_owner(remnant.owner);
   core_->count_names(remnant.owner, remnant.names);
   state().remnants.insert_or_assign(request.token, std::move(remnant));
@@ -261,10 +257,10 @@ void Locks::forget_request(LogIndex place, const Request& request) {
 Duration Locks::timer_length(TimerKind kind, Token token) const {
   const auto held = place_of_.find(token);
   if (held != place_of_.end())
-    return kind == TimerKind::min_hold ? state().requests.at(held->second).min_hold : Duration::zero();
+    return kind == TimerKind::min_hold ? state().requests.at(held->second).terms.min_hold : Duration::zero();
   const auto it = state().remnants.find(token);
   if (it == state().remnants.end()) return Duration::zero();
-  return kind == TimerKind::min_hold ? it->second.min_hold : it->second.lock_delay;
+  return kind == TimerKind::min_hold ? it->second.terms.min_hold : it->second.terms.lock_delay;
 }
 
 std::vector<RunningTimer> Locks::running_timers() const {
@@ -273,10 +269,10 @@ std::vector<RunningTimer> Locks::running_timers() const {
     if (length > Duration::zero()) running.push_back({kind, token, length});
   };
   for (const auto& [token, place] : place_of_)
-    note(TimerKind::min_hold, token, state().requests.at(place).min_hold);
+    note(TimerKind::min_hold, token, state().requests.at(place).terms.min_hold);
   for (const auto& [token, remnant] : state().remnants) {
-    note(TimerKind::min_hold, token, remnant.min_hold);
-    note(TimerKind::lock_delay, token, remnant.lock_delay);
+    note(TimerKind::min_hold, token, remnant.terms.min_hold);
+    note(TimerKind::lock_delay, token, remnant.terms.lock_delay);
   }
   return running;
 }
@@ -289,12 +285,12 @@ void Locks::timer_over(TimerKind kind, Token token, Step& step) {
   };
   const auto held = place_of_.find(token);
   if (held != place_of_.end() && kind == TimerKind::min_hold)
-    clear(state().requests.at(held->second).min_hold);
+    clear(state().requests.at(held->second).terms.min_hold);
   const auto it = state().remnants.find(token);
   if (it == state().remnants.end()) return;
   Remnant& remnant = it->second;
-  clear(kind == TimerKind::min_hold ? remnant.min_hold : remnant.lock_delay);
-  if (remnant.min_hold > Duration::zero() || remnant.lock_delay > Duration::zero()) return;
+  clear(kind == TimerKind::min_hold ? remnant.terms.min_hold : remnant.terms.lock_delay);
+  if (remnant.terms.min_hold > Duration::zero() || remnant.terms.lock_delay > Duration::zero()) return;
   table_.let_go(remnant.names, token);
   touched_.insert(remnant.names.begin(), remnant.names.end());
   core_->uncount_owner(remnant.owner);

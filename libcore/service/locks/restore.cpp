@@ -75,19 +75,19 @@ Status Locks::rebuild(Rebuild& rebuild) {
 Status Locks::rebuild_remnant(Token token, const Remnant& remnant, Rebuild& rebuild) {
   if (token > core_->state().last_token || !rebuild.is_new(token))
     return inconsistent("a token that was not given yet");
-  if (!well_formed(remnant.names, remnant.mode, remnant.slots) ||
+  if (!well_formed(remnant.names, remnant.terms.mode, remnant.terms.slots) ||
       !good_families(remnant.entered, remnant.names, token))
     return inconsistent("a malformed hold that is over");
-  if (!fits(table_, remnant.names, remnant.entered, token, remnant.mode, remnant.slots))
+  if (!fits(table_, remnant.names, remnant.entered, token, remnant.terms.mode, remnant.terms.slots))
     return inconsistent("two holders of one lock");
-  const Duration longest = std::max(remnant.lock_delay, remnant.min_hold);
-  if (!in_range(remnant.lock_delay, core_->limits()) || !in_range(remnant.min_hold, core_->limits()) ||
-      longest == Duration::zero())
+  const Duration longest = std::max(remnant.terms.lock_delay, remnant.terms.min_hold);
+  if (!in_range(remnant.terms.lock_delay, core_->limits()) ||
+      !in_range(remnant.terms.min_hold, core_->limits()) || longest == Duration::zero())
     return inconsistent("a lock that is kept shut for no time");
   core_->count_owner(remnant.owner);
   core_->count_names(remnant.owner, remnant.names);
-  table_.hold(remnant.names, remnant.slots, token, Holder{remnant.mode, LogIndex{}, {}}, remnant.entered,
-              remnant.period);
+  table_.hold(remnant.names, remnant.terms.slots, token, Holder{remnant.terms.mode, LogIndex{}, {}},
+              remnant.entered, remnant.terms.period);
   return done();
 }
 
@@ -97,9 +97,9 @@ Status Locks::rebuild_request(LogIndex place, const Request& request, Rebuild& r
     return inconsistent("a request of a session that has ended");
   if (!rebuild.is_new(request.session, request.number)) return inconsistent("two requests of one number");
   requests_of_[request.session].emplace(request.number, place);
-  if (!well_formed(request.names, request.mode, request.slots) ||
-      !in_range(request.lock_delay, core_->limits()) || !in_range(request.min_hold, core_->limits()) ||
-      request.inside.size() > core_->limits().nesting ||
+  if (!well_formed(request.names, request.terms.mode, request.terms.slots) ||
+      !in_range(request.terms.lock_delay, core_->limits()) ||
+      !in_range(request.terms.min_hold, core_->limits()) || request.inside.size() > core_->limits().nesting ||
       !good_families(request.entered, request.names, request.token))
     return inconsistent("a malformed request");
   core_->count_names(core_->state().sessions.at(request.session).owner, request.names);
@@ -113,10 +113,10 @@ Status Locks::rebuild_request(LogIndex place, const Request& request, Rebuild& r
   if (request.token > core_->state().last_token || !rebuild.is_new(request.token) ||
       !place_of_.emplace(request.token, place).second)
     return inconsistent("a token that was given twice or not yet");
-  if (!fits(table_, request.names, request.entered, request.token, request.mode, request.slots))
+  if (!fits(table_, request.names, request.entered, request.token, request.terms.mode, request.terms.slots))
     return inconsistent("two holders of one lock");
-  table_.hold(request.names, request.slots, request.token, Holder{request.mode, place, {}}, request.entered,
-              request.period);
+  table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, place, {}},
+              request.entered, request.terms.period);
   return done();
 }
 

@@ -23,12 +23,9 @@ struct Request {
   SessionId session{};
   std::uint64_t number = 0;          // the session's own
   std::vector<std::string> names{};  // sorted, unique
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  Duration lock_delay{};
-  Duration min_hold{};  // 0 once it has passed
-  Token token{};        // 0: waits; else the grant's own number, which is also its fencing token unless...
-  WallTime since{};     // of the wait, then of the hold
+  LockTerms terms{};                 // min_hold: 0 once it has passed
+  Token token{};     // 0: waits; else the grant's own number, which is also its fencing token unless...
+  WallTime since{};  // of the wait, then of the hold
   std::vector<SessionId> inside{};  // sessions that end only after this, outermost first
   // ... every name was re-entered. Of each name: the token of the outermost hold that it was entered through,
   // 0: taken by this request itself. Empty: all were.
@@ -38,7 +35,6 @@ struct Request {
   bool join = false;
   LogIndex joins{};                      // waits for the end of the hold of the request at this place...
   std::optional<std::uint8_t> joined{};  // ... which has ended with this status: waits for nothing any more
-  Duration period{};
 
   bool held() const { return token.value != 0; }
   bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
@@ -51,8 +47,10 @@ struct Request {
   bool operator==(const Request&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, number, names, mode, slots, lock_delay, min_hold, token, since, inside, entered, asked,
-            key, join, joins, joined, period);
+    archive(session, number, names);
+    terms.sharing(archive);
+    terms.delays(archive);
+    archive(token, since, inside, entered, asked, key, join, joins, joined, terms.period);
   }
 };
 
@@ -63,18 +61,17 @@ struct Remnant {
   NodeId node{};
   Owner owner{};
   std::vector<std::string> names{};
-  Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
-  Duration lock_delay{};         // 0: none, or passed
-  Duration min_hold{};           // 0: none, or passed
+  LockTerms terms{};             // of its delays what is left to be measured: 0: none, or passed
   WallTime since{};              // of the hold
   std::vector<Token> entered{};  // as the request's
-  Duration period{};
 
   bool operator==(const Remnant&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, node, owner, names, mode, slots, lock_delay, min_hold, since, entered, period);
+    archive(session, node, owner, names);
+    terms.sharing(archive);
+    terms.delays(archive);
+    archive(since, entered, terms.period);
   }
 };
 

@@ -14,7 +14,7 @@ namespace {
 
 // Whether the request shares its name with nobody, or only up to a number: all who are there count.
 bool minds_everyone(const Lock& lock, const Request& request) {
-  return lock.slots > 1 || request.mode == Mode::exclusive;
+  return lock.slots > 1 || request.terms.mode == Mode::exclusive;
 }
 
 class Search {
@@ -159,7 +159,7 @@ bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
   for (const LogIndex place : line) {
     if (!stuck.contains(place)) continue;
     const Request& waiter = request(place);
-    const bool alone = waiter.mode == Mode::exclusive;
+    const bool alone = waiter.terms.mode == Mode::exclusive;
     const bool enters = !locks_.entry(waiter).takes(waiter, name);
     const bool free = lock.slots > 1 ? families.size() + before < lock.slots
                       : alone        ? families.empty() && before == 0
