@@ -53,7 +53,7 @@ Status Peer::take_up_again(store::Store& store) {
 bool Peer::is_unused() const {
   const service::State& state = host_->replica().machine().state();
   return settings_.alone() && inbox_.empty() && !host_->replica().has_pending() && state.sessions.empty() &&
-         state.remnants.empty();
+         state.lingering_holds.empty();
 }
 
 // Some tool has greeted and is about to ask. One that never does is not waited for.

@@ -110,7 +110,7 @@ local::WaitRecord record_of(const service::Machine& machine, const service::Wait
                 : edge.token == Token{} ? local::WaitKind::before
                                         : local::WaitKind::holds;
   if (edge.over) {
-    record.blocker = party_of(service::party_of_remnant(machine, edge.grant));
+    record.blocker = party_of(service::party_of_lingering_hold(machine, edge.grant));
   } else {
     record.blocker = replica::party_of(machine, edge.blocker);
     record.blocker.since = state.requests.at(edge.place).since;

@@ -65,9 +65,9 @@ Counted staying(const Machine& machine, std::size_t most) {
     const std::size_t keys = book.slots.size() + (book.period.empty() ? 0 : 1);
     list.add("slots done of " + name + ": " + std::to_string(keys));
   }
-  for (const auto& [token, remnant] : state.remnants) {
-    const std::string name = remnant.names.front().substr(0, longest_name);
-    const LockTerms& terms = remnant.terms;
+  for (const auto& [token, hold] : state.lingering_holds) {
+    const std::string name = hold.names.front().substr(0, longest_name);
+    const LockTerms& terms = hold.terms;
     if (terms.period != Duration{}) {
       list.add("rate of " + name + ": " + std::to_string(terms.slots) + " in " + seconds(terms.period));
     } else {

@@ -157,8 +157,8 @@ TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).session = SessionId{2}; }));
   CHECK(bad([](State& s) { s.sessions.begin()->second.ttl = Duration::max(); }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.min_hold = Duration::min(); }));
-  CHECK(bad([](State& s) { s.remnants.begin()->second.terms.min_hold = Duration::zero(); }));
-  CHECK(bad([](State& s) { s.remnants.begin()->second.terms.lock_delay = Duration::max(); }));
+  CHECK(bad([](State& s) { s.lingering_holds.begin()->second.terms.min_hold = Duration::zero(); }));
+  CHECK(bad([](State& s) { s.lingering_holds.begin()->second.terms.lock_delay = Duration::max(); }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).settled = 3; }));
   CHECK(bad([](State& s) { s.registrations.at(NodeId{1}).client = ClientId{99}; }));
 }
@@ -173,7 +173,7 @@ TEST_CASE("free locks cost no memory") {
   }
   const State& state = log.machine.state();
   CHECK(log.machine.of<Locks>().table().all().empty());
-  CHECK((state.sessions.empty() && state.requests.empty() && state.remnants.empty()));
+  CHECK((state.sessions.empty() && state.requests.empty() && state.lingering_holds.empty()));
   CHECK(state.registrations.at(a.node).applied.size() <= 2);
 }
 

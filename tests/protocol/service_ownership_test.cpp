@@ -40,7 +40,7 @@ TEST_CASE("@/NAME is expanded to the user's own, other names stay") {
 TEST_CASE("names in use that are a user's are listed, so many at most") {
   State state;
   state.requests[LogIndex{1}].names = {"plain", "@alice/a", "@daily"};
-  state.remnants[Token{1}].names = {"@bob/b"};
+  state.lingering_holds[Token{1}].names = {"@bob/b"};
   state.elections.leaderships["@bob/lead"];
   state.barriers.barriers["@alice/gate"];
   CHECK(owned_names(state, 64) == std::vector<std::string>{"@alice/a", "@alice/gate", "@bob/b", "@bob/lead"});

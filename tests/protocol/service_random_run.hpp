@@ -265,7 +265,7 @@ class RandomRun {
     for (const Reference::Party& party : reference_.parties) {
       in_use.insert(party.names.begin(), party.names.end());
       if (party.over) {
-        check(state.remnants.contains(party.token), "a name is not kept shut");
+        check(state.lingering_holds.contains(party.token), "a name is not kept shut");
         continue;
       }
       ++requests;
@@ -274,7 +274,8 @@ class RandomRun {
             "another request");
     }
     check(requests == state.requests.size(), "more or fewer requests");
-    check(reference_.parties.size() - requests == state.remnants.size(), "more or fewer names kept shut");
+    check(reference_.parties.size() - requests == state.lingering_holds.size(),
+          "more or fewer names kept shut");
     check(in_use.size() == machine_.of<Locks>().table().all().size(),
           "free names are stored, or used ones are not");
     for (const auto& [node, registration] : state.registrations)

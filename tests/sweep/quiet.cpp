@@ -201,7 +201,7 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   };
   if (!state.sessions.empty()) return some("sessions", state.sessions.size());
   if (!state.requests.empty()) return some("requests", state.requests.size());
-  if (!state.remnants.empty()) return some("remnants of holds", state.remnants.size());
+  if (!state.lingering_holds.empty()) return some("lingering holds", state.lingering_holds.size());
   if (!peer.host.replica().machine().of<service::Locks>().table().all().empty())
     return some("locks", peer.host.replica().machine().of<service::Locks>().table().all().size());
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());

@@ -150,14 +150,14 @@ const Named<service::State>& states() {
   state.registrations = {{NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}, 2}}};
   state.sessions = {{SessionId{12}, {NodeId{1}, owner(), 10s, 99, 5, WallTime{1700000000000000000}, true}}};
   state.requests = {{LogIndex{12}, request(Token{1855425871872001})}, {LogIndex{14}, request(Token{})}};
-  state.remnants = {{Token{1855425871871999},
-                     {SessionId{8},
-                      NodeId{2},
-                      owner(),
-                      {"log"},
-                      {service::Mode::exclusive, 2, 1s, 2s, 2s},
-                      WallTime{1700000000000000000},
-                      {Token{1855425871871000}}}}};
+  state.lingering_holds = {{Token{1855425871871999},
+                            {SessionId{8},
+                             NodeId{2},
+                             owner(),
+                             {"log"},
+                             {service::Mode::exclusive, 2, 1s, 2s, 2s},
+                             WallTime{1700000000000000000},
+                             {Token{1855425871871000}}}}};
   state.history = {{"backup",
                     {LogIndex{19},
                      {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},

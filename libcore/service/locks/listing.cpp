@@ -22,14 +22,14 @@ Party party_of(const Machine& machine, const Request& request) {
   return party;
 }
 
-Party party_of(Token token, const Remnant& remnant) {
-  return Party{.session = remnant.session,
-               .node = remnant.node,
-               .owner = remnant.owner,
+Party party_of(Token token, const LingeringHold& lingering_hold) {
+  return Party{.session = lingering_hold.session,
+               .node = lingering_hold.node,
+               .owner = lingering_hold.owner,
                .token = token,
                .position = 0,
-               .mode = remnant.terms.mode,
-               .since = remnant.since,
+               .mode = lingering_hold.terms.mode,
+               .since = lingering_hold.since,
                .ttl = {},
                .over = true};
 }
@@ -38,7 +38,7 @@ Listing listing_of(const Machine& machine, const std::string& name, const Lock& 
   const State& state = machine.state();
   Listing listing{.name = name, .mode = Mode::exclusive, .slots = lock.slots, .holders = {}, .waiters = {}};
   for (const auto& [token, holder] : lock.holders) {
-    listing.holders.push_back(holder.place.value == 0 ? party_of(token, state.remnants.at(token))
+    listing.holders.push_back(holder.place.value == 0 ? party_of(token, state.lingering_holds.at(token))
                                                       : party_of(machine, state.requests.at(holder.place)));
   }
   for (const LogIndex place : lock.waiting) {
@@ -51,8 +51,8 @@ Listing listing_of(const Machine& machine, const std::string& name, const Lock& 
 
 }  // namespace
 
-Party party_of_remnant(const Machine& machine, Token grant) {
-  return party_of(grant, machine.state().remnants.at(grant));
+Party party_of_lingering_hold(const Machine& machine, Token grant) {
+  return party_of(grant, machine.state().lingering_holds.at(grant));
 }
 
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names) {

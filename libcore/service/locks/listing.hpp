@@ -32,7 +32,7 @@ struct Listing {
   std::vector<Party> waiters{};  // in line
 };
 
-Party party_of_remnant(const Machine& machine, Token grant);
+Party party_of_lingering_hold(const Machine& machine, Token grant);
 
 // These names, those that are in use; without names, all. `most` bounds the answer: go on after the last name
 // given.

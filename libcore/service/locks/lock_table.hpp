@@ -17,7 +17,7 @@ namespace coord::service {
 
 struct Holder {
   Mode mode = Mode::exclusive;
-  LogIndex place;  // of its request; 0: the hold is over, a Remnant with this token keeps the name shut
+  LogIndex place;  // of its request; 0: the hold is over, a LingeringHold with this token keeps the name shut
   Token family{};  // whose hold it counts with: its own, or that of the hold which it re-entered
 };
 

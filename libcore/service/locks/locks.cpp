@@ -54,7 +54,7 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
     if (requests_of(body.session).size() >= core_->limits().requests_of_session)
       return Refusal::too_many_of_session;
   }
-  if (state().requests.size() + state().remnants.size() >= core_->limits().requests)
+  if (state().requests.size() + state().lingering_holds.size() >= core_->limits().requests)
     return Refusal::too_many_requests;
   if (table_.all().size() + table_.new_names(request) > core_->limits().names) return Refusal::too_many_names;
   if (core_->name_bytes() + bytes_of_names(request.names) > core_->limits().all_name_bytes)
@@ -222,18 +222,18 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, LogIndex{}, {}},
               request.entered, request.terms.period);
   const Session* session = core_->session(request.session);
-  Remnant remnant{.session = request.session,
-                  .node = session != nullptr ? session->node : NodeId{},
-                  .owner = session != nullptr ? session->owner : Owner{},
-                  .names = std::move(request.names),
-                  .terms = request.terms,
-                  .since = request.since,
-                  .entered = std::move(request.entered)};
-  remnant.terms.lock_delay = delay;
-  remnant.terms.min_hold = min_hold;
-  core_->count_owner(remnant.owner);
-  core_->count_names(remnant.owner, remnant.names);
-  state().remnants.insert_or_assign(request.token, std::move(remnant));
+  LingeringHold lingering_hold{.session = request.session,
+                               .node = session != nullptr ? session->node : NodeId{},
+                               .owner = session != nullptr ? session->owner : Owner{},
+                               .names = std::move(request.names),
+                               .terms = request.terms,
+                               .since = request.since,
+                               .entered = std::move(request.entered)};
+  lingering_hold.terms.lock_delay = delay;
+  lingering_hold.terms.min_hold = min_hold;
+  core_->count_owner(lingering_hold.owner);
+  core_->count_names(lingering_hold.owner, lingering_hold.names);
+  state().lingering_holds.insert_or_assign(request.token, std::move(lingering_hold));
 }
 
 void Locks::withdraw(LogIndex place, Step& step, AnswerTo to) {
@@ -258,8 +258,8 @@ Duration Locks::timer_length(TimerKind kind, Token token) const {
   const auto held = place_of_.find(token);
   if (held != place_of_.end())
     return kind == TimerKind::min_hold ? state().requests.at(held->second).terms.min_hold : Duration::zero();
-  const auto it = state().remnants.find(token);
-  if (it == state().remnants.end()) return Duration::zero();
+  const auto it = state().lingering_holds.find(token);
+  if (it == state().lingering_holds.end()) return Duration::zero();
   return kind == TimerKind::min_hold ? it->second.terms.min_hold : it->second.terms.lock_delay;
 }
 
@@ -270,9 +270,9 @@ std::vector<RunningTimer> Locks::running_timers() const {
   };
   for (const auto& [token, place] : place_of_)
     note(TimerKind::min_hold, token, state().requests.at(place).terms.min_hold);
-  for (const auto& [token, remnant] : state().remnants) {
-    note(TimerKind::min_hold, token, remnant.terms.min_hold);
-    note(TimerKind::lock_delay, token, remnant.terms.lock_delay);
+  for (const auto& [token, lingering_hold] : state().lingering_holds) {
+    note(TimerKind::min_hold, token, lingering_hold.terms.min_hold);
+    note(TimerKind::lock_delay, token, lingering_hold.terms.lock_delay);
   }
   return running;
 }
@@ -286,20 +286,21 @@ void Locks::timer_over(TimerKind kind, Token token, Step& step) {
   const auto held = place_of_.find(token);
   if (held != place_of_.end() && kind == TimerKind::min_hold)
     clear(state().requests.at(held->second).terms.min_hold);
-  const auto it = state().remnants.find(token);
-  if (it == state().remnants.end()) return;
-  Remnant& remnant = it->second;
-  clear(kind == TimerKind::min_hold ? remnant.terms.min_hold : remnant.terms.lock_delay);
-  if (remnant.terms.min_hold > Duration::zero() || remnant.terms.lock_delay > Duration::zero()) return;
-  table_.let_go(remnant.names, token);
-  touched_.insert(remnant.names.begin(), remnant.names.end());
-  core_->uncount_owner(remnant.owner);
-  core_->uncount_names(remnant.owner, remnant.names);
-  state().remnants.erase(it);
+  const auto it = state().lingering_holds.find(token);
+  if (it == state().lingering_holds.end()) return;
+  LingeringHold& lingering_hold = it->second;
+  clear(kind == TimerKind::min_hold ? lingering_hold.terms.min_hold : lingering_hold.terms.lock_delay);
+  if (lingering_hold.terms.min_hold > Duration::zero() || lingering_hold.terms.lock_delay > Duration::zero())
+    return;
+  table_.let_go(lingering_hold.names, token);
+  touched_.insert(lingering_hold.names.begin(), lingering_hold.names.end());
+  core_->uncount_owner(lingering_hold.owner);
+  core_->uncount_names(lingering_hold.owner, lingering_hold.names);
+  state().lingering_holds.erase(it);
 }
 
 bool Locks::busy() const {
-  return !state().remnants.empty();
+  return !state().lingering_holds.empty();
 }
 
 // ---- queries

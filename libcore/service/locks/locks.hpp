@@ -17,7 +17,7 @@
 //
 // When a session ends, what it held is released, what it waited for is withdrawn (etcd #9921: a grant to a
 // dead lease). A hold may leave its names shut behind it for its minimum hold or, when its holder was lost,
-// for its lock delay: a Remnant. Names that nobody holds, waits for or keeps shut are not stored.
+// for its lock delay: a LingeringHold. Names that nobody holds, waits for or keeps shut are not stored.
 #pragma once
 
 #include <array>
@@ -60,8 +60,8 @@ class Locks : public FamilyBase {
     for (const auto& [place, request] : state.requests) {
       for (const std::string& name : request.names) visit(name);
     }
-    for (const auto& [token, remnant] : state.remnants) {
-      for (const std::string& name : remnant.names) visit(name);
+    for (const auto& [token, lingering_hold] : state.lingering_holds) {
+      for (const std::string& name : lingering_hold.names) visit(name);
     }
   }
 
@@ -125,7 +125,7 @@ class Locks : public FamilyBase {
   void note_history(const Request& hold, const End& end, const Step& step);
   void forget_history(std::map<std::string, NameHistory>::iterator name);
 
-  Status rebuild_remnant(Token token, const Remnant& remnant, Rebuild& rebuild);
+  Status rebuild_lingering_hold(Token token, const LingeringHold& lingering_hold, Rebuild& rebuild);
   Status rebuild_request(LogIndex place, const Request& request, Rebuild& rebuild);
 
   // Computed from the state.

@@ -47,8 +47,8 @@ bool well_formed(const std::vector<std::string>& names, Mode mode, std::uint32_t
 }  // namespace
 
 Status Locks::rebuild(Rebuild& rebuild) {
-  for (const auto& [token, remnant] : state().remnants) {
-    Status status = rebuild_remnant(token, remnant, rebuild);
+  for (const auto& [token, lingering_hold] : state().lingering_holds) {
+    Status status = rebuild_lingering_hold(token, lingering_hold, rebuild);
     if (!status) return status;
   }
   for (const auto& [place, request] : state().requests) {
@@ -72,22 +72,24 @@ Status Locks::rebuild(Rebuild& rebuild) {
   return done();
 }
 
-Status Locks::rebuild_remnant(Token token, const Remnant& remnant, Rebuild& rebuild) {
+Status Locks::rebuild_lingering_hold(Token token, const LingeringHold& lingering_hold, Rebuild& rebuild) {
   if (token > core_->state().last_token || !rebuild.is_new(token))
     return inconsistent("a token that was not given yet");
-  if (!well_formed(remnant.names, remnant.terms.mode, remnant.terms.slots) ||
-      !good_families(remnant.entered, remnant.names, token))
+  if (!well_formed(lingering_hold.names, lingering_hold.terms.mode, lingering_hold.terms.slots) ||
+      !good_families(lingering_hold.entered, lingering_hold.names, token))
     return inconsistent("a malformed hold that is over");
-  if (!fits(table_, remnant.names, remnant.entered, token, remnant.terms.mode, remnant.terms.slots))
+  if (!fits(table_, lingering_hold.names, lingering_hold.entered, token, lingering_hold.terms.mode,
+            lingering_hold.terms.slots))
     return inconsistent("two holders of one lock");
-  const Duration longest = std::max(remnant.terms.lock_delay, remnant.terms.min_hold);
-  if (!in_range(remnant.terms.lock_delay, core_->limits()) ||
-      !in_range(remnant.terms.min_hold, core_->limits()) || longest == Duration::zero())
+  const Duration longest = std::max(lingering_hold.terms.lock_delay, lingering_hold.terms.min_hold);
+  if (!in_range(lingering_hold.terms.lock_delay, core_->limits()) ||
+      !in_range(lingering_hold.terms.min_hold, core_->limits()) || longest == Duration::zero())
     return inconsistent("a lock that is kept shut for no time");
-  core_->count_owner(remnant.owner);
-  core_->count_names(remnant.owner, remnant.names);
-  table_.hold(remnant.names, remnant.terms.slots, token, Holder{remnant.terms.mode, LogIndex{}, {}},
-              remnant.entered, remnant.terms.period);
+  core_->count_owner(lingering_hold.owner);
+  core_->count_names(lingering_hold.owner, lingering_hold.names);
+  table_.hold(lingering_hold.names, lingering_hold.terms.slots, token,
+              Holder{lingering_hold.terms.mode, LogIndex{}, {}}, lingering_hold.entered,
+              lingering_hold.terms.period);
   return done();
 }
 

@@ -56,7 +56,7 @@ struct Request {
 
 // A hold that is over but whose names stay taken: its minimum hold or its lock delay (or both) has not
 // passed.
-struct Remnant {
+struct LingeringHold {
   SessionId session{};  // may have ended
   NodeId node{};
   Owner owner{};
@@ -65,7 +65,7 @@ struct Remnant {
   WallTime since{};              // of the hold
   std::vector<Token> entered{};  // as the request's
 
-  bool operator==(const Remnant&) const = default;
+  bool operator==(const LingeringHold&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(session, node, owner, names);
@@ -108,13 +108,13 @@ std::size_t bytes_of_hold(const PastHold& hold);
 
 struct LockState {
   std::map<LogIndex, Request> requests{};  // by place: the order of all queues
-  std::map<Token, Remnant> remnants{};
+  std::map<Token, LingeringHold> lingering_holds{};
   std::map<std::string, NameHistory> history{};
 
   bool operator==(const LockState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(requests, remnants, history);
+    archive(requests, lingering_holds, history);
   }
 };
 

@@ -283,7 +283,7 @@ std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place, std::size
       if (holders++ == most_holders) break;
       const bool over = holder.place == LogIndex{};
       const SessionId session =
-          over ? state.remnants.at(token).session : state.requests.at(holder.place).session;
+          over ? state.lingering_holds.at(token).session : state.requests.at(holder.place).session;
       edges.push_back({place, name, session, holder.place,
                        over ? token : state.requests.at(holder.place).fence(), token, over});
     }

@@ -14,7 +14,7 @@
 // requests that stand before it in line, as the granting rule says (lock_table.hpp). A holder comes to its
 // end unless a request that waits was asked from inside of its session: so an edge goes from a waiting
 // request to the requests that hold up those whom it waits for, and to those before it in line. What a
-// remnant keeps shut opens by itself.
+// lingering hold keeps shut opens by itself.
 //
 // One holder a name: a request needs all whom it waits for, so a cycle is a deadlock (the AND model). A name
 // with several slots needs only some of them: there the graph is reduced first (Holt, "Some deadlock
@@ -59,8 +59,8 @@ std::string in_words(const Machine& machine, const Cycle& cycle);
 struct WaitEdge {
   LogIndex waiter;
   std::string name;
-  SessionId blocker{};  // with a remnant: the session that held
-  LogIndex place{};     // of the blocker's request; 0 with a remnant
+  SessionId blocker{};  // with a lingering hold: the session that held
+  LogIndex place{};     // of the blocker's request; 0 with a lingering hold
   Token token{};        // the blocker holds under it; 0: it is before the waiter in line
   Token grant{};        // the number of its grant
   bool over = false;    // the hold is over, its name is kept shut for a time
