@@ -251,6 +251,7 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
                              ByteView(frame.payload).first(std::min<std::size_t>(frame.payload.size(), 8)));
       return;
     case wire::FrameType::message:
+    case wire::FrameType::channel:
       ++received_[peer];
       return handlers_.message(std::string(peer), std::move(frame));
     case wire::FrameType::hello:

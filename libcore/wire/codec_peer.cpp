@@ -1,5 +1,7 @@
-// The bytes of what peers say before they are peers.
+// The bytes of what peers say before they are peers, and of what their parts say.
 #include "wire/archive.hpp"
+#include "wire/channel.hpp"
 #include "wire/hello.hpp"
 
 COORD_WIRE_TYPE(coord::wire::PeerHello)
+COORD_WIRE_TYPE(coord::wire::ChannelMessage)

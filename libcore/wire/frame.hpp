@@ -32,6 +32,7 @@ enum class FrameType : std::uint8_t {
   ping = 2,      // between peers: is the connection alive? An 8-byte number, repeated by the pong
   pong = 3,      //
   message = 4,   // between peers: what the replicas say to each other
+  channel = 5,   // between peers, from version 2 on: ChannelMessage, for any other part of a node
   request = 16,  // local::Request
   answer = 17,   // local::Answer
 };

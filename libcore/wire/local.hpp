@@ -27,6 +27,7 @@
 #include "wire/local_choices.hpp"
 #include "wire/local_elections.hpp"
 #include "wire/local_listings.hpp"
+#include "wire/local_part.hpp"
 #include "wire/local_peers.hpp"
 #include "wire/local_taking.hpp"
 
@@ -191,9 +192,10 @@ struct LetGo {
   }
 };
 
-using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
-                             ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
-                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel, HandOver>;
+using Request =
+    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
+                 ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand, Arrive, Ended,
+                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart>;
 
 // ---- peer to tool
 
@@ -320,6 +322,6 @@ struct Joined {
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
                             Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView>;
+                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView, FromPart>;
 
 }  // namespace coord::local

@@ -91,7 +91,7 @@ void check_earlier_level(const std::string& family, Level level) {
 // COORD_GOLDEN=write regenerates the newest level's file, until it is released; the commit explains the
 // difference.
 template <class T>
-void check_golden(const std::string& family, const samples::Named<T>& all) {
+void check_golden(const std::string& family, const samples::Named<T>& all, Level since) {
   const char* mode = std::getenv("COORD_GOLDEN");
   if (mode != nullptr && std::string(mode) == "write") {
     std::ofstream out(golden_file(family, newest_level));
@@ -105,7 +105,7 @@ void check_golden(const std::string& family, const samples::Named<T>& all) {
     CHECK(hex(encoded(message, newest_level)) == golden[name]);
   }
   // Of the same value an earlier level has the bytes that it always had.
-  for (Level level = first_level; level < newest_level; ++level) {
+  for (Level level = since; level < newest_level; ++level) {
     const auto earlier = golden_of(family, level);
     for (const auto& [name, message] : all) {
       INFO(family << " " << name << " of level " << level);
@@ -180,10 +180,11 @@ void check_hostile_lengths(const samples::Named<T>& all) {
   }
 }
 
+// `since`: the first level at which there are such bytes.
 template <class T>
-void check_family(const std::string& family, const samples::Named<T>& all) {
-  for (Level level = first_level; level < newest_level; ++level) check_earlier_level<T>(family, level);
-  check_golden(family, all);
+void check_family(const std::string& family, const samples::Named<T>& all, Level since = first_level) {
+  for (Level level = since; level < newest_level; ++level) check_earlier_level<T>(family, level);
+  check_golden(family, all, since);
   check_round_trip(all);
   check_damage(all);
   check_hostile_lengths(all);
@@ -259,6 +260,23 @@ TEST_CASE("every answer to a tool has its bytes and refuses all others") {
 
 TEST_CASE("the peers' hello has its bytes and refuses all others") {
   check_family("hello", samples::peer_hellos());
+}
+
+TEST_CASE("a message on a channel has its bytes and refuses all others, whichever channel it is") {
+  check_family("channel", samples::channel_messages(), wire::channels_since);
+}
+
+TEST_CASE("a part's bytes beyond what a frame holds are refused before anything is allocated") {
+  const auto bytes_of_size = [](std::size_t size) {
+    ByteWriter bytes;
+    bytes.put(std::uint16_t{1});
+    bytes.put(static_cast<std::uint32_t>(size));
+    bytes.put(Bytes(size));
+    return bytes.take();
+  };
+  CHECK(wire::decode<wire::ChannelMessage>(bytes_of_size(wire::channel_bytes_limit), {.version = 2}).ok());
+  CHECK_FALSE(
+      wire::decode<wire::ChannelMessage>(bytes_of_size(wire::channel_bytes_limit + 1), {.version = 2}).ok());
 }
 
 TEST_CASE("an entry of an unknown kind is refused") {

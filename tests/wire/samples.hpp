@@ -10,6 +10,7 @@
 #include "replica/messages.hpp"
 #include "service/commands.hpp"
 #include "service/state.hpp"
+#include "wire/channel.hpp"
 #include "wire/hello.hpp"
 #include "wire/local.hpp"
 
@@ -27,5 +28,6 @@ const Named<service::State>& states();
 const Named<local::Request>& requests();
 const Named<local::Answer>& answers();
 const Named<wire::PeerHello>& peer_hellos();
+const Named<wire::ChannelMessage>& channel_messages();
 
 }  // namespace coord::samples

@@ -138,6 +138,7 @@ const Named<local::Request>& requests() {
       {"reset_barrier", local::ResetBarrier{5, "ready"}},
       {"raise_level", local::RaiseLevel{6}},
       {"hand_over", local::HandOver{6, local::HandOverStep::close}},
+      {"to_part", local::ToPart{7, 0x0102, {0xde, 0xad}}},
   };
   return all;
 }
@@ -210,6 +211,7 @@ const Named<local::Answer>& answers() {
        local::LoneView{
            6, true, true, false, 1855425871872001, 1, {"job (backup, pid 42)"}, 1, {"rate of x"}, "/x"}},
       {"unknown", local::Refused{3, local::RefusedKind::unknown, "see --status"}},
+      {"from_part", local::FromPart{7, 0x0102, {0xbe, 0xef}}},
   };
   return all;
 }
@@ -222,6 +224,12 @@ const Named<wire::PeerHello>& peer_hellos() {
   hello.timing = {50ms, 150ms, 300ms};
   hello.token_floor = Token{1855425871872001};
   static const Named<wire::PeerHello> all{{"peer_hello", hello}};
+  return all;
+}
+
+const Named<wire::ChannelMessage>& channel_messages() {
+  static const Named<wire::ChannelMessage> all{{"channel", {0x0102, {0xde, 0xad, 0xbe, 0xef}}},
+                                               {"empty", {0xff00, {}}}};
   return all;
 }
 

@@ -1,0 +1,6 @@
+#include "decoder.hpp"
+#include "wire/channel.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  return coord::fuzz::check_decoder<coord::wire::ChannelMessage>(data, size);
+}
