@@ -55,6 +55,9 @@ class Port {
   void send_datagram(NodeId to, typename App::Message message) {
     world_.send(self_, to, std::move(message), Way::datagram);
   }
+  void send_ordered(NodeId to, typename App::Message message) {
+    world_.send(self_, to, std::move(message), Way::ordered);
+  }
   void job(typename App::Job job) { world_.queue_job(self_, std::move(job)); }
   // An input to this node after a time of its own clock; not if the process dies before.
   void after(Duration local_delay, typename App::Input input) {

@@ -18,6 +18,12 @@ Network::Arrivals Network::send(Instant now, NodeId from, NodeId to, Way kind) {
     return arrivals;
   }
   const Link& way = link(from, to);
+  if (kind == Way::ordered) {
+    Instant time = now + random_.between(way.delay_low, way.delay_high);
+    if (weather_.delay > Duration{}) time += random_.between(Duration{}, weather_.delay);
+    arrivals.times[arrivals.count++] = after_earlier(last_ordered_, time, from, to);
+    return arrivals;
+  }
   const double drop = way.drop + weather_.drop;
   const double duplicate = way.duplicate + weather_.duplicate;
   if (drop > 0 && random_.chance(drop)) {
@@ -41,18 +47,20 @@ const Link& Network::link(NodeId from, NodeId to) const {
 Instant Network::arrival(Instant now, const Link& way, NodeId from, NodeId to) {
   Instant time = now + random_.between(way.delay_low, way.delay_high);
   if (weather_.delay > Duration{}) time += random_.between(Duration{}, weather_.delay);
-  if (way.fifo) {
-    if (last_arrival_.empty()) last_arrival_.resize(nodes_ * nodes_);
-    Instant& last = last_arrival_[place(from, to)];
-    last = std::max(last, time);
-    return last;
-  }
+  if (way.fifo) return after_earlier(last_arrival_, time, from, to);
   const double reorder = way.reorder + weather_.reorder;
   if (reorder > 0 && random_.chance(reorder)) {
     counts_.add(FaultKind::message_reordered);
     time += random_.between(Duration{}, way.reorder_by);
   }
   return time;
+}
+
+Instant Network::after_earlier(std::vector<Instant>& last, Instant time, NodeId from, NodeId to) const {
+  if (last.empty()) last.resize(nodes_ * nodes_);
+  Instant& latest = last[place(from, to)];
+  latest = std::max(latest, time);
+  return latest;
 }
 
 void Network::cut(NodeId from, NodeId to) {

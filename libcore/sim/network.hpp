@@ -38,9 +38,14 @@ struct Weather {
   Duration delay{};  // a further delay in [0, delay]
 };
 
-// Two kinds of way between the same two nodes: what goes by stream is cut, and lost, apart from what goes by
-// datagram.
-enum class Way : std::uint8_t { stream, datagram };
+// Ways between the same two nodes: what goes by stream is cut, and lost, apart from what goes by datagram.
+enum class Way : std::uint8_t {
+  stream,
+  datagram,
+  // What TCP makes of a stream: once, in order, and lost only where the stream is cut, whatever the weather.
+  // Who needs to know that it broke numbers what it sends.
+  ordered,
+};
 
 class Network {
  public:
@@ -53,6 +58,7 @@ class Network {
 
   Arrivals send(Instant now, NodeId from, NodeId to, Way way = Way::stream);
   bool is_cut(NodeId from, NodeId to, Way way = Way::stream) const {
+    if (way == Way::ordered) way = Way::stream;
     return (cuts_ > 0 && cut_[place(from, to)] != 0) || (!shut_.empty() && shut_.contains({way, from, to}));
   }
 
@@ -82,6 +88,7 @@ class Network {
   }
   const Link& link(NodeId from, NodeId to) const;
   Instant arrival(Instant now, const Link& link, NodeId from, NodeId to);
+  Instant after_earlier(std::vector<Instant>& last, Instant time, NodeId from, NodeId to) const;
 
   Random random_;
   std::size_t nodes_;
@@ -92,6 +99,7 @@ class Network {
   std::size_t cuts_ = 0;
   std::set<std::tuple<Way, NodeId, NodeId>> shut_;
   std::vector<Instant> last_arrival_;  // by place(); empty until the first message on a FIFO link
+  std::vector<Instant> last_ordered_;  // the same of Way::ordered
   FaultCounts counts_;
 };
 
