@@ -84,10 +84,10 @@ std::uint64_t DatagramSocket::dropped(const std::string& peer) const {
   return found == dropped_.end() ? 0 : found->second;
 }
 
-bool DatagramSocket::send(const std::string& peer, ByteView message, Level version) {
+bool DatagramSocket::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
   std::optional<Bytes> datagram;
   if (message.size() <= datagram_message_limit && socket_.is_open())
-    datagram = datagrams_.seal(peer, wire::frame(wire::FrameType::message, message, version));
+    datagram = datagrams_.seal(peer, wire::frame(type, message, version));
   if (datagram && transmit(peer, *datagram)) return true;
   ++dropped_[peer];
   return false;
@@ -142,7 +142,7 @@ void DatagramSocket::take(ByteView datagram) {
   if (!step.received) return;
   auto frame = wire::parse_datagram(step.received->payload);
   const std::string& peer = step.received->peer;
-  if (frame.ok() && frame->type == wire::FrameType::message) {
+  if (frame.ok() && (frame->type == wire::FrameType::message || frame->type == wire::FrameType::channel)) {
     on_message_(peer, std::move(*frame));
   } else if (const auto line =
                  troubles_.refused(steady_now(), "peer " + peer, "a datagram without a message")) {

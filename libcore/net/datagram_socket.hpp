@@ -44,7 +44,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   // False: dropped, for it is above datagram_message_limit, or nobody there has answered yet, or it does
   // not go now.
   // `version`: the level of the message (a frame's version).
-  bool send(const std::string& peer, ByteView message, Level version = first_level);
+  bool send(const std::string& peer, ByteView message, Level version = first_level,
+            wire::FrameType type = wire::FrameType::message);
   void hurry(const std::string& peer);
   void set_keys(KeyRing keys) { datagrams_.set_keys(std::move(keys)); }
 

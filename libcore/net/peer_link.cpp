@@ -202,7 +202,7 @@ void PeerLink::greet_anew() {
   if (state_ != State::dialing && state_ != State::securing && state_ != State::stopped) dial();
 }
 
-bool PeerLink::send(ByteView message, Level version) {
+bool PeerLink::send(ByteView message, Level version, wire::FrameType type) {
   if (message.size() > wire::stream_payload_limit) {
     // A bug of whoever made it; the others go on.
     tell_once("a message of " + std::to_string(message.size()) + " bytes is too large to send");
@@ -210,8 +210,7 @@ bool PeerLink::send(ByteView message, Level version) {
     return false;
   }
   SecureConnection* const way = state_ == State::up ? connection_.get() : standing_.get();
-  const bool sent =
-      way != nullptr && version <= greeted_with_ && way->send(wire::FrameType::message, message, version);
+  const bool sent = way != nullptr && version <= greeted_with_ && way->send(type, message, version);
   ++(sent ? status_.sent : status_.dropped);
   return sent;
 }

@@ -56,6 +56,7 @@ struct PeerTimes {
 
 struct LinkStatus {
   bool up = false;
+  bool asleep = false;          // there is none: it is made when there is something to send
   Instant since;                // of being up, or down
   std::optional<Duration> rtt;  // smoothed (1/8 of each new sample, RFC 6298)
   std::string software;         // of the other peer, when it has ever been up
@@ -82,7 +83,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void start();
   void stop();  // handlers are not called any more
   // `version`: the level of the message. What is above the level of the greeting is not sent.
-  bool send(ByteView message, Level version);
+  bool send(ByteView message, Level version, wire::FrameType type = wire::FrameType::message);
   // The greeting has changed (Greeting::level): a link that stands is greeted anew before anything goes out
   // on it.
   void greet_anew();

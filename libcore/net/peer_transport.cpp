@@ -3,24 +3,21 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 
 #include "base/check.hpp"
 
 namespace coord::net {
 namespace {
 
-std::set<std::string> names_of(const std::map<std::string, Address>& peers) {
-  std::set<std::string> names;
-  for (const auto& [name, address] : peers) names.insert(name);
-  return names;
-}
-
 Status check_names(const PeerConfig& config) {
   const auto bad = [](const std::string& name, const char* what) -> Error {
     return {ErrorKind::usage, "peer " + name, what, "see --name and --peers"};
   };
-  if (!config.peers.contains(config.self)) return bad(config.self, "it is not in the list of peers");
-  for (const auto& [name, address] : config.peers) {
+  if (config.roster.find(config.self) == nullptr) return bad(config.self, "it is not in the list of peers");
+  for (const auto& [id, node] : config.roster.all()) {
+    const std::string& name = node.name;
+    const Address& address = node.address;
     if (name.empty() || name.size() > peer_name_limit) return bad(name, "a peer's name has 1 to 64 bytes");
     if (name != config.self && (address.host.empty() || address.port == 0))
       return bad(name, "its address lacks the host or the port");
@@ -62,15 +59,15 @@ Status PeerTransport::listen(const Log& log) {
 PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log)
     : config_(std::move(config)),
       handlers_(std::move(handlers)),
-      greeting_{config_.self,     group_digest(config_.peers),
+      greeting_{config_.self,     group_digest(config_.roster.founders()),
                 config_.software, config_.level,
                 config_.knows,    config_.life,
                 config_.timing,   config_.token_floor},
-      tls_(std::make_shared<TlsSettings>(config_.self, names_of(config_.peers), config_.keys)) {
+      tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
     handlers_.greeted(peer, hello);
-    links_.at(peer)->hurry();
+    links_->hurry(peer);
     datagrams_->hurry(peer);
   };
   const auto message = [this](const std::string& peer, wire::Frame&& frame) {
@@ -79,35 +76,71 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
   const auto gone = [this](const std::string& peer) { tell_if_parted(peer); };
   acceptor_ = std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
                                              PeerAcceptor::Handlers{greeted, message, gone}, log);
-  const PeerLink::Handlers link_handlers{[this](const std::string& peer, const wire::PeerHello& hello) {
-                                           handlers_.greeted(peer, hello);
-                                           handlers_.up(peer);
-                                         },
-                                         [this](const std::string& peer) {
-                                           handlers_.down(peer);
-                                           tell_if_parted(peer);
-                                         },
-                                         [this](const std::string& peer, const auto& addresses) {
-                                           acceptor_->set_addresses(peer, addresses);
-                                           datagrams_->set_addresses(peer, addresses,
-                                                                     config_.peers.at(peer).port);
-                                         }};
-  SealedDatagrams::Config sealed{config_.self,          names_of(config_.peers), greeting_.group,
-                                 config_.keys,          drawn<LifeId>(),         drawn<ChallengeNonce>,
-                                 config_.datagram_times};
+  SealedDatagrams::Config sealed{config_.self,    config_.roster.names(), greeting_.group,       config_.keys,
+                                 drawn<LifeId>(), drawn<ChallengeNonce>,  config_.datagram_times};
   datagrams_ = std::make_shared<DatagramSocket>(
       io, std::move(sealed),
       [this](const std::string& peer, wire::Frame&& frame) {
-        links_.at(peer)->hurry();  // what gets through this way may get through the other
+        links_->hurry(peer);  // what gets through this way may get through the other
         handlers_.datagram(peer, std::move(frame));
       },
       log);
-  for (const auto& [name, address] : config_.peers) {
-    if (name == config_.self) continue;
-    links_[name] = std::make_shared<PeerLink>(io, tls_, greeting_, name, address, config_.times,
-                                              config_.limits.queue_bytes, Random(drawn<std::uint64_t>()),
-                                              link_handlers, log);
+  make_links(io, log);
+}
+
+PeerLink::Handlers PeerTransport::link_handlers() {
+  return {[this](const std::string& peer, const wire::PeerHello& hello) {
+            handlers_.greeted(peer, hello);
+            handlers_.up(peer);
+            links_->up(peer);
+          },
+          [this](const std::string& peer) {
+            handlers_.down(peer);
+            tell_if_parted(peer);
+          },
+          [this](const std::string& peer, const auto& addresses) { set_addresses(peer, addresses); }};
+}
+
+void PeerTransport::set_addresses(const std::string& peer,
+                                  const std::vector<boost::asio::ip::address>& addresses) {
+  acceptor_->set_addresses(peer, addresses);
+  datagrams_->set_addresses(peer, addresses, config_.roster.find(peer)->address.port);
+}
+
+void PeerTransport::make_links(boost::asio::io_context& io, const Log& log) {
+  PeerLinks::Config config;
+  config.idle_after = config_.idle_after;
+  config.wait = config_.times.establish;
+  config.most_on_demand = config_.most_on_demand;
+  config.queue_bytes = config_.limits.queue_bytes;
+  for (const auto& [id, node] : config_.roster.all()) {
+    if (node.name != config_.self && node.voter) config.kept.insert(node.name);
   }
+  links_ = std::make_unique<PeerLinks>(
+      io, std::move(config),
+      [this, &io, log](const std::string& peer) {
+        return std::make_shared<PeerLink>(io, tls_, greeting_, peer, config_.roster.find(peer)->address,
+                                          config_.times, config_.limits.queue_bytes,
+                                          Random(drawn<std::uint64_t>()), link_handlers(), log);
+      },
+      [this](const std::string& peer) {
+        handlers_.down(peer);
+        tell_if_parted(peer);
+      });
+}
+
+// Where a peer is that is not dialled yet is known only if its address is a number.
+void PeerTransport::locate_undialled() {
+  for (const auto& [id, node] : config_.roster.all()) {
+    if (node.voter || node.name == config_.self) continue;
+    boost::system::error_code no_number;
+    const auto numeric = boost::asio::ip::make_address(node.address.host, no_number);
+    if (!no_number) set_addresses(node.name, {numeric});
+  }
+}
+
+bool PeerTransport::is_other(const std::string& peer) const {
+  return peer != config_.self && config_.roster.find(peer) != nullptr;
 }
 
 PeerTransport::~PeerTransport() {
@@ -116,13 +149,14 @@ PeerTransport::~PeerTransport() {
 
 void PeerTransport::start() {
   acceptor_->start();
-  for (auto& [name, link] : links_) link->start();
+  links_->start();
+  locate_undialled();
   datagrams_->start();
 }
 
 void PeerTransport::stop() {
   acceptor_->stop();
-  for (auto& [name, link] : links_) link->stop();
+  links_->stop();
   datagrams_->stop();
 }
 
@@ -131,38 +165,40 @@ void PeerTransport::set_keys(const KeyRing& keys) {
   datagrams_->set_keys(keys);
   if (gone.empty()) return;
   acceptor_->drop_keys(gone);
-  for (auto& [name, link] : links_) link->drop_keys(gone);
+  links_->drop_keys(gone);
 }
 
-bool PeerTransport::send_datagram(const std::string& peer, ByteView message, Level version) {
-  COORD_CHECK(links_.contains(peer));
-  return datagrams_->send(peer, message, version);
+bool PeerTransport::send_datagram(const std::string& peer, ByteView message, Level version,
+                                  wire::FrameType type) {
+  COORD_CHECK(is_other(peer));
+  return datagrams_->send(peer, message, version, type);
 }
 
 void PeerTransport::tell_if_parted(const std::string& peer) {
-  if (!links_.at(peer)->status().up && !acceptor_->connected(peer)) handlers_.parted(peer);
+  if (!links_->status(peer).up && !acceptor_->connected(peer)) handlers_.parted(peer);
 }
 
 void PeerTransport::speak(Level level) {
   if (level <= greeting_.level) return;
   greeting_.level = level;
   acceptor_->judge_anew();
-  for (auto& [name, link] : links_) link->greet_anew();
+  links_->greet_anew();
 }
 
-bool PeerTransport::send(const std::string& peer, ByteView message, Level version) {
-  const auto link = links_.find(peer);
-  COORD_CHECK(link != links_.end());
-  return link->second->send(message, version);
+bool PeerTransport::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
+  COORD_CHECK(is_other(peer));
+  return links_->send(peer, message, version, type);
 }
 
 std::vector<PeerStatus> PeerTransport::status() const {
   std::vector<PeerStatus> all;
-  for (const auto& [name, link] : links_) {
-    LinkStatus outgoing = link->status();
+  for (const std::string& name : config_.roster.names()) {
+    if (name == config_.self) continue;
+    LinkStatus outgoing = links_->status(name);
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
-    all.push_back({name, config_.peers.at(name), std::move(outgoing), acceptor_->heard_lately(name),
-                   acceptor_->received(name), datagrams_->status(name), datagrams_->dropped(name)});
+    all.push_back({name, config_.roster.find(name)->address, std::move(outgoing),
+                   acceptor_->heard_lately(name), acceptor_->received(name), datagrams_->status(name),
+                   datagrams_->dropped(name)});
   }
   return all;
 }

@@ -30,14 +30,15 @@
 #include "net/key_file.hpp"
 #include "net/log.hpp"
 #include "net/peer_acceptor.hpp"
-#include "net/peer_link.hpp"
+#include "net/peer_links.hpp"
+#include "net/roster.hpp"
 
 namespace coord::net {
 
 struct PeerConfig {
-  std::string self;  // one of `peers`
+  std::string self;  // one of the roster
   Address listen;
-  std::map<std::string, Address> peers;  // the whole group, alike on every host
+  Roster roster;
   KeyRing keys;
   std::string software;  // for listings, as in "coordd 0.1.0"
   PeerTimes times = {};
@@ -48,6 +49,10 @@ struct PeerConfig {
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing = {};
   Token token_floor{};
+  // A link to a peer that does not vote is made when something is sent, and closed when it has been idle for
+  // so long. So many of these at a time.
+  Duration idle_after = std::chrono::seconds(60);
+  std::size_t most_on_demand = 64;
 };
 
 struct PeerHandlers {
@@ -88,11 +93,13 @@ class PeerTransport {
   // Closes everything; no handler is called any more.
   void stop();
   // To another peer of the group (checked). False: dropped, also if it is above wire::stream_payload_limit.
-  // `version`: the level of the message (a frame's version).
-  bool send(const std::string& peer, ByteView message, Level version = first_level);
+  // `version`: the level of the message (a frame's version). `type`: message or channel.
+  bool send(const std::string& peer, ByteView message, Level version = first_level,
+            wire::FrameType type = wire::FrameType::message);
   // The same by datagram. False: dropped, also if it is above datagram_message_limit or that peer has not
   // answered by datagram in this life.
-  bool send_datagram(const std::string& peer, ByteView message, Level version = first_level);
+  bool send_datagram(const std::string& peer, ByteView message, Level version = first_level,
+                     wire::FrameType type = wire::FrameType::message);
   // All that is sent from now on is of this level: who cannot read it is cut off, all others are greeted
   // anew.
   void speak(Level level);
@@ -114,13 +121,18 @@ class PeerTransport {
   PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log);
   Status listen(const Log& log);
   void tell_if_parted(const std::string& peer);
+  void locate_undialled();
+  bool is_other(const std::string& peer) const;
+  PeerLink::Handlers link_handlers();
+  void make_links(boost::asio::io_context& io, const Log& log);
+  void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses);
 
   const PeerConfig config_;
   PeerHandlers handlers_;
   Greeting greeting_;  // links and acceptor look at this one
   const std::shared_ptr<TlsSettings> tls_;
   std::shared_ptr<PeerAcceptor> acceptor_;
-  std::map<std::string, std::shared_ptr<PeerLink>> links_;
+  std::unique_ptr<PeerLinks> links_;
   std::shared_ptr<DatagramSocket> datagrams_;
   std::string no_datagrams_;
 };

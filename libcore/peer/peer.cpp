@@ -60,10 +60,11 @@ WallTime wall_now() {
 }  // namespace
 
 Result<std::unique_ptr<Peer>> Peer::open(boost::asio::io_context& io, Settings settings, net::Log log,
-                                         std::function<void(std::optional<std::string>)> stopped) {
+                                         std::function<void(std::optional<std::string>)> stopped,
+                                         const node::MakeParts& parts) {
   std::unique_ptr<Peer> peer(new Peer(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
-  if (Status recovered = peer->recover(); !recovered) return recovered.error();
+  if (Status recovered = peer->recover(parts); !recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
   return peer;
 }
@@ -103,13 +104,13 @@ Status Peer::take_directory() {
   return check_owner(hold_directory_);
 }
 
-Status Peer::recover() {
+Status Peer::recover(const node::MakeParts& parts) {
   store::Identity identity;
   identity.node = settings_.node;
   identity.incarnation = from_system_random<raft::Incarnation>();
   // The log is of these peers by name: an address may change, who votes may not.
   std::map<std::string, net::Address> names;
-  for (const auto& [name, address] : settings_.peers) names.emplace(name, net::Address{});
+  for (const auto& [name, address] : settings_.roster.founders()) names.emplace(name, net::Address{});
   identity.group = net::group_digest(names);
   store::Options options;
   options.place = settings_.options.state_dir;
@@ -125,12 +126,14 @@ Status Peer::recover() {
   }
   replica::Config config;
   config.raft.self = settings_.node;
-  for (const auto& [node, name] : settings_.names) config.raft.peers.push_back(node);
+  for (const auto& [id, node] : settings_.roster.all()) config.raft.peers.push_back(id);
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = settings_.options.rejoin;
   config.raft.heartbeat = settings_.options.heartbeat;
   config.raft.election_low = settings_.options.election_low;
   config.raft.election_high = settings_.options.election_high;
+  node::Setting setting{settings_.node, config.raft.peers, from_system_random<std::uint64_t>(),
+                        process::boot_now()};
   config.raise_after = settings_.options.raise_after;
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
@@ -142,14 +145,15 @@ Status Peer::recover() {
   ::gethostname(host.data(), host.size() - 1);
   sessions.host = host.data();
   sessions.hurry.leader = leader_patience();
-  sessions.names = settings_.names;
+  sessions.names = settings_.roster.names_by_id();
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 
   if (Status again = take_up_again(opened->store); !again) return again;
   const Token reserved = opened->store.tokens_reserved();
   replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
                            Random(from_system_random<std::uint64_t>()), process::boot_now());
-  host_.emplace(std::move(replica), std::move(sessions));
+  node_.emplace(replica::Host(std::move(replica), std::move(sessions)),
+                parts ? parts(setting) : node::Parts{});
   StoreThread::Handlers handlers;
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
   handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
@@ -236,7 +240,7 @@ void Peer::leave() {
   leave_by_ = process::boot_now() + leave_within;
   log_(net::LogLevel::info, "stopping");
   push(replica::Leave{});
-  if (host_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
+  if (node_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
     boost::asio::post(io_, [this] { stop(std::nullopt); });
   }
 }
@@ -252,7 +256,7 @@ void Peer::stop(std::optional<std::string> why) {
   stopped_(std::move(why));
 }
 
-void Peer::push(replica::HostEvent event) {
+void Peer::push(node::NodeEvent event) {
   if (ended_) return;
   inbox_.push_back(std::move(event));
   if (pumping_) return;
@@ -263,13 +267,13 @@ void Peer::push(replica::HostEvent event) {
 void Peer::pump() {
   pumping_ = false;
   while (!inbox_.empty() && !ended_) {
-    const replica::HostEvent event = std::move(inbox_.front());
+    node::NodeEvent event = std::move(inbox_.front());
     inbox_.pop_front();
-    carry_out(host_->step(process::boot_now(), wall_now(), event));
+    carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
   }
   if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
   if (ended_) return;
-  carry_out(host_->settle(process::boot_now(), wall_now()));
+  carry_out(node_->settle(process::boot_now(), wall_now()));
   if (!ended_) give_up_if_unused();
   if (!ended_) end_if_idle();
   if (!ended_) arm_timer();
@@ -278,7 +282,7 @@ void Peer::pump() {
 // Nobody is connected, nothing is held, waited for or kept shut: a peer that others count on (a voter) is
 // never idle.
 bool Peer::is_idle() const {
-  return settings_.alone() && tools_.empty() && !host_->replica().machine().busy();
+  return settings_.alone() && tools_.empty() && !node_->replica().machine().busy();
 }
 
 void Peer::end_if_idle() {
@@ -292,7 +296,7 @@ void Peer::end_if_idle() {
   if (now < *idle_since_ + settings_.options.idle_exit) return;
   // Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
   // is idle seldom lives until it would do so by itself. That takes a write; then it ends.
-  const replica::LevelView view = host_->replica().level_view();
+  const replica::LevelView view = node_->replica().level_view();
   if (view.next > view.level && view.missing.empty() && !std::exchange(raised_when_idle_, true)) {
     idle_since_ = now - settings_.options.idle_exit + std::chrono::seconds(1);
     return push(replica::RaiseNow{});
@@ -303,21 +307,29 @@ void Peer::end_if_idle() {
 
 // The disk's work last: whoever waits for a message goes on at once. What depends on a write being durable is
 // an answer to the event of its end, so nothing can overtake it.
-void Peer::carry_out(replica::HostActions actions) {
-  const auto is_disk = [](const replica::HostAction& action) {
-    return std::holds_alternative<replica::DiskJob>(action);
+void Peer::carry_out(node::NodeActions actions) {
+  const auto is_disk = [](const node::NodeAction& action) {
+    const auto* of_service = std::get_if<replica::HostAction>(&action);
+    return of_service != nullptr && std::holds_alternative<replica::DiskJob>(*of_service);
   };
+  const auto perform_one = [this](auto& concrete) { perform(std::move(concrete)); };
   for (const bool disk : {false, true}) {
-    for (replica::HostAction& action : actions) {
+    for (node::NodeAction& action : actions) {
       if (ended_) return;
-      if (is_disk(action) == disk)
-        std::visit([this](auto& concrete) { perform(std::move(concrete)); }, action);
+      if (is_disk(action) != disk) continue;
+      if (auto* of_service = std::get_if<replica::HostAction>(&action)) {
+        std::visit(perform_one, *of_service);
+      } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
+        perform(std::move(*message));
+      } else {
+        perform(std::move(std::get<node::Unread>(action)));
+      }
     }
   }
 }
 
 void Peer::arm_timer() {
-  std::optional<Instant> deadline = host_->deadline();
+  std::optional<Instant> deadline = node_->deadline();
   if (leave_by_ && (!deadline || *leave_by_ < *deadline)) deadline = leave_by_;
   if (idle_since_) {
     const Instant end = *idle_since_ + settings_.options.idle_exit;
@@ -346,8 +358,8 @@ void Peer::perform(replica::DiskJob&& action) {
 }
 
 void Peer::perform(replica::LeaderChanged&& action) {
-  const auto leader = settings_.names.find(action.leader);
-  const std::string who = leader == settings_.names.end() ? "no leader" : "leader " + leader->second;
+  const net::Roster::Node* const leader = settings_.roster.find(action.leader);
+  const std::string who = leader == nullptr ? "no leader" : "leader " + leader->name;
   log_(net::LogLevel::info, "term " + std::to_string(action.term.value) + ": " + who);
   if (leave_by_ && action.role != raft::Role::leader) stop(std::nullopt);
 }

@@ -1,12 +1,12 @@
-// coordd: one pump that feeds the peer's state machine (replica::Host) and carries out what it answers.
+// coordd: one pump that feeds the peer's state machine (node::Node) and carries out what it answers.
 //
 //   other peers --TLS--> PeerTransport --+                        +--> PeerTransport --> other peers
-//   tools --Unix socket--> UnixServer ---+--> inbox --> Host -----+--> UnixServer --> tools
+//   tools --Unix socket--> UnixServer ---+--> inbox --> Node -----+--> UnixServer --> tools
 //   holders' descriptors --> Hold -------+     (one step, then    +--> StoreThread --> disk
 //   disk --> StoreThread ----------------+      its actions, in   +--> CommandGuard --> commands
 //   time --> timer ----------------------+      their order)      +--> Hold
 //
-// Readers, timers and the store thread only push events; the pump alone steps the Host and performs its
+// Readers, timers and the store thread only push events; the pump alone steps the Node and performs its
 // actions in order, the disk's work of each step last. What depends on a write is an answer to the event of
 // its end, so nothing can overtake it. Nothing that the pump calls blocks.
 //
@@ -28,6 +28,7 @@
 #include "net/peer_transport.hpp"
 #include "net/refusal_log.hpp"
 #include "net/unix_server.hpp"
+#include "node/node.hpp"
 #include "peer/command_guard.hpp"
 #include "peer/hold.hpp"
 #include "peer/hold_file.hpp"
@@ -36,7 +37,6 @@
 #include "peer/store_thread.hpp"
 #include "peer/user_names.hpp"
 #include "process/nesting.hpp"
-#include "replica/host.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
 
@@ -46,8 +46,10 @@ class Peer {
  public:
   // Takes the state directory, recovers what is in it, and listens. `stopped` is called once, when the peer
   // has ended: with why, if it had to.
+  // `parts`: makes those of the node beside the replicated service, when the state is there.
   static Result<std::unique_ptr<Peer>> open(boost::asio::io_context& io, Settings settings, net::Log log,
-                                            std::function<void(std::optional<std::string> why)> stopped);
+                                            std::function<void(std::optional<std::string> why)> stopped,
+                                            const node::MakeParts& parts = {});
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
@@ -90,15 +92,15 @@ class Peer {
        std::function<void(std::optional<std::string>)> stopped);
   Duration leader_patience() const;
   Status take_directory();
-  Status recover();
+  Status recover(const node::MakeParts& parts);
   Status listen();
   void look_at_socket();
   Status listen_again();
 
   // ---- the pump
-  void push(replica::HostEvent event);
+  void push(node::NodeEvent event);
   void pump();
-  void carry_out(replica::HostActions actions);
+  void carry_out(node::NodeActions actions);
   void arm_timer();
   bool is_idle() const;
   void end_if_idle();
@@ -120,6 +122,8 @@ class Peer {
   void perform(replica::HoldsCompleteSince&& action);
   void perform(replica::Moved&& action);
   void perform(replica::DescribePeers&& action);
+  void perform(node::SendOnChannel&& action);
+  void perform(node::Unread&& action);
 
   // ---- peer_holds.cpp: sessions that outlive this process
   Status recover_holds();
@@ -132,6 +136,8 @@ class Peer {
   // ---- peer_others.cpp: the other peers, and the level of the group
   Status join_group();
   void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram);
+  void cannot_read(const std::string& name, const std::string& why, bool datagram);
   void peer_greeted(const std::string& name, const wire::PeerHello& hello);
   local::LevelRecord describe_level() const;
   std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
@@ -189,7 +195,7 @@ class Peer {
 
   std::unique_ptr<store::PosixDisk> disk_;
   std::optional<store::DirectoryLock> lock_;
-  std::optional<replica::Host> host_;
+  std::optional<node::Node> node_;
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
@@ -201,7 +207,7 @@ class Peer {
   const int descriptor_ceiling_ = net::descriptor_ceiling();
   CommandGuard guard_;
 
-  std::deque<replica::HostEvent> inbox_;  // bounded for what comes from outside
+  std::deque<node::NodeEvent> inbox_;  // bounded for what comes from outside
   bool pumping_ = false;
   bool ended_ = false;
   std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then

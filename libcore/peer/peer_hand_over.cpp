@@ -51,8 +51,8 @@ Status Peer::take_up_again(store::Store& store) {
 
 // Nobody holds or waits here, and nothing is on its way.
 bool Peer::is_unused() const {
-  const service::State& state = host_->replica().machine().state();
-  return settings_.alone() && inbox_.empty() && !host_->replica().has_pending() && state.sessions.empty() &&
+  const service::State& state = node_->replica().machine().state();
+  return settings_.alone() && inbox_.empty() && !node_->replica().has_pending() && state.sessions.empty() &&
          state.lingering_holds.empty();
 }
 
@@ -73,7 +73,7 @@ void Peer::give_up_if_unused() {
 // The last thing that it does, with nobody to serve: so it may wait for the disk.
 void Peer::give_up() {
   const std::string& directory = settings_.options.state_dir;
-  const HandedOver what{HandedOver::To::host, host_->replica().highest_token()};
+  const HandedOver what{HandedOver::To::host, node_->replica().highest_token()};
   if (Status written = write_handed_over(directory, what); !written) {
     if (!std::exchange(give_up_told_, true))
       log_(net::LogLevel::error, "cannot hand over to the host's peer: " + written.error().text());
@@ -87,7 +87,7 @@ void Peer::give_up() {
 // The first command of whoever leads raises the tokens; only a leader of release 0.1.0 does not know of it.
 bool Peer::floor_is_missing() const {
   const Token floor = settings_.options.token_floor;
-  const service::State& state = host_->replica().machine().state();
+  const service::State& state = node_->replica().machine().state();
   return state.applied != LogIndex{} && std::max(state.last_token, state.token_base) < floor;
 }
 
@@ -102,8 +102,8 @@ void Peer::hand_over(replica::ConnectionId connection, const Tool& tool, const l
   if (is_guest(tool)) return refuse("only root and the peer's own user may hand it over");
   local::LoneView not_begun;
   not_begun.request = request.request;
-  if (host_->replica().client() == service::ClientId{}) return tell(connection, tool, not_begun);
-  if (host_->replica().machine().level() < 2)
+  if (node_->replica().client() == service::ClientId{}) return tell(connection, tool, not_begun);
+  if (node_->replica().machine().level() < 2)
     return refuse("this peer is at level 1, which knows no hand-over: dpeers level --raise first");
   local::LoneView view = view_of_lone(request);
   if (handed_over_ || request.step == local::HandOverStep::look) return tell(connection, tool, view);
@@ -111,7 +111,7 @@ void Peer::hand_over(replica::ConnectionId connection, const Tool& tool, const l
     push(replica::GrantNothing{request.step == local::HandOverStep::close});
     return tell(connection, tool, view);
   }
-  const bool drained = view.closed && view.held == 0 && inbox_.empty() && !host_->replica().has_pending();
+  const bool drained = view.closed && view.held == 0 && inbox_.empty() && !node_->replica().has_pending();
   if (!drained) return tell(connection, tool, view);
   const HandedOver what{HandedOver::To::group, Token{view.token}};
   if (Status written = write_handed_over(settings_.options.state_dir, what); !written)
@@ -126,7 +126,7 @@ void Peer::hand_over(replica::ConnectionId connection, const Tool& tool, const l
 
 local::LoneView Peer::view_of_lone(const local::HandOver& request) const {
   constexpr std::size_t shown = 64;
-  const service::Machine& machine = host_->replica().machine();
+  const service::Machine& machine = node_->replica().machine();
   const auto cut = [](std::vector<std::string> texts) {
     constexpr std::size_t longest = 512;
     for (std::string& text : texts) text.resize(std::min(text.size(), longest));
@@ -138,7 +138,7 @@ local::LoneView Peer::view_of_lone(const local::HandOver& request) const {
   view.begun = true;
   view.closed = machine.state().closed;
   view.ended = handed_over_;
-  view.token = host_->replica().highest_token().value;
+  view.token = node_->replica().highest_token().value;
   view.held = holding.all;
   view.holders = cut(std::move(holding.some));
   view.stays = staying.all;

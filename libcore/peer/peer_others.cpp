@@ -5,6 +5,7 @@
 #include "peer/peer.hpp"
 #include "process/boot_time.hpp"
 #include "service/ownership.hpp"
+#include "wire/codec.hpp"
 
 namespace coord::peer {
 
@@ -43,10 +44,10 @@ std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& othe
 }  // namespace
 
 Status Peer::join_group() {
-  net::PeerConfig config{settings_.name, settings_.listen, settings_.peers, *settings_.keys, COORD_VERSION};
-  config.level = host_->replica().speaks();
+  net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
+  config.level = node_->replica().speaks();
   config.knows = newest_level;
-  config.life = host_->replica().life();
+  config.life = node_->replica().life();
   config.timing = timing_of(settings_.options);
   config.token_floor = settings_.options.token_floor;
   net::PeerHandlers peers;
@@ -55,7 +56,7 @@ Status Peer::join_group() {
   peers.greeted = [this](const std::string& name, const wire::PeerHello& hello) {
     peer_greeted(name, hello);
   };
-  peers.parted = [this](const std::string& name) { push(replica::Parted{node_of(name)}); };
+  peers.parted = [this](const std::string& name) { push(replica::Parted{settings_.roster.id_of(name)}); };
   peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
   peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
   auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
@@ -66,29 +67,62 @@ Status Peer::join_group() {
 
 // What cannot be read may be of a later level, or mean that the two of us do not run what they say: nothing
 // more is taken over this connection. A datagram has none: it is dropped.
+void Peer::cannot_read(const std::string& name, const std::string& why, bool datagram) {
+  ++traffic_.unreadable[name];
+  if (const auto line = wrong_messages_.refused(
+          process::boot_now(), "peer " + name,
+          "a message that cannot be read: " + why + ": install the same release on every host"))
+    log_(net::LogLevel::warning, *line);
+  if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
+}
+
 void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool datagram) {
+  if (frame.type == wire::FrameType::channel) return peer_said_on_channel(name, frame, datagram);
   auto message = frame.version <= newest_level
                      ? replica::decode_peer_message(frame.payload, frame.version)
                      : Error{ErrorKind::data, "message",
                              "it is of level " + std::to_string(frame.version) +
                                  ", and this program knows level " + std::to_string(newest_level),
                              ""};
-  if (!message) {
-    ++traffic_.unreadable[name];
-    if (const auto line = wrong_messages_.refused(process::boot_now(), "peer " + name,
-                                                  "a message that cannot be read: " + message.error().what +
-                                                      ": install the same release on every host"))
-      log_(net::LogLevel::warning, *line);
-    if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
-    return;
-  }
+  if (!message) return cannot_read(name, message.error().what, datagram);
   ++traffic_.received[replica::name_of(*message)];
   if (inbox_.size() < inbox_limit)
-    push(replica::FromPeer{node_of(name), std::move(*message), frame.version, datagram});
+    push(replica::FromPeer{settings_.roster.id_of(name), std::move(*message), frame.version, datagram});
+}
+
+// For another part than the service. Which parts there are, only the node knows; so does what is in it.
+void Peer::peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram) {
+  if (frame.version < wire::channels_since || frame.version > newest_level)
+    return cannot_read(name, "one on a channel, of level " + std::to_string(frame.version), datagram);
+  auto message = wire::decode<wire::ChannelMessage>(frame.payload, {.version = frame.version});
+  if (!message) return cannot_read(name, message.error().what, datagram);
+  const node::Part* const part = node_->part(wire::Channel{message->channel});
+  ++traffic_.received[part == nullptr ? "for an unknown part" : part->name()];
+  if (inbox_.size() < inbox_limit)
+    push(node::OnChannel{settings_.roster.id_of(name), std::move(*message), frame.version,
+                         datagram ? node::Way::datagram : node::Way::stream});
+}
+
+void Peer::perform(node::SendOnChannel&& action) {
+  const net::Roster::Node* const node = settings_.roster.find(action.to);
+  if (node == nullptr || action.to == settings_.node || !transport_) return;
+  if (const node::Part* const part = node_->part(wire::Channel{action.message.channel}))
+    ++traffic_.sent[part->name()];
+  const Bytes bytes = wire::encode(action.message, action.level);
+  if (action.way != node::Way::stream)
+    (void)transport_->send_datagram(node->name, bytes, action.level, wire::FrameType::channel);
+  if (action.way != node::Way::datagram)
+    (void)transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+}
+
+void Peer::perform(node::Unread&& action) {
+  const net::Roster::Node* const node = settings_.roster.find(action.from);
+  if (node != nullptr && transport_)
+    cannot_read(node->name, action.part + ": " + action.why, action.way == node::Way::datagram);
 }
 
 void Peer::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
-  push(replica::Greeted{node_of(name), std::max(hello.knows, hello.version), hello.life});
+  push(replica::Greeted{settings_.roster.id_of(name), std::max(hello.knows, hello.version), hello.life});
   if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
   const std::string differs = difference(timing_of(settings_.options), hello.timing);
   if (!differs.empty() && differs != timing_[name])
@@ -98,12 +132,12 @@ void Peer::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
 }
 
 void Peer::perform(replica::SendPeer&& action) {
-  const auto name = settings_.names.find(action.to);
-  if (name == settings_.names.end() || !transport_) return;
+  const net::Roster::Node* const node = settings_.roster.find(action.to);
+  if (node == nullptr || !transport_) return;
   ++traffic_.sent[replica::name_of(action.message)];
   const Bytes bytes = replica::encode(action.message, action.level);
-  if (action.datagram_also) (void)transport_->send_datagram(name->second, bytes, action.level);
-  (void)transport_->send(name->second, bytes, action.level);
+  if (action.datagram_also) (void)transport_->send_datagram(node->name, bytes, action.level);
+  (void)transport_->send(node->name, bytes, action.level);
 }
 
 void Peer::perform(replica::SpeakLevel&& action) {
@@ -134,26 +168,25 @@ std::string Peer::why_missing(NodeId voter, replica::LevelView::Missing why) con
     case earlier:
       break;
   }
-  const auto name = settings_.names.find(voter);
+  const net::Roster::Node* const node = settings_.roster.find(voter);
   for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{}) {
-    if (name != settings_.names.end() && status.name == name->second && !status.link.software.empty())
+    if (node != nullptr && status.name == node->name && !status.link.software.empty())
       return "runs release " + status.link.software;
   }
   return "runs an earlier release";
 }
 
 local::LevelRecord Peer::describe_level() const {
-  const replica::LevelView view = host_->replica().level_view();
+  const replica::LevelView view = node_->replica().level_view();
   local::LevelRecord record;
   record.level = view.level;
   record.next = view.next;
   for (const auto& [voter, why] : view.missing) {
-    const auto name = settings_.names.find(voter);
-    record.missing.emplace_back(name == settings_.names.end() ? settings_.name : name->second,
-                                why_missing(voter, why));
+    const net::Roster::Node* const node = settings_.roster.find(voter);
+    record.missing.emplace_back(node == nullptr ? settings_.name : node->name, why_missing(voter, why));
   }
   if (view.level < 2 && view.next >= 2)
-    record.claimed = service::owned_names(host_->replica().machine().state(), most_claimed);
+    record.claimed = service::owned_names(node_->replica().machine().state(), most_claimed);
   if (view.due) record.due = std::max(Duration{}, *view.due - process::boot_now());
   return record;
 }
@@ -165,15 +198,15 @@ void Peer::raise_level(replica::ConnectionId connection, const Tool& tool, const
     tell(connection, tool,
          local::Refused{request.request, local::RefusedKind::protocol, why.substr(0, 1024)});
   };
-  const raft::Raft& raft = host_->replica().raft();
+  const raft::Raft& raft = node_->replica().raft();
   if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
   if (now.next == now.level)
     return refuse("the group is at level " + std::to_string(now.level) +
                   ", and this peer knows no later one");
   if (raft.role() != raft::Role::leader) {
-    const auto leader = settings_.names.find(raft.leader());
-    return refuse(leader == settings_.names.end() ? "nobody leads now: try again later"
-                                                  : "peer " + leader->second + " leads: ask on its host");
+    const net::Roster::Node* const leader = settings_.roster.find(raft.leader());
+    return refuse(leader == nullptr ? "nobody leads now: try again later"
+                                    : "peer " + leader->name + " leads: ask on its host");
   }
   if (!now.missing.empty()) {
     std::string who;

@@ -106,6 +106,9 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   } else {
     tool->second.asked = true;
   }
+  if (const auto* part = std::get_if<local::ToPart>(&*request); part != nullptr && tool->second.speaks < 2)
+    return tell(tool->first, tool->second,
+                local::Refused{part->request, local::RefusedKind::protocol, "a greeting comes first"});
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
@@ -238,7 +241,7 @@ void Peer::add_datagrams(local::PeerRecord& self) const {
 }
 
 std::string Peer::disk_of(NodeId node) const {
-  const auto disks = host_->replica().raft().disks();
+  const auto disks = node_->replica().raft().disks();
   const auto found = disks.find(node);
   switch (found == disks.end() ? raft::DiskState::unknown : found->second) {
     case raft::DiskState::ready:
@@ -254,11 +257,11 @@ std::string Peer::disk_of(NodeId node) const {
 }
 
 local::PeerRecord Peer::describe_self() const {
-  const replica::Replica& replica = host_->replica();
+  const replica::Replica& replica = node_->replica();
   const raft::Raft& raft = replica.raft();
   local::PeerRecord record;
   record.name = settings_.name;
-  record.address = settings_.alone() ? "-" : settings_.peers.at(settings_.name).text();
+  record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
   record.local = true;
   switch (raft.role()) {
     case raft::Role::leader:
@@ -288,6 +291,10 @@ local::PeerRecord Peer::describe_self() const {
   record.sent = counts_of(traffic_.sent);
   record.received = counts_of(traffic_.received);
   add_datagrams(record);
+  for (const auto& [what, count] :
+       {std::pair{"of a part before level 2, not sent", node_->counts().too_early},
+        std::pair{"of a part and too large, not sent", node_->counts().too_large}})
+    if (count > 0) record.sent.emplace_back(what, count);
   record.level = replica.machine().level();
   record.knows = newest_level;
   return record;
@@ -298,18 +305,18 @@ local::Peers Peer::describe() const {
   answer.as_of = WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
                               std::chrono::system_clock::now().time_since_epoch())
                               .count()};
-  answer.not_begun = host_->not_begun();
+  answer.not_begun = node_->service().not_begun();
   answer.peers.push_back(describe_self());
   answer.level = describe_level();
   if (!transport_) return answer;
   if (!transport_->no_datagrams().empty())
     answer.troubles.emplace_back(settings_.name, "datagrams: " + transport_->no_datagrams());
-  const NodeId leader = host_->replica().raft().leader();
+  const NodeId leader = node_->replica().raft().leader();
   for (const net::PeerStatus& status : transport_->status()) {
     local::PeerRecord record;
     record.name = status.name;
     record.address = status.address.text();
-    record.role = node_of(status.name) == leader ? "leader" : "follower";
+    record.role = settings_.roster.id_of(status.name) == leader ? "leader" : "follower";
     record.state = state_of(status);
     add_troubles(status, net::steady_now(), COORD_VERSION, answer.troubles);
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
@@ -322,7 +329,7 @@ local::Peers Peer::describe() const {
       record.timing = differs->second;
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
-    record.disk = disk_of(node_of(status.name));
+    record.disk = disk_of(settings_.roster.id_of(status.name));
     answer.peers.push_back(std::move(record));
   }
   std::sort(answer.peers.begin(), answer.peers.end(),

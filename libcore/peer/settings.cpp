@@ -41,31 +41,15 @@ Status add_peer(const std::string& item, Settings& settings) {
     return usage("--peers", "'" + item + "' is no address that others can reach",
                  "write NAME=HOST:PORT,NAME=HOST:PORT,...");
   }
-  for (const auto& [other, its] : settings.peers) {
-    if (other != name && its.text() == address->text())
-      return usage("--peers", "'" + other + "' and '" + name + "' have the same address",
+  for (const auto& [id, other] : settings.roster.all()) {
+    if (other.name != name && other.address.text() == address->text())
+      return usage("--peers", "'" + other.name + "' and '" + name + "' have the same address",
                    "give every peer one of its own");
   }
-  if (!settings.peers.emplace(name, *address).second) {
-    return usage("--peers", "'" + name + "' is named twice", "give every peer a name of its own");
-  }
-  const auto [same, is_new] = settings.names.emplace(node_of(name), name);
-  if (!is_new) {
-    return usage("--peers", "'" + name + "' and '" + same->second + "' get the same number",
-                 "rename one of them");
-  }
+  if (Status added = settings.roster.found(name, *address); !added)
+    return usage("--peers", added.error().object + " " + added.error().what, added.error().remedy);
   return done();
 }
-
-}  // namespace
-
-NodeId node_of(const std::string& name) {
-  std::uint64_t hash = 14695981039346656037U;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return NodeId{hash == 0 ? 1 : hash};
-}
-
-namespace {
 
 Result<std::optional<gid_t>> group_of(const std::string& name) {
   if (name.empty()) return std::optional<gid_t>();
@@ -96,7 +80,7 @@ Result<Settings> check(const Options& options) {
   const auto admitted = group_of(settings.admits_all ? "" : options.admit);
   if (!admitted) return admitted.error();
   settings.admitted = *admitted;
-  settings.node = node_of(options.name);
+  settings.node = net::Roster::founding_id(options.name);
   std::size_t begin = 0;
   while (!options.peers.empty() && begin <= options.peers.size()) {
     const std::size_t end = std::min(options.peers.find(',', begin), options.peers.size());
@@ -105,15 +89,15 @@ Result<Settings> check(const Options& options) {
     begin = end + 1;
   }
   if (options.peers.empty()) {
-    settings.peers.emplace(options.name, net::Address{});
-    settings.names.emplace(settings.node, options.name);
+    if (Status added = settings.roster.found(options.name, {}); !added) return added.error();
   }
-  if (!settings.peers.contains(options.name)) {
+  const net::Roster::Node* const self = settings.roster.find(options.name);
+  if (self == nullptr) {
     return usage("--peers", "this peer, '" + options.name + "', is not among them",
                  "list every peer, this one included");
   }
-  if (settings.peers.size() > most_peers) {
-    return usage("--peers", std::to_string(settings.peers.size()) + " peers", "a group has at most 15");
+  if (settings.roster.size() > most_peers) {
+    return usage("--peers", std::to_string(settings.roster.size()) + " peers", "a group has at most 15");
   }
   if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
     return usage("--election-low", "the election time-out is too short for the heartbeat",
@@ -121,7 +105,7 @@ Result<Settings> check(const Options& options) {
   }
   if (settings.alone() && options.rejoin)
     return usage("--rejoin", "a peer alone has nobody to catch up with", "give --peers, or leave it out");
-  settings.listen = settings.peers.at(options.name);
+  settings.listen = self->address;
   if (!options.listen.empty()) {
     auto listen = net::parse_address(options.listen);
     if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");

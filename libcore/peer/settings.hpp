@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 
@@ -14,6 +13,7 @@
 #include "base/time.hpp"
 #include "net/address.hpp"
 #include "net/key_file.hpp"
+#include "net/roster.hpp"
 
 namespace coord::peer {
 
@@ -45,24 +45,19 @@ struct Options {
 struct Settings {
   std::string name;
   NodeId node;
-  std::map<std::string, net::Address> peers;  // all, this one included
-  std::map<NodeId, std::string> names;
+  net::Roster roster;  // all, this one included
   net::Address listen;
   std::optional<net::KeyRing> keys;
   std::optional<gid_t> admitted;
   bool admits_all = false;
   Options options;
 
-  bool alone() const { return peers.size() <= 1; }
+  bool alone() const { return roster.size() <= 1; }
   bool admits_others() const { return admits_all || admitted; }
 };
 
 // Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable for files that cannot
 // be used.
 Result<Settings> check(const Options& options);
-
-// A peer's number: FNV-1a over its name, never 0. Two names of a group with one number are refused by
-// check().
-NodeId node_of(const std::string& name);
 
 }  // namespace coord::peer

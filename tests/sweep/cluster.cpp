@@ -38,6 +38,8 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = rejoining[port.self().value];
   config.level = knows[port.self().value];
+  node::Parts parts;
+  if (config_.parts) parts = config_.parts({port.self(), config.raft.peers, port.random().next(), now});
   service::Machine machine;
   if (opened->recovered.snapshot) {
     auto restored = replica::machine_from(*opened->recovered.snapshot);
@@ -54,12 +56,14 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   sessions.ttl_low = std::chrono::milliseconds(100);
   sessions.enrolment_ttl = std::chrono::seconds(2);
   auto peer = std::make_unique<Peer>(
-      Peer{std::move(opened->store), replica::Host(std::move(replica), std::move(sessions)), {}});
-  peer->greeting = {peer->host.replica().speaks(), knows[port.self().value], peer->host.replica().life()};
+      Peer{std::move(opened->store),
+           node::Node(replica::Host(std::move(replica), std::move(sessions)), std::move(parts)),
+           {}});
+  peer->greeting = {peer->replica().speaks(), knows[port.self().value], peer->replica().life()};
   if (levels != nullptr) levels->began(port.self(), *peer);
   const replica::Recovered found =
       recovered(port.self(), port.disk().counts().of(sim::FaultKind::disk_replaced));
-  carry_out(*peer, peer->host.step(now, wall_time(port.world_now() + wall_offset), found), port);
+  carry_out(*peer, peer->node.step(now, wall_time(port.world_now() + wall_offset), found), port);
   return peer;
 }
 
@@ -94,11 +98,29 @@ void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, 
   if (std::max(greeting.knows, greeting.level) < peer.greeting.level) return;
   if (const auto known = peer.greeted.find(from); known == peer.greeted.end() || known->second != greeting) {
     peer.greeted.insert_or_assign(from, greeting);
+    peer.received.erase(from);
     feed(peer, now, replica::Greeted{from, greeting.knows, greeting.life}, port);
   }
-  auto* plain = std::get_if<raft::Message>(&message.body);
+  if (std::holds_alternative<wire::ChannelMessage>(message.body))
+    return hear(peer, now, from, std::move(message), port);
+  auto& body = std::get<replica::PeerMessage>(message.body);
+  auto* plain = std::get_if<raft::Message>(&body);
   if (plain != nullptr && message.level < 2) forget_what_is_new(*plain);
-  feed(peer, now, replica::FromPeer{from, std::move(message.body), message.level}, port);
+  feed(peer, now, replica::FromPeer{from, std::move(body), message.level}, port);
+}
+
+// To a part. Where something before it is missing, the connection has broken and there is a new one.
+void Cluster::hear(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
+  if (message.way == node::Way::stream) {
+    const auto [seen, first] = peer.received.try_emplace(from, message.number);
+    if (!first && message.number != seen->second + 1) {
+      feed(peer, now, replica::Parted{from}, port);
+      feed(peer, now, replica::Greeted{from, message.greeting.knows, message.greeting.life}, port);
+    }
+    seen->second = message.number;
+  }
+  auto& body = std::get<wire::ChannelMessage>(message.body);
+  feed(peer, now, node::OnChannel{from, std::move(body), message.level, message.way}, port);
 }
 
 void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>& port) {
@@ -106,7 +128,7 @@ void Cluster::on_input(Peer& peer, Instant now, Input input, sim::Port<Cluster>&
 }
 
 std::optional<Instant> Cluster::deadline(const Peer& peer) const {
-  const auto next = peer.host.deadline();
+  const auto next = peer.node.deadline();
   if (!peer.look_at) return next;
   return next ? std::min(*next, *peer.look_at) : *peer.look_at;
 }
@@ -131,65 +153,86 @@ void Cluster::on_tick(Peer& peer, Instant now, sim::Port<Cluster>& port) {
   feed(peer, now, replica::Tick{}, port);
 }
 
-void Cluster::feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port) {
+void Cluster::feed(Peer& peer, Instant now, node::NodeEvent&& event, sim::Port<Cluster>& port) {
   const WallTime wall = wall_time(port.world_now() + wall_offset);
-  carry_out(peer, peer.host.step(now, wall, event), port);
-  carry_out(peer, peer.host.settle(now, wall), port);
+  carry_out(peer, peer.node.step(now, wall, std::move(event)), port);
+  carry_out(peer, peer.node.settle(now, wall), port);
 }
 
 void Cluster::send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port) {
-  PeerMessage message{std::move(action.message), action.level, peer.greeting};
   if (config_.in_bytes) {
-    auto read = replica::decode_peer_message(replica::encode(message.body, message.level), message.level);
+    auto read = replica::decode_peer_message(replica::encode(action.message, action.level), action.level);
     if (!read) return port.stop("sends what cannot be read: " + read.error().text());
-    message.body = std::move(*read);
+    action.message = std::move(*read);
   }
+  PeerMessage message{std::move(action.message), action.level, peer.greeting};
   if (levels != nullptr) levels->sent(port.self(), message);
   if (action.datagram_also) port.send_datagram(action.to, message);
   port.send(action.to, std::move(message));
 }
 
-void Cluster::carry_out(Peer& peer, replica::HostActions actions, sim::Port<Cluster>& port) {
-  for (replica::HostAction& action : actions) {
-    if (auto* job = std::get_if<replica::DiskJob>(&action)) {
-      Job work;
-      work.parts.push_back(std::move(*job));
-      port.job(std::move(work));
-    } else if (auto* send = std::get_if<replica::SendPeer>(&action)) {
-      this->send(peer, std::move(*send), port);
-    } else if (auto* speak = std::get_if<replica::SpeakLevel>(&action)) {
-      peer.greeting.level = speak->level;
-      port.note([&] { return "speaks level " + std::to_string(speak->level); });
-    } else if (auto* changed = std::get_if<replica::LeaderChanged>(&action)) {
+void Cluster::send(Peer& peer, node::SendOnChannel&& action, sim::Port<Cluster>& port) {
+  PeerMessage message{std::move(action.message), action.level, peer.greeting, node::Way::datagram};
+  if (levels != nullptr) levels->sent(port.self(), message);
+  if (action.way != node::Way::stream) port.send_datagram(action.to, message);
+  message.way = node::Way::stream;
+  if (action.way == node::Way::datagram) return;
+  message.number = ++peer.sent[action.to];
+  port.send_ordered(action.to, std::move(message));
+}
+
+void Cluster::carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port) {
+  for (node::NodeAction& action : actions) {
+    if (auto* of_service = std::get_if<replica::HostAction>(&action)) {
+      perform(peer, *of_service, port);
+    } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
+      send(peer, std::move(*message), port);
+    } else {
+      port.stop("cannot read what node " + std::to_string(std::get<node::Unread>(action).from.value) +
+                " has sent: " + std::get<node::Unread>(action).why);
+    }
+  }
+}
+
+void Cluster::perform(Peer& peer, replica::HostAction& action, sim::Port<Cluster>& port) {
+  if (auto* job = std::get_if<replica::DiskJob>(&action)) {
+    Job work;
+    work.parts.push_back(std::move(*job));
+    port.job(std::move(work));
+  } else if (auto* send = std::get_if<replica::SendPeer>(&action)) {
+    this->send(peer, std::move(*send), port);
+  } else if (auto* speak = std::get_if<replica::SpeakLevel>(&action)) {
+    peer.greeting.level = speak->level;
+    port.note([&] { return "speaks level " + std::to_string(speak->level); });
+  } else if (auto* changed = std::get_if<replica::LeaderChanged>(&action)) {
+    port.note([&] {
+      const std::string term = std::to_string(changed->term.value);
+      if (changed->role == raft::Role::leader) return "leads term " + term;
+      return "term " + term + ", leader " + std::to_string(changed->leader.value);
+    });
+  } else if (auto* report = std::get_if<replica::Report>(&action)) {
+    port.note([&] { return report->text; });
+  } else if (auto* halted = std::get_if<replica::Halted>(&action)) {
+    port.stop(halted->why);
+  } else if (auto* answer = std::get_if<replica::ToTool>(&action)) {
+    if (watcher != nullptr) watcher->told(port.self(), *answer);
+  } else if (auto* stop = std::get_if<replica::StopCommand>(&action)) {
+    if (watcher != nullptr) watcher->stop_command(port.self(), *stop);
+  } else if (auto* keep = std::get_if<replica::KeepHold>(&action)) {
+    kept_.at(port.self().value)[keep->record.session] = keep->record;
+  } else if (auto* forget = std::get_if<replica::ForgetHold>(&action)) {
+    kept_.at(port.self().value).erase(forget->session);
+  } else if (auto* since = std::get_if<replica::HoldsCompleteSince>(&action)) {
+    complete_since_.at(port.self().value) = since->registration;
+  } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
+    if (watcher != nullptr) watcher->applied(port.self(), *applied);
+    for (const service::Effect& effect : applied->effects) {
+      const auto* raise = std::get_if<service::RaiseApplied>(&effect);
+      if (raise == nullptr) continue;
       port.note([&] {
-        const std::string term = std::to_string(changed->term.value);
-        if (changed->role == raft::Role::leader) return "leads term " + term;
-        return "term " + term + ", leader " + std::to_string(changed->leader.value);
+        return "level " + std::to_string(raise->level) + (raise->in_force ? " in force" : " void");
       });
-    } else if (auto* report = std::get_if<replica::Report>(&action)) {
-      port.note([&] { return report->text; });
-    } else if (auto* halted = std::get_if<replica::Halted>(&action)) {
-      port.stop(halted->why);
-    } else if (auto* answer = std::get_if<replica::ToTool>(&action)) {
-      if (watcher != nullptr) watcher->told(port.self(), *answer);
-    } else if (auto* stop = std::get_if<replica::StopCommand>(&action)) {
-      if (watcher != nullptr) watcher->stop_command(port.self(), *stop);
-    } else if (auto* keep = std::get_if<replica::KeepHold>(&action)) {
-      kept_.at(port.self().value)[keep->record.session] = keep->record;
-    } else if (auto* forget = std::get_if<replica::ForgetHold>(&action)) {
-      kept_.at(port.self().value).erase(forget->session);
-    } else if (auto* since = std::get_if<replica::HoldsCompleteSince>(&action)) {
-      complete_since_.at(port.self().value) = since->registration;
-    } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
-      if (watcher != nullptr) watcher->applied(port.self(), *applied);
-      for (const service::Effect& effect : applied->effects) {
-        const auto* raise = std::get_if<service::RaiseApplied>(&effect);
-        if (raise == nullptr) continue;
-        port.note([&] {
-          return "level " + std::to_string(raise->level) + (raise->in_force ? " in force" : " void");
-        });
-        if (raise->in_force && levels != nullptr) levels->raised(port.self(), peer, raise->level);
-      }
+      if (raise->in_force && levels != nullptr) levels->raised(port.self(), peer, raise->level);
     }
   }
 }
@@ -269,16 +312,21 @@ void Cluster::on_crash(NodeId node) {
 }
 
 std::string Cluster::describe(const Message& message) const {
-  std::string text = replica::name_of(message.body);
+  if (const auto* on_channel = std::get_if<wire::ChannelMessage>(&message.body))
+    return "channel " + std::to_string(on_channel->channel) + " +" +
+           std::to_string(on_channel->bytes.size()) +
+           (message.way == node::Way::datagram ? " by datagram" : "");
+  const auto& body = std::get<replica::PeerMessage>(message.body);
+  std::string text = replica::name_of(body);
   if (message.level > first_level) text += " (level " + std::to_string(message.level) + ")";
-  if (const auto* forward = std::get_if<replica::Forward>(&message.body)) {
+  if (const auto* forward = std::get_if<replica::Forward>(&body)) {
     for (const Bytes& bytes : forward->commands) {
       const auto command = wire::decode<service::Command>(bytes, {.version = message.level});
       if (command)
         text += " " + std::to_string(command->client.value) + ":" + std::to_string(command->sequence);
     }
   }
-  const raft::Message* raft_message = replica::raft_message_in(message.body);
+  const raft::Message* raft_message = replica::raft_message_in(body);
   if (raft_message == nullptr) return text;
   std::visit(
       [&](const auto& m) {

@@ -1,5 +1,5 @@
 // The peers of a group, whole, for the simulator: each node is what coordd is without its sockets
-// (replica::Host on a store::Store on the virtual disk), and the tools of its host are played by Tools.
+// (node::Node on a store::Store on the virtual disk), and the tools of its host are played by Tools.
 #pragma once
 
 #include <deque>
@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "replica/host.hpp"
+#include "node/node.hpp"
 #include "sim/world.hpp"
 #include "store/store.hpp"
 
@@ -28,10 +28,13 @@ struct Greeting {
 // One life of one peer's process.
 struct Peer {
   store::Store store;
-  replica::Host host;
+  node::Node node;
   Greeting greeting;
   bool nearly_full = false;
   std::map<NodeId, Greeting> greeted{};  // by the others, in this life
+  // Of what parts send by stream: so many to each, and so many from each. A gap is a connection that broke.
+  std::map<NodeId, std::uint64_t> sent{};
+  std::map<NodeId, std::uint64_t> received{};
 
   struct Work {  // as the store thread gets it: several writes may go in one batch, with one sync
     std::vector<replica::DiskJob> parts;
@@ -44,12 +47,16 @@ struct Peer {
   };
   std::deque<Work> waiting{};        // for room on the disk, in order
   std::optional<Instant> look_at{};  // when to try again; none: it is being tried
+
+  const replica::Replica& replica() const { return node.replica(); }
 };
 
 struct PeerMessage {
-  replica::PeerMessage body;
+  std::variant<replica::PeerMessage, wire::ChannelMessage> body;
   Level level = first_level;
   Greeting greeting;
+  node::Way way = node::Way::stream;  // by which it comes: to parts it is told
+  std::uint64_t number = 0;           // on its connection, of what a part sends by stream
 };
 
 // Told of all that a peer says to its own host; Tools implements it.
@@ -72,6 +79,7 @@ struct ClusterConfig {
   store::Options store;
   bool prepare_ahead = false;  // the store makes its next segment between writes
   bool in_bytes = false;       // messages between peers are encoded and decoded at their level
+  node::MakeParts parts;       // beside the replicated service
 };
 
 // Told of the levels at which peers speak and apply; Levels implements it.
@@ -122,9 +130,12 @@ class Cluster {
   static void forget_what_is_new(raft::Message& message);
   void attempt(Peer& peer, Job& job);
   void look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port);
-  void feed(Peer& peer, Instant now, const replica::HostEvent& event, sim::Port<Cluster>& port);
-  void carry_out(Peer& peer, replica::HostActions actions, sim::Port<Cluster>& port);
+  void hear(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
+  void feed(Peer& peer, Instant now, node::NodeEvent&& event, sim::Port<Cluster>& port);
+  void carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port);
+  void perform(Peer& peer, replica::HostAction& action, sim::Port<Cluster>& port);
   void send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port);
+  void send(Peer& peer, node::SendOnChannel&& action, sim::Port<Cluster>& port);
   replica::Recovered recovered(NodeId node, std::uint64_t replaced);
 
   ClusterConfig config_;

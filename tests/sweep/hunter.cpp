@@ -13,9 +13,9 @@ NodeId Hunter::leader() const {
   Term term;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
-    if (peer == nullptr || peer->host.replica().raft().role() != raft::Role::leader) continue;
-    if (peer->host.replica().raft().term() <= term) continue;
-    term = peer->host.replica().raft().term();
+    if (peer == nullptr || peer->replica().raft().role() != raft::Role::leader) continue;
+    if (peer->replica().raft().term() <= term) continue;
+    term = peer->replica().raft().term();
     leader = NodeId{i};
   }
   return leader;

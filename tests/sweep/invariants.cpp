@@ -34,7 +34,7 @@ void LogInvariants::look(NodeId node) {
     last.life = nullptr;
     return;
   }
-  const raft::Raft& raft = peer->host.replica().raft();
+  const raft::Raft& raft = peer->replica().raft();
   if (last.life != peer) {
     last = Last{};
     last.life = peer;
@@ -107,7 +107,7 @@ std::optional<std::string> LogInvariants::log_matching(NodeId node, const raft::
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* other = world_.node(NodeId{i});
     if (other == nullptr || NodeId{i} == node) continue;
-    const raft::Log& theirs = other->host.replica().raft().log();
+    const raft::Log& theirs = other->replica().raft().log();
     const std::uint64_t top = std::min(raft.log().last().value, theirs.last().value);
     bool same = false;
     for (std::uint64_t at = top; at > 0 && at + depth > top; --at) {

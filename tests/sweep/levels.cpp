@@ -36,7 +36,7 @@ bool Levels::raise_was_tried() const {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     if (peer == nullptr) continue;
-    const raft::Log& log = peer->host.replica().raft().log();
+    const raft::Log& log = peer->replica().raft().log();
     for (LogIndex at = log.last(); at > log.base() && at.value + 64 > log.last().value; --at.value) {
       if (log.at(at)->kind == raft::EntryKind::raise) return true;
     }
@@ -80,7 +80,7 @@ void Levels::sent(NodeId node, const PeerMessage& message) {
 
 void Levels::raised(NodeId, const Peer& peer, Level level) {
   in_force_ = std::max(in_force_, level);
-  const auto& registrations = peer.host.replica().machine().state().registrations;
+  const auto& registrations = peer.replica().machine().state().registrations;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const auto found = registrations.find(NodeId{i});
     const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
@@ -94,8 +94,7 @@ void Levels::raised(NodeId, const Peer& peer, Level level) {
 bool Levels::all_take_part() const {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
-    if (peer == nullptr || peer->host.replica().raft().mute() ||
-        peer->host.replica().client() == service::ClientId{})
+    if (peer == nullptr || peer->replica().raft().mute() || peer->replica().client() == service::ClientId{})
       return false;
   }
   return true;
@@ -106,10 +105,10 @@ void Levels::judge_end() {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     const Level knows = cluster_.knows[i];
-    if (peer->host.replica().machine().level() < knows)
+    if (peer->replica().machine().level() < knows)
       return world_.fail("level_rises", "node " + number(i) + " knows level " + number(knows) +
                                             " as all do, and is at level " +
-                                            number(peer->host.replica().machine().level()) +
+                                            number(peer->replica().machine().level()) +
                                             " long after the last fault");
   }
 }

@@ -12,7 +12,7 @@ std::string number(std::uint64_t value) {
 
 const raft::Raft* raft_of(const World& world, NodeId node) {
   const Peer* peer = world.node(node);
-  return peer == nullptr ? nullptr : &peer->host.replica().raft();
+  return peer == nullptr ? nullptr : &peer->replica().raft();
 }
 
 // What a leader that is told to leave must have handed on first.
@@ -118,7 +118,7 @@ void Quiet::service_is_back() {
 // busy when it is asked what is held.
 void Quiet::enrolled_lead() {
   if (const NodeId leader = the_leader(); leader != NodeId{} && tools_.enrolls()) {
-    const auto& all = world_.node(leader)->host.replica().machine().state().elections.leaderships;
+    const auto& all = world_.node(leader)->replica().machine().state().elections.leaderships;
     const auto found = all.find(enrolled_everywhere);
     if (found == all.end() || found->second.leading() == nullptr)
       return fail("nobody leads what every host is enrolled for");
@@ -194,7 +194,7 @@ void Quiet::drill_is_over() {
 
 std::optional<std::string> Quiet::left_behind(NodeId node) const {
   const Peer& peer = *world_.node(node);
-  const service::State& state = peer.host.replica().machine().state();
+  const service::State& state = peer.replica().machine().state();
   const auto some = [&](const char* what, std::size_t count) {
     return "node " + number(node.value) + " still has " + number(count) + " " + what +
            " although every user is gone";
@@ -202,11 +202,11 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.sessions.empty()) return some("sessions", state.sessions.size());
   if (!state.requests.empty()) return some("requests", state.requests.size());
   if (!state.lingering_holds.empty()) return some("lingering holds", state.lingering_holds.size());
-  if (!peer.host.replica().machine().of<service::Locks>().table().all().empty())
-    return some("locks", peer.host.replica().machine().of<service::Locks>().table().all().size());
+  if (!peer.replica().machine().of<service::Locks>().table().all().empty())
+    return some("locks", peer.replica().machine().of<service::Locks>().table().all().size());
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
-  const std::size_t connections = peer.host.sessions().size();
+  const std::size_t connections = peer.node.service().sessions().size();
   if (connections > tools_.late_readers(node)) return some("connections", connections);
   return std::nullopt;
 }
@@ -219,10 +219,10 @@ void Quiet::all_is_done() {
     if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");
     return;
   }
-  const replica::Replica& first = world_.node(leader)->host.replica();
+  const replica::Replica& first = world_.node(leader)->replica();
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     if (world_.node(NodeId{i}) == nullptr) return fail("node " + number(i) + " is not running at the end");
-    const replica::Replica& other = world_.node(NodeId{i})->host.replica();
+    const replica::Replica& other = world_.node(NodeId{i})->replica();
     if (other.raft().mute()) return fail("node " + number(i) + " has not caught up after it rejoined");
     if (other.applied() != first.applied())
       return fail("node " + number(i) + " has applied " + number(other.applied().value) + ", the leader " +

@@ -49,7 +49,7 @@ void Scene::settle() {
     for (std::size_t i = 1; i <= world.nodes(); ++i) {
       const Peer* peer = world.node(NodeId{i});
       if (peer == nullptr || world.state(NodeId{i}) != sim::NodeState::running) continue;
-      if (peer->host.replica().raft().leader() != leader() || leader() == NodeId{}) return false;
+      if (peer->replica().raft().leader() != leader() || leader() == NodeId{}) return false;
     }
     return true;
   });
@@ -125,9 +125,9 @@ NodeId Scene::leader() const {
   Term term;
   for (std::size_t i = 1; i <= world.nodes(); ++i) {
     const Peer* peer = world.node(NodeId{i});
-    if (peer == nullptr || peer->host.replica().raft().role() != raft::Role::leader) continue;
-    if (peer->host.replica().raft().term() < term) continue;
-    term = peer->host.replica().raft().term();
+    if (peer == nullptr || peer->replica().raft().role() != raft::Role::leader) continue;
+    if (peer->replica().raft().term() < term) continue;
+    term = peer->replica().raft().term();
     found = NodeId{i};
   }
   return found;

@@ -66,8 +66,8 @@ class Scene : public HostWatcher {
   NodeId leader() const;  // of the latest term; 0: none
   NodeId follower() const { return other_than(leader()); }
   NodeId other_than(NodeId a, NodeId b = {}) const;
-  const raft::Raft& raft(NodeId node) const { return world.node(node)->host.replica().raft(); }
-  const service::Machine& machine(NodeId node) const { return world.node(node)->host.replica().machine(); }
+  const raft::Raft& raft(NodeId node) const { return world.node(node)->replica().raft(); }
+  const service::Machine& machine(NodeId node) const { return world.node(node)->replica().machine(); }
   bool converged() const;  // all run, all have applied the same
   std::string violation() const { return world.violation() ? world.violation()->text() : ""; }
 

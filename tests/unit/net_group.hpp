@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <catch2/catch.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -100,8 +101,17 @@ struct Peer {
   }
 };
 
+// All are founders; those of `on_demand` do not vote.
+inline Roster roster_of(const std::map<std::string, Address>& peers,
+                        const std::vector<std::string>& on_demand = {}) {
+  Roster roster;
+  for (const auto& [name, address] : peers) REQUIRE(roster.found(name, address).ok());
+  for (const std::string& name : on_demand) roster.set_voter(roster.id_of(name), false);
+  return roster;
+}
+
 inline PeerConfig config_of(const std::string& name, const std::map<std::string, Address>& peers) {
-  return {name, peers.at(name), peers, KeyRing({key("k1", 1)}), "test 1.0", short_times(), {}};
+  return {name, peers.at(name), roster_of(peers), KeyRing({key("k1", 1)}), "test 1.0", short_times(), {}};
 }
 
 inline std::unique_ptr<Peer> start_peer(boost::asio::io_context& io, PeerConfig config) {

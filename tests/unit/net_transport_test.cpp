@@ -252,7 +252,9 @@ TEST_CASE("what is wrong with the configuration is said") {
   stranger.self = "z";
   CHECK(text_of(stranger) == "peer z: it is not in the list of peers: see --name and --peers");
   auto no_port = config_of("a", peers);
-  no_port.peers["b"].port = 0;
+  auto without = peers;
+  without["b"].port = 0;
+  no_port.roster = roster_of(without);
   CHECK(text_of(no_port) == "peer b: its address lacks the host or the port: see --name and --peers");
   const auto first = start_peer(io, config_of("a", peers));
   CHECK(text_of(config_of("a", peers)) ==

@@ -279,7 +279,7 @@ void examine_name(const std::string& name, const net::Address& address, const ad
 void examine_listening(const Examined& examined, bool runs, Findings& findings) {
   const auto settings = peer::check(examined.arguments.peer);
   if (!settings || settings->alone()) return;
-  for (const auto& [name, address] : settings->peers) {
+  for (const auto& [name, address] : settings->roster.founders()) {
     std::string why;
     const Resolved list = resolve(address, 0, why);
     if (!list)
@@ -292,7 +292,7 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
   add(findings, why.empty() ? Health::ok : Health::fail, "address", settings->listen.text(),
       why.empty() ? "free to listen on" : "cannot be listened on: " + why,
       why.empty() ? "" : "stop what has the port, or correct `listen` and this host's address in `peers`");
-  for (const auto& [name, address] : settings->peers) {
+  for (const auto& [name, address] : settings->roster.founders()) {
     if (name == settings->name) continue;
     const std::string refused = connect_to(address);
     add(findings, refused.empty() ? Health::ok : Health::warn, "address", address.text(),
@@ -333,7 +333,7 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
     }
     const auto settings = peer::check(examined.arguments.peer);
     if (settings && !settings->alone()) {
-      for (const auto& [name, address] : settings->peers)
+      for (const auto& [name, address] : settings->roster.founders())
         if (!names.contains(name))
           add(findings, Health::fail, "configuration", examined.config,
               "it names " + name + ", which the running peer does not know", "restart the peer");

@@ -148,8 +148,8 @@ Examined examine_configuration(const cli::PeerOptions& options, Findings& findin
   }
   examined.usable = true;
   add(findings, Health::ok, "configuration", examined.config,
-      settings->name + ", one of " + std::to_string(settings->peers.size()));
-  if (settings->peers.size() == 2)
+      settings->name + ", one of " + std::to_string(settings->roster.size()));
+  if (settings->roster.size() == 2)
     add(findings, Health::warn, "configuration", examined.config, "two peers stop when either is gone",
         "use three, or one");
   if (settings->keys)

@@ -1,0 +1,153 @@
+#include "node/node.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace coord::node {
+
+namespace {
+
+std::uint16_t number_of(const Part& part) {
+  return static_cast<std::uint16_t>(part.channel());
+}
+
+}  // namespace
+
+Node::Node(replica::Host service, Parts parts) : service_(std::move(service)), parts_(std::move(parts)) {
+  std::sort(parts_.begin(), parts_.end(),
+            [](const auto& a, const auto& b) { return a->channel() < b->channel(); });
+  COORD_CHECK(parts_.empty() || parts_.front()->channel() != Channel::service);
+  COORD_CHECK(std::adjacent_find(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) {
+                return a->channel() == b->channel();
+              }) == parts_.end());
+}
+
+Part* Node::find(std::uint16_t channel) {
+  const auto found =
+      std::lower_bound(parts_.begin(), parts_.end(), channel,
+                       [](const auto& part, auto number) { return number_of(*part) < number; });
+  return found == parts_.end() || number_of(**found) != channel ? nullptr : found->get();
+}
+
+const Part* Node::part(Channel channel) const {
+  return const_cast<Node*>(this)->find(static_cast<std::uint16_t>(channel));
+}
+
+NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
+  if (auto* message = std::get_if<OnChannel>(&event)) {
+    heard(now, wall, std::move(*message));
+    return std::exchange(out_, {});
+  }
+  const auto& of_all = std::get<replica::HostEvent>(event);
+  if (const auto* asked = std::get_if<replica::FromTool>(&of_all)) {
+    if (const auto* said = std::get_if<local::ToPart>(&asked->request)) {
+      tool_said(now, wall, *asked, *said);
+      return std::exchange(out_, {});
+    }
+  }
+  of_service(service_.step(now, wall, of_all));
+  if (parts_.empty()) return std::exchange(out_, {});
+  std::visit(
+      [&]<class T>(const T& concrete) {
+        if constexpr (std::is_same_v<T, Tick> || std::is_same_v<T, Greeted> || std::is_same_v<T, Parted> ||
+                      std::is_same_v<T, ToolGone> || std::is_same_v<T, Leave>)
+          tell_all(now, wall, concrete);
+      },
+      of_all);
+  return std::exchange(out_, {});
+}
+
+template <class T>
+void Node::tell_all(Instant now, WallTime wall, const T& event) {
+  for (const auto& part : parts_) {
+    if constexpr (std::is_same_v<T, Tick>) {
+      const auto due = part->deadline();
+      if (!due || *due > now) continue;
+    }
+    of_part(*part, part->step(moment(now, wall), event));
+  }
+}
+
+NodeActions Node::settle(Instant now, WallTime wall) {
+  of_service(service_.settle(now, wall));
+  for (const auto& part : parts_) of_part(*part, part->settle(moment(now, wall)));
+  return std::exchange(out_, {});
+}
+
+std::optional<Instant> Node::deadline() const {
+  std::optional<Instant> next = service_.deadline();
+  for (const auto& part : parts_) {
+    const auto due = part->deadline();
+    if (due && (!next || *due < *next)) next = due;
+  }
+  return next;
+}
+
+void Node::of_service(replica::HostActions actions) {
+  if (actions.empty()) return;
+  out_.reserve(out_.size() + actions.size());
+  for (replica::HostAction& action : actions) out_.emplace_back(std::move(action));
+}
+
+void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
+  Part* const part = find(event.message.channel);
+  if (part == nullptr) {
+    ++counts_.unknown_channel;
+    return;
+  }
+  const FromPeer message{event.from, std::move(event.message.bytes), event.level, event.way};
+  of_part(*part, part->step(moment(now, wall), message), &event);
+}
+
+void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said) {
+  Part* const part = find(said.channel);
+  if (part == nullptr) {
+    out_.emplace_back(replica::HostAction(replica::ToTool{
+        event.connection, local::Refused{said.request, local::RefusedKind::protocol,
+                                         "this peer has no part " + std::to_string(said.channel) +
+                                             ": install the tool's release on this host"}}));
+    return;
+  }
+  const FromTool question{event.connection, event.who, said.request, said.bytes};
+  of_part(*part, part->step(moment(now, wall), question));
+}
+
+void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard) {
+  for (PartAction& action : actions) {
+    if (auto* message = std::get_if<Send>(&action)) {
+      send(part, std::move(*message));
+    } else if (auto* answer = std::get_if<ToTool>(&action)) {
+      tell(part, std::move(*answer));
+    } else if (auto* unreadable = std::get_if<Unreadable>(&action)) {
+      COORD_CHECK(heard != nullptr);
+      out_.emplace_back(Unread{heard->from, heard->way, part.name(), std::move(unreadable->why)});
+    } else if (auto* report = std::get_if<Report>(&action)) {
+      out_.emplace_back(replica::HostAction(std::move(*report)));
+    }
+  }
+}
+
+void Node::tell(const Part& part, ToTool answer) {
+  if (answer.bytes.size() > local::part_bytes_limit) {
+    ++counts_.too_large;
+    return;
+  }
+  out_.emplace_back(replica::HostAction(replica::ToTool{
+      answer.connection, local::FromPart{answer.request, number_of(part), std::move(answer.bytes)}}));
+}
+
+void Node::send(const Part& part, Send send) {
+  const Level level = replica().speaks();
+  if (level < wire::channels_since) {
+    ++counts_.too_early;
+  } else if (send.bytes.size() > wire::channel_bytes_limit) {
+    ++counts_.too_large;
+  } else {
+    out_.emplace_back(SendOnChannel{send.to, {number_of(part), std::move(send.bytes)}, level, send.way});
+  }
+}
+
+}  // namespace coord::node

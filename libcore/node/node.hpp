@@ -1,0 +1,109 @@
+// A node: the replicated service and any number of other parts, driven as one.
+//
+// Problem: a peer does more than take part in one replicated log, and each further protocol with a driver of
+// its own would need a second pump in coordd, a second one in the simulator, and rules for what happens
+// between them. Solution: one object that both drive. It hands each event to the part that it is for, merges
+// what the parts answer, and merges their deadlines.
+//
+// The ordering rule is that of one part, over all of them: after each batch of step()s one settle(); perform
+// the actions in the order in which they came, the disk's work last if you like; call tick() when deadline()
+// has come. The service comes first in each step: a level that it raises holds for what the others send in
+// the same step.
+//
+// The service (replica::Host) keeps its typed events, disk and sessions: all other parts may do without.
+// Nothing of other parts is sent below level 2; a message for a part that is not there is dropped and
+// counted, for the other node may have one more. What a tool says to a part (local::ToPart) comes among the
+// service's events and never reaches it. Threading: none; one owner.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "node/part.hpp"
+#include "replica/host.hpp"
+
+namespace coord::node {
+
+// ---- told, beside what the service is told
+
+// For another part than the service, from another node.
+struct OnChannel {
+  NodeId from;
+  wire::ChannelMessage message;
+  Level level = wire::channels_since;
+  Way way = Way::stream;
+};
+using NodeEvent = std::variant<replica::HostEvent, OnChannel>;
+
+// ---- answers, beside those of the service
+
+struct SendOnChannel {
+  NodeId to;
+  wire::ChannelMessage message;
+  Level level = wire::channels_since;
+  Way way = Way::stream;
+};
+// A part could not read what this node has sent: close the connection by which it came, if it came by stream.
+struct Unread {
+  NodeId from;
+  Way way = Way::stream;
+  std::string part;
+  std::string why;
+};
+using NodeAction = std::variant<replica::HostAction, SendOnChannel, Unread>;
+using NodeActions = std::vector<NodeAction>;
+
+// What was dropped, of other parts than the service.
+struct Counts {
+  std::uint64_t unknown_channel = 0;  // for a part that this node has not
+  std::uint64_t too_early = 0;        // to be sent below level 2
+  std::uint64_t too_large = 0;        // to be sent, or to be told to a tool
+};
+
+// What a part is made from, alike in coordd and in the simulator.
+struct Setting {
+  NodeId self;
+  std::vector<NodeId> founders;  // the nodes of the founding list, this one among them
+  std::uint64_t seed = 0;        // for its choices; each life has another one
+  Instant now;
+};
+using Parts = std::vector<std::unique_ptr<Part>>;
+using MakeParts = std::function<Parts(const Setting&)>;
+
+class Node {
+ public:
+  // No two parts have one channel, and none has the service's (checked).
+  explicit Node(replica::Host service, Parts parts = {});
+
+  [[nodiscard]] NodeActions step(Instant now, WallTime wall, NodeEvent&& event);
+  [[nodiscard]] NodeActions settle(Instant now, WallTime wall);
+  std::optional<Instant> deadline() const;
+
+  const replica::Host& service() const { return service_; }
+  const replica::Replica& replica() const { return service_.replica(); }
+  const Counts& counts() const { return counts_; }
+  const Part* part(Channel channel) const;
+
+ private:
+  Part* find(std::uint16_t channel);
+  Moment moment(Instant now, WallTime wall) const { return {now, wall, replica().speaks()}; }
+  void of_service(replica::HostActions actions);
+  void tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said);
+  void heard(Instant now, WallTime wall, OnChannel&& event);
+  template <class T>
+  void tell_all(Instant now, WallTime wall, const T& event);
+  void of_part(const Part& part, PartActions actions, const OnChannel* heard = nullptr);
+  void send(const Part& part, Send send);
+  void tell(const Part& part, ToTool answer);
+
+  replica::Host service_;
+  Parts parts_;  // by channel
+  Counts counts_;
+  NodeActions out_;
+};
+
+}  // namespace coord::node
