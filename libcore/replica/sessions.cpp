@@ -128,16 +128,20 @@ SessionActions Sessions::on(const HoldersGone& event) {
   Record* record = find(event.connection);
   if (record == nullptr) return {};
   record->holders = false;
-  const bool over = record->stage == Stage::held && !record->connected;
+  const bool over = record->stage == Stage::held && (!record->connected || record->released);
   if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
   return take();
 }
 
 // A command that never had the descriptor may run on: it is stopped before anybody else gets the lock. A
 // process that held by itself (of --acquire, or the command in its tool's place, which nobody waits for) has
-// ended: that is its release, unless its lock was lost before.
+// ended: that is its release, unless its lock was lost before. Where the wrapper said its release while others
+// still had the descriptor (or the kernel had not closed the command's copy yet), the last of them ends it, and
+// it is a release.
 void Sessions::holders_vanished(ConnectionId id, Record& record) {
-  if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
+  if (record.released && record.stage == Stage::held) {
+    close(id, record, service::CloseReason::finished);
+  } else if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
     record.stage = Stage::lost;
     set_alarm(id, record);
     out_.push_back(StopCommand{id, record.pid, true, true});

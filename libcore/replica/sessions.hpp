@@ -225,6 +225,7 @@ class Sessions {
     Instant asked_at;
     std::optional<Instant> hurried;      // it is not to wait (-n), or no longer: since when that counts
     std::optional<std::uint8_t> status;  // of the command, as its wrapper says
+    bool released = false;               // its wrapper has said so, and descendants hold on
     std::vector<SessionId> inside;       // whose commands it was asked from, outermost first
     Token token;
     SessionId kept;  // the session of the HoldRecord that the driver has; 0: none

@@ -111,6 +111,7 @@ void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Rele
   }
   record.status = request.status;
   if (record.holders) {  // background descendants go on holding: the session ends with the last of them
+    record.released = true;
     say(id, record, local::Released{request.request});
     return;
   }

@@ -129,6 +129,19 @@ TEST_CASE(
   CHECK(desk.machine.state().sessions.empty());
 }
 
+TEST_CASE("a release that was said while the command's descriptor was still open is a release, not a loss") {
+  const bool first_gone = GENERATE(false, true);
+  Desk desk;
+  desk.holds(1);
+  desk.says(1, local::Release{1}, true);
+  if (first_gone) desk.tool_gone(1);
+  desk.holders_gone(1);
+  REQUIRE(desk.next<service::Close>() != nullptr);
+  CHECK(desk.next<service::Close>()->why == service::CloseReason::finished);
+  desk.order();
+  CHECK(desk.machine.state().sessions.empty());
+}
+
 TEST_CASE("a grant that comes too late to be of use is given back and asked for anew") {
   Desk desk;
   desk.acquires(1, 10s);
