@@ -65,7 +65,16 @@ GOOD
   finds quartet 'no man page'
   touch man/dthing.1.scd tests/tools/dthing.bats
   finds quartet README
-  echo '`dthing` does things' >README.md
+  echo '| `dthing` | does things |' >README.md
+  scripts/lint quartet
+  mkdir packaging
+  echo 'other: does other things' >packaging/CMakeLists.txt
+  finds quartet 'packaging/CMakeLists.txt:0: dthing is not there'
+  echo 'dthing: does things' >packaging/CMakeLists.txt
+  scripts/lint quartet
+  echo '*other*(1)' >man/coordutils.7.scd
+  finds quartet 'man/coordutils.7.scd:0: dthing is not there'
+  echo '*dthing*(1)' >man/coordutils.7.scd
   scripts/lint quartet
 }
 

@@ -59,6 +59,17 @@ SH
   dpkg-deb -f "$deb" Depends | grep -q libssl3
 }
 
+@test "installed under another prefix, the units name the program there" {
+  run cmake --install "$COORD_BUILD" --prefix "$BATS_TEST_TMPDIR/opt"
+  [ "$status" -eq 0 ]
+  for unit in coordd coordd-host; do
+    grep -q "^ExecStart=$BATS_TEST_TMPDIR/opt/bin/coordd " "opt/lib/systemd/system/$unit.service"
+    ! grep -q '=/usr/bin' "opt/lib/systemd/system/$unit.service"
+  done
+  opt/bin/coordd --version
+  dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/lib/systemd/system/coordd.service | grep -q '^ExecStart=/usr/bin/coordd '
+}
+
 @test "it installs, makes its user, works, upgrades, removes and purges" {
   on_copy <<'SH'
 find /etc /usr /var/lib ! -path '/var/lib/dpkg/*' | sort >/run/before
