@@ -135,9 +135,9 @@ SessionActions Sessions::on(const HoldersGone& event) {
 
 // A command that never had the descriptor may run on: it is stopped before anybody else gets the lock. A
 // process that held by itself (of --acquire, or the command in its tool's place, which nobody waits for) has
-// ended: that is its release, unless its lock was lost before. Where the wrapper said its release while others
-// still had the descriptor (or the kernel had not closed the command's copy yet), the last of them ends it, and
-// it is a release.
+// ended: that is its release, unless its lock was lost before. Where the wrapper said its release while
+// others still had the descriptor (or the kernel had not closed the command's copy yet), the last of them
+// ends it, and it is a release.
 void Sessions::holders_vanished(ConnectionId id, Record& record) {
   if (record.released && record.stage == Stage::held) {
     close(id, record, service::CloseReason::finished);

@@ -176,7 +176,7 @@ TEST_CASE("a tool that asks a part which is not there is told so") {
   CHECK(refused.why.find("no part 77") != std::string::npos);
 }
 
-TEST_CASE("all parts hear of other nodes, of tools that go and of the end; of time only those that wait") {
+TEST_CASE("all parts hear of other nodes, of tools that go and of the end, of time only those that wait") {
   Driven driven;
   (void)driven.step(replica::Greeted{other, 2, 5});
   (void)driven.step(replica::Parted{other});
