@@ -5,6 +5,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <utility>
 
+#include "net/free_bind.hpp"
 #include "net/steady_now.hpp"
 
 namespace coord::net {
@@ -44,6 +45,10 @@ Status DatagramSocket::listen(const udp::endpoint& endpoint) {
     socket_.set_option(boost::asio::ip::v6_only(false), one_family_only);
   if (!error) socket_.non_blocking(true, error);
   if (!error) socket_.bind(endpoint, error);
+  if (error == boost::system::errc::address_not_available) {  // not yet: PeerAcceptor::listen
+    socket_.set_option(FreeBind(true), error);
+    if (!error) socket_.bind(endpoint, error);
+  }
   if (!error) return done();
   error_code ignored;
   socket_.close(ignored);

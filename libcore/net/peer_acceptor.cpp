@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "net/free_bind.hpp"
 #include "net/steady_now.hpp"
 
 namespace coord::net {
@@ -51,7 +52,8 @@ std::optional<tcp::endpoint> endpoint_of(boost::asio::io_context& io, const Addr
   return found.begin()->endpoint();
 }
 
-error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
+error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoint,
+                           bool before_it_is_there = false) {
   error_code error;
   acceptor.close(error);
   acceptor.open(endpoint.protocol(), error);
@@ -59,6 +61,7 @@ error_code bind_and_listen(tcp::acceptor& acceptor, const tcp::endpoint& endpoin
   error_code one_family_only;  // then IPv4 is not served there, as on a host that is set up so
   if (endpoint.address().is_v6() && endpoint.address().is_unspecified())
     acceptor.set_option(boost::asio::ip::v6_only(false), one_family_only);
+  if (!error && before_it_is_there) acceptor.set_option(FreeBind(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(128, error);
   return error;
@@ -84,6 +87,12 @@ Status PeerAcceptor::listen(const Address& address) {
   auto& io = static_cast<boost::asio::io_context&>(acceptor_.get_executor().context());
   const auto endpoint = endpoint_of(io, address, error);
   if (!error && endpoint) error = bind_and_listen(acceptor_, *endpoint);
+  // A network may be set up after boot.
+  if (error == boost::system::errc::address_not_available) {
+    log_(LogLevel::warning, "listen: " + address.host +
+                                " is no address of this host now: other peers reach this one when it is");
+    error = bind_and_listen(acceptor_, *endpoint, true);
+  }
   if (!error && !endpoint) {
     if (!address.host.empty())
       log_(LogLevel::info, "listen: " + address.host +

@@ -13,16 +13,17 @@ inline std::string shown_path(const Options& options, const std::string& name) {
   return name.empty() ? options.place : options.place + "/" + name;
 }
 
-// Acknowledged data may be lost: this directory must not be used again as it is.
+// Acknowledged data may be lost: this directory must not be used again as it is. As `misplaced`, it is of
+// kind `data`: no later start goes better before somebody has done something.
 inline Error refusal(const Options& options, const std::string& file, std::string what) {
-  return {ErrorKind::unavailable, shown_path(options, file), std::move(what),
+  return {ErrorKind::data, shown_path(options, file), std::move(what),
           "restore the file, or move the whole state directory away and start with `coordd --rejoin`"};
 }
 
 // The directory is sound but not the one that is wanted.
 inline Error misplaced(const Options& options, const std::string& file, std::string what,
                        std::string remedy) {
-  return {ErrorKind::unavailable, shown_path(options, file), std::move(what), std::move(remedy)};
+  return {ErrorKind::data, shown_path(options, file), std::move(what), std::move(remedy)};
 }
 
 // A call of the disk failed at start: nothing was promised yet.

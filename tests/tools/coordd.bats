@@ -131,7 +131,7 @@ as_a() { # the arguments of peer a, a line each
   signal_peer TERM b
   eventually peer_gone b
   mapfile -t good < <(as_a)
-  refused 69 "coordd: $group/b*: *" coordd "${good[@]}" --state-dir "$group/b" --socket "$group/other.sock"
+  refused 65 "coordd: $group/b*: *" coordd "${good[@]}" --state-dir "$group/b" --socket "$group/other.sock"
   run -0 dlock job true
 }
 
@@ -140,13 +140,76 @@ as_a() { # the arguments of peer a, a line each
   mapfile -t good < <(as_a)
   mkdir d
   refused 69 "coordd: *: *" coordd "${good[@]}" --state-dir "$PWD/d" --socket "$PWD/s" # its port is taken
-  refused 69 "coordd: *: *" coordd "${good[@]}" --state-dir "$PWD/d" --socket "$PWD/s" --listen 192.0.2.1:7411
   mkdir x
   refused 69 "coordd: $group/a.sock: *" coordd --name x --state-dir "$PWD/x" --socket "$group/a.sock"
   touch file
   refused 69 "coordd: $PWD/file: *" coordd --name x --state-dir "$PWD/x" --socket "$PWD/file"
   refused 69 "coordd: $PWD/none/s*" coordd --name x --state-dir "$PWD/x" --socket "$PWD/none/s"
   run -0 dlock job true
+}
+
+@test "a failed start that is tried again is told once a minute, another cause at once" {
+  mkdir said
+  mapfile -t bad < <(as_a | sed "s,^$group/key$,$PWD/key,")
+  export RUNTIME_DIRECTORY=$PWD/said
+  refused 69 "coordd: $PWD/key: *" coordd "${bad[@]}"
+  for again in 1 2 3; do
+    run -69 coordd "${bad[@]}"
+    [ -z "$output" ]
+  done
+  touch -d '-61 seconds' said/*
+  refused 69 "coordd: $PWD/key: *" coordd "${bad[@]}"
+  touch key
+  chmod 644 key
+  refused 69 "coordd: $PWD/key: others may read*" coordd "${bad[@]}"
+  run -69 coordd "${bad[@]}"
+  [ -z "$output" ]
+  # What it cannot keep it says each time; a file that is somebody's is not followed.
+  rm said/*
+  ln -s "$PWD/other" said/failed-start
+  refused 69 "coordd: $PWD/key: *" coordd "${bad[@]}"
+  refused 69 "coordd: $PWD/key: *" coordd "${bad[@]}"
+  [ ! -e other ]
+}
+
+@test "--check-config says what a configuration makes of a peer, and starts nothing" {
+  cat >c.toml <<TOML
+name = "a"
+peers = ["a=127.0.0.1:7411", "b=beta.example:7411"]
+key_file = "$group/key"
+state_dir = "$PWD/state"
+socket = "$PWD/s"
+TOML
+  chmod 600 c.toml
+  run -0 coordd --check-config --config c.toml
+  [ "${lines[0]}" = "c.toml: right" ]
+  grep -qx "  with      b at beta.example:7411" <<<"$output"
+  grep -qx "  keys      1 in $group/key" <<<"$output"
+  [ ! -e state ] && [ ! -e s ]
+  echo 'nme = "b"' >>c.toml
+  refused 69 'coordd: c.toml*' coordd --check-config --config c.toml
+  refused 64 'coordd: --name: *' coordd --check-config --name 'a b' --state-dir d --socket s
+  refused 69 "coordd: none: *" coordd --check-config --name a --state-dir d --socket s --key-file none
+}
+
+@test "an address that comes after the start is listened on already" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  cat >inside <<'SH'
+set -e
+ip link set lo up
+coordd --name a --peers a=192.0.2.1:7411,b=192.0.2.2:7411 --key-file "$1" --state-dir "$PWD/late" --socket "$PWD/late.sock" 2>late.log &
+for i in $(seq 500); do grep -q 'serves' late.log && break; sleep 0.02; done
+grep 'warning.*192.0.2.1 is no address of this host now' late.log
+ip address add 192.0.2.1/32 dev lo
+python3 -c 'import socket; socket.create_connection(("192.0.2.1", 7411), 5); print("reached")'
+ss -Hlun | grep 192.0.2.1:7411
+kill $!
+wait
+SH
+  run timeout 30 unshare -n bash inside "$group/key" 3>&-
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [[ $output == *reached* ]]
 }
 
 @test "another key, another list: refused, told to the operator, and never a quorum" {

@@ -54,6 +54,7 @@ SH
   grep -q '/systemd/system/coordd-host.service$' <<<"$listing"
   grep -q '/systemd/system/coordd-host.socket$' <<<"$listing"
   grep -qx ./usr/share/coordutils/host <<<"$listing"
+  grep -qx ./usr/lib/sysusers.d/coordutils.conf <<<"$listing"
   grep -q '/systemd/system/coordd.socket$' <<<"$listing"
   ! dpkg-deb -c "$deb" | grep -v ' root/root '
   dpkg-deb -f "$deb" Depends | grep -q libssl3
@@ -104,7 +105,11 @@ dpkg -r coordutils
 test ! -e /usr/bin/dlock
 test -d /var/lib/coordutils
 test -e /etc/coordutils/coordd.toml
-dpkg -P coordutils
+adduser --quiet --disabled-password --gecos '' visitor 2>/dev/null || useradd visitor
+usermod -a -G coordutils visitor
+dpkg -P coordutils 2>&1 | tee /run/purged
+grep 'the group coordutils is removed; its members were: visitor' /run/purged
+userdel -r visitor 2>/dev/null || true
 test ! -e /var/lib/coordutils
 test ! -e /etc/coordutils
 ! getent passwd coordutils

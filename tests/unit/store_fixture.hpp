@@ -85,7 +85,7 @@ inline Opened open_ok(Disk& disk, const Options& options = small()) {
 inline std::string refusal_of(Disk& disk, const Identity& who = identity()) {
   const Result<Opened> opened = Store::open(disk, who, small());
   REQUIRE(!opened.ok());
-  CHECK(opened.error().kind == ErrorKind::unavailable);
+  CHECK(opened.error().kind == ErrorKind::data);
   return opened.error().text();
 }
 

@@ -20,7 +20,7 @@ bool refuses_flip(const VirtualDisk& disk, const std::string& name, std::uint64_
   REQUIRE(damaged->flip_bit(name, offset, bit));
   const Result<Opened> opened = Store::open(*damaged, identity(), small());
   if (!opened.ok()) {
-    CHECK(opened.error().kind == ErrorKind::unavailable);
+    CHECK(opened.error().kind == ErrorKind::data);
     return true;
   }
   INFO(name << " byte " << offset << " bit " << bit);

@@ -123,6 +123,8 @@ void declare(cli::Options& options, Arguments& arguments) {
       .excludes("--peers")
       .env("COORD_IDLE_EXIT")
       .minor();
+  options.flag("--check-config", arguments.check_config,
+               "say what the configuration makes of this peer, and end");
   options.flag("--keygen", arguments.keygen, "print a new key line and end");
 }
 

@@ -19,6 +19,7 @@ struct Arguments {
   bool private_peer = false;
   bool host = false;
   bool keygen = false;
+  bool check_config = false;
   net::LogLevel level = net::LogLevel::info;
 
   void join_peers();  // once all are known: `peers` as the one list that peer::check wants

@@ -18,6 +18,7 @@
 #include "cli/host_peer.hpp"
 #include "cli/run.hpp"
 #include "coordd/arguments.hpp"
+#include "coordd/failed_start.hpp"
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
@@ -123,6 +124,32 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
   return ended;
 }
 
+// --check-config: what this peer would be. Nothing is started, made or looked at beyond configuration and
+// keys.
+Result<cli::Exit> describe(const Arguments& arguments) {
+  const auto settings = peer::check(arguments.peer);
+  if (!settings) return settings.error();
+  std::string text = (arguments.config_read.empty() ? "command line" : arguments.config_read) + ": right\n";
+  const auto line = [&text](const std::string& what, const std::string& is) {
+    text += "  " + what + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + is + "\n";
+  };
+  line("peer", settings->name + (settings->alone() ? ", alone" : ""));
+  if (!settings->alone()) {
+    for (const auto& [id, other] : settings->roster.all()) {
+      if (other.name != settings->name) line("with", other.name + " at " + other.address.text());
+    }
+    line("listens", settings->listen.text() + ", TCP and UDP");
+    line("keys", std::to_string(settings->keys->keys().size()) + " in " + arguments.peer.key_file);
+  }
+  line("state", arguments.peer.state_dir);
+  line("socket", arguments.peer.socket);
+  line("admits", arguments.peer.admit.empty() ? "root and its own user"
+                 : settings->admits_all       ? "all users"
+                                              : "root, its own user, and the group " + arguments.peer.admit);
+  cli::print(text);
+  return cli::Exit::done;
+}
+
 // A socket that systemd, or the tool that needs us, has made already (sd_listen_fds(3)).
 int handed_over_socket() {
   const char* count = std::getenv("LISTEN_FDS");
@@ -153,6 +180,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
     if (!floor) return floor.error();
     arguments.peer.token_floor = *floor;
   }
+  if (arguments.check_config) return describe(arguments);
   arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments, command_line);
 }
@@ -166,11 +194,17 @@ int main(int argc, char** argv) {
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--host", "as the package starts it for all users of a host");
+  options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--keygen", "print a new line for a key file");
   coordd::declare(options, arguments);
   options.example("coordd --keygen > key; chmod 600 key", "a key for the group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
   const std::vector<std::string> command_line(argv + std::min(argc, 1), argv + argc);
-  options.does([&] { return act(arguments, options, command_line); });
+  options.does([&]() -> Result<cli::Exit> {
+    auto ended = act(arguments, options, command_line);
+    const auto kept = coordd::runtime_directory();
+    if (ended || !kept || !coordd::said_lately(*kept, ended.error().text())) return ended;
+    return cli::exit_of(ended.error().kind);
+  });
   return cli::run(argc, argv, options);
 }
