@@ -4,72 +4,20 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/json_text.hpp"
 #include "base/rfc3339.hpp"
 #include "base/utf8.hpp"
 #include "cli/names.hpp"
 #include "cli/values.hpp"
 
 namespace coord::cli {
-namespace {
-
-void append_escaped(std::string& out, std::string_view character) {
-  static constexpr char digits[] = "0123456789abcdef";
-  const char c = character.front();
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    default:
-      break;
-  }
-  if (const std::uint32_t code = code_point(character); is_layout_control(code)) {
-    // All of them are below U+10000, so four digits say them.
-    out += {'\\',
-            'u',
-            digits[code >> 12U],
-            digits[code >> 8U & 0xFU],
-            digits[code >> 4U & 0xFU],
-            digits[code & 0xFU]};
-  } else {
-    out += character;
-  }
-}
-
-}  // namespace
 
 std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  const std::string escaped = is_utf8(text) ? std::string() : shown(text);
-  if (!escaped.empty()) text = escaped;
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    append_escaped(out, text.substr(0, length));
-    text.remove_prefix(length);
-  }
-  return out + "\"";
-}
-
-std::string base64(std::string_view bytes) {
-  static constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j)
-      group = (group << 8U) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j)
-      out += i + j > bytes.size() ? '=' : alphabet[(group >> (18U - 6U * static_cast<unsigned>(j))) & 0x3FU];
+  if (is_utf8(text)) {
+    append_json(out, text);
+  } else {
+    append_json(out, shown(text));
   }
   return out;
 }

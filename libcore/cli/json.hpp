@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
 
@@ -64,6 +65,6 @@ class JsonArray {
 };
 
 std::string json_string(std::string_view text);  // with its quotes
-std::string base64(std::string_view bytes);      // RFC 4648 section 4, padded
+using coord::base64;
 
 }  // namespace coord::cli
