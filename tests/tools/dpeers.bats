@@ -77,6 +77,31 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
   eventually group_has_leader
 }
 
+@test "--check: one line with figures, and 0 to 3" {
+  run -3 dpeers --check --socket "$BATS_TEST_TMPDIR/none"
+  [[ $output == "COORDUTILS UNKNOWN - $BATS_TEST_TMPDIR/none: "* ]]
+  [ "${#lines[@]}" -eq 1 ]
+  start_group "${calm[@]}"
+  eventually dpeers --check -q
+  run -0 dpeers --check
+  [[ $output =~ ^'COORDUTILS OK - 3 of 3 peers alive, '[abc]' leads | alive=3 peers=3 term='[0-9]+ ]]
+  signal_peer KILL c
+  eventually is_state c dead
+  led() { [ "$(dpeers --json | jq -r 'select(.role == "leader").name' | wc -l)" -eq 1 ]; }
+  eventually led
+  run -1 dpeers --check
+  [[ $output == "COORDUTILS WARNING - 2 of 3 peers alive, "?" leads: c is dead | alive=2 peers=3 "* ]]
+  signal_peer KILL b
+  not_led() { ! led; }
+  eventually not_led
+  run -2 dpeers --check
+  [[ $output == "COORDUTILS CRITICAL - "*", nobody leads: nothing is granted"* ]]
+  run -2 dpeers --check -q
+  [ -z "$output" ]
+  run -64 dpeers --check doctor
+  run -64 dpeers --check --json
+}
+
 @test "a group that has not met yet: this peer is a recovering member" {
   start_peer a "${calm[@]}"
   eventually dpeers >/dev/null

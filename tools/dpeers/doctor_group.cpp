@@ -116,19 +116,6 @@ std::string listen_at(const net::Address& address) {
   return "";
 }
 
-Result<local::Peers> ask_peer(const cli::PeerOptions& options) {
-  cli::PeerOptions running = options;
-  running.no_autostart = true;  // it is to be looked at, not made
-  auto peer = cli::connect_to_peer(running, "dpeers");
-  if (!peer) return peer.error();
-  if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
-  for (;;) {
-    auto answer = peer->wait(std::nullopt);
-    if (!answer) return answer.error();
-    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
-  }
-}
-
 // What the peer said of a connection that does not come about, and what most likely is behind it.
 std::string remedy_for(const std::string& trouble) {
   if (trouble.find("peers") != std::string::npos || trouble.find("group") != std::string::npos)
@@ -302,6 +289,19 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
 }
 
 }  // namespace
+
+Result<local::Peers> ask_peer(const cli::PeerOptions& options) {
+  cli::PeerOptions running = options;
+  running.no_autostart = true;  // it is to be looked at, not made
+  auto peer = cli::connect_to_peer(running, "dpeers");
+  if (!peer) return peer.error();
+  if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer->wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
+  }
+}
 
 void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings) {
   const auto answer = ask_peer(options);

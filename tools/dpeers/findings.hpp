@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "coordd/arguments.hpp"
+#include "wire/local.hpp"
 
 namespace coord::dpeers {
 
@@ -38,6 +39,8 @@ void examine_state(Examined& examined, Findings& findings);
 void examine_clock(Findings& findings);
 
 // ---- doctor_group.cpp: this host's peer, the others, the network between
+// What this host's peer knows of the group, if one runs: none is started.
+Result<local::Peers> ask_peer(const cli::PeerOptions& options);
 void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings);
 
 }  // namespace coord::dpeers

@@ -6,6 +6,7 @@
 #include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "dpeers/check.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
 #include "dpeers/level.hpp"
@@ -17,6 +18,7 @@ using namespace coord;
 struct Settings {
   cli::PeerOptions peer;
   bool json = false, quiet = false;
+  bool check = false;
   bool raise = false;
   bool abort = false, yes = false;
   Duration within = std::chrono::seconds(60);
@@ -139,6 +141,13 @@ Result<cli::Exit> act(const Settings& settings) {
   if ((settings.abort || settings.yes) && what != "hand-over")
     return Error{ErrorKind::usage, settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
                  "give hand-over before it"};
+  if (settings.check && !what.empty())
+    return Error{ErrorKind::usage, "--check", "is for the group as a whole", "leave out " + cli::shown(what)};
+  if (settings.check) {
+    const dpeers::Check check = dpeers::check(settings.peer);
+    if (!settings.quiet) cli::print(check.line + "\n");
+    return static_cast<cli::Exit>(check.verdict);
+  }
   if (what.empty()) return show(settings);
   if (what == "doctor") return examine(settings);
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
@@ -154,12 +163,15 @@ int main(int argc, char** argv) {
   Settings settings;
   cli::Options options("dpeers", "who is in the group, who leads, who cannot be reached");
   options.synopsis("[--json]");
+  options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
   options.synopsis("doctor [--json]", "what is wrong here, and what to do");
   options.synopsis("level [--raise]", "which formats and rules the group has agreed on");
   options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
   options.operands("doctor|level|hand-over", settings.what, 0, 1,
                    "look at all that this host's peer stands on; the group's level; make way for a group");
   options.operand_completes_from("echo doctor level hand-over");
+  options.flag("--check", settings.check, "0 well, 1 something is wrong, 2 nobody leads, 3 cannot ask")
+      .excludes("--json");
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
   options.value("--within", "SECONDS", settings.within, "with hand-over: so long for those who hold (60)")
       .between(Duration{}, std::chrono::hours(24))
