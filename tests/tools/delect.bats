@@ -289,6 +289,20 @@ EOS
   done
 }
 
+@test "--slot auto:1d@ZONE: the day there, by its date; the command's TZ is its own" {
+  [ -e /usr/share/zoneinfo/Europe/Berlin ] || skip "no tzdata"
+  run -0 delect --slot auto:1d@Pacific/Kiritimati east -- sh -c 'echo "$DELECT_SLOT ${TZ-none}"'
+  [ "$output" = "$(TZ=Pacific/Kiritimati date +%F) none" ]
+  run -0 env TZ=Asia/Tokyo "$(command -v delect)" --slot auto:1d@Pacific/Pago_Pago west -- sh -c 'echo "$DELECT_SLOT ${TZ-none}"'
+  [ "$output" = "$(TZ=Pacific/Pago_Pago date +%F) Asia/Tokyo" ]
+  run -0 on b delect --slot auto:1d@Pacific/Pago_Pago west echo again
+  [ -z "$output" ]
+  for wrong in auto:1h@Europe/Berlin auto:1d@ auto:1d@Europe/Berln auto:1d@../zoneinfo/UTC auto:1d@/etc/localtime 'auto:1d@:UTC' auto:1d@Europe; do
+    run -64 delect --slot "$wrong" west true
+    [ "${#lines[@]}" -eq 1 ]
+  done
+}
+
 @test "--enroll: this host stands across commands, and cron's question is answered" {
   run -0 on a delect --enroll reports --priority 2
   run -0 on b delect --enroll reports --value b:80

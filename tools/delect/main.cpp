@@ -127,7 +127,7 @@ void add_campaign(cli::Options& options, delect::Settings& settings) {
             settings.slot = std::move(*wish);
             return done();
           },
-          "have COMMAND complete once for each KEY; auto:1h is the hour")
+          "have COMMAND complete once for each KEY; auto:1d is the day in UTC, auto:1d@ZONE there")
       .without_mode();
   options.value("--attempts", "N", settings.attempts, "begin a slot at most so often (3)")
       .between(1, 1000)

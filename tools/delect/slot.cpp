@@ -5,6 +5,7 @@
 
 #include "base/rfc3339.hpp"
 #include "cli/values.hpp"
+#include "delect/civil_day.hpp"
 #include "delect/settings.hpp"
 
 namespace coord::delect {
@@ -43,6 +44,20 @@ Result<Duration> read_period(std::string_view text) {
   return Duration(std::chrono::seconds(*count * unit));
 }
 
+// Days by a zone's calendar, named by their date: a day of 23 or 25 hours is one day.
+Result<service::SlotWish> by_calendar(Duration period, std::string_view zone, WallTime now) {
+  constexpr Duration day = std::chrono::hours(24);
+  if (period % day != Duration::zero())
+    return wrong("a time zone is for whole days", "write auto:1d@Europe/Berlin, say, or auto:1h");
+  const auto today = civil_day(zone, now);
+  if (!today) return today.error();
+  const std::int64_t days = period / day;
+  service::SlotWish wish;
+  wish.key = date_of(*today - ((*today % days) + days) % days);
+  wish.period = period;
+  return wish;
+}
+
 }  // namespace
 
 WallTime wall_now() {
@@ -60,8 +75,11 @@ Result<service::SlotWish> slot_wish(std::string_view text, WallTime now) {
     wish.key = text;
     return wish;
   }
-  const auto period = read_period(text.substr(automatic.size()));
+  text.remove_prefix(automatic.size());
+  const std::size_t at = text.find('@');
+  const auto period = read_period(text.substr(0, at));
   if (!period) return period.error();
+  if (at != std::string_view::npos) return by_calendar(*period, text.substr(at + 1), now);
   // Whole periods since 1970 in UTC, named by when they began.
   const std::int64_t length = period->count();
   const std::int64_t begun = now.unix_ns - ((now.unix_ns % length) + length) % length;
