@@ -65,7 +65,7 @@ LogThread::~LogThread() {
 }
 
 void LogThread::log(net::LogLevel level, const std::string& line) {
-  if (level > level_) return;
+  if (!wants(level)) return;
   std::string text = stamped(level, line);
   const std::lock_guard lock(shared_->mutex);
   if (shared_->over || shared_->bytes + text.size() > most_bytes) {

@@ -7,7 +7,8 @@
 // does not know it. So lines wait in a queue of bounded length; what does not fit is dropped, counted, and
 // told of when lines go out again.
 //
-// Threading: log() and set_level() from any thread, neither waits. The thread outlives its owner if it hangs.
+// Threading: log(), set_level() and wants() from any thread, none of them waits. The thread outlives its
+// owner if it hangs.
 #pragma once
 
 #include <atomic>
@@ -34,6 +35,7 @@ class LogThread {
   // One line: time, level, what happened. Less important ones than the level are left out.
   void log(net::LogLevel level, const std::string& line);
   void set_level(net::LogLevel level) { level_ = level; }
+  bool wants(net::LogLevel level) const { return level <= level_.load(std::memory_order_relaxed); }
 
   // Takes no more lines, and waits for those that stand in the queue. False: after so long they still do.
   bool finish(Duration at_most);

@@ -74,6 +74,7 @@ Peer::Peer(boost::asio::io_context& io, Settings settings, net::Log log,
     : io_(io),
       settings_(std::move(settings)),
       log_(std::move(log)),
+      narrator_(make_narrator()),
       stopped_(std::move(stopped)),
       hold_directory_(settings_.options.state_dir + "/sessions"),
       stock_(io, hold_directory_),
@@ -269,6 +270,7 @@ void Peer::pump() {
   while (!inbox_.empty() && !ended_) {
     node::NodeEvent event = std::move(inbox_.front());
     inbox_.pop_front();
+    if (node::Narrator* const tell = narrator()) tell->hears(event);
     carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
   }
   if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
@@ -317,6 +319,7 @@ void Peer::carry_out(node::NodeActions actions) {
     for (node::NodeAction& action : actions) {
       if (ended_) return;
       if (is_disk(action) != disk) continue;
+      if (node::Narrator* const tell = narrator()) tell->does(action);
       if (auto* of_service = std::get_if<replica::HostAction>(&action)) {
         std::visit(perform_one, *of_service);
       } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {

@@ -28,6 +28,7 @@
 #include "net/peer_transport.hpp"
 #include "net/refusal_log.hpp"
 #include "net/unix_server.hpp"
+#include "node/narrator.hpp"
 #include "node/node.hpp"
 #include "peer/command_guard.hpp"
 #include "peer/hold.hpp"
@@ -91,6 +92,9 @@ class Peer {
   Peer(boost::asio::io_context& io, Settings settings, net::Log log,
        std::function<void(std::optional<std::string>)> stopped);
   Duration leader_patience() const;
+  // Who tells what happens, line by line, at debug; null: nobody wants to read it.
+  node::Narrator* narrator() { return log_.wants(net::LogLevel::debug) ? &narrator_ : nullptr; }
+  node::Narrator make_narrator();
   Status take_directory();
   Status recover(const node::MakeParts& parts);
   Status listen();
@@ -99,6 +103,7 @@ class Peer {
 
   // ---- the pump
   void push(node::NodeEvent event);
+  void push_if_room(node::NodeEvent event);
   void pump();
   void carry_out(node::NodeActions actions);
   void arm_timer();
@@ -189,6 +194,7 @@ class Peer {
   boost::asio::io_context& io_;
   Settings settings_;
   net::Log log_;
+  node::Narrator narrator_;
   std::function<void(std::optional<std::string>)> stopped_;
   std::string hold_directory_;
   HoldStock stock_;

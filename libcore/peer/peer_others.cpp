@@ -43,6 +43,24 @@ std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& othe
 
 }  // namespace
 
+// With the names that users know.
+node::Narrator Peer::make_narrator() {
+  node::Narrator::Names names;
+  names.node = [this](NodeId id) {
+    const net::Roster::Node* const node = settings_.roster.find(id);
+    if (node != nullptr) return node->name;
+    return id == settings_.node ? settings_.name : "peer " + std::to_string(id.value);
+  };
+  names.tool = [this](replica::ConnectionId connection) {
+    const auto found = tools_.find(connection);
+    if (found == tools_.end()) return "connection " + std::to_string(connection.value);
+    const Tool& tool = found->second;
+    return "tool " + std::to_string(tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
+  };
+  return node::Narrator(settings_.node, std::move(names),
+                        [this](const std::string& line) { log_(net::LogLevel::debug, line); });
+}
+
 Status Peer::join_group() {
   net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
   config.level = node_->replica().speaks();
@@ -76,6 +94,11 @@ void Peer::cannot_read(const std::string& name, const std::string& why, bool dat
   if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
 }
 
+void Peer::push_if_room(node::NodeEvent event) {
+  if (inbox_.size() < inbox_limit) return push(std::move(event));
+  if (node::Narrator* const tell = narrator()) tell->hears(event, false);
+}
+
 void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool datagram) {
   if (frame.type == wire::FrameType::channel) return peer_said_on_channel(name, frame, datagram);
   auto message = frame.version <= newest_level
@@ -86,8 +109,7 @@ void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool dat
                              ""};
   if (!message) return cannot_read(name, message.error().what, datagram);
   ++traffic_.received[replica::name_of(*message)];
-  if (inbox_.size() < inbox_limit)
-    push(replica::FromPeer{settings_.roster.id_of(name), std::move(*message), frame.version, datagram});
+  push_if_room(replica::FromPeer{settings_.roster.id_of(name), std::move(*message), frame.version, datagram});
 }
 
 // For another part than the service. Which parts there are, only the node knows; so does what is in it.
@@ -98,21 +120,22 @@ void Peer::peer_said_on_channel(const std::string& name, const wire::Frame& fram
   if (!message) return cannot_read(name, message.error().what, datagram);
   const node::Part* const part = node_->part(wire::Channel{message->channel});
   ++traffic_.received[part == nullptr ? "for an unknown part" : part->name()];
-  if (inbox_.size() < inbox_limit)
-    push(node::OnChannel{settings_.roster.id_of(name), std::move(*message), frame.version,
-                         datagram ? node::Way::datagram : node::Way::stream});
+  push_if_room(node::OnChannel{settings_.roster.id_of(name), std::move(*message), frame.version,
+                               datagram ? node::Way::datagram : node::Way::stream});
 }
 
 void Peer::perform(node::SendOnChannel&& action) {
   const net::Roster::Node* const node = settings_.roster.find(action.to);
   if (node == nullptr || action.to == settings_.node || !transport_) return;
-  if (const node::Part* const part = node_->part(wire::Channel{action.message.channel}))
-    ++traffic_.sent[part->name()];
+  const node::Part* const part = node_->part(wire::Channel{action.message.channel});
+  if (part != nullptr) ++traffic_.sent[part->name()];
   const Bytes bytes = wire::encode(action.message, action.level);
-  if (action.way != node::Way::stream)
-    (void)transport_->send_datagram(node->name, bytes, action.level, wire::FrameType::channel);
+  bool went = action.way != node::Way::stream &&
+              transport_->send_datagram(node->name, bytes, action.level, wire::FrameType::channel);
   if (action.way != node::Way::datagram)
-    (void)transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+    went |= transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+  if (node::Narrator* const tell = narrator())
+    tell->sends(action, part == nullptr ? "unknown part" : part->name(), went);
 }
 
 void Peer::perform(node::Unread&& action) {
@@ -136,8 +159,9 @@ void Peer::perform(replica::SendPeer&& action) {
   if (node == nullptr || !transport_) return;
   ++traffic_.sent[replica::name_of(action.message)];
   const Bytes bytes = replica::encode(action.message, action.level);
-  if (action.datagram_also) (void)transport_->send_datagram(node->name, bytes, action.level);
-  (void)transport_->send(node->name, bytes, action.level);
+  bool went = action.datagram_also && transport_->send_datagram(node->name, bytes, action.level);
+  went |= transport_->send(node->name, bytes, action.level);
+  if (node::Narrator* const tell = narrator()) tell->sends(action, went);
 }
 
 void Peer::perform(replica::SpeakLevel&& action) {

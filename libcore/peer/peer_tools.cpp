@@ -88,6 +88,7 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     tool_closed(number);
     return;
   }
+  if (node::Narrator* const tell = narrator()) tell->is_told(tool->first, *request);
   if (const auto* raise = std::get_if<local::RaiseLevel>(&*request))
     return raise_level(tool->first, tool->second, *raise);
   if (const auto* step = std::get_if<local::HandOver>(&*request))
@@ -154,6 +155,7 @@ void Peer::tell(replica::ConnectionId connection, const Tool& tool, const local:
       local::Refused{0, local::RefusedKind::protocol,
                      "this tool is of an older release than the peer: install the same one"};
   const local::Answer& told = local::knows(tool.speaks, answer) ? answer : too_new;
+  if (node::Narrator* const narrates = narrator()) narrates->tells(connection, told);
   (void)server_->send(net::ClientNumber{connection.value}, wire::FrameType::answer,
                       wire::encode(told, tool.speaks), pass, tool.speaks);
 }

@@ -1,5 +1,6 @@
 #include "sweep/cluster.hpp"
 
+#include "replica/text.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::sweep {
@@ -317,34 +318,8 @@ std::string Cluster::describe(const Message& message) const {
            std::to_string(on_channel->bytes.size()) +
            (message.way == node::Way::datagram ? " by datagram" : "");
   const auto& body = std::get<replica::PeerMessage>(message.body);
-  std::string text = replica::name_of(body);
+  std::string text = replica::to_text(body, message.level);
   if (message.level > first_level) text += " (level " + std::to_string(message.level) + ")";
-  if (const auto* forward = std::get_if<replica::Forward>(&body)) {
-    for (const Bytes& bytes : forward->commands) {
-      const auto command = wire::decode<service::Command>(bytes, {.version = message.level});
-      if (command)
-        text += " " + std::to_string(command->client.value) + ":" + std::to_string(command->sequence);
-    }
-  }
-  const raft::Message* raft_message = replica::raft_message_in(body);
-  if (raft_message == nullptr) return text;
-  std::visit(
-      [&](const auto& m) {
-        if constexpr (requires { m.term; }) text += " term " + std::to_string(m.term.value);
-        if constexpr (requires { m.granted; }) text += m.granted ? " granted" : " refused";
-        if constexpr (requires { m.entries; }) {
-          text +=
-              " after " + std::to_string(m.previous_index.value) + " +" + std::to_string(m.entries.size());
-        }
-        if constexpr (requires { m.accepted; }) text += m.accepted ? " match " : " refused at ";
-        if constexpr (requires { m.match; }) text += std::to_string(m.match.value);
-        if constexpr (requires { m.commit; }) text += " commit " + std::to_string(m.commit.value);
-        if constexpr (requires { m.round; }) text += " round " + std::to_string(m.round);
-        if constexpr (requires { m.mute; }) text += m.mute ? " mute" : "";
-        if constexpr (requires { m.empty; })
-          text += m.empty ? " empty" : m.knows_you ? " knows you" : " not you";
-      },
-      *raft_message);
   return text;
 }
 

@@ -322,3 +322,51 @@ PY
     ! grep -F "${secret:0:12}" "$group/$name.log"
   done
 }
+
+# lines NAME TEXT...: what the debug log of that peer has, without time and level, that begins with this text.
+lines() { sed -n 's/^[^ ]* debug //p' "$group/$1.log" | grep -E "^${*:2}"; }
+
+@test "the debug log of three peers reads like a trace: an election with its votes" {
+  start_group "${calm[@]}" --log-level debug
+  leader=$(leader_seen_by a)
+  term=$(lines "$leader" "$leader - leader of term" | tail -n 1 | sed 's/.* term \([0-9]*\),.*/\1/')
+  [ -n "$term" ]
+  lines "$leader" "$leader - pre-candidate of term "
+  lines "$leader" "$leader - candidate of term $term, no leader$"
+  lines "$leader" "$leader - writes term $term, vote for $leader$"
+  voted=0
+  for other in $(others_than "$leader"); do
+    lines "$leader" "$leader > $other vote request term $term log [0-9]+@[0-9]+"
+    lines "$other" "$other - greeted by $leader, "
+    eventually lines "$other" "$other - follower of term $term, leader $leader$"
+    # One vote is enough: who was late with its own is not heard.
+    if lines "$leader" "$other > $leader vote term $term granted$"; then
+      lines "$other" "$leader > $other vote request term $term "
+      lines "$other" "$other - writes term $term, vote for $leader$"
+      lines "$other" "$other > $leader vote term $term granted$"
+      voted=$((voted + 1))
+    fi
+  done
+  [ "$voted" -ge 1 ]
+  for name in a b c; do
+    ! lines "$name" '.* heartbeat'
+    [ "$(grep -c ' debug ' "$group/$name.log")" -eq "$(grep -cE ' debug [abc] ([>x] [abc]|-) .' "$group/$name.log")" ]
+  done
+}
+
+@test "the debug log of three peers reads like a trace: a lock, from the tool to all peers" {
+  start_group "${calm[@]}" --log-level debug
+  run -0 dlock --report report 'my job' true
+  token=$(jq -r .token report)
+  lines a "a - tool [0-9]+ says acquire request 1 'my job'$"
+  session=$(lines a "a - applies [0-9]+ granted session [0-9]+ request 1 token $token 'my job'$" | sed 's/.* session \([0-9]*\) .*/\1/')
+  lines a "a - keeps session $session token $token of tool [0-9]+$"
+  lines a "a - tells tool [0-9]+ granted session $session request 1 token $token"
+  leader=$(leader_seen_by a)
+  lines "$leader" "$leader - appends $session@[0-9]+ [0-9]+:[0-9]+ acquire request 1 'my job'$"
+  for name in a b c; do
+    eventually lines "$name" "$name - applies $session granted session $session request 1 token $token 'my job'$"
+    eventually lines "$name" "$name - applies [0-9]+ released session $session request 1 token $token 'my job'$"
+  done
+  eventually lines a "a - forgets session $session$"
+}

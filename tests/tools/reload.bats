@@ -119,9 +119,12 @@ connected_again() { # every peer is up to both others
   signal_peer HUP a
   eventually logged a 'warning reload: need a restart: admit, heartbeat$'
   logged a 'info reload: keys and log level read again'
+  sed -i 's/^log_level.*/log_level = "debug"/' "$group/a.toml"
   signal_peer HUP a
   eventually has_reloaded a 4
+  ! logged a ' debug .*job'
   on a dlock job true
+  eventually logged a " debug a - applies [0-9]* granted .* 'job'$"
 }
 
 @test "HUP ends a coordd that has a terminal, as it does any program" {

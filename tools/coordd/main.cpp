@@ -78,7 +78,8 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   boost::asio::io_context io(1);
   boost::asio::signal_set hup(io);
   if (!has_terminal()) hup.add(SIGHUP);
-  const net::Log log = [&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); };
+  const net::Log log([&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); },
+                     [&lines](net::LogLevel level) { return lines.wants(level); });
   std::optional<std::string> failure;
   const std::string directory = settings.options.state_dir;
   auto peer = peer::Peer::open(io, std::move(settings), log, [&](std::optional<std::string> why) {

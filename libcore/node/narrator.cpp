@@ -1,0 +1,187 @@
+#include "node/narrator.hpp"
+
+#include <variant>
+
+#include "protocol/raft/text.hpp"
+#include "replica/text.hpp"
+
+namespace coord::node {
+
+namespace {
+
+std::string number(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+// A round of heartbeats, or an answer to one.
+bool is_beat(const replica::PeerMessage& message) {
+  const raft::Message* const of_raft = replica::raft_message_in(message);
+  if (of_raft == nullptr) return false;
+  const auto* const beat = std::get_if<raft::Heartbeat>(of_raft);
+  return (beat != nullptr && beat->round != 0) || std::holds_alternative<raft::HeartbeatReply>(*of_raft);
+}
+
+const char* by(Way way) {
+  switch (way) {
+    case Way::stream:
+      return "";
+    case Way::datagram:
+      return " by datagram";
+    case Way::both:
+      return " both ways";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Narrator::message(NodeId from, NodeId to, const std::string& text, bool arrives) {
+  say_(names_.node(from) + (arrives ? " > " : " x ") + names_.node(to) + " " + text);
+}
+
+// ---- heard
+
+void Narrator::hears(const NodeEvent& event, bool taken) {
+  if (const auto* on_channel = std::get_if<OnChannel>(&event)) return on(*on_channel, taken);
+  std::visit(
+      [&](const auto& concrete) {
+        if constexpr (requires { on(concrete, taken); }) {
+          on(concrete, taken);
+        } else if constexpr (requires { on(concrete); }) {
+          on(concrete);
+        }
+      },
+      std::get<replica::HostEvent>(event));
+}
+
+void Narrator::on(const replica::FromPeer& event, bool taken) {
+  if (is_beat(event.message) && taken) return;
+  message(event.from, self_,
+          to_text(event.message, event.level) + by(event.datagram ? Way::datagram : Way::stream), taken);
+}
+
+void Narrator::on(const OnChannel& event, bool taken) {
+  message(event.from, self_,
+          "channel " + number(event.message.channel) + " bytes " + number(event.message.bytes.size()) +
+              by(event.way),
+          taken);
+}
+
+void Narrator::on(const replica::Greeted& event) {
+  note("greeted by " + names_.node(event.from) + ", which knows level " + number(event.knows));
+}
+
+void Narrator::on(const replica::Parted& event) {
+  note("no link with " + names_.node(event.from));
+}
+
+void Narrator::on(const replica::ToolGone& event) {
+  note(tool(event.connection) + " is gone");
+}
+
+void Narrator::on(const replica::HoldersGone& event) {
+  note("no holder is left of " + tool(event.connection));
+}
+
+void Narrator::on(const replica::CommandGone& event) {
+  note("the command has ended of " + tool(event.connection));
+}
+
+void Narrator::on(const replica::Recovered& event) {
+  for (const auto& hold : event.holds)
+    note("found session " + number(hold.record.session.value) + " token " + number(hold.record.token.value) +
+         (hold.held ? " held" : " without a holder"));
+}
+
+void Narrator::on(const replica::JobFailed& event) {
+  note("disk: " + event.why);
+}
+
+// ---- done
+
+void Narrator::does(const NodeAction& action) {
+  const auto* const of_service = std::get_if<replica::HostAction>(&action);
+  if (of_service == nullptr) return;
+  std::visit(
+      [&](const auto& concrete) {
+        if constexpr (requires { on(concrete); }) on(concrete);
+      },
+      *of_service);
+}
+
+void Narrator::on(const replica::DiskJob& action) {
+  if (const auto* snapshot = std::get_if<raft::Snapshot>(&action.work))
+    return note("writes a snapshot of " + number(snapshot->index.value) + "@" + number(snapshot->term.value));
+  if (const auto* reserved = std::get_if<replica::ReserveTokens>(&action.work))
+    return note("reserves tokens up to " + number(reserved->up_to.value));
+  const auto& persist = std::get<raft::Persist>(action.work);
+  if (persist.snapshot)
+    note("takes over the snapshot of " + number(persist.snapshot->index.value) + "@" +
+         number(persist.snapshot->term.value));
+  for (const raft::Entry& entry : persist.entries) note("appends " + replica::to_text(entry));
+  if (!persist.hard_state) return;
+  const raft::HardState& state = *persist.hard_state;
+  note("writes term " + number(state.term.value) +
+       (state.vote == NodeId{} ? ", no vote" : ", vote for " + names_.node(state.vote)));
+}
+
+void Narrator::on(const replica::Applied& action) {
+  for (const service::Effect& effect : action.effects)
+    note("applies " + number(action.index.value) + " " + replica::to_text(effect));
+}
+
+void Narrator::on(const replica::LeaderChanged& action) {
+  note(std::string(raft::to_text(action.role)) + " of term " + number(action.term.value) +
+       (action.leader == NodeId{} ? ", no leader" : ", leader " + names_.node(action.leader)));
+}
+
+void Narrator::on(const replica::SpeakLevel& action) {
+  note("speaks level " + number(action.level));
+}
+
+void Narrator::on(const replica::StopCommand& action) {
+  note(std::string(action.kill ? "kills" : "ends") + " the command of " + tool(action.connection));
+}
+
+void Narrator::on(const replica::SignalHolder& action) {
+  note("sends signal " + number(action.signal) + " to the holder of " + tool(action.connection));
+}
+
+void Narrator::on(const replica::SessionOver& action) {
+  note("is done with " + tool(action.connection));
+}
+
+void Narrator::on(const replica::KeepHold& action) {
+  note("keeps session " + number(action.record.session.value) + " token " +
+       number(action.record.token.value) + " of " + tool(action.connection));
+}
+
+void Narrator::on(const replica::ForgetHold& action) {
+  note("forgets session " + number(action.session.value));
+}
+
+void Narrator::on(const replica::Moved& action) {
+  note("moves the session of " + tool(action.from) + " to " + tool(action.to));
+}
+
+// ---- sent and told
+
+void Narrator::sends(const replica::SendPeer& action, bool went) {
+  if (is_beat(action.message)) return;
+  message(self_, action.to,
+          to_text(action.message, action.level) + by(action.datagram_also ? Way::both : Way::stream), went);
+}
+
+void Narrator::sends(const SendOnChannel& action, const std::string& part, bool went) {
+  message(self_, action.to, part + " bytes " + number(action.message.bytes.size()) + by(action.way), went);
+}
+
+void Narrator::is_told(replica::ConnectionId connection, const local::Request& request) {
+  note(tool(connection) + " says " + replica::to_text(request));
+}
+
+void Narrator::tells(replica::ConnectionId connection, const local::Answer& answer) {
+  note("tells " + tool(connection) + " " + replica::to_text(answer));
+}
+
+}  // namespace coord::node

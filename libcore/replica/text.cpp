@@ -1,0 +1,147 @@
+#include "replica/text.hpp"
+
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/type_words.hpp"
+#include "base/utf8.hpp"
+#include "protocol/raft/text.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+constexpr std::size_t most_shown = 4;         // of a list
+constexpr std::size_t most_text_bytes = 255;  // of a name or a reason, before it is escaped
+
+std::string quoted(std::string_view text) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string shown = "'";
+  std::string_view rest = text.substr(0, most_text_bytes);
+  while (!rest.empty()) {
+    const std::size_t length = utf8_length(rest);
+    const std::string_view character = rest.substr(0, length == 0 ? 1 : length);
+    if (length > 0 && !is_layout_control(code_point(character)) && character != "'" && character != "\\") {
+      shown += character;
+    } else {
+      for (const char c : character) {
+        const auto byte = static_cast<unsigned char>(c);
+        shown += {'\\', 'x', digits[byte >> 4U], digits[byte & 0xFU]};
+      }
+    }
+    rest.remove_prefix(character.size());
+  }
+  return shown + (text.size() > most_text_bytes ? "...'" : "'");
+}
+
+template <class List, class Text>
+std::string some_of(const List& list, Text text) {
+  std::string all;
+  for (std::size_t i = 0; i < list.size() && i < most_shown; ++i) all += " " + text(list[i]);
+  if (list.size() > most_shown) all += " and " + std::to_string(list.size() - most_shown) + " more";
+  return all;
+}
+
+void add(std::string& text, const char* what, std::uint64_t value) {
+  if (value != 0) text += std::string(" ") + what + " " + std::to_string(value);
+}
+
+// The fields that tell one such thing from another, by their names; most kinds have a few of them.
+template <class T>
+std::string fields_of(const T& m) {
+  std::string text;
+  if constexpr (requires { m.session.value; }) add(text, "session", m.session.value);
+  if constexpr (requires { m.request + 1; }) add(text, "request", m.request);
+  if constexpr (requires { m.token.value; }) add(text, "token", m.token.value);
+  if constexpr (requires { m.level + 1; }) add(text, "level", m.level);
+  if constexpr (requires { m.generation + 1; }) add(text, "generation", m.generation);
+  if constexpr (requires { m.generation.number + 1; }) add(text, "generation", m.generation.number);
+  if constexpr (requires { m.channel + 1; }) add(text, "channel", m.channel);
+  if constexpr (requires { m.names.front().empty(); }) text += some_of(m.names, quoted);
+  if constexpr (requires { m.name.empty(); }) text += " " + quoted(m.name);
+  if constexpr (requires { m.id.empty(); }) text += " as " + quoted(m.id);
+  if constexpr (requires { m.leadership.empty(); })
+    if (!m.leadership.empty()) text += " leads " + quoted(m.leadership);
+  if constexpr (requires { m.sessions.front().value; })
+    text += some_of(m.sessions, [](SessionId id) { return std::to_string(id.value); });
+  if constexpr (requires { m.renewed.front().first.value; })
+    text += some_of(m.renewed, [](const auto& one) { return std::to_string(one.first.value); });
+  if constexpr (requires { m.gone.front().value; })
+    if (!m.gone.empty())
+      text += ", gone" + some_of(m.gone, [](SessionId id) { return std::to_string(id.value); });
+  if constexpr (requires { name_of(m.kind); }) text += std::string(" ") + name_of(m.kind);
+  if constexpr (requires { name_of(m.why); }) text += std::string(": ") + name_of(m.why);
+  if constexpr (requires { m.why.empty(); }) text += ": " + quoted(m.why);
+  if constexpr (requires { m.in_force; }) text += m.in_force ? " in force" : " void";
+  return text;
+}
+
+template <class Variant>
+std::string kind_and_fields(const Variant& said) {
+  return std::visit([]<class T>(const T& m) { return type_words<T>() + fields_of(m); }, said);
+}
+
+std::string client_of(const service::Command& command) {
+  return command.client.value == 0
+             ? "leader"
+             : std::to_string(command.client.value) + ":" + std::to_string(command.sequence);
+}
+
+std::string command_in(const Bytes& bytes, Level level) {
+  const auto command = wire::decode<service::Command>(bytes, {.version = level});
+  return command ? to_text(*command) : "a command that cannot be read";
+}
+
+}  // namespace
+
+std::string to_text(const PeerMessage& message, Level level) {
+  if (const raft::Message* of_raft = raft_message_in(message)) return raft::to_text(*of_raft);
+  std::string text = name_of(message);
+  if (const auto* forward = std::get_if<Forward>(&message)) {
+    text += some_of(forward->commands, [level](const Bytes& bytes) { return command_in(bytes, level); });
+  } else if (const auto* rejected = std::get_if<Rejected>(&message)) {
+    text += some_of(rejected->sequences, [](std::uint64_t sequence) { return std::to_string(sequence); });
+  } else if (const auto* asked = std::get_if<ReadRequest>(&message)) {
+    text += " " + std::to_string(asked->id);
+  } else if (const auto* answer = std::get_if<ReadAnswer>(&message)) {
+    text += " " + std::to_string(answer->id) +
+            (answer->known ? " index " + std::to_string(answer->index.value) : " not the leader");
+  }
+  return text;
+}
+
+std::string to_text(const service::Command& command) {
+  return client_of(command) + " " + kind_and_fields(command.body);
+}
+
+std::string to_text(const service::Effect& effect) {
+  return kind_and_fields(effect);
+}
+
+std::string to_text(const raft::Entry& entry) {
+  const std::string place = std::to_string(entry.index.value) + "@" + std::to_string(entry.term.value) + " ";
+  switch (entry.kind) {
+    case raft::EntryKind::noop:
+      return place + "begin of the term";
+    case raft::EntryKind::command:
+      return place + command_in(entry.data, entry.level);
+    case raft::EntryKind::members:
+      return place + "members";
+    case raft::EntryKind::raise:
+      return place + "raise of the level";
+  }
+  return place + "unknown";
+}
+
+std::string to_text(const local::Request& request) {
+  return kind_and_fields(request);
+}
+
+std::string to_text(const local::Answer& answer) {
+  return kind_and_fields(answer);
+}
+
+}  // namespace coord::replica
