@@ -53,8 +53,7 @@ Result<HandedOver> read_handed_over(const std::string& path) {
     if (error == std::errc{} && std::string_view(stop, static_cast<std::size_t>(end - stop)) == "\n")
       return found;
   }
-  return Error{ErrorKind::unavailable, path, "it is not what a peer writes there",
-               "if no peer runs here, remove it"};
+  return Error{ErrorKind::unavailable, path, "no peer has written it", "if no peer runs here, remove it"};
 }
 
 Result<std::optional<HandedOver>> handed_over(const std::string& directory) {

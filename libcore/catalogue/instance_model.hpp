@@ -63,7 +63,7 @@ class InstanceModel : public Model<Derived> {
   Result<std::unique_ptr<Node>> start(Instant now, Port& port) {
     const bool again = !lived_.insert(port.self()).second;
     if (again && std::is_void_v<Durable>) {
-      return Error{ErrorKind::unavailable, "node", "has forgotten what it said", "leave it out"};
+      return Error{ErrorKind::unavailable, "node", "has forgotten its promises", "leave it out"};
     }
     auto node = std::make_unique<Node>();
     for (const auto& [place, state] : stored_) {

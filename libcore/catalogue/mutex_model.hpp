@@ -53,7 +53,7 @@ class MutexModel : public Model<MutexModel<Run>> {
 
   Result<std::unique_ptr<Node>> start(Instant, Port& port) {
     if (!known_.insert(port.self()).second) {
-      return Error{ErrorKind::unavailable, "site", "has forgotten what it said in this epoch",
+      return Error{ErrorKind::unavailable, "site", "has forgotten its messages of this epoch",
                    "start a new epoch"};
     }
     return std::unique_ptr<Node>(new Node{make(port.self()), {}, {}});

@@ -40,7 +40,7 @@ struct PbftModel : Model<PbftModel> {
 
   Result<std::unique_ptr<Node>> start(Instant, Port& port) {
     if (!lived_.insert(port.self()).second) {
-      return Error{ErrorKind::unavailable, "replica", "has forgotten what it said", "leave it out"};
+      return Error{ErrorKind::unavailable, "replica", "has forgotten its promises", "leave it out"};
     }
     classical::Setup setup;
     setup.group = Group::numbered(port.self(), nodes_);

@@ -66,7 +66,7 @@ class InstanceOf final : public Instance {
   template <class What>
   Result<Actions> wished(Instant now, const What& what) {
     if (longest(what) > value_limit)
-      return wrong(ErrorKind::usage, "what is said is longer than 64 KiB", "say less");
+      return wrong(ErrorKind::usage, "a wish is longer than 64 KiB", "shorten it");
     if constexpr (requires { Traits::event(what); }) {
       return begin(now, Traits::event(what));
     } else if constexpr (requires { Traits::event(what, sequence_); }) {
@@ -141,7 +141,7 @@ Result<std::unique_ptr<Instance>> make_instance(const Setup& setup) {
       auto record = wire::decode<typename Traits::Record>(bytes);
       if (!record)
         return Error{ErrorKind::data, std::string(Traits::identity.name),
-                     "what was stored as '" + key + "' cannot be read: " + record.error().what,
+                     "the record stored as '" + key + "' cannot be read: " + record.error().what,
                      "leave this node out, or bring its storage back"};
       std::visit([&](const auto& what) { Traits::apply(durable, what); }, *record);
     }

@@ -15,9 +15,9 @@
 namespace coord::classical {
 
 inline constexpr Option edges_option =
-    text_option("edges", "who is whose neighbour, 1-2:5,2-3:7 (with weights); nothing: all of all");
-inline constexpr Option contribution_option = number_option("contribution", 0, (std::uint64_t{1} << 53U) - 1,
-                                                            0, "what this node adds to what is gathered");
+    text_option("edges", "pairs of neighbours, 1-2:5,2-3:7 (with weights); nothing: all of all");
+inline constexpr Option contribution_option =
+    number_option("contribution", 0, (std::uint64_t{1} << 53U) - 1, 0, "the value that this node adds");
 
 struct Echo {
   using Core = broadcast::Echo;
@@ -51,7 +51,7 @@ struct TreeCast {
       duration_option("resend_ms", 0, 0,
                       "how often a child is told again; 0: never, for links that lose nothing"),
       duration_option("patience_ms", 0, 0,
-                      "for each level below it, then a node leaves out who is silent; 0: never")};
+                      "for each level below it, then a node leaves out silent ones; 0: never")};
   static constexpr std::array<std::string_view, 2> types = {"down", "up"};
   static Result<Core> make(const Setup& setup, const Given& given) {
     const auto graph = Graph::parse(given.text("edges"), setup.group);
@@ -108,12 +108,12 @@ struct Rumour {
   using Core = broadcast::Rumour;
   using Mode = Core::Mode;
   static constexpr Identity identity =
-      mode == Mode::push   ? Identity{"rumour-push", "broadcast",
-                                    "who knows tells, until 3 knew already (Demers et al. 1987)", 2}
-      : mode == Mode::pull ? Identity{"rumour-pull", "broadcast",
-                                      "who knows nothing asks random others (Demers et al. 1987)", 2}
-                           : Identity{"rumour-push-pull", "broadcast",
-                                      "who knows tells, who does not asks (Demers et al. 1987)", 2};
+      mode == Mode::push ? Identity{"rumour-push", "broadcast",
+                                    "informed nodes tell, until 3 knew already (Demers et al. 1987)", 2}
+      : mode == Mode::pull
+          ? Identity{"rumour-pull", "broadcast", "uninformed nodes ask random others (Demers et al. 1987)", 2}
+          : Identity{"rumour-push-pull", "broadcast", "informed nodes tell, others ask (Demers et al. 1987)",
+                     2};
   static constexpr std::array options{
       number_option("boring_after", 1, 1000, 3, "calls in vain: then a node keeps it to itself"),
       duration_option("period_ms", 1, 100, "from one call to the next"),

@@ -111,7 +111,7 @@ struct BenOr {
   static constexpr std::array options{
       number_option("crashes", 0, nodes_limit, 0, "how many may crash; 0: as many as are less than half"),
       duration_option("resend_ms", 0, 0,
-                      "how often what was said is repeated; 0: never, for links that lose nothing")};
+                      "interval of repeated messages; 0: never, for links that lose nothing")};
   static constexpr std::array<std::string_view, 3> types = {"report", "proposal", "decision"};
   static Result<Core> make(const Setup& setup, const Given& given) {
     const std::size_t most = (setup.group.size() - 1) / 2;

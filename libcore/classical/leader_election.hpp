@@ -15,7 +15,7 @@ struct Bully {
                                      "the highest that lives leads (Garcia-Molina 1982)", 2};
   static constexpr std::array options{
       duration_option("answer_ms", 0, 1000, "longer than any message and its answer take: silence is death"),
-      node_option("leader", "who is known to lead; 0: nobody, hold an election")};
+      node_option("leader", "the known leader; 0: none, hold an election")};
   static constexpr std::array<std::string_view, 3> types = {"election", "answer", "coordinator"};
   static Result<Core> make(const Setup& setup, const Given& given) {
     return Core({setup.group.self, setup.group.nodes, given.duration("answer_ms"), given.node("leader")});

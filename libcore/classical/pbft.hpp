@@ -63,7 +63,7 @@ struct Pbft {
                                      "one order although f of 3f+1 lie (Castro, Liskov 1999)", 4};
   static constexpr std::array options{
       number_option("checkpoint_every", 1, 1'000'000, 128,
-                    "requests, after which what is agreed may be forgotten"),
+                    "requests, after which the agreed ones may be forgotten"),
       duration_option("patience_ms", 1, 300, "for a request, at first: then the next view is asked for"),
       duration_option("resend_ms", 1, 200, "how often a user's request is repeated")};
   static constexpr std::array<std::string_view, 10> types = {

@@ -32,8 +32,8 @@ void add_peer_options(Options& options, PeerOptions& target) {
 
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings) {
   options.flag("--json", target.json, "one JSON object a line").only_with(std::move(listings)).minor();
-  options.flag("-q,--quiet", target.quiet, "say nothing but errors").minor();
-  options.count("--verbose", target.verbose, "say what is done").minor();
+  options.flag("-q,--quiet", target.quiet, "print errors only").minor();
+  options.count("--verbose", target.verbose, "report each step").minor();
 }
 
 void add_report_option(Options& options, OutputOptions& target) {

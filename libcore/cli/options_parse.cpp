@@ -141,7 +141,7 @@ class Parser {
     note(*option, name);
     option_words_.push_back(name);
     if (equals != std::string::npos) {
-      if (!takes_value(*option)) return usage(name, "takes no value", "leave out what follows the =");
+      if (!takes_value(*option)) return usage(name, "takes no value", "leave out the part from = on");
       option_words_.push_back(word.substr(equals + 1));
       return false;
     }

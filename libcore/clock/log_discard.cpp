@@ -4,9 +4,10 @@ namespace coord::clock {
 
 Status DiscardFinder::add(const LogLine& line) {
   if (is_scalar(line.clock.kind)) {
-    return Error{ErrorKind::data, "",
-                 "a " + std::string(to_string(line.clock.kind)) + " clock does not say who knows what",
-                 "stamp with --kind matrix"};
+    return Error{
+        ErrorKind::data, "",
+        "a " + std::string(to_string(line.clock.kind)) + " clock does not tell the knowledge of each host",
+        "stamp with --kind matrix"};
   }
   if (!kind_) kind_ = line.clock.kind;
   if (*kind_ != line.clock.kind)

@@ -107,7 +107,7 @@ Result<std::uint64_t> LogMerge::key_of(const LogLine& line) const {
     return Error{ErrorKind::data, "", std::move(what), std::move(remedy)};
   };
   if (line.own == 0)
-    return unusable("the clock has no entry of its own host", "see what else: dclock validate");
+    return unusable("the clock has no entry of its own host", "see all mistakes: dclock validate");
   const ClockKind kind = kind_.value_or(line.clock.kind);
   if (kind != line.clock.kind) {
     return unusable("a " + std::string(to_string(line.clock.kind)) + " clock among " +

@@ -141,7 +141,7 @@ Result<Stamp> StampReader::read_one_token(std::string_view text, std::string_vie
     const std::string_view time =
         rest.substr(1, rest.find(' ') == std::string_view::npos ? rest.size() : rest.find(' ') - 1);
     result.hybrid = parse_hybrid_time(time);
-    if (!result.hybrid) return not_a_stamp("what follows '@' is not a hybrid time");
+    if (!result.hybrid) return not_a_stamp("the text after '@' is not a hybrid time");
     rest.remove_prefix(1 + time.size());
   }
   if (rest.empty()) return result;

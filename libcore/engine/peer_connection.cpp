@@ -232,7 +232,7 @@ Result<Descriptor> PeerConnection::take_hold() {
   if (hold_.is_open()) return std::move(hold_);
   if (no_room_for_hold_)
     return Error{ErrorKind::internal, "descriptors", "exhausted", "raise the limit (ulimit -n)"};
-  return unavailable(path_, "what it grants comes without its descriptor",
+  return unavailable(path_, "its grant comes without a descriptor",
                      "run the tool on its peer's host: a socket that is relayed passes none on");
 }
 

@@ -53,7 +53,8 @@ Status DatagramSocket::listen(const udp::endpoint& endpoint) {
   error_code ignored;
   socket_.close(ignored);
   return Error{ErrorKind::unavailable, "UDP port " + std::to_string(endpoint.port()),
-               "cannot listen there: " + error.message(), "stop what has it; until then peers use TCP alone"};
+               "cannot listen there: " + error.message(),
+               "stop the program that has it; until then peers use TCP alone"};
 }
 
 void DatagramSocket::start() {

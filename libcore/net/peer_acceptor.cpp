@@ -267,7 +267,7 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
     case wire::FrameType::pong:
     case wire::FrameType::request:
     case wire::FrameType::answer:
-      return drop_peer(std::string(peer), "it sent what has no place between peers");
+      return drop_peer(std::string(peer), "it sent a frame that has no place between peers");
   }
   // A type of a later version: skipped.
 }

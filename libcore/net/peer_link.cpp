@@ -139,7 +139,7 @@ void PeerLink::secure() {
 void PeerLink::on_frame(wire::Frame&& frame) {
   if (state_ == State::greeting && frame.type == wire::FrameType::hello) return on_hello(frame);
   if (state_ == State::up && frame.type == wire::FrameType::pong) return on_pong(frame.payload);
-  fail("it sent what nobody asked for");
+  fail("it sent an unexpected frame");
 }
 
 void PeerLink::on_hello(const wire::Frame& frame) {

@@ -70,7 +70,7 @@ void UnixClient::on_readable() {
   const bool nothing = size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
   if (size < 0 && !nothing) return fail(std::strerror(errno));
   if (size == 0) return fail("");
-  if (passed_.size() > most_passed) return fail("it passes descriptors that nobody asked for");
+  if (passed_.size() > most_passed) return fail("it passes unexpected descriptors");
   if (!nothing && !closing_) frames_.feed(ByteView(read_buffer_).first(static_cast<std::size_t>(size)));
   while (!closed_ && !closing_) {
     auto next = frames_.next();
@@ -114,7 +114,7 @@ Descriptor UnixClient::take_passed() {
 bool UnixClient::send(Bytes&& frame, int pass) {
   if (closed_ || closing_) return false;
   if (queued_bytes_ + frame.size() > limits_.unread_bytes) {
-    fail("it does not read what it is sent");
+    fail("it does not read its answers");
     return false;
   }
   Descriptor passed(pass >= 0 ? ::fcntl(pass, F_DUPFD_CLOEXEC, 0) : -1);

@@ -61,7 +61,7 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
   if (errno == ENOENT) return done();
   if (errno != ECONNREFUSED) return failed_call(path, "cannot tell whether a peer answers there");
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-    return failed_call(path, "cannot remove what a dead peer left");
+    return failed_call(path, "cannot remove the socket of a dead peer");
   return done();
 }
 

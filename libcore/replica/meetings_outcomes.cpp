@@ -339,7 +339,7 @@ SessionActions Meetings::on(const QueryFailed& event) {
   const auto found = tickets_.find(event.ticket);
   if (found == tickets_.end()) return {};
   refuse(found->second.connections.front(), found->second.request, local::RefusedKind::no_quorum,
-         no_quorum_text(not_begun_) + ": --stale shows what this peer knows");
+         no_quorum_text(not_begun_) + ": --stale shows local knowledge");
   tickets_.erase(found);
   return take();
 }

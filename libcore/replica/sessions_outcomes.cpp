@@ -354,7 +354,7 @@ SessionActions Sessions::on(const QueryFailed& event) {
   refuse(what.connections.front(), what.election ? what.request : request_of(what.question),
          local::RefusedKind::no_quorum,
          no_quorum_text(not_begun_) +
-             (order ? ": nothing has changed: see dpeers" : ": --stale shows what this peer knows"));
+             (order ? ": nothing has changed: see dpeers" : ": --stale shows local knowledge"));
   tickets_.erase(found);
   return take();
 }

@@ -53,7 +53,7 @@ std::string describe(Refusal why) {
     case Refusal::too_many_slots:
       return "the group remembers too many slots: use fewer keys, or wait until old ones are forgotten";
     case Refusal::not_leading:
-      return "not led any more by whom you meant: look again";
+      return "not led any more by the one you meant: look again";
     case Refusal::deadlock:
       return "waiting would never end: this would wait for a command that waits for this one";
     case Refusal::not_permitted:
@@ -67,8 +67,9 @@ std::string describe(Refusal why) {
     case Refusal::too_many_barriers_of_user:
       return "this user has too many barriers in use: wait until some are over";
     case Refusal::moving:
-      return "moving: this peer hands over to a group and grants nothing meanwhile: try again later, or have "
-             "whoever sets the group up give dpeers hand-over --abort";
+      return "moving: this peer hands over to a group and grants nothing meanwhile: try again later, or end "
+             "that "
+             "with dpeers hand-over --abort";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

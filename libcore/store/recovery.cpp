@@ -227,7 +227,7 @@ Status Reader::replay_persist(const Segment& segment, const Record& record) {
     const LogIndex oldest = out_.outline.first();
     if (!out_.outline.append(first, persist->entries.size(), sequence)) {
       return refuse(sequence, record.at,
-                    "entry " + std::to_string(first.value) + " does not follow what is before it");
+                    "entry " + std::to_string(first.value) + " does not follow the entry before it");
     }
     const std::uint64_t kept = first > oldest ? first.value - oldest.value : 0;
     entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(kept), entries.end());

@@ -35,7 +35,7 @@ inline Error unusable(const Options& options, const Error& error) {
 // A call of the disk failed while running: what it holds is unknown.
 inline Error stopped(const Options& options, const Error& error) {
   return {ErrorKind::unavailable, shown_path(options, error.object), error.what,
-          "this peer stops, for what is on the disk is unknown: check the disk, then start it again"};
+          "this peer stops, for the contents of the disk are unknown: check the disk, then start it again"};
 }
 
 // There is no room for it now; nothing is in doubt.

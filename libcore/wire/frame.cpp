@@ -51,7 +51,7 @@ Result<Frame> parse_datagram(ByteView datagram) {
   const auto header = parse_frame_header(datagram, datagram_payload_limit);
   if (!header.ok()) return header.error();
   const ByteView payload = datagram.subspan(frame_header_size);
-  if (payload.size() != header->length) return bad("its length is not what its header says");
+  if (payload.size() != header->length) return bad("its length is not that of its header");
   return Frame{header->version, header->type, Bytes(payload.begin(), payload.end())};
 }
 

@@ -239,7 +239,7 @@ PY
   eventually test -S relayed
   for tool in "dlock job" "delect led" "dbarrier -n 1 gate"; do
     run -69 env COORD_SOCKET="$PWD/relayed" $tool touch ran
-    [[ $output == *"what it grants comes without its descriptor: run the tool on its peer's host: a socket that is relayed passes none on"* ]]
+    [[ $output == *"its grant comes without a descriptor: run the tool on its peer's host: a socket that is relayed passes none on"* ]]
     [ ! -e ran ]
   done
   run -69 env COORD_SOCKET="$PWD/relayed" dlock --acquire --pid $$ job

@@ -26,7 +26,7 @@ free() { on b dlock -n "$1" true; }
   run -0 dlock -s --acquire --pid $$ other
   run -1 dlock --release --pid 1999999 job
   run -1 dlock --release --token $((first - 1)) job
-  [[ $output == "dlock: job: no process of this host holds it so: see who does with --list" ]]
+  [[ $output == "dlock: job: no process of this host holds it so: --list shows the holders" ]]
   run -0 dlock --release --token "$first" job
   free job
   run -0 dlock --release --pid $$ other

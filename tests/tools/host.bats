@@ -191,7 +191,7 @@ as mail dlock job -- sh -c 'echo $DLOCK_TOKEN >token'
 echo "host $((($(date +%s) + 30 * 86400) << 20))" >"$(private_dir mail)/handed-over"
 is "$(status as mail dlock job true)" "69 *far ahead of this host's clock*"
 echo "nonsense" >"$(private_dir mail)/handed-over"
-is "$(status as mail dlock job true)" '69 *handed-over: it is not what a peer writes there*'
+is "$(status as mail dlock job true)" '69 *handed-over: no peer has written it*'
 SH
 }
 

@@ -127,7 +127,7 @@ TEST_CASE("usage errors are one line that names the option as it was given") {
   CHECK(Lock().error({"--slots", "0", "n", "c"}) == "--slots: '0' is out of range: give 1 to 1000");
   CHECK(Lock().error({"--slots=99999999999999999999", "n", "c"}) ==
         "--slots: '99999999999999999999' is out of range: give 1 to 1000");
-  CHECK(Lock().error({"--quiet=yes", "n", "c"}) == "--quiet: takes no value: leave out what follows the =");
+  CHECK(Lock().error({"--quiet=yes", "n", "c"}) == "--quiet: takes no value: leave out the part from = on");
   CHECK(Lock().error({"--scope", "moon", "n", "c"}) ==
         "--scope: 'moon' is not known: give private or cluster");
   CHECK(Lock().error({"--by", "size", "n", "c"}) == "--by: 'size' is not known: give wall or hlc");

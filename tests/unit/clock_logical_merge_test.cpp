@@ -145,7 +145,7 @@ TEST_CASE("a cycle is an error that names it") {
 
 TEST_CASE("lines that cannot be merged") {
   CHECK(merged({"a {\"b\":1} x\n"}) ==
-        "error: log1:1: the clock has no entry of its own host: see what else: dclock validate");
+        "error: log1:1: the clock has no entry of its own host: see all mistakes: dclock validate");
   CHECK(merged({"a {\"a\":1} x\n", "b {\"@lamport\":1} x\n"}) ==
         "error: log2:1: a lamport clock among vector clocks: merge logs of one kind");
   CHECK(merged({"a {\"a\":1} x\nnonsense\n"}) ==

@@ -66,28 +66,26 @@ void declare(cli::Options& options, Arguments& arguments) {
   peer::Options& peer = arguments.peer;
   options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
   options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
-  options.value("--listen", "HOST:PORT", peer.listen, "where to listen (its address in --peers)");
+  options.value("--listen", "HOST:PORT", peer.listen, "address to listen on (its own in --peers)");
   options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
       .completes(cli::Completion::file);
-  options.value("--state-dir", "DIR", peer.state_dir, "what this peer must not forget")
+  options.value("--state-dir", "DIR", peer.state_dir, "the durable state of this peer")
       .completes(cli::Completion::directory);
-  options.value("--socket", "PATH", peer.socket, "where this host's tools come in")
+  options.value("--socket", "PATH", peer.socket, "the socket for this host's tools")
       .env("COORD_SOCKET")
       .completes(cli::Completion::file);
-  options
-      .value("--admit", "GROUP", peer.admit,
-             "who may use this peer besides its own user: a group's members, or * for all")
+  options.value("--admit", "GROUP", peer.admit, "admit the members of this group, too, or * for all users")
       .minor();
   options.value("--config", "FILE", arguments.config, "the same settings as TOML, `-` as `_`")
       .env("COORD_CONFIG")
       .completes(cli::Completion::file);
   options
       .value("--handed-over", "FILE", arguments.handed_over,
-             "what a peer alone has left: the group's tokens are above it")
+             "file of a lone peer: the group's tokens begin above it")
       .completes(cli::Completion::file)
       .minor();
   options.flag("--rejoin", peer.rejoin, "this peer lost its state: come back with nothing");
-  options.value("--heartbeat", "SECONDS", peer.heartbeat, "of the leader")
+  options.value("--heartbeat", "SECONDS", peer.heartbeat, "time between two of the leader")
       .between(std::chrono::milliseconds(5), std::chrono::seconds(5))
       .minor();
   options.value("--election-low", "SECONDS", peer.election_low, "shortest election time-out")
@@ -106,7 +104,7 @@ void declare(cli::Options& options, Arguments& arguments) {
                   {"warning", net::LogLevel::warning},
                   {"info", net::LogLevel::info},
                   {"debug", net::LogLevel::debug}},
-                 "what goes to stderr");
+                 "error, warning, info or debug (info)");
   options.flag("--private", arguments.private_peer, "this user's own peer, alone; ends when idle")
       .excludes("--peers")
       .minor();

@@ -79,9 +79,9 @@ int main(int argc, char** argv) {
       .custom(
           "--expect", "ID,ID,...",
           [&](std::string_view text) { return read_expected(text, settings.expect); },
-          "who should come, so that the missing can be named")
+          "the expected, so that the missing can be named")
       .without_mode();
-  options.value("-w,--timeout", "SECONDS", settings.wait, "wait at most so long, then say who is missing")
+  options.value("-w,--timeout", "SECONDS", settings.wait, "wait at most so long, then name the missing")
       .between(Duration{}, hours(24 * 365))
       .without_mode();
   options
@@ -100,26 +100,27 @@ int main(int argc, char** argv) {
   options.value("--after", "SECONDS", settings.after, "... since the first arrival")
       .between(Duration{}, hours(24 * 31))
       .without_mode();
-  options.value("--report", "FILE", settings.report, "who came when, as JSON; -: a table on stderr")
+  options.value("--report", "FILE", settings.report, "write arrivals as JSON; -: a table on stderr")
       .completes(cli::Completion::file)
       .without_mode();
-  options.value("--ttl", "SECONDS", settings.ttl, "how soon a lost host is no longer counted (10)")
+  options.value("--ttl", "SECONDS", settings.ttl, "time until a lost host is not counted any more (10)")
       .between(seconds(1), seconds(3600))
       .without_mode();
-  options.mode("--status", settings.mode, dbarrier::Mode::status, "show who is there").operands(1, 1);
+  options.mode("--status", settings.mode, dbarrier::Mode::status, "show the present and the missing")
+      .operands(1, 1);
   options.mode("--list", settings.mode, dbarrier::Mode::list, "show all that are in use").operands(0, 0);
-  options.mode("--reset", settings.mode, dbarrier::Mode::reset, "send all who wait away: 3").operands(1, 1);
+  options.mode("--reset", settings.mode, dbarrier::Mode::reset, "send all waiters away: 3").operands(1, 1);
   options.flag("--json", settings.json, "as JSON, one barrier a line").only_with({"--status", "--list"});
-  options.flag("--stale", settings.stale, "what this peer knows, even without a quorum")
+  options.flag("--stale", settings.stale, "show local knowledge, also without a quorum")
       .only_with({"--status", "--list"});
   cli::add_peer_options(options, settings.peer);
-  options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose").minor();
-  options.flag("--verbose", settings.verbose, "say what is waited for, and the generation").minor();
+  options.flag("-q,--quiet", settings.quiet, "print errors only").excludes("--verbose").minor();
+  options.flag("--verbose", settings.verbose, "report waiting and the generation").minor();
   options.operands("NAME", operands, 1, 1, "the barrier");
   options.operand_completes_from(live_names);
   options.command(settings.command, false);
   options.example("dbarrier -n 3 ready && start", "on three hosts");
-  options.example("dbarrier -n 3 -w 60 --id \"$HOST\" --expect a,b,c up", "or say who is missing");
+  options.example("dbarrier -n 3 -w 60 --id \"$HOST\" --expect a,b,c up", "or name the missing");
   options.does([&] { return act(settings, operands); });
   return cli::run(argc, argv, options);
 }

@@ -398,7 +398,7 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
     // The peer was started again before it knew that the command has ended.
     if (std::holds_alternative<local::Passed>(**answer)) (void)line_.peer().send(ended);
     if (std::holds_alternative<local::Refused>(**answer) || std::holds_alternative<local::Lost>(**answer)) {
-      tell("what became of the others is not known");
+      tell("the fate of the others is not known");
       return unless_failed(cli::Exit::unknown);
     }
   }

@@ -59,7 +59,7 @@ void add_concurrent(cli::Options& tool) {
   verb.value("--with", "HOST=N", s->with, "only those with this event");
   verb.flag("--json", s->json, "as JSON");
   s->logs.declare(verb);
-  verb.example("dclock concurrent --with db=7 *.log", "what may have raced with db's event 7");
+  verb.example("dclock concurrent --with db=7 *.log", "events that may have raced with db's event 7");
   verb.does([s] { return list(*s); });
 }
 

@@ -65,7 +65,7 @@ void add_event(cli::Options& tool) {
   auto s = std::make_shared<Settings>();
   verb.synopsis("[options] [TEXT...]");
   s->declare(verb);
-  verb.operands("TEXT", s->words, 0, cli::any_number, "what happened");
+  verb.operands("TEXT", s->words, 0, cli::any_number, "text of the event");
   verb.example("dclock event --log a.log 'job started'", "append to the host's log");
   verb.does([s]() -> Result<cli::Exit> {
     auto text = joined(s->words);
@@ -79,7 +79,7 @@ void add_send(cli::Options& tool) {
   auto s = std::make_shared<Settings>();
   verb.synopsis("[options] [TEXT...]");
   s->declare(verb);
-  verb.operands("TEXT", s->words, 0, cli::any_number, "what is sent; goes to --log only");
+  verb.operands("TEXT", s->words, 0, cli::any_number, "text of the message; goes to --log only");
   verb.example("token=$(dclock send --log a.log 'asks b')", "the message's token");
   verb.does([s]() -> Result<cli::Exit> {
     auto text = joined(s->words);
@@ -96,7 +96,7 @@ void add_recv(cli::Options& tool) {
   s->declare(verb);
   verb.flag("--skip-bad", s->skip_bad, "standard input: go on after lines without a token, and count them");
   verb.operands("TOKEN", s->words, 0, cli::any_number,
-                "what send printed, or a line of a log; then what happened");
+                "token printed by send, or a line of a log; then a text");
   verb.example("dclock recv --log b.log \"$token\" 'is asked'", "the message has arrived");
   verb.example("ssh a tail -f a.log | dclock recv --host b", "each line of a is a message to b");
   verb.does([s] { return receive(*s); });

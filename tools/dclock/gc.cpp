@@ -71,7 +71,7 @@ void add_gc(cli::Options& tool) {
       "every host that may still need events; else all that the logs name");
   verb.flag("--json", s->json, "as JSON");
   s->logs.declare(verb);
-  verb.example("dclock gc --group a,b,c a.log", "what a may forget, by its matrix clock");
+  verb.example("dclock gc --group a,b,c a.log", "events that a may forget, by its matrix clock");
   verb.does([s] { return find(*s); });
 }
 

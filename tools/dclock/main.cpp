@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   tool.synopsis("merge|validate|draw|... [options] LOG...", "ask the logs of many hosts");
   tool.example("dclock event 'job started'", "one event: its line of the log");
   tool.example("t=$(dclock send); ssh b dclock recv \"'$t'\"", "a message from here to b");
-  tool.example("dclock merge a.log b.log | dclock draw", "what happened, and why");
+  tool.example("dclock merge a.log b.log | dclock draw", "events and their causes");
 
   dclock::add_event(tool);
   dclock::add_send(tool);

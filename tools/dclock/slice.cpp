@@ -34,8 +34,8 @@ void add_slice(cli::Options& tool) {
   auto& verb = tool.verb("slice", "print the past and the future of one event");
   auto s = std::make_shared<Settings>();
   verb.synopsis("[options] [LOG...] HOST=N");
-  verb.flag("--past", s->past, "only what may have caused it, and itself");
-  verb.flag("--future", s->future, "only what it may have caused, and itself");
+  verb.flag("--past", s->past, "only its possible causes, and itself");
+  verb.flag("--future", s->future, "only its possible effects, and itself");
   s->logs.declare_options(verb);
   verb.operands("LOG|EVENT", s->logs.names, 1, cli::any_number,
                 "event logs, then the event: the N-th of HOST");

@@ -70,25 +70,24 @@ constexpr const char* live_names =
 
 void add_modes(cli::Options& options, delect::Settings& settings) {
   using delect::Mode;
-  options.mode("--who", settings.mode, Mode::who, "who leads NAME, and who stands for it").operands(1, 1);
+  options.mode("--who", settings.mode, Mode::who, "show the leader of NAME and its candidates")
+      .operands(1, 1);
   options.mode("--watch", settings.mode, Mode::watch, "the same, and again at every change").operands(1, 1);
-  options.mode("--list", settings.mode, Mode::list, "all names").operands(0, cli::any_number);
+  options.mode("--list", settings.mode, Mode::list, "the same for all names").operands(0, cli::any_number);
   options.mode("--is-leader", settings.mode, Mode::is_leader, "status 0 if this host leads, else 1")
       .operands(1, 1);
-  options.mode("--last", settings.mode, Mode::last, "when NAME or a slot of it was last completed")
+  options.mode("--last", settings.mode, Mode::last, "show the last completion of NAME or a slot of it")
       .operands(1, 1);
-  options.mode("--resign", settings.mode, Mode::resign, "have this host's leader stop and make way")
+  options.mode("--resign", settings.mode, Mode::resign, "have this host's leader step down").operands(1, 1);
+  options.mode("--evict", settings.mode, Mode::evict, "have the leader on any host step down").operands(1, 1);
+  options.mode("--enroll", settings.mode, Mode::enroll, "have this host stand for NAME until --withdraw")
       .operands(1, 1);
-  options.mode("--evict", settings.mode, Mode::evict, "have the leader, wherever, stop and make way")
-      .operands(1, 1);
-  options.mode("--enroll", settings.mode, Mode::enroll, "this host stands for NAME until --withdraw")
-      .operands(1, 1);
-  options.mode("--withdraw", settings.mode, Mode::withdraw, "it no longer does").operands(1, 1);
+  options.mode("--withdraw", settings.mode, Mode::withdraw, "end the enrolment").operands(1, 1);
 }
 
 void add_campaign(cli::Options& options, delect::Settings& settings) {
   using std::chrono::seconds;
-  options.flag("-n,--nonblock,--nb", settings.no_wait, "do not wait: status 1 if another one leads")
+  options.flag("-n,--nonblock,--nb", settings.no_wait, "fail with 1 rather than wait if another leads")
       .excludes("--timeout")
       .without_mode();
   options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long")
@@ -100,7 +99,8 @@ void add_campaign(cli::Options& options, delect::Settings& settings) {
       .between(0, 255)
       .minor()
       .without_mode();
-  options.value("--ttl", "SECONDS", settings.ttl, "lease: how soon others go on after this host is lost (10)")
+  options
+      .value("--ttl", "SECONDS", settings.ttl, "lease: time until others go on after this host is lost (10)")
       .between(seconds(1), seconds(3600))
       .minor()
       .without_mode();
@@ -145,7 +145,7 @@ void add_campaign(cli::Options& options, delect::Settings& settings) {
       .completes(cli::Completion::file)
       .minor()
       .without_mode();
-  options.flag("--standby", settings.standby, "show on a terminal who leads meanwhile")
+  options.flag("--standby", settings.standby, "show the leader on a terminal meanwhile")
       .minor()
       .without_mode();
 }
@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
   options.synopsis("--resign NAME | --evict NAME | --enroll NAME | --withdraw NAME");
   add_modes(options, settings);
   add_campaign(options, settings);
-  options.flag("--stale", settings.stale, "what this peer knows, even without a quorum")
+  options.flag("--stale", settings.stale, "show local knowledge, also without a quorum")
       .only_with({"--who", "--list", "--last"})
       .minor();
   options.flag("--yes", settings.yes, "do not ask").needs("--evict").minor();
@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   cli::add_output_options(options, settings.output, {"--who", "--watch", "--list", "--is-leader", "--last"});
   cli::add_report_option(options, settings.output);
   cli::add_peer_options(options, settings.peer);
-  options.operands("NAME", settings.names, 1, 1, "what is led");
+  options.operands("NAME", settings.names, 1, 1, "the leadership");
   options.operand_completes_from(live_names);
   options.command(settings.command);
   options.example("delect reports -- reports-daemon", "one host runs it, others stand by");

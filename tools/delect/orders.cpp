@@ -24,7 +24,7 @@ Result<std::optional<local::Refused>> order(engine::PeerConnection& peer, const 
     if (!answer || !answer->has_value())
       return Error{ErrorKind::unknown, answer ? "the order" : answer.error().object,
                    answer ? "the peer does not answer" : answer.error().what,
-                   "it may have taken effect: look with --who"};
+                   "it may have taken effect: --who tells"};
     if (std::holds_alternative<local::Done>(**answer)) return std::optional<local::Refused>();
     if (auto* refused = std::get_if<local::Refused>(&**answer))
       return std::optional<local::Refused>(std::move(*refused));
@@ -58,7 +58,7 @@ Result<cli::Exit> wait_until_over(engine::PeerConnection& peer, const Settings& 
     auto answer = peer.wait(std::nullopt);
     if (!answer)
       return Error{ErrorKind::unknown, answer.error().object, answer.error().what,
-                   "the leader was told to stop: look with --who"};
+                   "the leader was told to stop: --who tells"};
     const auto* leaders = std::get_if<local::Leaders>(&**answer);
     if (leaders == nullptr || leaders->leaders.empty()) continue;
     if (leaders->leaders.front().term != term) return cli::Exit::done;

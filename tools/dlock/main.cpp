@@ -122,14 +122,13 @@ int main(int argc, char** argv) {
   options.synopsis("[options] NAME[,NAME...] [--] COMMAND [ARG...]");
   options.synopsis("[options] NAME -c 'SHELL COMMAND'");
   options.synopsis("--fence FILE [--token N] [--] COMMAND [ARG...]", "unless a newer holder was there");
-  options.synopsis("--list [NAME...] | --history NAME | --waits  [--json]", "who has it, had it, waits");
+  options.synopsis("--list [NAME...] | --history NAME | --waits  [--json]", "holders, past holders, waits");
   options.synopsis("--acquire [--pid PID] [--signal SIG] NAME | --release NAME", "for a process");
   options.synopsis("--break NAME [--yes] | --check NAME --token N");
   options.flag("-s,--shared", settings.shared, "share the lock with other shared holders")
       .excludes("--exclusive");
   options.flag("-x,-e,--exclusive", settings.exclusive, "hold it alone (default)");
-  options.flag("-n,--nonblock,--nb", settings.no_wait, "do not wait: status 1 if it is taken")
-      .excludes("--timeout");
+  options.flag("-n,--nonblock,--nb", settings.no_wait, "fail with 1 rather than wait").excludes("--timeout");
   options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long")
       .between(Duration{}, std::chrono::hours(24 * 365));
   options
@@ -142,8 +141,7 @@ int main(int argc, char** argv) {
       .excludes("--report")
       .excludes("--lock-delay");
   options
-      .value("--ttl", "SECONDS", settings.ttl,
-             "lease: how soon others may go on after this host is lost (10)")
+      .value("--ttl", "SECONDS", settings.ttl, "lease: time until others go on after this host is lost (10)")
       .between(seconds(1), seconds(3600));
   options.value("--grace", "SECONDS", settings.grace, "from TERM to KILL when the lock is lost (0.3 of TTL)")
       .between(Duration{}, seconds(3600));
@@ -166,7 +164,7 @@ int main(int argc, char** argv) {
       .between(Duration{}, std::chrono::hours(24 * 31));
   options.value("--lock-delay", "SECONDS", settings.lock_delay, "keep it shut so long after a lost holder")
       .between(Duration{}, std::chrono::hours(24 * 31));
-  options.value("--report", "FILE", settings.report, "write what happened to FILE, as JSON")
+  options.value("--report", "FILE", settings.report, "write the outcome to FILE as JSON")
       .completes(cli::Completion::file);
   options.value("--fence", "FILE", settings.fence, "run COMMAND unless FILE has seen a higher token")
       .operands(0, 0)
@@ -190,12 +188,12 @@ int main(int argc, char** argv) {
   takes_no_lock(
       options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
           .operands(1, 1));
-  takes_no_lock(options.mode("--waits", settings.mode, dlock::Mode::waits, "list who waits for whom instead")
-                    .operands(0, 0));
+  takes_no_lock(
+      options.mode("--waits", settings.mode, dlock::Mode::waits, "list all waits instead").operands(0, 0));
   options.flag("--json", settings.json, "list as JSON, one lock, hold or wait a line")
       .only_with({"--list", "--history", "--waits"});
   options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
-  options.flag("--stale", settings.stale, "list what this peer knows, even without a quorum")
+  options.flag("--stale", settings.stale, "list local knowledge, also without a quorum")
       .only_with({"--list", "--history", "--waits"});
   takes_no_lock(options.mode("--break", settings.mode, dlock::Mode::break_it,
                              "stop the holder's command and free the lock"));
@@ -210,7 +208,7 @@ int main(int argc, char** argv) {
       .excludes("--report")
       .excludes("--max-run");
   takes_no_lock(
-      options.mode("--release", settings.mode, dlock::Mode::release, "let go of what --acquire took"));
+      options.mode("--release", settings.mode, dlock::Mode::release, "release a hold of --acquire"));
   options.value("--pid", "PID", settings.pid, "that process (default: the parent)")
       .only_with({"--acquire", "--release"})
       .between(1, 4194304);
@@ -218,11 +216,11 @@ int main(int argc, char** argv) {
       .custom(
           "--signal", "SIG",
           [&settings](std::string_view text) { return take_signal(text, settings.signal); },
-          "what it gets when the lock is lost (TERM)")
+          "signal for it when the lock is lost (TERM)")
       .needs("--acquire");
   cli::add_peer_options(options, settings.peer);
-  options.flag("-q,--quiet", settings.quiet, "say nothing but errors").excludes("--verbose");
-  options.flag("--verbose", settings.verbose, "say what is waited for and what was acquired");
+  options.flag("-q,--quiet", settings.quiet, "print errors only").excludes("--verbose");
+  options.flag("--verbose", settings.verbose, "report waiting and the grant");
   options.operands("NAME", operands, 1, 1, "the lock; A,B takes several at once");
   options.operand_completes_from(live_names);
   options.command(settings.command);

@@ -123,7 +123,7 @@ std::string remedy_for(const std::string& trouble) {
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
       trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
     return "give both the same key file, and each its own name";
-  return "compare name, peers and key on both; the other's log says what it refused";
+  return "compare name, peers and key on both; the other's log names the mistake";
 }
 
 constexpr std::string_view of_datagrams = "datagrams: ";
@@ -162,7 +162,8 @@ void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer
   const std::string trouble = trouble_of(peer.name, answer, true);
   if (trouble.empty()) return;
   if (peer.local) {
-    add(findings, Health::warn, "datagrams", peer.name, trouble, "stop what has that port, restart the peer");
+    add(findings, Health::warn, "datagrams", peer.name, trouble,
+        "stop the program on that port, restart the peer");
     return;
   }
   const bool silent = trouble == "none heard";
@@ -244,7 +245,7 @@ void examine_level(const local::LevelRecord& level, Findings& findings) {
     add(findings, Health::ok, "level", "group", what + "; all peers know it");
   } else {
     add(findings, Health::warn, "level", "group", what,
-        "start those peers with this release; `dpeers level` shows what is missing");
+        "start those peers with this release; `dpeers level` names them");
   }
 }
 
@@ -278,7 +279,8 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
   const std::string why = listen_at(settings->listen);
   add(findings, why.empty() ? Health::ok : Health::fail, "address", settings->listen.text(),
       why.empty() ? "free to listen on" : "cannot be listened on: " + why,
-      why.empty() ? "" : "stop what has the port, or correct `listen` and this host's address in `peers`");
+      why.empty() ? ""
+                  : "stop the program on that port, or correct `listen` and this host's address in `peers`");
   for (const auto& [name, address] : settings->roster.founders()) {
     if (name == settings->name) continue;
     const std::string refused = connect_to(address);

@@ -120,7 +120,7 @@ Examined examine_configuration(const cli::PeerOptions& options, Findings& findin
   examined.config = authority->config;
   if (authority->kind == cli::Authority::Kind::named && options.config.empty()) {
     add(findings, Health::ok, "configuration", authority->socket,
-        "named by --socket: only what runs is looked at");
+        "named by --socket: only the running peer is looked at");
     return examined;
   }
   if (examined.config.empty()) {
@@ -209,8 +209,9 @@ void examine_clock(Findings& findings) {
   const std::string per_cent = std::to_string(rate_off * 100).substr(0, 5) + " %";
   const Health rate = rate_off > 0.05 ? Health::fail : rate_off > 0.01 ? Health::warn : Health::ok;
   add(findings, rate, "clock", "rate", "corrected by " + per_cent,
-      rate == Health::ok ? ""
-                         : "find out what sets tick and frequency: leases hold up to 10 % between two hosts");
+      rate == Health::ok
+          ? ""
+          : "find the program that sets tick and frequency: leases hold up to 10 % between two hosts");
   const bool unsynced = state == TIME_ERROR || (clock.status & STA_UNSYNC) != 0;
   add(findings, unsynced ? Health::warn : Health::ok, "clock", "offset",
       unsynced ? "not synchronised: locks do not need it, times in listings do"

@@ -33,7 +33,7 @@ Status propose(engine::PeerConnection& peer) {
     if (!answer) return answer.error();
     if (std::holds_alternative<local::Done>(**answer)) return done();
     if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "level", refused->why, "`dpeers level` shows what is missing"};
+      return Error{ErrorKind::unavailable, "level", refused->why, "`dpeers level` names the missing peers"};
   }
 }
 

@@ -161,30 +161,30 @@ Result<cli::Exit> act(const Settings& settings) {
 
 int main(int argc, char** argv) {
   Settings settings;
-  cli::Options options("dpeers", "who is in the group, who leads, who cannot be reached");
+  cli::Options options("dpeers", "list the peers of the group, find faults");
   options.synopsis("[--json]");
   options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
-  options.synopsis("doctor [--json]", "what is wrong here, and what to do");
-  options.synopsis("level [--raise]", "which formats and rules the group has agreed on");
+  options.synopsis("doctor [--json]", "name faults and remedies");
+  options.synopsis("level [--raise]", "show the level of the group's formats and rules");
   options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
   options.operands("doctor|level|hand-over", settings.what, 0, 1,
-                   "look at all that this host's peer stands on; the group's level; make way for a group");
+                   "check this host's peer; show the group's level; make way for a group");
   options.operand_completes_from("echo doctor level hand-over");
   options.flag("--check", settings.check, "0 well, 1 something is wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json");
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
-  options.value("--within", "SECONDS", settings.within, "with hand-over: so long for those who hold (60)")
+  options.value("--within", "SECONDS", settings.within, "with hand-over: time to wait for holders (60)")
       .between(Duration{}, std::chrono::hours(24))
       .minor();
   options.flag("--yes", settings.yes, "with hand-over: do not ask").minor();
   options.flag("--abort", settings.abort, "with hand-over: the peer alone grants again").minor();
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
-  options.flag("-q,--quiet", settings.quiet, "say nothing but errors: the status tells").excludes("--json");
+  options.flag("-q,--quiet", settings.quiet, "print errors only: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);
   options.example("dpeers", "the group as this host's peer sees it");
-  options.example("dpeers doctor", "why does it not work?");
-  options.example("dpeers level", "after an upgrade: may the group use what is new?");
-  options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "who leads");
+  options.example("dpeers doctor", "find a fault");
+  options.example("dpeers level", "after an upgrade: may the group use the new formats?");
+  options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "the leader's name");
   options.does([&] { return act(settings); });
   return cli::run(argc, argv, options);
 }

@@ -16,8 +16,10 @@ using catalogue::Drawing;
 using catalogue::Story;
 
 void DrawSettings::declare(cli::Options& verb) {
-  verb.flag("--gantt", gantt, "who waited and was inside when").excludes("--space-time").excludes("--tree");
-  verb.flag("--space-time", space_time, "what each did, and why").excludes("--tree");
+  verb.flag("--gantt", gantt, "draw times of waiting and of being inside")
+      .excludes("--space-time")
+      .excludes("--tree");
+  verb.flag("--space-time", space_time, "draw events and the messages that caused them").excludes("--tree");
   verb.flag("--tree", tree, "the tree that was built");
   verb.value("--svg", "FILE", svg, "a picture for a page, light or dark; -: to stdout")
       .completes(cli::Completion::file);

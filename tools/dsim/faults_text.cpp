@@ -92,7 +92,7 @@ Status read_cut(std::string_view text, std::vector<sim::Fault>& faults) {
     for (const NodeId node : side) {
       if (!named.insert(node).second)
         return Error{ErrorKind::usage, std::to_string(node.value), "is named twice in a cut",
-                     "leave out who shall hear both sides"};
+                     "leave out the nodes that hear both sides"};
     }
   }
   for (std::size_t a = 0; a < sides.size(); ++a) {

@@ -56,7 +56,7 @@ void add_list(cli::Options& tool) {
   verb.flag("--protocols", s->protocols, "only the protocols").excludes("--rules");
   verb.flag("--scenarios", s->scenarios, "only the scenarios").excludes("--protocols").excludes("--rules");
   verb.flag("--rules", s->rules, "the rules that sweep --mutant can remove");
-  verb.example("dsim list", "what there is to run and to play");
+  verb.example("dsim list", "all protocols and scenarios");
   verb.does([s] { return list(*s); });
 }
 

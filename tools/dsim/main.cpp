@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
   tool.synopsis("draw PROTOCOL [options]", "one run as a drawing");
   tool.synopsis("sweep PROTOCOL --seeds N", "look for a violation");
   tool.synopsis("check HISTORY --model MODEL", "is this history linearizable?");
-  tool.example("dsim run ricart-agrawala -n 5 --trace", "what each site said to whom");
-  tool.example("dsim count", "what each protocol costs");
+  tool.example("dsim run ricart-agrawala -n 5 --trace", "all messages of the sites");
+  tool.example("dsim count", "the cost of each protocol");
   tool.example("dsim sweep ricart-agrawala --seeds 1000", "a thousand runs with faults");
   dsim::add_list(tool);
   dsim::add_run(tool);

@@ -64,8 +64,8 @@ void add_play(cli::Options& tool) {
   verb.operand("SCENARIO", s->scenario, "which (dsim list)")
       .operand_completes_from("dsim list --scenarios | awk 'NR > 1 { print $1 }'");
   s->draw.declare(verb);
-  verb.flag("--trace", s->trace, "what happened, a line each, in place of the drawing");
-  verb.example("dsim play barrier-stragglers", "who waited for whom, and how long");
+  verb.flag("--trace", s->trace, "print all events, in place of the drawing");
+  verb.example("dsim play barrier-stragglers", "waits and their lengths");
   verb.does([s] { return play(*s); });
 }
 

@@ -94,7 +94,7 @@ void add_run(cli::Options& tool) {
   auto s = std::make_shared<Settings>();
   verb.synopsis("[options] PROTOCOL");
   s->run.declare(verb);
-  verb.flag("--trace", s->trace, "print what happened, a line each");
+  verb.flag("--trace", s->trace, "print all events, a line each");
   verb.flag("--json", s->json, "one JSON object");
   verb.example("dsim run ricart-agrawala --trace --ops 2", "");
   verb.example("dsim run ricart-agrawala --crash 2@50", "the others go on without it");

@@ -111,7 +111,7 @@ void add_sweep(cli::Options& tool) {
   verb.value("--seed", "S", s->first, "the first of them; default 1");
   verb.value("--mutant", "RULE", s->mutant, "without this rule: is it missed?")
       .completes_from("dsim list --rules | awk 'NR > 1 { print $1 }'");
-  verb.value("--expect", "CHECK,...", s->expect, "with --mutant: what must catch it")
+  verb.value("--expect", "CHECK,...", s->expect, "with --mutant: the checks that must catch it")
       .needs("--mutant")
       .minor();
   verb.flag("--trace", s->trace, "the shortest run's trace in full, however long");

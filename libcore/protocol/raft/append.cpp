@@ -27,7 +27,7 @@ const char* Raft::flaw_of(const AppendRequest& request) {
 bool Raft::knows_level(NodeId from, Level needed) {
   if (needed <= config_.level) return true;
   outdated_ = true;
-  refuse(from, "sent what is of level " + std::to_string(needed) +
+  refuse(from, "sent an entry of level " + std::to_string(needed) +
                    " of the group, and this program knows level " + std::to_string(config_.level) +
                    ": install the release that the other peers have");
   return false;
