@@ -170,9 +170,11 @@ sys.stdin.read()" < <(sleep 60) >busy 2>&1 3>&- &
   for name in a b; do write_config "$name" "$(cat g/peers)"; done
   printf '127.0.0.1 localhost\n127.0.1.1 myname\n' >hosts.a  # as Debian's installer writes it
   printf '127.0.0.1 localhost\n127.0.0.1 myname\n' >hosts.b  # a's address as others know it
-  with_hosts() { unshare -rm bash -c 'mount --bind "$1" /etc/hosts && shift && exec "$@"' _ "$@"; }  # FILE COMMAND...
+  in_hosts='mount --bind "$1" /etc/hosts && shift && exec "$@"'
+  with_hosts() { unshare -rm bash -c "$in_hosts" _ "$@"; }  # FILE COMMAND...
   for name in a b; do
-    with_hosts "$PWD/hosts.$name" coordd --config "$group/$name.toml" </dev/null >>"g/$name.log" 2>&1 3>&- &
+    # Not the function: in the background that is a shell of its own, whose end coordd would outlive.
+    unshare -rm bash -c "$in_hosts" _ "$PWD/hosts.$name" coordd --config "$group/$name.toml" </dev/null >>"g/$name.log" 2>&1 3>&- &
     echo $! >"g/$name.pid"
     disown
   done
