@@ -30,8 +30,14 @@ struct Diagram {
     std::string detail;  // for who asks: a tooltip
     std::vector<Arrow> arrows;
   };
+  // A line across all lanes: what is above it belongs to a cut, what is below it does not.
+  struct Cut {
+    std::size_t row = 0;  // the first one below
+    std::string name;
+  };
   std::vector<std::string> lanes;  // from left to right
   std::vector<Event> events;       // from top to bottom
+  std::optional<Cut> cut;          // text and SVG draw it
 };
 
 // How a font or terminal of fixed pitch shows text.

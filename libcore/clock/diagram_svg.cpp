@@ -81,6 +81,7 @@ class SvgDrawing {
     begin();
     draw_bands();
     for (std::size_t lane = 0; lane < diagram_.lanes.size(); ++lane) draw_lane(lane);
+    if (diagram_.cut) draw_cut();
     for (std::size_t row = 0; row < diagram_.events.size(); ++row) draw_arrows(row);
     for (std::size_t row = 0; row < diagram_.events.size(); ++row) draw_event(row);
     out_ += "</svg>\n";
@@ -110,6 +111,7 @@ class SvgDrawing {
             ".page { fill: #ffffff; } .band { fill: #f3f5f7; } .text { fill: #24292f; } .dot { stroke: "
             "#ffffff; stroke-width: 2; }\n"
             ".lane { stroke-width: 2; opacity: 0.35; } .message { fill: none; stroke-width: 1.75; }\n";
+    if (diagram_.cut) out_ += ".cut { stroke: #6e7781; stroke-width: 2; stroke-dasharray: 6 4; }\n";
     for (std::size_t i = 0; i < used_colours(); ++i) append_colour(i, colours[i].light);
     out_ +=
         "@media (prefers-color-scheme: dark) {\n"
@@ -154,6 +156,14 @@ class SvgDrawing {
             std::to_string(box) + "\" height=\"" + std::to_string(name_height) +
             "\" rx=\"6\"/><text class=\"name\" x=\"" + at + "\" y=\"" +
             std::to_string(margin + name_height / 2 + baseline) + "\">" + escaped(shown) + "</text></g>\n";
+  }
+
+  // Between two rows, dashed, as wide as the lanes.
+  void draw_cut() {
+    const std::string at = std::to_string(y(diagram_.cut->row) - row_height / 2);
+    out_ += "<g><title>cut " + escaped(diagram_.cut->name) + "</title><line class=\"cut\" x1=\"" +
+            std::to_string(margin / 2) + "\" y1=\"" + at + "\" x2=\"" + std::to_string(label_x_ - 8) +
+            "\" y2=\"" + at + "\"/></g>\n";
   }
 
   void draw_arrows(std::size_t row) {

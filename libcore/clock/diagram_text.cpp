@@ -9,10 +9,10 @@ namespace {
 
 struct Glyphs {
   const char *lane, *event, *line, *cross, *from_left, *from_right, *join, *to_right, *to_left, *received,
-      *cut_off;
+      *cut_off, *cut;
 };
-constexpr Glyphs box = {"│", "●", "─", "┼", "├", "┤", "╪", "▶", "◀", "←", "…"};
-constexpr Glyphs plain = {"|", "*", "-", "+", "+", "+", "#", ">", "<", "<-", "..."};
+constexpr Glyphs box = {"│", "●", "─", "┼", "├", "┤", "╪", "▶", "◀", "←", "…", "╌"};
+constexpr Glyphs plain = {"|", "*", "-", "+", "+", "+", "#", ">", "<", "<-", "...", "="};
 
 constexpr std::size_t least_text = 30;     // columns for an event's text before the lanes move closer
 constexpr std::size_t shortest_text = 12;  // beside a label that is wider than others
@@ -31,7 +31,10 @@ class TextDrawing {
   std::string draw() {
     if (diagram_.lanes.empty()) return "";
     draw_names();
-    for (std::size_t row = 0; row < diagram_.events.size(); ++row) draw_event(diagram_.events[row]);
+    for (std::size_t row = 0; row <= diagram_.events.size(); ++row) {
+      if (diagram_.cut && diagram_.cut->row == row) draw_cut(diagram_.cut->name);
+      if (row < diagram_.events.size()) draw_event(diagram_.events[row]);
+    }
     return std::move(out_);
   }
 
@@ -72,6 +75,12 @@ class TextDrawing {
       text += (&arrow == &event.arrows.front() ? std::string(" ") + glyphs_.received + " " : ", ") +
               arrow.name + (arrow.from ? "" : "?");
     return text;
+  }
+
+  void draw_cut(const std::string& name) {
+    std::string line;
+    for (std::size_t at = 0; at < diagram_.lanes.size() * spacing_; ++at) line += glyphs_.cut;
+    put(line + "  " + fitted("cut " + name, columns_));
   }
 
   void draw_event(const Diagram::Event& event) {

@@ -1,0 +1,84 @@
+#include "snapshot/picture.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace coord::record {
+namespace {
+
+using Printable = std::function<std::string(std::string_view)>;
+
+// A message that crosses the cut, and the row of its sending.
+struct Crossing {
+  std::string from, to;
+  std::string name, body, detail;
+  std::uint64_t sum = 0;  // of its clock: causes have smaller ones
+  std::size_t row = 0;
+};
+
+std::uint64_t sum_of(const VectorClock& clock) {
+  std::uint64_t sum = 0;
+  for (const auto& [id, count] : clock.counts()) sum += count;
+  return sum;
+}
+
+std::vector<Crossing> crossings_of(const Snapshot& snapshot, const Printable& printable) {
+  std::vector<Crossing> out;
+  for (const Channel& channel : snapshot.channels) {
+    for (const Message& message : channel.messages) {
+      const auto drawn = static_cast<std::size_t>(&message - channel.messages.data());
+      const std::size_t left = channel.messages.size() - drawn;
+      const bool rest = drawn == most_drawn && left > 1;
+      const std::string body = rest ? std::to_string(left) + " more messages" : printable(message.body);
+      out.push_back(
+          {channel.from, channel.to, channel.from + "=" + std::to_string(message.clock.at(channel.from)),
+           body,
+           channel.from + " > " + channel.to + " message " + std::to_string(message.number) + ": " + body,
+           sum_of(message.clock), 0});
+      if (rest) break;
+    }
+  }
+  std::ranges::stable_sort(out, {}, &Crossing::sum);
+  return out;
+}
+
+}  // namespace
+
+clock::Diagram picture_of(const Snapshot& snapshot, const Printable& printable) {
+  clock::Diagram diagram;
+  std::map<std::string, std::size_t, std::less<>> lanes;
+  for (const Member& member : snapshot.members) {
+    lanes.emplace(member.id, diagram.lanes.size());
+    diagram.lanes.push_back(printable(member.id));
+  }
+  std::vector<Crossing> crossings = crossings_of(snapshot, printable);
+  for (Crossing& crossing : crossings) {
+    crossing.row = diagram.events.size();
+    diagram.events.push_back({lanes.at(crossing.from),
+                              printable(crossing.name),
+                              "to " + printable(crossing.to) + ": " + crossing.body,
+                              crossing.detail,
+                              {}});
+  }
+  for (const Process& process : snapshot.processes) {
+    const std::string state = printable(process.state) + (process.external ? " (external)" : "");
+    const std::string name = printable(process.id) + "=" + std::to_string(process.clock.at(process.id));
+    diagram.events.push_back({lanes.at(process.id), name, state, name + ": " + state, {}});
+  }
+  for (const Missing& missing : snapshot.missing) {
+    const auto lane = lanes.find(missing.id);
+    if (lane == lanes.end()) continue;
+    const std::string why = "no record: " + std::string(to_string(missing.why));
+    diagram.events.push_back({lane->second, printable(missing.id) + "=?", why, why, {}});
+  }
+  diagram.cut = {diagram.events.size(), printable(snapshot.id)};
+  for (const Crossing& crossing : crossings)
+    diagram.events.push_back({lanes.at(crossing.to),
+                              printable(crossing.to),
+                              crossing.body + " (on its way)",
+                              crossing.detail,
+                              {{crossing.row, printable(crossing.name)}}});
+  return diagram;
+}
+
+}  // namespace coord::record
