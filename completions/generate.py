@@ -27,10 +27,11 @@ class Table:
         return {name: verb for name, verb in self.verbs.items() if name}
 
     def options_of(self, verb):
-        """A verb's own options and the tool's that it does not redefine."""
+        """A verb's own options and the tool's that go with verbs and that it does not redefine."""
         own = self.verbs[verb]["options"]
         taken = {name for option in own for name in option["names"]}
-        shared = [o for o in self.verbs[""]["options"] if verb and not taken & set(o["names"])]
+        shared = [o for o in self.verbs[""]["options"]
+                  if verb and not o.get("without_verb") and not taken & set(o["names"])]
         return own + shared
 
 

@@ -40,6 +40,10 @@ Option& Option::without_mode(std::vector<std::string> but_with) {
   modes_ = std::move(but_with);
   return *this;
 }
+Option& Option::without_verb() {
+  without_verb_ = true;
+  return *this;
+}
 Option& Option::operands(std::size_t least, std::size_t most) {
   operands_ = {least, most};
   return *this;
@@ -90,7 +94,8 @@ Option* Options::find(std::string_view name) {
     for (const auto* list : {&option.names_, &option.aliases_})
       if (std::find(list->begin(), list->end(), name) != list->end()) return &option;
   }
-  return parent_ == nullptr ? nullptr : parent_->find(name);
+  Option* const of_tool = parent_ == nullptr ? nullptr : parent_->find(name);
+  return of_tool != nullptr && of_tool->without_verb_ ? nullptr : of_tool;
 }
 
 Option& Options::flag(std::string_view names, bool& target, std::string help) {

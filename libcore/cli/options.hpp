@@ -55,6 +55,7 @@ class Option {
   Option& needs(std::string name);                               // makes sense only with that option
   Option& only_with(std::vector<std::string> names);             // makes sense only with one of those options
   Option& without_mode(std::vector<std::string> but_with = {});  // makes no sense with a mode, but with these
+  Option& without_verb();  // of the tool itself: not with any of its verbs
   Option& operands(
       std::size_t least,
       std::size_t most);  // how many operands the tool takes with it, instead of its usual number
@@ -84,7 +85,7 @@ class Option {
   Kind kind_ = Kind::flag;
   Completion completion_ = Completion::nothing;
   Source source_ = Source::nowhere;
-  bool minor_ = false, hidden_ = false;
+  bool minor_ = false, hidden_ = false, without_verb_ = false;
 };
 
 // A command that a tool runs: `NAME [--] COMMAND [ARG...]` or `NAME -c 'TEXT'` ($SHELL, else /bin/sh).
@@ -172,7 +173,8 @@ class Options {
   Options& refused(std::function<void()> told);
 
   // A verb of the tool with options, operands, examples and action of its own (`dclock merge ...`); the
-  // tool's options work before and after the verb. `.synopsis()` of a verb is without the tool's and the
+  // tool's options work before and after the verb, but for those that say otherwise. A tool with verbs and an
+  // action of its own may be called without a verb. `.synopsis()` of a verb is without the tool's and the
   // verb's name.
   Options& verb(std::string name, std::string summary);
 

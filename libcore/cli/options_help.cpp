@@ -74,7 +74,9 @@ class HelpPage {
     std::vector<const Option*> out;
     for (const Options* table = &o_; table != nullptr; table = table->parent_) {
       for (const Option& option : table->options_)
-        if (!option.hidden_ && (option.minor_ || table != &o_) == minor) out.push_back(&option);
+        if (!option.hidden_ && (table == &o_ || !option.without_verb_) &&
+            (option.minor_ || table != &o_) == minor)
+          out.push_back(&option);
     }
     return out;
   }

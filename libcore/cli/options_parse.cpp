@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 #include "cli/names.hpp"
 #include "cli/options.hpp"
@@ -125,7 +126,7 @@ class Parser {
     words_.insert(words_.end(),
                   arguments.begin() + static_cast<std::ptrdiff_t>(std::min(i, arguments.size())),
                   arguments.end());
-    if (needs_verb()) {
+    if (needs_verb() && !(words_.empty() && tool_.action_)) {
       if (words_.empty()) return usage("", "nothing to do", see_help("give one of the commands of"));
       return usage("'" + shown(words_.front()) + "'", "is not a command of " + tool_.tool_, see_help("see"));
     }
@@ -186,11 +187,24 @@ class Parser {
   Status choose_verb(const std::string& word) {
     for (Options& verb : scope_->verbs_) {
       if (verb.verb_ != word) continue;
-      scope_ = &verb;
-      return done();
+      Options& tool = *std::exchange(scope_, &verb);
+      return all_go_with_verb(tool);
     }
     return usage("'" + shown(word.substr(0, 64)) + "'", "is not a command of " + tool_.tool_,
                  see_help("see"));
+  }
+
+  // What came before the verb.
+  Status all_go_with_verb(Options& tool) {
+    for (std::size_t i = 0; i < option_words_.size(); ++i) {
+      const std::string& name = option_words_[i];
+      if (scope_->find(name) == nullptr) {
+        scope_ = &tool;
+        return usage(name, "does not go with one of the commands", see_help("see"));
+      }
+      if (takes_value(*tool.find(name))) ++i;
+    }
+    return done();
   }
 
   std::string see_help(const std::string& verb) const { return verb + " " + scope_->title() + " --help"; }

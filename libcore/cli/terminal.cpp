@@ -41,6 +41,15 @@ std::size_t character_width(std::string_view text, std::size_t length) {
 
 }  // namespace
 
+bool has_unicode() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* const value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') continue;
+    return ::strcasestr(value, "utf-8") != nullptr || ::strcasestr(value, "utf8") != nullptr;
+  }
+  return false;
+}
+
 bool is_terminal(int fd) {
   return ::isatty(fd) == 1;
 }

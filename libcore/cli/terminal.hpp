@@ -10,6 +10,8 @@ namespace coord::cli {
 bool is_terminal(int fd);
 // Columns of the terminal behind fd; of COLUMNS, else 80, where it is none. Between 20 and 1000.
 std::size_t terminal_width(int fd);
+// Does the user's locale (LC_ALL, else LC_CTYPE, else LANG) have more than ASCII to draw with?
+bool has_unicode();
 // Colour is for terminals that have it and users that did not set NO_COLOR (no-color.org).
 bool wants_color(int fd);
 // Columns that printable text takes on a terminal: wide characters count two, combining ones none.

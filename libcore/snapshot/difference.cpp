@@ -74,7 +74,7 @@ Difference difference(const Snapshot& before, const Snapshot& after) {
                                               count_of(now.find(to), &Process::received, from)),
                                         old.waiting(from, to),
                                         now.waiting(from, to)};
-      if (channel.sent + channel.received + channel.on_way_before + channel.on_way_after > 0)
+      if (channel.sent + channel.received > 0 || channel.on_way_before != channel.on_way_after)
         out.channels.push_back(channel);
     }
   }

@@ -26,7 +26,7 @@ struct Difference {
     bool operator==(const Channel&) const = default;
   };
   std::vector<Process> processes;  // those that differ, by id
-  std::vector<Channel> channels;   // those in which something moved or is on its way in one of the two
+  std::vector<Channel> channels;   // those in which something moved
   bool same() const { return processes.empty() && channels.empty(); }
 };
 

@@ -1,6 +1,8 @@
 #include "snapshot/record.hpp"
 
+#include <algorithm>
 #include <array>
+#include <set>
 
 #include "clock/host_table.hpp"
 
@@ -26,6 +28,30 @@ std::optional<Why> why_of(std::string_view word) {
 const char* id_fault(std::string_view id) {
   if (id.starts_with('!')) return "begins with '!'";
   return clock::host_name_fault(id);
+}
+
+std::vector<std::string> full_cycle(const Snapshot& snapshot) {
+  std::map<std::string, std::set<std::string>> waits;
+  for (const Channel& channel : snapshot.channels) {
+    if (channel.full) waits[channel.from].insert(channel.to);
+  }
+  // Who waits for nobody that waits is taken away, until all that are left wait within themselves.
+  for (bool taken = true; taken;) {
+    taken = false;
+    for (auto& [id, others] : waits) {
+      taken = std::erase_if(others, [&](const auto& other) { return !waits.contains(other); }) > 0 || taken;
+    }
+    taken = std::erase_if(waits, [](const auto& entry) { return entry.second.empty(); }) > 0 || taken;
+  }
+  std::vector<std::string> path;
+  if (waits.empty()) return path;
+  std::string at = waits.begin()->first;
+  while (std::ranges::find(path, at) == path.end()) {
+    path.push_back(at);
+    at = *waits.at(at).begin();
+  }
+  path.erase(path.begin(), std::ranges::find(path, at));
+  return path;
 }
 
 VectorClock within_view(const VectorClock& clock, const std::vector<Member>& members) {

@@ -83,6 +83,7 @@ struct Message {
 struct Channel {
   std::string from, to;
   std::vector<Message> messages;
+  bool full = false;  // its sender waited for room in it
 
   bool operator==(const Channel&) const = default;
 };
@@ -112,6 +113,10 @@ inline constexpr std::size_t most_clock_entries = 1'000'000;
 // Why `id` cannot be of a process, nullptr if it can: it is a host of a dclock log, and does not begin with
 // '!'.
 const char* id_fault(std::string_view id);
+
+// Processes that wait for each other, each one for room in its channel to the next: none of them goes on.
+// Nothing: there is no such cycle.
+std::vector<std::string> full_cycle(const Snapshot& snapshot);
 
 // The entries of `clock` that are of the view, which is all that a record keeps of it.
 VectorClock within_view(const VectorClock& clock, const std::vector<Member>& members);

@@ -233,9 +233,10 @@ class Reader {
       fields.found(name);
       if (name == "from") return fields.text(channel.from);
       if (name == "to") return fields.text(channel.to);
+      if (name == "full") return in.boolean(channel.full);
       if (name == "messages") return in.array([&] { return read_message(in, channel); });
       return in.skip();
-    }) && fields.complete({"from", "to", "messages"});
+    }) && fields.complete({"from", "to", "messages", "full"});
     if (!done(in, read)) return false;
     if (channel.from == channel.to) return refuse("a channel leads from a process to itself");
     if (!is_member(channel.from) || !is_member(channel.to)) return false;

@@ -4,7 +4,7 @@
 //    "at":"2026-11-22T01:27:15.123456789Z","view":7,"members":[{"id":"P1","life":41,"host":"a"},..],"lines":3}
 //   {"schema":1,"type":"process","id":"P1","host":"a","state":"sum=40","clock":{"P1":9,"P2":4},
 //    "external":false,"sent":{"P2":5},"received":{"P2":3}}
-//   {"schema":1,"type":"channel","from":"P1","to":"P2","messages":[{"number":5,"body":"pay=3","clock":{..}}]}
+//   {"schema":1,"type":"channel","from":"P1","to":"P2","messages":[{"number":5,"body":"pay=3","clock":{..}}],"full":false}
 //
 // The snapshot's line comes first and says how many follow it, so that a file that was cut off is known.
 // Bytes that are not UTF-8 are shown escaped and stand again, exactly, in NAME_b64 (group, host, state,

@@ -116,7 +116,7 @@ void put_channel(std::string& out, const Channel& channel) {
     line.object().count("number", message.number).bytes("body", message.body);
     line.counts("clock", message.clock.counts()).close('}');
   });
-  line.end();
+  line.truth("full", channel.full).end();
 }
 
 Error too_large(const Snapshot& snapshot, const std::string& bound) {

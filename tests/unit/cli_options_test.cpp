@@ -231,6 +231,30 @@ TEST_CASE("a tool of verbs: each has its own options, the tool's work before and
   CHECK(parse({}) == "nothing to do: give one of the commands of dclock --help");
 }
 
+TEST_CASE("a tool of verbs with an action of its own: its options may be for that alone") {
+  std::string ran;
+  bool all = false, json = false;
+  const auto parse = [&](const Words& words) {
+    Options o("dsnapshot", "a picture");
+    o.flag("--json", json, "JSON");
+    o.flag("-a,--all", all, "all").without_verb();
+    o.does([&]() -> Result<Exit> { return ran = "itself", Exit::done; });
+    o.verb("list", "those that are kept").does([&]() -> Result<Exit> { return ran = "list", Exit::done; });
+    auto request = o.parse(words);
+    if (!request) return request.error().text();
+    CHECK(o.chosen().action()().ok());
+    return ran;
+  };
+  CHECK(parse({"--all", "--json"}) == "itself");
+  CHECK((all && json));
+  CHECK(parse({}) == "itself");
+  CHECK(parse({"--json", "list", "--json"}) == "list");
+  CHECK(parse({"list", "--all"}) == "--all: unknown option: see dsnapshot list --help");
+  CHECK(parse({"--all", "list"}) == "--all: does not go with one of the commands: see dsnapshot --help");
+  CHECK(parse({"lost"}) == "'lost': is not a command of dsnapshot: see dsnapshot --help");
+  CHECK(parse({"--", "lost"}) == "'lost': is not a command of dsnapshot: see dsnapshot --help");
+}
+
 TEST_CASE("asking for --help wins over everything around it") {
   Lock lock;
   auto request = lock.o.parse({"--slots", "3", "--help", "--wobble"});

@@ -153,10 +153,20 @@ TEST_CASE("sum: what is no such number is named, never passed over") {
   CHECK(sum_of_states({"x=9223372036854775807.5", "x=0.5"}, "x") == "P: the sum is beyond 64 bits");
 }
 
+TEST_CASE("processes that wait for each other with full channels are a cycle") {
+  Snapshot bank = test::bank();
+  CHECK(full_cycle(bank).empty());
+  bank.channels = {{"P1", "P2", {}, true}, {"P2", "P3", {}, true}, {"P3", "P1", {}, false}};
+  CHECK(full_cycle(bank).empty());
+  bank.channels.push_back({"P3", "P2", {}, true});
+  CHECK(full_cycle(bank) == std::vector<std::string>{"P2", "P3"});
+  bank.channels.front().full = false;
+  CHECK(full_cycle(bank) == std::vector<std::string>{"P2", "P3"});
+}
+
 TEST_CASE("diff: what moved between two snapshots") {
   const Snapshot before = test::bank();
-  CHECK(difference(before, before).processes.empty());
-  CHECK(difference(before, before).channels == std::vector<Difference::Channel>{{"P1", "P2", 0, 0, 2, 2}});
+  CHECK(difference(before, before).same());
 
   Snapshot after = before;
   after.processes[0] = {"P1", "sum=30", vector({{"P1", 4}}), false, {{"P2", 4}}, {}};

@@ -96,7 +96,7 @@ TEST_CASE("each defect of a file is named with its line") {
   CHECK(fault_of(text.substr(text.find('\n') + 1)) == "file:1: the first line is not of a snapshot");
   CHECK(fault_of(text.substr(0, text.rfind("{\"schema\""))) ==
         "file:5: the file ends before its last line: it was cut off");
-  CHECK(fault_of(text.substr(0, text.size() - 3)) == "file:5: it ends in the middle of a value");
+  CHECK(fault_of(text.substr(0, text.size() - 2)) == "file:5: it ends in the middle of a value");
   CHECK(fault_of(text + text) == "file:6: more lines follow than the first line says");
   CHECK(fault_of(with(R"("lines":4)", R"("lines":"4")")) == "file:1: there is no number");
   CHECK(fault_of(with(R"("schema":1,"type":"channel")", R"("schema":2,"type":"channel")")) ==

@@ -1,0 +1,93 @@
+// dsnapshot diff: what happened between two snapshots of a group.
+#include <memory>
+
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "snapshot/difference.hpp"
+#include "stored.hpp"
+#include "verbs.hpp"
+
+namespace coord::dsnapshot {
+namespace {
+
+using record::Difference;
+
+struct Settings {
+  const Common& common;
+  std::string before, after;
+  bool json = false, quiet = false;
+};
+
+void print_process(const Settings& s, const Difference::Process& process) {
+  if (s.json) {
+    cli::JsonObject line;
+    line.text("type", "process").text("id", process.id);
+    process.before ? line.name("before", *process.before) : line.null("before");
+    process.after ? line.name("after", *process.after) : line.null("after");
+    line.boolean("another_life", process.another_life).integer("events", process.events);
+    cli::print(line.line());
+    return;
+  }
+  const auto state = [](const std::optional<std::string>& text) {
+    return text ? cli::shown(*text) : std::string("(no record)");
+  };
+  std::string line = cli::shown(process.id) + ": " + state(process.before);
+  if (process.before != process.after) line += " -> " + state(process.after);
+  if (process.another_life) line += ", another process of this id";
+  if (process.events > 0) line += ", " + plural(process.events, "event");
+  cli::print(line + "\n");
+}
+
+void print_channel(const Settings& s, const Difference::Channel& channel) {
+  if (s.json) {
+    cli::print(cli::JsonObject()
+                   .text("type", "channel")
+                   .text("from", channel.from)
+                   .text("to", channel.to)
+                   .integer("sent", channel.sent)
+                   .integer("received", channel.received)
+                   .integer("on_way_before", channel.on_way_before)
+                   .integer("on_way_after", channel.on_way_after)
+                   .line());
+    return;
+  }
+  cli::print(cli::shown(channel.from) + " > " + cli::shown(channel.to) + ": " + std::to_string(channel.sent) +
+             " sent, " + std::to_string(channel.received) + " received; on the way " +
+             std::to_string(channel.on_way_before) + " -> " + std::to_string(channel.on_way_after) + "\n");
+}
+
+Result<cli::Exit> diff(const Settings& s) {
+  const auto before = load(s.common, s.before);
+  if (!before) return before.error();
+  const auto after = load(s.common, s.after);
+  if (!after) return after.error();
+  if (before->group != after->group)
+    return Error{ErrorKind::usage, cli::shown(s.after),
+                 "is of " + cli::shown(after->group) + ", the other one of " + cli::shown(before->group),
+                 "give two of one group"};
+  const Difference moved = difference(*before, *after);
+  if (!s.quiet) {
+    for (const auto& process : moved.processes) print_process(s, process);
+    for (const auto& channel : moved.channels) print_channel(s, channel);
+  }
+  return moved.same() ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace
+
+void add_diff(cli::Options& tool, const Common& common) {
+  auto& verb = tool.verb("diff", "tell what moved between two snapshots of a group");
+  auto s = std::make_shared<Settings>(Settings{common, {}, {}, false, false});
+  verb.synopsis("[options] A B", "statuses: 0 alike, 1 not, 65 unreadable");
+  verb.flag("--json", s->json, "a JSON object for each process and channel");
+  verb.flag("-q,--quiet", s->quiet, "print nothing, only end with the status");
+  verb.operand("A", s->before, "the earlier one: a file, - or an id");
+  verb.operand_completes(cli::Completion::file);
+  verb.operand("B", s->after, "the later one");
+  verb.operand_completes(cli::Completion::file);
+  verb.example("dsnapshot diff before.jsonl after.jsonl", "");
+  verb.does([s] { return diff(*s); });
+}
+
+}  // namespace coord::dsnapshot

@@ -1,0 +1,22 @@
+// dsnapshot: a consistent picture of what runs, and of what is on its way (dsnapshot(1)).
+#include "cli/run.hpp"
+#include "verbs.hpp"
+
+using namespace coord;
+
+int main(int argc, char** argv) {
+  cli::Options tool("dsnapshot", "a consistent picture of what runs, and of what is on its way");
+  tool.synopsis("show|check|draw [options] FILE|ID", "one that was taken");
+  tool.synopsis("diff [options] A B", "what moved in between");
+  tool.example("dsnapshot show --sum balance bank.jsonl", "states and messages together");
+  tool.example("dsnapshot check bank.jsonl", "is the cut consistent?");
+  tool.example("dsnapshot draw --svg bank.svg bank.jsonl", "");
+
+  dsnapshot::Common common;
+  cli::add_peer_options(tool, common.peer);
+  dsnapshot::add_show(tool, common);
+  dsnapshot::add_check(tool, common);
+  dsnapshot::add_draw(tool, common);
+  dsnapshot::add_diff(tool, common);
+  return cli::run(argc, argv, tool);
+}

@@ -1,0 +1,70 @@
+#include "stored.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/descriptor.hpp"
+#include "base/rfc3339.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "snapshot/record_text.hpp"
+
+namespace coord::dsnapshot {
+namespace {
+
+Result<std::string> read_all(const Descriptor& file, const std::string& name) {
+  std::string text;
+  std::vector<char> buffer(std::size_t{1} << 16U);
+  for (;;) {
+    const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error{ErrorKind::data, name, std::strerror(errno), "give a readable snapshot"};
+    if (count == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.size() > record::most_record_bytes)
+      return Error{ErrorKind::data, name, "is larger than a snapshot may be", "is it one?"};
+  }
+}
+
+}  // namespace
+
+Result<record::Snapshot> load(const Common&, const std::string& name) {
+  const bool is_stdin = name == "-";
+  const Descriptor file(is_stdin ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                 : ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  const std::string shown = is_stdin ? "standard input" : cli::shown(name);
+  if (file.get() < 0) return Error{ErrorKind::data, shown, std::strerror(errno), "give a readable snapshot"};
+  const auto text = read_all(file, shown);
+  if (!text) return text.error();
+  return record::from_text(*text, shown);
+}
+
+std::string plural(std::uint64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : noun.ends_with("s") ? "es" : "s");
+}
+
+std::string missing_text(const record::Snapshot& snapshot) {
+  std::string out;
+  for (const auto& missing : snapshot.missing) {
+    if (!out.empty()) out += ", ";
+    out += cli::shown(missing.id) + ": " + std::string(to_string(missing.why));
+  }
+  return out;
+}
+
+std::string headline(const record::Snapshot& snapshot) {
+  return "snapshot " + cli::shown(snapshot.id) + " of " + cli::shown(snapshot.group) + ", view " +
+         std::to_string(snapshot.view) + ", " + rfc3339(snapshot.at, 3) + ": " +
+         (snapshot.complete() ? "complete" : "INCOMPLETE: " + missing_text(snapshot));
+}
+
+cli::Exit tell_incomplete(const record::Snapshot& snapshot) {
+  if (snapshot.complete()) return cli::Exit::done;
+  cli::notice("dsnapshot", snapshot.id + ": is incomplete: " + missing_text(snapshot));
+  return cli::Exit::no;
+}
+
+}  // namespace coord::dsnapshot

@@ -1,0 +1,20 @@
+// The commands of dsnapshot. Each add_*() declares one with its options, operands and examples; the action is
+// in its file.
+#pragma once
+
+#include "cli/common.hpp"
+#include "cli/options.hpp"
+
+namespace coord::dsnapshot {
+
+// What all of them share: how to find the peer.
+struct Common {
+  cli::PeerOptions peer;
+};
+
+void add_show(cli::Options& tool, const Common& common);
+void add_check(cli::Options& tool, const Common& common);
+void add_draw(cli::Options& tool, const Common& common);
+void add_diff(cli::Options& tool, const Common& common);
+
+}  // namespace coord::dsnapshot
