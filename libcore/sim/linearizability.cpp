@@ -252,21 +252,6 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   return verdict;
 }
 
-// To the microsecond, or to the nanosecond where that would hide something.
-std::string milliseconds(Instant time) {
-  const auto ns = time.time_since_epoch().count();
-  const auto rest = ns % 1'000'000;
-  char text[40];
-  if (rest % 1000 == 0) {
-    std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(ns / 1'000'000),
-                  static_cast<long long>(rest / 1000));
-  } else {
-    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(ns / 1'000'000),
-                  static_cast<long long>(rest));
-  }
-  return text;
-}
-
 const char* name_of(Operation::Kind kind) {
   switch (kind) {
     case Operation::Kind::acquire:
@@ -292,6 +277,20 @@ const char* name_of(Operation::Kind kind) {
 }
 
 }  // namespace
+
+std::string milliseconds(Instant time) {
+  const auto ns = time.time_since_epoch().count();
+  const auto rest = ns % 1'000'000;
+  char text[40];
+  if (rest % 1000 == 0) {
+    std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(ns / 1'000'000),
+                  static_cast<long long>(rest / 1000));
+  } else {
+    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(ns / 1'000'000),
+                  static_cast<long long>(rest));
+  }
+  return text;
+}
 
 std::string Operation::text() const {
   const std::string times = "[" + milliseconds(start) + ", " +

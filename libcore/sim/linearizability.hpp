@@ -21,6 +21,9 @@
 
 namespace coord::sim {
 
+// To the microsecond, or to the nanosecond where that would hide something.
+std::string milliseconds(Instant time);
+
 struct Operation {
   enum class Kind : std::uint8_t {
     acquire,         // of a lock, exclusive; `value` is the token given, or 0 if there is none

@@ -143,6 +143,49 @@ END
   [[ $output == *undecided* ]]
 }
 
+@test "check --level: what each level allows, and the operations that break it" {
+  cd "$BATS_TEST_TMPDIR"
+  # Two write at once: both values are there, until a third write has superseded both.
+  cat >siblings <<'END'
+{"client":"a","op":"write","name":"k","start_ns":0,"end_ns":10,"ok":true,"value":1}
+{"client":"b","op":"write","name":"k","start_ns":5,"end_ns":12,"ok":true,"value":2}
+{"client":"c","op":"read","name":"k","start_ns":20,"end_ns":25,"ok":true,"values":[1,2]}
+{"client":"c","op":"write","name":"k","start_ns":30,"end_ns":40,"ok":true,"value":3,"supersedes":[1,2]}
+{"client":"a","op":"read","name":"k","start_ns":50,"end_ns":60,"ok":true,"values":[3],"final":true}
+END
+  for level in eventual causal regular; do
+    [ "$(dsim check siblings --level $level)" = "5 operations: $level" ]
+  done
+  sed '5s/\[3\]/[2]/' siblings >stale
+  run dsim check stale --level regular
+  [ "$status" -eq 1 ]
+  [ "${lines[0]}" = "5 operations: not regular" ]
+  [[ ${lines[2]} == "stale:5: client a read k "*", 2" ]]
+  run dsim check stale --level eventual
+  [ "$status" -eq 1 ]
+  dsim check stale --level causal # a has not seen it
+  sed '5s/"client":"a"/"client":"c"/' stale >seen
+  run dsim check seen --level causal --json
+  [ "$status" -eq 1 ]
+  jq -e '.level == "causal" and .kept == false and .lines == [5,4,2] and .name == "k"' <<<"$output"
+  run dsim check siblings --level regular --model register
+  [ "$status" -eq 64 ]
+  for bad in '{"client":1,"op":"cas","start_ns":0}' '{"client":1,"op":"write","start_ns":0,"value":0}' \
+    '{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"values":["x"]}' \
+    '{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"values":[[1]]}' \
+    '{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"values":7}' \
+    '{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true}' '{"client":1,"op":"write","start_ns":0,"value":2,"name":"k"}'; do
+    { cat siblings; echo "$bad"; } >broken
+    echo "line: $bad"
+    run dsim check broken --level regular
+    [ "$status" -eq 65 ]
+    [[ $output == "dsim: broken:6: "* ]]
+  done
+  sed 's/,"final":true//' siblings >restless
+  run dsim check restless --level eventual
+  [ "$status" -eq 65 ]
+}
+
 @test "check: broken input is 65 and names the line" {
   cd "$BATS_TEST_TMPDIR"
   good='{"client":1,"op":"read","start_ns":0,"end_ns":1,"ok":true,"value":0}'

@@ -1,4 +1,5 @@
 // dsim check: could a simple object have given the answers of this recorded history?
+#include <algorithm>
 #include <memory>
 
 #include "cli/json.hpp"
@@ -16,6 +17,7 @@ using Answer = sim::LinearizabilityVerdict::Answer;
 struct Settings {
   std::string history;
   std::optional<sim::Model> model;
+  std::optional<sim::Level> level;
   bool weak = false, json = false;
   std::uint64_t limit = 10'000'000;
 };
@@ -49,8 +51,63 @@ std::string as_text(const Settings& s, const HistoryFile& file, const sim::Linea
   return text;
 }
 
+const char* name_of(sim::Level level) {
+  return level == sim::Level::regular ? "regular" : level == sim::Level::causal ? "causal" : "eventual";
+}
+
+std::string as_json(const Settings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
+  cli::JsonArray offending;
+  for (const std::size_t i : verdict.offending) offending.integer(file.lines[i]);
+  cli::JsonObject line;
+  line.text("level", name_of(*s.level)).boolean("kept", verdict.kept);
+  line.integer("operations", file.operations.size());
+  if (!verdict.kept)
+    line.name("name", verdict.name).text("explanation", verdict.explanation).array("lines", offending);
+  return line.line();
+}
+
+std::string as_text(const Settings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
+  const std::size_t size = file.operations.size();
+  std::string text = std::to_string(size) + (size == 1 ? " operation: " : " operations: ") +
+                     (verdict.kept ? "" : "not ") + name_of(*s.level) + "\n";
+  if (verdict.kept) return text;
+  text += (verdict.name.empty() ? "" : cli::shown(verdict.name) + ": ") + verdict.explanation + "\n";
+  for (const std::size_t i : verdict.offending)
+    text += s.history + ":" + std::to_string(file.lines[i]) + ": " +
+            cli::shown(file.with_names(file.operations[i].text())) + "\n";
+  return text;
+}
+
+Result<cli::Exit> check_by_level(const Settings& s) {
+  const auto file = read_level_history(s.history);
+  if (!file) return file.error();
+  const auto at_line = [&](std::size_t operation, std::string what, std::string remedy) {
+    return Error{ErrorKind::data, s.history + ":" + std::to_string(file->lines[operation]), std::move(what),
+                 std::move(remedy)};
+  };
+  if (const auto twice = sim::written_twice(file->operations))
+    return at_line(twice->second,
+                   "writes the value of line " + std::to_string(file->lines[twice->first]) + " again",
+                   "write each value once to a name: only then does a read tell which write it has seen");
+  if (*s.level == sim::Level::causal) {
+    if (auto status = file->one_after_the_other(s.history); !status) return status.error();
+  }
+  const auto is_final = [](const sim::RegisterOperation& operation) { return operation.final; };
+  if (*s.level == sim::Level::eventual && std::ranges::none_of(file->operations, is_final))
+    return Error{ErrorKind::data, s.history, "no read is marked as final",
+                 "mark those that were made after all had come to rest: \"final\":true"};
+  const auto verdict = sim::check_level(file->operations, *s.level);
+  if (!verdict)
+    return Error{ErrorKind::data, s.history, "operations times clients are more than 250,000,000",
+                 "check a part of it"};
+  cli::print(s.json ? as_json(s, *file, *verdict) : as_text(s, *file, *verdict));
+  return verdict->kept ? cli::Exit::done : cli::Exit::no;
+}
+
 Result<cli::Exit> check(const Settings& s) {
-  if (!s.model) return Error{ErrorKind::usage, "--model", "is missing", "give lock, register or queue"};
+  if (s.level) return check_by_level(s);
+  if (!s.model)
+    return Error{ErrorKind::usage, "--model", "is missing", "give lock, register or queue, or give --level"};
   const auto file = read_history(s.history, *s.model);
   if (!file) return file.error();
   if (s.weak) {
@@ -72,6 +129,7 @@ void add_check(cli::Options& tool) {
   auto& verb = tool.verb("check", "is this recorded history linearizable?");
   auto s = std::make_shared<Settings>();
   verb.synopsis("HISTORY --model lock|register|queue [options]");
+  verb.synopsis("HISTORY --level eventual|causal|regular [--json]", "of registers whose reads give sets");
   verb.operand("HISTORY", s->history, "a file of JSON lines; -: standard input")
       .operand_completes(cli::Completion::file);
   verb.choice("--model", "MODEL", s->model,
@@ -79,11 +137,18 @@ void add_check(cli::Options& tool) {
                {"register", sim::Model::read_write_register},
                {"queue", sim::Model::queue}},
               "lock, register or queue");
-  verb.flag("--weak", s->weak, "only sequentially consistent: not by the times");
+  verb.choice("--level", "LEVEL", s->level,
+              {{"eventual", sim::Level::eventual},
+               {"causal", sim::Level::causal},
+               {"regular", sim::Level::regular}},
+              "is this kept: eventual, causal or regular")
+      .excludes("--model");
+  verb.flag("--weak", s->weak, "only sequentially consistent: not by the times").excludes("--level");
   verb.value("--limit", "COUNT", s->limit, "configurations tried beyond the operations; 10^7")
       .between(0, 1'000'000'000);
   verb.flag("--json", s->json, "one JSON object");
   verb.example("dsim check history.jsonl --model lock", "");
+  verb.example("dsim check history.jsonl --level causal", "");
   verb.does([s] { return check(*s); });
 }
 

@@ -26,8 +26,9 @@ struct Fields {
   std::optional<std::string> client, op;
   std::string name;
   std::optional<std::uint64_t> start, end, value, token, expected;
-  std::optional<bool> ok;
+  std::optional<bool> ok, final;
   bool has_value = false;  // a number, or null: what a register holds at first
+  std::optional<std::vector<std::uint64_t>> values, supersedes;
 };
 
 // A flat object; keys that are not known are passed over, whatever their value is.
@@ -37,31 +38,44 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
   std::string fault;
 
   bool StartObject() {
+    if (list_ != nullptr) return no_integer();
     if (depth_++ == 0) return true;
     return nested();
   }
   bool EndObject(rapidjson::SizeType) { return --depth_, true; }
-  bool StartArray() { return ++depth_, depth_ > 1 ? nested() : wrong("the line is no object"); }
-  bool EndArray(rapidjson::SizeType) { return --depth_, true; }
+  bool StartArray() {
+    if (list_ != nullptr) return no_integer();
+    if (++depth_ == 2 && list_for(key_) != nullptr) {
+      list_ = &list_for(key_)->emplace();
+      return true;
+    }
+    return depth_ > 1 ? nested() : wrong("the line is no object");
+  }
+  bool EndArray(rapidjson::SizeType) {
+    list_ = nullptr;
+    return --depth_, true;
+  }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
     if (depth_ == 1) key_.assign(text, length);
     return true;
   }
   bool String(const char* text, rapidjson::SizeType length, bool) {
     if (depth_ == 0) return wrong("the line is no object");
+    if (list_ != nullptr) return no_integer();
     if (depth_ > 1) return true;
     std::string value(text, length);
     if (key_ == "client") fields.client = "\"" + value;  // so that the client "1" is not the client 1
     if (key_ == "op") fields.op = value;
     if (key_ == "name") fields.name = value;
-    return number_for(key_) || key_ == "ok" ? wrong(key_ + " is a string") : true;
+    return number_for(key_) || is_flag() || list_for(key_) ? wrong(key_ + " is a string") : true;
   }
   bool Uint(unsigned value) { return Uint64(value); }
   bool Uint64(std::uint64_t value) {
     if (depth_ == 0) return wrong("the line is no object");
+    if (list_ != nullptr && depth_ == 2) list_->push_back(value);
     if (depth_ > 1) return true;
     if (key_ == "client") fields.client = std::to_string(value);
-    if (key_ == "op" || key_ == "name" || key_ == "ok") return wrong(key_ + " is a number");
+    if (key_ == "op" || key_ == "name" || is_flag() || list_for(key_)) return wrong(key_ + " is a number");
     if (auto* field = number_for(key_)) *field = value;
     if (key_ == "value") fields.has_value = true;
     return true;
@@ -71,11 +85,14 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
   bool Double(double) { return other_number(); }
   bool Bool(bool value) {
     if (depth_ == 0) return wrong("the line is no object");
+    if (list_ != nullptr) return no_integer();
     if (depth_ == 1 && key_ == "ok") fields.ok = value;
-    return depth_ > 1 || key_ == "ok" || !is_known() ? true : wrong(key_ + " is true or false");
+    if (depth_ == 1 && key_ == "final") fields.final = value;
+    return depth_ > 1 || is_flag() || !is_known() ? true : wrong(key_ + " is true or false");
   }
   bool Null() {
     if (depth_ == 0) return wrong("the line is no object");
+    if (list_ != nullptr) return no_integer();
     if (depth_ == 1 && key_ == "value") fields.has_value = true;
     return depth_ > 1 || (key_ != "client" && key_ != "op" && key_ != "start_ns") ? true
                                                                                   : wrong(key_ + " is null");
@@ -90,11 +107,20 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     if (key == "expected") return &fields.expected;
     return nullptr;
   }
-  bool is_known() {
-    return number_for(key_) != nullptr || key_ == "client" || key_ == "op" || key_ == "name" || key_ == "ok";
+  std::optional<std::vector<std::uint64_t>>* list_for(const std::string& key) {
+    if (key == "values") return &fields.values;
+    if (key == "supersedes") return &fields.supersedes;
+    return nullptr;
   }
+  bool is_flag() const { return key_ == "ok" || key_ == "final"; }
+  bool is_known() {
+    return number_for(key_) != nullptr || list_for(key_) != nullptr || key_ == "client" || key_ == "op" ||
+           key_ == "name" || is_flag();
+  }
+  bool no_integer() { return wrong(key_ + " has what is not an integer from 0 to 2^64 - 1"); }
   bool other_number() {
     if (depth_ == 0) return wrong("the line is no object");
+    if (list_ != nullptr) return no_integer();
     return depth_ > 1 || !is_known() ? true : wrong(key_ + " is not an integer from 0 to 2^64 - 1");
   }
   bool nested() { return depth_ > 2 || !is_known() ? true : wrong(key_ + " is an object or a list"); }
@@ -105,6 +131,7 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
 
   int depth_ = 0;
   std::string key_;
+  std::vector<std::uint64_t>* list_ = nullptr;  // that is being read
 };
 
 std::optional<Kind> kind_of(const std::string& op, sim::Model model) {
@@ -128,7 +155,7 @@ class Clients {
   // `client`: digits, or a string after a quotation mark.
   std::uint64_t number_of(const std::string& client) {
     if (client.front() != '"' && client.size() < 19) return std::stoull(client);
-    const auto [place, is_new] = known_.emplace(client, HistoryFile::first_named + names_.size());
+    const auto [place, is_new] = known_.emplace(client, ClientNames::first_named + names_.size());
     if (is_new) names_.push_back(client.front() == '"' ? client.substr(1) : client);
     return place->second;
   }
@@ -139,31 +166,42 @@ class Clients {
 };
 
 // What is wrong with the line, or nothing.
-std::string take(const std::string& line, sim::Model model, Clients& clients, sim::Operation& operation) {
-  Reader reader;
+std::string parse(const std::string& line, Reader& reader) {
   rapidjson::Reader json;
   rapidjson::StringStream stream(line.c_str());
   if (line.find('\0') != std::string::npos) return "a NUL byte";
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
   if (json.Parse<flags>(stream, reader).IsError())
     return reader.fault.empty() ? "not one JSON object" : reader.fault;
-  const Fields& fields = reader.fields;
-  if (!fields.client) return "no client";
-  if (!fields.op) return "no op";
-  if (!fields.start) return "no start_ns";
-  const auto kind = kind_of(*fields.op, model);
-  if (!kind) return "op " + cli::shown(*fields.op) + " is not one of this model";
+  if (!reader.fields.client) return "no client";
+  if (!reader.fields.op) return "no op";
+  if (!reader.fields.start) return "no start_ns";
+  return "";
+}
+
+// What every operation has: who, when, and how it ended.
+template <class Op>
+std::string take_frame(const Fields& fields, Clients& clients, Op& operation) {
   constexpr auto latest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (*fields.start > latest || fields.end.value_or(0) > latest) return "a time beyond 2^63 ns";
   operation.client = clients.number_of(*fields.client);
-  operation.kind = *kind;
   operation.name = fields.name;
   operation.start = Instant{} + Duration(static_cast<Duration::rep>(*fields.start));
   operation.outcome = !fields.ok || !fields.end ? Outcome::unknown
                       : *fields.ok              ? Outcome::ok
                                                 : Outcome::failed;
   operation.end = Instant{} + Duration(static_cast<Duration::rep>(fields.end.value_or(*fields.start)));
-  if (operation.end < operation.start) return "end_ns is before start_ns";
+  return operation.end < operation.start ? "end_ns is before start_ns" : "";
+}
+
+std::string take(const std::string& line, sim::Model model, Clients& clients, sim::Operation& operation) {
+  Reader reader;
+  if (auto why = parse(line, reader); !why.empty()) return why;
+  const Fields& fields = reader.fields;
+  const auto kind = kind_of(*fields.op, model);
+  if (!kind) return "op " + cli::shown(*fields.op) + " is not one of this model";
+  if (auto why = take_frame(fields, clients, operation); !why.empty()) return why;
+  operation.kind = *kind;
   operation.value =
       model == sim::Model::lock ? fields.token.value_or(fields.value.value_or(0)) : fields.value.value_or(0);
   operation.expected = fields.expected.value_or(0);
@@ -175,8 +213,37 @@ std::string take(const std::string& line, sim::Model model, Clients& clients, si
   return "";
 }
 
-Result<HistoryFile> read_lines(std::istream& in, const std::string& path, sim::Model model) {
-  HistoryFile history;
+// Of a register that is checked by level.
+std::string take(const std::string& line, Clients& clients, sim::RegisterOperation& operation) {
+  using RegisterKind = sim::RegisterOperation::Kind;
+  static const std::map<std::string, RegisterKind> kinds = {
+      {"read", RegisterKind::read}, {"write", RegisterKind::write}, {"remove", RegisterKind::remove}};
+  Reader reader;
+  if (auto why = parse(line, reader); !why.empty()) return why;
+  Fields& fields = reader.fields;
+  const auto kind = kinds.find(*fields.op);
+  if (kind == kinds.end()) return "op " + cli::shown(*fields.op) + " is none of read, write, remove";
+  if (auto why = take_frame(fields, clients, operation); !why.empty()) return why;
+  operation.kind = kind->second;
+  operation.final = fields.final.value_or(false);
+  operation.supersedes = std::move(fields.supersedes);
+  if (operation.kind == RegisterKind::write) {
+    if (!fields.value) return "no value";
+    if (*fields.value == 0) return "value 0 stands for nothing";
+    operation.value = *fields.value;
+  }
+  if (operation.kind != RegisterKind::read || operation.outcome != Outcome::ok) return "";
+  if (!fields.values && !fields.has_value) return "no value and no values";
+  operation.whole = fields.values.has_value();
+  operation.values = std::move(fields.values).value_or(std::vector<std::uint64_t>{});
+  if (!operation.whole && fields.value.value_or(0) != 0) operation.values.push_back(*fields.value);
+  return "";
+}
+
+// `take_line`: of one line, what is wrong with it, or nothing.
+template <class History>
+Result<History> read_lines(std::istream& in, const std::string& path, const auto& take_line) {
+  History history;
   Clients clients(history.names);
   std::string line;
   const auto bad = [&](std::uint64_t number, std::string why) {
@@ -193,17 +260,55 @@ Result<HistoryFile> read_lines(std::istream& in, const std::string& path, sim::M
     if (c == std::char_traits<char>::eof() && line.empty()) break;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (history.operations.size() == most_operations) return bad(number, "more than 20,000,000 operations");
-    sim::Operation operation;
-    if (auto why = take(line, model, clients, operation); !why.empty()) return bad(number, std::move(why));
-    history.operations.push_back(std::move(operation));
+    auto& operation = history.operations.emplace_back();
+    if (auto why = take_line(line, clients, operation); !why.empty()) return bad(number, std::move(why));
     history.lines.push_back(number);
   }
   return history;
 }
 
+template <class History>
+Result<History> read_file(const std::string& path, const auto& take_line) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
+  }
+  const auto unreadable = [&](const std::string& why) {  // a directory, a broken disk
+    return Error{ErrorKind::data, path, "could not be read (" + why + ")", "is it a file?"};
+  };
+  try {
+    auto history = read_lines<History>(path == "-" ? std::cin : file, path, take_line);
+    if (path == "-" && std::ferror(stdin) != 0) return unreadable(std::strerror(errno));
+    return history;
+  } catch (const std::ios_base::failure& failure) {
+    return unreadable(failure.code().message());
+  }
+}
+
+Status one_after_the_other(const auto& operations, const std::vector<std::uint64_t>& lines,
+                           const std::string& path) {
+  std::vector<std::size_t> order(operations.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(
+      order, {}, [&](std::size_t i) { return std::pair(operations[i].client, operations[i].start); });
+  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+    const auto& operation = operations[order[i]];
+    const auto& next = operations[order[i + 1]];
+    if (next.client != operation.client || operation.outcome == Outcome::unknown) continue;
+    if (next.start < operation.end) {
+      return Error{ErrorKind::data, path + ":" + std::to_string(lines[order[i + 1]]),
+                   "begins before the same client's operation of line " + std::to_string(lines[order[i]]) +
+                       " has ended",
+                   "give those that run side by side two clients"};
+    }
+  }
+  return done();
+}
+
 }  // namespace
 
-std::string HistoryFile::with_names(const std::string& text) const {
+std::string ClientNames::with_names(const std::string& text) const {
   constexpr std::string_view before = "client ";
   constexpr std::size_t digits = 19;  // of every number from first_named on
   std::string out;
@@ -221,40 +326,23 @@ std::string HistoryFile::with_names(const std::string& text) const {
 }
 
 Status HistoryFile::one_after_the_other(const std::string& path) const {
-  std::vector<std::size_t> order(operations.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(
-      order, {}, [&](std::size_t i) { return std::pair(operations[i].client, operations[i].start); });
-  for (std::size_t i = 0; i + 1 < order.size(); ++i) {
-    const sim::Operation& operation = operations[order[i]];
-    const sim::Operation& next = operations[order[i + 1]];
-    if (next.client != operation.client || operation.outcome == Outcome::unknown) continue;
-    if (next.start < operation.end) {
-      return Error{ErrorKind::data, path + ":" + std::to_string(lines[order[i + 1]]),
-                   "begins before the same client's operation of line " + std::to_string(lines[order[i]]) +
-                       " has ended",
-                   "give those that run side by side two clients"};
-    }
-  }
-  return done();
+  return dsim::one_after_the_other(operations, lines, path);
+}
+
+Status LevelHistory::one_after_the_other(const std::string& path) const {
+  return dsim::one_after_the_other(operations, lines, path);
 }
 
 Result<HistoryFile> read_history(const std::string& path, sim::Model model) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
-  }
-  const auto unreadable = [&](const std::string& why) {  // a directory, a broken disk
-    return Error{ErrorKind::data, path, "could not be read (" + why + ")", "is it a file?"};
-  };
-  try {
-    auto history = read_lines(path == "-" ? std::cin : file, path, model);
-    if (path == "-" && std::ferror(stdin) != 0) return unreadable(std::strerror(errno));
-    return history;
-  } catch (const std::ios_base::failure& failure) {
-    return unreadable(failure.code().message());
-  }
+  return read_file<HistoryFile>(path, [model](const std::string& line, Clients& clients, auto& operation) {
+    return take(line, model, clients, operation);
+  });
+}
+
+Result<LevelHistory> read_level_history(const std::string& path) {
+  return read_file<LevelHistory>(path, [](const std::string& line, Clients& clients, auto& operation) {
+    return take(line, clients, operation);
+  });
 }
 
 }  // namespace coord::dsim
