@@ -22,5 +22,6 @@ std::vector<Protocol> atomic_commit();
 std::vector<Protocol> broadcasts();
 std::vector<Protocol> rumours();  // some of them
 std::vector<Protocol> failure_detectors();
+std::vector<Protocol> global_states();
 
 }  // namespace coord::catalogue

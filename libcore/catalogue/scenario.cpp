@@ -13,6 +13,7 @@ const std::vector<Scenario>& scenarios() {
              mutex_scenarios(),
              agreement_scenarios(),
              raft_scenarios(),
+             snapshot_scenarios(),
          }) {
       for (const Scenario& scenario : family) all.push_back(scenario);
     }

@@ -37,5 +37,6 @@ Story story_of(const char* protocol, Setup setup, Report& report);
 std::vector<Scenario> mutex_scenarios();
 std::vector<Scenario> agreement_scenarios();
 std::vector<Scenario> raft_scenarios();
+std::vector<Scenario> snapshot_scenarios();
 
 }  // namespace coord::catalogue

@@ -63,6 +63,12 @@ std::string line(const Suspected& told) {
 std::string line(const Trusted& told) {
   return "trusts " + std::to_string(told.node.value);
 }
+std::string line(const Handed& told) {
+  return "handed " + std::to_string(told.amount) + " by " + std::to_string(told.from.value);
+}
+std::string line(const Recorded& told) {
+  return "recorded " + std::to_string(told.state) + " and " + std::to_string(told.on_way) + " on its way";
+}
 
 }  // namespace
 
@@ -73,7 +79,7 @@ std::string text(const Told& told) {
 std::string_view name_of(const Wish& wish) {
   static constexpr std::array<std::string_view, std::variant_size_v<Wish>> names = {
       "enter",     "leave",  "suspect", "propose",  "begin", "vote",
-      "broadcast", "listen", "write",   "wait for", "serve"};
+      "broadcast", "listen", "write",   "wait for", "serve", "hand"};
   return names[wish.index()];
 }
 

@@ -41,12 +41,12 @@ struct Setup {
 // ---- what its user wishes; each algorithm takes some of these
 
 struct Enter {};  // mutual exclusion and leases
-struct Leave {};  // while it waits: withdraws
+struct Leave {};  // while it waits: withdraws; where there is work: has done a unit of its own
 struct Suspect {};
 struct Propose {  // agreement; for one on a bit: 0 or 1
   std::string value;
 };
-struct Begin {};  // a transaction at its coordinator; a spanning tree
+struct Begin {};  // a transaction at its coordinator; a spanning tree; a snapshot
 struct Vote {     // the answer to VoteAsked
   bool yes = false;
 };
@@ -64,8 +64,12 @@ struct WaitFor {
 struct Serve {  // answers this one, which waits
   NodeId node;
 };
+struct Hand {  // over to another one, of what this node has: money, work
+  NodeId to;
+  std::uint64_t amount = 0;
+};
 using Wish =
-    std::variant<Enter, Leave, Suspect, Propose, Begin, Vote, Broadcast, Listen, Write, WaitFor, Serve>;
+    std::variant<Enter, Leave, Suspect, Propose, Begin, Vote, Broadcast, Listen, Write, WaitFor, Serve, Hand>;
 std::string_view name_of(const Wish& wish);
 
 // No value, payload or key of a wish is longer.
@@ -94,7 +98,7 @@ struct VoteAsked {};
 struct Committed {};
 struct Aborted {};
 struct Blocked {};    // voted yes, and may neither commit nor abort until others answer
-struct Completed {};  // all know; the tree is there
+struct Completed {};  // all know; the tree is there; all work is done
 struct Delivered {
   std::string payload;
 };
@@ -113,9 +117,18 @@ struct Suspected {
 struct Trusted {
   NodeId node;
 };
-using Told =
-    std::variant<Granted, Refused, Lost, Led, Decided, Answered, VoteAsked, Committed, Aborted, Blocked,
-                 Completed, Delivered, Gathered, Wanted, GoesOn, GivesUp, Suspected, Trusted>;
+struct Handed {
+  NodeId from;
+  std::uint64_t amount = 0;
+};
+struct Recorded {  // this node's part of a snapshot is whole
+  std::string snapshot;
+  std::uint64_t state = 0;                 // what the node had
+  std::uint64_t messages = 0, on_way = 0;  // on their way to it, and what they bring
+};
+using Told = std::variant<Granted, Refused, Lost, Led, Decided, Answered, VoteAsked, Committed, Aborted,
+                          Blocked, Completed, Delivered, Gathered, Wanted, GoesOn, GivesUp, Suspected,
+                          Trusted, Handed, Recorded>;
 std::string text(const Told& told);
 
 // ---- what the driver does

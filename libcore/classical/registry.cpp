@@ -7,8 +7,9 @@ namespace coord::classical {
 const std::vector<Algorithm>& all() {
   static const std::vector<Algorithm> algorithms = [] {
     std::vector<Algorithm> made;
-    for (const auto family : {mutual_exclusion, leader_election, agreement, byzantine_agreement,
-                              atomic_commit, broadcasts, deadlock_detection, failure_detection}) {
+    for (const auto family :
+         {mutual_exclusion, leader_election, agreement, byzantine_agreement, atomic_commit, broadcasts,
+          deadlock_detection, failure_detection, global_states}) {
       for (Algorithm& algorithm : family()) made.push_back(std::move(algorithm));
     }
     return made;

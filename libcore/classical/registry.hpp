@@ -38,5 +38,6 @@ std::vector<Algorithm> atomic_commit();
 std::vector<Algorithm> broadcasts();
 std::vector<Algorithm> deadlock_detection();
 std::vector<Algorithm> failure_detection();
+std::vector<Algorithm> global_states();
 
 }  // namespace coord::classical

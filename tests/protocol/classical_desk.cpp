@@ -194,11 +194,40 @@ std::vector<Run> detection_runs() {
           {"phi-exponential", 4, suspects, {}, 12, 100000}};
 }
 
+std::vector<Run> global_state_runs() {
+  const auto snapshot = [](Desk& desk) {
+    desk.wish(2, Hand{NodeId{3}, 30});
+    desk.settle();
+    CHECK(desk.was_told(3, "handed 30 by 2"));
+    CHECK(desk.node(2).state() == "has 70");
+    desk.wish(1, Begin{});
+    desk.settle();
+    CHECK(desk.was_told(1, "recorded 100 and 0 on its way"));
+    CHECK(desk.was_told(2, "recorded 70 and 0 on its way"));
+    CHECK(desk.was_told(3, "recorded 130 and 0 on its way"));
+    CHECK(desk.node(4).missing().empty());
+  };
+  const auto all_is_done = [](Desk& desk) {
+    desk.wish(3, Hand{NodeId{2}, 1});
+    desk.settle();
+    desk.wish(2, Leave{});  // done
+    desk.wish(1, Begin{});
+    desk.settle();
+    CHECK(desk.was_told(1, "completed"));
+    CHECK(desk.node(2).state() == "idle");
+  };
+  const auto one_has_work = [](NodeId self) { return Options{{"work", self.value == 3 ? "1" : "0"}}; };
+  return {{"chandy-lamport", 4, snapshot, {"marker"}, 12, 12},                          // N(N-1)
+          {"lai-yang", 4, snapshot, {"count"}, 12, 12},                                 // N(N-1)
+          {"four-counters", 4, all_is_done, {"ask", "answer"}, 12, 12, one_has_work}};  // 4(N-1)
+}
+
 }  // namespace
 
 std::vector<Run> runs() {
   std::vector<Run> all;
-  for (auto family : {mutual_exclusion_runs, agreement_runs, commit_runs, broadcast_runs, detection_runs}) {
+  for (auto family : {mutual_exclusion_runs, agreement_runs, commit_runs, broadcast_runs, detection_runs,
+                      global_state_runs}) {
     for (Run& run : family()) all.push_back(std::move(run));
   }
   return all;
