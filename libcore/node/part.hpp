@@ -21,7 +21,7 @@
 #include "base/level.hpp"
 #include "base/time.hpp"
 #include "replica/events.hpp"
-#include "replica/sessions.hpp"
+#include "replica/tool_events.hpp"
 #include "wire/channel.hpp"
 
 namespace coord::node {

@@ -27,7 +27,7 @@
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
 #include "process/process_id.hpp"
-#include "replica/sessions.hpp"
+#include "replica/tool_events.hpp"
 
 namespace coord::peer {
 

@@ -9,69 +9,64 @@ namespace coord::replica {
 namespace {
 
 constexpr std::uint64_t only_request = 1;
+constexpr Duration retry = std::chrono::seconds(1);  // after a refusal
 
 }  // namespace
 
-Submit Enrolments::submit(const std::string& name, service::Body body) {
-  const std::uint64_t ticket = enrolled_mark | next_ticket_++;
-  if (!name.empty()) tickets_.emplace(ticket, name);
-  return Submit{ticket, std::move(body)};
+// An Acquire or a Close.
+void Enrolments::submit(const std::string& name, service::Body body) {
+  ledger_.submit(std::move(body), [this, name](const Ledger::Heard& of) { heard(of, name); });
 }
 
-std::vector<Submit> Enrolments::on(Instant now, const Applied& event, service::ClientId client,
-                                   const service::Machine& machine) {
+void Enrolments::on(Instant now, const Applied& event, service::ClientId client,
+                    const service::Machine& machine) {
   if (!registered_ && client != service::ClientId{}) registered_ = due_ = true;
   for (const service::Effect& effect : event.effects) {
     due_ = due_ || std::holds_alternative<service::LeadershipChanged>(effect) ||
            std::holds_alternative<service::StepDown>(effect);
   }
-  return review(now, machine);
+  review(now, machine);
 }
 
-std::vector<Submit> Enrolments::on(Instant now, const Replaced&, service::ClientId client,
-                                   const service::Machine& machine) {
+void Enrolments::on(Instant now, const Replaced&, service::ClientId client, const service::Machine& machine) {
   registered_ = client != service::ClientId{};
   due_ = true;
-  return review(now, machine);
+  review(now, machine);
 }
 
-std::vector<Submit> Enrolments::on(Instant now, const Outcome& event, const service::Machine& machine) {
+void Enrolments::heard(const Ledger::Heard& heard, const std::string& name) {
   due_ = true;
-  if (renewing_ == event.ticket) renewing_.reset();
-  const auto found = tickets_.find(event.ticket);
-  if (found != tickets_.end()) {
-    const std::string name = std::move(found->second);
-    tickets_.erase(found);
-    const auto standing = standings_.find(name);
-    if (standing != standings_.end()) {
-      standing->second.asking = false;
-      const bool stands =
-          event.what.kind == service::OutcomeKind::granted || event.what.kind == service::OutcomeKind::queued;
-      standing->second.session = stands ? event.what.session : SessionId{};
-      if (!stands && event.what.kind != service::OutcomeKind::closed)
-        standing->second.not_before = now + config_.retry;
-    }
+  const auto standing = standings_.find(name);
+  if (standing != standings_.end()) {
+    const service::Outcome& what = heard.what.what;
+    standing->second.asking = false;
+    const bool stands =
+        what.kind == service::OutcomeKind::granted || what.kind == service::OutcomeKind::queued;
+    standing->second.session = stands ? what.session : SessionId{};
+    if (!stands && what.kind != service::OutcomeKind::closed) standing->second.not_before = heard.now + retry;
   }
-  return review(now, machine);
+  review(heard.now, heard.machine);
 }
 
-std::vector<Submit> Enrolments::tick(Instant now, const service::Machine& machine) {
-  std::vector<Submit> out;
+void Enrolments::tick(Instant now, const service::Machine& machine) {
   const std::optional<Instant> next = deadline();
-  if (!next || now < *next) return out;
+  if (!next || now < *next) return;
   due_ = true;
-  out = review(now, machine);
-  if (renewing_ || now < lease::renew_at(renewed_, config_.ttl)) return out;
+  review(now, machine);
+  if (renewing_ || now < lease::renew_at(renewed_, ledger_.config.enrolment_ttl)) return;
   service::Renew renew;
   for (const auto& [name, standing] : standings_) {
     if (standing.session != SessionId{} && renew.sessions.size() < machine.limits().sessions_a_renew)
       renew.sessions.push_back(standing.session);
   }
   renewed_ = now;
-  if (renew.sessions.empty()) return out;
-  out.push_back(submit({}, std::move(renew)));
-  renewing_ = out.back().ticket;
-  return out;
+  if (renew.sessions.empty()) return;
+  renewing_ = true;
+  ledger_.submit(std::move(renew), [this](const Ledger::Heard& heard) {
+    renewing_ = false;
+    due_ = true;
+    review(heard.now, heard.machine);
+  });
 }
 
 std::optional<Instant> Enrolments::deadline() const {
@@ -79,7 +74,8 @@ std::optional<Instant> Enrolments::deadline() const {
   if (!registered_) return next;
   for (const auto& [name, standing] : standings_) {
     std::optional<Instant> at;
-    if (standing.session != SessionId{} && !renewing_) at = lease::renew_at(renewed_, config_.ttl);
+    if (standing.session != SessionId{} && !renewing_)
+      at = lease::renew_at(renewed_, ledger_.config.enrolment_ttl);
     if (standing.session == SessionId{} && !standing.asking) at = standing.not_before;
     if (at && (!next || *at < *next)) next = at;
   }
@@ -93,39 +89,37 @@ SessionId Enrolments::left_by_earlier_life(const std::string& name, const servic
   if (found == all.end()) return {};
   for (const auto& [place, candidate] : found->second.candidates) {
     const service::Session* session = machine.session(candidate.session);
-    if (candidate.wish.enrolled && session != nullptr && session->node == config_.self)
+    if (candidate.wish.enrolled && session != nullptr && session->node == ledger_.config.self)
       return candidate.session;
   }
   return {};
 }
 
-void Enrolments::leave(const std::string& name, Standing& standing, std::vector<Submit>& out) {
+void Enrolments::leave(const std::string& name, Standing& standing) {
   standing.asking = true;
-  out.push_back(submit(name, service::Close{standing.session, service::CloseReason::finished}));
+  submit(name, service::Close{standing.session, service::CloseReason::finished});
 }
 
-std::vector<Submit> Enrolments::review(Instant now, const service::Machine& machine) {
-  std::vector<Submit> out;
-  if (!registered_ || !due_) return out;
+void Enrolments::review(Instant now, const service::Machine& machine) {
+  if (!registered_ || !due_) return;
   due_ = false;
   std::map<std::string, service::Enrolment> wanted;
   for (const auto& [name, nodes] : machine.state().elections.enrolled) {
-    const auto here = nodes.find(config_.self);
+    const auto here = nodes.find(ledger_.config.self);
     if (here != nodes.end()) wanted.emplace(name, here->second);
   }
-  for (const auto& [name, as] : wanted) look_after(now, name, as, machine, out);
+  for (const auto& [name, as] : wanted) look_after(now, name, as, machine);
   for (auto it = standings_.begin(); it != standings_.end();) {
     Standing& standing = it->second;
     const bool over = !standing.asking && standing.session == SessionId{};
     if (!wanted.contains(it->first) && !standing.asking && standing.session != SessionId{})
-      leave(it->first, standing, out);
+      leave(it->first, standing);
     it = !wanted.contains(it->first) && over ? standings_.erase(it) : std::next(it);
   }
-  return out;
 }
 
 void Enrolments::look_after(Instant now, const std::string& name, const service::Enrolment& as,
-                            const service::Machine& machine, std::vector<Submit>& out) {
+                            const service::Machine& machine) {
   Standing& standing = standings_[name];
   if (standing.asking) return;
   if (standing.session == SessionId{}) {
@@ -141,19 +135,15 @@ void Enrolments::look_after(Instant now, const std::string& name, const service:
     const service::Leadership& leadership = machine.state().elections.leaderships.at(name);
     const bool deposed = leadership.deposed && leadership.leading() == stands;
     // Back to the end of the line.
-    if (deposed || standing.as != as) leave(name, standing, out);
+    if (deposed || standing.as != as) leave(name, standing);
     return;
   }
   standing.session = {};
   if (now < standing.not_before) return;
-  service::Owner owner;
-  owner.peer = config_.peer;
-  owner.host = config_.host;
-  owner.uid = as.uid;
-  owner.user = as.user;
-  owner.command = "enrolled";
+  const Credentials whose{as.uid, as.user, {}, {}};
   service::Acquire campaign;
-  campaign.open = service::Open{std::move(owner), config_.ttl, enrolled_mark};
+  campaign.open =
+      service::Open{ledger_.owner(whose, 0, "enrolled"), ledger_.config.enrolment_ttl, enrolled_mark};
   campaign.request = only_request;
   campaign.names = {name};
   service::Candidacy wish;
@@ -163,7 +153,7 @@ void Enrolments::look_after(Instant now, const std::string& name, const service:
   campaign.candidacy = std::move(wish);
   standing.asking = true;
   standing.as = as;
-  out.push_back(submit(name, std::move(campaign)));
+  submit(name, std::move(campaign));
 }
 
 }  // namespace coord::replica

@@ -1,5 +1,6 @@
 #include "replica/host.hpp"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 
@@ -9,22 +10,16 @@ namespace coord::replica {
 
 HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
   std::visit(
-      [&](const auto& concrete) {
-        using T = std::decay_t<decltype(concrete)>;
+      [&]<class T>(const T& concrete) {
         if constexpr (std::is_same_v<T, FromTool>) {
           tool_said(now, wall, concrete);
         } else if constexpr (std::is_same_v<T, Recovered>) {
-          perform(now, wall, sessions_.on(now, concrete));
+          perform(now, wall, desk_->on(now, concrete));
         } else if constexpr (std::is_same_v<T, ToolGone> || std::is_same_v<T, HoldersGone> ||
                              std::is_same_v<T, CommandGone>) {
-          if constexpr (!std::is_same_v<T, CommandGone>) perform(now, wall, meetings_.on(concrete));
-          perform(now, wall, sessions_.on(concrete));
+          perform(now, wall, desk_->on(concrete));
         } else {
-          if constexpr (std::is_same_v<T, Tick>) {
-            perform(now, wall, sessions_.tick(now));
-            perform(now, wall, enrolments_.tick(now, replica_.machine()));
-            perform(now, wall, meetings_.tick(now));
-          }
+          if constexpr (std::is_same_v<T, Tick>) perform(now, wall, desk_->tick(now, replica_.machine()));
           perform(now, wall, replica_.step(now, wall, concrete));
         }
       },
@@ -32,20 +27,12 @@ HostActions Host::step(Instant now, WallTime wall, const HostEvent& event) {
   return std::exchange(out_, {});
 }
 
-// A connection's barriers and its locks are kept apart; the greeting is for both.
 void Host::tool_said(Instant now, WallTime wall, FromTool event) {
   if (auto refused = admit(event.request, event.who.uid, event.who.user, replica_.machine())) {
     out_.push_back(ToTool{event.connection, std::move(*refused)});
     return;
   }
-  if (!meetings_.concerns(event)) {
-    perform(now, wall, sessions_.on(now, event, replica_.machine(), wall));
-  } else if (sessions_.ready(event.connection)) {
-    perform(now, wall, meetings_.on(now, event, replica_.machine(), wall));
-  } else {
-    out_.push_back(ToTool{event.connection, local::Refused{0, local::RefusedKind::protocol,
-                                                           "one thing at a time, after a greeting"}});
-  }
+  perform(now, wall, desk_->on(now, event, replica_.machine(), wall));
 }
 
 HostActions Host::settle(Instant now, WallTime wall) {
@@ -73,68 +60,38 @@ void Host::look_whether_begun() {
   }
   if (text == not_begun_) return;
   not_begun_ = text;
-  sessions_.begins_when(text);
-  meetings_.begins_when(std::move(text));
+  desk_->begins_when(std::move(text));
 }
 
 std::optional<Instant> Host::deadline() const {
-  std::optional<Instant> next = replica_.deadline();
-  for (const std::optional<Instant> other :
-       {sessions_.deadline(), enrolments_.deadline(), meetings_.deadline()}) {
-    if (other && (!next || *other < *next)) next = other;
-  }
-  return next;
+  const std::optional<Instant> log = replica_.deadline(), desk = desk_->deadline();
+  return log && desk ? std::min(*log, *desk) : log ? log : desk;
 }
 
+// What the replica answers is for the desk, or for the driver; some of it for both.
 void Host::perform(Instant now, WallTime wall, Actions actions) {
   const service::Machine& machine = replica_.machine();
   for (Action& action : actions) {
-    if (auto* outcome = std::get_if<Outcome>(&action)) {
-      if ((outcome->ticket & enrolled_mark) != 0) {
-        perform(now, wall, enrolments_.on(now, *outcome, machine));
-      } else if (outcome->ticket >= Meetings::first_ticket) {
-        perform(now, wall, meetings_.on(now, *outcome, machine));
-      } else {
-        perform(now, wall, sessions_.on(now, *outcome, machine));
-      }
-    } else if (auto* applied = std::get_if<Applied>(&action)) {
-      perform(now, wall, sessions_.on(now, *applied, replica_.client(), machine));
-      perform(now, wall, sessions_.watched(*applied, machine, wall));
-      perform(now, wall, enrolments_.on(now, *applied, replica_.client(), machine));
-      perform(now, wall, meetings_.on(now, *applied, replica_.client()));
-      out_.push_back(std::move(*applied));  // for history and for invariants
-    } else if (auto* replaced = std::get_if<Replaced>(&action)) {
-      perform(now, wall, sessions_.on(now, *replaced, machine));
-      perform(now, wall, sessions_.watched(*replaced, machine, wall));
-      perform(now, wall, enrolments_.on(now, *replaced, replica_.client(), machine));
-      perform(now, wall, meetings_.on(now, *replaced, machine));
-    } else if (auto* ready = std::get_if<QueryReady>(&action)) {
-      const bool of_barrier = ready->ticket >= Meetings::first_ticket;
-      perform(now, wall,
-              of_barrier ? meetings_.on(*ready, machine, wall) : sessions_.on(*ready, machine, wall));
-    } else if (auto* failed = std::get_if<QueryFailed>(&action)) {
-      const bool of_barrier = failed->ticket >= Meetings::first_ticket;
-      perform(now, wall, of_barrier ? meetings_.on(*failed) : sessions_.on(*failed));
-    } else if (auto* changed = std::get_if<LeaderChanged>(&action)) {
-      perform(now, wall, sessions_.quorum_is(now, changed->leader != NodeId{}));
-      perform(now, wall, meetings_.quorum_is(now, changed->leader != NodeId{}));
-      out_.push_back(std::move(*changed));
-    } else if (auto* job = std::get_if<DiskJob>(&action)) {
-      out_.push_back(std::move(*job));
-    } else if (auto* speak = std::get_if<SpeakLevel>(&action)) {
-      out_.push_back(*speak);
-    } else if (auto* send = std::get_if<SendPeer>(&action)) {
-      out_.push_back(std::move(*send));
-    } else if (auto* report = std::get_if<Report>(&action)) {
-      out_.push_back(std::move(*report));
-    } else if (auto* halted = std::get_if<Halted>(&action)) {
-      out_.push_back(std::move(*halted));
-    }
+    std::visit(
+        [&]<class T>(T& concrete) {
+          if constexpr (std::is_same_v<T, Outcome>) {
+            perform(now, wall, desk_->on(now, concrete, machine));
+          } else if constexpr (std::is_same_v<T, Applied> || std::is_same_v<T, Replaced>) {
+            perform(now, wall, desk_->on(now, concrete, replica_.client(), machine, wall));
+            // For history and for invariants.
+            if constexpr (std::is_same_v<T, Applied>) out_.push_back(std::move(concrete));
+          } else if constexpr (std::is_same_v<T, QueryReady>) {
+            perform(now, wall, desk_->on(concrete, machine, wall));
+          } else if constexpr (std::is_same_v<T, QueryFailed>) {
+            perform(now, wall, desk_->on(concrete));
+          } else {
+            if constexpr (std::is_same_v<T, LeaderChanged>)
+              perform(now, wall, desk_->quorum_is(now, concrete.leader != NodeId{}));
+            out_.push_back(std::move(concrete));
+          }
+        },
+        action);
   }
-}
-
-void Host::perform(Instant now, WallTime wall, std::vector<Submit> submits) {
-  for (const Submit& submit : submits) perform(now, wall, replica_.step(now, wall, submit));
 }
 
 // A command or query that a session submits is queued by the replica and goes out when the batch is settled:
@@ -146,8 +103,6 @@ void Host::perform(Instant now, WallTime wall, SessionActions actions) {
           using T = std::decay_t<decltype(concrete)>;
           if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Retract> || std::is_same_v<T, Query>) {
             perform(now, wall, replica_.step(now, wall, concrete));
-          } else if constexpr (std::is_same_v<T, SessionOver>) {
-            if (!meetings_.has(concrete.connection)) out_.push_back(concrete);
           } else {
             out_.push_back(std::move(concrete));
           }

@@ -1,4 +1,4 @@
-// All of a peer that is not input or output: the replica and the sessions of this host's tools, as one state
+// All of a peer that is not input or output: the replica and the desk for this host's tools, as one state
 // machine.
 //
 // coordd feeds it from one inbox and carries out what it answers; the simulator does the same with virtual
@@ -6,14 +6,15 @@
 // order in which they came; call tick() when deadline() has come. Threading: none; one owner.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
-#include "replica/enrolments.hpp"
-#include "replica/meetings.hpp"
+#include "replica/desk.hpp"
 #include "replica/replica.hpp"
-#include "replica/sessions.hpp"
 
 namespace coord::replica {
 
@@ -30,17 +31,14 @@ class Host {
   Host(Replica replica, SessionsConfig sessions)
       : replica_(std::move(replica)),
         names_(sessions.names),
-        enrolments_({sessions.self, sessions.peer, sessions.host, sessions.enrolment_ttl}),
-        sessions_(sessions),
-        meetings_(std::move(sessions)) {}
+        desk_(std::make_unique<Desk>(std::move(sessions))) {}
 
   [[nodiscard]] HostActions step(Instant now, WallTime wall, const HostEvent& event);
   [[nodiscard]] HostActions settle(Instant now, WallTime wall);
   std::optional<Instant> deadline() const;
 
   const Replica& replica() const { return replica_; }
-  const Sessions& sessions() const { return sessions_; }
-  const Meetings& meetings() const { return meetings_; }
+  const Sessions& sessions() const { return desk_->sessions(); }
   // What a group that has never begun waits for, for users; empty: it has.
   const std::string& not_begun() const { return not_begun_; }
 
@@ -49,15 +47,12 @@ class Host {
   void tool_said(Instant now, WallTime wall, FromTool event);
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
-  void perform(Instant now, WallTime wall, std::vector<Submit> submits);
 
   Replica replica_;
   std::map<NodeId, std::string> names_;
-  bool begun_ = false;     // the group; once for all
-  std::string not_begun_;  // what it waits for
-  Enrolments enrolments_;
-  Sessions sessions_;
-  Meetings meetings_;
+  bool begun_ = false;          // the group; once for all
+  std::string not_begun_;       // what it waits for
+  std::unique_ptr<Desk> desk_;  // which stays where it is
   HostActions out_;
 };
 

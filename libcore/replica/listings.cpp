@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "replica/pages.hpp"
+#include "replica/sessions.hpp"
 #include "service/locks/listing.hpp"
 #include "service/locks/wait_graph.hpp"
 
@@ -30,40 +32,6 @@ std::size_t size_of(const local::LockParty& party) {
   constexpr std::size_t numbers = 96;
   return numbers + party.peer.size() + party.host.size() + party.user.size() + party.command.size();
 }
-
-// Fills answers of one kind and begins the next when one is full.
-template <class Page>
-class Pages {
- public:
-  Pages(Page empty, std::size_t page_bytes)
-      : empty_(std::move(empty)), page_bytes_(page_bytes), page_(empty_) {}
-
-  Page& page() { return page_; }
-  // So many bytes are about to be added: true if to a page that is new.
-  bool make_room(std::size_t bytes) {
-    whole_ += bytes;
-    const bool turn = filled_ > 0 && filled_ + bytes > page_bytes_;
-    if (turn) {
-      page_.more = true;
-      done_.emplace_back(std::exchange(page_, empty_));
-      filled_ = 0;
-    }
-    filled_ += bytes;
-    return turn;
-  }
-  std::size_t whole() const { return whole_; }
-  std::vector<local::Answer> take() {
-    done_.emplace_back(std::move(page_));
-    return std::move(done_);
-  }
-
- private:
-  Page empty_;
-  std::size_t page_bytes_;
-  Page page_;
-  std::size_t filled_ = 0, whole_ = 0;
-  std::vector<local::Answer> done_;
-};
 
 // Each asker returns how many bytes it has filled; `cut` is the longest command line.
 void fill(Pages<local::Locks>& pages, const service::Listing& lock, std::size_t cut) {
@@ -238,6 +206,15 @@ std::vector<local::Answer> answers_to(const Question& question, const service::M
   if (const auto* past = std::get_if<local::ListHistory>(&question))
     return answers<local::History>(*past, machine, as_of, bounds);
   return answers<local::Waits>(std::get<local::ListWaits>(question), machine, as_of, bounds);
+}
+
+void Sessions::list(const Scene& at, const Question& question) {
+  const ConnectionId id = at.event.connection;
+  const auto answer = [this, id, question](const service::Machine& machine, WallTime wall) {
+    for (local::Answer& page : answers_to(question, machine, wall)) ledger_.tell(id, std::move(page));
+  };
+  if (is_stale(question)) return answer(at.machine, at.wall);
+  ledger_.ask(id, request_of(question), ask_stale, answer);
 }
 
 }  // namespace coord::replica

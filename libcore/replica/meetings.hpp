@@ -13,120 +13,110 @@
 // With a command the session lives on after the release: renewed, and the command stopped in time if that
 // fails, so that "all commands have ended" is true when the group says it (lost means stopped, sessions.hpp).
 //
-// Told and answered as Sessions is. Pure; one owner, no threads.
+// A clerk of the desk (desk.hpp), by subject: from the arrival to the release or to the departure
+// (arriving.cpp), from the release to the end of the command (meetings.cpp), listings and resets
+// (barrier_listing.cpp).
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "replica/sessions.hpp"
+#include "replica/clerk.hpp"
 
 namespace coord::replica {
 
-class Meetings {
- public:
-  // Its tickets count from here, those of Sessions from 1.
-  static constexpr std::uint64_t first_ticket = std::uint64_t{1} << 62U;
+enum class MeetingStage : std::uint8_t {
+  arriving,  // the Arrive is on its way into the log
+  waiting,   // for the release
+  running,   // the command
+  ended,     // the command; waiting for the others
+  lost,      // the command was, or is being, stopped
+  leaving,   // the Close is on its way; nothing more is to be said
+};
+// One participant, on its connection.
+struct MeetingRecord : Lease {
+  Credentials who;
+  bool connected = true;
+  bool holders = false;  // somebody has the session's descriptor
+  MeetingStage stage = MeetingStage::arriving;
+  bool abandoned = false;     // arriving, but nobody waits for the answer any more
+  bool cancel_asked = false;  // the tool waits for Departed (or Passed)
+  local::Arrive asked;
+  Instant asked_at;
+  std::uint64_t generation = 0;  // that it is in; while it arrives: that it will be in at the earliest
+  std::uint64_t arrive_ticket = 0;
+  Instant arrive_sent;
+};
 
-  explicit Meetings(SessionsConfig config) : config_(std::move(config)), hurry_(config_.hurry) {}
+class Meetings : public Clerk<Meetings, MeetingRecord> {
+ public:
+  using Stage = MeetingStage;
+  using Record = MeetingRecord;
+  // What tools say that is for this clerk; ServesOwn if the connection takes part in a barrier; and the
+  // effects that it acts on.
+  using Serves = service::Types<local::Arrive, local::Ended, local::ListBarriers, local::ResetBarrier>;
+  using ServesOwn = service::Types<local::Started, local::Cancel>;
+  using Hears = service::Types<service::BarrierMoved, service::Closed, service::BarrierArrived>;
+
+  explicit Meetings(Ledger& ledger) : Clerk(ledger) {}
 
   bool concerns(const FromTool& event) const;
-  bool has(ConnectionId id) const { return records_.contains(id); }
-
-  [[nodiscard]] SessionActions on(Instant now, const FromTool& event, const service::Machine& machine,
-                                  WallTime wall);
-  [[nodiscard]] SessionActions on(const ToolGone& event);
-  [[nodiscard]] SessionActions on(const HoldersGone& event);
-  [[nodiscard]] SessionActions on(Instant now, const Outcome& event, const service::Machine& machine);
-  [[nodiscard]] SessionActions on(Instant now, const Applied& event, service::ClientId self);
-  [[nodiscard]] SessionActions on(Instant now, const Replaced&, const service::Machine& machine);
-  [[nodiscard]] SessionActions on(const QueryReady& event, const service::Machine& machine, WallTime wall);
-  [[nodiscard]] SessionActions on(const QueryFailed& event);
-  [[nodiscard]] SessionActions quorum_is(Instant now, bool quorum);
-  void begins_when(std::string not_begun) { not_begun_ = std::move(not_begun); }  // as Sessions
-  [[nodiscard]] SessionActions tick(Instant now);
-  std::optional<Instant> deadline() const;
+  void on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall);
+  void on(const ToolGone& event);
+  void on(const HoldersGone& event);
+  void on(Instant now, const Applied& event, service::ClientId self);
+  void on(Instant now, const Replaced&, const service::Machine& machine);
+  void quorum_is(Instant now, bool quorum);
+  void tick(Instant now);
 
  private:
-  enum class Stage : std::uint8_t {
-    arriving,  // the Arrive is on its way into the log
-    waiting,   // for the release
-    running,   // the command
-    ended,     // the command; waiting for the others
-    lost,      // the command was, or is being, stopped
-    leaving,   // the Close is on its way; nothing more is to be said
+  friend Clerk;
+  struct Scene {
+    Instant now;
+    WallTime wall;
+    const FromTool& event;
+    const service::Machine& machine;
   };
-  struct Record : Lease {
-    Credentials who;
-    bool connected = true;
-    bool holders = false;  // somebody has the session's descriptor
-    Stage stage = Stage::arriving;
-    bool abandoned = false;     // arriving, but nobody waits for the answer any more
-    bool cancel_asked = false;  // the tool waits for Departed (or Passed)
-    local::Arrive asked;
-    Instant asked_at;
-    std::uint64_t generation = 0;  // that it is in; while it arrives: that it will be in at the earliest
-    std::uint64_t arrive_ticket = 0;
-    Instant arrive_sent;
-  };
-  struct Ticket {
-    enum class Kind : std::uint8_t { arrive, depart, finish, close, renew, reset, list } kind = Kind::arrive;
-    std::vector<ConnectionId> connections;  // one, except for renew
-    Instant sent;
-    std::uint64_t request = 0;
-    local::ListBarriers list;
+  struct News {
+    Instant now;
+    service::ClientId self;
   };
 
-  // ---- meetings.cpp: what a tool asks for, and time
-  void asked(Instant now, const FromTool& event, const local::Arrive& request,
-             const service::Machine& machine);
-  void asked(ConnectionId id, Record& record, const local::Started& request);
-  void asked(ConnectionId id, Record& record, const local::Ended& request);
-  void asked(Instant now, ConnectionId id, Record& record, const local::Cancel& request);
-  void asked(Instant now, ConnectionId id, const local::ListBarriers& request,
-             const service::Machine& machine, WallTime wall);
-  void asked(Instant now, const FromTool& event, const local::ResetBarrier& request);
+  // ---- arriving.cpp: from the arrival to the release, or to the departure
+  void asked(const Scene& at, const local::Arrive& request);
+  void asked(const Scene& at, const local::Cancel& request);
   void arrive(Instant now, ConnectionId id, Record& record);
+  void arrived(const Ledger::Heard& heard, ConnectionId id, Record& record);
+  void not_arrived(const Outcome& event, ConnectionId id, const Record& record);
   void hurry(Instant now, ConnectionId id, Record& record);
-  void give_up_late(Instant now);
+  void hurry_arrival(ConnectionId id, std::uint64_t ticket, Instant since);
+  void departed(const Ledger::Heard& heard, ConnectionId id, Record& record);
   void give_up(ConnectionId id, Record& record);
   void abandon(Record& record);
-  void close(ConnectionId id, Record& record, service::CloseReason why);
-  void finish(ConnectionId id);
-  void say(ConnectionId id, const Record& record, local::Answer answer);
-  void refuse(ConnectionId id, std::uint64_t request, local::RefusedKind kind, std::string why);
-  void submit(Ticket what, service::Body body);
-  void set_alarm(ConnectionId id, Record& record);
-  Record* find(ConnectionId id);
-  SessionActions take() { return std::exchange(out_, {}); }
+  void heard(const News& at, const service::BarrierArrived& arrival);
 
-  // ---- meetings_outcomes.cpp: what the log says
-  void arrived(Instant now, ConnectionId id, Record& record, const Outcome& event,
-               const service::Machine& machine);
-  void departed(ConnectionId id, Record& record, const service::Machine& machine);
-  void renewed(const Ticket& ticket, const service::Machine& machine);
-  void was_reset(const Ticket& ticket, const Outcome& event);
+  // ---- meetings.cpp: the release, the command, the end; leases
+  void asked(const Scene& at, const local::Started& request);
+  void asked(const Scene& at, const local::Ended& request);
+  LeaseUse use_of(const Record& record) const;
+  void renewed(Instant now, ConnectionId id, Record& record, Instant sent, const service::Machine& machine);
   void moved(Instant now, ConnectionId id, std::uint64_t number, const service::Generation& generation);
   void start(Instant now, ConnectionId id, Record& record);
   void lose(ConnectionId id, Record& record, const std::string& why);
   void ended(Instant now, ConnectionId id, Record& record);
   void look(Instant now, ConnectionId id, const service::Machine& machine);
-  void list(const Ticket& ticket, const service::Machine& machine, WallTime wall, bool stale);
+  void close(ConnectionId id, Record& record, service::CloseReason why);
+  void finish(ConnectionId id);
+  void heard(const News& at, const service::BarrierMoved& move);
+  void heard(const News& at, const service::Closed& end);
 
-  SessionsConfig config_;
-  std::map<ConnectionId, Record> records_;
-  std::map<SessionId, ConnectionId> by_session_;
-  std::map<std::uint64_t, Ticket> tickets_;
-  Leases leases_;
-  Hurry hurry_;  // by ticket
-  std::uint64_t next_ticket_ = first_ticket;
-  bool quorum_ = false;
-  std::string not_begun_;
-  SessionActions out_;
+  // ---- barrier_listing.cpp
+  void asked(const Scene& at, const local::ListBarriers& request);
+  void asked(const Scene& at, const local::ResetBarrier& request);
+  void was_reset(const Outcome& event, ConnectionId id, std::uint64_t request);
+  void list(ConnectionId id, const local::ListBarriers& asked, const service::Machine& machine, WallTime wall,
+            bool stale);
 };
 
 }  // namespace coord::replica

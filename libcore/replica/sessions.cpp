@@ -1,69 +1,64 @@
+// Connections: what they are, whether there is a majority for them, and their leases.
 #include "replica/sessions.hpp"
 
 #include <algorithm>
 
 #include "base/rule.hpp"
+#include "wire/local_version.hpp"
 
 namespace coord::replica {
 
-namespace {
-
-std::optional<Question> question_in(const local::Request& request) {
-  if (const auto* locks = std::get_if<local::ListLocks>(&request)) return *locks;
-  if (const auto* waits = std::get_if<local::ListWaits>(&request)) return *waits;
-  if (const auto* past = std::get_if<local::ListHistory>(&request)) return *past;
-  return std::nullopt;
-}
-
-}  // namespace
-
-SessionActions Sessions::on(Instant now, const FromTool& event, const service::Machine& machine,
-                            WallTime wall) {
+void Sessions::on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
   auto found = records_.find(event.connection);
   if (found == records_.end()) {
-    if (records_.size() >= config_.connections) {
-      out_.push_back(ToTool{event.connection,
-                            local::Refused{0, local::RefusedKind::limit,
-                                           "too many tools are connected to this peer: try again later"}});
-      out_.push_back(SessionOver{event.connection});
-      return take();
+    if (records_.size() >= ledger_.config.connections) {
+      refuse(event.connection, 0, local::RefusedKind::limit,
+             "too many tools are connected to this peer: try again later");
+      ledger_.out.push_back(SessionOver{event.connection});
+      return;
     }
     found = records_.emplace(event.connection, Record{}).first;
     found->second.who = event.who;
   }
-  Record& record = found->second;
-  if (event.unguardable && refuse_unguardable(event)) return take();
-  if (const auto* release = std::get_if<local::Release>(&event.request)) {
-    record.holders = event.holders_left;
-    asked(now, event.connection, record, *release);
-  } else if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
-    if (record.stage == Stage::idle) record.inside = sessions_of(event.inside);
-    if (record.stage == Stage::idle && waits_for_itself(event, *acquire, machine)) {
-      refuse(event.connection, acquire->request,
-             acquire->wait ? local::RefusedKind::deadlock : local::RefusedKind::held,
-             "deadlock: this runs inside of a hold of the same name, which process " +
-                 std::to_string(acquire->holder) + " cannot enter");
-    } else {
-      asked(now, event.connection, record, *acquire);
-    }
-  } else if (const auto* over = std::get_if<local::LetGo>(&event.request)) {
-    let_go(event.connection, record, *over, machine);
-  } else if (const std::optional<Question> question = question_in(event.request);
-             question && is_stale(*question)) {
-    list(Ticket{Ticket::Kind::list, {event.connection}, now, *question}, machine, wall);
-  } else if (const auto* leaders = std::get_if<local::ListLeaders>(&event.request);
-             leaders != nullptr && leaders->stale) {
-    list_leaders(event.connection, *leaders, machine, wall);
-  } else {
-    std::visit(
-        [&](const auto& request) {
-          // Of barriers nothing comes here (host.hpp).
-          if constexpr (requires { asked(now, event.connection, record, request); })
-            asked(now, event.connection, record, request);
-        },
-        event.request);
+  if (event.unguardable && refuse_unguardable(event)) return;
+  const Scene at{now, wall, event, machine};
+  std::visit(
+      [&]<class T>(const T& request) {
+        if constexpr (service::contains<Serves, T>) asked(at, found->second, request);
+      },
+      event.request);
+}
+
+void Sessions::asked(const Scene& at, Record& record, const local::Hello& request) {
+  if (request.version != local::protocol_version) {
+    refuse(at.event.connection, 0, local::RefusedKind::protocol,
+           "the peer speaks version " + std::to_string(local::protocol_version) +
+               ": install the same release on both");
+    return;
   }
-  return take();
+  record.greeted = true;
+  record.speaks = local::common(request.speaks);
+  say(at.event.connection, record,
+      local::Welcome{local::protocol_version, ledger_.config.peer, ledger_.config.scope, local::newest_spoken,
+                     ledger_.config.hurry.leader});
+}
+
+// False: what is asked for needs no guard.
+bool Sessions::refuse_unguardable(const FromTool& event) {
+  local::Refused refusal = *event.unguardable;
+  if (const auto* acquire = std::get_if<local::Acquire>(&event.request)) {
+    refusal.request = acquire->request;
+  } else if (const auto* started = std::get_if<local::Started>(&event.request)) {
+    refusal.request = started->request;
+  } else if (const auto* resumed = std::get_if<local::Resume>(&event.request)) {
+    refusal.request = resumed->request;
+  } else if (const auto* over = std::get_if<local::LetGo>(&event.request)) {
+    refusal.request = over->request;
+  } else {
+    return false;
+  }
+  ledger_.out.push_back(ToTool{event.connection, std::move(refusal)});
+  return true;
 }
 
 std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& connections) {
@@ -76,29 +71,11 @@ std::vector<SessionId> Sessions::sessions_of(const std::vector<ConnectionId>& co
   return sessions;
 }
 
-// One of the names is held, so that it cannot be shared, by what would have to end first.
-bool Sessions::waits_for_itself(const FromTool& event, const local::Acquire& request,
-                                const service::Machine& machine) {
-  const auto stops = [&](const service::Request& hold) {
-    const bool shared = hold.terms.mode == service::Mode::shared && request.mode == local::Mode::shared;
-    return hold.held() && !shared && hold.terms.slots == 1 &&
-           std::ranges::any_of(request.names, [&](const std::string& name) {
-             return std::ranges::find(hold.names, name) != hold.names.end();
-           });
-  };
-  for (const SessionId session : sessions_of(event.not_entered)) {
-    for (const auto& [number, place] : machine.of<service::Locks>().requests_of(session)) {
-      if (stops(machine.state().requests.at(place))) return true;
-    }
-  }
-  return false;
-}
-
-SessionActions Sessions::on(const ToolGone& event) {
+void Sessions::on(const ToolGone& event) {
   Record* record = find(event.connection);
   if (record == nullptr) {  // it never said a word
-    out_.push_back(SessionOver{event.connection});
-    return take();
+    ledger_.out.push_back(SessionOver{event.connection});
+    return;
   }
   record->connected = false;
   switch (record->stage) {
@@ -107,7 +84,7 @@ SessionActions Sessions::on(const ToolGone& event) {
       break;
     case Stage::acquiring:
       record->abandoned = true;
-      if (!quorum_) out_.push_back(Retract{record->acquire_ticket});
+      if (!ledger_.quorum) ledger_.retract(record->acquire_ticket);
       break;
     case Stage::waiting:
       close(event.connection, *record, service::CloseReason::finished);
@@ -119,54 +96,60 @@ SessionActions Sessions::on(const ToolGone& event) {
     case Stage::closing:
       break;
   }
-  return take();
 }
 
 // While the wrapper is connected it decides: it closes its own copy of the descriptor just before it
 // releases.
-SessionActions Sessions::on(const HoldersGone& event) {
+void Sessions::on(const HoldersGone& event) {
   Record* record = find(event.connection);
-  if (record == nullptr) return {};
+  if (record == nullptr) return;
   record->holders = false;
   const bool over = record->stage == Stage::held && (!record->connected || record->released);
   if (over || record->stage == Stage::lost) holders_vanished(event.connection, *record);
-  return take();
 }
 
-// A command that never had the descriptor may run on: it is stopped before anybody else gets the lock. A
-// process that held by itself (of --acquire, or the command in its tool's place, which nobody waits for) has
-// ended: that is its release, unless its lock was lost before. Where the wrapper said its release while
-// others still had the descriptor (or the kernel had not closed the command's copy yet), the last of them
-// ends it, and it is a release.
-void Sessions::holders_vanished(ConnectionId id, Record& record) {
-  if (record.released && record.stage == Stage::held) {
-    close(id, record, service::CloseReason::finished);
-  } else if (COORD_RULE_OR(bare_command_stopped_first, record.asked.bare && record.pid != 0, false)) {
-    record.stage = Stage::lost;
-    set_alarm(id, record);
-    out_.push_back(StopCommand{id, record.pid, true, true});
-  } else {
-    const bool in_place = record.pid != 0 && record.pid == record.asked.pid;
-    const bool by_itself = record.asked.holder != 0 || (in_place && record.stage == Stage::held);
-    close(id, record, by_itself ? service::CloseReason::finished : service::CloseReason::holder_gone);
-  }
-}
-
-SessionActions Sessions::on(const CommandGone& event) {
+void Sessions::on(const CommandGone& event) {
   Record* record = find(event.connection);
   if (record != nullptr && record->stage == Stage::lost && !record->holders)
     close(event.connection, *record, service::CloseReason::holder_gone);
-  return take();
 }
 
-std::optional<Instant> Sessions::deadline() const {
-  const std::optional<Instant> lease = leases_.deadline(), late = hurry_.deadline();
-  return lease && late ? std::min(*lease, *late) : lease ? lease : late;
+void Sessions::asked(const Scene& at, Record&, const local::ListPeers& request) {
+  ledger_.out.push_back(DescribePeers{at.event.connection, request.request});
 }
 
-SessionActions Sessions::quorum_is(Instant now, bool quorum) {
-  if (quorum == quorum_) return {};
-  quorum_ = quorum;
+void Sessions::on(Instant now, const Applied& event, service::ClientId self,
+                  const service::Machine& machine) {
+  hurry_.committed(now);
+  const News at{now, self, machine};
+  hear_effects<Hears>(event.effects, [&](const auto& effect) { heard(at, effect); });
+  close_strangers(self, machine);
+}
+
+void Sessions::on(Instant now, const Replaced&, const service::Machine& machine) {
+  hurry_.committed(now);
+  std::erase_if(orphans_, [&](const auto& orphan) { return machine.session(orphan.first) == nullptr; });
+  for (const ConnectionId id : with_sessions()) {
+    Record& record = records_.at(id);
+    if (record.stage != Stage::waiting && record.stage != Stage::held) continue;
+    const service::Standing standing = machine.standing(record.session, record.asked.request);
+    const bool no_request = standing.kind == service::Standing::Kind::no_request;
+    if (standing.kind == service::Standing::Kind::joined) {
+      if (record.stage == Stage::waiting) joined(id, record, standing.status);
+    } else if (no_request && record.stage == Stage::waiting && record.asked.candidacy) {
+      submit_acquire(now, id, record);
+    } else if (no_request && record.stage == Stage::waiting) {
+      deadlocked(id, record, {}, machine);
+    } else if (no_request || standing.kind == service::Standing::Kind::no_session) {
+      ended(now, id, record, "its lease ran out at the leader");
+    } else if (standing.kind == service::Standing::Kind::held && record.stage == Stage::waiting) {
+      granted(now, id, record, standing.token, machine);
+    }
+  }
+  tell_breakers_of_gone(machine);
+}
+
+void Sessions::quorum_is(Instant now, bool quorum) {
   hurry_.leader_is(now, quorum);
   std::vector<ConnectionId> ids;
   for (const auto& [id, record] : records_) ids.push_back(id);
@@ -180,17 +163,20 @@ SessionActions Sessions::quorum_is(Instant now, bool quorum) {
     const bool waits = record.stage == Stage::acquiring || record.stage == Stage::waiting;
     if (waits && !record.abandoned && !record.hurried) say_quorum(id, record);
   }
-  give_up_late(now);
-  return take();
+  ledger_.give_up_late(hurry_, now);
 }
 
 void Sessions::say_quorum(ConnectionId id, const Record& record) {
-  local::Waiting waiting{record.asked.request, quorum_, {}, {}};
-  if (!quorum_) waiting.not_begun = not_begun_;
+  local::Waiting waiting{record.asked.request, ledger_.quorum, {}, {}};
+  if (!ledger_.quorum) waiting.not_begun = ledger_.not_begun;
   say(id, record, std::move(waiting));
 }
 
-SessionActions Sessions::tick(Instant now) {
+std::string Sessions::no_leader_text() const {
+  return ledger_.quorum ? "no quorum: nothing was agreed on for too long" : ledger_.no_quorum();
+}
+
+void Sessions::tick(Instant now) {
   // With those that are lost now: while their commands are being stopped nobody else shall hold.
   const Leases::Due due = leases_.due(now);
   for (const ConnectionId id : leases_.ringing(now)) {
@@ -208,52 +194,34 @@ SessionActions Sessions::tick(Instant now) {
     set_alarm(id, record);
   }
   renew(now, due);
-  give_up_late(now);
-  return take();
+  ledger_.give_up_late(hurry_, now);
 }
 
-void Sessions::renew(Instant now, const Leases::Due& due) {
-  for (Leases::Renewal& renewal : Leases::renew(due)) {
-    for (const ConnectionId id : renewal.connections) set_alarm(id, records_.at(id));
-    submit(Ticket{Ticket::Kind::renew, std::move(renewal.connections), now, {}}, std::move(renewal.body));
+LeaseUse Sessions::use_of(const Record& record) const {
+  return record.stage == Stage::held      ? LeaseUse::runs
+         : record.stage == Stage::waiting ? LeaseUse::kept
+                                          : LeaseUse::none;
+}
+
+void Sessions::renewed(Instant now, ConnectionId id, Record& record, Instant sent,
+                       const service::Machine& machine) {
+  const service::Session* session = record.session == SessionId{} ? nullptr : machine.session(record.session);
+  if (session != nullptr) {
+    record.renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, sent, now);
+    if (record.stage == Stage::held) {
+      record.terminated = record.terminated && record.break_at;
+      keep(id, record);
+      // Ordered while this peer was down, or in a snapshot that came instead of the log.
+      if (session->breaking) break_hold(now, id, record, "somebody");
+      say(id, record, local::Renewed{record.renewal_sent + record.asked.ttl, record.renewal_sent});
+      // Told while this peer, or its earlier process, did not see it.
+      const service::Leadership* leadership = machine.of<service::Elections>().leadership_of(record.token);
+      if (leadership != nullptr && leadership->deposed) step_down(now, id, record, false);
+    }
+  } else if (record.session != SessionId{}) {
+    return ended(now, id, record, "its lease ran out while this peer was down");
   }
-}
-
-void Sessions::close(ConnectionId id, Record& record, service::CloseReason why) {
-  if (record.break_at) why = service::CloseReason::broken;
-  record.stage = Stage::closing;
-  // What its holder let go of is not resumed. A holder that died is found dead again: its lock delays apply.
-  if (why == service::CloseReason::finished) forget(record);
   set_alarm(id, record);
-  if (record.session == SessionId{}) {
-    closed(id, record);
-    return;
-  }
-  submit(Ticket{Ticket::Kind::close, {id}, {}, {}}, service::Close{record.session, why, record.status});
-}
-
-// The command may be running and must not: say so to the wrapper, and stop it from here as well.
-void Sessions::lose(ConnectionId id, Record& record, const std::string& why) {
-  record.stage = Stage::lost;
-  say(id, record, local::Lost{why});
-  stop_holders(id, record, true);
-  set_alarm(id, record);
-}
-
-// Its tool is stopped, or gone without a word: the next one's turn. Nothing runs under it, and nothing will.
-void Sessions::pass_on(ConnectionId id, Record& record) {
-  record.take_up_by.reset();
-  say(id, record, local::TakenBack{record.asked.request});
-  close(id, record, service::CloseReason::finished);
-}
-
-// A process that is the holder gets its signal once, in place of TERM.
-void Sessions::stop_holders(ConnectionId id, Record& record, bool kill) {
-  if (record.asked.holder == 0) {
-    out_.push_back(StopCommand{id, record.pid, kill});
-  } else if (!std::exchange(record.signalled, true)) {
-    out_.push_back(SignalHolder{id, record.asked.signal});
-  }
 }
 
 void Sessions::finish(ConnectionId id) {
@@ -265,38 +233,12 @@ void Sessions::finish(ConnectionId id) {
   records_.erase(found);
   if (!breakers_.empty())
     std::erase_if(breakers_, [&](const auto& entry) { return entry.second.first == id; });
-  out_.push_back(SessionOver{id});
-}
-
-void Sessions::say(ConnectionId id, const Record& record, local::Answer answer) {
-  if (record.connected) out_.push_back(ToTool{id, std::move(answer)});
-}
-
-std::uint64_t Sessions::ticket(Ticket what) {
-  tickets_.emplace(next_ticket_, std::move(what));
-  return next_ticket_++;
-}
-
-void Sessions::submit(Ticket what, service::Body body) {
-  const std::uint64_t number = ticket(std::move(what));
-  out_.push_back(Submit{number, std::move(body)});
-}
-
-void Sessions::set_alarm(ConnectionId id, Record& record) {
-  const LeaseUse use = record.stage == Stage::held      ? LeaseUse::runs
-                       : record.stage == Stage::waiting ? LeaseUse::kept
-                                                        : LeaseUse::none;
-  leases_.set(id, record, use);
+  ledger_.out.push_back(SessionOver{id});
 }
 
 bool Sessions::ready(ConnectionId id) const {
   const auto found = records_.find(id);
   return found != records_.end() && found->second.greeted && found->second.stage == Stage::idle;
-}
-
-Sessions::Record* Sessions::find(ConnectionId id) {
-  const auto found = records_.find(id);
-  return found == records_.end() ? nullptr : &found->second;
 }
 
 }  // namespace coord::replica

@@ -8,7 +8,7 @@ using namespace coord::replica;
 
 namespace {
 
-void broken_elsewhere(Desk& desk, std::uint64_t connection) {
+void broken_elsewhere(OneHost& desk, std::uint64_t connection) {
   desk.foreign({.node = desk.other,
                 .client = desk.machine.registration(desk.other),
                 .sequence = ++desk.rival_sequence,
@@ -18,7 +18,7 @@ void broken_elsewhere(Desk& desk, std::uint64_t connection) {
 }  // namespace
 
 TEST_CASE("the wrapper is told when to kill, and the session closes as broken when it lets go") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);  // with a grace of 2 s
   broken_elsewhere(desk, 1);
   REQUIRE(desk.told<local::Lost>(1).size() == 1);
@@ -34,7 +34,7 @@ TEST_CASE("the wrapper is told when to kill, and the session closes as broken wh
 }
 
 TEST_CASE("without a wrapper the peer sends TERM and KILL, and closes when the last holder is gone") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.tool_gone(1);
   broken_elsewhere(desk, 1);
@@ -51,7 +51,7 @@ TEST_CASE("without a wrapper the peer sends TERM and KILL, and closes when the l
 }
 
 TEST_CASE("a renewal on its way neither saves what is broken nor moves its end") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.pass(2500ms);
   broken_elsewhere(desk, 1);
@@ -62,7 +62,7 @@ TEST_CASE("a renewal on its way neither saves what is broken nor moves its end")
 }
 
 TEST_CASE("a break that was ordered while the peer was down is found with the first renewal") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const SessionId session = desk.session_of(1);
   desk.machine.apply(LogIndex{100}, {.node = desk.other,
@@ -79,7 +79,7 @@ TEST_CASE("a break that was ordered while the peer was down is found with the fi
 }
 
 TEST_CASE("who asks is answered at the session's end, at once if it has ended, and told why not") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.says(2, local::Hello{local::protocol_version, "dlock"});
   desk.says(2, local::Break{7, desk.session_of(1)});

@@ -1,4 +1,4 @@
-// Sessions over a machine whose log is this test's: what a session submits waits in `log` until order()
+// A desk over a machine whose log is this test's: what a session submits waits in `log` until order()
 // applies it, so a test decides what comes first, how late, and what never comes.
 #pragma once
 
@@ -10,16 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "replica/sessions.hpp"
+#include "replica/desk.hpp"
 #include "service/machine.hpp"
 
 namespace coord::replica {
 
 using namespace std::chrono_literals;
 
-class Desk {
+class OneHost {
  public:
-  Desk() : sessions(config()) {
+  OneHost() {
     // This peer's registration, and another peer's.
     apply({.node = self, .body = service::Register{self, 1, {}}});
     client = machine.registration(self);
@@ -27,14 +27,14 @@ class Desk {
     quorum(true);
   }
 
-  // ---- told to the sessions
+  // ---- told to the desk
   void says(std::uint64_t connection, local::Request request, bool holders_left = false) {
-    take(sessions.on(now,
-                     FromTool{ConnectionId{connection},
-                              {uid, who_name, {connection, 42}, speaks},
-                              std::move(request),
-                              holders_left},
-                     machine, {}));
+    take(desk->on(now,
+                  FromTool{ConnectionId{connection},
+                           {uid, who_name, {connection, 42}, speaks},
+                           std::move(request),
+                           holders_left},
+                  machine, {}));
   }
   void acquires(std::uint64_t connection, Duration ttl = 10s, bool wait = true, std::string name = "lock") {
     says(connection, local::Hello{local::protocol_version, "dlock", speaks});
@@ -62,7 +62,7 @@ class Desk {
     if (request.holder == 0)
       says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), 2s});
   }
-  void command_gone(std::uint64_t connection) { take(sessions.on(CommandGone{ConnectionId{connection}})); }
+  void command_gone(std::uint64_t connection) { take(desk->on(CommandGone{ConnectionId{connection}})); }
   // This peer is killed and started again: the records are what is left; those of the connections `held` have
   // holders.
   void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {
@@ -72,34 +72,34 @@ class Desk {
       const bool is_held = std::find(held.begin(), held.end(), record.pid - 100) != held.end();
       event.holds.push_back({ConnectionId{1000 + session.value}, record, is_held});
     }
-    sessions = Sessions(config());
+    desk.emplace(config());
     log.clear();
-    take(sessions.on(now, event));
-    take(sessions.quorum_is(now, true));
+    take(desk->on(now, event));
+    take(desk->quorum_is(now, true));
   }
   void registers_again(std::uint64_t nonce) {
     const service::Effects effects = apply({.node = self, .body = service::Register{self, nonce, client}});
     client = machine.registration(self);
     sequence = 0;
-    take(sessions.on(now, Applied{index, effects}, client, machine));
+    take(desk->on(now, Applied{index, effects}, client, machine, {}));
   }
   void resumes(std::uint64_t connection, const HoldRecord& record) {
     says(connection, local::Hello{local::protocol_version, "dlock", speaks});
     says(connection, local::Resume{record.request, record.session, record.secret, record.pid, record.grace});
   }
   void skip_to(LogIndex place) { index = place; }
-  void tool_gone(std::uint64_t connection) { take(sessions.on(ToolGone{ConnectionId{connection}})); }
-  void holders_gone(std::uint64_t connection) { take(sessions.on(HoldersGone{ConnectionId{connection}})); }
-  void quorum(bool there) { take(sessions.quorum_is(now, there)); }
+  void tool_gone(std::uint64_t connection) { take(desk->on(ToolGone{ConnectionId{connection}})); }
+  void holders_gone(std::uint64_t connection) { take(desk->on(HoldersGone{ConnectionId{connection}})); }
+  void quorum(bool there) { take(desk->quorum_is(now, there)); }
   void questions_are_answered() {  // the machine is new enough
     for (const std::uint64_t ticket : std::exchange(queries, {}))
-      take(sessions.on(QueryReady{ticket}, machine, {}));
+      take(desk->on(QueryReady{ticket}, machine, {}));
   }
   void pass(Duration time) {  // ticking at every deadline on the way
     const Instant end = now + time;
-    while (sessions.deadline() && *sessions.deadline() <= end) {
-      now = std::max(now, *sessions.deadline());
-      take(sessions.tick(now));
+    while (desk->deadline() && *desk->deadline() <= end) {
+      now = std::max(now, *desk->deadline());
+      take(desk->tick(now, machine));
     }
     now = end;
   }
@@ -112,14 +112,14 @@ class Desk {
       log.pop_front();
       service::Command command{.node = self, .client = client, .sequence = ++sequence, .body = next.body};
       const service::Effects effects = apply(command);
-      take(sessions.on(now, Outcome{next.ticket, machine.outcome(self, client, sequence), {}}, machine));
-      take(sessions.on(now, Applied{index, effects}, client, machine));
+      take(desk->on(now, Outcome{next.ticket, machine.outcome(self, client, sequence), {}}, machine));
+      take(desk->on(now, Applied{index, effects}, client, machine, {}));
     }
   }
   // A command of somebody else's: another peer's, or an expiry of the leader's.
   void foreign(service::Command command) {
     const service::Effects effects = apply(command);
-    take(sessions.on(now, Applied{index, effects}, client, machine));
+    take(desk->on(now, Applied{index, effects}, client, machine, {}));
   }
   void expire(std::uint64_t connection) {
     const SessionId session = session_of(connection);
@@ -129,7 +129,7 @@ class Desk {
   void reject(const std::string& why) {
     const Submit next = std::move(log.front());
     log.pop_front();
-    take(sessions.on(now, Outcome{next.ticket, {}, why}, machine));
+    take(desk->on(now, Outcome{next.ticket, {}, why}, machine));
   }
   // Another peer's session takes "lock".
   SessionId rival_takes() {
@@ -169,7 +169,7 @@ class Desk {
 
   const NodeId self{1}, other{2};
   service::Machine machine;
-  Sessions sessions;
+  std::optional<Desk> desk{config()};
   Instant now{1h};
   std::deque<Submit> log;
   std::vector<std::uint64_t>

@@ -9,7 +9,7 @@ using namespace coord::replica;
 
 namespace {
 
-void acquires_for(Desk& desk, std::uint64_t connection, std::uint32_t pid) {
+void acquires_for(OneHost& desk, std::uint64_t connection, std::uint32_t pid) {
   desk.holds_so(connection, [&](local::Acquire& request) {
     request.holder = pid;
     request.signal = 10;
@@ -20,7 +20,7 @@ void acquires_for(Desk& desk, std::uint64_t connection, std::uint32_t pid) {
 }  // namespace
 
 TEST_CASE("a process holds after the tool that asked for it is gone, and its end is a release") {
-  Desk desk;
+  OneHost desk;
   acquires_for(desk, 1, 700);
   desk.tool_gone(1);
   desk.pass(5s);
@@ -31,11 +31,11 @@ TEST_CASE("a process holds after the tool that asked for it is gone, and its end
   CHECK(desk.next<service::Close>()->why == service::CloseReason::finished);
   desk.order();
   CHECK(desk.machine.state().sessions.empty());
-  CHECK(desk.sessions.size() == 0);
+  CHECK(desk.desk->size() == 0);
 }
 
 TEST_CASE("it gets its signal once, a grace before it must have stopped, and is never killed") {
-  Desk desk;
+  OneHost desk;
   acquires_for(desk, 1, 700);
   desk.tool_gone(1);
   desk.pass(5900ms);  // no renewal is ordered
@@ -47,7 +47,7 @@ TEST_CASE("it gets its signal once, a grace before it must have stopped, and is 
 }
 
 TEST_CASE("let go: by process or by token, of just these names, by the same user or root") {
-  Desk desk;
+  OneHost desk;
   acquires_for(desk, 1, 700);
   const Token token = desk.told<local::Granted>(1)[0].token;
   desk.tool_gone(1);
@@ -75,7 +75,7 @@ TEST_CASE("let go: by process or by token, of just these names, by the same user
 }
 
 TEST_CASE("a run's hold is not let go from outside") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.says(2, local::Hello{local::protocol_version, "dlock"});
   desk.says(2, local::LetGo{1, {"lock"}, desk.told<local::Granted>(1)[0].token, 101});
@@ -83,7 +83,7 @@ TEST_CASE("a run's hold is not let go from outside") {
 }
 
 TEST_CASE("a process that holds is taken up by the next life of its peer") {
-  Desk desk;
+  OneHost desk;
   acquires_for(desk, 1, 700);
   REQUIRE(desk.kept.size() == 1);
   CHECK(desk.kept.begin()->second.holder == 700);
@@ -97,7 +97,7 @@ TEST_CASE("a process that holds is taken up by the next life of its peer") {
 }
 
 TEST_CASE("a command without the descriptor is stopped before its lock passes on") {
-  Desk desk;
+  OneHost desk;
   desk.holds_so(1, [](local::Acquire& request) { request.bare = true; });
   const bool restarted = GENERATE(false, true);
   std::uint64_t connection = 1;

@@ -2,7 +2,7 @@
 // longer than that.
 #include <catch2/catch.hpp>
 
-#include "replica/meetings.hpp"
+#include "replica/desk.hpp"
 #include "replica_desk.hpp"
 
 using namespace coord;
@@ -12,7 +12,7 @@ namespace {
 
 constexpr bool no_wait = false;
 
-std::optional<local::RefusedKind> refusal(const Desk& desk, std::uint64_t connection) {
+std::optional<local::RefusedKind> refusal(const OneHost& desk, std::uint64_t connection) {
   const auto told = desk.told<local::Refused>(connection);
   if (told.empty()) return std::nullopt;
   REQUIRE(told.size() == 1);
@@ -33,7 +33,7 @@ local::Acquire for_slot() {
 }  // namespace
 
 TEST_CASE("a tool with -n that comes before there is a leader is granted as soon as there is one") {
-  Desk desk;
+  OneHost desk;
   desk.quorum(false);
   desk.acquires(1, 10s, no_wait);
   desk.pass(900ms);
@@ -49,7 +49,7 @@ TEST_CASE("a tool with -n that comes before there is a leader is granted as soon
 
 TEST_CASE(
     "a tool with -n without a leader is refused when its time for one is over, and leaves nothing behind") {
-  Desk desk;
+  OneHost desk;
   desk.quorum(false);
   desk.acquires(1, 10s, no_wait);
   desk.pass(999ms);
@@ -59,12 +59,12 @@ TEST_CASE(
   CHECK(desk.retracted == std::vector<std::uint64_t>{desk.log.front().ticket});
   desk.reject("nobody waits for it any more");
   desk.tool_gone(1);
-  CHECK(desk.sessions.size() == 0);
-  CHECK_FALSE(desk.sessions.deadline());
+  CHECK(desk.desk->size() == 0);
+  CHECK_FALSE(desk.desk->deadline());
 }
 
 TEST_CASE("a leader is lost and another one found while -n asks: it is not refused for that") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1, 10s, no_wait);
   desk.quorum(false);
   desk.pass(500ms);
@@ -74,7 +74,7 @@ TEST_CASE("a leader is lost and another one found while -n asks: it is not refus
 }
 
 TEST_CASE("under a leader -n waits as long as anything is committed, but not for ever") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1, 10s, no_wait);
   SECTION("nothing is") {
     desk.pass(1999ms);
@@ -94,7 +94,7 @@ TEST_CASE("under a leader -n waits as long as anything is committed, but not for
 }
 
 TEST_CASE("what commits after its 69 is granted to nobody, and the next -n gets in") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1, 10s, no_wait);
   desk.quorum(false);
   desk.pass(1s);
@@ -117,7 +117,7 @@ TEST_CASE("what commits after its 69 is granted to nobody, and the next -n gets 
 }
 
 TEST_CASE("a tool with -n that somebody holds is refused as held, also beside what was given up") {
-  Desk desk;
+  OneHost desk;
   desk.rival_takes();
   desk.acquires(1, 10s, true);
   desk.quorum(false);
@@ -131,7 +131,7 @@ TEST_CASE("a tool with -n that somebody holds is refused as held, also beside wh
 }
 
 TEST_CASE("a tool with -w of a moment waits for a leader as -n does") {
-  Desk desk;
+  OneHost desk;
   desk.quorum(false);
   const auto wait_is_over = [&] {
     desk.acquires(1);
@@ -165,7 +165,7 @@ TEST_CASE("a tool with -w of a moment waits for a leader as -n does") {
 }
 
 TEST_CASE("who has waited longer than -n would is answered at once when there is no leader") {
-  Desk desk;
+  OneHost desk;
   desk.rival_takes();
   desk.acquires(1);
   desk.order();
@@ -183,7 +183,7 @@ TEST_CASE("who has waited longer than -n would is answered at once when there is
 }
 
 TEST_CASE("an end of -w that is not ordered is answered in the end") {
-  Desk desk;
+  OneHost desk;
   desk.rival_takes();
   desk.acquires(1);
   desk.order();
@@ -198,7 +198,7 @@ TEST_CASE("an end of -w that is not ordered is answered in the end") {
 }
 
 TEST_CASE("where more than a hold may have come of it, it is not said that nothing has") {
-  Desk desk;
+  OneHost desk;
   desk.says(1, local::Hello{});
   SECTION("a slot, without a leader since it was asked for") {
     desk.quorum(false);
@@ -223,7 +223,7 @@ TEST_CASE("where more than a hold may have come of it, it is not said that nothi
 }
 
 TEST_CASE("a slot that nobody works at any more does not end the next -n") {
-  Desk desk;
+  OneHost desk;
   desk.says(1, local::Hello{});
   desk.says(1, for_slot());
   desk.pass(2s);
@@ -234,7 +234,7 @@ TEST_CASE("a slot that nobody works at any more does not end the next -n") {
 }
 
 TEST_CASE("an order to break waits for a leader, and one that may be in a log is said to be") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const SessionId held = desk.session_of(1);
   desk.says(2, local::Hello{});
@@ -265,7 +265,7 @@ TEST_CASE("an order to break waits for a leader, and one that may be in a log is
 }
 
 TEST_CASE("an order of an election ends when nothing commits, and goes on over a change of leaders") {
-  Desk desk;
+  OneHost desk;
   desk.says(1, local::Hello{});
   local::Stand enrolls;
   enrolls.request = 1;
@@ -294,9 +294,9 @@ TEST_CASE("an order of an election ends when nothing commits, and goes on over a
 }
 
 TEST_CASE("a group that has not begun says so, and what for it waits") {
-  Desk desk;
+  OneHost desk;
   desk.quorum(false);
-  desk.sessions.begins_when("not begun: gamma has not been seen");
+  desk.desk->begins_when("not begun: gamma has not been seen");
   desk.acquires(1, 10s, no_wait);
   desk.acquires(2);
   CHECK(desk.told<local::Waiting>(2).at(0).not_begun == "not begun: gamma has not been seen");
@@ -313,7 +313,7 @@ namespace {
 struct Reset {
   static constexpr ConnectionId tool{7};
   service::Machine machine;
-  Meetings meetings{SessionsConfig{}};
+  Desk desk{SessionsConfig{}};
   Instant now{1h};
   std::vector<std::uint64_t> submitted, retracted;
   std::vector<local::RefusedKind> refused;
@@ -329,15 +329,16 @@ struct Reset {
       departed += std::holds_alternative<local::Departed>(told->answer) ? 1 : 0;
     }
   }
+  Reset() { says(local::Hello{}); }
   void says(local::Request request) {
-    take(meetings.on(now, FromTool{tool, {1000, "user", {7, 1}}, std::move(request)}, machine, {}));
+    take(desk.on(now, FromTool{tool, {1000, "user", {7, 1}}, std::move(request)}, machine, {}));
   }
-  void quorum(bool there) { take(meetings.quorum_is(now, there)); }
+  void quorum(bool there) { take(desk.quorum_is(now, there)); }
   void pass(Duration time) {
     const Instant end = now + time;
-    while (meetings.deadline() && *meetings.deadline() <= end) {
-      now = std::max(now, *meetings.deadline());
-      take(meetings.tick(now));
+    while (desk.deadline() && *desk.deadline() <= end) {
+      now = std::max(now, *desk.deadline());
+      take(desk.tick(now, machine));
     }
     now = end;
   }

@@ -2,7 +2,7 @@
 // way.
 #include <catch2/catch.hpp>
 
-#include "replica/meetings.hpp"
+#include "replica/desk.hpp"
 
 using namespace coord;
 using namespace coord::replica;
@@ -21,14 +21,15 @@ SessionsConfig config() {
 // One participant whose Arrive is on its way, and who has said that it waits no longer.
 struct GivingUp {
   static constexpr ConnectionId tool{7};
-  Meetings meetings{config()};
+  Desk desk{config()};
   service::Machine machine{};
   Instant now{1s};
   std::uint64_t ticket = 0;
   std::uint64_t told_first = 0;  // from which generation on it may count, before its Arrive was submitted
 
   GivingUp() {
-    (void)meetings.quorum_is(now, true);
+    (void)desk.quorum_is(now, true);
+    (void)says(local::Hello{});
     local::Arrive arrival;
     arrival.request = 1;
     arrival.name = "gate";
@@ -44,12 +45,12 @@ struct GivingUp {
     (void)says(local::Cancel{1});
   }
   SessionActions says(local::Request request) {
-    return meetings.on(now, FromTool{tool, {1000, "user", {7, 1}}, std::move(request)}, machine, {});
+    return desk.on(now, FromTool{tool, {1000, "user", {7, 1}}, std::move(request)}, machine, {});
   }
   // The one answer to the tool.
   local::Answer told_of(const Outcome& outcome) {
     std::vector<local::Answer> answers;
-    for (const SessionAction& action : meetings.on(now, outcome, machine))
+    for (const SessionAction& action : desk.on(now, outcome, machine))
       if (const auto* told = std::get_if<ToTool>(&action)) answers.push_back(told->answer);
     REQUIRE(answers.size() == 1);
     return answers.front();
@@ -70,7 +71,7 @@ TEST_CASE("who gives up while its arrival is refused is not told that it has dep
   const local::Answer unknown = replaced.told_of({replaced.ticket, {}, {}});
   REQUIRE(std::holds_alternative<local::Refused>(unknown));
   CHECK(std::get<local::Refused>(unknown).kind == local::RefusedKind::unknown);
-  CHECK_FALSE(replaced.meetings.has(GivingUp::tool));
+  CHECK_FALSE(replaced.desk.meetings().has(GivingUp::tool));
 }
 
 // Whatever becomes of this peer then, the tool can say from where on it may have been counted.

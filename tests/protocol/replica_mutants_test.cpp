@@ -12,7 +12,7 @@ namespace {
 // How long after the last renewal that succeeded a command is killed, if its peer was killed and started
 // again on the way.
 Duration lives_after_renewal() {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const Instant sent = desk.now;
   desk.now += 5s;
@@ -25,7 +25,7 @@ Duration lives_after_renewal() {
 // Sessions left after the records were lost under a command that runs, and the peer was then killed once
 // more.
 std::size_t left_after_lost_records() {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.kept.clear();
   desk.restarts({}, false);
@@ -49,7 +49,7 @@ TEST_CASE("resumed_from_last_renewal: a restarted peer that counts from its own 
 
 TEST_CASE("given_up_is_in_nobodys_way: a -n that a request given up before it keeps out is noticed") {
   const auto gets_in = [] {
-    Desk desk;
+    OneHost desk;
     desk.acquires(1, 10s, false);
     desk.quorum(false);
     desk.pass(1s);
@@ -66,7 +66,7 @@ TEST_CASE("given_up_is_in_nobodys_way: a -n that a request given up before it ke
 
 TEST_CASE("break_only_own_or_root: a stranger who breaks a lock is noticed") {
   const auto breaks = [] {
-    Desk desk;
+    OneHost desk;
     desk.holds(1);
     desk.foreign({.node = desk.other,
                   .client = desk.machine.registration(desk.other),
@@ -83,7 +83,7 @@ TEST_CASE("break_only_own_or_root: a stranger who breaks a lock is noticed") {
 
 TEST_CASE("bare_command_stopped_first: a lock that passes on over a running command is noticed") {
   const auto passes_on = [] {
-    Desk desk;
+    OneHost desk;
     desk.holds_so(1, [](local::Acquire& request) { request.bare = true; });
     desk.tool_gone(1);
     desk.holders_gone(1);

@@ -8,7 +8,7 @@ using namespace coord::replica;
 
 namespace {
 
-HoldRecord record_of(const Desk& desk, std::uint64_t connection) {
+HoldRecord record_of(const OneHost& desk, std::uint64_t connection) {
   for (const auto& [session, record] : desk.kept) {
     if (record.pid == 100 + connection) return record;
   }
@@ -19,7 +19,7 @@ HoldRecord record_of(const Desk& desk, std::uint64_t connection) {
 }  // namespace
 
 TEST_CASE("a hold is recorded before it is told, with every renewal, and forgotten with its release") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1);
   desk.order();
   REQUIRE(desk.kept.size() == 1);
@@ -36,7 +36,7 @@ TEST_CASE("a hold is recorded before it is told, with every renewal, and forgott
 
 TEST_CASE(
     "a holder that is left is taken up: renewed first, under its old deadline until that has succeeded") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const HoldRecord before = record_of(desk, 1);
   desk.pass(2s);
@@ -59,7 +59,7 @@ TEST_CASE(
 }
 
 TEST_CASE("without a renewal the deadline is that of before the peer was killed") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.pass(2s);
   desk.restarts({1});
@@ -72,7 +72,7 @@ TEST_CASE("without a renewal the deadline is that of before the peer was killed"
 }
 
 TEST_CASE("a peer that comes back too late kills the command at once, and says so to its wrapper") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const HoldRecord before = record_of(desk, 1);
   desk.now += 9s;
@@ -85,7 +85,7 @@ TEST_CASE("a peer that comes back too late kills the command at once, and says s
 }
 
 TEST_CASE("a lease that ended while the peer was down is lost, though its own clock knows nothing of it") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   const SessionId session = desk.session_of(1);
   desk.machine.apply(LogIndex{100}, {.body = service::Expire{session, 0}});
@@ -99,7 +99,7 @@ TEST_CASE("a lease that ended while the peer was down is lost, though its own cl
 
 TEST_CASE(
     "sessions of an earlier life whose holders are gone, or were never told of their grant, are closed") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1, 10s, "one");
   desk.holds(2, 10s, "two");
   desk.acquires(3, 10s, true, "one");  // waits
@@ -121,7 +121,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a session is resumed only by who shows its secret and is the same user") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   HoldRecord record = record_of(desk, 1);
   desk.restarts({1});
@@ -139,7 +139,7 @@ TEST_CASE("a session is resumed only by who shows its secret and is the same use
 }
 
 TEST_CASE("a connection that broke while its peer lives is taken over by the new one") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.resumes(2, record_of(desk, 1));
   CHECK(desk.told<local::Renewed>(2).size() == 1);

@@ -7,7 +7,7 @@ using namespace coord;
 using namespace coord::replica;
 
 TEST_CASE("a lock is granted, renewed, and released") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   REQUIRE(desk.told<local::Granted>(1).size() == 1);
   CHECK(desk.told<local::Granted>(1)[0].sent == desk.now);
@@ -22,18 +22,18 @@ TEST_CASE("a lock is granted, renewed, and released") {
   desk.tool_gone(1);
   CHECK(desk.over == std::vector<ConnectionId>{ConnectionId{1}});
   CHECK(desk.machine.state().sessions.empty());
-  CHECK(desk.sessions.size() == 0);
+  CHECK(desk.desk->size() == 0);
 }
 
 TEST_CASE("a tool that goes without a word leaves nothing behind") {
-  Desk desk;
+  OneHost desk;
   desk.tool_gone(7);
   CHECK(desk.over == std::vector<ConnectionId>{ConnectionId{7}});
-  CHECK(desk.sessions.size() == 0);
+  CHECK(desk.desk->size() == 0);
 }
 
 TEST_CASE("no wait (-n) of a lock that is held is refused as held") {
-  Desk desk;
+  OneHost desk;
   desk.rival_takes();
   desk.acquires(1, 10s, false);
   desk.order();
@@ -42,7 +42,7 @@ TEST_CASE("no wait (-n) of a lock that is held is refused as held") {
 }
 
 TEST_CASE("a wait without a quorum goes on, and says so when the quorum comes and goes") {
-  Desk desk;
+  OneHost desk;
   desk.quorum(false);
   desk.acquires(1);
   REQUIRE(desk.told<local::Waiting>(1).size() == 1);
@@ -54,7 +54,7 @@ TEST_CASE("a wait without a quorum goes on, and says so when the quorum comes an
 }
 
 TEST_CASE("cancel against grant: whichever was ordered first is the answer, and only that") {
-  Desk desk;
+  OneHost desk;
   const SessionId rival = desk.rival_takes();
   desk.acquires(1);
   desk.order();
@@ -89,7 +89,7 @@ TEST_CASE("cancel against grant: whichever was ordered first is the answer, and 
 }
 
 TEST_CASE("a cancel before the Acquire is ordered is sent after it") {
-  Desk desk;
+  OneHost desk;
   desk.rival_takes();
   desk.acquires(1);
   desk.says(1, local::Cancel{1});
@@ -100,7 +100,7 @@ TEST_CASE("a cancel before the Acquire is ordered is sent after it") {
 }
 
 TEST_CASE("a wrapper is killed while its command runs: the lock stays until the command ends") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.tool_gone(1);
   CHECK(desk.log.empty());
@@ -117,7 +117,7 @@ TEST_CASE("a wrapper is killed while its command runs: the lock stays until the 
 
 TEST_CASE(
     "a release while children of the command are left is answered, and takes effect when they are gone") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.says(1, local::Release{1}, true);
   CHECK(desk.told<local::Released>(1).size() == 1);
@@ -143,7 +143,7 @@ TEST_CASE("a release that was said while the command's descriptor was still open
 }
 
 TEST_CASE("a grant that comes too late to be of use is given back and asked for anew") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1, 10s);
   desk.pass(9s);
   desk.order(1);
@@ -156,7 +156,7 @@ TEST_CASE("a grant that comes too late to be of use is given back and asked for 
 }
 
 TEST_CASE("what is due at about the same time is renewed by one command") {
-  Desk desk;
+  OneHost desk;
   for (std::uint64_t i = 1; i <= 3; ++i) {
     desk.holds(i, 10s, std::to_string(i));
     desk.pass(100ms);
@@ -169,7 +169,7 @@ TEST_CASE("what is due at about the same time is renewed by one command") {
 }
 
 TEST_CASE("the deadline counts from the sending of the renewal, however late it is ordered") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1, 10s);
   const Instant granted = desk.now;
   desk.pass(2500ms);
@@ -193,7 +193,7 @@ TEST_CASE("the deadline counts from the sending of the renewal, however late it 
 }
 
 TEST_CASE("a lease that has ended at the leader stops the command at once") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.expire(1);
   CHECK(desk.told<local::Lost>(1).size() == 1);
@@ -202,7 +202,7 @@ TEST_CASE("a lease that has ended at the leader stops the command at once") {
 }
 
 TEST_CASE("a waiter whose lease has ended goes back to the end of the line") {
-  Desk desk;
+  OneHost desk;
   const SessionId rival = desk.rival_takes();
   desk.acquires(1);
   desk.order();
@@ -216,19 +216,19 @@ TEST_CASE("a waiter whose lease has ended goes back to the end of the line") {
 }
 
 TEST_CASE("an Acquire whose tool is gone before it is ordered leaves nothing behind") {
-  Desk desk;
+  OneHost desk;
   const bool free = GENERATE(true, false);
   if (!free) desk.rival_takes();
   desk.acquires(1);
   desk.tool_gone(1);
   desk.order();
   CHECK(desk.machine.state().sessions.size() == (free ? 0 : 1));
-  CHECK(desk.sessions.size() == 0);
+  CHECK(desk.desk->size() == 0);
   CHECK(desk.told<local::Granted>(1).empty());
 }
 
 TEST_CASE("a release without a quorum is answered at once and ordered later") {
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   SECTION("asked without one") {
     desk.quorum(false);
@@ -248,7 +248,7 @@ TEST_CASE("a release without a quorum is answered at once and ordered later") {
 }
 
 TEST_CASE("what makes no sense is refused and changes nothing") {
-  Desk desk;
+  OneHost desk;
   const auto refused = [&](std::uint64_t connection) {
     const auto all = desk.told<local::Refused>(connection);
     return all.empty() ? std::optional<local::RefusedKind>{} : all.back().kind;
@@ -278,16 +278,16 @@ TEST_CASE("what makes no sense is refused and changes nothing") {
 }
 
 TEST_CASE("there is a bound on connections") {
-  Desk desk;
+  OneHost desk;
   for (std::uint64_t i = 1; i <= 101; ++i) desk.says(i, local::Hello{local::protocol_version, "dlock"});
-  CHECK(desk.sessions.size() == 100);
+  CHECK(desk.desk->size() == 100);
   REQUIRE(desk.told<local::Refused>(101).size() == 1);
   CHECK(desk.told<local::Refused>(101)[0].kind == local::RefusedKind::limit);
   CHECK(desk.over == std::vector<ConnectionId>{ConnectionId{101}});
 }
 
 TEST_CASE("a command that nobody puts into the log is a refusal for its tool") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1);
   desk.reject("the disk is nearly full: free some space there");
   REQUIRE(desk.told<local::Refused>(1).size() == 1);
@@ -295,7 +295,7 @@ TEST_CASE("a command that nobody puts into the log is a refusal for its tool") {
 }
 
 TEST_CASE("a snapshot in place of the entries: what it says of each session is told") {
-  Desk desk;
+  OneHost desk;
   const SessionId rival = desk.rival_takes();
   desk.holds(1, 10s, "mine");
   desk.acquires(2);
@@ -305,7 +305,7 @@ TEST_CASE("a snapshot in place of the entries: what it says of each session is t
   const SessionId mine = desk.session_of(1);
   ahead.apply(LogIndex{1000}, {.body = service::Expire{mine, 0}});
   ahead.apply(LogIndex{1001}, {.body = service::Expire{rival, 0}});
-  const SessionActions actions = desk.sessions.on(desk.now, Replaced{}, ahead);
+  const SessionActions actions = desk.desk->on(desk.now, Replaced{}, desk.client, ahead, {});
   bool lost = false, granted = false;
   for (const SessionAction& action : actions) {
     const auto* answer = std::get_if<ToTool>(&action);

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"
-#include "replica/meetings.hpp"
+#include "replica/desk.hpp"
 #include "replica_desk.hpp"
 
 using namespace coord;
@@ -10,7 +10,7 @@ using namespace coord::replica;
 
 namespace {
 
-struct NewDesk : Desk {
+struct NewDesk : OneHost {
   NewDesk() { speaks = 2; }
 };
 
@@ -98,7 +98,7 @@ TEST_CASE("nothing waits for a majority to be told that it was taken back") {
 }
 
 TEST_CASE("a tool of an older release has taken up what it is granted, and is told nothing new") {
-  Desk desk;
+  OneHost desk;
   desk.acquires(1);
   desk.order();
   desk.pass(3s);
@@ -126,7 +126,7 @@ TEST_CASE("a process that cannot be guarded is refused, with the reason") {
   desk.order();
   FromTool started{ConnectionId{1}, {1000, "user", {1, 42}, 2}, local::Started{1, 0, 2s}};
   started.unguardable = local::Refused{0, local::RefusedKind::protocol, "process 7 cannot be guarded"};
-  SessionActions actions = desk.sessions.on(desk.now, started, desk.machine, {});
+  SessionActions actions = desk.desk->on(desk.now, started, desk.machine, {});
   REQUIRE(actions.size() == 1);
   const auto refusal = std::get<local::Refused>(std::get<ToTool>(actions.front()).answer);
   CHECK(refusal == local::Refused{1, local::RefusedKind::protocol, "process 7 cannot be guarded"});
@@ -223,7 +223,7 @@ namespace {
 // A barrier of one with a command, released.
 struct Released {
   static constexpr ConnectionId tool{7};
-  Meetings meetings;
+  Desk desk;
   service::Machine machine{};
   Instant now{1h};
   std::vector<local::Answer> told;
@@ -232,10 +232,11 @@ struct Released {
   std::uint64_t sequence = 0;
   LogIndex index;
 
-  explicit Released(std::uint32_t speaks) : meetings(config()), speaks_(speaks) {
+  explicit Released(std::uint32_t speaks) : desk(config()), speaks_(speaks) {
     apply({.node = NodeId{1}, .body = service::Register{NodeId{1}, 1, {}}});
     client = machine.registration(NodeId{1});
-    take(meetings.quorum_is(now, true));
+    take(desk.quorum_is(now, true));
+    says(local::Hello{});
     local::Arrive arrival;
     arrival.request = 1;
     arrival.name = "gate";
@@ -254,13 +255,13 @@ struct Released {
     return config;
   }
   void says(local::Request request) {
-    take(meetings.on(now, FromTool{tool, {1000, "user", {7, 1}, speaks_}, std::move(request)}, machine, {}));
+    take(desk.on(now, FromTool{tool, {1000, "user", {7, 1}, speaks_}, std::move(request)}, machine, {}));
   }
   void pass(Duration time) {
     const Instant end = now + time;
-    while (meetings.deadline() && *meetings.deadline() <= end) {
-      now = std::max(now, *meetings.deadline());
-      take(meetings.tick(now));
+    while (desk.deadline() && *desk.deadline() <= end) {
+      now = std::max(now, *desk.deadline());
+      take(desk.tick(now, machine));
     }
     now = end;
   }
@@ -270,8 +271,8 @@ struct Released {
       submitted.erase(submitted.begin());
       const service::Effects effects =
           apply({.node = NodeId{1}, .client = client, .sequence = ++sequence, .body = next.body});
-      take(meetings.on(now, Outcome{next.ticket, machine.outcome(NodeId{1}, client, sequence), {}}, machine));
-      take(meetings.on(now, Applied{index, effects}, client));
+      take(desk.on(now, Outcome{next.ticket, machine.outcome(NodeId{1}, client, sequence), {}}, machine));
+      take(desk.on(now, Applied{index, effects}, client, machine, {}));
     }
   }
   template <class T>

@@ -16,33 +16,48 @@ constexpr std::size_t most_breakers = 1024;  // typed by people
 
 }  // namespace
 
-void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Break& request) {
+void Sessions::asked(const Scene& at, Record& record, const local::Break& request) {
   if (breakers_.size() >= most_breakers) {
-    refuse(id, request.request, local::RefusedKind::limit,
+    refuse(at.event.connection, request.request, local::RefusedKind::limit,
            "too many locks are being broken: try again later");
     return;
   }
-  breakers_.emplace(request.session, std::pair{id, request.request});
-  Ticket what{Ticket::Kind::break_it, {id}, {}, {}, request.request};
-  hurry_.begin(next_ticket_, now);
-  submit(std::move(what), service::Break{request.session, record.who.uid, record.who.user});
+  const ConnectionId id = at.event.connection;
+  const std::uint64_t number = request.request;
+  breakers_.emplace(request.session, std::pair{id, number});
+  const std::uint64_t ticket =
+      ledger_.submit(service::Break{request.session, record.who.uid, record.who.user},
+                     [this, id, number](const Ledger::Heard& heard) { break_ordered(heard, id, number); });
+  ledger_.hurry(hurry_, ticket, at.now, [this, id, number, ticket](bool may_be_ordered) {
+    if (find(id) == nullptr) return;
+    give_up_break(id, number, may_be_ordered);
+    ledger_.withdraw(ticket);
+  });
 }
 
 // Ordered: its effect is told to the holder's peer. Refused: whoever asked hears why.
-void Sessions::break_ordered(const Ticket& ticket, const Outcome& event, const service::Machine& machine) {
-  const ConnectionId id = ticket.connections.front();
-  const auto mine = [&](const auto& entry) { return entry.second == std::pair{id, ticket.request}; };
+void Sessions::break_ordered(const Ledger::Heard& heard, ConnectionId id, std::uint64_t request) {
+  const auto mine = [&](const auto& entry) { return entry.second == std::pair{id, request}; };
   const auto found = std::find_if(breakers_.begin(), breakers_.end(), mine);
   if (found == breakers_.end()) return;  // it has ended meanwhile, and that was told
-  const bool gone = machine.session(found->first) == nullptr;
+  const bool gone = heard.machine.session(found->first) == nullptr;
   if (gone) {
     tell_breakers(found->first);
     return;
   }
-  if (event.what.kind != service::OutcomeKind::refused && event.rejected.empty()) return;
+  if (heard.what.what.kind != service::OutcomeKind::refused && heard.what.rejected.empty()) return;
   breakers_.erase(found);
-  refuse(id, ticket.request, local::RefusedKind::held,
-         event.rejected.empty() ? service::describe(event.what.why) : event.rejected);
+  refuse(id, request, local::RefusedKind::held,
+         heard.what.rejected.empty() ? service::describe(heard.what.what.why) : heard.what.rejected);
+}
+
+void Sessions::give_up_break(ConnectionId id, std::uint64_t request, bool may_be_ordered) {
+  const auto mine = [&](const auto& entry) { return entry.second == std::pair{id, request}; };
+  const auto found = std::find_if(breakers_.begin(), breakers_.end(), mine);
+  if (found == breakers_.end()) return;  // it has ended meanwhile, and that was told
+  breakers_.erase(found);
+  refuse(id, request, may_be_ordered ? local::RefusedKind::unknown : local::RefusedKind::no_quorum,
+         no_leader_text());
 }
 
 void Sessions::break_hold(Instant now, ConnectionId id, Record& record, const std::string& user) {
@@ -52,8 +67,12 @@ void Sessions::break_hold(Instant now, ConnectionId id, Record& record, const st
   say(id, record, local::Lost{"broken by " + user, *record.break_at});
 }
 
-void Sessions::let_go(ConnectionId id, const Record& asker, const local::LetGo& request,
-                      const service::Machine& machine) {
+void Sessions::heard(const News& at, const service::BreakAsked& broken) {
+  const auto id = connection_of(broken.session);
+  if (id) break_hold(at.now, *id, records_.at(*id), broken.user);
+}
+
+void Sessions::asked(const Scene& at, Record& asker, const local::LetGo& request) {
   std::vector<std::string> names = request.names;
   std::sort(names.begin(), names.end());
   const auto is_meant = [&](const Record& record) {
@@ -62,21 +81,23 @@ void Sessions::let_go(ConnectionId id, const Record& asker, const local::LetGo& 
     if (asker.who.uid != 0 && asker.who.uid != record.who.uid) return false;
     if (request.token != Token{} ? record.token != request.token : record.asked.holder != request.holder)
       return false;
-    const auto& held = machine.of<service::Locks>().requests_of(record.session);
+    const auto& held = at.machine.of<service::Locks>().requests_of(record.session);
     return std::any_of(held.begin(), held.end(), [&](const auto& place) {
-      return machine.state().requests.at(place.second).names == names;
+      return at.machine.state().requests.at(place.second).names == names;
     });
   };
   const auto found = std::find_if(by_session_.begin(), by_session_.end(),
                                   [&](const auto& entry) { return is_meant(records_.at(entry.second)); });
   if (found == by_session_.end()) {
-    refuse(id, request.request, local::RefusedKind::held, "no process of this host holds it so");
+    refuse(at.event.connection, request.request, local::RefusedKind::held,
+           "no process of this host holds it so");
     return;
   }
-  if (quorum_) {
-    breakers_.emplace(found->first, std::pair{id, request.request});
+  if (ledger_.quorum) {
+    breakers_.emplace(found->first, std::pair{at.event.connection, request.request});
   } else {
-    say(id, asker, local::Released{request.request});  // it is ordered before anything that comes later
+    say(at.event.connection, asker,
+        local::Released{request.request});  // it is ordered before anything that comes later
   }
   const ConnectionId holder = found->second;
   close(holder, records_.at(holder), service::CloseReason::finished);

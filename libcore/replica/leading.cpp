@@ -1,8 +1,7 @@
-// Leaderships of this host's tools. A campaign goes the way of every Acquire (sessions_requests.cpp); here is
-// what locks have not: being told to step down, slots that end a wait, completions, enrolments, watching.
+// Leaderships of this host's tools. A campaign goes the way of every Acquire (acquiring.cpp); here is what
+// locks have not: being told to step down, completions, enrolments, listing and watching.
 #include <algorithm>
 
-#include "base/rule.hpp"
 #include "replica/sessions.hpp"
 #include "service/elections/listing.hpp"
 
@@ -61,56 +60,80 @@ local::LeaderRecord record_of(const service::Machine& machine, const std::string
   return to;
 }
 
+// After the reason for which an order is refused.
+constexpr const char* nothing_changed = ": nothing has changed: see dpeers";
+
 }  // namespace
 
-// ---- what tools ask for
+// First a question, also before an order: without a majority the answer is no, soon. What comes then knows a
+// machine that is at least as new as all that was acknowledged before.
+template <class Then>
+void Sessions::ask_first(ConnectionId id, std::uint64_t request, const char* otherwise, Then then) {
+  ledger_.ask(id, request, otherwise, [this, id, then](const service::Machine& machine, WallTime wall) {
+    if (Record* record = find(id)) then(*record, machine, wall);
+  });
+}
 
-Sessions::Ticket Sessions::of_election(Instant now, ConnectionId id, local::Request request) {
-  const std::uint64_t number = std::visit(
-      [](const auto& of) -> std::uint64_t {
-        if constexpr (requires { of.request; }) return of.request;
-        return 0;
-      },
-      request);
-  return Ticket{Ticket::Kind::election, {id}, now, {}, number, std::move(request)};
+void Sessions::asked(const Scene& at, Record&, const local::ListLeaders& request) {
+  const ConnectionId id = at.event.connection;
+  if (request.stale) return list_leaders(id, request, at.machine, at.wall);
+  ask_first(id, request.request, ask_stale,
+            [this, id, request](Record&, const service::Machine& machine, WallTime wall) {
+              list_leaders(id, request, machine, wall);
+            });
+}
+
+void Sessions::asked(const Scene& at, Record&, const local::WatchLeader& request) {
+  const ConnectionId id = at.event.connection;
+  ask_first(id, request.request, ask_stale,
+            [this, id, request](Record& record, const service::Machine& machine, WallTime wall) {
+              stop_watching(id, record);
+              record.watched = request.name;
+              record.watch_request = request.request;
+              watchers_[request.name].insert(id);
+              show_watched(id, record, machine, wall);
+            });
+}
+
+void Sessions::asked(const Scene& at, Record&, const local::Depose& request) {
+  const ConnectionId id = at.event.connection;
+  ask_first(id, request.request, nothing_changed,
+            [this, id, request, when = at.now](Record&, const service::Machine& machine, WallTime) {
+              depose(when, id, request, machine);
+            });
+}
+
+void Sessions::asked(const Scene& at, Record&, const local::Stand& request) {
+  const ConnectionId id = at.event.connection;
+  ask_first(id, request.request, nothing_changed,
+            [this, id, request, when = at.now](Record& record, const service::Machine&, WallTime) {
+              stand(when, id, record, request);
+            });
+}
+
+void Sessions::asked(const Scene& at, Record& record, const local::Completed& request) {
+  const ConnectionId id = at.event.connection;
+  const std::uint64_t number = request.request;
+  if (record.stage != Stage::held || number != record.asked.request)
+    return refuse(id, number, local::RefusedKind::protocol, "nothing is led under this number");
+  submit(id, service::Complete{record.session, number},
+         [this, id, number](const Ledger::Heard& heard, Record& of) { ordered(heard.what, id, of, number); });
 }
 
 // `asked`: when the tool did; the question that came first has taken some of its time.
-void Sessions::order(Instant asked, ConnectionId id, local::Request request, service::Body body) {
-  Ticket what = of_election(asked, id, std::move(request));
-  what.ordered = true;
-  hurry_.begin(next_ticket_, asked);
-  submit(std::move(what), std::move(body));
+void Sessions::order(Instant asked, ConnectionId id, std::uint64_t request, service::Body body) {
+  const std::uint64_t ticket = submit(
+      id, std::move(body),
+      [this, id, request](const Ledger::Heard& heard, Record& of) { ordered(heard.what, id, of, request); });
+  ledger_.hurry(hurry_, ticket, asked, [this, id, request, ticket](bool) {
+    if (find(id) == nullptr) return;
+    refuse(id, request, local::RefusedKind::unknown,
+           "the quorum was lost meanwhile: see --who when it is back");
+    ledger_.withdraw(ticket);
+  });
 }
 
-void Sessions::query_election(Instant now, ConnectionId id, local::Request request) {
-  out_.push_back(Query{ticket(of_election(now, id, std::move(request)))});
-}
-
-void Sessions::asked(Instant now, ConnectionId id, Record&, const local::ListLeaders& request) {
-  query_election(now, id, request);
-}
-
-void Sessions::asked(Instant now, ConnectionId id, Record&, const local::WatchLeader& request) {
-  query_election(now, id, request);
-}
-
-void Sessions::asked(Instant now, ConnectionId id, Record&, const local::Depose& request) {
-  query_election(now, id, request);
-}
-
-void Sessions::asked(Instant, ConnectionId id, Record& record, const local::Completed& request) {
-  if (record.stage != Stage::held || request.request != record.asked.request)
-    return refuse(id, request.request, local::RefusedKind::protocol, "nothing is led under this number");
-  submit(of_election({}, id, request), service::Complete{record.session, request.request});
-}
-
-// First a question, like one: without a majority the answer is no, soon.
-void Sessions::asked(Instant now, ConnectionId id, Record&, const local::Stand& request) {
-  query_election(now, id, request);
-}
-
-void Sessions::stand(Instant asked, ConnectionId id, const Record& record, const local::Stand& request) {
+void Sessions::stand(Instant when, ConnectionId id, const Record& record, const local::Stand& request) {
   service::Body body;
   if (request.enroll) {
     service::Enroll enroll;
@@ -120,29 +143,18 @@ void Sessions::stand(Instant asked, ConnectionId id, const Record& record, const
   } else {
     body = service::Withdraw{request.name, record.who.uid, record.who.user};
   }
-  order(asked, id, request, std::move(body));
+  order(when, id, request.request, std::move(body));
 }
 
-// ---- and what becomes of it
-
-// The machine is at least as new as all that was acknowledged before the question.
-void Sessions::election_ready(const Ticket& what, const service::Machine& machine, WallTime wall) {
-  const ConnectionId id = what.connections.front();
-  const local::Request& asked = *what.election;
-  Record* record = find(id);
-  if (record == nullptr) return;
-  if (const auto* listing = std::get_if<local::ListLeaders>(&asked)) {
-    list_leaders(id, *listing, machine, wall);
-  } else if (const auto* watch = std::get_if<local::WatchLeader>(&asked)) {
-    stop_watching(id, *record);
-    record->watched = watch->name;
-    record->watch_request = watch->request;
-    watchers_[watch->name].insert(id);
-    show_watched(id, *record, machine, wall);
-  } else if (const auto* step_down = std::get_if<local::Depose>(&asked)) {
-    depose(what.sent, id, *step_down, machine);
-  } else if (const auto* standing = std::get_if<local::Stand>(&asked)) {
-    stand(what.sent, id, *record, *standing);
+void Sessions::ordered(const Outcome& event, ConnectionId id, const Record& record, std::uint64_t request) {
+  if (event.what.kind == service::OutcomeKind::refused) {
+    refuse(id, request, kind_of(event.what.why), service::describe(event.what.why));
+  } else if (!event.rejected.empty()) {
+    refuse(id, request, local::RefusedKind::limit, event.rejected);
+  } else if (event.what.kind != service::OutcomeKind::done) {
+    refuse(id, request, local::RefusedKind::no_quorum, "this peer was replaced while it asked: try again");
+  } else {
+    say(id, record, local::Done{request});
   }
 }
 
@@ -155,27 +167,14 @@ void Sessions::depose(Instant when, ConnectionId id, const local::Depose& asked,
   if (leader == nullptr || (asked.term != Token{} && found->second.term != asked.term))
     return refuse(id, asked.request, local::RefusedKind::held, "not led, or by another one by now");
   const service::Session* session = machine.session(leader->session);
-  if (asked.here && session->node != config_.self)
+  if (asked.here && session->node != ledger_.config.self)
     return refuse(id, asked.request, local::RefusedKind::held, "led on another host: --evict asks that one");
   const bool may = record.who.uid == 0 || record.who.user == session->owner.user;
   if (!may)
     return refuse(id, asked.request, local::RefusedKind::held,
                   "led by user " + session->owner.user + ": only that user or root may end it");
-  order(when, id, asked, service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
-}
-
-void Sessions::election_ordered(ConnectionId id, const Record& record, const Ticket& what,
-                                const Outcome& event) {
-  const std::uint64_t request = what.request;
-  if (event.what.kind == service::OutcomeKind::refused) {
-    refuse(id, request, kind_of(event.what.why), service::describe(event.what.why));
-  } else if (!event.rejected.empty()) {
-    refuse(id, request, local::RefusedKind::limit, event.rejected);
-  } else if (event.what.kind != service::OutcomeKind::done) {
-    refuse(id, request, local::RefusedKind::no_quorum, "this peer was replaced while it asked: try again");
-  } else {
-    say(id, record, local::Done{request});
-  }
+  order(when, id, asked.request,
+        service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
 }
 
 void Sessions::list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::Machine& machine,
@@ -189,9 +188,9 @@ void Sessions::list_leaders(ConnectionId id, const local::ListLeaders& asked, co
     answer.as_of = wall;
     answer.stale = asked.stale;
     for (const std::size_t before = bytes; next < names.size() && bytes - before < page_bytes; ++next)
-      answer.leaders.push_back(record_of(machine, names[next], config_.self, bytes));
+      answer.leaders.push_back(record_of(machine, names[next], ledger_.config.self, bytes));
     answer.more = next < names.size();
-    out_.push_back(ToTool{id, std::move(answer)});
+    ledger_.out.push_back(ToTool{id, std::move(answer)});
   } while (next < names.size());
 }
 
@@ -203,7 +202,7 @@ void Sessions::show_watched(ConnectionId id, const Record& record, const service
   answer.request = record.watch_request;
   answer.as_of = wall;
   std::size_t bytes = 0;
-  answer.leaders.push_back(record_of(machine, record.watched, config_.self, bytes));
+  answer.leaders.push_back(record_of(machine, record.watched, ledger_.config.self, bytes));
   say(id, record, std::move(answer));
 }
 
@@ -214,8 +213,8 @@ void Sessions::stop_watching(ConnectionId id, Record& record) {
   if (found->second.empty()) watchers_.erase(found);
 }
 
-SessionActions Sessions::watched(const Applied& event, const service::Machine& machine, WallTime wall) {
-  if (watchers_.empty()) return {};
+void Sessions::watched(const Applied& event, const service::Machine& machine, WallTime wall) {
+  if (watchers_.empty()) return;
   for (const service::Effect& effect : event.effects) {
     const auto* changed = std::get_if<service::LeadershipChanged>(&effect);
     if (changed == nullptr) continue;
@@ -223,17 +222,15 @@ SessionActions Sessions::watched(const Applied& event, const service::Machine& m
     if (found == watchers_.end()) continue;
     for (const ConnectionId id : found->second) show_watched(id, records_.at(id), machine, wall);
   }
-  return take();
 }
 
-SessionActions Sessions::watched(const Replaced&, const service::Machine& machine, WallTime wall) {
+void Sessions::watched(const Replaced&, const service::Machine& machine, WallTime wall) {
   for (const auto& [name, ids] : watchers_) {
     for (const ConnectionId id : ids) show_watched(id, records_.at(id), machine, wall);
   }
-  return take();
 }
 
-// ---- leaders and candidates of this host
+// ---- leaders of this host
 
 // The tool stops its command and releases. Should it not, this peer stops the command when its grace is over,
 // and the session ends when nobody is left that holds it.
@@ -246,15 +243,9 @@ void Sessions::step_down(Instant now, ConnectionId id, Record& record, bool pree
                   *record.break_at});
 }
 
-// It waits no more: its slot is complete, or used up.
-void Sessions::dismissed(ConnectionId id, Record& record, service::Refusal why) {
-  if (record.cancel_asked) {
-    say(id, record, local::Cancelled{record.asked.request, quorum_});
-  } else {
-    refuse(id, record.asked.request, kind_of(why), service::describe(why));
-  }
-  record.cancel_asked = false;
-  close(id, record, service::CloseReason::finished);
+void Sessions::heard(const News& at, const service::StepDown& down) {
+  const auto id = connection_of(down.session);
+  if (id) step_down(at.now, *id, records_.at(*id), down.preempted);
 }
 
 }  // namespace coord::replica

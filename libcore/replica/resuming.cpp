@@ -42,15 +42,15 @@ void Sessions::keep(ConnectionId id, Record& record) {
   kept.bare = record.asked.bare;
   kept.taken_up = !record.take_up_by;
   record.kept = record.session;
-  if (COORD_RULE_OR(record_before_grant, true, false)) out_.push_back(KeepHold{id, kept});
+  if (COORD_RULE_OR(record_before_grant, true, false)) ledger_.out.push_back(KeepHold{id, kept});
 }
 
 void Sessions::forget(Record& record) {
-  if (record.kept != SessionId{}) out_.push_back(ForgetHold{record.kept});
+  if (record.kept != SessionId{}) ledger_.out.push_back(ForgetHold{record.kept});
   record.kept = SessionId{};
 }
 
-SessionActions Sessions::on(Instant now, const Recovered& event) {
+void Sessions::take_up(Instant now, const Recovered& event) {
   strangers_due_ = true;
   complete_since_ = event.complete_since;
   for (const Recovered::Hold& hold : event.holds) {
@@ -84,7 +84,6 @@ SessionActions Sessions::on(Instant now, const Recovered& event) {
       renew(now, {{hold.connection, &record}});
     }
   }
-  return take();
 }
 
 // Once, when this process is registered.
@@ -92,23 +91,25 @@ void Sessions::close_strangers(service::ClientId self, const service::Machine& m
   if (!strangers_due_ || self == service::ClientId{}) return;
   strangers_due_ = false;
   if (complete_since_ == service::ClientId{}) {
-    out_.push_back(HoldsCompleteSince{self});
+    ledger_.out.push_back(HoldsCompleteSince{self});
     return;
   }
-  for (const SessionId session : machine.sessions_of(config_.self)) {
+  for (const SessionId session : machine.sessions_of(ledger_.config.self)) {
     // All three are places in the log.
     const bool recorded = COORD_RULE(strangers_since_records, session.value >= complete_since_.value);
     const bool earlier = recorded && session.value < self.value;
     const bool enrolled = (machine.session(session)->nonce & enrolled_mark) != 0;
     // A participant in a barrier arrives again under its key; or its lease ends.
     const bool arrives_again = machine.of<service::Barriers>().seat(session) != nullptr;
-    if (earlier && !enrolled && !arrives_again && !by_session_.contains(session)) abandon(session);
+    if (earlier && !enrolled && !arrives_again && !by_session_.contains(session))
+      close_nobodys(session, service::CloseReason::finished);
   }
 }
 
-void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::Resume& request) {
+void Sessions::asked(const Scene& at, Record& record, const local::Resume& request) {
   if (!record.greeted || record.stage != Stage::idle) {
-    refuse(id, request.request, local::RefusedKind::protocol, "one session a connection, after a greeting");
+    refuse(at.event.connection, request.request, local::RefusedKind::protocol,
+           "one session a connection, after a greeting");
     return;
   }
   const auto found = by_session_.find(request.session);
@@ -117,22 +118,22 @@ void Sessions::asked(Instant now, ConnectionId id, Record& record, const local::
                     old->who.secret == request.secret && old->who.uid == record.who.uid &&
                     old->asked.request == request.request;
   if (!same) {
-    say(id, record, local::Lost{"its session ended while this peer was down"});
+    say(at.event.connection, record, local::Lost{"its session ended while this peer was down"});
     return;
   }
-  take_over(now, found->second, id);
-  Record& taken = records_.at(id);
+  take_over(at.now, found->second, at.event.connection);
+  Record& taken = records_.at(at.event.connection);
   const bool first = std::exchange(taken.take_up_by, std::nullopt).has_value();
   if (request.pid != 0) {
     taken.pid = request.pid;
     taken.grace = std::clamp(request.grace, Duration{}, taken.asked.ttl);
   }
-  if (request.pid != 0 || first) keep(id, taken);
-  set_alarm(id, taken);
+  if (request.pid != 0 || first) keep(at.event.connection, taken);
+  set_alarm(at.event.connection, taken);
   if (taken.stage == Stage::lost) {
-    say(id, taken, local::Lost{"no renewal for too long: the peer was down"});
+    say(at.event.connection, taken, local::Lost{"no renewal for too long: the peer was down"});
   } else {
-    say(id, taken, local::Renewed{taken.renewal_sent + taken.asked.ttl, taken.renewal_sent});
+    say(at.event.connection, taken, local::Renewed{taken.renewal_sent + taken.asked.ttl, taken.renewal_sent});
   }
 }
 
@@ -149,7 +150,7 @@ void Sessions::take_over(Instant now, ConnectionId from, ConnectionId to) {
   const bool was_renewing = std::exchange(taken.renewing, false);
   by_session_[taken.session] = to;
   records_.at(to) = std::move(taken);
-  out_.push_back(Moved{from, to});
+  ledger_.out.push_back(Moved{from, to});
   if (was_renewing && records_.at(to).stage == Stage::held) renew(now, {{to, &records_.at(to)}});
 }
 
