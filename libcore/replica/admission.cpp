@@ -10,46 +10,55 @@ namespace coord::replica {
 
 namespace {
 
-template <class T>
-concept NamesMany = requires(T& request) {
-  { request.names } -> std::same_as<std::vector<std::string>&>;
-};
-template <class T>
-concept NamesOne = requires(T& request) {
-  { request.name } -> std::same_as<std::string&>;
+// What a request names, and whether it changes anything of it: the rest reads, or speaks of what its
+// connection has already. Each request says; one that does not does not compile.
+struct Use {
+  std::vector<std::string*> names{};
+  bool changes = false;
 };
 
-// Of a request that names locks, leaderships or barriers: all of them.
-std::vector<std::string*> names_in(local::Request& request) {
-  std::vector<std::string*> names;
-  std::visit(
-      [&]<class T>(T& of) {
-        if constexpr (NamesMany<T>) {
-          for (std::string& name : of.names) names.push_back(&name);
-        } else if constexpr (NamesOne<T>) {
-          names.push_back(&of.name);
-        }
-      },
-      request);
-  return names;
-}
-
-// Only those change anything: the rest reads, or speaks of what the connection has already.
-bool changes(const local::Request& request) {
-  return std::visit(
-      []<class T>(const T&) {
-        return std::is_same_v<T, local::Acquire> || std::is_same_v<T, local::Arrive> ||
-               std::is_same_v<T, local::Depose> || std::is_same_v<T, local::Stand> ||
-               std::is_same_v<T, local::ResetBarrier>;
-      },
-      request);
-}
+struct UseOf {
+  static Use change(std::string& name) { return {{&name}, true}; }
+  static Use read(std::string& name) { return {{&name}, false}; }
+  static Use all(std::vector<std::string>& names, bool changes) {
+    Use use{{}, changes};
+    for (std::string& name : names) use.names.push_back(&name);
+    return use;
+  }
+  Use operator()(local::Acquire& of) const { return all(of.names, true); }
+  Use operator()(local::Arrive& of) const { return change(of.name); }
+  Use operator()(local::Depose& of) const { return change(of.name); }
+  Use operator()(local::Stand& of) const { return change(of.name); }
+  Use operator()(local::ResetBarrier& of) const { return change(of.name); }
+  Use operator()(local::ListLocks& of) const { return all(of.names, false); }
+  Use operator()(local::ListLeaders& of) const { return all(of.names, false); }
+  Use operator()(local::LetGo& of) const { return all(of.names, false); }
+  Use operator()(local::ListHistory& of) const { return read(of.name); }
+  Use operator()(local::WatchLeader& of) const { return read(of.name); }
+  Use operator()(local::ListBarriers& of) const { return read(of.name); }
+  Use operator()(local::Hello&) const { return {}; }
+  Use operator()(local::Started&) const { return {}; }
+  Use operator()(local::Cancel&) const { return {}; }
+  Use operator()(local::Release&) const { return {}; }
+  Use operator()(local::ListPeers&) const { return {}; }
+  Use operator()(local::Resume&) const { return {}; }
+  Use operator()(local::ListWaits&) const { return {}; }
+  Use operator()(local::Break&) const { return {}; }
+  Use operator()(local::Completed&) const { return {}; }
+  Use operator()(local::Ended&) const { return {}; }
+  Use operator()(local::RaiseLevel&) const { return {}; }
+  Use operator()(local::HandOver&) const { return {}; }
+  Use operator()(local::ToPart&) const { return {}; }
+};
 
 std::uint64_t number_of(const local::Request& request) {
   return std::visit(
-      [](const auto& of) -> std::uint64_t {
-        if constexpr (requires { of.request; }) return of.request;
-        return 0;
+      []<class T>(const T& of) -> std::uint64_t {
+        if constexpr (std::is_same_v<T, local::Hello>) {
+          return 0;
+        } else {
+          return of.request;
+        }
       },
       request);
 }
@@ -61,12 +70,13 @@ std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, 
   const auto refuse = [&](local::RefusedKind kind, std::string why) {
     return local::Refused{number_of(request), kind, std::move(why)};
   };
-  for (std::string* name : names_in(request)) {
+  const Use use = std::visit(UseOf{}, request);
+  for (std::string* name : use.names) {
     if (name->empty() || name->front() != '@') continue;
     *name = service::expand_own(*name, uid, user);
     if (name->size() > machine.limits().name_bytes)
       return refuse(local::RefusedKind::mismatch, "the name is too long with its user's: shorten it");
-    if (changes(request) && !service::may_use(*name, uid, user))
+    if (use.changes && !service::may_use(*name, uid, user))
       return refuse(local::RefusedKind::mismatch, "the name belongs to user " +
                                                       std::string(service::owner_in(*name)) +
                                                       ": names of your own begin with @/");

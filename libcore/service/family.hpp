@@ -27,6 +27,7 @@ namespace coord::service {
 class Core;
 struct Step;     // one command that is applied: core.hpp
 struct Rebuild;  // what a restored state has shown so far: core.hpp
+class Words;     // words.hpp
 
 // What others than the machine must know of a command before it is in the log.
 struct Nature {
@@ -75,7 +76,7 @@ inline constexpr bool takes_all<F, Types<Command...>> = (Takes<F, Command> && ..
 template <class F>
 concept Family = std::derived_from<F, FamilyBase> &&
     requires(F& family, const F& known, Step& step, End end, SessionId session, std::uint64_t number,
-             TimerKind kind, Token token, Rebuild& rebuild) {
+             TimerKind kind, Token token, Rebuild& rebuild, Words& words) {
   // ---- what it consists of
   typename F::Commands;    // its own, as Types<...>: for each on() and nature()
   typename F::Shares;      // of other families, that it takes when takes() says so: these too
@@ -100,6 +101,10 @@ concept Family = std::derived_from<F, FamilyBase> &&
   { known.timer_length(kind, token) } -> std::same_as<Duration>;  // zero: it does not run
   { known.running_timers() } -> std::same_as<std::vector<RunningTimer>>;
   family.timer_over(kind, token, step);
+  // ---- in words, for people: what must end before another authority takes a lone peer's place, and what of
+  // it is not taken over (hand_over.hpp)
+  known.list_holding(words);
+  known.list_staying(words);
   // ---- the rest
   family.grants_again();                            // the machine was closed, and is not any more: who waits
   family.settle(step);                              // what the command has made possible, once it is applied

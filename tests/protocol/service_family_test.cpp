@@ -45,6 +45,8 @@ enum class Part {
   settle,
   busy,
   makes_durable,
+  list_holding,
+  list_staying,
   for_each_name,
   end,
 };
@@ -118,6 +120,8 @@ struct Toy : FamilyBase,
   void settle(Step&) requires(without != Part::settle) {}
   bool busy() const requires(without != Part::busy) { return false; }
   bool makes_durable() const requires(without != Part::makes_durable) { return false; }
+  void list_holding(Words&) const requires(without != Part::list_holding) {}
+  void list_staying(Words&) const requires(without != Part::list_staying) {}
   template <class Visit>
   static void for_each_name(const Rest&, Visit&&) requires(without != Part::for_each_name) {}
   // clang-format on

@@ -84,6 +84,8 @@ class Barriers : public FamilyBase {
   bool busy() const { return false; }
   bool makes_durable() const { return false; }
   Status rebuild(Rebuild& rebuild);
+  void list_holding(Words& words) const;
+  void list_staying(Words&) const {}
 
   // ---- queries
   struct Seat {

@@ -3,6 +3,7 @@
 
 #include "base/check.hpp"
 #include "service/barriers/change.hpp"
+#include "service/words.hpp"
 
 namespace coord::service {
 
@@ -142,6 +143,16 @@ bool Barriers::rebuild_all(const BarrierState& state, LogIndex applied) {
     idle_bytes_ += bytes;
   }
   return true;
+}
+
+void Barriers::list_holding(Words& words) const {
+  for (const auto& [name, barrier] : state().barriers) {
+    const bool runs = std::ranges::any_of(barrier.generations, [](const auto& numbered) {
+      const Generation& generation = numbered.second;
+      return generation.stage != GenerationStage::gathering && !generation.over();
+    });
+    if (runs) words.add("barrier", name, nullptr);
+  }
 }
 
 }  // namespace coord::service

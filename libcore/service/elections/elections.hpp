@@ -76,6 +76,8 @@ class Elections : public FamilyBase {
   bool busy() const { return false; }  // a minimum hold that outlives its leader begins anew with the peer
   bool makes_durable() const;  // any command may end a leadership, and so begin the next one's attempt
   Status rebuild(Rebuild& rebuild);
+  void list_holding(Words& words) const;
+  void list_staying(Words& words) const;
 
   // ---- queries
   // Of a session's request: the candidacy that it is, and of which name; null: it is none.

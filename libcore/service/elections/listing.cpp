@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "service/core.hpp"
+#include "service/elections/elections.hpp"
+#include "service/words.hpp"
+
 namespace coord::service {
 
 std::vector<const Candidate*> in_order(const Leadership& leadership) {
@@ -21,6 +25,26 @@ std::vector<std::string> election_names(const ElectionState& state) {
   for (const auto& [name, nodes] : state.enrolled) names.insert(name);
   for (const auto& [name, book] : state.books) names.insert(name);
   return {names.begin(), names.end()};
+}
+
+void Elections::list_holding(Words& words) const {
+  for (const auto& [name, leadership] : state().leaderships) {
+    if (const Candidate* leader = leadership.leading())
+      words.add("leadership", name, core_->session(leader->session));
+  }
+}
+
+void Elections::list_staying(Words& words) const {
+  for (const auto& [name, book] : state().books) {
+    if (!book.remembers_slots()) continue;
+    const std::size_t keys = book.slots.size() + (book.period.empty() ? 0 : 1);
+    words.add("slots done of " + name + ": " + std::to_string(keys));
+  }
+  for (const auto& [name, leadership] : state().leaderships) {
+    if (leadership.kept != Duration{})
+      words.add("delay of leadership " + name + ": " + Words::seconds(leadership.kept));
+  }
+  for (const auto& [name, nodes] : state().enrolled) words.add("enrolment of " + name);
 }
 
 }  // namespace coord::service

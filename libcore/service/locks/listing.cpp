@@ -1,5 +1,9 @@
 #include "service/locks/listing.hpp"
 
+#include <algorithm>
+
+#include "service/words.hpp"
+
 namespace coord::service {
 
 namespace {
@@ -70,6 +74,27 @@ std::vector<Listing> list_all(const Machine& machine, const std::string& after, 
   for (auto it = locks.upper_bound(after); it != locks.end() && result.size() < most; ++it)
     result.push_back(listing_of(machine, it->first, it->second));
   return result;
+}
+
+// ---- in words
+
+void Locks::list_holding(Words& words) const {
+  for (const auto& [place, request] : state().requests) {
+    if (request.token != Token{}) words.add("", request.names.front(), core_->session(request.session));
+  }
+}
+
+void Locks::list_staying(Words& words) const {
+  for (const auto& [token, hold] : state().lingering_holds) {
+    const std::string name = Words::cut(hold.names.front());
+    const LockTerms& terms = hold.terms;
+    if (terms.period != Duration{}) {
+      words.add("rate of " + name + ": " + std::to_string(terms.slots) + " in " +
+                Words::seconds(terms.period));
+    } else {
+      words.add("delay of " + name + ": " + Words::seconds(std::max(terms.lock_delay, terms.min_hold)));
+    }
+  }
 }
 
 }  // namespace coord::service

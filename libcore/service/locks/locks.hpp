@@ -78,6 +78,8 @@ class Locks : public FamilyBase {
   bool busy() const;  // a name is kept shut
   bool makes_durable() const { return false; }
   Status rebuild(Rebuild& rebuild);
+  void list_holding(Words& words) const;
+  void list_staying(Words& words) const;
 
   // ---- queries
   const LockTable& table() const { return table_; }
