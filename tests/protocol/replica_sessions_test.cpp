@@ -131,7 +131,7 @@ TEST_CASE(
 
 TEST_CASE("a release that was said while the command's descriptor was still open is a release, not a loss") {
   const bool first_gone = GENERATE(false, true);
-  Desk desk;
+  OneHost desk;
   desk.holds(1);
   desk.says(1, local::Release{1}, true);
   if (first_gone) desk.tool_gone(1);
