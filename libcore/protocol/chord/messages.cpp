@@ -1,0 +1,53 @@
+#include "protocol/chord/messages.hpp"
+
+#include <array>
+
+namespace coord::chord {
+
+namespace {
+
+std::string short_text(const Id& id) {
+  return text(id).substr(0, 4) + "..";
+}
+
+std::string line(const Ask& message) {
+  return "ask " + text(message.whom);
+}
+std::string line(const Answer& message) {
+  if (!message.view) return "answer no member";
+  return "answer after " + (message.view->predecessor ? text(*message.view->predecessor) : "nobody") +
+         " before " + text(message.view->successors);
+}
+std::string line(const Notify& message) {
+  return "notify " + text(message.whom) + " by " + text(message.by);
+}
+std::string line(const FindRoute& message) {
+  return "find-route " + short_text(message.key) + " at " + text(message.whom);
+}
+std::string line(const RouteFound& message) {
+  if (!message.route) return "route-found no member";
+  if (!message.route->successors.empty())
+    return "route-found nearer " + text(message.route->nearer) + " followed by " +
+           text(message.route->successors);
+  return "route-found nearer " + text(message.route->nearer);
+}
+std::string line(const WhoAreYou&) {
+  return "who-are-you";
+}
+std::string line(const Places& message) {
+  return "places " + text(message.places);
+}
+
+}  // namespace
+
+std::string_view type_of(const Message& message) {
+  static constexpr std::array<std::string_view, std::variant_size_v<Message>> types = {
+      "ask", "answer", "notify", "find-route", "route-found", "who-are-you", "places"};
+  return types[message.index()];
+}
+
+std::string text(const Message& message) {
+  return std::visit([](const auto& what) { return line(what); }, message);
+}
+
+}  // namespace coord::chord
