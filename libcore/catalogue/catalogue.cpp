@@ -13,7 +13,7 @@ const std::vector<Protocol>& all() {
     std::vector<Protocol> every;
     for (auto&& family :
          {mutual_exclusion(), deadlock_detection(), leader_election(), consensus(), byzantine_agreement(),
-          atomic_commit(), broadcasts(), failure_detectors(), global_states()}) {
+          atomic_commit(), broadcasts(), failure_detectors(), global_states(), overlays()}) {
       for (const Protocol& protocol : family) every.push_back(protocol);
     }
     return every;

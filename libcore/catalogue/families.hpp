@@ -23,5 +23,6 @@ std::vector<Protocol> broadcasts();
 std::vector<Protocol> rumours();  // some of them
 std::vector<Protocol> failure_detectors();
 std::vector<Protocol> global_states();
+std::vector<Protocol> overlays();
 
 }  // namespace coord::catalogue

@@ -14,6 +14,7 @@ const std::vector<Scenario>& scenarios() {
              agreement_scenarios(),
              raft_scenarios(),
              snapshot_scenarios(),
+             overlay_scenarios(),
          }) {
       for (const Scenario& scenario : family) all.push_back(scenario);
     }

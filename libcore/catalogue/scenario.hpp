@@ -38,5 +38,6 @@ std::vector<Scenario> mutex_scenarios();
 std::vector<Scenario> agreement_scenarios();
 std::vector<Scenario> raft_scenarios();
 std::vector<Scenario> snapshot_scenarios();
+std::vector<Scenario> overlay_scenarios();
 
 }  // namespace coord::catalogue

@@ -89,7 +89,14 @@ class InstanceOf final : public Instance {
   template <class What>
   static std::size_t longest(const What& what) {
     if constexpr (requires { what.payload; }) return what.payload.size();
-    if constexpr (requires { what.key; }) return std::max(what.key.size(), what.value.value_or("").size());
+    if constexpr (requires {
+                    what.key;
+                    what.value;
+                  }) {
+      return std::max(what.key.size(), what.value.value_or("").size());
+    } else if constexpr (requires { what.key; }) {
+      return what.key.size();
+    }
     if constexpr (requires { what.value.size(); }) return what.value.size();
     return 0;
   }

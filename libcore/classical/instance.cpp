@@ -69,6 +69,9 @@ std::string line(const Handed& told) {
 std::string line(const Recorded& told) {
   return "recorded " + std::to_string(told.state) + " and " + std::to_string(told.on_way) + " on its way";
 }
+std::string line(const Owned& told) {
+  return "owned by " + std::to_string(told.by.value);
+}
 
 }  // namespace
 
@@ -78,8 +81,8 @@ std::string text(const Told& told) {
 
 std::string_view name_of(const Wish& wish) {
   static constexpr std::array<std::string_view, std::variant_size_v<Wish>> names = {
-      "enter",     "leave",  "suspect", "propose",  "begin", "vote",
-      "broadcast", "listen", "write",   "wait for", "serve", "hand"};
+      "enter",  "leave", "suspect",  "propose", "begin", "vote", "broadcast",
+      "listen", "write", "wait for", "serve",   "hand",  "find"};
   return names[wish.index()];
 }
 

@@ -40,7 +40,7 @@ struct Setup {
 
 // ---- what its user wishes; each algorithm takes some of these
 
-struct Enter {};  // mutual exclusion and leases
+struct Enter {};  // mutual exclusion and leases; a ring of members
 struct Leave {};  // while it waits: withdraws; where there is work: has done a unit of its own
 struct Suspect {};
 struct Propose {  // agreement; for one on a bit: 0 or 1
@@ -68,8 +68,11 @@ struct Hand {  // over to another one, of what this node has: money, work
   NodeId to;
   std::uint64_t amount = 0;
 };
-using Wish =
-    std::variant<Enter, Leave, Suspect, Propose, Begin, Vote, Broadcast, Listen, Write, WaitFor, Serve, Hand>;
+struct Find {  // who keeps this key
+  std::string key;
+};
+using Wish = std::variant<Enter, Leave, Suspect, Propose, Begin, Vote, Broadcast, Listen, Write, WaitFor,
+                          Serve, Hand, Find>;
 std::string_view name_of(const Wish& wish);
 
 // No value, payload or key of a wish is longer.
@@ -126,9 +129,12 @@ struct Recorded {  // this node's part of a snapshot is whole
   std::uint64_t state = 0;                 // what the node had
   std::uint64_t messages = 0, on_way = 0;  // on their way to it, and what they bring
 };
+struct Owned {  // the key that was looked for
+  NodeId by;
+};
 using Told = std::variant<Granted, Refused, Lost, Led, Decided, Answered, VoteAsked, Committed, Aborted,
                           Blocked, Completed, Delivered, Gathered, Wanted, GoesOn, GivesUp, Suspected,
-                          Trusted, Handed, Recorded>;
+                          Trusted, Handed, Recorded, Owned>;
 std::string text(const Told& told);
 
 // ---- what the driver does

@@ -39,5 +39,6 @@ std::vector<Algorithm> broadcasts();
 std::vector<Algorithm> deadlock_detection();
 std::vector<Algorithm> failure_detection();
 std::vector<Algorithm> global_states();
+std::vector<Algorithm> overlays();
 
 }  // namespace coord::classical

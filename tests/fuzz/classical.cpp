@@ -35,10 +35,13 @@ void check(const Algorithm& algorithm, const Actions& actions) {
 }
 
 const std::vector<Wish>& wishes() {
-  static const std::vector<Wish> all = {
-      Enter{},          Leave{},           Suspect{}, Propose{"1"},      Begin{},
-      Vote{true},       Broadcast{"news"}, Listen{},  Write{"key", "v"}, WaitFor{{NodeId{3}}},
-      Serve{NodeId{1}}, Hand{NodeId{1}, 1}};
+  static const std::vector<Wish> all = {Enter{},           Leave{},
+                                        Suspect{},         Propose{"1"},
+                                        Begin{},           Vote{true},
+                                        Broadcast{"news"}, Listen{},
+                                        Write{"key", "v"}, WaitFor{{NodeId{3}}},
+                                        Serve{NodeId{1}},  Hand{NodeId{1}, 1},
+                                        Find{"key"}};
   return all;
 }
 

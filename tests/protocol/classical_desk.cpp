@@ -222,12 +222,29 @@ std::vector<Run> global_state_runs() {
           {"four-counters", 4, all_is_done, {"ask", "answer"}, 12, 12, one_has_work}};  // 4(N-1)
 }
 
+std::vector<Run> overlay_runs() {
+  const auto finds = [](Desk& desk) {
+    desk.wish(2, Find{"a"});
+    desk.settle();
+    CHECK(desk.was_told(2, "owned by "));
+    CHECK(desk.node(2).state() == "inside");
+    const std::size_t lookup = desk.counted({"find-route", "route-found"});
+    CHECK(lookup <= 8);  // at most log2 N steps
+    desk.wish(9, Enter{});
+    desk.run_until([&] { return desk.was_told(9, "completed"); });
+    desk.run_until([&] { return desk.counted({"places"}) > 9 && desk.counted({"notify"}) > 9; });
+    desk.wish(9, Leave{});
+    CHECK(desk.node(9).state() == "left");
+  };
+  return {{"chord", 9, finds, {}, 1, 10'000, [](NodeId) { return Options{{"founders", "8"}}; }}};
+}
+
 }  // namespace
 
 std::vector<Run> runs() {
   std::vector<Run> all;
   for (auto family : {mutual_exclusion_runs, agreement_runs, commit_runs, broadcast_runs, detection_runs,
-                      global_state_runs}) {
+                      global_state_runs, overlay_runs}) {
     for (Run& run : family()) all.push_back(std::move(run));
   }
   return all;
