@@ -43,6 +43,8 @@ void Narrator::message(NodeId from, NodeId to, const std::string& text, bool arr
 
 void Narrator::hears(const NodeEvent& event, bool taken) {
   if (const auto* on_channel = std::get_if<OnChannel>(&event)) return on(*on_channel, taken);
+  const auto* const of_service = std::get_if<replica::HostEvent>(&event);
+  if (of_service == nullptr) return;
   std::visit(
       [&](const auto& concrete) {
         if constexpr (requires { on(concrete, taken); }) {
@@ -51,7 +53,7 @@ void Narrator::hears(const NodeEvent& event, bool taken) {
           on(concrete);
         }
       },
-      std::get<replica::HostEvent>(event));
+      *of_service);
 }
 
 void Narrator::on(const replica::FromPeer& event, bool taken) {

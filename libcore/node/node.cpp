@@ -41,6 +41,12 @@ NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
     heard(now, wall, std::move(*message));
     return std::exchange(out_, {});
   }
+  if (const auto* worked = std::get_if<PartWorked>(&event)) {
+    Part* const part = find(static_cast<std::uint16_t>(worked->part));
+    COORD_CHECK(part != nullptr);
+    of_part(*part, part->step(moment(now, wall), Worked{worked->work}));
+    return std::exchange(out_, {});
+  }
   const auto& of_all = std::get<replica::HostEvent>(event);
   if (const auto* asked = std::get_if<replica::FromTool>(&of_all)) {
     if (const auto* said = std::get_if<local::ToPart>(&asked->request)) {
@@ -126,6 +132,8 @@ void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard
       out_.emplace_back(Unread{heard->from, heard->way, part.name(), std::move(unreadable->why)});
     } else if (auto* report = std::get_if<Report>(&action)) {
       out_.emplace_back(replica::HostAction(std::move(*report)));
+    } else if (auto* work = std::get_if<Do>(&action)) {
+      out_.emplace_back(PartWork{part.channel(), std::move(work->work)});
     }
   }
 }

@@ -37,7 +37,12 @@ struct OnChannel {
   Level level = wire::channels_since;
   Way way = Way::stream;
 };
-using NodeEvent = std::variant<replica::HostEvent, OnChannel>;
+// A part's work is done.
+struct PartWorked {
+  Channel part{};
+  std::shared_ptr<Work> work;
+};
+using NodeEvent = std::variant<replica::HostEvent, OnChannel, PartWorked>;
 
 // ---- answers, beside those of the service
 
@@ -54,7 +59,12 @@ struct Unread {
   std::string part;
   std::string why;
 };
-using NodeAction = std::variant<replica::HostAction, SendOnChannel, Unread>;
+// Work for the Worker of this part.
+struct PartWork {
+  Channel part{};
+  std::shared_ptr<Work> work;
+};
+using NodeAction = std::variant<replica::HostAction, SendOnChannel, Unread, PartWork>;
 using NodeActions = std::vector<NodeAction>;
 
 // What was dropped, of other parts than the service.

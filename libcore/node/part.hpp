@@ -11,6 +11,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -55,7 +57,19 @@ struct FromTool {
 };
 using replica::ToolGone;  // with all that it has asked
 
-using Event = std::variant<FromPeer, Greeted, Parted, FromTool, ToolGone, Tick, Leave>;
+// What blocks, on a disk of the part's own: done on a thread beside the node, one after the other in the
+// order in which they were asked for, by a Worker that knows what they are. What came of it is inside.
+struct Work {
+  Work() = default;
+  Work(const Work&) = default;
+  Work& operator=(const Work&) = default;
+  virtual ~Work() = default;
+};
+struct Worked {
+  std::shared_ptr<Work> work;
+};
+
+using Event = std::variant<FromPeer, Greeted, Parted, FromTool, ToolGone, Tick, Leave, Worked>;
 
 // ---- answers
 
@@ -76,7 +90,12 @@ struct Unreadable {
 };
 using replica::Report;  // for the log, and for the operator
 
-using PartAction = std::variant<Send, ToTool, Unreadable, Report>;
+// Answered by Worked, unless this node ends before.
+struct Do {
+  std::shared_ptr<Work> work;
+};
+
+using PartAction = std::variant<Send, ToTool, Unreadable, Report, Do>;
 using PartActions = std::vector<PartAction>;
 
 // When a step is made, and at which level of the group: what is sent in it is laid out by that one.
@@ -101,5 +120,17 @@ class Part {
   virtual PartActions settle(const Moment& moment) = 0;
   virtual std::optional<Instant> deadline() const = 0;
 };
+
+// Does a part's work. `batch`: what was waiting, in its order; they may share one write of the disk.
+// Threading: all of it on the thread that works for this part.
+class Worker {
+ public:
+  Worker() = default;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  virtual ~Worker() = default;
+  virtual void perform(std::vector<std::shared_ptr<Work>>& batch) = 0;
+};
+using Workers = std::map<Channel, std::unique_ptr<Worker>>;
 
 }  // namespace coord::node

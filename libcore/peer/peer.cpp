@@ -61,10 +61,10 @@ WallTime wall_now() {
 
 Result<std::unique_ptr<Peer>> Peer::open(boost::asio::io_context& io, Settings settings, net::Log log,
                                          std::function<void(std::optional<std::string>)> stopped,
-                                         const node::MakeParts& parts) {
+                                         const node::MakeParts& parts, const MakeWorkers& workers) {
   std::unique_ptr<Peer> peer(new Peer(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
-  if (Status recovered = peer->recover(parts); !recovered) return recovered.error();
+  if (Status recovered = peer->recover(parts, workers); !recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
   return peer;
 }
@@ -105,7 +105,7 @@ Status Peer::take_directory() {
   return check_owner(hold_directory_);
 }
 
-Status Peer::recover(const node::MakeParts& parts) {
+Status Peer::recover(const node::MakeParts& parts, const MakeWorkers& workers) {
   store::Identity identity;
   identity.node = settings_.node;
   identity.incarnation = from_system_random<raft::Incarnation>();
@@ -155,6 +155,13 @@ Status Peer::recover(const node::MakeParts& parts) {
                            Random(from_system_random<std::uint64_t>()), process::boot_now());
   node_.emplace(replica::Host(std::move(replica), std::move(sessions)),
                 parts ? parts(setting) : node::Parts{});
+  node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
+  for (auto& [part, worker] : made) {
+    workers_[part] = std::make_unique<WorkThread>(io_, std::move(worker),
+                                                  [this, part = part](std::shared_ptr<node::Work> work) {
+                                                    push(node::PartWorked{part, std::move(work)});
+                                                  });
+  }
   StoreThread::Handlers handlers;
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
   handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
@@ -324,11 +331,17 @@ void Peer::carry_out(node::NodeActions actions) {
         std::visit(perform_one, *of_service);
       } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
         perform(std::move(*message));
+      } else if (auto* unread = std::get_if<node::Unread>(&action)) {
+        perform(std::move(*unread));
       } else {
-        perform(std::move(std::get<node::Unread>(action)));
+        perform(std::move(std::get<node::PartWork>(action)));
       }
     }
   }
+}
+
+void Peer::perform(node::PartWork&& action) {
+  workers_.at(action.part)->submit(std::move(action.work));
 }
 
 void Peer::arm_timer() {

@@ -37,6 +37,7 @@
 #include "peer/settings.hpp"
 #include "peer/store_thread.hpp"
 #include "peer/user_names.hpp"
+#include "peer/work_thread.hpp"
 #include "process/nesting.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
@@ -47,10 +48,13 @@ class Peer {
  public:
   // Takes the state directory, recovers what is in it, and listens. `stopped` is called once, when the peer
   // has ended: with why, if it had to.
-  // `parts`: makes those of the node beside the replicated service, when the state is there.
+  // `parts`: makes those of the node beside the replicated service, when the state is there; `workers`: what
+  // does their work, each on a thread of its own.
+  using MakeWorkers = std::function<node::Workers(NodeId self, const std::string& state_directory)>;
   static Result<std::unique_ptr<Peer>> open(boost::asio::io_context& io, Settings settings, net::Log log,
                                             std::function<void(std::optional<std::string> why)> stopped,
-                                            const node::MakeParts& parts = {});
+                                            const node::MakeParts& parts = {},
+                                            const MakeWorkers& workers = {});
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
@@ -96,7 +100,7 @@ class Peer {
   node::Narrator* narrator() { return log_.wants(net::LogLevel::debug) ? &narrator_ : nullptr; }
   node::Narrator make_narrator();
   Status take_directory();
-  Status recover(const node::MakeParts& parts);
+  Status recover(const node::MakeParts& parts, const MakeWorkers& workers);
   Status listen();
   void look_at_socket();
   Status listen_again();
@@ -129,6 +133,7 @@ class Peer {
   void perform(replica::DescribePeers&& action);
   void perform(node::SendOnChannel&& action);
   void perform(node::Unread&& action);
+  void perform(node::PartWork&& action);
 
   // ---- peer_holds.cpp: sessions that outlive this process
   Status recover_holds();
@@ -203,6 +208,7 @@ class Peer {
   std::optional<store::DirectoryLock> lock_;
   std::optional<node::Node> node_;
   std::unique_ptr<StoreThread> store_;
+  std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
   boost::asio::steady_timer socket_timer_;

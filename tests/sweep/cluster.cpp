@@ -188,9 +188,10 @@ void Cluster::carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster
       perform(peer, *of_service, port);
     } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
       send(peer, std::move(*message), port);
+    } else if (const auto* unread = std::get_if<node::Unread>(&action)) {
+      port.stop("cannot read what node " + std::to_string(unread->from.value) + " has sent: " + unread->why);
     } else {
-      port.stop("cannot read what node " + std::to_string(std::get<node::Unread>(action).from.value) +
-                " has sent: " + std::get<node::Unread>(action).why);
+      port.stop("a part has work for a disk, and there is none here");
     }
   }
 }

@@ -220,3 +220,19 @@ TEST_CASE(
   CHECK(driven.one->settled == 1);
   CHECK(std::holds_alternative<SendOnChannel>(actions.back()));
 }
+
+TEST_CASE("a part's work goes out with its channel, and comes back to that part alone") {
+  struct Sum final : Work {
+    int value = 0;
+  };
+  Driven driven;
+  driven.one->answers = {Do{std::make_shared<Sum>()}};
+  const auto work = all_of<PartWork>(driven.asked(0xff01));
+  REQUIRE(work.size() == 1);
+  CHECK(work.front().part == Channel{0xff01});
+  static_cast<Sum&>(*work.front().work).value = 5;
+  static_cast<void>(driven.step(PartWorked{work.front().part, work.front().work}));
+  REQUIRE(driven.one->times_told<Worked>() == 1);
+  CHECK(static_cast<const Sum&>(*std::get<Worked>(driven.one->told.back()).work).value == 5);
+  CHECK(driven.two->times_told<Worked>() == 0);
+}
