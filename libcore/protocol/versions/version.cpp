@@ -1,0 +1,80 @@
+#include "protocol/versions/version.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/check.hpp"
+#include "base/rule.hpp"
+
+namespace coord::ring {
+
+std::string text(const Dot& dot) {
+  char host[17];
+  std::snprintf(host, sizeof host, "%016llx", static_cast<unsigned long long>(dot.host.value));
+  return std::to_string(dot.number) + "@" + host;
+}
+
+std::optional<Dot> read_dot(std::string_view text) {
+  const std::size_t at = text.find('@');
+  if (at == std::string_view::npos || text.size() - at != 17) return std::nullopt;
+  const auto read = [](std::string_view digits, std::uint64_t& number, int base) {
+    const char* const end = digits.data() + digits.size();
+    const auto result = std::from_chars(digits.data(), end, number, base);
+    return result.ec == std::errc() && result.ptr == end;
+  };
+  Dot dot;
+  if (!read(text.substr(0, at), dot.number, 10) || !read(text.substr(at + 1), dot.host.value, 16))
+    return std::nullopt;
+  return dot;
+}
+
+bool Entry::has_heard_of(const Dot& dot) const {
+  const auto known = context.find(dot.host);
+  return known != context.end() && dot.number <= known->second;
+}
+
+const Version* Entry::find(const Dot& dot) const {
+  const auto found = std::ranges::lower_bound(versions, dot, {}, &Version::dot);
+  return found == versions.end() || found->dot != dot ? nullptr : &*found;
+}
+
+std::vector<Version> Entry::values() const {
+  std::vector<Version> all;
+  for (const Version& version : versions) {
+    if (!version.removed) all.push_back(version);
+  }
+  return all;
+}
+
+void write(Entry& entry, const Version& version, const std::optional<std::vector<Dot>>& replaces) {
+  COORD_CHECK(!entry.has_heard_of(version.dot));
+  std::erase_if(entry.versions, [&](const Version& old) {
+    return COORD_RULE_OR(ring_sibling_is_kept,
+                         !replaces || std::ranges::find(*replaces, old.dot) != replaces->end(), true);
+  });
+  const auto place = std::ranges::lower_bound(entry.versions, version.dot, {}, &Version::dot);
+  entry.versions.insert(place, version);
+  entry.context[version.dot.host] = version.dot.number;
+}
+
+Entry merged(const Entry& a, const Entry& b) {
+  Entry both;
+  const auto take = [&both](const Entry& from, const Entry& other) {
+    for (const Version& version : from.versions) {
+      const bool stays = other.find(version.dot) != nullptr ||
+                         COORD_RULE_OR(ring_replaced_stays_replaced, !other.has_heard_of(version.dot), true);
+      if (stays && both.find(version.dot) == nullptr) {
+        both.versions.insert(std::ranges::lower_bound(both.versions, version.dot, {}, &Version::dot),
+                             version);
+      }
+    }
+  };
+  take(a, b);
+  take(b, a);
+  both.context = a.context;
+  for (const auto& [host, number] : b.context) both.context[host] = std::max(both.context[host], number);
+  return both;
+}
+
+}  // namespace coord::ring
