@@ -1,5 +1,7 @@
 // --dump-options: the option table as JSON lines, one a verb ("command"), option and operand.
 // completions/generate reads it.
+#include <algorithm>
+
 #include "cli/json.hpp"
 #include "cli/options.hpp"
 
@@ -45,7 +47,10 @@ class OptionDump {
     for (const Option& option : o.options_)
       if (!option.hidden_) add(o, option);
     add_builtin(o, "-h", "--help", "show help and examples");
-    add_builtin(o, "-V", "--version", "show the version");
+    // A verb may have an option of that name.
+    const auto is_version = [](const Option& option) { return option.name() == "--version"; };
+    if (std::none_of(o.options_.begin(), o.options_.end(), is_version))
+      add_builtin(o, "-V", "--version", "show the version");
     for (const auto& operand : o.operands_) {
       JsonObject line;
       line.text("record", "operand")

@@ -115,7 +115,7 @@ class Parser {
         continue;
       }
       if (word == "--help" || (word == "-h" && scope_->find("-h") == nullptr)) return Options::Request::help;
-      if (word == "--version" || (word == "-V" && scope_->find("-V") == nullptr))
+      if ((word == "--version" || word == "-V") && scope_->find(word) == nullptr)
         return Options::Request::version;
       if (word == "--dump-options") return Options::Request::dump;
       const std::string* next = i + 1 < arguments.size() ? &arguments[i + 1] : nullptr;
