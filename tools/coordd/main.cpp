@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@
 #include "net/key_file.hpp"
 #include "peer/log_thread.hpp"
 #include "peer/peer.hpp"
+#include "ring/part.hpp"
+#include "table/sqlite_storage.hpp"
 
 namespace {
 
@@ -72,6 +75,20 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
   });
 }
 
+// What a peer does beside the replicated service.
+node::Parts make_parts(const node::Setting&) {
+  node::Parts parts;
+  parts.push_back(std::make_unique<ring::RingPart>());
+  return parts;
+}
+
+node::Workers make_workers(NodeId self, const std::string& directory) {
+  node::Workers workers;
+  workers[node::Channel::ring] = std::make_unique<ring::Keeper>(
+      self, [file = directory + "/ring.db"] { return table::open_sqlite(file); });
+  return workers;
+}
+
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
                                       const std::vector<std::string>& command_line, peer::Settings settings,
                                       peer::LogThread& lines) {
@@ -82,10 +99,11 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
                      [&lines](net::LogLevel level) { return lines.wants(level); });
   std::optional<std::string> failure;
   const std::string directory = settings.options.state_dir;
-  auto peer = peer::Peer::open(io, std::move(settings), log, [&](std::optional<std::string> why) {
+  const auto stopped = [&](std::optional<std::string> why) {
     failure = std::move(why);
     io.stop();
-  });
+  };
+  auto peer = peer::Peer::open(io, std::move(settings), log, stopped, make_parts, make_workers);
   if (!peer) return peer.error();
   coordd::Reloader reloader(io, command_line, [&](Result<coordd::Settings> wanted) {
     take_over(**peer, lines, arguments, std::move(wanted));

@@ -1,0 +1,20 @@
+#include "ring/requests.hpp"
+#include "wire/archive.hpp"
+
+template <>
+constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
+  switch (value) {
+    using enum coord::ring::Why;
+    case full:
+    case failed:
+    case foreign:
+    case busy:
+    case usage:
+      return true;
+  }
+  return false;
+}
+
+COORD_WIRE_TYPE(coord::ring::Request)
+COORD_WIRE_TYPE(coord::ring::Answer)
+COORD_WIRE_TYPE(coord::ring::Entry)

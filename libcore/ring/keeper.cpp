@@ -1,0 +1,224 @@
+#include <algorithm>
+#include <utility>
+
+#include "ring/work.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr char full_text[] = "there is no room";
+
+Refused refusal(const Error& error) {
+  return {is_full(error) ? Why::full : Why::failed, error.text()};
+}
+
+std::size_t size_of(const Row& row) {
+  constexpr std::size_t of_version = 40;
+  return row.key.size() + of_version * (1 + row.versions.size());
+}
+
+std::string owner_of(const std::string& key) {
+  const std::size_t slash = key.find('/');
+  return key.empty() || key.front() != '@' || slash == std::string::npos ? "" : key.substr(1, slash - 1);
+}
+
+}  // namespace
+
+bool is_full(const Error& error) {
+  return error.what == full_text;
+}
+
+Error full_error(std::string object) {
+  return {ErrorKind::unavailable, std::move(object), full_text, "remove something"};
+}
+
+bool is_foreign(const std::string& key, const std::string& user, bool all_users) {
+  const std::string owner = owner_of(key);
+  return !owner.empty() && !all_users && owner != user;
+}
+
+Status Keeper::ready() {
+  if (storage_) return done();
+  auto opened = open_();
+  if (!opened) return opened.error();
+  storage_ = std::move(*opened);
+  if (Status begun = storage_->begin(); !begun) return begun;
+  // Nobody watches yet.
+  if (Status forgotten = storage_->forget_removed(); !forgotten) return forgotten;
+  return storage_->commit();
+}
+
+void Keeper::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
+  Status all = ready();
+  if (all) all = do_all(batch);
+  if (all) return;
+  // One that fails takes all of its batch with it; so the others are tried again by themselves.
+  if (storage_) storage_->roll_back();
+  for (auto& work : batch) {
+    std::vector<std::shared_ptr<node::Work>> alone = {work};
+    Status one = ready();
+    if (one && batch.size() > 1) one = do_all(alone);
+    if (batch.size() == 1) one = all;
+    if (one) continue;
+    if (storage_) storage_->roll_back();
+    auto& failed = static_cast<Work&>(*work);
+    failed.answer = refusal(one.error());
+    failed.changed = false;
+  }
+}
+
+Status Keeper::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
+  if (Status begun = storage_->begin(); !begun) return begun;
+  for (auto& each : batch) {
+    auto& work = static_cast<Work&>(*each);
+    work.changed = false;
+    auto answer = do_one(work);
+    if (!answer) return answer.error();
+    work.answer = std::move(*answer);
+  }
+  return storage_->commit();
+}
+
+Result<Answer> Keeper::do_one(Work& work) {
+  return std::visit(
+      [&](const auto& what) -> Result<Answer> {
+        if constexpr (requires { what.key; }) {
+          if (is_foreign(what.key, work.user, work.all_users)) {
+            if constexpr (requires { what.replaces; })
+              return Answer(Refused{Why::foreign, "the key is of user " + owner_of(what.key)});
+            return Answer(Absent{});
+          }
+        }
+        return on(work, what);
+      },
+      work.what);
+}
+
+Result<Dot> Keeper::next_dot() {
+  auto last = storage_->last_write();
+  if (!last) return last.error();
+  if (Status set = storage_->set_last_write(*last + 1); !set) return set.error();
+  return Dot{self_, *last + 1};
+}
+
+// Values that the write has replaced go with it.
+Status Keeper::change(Work& work, const std::string& ring, const std::string& key, const Version& version,
+                      const std::optional<std::vector<Dot>>& replaces, Entry& entry) {
+  const std::vector<Version> before = entry.versions;
+  write(entry, version, replaces);
+  for (const Version& old : before) {
+    if (entry.find(old.dot) != nullptr || old.removed) continue;
+    if (Status dropped = storage_->drop_value(ring, key, old.dot); !dropped) return dropped;
+  }
+  work.changed = true;
+  return storage_->keep(ring, key, entry);
+}
+
+Result<Answer> Keeper::on(Work& work, const Put& put) {
+  auto found = storage_->find(put.ring, put.key);
+  if (!found) return found.error();
+  auto dot = next_dot();
+  if (!dot) return dot.error();
+  Entry entry = found->value_or(Entry{});
+  if (put.replaces && entry.versions.size() >= most_siblings + put.replaces->size())
+    return Answer(Refused{Why::usage, "the key has too many siblings already"});
+  const Version version{*dot, work.time, false, work.value.size()};
+  if (Status kept = storage_->keep_value(put.ring, put.key, *dot, work.value); !kept) return kept.error();
+  if (Status changed = change(work, put.ring, put.key, version, put.replaces, entry); !changed)
+    return changed.error();
+  Stored stored{*dot, entry.values()};
+  std::erase_if(stored.beside, [&](const Version& other) { return other.dot == *dot; });
+  return Answer(std::move(stored));
+}
+
+Result<Answer> Keeper::on(Work& work, const Remove& remove) {
+  auto found = storage_->find(remove.ring, remove.key);
+  if (!found) return found.error();
+  Entry entry = found->value_or(Entry{});
+  if (entry.values().empty()) return Answer(Absent{});
+  auto dot = next_dot();
+  if (!dot) return dot.error();
+  if (Status changed =
+          change(work, remove.ring, remove.key, Version{*dot, work.time, true, 0}, remove.replaces, entry);
+      !changed)
+    return changed.error();
+  Stored stored{*dot, entry.values()};
+  // Nobody else has ever served this key: no copy can come back that the tombstone would have to keep out.
+  if (entry.values().empty() && !work.keeps_tombstone) {
+    if (Status kept = storage_->keep(remove.ring, remove.key, Entry{}); !kept) return kept.error();
+  }
+  return Answer(std::move(stored));
+}
+
+Result<Answer> Keeper::on(Work&, const Get& get) {
+  auto found = storage_->find(get.ring, get.key);
+  if (!found) return found.error();
+  Found answer;
+  if (*found) answer.versions = (*found)->values();
+  if (answer.versions.empty()) return Answer(Absent{});
+  const auto wanted = get.version ? std::ranges::find(answer.versions, *get.version, &Version::dot)
+                      : answer.versions.size() == 1 ? answer.versions.begin()
+                                                    : answer.versions.end();
+  if (wanted == answer.versions.end()) return get.version ? Answer(Absent{}) : Answer(std::move(answer));
+  auto chunk = storage_->value(get.ring, get.key, wanted->dot, get.offset, chunk_bytes);
+  if (!chunk) return chunk.error();
+  answer.chunk = std::move(*chunk);
+  return Answer(std::move(answer));
+}
+
+Result<Answer> Keeper::on(Work& work, const List& list) {
+  auto rows = storage_->keys_after(list.ring, list.prefix, list.after, page_rows);
+  if (!rows) return rows.error();
+  Page page;
+  std::size_t bytes = 0;
+  bool all = rows->size() < page_rows;
+  for (Storage::Row& row : *rows) {
+    std::vector<Version> values = row.entry.values();
+    if (is_foreign(row.key, work.user, work.all_users)) values.clear();
+    // The last row of a page says how far it got, even without values.
+    const bool is_last = &row == &rows->back() && !all;
+    if (values.empty() && !is_last) continue;
+    page.rows.push_back({std::move(row.key), std::move(values)});
+    bytes += size_of(page.rows.back());
+    if (bytes < page_bytes) continue;
+    all = all && &row == &rows->back();
+    break;
+  }
+  page.more = !all;
+  return Answer(std::move(page));
+}
+
+Result<Answer> Keeper::on(Work& work, const Watch& watch) {
+  auto last = storage_->last_change();
+  if (!last) return last.error();
+  Page page;
+  page.since = *last;
+  if (!watch.since) return Answer(std::move(page));
+  auto rows = storage_->changes_after(watch.ring, *watch.since, page_rows);
+  if (!rows) return rows.error();
+  std::size_t bytes = 0;
+  page.more = rows->size() == page_rows;
+  if (page.more) page.since = rows->back().change;
+  for (Storage::Row& row : *rows) {
+    if (row.key.compare(0, watch.prefix.size(), watch.prefix) != 0) continue;
+    if (is_foreign(row.key, work.user, work.all_users)) continue;
+    page.rows.push_back({std::move(row.key), std::move(row.entry.versions)});
+    bytes += size_of(page.rows.back());
+    if (bytes < page_bytes) continue;
+    page.more = true;
+    page.since = row.change;
+    break;
+  }
+  return Answer(std::move(page));
+}
+
+Result<Answer> Keeper::on(Work&, const AskStatus& ask) {
+  auto totals = storage_->totals(ask.ring);
+  if (!totals) return totals.error();
+  auto bytes = storage_->bytes_on_disk();
+  if (!bytes) return bytes.error();
+  return Answer(StatusOf{self_, totals->keys, totals->bytes, totals->siblings, *bytes});
+}
+
+}  // namespace coord::ring

@@ -1,0 +1,173 @@
+// What chordctl and the ring's part of its peer say to each other, inside of local::ToPart and FromPart.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "protocol/versions/version.hpp"
+#include "wire/bounds.hpp"
+
+namespace coord::ring {
+
+inline constexpr std::size_t longest_key = 1024;                          // bytes
+inline constexpr std::size_t longest_ring_name = 255;                     // bytes
+inline constexpr std::uint64_t largest_value = std::uint64_t{8} << 20U;   // bytes
+inline constexpr std::size_t chunk_bytes = std::size_t{256} << 10U;       // of a value, in one message
+inline constexpr std::size_t page_rows = 1000, page_bytes = chunk_bytes;  // of a listing
+inline constexpr std::size_t most_siblings = 100;                         // of one key
+
+// ---- asked
+
+// A value comes in chunks, each a Put of its own with the request's number, in order; the last one is done
+// when `total` bytes are there.
+struct Put {
+  std::string ring, key;
+  std::uint64_t total = 0;
+  Bytes chunk;
+  std::optional<std::vector<Dot>> replaces;
+
+  bool operator==(const Put&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), total,
+            wire::at_most<chunk_bytes>(chunk), replaces);
+  }
+};
+struct Remove {
+  std::string ring, key;
+  std::optional<std::vector<Dot>> replaces;
+
+  bool operator==(const Remove&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces);
+  }
+};
+// The versions of a key; of one of them, or of the only one, the bytes from `offset` on.
+struct Get {
+  std::string ring, key;
+  std::optional<Dot> version;
+  std::uint64_t offset = 0;
+
+  bool operator==(const Get&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), version, offset);
+  }
+};
+// Keys in their order, behind `after`.
+struct List {
+  std::string ring, prefix, after;
+
+  bool operator==(const List&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(prefix),
+            wire::at_most<longest_key>(after));
+  }
+};
+// Changes after `since`, answered when there is one; none: what to begin with.
+struct Watch {
+  std::string ring, prefix;
+  std::optional<std::uint64_t> since;
+
+  bool operator==(const Watch&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(prefix), since);
+  }
+};
+struct AskStatus {
+  std::string ring;
+
+  bool operator==(const AskStatus&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring));
+  }
+};
+using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus>;
+
+// ---- answered
+
+struct Stored {  // durable
+  Dot dot;
+  std::vector<Version> beside;  // siblings that it has
+
+  bool operator==(const Stored&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(dot, beside);
+  }
+};
+struct Absent {
+  bool operator==(const Absent&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct Found {
+  std::vector<Version> versions;  // values
+  Bytes chunk;                    // of the one that was asked for, or of the only one
+
+  bool operator==(const Found&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(versions, wire::at_most<chunk_bytes>(chunk));
+  }
+};
+struct Row {
+  std::string key;
+  std::vector<Version> versions;  // tombstones too, where changes are told
+
+  bool operator==(const Row&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_key>(key), versions);
+  }
+};
+struct Page {
+  std::vector<Row> rows;
+  bool more = false;
+  std::uint64_t since = 0;  // of a watch: what to ask with next
+
+  bool operator==(const Page&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(rows, more, since);
+  }
+};
+struct StatusOf {
+  NodeId host;
+  std::uint64_t keys = 0, bytes = 0, siblings = 0;  // siblings: keys that have any
+  std::uint64_t bytes_on_disk = 0;                  // of all rings of this host
+
+  bool operator==(const StatusOf&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(host, keys, bytes, siblings, bytes_on_disk);
+  }
+};
+enum class Why : std::uint8_t {
+  full,     // no room on the disk
+  failed,   // the disk or its file
+  foreign,  // the key is another user's
+  busy,     // too much is being written at once
+  usage,    // what was asked is none of these
+};
+struct Refused {
+  Why why = Why::failed;
+  std::string text;
+
+  bool operator==(const Refused&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(why, wire::text<4096>(text));
+  }
+};
+using Answer = std::variant<Stored, Absent, Found, Page, StatusOf, Refused>;
+
+}  // namespace coord::ring

@@ -1,0 +1,66 @@
+// Where a host keeps the entries of its rings and their values. Calls may block; what was written is durable
+// when commit() has returned done. Keys are ordered by their bytes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "protocol/versions/version.hpp"
+
+namespace coord::ring {
+
+class Storage {
+ public:
+  Storage() = default;
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+  virtual ~Storage() = default;
+
+  struct Row {
+    std::string key;
+    Entry entry;
+    std::uint64_t change = 0;  // the place of its last change in the order of all changes of this host
+  };
+  struct Totals {
+    std::uint64_t keys = 0, bytes = 0, siblings = 0;
+  };
+
+  virtual Status begin() = 0;
+  virtual Status commit() = 0;
+  virtual void roll_back() = 0;
+
+  // The number of this host's last write, and the place of its last change; both grow for ever.
+  virtual Result<std::uint64_t> last_write() = 0;
+  virtual Result<std::uint64_t> last_change() = 0;
+  virtual Status set_last_write(std::uint64_t number) = 0;
+
+  virtual Result<std::optional<Entry>> find(const std::string& ring, const std::string& key) = 0;
+  // As the newest change; an entry without versions is forgotten.
+  virtual Status keep(const std::string& ring, const std::string& key, const Entry& entry) = 0;
+
+  // Entries that hold nothing but tombstones.
+  virtual Status forget_removed() = 0;
+
+  virtual Status keep_value(const std::string& ring, const std::string& key, const Dot& dot,
+                            ByteView value) = 0;
+  virtual Status drop_value(const std::string& ring, const std::string& key, const Dot& dot) = 0;
+  virtual Result<Bytes> value(const std::string& ring, const std::string& key, const Dot& dot,
+                              std::uint64_t offset, std::size_t most) = 0;
+
+  virtual Result<std::vector<Row>> keys_after(const std::string& ring, const std::string& prefix,
+                                              const std::string& after, std::size_t most) = 0;
+  virtual Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
+                                                 std::size_t most) = 0;
+  virtual Result<Totals> totals(const std::string& ring) = 0;
+  virtual Result<std::uint64_t> bytes_on_disk() = 0;
+};
+
+// Of an Error of a Storage: there is no room.
+bool is_full(const Error& error);
+Error full_error(std::string object);
+
+}  // namespace coord::ring

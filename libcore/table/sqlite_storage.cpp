@@ -1,0 +1,311 @@
+#include "table/sqlite_storage.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/descriptor.hpp"
+#include "ring/requests.hpp"
+#include "table/statement.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::table {
+
+namespace {
+
+using ring::Dot;
+using ring::Entry;
+
+constexpr std::uint64_t application = 0x436f5269;  // "CoRi"
+constexpr std::uint64_t format = 1;
+
+// Values stand apart from the entries, so that listings do not read them.
+constexpr char schema[] = R"(
+  CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE entries (ring BLOB NOT NULL, key BLOB NOT NULL, entry BLOB NOT NULL, change INTEGER NOT NULL,
+    live INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (ring, key)) WITHOUT ROWID;
+  CREATE INDEX by_change ON entries (ring, change);
+  CREATE TABLE contents (ring BLOB NOT NULL, key BLOB NOT NULL, host INTEGER NOT NULL, number INTEGER NOT NULL,
+    value BLOB NOT NULL);
+  CREATE UNIQUE INDEX by_version ON contents (ring, key, host, number);
+  INSERT INTO counters VALUES ('write', 0), ('change', 0);
+)";
+
+// The first string behind all that begin with `prefix`; none: there is no end.
+std::optional<std::string> behind(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (prefix.empty()) return std::nullopt;
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+Status execute(sqlite3* database, const std::string& path, const std::string& text) {
+  if (sqlite3_exec(database, text.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK) return done();
+  return error_of(database, path);
+}
+
+Result<std::uint64_t> pragma(sqlite3* database, const std::string& path, const char* text) {
+  auto statement = Statement::prepare(database, path, text);
+  if (!statement) return statement.error();
+  auto row = statement->step();
+  if (!row) return row.error();
+  return *row ? statement->number(0) : 0;
+}
+
+class SqliteStorage final : public ring::Storage {
+ public:
+  SqliteStorage(Database database, std::string path)
+      : database_(std::move(database)), path_(std::move(path)) {}
+
+  Status prepare();
+
+  Status begin() override { return begin_.run(); }
+  Status commit() override { return commit_.run(); }
+  void roll_back() override {
+    if (sqlite3_get_autocommit(database_.get()) == 0)
+      static_cast<void>(execute(database_.get(), path_, "ROLLBACK"));
+  }
+
+  Result<std::uint64_t> last_write() override { return counter("write"); }
+  Result<std::uint64_t> last_change() override { return counter("change"); }
+  Status set_last_write(std::uint64_t number) override { return set_counter("write", number); }
+
+  Result<std::optional<Entry>> find(const std::string& ring, const std::string& key) override;
+  Status keep(const std::string& ring, const std::string& key, const Entry& entry) override;
+  Status forget_removed() override { return forget_removed_.run(); }
+  Status keep_value(const std::string& ring, const std::string& key, const Dot& dot,
+                    ByteView value) override {
+    return keep_value_.bind(1, ring)
+        .bind(2, key)
+        .bind(3, dot.host.value)
+        .bind(4, dot.number)
+        .bind(5, value)
+        .run();
+  }
+  Status drop_value(const std::string& ring, const std::string& key, const Dot& dot) override {
+    return drop_value_.bind(1, ring).bind(2, key).bind(3, dot.host.value).bind(4, dot.number).run();
+  }
+  Result<Bytes> value(const std::string& ring, const std::string& key, const Dot& dot, std::uint64_t offset,
+                      std::size_t most) override;
+  Result<std::vector<Row>> keys_after(const std::string& ring, const std::string& prefix,
+                                      const std::string& after, std::size_t most) override;
+  Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
+                                         std::size_t most) override;
+  Result<Totals> totals(const std::string& ring) override;
+  Result<std::uint64_t> bytes_on_disk() override;
+
+ private:
+  Result<std::uint64_t> counter(std::string_view name);
+  Status set_counter(std::string_view name, std::uint64_t value) {
+    return set_counter_.bind(1, static_cast<std::int64_t>(value)).bind(2, name).run();
+  }
+  Result<Entry> entry_of(ByteView bytes) const;
+  Result<std::vector<Row>> rows_of(Statement& statement);
+
+  Database database_;
+  std::string path_;
+  Statement begin_, commit_, counter_, set_counter_, find_, keep_, forget_, forget_removed_, keep_value_,
+      drop_value_, value_, keys_, keys_to_, changes_, totals_;
+};
+
+Status SqliteStorage::prepare() {
+  const std::pair<Statement*, const char*> all[] = {
+      {&begin_, "BEGIN IMMEDIATE"},
+      {&commit_, "COMMIT"},
+      {&counter_, "SELECT value FROM counters WHERE name = CAST(? AS TEXT)"},
+      {&set_counter_, "UPDATE counters SET value = ? WHERE name = CAST(? AS TEXT)"},
+      {&find_, "SELECT entry FROM entries WHERE ring = ? AND key = ?"},
+      {&keep_, "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)"},
+      {&forget_, "DELETE FROM entries WHERE ring = ? AND key = ?"},
+      {&forget_removed_, "DELETE FROM entries WHERE live = 0"},
+      {&keep_value_, "INSERT INTO contents VALUES (?, ?, ?, ?, ?)"},
+      {&drop_value_, "DELETE FROM contents WHERE ring = ? AND key = ? AND host = ? AND number = ?"},
+      {&value_,
+       "SELECT substr(value, ?, ?) FROM contents WHERE ring = ? AND key = ? AND host = ? AND number = ?"},
+      {&keys_,
+       "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? AND live > 0 ORDER BY "
+       "key "
+       "LIMIT ?"},
+      {&keys_to_,
+       "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? AND live > 0 AND key "
+       "< ? "
+       "ORDER BY key LIMIT ?"},
+      {&changes_,
+       "SELECT key, entry, change FROM entries WHERE ring = ? AND change > ? ORDER BY change LIMIT ?"},
+      {&totals_, "SELECT count(*), total(bytes), total(live > 1) FROM entries WHERE ring = ? AND live > 0"}};
+  for (const auto& [statement, text] : all) {
+    auto prepared = Statement::prepare(database_.get(), path_, text);
+    if (!prepared) return prepared.error();
+    *statement = std::move(*prepared);
+  }
+  return done();
+}
+
+Result<std::uint64_t> SqliteStorage::counter(std::string_view name) {
+  auto row = counter_.bind(1, name).step();
+  if (!row) return row.error();
+  const std::uint64_t value = *row ? counter_.number(0) : 0;
+  counter_.reset();
+  return value;
+}
+
+Result<Entry> SqliteStorage::entry_of(ByteView bytes) const {
+  auto entry = wire::decode<Entry>(bytes);
+  if (entry) return entry;
+  return Error{ErrorKind::unavailable, path_, "it holds an entry that cannot be read: " + entry.error().what,
+               "restore it from a copy, or move it away and load a dump"};
+}
+
+Result<std::optional<Entry>> SqliteStorage::find(const std::string& ring, const std::string& key) {
+  auto row = find_.bind(1, ring).bind(2, key).step();
+  if (!row) return row.error();
+  std::optional<Result<Entry>> entry;
+  if (*row) entry = entry_of(find_.bytes(0));
+  find_.reset();
+  if (!entry) return std::optional<Entry>();
+  if (!*entry) return entry->error();
+  return std::optional<Entry>(std::move(**entry));
+}
+
+Status SqliteStorage::keep(const std::string& ring, const std::string& key, const Entry& entry) {
+  if (entry.versions.empty()) return forget_.bind(1, ring).bind(2, key).run();
+  auto last = last_change();
+  if (!last) return last.error();
+  if (Status set = set_counter("change", *last + 1); !set) return set;
+  std::uint64_t live = 0, bytes = 0;
+  for (const ring::Version& version : entry.versions) {
+    live += version.removed ? 0 : 1;
+    bytes += version.size;
+  }
+  const Bytes encoded = wire::encode(entry);
+  return keep_.bind(1, ring)
+      .bind(2, key)
+      .bind(3, ByteView(encoded))
+      .bind(4, *last + 1)
+      .bind(5, live)
+      .bind(6, bytes)
+      .run();
+}
+
+Result<Bytes> SqliteStorage::value(const std::string& ring, const std::string& key, const Dot& dot,
+                                   std::uint64_t offset, std::size_t most) {
+  value_.bind(1, offset + 1).bind(2, std::uint64_t{most}).bind(3, ring).bind(4, key);
+  auto row = value_.bind(5, dot.host.value).bind(6, dot.number).step();
+  if (!row) return row.error();
+  if (!*row) {
+    value_.reset();
+    return Error{ErrorKind::unavailable, path_, "it lacks the value of a version that it names",
+                 "restore it from a copy, or move it away and load a dump"};
+  }
+  const ByteView bytes = value_.bytes(0);
+  Bytes value(bytes.begin(), bytes.end());
+  value_.reset();
+  return value;
+}
+
+Result<std::vector<ring::Storage::Row>> SqliteStorage::rows_of(Statement& statement) {
+  std::vector<Row> rows;
+  for (;;) {
+    auto row = statement.step();
+    if (!row) return row.error();
+    if (!*row) break;
+    auto entry = entry_of(statement.bytes(1));
+    if (!entry) {
+      statement.reset();
+      return entry.error();
+    }
+    rows.push_back({statement.string(0), std::move(*entry), statement.number(2)});
+  }
+  statement.reset();
+  return rows;
+}
+
+Result<std::vector<ring::Storage::Row>> SqliteStorage::keys_after(const std::string& ring,
+                                                                  const std::string& prefix,
+                                                                  const std::string& after,
+                                                                  std::size_t most) {
+  const auto end = behind(prefix);
+  Statement& statement = end ? keys_to_ : keys_;
+  statement.bind(1, ring).bind(2, after).bind(3, prefix);
+  if (end) {
+    statement.bind(4, *end).bind(5, std::uint64_t{most});
+  } else {
+    statement.bind(4, std::uint64_t{most});
+  }
+  return rows_of(statement);
+}
+
+Result<std::vector<ring::Storage::Row>> SqliteStorage::changes_after(const std::string& ring,
+                                                                     std::uint64_t change, std::size_t most) {
+  changes_.bind(1, ring).bind(2, change).bind(3, std::uint64_t{most});
+  return rows_of(changes_);
+}
+
+Result<ring::Storage::Totals> SqliteStorage::totals(const std::string& ring) {
+  auto row = totals_.bind(1, ring).step();
+  if (!row) return row.error();
+  const Totals totals{totals_.number(0), totals_.number(1), totals_.number(2)};
+  totals_.reset();
+  return totals;
+}
+
+Result<std::uint64_t> SqliteStorage::bytes_on_disk() {
+  std::uint64_t bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat file {};
+    if (::stat((path_ + suffix).c_str(), &file) == 0) bytes += static_cast<std::uint64_t>(file.st_size);
+  }
+  return bytes;
+}
+
+// Whose file it is. A new one is made ours.
+Status make_or_check(sqlite3* database, const std::string& path) {
+  auto id = pragma(database, path, "PRAGMA application_id");
+  if (!id) return id.error();
+  auto version = pragma(database, path, "PRAGMA user_version");
+  if (!version) return version.error();
+  auto tables = pragma(database, path, "SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tables.error();
+  if (*id == 0 && *version == 0 && *tables == 0) {
+    return execute(database, path,
+                   "BEGIN IMMEDIATE; PRAGMA application_id = " + std::to_string(application) +
+                       "; PRAGMA user_version = " + std::to_string(format) + ";" + schema + "COMMIT");
+  }
+  if (*id != application) {
+    return Error{ErrorKind::unavailable, path, "it is another program's", "move it away"};
+  }
+  if (*version != format) {
+    return Error{ErrorKind::unavailable, path,
+                 "it is of format " + std::to_string(*version) + ", of a later release", "install that one"};
+  }
+  return done();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ring::Storage>> open_sqlite(const std::string& path) {
+  // Values are for nobody but this peer's user: SQLite's other files get the same mode.
+  if (const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)); !file.is_open()) {
+    return Error{ErrorKind::unavailable, path, std::string("cannot be opened: ") + std::strerror(errno),
+                 "make the state directory writable"};
+  }
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &opened,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  Database database(opened);
+  if (code != SQLITE_OK) return error_of(database.get(), path);
+  for (const char* setting : {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                              "PRAGMA cache_size = -2048", "PRAGMA trusted_schema = OFF"}) {
+    if (Status set = execute(database.get(), path, setting); !set) return set.error();
+  }
+  if (Status ours = make_or_check(database.get(), path); !ours) return ours.error();
+  auto storage = std::make_unique<SqliteStorage>(std::move(database), path);
+  if (Status prepared = storage->prepare(); !prepared) return prepared.error();
+  return std::unique_ptr<ring::Storage>(std::move(storage));
+}
+
+}  // namespace coord::table

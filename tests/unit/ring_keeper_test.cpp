@@ -1,0 +1,238 @@
+// The ring's part and its storage: what a tool asks, done on a real file, and what a bad one is refused.
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "ring/part.hpp"
+#include "table/sqlite_storage.hpp"
+#include "wire/codec.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+class Host {
+ public:
+  Host() : directory_(std::filesystem::temp_directory_path() / "ring-XXXXXX") {
+    std::string name = directory_.string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    directory_ = name;
+    restart();
+  }
+  ~Host() { std::filesystem::remove_all(directory_); }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  std::string file() const { return (directory_ / "ring.db").string(); }
+  void restart() {
+    part_ = std::make_unique<RingPart>();
+    keeper_ = std::make_unique<Keeper>(NodeId{7}, [this] { return table::open_sqlite(file()); });
+  }
+  // Handed to the part; its work is done with the next work().
+  void ask(std::uint64_t tool, const Request& request, std::uint64_t number, const std::string& user = "u") {
+    take(part_->step(
+        {Instant{}, WallTime{number}, 2},
+        node::FromTool{replica::ConnectionId{tool}, {1000, user}, number, wire::encode(request)}));
+  }
+  void ask_bytes(const Bytes& bytes) {
+    take(part_->step({}, node::FromTool{replica::ConnectionId{1}, {1000, "u"}, 1, bytes}));
+  }
+  void leave(std::uint64_t tool) { take(part_->step({}, node::ToolGone{replica::ConnectionId{tool}})); }
+  void work() {
+    while (!batch_.empty()) {
+      auto batch = std::exchange(batch_, {});
+      keeper_->perform(batch);
+      for (const auto& each : batch) take(part_->step({}, node::Worked{each}));
+    }
+  }
+  // One request by itself.
+  Answer answer(const Request& request, const std::string& user = "u") {
+    ask(1, request, ++last_, user);
+    work();
+    REQUIRE(told.contains({1, last_}));
+    return told.at({1, last_});
+  }
+  Answer put(const std::string& key, const std::string& value) {
+    return answer(Put{"main", key, value.size(), Bytes(value.begin(), value.end()), {}});
+  }
+  std::string get(const std::string& key) {
+    const Answer got = answer(Get{"main", key, {}, 0});
+    const auto* found = std::get_if<Found>(&got);
+    return found ? std::string(found->chunk.begin(), found->chunk.end()) : "absent";
+  }
+  std::size_t waiting_work() const { return batch_.size(); }
+
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Answer> told;  // by tool and request
+
+ private:
+  void take(node::PartActions actions) {
+    for (auto& action : actions) {
+      if (auto* work = std::get_if<node::Do>(&action)) batch_.push_back(work->work);
+      if (auto* answer = std::get_if<node::ToTool>(&action)) {
+        auto read = wire::decode<Answer>(answer->bytes);
+        REQUIRE(read);
+        told[{answer->connection.value, answer->request}] = *read;
+      }
+    }
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<RingPart> part_;
+  std::unique_ptr<Keeper> keeper_;
+  std::vector<std::shared_ptr<node::Work>> batch_;
+  std::uint64_t last_ = 100;
+};
+
+std::vector<std::string> keys_of(const Answer& answer) {
+  std::vector<std::string> keys;
+  for (const Row& row : std::get<Page>(answer).rows) keys.push_back(row.key);
+  return keys;
+}
+
+Refused refusal(const Answer& answer) {
+  const auto* refused = std::get_if<Refused>(&answer);
+  return refused ? *refused : Refused{Why::failed, "not refused"};
+}
+
+}  // namespace
+
+TEST_CASE("a value is kept over a restart, and no version is given twice", "[ring]") {
+  Host host;
+  const Answer first = host.put("a", "1");
+  CHECK(std::get<Stored>(first).dot == Dot{NodeId{7}, 1});
+  host.restart();
+  CHECK(host.get("a") == "1");
+  CHECK(std::get<Stored>(host.put("a", "2")).dot == Dot{NodeId{7}, 2});
+  CHECK(host.get("a") == "2");
+  CHECK(std::holds_alternative<Stored>(host.answer(Remove{"main", "a", {}})));
+  CHECK(host.get("a") == "absent");
+  CHECK(std::holds_alternative<Absent>(host.answer(Remove{"main", "a", {}})));
+  host.restart();
+  CHECK(std::get<Stored>(host.put("b", "")).dot == Dot{NodeId{7}, 4});
+  CHECK(host.get("b").empty());
+}
+
+TEST_CASE("a value comes in chunks, and is read in chunks", "[ring]") {
+  Host host;
+  const std::size_t size = 2 * chunk_bytes + 5;
+  Bytes value(size);
+  for (std::size_t i = 0; i < size; ++i) value[i] = static_cast<std::uint8_t>(i % 251);
+  for (std::size_t at = 0; at < size; at += chunk_bytes) {
+    CHECK_FALSE(host.told.contains({1, 1}));
+    const auto begin = value.begin() + static_cast<std::ptrdiff_t>(at);
+    host.ask(1,
+             Put{"main",
+                 "k",
+                 size,
+                 Bytes(begin, begin + static_cast<std::ptrdiff_t>(std::min(chunk_bytes, size - at))),
+                 {}},
+             1);
+    host.work();
+  }
+  REQUIRE(std::holds_alternative<Stored>(host.told.at({1, 1})));
+  Bytes read;
+  while (read.size() < size) {
+    const auto found = std::get<Found>(host.answer(Get{"main", "k", Dot{NodeId{7}, 1}, read.size()}));
+    REQUIRE_FALSE(found.chunk.empty());
+    read.insert(read.end(), found.chunk.begin(), found.chunk.end());
+  }
+  CHECK(read == value);
+  CHECK(refusal(host.answer(Put{"main", "k", 1, Bytes(2), {}})).text ==
+        "the value has more bytes than were announced");
+  CHECK(refusal(host.answer(Put{"main", "k", largest_value + 1, {}, {}})).text ==
+        "the value is larger than 8 MiB");
+}
+
+TEST_CASE("what is being written by all tools together is bounded, and freed when a tool goes", "[ring]") {
+  Host host;
+  const Bytes chunk(chunk_bytes);
+  const std::uint64_t fit = (std::uint64_t{64} << 20U) / chunk_bytes;
+  for (std::uint64_t i = 1; i <= fit; ++i) host.ask(i, Put{"main", "k", chunk_bytes + 1, chunk, {}}, 1);
+  CHECK(host.told.empty());
+  CHECK(refusal(host.put("small", "1")).why == Why::busy);
+  host.leave(5);
+  CHECK(std::holds_alternative<Stored>(host.put("small", "1")));
+  CHECK(std::holds_alternative<Stored>(host.put("small", "1")));  // what is durable is held no more
+}
+
+TEST_CASE("keys are listed by prefix, page after page, without those of others", "[ring]") {
+  Host host;
+  for (const char* key : {"a", "b/1", "b/2", "b\xff", "c", "@u/x", "@v/x"})
+    host.ask(1, Put{"main", key, 1, {1}, {}}, 1);
+  host.work();
+  // Of a batch the last one's answer is what `told` has; @v/x is another user's.
+  CHECK(refusal(host.told.at({1, 1})).why == Why::foreign);
+  CHECK(keys_of(host.answer(List{"main", "", ""})) ==
+        std::vector<std::string>{"@u/x", "a", "b/1", "b/2", "b\xff", "c"});
+  CHECK(keys_of(host.answer(List{"main", "b/", ""})) == std::vector<std::string>{"b/1", "b/2"});
+  CHECK(keys_of(host.answer(List{"main", "b", "b/1"})) == std::vector<std::string>{"b/2", "b\xff"});
+  CHECK(keys_of(host.answer(List{"main", "", ""}, "w")) ==
+        std::vector<std::string>{"a", "b/1", "b/2", "b\xff", "c"});
+  CHECK(keys_of(host.answer(List{"other", "", ""})).empty());
+  for (int i = 0; i < 2500; ++i) host.ask(1, Put{"main", "many" + std::to_string(i), 1, {1}, {}}, 1);
+  host.work();
+  std::set<std::string> seen;
+  for (std::string after;;) {
+    const auto page = std::get<Page>(host.answer(List{"main", "many", after}));
+    for (const Row& row : page.rows) CHECK(seen.insert(row.key).second);
+    if (!page.more) break;
+    after = page.rows.back().key;
+  }
+  CHECK(seen.size() == 2500);
+}
+
+TEST_CASE("a watch is answered when something changes, and not before", "[ring]") {
+  Host host;
+  host.put("w/old", "1");
+  const auto begin = std::get<Page>(host.answer(Watch{"main", "w/", std::nullopt}));
+  CHECK(begin.rows.empty());
+  host.ask(2, Watch{"main", "w/", begin.since}, 1);
+  host.work();
+  CHECK_FALSE(host.told.contains({2, 1}));
+  host.put("other", "1");
+  CHECK_FALSE(host.told.contains({2, 1}));
+  host.put("w/new", "1");
+  REQUIRE(host.told.contains({2, 1}));
+  CHECK(keys_of(host.told.at({2, 1})) == std::vector<std::string>{"w/new"});
+  const std::uint64_t since = std::get<Page>(host.told.at({2, 1})).since;
+  // While a watch is there, a removal is told too.
+  host.answer(Remove{"main", "w/new", {}});
+  host.ask(2, Watch{"main", "w/", since}, 2);
+  host.work();
+  REQUIRE(host.told.contains({2, 2}));
+  CHECK(std::get<Page>(host.told.at({2, 2})).rows.front().versions.front().removed);
+  host.leave(1);
+  host.leave(2);
+  host.put("w/x", "1");
+  CHECK(host.waiting_work() == 0);
+}
+
+TEST_CASE("what is no request is refused", "[ring]") {
+  Host host;
+  host.ask_bytes({1, 2, 3});
+  CHECK(refusal(host.told.at({1, 1})).why == Why::usage);
+  host.ask_bytes({});
+  CHECK(refusal(host.put("", "1")).text == "the key is empty");
+  CHECK(refusal(host.put(std::string("a\0b", 3), "1")).text == "the key has a NUL in it");
+  CHECK(refusal(host.answer(List{"", "", ""})).text == "the ring has no name");
+  // Siblings without end.
+  for (std::size_t i = 0; i < most_siblings; ++i) host.answer(Put{"main", "s", 1, {1}, std::vector<Dot>{}});
+  CHECK(refusal(host.answer(Put{"main", "s", 1, {1}, std::vector<Dot>{}})).text ==
+        "the key has too many siblings already");
+}
+
+TEST_CASE("a file that is none of ours, or damaged, is refused and left as it is", "[ring]") {
+  Host host;
+  const auto contents = [&] {
+    std::ifstream in(host.file(), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  std::ofstream(host.file(), std::ios::binary) << std::string(8192, 'x');
+  const std::string before = contents();
+  CHECK(refusal(host.answer(AskStatus{"main"})).why == Why::failed);
+  CHECK(contents() == before);
+  std::filesystem::remove(host.file());
+  CHECK(std::holds_alternative<Stored>(host.put("a", "1")));  // it is opened anew
+}

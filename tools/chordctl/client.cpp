@@ -1,0 +1,132 @@
+#include "client.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "process/boot_time.hpp"
+#include "wire/channel.hpp"
+#include "wire/codec.hpp"
+#include "wire/local_part.hpp"
+
+namespace coord::chordctl {
+
+namespace {
+
+constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::ring);
+
+}  // namespace
+
+void add_patience(cli::Options& verb, Patience& target) {
+  verb.flag("-n,--no-wait", target.no_wait, "take no for an answer at once").excludes("-w");
+  verb.value("-w,--timeout", "SECONDS", target.wait, "wait at most so long")
+      .between(Duration{}, std::chrono::hours(24 * 365));
+}
+
+Result<Client> Client::open(const Common& common, const Patience& patience) {
+  if (common.ring.empty() || common.ring.size() > ring::longest_ring_name)
+    return Error{ErrorKind::usage, "--ring", "is not 1 to 255 bytes long", "give a shorter name"};
+  auto peer = cli::connect_to_peer(common.peer, "chordctl");
+  if (!peer) return peer.error();
+  const Instant now = process::boot_now();
+  std::optional<Instant> until;
+  if (patience.wait) until = now + *patience.wait;
+  if (patience.no_wait) until = cli::must_answer_by(*peer, now);
+  return Client(std::move(*peer), until);
+}
+
+Status Client::say(std::uint64_t request, const ring::Request& what) {
+  return peer_.send(local::Request(local::ToPart{request, channel, wire::encode(what)}));
+}
+
+Result<std::uint64_t> Client::send(ring::Request request) {
+  const std::uint64_t number = ++last_;
+  if (Status sent = say(number, request); !sent) return sent.error();
+  return number;
+}
+
+Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
+  const std::uint64_t number = ++last_;
+  put.total = value.size();
+  do {
+    const std::string_view chunk = value.substr(0, ring::chunk_bytes);
+    value.remove_prefix(chunk.size());
+    put.chunk.assign(chunk.begin(), chunk.end());
+    if (Status sent = say(number, put); !sent) return sent.error();
+    put.replaces.reset();  // the first chunk has said it
+  } while (!value.empty());
+  return number;
+}
+
+Result<Client::Answered> Client::receive() {
+  for (;;) {
+    auto answer = peer_.wait(until_);
+    if (!answer) return answer.error();
+    if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+    const auto* of_part = std::get_if<local::FromPart>(&**answer);
+    if (of_part == nullptr || of_part->channel != channel) continue;
+    auto read = wire::decode<ring::Answer>(of_part->bytes);
+    if (!read) return Error{ErrorKind::unavailable, "peer", read.error().what, "install one release of both"};
+    return Answered{of_part->request, std::move(*read)};
+  }
+}
+
+Result<ring::Answer> Client::ask(ring::Request request) {
+  const auto sent = send(std::move(request));
+  if (!sent) return sent.error();
+  auto answered = receive();
+  if (!answered) return answered.error();
+  return std::move(answered->answer);
+}
+
+Status check_key(const std::string& key) {
+  if (!key.empty() && key.size() <= ring::longest_key) return done();
+  return Error{ErrorKind::usage, "KEY", key.empty() ? "is empty" : "is longer than 1024 bytes",
+               "give another one"};
+}
+
+Result<std::vector<ring::Dot>> read_versions(const std::string& list) {
+  std::vector<ring::Dot> dots;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::string word = list.substr(begin, end - begin);
+    const auto dot = ring::read_dot(word);
+    if (!dot) {
+      return Error{ErrorKind::usage, cli::shown(word), "is no version",
+                   "give versions as `chordctl get --all KEY` prints them"};
+    }
+    dots.push_back(*dot);
+    begin = end + 1;
+  }
+  return dots;
+}
+
+Error may_be_stored(const Error& error, const std::string& key) {
+  return {ErrorKind::unknown, cli::shown(key), "it may be stored or not: " + error.text(), ""};
+}
+
+Error refused(const ring::Refused& refusal, const std::string& key) {
+  switch (refusal.why) {
+    case ring::Why::full:
+      return {ErrorKind::unavailable, cli::shown(key), "not stored: " + refusal.text, ""};
+    case ring::Why::foreign:
+      return {ErrorKind::usage, cli::shown(key), refusal.text, "ask that user, or root"};
+    case ring::Why::busy:
+      return {ErrorKind::unavailable, cli::shown(key), refusal.text, "try again"};
+    case ring::Why::usage:
+      return {ErrorKind::usage, cli::shown(key), refusal.text, ""};
+    case ring::Why::failed:
+      break;
+  }
+  return {ErrorKind::unavailable, cli::shown(key), refusal.text, ""};
+}
+
+cli::Exit status_of(const ring::Refused& refusal) {
+  const bool is_said_by_the_page = refusal.why == ring::Why::full || refusal.why == ring::Why::foreign;
+  return is_said_by_the_page ? cli::Exit::failed : cli::exit_of(refused(refusal, "").kind);
+}
+
+}  // namespace coord::chordctl

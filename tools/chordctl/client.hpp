@@ -1,0 +1,62 @@
+// A conversation with the ring's part of this host's peer.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/time.hpp"
+#include "cli/exit_status.hpp"
+#include "engine/peer_connection.hpp"
+#include "ring/requests.hpp"
+#include "verbs.hpp"
+
+namespace coord::chordctl {
+
+// How long an answer may take.
+struct Patience {
+  bool no_wait = false;          // -n
+  std::optional<Duration> wait;  // -w
+};
+void add_patience(cli::Options& verb, Patience& target);
+
+class Client {
+ public:
+  static Result<Client> open(const Common& common, const Patience& patience = {});
+
+  // A request's number. A value that is longer than one message goes in several.
+  Result<std::uint64_t> send(ring::Request request);
+  Result<std::uint64_t> send(ring::Put put, std::string_view value);
+
+  // The next answer, of whichever request; ErrorKind::unavailable: there is none in time, or the peer is
+  // gone.
+  struct Answered {
+    std::uint64_t request = 0;
+    ring::Answer answer;
+  };
+  Result<Answered> receive();
+
+  // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
+  Result<ring::Answer> ask(ring::Request request);
+
+ private:
+  Client(engine::PeerConnection peer, std::optional<Instant> until) : peer_(std::move(peer)), until_(until) {}
+  Status say(std::uint64_t request, const ring::Request& what);
+
+  engine::PeerConnection peer_;
+  std::optional<Instant> until_;
+  std::uint64_t last_ = 0;
+};
+
+// A key as the command line gives it (ErrorKind::usage), and the name of a ring.
+Status check_key(const std::string& key);
+// A version as it is printed.
+Result<std::vector<ring::Dot>> read_versions(const std::string& list);
+
+// Of a write that was sent and not answered.
+Error may_be_stored(const Error& error, const std::string& key);
+// What a refusal means to the user; `key` is what it was about.
+Error refused(const ring::Refused& refusal, const std::string& key);
+cli::Exit status_of(const ring::Refused& refusal);
+
+}  // namespace coord::chordctl

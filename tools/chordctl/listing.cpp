@@ -1,0 +1,154 @@
+// chordctl keys, watch, status.
+#include <algorithm>
+#include <memory>
+
+#include "base/rfc3339.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "client.hpp"
+#include "transfer.hpp"
+#include "verbs.hpp"
+
+namespace coord::chordctl {
+namespace {
+
+struct Settings {
+  const Common& common;
+  Patience patience;
+  std::vector<std::string> prefixes;
+  bool json = false, local = false, zero = false;
+
+  std::string prefix() const { return prefixes.empty() ? "" : prefixes.front(); }
+};
+
+Status check_prefix(const Settings& s) {
+  if (s.prefix().size() <= ring::longest_key) return done();
+  return Error{ErrorKind::usage, "PREFIX", "is longer than 1024 bytes", "give a shorter one"};
+}
+
+Result<cli::Exit> keys(const Settings& s) {
+  if (Status right = check_prefix(s); !right) return right.error();
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  const Status all = each_key(*client, s.common.ring, s.prefix(), [&](const ring::Row& row) {
+    if (s.json) {
+      std::uint64_t bytes = 0;
+      for (const ring::Version& version : row.versions) bytes += version.size;
+      cli::print(cli::JsonObject()
+                     .name("key", row.key)
+                     .integer("versions", row.versions.size())
+                     .integer("bytes", bytes)
+                     .line());
+    } else if (s.zero) {
+      cli::print(row.key + '\0');
+    } else {
+      cli::print(cli::shown(row.key) + "\n");
+    }
+    return done();
+  });
+  if (!all) return all.error();
+  return cli::Exit::done;
+}
+
+// One line of a watch: what has become of a key.
+void tell(const Settings& s, const ring::Row& row) {
+  std::vector<ring::Version> values;
+  std::ranges::copy_if(row.versions, std::back_inserter(values),
+                       [](const auto& version) { return !version.removed; });
+  const auto& shown_ones = values.empty() ? row.versions : values;
+  const auto newest = std::ranges::max_element(shown_ones, {}, &ring::Version::time);
+  if (newest == shown_ones.end()) return;
+  const char* const what = values.empty() ? "rm" : values.size() > 1 ? "sibling" : "put";
+  if (s.json) {
+    cli::print(cli::JsonObject()
+                   .time("time", newest->time)
+                   .text("event", what)
+                   .name("key", row.key)
+                   .text("version", text(newest->dot))
+                   .line());
+  } else {
+    cli::print(rfc3339(newest->time, 3) + "\t" + what + "\t" + cli::shown(row.key) + "\t" +
+               text(newest->dot) + "\n");
+  }
+}
+
+Result<cli::Exit> watch(const Settings& s) {
+  if (Status right = check_prefix(s); !right) return right.error();
+  auto client = Client::open(s.common);
+  if (!client) return client.error();
+  for (std::optional<std::uint64_t> since;;) {
+    auto answer = client->ask(ring::Watch{s.common.ring, s.prefix(), since});
+    if (!answer) return answer.error();
+    if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, "");
+    const auto* page = std::get_if<ring::Page>(&*answer);
+    if (page == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
+    for (const ring::Row& row : page->rows) tell(s, row);
+    if (Status out = cli::flush(); !out) return out.error();
+    since = page->since;
+  }
+}
+
+Result<cli::Exit> status(const Settings& s) {
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto answer = client->ask(ring::AskStatus{s.common.ring});
+  if (!answer) return answer.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
+  const auto* of = std::get_if<ring::StatusOf>(&*answer);
+  if (of == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
+  if (s.json) {
+    cli::print(cli::JsonObject()
+                   .text("ring", s.common.ring)
+                   .integer("hosts", 1)
+                   .integer("keys", of->keys)
+                   .integer("bytes", of->bytes)
+                   .integer("siblings", of->siblings)
+                   .integer("bytes_on_disk", of->bytes_on_disk)
+                   .line());
+    return cli::Exit::done;
+  }
+  cli::print("ring " + cli::shown(s.common.ring) + ": this host alone, 1 copy of each value\n" +
+             std::to_string(of->keys) + " keys, " + std::to_string(of->bytes) + " bytes, " +
+             std::to_string(of->siblings) + " keys with siblings\n" + std::to_string(of->bytes_on_disk) +
+             " bytes on disk, of all rings\n");
+  return cli::Exit::done;
+}
+
+}  // namespace
+
+void add_keys(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  auto& made = tool.verb("keys", "list the keys, in the order of their bytes");
+  made.synopsis("[options] [PREFIX]");
+  made.operands("PREFIX", s->prefixes, 0, 1, "only keys that begin so");
+  made.flag("--local", s->local, "those of which this host has a copy: all, in a ring of one");
+  made.flag("-0,--null", s->zero, "a NUL behind each key, which is printed as it is").excludes("--json");
+  made.flag("--json", s->json, "one key a line, as JSON");
+  add_patience(made, s->patience);
+  made.example("chordctl keys jobs/", "");
+  made.does([s] { return keys(*s); });
+}
+
+void add_watch(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  auto& made = tool.verb("watch", "print each change: time, put|rm|sibling, key, version");
+  made.synopsis("[--json] [PREFIX]");
+  made.operands("PREFIX", s->prefixes, 0, 1, "only keys that begin so");
+  made.flag("--json", s->json, "one change a line, as JSON");
+  made.example("chordctl watch", "until it is interrupted");
+  made.does([s] { return watch(*s); });
+}
+
+void add_status(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}});
+  auto& made = tool.verb("status", "how much is in the ring, and where");
+  made.synopsis("[--json]");
+  made.flag("--json", s->json, "as JSON");
+  add_patience(made, s->patience);
+  made.example("chordctl status", "");
+  made.does([s] { return status(*s); });
+}
+
+}  // namespace coord::chordctl

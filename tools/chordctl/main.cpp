@@ -1,0 +1,28 @@
+// chordctl: a Chord ring that keeps its data (chordctl(1)).
+#include "cli/run.hpp"
+#include "verbs.hpp"
+
+using namespace coord;
+
+int main(int argc, char** argv) {
+  cli::Options tool("chordctl", "keep values under keys, durably");
+  tool.synopsis("put KEY [VALUE|-] | get KEY | rm KEY", "one value");
+  tool.synopsis("keys [PREFIX] | watch [PREFIX]", "which there are, and what changes");
+  tool.synopsis("dump [PREFIX] | load | put --batch | status", "many values");
+  tool.example("chordctl put greeting hello; chordctl get greeting", "");
+  tool.example("chordctl put backup - < backup.tar", "any bytes, to 8 MiB");
+  tool.example("chordctl watch jobs/ | while read -r time what key version; do ...; done", "");
+
+  chordctl::Common common;
+  tool.value("--ring", "NAME", common.ring, "another ring than main").env("COORD_RING");
+  cli::add_peer_options(tool, common.peer);
+  chordctl::add_put(tool, common);
+  chordctl::add_get(tool, common);
+  chordctl::add_rm(tool, common);
+  chordctl::add_keys(tool, common);
+  chordctl::add_watch(tool, common);
+  chordctl::add_dump(tool, common);
+  chordctl::add_load(tool, common);
+  chordctl::add_status(tool, common);
+  return cli::run(argc, argv, tool);
+}

@@ -1,0 +1,202 @@
+// chordctl put, get, rm: one value.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/rfc3339.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "client.hpp"
+#include "transfer.hpp"
+#include "verbs.hpp"
+
+namespace coord::chordctl {
+namespace {
+
+struct Settings {
+  const Common& common;
+  Patience patience;
+  std::vector<std::string> operands;
+  std::optional<std::string> replaces, version;
+  bool batch = false, all = false, json = false;
+
+  const std::string& key() const { return operands.front(); }
+};
+
+// All of standard input, to 8 MiB.
+Result<std::string> read_value() {
+  std::string value;
+  std::string chunk(std::size_t{64} << 10U, '\0');
+  for (;;) {
+    const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error{ErrorKind::data, "standard input", std::strerror(errno), "give a value"};
+    if (got == 0) return value;
+    value.append(chunk, 0, static_cast<std::size_t>(got));
+    if (value.size() > ring::largest_value)
+      return Error{ErrorKind::data, "standard input", "is larger than 8 MiB", "store it in pieces"};
+  }
+}
+
+Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
+  if (!s.replaces) return std::optional<std::vector<ring::Dot>>();
+  auto dots = read_versions(*s.replaces);
+  if (!dots) return dots.error();
+  return std::optional(std::move(*dots));
+}
+
+void name_siblings(const std::string& key, const std::vector<ring::Version>& siblings) {
+  std::string names;
+  for (const ring::Version& version : siblings) names += " " + text(version.dot);
+  cli::notice("chordctl", cli::shown(key) + ": siblings:" + names);
+}
+
+// Of a put or an rm.
+Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered) {
+  if (!answered) return may_be_stored(answered.error(), s.key());
+  const ring::Answer& answer = answered->answer;
+  if (const auto* refusal = std::get_if<ring::Refused>(&answer)) {
+    cli::complain("chordctl", refused(*refusal, s.key()));
+    return status_of(*refusal);
+  }
+  if (std::holds_alternative<ring::Absent>(answer)) return cli::Exit::no;
+  const auto& stored = std::get<ring::Stored>(answer);
+  if (!stored.beside.empty()) name_siblings(s.key(), stored.beside);
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> put(const Settings& s) {
+  if (s.batch) {
+    if (!s.operands.empty())
+      return Error{ErrorKind::usage, cli::shown(s.key()), "--batch reads keys from standard input",
+                   "leave it out"};
+    return load(s.common, s.patience);
+  }
+  if (s.operands.empty()) return Error{ErrorKind::usage, "KEY", "is missing", "give a key, or --batch"};
+  if (Status right = check_key(s.key()); !right) return right.error();
+  auto replaces = replaced(s);
+  if (!replaces) return replaces.error();
+  const bool from_input = s.operands.size() < 2 || s.operands[1] == "-";
+  auto value = from_input ? read_value() : Result<std::string>(s.operands[1]);
+  if (!value) return value.error();
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  const auto sent = client->send(ring::Put{s.common.ring, s.key(), 0, {}, std::move(*replaces)}, *value);
+  if (!sent) return sent.error();
+  return written(s, client->receive());
+}
+
+Result<cli::Exit> rm(const Settings& s) {
+  if (Status right = check_key(s.key()); !right) return right.error();
+  auto replaces = replaced(s);
+  if (!replaces) return replaces.error();
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  const auto sent = client->send(ring::Request(ring::Remove{s.common.ring, s.key(), std::move(*replaces)}));
+  if (!sent) return sent.error();
+  return written(s, client->receive());
+}
+
+void print_versions(const Settings& s, const std::vector<ring::Version>& versions) {
+  for (const ring::Version& version : versions) {
+    if (s.json) {
+      cli::print(cli::JsonObject()
+                     .text("key", s.key())
+                     .text("version", text(version.dot))
+                     .time("time", version.time)
+                     .integer("size", version.size)
+                     .line());
+    } else {
+      cli::print(text(version.dot) + "\t" + rfc3339(version.time, 3) + "\t" +
+                 text(version.dot).substr(text(version.dot).find('@') + 1) + "\t" +
+                 std::to_string(version.size) + "\n");
+    }
+  }
+}
+
+Result<cli::Exit> get(const Settings& s) {
+  if (Status right = check_key(s.key()); !right) return right.error();
+  std::optional<ring::Dot> version;
+  if (s.version) {
+    auto dots = read_versions(*s.version);
+    if (!dots) return dots.error();
+    if (dots->size() != 1) return Error{ErrorKind::usage, "--version", "names several versions", "give one"};
+    version = dots->front();
+  }
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  if (s.all) {
+    auto answer = client->ask(ring::Get{s.common.ring, s.key(), version, 0});
+    if (!answer) return answer.error();
+    if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.key());
+    if (std::holds_alternative<ring::Absent>(*answer)) return cli::Exit::no;
+    print_versions(s, std::get<ring::Found>(*answer).versions);
+    return cli::Exit::done;
+  }
+  auto found = fetch(*client, s.common.ring, s.key(), version);
+  if (!found) return found.error();
+  if (found->siblings.size() > 1) {
+    name_siblings(s.key(), found->siblings);
+    return cli::Exit::failed;
+  }
+  if (!found->value) return cli::Exit::no;
+  cli::print(*found->value);
+  return cli::Exit::done;
+}
+
+cli::Options& verb(cli::Options& tool, const char* name, const char* summary,
+                   const std::shared_ptr<Settings>& s) {
+  auto& made = tool.verb(name, summary);
+  add_patience(made, s->patience);
+  return made;
+}
+
+void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
+  made.value("--resolve", "V,...", s->replaces, "replace exactly these versions, not all that there are");
+}
+
+}  // namespace
+
+void add_put(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  auto& made = verb(tool, "put", "store a value", s);
+  made.synopsis("[options] KEY [VALUE|-]", "- or nothing: standard input");
+  made.synopsis("[options] --batch", "JSON lines of key and value");
+  made.operands("KEY [VALUE|-]", s->operands, 0, 2, "1 to 1024 bytes; the value to 8 MiB");
+  add_resolve(made, s);
+  made.flag("--batch", s->batch, "many: JSON lines on standard input").excludes("--resolve");
+  made.example("chordctl put greeting hello", "");
+  made.example("chordctl put -- -key- - < file", "a key that begins with -");
+  made.does([s] { return put(*s); });
+}
+
+void add_get(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  auto& made = verb(tool, "get", "print a value, byte for byte", s);
+  made.synopsis("[options] KEY", "0; 1: no such key; 3: siblings, which are named");
+  made.operands("KEY", s->operands, 1, 1, "");
+  made.operand_completes_from("chordctl keys 2>/dev/null");
+  made.flag("--all", s->all, "list the versions instead").excludes("--version");
+  made.value("--version", "V", s->version, "one of several versions");
+  made.flag("--json", s->json, "with --all: one version a line, as JSON").needs("--all");
+  made.example("chordctl get greeting", "");
+  made.example("chordctl get --all greeting", "version, time, host and size of each");
+  made.does([s] { return get(*s); });
+}
+
+void add_rm(cli::Options& tool, const Common& common) {
+  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  auto& made = verb(tool, "rm", "remove a key", s);
+  made.synopsis("[options] KEY", "0; 1: no such key");
+  made.operands("KEY", s->operands, 1, 1, "");
+  made.operand_completes_from("chordctl keys 2>/dev/null");
+  add_resolve(made, s);
+  made.example("chordctl rm greeting", "");
+  made.does([s] { return rm(*s); });
+}
+
+}  // namespace coord::chordctl
