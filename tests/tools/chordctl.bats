@@ -234,3 +234,14 @@ watches() {
   cmp "$db" copy
   dlock still-works true
 }
+
+@test "the examples of chordctl(1) do what they say" {
+  mapfile -d '' -t examples < <(python3 "$COORD_SOURCE/tests/tools/man_examples.py" "$COORD_SOURCE/man/chordctl.1.scd")
+  [ "${#examples[@]}" -ge 3 ]
+  for example in "${examples[@]}"; do
+    echo "example: $example"
+    run -0 bash -euc "$example"
+  done
+  [ "$(chordctl get n/1000)" = new ]
+  diff <(chordctl --ring restored keys) <(chordctl keys | grep -v '^n/')
+}
