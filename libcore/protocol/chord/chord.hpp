@@ -53,8 +53,8 @@ class Chord : public Shape<Chord> {
     List all;
   };
   struct Join {};
-  // It was in the ring in its last life. It begins as a ring of its own, which becomes one with the others' as
-  // after a partition: so all hosts may be started anew at once, and nobody waits for another to begin.
+  // It was in the ring in its last life. It begins as a ring of its own, which becomes one with the others'
+  // as after a partition: so all hosts may be started anew at once, and nobody waits for another to begin.
   struct Resume {};
   struct Leave {};
   struct Find {  // the answer bears the same tag
