@@ -1,0 +1,302 @@
+#include "cut/member.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/rule.hpp"
+
+namespace coord::cut {
+
+namespace {
+
+constexpr std::size_t most_visitors = 64;
+constexpr std::size_t most_at_once = 64;  // snapshots
+constexpr Duration visitor_patience = std::chrono::minutes(10);
+
+template <class Time>
+void earliest(std::optional<Instant>& first, const Time& other) {
+  if (other && (!first || *other < *first)) first = *other;
+}
+
+}  // namespace
+
+const record::Member* View::find(std::string_view id) const {
+  const auto found = std::ranges::find(members, id, &record::Member::id);
+  return found == members.end() ? nullptr : &*found;
+}
+
+Member::Member(Config config) : config_(std::move(config)) {}
+
+// ---- the group
+
+void Member::view(Instant, const View& next) {
+  if (next.number == view_.number) return;
+  if (COORD_RULE_OR(cut_is_of_one_view, true, false)) void_records(next);
+  view_ = next;
+  std::set<Life> lives;
+  Life latest = 0;
+  by_id_.clear();
+  for (const record::Member& member : view_.members) {
+    by_id_[member.id] = member.life;
+    lives.insert(member.life);
+    latest = std::max(latest, member.life);
+    if (member.life == config_.life || peers_.contains(member.life)) continue;
+    peers_.emplace(member.life,
+                   Peer{member.id, channel::Channel(config_.life, member.life, config_.channels), {}, {}});
+  }
+  for (auto peer = peers_.begin(); peer != peers_.end();) {
+    if (lives.contains(peer->first)) {
+      ++peer;
+      continue;
+    }
+    part_with(peer->second);
+    peer = peers_.erase(peer);
+  }
+  // Of a life that is later than all of the view others may know more than we.
+  std::erase_if(clock_,
+                [&](const auto& entry) { return entry.first <= latest && !lives.contains(entry.first); });
+}
+
+// What it has not read is the sender's again; what it has said and nobody has read is gone with it.
+void Member::part_with(Peer& peer) {
+  std::uint64_t unread = 0;
+  for (; peer.channel.front(); peer.channel.take()) {
+    const auto item = decode(*peer.channel.front());
+    if (item && std::holds_alternative<Message>(*item)) ++unread;
+  }
+  if (unread > 0) notes_.push_back(Unread{peer.id, unread});
+  for (const Bytes& bytes : peer.channel.close()) {
+    auto item = decode(bytes);
+    auto* message = item ? std::get_if<Message>(&*item) : nullptr;
+    if (!message) continue;
+    ++returned_;
+    notes_.push_back(Returned{peer.id, std::move(message->body)});
+  }
+}
+
+void Member::packet(Instant now, Life from, bool visitor, ByteView bytes) {
+  auto message = channel::decode(bytes);
+  if (!message) return;
+  if (!visitor) {
+    const auto peer = peers_.find(from);
+    if (peer != peers_.end()) peer->second.channel.receive(now, *message);
+    return;
+  }
+  auto found = visitors_.find(from);
+  if (found == visitors_.end()) {
+    if (visitors_.size() >= most_visitors)
+      visitors_.erase(
+          std::ranges::min_element(visitors_, {}, [](const auto& entry) { return entry.second.heard; }));
+    found = visitors_.emplace(from, Visitor{channel::Channel(config_.life, from), now}).first;
+  }
+  found->second.heard = now;
+  found->second.channel.receive(now, *message);
+}
+
+void Member::reconnected() {
+  for (auto& [life, peer] : peers_) peer.channel.reconnected();
+  for (auto& [life, visitor] : visitors_) visitor.channel.reconnected();
+}
+
+void Member::tick(Instant now) {
+  if (asked_ && spilled() > config_.spill) give_up(record::Why::gave_up);
+  if (asked_ && now >= asked_->until) give_up(record::Why::no_answer);
+  std::vector<std::string> late;
+  for (const auto& [snapshot, recording] : recordings_) {
+    if (now >= recording.until) late.push_back(snapshot);
+  }
+  for (const std::string& snapshot : late) {
+    Recording& recording = recordings_.at(snapshot);
+    for (const Life life : recording.open) {
+      const auto peer = peers_.find(life);
+      if (peer == peers_.end()) continue;
+      recording.snapshot.missing.push_back({peer->second.id, record::Why::no_answer});
+    }
+    recording.open.clear();
+    close_if_whole(snapshot);
+  }
+  std::erase_if(visitors_, [&](const auto& entry) { return now - entry.second.heard > visitor_patience; });
+}
+
+std::vector<Packet> Member::packets(Instant now) {
+  std::vector<Packet> out;
+  const auto poll = [&](Life to, channel::Channel& channel) {
+    for (const channel::Message& message : channel.poll(now)) out.push_back({to, channel::encode(message)});
+  };
+  for (auto& [life, peer] : peers_) poll(life, peer.channel);
+  for (auto& [life, visitor] : visitors_) poll(life, visitor.channel);
+  return out;
+}
+
+std::optional<Instant> Member::deadline() const {
+  std::optional<Instant> first;
+  for (const auto& [life, peer] : peers_) earliest(first, peer.channel.deadline());
+  for (const auto& [life, visitor] : visitors_) earliest(first, visitor.channel.deadline());
+  if (asked_) earliest(first, std::optional(asked_->until));
+  for (const auto& [snapshot, recording] : recordings_) earliest(first, std::optional(recording.until));
+  return first;
+}
+
+channel::Counts Member::counts() const {
+  channel::Counts all;
+  for (const auto& [life, peer] : peers_) {
+    const channel::Counts& of = peer.channel.counts();
+    all.items += of.items;
+    all.sent += of.sent;
+    all.resent += of.resent;
+    all.acknowledgements += of.acknowledgements;
+    all.doubled += of.doubled;
+    all.strayed += of.strayed;
+  }
+  return all;
+}
+
+std::set<std::string> Member::full() const {
+  std::set<std::string> ids;
+  for (const auto& [life, peer] : peers_)
+    if (!peer.channel.has_room()) ids.insert(peer.id);
+  return ids;
+}
+
+bool Member::all_taken() const {
+  return std::ranges::all_of(peers_, [](const auto& entry) { return entry.second.channel.all_taken(); });
+}
+
+// ---- the command
+
+bool Member::reads_output() const {
+  if (asked_) return spilled() <= config_.spill;
+  return std::ranges::all_of(peers_, [](const auto& entry) { return entry.second.channel.has_room(); });
+}
+
+std::size_t Member::spilled() const {
+  std::size_t bytes = 0;
+  for (const auto& [life, peer] : peers_) bytes += peer.channel.queued_bytes();
+  return bytes;
+}
+
+std::optional<Input> Member::next_input(Instant now) {
+  if (input_ended_) return std::nullopt;
+  if (asked_ && COORD_RULE_OR(cut_input_is_withheld, true, false)) return std::nullopt;
+  // Processes and visitors take turns, by life.
+  const auto serve = [&](Life life) -> std::optional<Input> {
+    last_served_ = life;
+    if (const auto peer = peers_.find(life); peer != peers_.end()) return take_from(now, life, peer->second);
+    return take_from(now, life, visitors_.at(life));
+  };
+  const auto has_item = [](const auto& entry) { return entry.second.channel.front() != nullptr; };
+  for (;;) {
+    std::optional<Life> after, first;
+    const auto look = [&](Life life) {
+      if (life > last_served_ && (!after || life < *after)) after = life;
+      if (!first || life < *first) first = life;
+    };
+    for (const auto& entry : peers_)
+      if (has_item(entry)) look(entry.first);
+    for (const auto& entry : visitors_)
+      if (has_item(entry)) look(entry.first);
+    if (!first) return std::nullopt;
+    if (auto input = serve(after ? *after : *first)) return input;
+    if (asked_ && COORD_RULE_OR(cut_input_is_withheld, true, false)) return std::nullopt;
+  }
+}
+
+std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
+  auto item = decode(*peer.channel.front());
+  peer.channel.take();
+  if (item && std::holds_alternative<Marker>(*item)) {
+    const auto& mark = std::get<Marker>(*item);
+    if (mark.view != view_.number && COORD_RULE_OR(cut_is_of_one_view, true, false)) return std::nullopt;
+    if (known(mark.snapshot) || (asked_ && asked_->snapshot == mark.snapshot)) {
+      marker(mark, from);
+      return std::nullopt;
+    }
+    if (!COORD_RULE_OR(cut_second_marker_counts, true, recordings_.empty())) return std::nullopt;
+    auto input = begin(now, mark.snapshot, view_.number, from);
+    if (mark.given_up) give_up(record::Why::gave_up);
+    return mark.given_up ? std::nullopt : input;
+  }
+  if (!item || !std::holds_alternative<Message>(*item)) return std::nullopt;
+  auto& message = std::get<Message>(*item);
+  for (const auto& [life, count] : message.clock) peer.heard[life] = count;
+  for (const auto& [life, count] : peer.heard) {
+    std::uint64_t& known_here = clock_[life];
+    known_here = std::max(known_here, count);
+  }
+  ++clock_[config_.life];
+  ++peer.received;
+  for (auto& [snapshot, recording] : recordings_) {
+    if (COORD_RULE_OR(cut_channel_ends_at_its_marker, recording.open.contains(from), true))
+      recording.on_way[from].push_back({peer.received, message.body, named(peer.heard)});
+  }
+  return InputMessage{peer.id, std::move(message.body)};
+}
+
+std::optional<Input> Member::take_from(Instant now, Life from, Visitor& visitor) {
+  auto item = decode(*visitor.channel.front());
+  visitor.channel.take();
+  if (!item) return std::nullopt;
+  if (auto* line = std::get_if<Line>(&*item)) return InputMessage{"", std::move(line->body)};
+  if (std::holds_alternative<EndInput>(*item)) {
+    input_ended_ = true;
+    return InputEnd{};
+  }
+  const auto* wish = std::get_if<Begin>(&*item);
+  if (!wish) return std::nullopt;
+  wanted_by_[wish->snapshot].insert(from);
+  if (done_.contains(wish->snapshot)) {
+    answer(from, wish->snapshot);
+    return std::nullopt;
+  }
+  if (known(wish->snapshot)) return std::nullopt;
+  if (recordings_.size() >= most_at_once) {
+    record::Snapshot part = empty_part(wish->snapshot);
+    part.missing.push_back({config_.id, record::Why::gave_up});
+    finish(wish->snapshot, std::move(part), {});
+    return std::nullopt;
+  }
+  if (wish->view != view_.number) {
+    Answer differs;
+    differs.view_differs = true;
+    finish(wish->snapshot, empty_part(wish->snapshot), differs);
+    return std::nullopt;
+  }
+  return begin(now, wish->snapshot, wish->view, std::nullopt);
+}
+
+bool Member::said(Instant now, const std::string& to, std::string body) {
+  const auto life = by_id_.find(to);
+  if (late_state_) {
+    const auto late = std::exchange(late_state_, std::nullopt);
+    if (asked_ && asked_->snapshot == late->first) cut(now, late->second);
+  }
+  if (life == by_id_.end()) return false;
+  const auto found = peers_.find(life->second);
+  if (found == peers_.end()) return false;  // to itself: no channel
+  Peer& peer = found->second;
+  ++clock_[config_.life];
+  ++peer.sent;
+  Message message{{}, std::move(body)};
+  for (const auto& [of, count] : clock_) {
+    std::uint64_t& told = peer.told[of];
+    if (told == count) continue;
+    told = count;
+    message.clock[of] = count;
+  }
+  std::erase_if(peer.told, [&](const auto& entry) { return !clock_.contains(entry.first); });
+  peer.channel.offer(encode(Item(std::move(message))));
+  flush_late(peer);
+  return true;
+}
+
+bool Member::answered(Instant now, const std::string& snapshot, std::string state) {
+  if (!asked_ || asked_->snapshot != snapshot) return false;
+  if (COORD_RULE_OR(cut_state_at_its_place, true, false)) {
+    cut(now, std::move(state));
+  } else {
+    late_state_ = {snapshot, std::move(state)};  // after what is said next
+  }
+  return true;
+}
+
+}  // namespace coord::cut

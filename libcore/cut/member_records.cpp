@@ -1,0 +1,185 @@
+// The records: from the question to the last marker.
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "cut/member.hpp"
+#include "snapshot/record_text.hpp"
+
+namespace coord::cut {
+
+namespace {
+
+constexpr std::size_t most_done = 64;  // records that are kept for who asks late
+constexpr std::size_t part_bytes = std::size_t{200} << 10U;
+
+}  // namespace
+
+bool Member::known(const std::string& snapshot) const {
+  return recordings_.contains(snapshot) || done_.contains(snapshot);
+}
+
+record::Snapshot Member::empty_part(const std::string& snapshot) const {
+  record::Snapshot part;
+  part.id = snapshot;
+  part.group = config_.group;
+  part.view = view_.number;
+  part.members = view_.members;
+  return part;
+}
+
+record::VectorClock Member::named(const Clock& clock) const {
+  record::VectorClock::Counts counts;
+  for (const record::Member& member : view_.members) {
+    const auto found = clock.find(member.life);
+    if (found != clock.end()) counts[member.id] = found->second;
+  }
+  return record::VectorClock(std::move(counts));
+}
+
+std::optional<Input> Member::begin(Instant now, const std::string& snapshot, std::uint64_t view,
+                                   std::optional<Life> by) {
+  asked_ = Asked{snapshot, by, now + config_.patience};
+  if (!COORD_RULE_OR(cut_markers_leave_at_the_state, true, false)) send_markers({snapshot, view, false});
+  return InputSnapshot{snapshot};
+}
+
+void Member::marker(const Marker& marker, Life from) {
+  const auto found = recordings_.find(marker.snapshot);
+  if (found == recordings_.end()) return;
+  found->second.open.erase(from);
+  if (marker.given_up) {
+    const auto peer = peers_.find(from);
+    if (peer != peers_.end())
+      found->second.snapshot.missing.push_back({peer->second.id, record::Why::gave_up});
+  }
+  close_if_whole(marker.snapshot);
+}
+
+// The answer was read: this is the place.
+void Member::cut(Instant now, std::string state) {
+  const Asked asked = *asked_;
+  asked_.reset();
+  Recording recording;
+  recording.snapshot = empty_part(asked.snapshot);
+  recording.until = now + config_.patience;
+  recording.returned = returned_;
+  record::Process process;
+  process.id = config_.id;
+  process.state = std::move(state);
+  process.clock = named(clock_);
+  process.external = config_.external;
+  for (const auto& [life, peer] : peers_) {
+    if (peer.sent > 0) process.sent[peer.id] = peer.sent;
+    if (peer.received > 0) process.received[peer.id] = peer.received;
+    if (asked.by != life) recording.open.insert(life);
+    if (!peer.channel.has_room()) recording.snapshot.channels.push_back({config_.id, peer.id, {}, true});
+  }
+  for (const auto& [life, visitor] : visitors_) {
+    // Questions wait there too; what is not read yet makes nobody idle.
+    recording.outside += visitor.channel.waiting();
+  }
+  recording.snapshot.processes.push_back(std::move(process));
+  recordings_.emplace(asked.snapshot, std::move(recording));
+  if (COORD_RULE_OR(cut_markers_leave_at_the_state, true, false))
+    send_markers({asked.snapshot, view_.number, false});
+  close_if_whole(asked.snapshot);
+}
+
+void Member::send_markers(const Marker& marker) {
+  for (auto& [life, peer] : peers_) {
+    if (COORD_RULE_OR(cut_marker_before_the_next_message, true, false)) {
+      peer.channel.offer(encode(Item(marker)));
+    } else {
+      late_markers_[life].push_back(marker);
+    }
+  }
+}
+
+void Member::flush_late(Peer& peer) {
+  const auto late = late_markers_.find(peer.channel.other());
+  if (late == late_markers_.end()) return;
+  for (const Marker& marker : late->second) peer.channel.offer(encode(Item(marker)));
+  late_markers_.erase(late);
+}
+
+void Member::give_up(record::Why why) {
+  if (!COORD_RULE_OR(cut_gives_up, true, false)) return;
+  const std::string snapshot = asked_->snapshot;
+  asked_.reset();
+  late_state_.reset();
+  notes_.push_back(GivenUp{snapshot, why});
+  send_markers({snapshot, view_.number, true});
+  record::Snapshot part = empty_part(snapshot);
+  part.missing.push_back({config_.id, why});
+  finish(snapshot, std::move(part), {});
+}
+
+void Member::close_if_whole(const std::string& snapshot) {
+  const auto found = recordings_.find(snapshot);
+  if (found == recordings_.end() || !found->second.open.empty()) return;
+  Recording recording = std::move(found->second);
+  recordings_.erase(found);
+  for (auto& [life, messages] : recording.on_way) {
+    const auto peer = peers_.find(life);
+    if (peer != peers_.end() && !messages.empty())
+      recording.snapshot.channels.push_back({peer->second.id, config_.id, std::move(messages), false});
+  }
+  Answer answer;
+  answer.returned = recording.returned;
+  answer.outside = recording.outside;
+  finish(snapshot, std::move(recording.snapshot), answer);
+}
+
+void Member::finish(const std::string& snapshot, record::Snapshot part, Answer with) {
+  with.snapshot = snapshot;
+  auto text = record::to_text(part);
+  if (!text) {  // larger than a record may be
+    part.processes.clear();
+    part.channels.clear();
+    part.missing = {{config_.id, record::Why::gave_up}};
+    text = record::to_text(part);
+  }
+  done_[snapshot] = Done{text.ok() ? std::move(*text) : std::string(), std::move(with)};
+  done_order_.push_back(snapshot);
+  while (done_order_.size() > most_done) {
+    done_.erase(done_order_.front());
+    wanted_by_.erase(done_order_.front());
+    done_order_.pop_front();
+  }
+  const auto wanted = wanted_by_.find(snapshot);
+  if (wanted == wanted_by_.end()) return;
+  for (const Life visitor : wanted->second) answer(visitor, snapshot);
+}
+
+void Member::answer(Life visitor, const std::string& snapshot) {
+  const auto found = visitors_.find(visitor);
+  if (found == visitors_.end()) return;
+  const Done& done = done_.at(snapshot);
+  for (std::size_t at = 0; at < done.text.size(); at += part_bytes)
+    found->second.channel.offer(encode(Item(Part{done.text.substr(at, part_bytes)})));
+  found->second.channel.offer(encode(Item(done.answer)));
+}
+
+// A snapshot is of one view: what is not whole yet never will be.
+void Member::void_records(const View& next) {
+  std::vector<std::string> all;
+  if (asked_) all.push_back(asked_->snapshot);
+  for (const auto& [snapshot, recording] : recordings_) all.push_back(snapshot);
+  asked_.reset();
+  late_state_.reset();
+  late_markers_.clear();
+  recordings_.clear();
+  for (const std::string& snapshot : all) {
+    record::Snapshot part = empty_part(snapshot);
+    for (const record::Member& member : view_.members) {
+      const record::Member* now = next.find(member.id);
+      if (!now || now->life != member.life) part.missing.push_back({member.id, record::Why::left});
+    }
+    if (part.missing.empty()) part.missing.push_back({config_.id, record::Why::joined});
+    Answer differs;
+    differs.view_differs = true;
+    finish(snapshot, std::move(part), differs);
+  }
+}
+
+}  // namespace coord::cut
