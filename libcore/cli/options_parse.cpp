@@ -110,7 +110,7 @@ class Parser {
           if (Status found = choose_verb(word); !found) return found.error();
           continue;
         }
-        if (takes_command()) break;
+        if (takes_command() && !takes_operand()) break;
         words_.push_back(word);
         continue;
       }
@@ -183,6 +183,9 @@ class Parser {
     return takes_command() && operand_count_ && operand_count_->second == 0 && scope_->find("-c") == nullptr;
   }
   bool takes_command() const { return scope_->command_ != nullptr && !mode_seen_; }
+  // A verb's operands come before its command, with options among them (`dsnapshot run GROUP --id ID COMMAND`);
+  // a tool's options end at the first.
+  bool takes_operand() const { return scope_ != &tool_ && words_.size() < scope_->operands_.size(); }
 
   Status choose_verb(const std::string& word) {
     for (Options& verb : scope_->verbs_) {

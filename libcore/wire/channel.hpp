@@ -19,6 +19,7 @@ namespace coord::wire {
 // A number means one part for ever, also when that part is gone. Whoever adds a part takes the next one.
 enum class Channel : std::uint16_t {
   service = 0,     // the replicated service; never in a ChannelMessage
+  relay = 3,       // relay/relay.hpp
   ring = 4,        // the Chord ring and its data
   trial = 0xff00,  // from here on: of tests, and of no release
 };

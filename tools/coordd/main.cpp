@@ -27,6 +27,7 @@
 #include "net/key_file.hpp"
 #include "peer/log_thread.hpp"
 #include "peer/peer.hpp"
+#include "relay/relay.hpp"
 #include "ring/part.hpp"
 #include "table/sqlite_storage.hpp"
 
@@ -76,8 +77,9 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
 }
 
 // What a peer does beside the replicated service.
-node::Parts make_parts(const node::Setting&) {
+node::Parts make_parts(const node::Setting& setting) {
   node::Parts parts;
+  parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>());
   return parts;
 }

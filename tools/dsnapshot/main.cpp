@@ -6,6 +6,8 @@ using namespace coord;
 
 int main(int argc, char** argv) {
   cli::Options tool("dsnapshot", "a consistent picture of what runs, and of what is on its way");
+  tool.synopsis("run [options] GROUP --id ID [--] COMMAND [ARG...]", "a process of GROUP");
+  tool.synopsis("take|wait|send|stop|ps [options] GROUP ...", "of its processes");
   tool.synopsis("show|check|draw [options] FILE|ID", "one that was taken");
   tool.synopsis("diff [options] A B", "what moved in between");
   tool.example("dsnapshot show --sum balance bank.jsonl", "states and messages together");
@@ -14,6 +16,12 @@ int main(int argc, char** argv) {
 
   dsnapshot::Common common;
   cli::add_peer_options(tool, common.peer);
+  dsnapshot::add_run(tool, common);
+  dsnapshot::add_take(tool, common);
+  dsnapshot::add_wait(tool, common);
+  dsnapshot::add_send(tool, common);
+  dsnapshot::add_stop(tool, common);
+  dsnapshot::add_ps(tool, common);
   dsnapshot::add_show(tool, common);
   dsnapshot::add_check(tool, common);
   dsnapshot::add_draw(tool, common);

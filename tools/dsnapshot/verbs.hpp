@@ -12,6 +12,12 @@ struct Common {
   cli::PeerOptions peer;
 };
 
+void add_run(cli::Options& tool, const Common& common);
+void add_take(cli::Options& tool, const Common& common);
+void add_wait(cli::Options& tool, const Common& common);
+void add_send(cli::Options& tool, const Common& common);
+void add_stop(cli::Options& tool, const Common& common);
+void add_ps(cli::Options& tool, const Common& common);
 void add_show(cli::Options& tool, const Common& common);
 void add_check(cli::Options& tool, const Common& common);
 void add_draw(cli::Options& tool, const Common& common);

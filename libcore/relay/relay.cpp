@@ -1,0 +1,166 @@
+#include "relay/relay.hpp"
+
+#include <algorithm>
+
+namespace coord::relay {
+
+namespace {
+
+constexpr std::uint8_t a_listing = 0, a_packet = 1;
+
+void put(ByteWriter& out, const std::string& text) {
+  out.put(static_cast<std::uint16_t>(text.size()));
+  out.put(bytes_of(text));
+}
+std::string get_text(ByteReader& in) {
+  const ByteView bytes = in.get(in.get<std::uint16_t>());
+  return {bytes.begin(), bytes.end()};
+}
+
+node::ToTool to_tool(replica::ConnectionId connection, std::uint64_t request, const cut::FromRelay& what) {
+  return {connection, request, cut::encode(what)};
+}
+
+}  // namespace
+
+node::PartActions Relay::step(const node::Moment&, const node::Event& event) {
+  node::PartActions out;
+  if (const auto* asked = std::get_if<node::FromTool>(&event)) {
+    from_tool(*asked, out);
+  } else if (const auto* heard = std::get_if<node::FromPeer>(&event)) {
+    from_peer(*heard, out);
+  } else if (const auto* gone = std::get_if<node::ToolGone>(&event)) {
+    if (std::erase_if(here_, [&](const auto& entry) { return entry.second.connection == gone->connection; }))
+      to_tell_ = has_changed_ = true;
+  } else if (const auto* greeted = std::get_if<node::Greeted>(&event)) {
+    out.push_back(node::Send{greeted->from, node::Way::stream, listing()});
+  } else if (const auto* parted = std::get_if<node::Parted>(&event)) {
+    if (std::erase_if(there_, [&](const auto& entry) { return entry.second.node == parted->from; }))
+      has_changed_ = true;
+  }
+  return out;
+}
+
+node::PartActions Relay::settle(const node::Moment&) {
+  node::PartActions out;
+  if (std::exchange(to_tell_, false)) {
+    for (const NodeId node : all_)
+      if (node != self_) out.push_back(node::Send{node, node::Way::stream, listing()});
+  }
+  if (std::exchange(has_changed_, false)) {
+    for (const auto& [life, tool] : here_)
+      out.push_back(to_tool(tool.connection, tool.request, cut::Changed{}));
+  }
+  return out;
+}
+
+void Relay::from_tool(const node::FromTool& asked, node::PartActions& out) {
+  auto message = cut::decode_to_relay(asked.bytes);
+  if (!message) return;
+  if (const auto* wish = std::get_if<cut::Register>(&*message)) {
+    enter(asked, *wish, out);
+  } else {
+    carry(asked, std::move(std::get<cut::Outgoing>(*message)), out);
+  }
+}
+
+void Relay::enter(const node::FromTool& asked, const cut::Register& wish, node::PartActions& out) {
+  const auto found = here_.find(wish.life);
+  const bool is_root = asked.who.uid == 0;
+  const bool others = found != here_.end() && found->second.user != asked.who.user && !is_root;
+  const bool full = found == here_.end() && here_.size() >= most_here;
+  if (others || full) {
+    out.push_back(to_tool(asked.connection, asked.request, cut::NotYours{wish.life}));
+    return;
+  }
+  here_[wish.life] = {asked.connection, asked.request, asked.who.user, is_root, wish.visitor};
+  to_tell_ = has_changed_ = true;
+}
+
+// From the life that this request has registered.
+void Relay::carry(const node::FromTool& asked, cut::Outgoing packet, node::PartActions& out) {
+  const auto from = std::ranges::find_if(here_, [&](const auto& entry) {
+    return entry.second.connection == asked.connection && entry.second.request == asked.request;
+  });
+  if (from == here_.end()) return;
+  Carried carried{packet.to,
+                  from->first,
+                  from->second.visitor,
+                  from->second.is_root,
+                  from->second.user,
+                  std::move(packet.bytes)};
+  if (here_.contains(packet.to)) return deliver(std::move(carried), out);
+  const auto there = there_.find(packet.to);
+  if (there != there_.end())
+    out.push_back(node::Send{there->second.node, node::Way::stream, encode(carried)});
+}
+
+void Relay::deliver(Carried packet, node::PartActions& out) {
+  const auto to = here_.find(packet.to);
+  if (to == here_.end()) return;
+  // What root asks is answered, too.
+  const Here& tool = to->second;
+  if (tool.user != packet.user && !packet.is_root && !(tool.visitor && tool.is_root)) return;
+  out.push_back(to_tool(tool.connection, tool.request,
+                        cut::Incoming{packet.from, packet.visitor, std::move(packet.bytes)}));
+}
+
+void Relay::from_peer(const node::FromPeer& heard, node::PartActions& out) {
+  ByteReader in(heard.bytes);
+  const auto kind = in.get<std::uint8_t>();
+  if (kind == a_listing) {
+    if (!learn(heard.from, in)) out.push_back(node::Unreadable{"it is no list of lives"});
+    return;
+  }
+  Carried packet;
+  packet.to = in.get<std::uint64_t>();
+  packet.from = in.get<std::uint64_t>();
+  packet.visitor = in.get<std::uint8_t>() != 0;
+  packet.is_root = in.get<std::uint8_t>() != 0;
+  packet.user = get_text(in);
+  if (kind != a_packet || in.failed()) {
+    out.push_back(node::Unreadable{"it is no packet"});
+    return;
+  }
+  const ByteView bytes = in.get(in.left());
+  packet.bytes.assign(bytes.begin(), bytes.end());
+  deliver(std::move(packet), out);
+}
+
+// All lives of that peer; those of before it has no more.
+bool Relay::learn(NodeId from, ByteReader& in) {
+  std::map<cut::Life, There> now;
+  while (!in.failed() && in.left() > 0 && now.size() <= most_here) {
+    const auto life = in.get<std::uint64_t>();
+    now[life] = There{from, get_text(in)};
+  }
+  if (in.failed() || in.left() > 0) return false;
+  std::erase_if(there_, [&](const auto& entry) { return entry.second.node == from; });
+  there_.merge(now);
+  has_changed_ = true;
+  return true;
+}
+
+Bytes Relay::listing() const {
+  ByteWriter out;
+  out.put(a_listing);
+  for (const auto& [life, tool] : here_) {
+    out.put(life);
+    put(out, tool.user);
+  }
+  return out.take();
+}
+
+Bytes Relay::encode(const Carried& packet) {
+  ByteWriter out;
+  out.put(a_packet);
+  out.put(packet.to);
+  out.put(packet.from);
+  out.put(std::uint8_t{packet.visitor});
+  out.put(std::uint8_t{packet.is_root});
+  put(out, packet.user);
+  out.put(packet.bytes);
+  return out.take();
+}
+
+}  // namespace coord::relay

@@ -1,0 +1,82 @@
+// A tool's line to a group of processes: packets through the relay of its peer (relay/relay.hpp), and the
+// view, which is who holds the group's name in the replicated service.
+//
+// Membership. `dsnapshot run` holds the shared lock "dsnapshot:GROUP"; its token is the life, its command
+// text names the id. So joins and leaves are entries of the log, a process leaves when its session ends, the
+// name is its user's, and of two who claim one id the earlier token has it. A view is the set of lives; its
+// number is a hash of them.
+//
+// Waits for nothing but a slow peer to read; the caller polls fd() and calls hear(). A line that broke is
+// tied again. Threading: one owner.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/peer.hpp"
+#include "cut/member.hpp"
+#include "cut/relayed.hpp"
+
+namespace coord::dsnapshot {
+
+std::string lock_of(const std::string& group);
+// The text by which a listing shows a process, and the id in it; empty: it is none.
+std::string command_text(const std::string& id, const std::vector<std::string>& argv);
+std::string id_in(const std::string& command_text);
+// ErrorKind::usage.
+Status check_group(const std::string& group);
+Status check_id(const std::string& id);
+
+// A life that is no process's.
+cut::Life visitor_life();
+
+class GroupLine {
+ public:
+  struct Terms {
+    cli::PeerOptions peer;
+    std::string group;
+    cut::Life life = 0;
+    bool visitor = true;
+  };
+  static Result<GroupLine> open(Terms terms);
+
+  struct Heard {
+    std::function<void(cut::Life from, bool visitor, ByteView bytes)> packet;
+    std::function<void(const cut::View& view)> view;
+    std::function<void()> reconnected;
+  };
+  // All that has arrived. An Error: it is not ours to hear.
+  Status hear(const Heard& heard);
+  void send(const std::vector<cut::Packet>& packets);
+  int fd() const { return peer_ ? peer_->fd() : -1; }  // -1: it is broken, and is tied again
+  // When hear() is due though nothing has arrived.
+  Instant due() const;
+  const std::optional<cut::View>& view() const { return view_; }
+
+ private:
+  GroupLine(Terms terms, engine::PeerConnection peer);
+  void say(const cut::ToRelay& message);
+  void ask_for_view();
+  void take(const local::Locks& locks, const Heard& heard);
+  void broken();
+  bool tie_again();
+
+  Terms terms_;
+  std::optional<engine::PeerConnection> peer_;
+  std::optional<cut::View> view_;
+  std::vector<local::LockParty> holders_;  // of a listing that has more to come
+  std::uint64_t listing_ = 0;              // the request that is on its way; 0: none
+  std::uint64_t last_request_ = 1;
+  bool stale_ = true;  // the view may be another one
+  Instant look_again_, tie_at_;
+  cli::BackOff pause_;
+};
+
+// Until the view is known; an Error: unavailable.
+Result<cut::View> first_view(GroupLine& line);
+// Waits for what the line brings, or until then.
+void wait_on(const GroupLine& line, Instant until);
+
+}  // namespace coord::dsnapshot

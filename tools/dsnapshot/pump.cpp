@@ -1,0 +1,266 @@
+#include "pump.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "process/boot_time.hpp"
+
+extern char** environ;
+
+namespace coord::dsnapshot {
+
+namespace {
+
+using process::boot_now;
+
+constexpr std::size_t batch = std::size_t{64} << 10U;  // bytes that are written or read at once
+
+void set_nonblocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+std::string plural_lines(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " line" : " lines");
+}
+
+}  // namespace
+
+Pump::Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output)
+    : terms_(std::move(terms)),
+      line_(std::move(line)),
+      core_([&] {
+        cut::Member::Config config;
+        config.group = terms_.group;
+        config.id = terms_.id;
+        config.life = terms_.life;
+        config.patience = terms_.patience;
+        config.external = !terms_.state_command.empty();
+        return config;
+      }()),
+      speech_(terms_.format, terms_.id, terms_.line_end),
+      input_(std::move(input)),
+      output_(std::move(output)) {
+  set_nonblocking(input_.get());
+  set_nonblocking(output_.get());
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
+    wake_read_ = Descriptor(ends[0]);
+    wake_write_ = Descriptor(ends[1]);
+  }
+}
+
+void Pump::command_ended() {
+  command_ended_ = true;
+  const char byte = 0;
+  (void)!::write(wake_write_.get(), &byte, 1);
+}
+
+void Pump::work() {
+  if (line_.view()) core_.view(boot_now(), *line_.view());
+  while (!over()) {
+    GroupLine::Heard heard;
+    heard.packet = [&](cut::Life from, bool visitor, ByteView bytes) {
+      core_.packet(boot_now(), from, visitor, bytes);
+    };
+    heard.view = [&](const cut::View& view) { core_.view(boot_now(), view); };
+    heard.reconnected = [&] { core_.reconnected(); };
+    if (const Status status = line_.hear(heard); !status) {
+      cli::complain("dsnapshot", status.error());
+      break;
+    }
+    let_begin();
+    core_.tick(boot_now());
+    if (begun_) {
+      read_output(boot_now());
+      take_state(boot_now());
+      write_input(boot_now());
+    }
+    line_.send(core_.packets(boot_now()));
+    for (const cut::Note& note : core_.notes()) tell(note);
+    if (!over()) wait_for_more();
+  }
+}
+
+bool Pump::over() const {
+  return command_ended_ && !output_.is_open() && core_.all_taken();
+}
+
+// When enough processes are there.
+void Pump::let_begin() {
+  if (begun_ || core_.group().members.size() < terms_.count || !core_.group().find(terms_.id)) return;
+  begun_ = true;
+  std::vector<std::string> ids;
+  for (const record::Member& member : core_.group().members) ids.push_back(member.id);
+  to_write_ = (terms_.count > 1 ? "\n" : "") + speech_.first(ids);
+}
+
+void Pump::write_input(Instant now) {
+  for (;;) {
+    while (to_write_.size() - written_ < batch) {
+      auto input = core_.next_input(now);
+      if (!input) break;
+      if (std::holds_alternative<cut::InputEnd>(*input)) {
+        input_ends_ = true;
+        break;
+      }
+      const auto* asked = std::get_if<cut::InputSnapshot>(&*input);
+      if (asked && !terms_.state_command.empty()) {
+        ask_state_command(asked->snapshot);
+      } else {
+        to_write_ += speech_.line_of(*input);
+      }
+    }
+    if (!input_.is_open()) return;
+    if (written_ == to_write_.size()) {
+      if (input_ends_) input_.reset();
+      return;
+    }
+    const ssize_t n = ::write(input_.get(), to_write_.data() + written_, to_write_.size() - written_);
+    if (n < 0) {
+      if (errno != EAGAIN && errno != EINTR) {  // it reads no more
+        input_.reset();
+        core_.input_ended();
+      }
+      return;
+    }
+    written_ += static_cast<std::size_t>(n);
+    if (written_ < to_write_.size()) continue;
+    to_write_.clear();
+    written_ = 0;
+  }
+}
+
+void Pump::read_output(Instant now) {
+  std::array<char, batch> buffer{};
+  while (output_.is_open() && core_.reads_output()) {
+    const ssize_t n = ::read(output_.get(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN && !command_ended_) return;
+    if (n <= 0) {  // or background work keeps it open
+      output_.reset();
+      if (!read_.empty()) take_line(now, read_);
+      read_.clear();
+      return;
+    }
+    read_.append(buffer.data(), static_cast<std::size_t>(n));
+    std::size_t from = 0;
+    for (std::size_t end = read_.find(terms_.line_end); end != std::string::npos;
+         end = read_.find(terms_.line_end, from)) {
+      take_line(now, std::string_view(read_).substr(from, end - from));
+      from = end + 1;
+    }
+    read_.erase(0, from);
+    if (read_.size() > record::longest_body + batch) {
+      bad("it is longer than 1 MiB");
+      read_.clear();
+    }
+  }
+}
+
+void Pump::take_line(Instant now, std::string_view line) {
+  ++line_number_;
+  auto said = speech_.read(line);
+  if (auto* message = std::get_if<cut::ToProcess>(&said)) {
+    if (!terms_.to.empty() && !terms_.to.contains(message->to))
+      bad("--to does not name '" + cli::shown(message->to) + "'");
+    else if (!core_.said(now, message->to, std::move(message->body)))
+      bad("nobody in the group is '" + cli::shown(message->to) + "'");
+  } else if (auto* state = std::get_if<cut::ToState>(&said)) {
+    if (!terms_.state_command.empty() || !core_.answered(now, state->snapshot, std::move(state->text)))
+      cli::notice("dsnapshot", terms_.id + ": the state for snapshot " + cli::shown(state->snapshot) +
+                                   " comes too late, or was not asked for");
+  } else if (const auto* wrong = std::get_if<cut::BadLine>(&said)) {
+    bad(wrong->why);
+  }
+}
+
+void Pump::bad(const std::string& why) {
+  bad_lines_ = true;
+  cli::notice("dsnapshot", terms_.id + ": line " + std::to_string(line_number_) + " is not sent: " + why);
+}
+
+void Pump::tell(const cut::Note& note) {
+  if (const auto* back = std::get_if<cut::Returned>(&note)) {
+    cli::notice("dsnapshot",
+                terms_.id + ": not read, " + cli::shown(back->to) + " has ended: " + cli::shown(back->body));
+  } else if (const auto* unread = std::get_if<cut::Unread>(&note)) {
+    cli::notice("dsnapshot", terms_.id + ": " + cli::shown(unread->from) + " has ended, and " +
+                                 plural_lines(unread->messages) + " of it with it");
+  } else {
+    const auto& given_up = std::get<cut::GivenUp>(note);
+    cli::notice("dsnapshot", terms_.id + " has not answered snapshot " + cli::shown(given_up.snapshot) +
+                                 ": is its output buffered? stdbuf -oL, awk fflush(), python3 -u");
+  }
+}
+
+// The state of a command that cannot answer, asked of another one; its record says so.
+void Pump::ask_state_command(const std::string& snapshot) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+  state_ = Descriptor(ends[0]);
+  const Descriptor write_end(ends[1]);
+  set_nonblocking(state_.get());
+  state_text_.clear();
+  state_of_ = snapshot;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, write_end.get(), 1);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  std::string shell = "sh", option = "-c", text = terms_.state_command, name = "dsnapshot", id = snapshot;
+  std::array<char*, 6> argv{shell.data(), option.data(), text.data(), name.data(), id.data(), nullptr};
+  pid_t pid = 0;
+  const int failed = ::posix_spawn(&pid, "/bin/sh", &actions, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (failed != 0) state_.reset();
+}
+
+void Pump::take_state(Instant now) {
+  std::array<char, 4096> buffer{};
+  while (state_.is_open()) {
+    const ssize_t n = ::read(state_.get(), buffer.data(), buffer.size());
+    if (n < 0) return;
+    if (n > 0 && state_text_.size() < record::longest_body) {
+      state_text_.append(buffer.data(), static_cast<std::size_t>(n));
+      continue;
+    }
+    state_.reset();
+    while (state_text_.ends_with('\n')) state_text_.pop_back();
+    (void)core_.answered(now, state_of_, std::move(state_text_));
+    state_text_.clear();
+  }
+}
+
+void Pump::wait_for_more() {
+  std::vector<pollfd> fds;
+  const auto watch = [&](int fd, short events) {
+    if (fd >= 0) fds.push_back({fd, events, 0});
+  };
+  watch(wake_read_.get(), command_ended_ ? 0 : POLLIN);
+  watch(line_.fd(), POLLIN);
+  if (begun_ && output_.is_open() && core_.reads_output()) watch(output_.get(), POLLIN);
+  if (input_.is_open() && written_ < to_write_.size()) watch(input_.get(), POLLOUT);
+  if (state_.is_open()) watch(state_.get(), POLLIN);
+  Instant until = line_.due();
+  if (const auto at = core_.deadline()) until = std::min(until, *at);
+  const auto left = std::max<Duration>(until - boot_now(), Duration{});
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  ::poll(fds.data(), fds.size(), static_cast<int>(std::min<std::int64_t>(ms, 1000)));
+}
+
+}  // namespace coord::dsnapshot

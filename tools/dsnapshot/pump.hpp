@@ -1,0 +1,68 @@
+// Between a command's pipes and the group: what `dsnapshot run` does while the command runs.
+//
+// Threading: made by the main thread, which then guards the command (cli::HeldSession); work() is a second
+// thread's, with all signals blocked. The calls that both may make are marked.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/descriptor.hpp"
+#include "cut/speech.hpp"
+#include "group_line.hpp"
+
+namespace coord::dsnapshot {
+
+class Pump {
+ public:
+  struct Terms {
+    std::string group, id;
+    cut::Life life = 0;
+    cut::Format format = cut::Format::tsv;
+    char line_end = '\n';
+    Duration patience = std::chrono::seconds(10);
+    std::string state_command;  // empty: the command answers by itself
+    std::size_t count = 1;      // of processes, before the command begins
+    std::set<std::string> to;   // to whom alone it sends; empty: to all
+  };
+  // `input`: the end to write of the command's input; `output`: the end to read of its output. If `count` is
+  // more than 1, an empty line lets the command begin, before all other input.
+  Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output);
+
+  void work();
+  // By the main thread: the command has ended; what it has said goes out, then work() returns.
+  void command_ended();
+  bool bad_lines() const { return bad_lines_; }  // after work()
+
+ private:
+  void write_input(Instant now);
+  void read_output(Instant now);
+  void take_line(Instant now, std::string_view line);
+  void take_state(Instant now);
+  void ask_state_command(const std::string& snapshot);
+  void let_begin();
+  void tell(const cut::Note& note);
+  void bad(const std::string& why);
+  void wait_for_more();
+  bool over() const;
+
+  Terms terms_;
+  GroupLine line_;
+  cut::Member core_;
+  cut::Speech speech_;
+  Descriptor input_, output_;
+  Descriptor wake_read_, wake_write_;
+  std::atomic<bool> command_ended_ = false;
+  bool begun_ = false, input_ends_ = false;
+  std::string to_write_, read_;
+  std::size_t written_ = 0;
+  std::uint64_t line_number_ = 0;
+  bool bad_lines_ = false;
+  Descriptor state_;  // what the state command says
+  std::string state_text_, state_of_;
+};
+
+}  // namespace coord::dsnapshot

@@ -1,0 +1,58 @@
+#include "taking.hpp"
+
+#include <cstdio>
+#include <ctime>
+
+#include "cli/names.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dsnapshot {
+
+namespace {
+
+using process::boot_now;
+
+WallTime wall_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return WallTime{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+}
+
+std::string new_id(WallTime at, cut::Life life) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%lld-%06llx", static_cast<long long>(at.unix_ns / 1'000'000'000),
+                static_cast<unsigned long long>(life & 0xffffffU));
+  return text;
+}
+
+}  // namespace
+
+Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
+                                           Duration patience) {
+  for (int attempt = 1;; ++attempt) {
+    const cut::Life life = visitor_life();
+    auto line = GroupLine::open({peer, group, life, true});
+    if (!line) return line.error();
+    auto view = first_view(*line);
+    if (!view) return view.error();
+    if (view->members.empty())
+      return Error{ErrorKind::unavailable, cli::shown(group), "nobody is in this group",
+                   "see dsnapshot ps, start one with dsnapshot run"};
+    const WallTime at = wall_now();
+    cut::Collector collector(boot_now(), life, new_id(at, life), group, *view, at, patience);
+    GroupLine::Heard heard;
+    heard.packet = [&](cut::Life from, bool, ByteView bytes) { collector.packet(boot_now(), from, bytes); };
+    heard.view = [&](const cut::View& now) { collector.view(now); };
+    heard.reconnected = [&] { collector.reconnected(); };
+    while (!collector.over()) {
+      line->send(collector.packets(boot_now()));
+      wait_on(*line, *collector.deadline());
+      if (Status status = line->hear(heard); !status) return status.error();
+      collector.tick(boot_now());
+    }
+    if (collector.view_changed() && attempt == 1) continue;
+    return collector.collected();
+  }
+}
+
+}  // namespace coord::dsnapshot

@@ -1,0 +1,14 @@
+// One snapshot of a group of processes, taken by a visitor of it.
+#pragma once
+
+#include "cut/collector.hpp"
+#include "group_line.hpp"
+
+namespace coord::dsnapshot {
+
+// Begins once more if the view changes meanwhile; a second time it is incomplete. The id is of the time and
+// of this taking. An Error: nobody is in the group, or who is cannot be known.
+Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
+                                           Duration patience);
+
+}  // namespace coord::dsnapshot
