@@ -57,8 +57,8 @@ class JsonReader {
   bool skip();
   bool raw(std::string_view& out);
 
-  // What the next value begins with: '{', '[', '"', '0' (a number), 't', 'f', 'n'; 0: nothing that begins a
-  // value.
+  // What the next value begins with: '{', '[', '"', '0' (a number), 't', 'f', 'n'; 0:
+  // nothing that begins a value.
   char next();
   // Is all read, without a fault? Blanks may follow.
   bool end();

@@ -24,8 +24,8 @@ constexpr Instant stop_by(Instant sent, Duration ttl) {
 constexpr Instant renew_at(Instant sent, Duration ttl) {
   return sent + ttl / renewals;
 }
-// When what is granted now must have been taken up: so long before the lease ends that nothing has to be
-// stopped.
+// When what is granted now must have been taken up: so long before the lease ends that
+// nothing has to be stopped.
 constexpr Instant take_up_by(Instant granted, Duration ttl) {
   return granted + ttl * take_up_tenths / 10;
 }

@@ -1,6 +1,6 @@
-// Errors of the world are values. An Error says what happened, to what, and what to do about it; the tools
-// print it as `tool: object: what happened: what to do` and end with the status of its kind (CONTRACT: exit
-// status).
+// Errors of the world are values. An Error says what happened, to what, and what to do about it;
+// the tools print it as `tool: object: what happened: what to do` and end with the status of its
+// kind (CONTRACT: exit status).
 #pragma once
 
 #include <string>

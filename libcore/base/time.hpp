@@ -21,8 +21,8 @@ struct ProtocolClock {
 using Duration = std::chrono::nanoseconds;
 using Instant = ProtocolClock::time_point;
 
-// Wall-clock time, for display and records only: no decision of a protocol may depend on it. Nanoseconds
-// since 1970.
+// Wall-clock time, for display and records only: no decision of a protocol may depend on
+// it. Nanoseconds since 1970.
 struct WallTime {
   std::int64_t unix_ns = 0;
   auto operator<=>(const WallTime&) const = default;

@@ -75,8 +75,8 @@ struct Stands {
   std::set<sim::FaultKind> kinds;  // of sim::FaultConfig: partition, pause, process_crash, ...
   bool lossy_links = false;        // single messages lost and doubled
   bool reordering = true;          // false: links are FIFO
-  // Of n nodes so many may be Byzantine, each of one of these kinds; none: the protocol knows nothing of
-  // such.
+  // Of n nodes so many may be Byzantine, each of one of these kinds; none: the
+  // protocol knows nothing of such.
   std::vector<std::string> byzantine;
   std::function<std::size_t(std::size_t nodes)> byzantine_limit;
 

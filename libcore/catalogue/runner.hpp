@@ -12,8 +12,8 @@ namespace coord::catalogue {
 sim::WorldConfig world_config(const Setup& setup);
 Report run(RunnableModel& model, sim::WorldCore& world, const Setup& setup);
 
-// The rest of `protocol` is the caller's: names, theory, promises. `more`: what M's constructor takes after
-// the setup.
+// The rest of `protocol` is the caller's: names, theory, promises. `more`: what M's
+// constructor takes after the setup.
 template <class M, class... More>
 Protocol describe(Protocol protocol, More... more) {
   protocol.run = [name = protocol.name, more...](const Setup& setup) {

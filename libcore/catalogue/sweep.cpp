@@ -68,8 +68,8 @@ Setup setup_of(const Protocol& protocol, std::uint64_t seed, std::size_t nodes) 
 
 namespace {
 
-// The first seeds that violate the same with fewer nodes; `found.shortest` is left as it is if there are
-// none.
+// The first seeds that violate the same with fewer nodes; `found.shortest` is left
+// as it is if there are none.
 void on_fewer_nodes(const Protocol& protocol, Found& found, const std::function<bool(const Setup&)>& fails) {
   constexpr std::uint64_t seeds_each = 20;
   for (std::size_t nodes = std::max<std::size_t>(protocol.least_nodes, 2); nodes < found.shortest.nodes;

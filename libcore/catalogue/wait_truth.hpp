@@ -1,9 +1,9 @@
 // Who really waits for whom in a run, as nobody in it can know: by this every victim is judged.
 //
-// Two deadlocks may have processes in common. What a probe has passed may then be gone when it comes back,
-// because the victim of the other deadlock gave up, and those that were freed by that went on. The judge
-// counts such waits as they stood, for victims whose own wait is older than the giving up; all other edges as
-// they are.
+// Two deadlocks may have processes in common. What a probe has passed may then be gone when it
+// comes back, because the victim of the other deadlock gave up, and those that were freed by that
+// went on. The judge counts such waits as they stood, for victims whose own wait is older than the
+// giving up; all other edges as they are.
 #pragma once
 
 #include <cstdint>

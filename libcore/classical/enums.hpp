@@ -1,5 +1,5 @@
-// The choices in the messages and states of the classical algorithms, for the .cpp files that give them
-// bytes.
+// The choices in the messages and states of the classical algorithms, for the .cpp
+// files that give them bytes.
 #pragma once
 
 #include "protocol/commit/three_phase.hpp"

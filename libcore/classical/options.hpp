@@ -41,8 +41,8 @@ std::string milliseconds(Duration duration);
 // All options of an algorithm, with values within their bounds.
 class Given {
  public:
-  // An Error (usage) for a name that is not listed or a value that is out of bounds. `of`: the algorithm's
-  // name.
+  // An Error (usage) for a name that is not listed or a value that is out of bounds.
+  // `of`: the algorithm's name.
   static Result<Given> read(std::string_view of, std::span<const Option> listed,
                             const std::map<std::string, std::string>& options);
 

@@ -12,10 +12,10 @@
 // and is gone after a logout while the long job runs on. So the lock file of a directory that is in use is
 // asked where its peer listens, and no other peer is started meanwhile.
 //
-// Never two authorities: where a host's peer comes to a user who has a private one, that one stays the
-// authority until it has handed over (base/hand_over.hpp), which it does as soon as nobody holds or waits
-// there. Whether it runs does not matter: one that was killed may have left a holder behind, and only it can
-// tell.
+// Never two authorities: where a host's peer comes to a user who has a private one, that one stays
+// the authority until it has handed over (base/hand_over.hpp), which it does as soon as nobody holds
+// or waits there. Whether it runs does not matter: one that was killed may have left a holder
+// behind, and only it can tell.
 #pragma once
 
 #include <sys/types.h>

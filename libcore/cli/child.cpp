@@ -46,8 +46,8 @@ process::Family family_of(const std::optional<process::Cgroup>& group) {
   return family;
 }
 
-// Children that this process image took over from the one before it (a shell that said exec): not the
-// command's.
+// Children that this process image took over from the one before it (a shell that
+// said exec): not the command's.
 std::vector<process::ProcessId> earlier_children() {
   siginfo_t info{};
   if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return {};  // ECHILD, nearly always
@@ -128,8 +128,8 @@ Child::~Child() {
     if (fd >= 0) ::close(fd);
   ::sigaction(SIGCHLD, &heritage_.child, nullptr);
   if (!heritage_.mask) return;
-  // What is still pending was meant for the command, which is gone; it must not hit us when the mask is
-  // lifted.
+  // What is still pending was meant for the command, which is gone; it must not hit
+  // us when the mask is lifted.
   sigset_t set;
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGPIPE);

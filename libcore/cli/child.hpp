@@ -56,9 +56,9 @@ struct Outcome {
   bool may_be_stopped_by_another() const;
 };
 
-// What else the guard waits for: a descriptor (the peer's socket) and a time. The callbacks may call the
-// Child's methods and replace the watch. A descriptor that is always ready starves nothing, but costs
-// processor time.
+// What else the guard waits for: a descriptor (the peer's socket) and a time. The callbacks may
+// call the Child's methods and replace the watch. A descriptor that is always ready starves
+// nothing, but costs processor time.
 struct Watch {
   int fd = -1;
   short events = 0;                  // poll(2)
@@ -153,9 +153,9 @@ class Child {
   Outcome outcome_;
 };
 
-// After everything is done: dies of the INT or QUIT that a terminal sent to us and to the command, so that
-// the calling shell sees that its user interrupted us and does not go on with its script. Does nothing in all
-// other cases.
+// After everything is done: dies of the INT or QUIT that a terminal sent to us and to the command,
+// so that the calling shell sees that its user interrupted us and does not go on with its script.
+// Does nothing in all other cases.
 void die_as_interrupted(const Outcome& outcome);
 
 }  // namespace coord::cli

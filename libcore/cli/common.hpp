@@ -37,8 +37,8 @@ void add_peer_options(Options& options,
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE
 
-// Writes one JSON line to the file, which is created or emptied (it may be a pipe or a device).
-// ErrorKind::output.
+// Writes one JSON line to the file, which is created or emptied (it may be a pipe or
+// a device). ErrorKind::output.
 Status write_report(const std::string& path, const JsonObject& report);
 
 }  // namespace coord::cli

@@ -77,8 +77,8 @@ Result<Verdict> HeldSession::wait_for_verdict(const WhileWaiting& meanwhile) {
   }
 }
 
-// A peer of 0.1.0 refuses -n at once while it knows no leader: what a newer one does for its tools, this
-// does.
+// A peer of 0.1.0 refuses -n at once while it knows no leader: what a newer one does
+// for its tools, this does.
 bool HeldSession::ask_older_again(const local::Answer& answer) {
   constexpr Duration pause = std::chrono::milliseconds(20), leader = std::chrono::seconds(1);
   const auto* refusal = std::get_if<local::Refused>(&answer);
@@ -140,8 +140,8 @@ Status HeldSession::granted(const local::Granted& grant) {
   return done();
 }
 
-// Back to the end of the line, over a connection that has nothing to do with what we had. False: the time is
-// over.
+// Back to the end of the line, over a connection that has nothing to do with what we
+// had. False: the time is over.
 bool HeldSession::ask_anew() {
   note("the grant was not taken up in time: asking anew");
   is_passed_on_ = is_granted_ = lost_ = false;

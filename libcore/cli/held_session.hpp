@@ -27,8 +27,8 @@
 namespace coord::cli {
 
 inline constexpr std::uint64_t only_request = 1;  // a connection of a tool makes one, and numbers it so
-inline constexpr Duration answer_patience =
-    std::chrono::seconds(2);  // for what a healthy peer answers at once
+// for what a healthy peer answers at once
+inline constexpr Duration answer_patience = std::chrono::seconds(2);
 
 // The words of a command as listings show them, cut to what a request may carry.
 std::string command_line(const std::vector<std::string>& argv);

@@ -137,8 +137,8 @@ class Options {
     return option;
   }
 
-  // A value with a grammar of its own: `take` stores it or answers with an Error whose `what` and `remedy`
-  // are shown.
+  // A value with a grammar of its own: `take` stores it or answers with an Error whose
+  // `what` and `remedy` are shown.
   Option& custom(std::string_view names, std::string metavar, std::function<Status(std::string_view)> take,
                  std::string help);
 
@@ -172,10 +172,10 @@ class Options {
   // be written that says so.
   Options& refused(std::function<void()> told);
 
-  // A verb of the tool with options, operands, examples and action of its own (`dclock merge ...`); the
-  // tool's options work before and after the verb, but for those that say otherwise. A tool with verbs and an
-  // action of its own may be called without a verb. `.synopsis()` of a verb is without the tool's and the
-  // verb's name.
+  // A verb of the tool with options, operands, examples and action of its own (`dclock merge ...`);
+  // the tool's options work before and after the verb, but for those that say otherwise. A tool with
+  // verbs and an action of its own may be called without a verb. `.synopsis()` of a verb is without
+  // the tool's and the verb's name.
   Options& verb(std::string name, std::string summary);
 
   // For configuration files: gives the option called `key` (its long name with _ for -) a value unless the

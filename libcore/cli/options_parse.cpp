@@ -39,8 +39,8 @@ std::string one_of(const std::vector<std::string>& words) {
   return text;
 }
 
-// Stores a value where it belongs; the error names `origin`: the option as given, a variable, a file and
-// line.
+// Stores a value where it belongs; the error names `origin`: the option as given, a
+// variable, a file and line.
 Status take(Option& option, std::string_view value, const std::string& origin, Source source) {
   const auto& choices = option.choices_;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end())
@@ -93,8 +93,7 @@ class Parser {
   Options& scope() { return *scope_; }
 
  private:
-  // --- where the options end
-  // ---------------------------------------------------------------------------------------
+  // ---- where the options end
 
   Result<Options::Request> split(const std::vector<std::string>& arguments) {
     std::size_t i = 0;
@@ -212,8 +211,7 @@ class Parser {
 
   std::string see_help(const std::string& verb) const { return verb + " " + scope_->title() + " --help"; }
 
-  // --- what they say
-  // -----------------------------------------------------------------------------------------------
+  // ---- what they say
 
   // Every option was found by its name before, and every value is there.
   Status read_options() {
@@ -264,8 +262,7 @@ class Parser {
     return *set ? take(option, "", option.env_, Source::environment) : done();
   }
 
-  // --- do they go together
-  // -----------------------------------------------------------------------------------------
+  // ---- do they go together
 
   // Only what the command line says can contradict itself; the environment gives defaults.
   Status check_combinations() {
@@ -318,8 +315,7 @@ class Parser {
     return found == as_given_.end() ? option.name() : found->second;
   }
 
-  // --- operands and command
-  // ----------------------------------------------------------------------------------------
+  // ---- operands and command
 
   Status store_operands() {
     std::size_t least = 0, most = 0;

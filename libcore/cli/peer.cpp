@@ -13,8 +13,8 @@ namespace {
 
 constexpr int look_again_ms = 10;
 constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
-constexpr Duration start_patience =
-    std::chrono::seconds(5);  // whatever -w says: it is of the machine's doing
+// whatever -w says: it is of the machine's doing
+constexpr Duration start_patience = std::chrono::seconds(5);
 
 // `started`: we have tried to start it.
 Error cannot_reach(const Authority& authority, const Error& error, bool started) {
@@ -37,8 +37,8 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
   return explained;
 }
 
-// A peer that holds the state directory and does not answer: it begins, ends, or is about to listen
-// elsewhere.
+// A peer that holds the state directory and does not answer: it begins, ends, or is
+// about to listen elsewhere.
 Error not_reached(const Authority& authority, const Error& error) {
   const std::string process =
       *authority.running > 0 ? "process " + std::to_string(*authority.running) : "another process";

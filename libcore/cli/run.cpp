@@ -16,9 +16,9 @@ namespace {
 
 constexpr const char* standard_output = "standard output";
 
-// A closed standard descriptor is filled by /dev/null opened the wrong way round: using it still fails with
-// EBADF, but no file opened later can take its number. Close-on-exec, so that a command gets what our caller
-// gave us.
+// A closed standard descriptor is filled by /dev/null opened the wrong way round: using it still
+// fails with EBADF, but no file opened later can take its number. Close-on-exec, so that a command
+// gets what our caller gave us.
 void guard_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
@@ -27,13 +27,13 @@ void guard_standard_descriptors() {
   }
 }
 
-// The text that a Status carries may hold anything a user or a peer sent; a line of ours is printable and one
-// line.
+// The text that a Status carries may hold anything a user or a peer sent; a line of ours
+// is printable and one line.
 std::string one_line(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const std::size_t slash =
-        text.find('\\');  // shown() would double backslashes, which most texts have escaped already
+    // shown() would double backslashes, which most texts have escaped already
+    const std::size_t slash = text.find('\\');
     out += shown(text.substr(0, slash));
     if (slash == std::string_view::npos) break;
     out += '\\';
@@ -50,8 +50,8 @@ Error output_error(int number) {
 Status close_stdout() {
   Status flushed = flush();
   if (!flushed) return flushed;
-  // Delayed write errors (NFS, quotas) come at close. A descriptor that was never there is no loss if nothing
-  // was printed.
+  // Delayed write errors (NFS, quotas) come at close. A descriptor that was never there is no
+  // loss if nothing was printed.
   if (::close(STDOUT_FILENO) != 0 && errno != EBADF && errno != EINTR) return output_error(errno);
   return done();
 }

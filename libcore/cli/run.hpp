@@ -9,19 +9,19 @@
 
 namespace coord::cli {
 
-// Parses argv, answers --help, --version and --dump-options, calls the action of the tool or of its verb, and
-// returns what main returns. An Error becomes one line `tool: object: what happened: what to do` on stderr
-// and the status of its kind; an exception that escapes is our bug (70). Output that could not be written is
-// 74, even when all else went well; a reader that went away ends the tool by SIGPIPE, silently, as it ends
-// cat(1). Standard descriptors that are closed stay unusable instead of being handed to the next file that is
-// opened.
+// Parses argv, answers --help, --version and --dump-options, calls the action of the tool or of its verb,
+// and returns what main returns. An Error becomes one line `tool: object: what happened: what to do` on
+// stderr and the status of its kind; an exception that escapes is our bug (70). Output that could not be
+// written is 74, even when all else went well; a reader that went away ends the tool by SIGPIPE,
+// silently, as it ends cat(1). Standard descriptors that are closed stay unusable instead of being handed
+// to the next file that is opened.
 int run(int argc, char** argv, Options& options);
 
-// One line of data on stdout, buffered; whether it arrived is checked by run() at the end, so callers need
-// not.
+// One line of data on stdout, buffered; whether it arrived is checked by run() at the
+// end, so callers need not.
 void print(std::string_view text);
-// What was printed so far goes out now (before a command shares our stdout, or for a reader of a stream of
-// events).
+// What was printed so far goes out now (before a command shares our stdout, or for a
+// reader of a stream of events).
 Status flush();
 
 // `tool: text` on stderr, control characters escaped, in one write.

@@ -19,8 +19,8 @@ class RunReport {
   // Opens FILE at once, so that a wrong path is known before anything is held; empty: no report.
   static Result<RunReport> open(const std::string& path);
 
-  // The report of a command line that was refused. That it cannot be written is not told: what is wrong comes
-  // first.
+  // The report of a command line that was refused. That it cannot be written is not told:
+  // what is wrong comes first.
   static void of_misuse(const std::string& path, const std::string& name);
 
   Status write();

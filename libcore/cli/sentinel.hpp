@@ -6,12 +6,12 @@
 // without job control signals one process from within the same group. A process group of its own for the
 // command would leave it behind at `kill -9 -PGID`, and out of the terminal's sight.
 //
-// So a process stands beside the command: in our process group and in the command's control group, with a
-// name and a command line of its own, no descriptor, no work. Whoever signals the group or the control group
-// signals it, too; whoever means one process (kill PID, pkill dlock) does not. It blocks all signals and
-// notes when it got which. A caught signal is held back for a moment: if the sentinel has got the same one
-// meanwhile, so has the command, as long as it is where the sentinel is. In doubt it is passed on: twice
-// beats never.
+// So a process stands beside the command: in our process group and in the command's control group, with
+// a name and a command line of its own, no descriptor, no work. Whoever signals the group or the
+// control group signals it, too; whoever means one process (kill PID, pkill dlock) does not. It blocks
+// all signals and notes when it got which. A caught signal is held back for a moment: if the sentinel
+// has got the same one meanwhile, so has the command, as long as it is where the sentinel is. In doubt
+// it is passed on: twice beats never.
 //
 // It ends with us, however we end. Threading: one owner; it is forked, so no threads beside.
 #pragma once

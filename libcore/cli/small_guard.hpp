@@ -34,8 +34,8 @@ struct GuardTerms {
   std::optional<std::uint8_t> status;  // of the command, for the release
 };
 
-// The reading end of a hold that is open here, by which the kernel tells when nobody holds any more. Holds
-// nothing.
+// The reading end of a hold that is open here, by which the kernel tells when nobody
+// holds any more. Holds nothing.
 Descriptor watch_of(int hold);
 // Whether somebody holds, of whom `watch` is to tell. One's own `hold` counts as long as it is open.
 bool is_held(const Descriptor& watch);

@@ -1,5 +1,5 @@
-// Aligned text for people: columns as wide as their widest cell, cells shown escaped, trailing space never
-// written.
+// Aligned text for people: columns as wide as their widest cell, cells shown escaped,
+// trailing space never written.
 #pragma once
 
 #include <string>

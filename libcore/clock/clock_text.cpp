@@ -23,8 +23,8 @@ bool same_word(const char* a, const char* b) {
   return left == right;
 }
 
-// memcmp for a handful of bytes: a call would cost more than the comparison. The last word overlaps the one
-// before.
+// memcmp for a handful of bytes: a call would cost more than the comparison. The last
+// word overlaps the one before.
 bool same_bytes(const char* a, const char* b, std::size_t size) {
   if (size >= 8) {
     for (std::size_t at = 0; at + 8 < size; at += 8) {
@@ -224,8 +224,8 @@ const char* ClockReader::read_row(HostIndex knower, ParsedClock& clock) {
   }
 }
 
-// A JSON string and the colon after it. The result points into the text, or into unescaped_ if it had
-// escapes.
+// A JSON string and the colon after it. The result points into the text, or into
+// unescaped_ if it had escapes.
 const char* ClockReader::read_name(std::string_view& name) {
   if (!skip('"')) return at_ == end_ ? ends_early : "the clock has no quoted name where one must be";
   const char* begin = at_;

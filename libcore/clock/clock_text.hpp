@@ -5,10 +5,10 @@
 //   lamport  {"@lamport":7}
 //   hlc      {"@hlc":"2026-11-22T01:27:15.123Z.002a"}
 //
-// No host name begins with '@', so a clock tells its own kind. The reader is strict (one object, no duplicate
-// names, counters below 2^53 without sign, fraction or leading zero) and bounded (see limits.hpp); it keeps
-// no state between clocks but a memory of the last one's names, which makes a log of the same few hosts fast
-// to read.
+// No host name begins with '@', so a clock tells its own kind. The reader is strict (one object, no
+// duplicate names, counters below 2^53 without sign, fraction or leading zero) and bounded (see
+// limits.hpp); it keeps no state between clocks but a memory of the last one's names, which makes a log of
+// the same few hosts fast to read.
 #pragma once
 
 #include <cstdint>
@@ -63,15 +63,15 @@ class ClockReader {
  public:
   explicit ClockReader(HostTable& hosts) : hosts_(hosts) {}
 
-  // Reads the clock at the beginning of `text`. Returns why it cannot (nullptr: it could); `length` is what
-  // it took.
+  // Reads the clock at the beginning of `text`. Returns why it cannot (nullptr: it
+  // could); `length` is what it took.
   const char* read(std::string_view text, ParsedClock& clock, std::size_t& length);
 
   // Forgets the last clock's names, before they are taken back from the table.
   void forget() { last_.clear(); }
 
-  // Where the number of the given entry stands in `text`, the vector just read; empty if there are blanks in
-  // it.
+  // Where the number of the given entry stands in `text`, the vector just read; empty
+  // if there are blanks in it.
   std::string_view count_text(std::size_t place, std::string_view text) const;
 
  private:

@@ -1,10 +1,10 @@
-// Space-time diagrams: hosts side by side, events one below the other in an order of causes, messages between
-// them.
+// Space-time diagrams: hosts side by side, events one below the other in an order of
+// causes, messages between them.
 //
-// A diagram is a value; four renderers draw it: text for a terminal, SVG for a page, DOT for graphviz,
-// Mermaid for a wiki. In all of them an event has a row of its own and its text beside the lanes, so that no
-// label lies on another or on an arrow. All texts must be printable: who makes a diagram has escaped control
-// characters.
+// A diagram is a value; four renderers draw it: text for a terminal, SVG for a page, DOT for
+// graphviz, Mermaid for a wiki. In all of them an event has a row of its own and its text beside the
+// lanes, so that no label lies on another or on an arrow. All texts must be printable: who makes a
+// diagram has escaped control characters.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +46,8 @@ struct TextMeasure {
   std::string_view (*clipped)(std::string_view text, std::size_t columns);  // the longest beginning that fits
 };
 
-// Lanes in the order in which the hosts first act, so that most messages go from left to right. `printable`
-// escapes.
+// Lanes in the order in which the hosts first act, so that most messages go from left to
+// right. `printable` escapes.
 Diagram diagram_of(const EventLog& log, const std::function<std::string(std::string_view)>& printable);
 
 struct TextStyle {

@@ -13,8 +13,8 @@ namespace coord::clock {
 namespace {
 
 constexpr int row_height = 28, margin = 20, name_height = 26, dot_radius = 5;
-constexpr int baseline =
-    4;  // from a row's middle down to the foot of 13 px text; not all viewers know dominant-baseline
+// from a row's middle down to the foot of 13 px text; not all viewers know dominant-baseline
+constexpr int baseline = 4;
 constexpr int column_width = 8;  // of the 13 px monospaced font, a little generous
 constexpr int narrowest_lane = 64, widest_lane = 150;
 constexpr std::size_t longest_text = 96;  // columns; the tooltip has the rest
@@ -172,8 +172,8 @@ class SvgDrawing {
     }
   }
 
-  // A straight line, or a curve where the straight one would run through the dot of an event that has no part
-  // in it.
+  // A straight line, or a curve where the straight one would run through the dot of an
+  // event that has no part in it.
   void draw_message(std::size_t from, std::size_t to) {
     const std::size_t lane = diagram_.events[from].lane;
     double bend = 0;

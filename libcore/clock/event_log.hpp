@@ -69,8 +69,8 @@ class EventLog {
   }
   // The entries of other hosts that `event` knows more of than `previous` (no_event: than nothing).
   void news(EventIndex event, EventIndex previous, std::vector<ClockEntry>& news) const;
-  // The messages received at `event`: its news, without what another of them already knew. Usually one or
-  // none.
+  // The messages received at `event`: its news, without what another of them already
+  // knew. Usually one or none.
   void messages_into(EventIndex event, EventIndex previous, std::vector<Message>& messages) const;
   // Calls `visit(event, previous of its host or no_event)` for every event, host by host.
   template <class Visit>

@@ -14,9 +14,8 @@ namespace coord::clock {
 
 using HostIndex = std::uint32_t;
 
-// Why `name` cannot be a host (1 to 255 bytes of UTF-8 without blanks, control characters and braces, not
-// beginning with
-// '-' or '@'); nullptr if it can.
+// Why `name` cannot be a host (1 to 255 bytes of UTF-8 without blanks, control characters and
+// braces, not beginning with '-' or '@'); nullptr if it can.
 const char* host_name_fault(std::string_view name);
 
 class HostTable {

@@ -1,5 +1,5 @@
-// Hybrid logical clocks (Kulkarni, Demirbas, Madappa, Avva, Leone: "Logical Physical Clocks", OPODIS 2014,
-// figure 5).
+// Hybrid logical clocks (Kulkarni, Demirbas, Madappa, Avva, Leone: "Logical Physical
+// Clocks", OPODIS 2014, figure 5).
 //
 // Problem: stamps that respect causality like Lamport's and can still be read as a time. A Lamport counter
 // has nothing to do with time; a wall clock steps back and differs between hosts. The hybrid clock follows
@@ -43,8 +43,8 @@ class HybridClock {
   explicit HybridClock(HybridTime last = {}) : last_(last) {}
 
   HybridTime last() const { return last_; }
-  // A local event or the sending of a message at wall time `now`, which may have stepped back since the last
-  // event.
+  // A local event or the sending of a message at wall time `now`, which may have stepped
+  // back since the last event.
   Result<HybridTime> tick(WallTime now);
   // The receipt of a message stamped `remote`. Refused, with nothing changed, if the remote clock is more
   // than `max_offset` ahead of `now`: one wild clock would otherwise drag every other with it for good.

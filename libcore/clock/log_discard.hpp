@@ -27,8 +27,8 @@ class DiscardFinder {
  public:
   explicit DiscardFinder(const HostTable& hosts) : hosts_(hosts) {}
 
-  // Lines in any order that keeps those of each host in theirs. An Error (data) for scalar clocks and mixed
-  // kinds.
+  // Lines in any order that keeps those of each host in theirs. An Error (data) for
+  // scalar clocks and mixed kinds.
   Status add(const LogLine& line);
   // `group`: every host that may still need events. Empty: all hosts that the logs name, which is right only
   // if each member has been heard of.

@@ -21,8 +21,8 @@ void own_bytes(LogLine& line, std::string& bytes) {
 }
 
 std::uint64_t sum_of_entries(const ParsedClock& clock) {
-  std::uint64_t sum =
-      0;  // 65,536 entries below 2^53 can pass 2^64: the sum only breaks ties, so it may saturate
+  // 65,536 entries below 2^53 can pass 2^64: the sum only breaks ties, so it may saturate
+  std::uint64_t sum = 0;
   for (const auto& entry : clock.entries) {
     if (__builtin_add_overflow(sum, entry.count, &sum)) return UINT64_MAX;
   }

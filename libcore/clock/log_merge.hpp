@@ -9,15 +9,15 @@
 // every chain of causes), or by wall or hybrid time; then by host name. While the logs are in order and
 // complete, one line a log is all that is held.
 //
-// When no candidate is ready, either its cause is further down in some log, or it is in none of them (a log
-// that begins in the middle or was not given). Which of the two it is, a second look at the files tells: how
-// many lines of each host they have and whether those ascend. Then the logs that can bring the cause are read
-// on, and what nobody can bring is not waited for. Pipes cannot be looked at twice: there the answer is known
-// at their end, and lines wait in memory. If still nothing is ready, the clocks are in a cycle, and the merge
-// says so.
+// When no candidate is ready, either its cause is further down in some log, or it is in none of them (a
+// log that begins in the middle or was not given). Which of the two it is, a second look at the files
+// tells: how many lines of each host they have and whether those ascend. Then the logs that can bring the
+// cause are read on, and what nobody can bring is not waited for. Pipes cannot be looked at twice: there
+// the answer is known at their end, and lines wait in memory. If still nothing is ready, the clocks are in
+// a cycle, and the merge says so.
 //
-// Scalar clocks name no causes: their merge is by counter, then host. A log of them that is not in order is
-// read whole.
+// Scalar clocks name no causes: their merge is by counter, then host. A log of them that is
+// not in order is read whole.
 #pragma once
 
 #include <cstdint>

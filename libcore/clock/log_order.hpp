@@ -1,6 +1,6 @@
-// What the happened-before order says about single events: who may have caused them, whom they may have
-// caused, and which are concurrent with them. All logs must be indexed, free of cycles, and of a kind that
-// names causes.
+// What the happened-before order says about single events: who may have caused them, whom they
+// may have caused, and which are concurrent with them. All logs must be indexed, free of cycles,
+// and of a kind that names causes.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ inline bool happened_before(const EventLog& log, EventIndex cause, EventIndex ef
 }
 
 enum class Cone { past, future, both };
-// The events that may have caused `event` or that it may have caused, itself among them, in the order of the
-// log.
+// The events that may have caused `event` or that it may have caused, itself among
+// them, in the order of the log.
 std::vector<EventIndex> slice(const EventLog& log, EventIndex event, Cone cone);
 
 // How many pairs of events are concurrent: all pairs without the ordered ones, which the clocks count.

@@ -47,8 +47,8 @@ Status LogReader::reject(const std::string& what, const std::string& remedy) {
   return done();
 }
 
-// A line without its newline; the last one may lack it. A line that does not fit is dropped as it comes, and
-// too_long_ set.
+// A line without its newline; the last one may lack it. A line that does not fit is dropped as
+// it comes, and too_long_ set.
 Result<bool> LogReader::next_raw(std::string_view& raw) {
   too_long_ = false;
   std::size_t searched = 0;

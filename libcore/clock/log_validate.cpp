@@ -181,8 +181,8 @@ void Validator::check_chain(EventIndex event, EventIndex previous) {
   }
 }
 
-// What the event knows more than its predecessor must have been sent by somebody, who knew no more than the
-// event does.
+// What the event knows more than its predecessor must have been sent by somebody, who knew
+// no more than the event does.
 void Validator::check_news(EventIndex event, EventIndex previous) {
   events_.news(event, previous, news_);
   for (const auto& entry : news_) {
@@ -225,9 +225,9 @@ void Validator::check_source(EventIndex event, EventIndex source) {
   }
 }
 
-// Clocks that are transitive show every cycle as two events that know each other. Others may hide one of
-// three or more: those are what Kahn's sort of the direct causes leaves over. One event of each cycle is
-// reported.
+// Clocks that are transitive show every cycle as two events that know each other. Others may
+// hide one of three or more: those are what Kahn's sort of the direct causes leaves over. One
+// event of each cycle is reported.
 void Validator::check_long_cycles() {
   std::vector<std::vector<EventIndex>> effects(events_.size());
   std::vector<std::uint32_t> causes(events_.size(), 0);

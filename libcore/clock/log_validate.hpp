@@ -23,8 +23,8 @@ enum class Rule {
   unknown_event,      // a clock names an event after the last one that its host logged
   gap,                // a host's own entries do not run 1, 2, 3, ...
   duplicate,          // two lines of one host with the same own entry
-  regression,    // an entry is smaller than before: on the host's next event, or its own on the file's next
-                 // line
+  // an entry is smaller than before: on the host's next event, or its own on the file's next line
+  regression,
   intransitive,  // a clock names an event but not what that event knew
   cycle,         // an event comes before itself
 };

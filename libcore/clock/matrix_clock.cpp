@@ -18,8 +18,8 @@ Status MatrixClock::tick(std::string_view host) {
 
 Status MatrixClock::receive(std::string_view host, std::string_view sender, const MatrixClock& message) {
   VectorClock own = row(host);
-  // The own row of the message is older than ours unless our state was lost: receive() of the vector checks
-  // both.
+  // The own row of the message is older than ours unless our state was lost: receive()
+  // of the vector checks both.
   VectorClock incoming = message.row(sender);
   incoming.join(message.row(host));
   if (auto received = own.receive(host, incoming); !received) return received;

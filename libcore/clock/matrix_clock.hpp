@@ -1,5 +1,5 @@
-// Matrix clocks (Wuu and Bernstein, "Efficient Solutions to the Replicated Log and Dictionary Problems", PODC
-// 1984).
+// Matrix clocks (Wuu and Bernstein, "Efficient Solutions to the Replicated Log and
+// Dictionary Problems", PODC 1984).
 //
 // Problem: when may a host forget an event that it keeps for others? A vector says what this host knows, not
 // what the others know. Row k of the matrix is the latest vector of host k that has been heard of, directly
@@ -31,14 +31,14 @@ class MatrixClock {
 
   Status tick(std::string_view host);
   // `host` receives a message of `sender` stamped `message`: every row is joined with the message's, the own
-  // row also with the sender's, then one tick. Refused, with nothing changed, where VectorClock::receive
-  // refuses.
+  // row also with the sender's, then one tick. Refused, with nothing changed,
+  // where VectorClock::receive refuses.
   Status receive(std::string_view host, std::string_view sender, const MatrixClock& message);
   void join(const MatrixClock& other);
 
-  // How many events of `origin` every host of `group` is known to know: those may be discarded. A host that
-  // nothing has been heard of knows nothing, so an incomplete `group` is the caller's error: it would discard
-  // too much.
+  // How many events of `origin` every host of `group` is known to know: those may be discarded. A
+  // host that nothing has been heard of knows nothing, so an incomplete `group` is the caller's
+  // error: it would discard too much.
   std::uint64_t discardable(std::string_view origin, const std::vector<std::string>& group) const;
   // All hosts that a row or an entry names.
   std::vector<std::string> hosts() const;

@@ -6,9 +6,8 @@
 // order, and the first that fails is the reason shown (RFC 5905 8 and 9.2, RFC 9109, RFC 9769):
 //
 //   1. length and form, version, mode            a server's answer to this kind of request
-//   2. origin equals the random transmit value   an answer to *this* request; spent on the first match, so
-//   that
-//      of the request                            a second one is a duplicate or a replay
+//   2. origin equals the random transmit value   an answer to *this* request; spent on the first match,
+//      of the request                            so that a second one is a duplicate or a replay
 //   3. kiss codes, only now                      before 2 anyone could silence a server for us
 //   4. authentication, where asked for           a crypto-NAK is an error, not time
 //   5. transmit and receive there and in order, synchronized, stratum 1..15

@@ -17,9 +17,9 @@ Duration half_width(const Sample& sample, Instant now) {
   return sample.delay / 2 + sample.dispersion + drift_over(now - sample.at);
 }
 
-// A sample that waited no longer than the best one in any queue counts fully; one that waited `scale` longer
-// counts a quarter of that, so that a few equally good samples average out their noise and a late one changes
-// nothing.
+// A sample that waited no longer than the best one in any queue counts fully; one that waited
+// `scale` longer counts a quarter of that, so that a few equally good samples average out their
+// noise and a late one changes nothing.
 double weight(Duration excess, Duration scale) {
   const double ratio = seconds_of(excess) / seconds_of(scale);
   return 1.0 / ((1.0 + ratio) * (1.0 + ratio));
@@ -35,8 +35,8 @@ Duration jitter_of(const std::vector<Sample>& by_delay, Duration floor) {
   return std::max(floor, duration_of_seconds(std::sqrt(sum / static_cast<double>(by_delay.size() - 1))));
 }
 
-// The truth satisfies every sample; if no value does (a clock that drifts by more than 15 ppm) it satisfies
-// one.
+// The truth satisfies every sample; if no value does (a clock that drifts by more
+// than 15 ppm) it satisfies one.
 void bracket(const std::vector<Sample>& samples, Instant now, Estimate& estimate) {
   Duration low = Duration::min();
   Duration high = Duration::max();
@@ -93,8 +93,8 @@ std::optional<Estimate> SampleFilter::estimate(Instant now, Duration local_preci
   std::stable_sort(by_delay.begin(), by_delay.end(),
                    [](const Sample& a, const Sample& b) { return a.delay < b.delay; });
   const Sample& best = by_delay.front();
-  // The spread of an undisturbed path is a small part of its delay; below some microseconds it is the
-  // machine's own.
+  // The spread of an undisturbed path is a small part of its delay; below some
+  // microseconds it is the machine's own.
   const Duration scale = std::max<Duration>(best.delay / 10, std::chrono::microseconds(2));
   double weights = 0;
   double weighted = 0;

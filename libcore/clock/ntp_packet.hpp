@@ -1,6 +1,6 @@
-// The NTP packet (RFC 5905, 7.3): 48 octets in network order, then extension fields (RFC 7822) and a message
-// authentication code. Decoding takes any octets; what they are worth is decided by the checks
-// (ntp_check.hpp).
+// The NTP packet (RFC 5905, 7.3): 48 octets in network order, then extension fields (RFC 7822)
+// and a message authentication code. Decoding takes any octets; what they are worth is decided
+// by the checks (ntp_check.hpp).
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ struct Packet {
   Leap leap = Leap::none;
   std::uint8_t version = 4;
   std::uint8_t mode = 0;  // 0 to 7; compare with Mode
-  std::uint8_t stratum =
-      0;  // 0: kiss code, 1: has a reference clock, 2..15: follows a server, 16: unsynchronized
+  // 0: kiss code, 1: has a reference clock, 2..15: follows a server, 16: unsynchronized
+  std::uint8_t stratum = 0;
   std::int8_t poll = 0;       // log2 seconds
   std::int8_t precision = 0;  // log2 seconds
   Short root_delay;
@@ -58,9 +58,9 @@ struct Tail {
 // How RFC 7822 (7.5) tells a MAC from an extension field: at most 24 octets at the end are a MAC.
 Tail split_tail(ByteView packet);
 
-// A reference id as people know it: the clock's name at stratum 1 ("GPS"), the kiss code at 0, else the
-// upstream server's IPv4 address (or the first four octets of a hash of its IPv6 address, which cannot be
-// told apart).
+// A reference id as people know it: the clock's name at stratum 1 ("GPS"), the kiss code at 0,
+// else the upstream server's IPv4 address (or the first four octets of a hash of its IPv6 address,
+// which cannot be told apart).
 std::string reference_text(std::uint8_t stratum, std::uint32_t reference_id);
 
 const char* leap_text(Leap leap);

@@ -99,8 +99,8 @@ Duration combine(const std::vector<Candidate>& candidates, const std::vector<std
   return base + duration_of_seconds(weighted / weights);
 }
 
-// Everything that at least a majority of the members' own bounds allow; if nothing is, everything that any
-// allows.
+// Everything that at least a majority of the members' own bounds allow; if nothing is,
+// everything that any allows.
 Interval majority_hull(const std::vector<Candidate>& candidates, const std::vector<std::size_t>& members) {
   std::vector<Edge> edges;
   Interval any{Duration::max(), Duration::min()};

@@ -16,15 +16,15 @@
 
 namespace coord::ntp {
 
-// Signed distance to the nearest end of June or December (UTC), negative before it; nothing if it is over a
-// day away.
+// Signed distance to the nearest end of June or December (UTC), negative before it;
+// nothing if it is over a day away.
 std::optional<Duration> leap_proximity(WallTime utc);
 
 // How far smearing and stepping servers are apart at this distance from the leap; zero outside of the smear.
 Duration smear_gap(Duration from_leap);
 
-// One flag a candidate: true where it must be left out. The larger group stays; of two equal ones neither
-// does.
+// One flag a candidate: true where it must be left out. The larger group stays; of
+// two equal ones neither does.
 std::vector<bool> smear_suspects(const std::vector<Candidate>& candidates, WallTime utc);
 
 }  // namespace coord::ntp

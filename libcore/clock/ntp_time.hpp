@@ -58,8 +58,8 @@ constexpr double seconds_of(Duration value) {
 // The nearest nanosecond; values outside the 292 years of a Duration are held to its ends, a NaN gives zero.
 Duration duration_of_seconds(double seconds);
 
-// Largest frequency error that a clock is assumed to have (RFC 5905 PHI, 15 ppm): how fast old knowledge
-// decays.
+// Largest frequency error that a clock is assumed to have (RFC 5905 PHI, 15 ppm): how
+// fast old knowledge decays.
 constexpr double frequency_tolerance = 15e-6;
 
 // Error that may have grown over an interval, rounded up.

@@ -1,9 +1,9 @@
 // Vector clocks (Fidge 1988; Mattern, "Virtual Time and Global States of Distributed Systems", 1989).
 //
-// Problem: tell whether one event can have caused another. A scalar clock only excludes one direction. A
-// vector counts, for each host, how many of its events are known: V(a) < V(b) (no entry greater, one smaller)
-// exactly if a -> b, and two events of which neither vector dominates are concurrent. The price is one entry
-// a host.
+// Problem: tell whether one event can have caused another. A scalar clock only excludes one
+// direction. A vector counts, for each host, how many of its events are known: V(a) < V(b) (no entry
+// greater, one smaller) exactly if a -> b, and two events of which neither vector dominates are
+// concurrent. The price is one entry a host.
 #pragma once
 
 #include <cstdint>

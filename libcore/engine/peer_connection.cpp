@@ -26,8 +26,8 @@ Error unavailable(std::string object, std::string what, std::string remedy) {
   return Error{ErrorKind::unavailable, std::move(object), std::move(what), std::move(remedy)};
 }
 
-// A peer that runs as somebody else could claim anything about locks: only one's own, root's or the system's
-// is believed.
+// A peer that runs as somebody else could claim anything about locks: only one's own, root's
+// or the system's is believed.
 Result<pid_t> check_owner(int socket, const std::string& path, std::optional<uid_t> system_user) {
   ucred credentials{};
   socklen_t size = sizeof credentials;

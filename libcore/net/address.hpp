@@ -1,5 +1,5 @@
-// HOST:PORT as people write it in --peers and --listen: a name, an IPv4 address, or an IPv6 address in
-// brackets.
+// HOST:PORT as people write it in --peers and --listen: a name, an IPv4 address, or
+// an IPv6 address in brackets.
 #pragma once
 
 #include <cstddef>

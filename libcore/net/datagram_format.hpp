@@ -57,8 +57,8 @@ inline constexpr std::size_t datagram_header_size = 12;
 inline constexpr std::size_t datagram_mac_size = 16;
 inline constexpr std::size_t challenge_size = datagram_header_size + 3 * 16 + datagram_mac_size;
 inline constexpr std::size_t sealed_overhead = datagram_header_size + 8 + datagram_mac_size;
-// A message that goes by datagram: with all that is put around it, below what the networks in use carry
-// whole.
+// A message that goes by datagram: with all that is put around it, below what the
+// networks in use carry whole.
 inline constexpr std::size_t datagram_message_limit = 1200;
 inline constexpr std::size_t sealed_payload_limit = datagram_message_limit + wire::frame_header_size;
 inline constexpr std::size_t largest_datagram = sealed_overhead + sealed_payload_limit;

@@ -17,8 +17,8 @@ namespace {
 
 constexpr int datagrams_a_turn = 64;
 
-// As a socket of that family names it (IPv6 that serves IPv4 too: ::ffff:10.0.0.1); nothing: out of its
-// reach.
+// As a socket of that family names it (IPv6 that serves IPv4 too: ::ffff:10.0.0.1);
+// nothing: out of its reach.
 std::optional<boost::asio::ip::address> reachable(const udp::endpoint& own,
                                                   const boost::asio::ip::address& address) {
   if (own.address().is_v6() == address.is_v6()) return address;

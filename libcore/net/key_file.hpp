@@ -54,9 +54,9 @@ class KeyRing {
 // `object` is what errors name, a file. No error repeats a part of a key.
 Result<KeyRing> parse_keys(std::string_view text, const std::string& object);
 
-// Refused with a reason each: a symbolic link, not a file, another owner than this user or root, readable by
-// others, too large, unreadable, or what parse_keys refuses. Errors are ErrorKind::unavailable (configuration
-// unusable).
+// Refused with a reason each: a symbolic link, not a file, another owner than this user or root,
+// readable by others, too large, unreadable, or what parse_keys refuses. Errors are
+// ErrorKind::unavailable (configuration unusable).
 Result<KeyRing> read_key_file(const std::string& path);
 
 // A new random key as a line of a key file, without the newline.

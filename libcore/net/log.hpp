@@ -1,5 +1,5 @@
-// Where the network code tells what happened: one line an event, no secrets. The peer puts time and level
-// before it.
+// Where the network code tells what happened: one line an event, no secrets. The peer
+// puts time and level before it.
 #pragma once
 
 #include <concepts>

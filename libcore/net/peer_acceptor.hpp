@@ -1,5 +1,5 @@
-// Where the other peers come in: accepts connections, refuses whoever has not the key or is not of the group,
-// receives.
+// Where the other peers come in: accepts connections, refuses whoever has not the key or is
+// not of the group, receives.
 //
 // Anybody may connect, so until a hello was accepted a connection may cost little and not for long: each has
 // PeerTimes::establish to greet, its frames are small, a refusal is logged at most once a minute a source,
@@ -9,8 +9,8 @@
 //   - one source pushes out its own, however fast it is;
 //   - all strange addresses together push out none that comes from the address of a peer.
 //
-// Of one peer one connection is used, the newest: it has restarted or lost the old one. Threading: that of
-// the io_context.
+// Of one peer one connection is used, the newest: it has restarted or lost the old one.
+// Threading: that of the io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

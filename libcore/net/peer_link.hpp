@@ -84,8 +84,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void stop();  // handlers are not called any more
   // `version`: the level of the message. What is above the level of the greeting is not sent.
   bool send(ByteView message, Level version, wire::FrameType type = wire::FrameType::message);
-  // The greeting has changed (Greeting::level): a link that stands is greeted anew before anything goes out
-  // on it.
+  // The greeting has changed (Greeting::level): a link that stands is greeted anew
+  // before anything goes out on it.
   void greet_anew();
   // The other side shows signs of life: if there is no connection that works, make one now.
   void hurry();

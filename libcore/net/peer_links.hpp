@@ -1,5 +1,5 @@
-// The ways to the other peers: those of the voters are kept, the others are made when there is something to
-// send.
+// The ways to the other peers: those of the voters are kept, the others are made when
+// there is something to send.
 //
 // A group may have many more peers than vote, and a link to each costs a connection, its keys and a ping
 // every other second. So a peer that is not kept is dialled when something is sent to it; what is sent

@@ -9,8 +9,8 @@
 // arrives whole, at most once, and from the peer named, but in any order. Where UDP is closed, or the other
 // peer knows no datagrams, it does nothing, and connections serve as ever.
 //
-// Threading: all of it on the io_context's one thread, handlers included. A handler may call send() and
-// stop().
+// Threading: all of it on the io_context's one thread, handlers included. A handler
+// may call send() and stop().
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -100,8 +100,8 @@ class PeerTransport {
   // answered by datagram in this life.
   bool send_datagram(const std::string& peer, ByteView message, Level version = first_level,
                      wire::FrameType type = wire::FrameType::message);
-  // All that is sent from now on is of this level: who cannot read it is cut off, all others are greeted
-  // anew.
+  // All that is sent from now on is of this level: who cannot read it is cut off,
+  // all others are greeted anew.
   void speak(Level level);
   // It has sent what cannot be read: its connection to us is closed.
   void drop(const std::string& peer, const std::string& why) { acceptor_->drop(peer, why); }

@@ -1,9 +1,9 @@
-// At most so many lines a minute for each source, however often it tries: a scanner, a peer with a wrong key
-// or a tool that sends rubbish must not fill the disk. What was not told is counted and told with the next
-// line.
+// At most so many lines a minute for each source, however often it tries: a scanner, a peer
+// with a wrong key or a tool that sends rubbish must not fill the disk. What was not told is
+// counted and told with the next line.
 //
-// Bounded: beyond `max_sources` sources at a time (an attacker with many addresses), the others share one
-// place.
+// Bounded: beyond `max_sources` sources at a time (an attacker with many addresses),
+// the others share one place.
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // Which counters of one sender have been seen: each is accepted once, in any order within the window.
 //
-// Problem: a datagram that was recorded opens as well as the first time; and the network itself delivers some
-// twice and others late. A highest counter alone would refuse every late one, a set of all of them would grow
-// without end. So the last `size` counters have a bit each (RFC 4303, section 3.4.3), and what is older is
-// refused unseen.
+// Problem: a datagram that was recorded opens as well as the first time; and the network itself delivers
+// some twice and others late. A highest counter alone would refuse every late one, a set of all of them
+// would grow without end. So the last `size` counters have a bit each (RFC 4303, section 3.4.3), and
+// what is older is refused unseen.
 #pragma once
 
 #include <bitset>

@@ -5,8 +5,8 @@
 // the same name may come again on an empty disk and is then another node. Two nodes never have one number or
 // one name. Voters are kept connected; the others are dialled when there is something to say to them.
 //
-// Only founders are of the group's digest (net/greeting.hpp): who came later changes nothing of what the
-// group is.
+// Only founders are of the group's digest (net/greeting.hpp): who came later changes
+// nothing of what the group is.
 #pragma once
 
 #include <map>

@@ -51,8 +51,8 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
   // What it accepts in one frame; small until the hello.
   void set_payload_limit(std::size_t limit) { frames_.set_payload_limit(limit); }
   bool is_writing() const { return !writing_.empty(); }
-  // Goes up whenever some of what is written leaves; while writing, standing still means that the other side
-  // is stuck.
+  // Goes up whenever some of what is written leaves; while writing, standing still means
+  // that the other side is stuck.
   std::uint64_t write_progress() const { return write_progress_; }
   // What was sent has been sent again, and the other side has acknowledged nothing for longer than `patience`
   // and than two round trips: the way is cut, or loses nearly all.

@@ -54,8 +54,8 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
   const Descriptor probe = new_socket();
   if (probe.get() < 0) return failed_call(path, "cannot make a socket");
   const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  // EAGAIN: someone listens but has a full queue. Anything but ECONNREFUSED (nobody listens) may be a living
-  // peer.
+  // EAGAIN: someone listens but has a full queue. Anything but ECONNREFUSED (nobody
+  // listens) may be a living peer.
   if (connected == 0 || errno == EAGAIN)
     return failed(path, "another peer answers there", "stop it, or name another path");
   if (errno == ENOENT) return done();

@@ -5,9 +5,9 @@
 // are kept apart by a lock on PATH.lock. The kernel says who connects (SO_PEERCRED, SO_PEERGROUPS): only this
 // user and root, and as UnixAccess says a group's members or all users.
 //
-// Bounded: clients, a client's unread answers (who does not read is closed), a request's size. Each client is
-// read and written by itself, so that a slow one holds up nobody. Threading: all on the io_context's one
-// thread.
+// Bounded: clients, a client's unread answers (who does not read is closed), a request's size.
+// Each client is read and written by itself, so that a slow one holds up nobody. Threading: all on
+// the io_context's one thread.
 #pragma once
 
 #include <sys/types.h>
@@ -53,8 +53,8 @@ struct UnixLimits {
 // Who may come in besides this user and root.
 struct UnixAccess {
   std::optional<gid_t> group;  // its members; the socket has mode 0660 then, else 0600
-  std::size_t clients_of_user =
-      1024;  // of those admitted so, each: one's runaway loop leaves room for others
+  // of those admitted so, each: one's runaway loop leaves room for others
+  std::size_t clients_of_user = 1024;
   // The frame that a client gets who is not taken, so that its tool can say why; may be empty.
   std::function<Bytes(const std::string& why)> refusal;
   bool everybody = false;  // all users of this host; mode 0666
@@ -85,8 +85,8 @@ class UnixServer : public std::enable_shared_from_this<UnixServer> {
   void stop();
 
   // `pass`: a descriptor to go with the frame (it is duplicated; the caller keeps its own), or -1. False: the
-  // client is gone, or is now, because it did not read what it got (`closed` follows, from a later turn of
-  // the io_context).
+  // client is gone, or is now, because it did not read what it got (`closed` follows, from a
+  // later turn of the io_context).
   bool send(ClientNumber client, wire::FrameType type, ByteView payload, int pass = -1,
             std::uint32_t version = wire::first_version);
   // Once its answers are written.

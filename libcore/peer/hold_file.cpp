@@ -20,8 +20,8 @@ namespace coord::peer {
 namespace {
 
 constexpr std::size_t place_bytes = 256;  // divides a page: a place lies within one
-constexpr std::size_t most_places =
-    65536;                             // 16 MiB; a peer has at most 20,000 connections, and what it recovered
+// 16 MiB; a peer has at most 20,000 connections, and what it recovered
+constexpr std::size_t most_places = 65536;
 constexpr std::size_t head_bytes = 8;  // checksum of the rest, length of the record
 // The first place: whose file this is.
 constexpr std::array<char, 16> magic{'c', 'o', 'o', 'r', 'd', ' ', 'h', 'o', 'l', 'd', 's', ' ', '2', '\n'};

@@ -1,5 +1,5 @@
-// coordd's log: lines go out by a thread of their own, so that who reads them, or does not, is no concern of
-// the pump.
+// coordd's log: lines go out by a thread of their own, so that who reads them, or does
+// not, is no concern of the pump.
 //
 // The problem: stderr is a pipe to a logger that hangs, a journal that stands still, a file on a stalled
 // disk. write(2) waits for it, and a peer that waits there sends no heartbeats and renews nothing: its

@@ -288,8 +288,8 @@ void Peer::pump() {
   if (!ended_) arm_timer();
 }
 
-// Nobody is connected, nothing is held, waited for or kept shut: a peer that others count on (a voter) is
-// never idle.
+// Nobody is connected, nothing is held, waited for or kept shut: a peer that others count
+// on (a voter) is never idle.
 bool Peer::is_idle() const {
   return settings_.alone() && tools_.empty() && !node_->replica().machine().busy();
 }

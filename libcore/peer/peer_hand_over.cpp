@@ -147,8 +147,8 @@ local::LoneView Peer::view_of_lone(const local::HandOver& request) const {
   return view;
 }
 
-// A floor can only make tokens larger; but one far ahead would leave none to a group that is founded by the
-// clock later.
+// A floor can only make tokens larger; but one far ahead would leave none to a group that is
+// founded by the clock later.
 std::optional<std::string> Peer::refuse_floor(const Tool& tool, Token floor) const {
   constexpr std::uint64_t day = 24 * 3600;
   if (!is_guest(tool) || floor.value <= (unix_seconds() + day) << 20U) return std::nullopt;

@@ -1,5 +1,5 @@
-// The other peers of the group: what they say comes into the inbox, what they are sent is of the group's
-// level.
+// The other peers of the group: what they say comes into the inbox, what they are
+// sent is of the group's level.
 #include <chrono>
 
 #include "peer/peer.hpp"
@@ -11,8 +11,8 @@ namespace coord::peer {
 
 namespace {
 
-constexpr std::size_t inbox_limit =
-    8192;  // messages of peers beyond it are lost; Raft sends again what matters
+// messages of peers beyond it are lost; Raft sends again what matters
+constexpr std::size_t inbox_limit = 8192;
 
 constexpr std::size_t most_claimed = 64;  // names that are told
 

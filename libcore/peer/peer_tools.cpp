@@ -1,5 +1,5 @@
-// The tools of this host: what they say goes into the inbox, what they are told comes with a descriptor where
-// it must.
+// The tools of this host: what they say goes into the inbox, what they are told comes with
+// a descriptor where it must.
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -148,8 +148,8 @@ void Peer::tool_closed(net::ClientNumber number) {
   push(replica::ToolGone{tool->first});
 }
 
-// In the version that the tool speaks. One that does not know this kind of answer at all has not asked for
-// it.
+// In the version that the tool speaks. One that does not know this kind of answer at
+// all has not asked for it.
 void Peer::tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass) {
   static const local::Answer too_new =
       local::Refused{0, local::RefusedKind::protocol,

@@ -29,8 +29,8 @@ struct Options {
   bool host = false;  // alone, and the peer of all users of this host
   // Of a user's private peer: asked whether the host has a peer for all users now, which takes its place.
   std::function<bool()> given_up;
-  // Asked for another socket's path when the directory of `socket` is gone (a logout); absent: the same
-  // again.
+  // Asked for another socket's path when the directory of `socket` is gone (a
+  // logout); absent: the same again.
   std::function<Result<std::string>()> elsewhere;
   Token token_floor{};   // of a group: what peers alone have given whose place this one takes
   int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
@@ -56,8 +56,8 @@ struct Settings {
   bool admits_others() const { return admits_all || admitted; }
 };
 
-// Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable for files that cannot
-// be used.
+// Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable
+// for files that cannot be used.
 Result<Settings> check(const Options& options);
 
 }  // namespace coord::peer

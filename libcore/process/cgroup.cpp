@@ -165,8 +165,8 @@ void cgroup_sweep(const std::string& parent) {
     pid_t maker = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), maker).ec != std::errc{} || maker <= 0)
       continue;
-    // A living maker may be about to use its empty group. Where something runs, the removal is refused by the
-    // kernel.
+    // A living maker may be about to use its empty group. Where something runs, the
+    // removal is refused by the kernel.
     if (::kill(maker, 0) != 0 && errno == ESRCH) cgroup_remove(path);
   }
 }

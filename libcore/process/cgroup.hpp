@@ -13,8 +13,8 @@ namespace coord::process {
 
 class Cgroup {
  public:
-  // A new, empty group below the caller's own one; nothing where that is not possible (no version 2, no
-  // permission).
+  // A new, empty group below the caller's own one; nothing where that is not possible (no
+  // version 2, no permission).
   static std::optional<Cgroup> create();
 
   Cgroup(Cgroup&& other) noexcept;

@@ -15,8 +15,8 @@ namespace coord::process {
 // processes) to the hard ones, and those too where it may.
 void raise_limits();
 
-// Whether a peer can work under the hard limits of this process: file size, descriptors.
-// ErrorKind::unavailable.
+// Whether a peer can work under the hard limits of this process: file
+// size, descriptors. ErrorKind::unavailable.
 Status enough_for_a_peer();
 
 }  // namespace coord::process

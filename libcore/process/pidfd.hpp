@@ -24,8 +24,8 @@ namespace coord::process {
 // /proc shows this process under its own number, so it is of our PID namespace. Asked once.
 bool proc_is_ours();
 
-// The process's own PID namespace is the one that /proc shows, and none below it. False as well if it is
-// gone.
+// The process's own PID namespace is the one that /proc shows, and none below it.
+// False as well if it is gone.
 bool in_our_namespace(pid_t pid);
 
 // The number that the process has in its own PID namespace; 0: it is gone.

@@ -29,8 +29,8 @@ Integer field(std::string_view text, int wanted) {
 }
 
 std::optional<ProcessState> parse_stat(pid_t pid, std::string_view text) {
-  const std::size_t name_end =
-      text.rfind(')');  // a program's name may hold anything, blanks and brackets too
+  // a program's name may hold anything, blanks and brackets too
+  const std::size_t name_end = text.rfind(')');
   if (name_end == std::string_view::npos || name_end + 4 > text.size()) return std::nullopt;
   text.remove_prefix(name_end + 2);  // now at field 3, the state
   ProcessState state;

@@ -13,8 +13,8 @@ namespace coord::process {
 
 struct ProcessId {
   pid_t pid = 0;
-  std::uint64_t start_ticks =
-      0;  // since boot, in clock ticks (proc(5), field 22): unique for a pid within one boot
+  // since boot, in clock ticks (proc(5), field 22): unique for a pid within one boot
+  std::uint64_t start_ticks = 0;
   auto operator<=>(const ProcessId&) const = default;
 };
 

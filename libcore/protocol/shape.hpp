@@ -22,8 +22,8 @@ template <class Protocol>
 struct Shape {
   struct Receive {
     NodeId from;
-    typename Protocol::Message message;  // the members of a template are made when they are used: it may be
-                                         // named further down in the Protocol
+    // the members of a template are made when they are used: it may be named further down in the Protocol
+    typename Protocol::Message message;
   };
   struct Tick {};
   struct Send {

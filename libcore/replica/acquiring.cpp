@@ -168,8 +168,8 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
     return;
   }
   if (now >= leases_.stop_by(record)) {
-    // Too late to be of use: the lease may be over before the command has begun. Ask anew, with a new
-    // session.
+    // Too late to be of use: the lease may be over before the command has begun. Ask
+    // anew, with a new session.
     close_nobodys(record.session, service::CloseReason::finished);
     ended(now, id, record, "the lease ran out before the grant came");
     return;

@@ -1,9 +1,9 @@
 // What a user may ask a peer for, looked at before the request goes to whoever serves it.
 //
 // `@/x` becomes the user's own name, so that the log never has it. Then the rules of ownership.hpp, and those
-// for ending what another user has, are checked against this peer's copy of the state. From level 2 on the
-// log checks them again at the request's own place; before, this is all there is, and it binds the tools of
-// this host.
+// for ending what another user has, are checked against this peer's copy of the state. From level
+// 2 on the log checks them again at the request's own place; before, this is all there is, and it
+// binds the tools of this host.
 //
 // Reading is not restricted: a listing shows everybody's names.
 #pragma once

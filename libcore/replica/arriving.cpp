@@ -26,8 +26,8 @@ void Meetings::asked(const Scene& at, const local::Arrive& request) {
   std::vector<std::string>& expect = record.asked.expect;
   std::sort(expect.begin(), expect.end());
   expect.erase(std::unique(expect.begin(), expect.end()), expect.end());
-  // Said before anything is ordered: if this peer dies, its tool knows from where on it may have been
-  // counted.
+  // Said before anything is ordered: if this peer dies, its tool knows from where on
+  // it may have been counted.
   const bool first = request.generation == 0;
   if (first) record.generation = at.machine.state().barriers.earliest_of(request.name);
   if (COORD_RULE_OR(barrier_floor_is_told_first, first, false) || !ledger_.quorum)
@@ -114,8 +114,8 @@ void Meetings::asked(const Scene& at, const local::Cancel& request) {
   hurry(at.now, id, *record);
 }
 
-// It is not to wait any longer, but for a leader. While there is none its time for one counts from when it
-// came.
+// It is not to wait any longer, but for a leader. While there is none its time for
+// one counts from when it came.
 void Meetings::hurry(Instant now, ConnectionId id, Record& record) {
   const Instant since = ledger_.quorum ? now : record.asked_at;
   if (record.stage == Stage::arriving) {

@@ -1,14 +1,14 @@
 // The desk at which a host's tools are served: what they ask for becomes commands of the log, what the log
 // says becomes answers.
 //
-// Problem: locks, leaderships, barriers and enrolments are asked for on the same connections, wait for the
-// same log, hear of the same majority, and each has its own rules for what an answer means and when a command
-// must stop. One class of it all grows with every primitive; one for each repeats the way into the log and
-// back. So there is a clerk for each kind of thing (sessions.hpp, meetings.hpp, enrolments.hpp), which knows
-// its rules, and what they share stands once: the ledger of what was submitted and asked (ledger.hpp), and
-// records, leases and renewals (clerk.hpp). The desk hands each event to those whom it concerns; which
-// requests and effects are whose, each clerk says in a list, and a request that nobody serves does not
-// compile.
+// Problem: locks, leaderships, barriers and enrolments are asked for on the same connections, wait for
+// the same log, hear of the same majority, and each has its own rules for what an answer means and when a
+// command must stop. One class of it all grows with every primitive; one for each repeats the way into
+// the log and back. So there is a clerk for each kind of thing (sessions.hpp, meetings.hpp,
+// enrolments.hpp), which knows its rules, and what they share stands once: the ledger of what was
+// submitted and asked (ledger.hpp), and records, leases and renewals (clerk.hpp). The desk hands each
+// event to those whom it concerns; which requests and effects are whose, each clerk says in a list, and a
+// request that nobody serves does not compile.
 //
 // Told: requests of tools, ends of connections and of holders, the replica's outcomes. Answers: commands to
 // submit, answers to tools, commands to stop. Pure; one owner, no threads; stays where it is in memory. The

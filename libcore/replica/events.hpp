@@ -23,8 +23,8 @@ struct FromPeer {
   Level level = first_level;  // by whose formats it was laid out
   bool datagram = false;      // how it came; the same may come by stream as well, before or after
 };
-// A connection with another peer stands. What it says of itself is of one life of it, and void when that is
-// over.
+// A connection with another peer stands. What it says of itself is of one life of it,
+// and void when that is over.
 struct Greeted {
   NodeId from;
   Level knows = first_level;  // the newest that its program knows
@@ -55,8 +55,8 @@ struct Submit {
 struct Retract {
   std::uint64_t ticket = 0;
 };
-// Answered by QueryReady once the machine here is at least as new as all that was acknowledged before, or
-// QueryFailed.
+// Answered by QueryReady once the machine here is at least as new as all that was
+// acknowledged before, or QueryFailed.
 struct Query {
   std::uint64_t ticket = 0;
 };
@@ -67,8 +67,8 @@ struct JobDone {
 struct JobFailed {
   std::string why;
 };
-// The store's space is (no longer) nearly used up: what would add to the state is refused, what frees it is
-// not.
+// The store's space is (no longer) nearly used up: what would add to the state is
+// refused, what frees it is not.
 struct Space {
   bool nearly_full = false;
 };
@@ -112,8 +112,8 @@ struct Applied {
   LogIndex index;
   service::Effects effects;
 };
-// The state was replaced by a leader's snapshot: what was derived from effects must be derived again from the
-// machine.
+// The state was replaced by a leader's snapshot: what was derived from effects must be
+// derived again from the machine.
 struct Replaced {};
 struct QueryReady {
   std::uint64_t ticket = 0;

@@ -1,5 +1,5 @@
-// All of a peer that is not input or output: the replica and the desk for this host's tools, as one state
-// machine.
+// All of a peer that is not input or output: the replica and the desk for this host's
+// tools, as one state machine.
 //
 // coordd feeds it from one inbox and carries out what it answers; the simulator does the same with virtual
 // time, network and disk. Rule of use: after each batch of step()s, one settle(); perform the actions in the

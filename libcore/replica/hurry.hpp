@@ -28,8 +28,8 @@ class Hurry {
   struct Terms {
     Duration leader = std::chrono::seconds(1);  // until one is known, from the asking
     Duration commit = std::chrono::seconds(2);  // under one, since anything was committed
-    Duration slack =
-        std::chrono::milliseconds(500);  // beyond both: what is committed may be others' all the time
+    // beyond both: what is committed may be others' all the time
+    Duration slack = std::chrono::milliseconds(500);
   };
 
   explicit Hurry(Terms terms) : terms_(terms) {}

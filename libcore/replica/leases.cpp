@@ -12,9 +12,9 @@ Duration fraction(Duration whole, double part) {
   return Duration(static_cast<Duration::rep>(static_cast<double>(whole.count()) * part));
 }
 
-constexpr double peer_waits_for_wrapper =
-    0.02;                                // of the TTL: the wrapper sends TERM first, the peer only if it must
-constexpr double renew_together = 0.05;  // of the TTL: what is due so soon goes into the same command
+// of the TTL: the wrapper sends TERM first, the peer only if it must
+constexpr double peer_waits_for_wrapper = 0.02;
+constexpr double renew_together = 0.05;       // of the TTL: what is due so soon goes into the same command
 constexpr std::size_t in_one_command = 4096;  // service::Limits::sessions_a_renew
 
 }  // namespace

@@ -20,8 +20,8 @@
 
 namespace coord::replica {
 
-// A tool's connection and the session on it, which may outlive the connection. Given by the driver, never
-// used twice.
+// A tool's connection and the session on it, which may outlive the connection. Given by
+// the driver, never used twice.
 using ConnectionId = StrongId<struct ConnectionTag>;
 
 struct Lease {

@@ -13,9 +13,9 @@
 // With a command the session lives on after the release: renewed, and the command stopped in time if that
 // fails, so that "all commands have ended" is true when the group says it (lost means stopped, sessions.hpp).
 //
-// A clerk of the desk (desk.hpp), by subject: from the arrival to the release or to the departure
-// (arriving.cpp), from the release to the end of the command (meetings.cpp), listings and resets
-// (barrier_listing.cpp).
+// A clerk of the desk (desk.hpp), by subject: from the arrival to the release or to the
+// departure (arriving.cpp), from the release to the end of the command (meetings.cpp), listings
+// and resets (barrier_listing.cpp).
 #pragma once
 
 #include <cstdint>

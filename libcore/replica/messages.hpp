@@ -41,8 +41,8 @@ struct Rejected {
   }
 };
 
-// Up to where must I have applied before I may answer a linearizable read that began now? (Raft thesis,
-// section 6.4)
+// Up to where must I have applied before I may answer a linearizable read that began
+// now? (Raft thesis, section 6.4)
 struct ReadRequest {
   std::uint64_t id = 0;
 

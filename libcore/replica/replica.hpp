@@ -1,5 +1,5 @@
-// A replica: Raft, the service's state machine on top of it, and the commands of this host on their way into
-// the log.
+// A replica: Raft, the service's state machine on top of it, and the commands of this
+// host on their way into the log.
 //
 // The problem. Tools on this host want commands executed once, by a state machine that all peers share. This
 // peer may lead or not, the leader may change or vanish while a command is on its way, and nobody can tell a
@@ -13,8 +13,8 @@
 // a command's outcome is read off one's own machine. A leader broadcasts a new commit index at once, so that
 // this costs no extra round trip.
 //
-// A replica is a pure state machine and the same object under coordd and in the simulator. Threading: none;
-// one owner.
+// A replica is a pure state machine and the same object under coordd and in the simulator.
+// Threading: none; one owner.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,9 @@ struct Config {
   Duration resend = std::chrono::seconds(1);  // a command with no outcome is sent again after so long
   Duration query_retry = std::chrono::milliseconds(200);
   Duration query_patience = std::chrono::seconds(2);  // then QueryFailed
-  std::size_t commands_in_flight =
-      1024;                             // sequences sent and not yet seen applied; below the machine's window
-  std::size_t commands_queued = 65536;  // further submits; beyond it they are refused
+  // sequences sent and not yet seen applied; below the machine's window
+  std::size_t commands_in_flight = 1024;
+  std::size_t commands_queued = 65536;                 // further submits; beyond it they are refused
   std::size_t snapshot_every_entries = 8192;           // snapshot the machine after so many entries ...
   std::size_t snapshot_every_bytes = 2 * 1024 * 1024;  // ... or so many bytes of them, whichever comes first
   std::uint64_t token_block = 65536;  // a lone peer reserves tokens in synced blocks of so many

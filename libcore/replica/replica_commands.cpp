@@ -1,5 +1,5 @@
-// This peer's commands on their way into the log: each kept until it is seen applied, each taking effect
-// once.
+// This peer's commands on their way into the log: each kept until it is seen
+// applied, each taking effect once.
 #include <algorithm>
 #include <utility>
 

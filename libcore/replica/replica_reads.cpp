@@ -1,5 +1,5 @@
-// Linearizable reads (Raft thesis, section 6.4): ask the leader how far one must have applied, wait for that,
-// read here.
+// Linearizable reads (Raft thesis, section 6.4): ask the leader how far one must have
+// applied, wait for that, read here.
 //
 // An answer belongs to its question by a number. Each life of a peer counts from a number of its own: an
 // answer that a question of the life before still gets is older than what the next life asks, and would be

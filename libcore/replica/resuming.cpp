@@ -137,8 +137,8 @@ void Sessions::asked(const Scene& at, Record& record, const local::Resume& reque
   }
 }
 
-// A renewal that is on its way is of the old connection and moves nobody's deadline any more: another one
-// goes.
+// A renewal that is on its way is of the old connection and moves nobody's deadline
+// any more: another one goes.
 void Sessions::take_over(Instant now, ConnectionId from, ConnectionId to) {
   Record& old = records_.at(from);
   leases_.clear(from, old);

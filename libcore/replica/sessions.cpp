@@ -98,8 +98,8 @@ void Sessions::on(const ToolGone& event) {
   }
 }
 
-// While the wrapper is connected it decides: it closes its own copy of the descriptor just before it
-// releases.
+// While the wrapper is connected it decides: it closes its own copy of the
+// descriptor just before it releases.
 void Sessions::on(const HoldersGone& event) {
   Record* record = find(event.connection);
   if (record == nullptr) return;

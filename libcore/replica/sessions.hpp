@@ -39,8 +39,8 @@ enum class SessionStage : std::uint8_t {
   acquiring,  // the Acquire is on its way into the log
   waiting,    // it stands in line
   held,
-  lost,  // the command was, or is being, stopped; the session ends when nobody holds it any more, or by its
-         // lease
+  // the command was, or is being, stopped; the session ends when nobody holds it any more, or by its lease
+  lost,
   closing,  // the Close is on its way
 };
 // A connection, and the session that it has.

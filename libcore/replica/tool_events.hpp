@@ -56,8 +56,8 @@ struct FromTool {
   bool holders_left = false;  // with Release: somebody other than the tool has the session's descriptor open
   // The process that the request names, or the tool's own, cannot be guarded: why (its number is not set).
   std::optional<local::Refused> unguardable{};
-  // With Acquire: on which connections' sessions the tool runs inside of a command, as the kernel says;
-  // outermost first.
+  // With Acquire: on which connections' sessions the tool runs inside of a command, as the
+  // kernel says; outermost first.
   std::vector<ConnectionId> inside{};
   // With Acquire::holder: those of them that the process which is to hold does not run inside of, or is the
   // holder of itself. It cannot re-enter what they hold, and the tool would wait for itself.

@@ -155,9 +155,9 @@ constexpr const char* name_of(Refusal value) {
 // What happened and what to do, in words: "too many sessions: close some, or wait".
 std::string describe(Refusal why);
 
-// One step of a cycle of waits: `waiter` waits for `name`, which `blocker` holds, or waits for since
-// before. Between this blocker and the next waiter: they are the same, or the waiter was asked for inside
-// the blocker.
+// One step of a cycle of waits: `waiter` waits for `name`, which `blocker` holds, or waits for
+// since before. Between this blocker and the next waiter: they are the same, or the waiter was
+// asked for inside the blocker.
 struct CycleLink {
   SessionId waiter{};
   std::string name{};
@@ -176,8 +176,8 @@ using Cycle = std::vector<CycleLink>;  // at most Limits::shown_cycle: the first
 enum class OutcomeKind : std::uint8_t {
   pending,    // not applied (yet)
   forgotten,  // settled by the client's own word
-  stale,    // the registration is not current: it has not been applied and never will be, or was settled long
-            // ago
+  // the registration is not current: it has not been applied and never will be, or was settled long ago
+  stale,
   granted,  // at once; the session may have ended since
   queued,   // it may have been granted or withdrawn since: Machine::standing()
   refused,

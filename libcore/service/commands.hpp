@@ -7,8 +7,8 @@
 // settled, and takes effect once (Raft thesis, section 6.3). Commands that the leader makes of its own
 // (expiries, timers) have no client; each carries what it saw and is void if that has changed.
 //
-// Nothing here is decided by a clock: times in commands are for display, durations are handed to the leader's
-// LeaderTimers.
+// Nothing here is decided by a clock: times in commands are for display, durations are handed
+// to the leader's LeaderTimers.
 #pragma once
 
 #include <cstdint>
@@ -68,9 +68,9 @@ struct Renew {
   }
 };
 
-// Somebody wants the session ended (`dlock --break`): its own peer stops the command and then closes it. Who
-// may: root, and the user that the session's owner is. Any peer may submit it; the user is the one that this
-// peer claims.
+// Somebody wants the session ended (`dlock --break`): its own peer stops the command and then closes
+// it. Who may: root, and the user that the session's owner is. Any peer may submit it; the user is
+// the one that this peer claims.
 struct Break {
   SessionId session{};
   std::uint32_t uid = 0;
@@ -110,8 +110,8 @@ struct TimerOver {
   }
 };
 
-// No token up to this one is ever given (again): a peer alone reserved them on disk before it may have lost
-// their grants.
+// No token up to this one is ever given (again): a peer alone reserved them on disk before
+// it may have lost their grants.
 struct TokenFloor {
   Token token{};
 
@@ -155,8 +155,8 @@ using Body = typename Apply<BodyOf, Families>::type;
 struct Command {
   NodeId node{};  // the proposing peer; with client 0 it does not matter
   ClientId client{};
-  std::uint64_t sequence =
-      0;  // from 1 up, once each a registration; at most Limits::window above `acknowledged`
+  // from 1 up, once each a registration; at most Limits::window above `acknowledged`
+  std::uint64_t sequence = 0;
   std::uint64_t acknowledged = 0;  // the peer knows what became of every sequence up to this one: forget them
   WallTime wall{};  // the proposer's, for display; the first one also places a new group's tokens
   Body body{};

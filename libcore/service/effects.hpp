@@ -29,8 +29,8 @@ struct Registered {
   bool operator==(const Registered&) const = default;
 };
 
-// The Register named another registration than the current one as the one that it replaces: try again with
-// this one.
+// The Register named another registration than the current one as the one that it
+// replaces: try again with this one.
 struct NotRegistered {
   NodeId node{};
   std::uint64_t nonce = 0;
@@ -116,8 +116,8 @@ struct BreakAsked {
   bool operator==(const BreakAsked&) const = default;
 };
 
-// The group is at this level from now on; or it is not, because a voter's life is another than when it was
-// asked.
+// The group is at this level from now on; or it is not, because a voter's life is
+// another than when it was asked.
 struct RaiseApplied {
   Level level = first_level;
   bool in_force = false;

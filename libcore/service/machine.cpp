@@ -14,9 +14,9 @@ constexpr std::uint64_t token_end = std::uint64_t{1} << 53U;
 // Bases and floors stay below half of it: 2^52 grants are left after the highest of them.
 constexpr std::uint64_t token_start_end = std::uint64_t{1} << 52U;
 
-// Unix seconds x 2^20: a group founded anew (its state was wiped) starts above all tokens of the old one
-// unless that gave more than a million a second. The clock of the founding peer may be wrong: then only this
-// is weaker.
+// Unix seconds x 2^20: a group founded anew (its state was wiped) starts above all tokens of the
+// old one unless that gave more than a million a second. The clock of the founding peer may be
+// wrong: then only this is weaker.
 Token base_from(WallTime wall) {
   const std::int64_t seconds = wall.unix_ns / 1'000'000'000;
   const std::int64_t most = static_cast<std::int64_t>(token_start_end >> 20U) - 1;
@@ -112,8 +112,8 @@ void Machine::hand_on(const Kind& body, Step& step) {
   }
 }
 
-// Whether the command is to take effect: the registration to note it in, or null and the reason among the
-// effects.
+// Whether the command is to take effect: the registration to note it in, or null and
+// the reason among the effects.
 Registration* Machine::begin_once(const Command& command, Step& step) {
   const auto it = state_.registrations.find(command.node);
   if (it == state_.registrations.end() || command.client.value == 0 || command.sequence == 0 ||

@@ -6,9 +6,9 @@
 // must then be deterministic: no clock (the leader's LeaderTimers decide when a lease or timer is over, and
 // say so in a command), no randomness, ordered containers only.
 //
-// Tokens (fencing): each grant's token is max(last + 1, base + place in the log): strictly increasing over
-// all locks of the group, whatever is restored from where, below 2^53 so that every language's numbers hold
-// it.
+// Tokens (fencing): each grant's token is max(last + 1, base + place in the log): strictly
+// increasing over all locks of the group, whatever is restored from where, below 2^53 so that every
+// language's numbers hold it.
 //
 // A session belongs to a peer and ends by Close or Expire. What it holds, waits for, stands for and takes
 // part in ends with it.
@@ -55,8 +55,8 @@ class Machine final : Core {
   Machine& operator=(Machine&& other) noexcept;
   ~Machine() = default;
 
-  // From a snapshot. An error: it contradicts itself, so whoever wrote it had lost its mind or it is not a
-  // snapshot.
+  // From a snapshot. An error: it contradicts itself, so whoever wrote it had lost its
+  // mind or it is not a snapshot.
   static Result<Machine> restore(State state, std::optional<Limits> limits = {});
   // A new group's, at this level from the start: for tests.
   static Machine at_level(Level level) {

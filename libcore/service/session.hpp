@@ -1,5 +1,5 @@
-// Sessions: a tool that runs somewhere, as the group knows it. Whatever is held, waited for or met at belongs
-// to one.
+// Sessions: a tool that runs somewhere, as the group knows it. Whatever is held, waited
+// for or met at belongs to one.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace coord::service {
 // One life of a peer's process: the place in the log of its Register. 0: the leader itself.
 using ClientId = StrongId<struct ClientTag>;
 
-// Who is behind a session, for listings and per-user limits. All of it is claimed by the peer, which checked
-// it locally.
+// Who is behind a session, for listings and per-user limits. All of it is claimed by the
+// peer, which checked it locally.
 struct Owner {
   std::string peer{};  // the peer's name
   std::string host{};
@@ -36,8 +36,8 @@ struct Owner {
 struct Open {
   Owner owner{};
   Duration ttl{};  // Limits::ttl_low to Limits::duration_high
-  std::uint64_t nonce =
-      0;  // the peer's own mark, repeated in Opened and kept: it finds the session again by it
+  // the peer's own mark, repeated in Opened and kept: it finds the session again by it
+  std::uint64_t nonce = 0;
 
   bool operator==(const Open&) const = default;
   template <class Archive>

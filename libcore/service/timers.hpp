@@ -36,8 +36,8 @@ namespace coord::service {
 
 class LeaderTimers {
  public:
-  static constexpr std::size_t batch =
-      256;  // commands a due(), so that a dead host's sessions do not fill the log at once
+  // commands a due(), so that a dead host's sessions do not fill the log at once
+  static constexpr std::size_t batch = 256;
 
   explicit LeaderTimers(Duration retry = std::chrono::seconds(1)) : retry_(retry) {}
 

@@ -5,19 +5,17 @@
 // not enough: a kernel writes back sectors, not calls, in any order, at any time, and a sector under the head
 // when the power goes may be half new; names and contents become durable apart. Model:
 // - A file is its cache (what read() sees) and, for each 512-byte sector not yet synced, the contents that
-// the platter
-//   may hold instead: the last synced one and (some of) those written since. sync() forgets them.
+//   the platter may hold instead: the last synced one and (some of) those written since. sync() forgets them.
 // - A power cut picks one of these for every such sector, or a torn one: a prefix of the newer, the rest
-// older. The size
-//   is picked apart. Directory operations since the last sync_directory() survive as any subset, in order: a
-//   file may be synced and have no name.
+//   older. The size is picked apart. Directory operations since the last sync_directory() survive as any
+//   subset, in order: a file may be synced and have no name.
 // - A process crash (kill -9) loses nothing: the cache is the kernel's. It does not make anything durable
-// either.
+//   either.
 // - A failed sync() marks the cache clean without writing it, as Linux does: a later sync() succeeds and
-// leaves the
-//   platter old (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020, section 3).
-// - A fault can be armed for the k-th call from now: EIO, ENOSPC, or a crash in the middle of it, thrown as
-// SimCrash.
+//   leaves the platter old (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020,
+//   section 3).
+// - A fault can be armed for the k-th call from now: EIO, ENOSPC, or a crash in the middle of it, thrown
+//   as SimCrash.
 //
 // Threading: none. Calls cost virtual time only, collected by take_elapsed(). The same Random and the same
 // calls give the same disk.
@@ -39,8 +37,8 @@
 
 namespace coord::sim {
 
-inline constexpr std::size_t sector_size =
-    512;  // the unit that a disk writes whole, except when the power goes
+// the unit that a disk writes whole, except when the power goes
+inline constexpr std::size_t sector_size = 512;
 
 enum class CrashKind : std::uint8_t { process, power };
 
@@ -67,8 +65,8 @@ enum class DiskFault : std::uint8_t {
 
 enum class Strikes : std::uint8_t {
   any_call,
-  directory,  // create, rename, remove and sync_directory only: they are rare, and a crash between them is
-              // the hard one
+  // create, rename, remove and sync_directory only: they are rare, and a crash between them is the hard one
+  directory,
 };
 
 class VirtualDisk final : public coord::Disk {
@@ -93,8 +91,8 @@ class VirtualDisk final : public coord::Disk {
   // ---- what the world does to it
   void crash(CrashKind kind);  // a power cut picks at random, among it: all lost, all kept, a prefix kept
   void power_cut(const Choose& choose);  // a power cut whose every choice is the caller's: for enumerations
-  // At the first call, of those that it strikes, that comes after so many others; 0: the very next call may
-  // be it.
+  // At the first call, of those that it strikes, that comes after so many others; 0:
+  // the very next call may be it.
   void arm(std::uint64_t calls_from_now, DiskFault fault, Strikes where = Strikes::any_call);
   void disarm();                // forgets armed faults and stalls
   void stall(Duration length);  // the next call takes so much longer
@@ -102,8 +100,8 @@ class VirtualDisk final : public coord::Disk {
   void set_capacity(std::uint64_t bytes) { config_.capacity = bytes; }
   // Damage to synced data, in the cache as well. False if there is no such byte.
   bool flip_bit(const std::string& name, std::uint64_t offset, unsigned bit);
-  // The same at a random place that is synced; `name: byte N, bit B`, or nothing if no file holds a synced
-  // byte.
+  // The same at a random place that is synced; `name: byte N, bit B`, or nothing if no
+  // file holds a synced byte.
   std::optional<std::string> flip_random_bit();
   void replace();  // by an empty disk of the same size; no process may have files open
 

@@ -79,8 +79,8 @@ class DistinctQueue {
     return std::nullopt;
   }
 
-  // For each value: of those put in after it, the one that was out first. Then it must not have been out
-  // later.
+  // For each value: of those put in after it, the one that was out first. Then it
+  // must not have been out later.
   std::optional<LinearizabilityVerdict> in_order() {
     std::vector<std::size_t> by_start(passages_.size()), by_end(passages_.size());
     for (std::size_t i = 0; i < passages_.size(); ++i) by_start[i] = by_end[i] = i;

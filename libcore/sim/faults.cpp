@@ -130,8 +130,8 @@ FaultConfig FaultConfig::everything(Duration active, std::size_t nodes) {
         FaultKind::disk_stall, FaultKind::bit_flip, FaultKind::disk_replaced}) {
     config.mean_gap[kind] = active / 4;
   }
-  // Disk work is done at one moment of virtual time: only a crash in the middle of it finds anything not yet
-  // synced.
+  // Disk work is done at one moment of virtual time: only a crash in the middle of it
+  // finds anything not yet synced.
   config.mean_gap[FaultKind::crash_in_call] = active / 12;
   config.damage_limit = (nodes - 1) / 2;
   return config;

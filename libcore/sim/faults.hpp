@@ -1,6 +1,6 @@
 // A plan of faults by seed: what goes wrong, when, for how long, to whom.
-// It is a list made before the run, so that it can be printed, replayed, and shortened to the faults that
-// matter.
+// It is a list made before the run, so that it can be printed, replayed, and shortened
+// to the faults that matter.
 #pragma once
 
 #include <chrono>
@@ -33,13 +33,13 @@ struct Fault {
 std::string text(const Fault& fault);
 
 struct FaultConfig {
-  Duration active =
-      std::chrono::seconds(10);            // faults begin before this time; the caller then calls for quiet
+  // faults begin before this time; the caller then calls for quiet
+  Duration active = std::chrono::seconds(10);
   std::map<FaultKind, Duration> mean_gap;  // how often each kind strikes; absent: never
   Duration length_low = std::chrono::milliseconds(20);
   Duration length_high = std::chrono::milliseconds(2000);
-  // After a flipped bit or a failed sync a node may rightly refuse to go on: so at most so many nodes suffer
-  // these.
+  // After a flipped bit or a failed sync a node may rightly refuse to go on: so at most
+  // so many nodes suffer these.
   std::size_t damage_limit = 0;
   // Only about half of the kinds in each seed: what needs many faults of one kind drowns when all are mixed
   // (Groce et al., "Swarm Testing", ISSTA 2012).

@@ -161,8 +161,8 @@ class Injector : public std::enable_shared_from_this<Injector> {
     look_after(20);
   }
 
-  // A fault may only now be noticed (work on a stalled disk ends late): what stops in the quiet is started
-  // again.
+  // A fault may only now be noticed (work on a stalled disk ends late): what stops in
+  // the quiet is started again.
   void look_after(int rounds) {
     for (std::size_t i = 1; i <= world_.nodes(); ++i) {
       if (world_.state(NodeId{i}) != NodeState::refused) world_.start(NodeId{i});

@@ -29,10 +29,10 @@ struct Operation {
     acquire,         // of a lock, exclusive; `value` is the token given, or 0 if there is none
     acquire_shared,  //
     release,         // by its holder; `value` is the token or 0
-    expire,  // the service takes the lock from `client` with token `value`; without effect if it does not
-             // hold
-    write,   // of a register: `value`
-    read,    //   gave `value`
+    // the service takes the lock from `client` with token `value`; without effect if it does not hold
+    expire,
+    write,         // of a register: `value`
+    read,          //   gave `value`
     compare_swap,  //   from `expected` to `value`; failed: it was something else
     enqueue,       // of a queue: `value`
     dequeue,       //   gave `value`; failed: it was empty
@@ -69,9 +69,8 @@ class History {
 };
 
 enum class Model : std::uint8_t {
-  // One exclusive holder or any number of shared ones; only its holder releases; tokens strictly increase; an
-  // acquire
-  // is refused only while somebody holds the lock.
+  // One exclusive holder or any number of shared ones; only its holder releases; tokens strictly
+  // increase; an acquire is refused only while somebody holds the lock.
   lock,
   // Reads give what was written last; before the first write: 0.
   read_write_register,
@@ -81,8 +80,8 @@ enum class Model : std::uint8_t {
 struct LinearizabilityOptions {
   // Configurations remembered over all names, 16 to 64 bytes each, beyond the one that every operation needs.
   std::uint64_t limit = 1'000'000;
-  // A lock may be refused while nobody holds it: waiters, a lock delay, a limit. Then only grants are
-  // checked.
+  // A lock may be refused while nobody holds it: waiters, a lock delay, a limit.
+  // Then only grants are checked.
   bool refusals_need_holder = true;
 };
 

@@ -11,8 +11,8 @@ namespace coord::sim {
 
 class LocalClock {
  public:
-  static constexpr std::int64_t true_rate_ppm =
-      1'000'000;  // parts per million of world time: 1.1 is 1'100'000
+  // parts per million of world time: 1.1 is 1'100'000
+  static constexpr std::int64_t true_rate_ppm = 1'000'000;
 
   explicit LocalClock(Instant local_start = Instant{}, std::int64_t rate_ppm = true_rate_ppm)
       : local_base_(local_start), rate_ppm_(rate_ppm) {

@@ -26,8 +26,8 @@ struct Link {
   double duplicate = 0;  // probability of a second copy, with a delay of its own
   double reorder = 0;    // probability of a further delay of up to reorder_by
   Duration reorder_by = std::chrono::milliseconds(100);
-  bool fifo =
-      false;  // a message never overtakes an earlier one of the same direction (TCP); excludes reorder
+  // a message never overtakes an earlier one of the same direction (TCP); excludes reorder
+  bool fifo = false;
 };
 
 // Bad weather: on top of every link's own quality, for a while.

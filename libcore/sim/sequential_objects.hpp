@@ -1,6 +1,6 @@
-// The simple objects that histories are compared with: one state, one operation at a time. For
-// linearizability.cpp. after() gives the state that follows, or nothing if the object could not have answered
-// so.
+// The simple objects that histories are compared with: one state, one operation at a time.
+// For linearizability.cpp. after() gives the state that follows, or nothing if the object
+// could not have answered so.
 #pragma once
 
 #include <algorithm>

@@ -36,8 +36,8 @@ struct WorldConfig {
   Duration restart_low = std::chrono::milliseconds(50);
   Duration restart_high = std::chrono::milliseconds(500);
   std::size_t inbox_limit = 10'000;  // events kept for a paused node; more are lost
-  std::size_t in_flight_limit =
-      4'000'000;  // scheduled events; beyond, messages are lost: a storm must not eat all memory
+  // scheduled events; beyond, messages are lost: a storm must not eat all memory
+  std::size_t in_flight_limit = 4'000'000;
   std::size_t job_limit = 10'000;  // disk jobs waiting on one node; beyond it the run is a violation
 };
 

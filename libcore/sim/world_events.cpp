@@ -126,8 +126,8 @@ void WorldCore::wake(Place& place, NodeId id) {
   if (place.idle_ticks > idle_limit) fail("deadline_moves_on", "a tick at its deadline changes nothing", id);
 }
 
-// Deadlines mostly move away: so an armed wake is left alone unless a nearer one is needed, and looks when it
-// comes.
+// Deadlines mostly move away: so an armed wake is left alone unless a nearer one is
+// needed, and looks when it comes.
 void WorldCore::arm(Place& place, NodeId id) {
   const std::optional<Instant> when = deadline(id);
   if (!when) return;
@@ -156,8 +156,8 @@ void WorldCore::perform_now(Place& place, NodeId id, std::unique_ptr<Body> job) 
   schedule_.push(now_ + place.disk->take_elapsed(), event_for(What::job_done, id, std::move(job)));
 }
 
-// The process is gone: all that was in its memory, all that it waited for. Messages under way, and its disk,
-// stay.
+// The process is gone: all that was in its memory, all that it waited for. Messages
+// under way, and its disk, stay.
 void WorldCore::die(Place& place, NodeId id, NodeState state) {
   destroy(id);
   place.lives = false;

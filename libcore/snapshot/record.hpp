@@ -110,8 +110,8 @@ inline constexpr std::size_t most_record_bytes = std::size_t{64} << 20U;  // of 
 // Of all its clocks: an entry takes ten times its text in memory.
 inline constexpr std::size_t most_clock_entries = 1'000'000;
 
-// Why `id` cannot be of a process, nullptr if it can: it is a host of a dclock log, and does not begin with
-// '!'.
+// Why `id` cannot be of a process, nullptr if it can: it is a host of a dclock log,
+// and does not begin with '!'.
 const char* id_fault(std::string_view id);
 
 // Processes that wait for each other, each one for room in its channel to the next: none of them goes on.

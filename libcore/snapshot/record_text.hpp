@@ -23,8 +23,8 @@ namespace coord::record {
 // An Error (data) if the record is larger than a file may be.
 Result<std::string> to_text(const Snapshot& snapshot);
 
-// An Error (data) names `name` with the line, and says what of it is wrong. `text` has at most
-// most_record_bytes.
+// An Error (data) names `name` with the line, and says what of it is wrong. `text` has
+// at most most_record_bytes.
 Result<Snapshot> from_text(std::string_view text, const std::string& name);
 
 }  // namespace coord::record

@@ -17,8 +17,8 @@
 
 namespace coord::store {
 
-// A digest of what all peers of a group must agree on (the list of peers); peers and files of another one are
-// refused.
+// A digest of what all peers of a group must agree on (the list of peers); peers and files
+// of another one are refused.
 using GroupDigest = std::array<std::uint8_t, 32>;
 
 // Whose log this is. Stands in the header of every segment and snapshot, so that files cannot be mixed up.
@@ -58,8 +58,8 @@ struct PersistBody {
   std::optional<raft::HardState> hard_state;
 };
 
-inline constexpr std::size_t founders_limit =
-    64;  // bound on a hard state's size; groups have at most 15 peers
+// bound on a hard state's size; groups have at most 15 peers
+inline constexpr std::size_t founders_limit = 64;
 
 void put_identity(ByteWriter& out, const Identity& identity);
 void put_snapshot_ref(ByteWriter& out, const SnapshotRef& ref);

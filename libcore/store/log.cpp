@@ -78,8 +78,8 @@ Status Log::sync() {
   if (Status status = write(); !status.ok()) return status;
   if (synced_ == end_) return done();
   if (Status status = file_->sync(); !status.ok()) {
-    // After a failed fsync the kernel takes the lost pages for clean: a second one succeeds and proves
-    // nothing.
+    // After a failed fsync the kernel takes the lost pages for clean: a second one
+    // succeeds and proves nothing.
     if (COORD_RULE_OR(failed_sync_is_fatal, true, !file_->sync().ok())) return status;
   }
   synced_ = end_;
@@ -127,10 +127,10 @@ bool Log::nearly_full() const {
   return !room.ok() || *room < size - std::min(size, spare_filled_) + options_.keep_free_bytes;
 }
 
-// The order matters: all of the old segment is durable before the new one says so; the new one is durable
-// before the seal says that it must be there, and the seal before anything in the new one can be
-// acknowledged. Where room is wanting it goes on from there when it is called again, although perhaps for
-// another record.
+// The order matters: all of the old segment is durable before the new one says so; the new one is
+// durable before the seal says that it must be there, and the seal before anything in the new one
+// can be acknowledged. Where room is wanting it goes on from there when it is called again,
+// although perhaps for another record.
 Status Log::roll(std::size_t record_size, const LogState& before, Level version) {
   if (Status status = write(); !status.ok()) return status;
   if (COORD_RULE_OR(old_segment_synced_before_next, true, false)) {

@@ -20,32 +20,32 @@ namespace coord::store {
 
 inline constexpr char spare_name[] = "segment.tmp";  // the next segment, before it is one
 
-// Writes into the segment `file`, whose records end at `end`, that the log goes on in `next`; durable on
-// return.
+// Writes into the segment `file`, whose records end at `end`, that the log goes on in
+// `next`; durable on return.
 Status write_seal(DiskFile& file, std::size_t end, const SegmentHeader& next);
 
 class Log {
  public:
   // An empty log in a directory that has none: makes its first segment, durable on return.
   static Result<Log> create(Disk& disk, const Options& options, const Identity& identity);
-  // Goes on at `end` of the last segment, behind the record with checksum `chain`. All before is durable, all
-  // after zeros.
+  // Goes on at `end` of the last segment, behind the record with checksum `chain`. All before
+  // is durable, all after zeros.
   Log(Disk& disk, const Options& options, std::unique_ptr<DiskFile> file, const SegmentHeader& header,
       std::size_t end, std::uint32_t chain);
 
-  // Adds a record; `before` is what the log says before it. Makes the next segment, durably, where this one
-  // is full.
+  // Adds a record; `before` is what the log says before it. Makes the next segment,
+  // durably, where this one is full.
   Status append(RecordType type, ByteView body, const LogState& before);
-  // What is appended from now on is laid out as `version` says: makes the next segment, if this one is of an
-  // earlier version.
+  // What is appended from now on is laid out as `version` says: makes the next segment, if this
+  // one is of an earlier version.
   Status begin_version(Level version, std::size_t record_bytes, const LogState& before);
   Level version() const { return header_.version; }
   Status write();
   Status sync();
   bool all_synced() const { return pending_.empty() && synced_ == end_; }
 
-  // A step of work on the next segment, of at most 256 KiB and one sync, if it is not ready and there is room
-  // for it.
+  // A step of work on the next segment, of at most 256 KiB and one sync, if it is not
+  // ready and there is room for it.
   Status prepare_step();
   bool is_prepared() const { return next_ || spare_filled_ >= next_size(); }
   // A record with such a body goes into this segment, and all that waits to be written is handed on at once.

@@ -67,8 +67,8 @@ struct Found {
   Kind kind = Kind::damaged;
   RecordHeader header;  // meaningful when whole
   Bytes body;           // the same
-  std::size_t end =
-      0;  // where its extent ends: header and body, or the header only where that cannot be read
+  // where its extent ends: header and body, or the header only where that cannot be read
+  std::size_t end = 0;
 };
 
 // `at` is a multiple of 8 with at least a header's room after it.

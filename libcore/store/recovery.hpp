@@ -1,9 +1,9 @@
 // Reading the log at start: what was acknowledged comes back whole, or the peer refuses to start.
 //
-// Problem: after a crash the end of the log may hold records in part. Cutting off "everything from the first
-// bad record" loses acknowledged entries when a bit flips in the middle, silently; refusing everything that
-// is not perfect means that a power cut needs an operator. Rule: damage, with all after it, is cut off only
-// if
+// Problem: after a crash the end of the log may hold records in part. Cutting off "everything from
+// the first bad record" loses acknowledged entries when a bit flips in the middle, silently;
+// refusing everything that is not perfect means that a power cut needs an operator. Rule: damage,
+// with all after it, is cut off only if
 //   - it lies at or beyond the highest log offset that any record states as synced, those beyond the damage
 //   included, and
 //   - some word of the damaged record was never written.

@@ -22,8 +22,8 @@ std::size_t last_nonzero_end(ByteView file, std::size_t from) {
   return end;
 }
 
-// Looks at every aligned word beyond the damage for a header, whose statement counts although its body may be
-// damaged.
+// Looks at every aligned word beyond the damage for a header, whose statement counts
+// although its body may be damaged.
 void scan_beyond(Segment& segment, ByteView file) {
   for (std::size_t at = segment.end; at + header_size <= segment.dirty_end; at += word_size) {
     if (const std::optional<RecordHeader> header = read_header(file, at)) {

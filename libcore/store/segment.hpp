@@ -1,13 +1,13 @@
 // One file of the log: a header block, records, and zeros.
 //
-// A segment is made whole before it gets its name: filled with zeros, headed, synced, renamed. Its size never
-// changes. So a named segment whose header is unreadable or whose size is another than the header says has
-// been damaged.
+// A segment is made whole before it gets its name: filled with zeros, headed, synced, renamed. Its
+// size never changes. So a named segment whose header is unreadable or whose size is another than the
+// header says has been damaged.
 //
-// The header's version is a level of the group (base/level.hpp): all that is in the segment is of that level
-// or an earlier one, and laid out as that version says. The first entry of a level opens a segment of its
-// version, so that a release which does not know it refuses the log at its header, before it has changed
-// anything.
+// The header's version is a level of the group (base/level.hpp): all that is in the segment is of that
+// level or an earlier one, and laid out as that version says. The first entry of a level opens a
+// segment of its version, so that a release which does not know it refuses the log at its header,
+// before it has changed anything.
 //
 // Log offsets count the bytes of records over all segments: the header's `start` is the offset of its first
 // record, and all before it was durable when the segment was made.
@@ -25,8 +25,8 @@
 
 namespace coord::store {
 
-inline constexpr std::size_t segment_header_size =
-    4096;  // one page, so that records never share a sector with it
+// one page, so that records never share a sector with it
+inline constexpr std::size_t segment_header_size = 4096;
 inline constexpr std::uint64_t segment_limit = std::uint64_t{64}
                                                << 20U;  // bound on what is read into memory at once
 inline constexpr std::size_t record_limit = std::size_t{48} << 20U;  // a body; fits a segment with its marks

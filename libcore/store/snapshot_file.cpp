@@ -15,8 +15,8 @@ constexpr std::string_view prefix = "snapshot-";
 constexpr std::string_view magic = "coordsnp";
 constexpr std::size_t write_step = std::size_t{1} << 20U;
 
-// Everything before the data. It follows from the identity, the reference and the level alone, so reading is
-// comparing.
+// Everything before the data. It follows from the identity, the reference and the level
+// alone, so reading is comparing.
 Bytes file_head(const Identity& identity, const SnapshotRef& ref, Level level) {
   ByteWriter out;
   out.put(bytes_of(magic));

@@ -1,5 +1,5 @@
-// A snapshot's file: snapshot-INDEX (hexadecimal), the index in the name, a header, the state machine's
-// bytes.
+// A snapshot's file: snapshot-INDEX (hexadecimal), the index in the name, a header,
+// the state machine's bytes.
 //
 // The version in its header is the level of the state (base/level.hpp).
 //

@@ -59,12 +59,12 @@ class Store {
   // be this one again.
   Result<Saved> save_snapshot(const raft::Snapshot& snapshot);
 
-  // persist() of it would do no more than hand its bytes to the kernel, into space that is there: no sync, no
-  // directory operation.
+  // persist() of it would do no more than hand its bytes to the kernel, into space that is there: no
+  // sync, no directory operation.
   bool is_quick(const raft::Persist& persist) const;
 
-  // Tokens up to and including `upto` may be handed out by entries that are not synced: durable on return,
-  // never lowered.
+  // Tokens up to and including `upto` may be handed out by entries that are not synced:
+  // durable on return, never lowered.
   Status reserve_tokens(Token upto);
   Token tokens_reserved() const { return outline_.state().tokens; }
 

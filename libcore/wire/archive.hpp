@@ -1,24 +1,23 @@
-// The bounded cereal archive: how a field looks in bytes. Included by the few .cpp files that compile codecs
-// only.
+// The bounded cereal archive: how a field looks in bytes. Included by the few .cpp
+// files that compile codecs only.
 //
 // Problem: bytes from a socket decide how much is allocated and which alternative is built. Stock cereal
 // trusts them: a count of 2^31 in nine bytes allocates 2 GB, a bool may be 7, an enum anything, a variant's
 // index is a signed int. Here:
 //   integers   fixed width, little-endian
 //   bool       one byte, 0 or 1
-//   enum       its underlying integer, at most EnumLast<E>::value (a new enumerator is appended, never
-//   inserted) string     u32 count and bytes; the count is checked against the bytes left before anything is
-//   allocated vector     u32 count and elements; the count is checked against the bytes left and the
-//   message's budget of elements,
-//              and the vector grows as elements are read, not as they are announced
+//   enum       its underlying integer, one of its enumerators (a new one is appended, never inserted)
+//   string     u32 count and bytes; the count is checked against the bytes left before anything is allocated
+//   vector     u32 count and elements; the count is checked against the bytes left and the message's budget
+//              of elements, and the vector grows as elements are read, not as they are announced
 //   map, set   as vector, keys strictly increasing: one encoding a value
 //   variant    u8 index and the alternative (a new alternative is appended)
 //   optional, pair, array, durations: as cereal has them, made of the above
-// The archive knows the version of what it reads or writes (a frame's, a snapshot's section's): a field that
-// came later is listed with archive.since(2, field) and has no bytes before that version: it is left as it is
-// when read, and said to nobody when written. A struct that others hold may grow so too: all fields of a
-// message are of one version. An enumerator that came later needs its known_at(): what an older reader is
-// told instead.
+// The archive knows the version of what it reads or writes (a frame's, a snapshot's section's): a field
+// that came later is listed with archive.since(2, field) and has no bytes before that version: it is
+// left as it is when read, and said to nobody when written. A struct that others hold may grow so too:
+// all fields of a message are of one version. An enumerator that came later needs its known_at(): what
+// an older reader is told instead.
 #pragma once
 
 #include <istream>

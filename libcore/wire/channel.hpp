@@ -1,9 +1,9 @@
 // Channels: which part of a peer a message is for (node/part.hpp).
 //
-// Between peers the replicated service has the frames of its own (FrameType::message), byte for byte what
-// release 0.1.0 sends. All other parts share FrameType::channel, from level 2 on: the channel's number and
-// the part's bytes, of which only the part knows more. A tool reaches a part of its own peer by the same
-// number (local_part.hpp).
+// Between peers the replicated service has the frames of its own (FrameType::message), byte for byte
+// what release 0.1.0 sends. All other parts share FrameType::channel, from level 2 on: the channel's
+// number and the part's bytes, of which only the part knows more. A tool reaches a part of its own peer
+// by the same number (local_part.hpp).
 #pragma once
 
 #include <cstddef>

@@ -1,14 +1,14 @@
 // Messages to bytes and back. What a message consists of is said by its serialize() alone
-// (protocol/raft/messages.hpp, service/, wire/local.hpp, wire/hello.hpp); how a field looks in bytes by
-// wire/archive.hpp alone.
+// (protocol/raft/messages.hpp, service/, wire/local.hpp, wire/hello.hpp); how a field looks in
+// bytes by wire/archive.hpp alone.
 //
-// encode() and decode() exist for the types named in wire/codec_*.cpp, where the archive is compiled; another
-// layer adds a type of its own by including wire/archive.hpp in one .cpp and saying COORD_WIRE_TYPE(its type)
-// there.
+// encode() and decode() exist for the types named in wire/codec_*.cpp, where the archive is compiled;
+// another layer adds a type of its own by including wire/archive.hpp in one .cpp and saying
+// COORD_WIRE_TYPE(its type) there.
 //
-// Encoding is canonical: at one version one value has one encoding, and decode() accepts no other. So
-// decode(encode(x)) == x where the version has all of x's fields, and encode(decode(b)) == b for every b that
-// is accepted.
+// Encoding is canonical: at one version one value has one encoding, and decode() accepts no other.
+// So decode(encode(x)) == x where the version has all of x's fields, and encode(decode(b)) == b
+// for every b that is accepted.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ struct DecodeOptions {
   // each some tens of bytes in memory; this bounds what one frame can make us hold to a few MiB. A state
   // machine's snapshot, read from a trusted group in memory that is there already, takes snapshot_elements.
   std::size_t elements = 65536;
-  // The sender speaks a newer version: fields that it appended are skipped. Else bytes left over are an
-  // error.
+  // The sender speaks a newer version: fields that it appended are skipped. Else
+  // bytes left over are an error.
   bool newer_sender = false;
   // How the bytes are laid out: fields that came later have none (archive.since()).
   std::uint32_t version = first_version;

@@ -63,9 +63,9 @@ Result<FrameHeader> parse_frame_header(ByteView data, std::size_t payload_limit)
 // One datagram, one frame, nothing after it.
 Result<Frame> parse_datagram(ByteView datagram);
 
-// Cuts a stream into frames. Holds at most one unfinished frame and what was fed after it; memory grows with
-// the bytes that arrive, never with the length that a header claims. After an error the stream is lost: close
-// the connection.
+// Cuts a stream into frames. Holds at most one unfinished frame and what was fed after it; memory
+// grows with the bytes that arrive, never with the length that a header claims. After an error the
+// stream is lost: close the connection.
 class FrameReader {
  public:
   explicit FrameReader(std::size_t payload_limit = stream_payload_limit) : payload_limit_(payload_limit) {}

@@ -14,8 +14,8 @@
 
 namespace coord::wire {
 
-// Of the sorted list name=address,... that --peers gives; two peers with different lists must not elect
-// together.
+// Of the sorted list name=address,... that --peers gives; two peers with different
+// lists must not elect together.
 using GroupDigest = std::array<std::uint8_t, 32>;
 
 // How patient a peer is. The values must not differ much within a group; that they do is told, not refused,

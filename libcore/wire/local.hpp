@@ -4,10 +4,10 @@
 // next request for a hold only after the answer to the last one, except Cancel. Strings are bounded: a name
 // by 255 bytes, a command line by 4,096 (longer ones are cut by the tool), any other text by 1,024.
 //
-// Either end may be of another release. `speaks` in the greetings is the newest version of this protocol that
-// an end speaks, each writes frames of the smaller of the two, and nothing that only the other side of it
-// knows (local_version.hpp). What a tool sends before it knows is of its own version: there, new fields are
-// last.
+// Either end may be of another release. `speaks` in the greetings is the newest version of this
+// protocol that an end speaks, each writes frames of the smaller of the two, and nothing that only
+// the other side of it knows (local_version.hpp). What a tool sends before it knows is of its own
+// version: there, new fields are last.
 //
 // Times are Instants on the host's CLOCK_BOOTTIME (which goes on while the machine sleeps): both ends read
 // the same clock.
@@ -219,10 +219,10 @@ struct Granted {
   std::uint64_t request = 0;
   Token token;
   SessionId session;
-  Instant deadline;  // when the last renewal that succeeded was sent, plus the TTL: all must be stopped by
-                     // 0.8 TTL of it
-  Instant sent;      // that renewal's sending
-  Secret secret;     // for Resume
+  // when the last renewal that succeeded was sent, plus the TTL: all must be stopped by 0.8 TTL of it
+  Instant deadline;
+  Instant sent;               // that renewal's sending
+  Secret secret;              // for Resume
   std::uint32_t attempt = 0;  // at the slot of a leadership, from 1
 
   bool operator==(const Granted&) const = default;

@@ -1,6 +1,6 @@
 // Listings: who holds, who waits for whom, and who has held. Linearizable unless `stale`.
-// Long ones come in several answers; the last has `more` false. The next one may go on with the last name of
-// this one.
+// Long ones come in several answers; the last has `more` false. The next one may go on
+// with the last name of this one.
 #pragma once
 
 #include <cstdint>

@@ -59,8 +59,8 @@ struct LevelRecord {
   }
 };
 
-// Raise the group's level now. Done: it was proposed. Only the leader's own user and root may, and only
-// there.
+// Raise the group's level now. Done: it was proposed. Only the leader's own user and
+// root may, and only there.
 struct RaiseLevel {
   std::uint64_t request = 0;
 
@@ -92,8 +92,8 @@ constexpr const char* name_of(HandOverStep value) {
   return nullptr;
 }
 
-// Of a peer that is alone, by its own user or root: a group is to take its place. Answered by LoneView, or
-// Refused.
+// Of a peer that is alone, by its own user or root: a group is to take its place.
+// Answered by LoneView, or Refused.
 struct HandOver {
   std::uint64_t request = 0;
   HandOverStep step = HandOverStep::look;

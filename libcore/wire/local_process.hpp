@@ -1,5 +1,5 @@
-// Which process a request names, whatever its kind: with each that does goes the process's pidfd
-// (local_taking.hpp).
+// Which process a request names, whatever its kind: with each that does goes the
+// process's pidfd (local_taking.hpp).
 #pragma once
 
 #include <cstdint>

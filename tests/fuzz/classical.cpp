@@ -1,6 +1,6 @@
-// Bytes that are said to be a message of a classical algorithm, whichever: what is no message is an Error;
-// what is one, and what hundreds of such do to a node together, crashes nothing, hangs nothing and names
-// nobody else.
+// Bytes that are said to be a message of a classical algorithm, whichever: what is no message is an
+// Error; what is one, and what hundreds of such do to a node together, crashes nothing, hangs
+// nothing and names nobody else.
 #include "base/check.hpp"
 #include "classical/registry.hpp"
 #include "classical/toy_notary.hpp"

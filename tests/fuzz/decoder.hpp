@@ -1,5 +1,5 @@
-// What a fuzzer checks of a decoder: no input crashes it, and what it accepts has no other bytes. At every
-// level.
+// What a fuzzer checks of a decoder: no input crashes it, and what it accepts has no
+// other bytes. At every level.
 #pragma once
 
 #include "base/check.hpp"

@@ -1,5 +1,5 @@
-// Key files and the identities that strangers show: no content crashes the parsers, and no refusal repeats a
-// key.
+// Key files and the identities that strangers show: no content crashes the parsers,
+// and no refusal repeats a key.
 #include "base/check.hpp"
 #include "net/address.hpp"
 #include "net/key_file.hpp"

@@ -1,5 +1,5 @@
-// A log whose checksums hold and whose content is anything: it is opened or refused, and what was opened
-// works.
+// A log whose checksums hold and whose content is anything: it is opened or refused,
+// and what was opened works.
 //
 // The input is a list of parts: kind, length, that many bytes. A part is the body of a record of that kind,
 // or bytes that stand where a record should. Checksums are made here, for a fuzzer does not find them.
@@ -34,8 +34,8 @@ Bytes body_again(store::RecordType type, ByteView body, bool& accepted) {
   return {};
 }
 
-// What is accepted has no other bytes; a founder named twice is not accepted, an order of them is not asked
-// for.
+// What is accepted has no other bytes; a founder named twice is not accepted, an
+// order of them is not asked for.
 void check_body(store::RecordType type, ByteView body) {
   bool accepted = false;
   const Bytes again = body_again(type, body, accepted);

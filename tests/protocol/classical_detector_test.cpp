@@ -1,5 +1,5 @@
-// Failure detectors: phi against its formula, the mistakes that implementations make, and what the harness
-// says.
+// Failure detectors: phi against its formula, the mistakes that implementations make,
+// and what the harness says.
 #include "base/rule.hpp"
 #include "classical_play.hpp"
 #include "protocol/membership/detector.hpp"

@@ -140,8 +140,8 @@ TEST_CASE("a wish that an algorithm does not take is an error and changes nothin
         "cmh-and: a wish names a node that is none of the group's");
 }
 
-// COORD_GOLDEN=write writes the file anew; the commit explains the difference. They are the fuzzer's seeds
-// too.
+// COORD_GOLDEN=write writes the file anew; the commit explains the difference. They
+// are the fuzzer's seeds too.
 TEST_CASE("what is said has the bytes that it always had") {
   const auto messages = said();
   const char* mode = std::getenv("COORD_GOLDEN");

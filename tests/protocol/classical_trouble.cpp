@@ -12,8 +12,8 @@ void leave_when_granted(Desk& desk) {
   });
 }
 
-// In a grid of three by three: 8 is locked for 2 when 9 asks; 7 is locked for 9 when 1 does, and asks for it
-// back.
+// In a grid of three by three: 8 is locked for 2 when 9 asks; 7 is locked for 9 when 1
+// does, and asks for it back.
 void quorum_is_given_back(Desk& desk) {
   leave_when_granted(desk);
   const std::vector<std::uint64_t> sites = {2, 9, 1};

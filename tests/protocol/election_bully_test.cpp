@@ -1,7 +1,7 @@
-// Garcia-Molina, "Elections in a Distributed Computing System" (1982), the bully algorithm: each of its
-// rules. The paper has them as procedures, named below; it says "are you there" for our "election". That
-// silence means death rests on its assumptions 8 (no message is lost or later than a bound) and 9 (no node
-// pauses).
+// Garcia-Molina, "Elections in a Distributed Computing System" (1982), the bully algorithm: each of
+// its rules. The paper has them as procedures, named below; it says "are you there" for our
+// "election". That silence means death rests on its assumptions 8 (no message is lost or later than a
+// bound) and 9 (no node pauses).
 #include "mutex_desk.hpp"
 #include "protocol/election/bully.hpp"
 

@@ -129,8 +129,8 @@ TEST_CASE(
   CHECK(noticed(hear(made, two, Leave{1})) == std::vector{four});
 }
 
-// Gray and Cheriton, 5: an unreachable holder delays the others by one term at most, and never reads what is
-// old.
+// Gray and Cheriton, 5: an unreachable holder delays the others by one term at most,
+// and never reads what is old.
 TEST_CASE("lease: cut off from the store, the leader stops before another leads") {
   LeaseRace made = site(store), leader = site(two);
   const auto join = sends<LeaseRace>(acquire(leader, at(0ms)));

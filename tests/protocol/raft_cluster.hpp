@@ -1,9 +1,9 @@
 // A few Raft peers with a network and disks in virtual time, for scenarios that read like a protocol diagram.
 //
-// Peers are named a, b, c... Time is in milliseconds. Messages take `latency`, writes `disk`; both may be
-// given a range, then they are drawn by the seed. After every step the invariants of the paper's figure 3 are
-// checked against everything that was ever committed; the first violation is kept in `violation` and ends the
-// run.
+// Peers are named a, b, c... Time is in milliseconds. Messages take `latency`, writes `disk`; both
+// may be given a range, then they are drawn by the seed. After every step the invariants of the
+// paper's figure 3 are checked against everything that was ever committed; the first violation is
+// kept in `violation` and ends the run.
 #pragma once
 
 #include <chrono>

@@ -73,8 +73,8 @@ TEST_CASE("figure 7: a new leader brings all six other logs of the paper in line
   std::vector<std::uint64_t> expected = logs[0];
   expected.push_back(group.raft('a').term().value);
   for (const char name : group.names()) CHECK(terms_of(group.raft(name).log()) == expected);
-  // "The leader backs up by whole terms": one refusal for (a), (b), (c) and (d) at most, two where terms
-  // differ inside.
+  // "The leader backs up by whole terms": one refusal for (a), (b), (c) and (d) at most,
+  // two where terms differ inside.
   CHECK(refusals <= 8);
   CHECK(group.violation == "");
 }

@@ -15,8 +15,8 @@ namespace raft_test {
 
 class Solo {
  public:
-  // A follower `a` of three (or so many), founded, with this log, in the term of its last entry unless told
-  // otherwise.
+  // A follower `a` of three (or so many), founded, with this log, in the term of its last
+  // entry unless told otherwise.
   explicit Solo(std::vector<std::uint64_t> terms = {}, std::uint64_t term = 0, std::size_t peers = 3) {
     config.self = id_of('a');
     for (std::size_t i = 0; i < peers; ++i) {
@@ -51,8 +51,8 @@ class Solo {
     return step(event);
   }
 
-  // Elected in the next term by the votes of b, and of c in a group of four or five, with every write
-  // durable.
+  // Elected in the next term by the votes of b, and of c in a group of four or five,
+  // with every write durable.
   void become_leader() {
     tick_at_deadline();
     const Term next{raft().term().value + 1};

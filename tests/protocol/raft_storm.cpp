@@ -36,8 +36,8 @@ Options options_for(std::uint64_t seed) {
   Random levels(seed ^ 0x6c6576656cU);
   options.datagrams = levels.chance(0.5);
   options.level_one = !options.datagrams && levels.chance(0.5);
-  const bool asks_first =
-      levels.chance(0.5);  // whether what is unanswered has arrived, before it is sent again
+  // whether what is unanswered has arrived, before it is sent again
+  const bool asks_first = levels.chance(0.5);
   const bool small = random.chance(0.5);
   const bool long_memory = !small && kind != Kind::late_messages;
   options.tune = [asks_first, small, long_memory](Config& config) {
@@ -149,8 +149,8 @@ class Run {
     }
   }
 
-  // As in the paper's figure 8: the leader goes while its entries are on some peers only, and comes back
-  // later.
+  // As in the paper's figure 8: the leader goes while its entries are on some peers
+  // only, and comes back later.
   void leader_falls() {
     users();
     cluster_.run(static_cast<int>(random_.below(30)));
@@ -243,8 +243,8 @@ class Run {
     read_only();
   }
 
-  // A new leader without any new command must be able to answer a read (section 8: that is what the no-op is
-  // for).
+  // A new leader without any new command must be able to answer a read (section 8: that
+  // is what the no-op is for).
   void read_only() {
     for (int attempt = 0; attempt < 20 && cluster_.violation.empty(); ++attempt) {
       cluster_.run(200);

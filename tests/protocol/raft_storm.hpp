@@ -13,9 +13,9 @@ struct Storm {
   std::size_t commands = 0;  // committed
 };
 
-// The same seed, the same run. 3 or 5 peers; loss, doubling, reordering, cuts, crashes with any part of the
-// writes in flight done, stalled disks, snapshots, transfers, reads, wiped disks that rejoin; then all is
-// healed.
+// The same seed, the same run. 3 or 5 peers; loss, doubling, reordering, cuts, crashes with any
+// part of the writes in flight done, stalled disks, snapshots, transfers, reads, wiped disks
+// that rejoin; then all is healed.
 Storm weather(std::uint64_t seed);
 
 }  // namespace raft_test

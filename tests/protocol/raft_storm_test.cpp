@@ -1,5 +1,5 @@
-// Random faults by seed; the invariants of the paper's figure 3 hold after every step, and the group comes
-// back.
+// Random faults by seed; the invariants of the paper's figure 3 hold after every
+// step, and the group comes back.
 #include "raft_storm.hpp"
 
 #include <catch2/catch.hpp>

@@ -63,8 +63,8 @@ class OneHost {
       says(connection, local::Started{1, 100 + static_cast<std::uint32_t>(connection), 2s});
   }
   void command_gone(std::uint64_t connection) { take(desk->on(CommandGone{ConnectionId{connection}})); }
-  // This peer is killed and started again: the records are what is left; those of the connections `held` have
-  // holders.
+  // This peer is killed and started again: the records are what is left; those of the
+  // connections `held` have holders.
   void restarts(const std::vector<std::uint64_t>& held, bool complete = true) {
     Recovered event;
     event.complete_since = complete ? complete_since : service::ClientId{};
@@ -183,8 +183,8 @@ class OneHost {
   std::map<SessionId, HoldRecord> kept;
   service::ClientId client;
   std::uint32_t uid = 1000;
-  std::uint32_t speaks =
-      1;  // of the tools' protocol, the tools; from 2 on they take up what they are granted
+  // of the tools' protocol, the tools; from 2 on they take up what they are granted
+  std::uint32_t speaks = 1;
   std::string who_name = "user";
   std::uint64_t rival_sequence = 0;
 

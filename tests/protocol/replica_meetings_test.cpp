@@ -1,5 +1,5 @@
-// Participants of barriers at their host: what a tool is told when it gives up while its arrival is on its
-// way.
+// Participants of barriers at their host: what a tool is told when it gives up while
+// its arrival is on its way.
 #include <catch2/catch.hpp>
 
 #include "replica/desk.hpp"

@@ -22,8 +22,8 @@ Duration lives_after_renewal() {
   return desk.now - sent;
 }
 
-// Sessions left after the records were lost under a command that runs, and the peer was then killed once
-// more.
+// Sessions left after the records were lost under a command that runs, and the peer
+// was then killed once more.
 std::size_t left_after_lost_records() {
   OneHost desk;
   desk.holds(1);

@@ -1,5 +1,5 @@
-// What a family has to say of itself: whichever it leaves out, it is none, so that the list of families does
-// not compile.
+// What a family has to say of itself: whichever it leaves out, it is none, so that the list
+// of families does not compile.
 #include <array>
 #include <catch2/catch.hpp>
 #include <string>

@@ -1,5 +1,5 @@
-// Nothing that peers ask for makes the state grow without bound, and no snapshot brings the machine to its
-// knees.
+// Nothing that peers ask for makes the state grow without bound, and no snapshot
+// brings the machine to its knees.
 #include "service_scenario.hpp"
 
 namespace coord::service {

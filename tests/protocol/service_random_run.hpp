@@ -64,8 +64,8 @@ class RandomRun {
       }
     }
   }
-  // A lease is not ended early: not before its TTL has passed since its last renewal, nor since this leader
-  // began.
+  // A lease is not ended early: not before its TTL has passed since its last renewal,
+  // nor since this leader began.
   void check_due(const Command& made) {
     if (const auto* expire = std::get_if<Expire>(&made.body)) {
       const Duration ttl = reference_.sessions[expire->session].ttl;

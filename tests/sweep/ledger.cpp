@@ -14,8 +14,8 @@ void Ledger::applied(NodeId node, const replica::Applied& applied) {
   const std::uint64_t index = applied.index.value;
   const auto known = log_.find(index);
   if (known != log_.end() && known->second != applied.effects) {
-    // A peer alone does not sync its grants: after a power cut its log may go on differently, but for the
-    // tokens.
+    // A peer alone does not sync its grants: after a power cut its log may go on
+    // differently, but for the tokens.
     if (world_.nodes() > 1) {
       return world_.fail("machines_agree", "entry " + std::to_string(index) + " had other effects elsewhere",
                          node);

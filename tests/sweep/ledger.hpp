@@ -1,6 +1,6 @@
-// What the machines of all peers say that they have applied, judged together: the first to apply an entry
-// decides what it did, the others must agree; a command takes effect once; tokens increase from entry to
-// entry.
+// What the machines of all peers say that they have applied, judged together: the first to apply
+// an entry decides what it did, the others must agree; a command takes effect once; tokens
+// increase from entry to entry.
 #pragma once
 
 #include <cstdint>

@@ -32,8 +32,8 @@ void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKin
   for (const FaultKind kind : kinds) faults.mean_gap[kind] = gap;
 }
 
-// Small bounds, so that what happens rarely in life (a new segment, a snapshot, a full window) happens in
-// every run.
+// Small bounds, so that what happens rarely in life (a new segment, a snapshot, a full
+// window) happens in every run.
 void tighten(Setting& setting, Random& random) {
   setting.world.link.delay_low = std::chrono::microseconds(100);
   setting.world.link.delay_high = random.chance(0.5) ? milliseconds(1) : milliseconds(15);

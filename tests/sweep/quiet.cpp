@@ -35,8 +35,8 @@ void Quiet::run() {
     if (second == 4) drill_begins();
     if (second == 6) drill_half_way();
     if (second == 8) drill_is_over();
-    // Again: an order to enroll that was under way when the drill cut its host off may have come after the
-    // first.
+    // Again: an order to enroll that was under way when the drill cut its host off may
+    // have come after the first.
     if (second == 9) tools_.enroll_everywhere(false);
     if (second == 9) tools_.look_everywhere();
     if (second == 9) participants_.go_home();
@@ -152,8 +152,8 @@ void Quiet::drill_begins() {
       world_.network().isolate(leader);
       break;
     case Drill::leader_leaves:
-      // Who has much to send first does not get so far within an election time-out, where entries travel one
-      // by one.
+      // Who has much to send first does not get so far within an election time-out, where
+      // entries travel one by one.
       if (backlog_of(*raft_of(world_, leader)) > most_backlog) {
         drill_ = Drill::none;
       } else {
@@ -173,8 +173,8 @@ void Quiet::drill_half_way() {
   world_.network().heal();
 }
 
-// Who was away, or heard only some of the others, has deposed nobody; where the leader was taken away, there
-// is another.
+// Who was away, or heard only some of the others, has deposed nobody; where the leader was
+// taken away, there is another.
 void Quiet::drill_is_over() {
   if (drill_ == Drill::none || world_.faults().of(sim::FaultKind::restart) != before_.starts) return;
   const NodeId leader = the_leader();

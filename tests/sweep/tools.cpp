@@ -169,8 +169,8 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
                     std::holds_alternative<local::Joined>(answer.answer) ||
                     std::holds_alternative<local::Refused>(answer.answer);
   }
-  // Without a quorum a release is answered before it is ordered: there is nothing that a shell script could
-  // wait for.
+  // Without a quorum a release is answered before it is ordered: there is nothing that a
+  // shell script could wait for.
   const bool ordered = world_.node(node) != nullptr && world_.node(node)->replica().has_quorum();
   const bool sleeps = config_.wrapper_sleep_high > Duration{} && random_.chance(0.05);
   const Duration high = sleeps ? config_.wrapper_sleep_high : microseconds(200);

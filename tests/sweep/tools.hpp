@@ -121,8 +121,8 @@ class Tools : public HostWatcher {
     Token token;
     SessionId session;
     local::Secret secret;
-    std::uint64_t power_cuts =
-        0;                    // of the host when the peer died: one more means that this run died as well
+    // of the host when the peer died: one more means that this run died as well
+    std::uint64_t power_cuts = 0;
     std::uint64_t disks = 0;  // that its host had had when it began
     std::vector<std::size_t> seen;
   };

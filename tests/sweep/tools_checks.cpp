@@ -15,9 +15,9 @@ std::string number(std::uint64_t value) {
 
 }  // namespace
 
-// Both guards of a command may be out: the wrapper was killed, and the peer is stopped or was started anew
-// without the records of what it had told. Then only the token protects (the man page says so), and it is not
-// counted here.
+// Both guards of a command may be out: the wrapper was killed, and the peer is stopped or was
+// started anew without the records of what it had told. Then only the token protects (the man page
+// says so), and it is not counted here.
 bool Tools::guarded(const Run& run) const {
   return run.wrapper ||
          (world_.state(run.host) == sim::NodeState::running && run.disks == disks_of(run.host));

@@ -1,5 +1,5 @@
-// Merging logs: causality always, ties as asked, bounded memory where the logs are in order, and a word about
-// cycles.
+// Merging logs: causality always, ties as asked, bounded memory where the logs are in
+// order, and a word about cycles.
 #include <catch2/catch.hpp>
 #include <map>
 

@@ -162,8 +162,8 @@ TEST_CASE("datagrams: a flood of recorded challenges gets few answers and keeps 
   }
   CHECK(answers >= 200);
   CHECK(answers <= 20 + 10s / DatagramTimes{}.answer_every + 1);
-  // b's own challenge is answered, and that answer is no recording: it is answered in turn, whatever the
-  // flood.
+  // b's own challenge is answered, and that answer is no recording: it is answered in
+  // turn, whatever the flood.
   exchange(now, b, "b", a, "a", b.tick(now));
   CHECK(b.status("a").known);
   CHECK(a.status("b").known);

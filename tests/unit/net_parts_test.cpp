@@ -67,8 +67,8 @@ TEST_CASE("every pair, direction and key id has a key of its own") {
   CHECK(ab != derived({"k2", "a", "b"}));
   CHECK(ab != derived({"k1", "a", "c"}));
   CHECK(derived({"k1", "ab", "c"}) != derived({"k1", "a", "bc"}));
-  // Fixed for good, as peers of two versions must derive the same; computed by another implementation of
-  // BLAKE2b.
+  // Fixed for good, as peers of two versions must derive the same; computed by another
+  // implementation of BLAKE2b.
   CHECK((Bytes(ab.begin(), ab.begin() + 8) == Bytes{0x6f, 0xbd, 0xf3, 0x8c, 0x3b, 0x61, 0x34, 0x38}));
 }
 

@@ -16,8 +16,8 @@ using namespace coord::guard_test;
 
 namespace {
 
-// Forks and executes words with the scene's mark; descriptors above 2 stay open there unless they are
-// close-on-exec.
+// Forks and executes words with the scene's mark; descriptors above 2 stay open there
+// unless they are close-on-exec.
 pid_t launch(const Scene& scene, std::vector<std::string> words) {
   const auto [name, value] = scene.mark();
   const pid_t pid = ::fork();

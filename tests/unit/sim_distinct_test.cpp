@@ -1,5 +1,5 @@
-// Queues and registers whose values are distinct are judged without a search: against the definition, and at
-// length.
+// Queues and registers whose values are distinct are judged without a search: against
+// the definition, and at length.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>

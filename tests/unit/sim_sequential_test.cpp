@@ -199,8 +199,8 @@ TEST_CASE("sequential consistency asks less of times, and of all names together"
   const std::vector<Operation> stale = {op(1, Kind::write, 0, 1, 5), op(2, Kind::read, 2, 3, 0)};
   CHECK(check_linearizable(stale, Model::read_write_register).answer == Answer::no);
   CHECK(check_sequential(stale, Model::read_write_register).answer == Answer::yes);
-  // Each reads the other's name before it was written, after it wrote its own: each name alone can be
-  // explained.
+  // Each reads the other's name before it was written, after it wrote its own: each
+  // name alone can be explained.
   std::vector<Operation> both = {op(1, Kind::write, 0, 1, 1), op(1, Kind::read, 2, 3, 0),
                                  op(2, Kind::write, 0, 1, 1), op(2, Kind::read, 2, 3, 0)};
   both[1].name = both[2].name = "y";

@@ -1,5 +1,5 @@
-// Every point at which a crash or a failed call can come, and every way in which a power cut can leave a
-// small write.
+// Every point at which a crash or a failed call can come, and every way in which a power
+// cut can leave a small write.
 #include <catch2/catch.hpp>
 #include <functional>
 
@@ -145,8 +145,8 @@ TEST_CASE("a start that is itself stopped, at each call, changes nothing for the
   }
 }
 
-// Counts through all sequences of choices, like an odometer; a torn sector is cut at a few telling places
-// only.
+// Counts through all sequences of choices, like an odometer; a torn sector is cut at
+// a few telling places only.
 class Enumeration {
  public:
   VirtualDisk::Choose chooser() {

@@ -23,8 +23,8 @@ inline void three_records(sim::VirtualDisk& disk) {
   }
 }
 
-// Of the first record a sector is gone: only those after it tell that it was durable. What went wrong, or
-// nothing.
+// Of the first record a sector is gone: only those after it tell that it was durable.
+// What went wrong, or nothing.
 inline std::optional<std::string> lost_sector_is_refused(std::uint64_t sector) {
   sim::VirtualDisk disk(Random(1));
   three_records(disk);

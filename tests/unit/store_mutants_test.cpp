@@ -1,5 +1,5 @@
-// Each of the store's rules is removed in turn; the random runs, or the one fault that they do not make, must
-// notice.
+// Each of the store's rules is removed in turn; the random runs, or the one fault that
+// they do not make, must notice.
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"

@@ -1,5 +1,5 @@
-// Field fault 16, and what else must make a peer refuse to start rather than go on without what it
-// acknowledged.
+// Field fault 16, and what else must make a peer refuse to start rather than go on
+// without what it acknowledged.
 #include <catch2/catch.hpp>
 
 #include "store_damage.hpp"
@@ -105,8 +105,8 @@ TEST_CASE("the last segment is missed although the crash came before the one bef
     Opened opened = open_ok(disk);
     while (disk.contents().size() < 2) {
       disk.disarm();
-      // Making a segment: create, zeros, sync, header, sync, rename, sync of the directory, and then the
-      // seal.
+      // Making a segment: create, zeros, sync, header, sync, rename, sync of the
+      // directory, and then the seal.
       disk.arm(7, sim::DiskFault::error);
       if (!opened.store.persist(append(1, index++, 1, 1000)).ok()) break;
     }

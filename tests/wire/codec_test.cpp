@@ -88,8 +88,8 @@ void check_earlier_level(const std::string& family, Level level) {
   }
 }
 
-// COORD_GOLDEN=write regenerates the newest level's file, until it is released; the commit explains the
-// difference.
+// COORD_GOLDEN=write regenerates the newest level's file, until it is released; the
+// commit explains the difference.
 template <class T>
 void check_golden(const std::string& family, const samples::Named<T>& all, Level since) {
   const char* mode = std::getenv("COORD_GOLDEN");

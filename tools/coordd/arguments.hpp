@@ -25,8 +25,8 @@ struct Arguments {
   void join_peers();  // once all are known: `peers` as the one list that peer::check wants
 };
 
-// What the configuration file says, to what the command line has left open: the file that is named, or the
-// usual one.
+// What the configuration file says, to what the command line has left open: the file that
+// is named, or the usual one.
 Status read_configuration(cli::Options& options, Arguments& arguments);
 
 // Declares all of it. Who only wants to know what a file says (dpeers doctor) does so too.

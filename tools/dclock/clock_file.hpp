@@ -37,8 +37,8 @@ class Descriptor {
   int fd_ = -1;
 };
 
-// What a user says about the clock; what is not said is taken from the file, or for a new file from the
-// defaults.
+// What a user says about the clock; what is not said is taken from the file, or for a
+// new file from the defaults.
 struct ClockChoice {
   std::optional<std::string> file, host;
   std::optional<clock::ClockKind> kind;

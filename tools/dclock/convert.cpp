@@ -63,8 +63,8 @@ void append_clock(std::string& out, const clock::LogLine& line, const clock::Hos
   out += '}';
 }
 
-// The viewers' regular expressions stand in the file's first line, the delimiter of runs (none) in the
-// second.
+// The viewers' regular expressions stand in the file's first line, the delimiter of
+// runs (none) in the second.
 constexpr std::string_view shiviz_head = "(?<host>\\S+) (?<clock>{[^}]*}) (?<event>.*)\n\n";
 constexpr std::string_view tsviz_head = "(?<timestamp>\\d+) (?<host>\\S+) (?<clock>{[^}]*}) (?<event>.*)\n\n";
 

@@ -13,8 +13,8 @@
 namespace coord::dclock {
 namespace {
 
-// Regular files are read by offset, so that a second reader of the same descriptor does not disturb the
-// first.
+// Regular files are read by offset, so that a second reader of the same descriptor
+// does not disturb the first.
 class FileSource : public clock::ByteSource {
  public:
   FileSource(std::string name, std::shared_ptr<Descriptor> file)

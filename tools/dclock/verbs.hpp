@@ -1,5 +1,5 @@
-// The commands of dclock. Each add_*() declares one with its options, operands and examples; the action is in
-// its file.
+// The commands of dclock. Each add_*() declares one with its options, operands and
+// examples; the action is in its file.
 #pragma once
 
 #include "cli/options.hpp"

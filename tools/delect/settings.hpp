@@ -47,8 +47,8 @@ struct Settings {
 
 std::string host_name();
 
-// The wish of `--slot KEY` or `--slot auto:PERIOD[@ZONE]` (30s, 10m, 1h, 1d) at this time of the host's
-// clock.
+// The wish of `--slot KEY` or `--slot auto:PERIOD[@ZONE]` (30s, 10m, 1h, 1d) at this
+// time of the host's clock.
 Result<service::SlotWish> slot_wish(std::string_view text, WallTime now);
 WallTime wall_now();
 

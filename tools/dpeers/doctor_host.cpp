@@ -195,8 +195,8 @@ void examine_state(Examined& examined, Findings& findings) {
   examine_disk(examined, findings);
 }
 
-// A lease is counted by each host's own clock; up to a tenth of difference between their rates is allowed
-// for.
+// A lease is counted by each host's own clock; up to a tenth of difference between
+// their rates is allowed for.
 void examine_clock(Findings& findings) {
   timex clock{};
   const int state = ::adjtimex(&clock);

@@ -61,8 +61,8 @@ Result<local::LoneView> ask(engine::PeerConnection& peer, HandOverStep step) {
   }
 }
 
-// A peer that has only just begun may have to read its log, and to raise its level, without which it cannot
-// be closed.
+// A peer that has only just begun may have to read its log, and to raise its level,
+// without which it cannot be closed.
 Result<local::LoneView> look_once_begun(engine::PeerConnection& peer) {
   constexpr Duration patience = std::chrono::seconds(3);
   const Instant end = process::boot_now() + patience;

@@ -1,5 +1,5 @@
-// Recorded histories: JSON lines {client, op, name, start_ns, end_ns, ok, value or values or token,
-// supersedes, final}.
+// Recorded histories: JSON lines {client, op, name, start_ns, end_ns, ok, value or values
+// or token, supersedes, final}.
 #pragma once
 
 #include <string>
@@ -26,8 +26,8 @@ struct ClientNames {
 struct HistoryFile : ClientNames {
   std::vector<sim::Operation> operations;
   std::vector<std::uint64_t> lines;  // where each stands, from 1
-  // Whether each client's operations follow each other; else ErrorKind::data for the first that does not
-  // wait.
+  // Whether each client's operations follow each other; else ErrorKind::data for the
+  // first that does not wait.
   Status one_after_the_other(const std::string& path) const;
 };
 

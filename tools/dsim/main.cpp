@@ -1,5 +1,5 @@
-// dsim: runs the protocols in virtual time, with faults, counts their messages and draws what happened
-// (dsim(1)).
+// dsim: runs the protocols in virtual time, with faults, counts their messages and
+// draws what happened (dsim(1)).
 #include "cli/run.hpp"
 #include "verbs.hpp"
 

@@ -58,8 +58,8 @@ class StampKeeper {
  public:
   explicit StampKeeper(bool kernel_stamps);
 
-  // To be called when a datagram has just come in. The median of the last calls; nothing if none could be
-  // measured.
+  // To be called when a datagram has just come in. The median of the last calls; nothing
+  // if none could be measured.
   std::optional<Duration> measure_way_out();
 
  private:

@@ -10,8 +10,8 @@
 namespace coord::ntpprobe {
 namespace {
 
-// Servers are asked one after the other this far apart: replies that arrive together wait for each other in
-// the stack.
+// Servers are asked one after the other this far apart: replies that arrive together wait
+// for each other in the stack.
 constexpr Duration stagger = std::chrono::microseconds(500);
 // Names without an address are looked up again no sooner than this.
 constexpr Duration lookup_interval = std::chrono::seconds(10);

@@ -34,8 +34,8 @@ std::string csv_report(const Measurement& m, bool samples);
 // One line for a pipe that is watched.
 std::string watch_line(const Measurement& m);
 
-// A Nagios plugin's answer: status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and its line with performance
-// data.
+// A Nagios plugin's answer: status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, and its
+// line with performance data.
 struct Thresholds {
   std::optional<Duration> warn;  // of the offset's absolute value
   std::optional<Duration> crit;

@@ -26,8 +26,8 @@ Reading read_clocks();
 // make it do. Pure.
 class StepDetector {
  public:
-  // Was it set by more than a millisecond since the last reading? (Less is a pause between the two clocks'
-  // readings.)
+  // Was it set by more than a millisecond since the last reading? (Less is a pause between
+  // the two clocks' readings.)
   bool was_set_before(const Reading& reading);
 
  private:

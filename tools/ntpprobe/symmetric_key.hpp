@@ -34,10 +34,10 @@ class SymmetricKey {
 };
 
 // The key of this number from a key file of chrony (`ID [TYPE] [ASCII:|HEX:]KEY`, no type: MD5) or of ntpsec
-// (`ID TYPE KEY`, a key of more than 20 characters is hexadecimal, AES keys are cut or filled up with zeros).
-// Where the two differ: a bare key of more than 20 characters is read as hexadecimal if it is, else as ASCII;
-// behind a type a bare key ends at `#`, which only a key after ASCII: or without a type can contain.
-// Errors: ErrorKind::data.
+// (`ID TYPE KEY`, a key of more than 20 characters is hexadecimal, AES keys are cut or filled up with
+// zeros). Where the two differ: a bare key of more than 20 characters is read as hexadecimal if it is, else
+// as ASCII; behind a type a bare key ends at `#`, which only a key after ASCII: or without a type can
+// contain. Errors: ErrorKind::data.
 Result<SymmetricKey> find_key(std::string_view file_text, std::uint32_t id, const std::string& file_name);
 
 // The same from a file of at most 1 MiB.

@@ -1,5 +1,5 @@
-// The servers that this system is configured to follow: chrony's, else ntpsec's (or ntpd's), else
-// systemd-timesyncd's.
+// The servers that this system is configured to follow: chrony's, else ntpsec's (or
+// ntpd's), else systemd-timesyncd's.
 #pragma once
 
 #include <string>

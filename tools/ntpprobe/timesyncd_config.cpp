@@ -130,8 +130,8 @@ class TimesyncdReader {
     }
   }
 
-  // The main file as it is shipped shows the built-in defaults as comments. No list where timesyncd is not
-  // installed.
+  // The main file as it is shipped shows the built-in defaults as comments. No list where
+  // timesyncd is not installed.
   List built_in() {
     List list;
     for (auto place = std::rbegin(places); place != std::rend(places) && list.words.empty(); ++place) {

@@ -1,7 +1,7 @@
-// A wave over a network of which each node knows only its neighbours: tells everybody, builds a spanning
-// tree, and brings back what all of them contribute (Chang, "Echo Algorithms", IEEE TSE 8(4), 1982; Segall,
-// "Distributed Network Protocols", IEEE Trans. Inf. Theory 29(1), 1983: propagation of information with
-// feedback).
+// A wave over a network of which each node knows only its neighbours: tells everybody, builds a
+// spanning tree, and brings back what all of them contribute (Chang, "Echo Algorithms", IEEE TSE
+// 8(4), 1982; Segall, "Distributed Network Protocols", IEEE Trans. Inf. Theory 29(1), 1983:
+// propagation of information with feedback).
 //
 // Problem: one node wants all to know something, and to know when all do. Why the obvious answer, everybody
 // tells all his neighbours, fails: it reaches everybody, but nobody knows when it is over. Algorithm: who

@@ -1,11 +1,11 @@
 // Telling all nodes of a tree, and gathering from all: broadcast and convergecast (Peleg, "Distributed
 // Computing: A Locality-Sensitive Approach", 2000, chapter 3).
 //
-// Problem: the root of a known tree tells everybody something and wants one answer made of all answers. Why
-// the obvious answer, the root asks each node, fails: the root alone handles N answers, and its links all of
-// them. Algorithm: down the tree each passes it on to its children; up the tree each waits for its children's
-// answers, adds its own and answers its parent. N-1 messages down, N-1 up, twice the depth of the tree in
-// time.
+// Problem: the root of a known tree tells everybody something and wants one answer made of all
+// answers. Why the obvious answer, the root asks each node, fails: the root alone handles N answers,
+// and its links all of them. Algorithm: down the tree each passes it on to its children; up the tree
+// each waits for its children's answers, adds its own and answers its parent. N-1 messages down, N-1
+// up, twice the depth of the tree in time.
 //
 // Links may lose and repeat: a child that has not answered is told again, a child that has answers again with
 // the same. A child that stays silent for Config::patience is left out: the answer names it, and is then of

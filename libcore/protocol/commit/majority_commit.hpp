@@ -1,6 +1,6 @@
-// Atomic commitment whose decision a majority stores (after Gray and Lamport, "Consensus on Transaction
-// Commit", ACM TODS 31(1), 2006, which runs one instance of Paxos a vote; here one instance decides the
-// outcome).
+// Atomic commitment whose decision a majority stores (after Gray and Lamport, "Consensus on
+// Transaction Commit", ACM TODS 31(1), 2006, which runs one instance of Paxos a vote; here one
+// instance decides the outcome).
 //
 // Problem: two-phase commit stops while its coordinator is down, three-phase commit is wrong in a partition.
 // Why the obvious answer, a second coordinator, fails: two coordinators may decide differently. Algorithm:
@@ -9,10 +9,10 @@
 // yes; abort may be proposed by anybody at any time. So a participant that is kept waiting proposes abort: if
 // commit was chosen before, it is told so; else the transaction is aborted. Nobody waits for one node.
 //
-// Safe whatever crashes, is lost or is late. Live while a majority is up and connected. A participant that
-// voted no may abort at once: commit can no longer be proposed. For n participants 2n messages for the votes,
-// 4n for Paxos, n to tell: 7n (Paxos Commit's extra message delays are fewer because it votes into the
-// instances directly).
+// Safe whatever crashes, is lost or is late. Live while a majority is up and connected. A participant
+// that voted no may abort at once: commit can no longer be proposed. For n participants 2n messages for
+// the votes, 4n for Paxos, n to tell: 7n (Paxos Commit's extra message delays are fewer because it
+// votes into the instances directly).
 //
 // Driver: perform the actions of a step in their order, a Persist completed before what follows it.
 #pragma once

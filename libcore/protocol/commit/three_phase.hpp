@@ -2,14 +2,14 @@
 // Bernstein, Hadzilacos, Goodman 1987, section 7.5).
 //
 // Problem: two-phase commit blocks when the coordinator crashes at the wrong time. Why the obvious answer,
-// let the others decide what the votes say, fails: all that are left voted yes, but one that crashed may have
-// voted no, or have been told commit. Algorithm: between the votes and the decision all are told PRE-COMMIT:
-// "all voted yes". Commit is said only when every participant that is up has acknowledged it. So while
-// anybody is still uncertain nobody has committed. When a coordinator is silent the next participant in order
-// takes over, asks all for their states and applies the termination rule: somebody committed: commit;
-// somebody aborted or has not voted: abort; somebody is pre-committed: pre-commit the others, then commit;
-// all uncertain: abort. A node that comes back after a crash is not counted: it only asks what was decided.
-// 6n messages.
+// let the others decide what the votes say, fails: all that are left voted yes, but one that crashed may
+// have voted no, or have been told commit. Algorithm: between the votes and the decision all are told
+// PRE-COMMIT: "all voted yes". Commit is said only when every participant that is up has acknowledged it.
+// So while anybody is still uncertain nobody has committed. When a coordinator is silent the next
+// participant in order takes over, asks all for their states and applies the termination rule: somebody
+// committed: commit; somebody aborted or has not voted: abort; somebody is pre-committed: pre-commit the
+// others, then commit; all uncertain: abort. A node that comes back after a crash is not counted: it only
+// asks what was decided. 6n messages.
 //
 // What it takes, and what breaks it. Needs that no message takes longer than Config::delay and that none is
 // lost: then silence proves a crash. Any number of nodes but one may crash. **In a partition it is wrong**: a

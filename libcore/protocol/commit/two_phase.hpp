@@ -100,8 +100,8 @@ class TwoPhase : public Shape<TwoPhase> {
   Outcome outcome() const;
   Logged logged() const { return durable_.logged; }
   bool blocked() const { return blocked_; }
-  // The coordinator: who has not voted, or not acknowledged. A participant that voted yes: who has not
-  // answered.
+  // The coordinator: who has not voted, or not acknowledged. A participant that voted
+  // yes: who has not answered.
   const std::set<NodeId>& missing() const { return missing_; }
 
  private:

@@ -30,8 +30,8 @@ inline std::string_view name_of(Outcome outcome) {
 
 // ---- told by the user of this node
 struct Begin {};  // the coordinator's
-struct Vote {  // this participant's answer to AskVote; after a yes it must be able to do both, also after a
-               // crash
+// this participant's answer to AskVote; after a yes it must be able to do both, also after a crash
+struct Vote {
   bool yes = false;
 };
 

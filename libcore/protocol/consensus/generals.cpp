@@ -109,8 +109,8 @@ void Generals::on(Instant now, const Tick&, Actions& actions) {
   actions.push_back(Decided{*decided_});
 }
 
-// Tells what was heard in the round that has just ended: along each path of its length, also if it was
-// nothing.
+// Tells what was heard in the round that has just ended: along each path of its
+// length, also if it was nothing.
 void Generals::relay(Actions& actions) {
   std::vector<Path> paths{{config_.commander}};
   for (std::size_t length = 1; length < rounds_over_; ++length) {

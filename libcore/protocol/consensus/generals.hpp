@@ -12,11 +12,11 @@
 // what was said along a path is the majority of what he heard himself and of what the others say they heard;
 // no majority, or nothing heard: the default.
 //
-// Needs a synchronous network: the length of a round is longer than any message takes, all begin together,
-// and the receiver knows who sent (links are authenticated; nothing is signed). A late or lost message counts
-// as the silence of a traitor, so if the network breaks its promise for more than m generals nothing is
-// promised. Messages: (N-1) + (N-1)(N-2) + ... + (N-1)...(N-m-1): 9 for (4,1), 156 for (7,2), 3609 for
-// (10,3).
+// Needs a synchronous network: the length of a round is longer than any message takes, all begin
+// together, and the receiver knows who sent (links are authenticated; nothing is signed). A late or
+// lost message counts as the silence of a traitor, so if the network breaks its promise for more than
+// m generals nothing is promised. Messages: (N-1) + (N-1)(N-2) + ... + (N-1)...(N-m-1): 9 for (4,1),
+// 156 for (7,2), 3609 for (10,3).
 #pragma once
 
 #include <cstdint>

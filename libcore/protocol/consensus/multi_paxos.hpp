@@ -10,16 +10,16 @@
 // only: 2(N-1) messages and one round trip a command, and N-1 to tell that it is chosen. A second leader's
 // ballot is higher or lower; acceptors obey the higher one.
 //
-// Rules: the promise covers all places; the highest ballot's command is adopted for each place; a gap is
-// filled before anything after it is delivered; a ballot is never used again after a restart; durable before
-// told. A command that its origin sends again may be chosen twice: delivery() tells it once, by (origin,
-// sequence).
+// Rules: the promise covers all places; the highest ballot's command is adopted for each place; a
+// gap is filled before anything after it is delivered; a ballot is never used again after a restart;
+// durable before told. A command that its origin sends again may be chosen twice: delivery() tells
+// it once, by (origin, sequence).
 //
-// Leadership here is a matter of speed, not of safety: heartbeats keep others from standing, a follower that
-// hears none for a random time in [election_low, election_high] stands. Liveness: a majority up and
-// connected, links faster than a heartbeat's interval, clocks of roughly one speed. What is chosen is kept in
-// memory for ever and a restarted node fetches it again from the leader: for long-lived logs with snapshots
-// see raft/.
+// Leadership here is a matter of speed, not of safety: heartbeats keep others from standing, a
+// follower that hears none for a random time in [election_low, election_high] stands. Liveness: a
+// majority up and connected, links faster than a heartbeat's interval, clocks of roughly one speed.
+// What is chosen is kept in memory for ever and a restarted node fetches it again from the leader: for
+// long-lived logs with snapshots see raft/.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,8 @@ class MultiPaxos : public Shape<MultiPaxos> {
   struct Config {
     Group group;
     std::uint64_t seed = 1;  // of the election time-outs
-    Duration heartbeat =
-        std::chrono::milliseconds(50);  // of a leader; also how often what was lost is resent
+    // of a leader; also how often what was lost is resent
+    Duration heartbeat = std::chrono::milliseconds(50);
     Duration election_low = std::chrono::milliseconds(200);
     Duration election_high = std::chrono::milliseconds(500);
   };

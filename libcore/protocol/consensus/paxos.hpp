@@ -16,10 +16,10 @@
 // Its majority of promises has a member of b's majority, which accepted v before it promised c (after, it
 // would have refused b); so the highest accepted ballot that c's proposer hears of is b, and it proposes v.
 //
-// Five rules that implementations get wrong, each a COORD_RULE: accepting raises the promise too; the value
-// of the *highest* ballot among the promises is taken, not of the first answer; a ballot is never used again
-// after a restart; promise and acceptance are durable before they are told; an answer counts for its own
-// ballot only.
+// Five rules that implementations get wrong, each a COORD_RULE: accepting raises the promise too; the
+// value of the *highest* ballot among the promises is taken, not of the first answer; a ballot is
+// never used again after a restart; promise and acceptance are durable before they are told; an answer
+// counts for its own ballot only.
 //
 // Every node is proposer, acceptor and learner. Costs 4(N-1) messages and two round trips, and N-1 more to
 // tell the others. Liveness: two proposers can overtake each other for ever (Fischer, Lynch, Paterson 1985

@@ -1,11 +1,11 @@
 // Agreement on an order of requests although up to f of 3f+1 replicas lie (Castro and Liskov, "Practical
 // Byzantine Fault Tolerance", OSDI 1999; ACM TOCS 20(4), 2002).
 //
-// Problem: replicas execute clients' requests in one order; f of them may say anything to anybody, the
-// network may delay, lose and repeat. Why the obvious answers fail: a primary that dictates the order may
-// tell each replica another one; a vote of a majority proves nothing, for two majorities may have only a liar
-// in common. Algorithm, with quorums of 2f+1 of 3f+1, any two of which share f+1 replicas, so one that is
-// honest:
+// Problem: replicas execute clients' requests in one order; f of them may say anything to anybody,
+// the network may delay, lose and repeat. Why the obvious answers fail: a primary that dictates the
+// order may tell each replica another one; a vote of a majority proves nothing, for two majorities
+// may have only a liar in common. Algorithm, with quorums of 2f+1 of 3f+1, any two of which share f+1
+// replicas, so one that is honest:
 //   pre-prepare: the primary of the view gives a request its place.
 //   prepare: each backup tells all which request it was given for that place. A pre-prepare with 2f matching
 //     prepares of different backups (one's own counts): no other request can get so far at this place in this
@@ -171,8 +171,8 @@ class Replica : public Shape<Replica> {
   std::optional<Instant> resend_at_;   // the demand, or the question for a state
 };
 
-// The client's side: one request at a time; first to the primary, then to all; f+1 equal results are the
-// answer.
+// The client's side: one request at a time; first to the primary, then to all; f+1
+// equal results are the answer.
 class Client : public Shape<Client> {
  public:
   using Message = pbft::Message;  // it says requests and hears replies

@@ -16,9 +16,9 @@
 // comes. Two cycles with a process in common may each lose one when one would have been enough: what has
 // given up in between does not show in a probe that has passed it.
 //
-// A process that crashed answers nobody and passes no probe on: whoever waits for it waits, and that is no
-// deadlock; a failure detector has to tell. A probe that is lost, or cut off, is made up for by a later
-// round.
+// A process that crashed answers nobody and passes no probe on: whoever waits for it waits, and
+// that is no deadlock; a failure detector has to tell. A probe that is lost, or cut off, is
+// made up for by a later round.
 //
 // Costs at most one probe for each edge, round and initiator: N in a cycle of N.
 #pragma once

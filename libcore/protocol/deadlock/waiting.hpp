@@ -1,6 +1,6 @@
-// What every algorithm for detecting deadlocks stands on: processes that ask each other for something and
-// wait, for all of those asked (the AND model: locks) or for any one of them (the OR model: replicas,
-// services).
+// What every algorithm for detecting deadlocks stands on: processes that ask each other for
+// something and wait, for all of those asked (the AND model: locks) or for any one of them (the OR
+// model: replicas, services).
 //
 // A process that waits answers nobody; when it goes on it answers those who asked it meanwhile. It has one
 // wait at a time, numbered, so that nothing that is said about an old wait is taken for the new one. The
@@ -98,8 +98,8 @@ class Rounds {
 
 enum class Needs : std::uint8_t { all, any };
 
-// The waiting itself. An algorithm derives from it, adds its messages, and is told when a wait begins and
-// ends.
+// The waiting itself. An algorithm derives from it, adds its messages, and is told
+// when a wait begins and ends.
 template <class... Own>
 class Waiting : public Shape<Speaks<std::variant<Request, Reply, Cancel, Own...>>> {
  public:

@@ -30,8 +30,8 @@ namespace coord::election {
 
 namespace lease_race {
 
-// Of a candidate: in its attempt of this number; `sent_ns` is by its own clock and comes back with the
-// answer.
+// Of a candidate: in its attempt of this number; `sent_ns` is by its own clock and
+// comes back with the answer.
 struct Join {  // also the renewal
   std::uint64_t attempt = 0;
   std::int64_t sent_ns = 0;

@@ -37,8 +37,8 @@ void Arrivals::heard(Instant now, bool after_failure) {
   last_ = now;
 }
 
-// Where little is known it counts with what is expected: one interval of that length, and a quarter's
-// deviation.
+// Where little is known it counts with what is expected: one interval of that length,
+// and a quarter's deviation.
 Duration Arrivals::mean() const {
   Duration sum = config_.expected;
   for (const Duration interval : intervals_) sum += interval;

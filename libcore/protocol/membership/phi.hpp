@@ -1,12 +1,12 @@
 // How surprising it is that a node has not been heard of: phi-accrual (Hayashibara, Defago, Yared, Katayama,
 // "The phi Accrual Failure Detector", SRDS 2004).
 //
-// Problem: a fixed time-out is too long on a quiet network and too short on a loaded one. Algorithm: remember
-// the last intervals between heartbeats and compute phi(t) = -log10 P(an interval is longer than t), t since
-// the last one. Whoever acts chooses how sure he wants to be: phi 8 is a wrong suspicion in 10^8 intervals,
-// if the distribution is right; phi is not the probability of being alive. The paper (and Akka) take
-// intervals as normal, Cassandra as exponential, which has one parameter and a longer tail: phi = t / mean *
-// log10 e.
+// Problem: a fixed time-out is too long on a quiet network and too short on a loaded one. Algorithm:
+// remember the last intervals between heartbeats and compute phi(t) = -log10 P(an interval is longer
+// than t), t since the last one. Whoever acts chooses how sure he wants to be: phi 8 is a wrong
+// suspicion in 10^8 intervals, if the distribution is right; phi is not the probability of being alive.
+// The paper (and Akka) take intervals as normal, Cassandra as exponential, which has one parameter and a
+// longer tail: phi = t / mean * log10 e.
 #pragma once
 
 #include <cstddef>

@@ -22,8 +22,8 @@ class Observation {
   void suspects(Instant now, NodeId observer, NodeId subject);
   void trusts(Instant now, NodeId observer, NodeId subject);
   void crashed(Instant now, NodeId node);
-  // It lives again and remembers nothing. Who suspects it still is not mistaken yet, but must not go on for
-  // ever.
+  // It lives again and remembers nothing. Who suspects it still is not mistaken yet,
+  // but must not go on for ever.
   void recovered(NodeId node);
 
   struct Verdict {

@@ -10,10 +10,10 @@
 // are FIFO. Who has a later message from a site has every earlier request of it, so two sites inside would
 // each have the other's request in their queue, and one of the two is the earlier.
 //
-// Costs 3(N-1) messages an entry, one message delay from a leaving to the next entering. Entries go in the
-// order of (timestamp, site), which is the fencing token. Needs FIFO channels that lose nothing (TCP); one
-// site that does not answer stops everyone who waits: missing() names it, a new epoch goes on without it
-// (types.hpp).
+// Costs 3(N-1) messages an entry, one message delay from a leaving to the next entering. Entries go
+// in the order of (timestamp, site), which is the fencing token. Needs FIFO channels that lose
+// nothing (TCP); one site that does not answer stops everyone who waits: missing() names it, a new
+// epoch goes on without it (types.hpp).
 #pragma once
 
 #include <cstdint>

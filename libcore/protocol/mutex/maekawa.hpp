@@ -2,15 +2,15 @@
 // ACM Transactions on Computer Systems 3(2), 1985; with the correction of Sanders, "The Information Structure
 // of Distributed Mutual Exclusion Algorithms", ACM Transactions on Computer Systems 5(3), 1987).
 //
-// Problem: asking everybody for permission costs 2(N-1) messages. Why the obvious answer fails: it is enough
-// to ask a set of about sqrt(N) sites if any two such sets meet and each site lets in one at a time
-// (quorums.hpp); but then three can each have some of what the others need, and wait for ever. Algorithm: a
-// request carries a timestamp. A site that is asked is an arbiter: it locks itself for the earliest request
-// it can, and queues the others. It tells who comes later than another FAILED; when an earlier request comes
-// than the one that it is locked for, it asks that one by INQUIRE whether it can give the lock back. Who has
-// FAILED somewhere yields; who may still succeed keeps the question for later. YIELD gives the lock to the
-// earliest, and puts the other back into the queue. Who has all locks of its quorum is inside; RELEASE
-// unlocks.
+// Problem: asking everybody for permission costs 2(N-1) messages. Why the obvious answer fails: it is
+// enough to ask a set of about sqrt(N) sites if any two such sets meet and each site lets in one at a
+// time (quorums.hpp); but then three can each have some of what the others need, and wait for ever.
+// Algorithm: a request carries a timestamp. A site that is asked is an arbiter: it locks itself for the
+// earliest request it can, and queues the others. It tells who comes later than another FAILED; when an
+// earlier request comes than the one that it is locked for, it asks that one by INQUIRE whether it can
+// give the lock back. Who has FAILED somewhere yields; who may still succeed keeps the question for
+// later. YIELD gives the lock to the earliest, and puts the other back into the queue. Who has all locks
+// of its quorum is inside; RELEASE unlocks.
 //
 // For liveness all four of these are needed, and each has been left out by somebody: the queue's head that is
 // superseded by an earlier request must be told FAILED now (Sanders); a site's own YIELD counts as a failure;
@@ -44,8 +44,8 @@ struct Message {
   What what = What::request;
   std::uint64_t epoch = 0;
   std::uint64_t time = 0;  // of the request, with its site: the Stamp
-  std::uint64_t entry =
-      0;  // locked: the highest that the arbiter has heard of; release: this one's, 0 if withdrawn
+  // locked: the highest that the arbiter has heard of; release: this one's, 0 if withdrawn
+  std::uint64_t entry = 0;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(what, epoch, time, entry);

@@ -110,8 +110,8 @@ std::optional<Stamp> RicartAgrawala::request() const {
   return request_;
 }
 
-// (timestamp, site) as one number: sites count by their place in the sorted list, which is the order of the
-// ties.
+// (timestamp, site) as one number: sites count by their place in the sorted list,
+// which is the order of the ties.
 Token RicartAgrawala::token() const {
   COORD_CHECK(phase_ == Phase::inside);
   const auto place = std::lower_bound(config_.sites.begin(), config_.sites.end(), config_.self);

@@ -8,11 +8,11 @@
 // and sends REQUEST(timestamp) to all others. A site that is asked replies at once, unless it is inside, or
 // wants in itself and its own request comes first by (timestamp, site): then it replies when it leaves. A
 // site is inside when all others have replied.
-// Why never two: let (t, a) come before (u, b) and both be inside. So a has replied to b's request. If a did
-// so before it made its own, its timestamp t is larger than u; if after, it was waiting or inside with the
-// earlier request and deferred. Neither can be. Costs 2(N-1) messages an entry, one message delay between a
-// leaving and the next entering. Entries go in the order of (timestamp, site), so that pair is the fencing
-// token.
+// Why never two: let (t, a) come before (u, b) and both be inside. So a has replied to b's request. If
+// a did so before it made its own, its timestamp t is larger than u; if after, it was waiting or
+// inside with the earlier request and deferred. Neither can be. Costs 2(N-1) messages an entry, one
+// message delay between a leaving and the next entering. Entries go in the order of (timestamp, site),
+// so that pair is the fencing token.
 //
 // Four mistakes that implementations make, each a rule below: comparing with the live clock instead of the
 // request's timestamp; no tie-break; counting replies where a network may deliver one twice; replying while

@@ -15,8 +15,8 @@
 
 namespace coord::mutex {
 
-// A request's place in the order of all requests: Lamport's time, ties by site (Lamport 1978, "the relation
-// =>").
+// A request's place in the order of all requests: Lamport's time, ties by site
+// (Lamport 1978, "the relation =>").
 struct Stamp {
   std::uint64_t time = 0;
   NodeId site;

@@ -57,10 +57,10 @@ void Raft::receive(NodeId from, const AppendRequest& request) {
   send(from, AppendReply{hard_.term, true, mute(), match, LogIndex{}, Term{}}, after);
 }
 
-// "If an existing entry conflicts with a new one (same index but different terms), delete the existing entry
-// and all that follow it. Append any new entries not already in the log." Only on a conflict: a late request
-// must not cut off what a later one has brought. False, and nothing is changed, if it contradicts what is
-// committed.
+// "If an existing entry conflicts with a new one (same index but different terms), delete the existing
+// entry and all that follow it. Append any new entries not already in the log." Only on a conflict: a
+// late request must not cut off what a later one has brought. False, and nothing is changed, if it
+// contradicts what is committed.
 bool Raft::store(const AppendRequest& request) {
   for (std::size_t i = 0; i < request.entries.size(); ++i) {
     const Entry& entry = request.entries[i];

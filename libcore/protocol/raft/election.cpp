@@ -65,9 +65,9 @@ void Raft::election_timed_out() {
   }
 }
 
-// "A candidate only increments its term if it first learns from a majority of the cluster that they would be
-// willing to grant the candidate their votes" (thesis 9.6): a peer that was cut off disturbs nobody when it
-// returns.
+// "A candidate only increments its term if it first learns from a majority of the cluster that they
+// would be willing to grant the candidate their votes" (thesis 9.6): a peer that was cut off
+// disturbs nobody when it returns.
 void Raft::ask_before_campaign() {
   role_ = Role::pre_candidate;
   votes_ = {{config_.self, true}};

@@ -35,13 +35,13 @@ struct Propose {
 struct ProposeRaise {
   Bytes data;
 };
-// Which index must be applied before a linearizable read with this number may be answered? (thesis,
-// section 6.4)
+// Which index must be applied before a linearizable read with this number may be
+// answered? (thesis, section 6.4)
 struct Read {
   std::uint64_t id = 0;
 };
-// The Persist with this id, and so every one before it, is durable (or, with sync = false, handed to the
-// kernel).
+// The Persist with this id, and so every one before it, is durable (or, with sync =
+// false, handed to the kernel).
 struct Persisted {
   std::uint64_t id = 0;
 };
@@ -79,8 +79,8 @@ struct Persist {
   LogIndex first;  // meaningful with entries: == entries.front().index
   std::vector<Entry> entries;
   std::optional<HardState> hard_state;
-  bool sync =
-      true;  // false only for one peer alone, without a new hard state or snapshot (or Propose::durable)
+  // false only for one peer alone, without a new hard state or snapshot (or Propose::durable)
+  bool sync = true;
 };
 using Send = Shape<Speaks<Message>>::Send;
 // Everything up to and including this entry is committed: apply these, in order. Each entry is given once.

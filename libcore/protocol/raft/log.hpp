@@ -1,10 +1,10 @@
 // The replicated log as one peer holds it in memory, and how much of it is durable.
 //
-// The entries that are held follow `base`: what is at or before it is committed and covered by a snapshot.
-// Entries are handed to the disk (Persist) and become durable later, in order. Between the two, a new leader
-// may make this peer overwrite some of them: then the older write, when it completes, must not be taken for
-// the newer one. So each write in flight remembers how far it still counts, and overwriting shortens those
-// before it.
+// The entries that are held follow `base`: what is at or before it is committed and covered by a
+// snapshot. Entries are handed to the disk (Persist) and become durable later, in order. Between the two,
+// a new leader may make this peer overwrite some of them: then the older write, when it completes, must
+// not be taken for the newer one. So each write in flight remembers how far it still counts, and
+// overwriting shortens those before it.
 //
 // All functions are total: an index outside of what is held gives nothing, never undefined behaviour.
 #pragma once
@@ -53,8 +53,8 @@ class Log {
   void handed_over(std::uint64_t write);  // all of it has been given to this Persist
   void persisted(std::uint64_t write);    // this Persist, and all before it, are durable
   void snapshot_stored(LogIndex index);   // a durable snapshot covers all up to `index`
-  // The Persist after which `index` and all before it are durable: 0 if they are, `next` if none has them
-  // yet.
+  // The Persist after which `index` and all before it are durable: 0 if they are,
+  // `next` if none has them yet.
   std::uint64_t write_covering(LogIndex index, std::uint64_t next) const;
 
  private:

@@ -18,8 +18,8 @@ struct VoteRequest {
   LogIndex last_index;
   Term last_term;
   bool pre = false;
-  bool transfer =
-      false;  // the leader asked for this election: do not refuse because a leader is alive (thesis 4.2.3)
+  // the leader asked for this election: do not refuse because a leader is alive (thesis 4.2.3)
+  bool transfer = false;
 
   bool operator==(const VoteRequest&) const = default;
   template <class Archive>
@@ -58,8 +58,9 @@ struct AppendReply {
   Term term;
   bool accepted = false;
   bool mute = false;  // this peer may not be counted yet (--rejoin): for flow control only
-  LogIndex match;     // accepted: previous + n, all of it durable here. Refused: the previous_index that was
-                      // refused (0: nothing was looked at, the request's term is over)
+  // accepted: previous + n, all of it durable here. Refused: the previous_index that was refused (0: nothing
+  // was looked at, the request's term is over)
+  LogIndex match;
   LogIndex
       hint_index;  // refused: the largest index at which the logs may meet (section 5.3: back up by terms),
   Term hint_term;  // and the term of the entry there
@@ -71,13 +72,14 @@ struct AppendReply {
   }
 };
 
-// Apart from AppendRequest because its reply waits for no disk: a stalled disk stops neither heartbeats nor
-// reads.
+// Apart from AppendRequest because its reply waits for no disk: a stalled disk stops
+// neither heartbeats nor reads.
 struct Heartbeat {
   Term term;
-  LogIndex commit;          // at most what the receiver is known to match
-  std::uint64_t round = 0;  // for read index and check-quorum: strictly increasing within a term; 0: only
-                            // tells the commit index, at once when it advances, and wants no reply
+  LogIndex commit;  // at most what the receiver is known to match
+  // for read index and check-quorum: strictly increasing within a term; 0: only tells the commit index, at
+  // once when it advances, and wants no reply
+  std::uint64_t round = 0;
   std::map<NodeId, DiskState> disks = {};  // of the peers that are not `ready`, as far as the leader knows
 
   bool operator==(const Heartbeat&) const = default;
@@ -102,8 +104,8 @@ struct HeartbeatReply {
   }
 };
 
-// A piece of a snapshot (Raft section 7). Pieces are at most Config::snapshot_piece bytes; one is in flight a
-// follower.
+// A piece of a snapshot (Raft section 7). Pieces are at most Config::snapshot_piece bytes;
+// one is in flight a follower.
 struct SnapshotRequest {
   Term term;
   LogIndex last_index;

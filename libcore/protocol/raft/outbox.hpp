@@ -46,8 +46,8 @@ class Outbox {
   }
 
  private:
-  static constexpr std::size_t held_limit =
-      4096;  // two full windows of every other peer in the largest group
+  // two full windows of every other peer in the largest group
+  static constexpr std::size_t held_limit = 4096;
   struct Held {
     std::uint64_t after = 0;
     Send send;

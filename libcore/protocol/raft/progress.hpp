@@ -60,8 +60,8 @@ struct Progress {
     }
   }
 
-  // All up to `index` is durable there. When the request went out that this answers; nothing: it is not
-  // known.
+  // All up to `index` is durable there. When the request went out that this answers;
+  // nothing: it is not known.
   std::optional<Instant> accepted(LogIndex index) {
     std::optional<Instant> answers = state == State::probe ? unanswered : std::nullopt;
     if (index > match) match = index;

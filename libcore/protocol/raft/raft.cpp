@@ -135,9 +135,9 @@ void Raft::on(const Persisted& event) {
   }
 }
 
-// A failed write or sync says nothing about what the disk holds, and a retried one may report success for
-// data that is gone (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): this peer is
-// over.
+// A failed write or sync says nothing about what the disk holds, and a retried one may report
+// success for data that is gone (Rebello et al., "Can Applications Recover from fsync Failures?",
+// ATC 2020): this peer is over.
 void Raft::on(const PersistFailed& event) {
   if (COORD_RULE_OR(step_down_on_failed_write, true, false)) {
     halt(event.why);

@@ -21,9 +21,9 @@
 // stands still (writable.cpp), and the rule for peers with nothing on their disk (founding.cpp), which the
 // paper leaves open: a peer that has forgotten its vote could give it twice.
 //
-// A pure state machine: it is told what happened and answers with what to do (events.hpp). It has no clock,
-// socket, thread or global, and owns its randomness: the same events at the same instants give the same
-// actions.
+// A pure state machine: it is told what happened and answers with what to do (events.hpp). It has
+// no clock, socket, thread or global, and owns its randomness: the same events at the same
+// instants give the same actions.
 //
 // Threading: none. One owner calls step() for every event, in the order of their happening.
 // Not built yet: membership change and learners. EntryKind::members is their place, and is refused.
@@ -65,17 +65,17 @@ struct Config {
   std::size_t snapshot_piece = 256 * 1024;  // bytes of a snapshot a message
   std::size_t snapshot_limit =
       64 * 1024 * 1024;  // a larger one is refused: a bound on what a leader makes us hold
-  std::size_t uncommitted_limit = 16 * 1024 * 1024;  // proposals are dropped beyond so many bytes not yet
-                                                     // committed and durable here
-  std::size_t reads_limit = 4096;                    // reads are dropped beyond so many unanswered ones
-  std::uint64_t entries_behind =
-      512;  // entries kept before a snapshot, so that a peer a little behind needs none
-  Level level =
-      newest_level;  // entries and snapshots of a higher one are refused: this program cannot read them
+  // proposals are dropped beyond so many bytes not yet committed and durable here
+  std::size_t uncommitted_limit = 16 * 1024 * 1024;
+  std::size_t reads_limit = 4096;  // reads are dropped beyond so many unanswered ones
+  // entries kept before a snapshot, so that a peer a little behind needs none
+  std::uint64_t entries_behind = 512;
+  // entries and snapshots of a higher one are refused: this program cannot read them
+  Level level = newest_level;
 };
 
-// What the store found at start. The driver starts its state machine from the snapshot; Raft applies what
-// follows it.
+// What the store found at start. The driver starts its state machine from the snapshot;
+// Raft applies what follows it.
 struct Recovered {
   HardState hard_state;
   std::optional<Snapshot> snapshot;

@@ -33,8 +33,8 @@ void Raft::read_in_this_round() {
   }
 }
 
-// One round serves all reads that came before it began; the next begins when it is confirmed, or with the
-// next heartbeat.
+// One round serves all reads that came before it began; the next begins when it is
+// confirmed, or with the next heartbeat.
 void Raft::advance_reads() {
   if (role_ != Role::leader || reads_.empty() || !may_read()) return;
   for (int pass = 0; pass < 2; ++pass) {

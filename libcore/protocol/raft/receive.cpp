@@ -1,5 +1,5 @@
-// The rules that hold for every message, before it is looked at by its kind: who may speak, and whose term it
-// is.
+// The rules that hold for every message, before it is looked at by its kind: who may
+// speak, and whose term it is.
 #include <type_traits>
 
 #include "base/rule.hpp"
@@ -9,8 +9,8 @@ namespace coord::raft {
 
 namespace {
 
-// No group lives to see such a term, index or size (a billion a second for a century); beyond it sums could
-// wrap around.
+// No group lives to see such a term, index or size (a billion a second for a century);
+// beyond it sums could wrap around.
 constexpr std::uint64_t horizon = std::uint64_t{1} << 62U;
 
 bool plausible(Term term) {
@@ -100,9 +100,9 @@ void Raft::take(NodeId from, const M& message) {
   receive(from, message);
 }
 
-// A request of a term that is over is answered with the present one, so that a deposed leader stops. The
-// answer says nothing else: by now its receiver may be the leader of the present term and must not take it
-// for more.
+// A request of a term that is over is answered with the present one, so that a deposed leader
+// stops. The answer says nothing else: by now its receiver may be the leader of the present term
+// and must not take it for more.
 template <class M>
 void Raft::answer_old_term(NodeId from, const M& message) {
   if constexpr (std::is_same_v<M, VoteRequest>) {

@@ -25,8 +25,8 @@ void Raft::send_entries(NodeId to, Progress& progress) {
   }
 }
 
-// An AppendRequest without entries at the place where the next ones would go: its answer tells lost ones from
-// slow ones.
+// An AppendRequest without entries at the place where the next ones would go: its answer
+// tells lost ones from slow ones.
 void Raft::send_probe(NodeId to, Progress& progress) {
   const LogIndex previous{progress.next.value - 1};
   if (previous < log_.base()) return start_snapshot(to, progress);
@@ -50,10 +50,10 @@ void Raft::send_to_all() {
   for (auto& [peer, progress] : progress_) send_entries(peer, progress);
 }
 
-// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and log[N].term ==
-// currentTerm: set commitIndex = N" (figure 2). An older term's entry on a majority may still be overwritten
-// (figure 8). The leader's own disk is one of the group's: it counts when its own write is durable, like
-// everybody's.
+// "If there exists an N such that N > commitIndex, a majority of matchIndex[i] >= N, and
+// log[N].term == currentTerm: set commitIndex = N" (figure 2). An older term's entry on a majority
+// may still be overwritten (figure 8). The leader's own disk is one of the group's: it counts when
+// its own write is durable, like everybody's.
 void Raft::advance_commit() {
   std::vector<LogIndex> reached{COORD_RULE_OR(self_counts_when_durable, log_.durable(), log_.last())};
   for (const auto& [peer, progress] : progress_)
@@ -67,8 +67,8 @@ void Raft::advance_commit() {
   tell_commit();
 }
 
-// At once: the others answer their own users from what they apply. Who was told with entries is not told
-// again.
+// At once: the others answer their own users from what they apply. Who was told with
+// entries is not told again.
 void Raft::tell_commit() {
   for (auto& [peer, progress] : progress_) {
     const LogIndex commit = commit_known_to(progress);
@@ -166,8 +166,8 @@ void Raft::receive(NodeId from, const AppendReply& reply) {
   advance_transfer();
 }
 
-// "After a rejection, the leader decrements nextIndex and retries" (section 5.3): by whole terms, with the
-// follower's hint.
+// "After a rejection, the leader decrements nextIndex and retries" (section 5.3): by whole
+// terms, with the follower's hint.
 void Raft::back_up(NodeId from, Progress& progress, const AppendReply& reply) {
   const LogIndex refused = reply.match;
   if (progress.state == Progress::State::snapshot || refused <= progress.match) return;  // late
@@ -176,8 +176,8 @@ void Raft::back_up(NodeId from, Progress& progress, const AppendReply& reply) {
   const LogIndex meet =
       log_.last_at_most(std::min(reply.hint_index, LogIndex{refused.value - 1}), reply.hint_term);
   progress.probe_from(LogIndex{std::max(meet, progress.match).value + 1});
-  // What is at or before base() may not be looked up: when the follower's hint lies before it, a snapshot is
-  // needed.
+  // What is at or before base() may not be looked up: when the follower's hint lies
+  // before it, a snapshot is needed.
   if (reply.hint_index < log_.base() && progress.match < log_.base()) return start_snapshot(from, progress);
   if (progress.next > log_.last()) {
     send_probe(from, progress);

@@ -1,5 +1,5 @@
-// What Raft speaks of: entries, hard state, snapshots, and the identity of a group. See raft.hpp for the
-// algorithm.
+// What Raft speaks of: entries, hard state, snapshots, and the identity of a group. See
+// raft.hpp for the algorithm.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@
 
 namespace coord::raft {
 
-// 128 random bits that a peer makes once, when its state directory is new, and keeps as long as the directory
-// lives. A wiped peer comes back with another one: that is how the others know that it has forgotten its
-// votes.
+// 128 random bits that a peer makes once, when its state directory is new, and keeps as long as
+// the directory lives. A wiped peer comes back with another one: that is how the others know
+// that it has forgotten its votes.
 using Incarnation = std::array<std::uint8_t, 16>;
 
 enum class EntryKind : std::uint8_t {
@@ -41,16 +41,16 @@ struct Entry {
   }
 };
 
-// What a peer must know to hold the entry, and to apply it when its turn comes; nothing: it is no entry of
-// any level.
+// What a peer must know to hold the entry, and to apply it when its turn comes; nothing:
+// it is no entry of any level.
 std::optional<Level> level_needed(const Entry& entry);
 
 // Must be durable before any message that depends on it (Raft figure 2, "persistent state").
 struct HardState {
   Term term;
   NodeId vote;  // 0: none in this term
-  // The incarnations of all named peers at the founding of the group; empty until this peer has founded or
-  // rejoined.
+  // The incarnations of all named peers at the founding of the group; empty until this
+  // peer has founded or rejoined.
   std::map<NodeId, Incarnation> founders;
   // Not 0: this peer came back empty (--rejoin) and stays mute until it has caught up with a leader of this
   // term or later.

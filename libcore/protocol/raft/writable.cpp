@@ -3,9 +3,9 @@
 // The problem: a leader whose disk is full beats on, so nobody replaces it, and refuses every new command,
 // although a majority of healthy peers is there. Raft knows only leaders that have stopped.
 //
-// Why the obvious answer fails: to step down and let the others time out costs an election, and who steps
-// down may win it; to stop when the disk fills up turns a disk that is full everywhere into a group that is
-// gone.
+// Why the obvious answer fails: to step down and let the others time out costs an election, and
+// who steps down may win it; to stop when the disk fills up turns a disk that is full
+// everywhere into a group that is gone.
 //
 // The rule: every peer says in its answers to heartbeats whether its disk takes what is written. Who cannot
 // write does not stand, or only when for two election time-outs nobody else has: where all disks are full
@@ -86,8 +86,8 @@ void Raft::make_way_if_disk_fails() {
   if (!transfer_) ask_to_take_over();
 }
 
-// As it has said, or, where it does not tell, shown: it was asked, and still follows an election time-out
-// later.
+// As it has said, or, where it does not tell, shown: it was asked, and still follows
+// an election time-out later.
 bool Raft::cannot_take_over(NodeId peer, const Progress& progress) const {
   if (!may_write(progress.disk)) return true;
   if (!making_way_ || progress.disk == DiskState::ready) return false;

@@ -43,8 +43,8 @@ struct Id {
 
 using Counts = std::map<NodeId, std::uint64_t>;
 
-// The part of one process in a snapshot, when it is whole. The state of a channel is recorded by its
-// receiver.
+// The part of one process in a snapshot, when it is whole. The state of a channel is
+// recorded by its receiver.
 struct Recorded {
   Id snapshot;
   Amount state = 0;

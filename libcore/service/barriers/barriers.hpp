@@ -93,8 +93,8 @@ class Barriers : public FamilyBase {
     std::uint64_t number = 0;
   };
   const Seat* seat(SessionId session) const;  // null: it takes part in nothing
-  // Whether all who arrived at the barrier, of whatever a reset would break, are this user's; root always
-  // may.
+  // Whether all who arrived at the barrier, of whatever a reset would break, are
+  // this user's; root always may.
   bool may_reset(const std::string& name, std::uint32_t uid, const std::string& user) const;
 
  private:

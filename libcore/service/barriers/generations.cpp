@@ -59,8 +59,8 @@ Barriers::Arrived Barriers::arrive(Change& change, const Arrive& body, SessionId
   if (!is_new) {
     if (const auto same = same_arrival(change, *found, body, session)) return *same;
   }
-  // It is in none that is kept. Whether it was in one that is not, nobody can tell: it might be counted
-  // twice.
+  // It is in none that is kept. Whether it was in one that is not, nobody can tell:
+  // it might be counted twice.
   const std::uint64_t last = change.state.last_of(body.name);
   const bool was_in_none =
       body.generation > last || (!is_new && found->second.keeps_all(body.generation, last));

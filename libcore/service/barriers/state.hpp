@@ -15,8 +15,8 @@ namespace coord::service {
 // What has to come together. The first arrival of a generation fixes it; all others must ask for the same.
 struct BarrierTerms {
   std::uint32_t count = 0;  // participants
-  std::uint32_t quorum =
-      0;  // so many suffice once `after` has passed since the first arrival; 0: all it takes
+  // so many suffice once `after` has passed since the first arrival; 0: all it takes
+  std::uint32_t quorum = 0;
   Duration after{};
   std::vector<std::string> expect{};  // who should come, sorted, unique; at most `count`
 
@@ -110,13 +110,13 @@ struct Barrier {
 
 struct BarrierState {
   std::map<std::string, Barrier> barriers{};  // by name
-  std::uint64_t forgotten =
-      0;  // the highest number of those that are not kept any more: new ones begin above
+  // the highest number of those that are not kept any more: new ones begin above
+  std::uint64_t forgotten = 0;
 
   // Of its generations, the number of the latest that was released or broken. All later ones are above.
   std::uint64_t last_of(const std::string& name) const;
-  // The earliest that can count who arrives from now on: the latest one while it is open to the late, else
-  // the next.
+  // The earliest that can count who arrives from now on: the latest one while it is open
+  // to the late, else the next.
   std::uint64_t earliest_of(const std::string& name) const;
 
   bool operator==(const BarrierState&) const = default;

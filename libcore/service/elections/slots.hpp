@@ -56,8 +56,8 @@ struct SlotTotals {
 };
 SlotTotals totals(const std::map<std::string, SlotBook>& books);
 
-// Forgets keys that have been as they are for 400 days before `wall`, in all books, and the books that are
-// empty then.
+// Forgets keys that have been as they are for 400 days before `wall`, in all books, and
+// the books that are empty then.
 void forget_old(std::map<std::string, SlotBook>& books, WallTime wall);
 
 }  // namespace coord::service

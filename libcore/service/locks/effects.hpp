@@ -80,8 +80,8 @@ struct AlreadyGranted {
   bool operator==(const AlreadyGranted&) const = default;
 };
 
-// A hold is over: as asked (`to`), or because its session ended. The names may still be shut by a timer
-// (TimerStarted).
+// A hold is over: as asked (`to`), or because its session ended. The names may still be
+// shut by a timer (TimerStarted).
 struct Released {
   AnswerTo to{};
   SessionId session{};

@@ -34,8 +34,8 @@ struct Listing {
 
 Party party_of_lingering_hold(const Machine& machine, Token grant);
 
-// These names, those that are in use; without names, all. `most` bounds the answer: go on after the last name
-// given.
+// These names, those that are in use; without names, all. `most` bounds the answer: go
+// on after the last name given.
 std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names);
 // All names in use above `after` (empty: from the first), at most so many: go on after the last one given.
 std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most);

@@ -1,6 +1,6 @@
-// Who holds and who queues for each name, and the one question that locks are about: can this request be
-// granted now? Computed from State and kept in step with it by the machine; the names that are here are those
-// in use.
+// Who holds and who queues for each name, and the one question that locks are about: can this
+// request be granted now? Computed from State and kept in step with it by the machine; the names
+// that are here are those in use.
 #pragma once
 
 #include <cstdint>

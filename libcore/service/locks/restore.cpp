@@ -13,8 +13,8 @@ bool sorted_unique(const std::vector<std::string>& names) {
   return !names.empty() && std::ranges::adjacent_find(names, std::greater_equal<>()) == names.end();
 }
 
-// Whether another holder of this mode fits beside those that each name has already: with its own family
-// always.
+// Whether another holder of this mode fits beside those that each name has already:
+// with its own family always.
 bool fits(const LockTable& locks, const std::vector<std::string>& names, const std::vector<Token>& entered,
           Token own, Mode mode, std::uint32_t slots) {
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -38,8 +38,8 @@ struct Request {
 
   bool held() const { return token.value != 0; }
   bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
-  // What a resource checks: the grant's own number, or that of the hold (of the latest one) that was
-  // re-entered.
+  // What a resource checks: the grant's own number, or that of the hold (of the latest
+  // one) that was re-entered.
   Token fence() const;
   // Whose hold this one counts with at names[i].
   Token family(std::size_t i) const { return family_of(entered, i, token); }
@@ -54,8 +54,8 @@ struct Request {
   }
 };
 
-// A hold that is over but whose names stay taken: its minimum hold or its lock delay (or both) has not
-// passed.
+// A hold that is over but whose names stay taken: its minimum hold or its lock delay
+// (or both) has not passed.
 struct LingeringHold {
   SessionId session{};  // may have ended
   NodeId node{};

@@ -268,8 +268,8 @@ Result<cli::Exit> serve(const Settings& s) {
   if (bind(socket.get(), address, at.size) != 0) return failed("bind");
   getsockname(socket.get(), address, &at.size);
   ntpprobe::enable_stamps(socket.get());
-  const auto port =
-      ntohs(reinterpret_cast<sockaddr_in*>(&at.socket_address)->sin_port);  // the same place in sockaddr_in6
+  // the same place in sockaddr_in6
+  const auto port = ntohs(reinterpret_cast<sockaddr_in*>(&at.socket_address)->sin_port);
   cli::print(std::to_string(port) + "\n");
   if (const Status written = cli::flush(); !written) return written.error();
   Server(s, socket.get(), std::move(key)).serve();
