@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # One target a layer. A layer's headers are reachable only through its target's include directory, so an #include
 # of a layer that is not linked does not build: that is how the dependency rule is kept.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The standard headers that nearly every file includes are parsed once (0.5 of the 2.5 s that a file takes), Asio and Catch2
 # with them where they are used. A file still includes what it uses: the build under ThreadSanitizer goes without.
 option(COORD_PRECOMPILE "parse the standard headers once" ON)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Language level, warnings and the kinds of build. Presets (CMakePresets.json) only set COORD_SANITIZE and the build type.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

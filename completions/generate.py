@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Writes the bash, zsh and fish completion of one tool from its option table.
 
 usage: generate.py TOOL BASH_FILE ZSH_FILE FISH_FILE

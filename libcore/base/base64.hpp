@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bytes as text by RFC 4648 section 4: padded, no line breaks.
 #pragma once
 

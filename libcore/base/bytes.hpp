@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Byte strings, and a reader and writer of little-endian integers that cannot run past their end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Assertions on our own bugs. They stay on in release builds: a peer that has lost its mind must stop, not go
 // on. Errors of the world (input, network, disk) are Results, never checks.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The seam between the log and the machine: the few file operations that store/ needs, each of which may
 // fail. store/posix_disk does them for real; sim/disk does them in memory and loses, tears and damages what
 // was not synced.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/hand_over.hpp"
 
 #include <fcntl.h>

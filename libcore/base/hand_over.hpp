@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer that is alone leaves in its state directory when another authority takes its place: that it has
 // ended for good, for whom, and the highest token that it may have given.
 //

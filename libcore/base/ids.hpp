@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Identifiers that several layers share, each a type of its own so that a term cannot be passed as an index.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/json_reader.hpp"
 
 #include <charconv>

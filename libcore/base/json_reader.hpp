@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reads JSON (RFC 8259) from memory, value by value, into what the caller has declared: no tree is built, so
 // a text takes no more memory than the caller's own variables.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A string as JSON has it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the time of a lease is shared out: one definition for all who hold something under one, and for those
 // who stop what runs under it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The level of a group: which formats and rules its peers have agreed on.
 //
 // Problem: peers of two releases run together while a group is upgraded. A format or rule of the newer one,

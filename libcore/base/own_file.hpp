@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Files of one's own in a directory where others may have been first: lock files, logs, the state directory's
 // lock and what it tells.
 //

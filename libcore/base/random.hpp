@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Seeded randomness, a value that its protocol owns: the same seed gives the same run on every machine.
 // xoshiro256** (Blackman and Vigna), seeded by SplitMix64. Not for keys or secrets.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Errors of the world are values. An Error says what happened, to what, and what to do about it;
 // the tools print it as `tool: object: what happened: what to do` and end with the status of its
 // kind (CONTRACT: exit status).

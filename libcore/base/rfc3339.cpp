@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/rfc3339.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Wall-clock time as text: RFC 3339, always UTC when written. Years 1 to 9999; nanoseconds outside
 // what 64 bits hold (1677 to 2262) cannot be read. Leap seconds (":60") are read as the second
 // after ":59", as POSIX counts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The rules that a protocol's safety hangs on, by name, where the code obeys them.
 //
 //   if (!COORD_RULE(commit_only_own_term, log.term_at(index) == term_)) return;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Time as protocols see it: they are told what time it is and never ask.
 //
 // Instant belongs to a clock without now(), so that reading the time inside a protocol does not compile. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The name of a type in words, for logs and traces: of `service::BarrierArrived` "barrier arrived". A new
 // kind of message has its word with that.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/unmapped_ids.hpp"
 
 #include <fcntl.h>

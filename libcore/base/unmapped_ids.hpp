@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Users and groups that our user namespace has no id for. The kernel shows all of them under one number (the
 // overflow id, 65534 as a rule), so in a namespace that lacks some that number proves nothing: not who
 // somebody is, and not that two are the same.

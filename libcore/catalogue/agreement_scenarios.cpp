@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories of agreeing: on a value, on a transaction's outcome, among liars, and never.
 #include <algorithm>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Atomic commitment, as dsim knows it. Each operation is one transaction; who is asked coordinates it.
 #include "classical/atomic_commit.hpp"
 

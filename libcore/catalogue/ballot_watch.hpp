@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What must hold of the acceptors of any protocol of the Paxos kind, seen from outside: from what each of
 // them makes durable. Keyed by what is decided there: an instance, a place of a log.
 #pragma once

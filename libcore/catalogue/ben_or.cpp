@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Ben-Or's agreement by a coin, as dsim knows it.
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is written down during a run: the operations and how long they took, the messages by type, and what a
 // drawing needs. A model (model.hpp) has one and tells it what it sees; no protocol knows of it.
 #pragma once

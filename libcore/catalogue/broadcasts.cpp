@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Telling all and gathering from all, as dsim knows it.
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bully algorithm, as dsim knows it.
 #include "catalogue/families.hpp"
 #include "catalogue/runner.hpp"

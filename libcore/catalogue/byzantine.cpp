@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement although some nodes lie, as dsim knows it.
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"

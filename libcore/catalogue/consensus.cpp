@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement among nodes that crash, as dsim knows it.
 #include "classical/consensus.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The algorithms for detecting deadlocks, as dsim knows them.
 #include "catalogue/deadlock_model.hpp"
 #include "catalogue/families.hpp"

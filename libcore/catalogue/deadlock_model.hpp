@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadlock detection in the simulator, the same for every algorithm: processes that ask each other and wait,
 // at random or in a ring, and what is really so, which no process knows: who waits for whom.
 //

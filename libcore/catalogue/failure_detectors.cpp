@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Failure detectors, as dsim knows them. An operation: the node that is asked crashes for good, as long as a
 // majority is left; it is over when all others suspect it. Afterwards, with all faults gone, nobody that
 // lives may be suspected any more.

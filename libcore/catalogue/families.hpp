@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The families of protocols, and single ones that have a file of their own within their family. A
 // new family is a function here and a line in catalogue.cpp. Models are templates and cost
 // seconds to compile: a few a file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Snapshots and termination detection, as dsim knows them.
 //
 // A snapshot is an operation; it is over when all nodes have recorded their parts. Meanwhile the nodes pay

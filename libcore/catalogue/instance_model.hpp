@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Protocols of which each operation is one object at each node: one agreement, one transaction, one
 // broadcast. In the simulator every node keeps an object for each instance that it has heard of, and what the
 // object has persisted survives the node's crash. A crash may strike between any two actions of a step: what

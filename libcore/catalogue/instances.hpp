@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What every InstanceModel keeps, whatever its protocol: when which instance of a node is due, and whose
 // users wait for which instance.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The algorithms for electing a leader, as dsim knows them.
 #include "catalogue/families.hpp"
 #include "catalogue/mutex_model.hpp"

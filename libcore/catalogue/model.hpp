@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A model puts one pure protocol into the simulator: it is the App of sim/app.hpp and besides
 //
 //   struct MyModel : Model<MyModel> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Multi-Paxos, as dsim knows it.
 #include "catalogue/ballot_watch.hpp"
 #include "catalogue/families.hpp"

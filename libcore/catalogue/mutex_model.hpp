@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion in the simulator, the same for every algorithm: users who want in, at most one inside,
 // tokens that increase, everybody gets in. And what a group's leader does when a site crashes: nobody is let
 // in past a dead site by a time-out; the survivors, if they are a majority, stop, and when none of them is

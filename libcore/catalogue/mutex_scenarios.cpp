@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories of waiting: for a mutex, for each other, at a barrier.
 #include <algorithm>
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is whose neighbour, for protocols that do not reach everybody directly: a connected graph by seed, with
 // a known number of edges, so that counts can be exact.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories of the ring: who owns a key and how it is found, and what moves when a node joins.
 #include <algorithm>
 #include <array>

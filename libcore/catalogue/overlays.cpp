@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Chord ring, as dsim knows it. An operation: a node that is not in the ring joins; one that is looks up
 // a key, leaves, or crashes for good. Who crashes or leaves is never more than the ring promises to stand:
 // fewer than `hosts` until the lists are repaired, and hosts+1 members are left that have been there for a

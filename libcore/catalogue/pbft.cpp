@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT, as dsim knows it. Each node is a replica and the client of its own user.
 #include "classical/pbft.hpp"
 

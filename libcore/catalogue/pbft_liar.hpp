@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a Byzantine replica of PBFT says instead of the truth. It signs for itself and for nobody else.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Drawings of a run: who waited and worked when (Gantt), what each node did and which message made it do so
 // (space and time), and the tree that a protocol built. Each as text for a terminal and as SVG for a page,
 // light and dark.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The trace as a space-time diagram. A message leaves the event of its sender at the time when it was sent;
 // where the trace says nothing of the sender at that time, it gets an event of its own.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One protocol as dsim, the sweeps and the counts know it: what it is called, what it costs by its paper,
 // what it promises to stand, and how it is run. Made by describe() in runner.hpp from a model (model.hpp).
 // Large values are copied and destroyed by functions of protocol.cpp: inline, they were a tenth of all that

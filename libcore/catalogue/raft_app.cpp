@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "catalogue/raft_app.hpp"
 
 #include "base/random.hpp"

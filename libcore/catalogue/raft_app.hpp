@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Raft of coordd in the simulator, as a story needs it: who leads when, what was committed when, and what
 // the logs hold. A group that was founded before; a disk that takes two milliseconds for each write; users
 // who ask one node once. Nobody crashes here: that is what tests/sweep is for.

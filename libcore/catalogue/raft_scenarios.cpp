@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories of coordd's own Raft: what a partition does to the leader, and to the log.
 #include <algorithm>
 

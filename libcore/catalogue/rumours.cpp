@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Telling all by chance meetings, as dsim knows it: rumours and anti-entropy.
 #include <cmath>
 #include <deque>

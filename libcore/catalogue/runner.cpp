@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "catalogue/runner.hpp"
 
 #include "base/random.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a model: builds its world, asks the operations as the setup says, injects the faults, waits for the
 // end and says what came of it.
 #pragma once

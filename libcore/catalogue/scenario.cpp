@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "catalogue/scenario.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories: runs set up to show one thing, each with its drawing and what a reader should take from it. All of
 // it is computed from the run; nothing is written down beforehand.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What one run of a protocol is: how many nodes, which seed, what the links are like, what is asked of it and
 // what goes wrong. A Setup is a value; the same one gives the same run on every machine.
 #pragma once

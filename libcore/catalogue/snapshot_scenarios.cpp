@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Stories of snapshots: what counts as the state of a channel.
 #include "catalogue/scenario.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Looks for a run that violates what a protocol promises: one setup for each seed, with the faults that the
 // protocol says it stands, and the violation found made as small as it will go.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Short ways of writing down what the literature says.
 #pragma once
 

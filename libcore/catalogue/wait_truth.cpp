@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "catalogue/wait_truth.hpp"
 
 #include <algorithm>

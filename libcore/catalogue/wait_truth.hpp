@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who really waits for whom in a run, as nobody in it can know: by this every victim is judged.
 //
 // Two deadlocks may have processes in common. What a probe has passed may then be gone when it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From a struct of traits (traits.hpp) to an entry of the registry: where messages become bytes. Included by
 // the .cpp files of the families only.
 #pragma once

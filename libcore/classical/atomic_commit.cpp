@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/atomic_commit.hpp"
 
 #include "classical/adapter.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Atomic commitment: an instance is one transaction at one node.
 #pragma once
 

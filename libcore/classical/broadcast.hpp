@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Telling all and gathering from all.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/adapter.hpp"
 #include "classical/pbft.hpp"
 

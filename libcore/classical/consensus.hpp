@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement among nodes that crash; among such that lie: pbft.hpp.
 #pragma once
 

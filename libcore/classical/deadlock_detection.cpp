@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/deadlock_detection.hpp"
 
 #include "classical/adapter.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Detection of deadlocks among nodes that wait for each other.
 #pragma once
 

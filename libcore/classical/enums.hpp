@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The choices in the messages and states of the classical algorithms, for the .cpp
 // files that give them bytes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Failure detectors.
 #pragma once
 

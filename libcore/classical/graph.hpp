@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is whose neighbour, for algorithms that do not reach everybody directly, and what each edge weighs.
 #pragma once
 

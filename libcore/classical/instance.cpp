@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/instance.hpp"
 
 #include <array>

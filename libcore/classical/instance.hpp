@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One classical algorithm at one node, whichever it is: fed with bytes, ticks and its user's wishes, it
 // answers with bytes to send and with what the user is told. The same objects run here and in the simulator
 // (catalogue/); nothing of the simulator is needed. Made by name: registry.hpp.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/leader_election.hpp"
 
 #include "classical/adapter.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Election of a leader by the nodes themselves; leases are in mutual_exclusion.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whether a message can be meant by a node of the group. Bytes that decode may still name nodes that do not
 // exist, each of which a protocol would keep something for, or numbers at which its counters turn over.
 // Reads the fields that serialize() lists, as an archive would.

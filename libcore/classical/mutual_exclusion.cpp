@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/mutual_exclusion.hpp"
 
 #include "classical/adapter.hpp"

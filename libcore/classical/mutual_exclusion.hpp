@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The algorithms for mutual exclusion, and leases from a store.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/options.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an algorithm can be told when it is made, as name=value: which names it knows, what they may be, and
 // what they are if nothing is said.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Chord ring. Its ids are drawn, not hashed: nobody looks for a key by name here.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT: each node is a replica and the client of its own user.
 #pragma once
 

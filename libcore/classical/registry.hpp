@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every classical algorithm that can run between real peers, made by name.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/snapshot.hpp"
 
 #include "classical/adapter.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Global states: snapshots, and whether all work is done.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Signatures for the simulator and tests: nobody can forge what a notary does not sign for him, because
 // nobody asks the notary of another node. Not cryptography: the keys follow from the seed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "classical/traits.hpp"
 
 #include <algorithm>

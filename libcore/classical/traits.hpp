@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an algorithm must say of itself to be one of the registry's: a struct of static members.
 //
 //   struct Paxos {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which peer speaks for this host and user, where it listens, and who may start it.
 //
 // The authority is a state directory: the peer that uses it holds its lock file for life

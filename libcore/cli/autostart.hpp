@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Starting the peer that a tool needs, so that nobody has to.
 //
 // The problem: fifty tools start at once on a host where no peer runs. All must end up with one peer, none

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A command that runs under a guard: its status is passed on exactly, signals reach it, and when the right to
 // run is lost it is stopped with all its descendants before anyone else can get that right.
 //

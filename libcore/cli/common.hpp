@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The options that mean the same in every program, declared once.
 #pragma once
 

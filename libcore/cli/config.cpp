@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #define TOML_EXCEPTIONS 0
 #define TOML_FLOAT_CHARCONV 1  // else it brings in streams and locales
 #include "cli/config.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Configuration files: TOML whose keys are the long options with _ for -. `peers = ["a=h1:7411",
 // "b=h2:7411"]`. The command line and the environment win over the file. Whatever is wrong with a file is
 // ErrorKind::unavailable, names the file and the line, and is never skipped: half a configuration is none. A

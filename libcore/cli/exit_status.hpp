@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The exit statuses of every program, in one table (coordutils(7)). A command that a tool ran passes its own
 // status on; where that may equal one of these, `--report FILE` tells them apart.
 #pragma once

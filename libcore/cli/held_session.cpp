@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/held_session.hpp"
 
 #include <fcntl.h>

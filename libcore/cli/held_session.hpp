@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Running a command while holding a session at the peer: what dlock and delect have in common.
 //
 // A tool asks for something (locks, a leadership), waits for its turn, runs a command while it has it, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/home.hpp"
 
 #include <sys/stat.h>

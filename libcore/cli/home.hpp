@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where a user's own files may be kept.
 #pragma once
 

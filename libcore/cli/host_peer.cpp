@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/host_peer.hpp"
 
 #include <sys/stat.h>

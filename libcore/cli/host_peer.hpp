@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peer of all users of a host, which the package brings.
 //
 // Whether a host has one is told by root's file alone, never by whether its socket answers: a tool that took

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // JSON as the programs write it: one object a line, "schema":1 first, fields in the order in which they are
 // added. Times are RFC 3339 strings in UTC, durations numbers of seconds whose key ends in _s, ids strings; a
 // name that is not UTF-8 is shown escaped and follows again as KEY_b64. Nothing here can produce invalid

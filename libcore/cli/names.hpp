@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Names of locks, leaderships and barriers as users write and read them. A name is 1 to 255 bytes of anything
 // but NUL and does not begin with '-'; on a terminal it is shown escaped, so that no name can move the cursor
 // or forge a line.

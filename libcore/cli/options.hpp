@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The options of a tool, declared once in man-page words: from this one table come parsing, --help, usage
 // errors and (through the hidden --dump-options) the completions of three shells.
 //
@@ -13,10 +14,11 @@
 //   return cli::run(argc, argv, o);                       // run.hpp
 //
 // Rules, the same in every tool: a tool that takes a command stops reading options at the first operand
-// (POSIX order; a verb that takes one: after its operands), drops one `--` directly after it, and takes `-c TEXT` there as a shell command; other tools
-// take options anywhere before `--`. The command line wins over the environment, which wins over
-// configuration, which wins over the variable's first value. Values are written straight into the tool's
-// variables, which must outlive the Options. Usage errors are ErrorKind::usage.
+// (POSIX order; a verb that takes one: after its operands), drops one `--` directly after it, and takes `-c
+// TEXT` there as a shell command; other tools take options anywhere before `--`. The command line wins over
+// the environment, which wins over configuration, which wins over the variable's first value. Values are
+// written straight into the tool's variables, which must outlive the Options. Usage errors are
+// ErrorKind::usage.
 #pragma once
 
 #include <cstdint>

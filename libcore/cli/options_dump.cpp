@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // --dump-options: the option table as JSON lines, one a verb ("command"), option and operand.
 // completions/generate reads it.
 #include <algorithm>

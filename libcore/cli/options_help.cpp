@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // --help: usage, what the tool is, its options, EXAMPLES last, all within a screen of 24 lines and 80
 // columns. Where the options are too many, the minor ones and then the last declared ones shrink to their
 // names in a paragraph that points to the manual.

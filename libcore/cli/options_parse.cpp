@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Parsing in three steps: where do the options end, what do they say, do they go together.
 //
 // The first step walks the arguments with getopt's rules, so that operands are seen by nothing else (`-q` in
@@ -182,8 +183,8 @@ class Parser {
     return takes_command() && operand_count_ && operand_count_->second == 0 && scope_->find("-c") == nullptr;
   }
   bool takes_command() const { return scope_->command_ != nullptr && !mode_seen_; }
-  // A verb's operands come before its command, with options among them (`dsnapshot run GROUP --id ID COMMAND`);
-  // a tool's options end at the first.
+  // A verb's operands come before its command, with options among them (`dsnapshot run GROUP --id ID
+  // COMMAND`); a tool's options end at the first.
   bool takes_operand() const { return scope_ != &tool_ && words_.size() < scope_->operands_.size(); }
 
   Status choose_verb(const std::string& word) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A file that a user has named for our output.
 //
 // The problem: root names a file in another user's directory (/home/alice/report). open(2) follows the link

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peer that a tool talks to, found by the options that all tools share.
 #pragma once
 

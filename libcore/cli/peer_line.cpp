@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/peer_line.hpp"
 
 #include <poll.h>

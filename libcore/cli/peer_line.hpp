@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tool's line to its peer over the tool's whole life. coordd may be killed and started again, and a line
 // that broke says nothing about what the peer still holds for the tool: so it is tied again, with pauses that
 // grow, and each time opened with what makes the tool known (its session, its arrival, its request).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The frame of every main: parse, act, say what went wrong in one line, end with the right status.
 #pragma once
 

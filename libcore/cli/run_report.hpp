@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The report of --report: what became of a run, for whoever must tell the command's status from the tool's.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/sentinel.hpp"
 
 #include <fcntl.h>

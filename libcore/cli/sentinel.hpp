@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who else got the signal that we got?
 //
 // The problem: a wrapper passes the signals that it gets on to its command. But `kill -TERM -PGID`, `timeout`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/small_guard.hpp"
 
 #include <fcntl.h>

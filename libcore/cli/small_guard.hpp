@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The guard of what runs without a wrapper: a command in its tool's own place (dlock -F), and what a command
 // has left in the background when its tool ends.
 //

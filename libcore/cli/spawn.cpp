@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/spawn.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Starting a command: the execution itself, with its errors as values.
 #pragma once
 

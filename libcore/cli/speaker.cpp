@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/speaker.hpp"
 
 #include <fcntl.h>

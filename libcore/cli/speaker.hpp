@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a guard says on standard error while it guards a command.
 //
 // The problem: a write waits for whoever reads. A pipe whose reader hangs, a terminal that was stopped with

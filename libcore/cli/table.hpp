@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Aligned text for people: columns as wide as their widest cell, cells shown escaped,
 // trailing space never written.
 #pragma once

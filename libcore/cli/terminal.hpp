@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is on the other side of a descriptor: a terminal or a pipe, how wide, in colour or not; and progress
 // that only a person sees. Threading: one thread.
 #pragma once

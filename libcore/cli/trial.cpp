@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cli/trial.hpp"
 
 #include <signal.h>

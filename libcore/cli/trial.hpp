@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whether a program can be executed at all, before anything is used up by trying.
 //
 // The problem: an attempt at a slot, a permit, a minimum hold count from the grant, in the group's log; a

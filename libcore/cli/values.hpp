@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Option values as text: strict readers for numbers and seconds, and where a read value goes.
 // An Error from here has no object (the caller names the option); its kind is ErrorKind::usage.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A logical clock as JSON text, the form that log lines and tokens carry:
 //
 //   vector   {"a":3,"b":1}                        events known of each host

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/diagram.hpp"
 
 #include <algorithm>

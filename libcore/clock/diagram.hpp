@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Space-time diagrams: hosts side by side, events one below the other in an order of
 // causes, messages between them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The diagram as source for other programs that draw: graphviz and Mermaid.
 #include "clock/diagram.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The diagram for a page. Lanes are vertical lines, messages arrows between the events' dots, texts a column
 // at the right with a faint band behind every other row to lead the eye. Colours are Okabe and Ito's, which
 // colour-blind readers can tell apart, each in a tone for light and one for dark pages; with more hosts than

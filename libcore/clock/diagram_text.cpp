@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The diagram for a terminal. A message is drawn on its receiver's row, from the sender's lane; which event
 // of the sender it was, the label says: "b=1 <- a=2".
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/event_log.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A whole log in memory, for the questions that need it at random: which event, what did it know, what told
 // it. Counters are stored by shape (the set of hosts that a clock names), so that a million events of a few
 // hosts take little more than their numbers.

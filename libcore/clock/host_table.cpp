@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/host_table.hpp"
 
 #include "base/utf8.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Host names as small numbers. Clocks in logs repeat the same few names millions of times: they are checked
 // and stored once, and everything behind the parser works on indices. Not thread-safe.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/hybrid_clock.hpp"
 
 #include <algorithm>

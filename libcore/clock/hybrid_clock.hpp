@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Hybrid logical clocks (Kulkarni, Demirbas, Madappa, Avva, Leone: "Logical Physical
 // Clocks", OPODIS 2014, figure 5).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lamport's scalar clock (CACM 1978, rules IR1 and IR2).
 //
 // Problem: order the events of several hosts so that a cause never comes after its effect. Wall

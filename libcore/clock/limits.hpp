@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bounds on everything that logical clocks read from outside, and why each is what it is.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/log_cut.hpp"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Consistent cuts (Mattern 1989; Chandy and Lamport, TOCS 1985): "the first N events of each host" is a state
 // that the system can have been in only if no message in it was received before it was sent.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/log_discard.hpp"
 
 namespace coord::clock {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a host that keeps events for others may forget (Wuu and Bernstein, PODC 1984): the events that every
 // host of the group is known to know.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One line of an event log:
 //
 //   HOST CLOCK [@TIME] [TEXT]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One log from the logs of many hosts, in an order in which no effect precedes its cause.
 //
 // Problem: the obvious merges are wrong or do not scale. By wall time an answer can precede its question,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The rare part of the merge: what to do when no candidate is ready (see log_merge.hpp).
 #include <algorithm>
 #include <set>

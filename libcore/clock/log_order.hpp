@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the happened-before order says about single events: who may have caused them, whom they
 // may have caused, and which are concurrent with them. All logs must be indexed, free of cycles,
 // and of a kind that names causes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/log_reader.hpp"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Event logs, line by line, from anything that yields bytes. Memory: one buffer, which grows to the longest
 // line and no further than limits.hpp allows.
 #pragma once

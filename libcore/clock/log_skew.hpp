@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How far the hosts' wall clocks are apart, from nothing but the log.
 //
 // Problem: clocks differ, and the log does not say by how much. But a message is not received before it is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every rule of a valid event log, with file and line.
 //
 // Problem: a viewer draws whatever it is given. A log whose clocks are wrong (a host restarted without its

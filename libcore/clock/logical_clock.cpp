@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/logical_clock.hpp"
 
 namespace coord::clock {

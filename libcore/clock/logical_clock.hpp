@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The live clock of one host, of whichever kind: what a clock file holds and `event`, `send`, `recv` and
 // `stamp` advance.
 #pragma once

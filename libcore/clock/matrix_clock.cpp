@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/matrix_clock.hpp"
 
 #include <algorithm>

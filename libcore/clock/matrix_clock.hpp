@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Matrix clocks (Wuu and Bernstein, "Efficient Solutions to the Replicated Log and
 // Dictionary Problems", PODC 1984).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What makes a reply worth believing.
 //
 // The problem: a client that takes any datagram from port 123 as time can be set by whoever can send one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/ntp_filter.hpp"
 
 #include <algorithm>

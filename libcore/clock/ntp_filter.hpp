@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From one exchange to one server's offset.
 //
 // An exchange gives four times: request sent T1 and received T2, reply sent T3 and received T4. The offset is

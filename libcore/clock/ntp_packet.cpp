@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/ntp_packet.hpp"
 
 namespace coord::ntp {

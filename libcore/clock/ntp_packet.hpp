@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The NTP packet (RFC 5905, 7.3): 48 octets in network order, then extension fields (RFC 7822)
 // and a message authentication code. Decoding takes any octets; what they are worth is decided
 // by the checks (ntp_check.hpp).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Many servers, some of them wrong: which to believe, and what time they tell together.
 //
 // Averaging lets one liar move the result; taking the nearest or the median of the offsets ignores how far

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leap smear: servers that must not be combined with the others.
 //
 // Around a leap second some servers repeat a second and say so beforehand in their leap bits; others stretch

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // NTP's own time formats, and the arithmetic that makes their roll-overs harmless.
 //
 // An NTP timestamp counts seconds since 1900 in 32 bits and starts again in February 2036 (era 1). The

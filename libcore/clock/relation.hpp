@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How two events stand to each other in Lamport's happened-before order ("Time, Clocks, and the Ordering of
 // Events", CACM 1978), or what little a scalar clock can say about it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What one event carries away from its host: who it is of, and its clock of any kind. As text a stamp is a
 // token, `HOST:CLOCK`, with `@HLC` after it where the host keeps a hybrid clock beside its vector; it fits in
 // an environment variable, a header or a file name's content and is read back by `recv`.

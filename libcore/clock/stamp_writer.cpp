@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/stamp_writer.hpp"
 
 #include <charconv>

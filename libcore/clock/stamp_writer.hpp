@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Log lines of one host, many in a row. Between two receipts nothing of a vector changes but the host's own
 // entry, so the text around it is kept: stamping a line is then little more than copying it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "clock/vector_clock.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Vector clocks (Fidge 1988; Mattern, "Virtual Time and Global States of Distributed Systems", 1989).
 //
 // Problem: tell whether one event can have caused another. A scalar clock only excludes one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cut/collector.hpp"
 
 #include <algorithm>

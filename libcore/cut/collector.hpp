@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Asks all processes of a view for their records of one snapshot, and puts these together.
 //
 // Everybody is asked at once, not only an initiator: whoever hears of the snapshot first, from here or by a

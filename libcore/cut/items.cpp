@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cut/items.hpp"
 
 #include <utility>

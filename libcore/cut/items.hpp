@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What travels in the channels of a group of processes (protocol/channel): messages and markers between
 // processes; questions from outside, and the answers to them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One process of a group whose state can be recorded: what `dsnapshot run` does between a command and the
 // other processes. Chandy and Lamport's algorithm (protocol/snapshot/chandy_lamport.hpp) around a program
 // that knows nothing of it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The records: from the question to the last marker.
 #include <algorithm>
 

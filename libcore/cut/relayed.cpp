@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cut/relayed.hpp"
 
 namespace coord::cut {

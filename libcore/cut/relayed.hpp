@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the ends of a group's channels and the relay in their peer say to each other (relay/relay.hpp), as
 // bytes of local::ToPart and FromPart.
 #pragma once

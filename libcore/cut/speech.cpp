@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "cut/speech.hpp"
 
 #include "base/json_reader.hpp"

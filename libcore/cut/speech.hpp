@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The lines that a command reads and writes as a process of a group, in one of three formats.
 //
 //   tsv         FROM<TAB>message in, TO<TAB>message out; `!snapshot ID` in, `!state ID TEXT` out

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "engine/peer_connection.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tool's connection to its peer: frames over a Unix socket, and the descriptor that comes with a grant.
 //
 // Small on purpose: no event loop of its own, no Boost, no OpenSSL, so that a tool starts as fast as flock.

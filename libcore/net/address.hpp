@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // HOST:PORT as people write it in --peers and --listen: a name, an IPv4 address, or
 // an IPv6 address in brackets.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/datagram_format.hpp"
 
 #include <sodium.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of a datagram between two peers, and the keys that they are under.
 //
 //   sealed     magic u16 | version u8 | kind u8 | tag u64 | counter u64 | sealed payload | MAC 16

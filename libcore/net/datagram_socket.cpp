@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/datagram_socket.hpp"
 
 #include <fcntl.h>

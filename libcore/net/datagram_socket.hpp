@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The UDP socket around SealedDatagrams, on the port that TCP has.
 //
 // Nothing here waits: what does not go at once is dropped and counted, as the network itself drops. A flood

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/descriptor_room.hpp"
 
 #include <sys/eventfd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How many descriptors tools may make this process hold.
 //
 // The problem: every tool and every hold takes one or two, and who has none left cannot write a new segment

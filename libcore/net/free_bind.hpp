@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Binding to an address that this host does not have yet: a network may be set up after boot (ip(7),
 // IP_FREEBIND; for IPv6 the same).
 #pragma once

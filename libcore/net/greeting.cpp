@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/greeting.hpp"
 
 #include <sodium.h>

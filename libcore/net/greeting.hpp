@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peers' hello: what a peer says first on each connection, and what it makes of the other's.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/key_file.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The cluster's keys: who has one is a peer. A file of lines `id:base64` with 32 bytes each; `#` begins a
 // comment. The first key sends, all of them receive, so that keys can be changed without a stop: add the new
 // one below on every host, then move it to the top on every host, then drop the old one.

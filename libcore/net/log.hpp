@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where the network code tells what happened: one line an event, no secrets. The peer
 // puts time and level before it.
 #pragma once

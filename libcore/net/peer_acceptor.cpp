@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/peer_acceptor.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where the other peers come in: accepts connections, refuses whoever has not the key or is
 // not of the group, receives.
 //

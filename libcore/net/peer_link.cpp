@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/peer_link.hpp"
 
 #include <algorithm>

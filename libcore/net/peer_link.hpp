@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The way to one other peer: dials, greets, sends, notices when the other side is gone, and dials again.
 //
 // A pair of peers has two connections, each used by its initiator to send. One shared connection would need a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/peer_links.hpp"
 
 #include <algorithm>

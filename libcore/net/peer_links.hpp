@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The ways to the other peers: those of the voters are kept, the others are made when
 // there is something to send.
 //

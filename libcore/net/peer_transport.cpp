@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/peer_transport.hpp"
 
 #include <sodium.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Messages between the peers of a group: one port, TCP and UDP, the cluster's key, frames.
 //
 // send() goes by TCP and TLS. It never blocks and never fails loudly: a message that cannot go now (no

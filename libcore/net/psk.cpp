@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/psk.hpp"
 
 #include <sodium.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which key two peers prove to each other in TLS.
 //
 // Problem: all peers share one cluster key. Used as it is, a message recorded in one direction could be

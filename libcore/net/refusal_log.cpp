@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/refusal_log.hpp"
 
 namespace coord::net {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // At most so many lines a minute for each source, however often it tries: a scanner, a peer
 // with a wrong key or a tool that sends rubbish must not fill the disk. What was not told is
 // counted and told with the next line.

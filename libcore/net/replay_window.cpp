@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/replay_window.hpp"
 
 #include "base/rule.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which counters of one sender have been seen: each is accepted once, in any order within the window.
 //
 // Problem: a datagram that was recorded opens as well as the first time; and the network itself delivers

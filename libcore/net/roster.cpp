@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/roster.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is who in a group: the number, the name and the address of every node, in one place.
 //
 // A founder's number is a hash of its name, as in release 0.1.0: it stands in logs and snapshots, and does

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/sealed_datagrams.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sealed datagrams between this peer and each of the others, without a socket: who is who in this life, which
 // datagram is authentic and new, and what to send so that both ends find out.
 //

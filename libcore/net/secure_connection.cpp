@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/secure_connection.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One connection to another peer: frames over TLS over TCP.
 //
 // Reading never stops while it is open: each chunk is cut into frames and given on at once. Writing never

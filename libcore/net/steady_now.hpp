@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The time that time-outs of the network are counted in.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/tls.hpp"
 
 #include <openssl/err.h>

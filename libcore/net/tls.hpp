@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // TLS 1.3 by an external pre-shared key, and nothing else of TLS: no certificates, no tickets, no early data,
 // one suite of SHA-256, always with an ephemeral Diffie-Hellman exchange (psk_dhe_ke), so that a key that
 // leaks later opens nothing recorded before. Which key it is: net/psk.hpp.

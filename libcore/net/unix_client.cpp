@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/unix_client.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One tool's connection: a part of UnixServer.
 #pragma once
 

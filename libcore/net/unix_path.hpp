@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Taking the path of a Unix socket: see net/unix_server.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "net/unix_server.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where the tools of this host come in: a Unix socket with frames, and descriptors passed out and in.
 //
 // The socket's path belongs to whoever listens on it. A path that is left over from a peer that died is taken

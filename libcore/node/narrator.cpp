@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "node/narrator.hpp"
 
 #include <variant>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a node hears and does, as lines in the notation of the golden traces (sim/trace.hpp), so that the log
 // of a peer in the field reads as a test does:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "node/node.hpp"
 
 #include <algorithm>

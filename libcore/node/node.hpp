@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A node: the replicated service and any number of other parts, driven as one.
 //
 // Problem: a peer does more than take part in one replicated log, and each further protocol with a driver of

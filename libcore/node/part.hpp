@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A part of a node: one protocol, or several that belong together, beside the replicated service.
 //
 // A part is a pure state machine as all protocols here are: events in, actions out; no clock, socket or

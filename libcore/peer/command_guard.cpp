@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/command_guard.hpp"
 
 #include <chrono>

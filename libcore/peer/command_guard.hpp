@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peer's own guard of the commands that run under its sessions: stops one with all its descendants when
 // its time is up, whatever became of the wrapper that should have done it.
 //

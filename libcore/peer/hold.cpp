@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/hold.hpp"
 
 #include <fcntl.h>

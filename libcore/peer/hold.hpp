@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The descriptor that a session's holders have open, and the kernel's word that nobody has it any more.
 //
 // It is the writing end of a FIFO that is the session's file: the tool gets it with its grant and the command

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/hold_file.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where a peer keeps what its next life must know of the sessions that are held (replica::HoldRecord).
 //
 // The problem. A peer that is killed leaves commands running under its sessions; the next one must find them

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/log_thread.hpp"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // coordd's log: lines go out by a thread of their own, so that who reads them, or does
 // not, is no concern of the pump.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/peer.hpp"
 
 #include <sys/stat.h>

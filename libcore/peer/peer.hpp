@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // coordd: one pump that feeds the peer's state machine (node::Node) and carries out what it answers.
 //
 //   other peers --TLS--> PeerTransport --+                        +--> PeerTransport --> other peers

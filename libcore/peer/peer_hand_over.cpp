@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Another authority takes the place of a peer that is alone (base/hand_over.hpp).
 //
 // A user's private peer gives up for the host's as soon as nobody holds or waits at it: it writes its highest

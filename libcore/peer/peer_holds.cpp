@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions that outlive this process: what is kept of them, how the next life takes them up, and the end of
 // those whose time is over.
 #include <dirent.h>

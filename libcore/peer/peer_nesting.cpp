@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which of this host's holds a tool runs inside of.
 #include "peer/peer.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The other peers of the group: what they say comes into the inbox, what they are
 // sent is of the group's level.
 #include <chrono>

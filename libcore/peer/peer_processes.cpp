@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which processes the tools are, and which ones they mean by the numbers in their requests: what the kernel
 // says, whatever PID namespace a tool is in (process/pidfd.hpp). What is guarded is killed one day, so no
 // number is believed.

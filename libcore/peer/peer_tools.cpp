@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The tools of this host: what they say goes into the inbox, what they are told comes with
 // a descriptor where it must.
 #include <boost/asio/post.hpp>

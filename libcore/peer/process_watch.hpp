@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The kernel's word that a process has ended, whoever's child it is.
 //
 // Threading: the io_context's thread.

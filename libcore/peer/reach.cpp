@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/reach.hpp"
 
 namespace coord::peer {

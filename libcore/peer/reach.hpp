@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What this peer knows of the way to another one, in the words of dpeers and its doctor.
 #pragma once
 

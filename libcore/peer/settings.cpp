@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/settings.hpp"
 
 #include <grp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer is told at its start, and what of it makes sense.
 #pragma once
 

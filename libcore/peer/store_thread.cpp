@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/store_thread.hpp"
 
 #include <sys/eventfd.h>

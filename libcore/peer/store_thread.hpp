@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The thread on which the store's calls block. A stalled disk stops neither heartbeats nor time: the pump
 // hands work over and hears of its end as an event.
 //

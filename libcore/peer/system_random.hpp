@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The kernel's randomness, for what nobody may guess: seeds, secrets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/user_names.hpp"
 
 #include <pwd.h>

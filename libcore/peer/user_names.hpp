@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which user a uid is, asked of the host's name service on a thread of its own: it may read a file, or wait
 // for a directory server that does not answer, and the pump must not wait with it.
 //

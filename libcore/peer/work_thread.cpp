@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "peer/work_thread.hpp"
 
 #include <boost/asio/post.hpp>

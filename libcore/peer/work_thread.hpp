@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The thread on which a part's work blocks (node/part.hpp): the pump hands work over and hears of its end as
 // an event. Begun with the first work: who uses no such part pays for none. All that waits while some is
 // being done is the next batch, so that it shares the disk's writes.

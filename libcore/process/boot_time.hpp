@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The clock of deadlines: CLOCK_BOOTTIME, which counts on while the machine sleeps and which no one can set.
 #pragma once
 

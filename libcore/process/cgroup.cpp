@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "process/cgroup.hpp"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A control group (version 2) for one command: whatever the command forks stays in it, so that it can be
 // found and killed as a whole, at once, even if it forks faster than anyone can look. Where none can be made
 // the walk of process_tree.hpp does.

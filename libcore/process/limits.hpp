@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Resource limits of a process that serves others than who happened to start it.
 //
 // The problem: the first tool starts its user's peer, and all that comes after depends on that peer. A tool

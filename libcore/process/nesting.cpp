@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "process/nesting.hpp"
 
 #include <dirent.h>

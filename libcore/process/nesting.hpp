@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whether one process runs inside of a command: what the kernel knows, whatever the process may claim.
 #pragma once
 

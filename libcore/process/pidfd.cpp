@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "process/pidfd.hpp"
 
 #include <fcntl.h>

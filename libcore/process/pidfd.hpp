@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which process somebody means who is in another PID namespace than ours.
 //
 // The problem. The same process has another number in each PID namespace, and the same number is another

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "process/process_id.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Processes by an identity that does not repeat: a pid may be given to another process at any time, a pid
 // together with its start time is not. Signals go through a pidfd whose identity was checked, so that they
 // cannot reach a stranger.

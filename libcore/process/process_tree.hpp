@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Finding and stopping a command with all its descendants.
 //
 // The problem: a lock is lost, and within a fraction of a second nothing of what ran under it may run. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The fixed set of nodes that a protocol runs among, as one of them sees it. What the classical protocols
 // have in common: each knows all members by name from the start, and counts majorities of them.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What every protocol's step takes and gives, whatever its messages are. A protocol is a class
 //
 //   class Paxos : public Shape<Paxos> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of a peer that carries packets between the processes of groups (cut/member.hpp), each a tool on
 // some host, and the tools that ask them from outside.
 //

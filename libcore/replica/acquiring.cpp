@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From the Acquire to the grant, or to no grant. How long that is waited for which is not to wait: hurry.hpp.
 #include <algorithm>
 

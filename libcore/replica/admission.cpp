@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replica/admission.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a user may ask a peer for, looked at before the request goes to whoever serves it.
 //
 // `@/x` becomes the user's own name, so that the log never has it. Then the rules of ownership.hpp, and those

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From the arrival in a barrier to the release, or to the departure.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Barriers that are asked for from without: listed, and reset.
 #include "replica/barrier_listing.hpp"
 

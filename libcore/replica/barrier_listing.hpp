@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A generation of a barrier as tools see it.
 #pragma once
 

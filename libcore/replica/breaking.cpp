@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions that somebody else wants ended: `dlock --break`, and `dlock --release` of what a process holds.
 //
 // The wish is ordered by the log like all else, so that it reaches the holder's peer wherever that is, also

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the clerks of a desk have in common that look after sessions of tools: their records, one a
 // connection, which of them a session is, their leases, and what is not to wait.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of what peers send each other.
 #include "wire/codec.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replica/desk.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The desk at which a host's tools are served: what they ask for becomes commands of the log, what the log
 // says becomes answers.
 //

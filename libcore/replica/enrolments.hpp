@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The candidacies that a host has without anybody waiting for them there (`delect --enroll`).
 //
 // The problem. A crontab's line asks "does this host lead?" once a minute and is gone again: between two

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a replica is told, and what it answers. See replica.hpp.
 #pragma once
 

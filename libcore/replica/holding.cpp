@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From the grant to the end of a session.
 #include <algorithm>
 

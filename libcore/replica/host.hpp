@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All of a peer that is not input or output: the replica and the desk for this host's
 // tools, as one state machine.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How long that is waited for which is not to wait (-n, orders): for a leader, and for its place in the log.
 //
 // The problem. "-n" says: not for the lock. A peer that has only just been started, or whose group's leader

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leaderships of this host's tools. A campaign goes the way of every Acquire (acquiring.cpp); here is what
 // locks have not: being told to step down, completions, enrolments, listing and watching.
 #include <algorithm>

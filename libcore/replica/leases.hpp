@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The leases of this host's sessions: when each must be renewed, and when what runs under it must have
 // stopped. The rule itself, and why it is safe: sessions.hpp.
 //

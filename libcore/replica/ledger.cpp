@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replica/ledger.hpp"
 
 #include <vector>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What all clerks of a desk share (desk.hpp): what they have submitted or asked and have no answer to yet,
 // what they say, and whether there is a majority.
 //

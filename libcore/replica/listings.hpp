@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a tool asks to see of the machine, as answers that each fit a frame.
 //
 // A listing may be of everything that a group holds: tens of thousands of parties, each with a command line

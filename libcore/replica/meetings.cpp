@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is said to this host's participants in barriers, and what becomes of them; their leases.
 #include "replica/meetings.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // This host's participants in barriers: what a tool asks for becomes commands, what the log says becomes
 // answers. Beside sessions.hpp, which does the same for locks, and on the same connections.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What peers send each other: Raft's messages, and what a peer that does not lead asks of the one that does.
 #pragma once
 

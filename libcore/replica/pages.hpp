@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A long listing as answers that each fit a frame.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replica/replica.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A replica: Raft, the service's state machine on top of it, and the commands of this
 // host on their way into the log.
 //

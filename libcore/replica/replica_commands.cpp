@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // This peer's commands on their way into the log: each kept until it is seen
 // applied, each taking effect once.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The group's level, as a replica of it sees and raises it (base/level.hpp, service/level.hpp).
 //
 // Announced is what a peer says in its greetings: for as long as a connection stands, and of one life. The

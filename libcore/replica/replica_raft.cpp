@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What Raft answers, carried over into the replica's own actions and the machine.
 #include "base/rule.hpp"
 #include "replica/replica.hpp"

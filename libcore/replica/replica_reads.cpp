@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizable reads (Raft thesis, section 6.4): ask the leader how far one must have
 // applied, wait for that, read here.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions that outlive this process.
 //
 // The problem. coordd is killed, or replaced by a newer one, and started again while commands run under its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Connections: what they are, whether there is a majority for them, and their leases.
 #include "replica/sessions.hpp"
 

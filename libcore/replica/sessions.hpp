@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The sessions of this host's tools: what a tool asks for becomes commands, what the log says becomes
 // answers, and a command that can no longer be sure of its lock is stopped.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "replica/text.hpp"
 
 #include <string_view>

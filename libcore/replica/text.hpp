@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is said and done in a group, in the words of the golden traces: for logs and for traces of the
 // simulator. One line each, of bounded length; names are quoted and escaped; no secret, value or command line
 // is in it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a host's tools say to its desk, and what the desk answers. See desk.hpp.
 #pragma once
 

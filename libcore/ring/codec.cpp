@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ring/requests.hpp"
 #include "wire/archive.hpp"
 

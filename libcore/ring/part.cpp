@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ring/part.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The ring of this host, as a part of its node: takes what tools ask, and has it done on the storage.
 //
 // Of this release each host's ring is its own: all keys are here, all levels of consistency are the same, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What chordctl and the ring's part of its peer say to each other, inside of local::ToPart and FromPart.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Where a host keeps the entries of its rings and their values. Calls may block; what was written is durable
 // when commit() has returned done. Keys are ordered by their bytes.
 #pragma once

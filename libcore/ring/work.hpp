@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Work on the storage, for one request of a tool: what is to be done, and then what came of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "service/answer.hpp"
 
 namespace coord::service {

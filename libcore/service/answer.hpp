@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a command may be answered, and what is kept of its answer.
 #pragma once
 

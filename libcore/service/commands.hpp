@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the log carries: the commands of the replicated state machine, and their envelope.
 //
 // Problem: a peer that proposes a command may see no answer (the leader died, the message was lost) and must

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What all families have in common: sessions, tokens, limits and what users take of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What applying a command changed: the machine's answers, and news for sessions that did not ask.
 //
 // Every command of a client has exactly one answer: the effect whose `to` names it (Opened, too, names it,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All families: the one list of them (family.hpp).
 #pragma once
 

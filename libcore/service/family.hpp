@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A family of replicated primitives: locks, elections, barriers; one folder each.
 //
 // Problem: what a primitive needs from the whole is spread over it (which commands may be refused when the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "service/hand_over.hpp"
 
 namespace coord::service {

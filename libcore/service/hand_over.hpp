@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer alone has that matters when a group is to take its place: for people to read.
 #pragma once
 

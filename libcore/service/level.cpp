@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the machine's level rises.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The raise of a group's level, as it stands in the log (base/level.hpp).
 //
 // Problem: a peer of an earlier release that is still a voter when the level rises cannot read what

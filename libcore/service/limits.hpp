@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bounds on what the group keeps, each with its reason. They decide what is refused and so are part of the
 // state machine: every peer of a group must run with the same ones. So they are constants of a level: another
 // number is a branch in its part's set_level().

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Dispatch, exactly once, tokens, queries. Sessions: sessions.cpp. The rest: the families' folders.
 #include "service/machine.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The replicated state machine: sessions, and what they have.
 //
 // Problem: shell scripts on many hosts take turns; hosts, peers and scripts die at any point. A lock server

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A peer alone that is to hand over to a group (replica/events.hpp, GrantNothing): closed, it grants
 // nothing new, so that those who hold can be waited for. Who waits goes on waiting, here and then at
 // the group. What is asked for inside of a hold and held by it already is no new grant: refusing it

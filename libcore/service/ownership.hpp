@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whose a name is. Names that begin with `@USER/` belong to that user, on every host of the group; root may
 // use all. Any other name is everybody's.
 //

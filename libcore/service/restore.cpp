@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A machine from a snapshot: what can be computed is computed again, and the parts must fit each other.
 #include "service/machine.hpp"
 

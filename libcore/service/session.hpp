@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions: a tool that runs somewhere, as the group knows it. Whatever is held, waited
 // for or met at belongs to one.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions: opened by an Acquire, kept by Renew, ended by Close or Expire.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the leader measures for the machine. Each family says which are its own.
 #pragma once
 

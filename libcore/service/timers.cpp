@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "service/timers.hpp"
 
 #include "base/rule.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The leader's clock for the machine: when a lease, a lock delay or a minimum hold is over, it makes the
 // command that says so. The machine itself knows no time.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lists of types, for what is made of all families (families.hpp): each says its own part, and what is of all
 // of them is computed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How much of the names in use each user has.
 #include "base/check.hpp"
 #include "service/core.hpp"

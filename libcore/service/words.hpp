@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Things that a machine has, counted, and the first of them in words: for people to read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the world needs to know of the nodes that it runs. An App is a small adapter between one
 // protocol, or a whole replica, and the world; it is also the place for whatever the test wants to watch
 // (histories, grants, counters).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which configurations a search has been in: a set of 128-bit digests that is only ever added to and asked.
 // Flat, because a tree of ten million nodes is most of a gigabyte and slow: 16 bytes an entry, a third to two
 // thirds of the table in use. What is in it depends on the order of additions in no way that can be seen.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A disk in memory that behaves as badly as disks are allowed to.
 //
 // Problem: a log that was only ever run on a healthy disk has never been tested: what matters is what it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The cache, the platter, and what is left of both after a crash.
 #include <algorithm>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/distinct_queue.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizability of a queue into which each value is put once, without a search.
 //
 // The problem: which of two concurrent enqueues came first shows only when their values come out, perhaps a

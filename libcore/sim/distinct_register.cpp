@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/distinct_register.hpp"
 
 #include <algorithm>

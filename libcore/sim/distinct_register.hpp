@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizability of a register into which each value is written once, without a search.
 //
 // The problem: with many writes at once the search tries their orders, of which there are as many as there

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/fault_kind.hpp"
 
 namespace coord::sim {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What can go wrong in a simulated run, by name, and how often each did. A sweep that injects a kind of fault
 // zero times has not tested it: so the counts are part of every report.
 #pragma once

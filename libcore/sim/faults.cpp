@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/faults.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A plan of faults by seed: what goes wrong, when, for how long, to whom.
 // It is a list made before the run, so that it can be printed, replayed, and shortened
 // to the faults that matter.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Carries a plan of faults out in a world, and ends it: after the quiet begins nothing is wrong any more, so
 // what the protocol promises for good times can be asked of it.
 #pragma once

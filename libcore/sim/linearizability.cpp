@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/linearizability.hpp"
 
 #include <algorithm>

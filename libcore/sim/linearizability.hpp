@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Is there an order of these operations, each taking effect at one moment between its start and its end, in
 // which a simple object would have given these answers? (Herlihy and Wing, "Linearizability", 1990)
 //

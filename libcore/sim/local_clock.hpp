@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A node's own clock: it starts anywhere and runs too fast or too slow, but never backwards. Integers only,
 // so that every machine computes the same instants.
 #pragma once

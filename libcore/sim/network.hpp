@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which messages arrive, how often and when. It knows no contents: the world asks it once a message.
 // A cut is one-way; partitions and bridges are made of cuts. The world asks is_cut() again when a message
 // arrives, so a cut also loses what was under way.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The causal order is the least one that has each client's operations in their order and each write before
 // the reads that gave its value. An operation's past is kept as a vector: of each client, how many of its
 // operations. So "before" is one comparison, and of the writes of one client to a name the last one in a past

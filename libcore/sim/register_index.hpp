@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A history of registers by name, for register_levels.cpp and register_causal.cpp.
 #pragma once
 

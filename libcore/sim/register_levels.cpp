@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/register_levels.hpp"
 
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Weaker promises than linearizability, for registers that several write at once and whose reads may give
 // several values: was one of them kept in this recorded history?
 //

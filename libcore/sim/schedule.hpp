@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The queue of virtual time: what happens next is what has the smallest (time, sequence). Two events of one
 // instant happen in the order in which they were scheduled, so a run depends on nothing but its seed. The
 // heap holds 24-byte keys only; events wait in slots that are used again.

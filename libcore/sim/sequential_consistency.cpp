@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The search for an order of all operations in which each client's are as it made them. Depth first
 // over how far each client is, the client whose next operation started first going first; every
 // (places, states) is tried once.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The simple objects that histories are compared with: one state, one operation at a time.
 // For linearizability.cpp. after() gives the state that follows, or nothing if the object
 // could not have answered so.

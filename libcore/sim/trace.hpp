@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What happened in a run, as a reader of protocols wants to see it:
 //
 //   [  110] 2 > 1 vote request term 3      node 1 receives this from node 2

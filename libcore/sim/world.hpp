@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The world: N nodes, their clocks, disks and the network between them, in virtual time.
 //
 // Problem: faults that lose data need several things to go wrong in one order; real machines show that order

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sim/world_core.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All of the world that does not depend on which protocol runs in it: the queue, clocks, disks, the network,
 // faults, and what follows a step. Problem: a world of templates only is compiled again for each of thirty
 // protocols, and most of what is compiled is the same. So what must know a node's type is a handful of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What comes out of the queue of the world, and what follows every step of a node.
 #include <algorithm>
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "snapshot/consistency.hpp"
 
 #include <algorithm>

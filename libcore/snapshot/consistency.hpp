@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Is a recorded snapshot a consistent cut?
 //
 // Problem: a snapshot that mixes one process's past with another one's future shows a state that never was:

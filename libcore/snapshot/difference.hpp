@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What has happened between two snapshots of one group.
 #pragma once
 

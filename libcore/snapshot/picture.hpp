@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A snapshot as a space-time diagram: above the line of the cut what was sent before it and is on its way,
 // and the state of each process; below it who will receive these messages.
 #pragma once

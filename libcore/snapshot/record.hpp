@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a snapshot is, once it is taken: the states of all processes of a group at one consistent cut, and the
 // messages that were on their way across it. The same record holds a snapshot of the group of peers itself.
 //

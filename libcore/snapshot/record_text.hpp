@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A snapshot as text: JSON lines, one object a line, each with "schema":1 and a "type".
 //
 //   {"schema":1,"type":"snapshot","id":"..","group":"bank","complete":true,"missing":[],"why":[],

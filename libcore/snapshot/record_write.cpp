@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/base64.hpp"
 #include "base/json_text.hpp"
 #include "base/rfc3339.hpp"

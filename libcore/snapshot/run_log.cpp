@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "snapshot/run_log.hpp"
 
 #include "base/utf8.hpp"

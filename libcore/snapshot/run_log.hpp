@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The run of a process as a log that `dclock validate` and `dclock draw` take: a line for each message sent
 // and for each one received, which are the events that its clock counts.
 #pragma once

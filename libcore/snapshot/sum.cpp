@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "snapshot/sum.hpp"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The sum of a number over a whole snapshot: what all processes have and what is on its way.
 //
 // In a TEXT or message that is a JSON object it is the member FIELD; in all others each number after `FIELD=`

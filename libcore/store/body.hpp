@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What records and file headers say, as bytes. Little-endian, fixed widths; every count is checked against
 // the bytes that are left before anything is allocated. Reading gives nothing for bytes that no writer of
 // this version made.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/crc32c.hpp"
 
 #include <array>

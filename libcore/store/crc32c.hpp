@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // CRC-32C (Castagnoli; RFC 3720, appendix B.4): finds every error of one to three bits in records of up to
 // 256 MiB, and every burst of up to 32 bits.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/directory_lock.hpp"
 
 #include <fcntl.h>

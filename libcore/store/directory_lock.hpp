@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One authority a state directory: its lock file is held for life by the peer that uses it.
 //
 // The lock is one of the open file description (fcntl F_OFD_SETLK): the kernel drops it with the process,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/fence.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The highest fencing token that a resource has seen, kept so that no crash makes it smaller.
 //
 // Problem: whoever holds a lock may be paused, and go on to write when the lock has long passed to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/log.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The end of the log, where it is written: the current segment, and the next one, made ahead.
 //
 // Records are collected in memory, handed to the kernel by write() and made durable by sync(); several cost

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/numbered_name.hpp"
 
 #include <charconv>

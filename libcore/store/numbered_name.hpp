@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // File names that end in a number: PREFIX and 16 hexadecimal digits, so that names sort as numbers do.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a store may be told; every default has its reason.
 #pragma once
 

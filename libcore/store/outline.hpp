@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the log says at its end, without the entries themselves, and which segment holds which of
 // them: kept alike while the log is read at start and while it is written, and all that is needed
 // to tell which segments may go.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/posix_disk.hpp"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The real disk: the files of one directory, through a descriptor of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How one record of the log lies on the disk, and how a damaged one is told from one that was never finished.
 //
 // Problem: after a power cut the last record may be there in part: any of its sectors may be missing, and a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Reading the log at start: what was acknowledged comes back whole, or the peer refuses to start.
 //
 // Problem: after a crash the end of the log may hold records in part. Cutting off "everything from

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The errors with which a store refuses to start or to go on; each says what to do.
 #pragma once
 

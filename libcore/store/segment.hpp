@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One file of the log: a header block, records, and zeros.
 //
 // A segment is made whole before it gets its name: filled with zeros, headed, synced, renamed. Its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "store/snapshot_file.hpp"
 
 #include <algorithm>

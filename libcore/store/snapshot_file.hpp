@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A snapshot's file: snapshot-INDEX (hexadecimal), the index in the name, a header,
 // the state machine's bytes.
 //

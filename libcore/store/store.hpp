@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer must not forget: its votes, its log, its snapshots, its reserved tokens.
 //
 // Problem: what Raft has acknowledged must survive kill -9, a power cut and a disk that lies, and what has

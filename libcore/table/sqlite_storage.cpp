@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "table/sqlite_storage.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A ring's entries and values in one SQLite file.
 //
 // Write-ahead log with synchronous=FULL: a transaction that was committed is durable, a crash of the process

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A prepared statement of SQLite, and its errors as values.
 #pragma once
 

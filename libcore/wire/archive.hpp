@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bounded cereal archive: how a field looks in bytes. Included by the few .cpp
 // files that compile codecs only.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bounds on single fields, said where a message lists its fields:
 //
 //   archive(request, at_most<64, 255>(names), text<4096>(command));

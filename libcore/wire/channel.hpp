@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Channels: which part of a peer a message is for (node/part.hpp).
 //
 // Between peers the replicated service has the frames of its own (FrameType::message), byte for byte

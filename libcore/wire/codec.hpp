@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Messages to bytes and back. What a message consists of is said by its serialize() alone
 // (protocol/raft/messages.hpp, service/, wire/local.hpp, wire/hello.hpp); how a field looks in
 // bytes by wire/archive.hpp alone.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of what a tool and its peer say to each other.
 #include "wire/archive.hpp"
 #include "wire/local.hpp"

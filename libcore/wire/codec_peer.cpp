@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of what peers say before they are peers, and of what their parts say.
 #include "wire/archive.hpp"
 #include "wire/channel.hpp"

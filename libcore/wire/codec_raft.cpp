@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of Raft's messages, log entries and hard state.
 #include "protocol/raft/messages.hpp"
 #include "wire/archive.hpp"

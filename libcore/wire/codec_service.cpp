@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of the replicated commands (the log's content) and of a state of level 1.
 #include "service/commands.hpp"
 #include "service/level.hpp"

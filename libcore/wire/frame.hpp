@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Frames: how messages follow one another on a stream, and what a datagram is.
 //
 //   magic u16 | version u8 | type u8 | length u32 | payload of `length` bytes        all little-endian

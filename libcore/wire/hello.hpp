@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The first message in both directions between peers, inside the encrypted connection: are we the same group,
 // and is it you? The key has been proven by then; this catches the honest mistakes: a peer list that differs,
 // a name used twice, a version too old.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a tool and its peer say to each other over the peer's Unix socket.
 //
 // One connection is at most one session. Requests carry a number that the answers repeat; a tool sends its

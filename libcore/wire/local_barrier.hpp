@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a tool and its peer say to each other about barriers. Part of local.hpp.
 //
 //   tool: Arrive                    Waiting, then Passed or Broken (or Refused)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The choices in what a tool and its peer say to each other, each with its name: by it the decoder knows it,
 // and JSON and tables show it.
 #pragma once

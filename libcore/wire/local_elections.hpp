@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a tool and its peer say to each other about leaderships, slots and enrolments: a part of local.hpp.
 //
 // A tool campaigns with Acquire (its `candidacy`), and all that follows is as for a lock: Waiting, Granted

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Listings: who holds, who waits for whom, and who has held. Linearizable unless `stale`.
 // Long ones come in several answers; the last has `more` false. The next one may go on
 // with the last name of this one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a tool and a part of its peer (node/part.hpp) say to each other: bytes that only these two read. So a
 // new part needs no request of its own here. From version 2 on (local_version.hpp).
 #pragma once

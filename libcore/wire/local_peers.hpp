@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer tells its host's tools of the group's peers: a part of wire/local.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which process a request names, whatever its kind: with each that does goes the
 // process's pidfd (local_taking.hpp).
 #pragma once

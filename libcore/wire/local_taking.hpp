@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How a grant is taken up, and by which process. Part of local.hpp.
 //
 // The problem. A tool that was stopped (SIGSTOP, a frozen container) while it stood in line gets its turn,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which requests and answers an end of a tool's connection knows: a release that speaks an older version of
 // the protocol closes the connection on one that is new to it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The choices in Raft's messages, for every .cpp that gives bytes to a message that holds one of these.
 #pragma once
 

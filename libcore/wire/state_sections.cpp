@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "wire/state_sections.hpp"
 
 #include <array>

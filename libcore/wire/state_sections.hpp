@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The bytes of the replicated state, in a snapshot.
 //
 // Level 1 is all of it in one, as release 0.1.0 wrote it. From level 2 on it is an envelope that every level

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What lookups and load of a Chord ring cost, on ideal rings: the tables of docs/chord.md. No network and no
 // clock: the classes that a peer uses, asked one after the other.
 //

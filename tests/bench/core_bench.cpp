@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How long a grant takes and how many there are a second, as a tool sees it over its peer's socket, beside
 // what the machine itself needs for the same: two round trips on loopback and one synced write while two
 // others write too.

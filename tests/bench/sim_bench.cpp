@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How fast is the simulator? Three loads, events a second of processor time each, on this machine and build:
 //   walk       1,000 nodes, 1,000 messages under way, each handed on 1,000 times
 //   broadcast  1,000 nodes, each tells every other at once: 10^6 messages under way

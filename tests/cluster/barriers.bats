@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Barriers while peers die: nobody passes with too few, no arrival is lost, nobody stays behind.
 bats_require_minimum_version 1.5.0
 load load

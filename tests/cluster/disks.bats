@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Each peer's state on a small file system of its own, filled up and emptied again.
 bats_require_minimum_version 1.5.0
 load load

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Leaders while hosts die: one at a time leads, in a later term than all before, and work is done once. What a partition does is in
 # partitions.bats.
 bats_require_minimum_version 1.5.0

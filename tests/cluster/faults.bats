@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Kills and pauses under load: no two commands at once, no update lost, service back within ten election time-outs.
 bats_require_minimum_version 1.5.0
 load load

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # A firewall closed in one direction, for TCP and for UDP: dpeers says which, and what to open.
 bats_require_minimum_version 1.5.0
 load load

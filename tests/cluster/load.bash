@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Workers that add to one counter under a lock, and the checks that nothing of it was lost and no two ran at once.
 load ../tools/peer_helpers
 

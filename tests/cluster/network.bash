@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Each peer in a network namespace of its own, on a bridge in one more: the machine's network is not touched.
 # shellcheck shell=bash disable=SC2154  # group and names are of peer_helpers
 net=ct$$

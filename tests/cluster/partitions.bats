@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Each peer in a network namespace of its own, and the network between them cut, one way and both, under load.
 bats_require_minimum_version 1.5.0
 load load

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A group of processes that pay each other, under faults, by seed: each is a command, played here, and the
 // real Member between it and the others. Packets are lost, doubled, late and out of order, carriers break,
 // processes die, join and leave, commands are slow or never answer; up to ten snapshots are taken at once.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The channel between two lives: once, in order, bounded, whatever the carrier does.
 #include "protocol/channel/channel.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What travels in the channels of a group: each kind there and back, and no bytes that are none.
 #include "cut/items.hpp"
 

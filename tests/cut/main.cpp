@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // cut_sweep FIRST COUNT: so many seeds of a bank under faults; the first that violates anything is told.
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each rule removed must be noticed by the bank, and as what.
 #include <catch2/catch.hpp>
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The lines of a command, in each format.
 #include "cut/speech.hpp"
 

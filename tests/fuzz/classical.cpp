@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bytes that are said to be a message of a classical algorithm, whichever: what is no message is an
 // Error; what is one, and what hundreds of such do to a node together, crashes nothing, hangs
 // nothing and names nobody else.

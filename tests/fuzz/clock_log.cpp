@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whatever a log or a token says, reading, checking, merging and drawing it ends in a value or an error; and
 // what is a stamp reads back as the same stamp.
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whatever comes by UDP: nothing crashes, only what has the key is answered, and no answer is larger.
 #include "base/check.hpp"
 #include "net/sealed_datagrams.hpp"

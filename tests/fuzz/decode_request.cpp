@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "decoder.hpp"
 #include "wire/local.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "decoder.hpp"
 #include "service/state.hpp"
 #include "wire/state_sections.hpp"

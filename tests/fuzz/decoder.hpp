@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a fuzzer checks of a decoder: no input crashes it, and what it accepts has no
 // other bytes. At every level.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A fence record that holds anything: it is read or refused, and what was read can be raised.
 #include "store/fence.hpp"
 

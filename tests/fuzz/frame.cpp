@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A stream, cut in two anywhere, gives the same frames as in one piece; and nothing crashes the reader.
 #include "wire/frame.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Key files and the identities that strangers show: no content crashes the parsers,
 // and no refusal repeats a key.
 #include "base/check.hpp"

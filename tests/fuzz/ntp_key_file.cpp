@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any text as a key file.
 #include <string_view>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any octets as a reply to a request that they answer: from the checks to the bound.
 #include "base/check.hpp"
 #include "clock/ntp_check.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a fuzz target without libFuzzer: usage: fuzz_NAME RUNS [SEEDS.hex]. Inputs are random bytes and the
 // seeds (lines `name hex`), cut, damaged, doubled and joined. Deterministic.
 #include <cstdio>

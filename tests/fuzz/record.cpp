@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whatever a file says, reading it ends in a snapshot or an error with its line; and what was read is written
 // and read back as the same.
 #include "base/check.hpp"

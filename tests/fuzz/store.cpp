@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A log whose checksums hold and whose content is anything: it is opened or refused,
 // and what was opened works.
 //

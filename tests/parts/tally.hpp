@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A part for tests: counts what the tools of all hosts have added.
 //
 // Every node has a tally of its own and hears those of the others: all at once by stream whenever it adds,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A member of a ring, its fingers and lookups: what each does, and that each rule is noticed when it is gone.
 #include <catch2/catch.hpp>
 

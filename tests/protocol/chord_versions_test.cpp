@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Versions of a key: what replaces what, in whatever order copies meet.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Waves, trees and rumours as their papers tell them. In the build whose rules can be removed: how far a
 // rumour gets is a matter of large groups, and no sweep's.
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Atomic commitment: who blocks, who does not, and what a partition does to each.
 #include "classical_play.hpp"
 #include "protocol/commit/majority_commit.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The exchange as drawn, Paxos, Multi-Paxos and Ben-Or: the runs that their papers tell.
 #include "classical_play.hpp"
 #include "protocol/consensus/ben_or.hpp"

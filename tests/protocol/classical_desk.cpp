@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What one wish of each algorithm is, and what it costs by its paper.
 #include "classical_desk.hpp"
 

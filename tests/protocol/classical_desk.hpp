@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A group of one classical algorithm on a desk: instances made by name from the registry, fed with bytes
 // alone. Channels are FIFO and lose nothing; a message takes no time, and time passes only when nothing is on
 // its way. No simulator.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Failure detectors: phi against its formula, the mistakes that implementations make,
 // and what the harness says.
 #include "base/rule.hpp"

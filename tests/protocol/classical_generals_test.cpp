@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Byzantine generals: with three, with four, and every lie that one traitor among four can tell.
 #include "classical_play.hpp"
 #include "protocol/consensus/generals.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT, message by message: certificates, demands for a view, and what a new primary owes. In the build whose
 // rules can be removed, for one of them is too rarely decisive for a sweep.
 #include "base/rule.hpp"

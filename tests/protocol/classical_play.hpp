@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs a protocol of the catalogue as a scenario tells it, and gives its trace.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every algorithm of the registry, made by name and run through bytes alone. This program has no simulator.
 #include <cstdlib>
 #include <fstream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The registry and the catalogue say the same of an algorithm, and its messages between peers are as many as
 // the catalogue's theory says.
 #include "catalogue/protocol.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is said only where something goes wrong: contention, crashes, links that are cut for a while.
 #include "classical_desk.hpp"
 

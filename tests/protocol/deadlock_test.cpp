@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Chandy, Misra and Haas 1983 (AND and OR model) and the central wait-for graph: the papers' cases, and rules
 // whose removal shows only here.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Garcia-Molina, "Elections in a Distributed Computing System" (1982), the bully algorithm: each of
 // its rules. The paper has them as procedures, named below; it says "are you there" for our
 // "election". That silence means death rests on its assumptions 8 (no message is lost or later than a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leadership by lease: the rules of leases (Gray and Cheriton, SOSP 1989) and of the line of ephemeral nodes
 // (Hunt et al., "ZooKeeper", 2010, section 2.4, "Simple Locks" and "Simple Locks without Herd Effect").
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A crashed site, in every algorithm for mutual exclusion: nobody is let in past it, the waiting name it, and
 // a new epoch without it goes on with larger tokens.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sites on a desk: a test hands messages from one to the other itself, in the order that it wants.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lamport 1978: the five rules of the algorithm.
 #include "mutex_desk.hpp"
 #include "protocol/mutex/lamport.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Maekawa 1985 and Sanders 1987: quorums, the six messages, and the schedules that need each rule.
 #include <algorithm>
 #include <iterator>

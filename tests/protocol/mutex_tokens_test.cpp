@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Token ring (Le Lann 1977) and Suzuki-Kasami 1985.
 #include "mutex_desk.hpp"
 #include "protocol/mutex/suzuki_kasami.hpp"

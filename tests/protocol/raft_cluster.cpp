@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "raft_cluster.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A few Raft peers with a network and disks in virtual time, for scenarios that read like a protocol diagram.
 //
 // Peers are named a, b, c... Time is in milliseconds. Messages take `latency`, writes `disk`; both

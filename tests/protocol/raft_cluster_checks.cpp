@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a Cluster shows, and the invariants that it checks after every step.
 #include <algorithm>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Raft paper, sections 5.2 (leader election) and 5.4.1 (who may be elected); thesis 9.6
 // (pre-vote), 4.2.3 and 6.2.
 #include <catch2/catch.hpp>

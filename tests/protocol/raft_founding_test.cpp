@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a peer with an empty state may do: founding, refusal, --rejoin (founding.cpp says why).
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The log in memory, what of it is durable, and the arithmetic of majorities.
 #include <catch2/catch.hpp>
 

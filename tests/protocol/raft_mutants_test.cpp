@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Raft with one rule removed: the storms must notice each, within so many seeds. A rule that can be removed
 // unnoticed has no test.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizable reads (thesis, section 6.4) and leadership transfer (section 3.10).
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Raft paper, section 5.3 (log replication), figures 7 and 8 (section 5.4.2).
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Restarts at each point, and messages that no sane peer sends.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What lets heartbeats, votes and entries go by datagram as well as by stream: each message may come twice,
 // late, or one of the two ways only.
 #include <catch2/catch.hpp>

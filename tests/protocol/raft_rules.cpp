@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "raft_rules.hpp"
 
 #include "raft_cluster.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rules of Raft that a storm notices seldom: each with a scenario that notices at once when it is removed.
 #pragma once
 

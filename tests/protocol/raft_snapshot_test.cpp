@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Snapshots (Raft paper, section 7 and figure 13), in pieces.
 #include <catch2/catch.hpp>
 

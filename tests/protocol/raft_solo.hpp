@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One Raft peer by hand: the test plays the network, the disk and all other peers, so that each message and
 // each completed write comes exactly when the scenario says.
 #pragma once

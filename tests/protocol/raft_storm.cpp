@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "raft_storm.hpp"
 
 #include <chrono>

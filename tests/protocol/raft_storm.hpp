@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A storm: random faults by seed against a Cluster, then a quiet time in which it must come back.
 #pragma once
 

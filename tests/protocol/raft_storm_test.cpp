@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Random faults by seed; the invariants of the paper's figure 3 hold after every
 // step, and the group comes back.
 #include "raft_storm.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Peers whose disk is full or stands still: who hands over, who stands, and who stays.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One replica by itself: a group of one, and one of three whose others do not answer.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Somebody wants a session ended: its command is stopped first.
 #include <catch2/catch.hpp>
 

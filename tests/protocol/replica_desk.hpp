@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A desk over a machine whose log is this test's: what a session submits waits in `log` until order()
 // applies it, so a test decides what comes first, how late, and what never comes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Tokens of a peer whose place another one takes, and a lone peer that is closed.
 #include <catch2/catch.hpp>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Holds that are not the command's own descriptor's: a process that holds by itself, and a command that never
 // had the descriptor.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is not to wait (-n, the end of -w, orders) waits for a leader and for its place in the log, and no
 // longer than that.
 #include <catch2/catch.hpp>

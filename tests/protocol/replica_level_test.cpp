@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The level of a group of peers of two releases (base/level.hpp): when it rises, what is written and sent
 // before, and who is kept out after.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Listings of thousands of parties: every answer fits a frame, and together they are everything.
 #include <catch2/catch.hpp>
 

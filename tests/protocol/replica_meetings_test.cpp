@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Participants of barriers at their host: what a tool is told when it gives up while
 // its arrival is on its way.
 #include <catch2/catch.hpp>

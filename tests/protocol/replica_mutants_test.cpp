@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Rules of the sessions that are removed one at a time where no storm is needed to notice.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizable reads of a peer that follows (Raft thesis, section 6.4), over its restart.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sessions of a peer that is killed and started again under its holders.
 #include <catch2/catch.hpp>
 

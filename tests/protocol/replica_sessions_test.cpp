@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The sessions of a host's tools, against a log that the test orders by hand.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Grants that a stopped tool does not take up (wire/local_taking.hpp): they are not renewed, and passed on.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a replica takes by which way, from level 2 on; and what a leader refuses for want of room.
 #include <catch2/catch.hpp>
 

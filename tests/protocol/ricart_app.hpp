@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Ricart-Agrawala in the simulator: users who want in, and what must hold.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Ricart and Agrawala, 1981: the algorithm's section, step by step, and its message count.
 #include <catch2/catch.hpp>
 

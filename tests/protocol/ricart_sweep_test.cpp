@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Ricart-Agrawala under random faults by seed, and with one rule removed: each removal must be noticed.
 #include <catch2/catch.hpp>
 #include <chrono>

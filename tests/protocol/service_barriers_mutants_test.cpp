@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each rule of the barriers is removed in turn; the random runs must notice within so many seeds.
 #include <catch2/catch.hpp>
 

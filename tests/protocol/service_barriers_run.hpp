@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One random run of barriers by seed, against what a user of them must be able to rely on. The judge does not
 // compute barriers once more: it keeps, of each generation, who is surely in it, and looks at what every
 // effect says of them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Barriers, as a log tells them.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Break: who may end another's session, and what it leaves for the session's own peer to do.
 #include <catch2/catch.hpp>
 

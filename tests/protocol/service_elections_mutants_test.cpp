@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each rule of leaderships and slots is removed in turn; a scenario must end otherwise.
 #include <functional>
 #include <map>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leaderships, slots and enrolments in the state machine.
 #include "service/elections/listing.hpp"
 #include "service_scenario.hpp"

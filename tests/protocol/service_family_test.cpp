@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a family has to say of itself: whichever it leaves out, it is none, so that the list
 // of families does not compile.
 #include <array>

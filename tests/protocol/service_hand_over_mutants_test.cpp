@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A machine that is closed for a hand-over: who waits waits on, who holds goes on, nothing new is granted.
 #include <catch2/catch.hpp>
 

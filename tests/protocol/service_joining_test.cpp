@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Waiting for another's run instead of running again; permits of a rate; what is remembered of holds.
 #include "service/timers.hpp"
 #include "service_scenario.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leases, lock delays, minimum holds and tokens: what happens when holders and leaders are lost.
 #include "service/timers.hpp"
 #include "service_scenario.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the machine's level rises (service/level.hpp), and the rules without which it rises wrongly.
 #include <catch2/catch.hpp>
 

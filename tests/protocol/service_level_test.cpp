@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a level fixes of the machine's rules.
 #include <catch2/catch.hpp>
 

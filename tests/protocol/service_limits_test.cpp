@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Nothing that peers ask for makes the state grow without bound, and no snapshot
 // brings the machine to its knees.
 #include "service_scenario.hpp"

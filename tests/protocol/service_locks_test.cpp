@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Locks as a shell user meets them: turns, queues, readers and writers, several names, slots.
 #include "service_scenario.hpp"
 

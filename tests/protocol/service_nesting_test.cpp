@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Locks inside of locks: what is re-entered, what counts together, and the waits that never end.
 #include "service/locks/wait_graph.hpp"
 #include "service_scenario.hpp"

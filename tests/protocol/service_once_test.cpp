@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every command takes effect once (Raft thesis, section 6.3), and a dead process's commands not at all.
 #include "service_scenario.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One random run by seed: three peers with restarts, commands lost, doubled, late and out of order, leaders
 // that change, time that passes, machines restored from snapshots - and after every command the real machine
 // against the naive one.

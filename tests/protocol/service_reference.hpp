@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The machine again, naive: one flat list of parties, and the granting rule word for word, tried until
 // nothing changes. Slow and without indexes, timers or limits, so that it can be read and believed; the real
 // one must do the same.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A log and a machine for scenarios that read like a conversation: peers say what they propose, and the
 // effects come back as text, `granted s2#1 token 2 door`. Times in commands are 0, so that a token is its
 // grant's place in the log.

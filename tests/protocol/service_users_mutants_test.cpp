@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What users may do to each other's names, leaderships and barriers from level 2 on, and the rules without
 // which they could do more.
 #include <catch2/catch.hpp>

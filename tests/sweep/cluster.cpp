@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/cluster.hpp"
 
 #include "replica/text.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The peers of a group, whole, for the simulator: each node is what coordd is without its sockets
 // (node::Node on a store::Store on the virtual disk), and the tools of its host are played by Tools.
 #pragma once

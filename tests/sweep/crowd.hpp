@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // All who use a simulated group at once: each is told what concerns it.
 #pragma once
 

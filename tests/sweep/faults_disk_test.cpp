@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Faults in which real systems lost acknowledged data: those of disks, crashes and power. The numbers are
 // those of the table in README.md.
 #include <catch2/catch.hpp>

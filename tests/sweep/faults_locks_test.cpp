@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Faults in which real lock services let two in, or took a lock from a holder that lived, as scenarios on the
 // whole peer. The numbers are those of the table in README.md.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Another part beside the replicated service, on the whole peer under random faults: the one that runs in a
 // real coordd in tests/unit/peer_parts_test.cpp.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Faults in which real systems lost acknowledged data or stood still, as scenarios on the whole peer: those
 // of messages and leaders. The numbers are those of the table in README.md, which says what must hold.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the users of the locks saw, and whether one lock service could have shown it to them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/hunter.hpp"
 
 namespace coord::sweep {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Trouble for whoever leads. Random partitions rarely separate a leader at the moment when it has spread an
 // entry to some of the others only, and what Raft's figure 8 is about needs that several times in a row.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/invariants.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What must hold of the peers' logs after every step (Raft, figure 3), judged from all peers together.
 #pragma once
 

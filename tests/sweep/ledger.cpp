@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/ledger.hpp"
 
 #include <algorithm>

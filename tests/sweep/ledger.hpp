@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the machines of all peers say that they have applied, judged together: the first to apply
 // an entry decides what it did, the others must agree; a command takes effect once; tokens
 // increase from entry to entry.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The group's level in a run: the operator who upgrades its peers one by one, and takes some back, and what
 // must hold meanwhile (base/level.hpp):
 //

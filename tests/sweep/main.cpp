@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // coord_sweep: many seeds on all cores, or one again with its trace. scripts/sweep is its front.
 //
 // Status: 0 nothing found, 1 a violation, 64 usage. With --expect: 0 if one of the named invariants is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/participants.hpp"
 
 #include <algorithm>

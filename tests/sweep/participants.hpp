@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The participants of barriers in a simulated group: scripts on every host that meet at a few gates as
 // dbarrier does, again and again, with and without commands, some for a quorum. They are killed, give up, and
 // live on while their peer dies: then they arrive again under the same key.

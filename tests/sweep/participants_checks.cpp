@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is looked at while participants meet.
 #include <algorithm>
 

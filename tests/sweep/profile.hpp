@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What kind of run a seed is. Random faults of all kinds at once find what goes wrong often; what goes wrong
 // only under one kind of trouble, many times in a row, drowns in them. So a part of all seeds belongs to
 // profiles that do one thing much (compare Groce et al., "Swarm Testing", ISSTA 2012).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/quiet.hpp"
 
 namespace coord::sweep {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What must hold in good times: after the last fault service comes back, one more disturbance of a kind that
 // must do no harm does none, everything that was begun is finished, and nothing of it is left behind.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/run.hpp"
 
 #include "sim/inject.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One seed, one run: a group, its shell users, a plan of faults, then quiet, in which service must come back.
 #pragma once
 

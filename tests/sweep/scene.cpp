@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "sweep/scene.hpp"
 
 namespace coord::sweep {

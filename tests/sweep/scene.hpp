@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A scripted run of a small group: the same peers as in the sweep, on a calm network, with faults that the
 // test chooses and tools that do what it says. For scenarios that have a name.
 #pragma once

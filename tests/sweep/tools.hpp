@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The shell users of a simulated group: scripts on every host that take locks through their peer as dlock
 // does, or lead as delect does, and what can be seen from outside of a lock service: who runs while whom,
 // under which token, what was answered when.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is looked at while the users run: who runs beside whom, under which token, and what a listing says.
 #include <algorithm>
 #include <tuple>

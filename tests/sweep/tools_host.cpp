@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What happens to the shell users when their host, or its peer, dies; and how good times find them.
 #include <algorithm>
 

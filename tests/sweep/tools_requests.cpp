@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the shell users ask for.
 #include <algorithm>
 

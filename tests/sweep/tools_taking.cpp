@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How tools take up what they are granted (wire/local_taking.hpp), at once, late or never.
 #include "sweep/tools.hpp"
 

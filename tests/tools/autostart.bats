@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # One host, nothing configured: the first tool starts a private peer and it just works.
 # labels: threads
 bats_require_minimum_version 1.5.0

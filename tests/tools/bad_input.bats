@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Bad input of every kind: one clear line, `tool: object: what happened: what to do`, and the right status. What one tool alone takes is
 # in its own file as well.
 bats_require_minimum_version 1.5.0

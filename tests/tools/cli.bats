@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What all tools have in common, seen from a shell through a tool that has nothing else.
 
 status_of() { "$@" >/dev/null 2>&1; echo $?; }

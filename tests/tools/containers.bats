@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Tools in PID and user namespaces of their own (containers) at a peer outside of them: every number of a process is another one there,
 # so none may be believed.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # coordd's start, end and refusals, as whoever operates it sees them.
 bats_require_minimum_version 1.5.0
 load peer_helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dbarrier as a shell user runs it, over three peers.
 bats_require_minimum_version 1.5.0
 load shared_group

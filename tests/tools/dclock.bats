@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dclock as a shell user runs it.
 bats_require_minimum_version 1.5.0
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dlock --acquire and --release: a hold that belongs to a process, not to a command; and -F and -o.
 bats_require_minimum_version 1.5.0
 load shared_group

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dpeers over three peers, and while some of them are away.
 bats_require_minimum_version 1.5.0
 load peer_helpers

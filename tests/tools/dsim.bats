@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # dsim as a shell user runs it.
 
 @test "list names each protocol with a line, and the rules of each" {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The scenarios: each tells and draws what it did when it was last looked at. A change that is meant:
 #   for s in $(dsim list --scenarios | awk 'NR > 1 { print $1 }'); do
 #     dsim play $s --width 80 >tests/tools/dsim/$s.txt; dsim play $s --trace >tests/tools/dsim/$s.trace; done

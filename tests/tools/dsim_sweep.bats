@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Every protocol that dsim knows, in runs with the faults that it promises to stand.
 
 @test "sweep: every protocol stands what it promises" {

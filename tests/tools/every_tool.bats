@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What holds for each installed tool, whatever it does.
 
 setup() {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """free_ports.py COUNT OWNER: prints COUNT TCP ports of 127.0.0.1 that are nobody's as long as process OWNER lives.
 
 A port that is merely free now is no test's own: its peer is killed and started again, and meanwhile another test file that runs beside

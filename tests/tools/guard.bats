@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # A command under guard as a shell and a terminal see it.
 
 terminal() { python3 "$COORD_SOURCE/tests/tools/terminal.py" "$@"; }

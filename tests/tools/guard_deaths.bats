@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The guards of a command: its wrapper (with -F a process of its own), and its host's peer. Whichever dies, the one that is left stops
 # the command in time when the lock is lost; and all may die and come back.
 bats_require_minimum_version 1.5.0

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Commands that only KILL ends, over a group of peer_helpers, and when they did end.
 ttl=2 # seconds; where a peer has to be back before the lease is over, more
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # What a command has left in the background when its tool ended goes on holding, and is guarded: by its host's peer, and in a group by a
 # small process of its own.
 bats_require_minimum_version 1.5.0

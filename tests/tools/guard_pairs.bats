@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Two of a command's guards die, one after the other: the one that is left, or that comes back, stops the command in time. And what a
 # wrapper that was killed leaves behind.
 bats_require_minimum_version 1.5.0

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # A host with (or without) a peer for all its users, in a mount namespace: /etc/coordutils, /run and /var/lib are its own.
 
 # on_host SCRIPT...: runs the script there, as root, with the tools first in PATH and a place for all users in $place.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The limits of a peer, reached through its tools: one clear line and 69, those who are in go on, and room is used again.
 # labels: slow
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Each check of scripts/lint must be able to fail, and must not fail on what is right.
 
 setup() {
@@ -81,4 +82,13 @@ GOOD
 @test "shell scripts" {
   printf '#!/bin/bash\nrm $1\n' >scripts/careless
   finds shell 'scripts/careless:2'
+}
+
+@test "a licence" {
+  echo 'int x;' >libcore/x/a.cpp
+  finds licence 'libcore/x/a.cpp:1: no licence'
+  printf '// SPDX-License-Identifier: MIT\nint x;\n' >libcore/x/a.cpp
+  scripts/lint licence
+  printf '#!/bin/sh\n:\n' >scripts/plain
+  finds licence 'scripts/plain:1'
 }

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """man_examples.py PAGE.scd: the commands in a page's EXAMPLES, one a line and those of several lines as one, NUL after each."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Starts and stops test servers; sets port (of the last one) and ports (of all).
 
 setup() {

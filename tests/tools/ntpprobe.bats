@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # ntpprobe against the test server: its offsets, its faults, its outputs.
 bats_require_minimum_version 1.5.0
 load ntp_helpers

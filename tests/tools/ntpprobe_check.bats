@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # ntpprobe as a Nagios plugin: one line, performance data, statuses 0 to 3.
 bats_require_minimum_version 1.5.0
 load ntp_helpers

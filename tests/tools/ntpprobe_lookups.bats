@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Names whose name server is silent: in namespaces of their own, with a resolv.conf of their own.
 bats_require_minimum_version 1.5.0
 

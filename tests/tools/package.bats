@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # The Debian package: built, installed, upgraded, removed and purged by dpkg on a copy of this system that vanishes with its
 # mount namespace. No network, nothing on the machine itself changes.
 # labels: slow

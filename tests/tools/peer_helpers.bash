@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Groups of real peers on loopback, for tests of the programs over them. Everything lives in $group (a directory), peers are
 # called a, b, c, ...; `on b dlock ...` is a tool on b's host. Nothing here sleeps to synchronize: it waits for events, with a limit.
 

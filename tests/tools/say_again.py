@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """say_again.py SOCKET COUNT TOOL [ARG...]: many sessions at a peer, from one.
 
 Runs the tool once between two sockets and remembers what it said, with the descriptors it passed; then says the same COUNT times more, each time on a connection of its

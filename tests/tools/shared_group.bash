@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # For files whose tests share one group of three peers, a, b and c: the tests run on a's host. `load shared_group`; a file
 # that needs something else of these functions defines it after that.
 load peer_helpers

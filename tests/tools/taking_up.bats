@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # A tool that is stopped when its turn comes: before it has taken the turn up the next one gets it, afterwards it keeps it; and
 # wherever it was stopped, if it goes on when the next one is at work, there are never two.
 # labels: slow

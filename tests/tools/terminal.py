@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Plays a user at a terminal: runs COMMAND in a pseudo-terminal and follows a script of lines from stdin.
 
 usage: terminal.py COMMAND [ARG...] <SCRIPT

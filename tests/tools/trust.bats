@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Paths and files that somebody else made: nothing is removed, written, believed or waited for before its owner is checked.
 bats_require_minimum_version 1.5.0
 load peer_helpers

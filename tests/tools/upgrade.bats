@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # labels: slow upgrade
 # Beside the programs of release 0.1.0, which are built once, in minutes: `scripts/test-upgrade` does it. Where they are not
 # there this is skipped.

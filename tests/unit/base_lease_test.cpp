@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How the time of a lease is shared out.
 #include <catch2/catch.hpp>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Files of one's own, where others may have been first.
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Files that a user names for our output, in directories that belong to others.
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Drawings of the three-process diagram and of what is awkward to draw.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The four clocks, by the diagrams of the literature.
 #include <catch2/catch.hpp>
 

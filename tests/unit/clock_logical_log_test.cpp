@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a log in memory can be asked: validity, cuts, order, skew, what may be discarded.
 #include <catch2/catch.hpp>
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Logs as strings, and runs of a made-up system whose logs are right by construction.
 #pragma once
 

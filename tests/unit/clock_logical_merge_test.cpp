@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Merging logs: causality always, ties as asked, bounded memory where the logs are in
 // order, and a word about cycles.
 #include <catch2/catch.hpp>

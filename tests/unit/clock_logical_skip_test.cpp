@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A line that is skipped leaves no trace: whatever reads on, reads as if the line were not there.
 #include <catch2/catch.hpp>
 

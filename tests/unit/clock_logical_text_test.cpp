@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Clocks, tokens and log lines as text: what is read, what is refused, and that writing and reading agree.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Periods of delect --slot auto: around the nights in which clocks are changed.
 #include <catch2/catch.hpp>
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Shared by the tests of commands under guard: programs that misbehave, and a look at what is left of them.
 #pragma once
 

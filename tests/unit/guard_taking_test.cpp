@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A command that was forked and waits: it begins by the word alone, and only while that is good.
 #include <signal.h>
 #include <sys/wait.h>

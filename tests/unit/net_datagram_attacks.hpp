@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Attacks on sealed datagrams, and honest mishaps. Each says what went wrong, or nothing if all is well: the
 // tests want nothing, the tests with a rule removed want something.
 #pragma once

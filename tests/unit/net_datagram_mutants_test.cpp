@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each rule of the datagrams is removed in turn, and the attack that it is there for must succeed.
 #include <catch2/catch.hpp>
 

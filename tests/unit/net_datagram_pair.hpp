@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two ends of sealed datagrams without a socket: the test is the network between them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Datagrams between peers on loopback, beside their connections.
 #include <boost/asio/ip/udp.hpp>
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Sealed datagrams: who learns whose life how, what opens and what does not.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Peers on loopback, each with its transport, all in this thread.
 #pragma once
 

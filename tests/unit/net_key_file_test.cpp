@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Key files: which are taken, and what is said of the others.
 #include <sys/stat.h>
 #include <unistd.h>

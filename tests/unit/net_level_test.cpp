@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Links between peers while the group's level rises (base/level.hpp): greeted anew, and closed to whoever
 // cannot read what comes next.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Links that are made when there is something to send (net/peer_links.hpp).
 #include <catch2/catch.hpp>
 

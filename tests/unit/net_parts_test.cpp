@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Addresses, identities, derived keys, and the log of refusals.
 #include <catch2/catch.hpp>
 

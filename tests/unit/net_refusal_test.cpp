@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is not let in: strangers, peers with another key or of another group, rubbish, and those who only want
 // to be in the way.
 #include <sys/resource.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Numbers, names and addresses of a group's nodes.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Strangers that would keep peers out: the room that is theirs, and what the handshake tells them.
 #include <openssl/err.h>
 

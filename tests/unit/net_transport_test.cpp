@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The transport between peers when all is well, and when peers come and go.
 #include <catch2/catch.hpp>
 

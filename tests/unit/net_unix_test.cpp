@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The socket that tools come to, as a tool sees it through plain system calls.
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The lines that a peer's debug log has: the notation of the golden traces, and nothing that forges a line.
 #include <catch2/catch.hpp>
 #include <string>

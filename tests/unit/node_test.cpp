@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A node and its parts: what goes where, in which order, and what is dropped.
 #include "node/node.hpp"
 

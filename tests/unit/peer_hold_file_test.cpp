@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file in which a peer keeps what its next life must know of the sessions that are held.
 #include <catch2/catch.hpp>
 #include <filesystem>

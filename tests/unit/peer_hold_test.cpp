@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The FIFOs by which the kernel tells a peer that a session's last holder is gone.
 #include <catch2/catch.hpp>
 #include <filesystem>

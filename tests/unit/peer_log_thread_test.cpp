@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // coordd's log: who does not read it holds up nobody.
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Real peers on loopback whose node has one more part, and tools of their hosts that ask it: the same part
 // runs under faults in the simulator in tests/sweep/faults_parts_test.cpp.
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is said of the way to another peer.
 #include <catch2/catch.hpp>
 

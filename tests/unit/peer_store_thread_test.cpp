@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The thread on which the store blocks, and the writes that are made without it.
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>

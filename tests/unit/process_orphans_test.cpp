@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Orphans of a command whose wrapper is stopped: they come to it, and nobody reaps them.
 #include <signal.h>
 #include <sys/prctl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which process is meant, by descriptor and by number, across PID namespaces.
 #include <fcntl.h>
 #include <sched.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Whether a recorded cut is consistent; the sum over it, the difference of two, and its picture.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A bank of three processes at a consistent cut: P1 has sent two payments that P2 has not received.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Snapshots as files: what is written reads back, and each defect is named with its line.
 #include "snapshot/record_text.hpp"
 

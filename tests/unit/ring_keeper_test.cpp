@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The ring's part and its storage: what a tool asks, done on a real file, and what a bad one is refused.
 #include <catch2/catch.hpp>
 #include <cstdlib>

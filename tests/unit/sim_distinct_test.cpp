@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Queues and registers whose values are distinct are judged without a search: against
 // the definition, and at length.
 #include <algorithm>

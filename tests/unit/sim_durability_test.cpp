@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The disk and the world together: a number in a file, in two slots written in turn, that must never be less
 // than what was acknowledged. Done right it survives every plan of faults; each of four mistakes is found.
 #include <catch2/catch.hpp>

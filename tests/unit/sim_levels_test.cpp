@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Eventual, causal, regular: each anomaly is found, and what a level allows is not called one.
 #include <catch2/catch.hpp>
 #include <initializer_list>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The parts of the simulator alone: schedule, clocks, network, trace, plans of faults.
 #include <algorithm>
 #include <catch2/catch.hpp>

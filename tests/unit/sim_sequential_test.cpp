@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Queues, and sequential consistency, against their definitions.
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What goes in comes out: votes, entries, snapshots, tokens, over restarts and from segment to segment.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Every point at which a crash or a failed call can come, and every way in which a power
 // cut can leave a small write.
 #include <catch2/catch.hpp>

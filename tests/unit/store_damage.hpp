@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A disk that acknowledged a write and lost it: the sector goes back to zeros, below what was synced.
 #pragma once
 

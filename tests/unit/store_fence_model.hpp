@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Fence records on a disk that fails: users with rising and falling tokens, and what each must find.
 #pragma once
 

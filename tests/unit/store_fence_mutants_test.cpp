@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each of the fence's rules is removed in turn, and must be missed.
 #include "base/rule.hpp"
 #include "store_fence_model.hpp"

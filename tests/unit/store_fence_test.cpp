@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The record of the highest token seen: crashes at every call, rot, other programs' files.
 #include "store_fence_model.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Short words for tests of the store: a peer's identity, entries, Persists, and what was recovered.
 #pragma once
 

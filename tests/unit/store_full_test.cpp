@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Field fault 18: the disk fills up, and somebody makes room again.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The levels of a group on its peers' disks (base/level.hpp): which release reads which.
 #include <catch2/catch.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Random runs of the store on the simulator's disk, beside a model that is a list of states.
 //
 // Everything asked of the store adds states to the list, in order. What was acknowledged moves the lowest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The store against a model, through crashes, failed calls and flipped bits at random.
 #include "store_model.hpp"
 

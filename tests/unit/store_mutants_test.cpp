@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Each of the store's rules is removed in turn; the random runs, or the one fault that
 // they do not make, must notice.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The real disk: a temporary directory, its lock, and what must not be opened.
 #include <sys/stat.h>
 #include <sys/wait.h>

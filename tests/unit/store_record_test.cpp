@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The disk format by itself: marks, checksums, and what is read from bytes that nobody wrote.
 #include <catch2/catch.hpp>
 

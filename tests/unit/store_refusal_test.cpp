@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Field fault 16, and what else must make a peer refuse to start rather than go on
 // without what it acknowledged.
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A directory for one test, gone with all in it at the end.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The archive itself: integers, bounds, budgets and the growth of messages over versions.
 #include "wire/archive.hpp"
 

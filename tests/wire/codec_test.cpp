@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What every message must stand: its bytes never change unnoticed, it survives the round trip, and no damage
 // to its bytes gives anything but an error or another valid message.
 #include "wire/codec.hpp"

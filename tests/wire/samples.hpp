@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One or more values of every message on the wire, none of their fields at its default: what the golden
 // bytes, the truncation tests and the fuzzers' first inputs are made of.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A conversation with the ring's part of this host's peer.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // chordctl keys, watch, status.
 #include <algorithm>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // chordctl: a Chord ring that keeps its data (chordctl(1)).
 #include "cli/run.hpp"
 #include "verbs.hpp"

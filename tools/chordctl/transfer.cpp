@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // chordctl dump, load, put --batch.
 #include "transfer.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Values that are longer than one message, and many of them.
 #pragma once
 

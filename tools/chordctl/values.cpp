@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // chordctl put, get, rm: one value.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "coordd/arguments.hpp"
 
 #include <chrono>

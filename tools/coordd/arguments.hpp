@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What coordd can be told, on the command line or in its configuration file.
 #pragma once
 

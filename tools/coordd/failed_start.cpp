@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "coordd/failed_start.hpp"
 
 #include <fcntl.h>

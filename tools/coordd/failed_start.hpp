@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A unit that starts a peer again every few seconds until what is wrong has mended itself would fill the
 // journal with one line. What was said of the last failed start is kept in the service's runtime directory.
 #pragma once

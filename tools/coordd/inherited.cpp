@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "coordd/inherited.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a group's peer takes over of the peers alone that were on its host before it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // coordd: the resident peer of a host. Speaks to the other hosts' peers, serves the tools of this one.
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "coordd/notify.hpp"
 
 #include <sys/socket.h>

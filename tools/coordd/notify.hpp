@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a service manager waits for (sd_notify(3)): a datagram to the socket that NOTIFY_SOCKET names.
 #pragma once
 

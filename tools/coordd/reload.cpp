@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "coordd/reload.hpp"
 
 #include <boost/asio/post.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What HUP asks for: the keys and the log level as the files now say, without a restart.
 //
 // The files may lie on a disk or a server that hangs, and the pump waits for nothing: they are read on a

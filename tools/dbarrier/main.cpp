@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dbarrier: waits until N participants have arrived, on however many hosts.
 #include <algorithm>
 

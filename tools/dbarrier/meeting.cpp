@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dbarrier -n COUNT NAME [COMMAND]: arrive, wait for the release, run the command, wait for the others' ends.
 #include <fcntl.h>
 #include <sys/random.h>

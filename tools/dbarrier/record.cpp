@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dbarrier/record.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A generation of a barrier as people and programs read it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dbarrier was asked to do.
 #pragma once
 

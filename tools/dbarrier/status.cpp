@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dbarrier --status, --list, --reset.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The clock of one host in a file that its shells share.
 //
 // Problem: ten shells and a pipeline on one host are one process to the logical clock: no two of their events

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock compare A B: how two events stand to each other.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock concurrent: pairs of events of which neither can have caused the other.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock convert: logs for other programs, merged into one.
 #include <memory>
 

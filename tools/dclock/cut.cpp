@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock cut: is "the first N events of each host" a state that the system can have been in?
 #include <memory>
 

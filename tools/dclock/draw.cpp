@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock draw: the logs as a space-time diagram.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock event, send, recv TOKEN: one event of this host.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock gc: which events every host is known to know, so that they may be discarded.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "line_stream.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Standard input, each line one event of this host: what `stamp` and `recv` without a token do.
 #pragma once
 

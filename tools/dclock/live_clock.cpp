@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "live_clock.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the commands that advance this host's clock have in common: options, the wall clock, and the order of
 // steps by which no stamp is ever given twice: lock, advance, save, write the line, unlock.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Logs as operands: files, `-` for standard input, and what most commands do with them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock: stamps, compares, merges, checks and draws events by logical time (dclock(1)).
 #include "cli/run.hpp"
 #include "verbs.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock merge: one log from many, in an order of causes.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock skew: how far the hosts' wall clocks are apart, from causality alone.
 #include <memory>
 

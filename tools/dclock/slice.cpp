@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock slice: the events that may have caused one event, and those that it may have caused.
 #include <memory>
 

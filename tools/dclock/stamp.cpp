@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock stamp: each line of standard input is an event of this host.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dclock validate: every rule of a valid log, with file and line.
 #include <memory>
 

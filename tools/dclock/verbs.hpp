@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands of dclock. Each add_*() declares one with its options, operands and
 // examples; the action is in its file.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // delect NAME COMMAND: stand, wait, run while leading, write down what is complete, resign.
 #include <unistd.h>
 

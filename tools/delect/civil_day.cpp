@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delect/civil_day.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which day it is by the calendar of a named time zone.
 #pragma once
 

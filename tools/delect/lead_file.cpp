@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delect/lead_file.hpp"
 
 #include <fcntl.h>

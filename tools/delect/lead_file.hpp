@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file of --lead-file: there while this host leads, with host and term in it.
 //
 // The problem: a delect that is killed with -9 cannot remove it, and whoever finds a file cannot see that.

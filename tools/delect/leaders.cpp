@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // delect --who, --list, --is-leader, --last: what the group knows.
 #include <unistd.h>
 

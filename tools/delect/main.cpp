@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // delect: runs a command on one host of many. Leader election for services and cron.
 #include "base/lease.hpp"
 #include "cli/common.hpp"

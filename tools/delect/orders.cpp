@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // delect --resign, --evict, --enroll, --withdraw: what changes who leads.
 #include <unistd.h>
 

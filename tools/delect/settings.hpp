@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What delect was asked to do.
 #pragma once
 

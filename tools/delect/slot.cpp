@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // --slot: which piece of work this is.
 #include <time.h>
 

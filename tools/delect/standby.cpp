@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delect/standby.hpp"
 
 #include <chrono>

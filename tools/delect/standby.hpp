@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a person at a terminal sees while this host stands by (--standby): for how long, and who leads.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // delect --watch: a line now, and one at every change, across restarts of the peer.
 //
 // What changed while the peer was away is not known one by one; its first answer after that is the current

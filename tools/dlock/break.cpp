@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --break: ends the holds of a lock, after showing whose they are.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --check: whether a token is a current holder's.
 #include "cli/peer.hpp"
 #include "dlock/listing.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --fence FILE --token N COMMAND: the check that a resource makes, for files.
 //
 // The problem: a lock's holder that was paused for longer than its lease goes on where it stopped and writes,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --history: the last holds of a name.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --list: who holds and who waits.
 #include <iterator>
 

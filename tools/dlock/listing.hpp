@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who holds a lock, asked of the group, for the modes that act on it.
 #pragma once
 

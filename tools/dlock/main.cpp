@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock: flock across hosts. Runs a command while holding a named lock.
 #include <csignal>
 #include <cstring>

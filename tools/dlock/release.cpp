@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --release: lets go of what --acquire took for a process.
 #include <unistd.h>
 

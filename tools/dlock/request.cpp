@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dlock/request.hpp"
 
 #include <unistd.h>

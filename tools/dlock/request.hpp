@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dlock asks its peer for, from what its user asked for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock NAME COMMAND: ask, wait, run until it ends or the lock is lost, let go.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dlock was asked to do.
 #pragma once
 

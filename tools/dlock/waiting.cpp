@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What somebody at a terminal is told who has to wait.
 #include <algorithm>
 #include <chrono>

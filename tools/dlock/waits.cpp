@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dlock --waits: the wait-for graph, as a table, as JSON or for dot(1).
 #include <algorithm>
 #include <map>

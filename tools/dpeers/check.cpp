@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dpeers/check.hpp"
 
 #include <sys/statvfs.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dpeers --check: the group's state as monitoring systems take it: one line, and a status of 0 to 3
 // (Monitoring Plugins Development Guidelines: OK, WARNING, CRITICAL, UNKNOWN).
 #pragma once

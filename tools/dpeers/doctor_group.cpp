@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of dpeers doctor that looks at the running peer, at the others and at what is between them.
 #include <fcntl.h>
 #include <netdb.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The part of dpeers doctor that looks at this host alone. It reads what the peer reads, with the peer's own
 // code; what the peer would refuse is a failure in the same words.
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What dpeers doctor finds: one thing looked at, whether it is well, and what to do if not.
 #pragma once
 

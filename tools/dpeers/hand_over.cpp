@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dpeers/hand_over.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dpeers hand-over: a peer that is alone (the host's, or this user's private one) makes way for a group.
 #pragma once
 

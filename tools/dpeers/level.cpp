@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dpeers/level.hpp"
 
 #include <ctime>

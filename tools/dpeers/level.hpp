@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dpeers level: which formats and rules the group has agreed on, what it takes to agree on more, and the
 // operator's word to do so now.
 #pragma once

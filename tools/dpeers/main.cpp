@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dpeers: who is in the group, who leads, who cannot be reached. Answered by this host's peer from what it
 // knows itself, so it answers without a quorum too.
 #include "cli/common.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim check: could a simple object have given the answers of this recorded history?
 #include <algorithm>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim count: what each protocol costs, measured, beside what its paper says.
 #include <cstdio>
 #include <map>

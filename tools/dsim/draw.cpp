@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim draw: one run, as a drawing.
 #include <memory>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Drawings as the verbs print or save them.
 #pragma once
 

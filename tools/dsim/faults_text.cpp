@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "faults_text.hpp"
 
 #include <limits>

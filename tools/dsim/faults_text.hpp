@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Faults as they stand on the command line: times in milliseconds, nodes by number.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "history_file.hpp"
 
 #include <rapidjson/reader.h>

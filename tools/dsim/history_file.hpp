@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Recorded histories: JSON lines {client, op, name, start_ns, end_ns, ok, value or values
 // or token, supersedes, final}.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim list: what there is to run.
 #include <memory>
 

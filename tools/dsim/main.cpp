@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim: runs the protocols in virtual time, with faults, counts their messages and
 // draws what happened (dsim(1)).
 #include "cli/run.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim play: a story with its drawing.
 #include <unistd.h>
 

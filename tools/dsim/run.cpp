@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim run: one run, and what came of it.
 #include "cli/run.hpp"
 

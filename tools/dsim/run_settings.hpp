@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The options of one run, the same for `run`, `draw` and whoever else runs one.
 #pragma once
 

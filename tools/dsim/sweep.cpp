@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim sweep: many runs with faults, until one violates what the protocol promises.
 #include "catalogue/sweep.hpp"
 

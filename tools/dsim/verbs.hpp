@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsim's verbs, each in a file of its own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot check: is the cut consistent, and all of it there?
 #include <memory>
 

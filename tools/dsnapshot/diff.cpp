@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot diff: what happened between two snapshots of a group.
 #include <memory>
 

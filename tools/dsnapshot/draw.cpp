@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot draw: a snapshot as a space-time diagram, the line of the cut across it.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "group_line.hpp"
 
 #include <poll.h>

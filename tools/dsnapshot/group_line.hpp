@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tool's line to a group of processes: packets through the relay of its peer (relay/relay.hpp), and the
 // view, which is who holds the group's name in the replicated service.
 //

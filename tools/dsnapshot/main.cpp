@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot: a consistent picture of what runs, and of what is on its way (dsnapshot(1)).
 #include "cli/run.hpp"
 #include "verbs.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Between a command's pipes and the group: what `dsnapshot run` does while the command runs.
 //
 // Threading: made by the main thread, which then guards the command (cli::HeldSession); work() is a second

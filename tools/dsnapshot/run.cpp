@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot run: a command becomes a process of a group.
 #include "cli/run.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot show: a snapshot for a person, as it is written, or summed up.
 #include <memory>
 

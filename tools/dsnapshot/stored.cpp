@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "stored.hpp"
 
 #include <fcntl.h>

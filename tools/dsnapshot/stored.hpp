@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A snapshot that the user names: a file, `-` for standard input, or the id of one that the peer keeps.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot take, wait: snapshots of a group of processes.
 #include <fnmatch.h>
 #include <poll.h>

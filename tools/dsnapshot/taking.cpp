@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "taking.hpp"
 
 #include <cstdio>

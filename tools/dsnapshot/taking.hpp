@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One snapshot of a group of processes, taken by a visitor of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // dsnapshot send, stop, ps: from outside.
 #include <poll.h>
 #include <unistd.h>

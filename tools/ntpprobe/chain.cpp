@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A server of stratum 2 or more names its own server in the reference id: the IPv4 address, or the first four
 // octets of the MD5 digest of the IPv6 address, which look the same. So a step up is a guess that is checked
 // by asking: whoever answers there, is shown with its stratum.

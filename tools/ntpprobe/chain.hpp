@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From a server up to its reference clock, as far as the servers on the way answer.
 #pragma once
 

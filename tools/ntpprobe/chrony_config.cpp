@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // chrony.conf(5): a directive a line, its name and options in any case; a comment is a line that begins with
 // one of !;#%, nothing else is. Directories of confdir and sourcedir stand in for each other by file name.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The readers behind configured_servers(), one for each daemon's grammar, and what they share.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/endpoint.hpp"
 
 #include <netdb.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Which servers: SERVER[:PORT] as people write it, and the addresses behind the names.
 #pragma once
 

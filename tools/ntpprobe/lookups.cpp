@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/lookups.hpp"
 
 #include <netdb.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Names looked up beside everything else, for as long as one likes to wait.
 //
 // The problem: getaddrinfo() waits for a silent name server as long as resolv.conf says (10 s and more), and

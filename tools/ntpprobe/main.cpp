@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // ntpprobe: how far is the local clock off? Asks NTP servers, never sets the clock.
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/measurement.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What was measured, as every output shows it: the servers' results, and what they say together.
 #pragma once
 

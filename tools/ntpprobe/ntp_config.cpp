@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // ntp.conf(5): a command a line, in small letters, never continued; # begins a comment wherever it stands,
 // quotes keep a word together. NTPsec also reads the files of ntp.d beside it. Commands of the whole
 // configuration are carried out in an order of their own: unpeer takes away also what a later line adds.

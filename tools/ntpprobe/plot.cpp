@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/plot.hpp"
 
 #include <algorithm>

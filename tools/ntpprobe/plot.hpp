@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A curve drawn with characters. Pure.
 #pragma once
 

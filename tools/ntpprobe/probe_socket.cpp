@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/probe_socket.hpp"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One request's socket.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/prober.hpp"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Measures all servers side by side: one poll loop, one thread. Names are looked up meanwhile (lookups.hpp):
 // who has an address is asked at once, and a name server that is silent holds nobody else up.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A measurement as text for people, JSON, CSV, one number, or a Nagios line. Pure: the caller prints.
 #pragma once
 

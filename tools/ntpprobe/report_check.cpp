@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Nagios plugin interface: one line "SERVICE STATUS: text | performance data" and a status from 0 to 3.
 // By its guidelines UNKNOWN is for failures of the plugin itself; a name that does not resolve or a server
 // that does not answer is what the plugin is there to find, and CRITICAL.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/server_probe.hpp"
 
 #include <sys/random.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One server being measured: asks at its intervals, checks what comes back, keeps the samples.
 //
 // A state machine driven by the prober's poll loop: on_time() when its wake-up time has come, on_ready() when

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/settings.hpp"
 
 #include <chrono>

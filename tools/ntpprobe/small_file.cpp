@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/small_file.hpp"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A configuration-sized file in one read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/stamps.hpp"
 
 #include <linux/errqueue.h>

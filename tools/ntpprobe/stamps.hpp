@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The best time stamps that the system has for a datagram.
 //
 // A stamp taken by a program is late by however long the program waited for the processor. The kernel's are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/symmetric_key.hpp"
 
 #include <nettle/cmac.h>

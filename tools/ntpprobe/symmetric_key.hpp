@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Symmetric authentication of NTP packets: a key both sides know, by number, and a code over the packet made
 // with it (RFC 5905, 7.3; AES-CMAC by RFC 8573). NTS (RFC 8915) is another way to the same two questions,
 // "what goes behind the request" and "is this reply genuine"; it will stand beside this class.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/system_config.hpp"
 
 #include "ntpprobe/config_readers.hpp"

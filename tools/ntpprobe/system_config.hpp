@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The servers that this system is configured to follow: chrony's, else ntpsec's (or
 // ntpd's), else systemd-timesyncd's.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // timesyncd.conf(5), in the syntax of systemd.syntax(7): the main file, then the drop-ins of four directories
 // in the order of their names, a later file adding to the lists and an empty value emptying them; then what
 // DHCP said. Without all that, the fallback servers.

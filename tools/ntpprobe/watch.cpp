@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ntpprobe/watch.hpp"
 
 #include <langinfo.h>

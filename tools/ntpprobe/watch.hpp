@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Measuring again and again: on a terminal a live table and a plot, else a line (or JSON, CSV) each time.
 #pragma once
 

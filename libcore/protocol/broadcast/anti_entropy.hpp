@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Copies that become alike in the end: anti-entropy (Demers et al., "Epidemic Algorithms for Replicated
 // Database Maintenance", PODC 1987, sections 1.3 and 2).
 //

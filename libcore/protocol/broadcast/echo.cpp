@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/broadcast/echo.hpp"
 
 #include "base/rule.hpp"

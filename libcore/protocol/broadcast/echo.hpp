@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A wave over a network of which each node knows only its neighbours: tells everybody, builds a
 // spanning tree, and brings back what all of them contribute (Chang, "Echo Algorithms", IEEE TSE
 // 8(4), 1982; Segall, "Distributed Network Protocols", IEEE Trans. Inf. Theory 29(1), 1983:

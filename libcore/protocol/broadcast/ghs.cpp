@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/broadcast/ghs.hpp"
 
 #include <algorithm>

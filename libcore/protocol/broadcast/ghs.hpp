@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The minimum spanning tree of a network of which each node knows only its own edges (Gallager, Humblet,
 // Spira, "A Distributed Algorithm for Minimum-Weight Spanning Trees", ACM TOPLAS 5(1), 1983).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/broadcast/rumour.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Spreading news by talking to random others until it gets boring: rumour mongering (Demers et al., "Epidemic
 // Algorithms for Replicated Database Maintenance", PODC 1987, section 1.4).
 //

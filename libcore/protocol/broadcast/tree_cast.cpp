@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/broadcast/tree_cast.hpp"
 
 #include "base/rule.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Telling all nodes of a tree, and gathering from all: broadcast and convergecast (Peleg, "Distributed
 // Computing: A Locality-Sensitive Approach", 2000, chapter 3).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the protocols that tell all and gather from all have in common.
 #pragma once
 

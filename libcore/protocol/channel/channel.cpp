@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/channel/channel.hpp"
 
 #include <algorithm>

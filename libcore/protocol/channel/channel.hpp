@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A first-in-first-out channel between two processes, over carriers that lose, double, reorder and break
 // (Stenning, "A Data Transfer Protocol", Computer Networks 1(2), 1976: numbers, a window, cumulative
 // acknowledgements, everything after a gap sent again).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A host of a Chord ring: its places on the ring (virtual nodes), what they ask other hosts, and lookups.
 //
 // ring_member.hpp, fingers.hpp and lookup.hpp say what is to be asked and what follows from the answers; this

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Lookups: those of users, of places that join, and of fingers.
 #include <utility>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The places of this host: what they ask others, and what they answer.
 #include <utility>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Short cuts across the ring.
 //
 // Problem: with successors alone a lookup walks half of the ring. Algorithm (Stoica et al. 2003, section

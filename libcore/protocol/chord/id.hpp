@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Places on the ring: numbers of 160 bits, modulo 2^160, and the arcs between them.
 //
 // Problem: which host keeps a key must follow from the key alone, the same at every host, and must change for

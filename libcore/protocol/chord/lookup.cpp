@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/chord/lookup.hpp"
 
 #include <algorithm>

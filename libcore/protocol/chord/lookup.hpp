@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Finding the owner of a key, step by step, by whoever asks.
 //
 // Problem: a member knows a few others only. Passed on from member to member (recursive), a lookup is lost

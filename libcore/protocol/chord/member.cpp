@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/chord/member.hpp"
 
 #include <set>

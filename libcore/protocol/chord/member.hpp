@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Members of the ring, and lists of them in its order.
 #pragma once
 

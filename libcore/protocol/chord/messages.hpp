@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What hosts of a ring say to each other. `request` is the asker's number, and comes back in the answer.
 #pragma once
 

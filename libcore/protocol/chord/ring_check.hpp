@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What must hold of a ring, seen from outside: for simulations, and for `ring --check`.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/chord/ring_member.hpp"
 
 #include <utility>

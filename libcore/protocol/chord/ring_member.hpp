@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How one member keeps its place in the ring: join, stabilize, rectify.
 //
 // Problem: hosts come, go and fail at any time, nobody has a list of all, and yet every member must find the

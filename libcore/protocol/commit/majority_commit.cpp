@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/commit/majority_commit.hpp"
 
 #include <algorithm>

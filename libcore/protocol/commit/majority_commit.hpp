@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Atomic commitment whose decision a majority stores (after Gray and Lamport, "Consensus on
 // Transaction Commit", ACM TODS 31(1), 2006, which runs one instance of Paxos a vote; here one
 // instance decides the outcome).

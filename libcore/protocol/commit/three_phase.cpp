@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/commit/three_phase.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Three-phase commit with its termination protocol (Skeen, "Nonblocking Commit Protocols", SIGMOD 1981;
 // Bernstein, Hadzilacos, Goodman 1987, section 7.5).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/commit/two_phase.hpp"
 
 #include <utility>

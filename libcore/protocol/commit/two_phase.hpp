@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two-phase commit, with presumed abort and with questions to other participants (Gray, "Notes on Data Base
 // Operating Systems", 1978; Bernstein, Hadzilacos, Goodman 1987, section 7.4; Mohan and Lindsay 1983).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the protocols of atomic commitment have in common: one transaction, a coordinator who asks, and
 // participants of whom each may say no. An object of a protocol is one transaction at one node.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/consensus/ben_or.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement by tossing coins, without any assumption on time (Ben-Or, "Another Advantage of Free Choice:
 // Completely Asynchronous Agreement Protocols", PODC 1983, protocol A).
 //

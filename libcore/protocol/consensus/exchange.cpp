@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/consensus/exchange.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Propose, promise, commit: the exchange that is often drawn and often built, and that is not consensus.
 //
 // Problem: as in paxos.hpp. The obvious answer: a proposer sends (value, term) to all; each promises unless

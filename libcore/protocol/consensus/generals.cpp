@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/consensus/generals.hpp"
 
 #include <algorithm>

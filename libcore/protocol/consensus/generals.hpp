@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement on one commander's order although some generals lie: oral messages, OM(m) (Lamport, Shostak,
 // Pease, "The Byzantine Generals Problem", ACM TOPLAS 4(3), 1982, section 3).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/consensus/multi_paxos.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A log of commands agreed on by Paxos under a leader that stays (Lamport, "The Part-Time Parliament", 1998,
 // section 3; "Paxos Made Simple", 2001, section 3).
 //

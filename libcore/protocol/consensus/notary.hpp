@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Digests and signatures, as far as protocols need to know of them. A protocol that must withstand liars is
 // told who may have said what by this seam; the simulator has one whose keys nobody but itself knows, real
 // peers one with real cryptography. Nothing here is secret: implementations are.

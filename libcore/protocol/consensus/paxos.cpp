@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/consensus/paxos.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement on one value among nodes that crash and come back (Lamport, "The Part-Time Parliament", ACM TOCS
 // 16(2), 1998; "Paxos Made Simple", 2001, section 2).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT in the normal case: requests, the three phases, execution; and the client.
 #include "protocol/consensus/pbft.hpp"
 

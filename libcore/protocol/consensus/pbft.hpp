@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Agreement on an order of requests although up to f of 3f+1 replicas lie (Castro and Liskov, "Practical
 // Byzantine Fault Tolerance", OSDI 1999; ACM TOCS 20(4), 2002).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT: checkpoints, what they let a replica forget, and how one that is behind catches up.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What replicas and clients of PBFT say to each other (pbft.hpp), and what of it is signed: whatever is shown
 // to a third party later. Commits and replies are not; for them it is enough that the link tells who speaks.
 #pragma once

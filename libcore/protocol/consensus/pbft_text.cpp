@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT's messages for people.
 #include "protocol/consensus/pbft_messages.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // PBFT: how the replicas leave a primary that does not do its work, without losing what it had ordered.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the protocols that agree on a value have in common.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/deadlock/central_graph.hpp"
 
 #include <algorithm>

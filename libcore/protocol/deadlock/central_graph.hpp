@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadlocks found in one place: every process reports its waits to a coordinator, which looks for cycles (the
 // centralized scheme of Gray 1978; its phantoms: Knapp, "Deadlock Detection in Distributed Databases", ACM
 // Computing Surveys 19(4), 1987).

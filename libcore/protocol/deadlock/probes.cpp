@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/deadlock/probes.hpp"
 
 #include "base/rule.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadlocks among processes that wait for all of those whom they asked (Chandy, Misra and Haas, "Distributed
 // Deadlock Detection", ACM Transactions on Computer Systems 1(2), 1983: the AND model, by edge chasing).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/deadlock/queries.hpp"
 
 #include "base/rule.hpp"

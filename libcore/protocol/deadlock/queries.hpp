@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadlocks among processes that go on when any one of those whom they asked answers (Chandy, Misra and Haas,
 // "Distributed Deadlock Detection", ACM Transactions on Computer Systems 1(2), 1983: the OR or communication
 // model, by a diffusing computation in the manner of Dijkstra and Scholten 1980).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What every algorithm for detecting deadlocks stands on: processes that ask each other for
 // something and wait, for all of those asked (the AND model: locks) or for any one of them (the OR
 // model: replicas, services).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/election/bully.hpp"
 
 #include <algorithm>

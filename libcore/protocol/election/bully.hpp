@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Election of the highest node that lives (Garcia-Molina, "Elections in a Distributed Computing System", IEEE
 // Transactions on Computers C-31(1), 1982: the bully algorithm).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/election/lease_race.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leadership by lease from a store that all can reach: the race of ephemeral nodes (Hunt, Konar, Junqueira
 // and Reed, "ZooKeeper: Wait-free Coordination for Internet-scale Systems", USENIX ATC 2010, section 2.4;
 // leases: Gray and Cheriton, SOSP 1989).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/membership/detector.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who is alive, as far as one can tell: heartbeats, and a suspicion of whoever is silent for too long
 // (Chandra and Toueg, "Unreliable Failure Detectors for Reliable Distributed Systems", JACM 43(2), 1996;
 // Chen, Toueg, Aguilera 2002 for how to measure one).

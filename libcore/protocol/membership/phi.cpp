@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/membership/phi.hpp"
 
 #include <algorithm>

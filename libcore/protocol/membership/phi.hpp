@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How surprising it is that a node has not been heard of: phi-accrual (Hayashibara, Defago, Yared, Katayama,
 // "The phi Accrual Failure Detector", SRDS 2004).
 //

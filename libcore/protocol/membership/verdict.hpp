@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a failure detector did in a run, beside what was true: how long crashes took to be noticed, how often
 // and how long live nodes were suspected, and which of the classes of Chandra and Toueg (1996) the run met. A
 // run can refute a class, not prove it: "eventually" is taken as: from some time before the end on.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion by a queue that every site keeps (Lamport, "Time, Clocks, and the Ordering of Events in a
 // Distributed System", Communications of the ACM 21(7), 1978, "ordering the events totally").
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/maekawa.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion by quorums (Maekawa, "A sqrt(N) Algorithm for Mutual Exclusion in Decentralized Systems",
 // ACM Transactions on Computer Systems 3(2), 1985; with the correction of Sanders, "The Information Structure
 // of Distributed Mutual Exclusion Algorithms", ACM Transactions on Computer Systems 5(3), 1987).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/quorums.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Quorums for Maekawa's algorithm: for each of N sites a set that contains it, so that any two sets meet.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/ricart_agrawala.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion by asking everybody (Ricart and Agrawala, "An Optimal Algorithm for Mutual Exclusion in
 // Computer Networks", Communications of the ACM 24(1), 1981).
 //

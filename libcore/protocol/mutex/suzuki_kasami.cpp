@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/suzuki_kasami.hpp"
 
 #include <algorithm>

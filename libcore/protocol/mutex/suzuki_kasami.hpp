@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion by a token that is asked for (Suzuki and Kasami, "A Distributed Mutual Exclusion
 // Algorithm", ACM Transactions on Computer Systems 3(4), 1985).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/token_ring.hpp"
 
 #include <algorithm>

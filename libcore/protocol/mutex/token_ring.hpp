@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Mutual exclusion by a token that goes round (Le Lann, "Distributed Systems: Towards a Formal Approach",
 // IFIP 1977; regeneration in the manner of Chang and Roberts, Communications of the ACM 22(5), 1979).
 //

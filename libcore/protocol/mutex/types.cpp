@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/mutex/types.hpp"
 
 #include <algorithm>

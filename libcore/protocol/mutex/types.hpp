@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the algorithms for mutual exclusion without a coordinator have in common: what a site is told by its
 // user and what it says to him, and the total order of requests.
 #pragma once

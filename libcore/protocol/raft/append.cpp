@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Log replication, the follower's side (paper, section 5.3 and figure 2, "AppendEntries RPC").
 #include <algorithm>
 

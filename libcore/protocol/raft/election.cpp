@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leader election (paper, section 5.2 and 5.4.1), with pre-vote and check-quorum (thesis 9.6, 4.2.3, 6.2).
 #include "base/rule.hpp"
 #include "protocol/raft/quorum.hpp"

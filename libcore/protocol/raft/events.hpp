@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What Raft is told, and what it answers. One list of events, one of actions, one ordering rule.
 //
 // Ordering rule: the driver performs the actions of one step in order, and those of a step before those of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Founding: what a peer with an empty state may do.
 //
 // The problem: "votes for at most one candidate a term" and "acknowledged is durable" hold only as long as

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/raft/log.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The replicated log as one peer holds it in memory, and how much of it is durable.
 //
 // The entries that are held follow `base`: what is at or before it is committed and covered by a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The messages between peers. Names and fields follow Raft's figure 2 and 13; what is ours is said beside it.
 // Every reply repeats what it answers, so that a late or doubled one can be told apart.
 #pragma once

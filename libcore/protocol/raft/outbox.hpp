@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What must be durable is durable before any message that depends on it (Raft figure 2: "updated on stable
 // storage before responding to RPCs"). Persists get increasing ids and complete in order; the outbox keeps
 // each message until the Persist that it depends on has completed.

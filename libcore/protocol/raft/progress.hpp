@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a leader knows of one other peer, and how it sends to it.
 //
 // probe:     the leader does not know where the logs meet; one AppendRequest at a time until one is accepted.

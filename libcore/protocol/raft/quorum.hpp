@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The arithmetic of majorities: who has won, and what a majority has reached. Any two majorities of a group
 // share a peer; everything that Raft promises hangs on that.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Construction, the events, and the end of every step: what to persist, send and apply.
 #include "protocol/raft/raft.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Raft (Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014, "the paper";
 // Ongaro's thesis, 2014): one log, the same on every peer, that survives any minority of crashes, partitions,
 // pauses and restarts.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Linearizable reads without a log entry (thesis, section 6.4, "ReadIndex").
 //
 // A leader may have been deposed without knowing it. So it notes its commit index, makes sure with a round of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The rules that hold for every message, before it is looked at by its kind: who may
 // speak, and whose term it is.
 #include <type_traits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Log replication, the leader's side (paper, sections 5.3 and 5.4.2).
 #include <algorithm>
 

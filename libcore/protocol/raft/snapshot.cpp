@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Snapshots for peers that are too far behind for the log (paper, section 7 and figure 13), in pieces.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/raft/text.hpp"
 
 namespace coord::raft {

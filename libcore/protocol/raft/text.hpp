@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Messages as a reader of a trace wants them: one line, places in the log as index@term.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leadership transfer (thesis, section 3.10): "the prior leader sends its log entries to the target server,
 // then the target server runs an election without waiting for the election timeout". For a leader that is
 // told to stop.

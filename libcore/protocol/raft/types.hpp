@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What Raft speaks of: entries, hard state, snapshots, and the identity of a group. See
 // raft.hpp for the algorithm.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Peers that cannot write: what they leave to others.
 //
 // The problem: a leader whose disk is full beats on, so nobody replaces it, and refuses every new command,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/snapshot/chandy_lamport.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A consistent global state of processes and of the channels between them, recorded while they go on (Chandy
 // and Lamport, "Distributed Snapshots: Determining Global States of Distributed Systems", ACM TOCS 3(1),
 // 1985, section 3.1).

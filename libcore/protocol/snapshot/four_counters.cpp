@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/snapshot/four_counters.hpp"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Is all work done? Termination detection by counting (Mattern, "Algorithms for Distributed Termination
 // Detection", Distributed Computing 2(3), 1987, section 4: the four counter method).
 //

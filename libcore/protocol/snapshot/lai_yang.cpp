@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/snapshot/lai_yang.hpp"
 
 #include <algorithm>

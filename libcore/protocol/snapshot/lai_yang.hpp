@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A consistent global state where messages may overtake each other (Lai and Yang, "On Distributed Snapshots",
 // Inf. Proc. Letters 25(3), 1987; how many to wait for: Mattern, "Efficient Algorithms for Distributed
 // Snapshots and Global Virtual Time Approximation", JPDC 18(4), 1993, section 3).

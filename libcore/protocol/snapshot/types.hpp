@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the protocols for global states have in common: the computation whose state they record, in which
 // processes hand amounts to each other (money, work), and what one process has of a snapshot.
 #pragma once

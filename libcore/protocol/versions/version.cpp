@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "protocol/versions/version.hpp"
 
 #include <algorithm>

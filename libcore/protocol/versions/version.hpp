@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Versions of a key's values, and what is known of them.
 //
 // Problem: several hosts write one key without asking each other, and copies travel late and twice. Which

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Barriers as the log sees them: sessions that arrive, depart, finish their command, or end in between.
 #include <algorithm>
 #include <iterator>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Barriers: participants wait until enough of them are there, then all go on; again and again.
 //
 // Problem: N scripts on many hosts wait for each other at a name. Counting arrivals is the obvious way and

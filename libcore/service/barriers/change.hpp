@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What one command changes of barriers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands about barriers (barriers.hpp).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What commands about barriers change.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is kept of barriers, within which bounds, and what is computed from it anew.
 #include <algorithm>
 

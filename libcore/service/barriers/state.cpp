@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "service/barriers/state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is kept of barriers, and in a snapshot. How it changes: barriers.hpp.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a request for leadership adds to a request for a lock, and the commands about leaderships.
 //
 // A leadership is held as a lock is (one at a time, by a session, under a token that is called its term), but

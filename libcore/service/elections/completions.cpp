@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is written down of work done by leaders.
 #include <functional>
 

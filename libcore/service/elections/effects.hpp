@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What commands about leaderships change, beside what is said of locks too (locks/effects.hpp).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leaderships: candidates, elections, and what is written down of work done.
 #include "service/elections/elections.hpp"
 

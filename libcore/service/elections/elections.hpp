@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leaderships as the log sees them: candidates, elections, and what is written down of work done.
 //
 // A name may be led by one session, under a term that is a token like others; its candidates queue by

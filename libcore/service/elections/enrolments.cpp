@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Hosts that stand for a name by themselves.
 #include "base/rule.hpp"
 #include "service/core.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bounds on what is kept (limits.hpp).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who leads and who would lead next, as listings show it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Leaderships from a snapshot.
 #include "service/core.hpp"
 #include "service/elections/elections.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Slots: work that is to be done once for each key in the whole group, however many hosts' crons ask for it.
 //
 // Problem: cron on ten hosts starts the nightly job ten times. A lock alone runs it ten times, one after the

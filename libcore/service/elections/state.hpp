@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the machine remembers of leaderships, slots and enrolments: a part of State.
 #pragma once
 

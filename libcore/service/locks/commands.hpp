@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands about locks: names held together, alone or shared, or a permit of several.
 #pragma once
 

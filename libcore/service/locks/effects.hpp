@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What commands about locks change. A leadership is granted, released and cancelled by the same.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Waiting for another's run instead of running again, and what is remembered of holds that are over.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who holds and who waits for what, in the shape that `dlock --list` prints.
 #pragma once
 

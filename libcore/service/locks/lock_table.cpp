@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "service/locks/lock_table.hpp"
 
 #include <algorithm>

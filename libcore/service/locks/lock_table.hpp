@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Who holds and who queues for each name, and the one question that locks are about: can this
 // request be granted now? Computed from State and kept in step with it by the machine; the names
 // that are here are those in use.

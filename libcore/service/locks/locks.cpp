@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Locks: requests, grants, and what a hold leaves behind.
 #include "service/locks/locks.hpp"
 

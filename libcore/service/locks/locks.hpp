@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Locks as the log sees them: requests, grants, and what a hold leaves behind.
 //
 // A request names one or more locks and is granted all of them at once or none, under one token. It is

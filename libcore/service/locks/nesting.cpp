@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Requests from inside of a hold: what they re-enter, and the waits that could never end.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Locks from a snapshot.
 #include <algorithm>
 #include <functional>

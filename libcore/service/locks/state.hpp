@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What is kept of locks, and in a snapshot.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Deadlocks among the waits of a group, and the graph that they are found in.
 //
 // Problem. A command that holds `a` asks, by a dlock of its own, for `b`; on another host one that holds `b`

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # An order at a shop: three hosts, each with its own clock and log. The tokens travel with the messages, here in variables.
 # usage: three_hosts.sh FOLDER
 set -eu

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Reads FILE as ShiViz and TSViz do and prints the number of events; ends with 1 where they would refuse.
 
 Line 1 is the regular expression, line 2 the delimiter of runs. All groups but the named ones count as non-capturing, the

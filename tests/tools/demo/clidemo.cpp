@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A tool that does nothing but show what libcore/cli gives every tool; tests/tools/cli.bats runs it.
 #include <stdexcept>
 

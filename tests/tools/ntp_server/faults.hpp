@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the test server can do wrong, by name.
 #pragma once
 

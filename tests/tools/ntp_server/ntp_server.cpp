@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // An NTP server for tests: right to the nanosecond about a time that is off by a given offset, behind a
 // network of a given delay and jitter, and wrong in whatever way it is told to be (faults.hpp). Prints its
 // port, then serves until it is killed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // stop_at [--all] POINT FILE TOOL [ARG...]: runs a tool that takes a grant up, and stops it (SIGSTOP) at one
 // point on the way (wire/local_taking.hpp). FILE gets the pid of who was stopped; all runs freely from then
 // on. Ends as the tool does.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Programs that do not want to be stopped, for the tests of the guard. Each ends by itself after 30 seconds
 // at the latest.
 //
