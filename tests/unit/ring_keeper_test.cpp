@@ -34,7 +34,7 @@ class Host {
   // Handed to the part; its work is done with the next work().
   void ask(std::uint64_t tool, const Request& request, std::uint64_t number, const std::string& user = "u") {
     take(part_->step(
-        {Instant{}, WallTime{number}, 2},
+        {Instant{}, WallTime{static_cast<std::int64_t>(number)}, 2},
         node::FromTool{replica::ConnectionId{tool}, {1000, user}, number, wire::encode(request)}));
   }
   void ask_bytes(const Bytes& bytes) {
