@@ -12,9 +12,9 @@ namespace coord::catalogue {
 const std::vector<Protocol>& all() {
   static const std::vector<Protocol> protocols = [] {
     std::vector<Protocol> every;
-    for (auto&& family :
-         {mutual_exclusion(), deadlock_detection(), leader_election(), consensus(), byzantine_agreement(),
-          atomic_commit(), broadcasts(), failure_detectors(), global_states(), overlays()}) {
+    for (auto&& family : {mutual_exclusion(), deadlock_detection(), leader_election(), consensus(),
+                          byzantine_agreement(), atomic_commit(), broadcasts(), failure_detectors(),
+                          global_states(), overlays(), primary_backup()}) {
       for (const Protocol& protocol : family) every.push_back(protocol);
     }
     return every;

@@ -25,5 +25,6 @@ std::vector<Protocol> rumours();  // some of them
 std::vector<Protocol> failure_detectors();
 std::vector<Protocol> global_states();
 std::vector<Protocol> overlays();
+std::vector<Protocol> primary_backup();
 
 }  // namespace coord::catalogue

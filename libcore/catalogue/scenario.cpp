@@ -16,6 +16,7 @@ const std::vector<Scenario>& scenarios() {
              raft_scenarios(),
              snapshot_scenarios(),
              overlay_scenarios(),
+             primary_backup_scenarios(),
          }) {
       for (const Scenario& scenario : family) all.push_back(scenario);
     }

@@ -40,5 +40,6 @@ std::vector<Scenario> agreement_scenarios();
 std::vector<Scenario> raft_scenarios();
 std::vector<Scenario> snapshot_scenarios();
 std::vector<Scenario> overlay_scenarios();
+std::vector<Scenario> primary_backup_scenarios();
 
 }  // namespace coord::catalogue

@@ -10,7 +10,7 @@ const std::vector<Algorithm>& all() {
     std::vector<Algorithm> made;
     for (const auto family :
          {mutual_exclusion, leader_election, agreement, byzantine_agreement, atomic_commit, broadcasts,
-          deadlock_detection, failure_detection, global_states, overlays}) {
+          deadlock_detection, failure_detection, global_states, overlays, replication}) {
       for (Algorithm& algorithm : family()) made.push_back(std::move(algorithm));
     }
     return made;

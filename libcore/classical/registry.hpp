@@ -41,5 +41,6 @@ std::vector<Algorithm> deadlock_detection();
 std::vector<Algorithm> failure_detection();
 std::vector<Algorithm> global_states();
 std::vector<Algorithm> overlays();
+std::vector<Algorithm> replication();
 
 }  // namespace coord::classical

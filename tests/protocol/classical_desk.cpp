@@ -240,12 +240,33 @@ std::vector<Run> overlay_runs() {
   return {{"chord", 9, finds, {}, 1, 10'000, [](NodeId) { return Options{{"founders", "8"}}; }}};
 }
 
+std::vector<Run> replication_runs() {
+  const auto writes_and_fails_over = [](Desk& desk) {
+    desk.wish(1, Propose{"blue"});
+    desk.settle();
+    CHECK(desk.was_told(1, "answered written at 1"));
+    CHECK(desk.counted() == 6);  // 2(N-1)
+    desk.wish(2, Propose{"red"});
+    CHECK(desk.was_told(2, "refused: the primary is 1"));
+    desk.crash(1);
+    desk.wish(2, Suspect{});
+    desk.settle();
+    CHECK(desk.node(4).state() == "1 writes, view 2 of 2");
+    desk.wish(2, Propose{"red"});
+    desk.settle();
+    CHECK(desk.was_told(2, "answered written at 2"));
+    CHECK(desk.node(3).missing().empty());
+  };
+  return {{"primary-backup", 4, writes_and_fails_over, {"replicate", "acknowledge"}, 12, 12},
+          {"async-backup", 4, writes_and_fails_over, {"replicate", "acknowledge"}, 12, 12}};
+}
+
 }  // namespace
 
 std::vector<Run> runs() {
   std::vector<Run> all;
   for (auto family : {mutual_exclusion_runs, agreement_runs, commit_runs, broadcast_runs, detection_runs,
-                      global_state_runs, overlay_runs}) {
+                      global_state_runs, overlay_runs, replication_runs}) {
     for (Run& run : family()) all.push_back(std::move(run));
   }
   return all;
