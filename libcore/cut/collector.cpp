@@ -30,7 +30,8 @@ Collector::Collector(Instant now, Life self, std::string snapshot, std::string g
       group_(std::move(group)),
       view_(std::move(view)),
       at_(at),
-      until_(now + patience) {
+      until_(now + patience),
+      close_at_(now + patience * 8 / 10) {
   for (const record::Member& member : view_.members) {
     Asked asked{member.id, channel::Channel(self, member.life, limits), "", {}};
     asked.channel.offer(encode(Item(Begin{snapshot_, view_.number})));
@@ -73,6 +74,11 @@ void Collector::reconnected() {
 
 void Collector::tick(Instant now) {
   if (now >= until_) over_ = true;
+  if (closing_ || now < close_at_) return;
+  closing_ = true;
+  for (auto& [life, asked] : asked_) {
+    if (!asked.answer) asked.channel.offer(encode(Item(CloseNow{snapshot_})));
+  }
 }
 
 std::vector<Packet> Collector::packets(Instant now) {
@@ -85,7 +91,7 @@ std::vector<Packet> Collector::packets(Instant now) {
 }
 
 std::optional<Instant> Collector::deadline() const {
-  std::optional<Instant> first = until_;
+  std::optional<Instant> first = closing_ ? until_ : close_at_;
   for (const auto& [life, asked] : asked_) {
     const auto at = asked.channel.deadline();
     if (at && *at < *first) first = at;

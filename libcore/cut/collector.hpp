@@ -55,9 +55,9 @@ class Collector {
   std::string snapshot_, group_;
   View view_;
   WallTime at_;
-  Instant until_;
+  Instant until_, close_at_;
   std::map<Life, Asked> asked_;
-  bool over_ = false, view_changed_ = false;
+  bool closing_ = false, over_ = false, view_changed_ = false;
 };
 
 // Whether the work of a group is done, as one snapshot of it says.

@@ -53,6 +53,13 @@ void write(ByteWriter& out, const Answer& item) {
   out.put(item.outside);
 }
 
+void write(ByteWriter& out, const CloseNow& item) {
+  put(out, item.snapshot);
+}
+
+void read(ByteReader& in, CloseNow& item) {
+  item.snapshot = get_text(in);
+}
 void read(ByteReader& in, Message& item) {
   for (auto left = in.get<std::uint32_t>(); left > 0 && !in.failed(); --left) {
     const auto life = in.get<std::uint64_t>();

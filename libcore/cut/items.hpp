@@ -49,7 +49,12 @@ struct Answer {
   std::uint64_t outside = 0;   // lines from outside that wait to be read
 };
 
-using Item = std::variant<Message, Marker, Begin, Line, EndInput, Part, Answer>;
+// From outside again: the time is nearly over; what is recorded is to be answered, without what is missing.
+struct CloseNow {
+  std::string snapshot;
+};
+
+using Item = std::variant<Message, Marker, Begin, Line, EndInput, Part, Answer, CloseNow>;
 
 Bytes encode(const Item& item);
 std::optional<Item> decode(ByteView bytes);  // nullopt: it is none

@@ -106,16 +106,7 @@ void Member::tick(Instant now) {
   for (const auto& [snapshot, recording] : recordings_) {
     if (now >= recording.until) late.push_back(snapshot);
   }
-  for (const std::string& snapshot : late) {
-    Recording& recording = recordings_.at(snapshot);
-    for (const Life life : recording.open) {
-      const auto peer = peers_.find(life);
-      if (peer == peers_.end()) continue;
-      recording.snapshot.missing.push_back({peer->second.id, record::Why::no_answer});
-    }
-    recording.open.clear();
-    close_if_whole(snapshot);
-  }
+  for (const std::string& snapshot : late) close_incomplete(snapshot);
   std::erase_if(visitors_, [&](const auto& entry) { return now - entry.second.heard > visitor_patience; });
 }
 
@@ -241,6 +232,10 @@ std::optional<Input> Member::take_from(Instant now, Life from, Visitor& visitor)
   if (std::holds_alternative<EndInput>(*item)) {
     input_ended_ = true;
     return InputEnd{};
+  }
+  if (const auto* close = std::get_if<CloseNow>(&*item)) {
+    if (recordings_.contains(close->snapshot)) close_incomplete(close->snapshot);
+    return std::nullopt;
   }
   const auto* wish = std::get_if<Begin>(&*item);
   if (!wish) return std::nullopt;

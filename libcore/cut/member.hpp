@@ -164,6 +164,7 @@ class Member {
   void flush_late(Peer& peer);
   void give_up(record::Why why);
   void close_if_whole(const std::string& snapshot);
+  void close_incomplete(const std::string& snapshot);
   void finish(const std::string& snapshot, record::Snapshot part, Answer answer);
   void answer(Life visitor, const std::string& snapshot);
   void void_records(const View& next);

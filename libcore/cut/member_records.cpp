@@ -131,6 +131,17 @@ void Member::close_if_whole(const std::string& snapshot) {
   finish(snapshot, std::move(recording.snapshot), answer);
 }
 
+// Whose marker has not come is missing.
+void Member::close_incomplete(const std::string& snapshot) {
+  Recording& recording = recordings_.at(snapshot);
+  for (const Life life : recording.open) {
+    const auto peer = peers_.find(life);
+    if (peer != peers_.end()) recording.snapshot.missing.push_back({peer->second.id, record::Why::no_answer});
+  }
+  recording.open.clear();
+  close_if_whole(snapshot);
+}
+
 void Member::finish(const std::string& snapshot, record::Snapshot part, Answer with) {
   with.snapshot = snapshot;
   auto text = record::to_text(part);

@@ -26,7 +26,7 @@ struct Settings {
   std::string group{}, id{};
   std::size_t count = 1;
   cut::Format format = cut::Format::tsv;
-  Duration patience = 10s, ttl = 10s;
+  Duration patience = 10s, ttl = 30s;
   std::string state{}, to{};
   bool line_buffered = false, null = false, strict = false;
   cli::Command command{};
@@ -68,6 +68,7 @@ cli::SessionTerms Run::terms() const {
   terms.request.ttl = s_.ttl;
   terms.request.pid = static_cast<std::uint32_t>(::getpid());
   terms.request.command = command_text(s_.id, s_.command.argv);
+  terms.request.bare = true;  // a command whose wrapper has died is no process any more: it is stopped
   terms.grace = s_.ttl * 3 / 10;
   return terms;
 }

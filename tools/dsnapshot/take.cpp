@@ -10,6 +10,7 @@
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 #include "cli/run.hpp"
+#include "ends.hpp"
 #include "process/boot_time.hpp"
 #include "snapshot/record_text.hpp"
 #include "stored.hpp"
@@ -114,8 +115,24 @@ void print_done(const WaitSettings& s, const record::Snapshot& snapshot) {
   std::string ids;
   for (const record::Member& member : snapshot.members)
     ids += (ids.empty() ? "" : ", ") + cli::shown(member.id);
+  if (ids.empty()) ids = "all have ended";
   cli::print("done: all idle, nothing on its way: " + ids + " (view " + std::to_string(snapshot.view) +
              ")\n");
+}
+
+// All that are there are idle: how have the others ended?
+Result<cli::Exit> end_wait(const WaitSettings& s, const record::Snapshot& snapshot) {
+  auto ends = ends_in(s.common.peer, s.group);
+  if (!ends) return ends.error();
+  if (!ends->any)
+    return Error{ErrorKind::unavailable, cli::shown(s.group), "nobody is in this group",
+                 "start one with dsnapshot run"};
+  if (!ends->badly.empty()) {
+    cli::notice("dsnapshot", cli::shown(s.group) + ": " + ends->badly);
+    return cli::Exit::failed;
+  }
+  print_done(s, snapshot);
+  return cli::Exit::done;
 }
 
 Result<cli::Exit> wait(const WaitSettings& s) {
@@ -127,13 +144,10 @@ Result<cli::Exit> wait(const WaitSettings& s) {
   cli::BackOff pause;
   for (;;) {
     const Duration patience = end ? std::clamp<Duration>(*end - boot_now(), 1ms, 10s) : Duration(10s);
-    auto collected = take_one(s.common.peer, s.group, patience);
+    auto collected = take_one_of_any(s.common.peer, s.group, patience);
     if (!collected) return collected.error();
     const cut::Drained drained = cut::drained(*collected, idle);
-    if (drained.state == cut::Drained::State::done) {
-      print_done(s, collected->snapshot);
-      return cli::Exit::done;
-    }
+    if (drained.state == cut::Drained::State::done) return end_wait(s, collected->snapshot);
     if (drained.state == cut::Drained::State::never) {
       cli::notice("dsnapshot", cli::shown(s.group) + ": " + cli::shown(drained.why));
       return cli::Exit::failed;

@@ -28,17 +28,15 @@ std::string new_id(WallTime at, cut::Life life) {
 
 }  // namespace
 
-Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
-                                           Duration patience) {
+Result<cut::Collector::Collected> take_one_of_any(const cli::PeerOptions& peer, const std::string& group,
+                                                  Duration patience) {
   for (int attempt = 1;; ++attempt) {
     const cut::Life life = visitor_life();
     auto line = GroupLine::open({peer, group, life, true});
     if (!line) return line.error();
     auto view = first_view(*line);
     if (!view) return view.error();
-    if (view->members.empty())
-      return Error{ErrorKind::unavailable, cli::shown(group), "nobody is in this group",
-                   "see dsnapshot ps, start one with dsnapshot run"};
+    if (view->members.empty()) return cut::Collector::Collected{};
     const WallTime at = wall_now();
     cut::Collector collector(boot_now(), life, new_id(at, life), group, *view, at, patience);
     GroupLine::Heard heard;
@@ -54,6 +52,15 @@ Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const s
     if (collector.view_changed() && attempt == 1) continue;
     return collector.collected();
   }
+}
+
+Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
+                                           Duration patience) {
+  auto collected = take_one_of_any(peer, group, patience);
+  if (collected && collected->snapshot.members.empty())
+    return Error{ErrorKind::unavailable, cli::shown(group), "nobody is in this group",
+                 "see dsnapshot ps, start one with dsnapshot run"};
+  return collected;
 }
 
 }  // namespace coord::dsnapshot

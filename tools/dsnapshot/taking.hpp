@@ -11,5 +11,8 @@ namespace coord::dsnapshot {
 // of this taking. An Error: nobody is in the group, or who is cannot be known.
 Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
                                            Duration patience);
+// The same, where nobody is a snapshot without members.
+Result<cut::Collector::Collected> take_one_of_any(const cli::PeerOptions& peer, const std::string& group,
+                                                  Duration patience);
 
 }  // namespace coord::dsnapshot
