@@ -68,6 +68,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
     handlers_.greeted(peer, hello);
+    handlers_.came(peer);
     links_->hurry(peer);
     datagrams_->hurry(peer);
   };

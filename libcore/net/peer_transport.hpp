@@ -63,10 +63,12 @@ struct PeerHandlers {
   // On each connection that comes about, in either direction.
   std::function<void(const std::string& peer, const wire::PeerHello& hello)> greeted =
       [](const std::string&, const wire::PeerHello&) {};
+  // On each that the other peer has made, after `greeted`: what it sends comes by this one from now on.
+  std::function<void(const std::string& peer)> came = [](const std::string&) {};
   // None is left, in neither direction.
   std::function<void(const std::string& peer)> parted = [](const std::string&) {};
-  std::function<void(const std::string& peer)> up = [](const std::string&) {
-  };  // send() reaches it from now on
+  // send() reaches it from now on, and what is sent in this goes first.
+  std::function<void(const std::string& peer)> up = [](const std::string&) {};
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
 };
 

@@ -11,6 +11,8 @@ namespace coord::node {
 
 namespace {
 
+constexpr const char* unknown_part = "for an unknown part";
+
 std::uint16_t number_of(const Part& part) {
   return static_cast<std::uint16_t>(part.channel());
 }
@@ -24,6 +26,13 @@ Node::Node(replica::Host service, Parts parts) : service_(std::move(service)), p
   COORD_CHECK(std::adjacent_find(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) {
                 return a->channel() == b->channel();
               }) == parts_.end());
+  for (const auto& part : parts_) {
+    auto* const watcher = dynamic_cast<Watcher*>(part.get());
+    if (watcher == nullptr) continue;
+    COORD_CHECK(watcher_ == nullptr);
+    watcher_ = watcher;
+    watching_ = part.get();
+  }
 }
 
 Part* Node::find(std::uint16_t channel) {
@@ -48,6 +57,15 @@ NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
     of_part(*part, part->step(moment(now, wall), Worked{worked->work}));
     return std::exchange(out_, {});
   }
+  if (const auto* came = std::get_if<Came>(&event)) {
+    if (watcher_ != nullptr) watcher_->came(came->from, came->lost);
+    return {};
+  }
+  if (const auto* datagram = std::get_if<Coloured>(&event)) {
+    if (watcher_ != nullptr)
+      of_part(*watching_, watcher_->coloured(moment(now, wall), datagram->from, datagram->colour));
+    return std::exchange(out_, {});
+  }
   const auto& of_all = std::get<replica::HostEvent>(event);
   if (const auto* asked = std::get_if<replica::FromTool>(&of_all)) {
     if (const auto* said = std::get_if<local::ToPart>(&asked->request)) {
@@ -55,6 +73,10 @@ NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
       return std::exchange(out_, {});
     }
   }
+  if (const auto* message = std::get_if<replica::FromPeer>(&of_all);
+      message != nullptr && watcher_ != nullptr)
+    watcher_->received(message->from, message->datagram ? Way::datagram : Way::stream,
+                       replica::name_of(message->message));
   of_service(service_.step(now, wall, of_all));
   if (parts_.empty()) return std::exchange(out_, {});
   std::visit(
@@ -93,6 +115,35 @@ std::optional<Instant> Node::deadline() const {
   return next;
 }
 
+void Node::sent(NodeId to, Way way, const replica::PeerMessage& message, bool taken) {
+  if (watcher_ != nullptr) watcher_->sent(to, way, replica::name_of(message), taken);
+}
+
+void Node::sent(NodeId to, Way way, const wire::ChannelMessage& message, bool taken) {
+  if (watcher_ == nullptr) return;
+  const Part* const part = find(message.channel);
+  if (part != watching_) watcher_->sent(to, way, part == nullptr ? unknown_part : part->name(), taken);
+}
+
+void Node::connected(NodeId to) {
+  if (watcher_ != nullptr) watcher_->connected(to);
+}
+
+void Node::disconnected(NodeId to) {
+  if (watcher_ != nullptr) watcher_->disconnected(to);
+}
+
+std::vector<wire::ChannelMessage> Node::first_on(NodeId to) const {
+  std::vector<wire::ChannelMessage> messages;
+  if (watcher_ == nullptr) return messages;
+  for (Bytes& bytes : watcher_->first_on(to)) messages.push_back({number_of(*watching_), std::move(bytes)});
+  return messages;
+}
+
+Bytes Node::colour(NodeId to) const {
+  return watcher_ == nullptr ? Bytes() : watcher_->colour(to);
+}
+
 void Node::of_service(replica::HostActions actions) {
   if (actions.empty()) return;
   out_.reserve(out_.size() + actions.size());
@@ -103,8 +154,10 @@ void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
   Part* const part = find(event.message.channel);
   if (part == nullptr) {
     ++counts_.unknown_channel;
+    if (watcher_ != nullptr) watcher_->received(event.from, event.way, unknown_part);
     return;
   }
+  if (watcher_ != nullptr && part != watching_) watcher_->received(event.from, event.way, part->name());
   const FromPeer message{event.from, std::move(event.message.bytes), event.level, event.way};
   of_part(*part, part->step(moment(now, wall), message), &event);
 }

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include "node/part.hpp"
+#include "node/watcher.hpp"
 #include "replica/host.hpp"
 
 namespace coord::node {
@@ -43,7 +45,18 @@ struct PartWorked {
   Channel part{};
   std::shared_ptr<Work> work;
 };
-using NodeEvent = std::variant<replica::HostEvent, OnChannel, PartWorked>;
+// A connection from another node has come about: what that sends by stream comes by this one from now on. In
+// its place among the messages.
+struct Came {
+  NodeId from;
+  std::uint64_t lost = 0;  // so many were sent on it before and never come (in the simulator)
+};
+// A datagram is next, and carries this (Watcher::colour).
+struct Coloured {
+  NodeId from;
+  Bytes colour;
+};
+using NodeEvent = std::variant<replica::HostEvent, OnChannel, PartWorked, Came, Coloured>;
 
 // ---- answers, beside those of the service
 
@@ -81,6 +94,7 @@ struct Setting {
   std::vector<NodeId> founders;  // the nodes of the founding list, this one among them
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
+  std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 using MakeParts = std::function<Parts(const Setting&)>;
@@ -99,9 +113,22 @@ class Node {
   const Counts& counts() const { return counts_; }
   const Part* part(Channel channel) const;
 
+  // ---- for the driver, and one of the parts that watches (watcher.hpp)
+  // A SendPeer or SendOnChannel was tried.
+  void sent(NodeId to, Way way, const replica::PeerMessage& message, bool taken);
+  void sent(NodeId to, Way way, const wire::ChannelMessage& message, bool taken);
+  void connected(NodeId to);
+  void disconnected(NodeId to);
+  // To be sent before all else on a connection that has just come about.
+  std::vector<wire::ChannelMessage> first_on(NodeId to) const;
+  // To go along with each datagram; empty: none.
+  Bytes colour(NodeId to) const;
+
  private:
   Part* find(std::uint16_t channel);
-  Moment moment(Instant now, WallTime wall) const { return {now, wall, replica().speaks()}; }
+  Moment moment(Instant now, WallTime wall) const {
+    return {now, wall, replica().speaks(), &service_, out_.empty()};
+  }
   void of_service(replica::HostActions actions);
   void tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said);
   void heard(Instant now, WallTime wall, OnChannel&& event);
@@ -112,7 +139,9 @@ class Node {
   void tell(const Part& part, ToTool answer);
 
   replica::Host service_;
-  Parts parts_;  // by channel
+  Parts parts_;                 // by channel
+  Watcher* watcher_ = nullptr;  // one of them, perhaps
+  Part* watching_ = nullptr;    // the same one
   Counts counts_;
   NodeActions out_;
 };

@@ -136,6 +136,7 @@ Status Peer::recover(const node::MakeParts& parts, const MakeWorkers& workers) {
   config.raft.election_high = settings_.options.election_high;
   node::Setting setting{settings_.node, config.raft.peers, from_system_random<std::uint64_t>(),
                         process::boot_now()};
+  setting.names = settings_.roster.names_by_id();
   config.raise_after = settings_.options.raise_after;
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
@@ -171,6 +172,13 @@ Status Peer::recover(const node::MakeParts& parts, const MakeWorkers& workers) {
                                              : "there is room on the disk again");
     push(replica::Space{nearly_full});
   };
+  shelf_ = std::make_unique<Shelf>(
+      io_, settings_.options.state_dir + "/snapshots",
+      [this](replica::ConnectionId connection, const local::FromPart& answer) {
+        const auto tool = tools_.find(connection);
+        if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, answer);
+      },
+      log_);
   store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
   return recover_holds();
 }

@@ -36,6 +36,7 @@
 #include "peer/hold_file.hpp"
 #include "peer/process_watch.hpp"
 #include "peer/settings.hpp"
+#include "peer/shelf.hpp"
 #include "peer/store_thread.hpp"
 #include "peer/user_names.hpp"
 #include "peer/work_thread.hpp"
@@ -148,6 +149,10 @@ class Peer {
   Status join_group();
   void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
   void peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_up(const std::string& name);
+  void peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes);
+  bool send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
+                     wire::FrameType type);
   void cannot_read(const std::string& name, const std::string& why, bool datagram);
   void peer_greeted(const std::string& name, const wire::PeerHello& hello);
   local::LevelRecord describe_level() const;
@@ -210,6 +215,7 @@ class Peer {
   std::optional<node::Node> node_;
   std::unique_ptr<StoreThread> store_;
   std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
+  std::unique_ptr<Shelf> shelf_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
   boost::asio::steady_timer socket_timer_;

@@ -7,6 +7,7 @@
 #include "process/boot_time.hpp"
 #include "service/ownership.hpp"
 #include "wire/codec.hpp"
+#include "wire/group_snapshot.hpp"
 
 namespace coord::peer {
 
@@ -76,8 +77,12 @@ Status Peer::join_group() {
     peer_greeted(name, hello);
   };
   peers.parted = [this](const std::string& name) { push(replica::Parted{settings_.roster.id_of(name)}); };
-  peers.up = [this](const std::string& name) { since_[name] = wall_now(); };
-  peers.down = [this](const std::string& name) { since_[name] = wall_now(); };
+  peers.came = [this](const std::string& name) { push(node::Came{settings_.roster.id_of(name)}); };
+  peers.up = [this](const std::string& name) { peer_up(name); };
+  peers.down = [this](const std::string& name) {
+    since_[name] = wall_now();
+    node_->disconnected(settings_.roster.id_of(name));
+  };
   auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
   if (!transport) return transport.error();
   transport_ = std::move(*transport);
@@ -113,16 +118,45 @@ void Peer::peer_said(const std::string& name, const wire::Frame& frame, bool dat
   push_if_room(replica::FromPeer{settings_.roster.id_of(name), std::move(*message), frame.version, datagram});
 }
 
+void Peer::peer_up(const std::string& name) {
+  since_[name] = wall_now();
+  const NodeId node = settings_.roster.id_of(name);
+  node_->connected(node);
+  const Level level = node_->replica().speaks();
+  for (const wire::ChannelMessage& message : node_->first_on(node))
+    (void)transport_->send(name, wire::encode(message, level), level, wire::FrameType::channel);
+}
+
 // For another part than the service. Which parts there are, only the node knows; so does what is in it.
 void Peer::peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram) {
   if (frame.version < wire::channels_since || frame.version > newest_level)
     return cannot_read(name, "one on a channel, of level " + std::to_string(frame.version), datagram);
   auto message = wire::decode<wire::ChannelMessage>(frame.payload, {.version = frame.version});
   if (!message) return cannot_read(name, message.error().what, datagram);
+  if (datagram && wire::Channel{message->channel} == wire::Channel::group_snapshot)
+    return peer_said_in_colour(name, frame, message->bytes);
   const node::Part* const part = node_->part(wire::Channel{message->channel});
   ++traffic_.received[part == nullptr ? "for an unknown part" : part->name()];
   push_if_room(node::OnChannel{settings_.roster.id_of(name), std::move(*message), frame.version,
                                datagram ? node::Way::datagram : node::Way::stream});
+}
+
+void Peer::peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes) {
+  auto coloured = wire::decode<wire::ColouredDatagram>(bytes, {.version = frame.version});
+  if (!coloured) return cannot_read(name, coloured.error().what, true);
+  push(node::Coloured{settings_.roster.id_of(name), std::move(coloured->colour)});
+  const wire::FrameType type = coloured->channel ? wire::FrameType::channel : wire::FrameType::message;
+  peer_said(name, wire::Frame{frame.version, type, std::move(coloured->payload)}, true);
+}
+
+bool Peer::send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
+                         wire::FrameType type) {
+  Bytes colour = node_->colour(to);
+  if (colour.empty()) return transport_->send_datagram(name, bytes, level, type);
+  const Bytes coloured =
+      wire::encode(wire::ColouredDatagram{std::move(colour), type == wire::FrameType::channel, bytes}, level);
+  const wire::ChannelMessage message{static_cast<std::uint16_t>(wire::Channel::group_snapshot), coloured};
+  return transport_->send_datagram(name, wire::encode(message, level), level, wire::FrameType::channel);
 }
 
 void Peer::perform(node::SendOnChannel&& action) {
@@ -131,10 +165,17 @@ void Peer::perform(node::SendOnChannel&& action) {
   const node::Part* const part = node_->part(wire::Channel{action.message.channel});
   if (part != nullptr) ++traffic_.sent[part->name()];
   const Bytes bytes = wire::encode(action.message, action.level);
-  bool went = action.way != node::Way::stream &&
-              transport_->send_datagram(node->name, bytes, action.level, wire::FrameType::channel);
-  if (action.way != node::Way::datagram)
-    went |= transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+  bool went = false;
+  if (action.way != node::Way::stream) {
+    const bool taken = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::channel);
+    node_->sent(action.to, node::Way::datagram, action.message, taken);
+    went = taken;
+  }
+  if (action.way != node::Way::datagram) {
+    const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+    node_->sent(action.to, node::Way::stream, action.message, taken);
+    went = went || taken;
+  }
   if (node::Narrator* const tell = narrator())
     tell->sends(action, part == nullptr ? "unknown part" : part->name(), went);
 }
@@ -160,8 +201,14 @@ void Peer::perform(replica::SendPeer&& action) {
   if (node == nullptr || !transport_) return;
   ++traffic_.sent[replica::name_of(action.message)];
   const Bytes bytes = replica::encode(action.message, action.level);
-  bool went = action.datagram_also && transport_->send_datagram(node->name, bytes, action.level);
-  went |= transport_->send(node->name, bytes, action.level);
+  bool went = false;
+  if (action.datagram_also) {
+    went = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::message);
+    node_->sent(action.to, node::Way::datagram, action.message, went);
+  }
+  const bool taken = transport_->send(node->name, bytes, action.level);
+  node_->sent(action.to, node::Way::stream, action.message, taken);
+  went = went || taken;
   if (node::Narrator* const tell = narrator()) tell->sends(action, went);
 }
 

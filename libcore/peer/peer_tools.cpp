@@ -111,6 +111,9 @@ void Peer::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (const auto* part = std::get_if<local::ToPart>(&*request); part != nullptr && tool->second.speaks < 2)
     return tell(tool->first, tool->second,
                 local::Refused{part->request, local::RefusedKind::protocol, "a greeting comes first"});
+  if (const auto* part = std::get_if<local::ToPart>(&*request);
+      part != nullptr && wire::Channel{part->channel} == wire::Channel::kept_snapshots)
+    return shelf_->said(tool->first, tool->second.who.uid, *part);
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
@@ -146,6 +149,7 @@ void Peer::tool_closed(net::ClientNumber number) {
   const auto tool = tools_.find(connection_of(number));
   if (tool == tools_.end() || !tool->second.connected) return;
   tool->second.connected = false;
+  shelf_->gone(tool->first);
   push(replica::ToolGone{tool->first});
 }
 

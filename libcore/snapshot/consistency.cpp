@@ -23,7 +23,7 @@ class Examination {
     for (const Missing& missing : snapshot_.missing)
       find(Rule::incomplete, missing.id, std::string(to_string(missing.why)));
     for (const Member& member : snapshot_.members) {
-      if (!processes_.contains(member.id) && !is_missing(member.id))
+      if (!snapshot_.of_peers() && !processes_.contains(member.id) && !is_missing(member.id))
         find(Rule::unrecorded, member.id, "it is a member of the view and has no record");
     }
     for (const Process& process : snapshot_.processes) examine_own(process);
@@ -32,6 +32,7 @@ class Examination {
         if (&from != &to) examine_pair(from, to);
       }
     }
+    if (snapshot_.of_peers()) examine_peers(snapshot_, findings_);
     return std::move(findings_);
   }
 
@@ -143,6 +144,12 @@ std::string_view to_string(Rule rule) {
       return "not on its way";
     case Rule::clock:
       return "clock";
+    case Rule::unmarked:
+      return "unmarked";
+    case Rule::not_a_prefix:
+      return "not a prefix";
+    case Rule::token_twice:
+      return "token twice";
   }
   return "";
 }

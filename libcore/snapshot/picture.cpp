@@ -43,6 +43,46 @@ std::vector<Crossing> crossings_of(const Snapshot& snapshot, const Printable& pr
   return out;
 }
 
+std::string kinds_text(const Kinds& kinds) {
+  std::string out;
+  for (const auto& [kind, count] : kinds)
+    out += (out.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+  return out;
+}
+
+// Of the group itself: a row for each peer, below the cut one for each link with something on it.
+void draw_peers(const Snapshot& snapshot, const Printable& printable, clock::Diagram& diagram,
+                const std::map<std::string, std::size_t, std::less<>>& lanes) {
+  std::map<std::string, std::size_t, std::less<>> rows;
+  for (const Peer& peer : snapshot.peers) {
+    rows[peer.name] = diagram.events.size();
+    const std::string text = peer.role + ", term " + std::to_string(peer.term) + ", " +
+                             std::to_string(peer.holds.size()) + " held";
+    diagram.events.push_back({lanes.at(peer.name),
+                              printable(peer.name) + "=" + std::to_string(peer.applied),
+                              printable(text),
+                              printable(text),
+                              {}});
+  }
+  for (const Missing& missing : snapshot.missing) {
+    const auto lane = lanes.find(missing.id);
+    if (lane == lanes.end()) continue;
+    const std::string why = "no record: " + std::string(to_string(missing.why));
+    diagram.events.push_back({lane->second, printable(missing.id) + "=?", why, why, {}});
+  }
+  diagram.cut = {diagram.events.size(), printable(snapshot.id)};
+  for (const Link& link : snapshot.links) {
+    const auto from = rows.find(link.from);
+    if (link.messages.empty() || from == rows.end()) continue;
+    const std::string text = printable(kinds_text(link.messages)) + " (on the way)";
+    diagram.events.push_back({lanes.at(link.to),
+                              printable(link.to),
+                              text,
+                              text,
+                              {{from->second, diagram.events[from->second].name}}});
+  }
+}
+
 }  // namespace
 
 clock::Diagram picture_of(const Snapshot& snapshot, const Printable& printable) {
@@ -51,6 +91,10 @@ clock::Diagram picture_of(const Snapshot& snapshot, const Printable& printable) 
   for (const Member& member : snapshot.members) {
     lanes.emplace(member.id, diagram.lanes.size());
     diagram.lanes.push_back(printable(member.id));
+  }
+  if (snapshot.of_peers()) {
+    draw_peers(snapshot, printable, diagram, lanes);
+    return diagram;
   }
   std::vector<Crossing> crossings = crossings_of(snapshot, printable);
   for (Crossing& crossing : crossings) {

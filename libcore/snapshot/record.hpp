@@ -22,6 +22,7 @@
 
 #include "base/time.hpp"
 #include "clock/vector_clock.hpp"
+#include "snapshot/peers.hpp"
 
 namespace coord::record {
 
@@ -98,7 +99,11 @@ struct Snapshot {
   std::vector<Missing> missing;
   std::vector<Process> processes;
   std::vector<Channel> channels;
+  // Of the group of peers itself; the members are theirs then, and `group` is empty.
+  std::vector<Peer> peers;
+  std::vector<Link> links;
 
+  bool of_peers() const { return !peers.empty() || !links.empty() || group.empty(); }
   bool complete() const { return missing.empty(); }
   bool operator==(const Snapshot&) const = default;
 };

@@ -3,90 +3,35 @@
 #include <set>
 #include <utility>
 
-#include "base/base64.hpp"
 #include "base/json_reader.hpp"
 #include "base/rfc3339.hpp"
+#include "snapshot/field_reader.hpp"
 #include "snapshot/record_text.hpp"
 
 namespace coord::record {
 namespace {
 
-// The fields of one object, as far as they were there; at most one of them is of any bytes.
-class Fields {
- public:
-  explicit Fields(JsonReader& in) : in_(in) {}
-
-  bool text(std::string& out, std::size_t longest = longest_name) {
-    return in_.string(out) && (out.size() <= longest || in_.refuse("a text is too long"));
-  }
-  bool encoded(std::string& out, std::size_t longest) {
-    std::string text;
-    if (!in_.string(text)) return false;
-    auto bytes = from_base64(text);
-    if (!bytes) return in_.refuse("a text is not base64");
-    if (bytes->size() > longest) return in_.refuse("a text is too long");
-    out = std::move(*bytes);
-    exact_ = true;
-    return true;
-  }
-  // NAME, or NAME_b64 where that is there, whichever comes first.
-  bool bytes(std::string_view name, std::string_view field, std::string& out, std::size_t longest) {
-    if (field != name) return encoded(out, longest);
-    std::string shown;
-    // Escaped, each byte has at most four characters.
-    if (!text(shown, longest * 4)) return false;
-    if (exact_) return true;
-    if (shown.size() > longest) long_ = true;
-    out = std::move(shown);
-    return true;
-  }
-  bool counts(Counts& out) {
-    return in_.object([&](const std::string& id) {
-      if (out.size() >= most_members) return in_.refuse("there are too many entries");
-      return in_.count(out[id]);
-    });
-  }
-  bool clock(VectorClock& out) {
-    Counts entries;
-    if (!counts(entries)) return false;
-    out = VectorClock(std::move(entries));
-    return true;
-  }
-
-  void found(const std::string& name) { found_.insert(name); }
-  // After the last one.
-  bool complete(std::initializer_list<const char*> needed) {
-    if (long_ && !exact_) return in_.refuse("a text is too long");
-    for (const char* name : needed) {
-      if (!found_.contains(name)) return in_.refuse(std::string("\"") + name + "\" is missing");
-    }
-    return true;
-  }
-
- private:
-  JsonReader& in_;
-  std::set<std::string, std::less<>> found_;
-  bool exact_ = false;  // the bytes have come as base64
-  bool long_ = false;   // a text is too long, unless its bytes are not
-};
-
 class Reader {
  public:
   Reader(std::string_view text, const std::string& name) : rest_(text), name_(name) {}
+
+  Result<Snapshot> read_first() {
+    if (!next_line() || !read_head()) return fault();
+    return std::move(snapshot_);
+  }
 
   Result<Snapshot> read() {
     if (rest_.size() > most_record_bytes) return error("is larger than a snapshot may be");
     if (!next_line() || !read_head()) return fault();
     while (next_line()) {
-      if (processes_.size() + channels_.size() == lines_) {
+      if (lines_read() == lines_) {
         refuse("more lines follow than the first line says");
         return fault();
       }
       if (!read_line()) return fault();
     }
     ++line_number_;
-    if (processes_.size() + channels_.size() < lines_)
-      return error("the file ends before its last line: it was cut off");
+    if (lines_read() < lines_) return error("the file ends before its last line: it was cut off");
     return std::move(snapshot_);
   }
 
@@ -193,6 +138,8 @@ class Reader {
     if (!read_type(type)) return false;
     if (type == "process") return read_process();
     if (type == "channel") return read_channel();
+    if (type == "peer") return read_peer_line();
+    if (type == "link") return read_link_line();
     return refuse(type == "snapshot" ? "a second snapshot begins" : "the line is of an unknown type");
   }
   bool is_member(const std::string& id) { return members_.contains(id) || refuse("it names no member"); }
@@ -261,6 +208,32 @@ class Reader {
     return true;
   }
 
+  std::size_t lines_read() const {
+    return snapshot_.processes.size() + snapshot_.channels.size() + snapshot_.peers.size() +
+           snapshot_.links.size();
+  }
+
+  bool read_peer_line() {
+    JsonReader in(line_);
+    Peer peer;
+    if (!done(in, read_peer(in, peer))) return false;
+    if (!processes_.insert(peer.name).second) return refuse("the peer comes twice");
+    if (!is_member(peer.name)) return false;
+    snapshot_.peers.push_back(std::move(peer));
+    return true;
+  }
+
+  bool read_link_line() {
+    JsonReader in(line_);
+    Link link;
+    if (!done(in, read_link(in, link))) return false;
+    if (link.from == link.to) return refuse("a link leads from a peer to itself");
+    if (!is_member(link.from) || !is_member(link.to)) return false;
+    if (!channels_.insert({link.from, link.to}).second) return refuse("the link comes twice");
+    snapshot_.links.push_back(std::move(link));
+    return true;
+  }
+
   std::string_view rest_, line_;
   const std::string& name_;
   std::uint64_t line_number_ = 0;
@@ -273,6 +246,10 @@ class Reader {
 };
 
 }  // namespace
+
+Result<Snapshot> head_of(std::string_view line, const std::string& name) {
+  return Reader(line, name).read_first();
+}
 
 Result<Snapshot> from_text(std::string_view text, const std::string& name) {
   return Reader(text, name).read();

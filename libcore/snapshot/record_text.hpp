@@ -24,8 +24,14 @@ namespace coord::record {
 // An Error (data) if the record is larger than a file may be.
 Result<std::string> to_text(const Snapshot& snapshot);
 
-// An Error (data) names `name` with the line, and says what of it is wrong. `text` has
-// at most most_record_bytes.
+// Its first line alone, for `lines` that follow as they are.
+std::string head_line(const Snapshot& snapshot, std::size_t lines);
+
+// What such a line says.
+Result<Snapshot> head_of(std::string_view line, const std::string& name);
+
+// An Error (data) names `name` with the line, and says what of it is wrong. `text` has at most
+// most_record_bytes.
 Result<Snapshot> from_text(std::string_view text, const std::string& name);
 
 }  // namespace coord::record

@@ -19,10 +19,12 @@ namespace coord::wire {
 
 // A number means one part for ever, also when that part is gone. Whoever adds a part takes the next one.
 enum class Channel : std::uint16_t {
-  service = 0,     // the replicated service; never in a ChannelMessage
-  relay = 3,       // relay/relay.hpp
-  ring = 4,        // the Chord ring and its data
-  trial = 0xff00,  // from here on: of tests, and of no release
+  service = 0,         // the replicated service; never in a ChannelMessage
+  group_snapshot = 1,  // group_snapshot.hpp
+  kept_snapshots = 2,  // a tool and its own peer only: kept_snapshots.hpp
+  relay = 3,           // relay/relay.hpp
+  ring = 4,            // the Chord ring and its data
+  trial = 0xff00,      // from here on: of tests, and of no release
 };
 
 inline constexpr Level channels_since = 2;

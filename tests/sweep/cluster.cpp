@@ -99,28 +99,48 @@ void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, 
   if (greeting.level > peer.greeting.knows) return;
   if (std::max(greeting.knows, greeting.level) < peer.greeting.level) return;
   if (const auto known = peer.greeted.find(from); known == peer.greeted.end() || known->second != greeting) {
+    if (known == peer.greeted.end() || known->second.life != greeting.life) {
+      peer.received.erase(from);
+      peer.datagrams_seen.erase(from);
+    }
     peer.greeted.insert_or_assign(from, greeting);
-    peer.received.erase(from);
     feed(peer, now, replica::Greeted{from, greeting.knows, greeting.life}, port);
   }
+  if (message.way == node::Way::stream) {
+    take_place(peer, now, from, message, port);
+  } else if (message.number != 0 && !peer.datagrams_seen[from].insert(message.number).second) {
+    return;
+  }
+  if (!message.colour.empty()) feed(peer, now, node::Coloured{from, std::move(message.colour)}, port);
   if (std::holds_alternative<wire::ChannelMessage>(message.body))
     return hear(peer, now, from, std::move(message), port);
   auto& body = std::get<replica::PeerMessage>(message.body);
   auto* plain = std::get_if<raft::Message>(&body);
   if (plain != nullptr && message.level < 2) forget_what_is_new(*plain);
-  feed(peer, now, replica::FromPeer{from, std::move(body), message.level}, port);
+  feed(peer, now,
+       replica::FromPeer{from, std::move(body), message.level,
+                         config_.ordered && message.way == node::Way::datagram},
+       port);
 }
 
-// To a part. Where something before it is missing, the connection has broken and there is a new one.
-void Cluster::hear(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
-  if (message.way == node::Way::stream) {
-    const auto [seen, first] = peer.received.try_emplace(from, message.number);
-    if (!first && message.number != seen->second + 1) {
-      feed(peer, now, replica::Parted{from}, port);
-      feed(peer, now, replica::Greeted{from, message.greeting.knows, message.greeting.life}, port);
-    }
-    seen->second = message.number;
+// Where something before it is missing, the connection has broken and there is a new one.
+void Cluster::take_place(Peer& peer, Instant now, NodeId from, const Message& message,
+                         sim::Port<Cluster>& port) {
+  if (message.number == 0) return;
+  const auto [seen, first] = peer.received.try_emplace(from, message.number);
+  const bool broke = !first && message.number != seen->second + 1;
+  seen->second = message.number;
+  if (!first && !broke) return;
+  if (broke) {
+    feed(peer, now, replica::Parted{from}, port);
+    feed(peer, now, replica::Greeted{from, message.greeting.knows, message.greeting.life}, port);
   }
+  feed(peer, now, node::Came{from, message.before}, port);
+  for (const wire::ChannelMessage& said : message.first)
+    feed(peer, now, node::OnChannel{from, said, message.level, node::Way::stream}, port);
+}
+
+void Cluster::hear(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port) {
   auto& body = std::get<wire::ChannelMessage>(message.body);
   feed(peer, now, node::OnChannel{from, std::move(body), message.level, message.way}, port);
 }
@@ -169,18 +189,45 @@ void Cluster::send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& p
   }
   PeerMessage message{std::move(action.message), action.level, peer.greeting};
   if (levels != nullptr) levels->sent(port.self(), message);
-  if (action.datagram_also) port.send_datagram(action.to, message);
+  const auto& body = std::get<replica::PeerMessage>(message.body);
+  if (action.datagram_also) {
+    message.colour = peer.node.colour(action.to);
+    peer.node.sent(action.to, node::Way::datagram, body, true);
+    message.way = node::Way::datagram;
+    if (config_.ordered) message.number = ++peer.datagrams_sent[action.to];
+    port.send_datagram(action.to, message);
+    message.way = node::Way::stream;
+    message.number = 0;
+    message.colour.clear();
+  }
+  peer.node.sent(action.to, node::Way::stream, body, true);
+  if (config_.ordered) return send_in_order(peer, action.to, std::move(message), port);
   port.send(action.to, std::move(message));
+}
+
+void Cluster::send_in_order(Peer& peer, NodeId to, Message message, sim::Port<Cluster>& port) {
+  message.number = ++peer.sent[to];
+  message.first = peer.node.first_on(to);
+  message.before = peer.counted[to];
+  const auto* said = std::get_if<wire::ChannelMessage>(&message.body);
+  if (said == nullptr || wire::Channel{said->channel} != wire::Channel::group_snapshot) ++peer.counted[to];
+  port.send_ordered(to, std::move(message));
 }
 
 void Cluster::send(Peer& peer, node::SendOnChannel&& action, sim::Port<Cluster>& port) {
   PeerMessage message{std::move(action.message), action.level, peer.greeting, node::Way::datagram};
   if (levels != nullptr) levels->sent(port.self(), message);
-  if (action.way != node::Way::stream) port.send_datagram(action.to, message);
+  const auto& body = std::get<wire::ChannelMessage>(message.body);
+  if (action.way != node::Way::stream) {
+    message.colour = peer.node.colour(action.to);
+    peer.node.sent(action.to, node::Way::datagram, body, true);
+    port.send_datagram(action.to, message);
+    message.colour.clear();
+  }
   message.way = node::Way::stream;
   if (action.way == node::Way::datagram) return;
-  message.number = ++peer.sent[action.to];
-  port.send_ordered(action.to, std::move(message));
+  peer.node.sent(action.to, node::Way::stream, body, true);
+  send_in_order(peer, action.to, std::move(message), port);
 }
 
 void Cluster::carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -33,9 +34,14 @@ struct Peer {
   Greeting greeting;
   bool nearly_full = false;
   std::map<NodeId, Greeting> greeted{};  // by the others, in this life
-  // Of what parts send by stream: so many to each, and so many from each. A gap is a connection that broke.
+  // Of what goes by connection in order (parts, the service too where so configured): so many to each, and so
+  // many from each. A gap is a connection that broke.
   std::map<NodeId, std::uint64_t> sent{};
   std::map<NodeId, std::uint64_t> received{};
+  std::map<NodeId, std::uint64_t> counted{};  // of those sent, without the snapshot's own
+  // Of datagrams, where the cluster keeps order: a second copy is dropped, as net/replay_window.hpp does.
+  std::map<NodeId, std::uint64_t> datagrams_sent{};
+  std::map<NodeId, std::set<std::uint64_t>> datagrams_seen{};
 
   struct Work {  // as the store thread gets it: several writes may go in one batch, with one sync
     std::vector<replica::DiskJob> parts;
@@ -57,7 +63,11 @@ struct PeerMessage {
   Level level = first_level;
   Greeting greeting;
   node::Way way = node::Way::stream;  // by which it comes: to parts it is told
-  std::uint64_t number = 0;           // on its connection, of what a part sends by stream
+  std::uint64_t number = 0;           // on its connection, or of its datagrams; 0: it has no place
+  Bytes colour{};                     // of a datagram
+  std::uint64_t before = 0;           // so many went by the connection before that a watcher counts
+  // What its sender would have said first on a connection that had come about just now.
+  std::vector<wire::ChannelMessage> first{};
 };
 
 // Told of all that a peer says to its own host; Tools implements it.
@@ -79,6 +89,7 @@ struct ClusterConfig {
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
   bool prepare_ahead = false;  // the store makes its next segment between writes
+  bool ordered = false;        // the service's streams keep their order too, as TCP does
   bool in_bytes = false;       // messages between peers are encoded and decoded at their level
   node::MakeParts parts;       // beside the replicated service
 };
@@ -132,6 +143,8 @@ class Cluster {
   void attempt(Peer& peer, Job& job);
   void look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port);
   void hear(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
+  void take_place(Peer& peer, Instant now, NodeId from, const Message& message, sim::Port<Cluster>& port);
+  static void send_in_order(Peer& peer, NodeId to, Message message, sim::Port<Cluster>& port);
   void feed(Peer& peer, Instant now, node::NodeEvent&& event, sim::Port<Cluster>& port);
   void carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port);
   void perform(Peer& peer, replica::HostAction& action, sim::Port<Cluster>& port);

@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: MIT
 # Stored snapshots as a shell user looks at them: files of a bank of three processes.
 bats_require_minimum_version 1.5.0
+load peer_helpers
 
 setup() {
   cd "$BATS_TEST_TMPDIR"
   export LC_ALL=C
   bank >bank.jsonl
+}
+
+teardown() {
+  [ -z "${XDG_RUNTIME_DIR-}" ] || [[ $XDG_RUNTIME_DIR != "$BATS_TEST_TMPDIR"/* ]] || stop_own_host
 }
 
 # P1 has sent 2 and 3 to P2, which are on their way.
@@ -144,6 +149,25 @@ P1 > P2: 1 sent, 0 received; on the way 2 -> 3' ]
   run dsnapshot show /dev/zero
   [ "$status" -eq 65 ]
   [[ $output == *'is larger than a snapshot may be'* ]]
+}
+
+@test "kept snapshots: listed by group, shown by id; whole after the peer was killed" {
+  own_host
+  keep_snapshot <bank.jsonl
+  sed 's/bank-7-1/bank-7-2/; s/T03:27:15Z/T03:27:16Z/' bank.jsonl | keep_snapshot
+  sed 's/bank-7-1/shop-1/; s/"group":"bank"/"group":"shop"/' bank.jsonl | keep_snapshot
+  [ "$(dsnapshot list --json | jq -r .id | paste -sd,)" = bank-7-1,shop-1,bank-7-2 ]
+  [ "$(dsnapshot list bank | awk '{print $1}' | paste -sd,)" = ID,bank-7-1,bank-7-2 ]
+  stop_own_host # by KILL
+  rm bank.jsonl
+  [ "$(dsnapshot show --sum balance bank-7-2)" = 100.5 ]
+  dsnapshot check -q bank-7-1
+  dsnapshot diff bank-7-1 bank-7-2
+  run dsnapshot show none
+  [ "$status" -eq 65 ]
+  [ "$output" = 'dsnapshot: none: there is no such file, and no snapshot of that id is kept here: see dsnapshot list' ]
+  run keep_snapshot <<<'{"schema":1}'
+  [ "$status" -eq 69 ]
 }
 
 @test "a terminal is safe from what processes say" {

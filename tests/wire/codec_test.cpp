@@ -267,6 +267,16 @@ TEST_CASE("a message on a channel has its bytes and refuses all others, whicheve
   check_family("channel", samples::channel_messages(), wire::channels_since);
 }
 
+TEST_CASE("what is said about snapshots has its bytes and refuses all others") {
+  check_family("group_snapshot", samples::group_snapshot_messages(), wire::channels_since);
+  check_family("snapshot_colour", samples::snapshot_colours(), wire::channels_since);
+  check_family("coloured_datagram", samples::coloured_datagrams(), wire::channels_since);
+  check_family("group_snapshot_request", samples::group_snapshot_requests(), wire::channels_since);
+  check_family("group_snapshot_answer", samples::group_snapshot_answers(), wire::channels_since);
+  check_family("kept_request", samples::kept_requests(), wire::channels_since);
+  check_family("kept_answer", samples::kept_answers(), wire::channels_since);
+}
+
 TEST_CASE("a part's bytes beyond what a frame holds are refused before anything is allocated") {
   const auto bytes_of_size = [](std::size_t size) {
     ByteWriter bytes;

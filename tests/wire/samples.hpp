@@ -12,7 +12,9 @@
 #include "service/commands.hpp"
 #include "service/state.hpp"
 #include "wire/channel.hpp"
+#include "wire/group_snapshot.hpp"
 #include "wire/hello.hpp"
+#include "wire/kept_snapshots.hpp"
 #include "wire/local.hpp"
 
 namespace coord::samples {
@@ -30,5 +32,12 @@ const Named<local::Request>& requests();
 const Named<local::Answer>& answers();
 const Named<wire::PeerHello>& peer_hellos();
 const Named<wire::ChannelMessage>& channel_messages();
+const Named<wire::GroupSnapshotMessage>& group_snapshot_messages();
+const Named<wire::SnapshotColour>& snapshot_colours();
+const Named<wire::ColouredDatagram>& coloured_datagrams();
+const Named<local::TakeGroupSnapshot>& group_snapshot_requests();
+const Named<local::GroupSnapshotAnswer>& group_snapshot_answers();
+const Named<local::KeptRequest>& kept_requests();
+const Named<local::KeptAnswer>& kept_answers();
 
 }  // namespace coord::samples

@@ -24,6 +24,7 @@
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
+#include "group/group_snapshot.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
 #include "peer/log_thread.hpp"
@@ -80,6 +81,7 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
 // What a peer does beside the replicated service.
 node::Parts make_parts(const node::Setting& setting) {
   node::Parts parts;
+  parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>());
   return parts;

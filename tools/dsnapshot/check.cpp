@@ -51,6 +51,14 @@ void print_result(const Settings& s, const record::Snapshot& snapshot, std::size
     return;
   }
   if (findings > 0) return;
+  if (snapshot.of_peers()) {
+    for (const auto& link : snapshot.links) {
+      for (const auto& [kind, count] : link.messages) messages += count;
+    }
+    cli::print("consistent: " + plural(snapshot.peers.size(), "peer") + ", " + plural(messages, "message") +
+               " on the way\n");
+    return;
+  }
   cli::print("consistent: " + plural(snapshot.processes.size(), "process") + ", " +
              plural(messages, "message") + " on the way\n");
   if (!external.empty())

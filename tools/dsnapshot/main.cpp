@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 // dsnapshot: a consistent picture of what runs, and of what is on its way (dsnapshot(1)).
 #include "cli/run.hpp"
+#include "group.hpp"
 #include "verbs.hpp"
 
 using namespace coord;
 
 int main(int argc, char** argv) {
   cli::Options tool("dsnapshot", "a consistent picture of what runs, and of what is on its way");
+  tool.synopsis("[--json] [-w S] [-o FILE]", "the group of peers itself, now");
   tool.synopsis("run [options] GROUP --id ID [--] COMMAND [ARG...]", "a process of GROUP");
   tool.synopsis("take|wait|send|stop|ps [options] GROUP ...", "of its processes");
-  tool.synopsis("show|check|draw [options] FILE|ID", "one that was taken");
+  tool.synopsis("list [GROUP] | show|check|draw FILE|ID", "of those that are kept");
   tool.synopsis("diff [options] A B", "what moved in between");
+  tool.example("dsnapshot", "who leads and holds what, and what is on its way");
   tool.example("dsnapshot show --sum balance bank.jsonl", "states and messages together");
   tool.example("dsnapshot check bank.jsonl", "is the cut consistent?");
-  tool.example("dsnapshot draw --svg bank.svg bank.jsonl", "");
 
   dsnapshot::Common common;
+  dsnapshot::add_group(tool, common);
   cli::add_peer_options(tool, common.peer);
   dsnapshot::add_run(tool, common);
   dsnapshot::add_take(tool, common);
@@ -23,6 +26,7 @@ int main(int argc, char** argv) {
   dsnapshot::add_send(tool, common);
   dsnapshot::add_stop(tool, common);
   dsnapshot::add_ps(tool, common);
+  dsnapshot::add_list(tool, common);
   dsnapshot::add_show(tool, common);
   dsnapshot::add_check(tool, common);
   dsnapshot::add_draw(tool, common);

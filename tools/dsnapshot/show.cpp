@@ -6,6 +6,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "show_peers.hpp"
 #include "snapshot/record_text.hpp"
 #include "snapshot/sum.hpp"
 #include "stored.hpp"
@@ -94,6 +95,10 @@ Result<cli::Exit> show(const Settings& s) {
     if (!text) return text.error();
     cli::print(*text);
     return tell_incomplete(*snapshot);
+  }
+  if (snapshot->of_peers()) {
+    show_peers(*snapshot, true);
+    return snapshot->complete() ? cli::Exit::done : cli::Exit::no;
   }
   cli::print(headline(*snapshot) + "\n");
   if (!snapshot->processes.empty()) show_processes(*snapshot);

@@ -11,6 +11,7 @@
 #include "base/rfc3339.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "kept.hpp"
 #include "snapshot/record_text.hpp"
 
 namespace coord::dsnapshot {
@@ -32,11 +33,20 @@ Result<std::string> read_all(const Descriptor& file, const std::string& name) {
 
 }  // namespace
 
-Result<record::Snapshot> load(const Common&, const std::string& name) {
+// A file if there is one of that name; an id has no slash.
+Result<record::Snapshot> load(const Common& common, const std::string& name) {
   const bool is_stdin = name == "-";
   const Descriptor file(is_stdin ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                                  : ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   const std::string shown = is_stdin ? "standard input" : cli::shown(name);
+  if (file.get() < 0 && errno == ENOENT && name.find('/') == std::string::npos) {
+    const auto kept = fetch_kept(common, name);
+    if (!kept) return kept.error();
+    if (!*kept)
+      return Error{ErrorKind::data, shown, "there is no such file, and no snapshot of that id is kept here",
+                   "see dsnapshot list"};
+    return record::from_text(**kept, shown);
+  }
   if (file.get() < 0) return Error{ErrorKind::data, shown, std::strerror(errno), "give a readable snapshot"};
   const auto text = read_all(file, shown);
   if (!text) return text.error();
@@ -57,8 +67,10 @@ std::string missing_text(const record::Snapshot& snapshot) {
 }
 
 std::string headline(const record::Snapshot& snapshot) {
-  return "snapshot " + cli::shown(snapshot.id) + " of " + cli::shown(snapshot.group) + ", view " +
-         std::to_string(snapshot.view) + ", " + rfc3339(snapshot.at, 3) + ": " +
+  const std::string whose = snapshot.of_peers()
+                                ? "the group"
+                                : cli::shown(snapshot.group) + ", view " + std::to_string(snapshot.view);
+  return "snapshot " + cli::shown(snapshot.id) + " of " + whose + ", " + rfc3339(snapshot.at, 3) + ": " +
          (snapshot.complete() ? "complete" : "INCOMPLETE: " + missing_text(snapshot));
 }
 

@@ -11,6 +11,7 @@
 #include "cli/output_file.hpp"
 #include "cli/run.hpp"
 #include "ends.hpp"
+#include "kept.hpp"
 #include "process/boot_time.hpp"
 #include "snapshot/record_text.hpp"
 #include "stored.hpp"
@@ -75,6 +76,8 @@ Result<cli::Exit> put(const Settings& s, const cut::Collector::Collected& collec
     if (s.keep) make_room(s.output, *s.keep);
     if (Status written = write_file(s.output, *text); !written) return written.error();
   }
+  if (Status kept = keep(s.common, *text); !kept)
+    cli::notice("dsnapshot", "not kept: " + kept.error().text());
   hint(collected.snapshot);
   return tell_incomplete(collected.snapshot);
 }

@@ -19,6 +19,7 @@ void add_wait(cli::Options& tool, const Common& common);
 void add_send(cli::Options& tool, const Common& common);
 void add_stop(cli::Options& tool, const Common& common);
 void add_ps(cli::Options& tool, const Common& common);
+void add_list(cli::Options& tool, const Common& common);
 void add_show(cli::Options& tool, const Common& common);
 void add_check(cli::Options& tool, const Common& common);
 void add_draw(cli::Options& tool, const Common& common);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "kept.hpp"
+
+#include "cli/peer.hpp"
+#include "process/boot_time.hpp"
+#include "wire/channel.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::dsnapshot {
+namespace {
+
+constexpr std::uint64_t request = 1;
+constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::kept_snapshots);
+// Of the peer's disk.
+constexpr Duration patience = std::chrono::seconds(30);
+
+Error failed(const std::string& what) {
+  return Error{ErrorKind::unavailable, "this host's peer", what, "see dpeers doctor"};
+}
+
+// One connection, and what is said on it.
+class Keeper {
+ public:
+  static Result<Keeper> open(const Common& common) {
+    auto peer = cli::connect_to_peer(common.peer, "dsnapshot");
+    if (!peer) return peer.error();
+    if (peer->speaks() < 2) return failed("is of a release that keeps no snapshots");
+    return Keeper(std::move(*peer));
+  }
+  Status say(const local::KeptRequest& what) {
+    return peer_.send(local::ToPart{request, channel, wire::encode(what, local::kept_version)});
+  }
+  Result<local::KeptAnswer> hear() {
+    const Instant until = process::boot_now() + patience;
+    for (;;) {
+      auto answer = peer_.wait(until);
+      if (!answer) return answer.error();
+      if (!*answer) return failed("does not answer");
+      if (const auto* refused = std::get_if<local::Refused>(&**answer)) return failed(refused->why);
+      const auto* said = std::get_if<local::FromPart>(&**answer);
+      if (said == nullptr) continue;
+      auto kept = wire::decode<local::KeptAnswer>(said->bytes, {.version = local::kept_version});
+      if (!kept) return failed("its answer cannot be read: " + kept.error().what);
+      if (const auto* refused = std::get_if<local::KeptRefused>(&*kept)) return failed(refused->why);
+      return std::move(*kept);
+    }
+  }
+
+ private:
+  explicit Keeper(engine::PeerConnection peer) : peer_(std::move(peer)) {}
+  engine::PeerConnection peer_;
+};
+
+}  // namespace
+
+Status keep(const Common& common, std::string_view text) {
+  auto keeper = Keeper::open(common);
+  if (!keeper) return keeper.error();
+  do {
+    const std::string_view piece = text.substr(0, local::kept_piece_bytes);
+    text.remove_prefix(piece.size());
+    if (Status said = keeper->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty()}); !said)
+      return said;
+  } while (!text.empty());
+  const auto answer = keeper->hear();
+  return answer ? done() : Status(answer.error());
+}
+
+Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std::string& group) {
+  auto keeper = Keeper::open(common);
+  if (!keeper) return keeper.error();
+  if (Status said = keeper->say(local::ListKept{group}); !said) return said.error();
+  auto answer = keeper->hear();
+  if (!answer) return answer.error();
+  auto* list = std::get_if<local::KeptList>(&*answer);
+  if (list == nullptr) return failed("its answer is of another kind");
+  return std::move(list->entries);
+}
+
+Result<std::optional<std::string>> fetch_kept(const Common& common, const std::string& id) {
+  auto keeper = Keeper::open(common);
+  if (!keeper) return keeper.error();
+  if (Status said = keeper->say(local::FetchKept{id}); !said) return said.error();
+  std::string text;
+  for (;;) {
+    const auto answer = keeper->hear();
+    if (!answer) return answer.error();
+    const auto* piece = std::get_if<local::KeptPiece>(&*answer);
+    if (piece == nullptr) return std::optional<std::string>();
+    text.append(piece->bytes.begin(), piece->bytes.end());
+    if (text.size() > local::most_kept_bytes) return failed("its snapshot is too large");
+    if (piece->last) return std::optional<std::string>(std::move(text));
+  }
+}
+
+}  // namespace coord::dsnapshot
