@@ -166,6 +166,11 @@ Options& Options::command(Command& target, bool required) {
   return *this;
 }
 
+Options& Options::command_after_dashes(Command& target) {
+  command_after_dashes_ = true;
+  return command(target, false);
+}
+
 Options& Options::synopsis(std::string form, std::string meaning) {
   synopses_.push_back({std::move(form), std::move(meaning)});
   return *this;

@@ -164,6 +164,8 @@ class Options {
   Options& operand_completes_from(std::string shell_command);
   // After the operands: a command to run. `required`: its absence is a usage error (modes never take one).
   Options& command(Command& target, bool required = true);
+  // A command that may follow, after `--` and nowhere else: so options may stand after operands.
+  Options& command_after_dashes(Command& target);
 
   Options& synopsis(std::string form, std::string meaning = "");  // without the tool's name; one line each
   Options& example(std::string line,
@@ -226,7 +228,7 @@ class Options {
   std::deque<Options> verbs_;
   std::vector<Line> synopses_, examples_;
   Command* command_ = nullptr;
-  bool command_required_ = false;
+  bool command_required_ = false, command_after_dashes_ = false;
   int section_ = 1;
   Action action_;
   std::function<void()> refused_;

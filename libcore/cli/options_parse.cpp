@@ -102,6 +102,7 @@ class Parser {
       const std::string& word = arguments[i];
       if (word == "--") {
         ++i;
+        if (scope_->command_after_dashes_) dashes_ = words_.size();
         break;
       }
       if (is_shell_word(word) && begins_command()) break;
@@ -182,7 +183,9 @@ class Parser {
   bool begins_command() const {
     return takes_command() && operand_count_ && operand_count_->second == 0 && scope_->find("-c") == nullptr;
   }
-  bool takes_command() const { return scope_->command_ != nullptr && !mode_seen_; }
+  bool takes_command() const {
+    return scope_->command_ != nullptr && !scope_->command_after_dashes_ && !mode_seen_;
+  }
   // A verb's operands come before its command, with options among them (`dsnapshot run GROUP --id ID
   // COMMAND`); a tool's options end at the first.
   bool takes_operand() const { return scope_ != &tool_ && words_.size() < scope_->operands_.size(); }
@@ -333,6 +336,12 @@ class Parser {
         return stored;
       words_.resize(count);
     }
+    if (dashes_) {
+      const auto begin = words_.begin() + static_cast<std::ptrdiff_t>(*dashes_);
+      if (Status stored = store_command({begin, words_.end()}); !stored) return stored;
+      words_.resize(*dashes_);
+      count = words_.size();
+    }
     if (count < least) return usage(missing_operand(count), "is missing", see_help("see"));
     if (count > most)
       return usage("'" + shown(words_[most].substr(0, 64)) + "'", "is one operand too many", see_help("see"));
@@ -384,6 +393,7 @@ class Parser {
   Options& tool_;
   Options* scope_;                         // the tool, then its verb
   std::vector<std::string> words_;         // operands and command
+  std::optional<std::size_t> dashes_;      // how many words stood before `--`, where a command follows it
   std::vector<std::string> option_words_;  // options and their values, apart
   std::map<const Option*, std::string> as_given_;
   std::optional<std::pair<std::size_t, std::size_t>> operand_count_;

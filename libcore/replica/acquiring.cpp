@@ -79,6 +79,7 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
   } else {
     body.inside = record.inside;
   }
+  body.put = request.put;
   body.key = {request.key_high, request.key_low};
   body.join = request.join;
   record.stage = Stage::acquiring;
@@ -123,8 +124,14 @@ void Sessions::not_acquired(const Ledger::Heard& heard, ConnectionId id, Record&
     refuse(id, record.asked.request, local::RefusedKind::limit, heard.what.rejected);
   } else if (what.kind == service::OutcomeKind::refused) {
     const bool deadlock = what.why == service::Refusal::deadlock;
-    refuse(id, record.asked.request, kind_of(what.why),
-           deadlock ? service::in_words(heard.machine, what.cycle) : service::describe(what.why));
+    std::string now_it_is;
+    if (what.why == service::Refusal::wrong_version && record.asked.put) {
+      const auto view = heard.machine.of<service::Values>().answer(service::GetValue{record.asked.put->key});
+      now_it_is = "version " + std::to_string(view.of.version.value) + ": ";
+    }
+    refuse(
+        id, record.asked.request, kind_of(what.why),
+        now_it_is + (deadlock ? service::in_words(heard.machine, what.cycle) : service::describe(what.why)));
   } else {
     refuse(id, record.asked.request, local::RefusedKind::no_quorum,
            "this peer was replaced while it asked: try again");

@@ -26,7 +26,17 @@ struct UseOf {
     for (std::string& name : names) use.names.push_back(&name);
     return use;
   }
-  Use operator()(local::Acquire& of) const { return all(of.names, true); }
+  Use operator()(local::Acquire& of) const {
+    Use use = all(of.names, true);
+    if (of.put) use.names.push_back(&of.put->key);
+    return use;
+  }
+  Use operator()(local::Order& of) const {
+    return std::visit([](auto& said) { return change(said.name()); }, of.what);
+  }
+  Use operator()(local::Question& of) const {
+    return std::visit([](auto& asked) { return read(asked.name()); }, of.what);
+  }
   Use operator()(local::Arrive& of) const { return change(of.name); }
   Use operator()(local::Depose& of) const { return change(of.name); }
   Use operator()(local::Stand& of) const { return change(of.name); }

@@ -10,13 +10,36 @@ namespace {
 
 // What the driver of the peer answers, and what never comes here.
 using ServedElsewhere = service::Types<local::RaiseLevel, local::HandOver, local::ToPart>;
-using Served = service::Join<Sessions::Serves, Meetings::Serves, ServedElsewhere>;
+using Served = service::Join<Sessions::Serves, Meetings::Serves, Orders::Serves, ServedElsewhere>;
 
 template <class Request>
 inline constexpr bool all_are_served = false;
 template <class... Request>
 inline constexpr bool all_are_served<std::variant<Request...>> = (service::contains<Served, Request> && ...);
 static_assert(all_are_served<local::Request>);
+
+// The level from which on the group can do it.
+Level level_of(const local::Request& request) {
+  const auto of_families = []<class Said>(const Said&) {
+    Level level = first_level;
+    service::for_each_family([&]<class F>() {
+      if (service::contains<service::Join<typename F::Orders, typename F::Questions>, Said>) level = F::since;
+    });
+    return level;
+  };
+  if (const auto* order = std::get_if<local::Order>(&request)) return std::visit(of_families, order->what);
+  if (const auto* question = std::get_if<local::Question>(&request))
+    return std::visit(of_families, question->what);
+  const auto* acquire = std::get_if<local::Acquire>(&request);
+  return acquire != nullptr && acquire->put ? service::Values::since : first_level;
+}
+
+std::uint64_t number_of(const local::Request& request) {
+  if (const auto* order = std::get_if<local::Order>(&request)) return order->request;
+  if (const auto* question = std::get_if<local::Question>(&request)) return question->request;
+  if (const auto* acquire = std::get_if<local::Acquire>(&request)) return acquire->request;
+  return 0;
+}
 
 }  // namespace
 
@@ -35,9 +58,32 @@ SessionActions Desk::on(Instant now, const Recovered& event) {
   return take();
 }
 
-// A connection's barriers and its locks are kept apart; the greeting is for both.
 SessionActions Desk::on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
-  if (!meetings_.concerns(event)) {
+  constexpr std::size_t most_parked = 1024;
+  if (level_of(event.request) > machine.level() && parked_.size() < most_parked) {
+    parked_.push_back({now + ledger_.config.hurry.leader, event});
+  } else {
+    serve(now, event, machine, wall);
+  }
+  return take();
+}
+
+// A connection's barriers and its locks are kept apart; the greeting is for both.
+void Desk::serve(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
+  const auto* order = std::get_if<local::Order>(&event.request);
+  const auto* question = std::get_if<local::Question>(&event.request);
+  if (level_of(event.request) > machine.level()) {
+    ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::protocol,
+                   "the group is at level " + std::to_string(machine.level()) +
+                       ", and this needs a later one: see dpeers level");
+  } else if ((order != nullptr || question != nullptr) && !sessions_.has(event.connection)) {
+    ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::protocol,
+                   "a greeting comes first");
+  } else if (order != nullptr) {
+    orders_.asked(now, event, *order);
+  } else if (question != nullptr) {
+    orders_.asked(event, *question, machine, wall);
+  } else if (!meetings_.concerns(event)) {
     sessions_.on(now, event, machine, wall);
   } else if (sessions_.ready(event.connection)) {
     meetings_.on(now, event, machine, wall);
@@ -45,10 +91,30 @@ SessionActions Desk::on(Instant now, const FromTool& event, const service::Machi
     ledger_.refuse(event.connection, 0, local::RefusedKind::protocol,
                    "one thing at a time, after a greeting");
   }
-  return take();
+}
+
+// The level may have risen.
+void Desk::serve_parked(Instant now, const service::Machine& machine, WallTime wall) {
+  if (parked_.empty() || machine.level() < newest_level) return;
+  for (const Parked& parked : std::exchange(parked_, {})) serve(now, parked.event, machine, wall);
+}
+
+void Desk::refuse_parked(Instant now, const service::Machine& machine) {
+  while (!parked_.empty() && parked_.front().end <= now) {
+    const FromTool event = std::move(parked_.front().event);
+    parked_.erase(parked_.begin());
+    if (ledger_.quorum) {
+      serve(now, event, machine, {});
+    } else {
+      ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::no_quorum,
+                     ledger_.no_quorum());
+    }
+  }
 }
 
 SessionActions Desk::on(const ToolGone& event) {
+  std::erase_if(parked_, [&](const Parked& parked) { return parked.event.connection == event.connection; });
+  orders_.on(event);
   meetings_.on(event);
   sessions_.on(event);
   return take();
@@ -76,6 +142,8 @@ SessionActions Desk::on(Instant now, const Applied& event, service::ClientId sel
   sessions_.watched(event, machine, wall);
   enrolments_.on(now, event, self, machine);
   meetings_.on(now, event, self);
+  orders_.on(now, event, machine, wall);
+  serve_parked(now, machine, wall);
   return take();
 }
 
@@ -85,6 +153,8 @@ SessionActions Desk::on(Instant now, const Replaced& event, service::ClientId se
   sessions_.watched(event, machine, wall);
   enrolments_.on(now, event, self, machine);
   meetings_.on(now, event, machine);
+  orders_.on(now, event, machine, wall);
+  serve_parked(now, machine, wall);
   return take();
 }
 
@@ -102,6 +172,7 @@ SessionActions Desk::quorum_is(Instant now, bool quorum) {
   if (std::exchange(ledger_.quorum, quorum) == quorum) return {};
   sessions_.quorum_is(now, quorum);
   meetings_.quorum_is(now, quorum);
+  orders_.quorum_is(now, quorum);
   return take();
 }
 
@@ -109,13 +180,16 @@ SessionActions Desk::tick(Instant now, const service::Machine& machine) {
   sessions_.tick(now);
   enrolments_.tick(now, machine);
   meetings_.tick(now);
+  orders_.tick(now);
+  refuse_parked(now, machine);
   return take();
 }
 
 std::optional<Instant> Desk::deadline() const {
   std::optional<Instant> next;
+  if (!parked_.empty()) next = parked_.front().end;
   for (const std::optional<Instant> other :
-       {sessions_.deadline(), enrolments_.deadline(), meetings_.deadline()}) {
+       {sessions_.deadline(), enrolments_.deadline(), meetings_.deadline(), orders_.deadline()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;

@@ -6,7 +6,7 @@
 // the same log, hear of the same majority, and each has its own rules for what an answer means and when a
 // command must stop. One class of it all grows with every primitive; one for each repeats the way into
 // the log and back. So there is a clerk for each kind of thing (sessions.hpp, meetings.hpp,
-// enrolments.hpp), which knows its rules, and what they share stands once: the ledger of what was
+// enrolments.hpp, orders.hpp), which knows its rules, and what they share stands once: the ledger of what was
 // submitted and asked (ledger.hpp), and records, leases and renewals (clerk.hpp). The desk hands each
 // event to those whom it concerns; which requests and effects are whose, each clerk says in a list, and a
 // request that nobody serves does not compile.
@@ -18,10 +18,12 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "replica/enrolments.hpp"
 #include "replica/ledger.hpp"
 #include "replica/meetings.hpp"
+#include "replica/orders.hpp"
 #include "replica/sessions.hpp"
 #include "replica/tool_events.hpp"
 
@@ -59,11 +61,22 @@ class Desk {
 
  private:
   SessionActions take();
+  void serve(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall);
+  void serve_parked(Instant now, const service::Machine& machine, WallTime wall);
+  void refuse_parked(Instant now, const service::Machine& machine);
+
+  // What needs a later level than the group has, as one that has only just begun: until when it waits for it.
+  struct Parked {
+    Instant end;
+    FromTool event;
+  };
 
   Ledger ledger_;
   Sessions sessions_{ledger_};
   Enrolments enrolments_{ledger_};
   Meetings meetings_{ledger_};
+  Orders orders_{ledger_};
+  std::vector<Parked> parked_;  // who came first is first
 };
 
 }  // namespace coord::replica

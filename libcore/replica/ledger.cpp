@@ -17,6 +17,9 @@ local::RefusedKind kind_of(service::Refusal why) {
     case not_leading:
     case other_users_enrolment:
     case not_enrolled:
+    case wrong_version:
+    case lives_with_command:
+    case no_such_key:
       return local::RefusedKind::held;
     case slots_differ:
     case invalid:
@@ -50,6 +53,8 @@ local::RefusedKind kind_of(service::Refusal why) {
     case too_many_barriers:
     case too_many_barriers_of_user:
     case moving:
+    case too_many_values:
+    case too_many_values_of_user:
       return local::RefusedKind::limit;
     case none:
     case no_such_session:

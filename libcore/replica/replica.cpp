@@ -36,6 +36,7 @@ Replica::Replica(Config config, raft::Recovered recovered, service::Machine mach
       tokens_reserved_(tokens_reserved),
       tokens_asked_(tokens_reserved) {
   may_found_ = recovered.hard_state.founders.empty() && !config_.raft.rejoin;
+  if (recovered.snapshot) snapshot_bytes_ = recovered.snapshot->data.size();
   spoken_ = machine_.level();
   for (LogIndex i = raft_.log().base(); i < raft_.log().last();) {
     ++i.value;

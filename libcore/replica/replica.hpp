@@ -213,7 +213,7 @@ class Replica {
   LogIndex applied_;
   Term applied_term_;
   std::size_t applied_since_snapshot_ = 0;
-  std::size_t bytes_since_snapshot_ = 0;
+  std::size_t bytes_since_snapshot_ = 0, snapshot_bytes_ = 0;  // of the log since the last one; of that
   bool snapshot_in_flight_ = false;
   bool halted_ = false;
 

@@ -101,6 +101,7 @@ void Replica::perform(Instant, raft::Install&& action) {
   applied_term_ = action.snapshot.term;
   applied_since_snapshot_ = 0;
   bytes_since_snapshot_ = 0;
+  snapshot_bytes_ = action.snapshot.data.size();
   out_.push_back(Replaced{});
   settle_after_replacement();
 }
@@ -154,6 +155,8 @@ void Replica::perform(Instant, raft::Halt&& action) {
 
 void Replica::take_snapshot_if_due() {
   if (snapshot_in_flight_) return;
+  // A large state is not written anew for each small change: of what is written, at most two thirds are it.
+  if (bytes_since_snapshot_ < snapshot_bytes_ / 2) return;
   if (applied_since_snapshot_ < config_.snapshot_every_entries &&
       bytes_since_snapshot_ < config_.snapshot_every_bytes)
     return;
@@ -161,6 +164,7 @@ void Replica::take_snapshot_if_due() {
   applied_since_snapshot_ = 0;
   bytes_since_snapshot_ = 0;
   raft::Snapshot snapshot{applied_, applied_term_, wire::encode_state(machine_.state()), machine_.level()};
+  snapshot_bytes_ = snapshot.data.size();
   const std::uint64_t job = next_job_++;
   jobs_[job].snapshot = snapshot;
   out_.push_back(DiskJob{job, std::move(snapshot)});

@@ -71,6 +71,16 @@ std::string describe(Refusal why) {
       return "moving: this peer hands over to a group and grants nothing meanwhile: try again later, or end "
              "that "
              "with dpeers hand-over --abort";
+    case Refusal::wrong_version:
+      return "the key has another version: read it again";
+    case Refusal::lives_with_command:
+      return "the key is there as long as a command runs: wait until that has ended";
+    case Refusal::no_such_key:
+      return "there is no such key: nothing to do";
+    case Refusal::too_many_values:
+      return "the group's map is full: remove some keys";
+    case Refusal::too_many_values_of_user:
+      return "this user has too many keys: remove some";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

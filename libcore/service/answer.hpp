@@ -62,7 +62,12 @@ enum class Refusal : std::uint8_t {
   too_many_names_of_user,  // Limits::names_of_user
   too_many_slots_of_user,
   too_many_barriers_of_user,
-  moving,  // wait was false, and this peer is closed: a group is to take its place
+  moving,              // wait was false, and this peer is closed: a group is to take its place
+  wrong_version,       // the key has another one than was named
+  lives_with_command,  // the key belongs to a session
+  no_such_key,
+  too_many_values,  // keys, or bytes of values, in the group
+  too_many_values_of_user,
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -149,6 +154,16 @@ constexpr const char* name_of(Refusal value) {
       return "too many barriers of user";
     case moving:
       return "moving";
+    case wrong_version:
+      return "wrong version";
+    case lives_with_command:
+      return "lives with command";
+    case no_such_key:
+      return "no such key";
+    case too_many_values:
+      return "too many values";
+    case too_many_values_of_user:
+      return "too many values of user";
   }
   return nullptr;
 }

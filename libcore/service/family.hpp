@@ -15,6 +15,7 @@
 #include <concepts>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/level.hpp"
@@ -72,6 +73,29 @@ inline constexpr bool takes_all = false;
 template <class F, class... Command>
 inline constexpr bool takes_all<F, Types<Command...>> = (Takes<F, Command> && ...);
 
+// Said by a tool as it is, for its peer to correct whose it is and which name `@/` is.
+template <class F, class Order>
+concept IsOrder = contains<typename F::Commands, Order> && requires(Order& order) {
+  { order.name() } -> std::same_as<std::string&>;
+  order.uid = std::uint32_t{};
+  order.user = std::string();
+};
+template <class F, class List>
+inline constexpr bool orders_all = false;
+template <class F, class... Order>
+inline constexpr bool orders_all<F, Types<Order...>> = (IsOrder<F, Order> && ...);
+
+// Answered from the state as it is, by one of its views, which fits a frame.
+template <class F, class Question>
+concept Answered = requires(const F& family, Question& question) {
+  { question.name() } -> std::same_as<std::string&>;
+  requires contains<typename F::Views, decltype(family.answer(std::as_const(question)))>;
+};
+template <class F, class List>
+inline constexpr bool answers_all = false;
+template <class F, class... Question>
+inline constexpr bool answers_all<F, Types<Question...>> = (Answered<F, Question> && ...);
+
 }  // namespace families
 
 template <class F>
@@ -86,6 +110,14 @@ concept Family = std::derived_from<F, FamilyBase> &&
   typename F::Openings;    // those of its effects that open a session
   typename F::StatePart;   // what is kept, with serialize() and operator==
   typename F::LimitsPart;  // with set_level()
+  // ---- what tools say of it by local::Order and local::Question, with no more for it in wire/ and replica/;
+  // none of what has requests of its own there, which are older
+  typename F::Orders;     // commands
+  typename F::Questions;  // for each answer()
+  typename F::Views;      // what it answers
+  typename F::Watched;    // effects with the name() of what looks different now
+  requires families::orders_all<F, typename F::Orders>;
+  requires families::answers_all<F, typename F::Questions>;
   requires families::applies_all<F, Join<typename F::Commands, typename F::Shares>>;
   requires families::takes_all<F, typename F::Shares>;
   requires std::equality_comparable<typename F::StatePart>;

@@ -27,6 +27,7 @@
 #include "wire/local_barrier.hpp"
 #include "wire/local_choices.hpp"
 #include "wire/local_elections.hpp"
+#include "wire/local_family.hpp"
 #include "wire/local_listings.hpp"
 #include "wire/local_part.hpp"
 #include "wire/local_peers.hpp"
@@ -90,6 +91,7 @@ struct Acquire : service::LockTerms {
   Duration grace{};   // with `holder`
   bool bare = false;  // the command will not have the descriptor: it is stopped before the release
   std::optional<service::Candidacy> candidacy;  // instead of locks, the leadership of the one name
+  std::optional<service::SessionValue> put{};   // instead of locks, a key of the map; no names then
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
@@ -100,6 +102,7 @@ struct Acquire : service::LockTerms {
     delays(archive);
     archive(pid, wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
             signal, grace, bare, candidacy);
+    archive.since(2, put);
   }
 };
 
@@ -196,7 +199,7 @@ struct LetGo {
 using Request =
     std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
                  ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand, Arrive, Ended,
-                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart>;
+                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart, Order, Question>;
 
 // ---- peer to tool
 
@@ -323,6 +326,6 @@ struct Joined {
 
 using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
                             Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView, FromPart>;
+                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView, FromPart, Ordered, Shown>;
 
 }  // namespace coord::local

@@ -84,6 +84,30 @@ class OneHost {
     sequence = 0;
     take(desk->on(now, Applied{index, effects}, client, machine, {}));
   }
+  // The group was at the present level of `machine` from the start.
+  void registers_anew() {
+    index = {};
+    sequence = 0;
+    apply({.node = self, .body = service::Register{self, 1, {}, machine.level()}});
+    client = machine.registration(self);
+  }
+  void raises() {
+    service::Command anew{.node = self, .body = service::Register{self, 21, client, 2}};
+    (void)apply(anew);
+    client = machine.registration(self);
+    sequence = 0;
+    ++index.value;
+    const service::Effects effects = machine.apply_raise(index, {2, {{self, 21}}}, {self});
+    take(desk->on(now, Applied{index, effects}, client, machine, {}));
+  }
+  // A leader's snapshot comes in place of entries that change the state so.
+  void snapshot_brings(const std::function<void(service::State&)>& change) {
+    service::State state = machine.state();
+    change(state);
+    auto brought = service::Machine::restore(std::move(state));
+    machine = std::move(*brought);
+    take(desk->on(now, Replaced{}, client, machine, {}));
+  }
   void resumes(std::uint64_t connection, const HoldRecord& record) {
     says(connection, local::Hello{local::protocol_version, "dlock", speaks});
     says(connection, local::Resume{record.request, record.session, record.secret, record.pid, record.grace});

@@ -105,3 +105,23 @@ TEST_CASE("strangers_since_records: closing sessions that are older than the rec
   mutants::removed.clear();
   CHECK(without == 0);
 }
+
+TEST_CASE("watch_shows_what_a_snapshot_brought: a watch that loses the last change is noticed") {
+  const auto last_shown = [] {
+    OneHost desk;
+    desk.machine = service::Machine::at_level(2);
+    desk.registers_anew();
+    desk.says(1, local::Hello{local::protocol_version, "dkv", 2});
+    desk.says(1, local::Question{8, service::GetValue{"k"}, false, true});
+    desk.questions_are_answered();
+    desk.says(1, local::Order{7, service::PutValue{"k", "one", {}, 0, {}}});
+    desk.order();
+    desk.snapshot_brings([](service::State& state) { state.values.at("k").bytes = "two"; });
+    return std::get<service::ValueView>(desk.told<local::Shown>(1).back().what).value;
+  };
+  CHECK(last_shown() == "two");
+  mutants::removed = "watch_shows_what_a_snapshot_brought";
+  const std::string without = last_shown();
+  mutants::removed.clear();
+  CHECK(without == "one");
+}

@@ -91,6 +91,11 @@ struct EffectText {
   std::string operator()(const TimerStarted& e) const { return timer(e.kind, e.token) + " starts"; }
   std::string operator()(const TimerEnded& e) const { return timer(e.kind, e.token) + " ends"; }
   std::string operator()(const Duplicate&) const { return "duplicate"; }
+  std::string operator()(const ValueAnswered& e) const {
+    return (e.why == Refusal::none ? "version " : std::string(name_of(e.why)) + ", version ") +
+           number(e.version.value);
+  }
+  std::string operator()(const ValueChanged& e) const { return "changed " + e.key; }
   std::string operator()(const Stale&) const { return "stale"; }
   std::string operator()(const BarrierArrived& e) const {
     return "arrived s" + number(e.session.value) + " in " + e.name + " " + number(e.generation);

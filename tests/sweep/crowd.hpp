@@ -3,14 +3,15 @@
 #pragma once
 
 #include "sweep/participants.hpp"
+#include "sweep/scribes.hpp"
 #include "sweep/tools.hpp"
 
 namespace coord::sweep {
 
 class Crowd : public HostWatcher {
  public:
-  Crowd(Cluster& cluster, Tools& tools, Participants& participants)
-      : tools_(tools), participants_(participants) {
+  Crowd(Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes)
+      : tools_(tools), participants_(participants), scribes_(scribes) {
     cluster.watcher = this;
   }
 
@@ -21,10 +22,12 @@ class Crowd : public HostWatcher {
   void applied(NodeId node, const replica::Applied& applied) override {
     tools_.applied(node, applied);
     participants_.applied(node, applied);
+    scribes_.applied(node, applied);
   }
   void process_died(NodeId node) override {
     tools_.process_died(node);
     participants_.process_died(node);
+    scribes_.process_died(node);
   }
   void process_started(NodeId node) override {
     tools_.process_started(node);
@@ -37,6 +40,8 @@ class Crowd : public HostWatcher {
 
  private:
   HostWatcher& of(replica::ConnectionId connection) {
+    if (connection.value >= Scribes::first_connection && connection.value < 2 * Scribes::first_connection)
+      return scribes_;
     const bool meets = connection.value >= Participants::first_connection &&
                        connection.value < 2 * Participants::first_connection;
     return meets ? static_cast<HostWatcher&>(participants_) : tools_;
@@ -44,6 +49,7 @@ class Crowd : public HostWatcher {
 
   Tools& tools_;
   Participants& participants_;
+  Scribes& scribes_;
 };
 
 }  // namespace coord::sweep

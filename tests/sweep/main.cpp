@@ -110,7 +110,7 @@ int replay(const Arguments& arguments) {
 struct Totals {
   std::mutex mutex;
   std::uint64_t seeds = 0, events = 0, grants = 0, losses = 0, renewals = 0, listings = 0, resumptions = 0,
-                passes = 0, undecided = 0;
+                passes = 0, changes = 0, undecided = 0;
   double simulated_s = 0;
   sim::FaultCounts faults;
   std::uint64_t seed = 0;  // that violated something first; 0: none
@@ -134,6 +134,7 @@ void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, st
     totals.listings += result.listings;
     totals.resumptions += result.resumptions;
     totals.passes += result.passes;
+    totals.changes += result.changes;
     totals.undecided += result.undecided ? 1 : 0;
     totals.simulated_s += result.simulated_s;
     totals.faults += result.faults;
@@ -154,9 +155,11 @@ void report(const Totals& totals, double wall_s) {
               totals.simulated_s / 3600 / wall_s, static_cast<double>(totals.events) / wall_s / 1e6);
   std::printf(
       "%llu commands ran under a lock, %llu were stopped because it was lost; %llu renewals, "
-      "%llu listings, %llu holds taken up by a restarted peer; %llu participants passed a barrier\n",
+      "%llu listings, %llu holds taken up by a restarted peer; %llu participants passed a barrier; %llu keys "
+      "were changed\n",
       printable(totals.grants), printable(totals.losses), printable(totals.renewals),
-      printable(totals.listings), printable(totals.resumptions), printable(totals.passes));
+      printable(totals.listings), printable(totals.resumptions), printable(totals.passes),
+      printable(totals.changes));
   std::printf("histories too long to be searched for an order: %llu\n", printable(totals.undecided));
   std::fputs(totals.faults.text().c_str(), stdout);
 }

@@ -26,7 +26,8 @@ constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::damage, "damage", 12},
                                               {Profile::elections, "elections", 12},
                                               {Profile::alone, "alone", 4},
-                                              {Profile::upgrades, "upgrades", 6}}};
+                                              {Profile::upgrades, "upgrades", 4},
+                                              {Profile::keys, "keys", 2}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -129,12 +130,19 @@ void shape(Setting& setting, Random& random) {
       faults.length_high = milliseconds(500);
       setting.upgrades = setting.cluster.in_bytes = true;
       break;
+    case Profile::keys:
+      for (auto& [kind, gap] : faults.mean_gap) gap *= 2;
+      setting.scribes = true;
+      setting.cluster.replica.snapshot_every_entries = 30;
+      tools.scripts_per_host = 1;
+      break;
   }
 }
 
 // Most groups rise to the newest level at once; some stay at an earlier one, for want of a release.
 Level level_of(std::uint64_t seed, Profile profile) {
   if (profile == Profile::upgrades) return first_level;
+  if (profile == Profile::keys) return newest_level;
   return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }
 

@@ -26,9 +26,10 @@ enum class Profile : std::uint8_t {
   elections,  // whoever leads is cut off, killed or paused, again and again; entries travel one by one
   alone,      // a group of one
   upgrades,   // peers are upgraded one by one, some are taken back, and the group's level rises
+  keys,       // keys are changed, read and watched while all kinds of faults happen (scribes.hpp)
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::upgrades) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::keys) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own
@@ -42,6 +43,7 @@ struct Setting {
   sim::WorldConfig world;
   sim::FaultConfig faults;
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)
+  bool scribes = false;          // scripts that change, read and watch keys
   bool upgrades = false;         // all begin with the release of the first level (levels.hpp)
   bool operator_acts = false;    // peers that lost their disk are told to rejoin while faults go on
 };

@@ -208,13 +208,15 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
   const std::size_t connections = peer.node.service().sessions().size();
-  if (connections > tools_.late_readers(node)) return some("connections", connections);
+  if (connections > tools_.late_readers(node) + scribes_.connections(node))
+    return some("connections", connections);
   return std::nullopt;
 }
 
 void Quiet::all_is_done() {
   if (auto left = tools_.unfinished()) return fail(*left + " long after the last fault");
   if (auto left = participants_.unfinished()) return fail(*left + " long after the last fault");
+  if (auto left = scribes_.unfinished()) return world_.fail("values", *left, NodeId{1});
   const NodeId leader = the_leader();
   if (leader == NodeId{}) {
     if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");

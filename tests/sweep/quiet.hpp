@@ -9,17 +9,19 @@
 
 #include "sweep/cluster.hpp"
 #include "sweep/participants.hpp"
+#include "sweep/scribes.hpp"
 #include "sweep/tools.hpp"
 
 namespace coord::sweep {
 
 class Quiet {
  public:
-  Quiet(World& world, Cluster& cluster, Tools& tools, Participants& participants)
+  Quiet(World& world, Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes)
       : world_(world),
         cluster_(cluster),
         tools_(tools),
         participants_(participants),
+        scribes_(scribes),
         random_(world.random().next()) {}
 
   // Lives through it, from now on.
@@ -63,6 +65,7 @@ class Quiet {
   Cluster& cluster_;
   Tools& tools_;
   Participants& participants_;
+  Scribes& scribes_;
   Random random_;
   Drill drill_ = Drill::none;
   Seen before_;

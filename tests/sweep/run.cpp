@@ -21,16 +21,18 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   invariants.install();
   Tools tools(world, cluster, setting.tools, end);
   Participants participants(world, setting.participants, end);
-  const Crowd crowd(cluster, tools, participants);
+  Scribes scribes(world, setting.world.seed, end);
+  const Crowd crowd(cluster, tools, participants, scribes);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
   Levels levels(world, cluster, seed, setting.upgrades, end);
-  Quiet quiet(world, cluster, tools, participants);
+  Quiet quiet(world, cluster, tools, participants, scribes);
   sim::inject(world, options.plan != nullptr ? *options.plan : plan_of(seed, profile), end);
   if (setting.hunt) hunter.begin();
   levels.begin();
   world.start_all();
   tools.begin();
   participants.begin();
+  if (setting.scribes) scribes.begin();
 
   while (world.now() < end && !world.violation()) {
     world.run_for(std::chrono::milliseconds(500));
@@ -56,6 +58,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.listings = tools.listings();
   result.resumptions = tools.resumptions();
   result.passes = participants.passes();
+  result.changes = scribes.changes();
   cluster.watcher = nullptr;
   cluster.levels = nullptr;
   return result;

@@ -140,6 +140,10 @@ const Named<local::Request>& requests() {
       {"raise_level", local::RaiseLevel{6}},
       {"hand_over", local::HandOver{6, local::HandOverStep::close}},
       {"to_part", local::ToPart{7, 0x0102, {0xde, 0xad}}},
+      {"order_put", local::Order{7, service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"}}},
+      {"order_remove", local::Order{7, service::RemoveValue{"k", {}, 1000, "backup"}}},
+      {"ask_value", local::Question{8, service::GetValue{"k"}, false, true}},
+      {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
   };
   return all;
 }
@@ -213,6 +217,16 @@ const Named<local::Answer>& answers() {
            6, true, true, false, 1855425871872001, 1, {"job (backup, pid 42)"}, 1, {"rate of x"}, "/x"}},
       {"unknown", local::Refused{3, local::RefusedKind::unknown, "see --status"}},
       {"from_part", local::FromPart{7, 0x0102, {0xbe, 0xef}}},
+      {"ordered",
+       local::Ordered{7, false, local::RefusedKind::held, "another version", Token{1855425871872001}}},
+      {"shown_value", local::Shown{8, WallTime{1700000001000000000}, true,
+                                   service::ValueView{{"k", Token{1855425871872001}, 1, "backup",
+                                                       WallTime{1700000000123456789}, "web1", 4711},
+                                                      "v"}}},
+      {"shown_values", local::Shown{8, WallTime{1700000001000000000}, false,
+                                    service::ValuesView{{{"k", Token{1855425871872001}, 1, "backup",
+                                                          WallTime{1700000000123456789}, "", 0}},
+                                                        true}}},
   };
   return all;
 }

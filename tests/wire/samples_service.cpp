@@ -45,6 +45,14 @@ service::Acquire campaign() {
   return a;
 }
 
+service::Acquire present() {
+  service::Acquire a;
+  a.open = service::Open{owner(), 10s, 99};
+  a.request = 1;
+  a.put = service::SessionValue{"node/web1", "up", Token{}};
+  return a;
+}
+
 service::ElectionState elections() {
   const WallTime then{1700000000123456789};
   service::ElectionState e;
@@ -131,6 +139,9 @@ const Named<service::Command>& commands() {
       {"finish", command(service::Finish{SessionId{12}, -1, 2s})},
       {"reset_barrier", command(service::ResetBarrier{"ready", 1000, "backup"})},
       {"shut", command(service::Shut{true})},
+      {"put_value", command(service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"})},
+      {"remove_value", command(service::RemoveValue{"k", Token{1855425871872001}, 1000, "backup"})},
+      {"put_session_value", command(present())},
   };
   return all;
 }
@@ -166,6 +177,10 @@ const Named<service::State>& states() {
                        WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
   state.elections = elections();
   state.barriers = barriers();
+  state.values = {
+      {"k", {"v", Token{1855425871871997}, "backup", WallTime{1700000000123456789}, {}, 0}},
+      {"node/web1",
+       {"up", Token{1855425871871998}, "backup", WallTime{1700000000123456789}, SessionId{12}, 5}}};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

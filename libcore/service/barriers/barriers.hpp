@@ -57,6 +57,10 @@ class Barriers : public FamilyBase {
   using Answers = Types<BarrierArrived, BarrierDeparted, BarrierStays>;
   using News = Types<BarrierDone, BarrierMoved>;
   using Openings = Types<BarrierArrived>;
+  using Orders = Types<>;
+  using Questions = Types<>;
+  using Views = Types<>;
+  using Watched = Types<>;
   using StatePart = KeptBarriers;
   using LimitsPart = BarrierLimits;
   static constexpr bool ends_before_holds = true;

@@ -36,6 +36,10 @@ class Elections : public FamilyBase {
   using Answers = Types<>;
   using News = Types<Dismissed, StepDown, LeadershipChanged>;
   using Openings = Types<>;
+  using Orders = Types<>;
+  using Questions = Types<>;
+  using Views = Types<>;
+  using Watched = Types<>;
   using StatePart = KeptElections;
   using LimitsPart = ElectionLimits;
   static constexpr bool ends_before_holds = false;

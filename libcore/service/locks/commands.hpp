@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "service/elections/commands.hpp"
 #include "service/session.hpp"
+#include "service/values/commands.hpp"
 
 namespace coord::service {
 
@@ -76,6 +77,8 @@ struct Acquire {
   bool join = false;  // while the same user's same command holds just these names: wait for its end instead
   // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
   std::optional<Candidacy> candidacy{};
+  // Instead of locks, a key of the map that is there as long as the session; no names then. From level 2 on.
+  std::optional<SessionValue> put{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
@@ -85,6 +88,7 @@ struct Acquire {
     archive(wait);
     terms.delays(archive);
     archive(inside, key, join, terms.period, candidacy);
+    archive.since(2, put);
   }
 };
 

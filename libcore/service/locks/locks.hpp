@@ -48,6 +48,10 @@ class Locks : public FamilyBase {
   using Answers = Types<Granted, Queued, Cancelled, AlreadyGranted, Released>;
   using News = Types<Deadlocked, Joined>;
   using Openings = Types<>;
+  using Orders = Types<>;
+  using Questions = Types<>;
+  using Views = Types<>;
+  using Watched = Types<>;
   using StatePart = LockState;
   using LimitsPart = LockLimits;
   static constexpr bool ends_before_holds = false;

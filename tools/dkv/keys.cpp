@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// dkv get and dkv list: what is there.
+#include "base/rfc3339.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "dkv/settings.hpp"
+
+namespace coord::dkv {
+
+namespace {
+
+struct Seen {
+  WallTime as_of;
+  service::AnyView view;
+};
+
+Result<Seen> ask(engine::PeerConnection& peer, const Settings& settings, service::AnyQuestion what) {
+  if (Status sent = peer.send(local::Question{1, std::move(what), settings.stale, false}); !sent)
+    return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      Error error = unusable(settings.key.empty() ? "keys" : cli::shown(settings.key), *refused);
+      return error;
+    }
+    if (auto* shown = std::get_if<local::Shown>(&**answer)) return Seen{shown->as_of, std::move(shown->what)};
+  }
+}
+
+}  // namespace
+
+std::string json_of(const service::KeyRecord& record, const std::string* value, WallTime as_of,
+                    local::Scope scope) {
+  cli::JsonObject object;
+  object.name("key", record.key).integer("version", record.version.value);
+  if (record.version == Token{}) {
+    object.null("value");
+  } else {
+    if (value != nullptr) object.name("value", *value);
+    object.integer("bytes", record.bytes).text("user", record.user).time("since", record.since);
+    if (record.pid != 0) object.text("host", record.host).integer("pid", record.pid);
+  }
+  return object.text("scope", name_of(scope)).time("as_of", as_of).line();
+}
+
+Result<cli::Exit> get(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  auto seen = ask(*peer, settings, service::GetValue{settings.key});
+  if (!seen) return seen.error();
+  const auto& view = std::get<service::ValueView>(seen->view);
+  if (view.of.version == Token{}) {
+    if (!settings.quiet) cli::notice("dkv", cli::shown(settings.key) + ": there is no such key");
+    return cli::Exit::no;
+  }
+  cli::print(settings.json ? json_of(view.of, &view.value, seen->as_of, peer->welcome().scope) : view.value);
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> list(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  const local::Scope scope = peer->welcome().scope;
+  cli::Table table({{"KEY"},
+                    {"VERSION", cli::Table::Align::right},
+                    {"BYTES", cli::Table::Align::right},
+                    {"USER"},
+                    {"SINCE"},
+                    {"LIVES WITH"}});
+  std::string after;
+  for (;;) {
+    auto seen = ask(*peer, settings, service::ListValues{settings.key, after});
+    if (!seen) return seen.error();
+    const auto& view = std::get<service::ValuesView>(seen->view);
+    for (const service::KeyRecord& record : view.keys) {
+      const std::string whose = record.pid == 0 ? "-" : record.host + ":" + std::to_string(record.pid);
+      if (settings.json) {
+        cli::print(json_of(record, nullptr, seen->as_of, scope));
+      } else {
+        table.row({record.key, std::to_string(record.version.value), std::to_string(record.bytes),
+                   record.user, rfc3339(record.since, 0), whose});
+      }
+    }
+    if (!view.more || view.keys.empty()) break;
+    after = view.keys.back().key;
+  }
+  if (!settings.json && !settings.quiet)
+    cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
+  return cli::Exit::done;
+}
+
+}  // namespace coord::dkv

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// dkv put and dkv rm: what changes a key.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "dkv/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dkv {
+
+namespace {
+
+constexpr std::size_t longest_value = 64U << 10U;  // the service's bound
+
+Result<std::string> read_stdin() {
+  std::string text;
+  char buffer[4096];
+  while (text.size() <= longest_value) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (count == 0) break;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error{ErrorKind::data, "standard input", std::strerror(errno), "give VALUE"};
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
+Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
+  const std::string object = cli::shown(settings.key);
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  const Instant end = cli::must_answer_by(*peer, process::boot_now());
+  if (Status sent = peer->send(local::Order{1, std::move(what)}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer->wait(end);
+    if (!answer) return not_answered(object, answer.error());
+    if (!answer->has_value())
+      return not_answered(object, Error{ErrorKind::unknown, object, "the peer does not answer", ""});
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) return unusable(object, *refused);
+    const auto* ordered = std::get_if<local::Ordered>(&**answer);
+    if (ordered == nullptr) continue;
+    if (ordered->done) {
+      if (settings.json)
+        cli::print(cli::JsonObject()
+                       .name("key", settings.key)
+                       .integer("version", ordered->token.value)
+                       .text("scope", name_of(peer->welcome().scope))
+                       .line());
+      return cli::Exit::done;
+    }
+    if (ordered->kind != local::RefusedKind::held) return unusable(object, {1, ordered->kind, ordered->why});
+    const std::string version =
+        ordered->token == Token{} ? "" : "version " + std::to_string(ordered->token.value) + ": ";
+    cli::notice("dkv", object + ": " + version + ordered->why);
+    return cli::Exit::no;
+  }
+}
+
+}  // namespace
+
+service::WantedVersion Settings::wanted() const {
+  if (if_absent) return Token{};
+  if (if_version) return Token{*if_version};
+  return std::nullopt;
+}
+
+Result<engine::PeerConnection> connect(const Settings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dkv");
+  if (peer && peer->speaks() < 2)
+    return Error{ErrorKind::unavailable, "the peer of this host", "its release has no keys and values",
+                 "install this release's coordd"};
+  return peer;
+}
+
+Error unusable(const std::string& object, const local::Refused& refused) {
+  ErrorKind kind = ErrorKind::unavailable;
+  if (refused.kind == local::RefusedKind::mismatch) kind = ErrorKind::usage;
+  if (refused.kind == local::RefusedKind::unknown) kind = ErrorKind::unknown;
+  return Error{kind, object, refused.why, ""};
+}
+
+Error not_answered(const std::string& object, const Error& why) {
+  return Error{ErrorKind::unknown, object, why.what, "it may have taken effect: look with dkv get"};
+}
+
+Result<cli::Exit> put(const Settings& settings) {
+  const bool from_stdin = settings.value.empty() || settings.value.front() == "-";
+  auto value = from_stdin ? read_stdin() : Result<std::string>(settings.value.front());
+  if (!value) return value.error();
+  if (value->size() > longest_value)
+    return Error{ErrorKind::usage, cli::shown(settings.key), "its value is longer than 64 KiB",
+                 "keep it in a file, and its name here"};
+  if (settings.session) return present(settings, std::move(*value));
+  return order(settings, service::PutValue{settings.key, std::move(*value), settings.wanted(), 0, {}});
+}
+
+Result<cli::Exit> remove(const Settings& settings) {
+  return order(settings, service::RemoveValue{settings.key, settings.wanted(), 0, {}});
+}
+
+}  // namespace coord::dkv

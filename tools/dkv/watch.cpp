@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// dkv watch: a line now, and one at every change, across restarts of the peer.
+//
+// What changed while the peer was away is not known one by one; its first answer after that is the current
+// value, so a reader never stays behind the last line's truth for longer than the peer is away.
+#include <poll.h>
+
+#include "cli/names.hpp"
+#include "cli/peer.hpp"
+#include "cli/run.hpp"
+#include "dkv/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dkv {
+
+namespace {
+
+class Watcher {
+ public:
+  explicit Watcher(const Settings& settings) : settings_(settings) {}
+
+  // Until the connection breaks (the Error), or our output does.
+  Error follow(engine::PeerConnection& peer, Status& output) {
+    if (Status sent = peer.send(local::Question{1, service::GetValue{settings_.key}, false, true}); !sent)
+      return sent.error();
+    for (;;) {
+      auto answer = peer.wait(std::nullopt);
+      if (!answer) return answer.error();
+      if (const auto* refused = std::get_if<local::Refused>(&**answer))
+        return unusable(cli::shown(settings_.key), *refused);
+      const auto* shown = std::get_if<local::Shown>(&**answer);
+      if (shown == nullptr) continue;
+      show(std::get<service::ValueView>(shown->what), shown->as_of, peer.welcome().scope);
+      output = cli::flush();
+      if (!output) return output.error();
+    }
+  }
+
+ private:
+  void show(const service::ValueView& view, WallTime as_of, local::Scope scope) {
+    if (last_ == view.of.version) return;
+    last_ = view.of.version;
+    if (settings_.json) {
+      cli::print(json_of(view.of, &view.value, as_of, scope));
+    } else if (view.of.version == Token{}) {
+      cli::print("0\n");
+    } else {
+      cli::print(std::to_string(view.of.version.value) + " " + cli::shown(view.value) + "\n");
+    }
+  }
+
+  const Settings& settings_;
+  std::optional<Token> last_;
+};
+
+}  // namespace
+
+Result<cli::Exit> watch(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  Watcher watcher(settings);
+  Status output = done();
+  cli::BackOff pause;
+  bool told = false;
+  for (;;) {
+    const Instant began = process::boot_now();
+    const Error broken = watcher.follow(*peer, output);
+    if (!output) return output.error();
+    if (broken.kind == ErrorKind::usage) return broken;
+    if (!told && !settings.quiet) cli::notice("dkv", broken.text() + ": waiting for it");
+    told = true;
+    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
+    for (;;) {
+      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
+      ::poll(nullptr, 0, static_cast<int>(ms));
+      auto again = connect(settings);
+      if (!again) continue;
+      *peer = std::move(*again);
+      break;
+    }
+  }
+}
+
+}  // namespace coord::dkv
