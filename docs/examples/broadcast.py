@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """A broadcast node in maelstrom form: tells all others what is new to it, and remembers all it has heard."""
 import json
 import sys

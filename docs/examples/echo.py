@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """An echo node in maelstrom form: dsnapshot run --format maelstrom echo --id n1 -- python3 -u echo.py"""
 import json
 import sys

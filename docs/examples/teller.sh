@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A teller of a bank, as a process of `dsnapshot run`: begins with 100, and hands money on, so often, to the teller
 # whose turn it is. Reads FROM<TAB>pay=AMOUNT, writes TO<TAB>pay=AMOUNT, and tells its state when it is asked.
 #   dsnapshot run bank --id P1 -n 3 -- ./teller.sh PAYMENTS ID...
@@ -8,6 +9,7 @@ others=$*
 tab=$(printf '\t')
 
 pay() { # to the first of the others, who is the last one from now on
+  # shellcheck disable=SC2086 # they are words
   set -- $others
   to=$1
   shift

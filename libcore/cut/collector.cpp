@@ -64,8 +64,7 @@ void Collector::hear(Asked& asked) {
 }
 
 void Collector::view(const View& now) {
-  if (now.number != view_.number && COORD_RULE_OR(cut_is_of_one_view, true, false))
-    over_ = view_changed_ = true;
+  if (now.number != view_.number) over_ = view_changed_ = true;
 }
 
 void Collector::reconnected() {

@@ -32,7 +32,7 @@ Member::Member(Config config) : config_(std::move(config)) {}
 
 void Member::view(Instant, const View& next) {
   if (next.number == view_.number) return;
-  if (COORD_RULE_OR(cut_is_of_one_view, true, false)) void_records(next);
+  if (!is_of_this_view(next.number)) void_records(next);
   view_ = next;
   std::set<Life> lives;
   Life latest = 0;
@@ -167,9 +167,17 @@ std::size_t Member::spilled() const {
   return bytes;
 }
 
+bool Member::withholds_input() const {
+  return COORD_RULE_OR(cut_input_is_withheld, asked_.has_value(), false);
+}
+
+bool Member::is_of_this_view(std::uint64_t view) const {
+  return COORD_RULE(cut_is_of_one_view, view == view_.number);
+}
+
 std::optional<Input> Member::next_input(Instant now) {
   if (input_ended_) return std::nullopt;
-  if (asked_ && COORD_RULE_OR(cut_input_is_withheld, true, false)) return std::nullopt;
+  if (withholds_input()) return std::nullopt;
   // Processes and visitors take turns, by life.
   const auto serve = [&](Life life) -> std::optional<Input> {
     last_served_ = life;
@@ -189,7 +197,7 @@ std::optional<Input> Member::next_input(Instant now) {
       if (has_item(entry)) look(entry.first);
     if (!first) return std::nullopt;
     if (auto input = serve(after ? *after : *first)) return input;
-    if (asked_ && COORD_RULE_OR(cut_input_is_withheld, true, false)) return std::nullopt;
+    if (withholds_input()) return std::nullopt;
   }
 }
 
@@ -198,7 +206,7 @@ std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
   peer.channel.take();
   if (item && std::holds_alternative<Marker>(*item)) {
     const auto& mark = std::get<Marker>(*item);
-    if (mark.view != view_.number && COORD_RULE_OR(cut_is_of_one_view, true, false)) return std::nullopt;
+    if (!is_of_this_view(mark.view)) return std::nullopt;
     if (known(mark.snapshot) || (asked_ && asked_->snapshot == mark.snapshot)) {
       marker(mark, from);
       return std::nullopt;

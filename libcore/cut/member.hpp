@@ -170,6 +170,8 @@ class Member {
   void void_records(const View& next);
   void part_with(Peer& peer);
   bool known(const std::string& snapshot) const;
+  bool withholds_input() const;
+  bool is_of_this_view(std::uint64_t view) const;
   record::Snapshot empty_part(const std::string& snapshot) const;
   record::VectorClock named(const Clock& clock) const;
   std::size_t spilled() const;

@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t most_done = 64;  // records that are kept for who asks late
 constexpr std::size_t part_bytes = std::size_t{200} << 10U;
 
+// Among the messages, where the answer was; not when it was asked for.
+bool markers_leave_at_the_state() {
+  return COORD_RULE_OR(cut_markers_leave_at_the_state, true, false);
+}
+
 }  // namespace
 
 bool Member::known(const std::string& snapshot) const {
@@ -40,7 +45,7 @@ record::VectorClock Member::named(const Clock& clock) const {
 std::optional<Input> Member::begin(Instant now, const std::string& snapshot, std::uint64_t view,
                                    std::optional<Life> by) {
   asked_ = Asked{snapshot, by, now + config_.patience};
-  if (!COORD_RULE_OR(cut_markers_leave_at_the_state, true, false)) send_markers({snapshot, view, false});
+  if (!markers_leave_at_the_state()) send_markers({snapshot, view, false});
   return InputSnapshot{snapshot};
 }
 
@@ -81,8 +86,7 @@ void Member::cut(Instant now, std::string state) {
   }
   recording.snapshot.processes.push_back(std::move(process));
   recordings_.emplace(asked.snapshot, std::move(recording));
-  if (COORD_RULE_OR(cut_markers_leave_at_the_state, true, false))
-    send_markers({asked.snapshot, view_.number, false});
+  if (markers_leave_at_the_state()) send_markers({asked.snapshot, view_.number, false});
   close_if_whole(asked.snapshot);
 }
 

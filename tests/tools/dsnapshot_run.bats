@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
 # Commands as processes of a group: one host where nothing runs, and three peers of which one is killed.
 bats_require_minimum_version 1.5.0
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "ends.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How processes of a group have ended, as the replicated service remembers it.
 #pragma once
 

@@ -145,6 +145,7 @@ Result<cli::Exit> wait(const WaitSettings& s) {
     return ::fnmatch(s.idle.c_str(), std::string(state).c_str(), 0) == 0;
   };
   cli::BackOff pause;
+  std::string why;  // of the last complete snapshot: one that was cut short says less
   for (;;) {
     const Duration patience = end ? std::clamp<Duration>(*end - boot_now(), 1ms, 10s) : Duration(10s);
     auto collected = take_one_of_any(s.common.peer, s.group, patience);
@@ -155,8 +156,9 @@ Result<cli::Exit> wait(const WaitSettings& s) {
       cli::notice("dsnapshot", cli::shown(s.group) + ": " + cli::shown(drained.why));
       return cli::Exit::failed;
     }
+    if (collected->snapshot.complete() || why.empty()) why = drained.why;
     if (end && boot_now() >= *end) {
-      if (!s.quiet) cli::notice("dsnapshot", cli::shown(s.group) + ": not done: " + cli::shown(drained.why));
+      if (!s.quiet) cli::notice("dsnapshot", cli::shown(s.group) + ": not done: " + cli::shown(why));
       return cli::Exit::no;
     }
     rest(pause.next());

@@ -81,10 +81,9 @@ void FourCounters::end_wave(Instant now, Actions& actions) {
 }
 
 bool FourCounters::terminated() const {
-  const Sums& first = COORD_RULE_OR(fc_two_waves, before_.has_value(), false) ? *before_ : sums_;
-  if (!COORD_RULE_OR(fc_two_waves, before_.has_value(), true)) return false;
-  return COORD_RULE(fc_all_were_idle, first.idle) &&
-         COORD_RULE(fc_received_by_the_first_is_sent_by_the_second, first.received == sums_.sent);
+  const std::optional<Sums> first = COORD_RULE_OR(fc_two_waves, before_, std::optional(sums_));
+  return first && COORD_RULE(fc_all_were_idle, first->idle) &&
+         COORD_RULE(fc_received_by_the_first_is_sent_by_the_second, first->received == sums_.sent);
 }
 
 FourCounters::Answer FourCounters::answer(std::uint64_t wave) const {
