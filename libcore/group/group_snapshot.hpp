@@ -94,6 +94,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   void on(const node::Moment& moment, const node::ToolGone& event);
   void on(const node::Moment& moment, const node::Tick& event);
   void on(const node::Moment&, const node::Leave&) {}
+  void on(const node::Moment&, const node::Worked&) {}  // it asks for no work
 
   bool is_other(NodeId node) const { return in_.contains(node); }
   bool is_over(const Id& id) const;

@@ -319,6 +319,9 @@ class Reference {
   void on(const Depart&) {}
   void on(const Finish&) {}
   void on(const ResetBarrier&) {}
+  // Values: service_values_test.cpp, and the sweep.
+  void on(const PutValue&) {}
+  void on(const RemoveValue&) {}
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);
