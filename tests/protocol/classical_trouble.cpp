@@ -126,6 +126,21 @@ Run run(std::string name, void (*wish)(Desk&), std::size_t nodes = 4, Options op
   return {std::move(name), nodes, wish, {}, 0, 0, [options](NodeId) { return options; }};
 }
 
+void primary_fails(Desk& desk) {
+  desk.wish(1, Propose{"blue"});
+  desk.settle();
+  desk.wish(2, Propose{"red"});
+  CHECK(desk.was_told(2, "refused: the primary is 1"));
+  desk.crash(1);
+  desk.wish(2, Suspect{});
+  desk.settle();
+  CHECK(desk.node(4).state() == "1 writes, view 2 of 2");
+  desk.wish(2, Propose{"red"});
+  desk.settle();
+  CHECK(desk.was_told(2, "answered written at 2"));
+  CHECK(desk.node(3).missing().empty());
+}
+
 }  // namespace
 
 std::vector<Run> troubled_runs() {
@@ -142,7 +157,9 @@ std::vector<Run> troubled_runs() {
           run("ghs", all_wake, 6, {{"edges", "1-2:1,2-3:2,4-5:4,5-6:5,3-6:9"}}),
           run("cmh-and", no_deadlock),
           run("cmh-or", no_deadlock),
-          run("wait-graph", no_deadlock)};
+          run("wait-graph", no_deadlock),
+          run("primary-backup", primary_fails),
+          run("async-backup", primary_fails)};
 }
 
 }  // namespace classical_desk

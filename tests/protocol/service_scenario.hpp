@@ -158,7 +158,7 @@ struct Peer {
   std::uint64_t acknowledged = 0;
 
   Peer(Log& of, std::uint64_t number, std::uint64_t nonce = 1) : log(of), node{number} {
-    log.apply(Command{.body = Register{node, nonce, log.machine.registration(node)}});
+    log.apply(Command{.body = Register{node, nonce, log.machine.registration(node), newest_level}});
     client = log.find<Registered>().client;
   }
 

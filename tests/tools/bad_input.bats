@@ -124,10 +124,10 @@ need_somebody() {
   wait
   rm pid
   for list in "$two,c=127.0.0.1:${ports[2]}" "${two/b=/c=}"; do
-    refused 69 'coordd: a/segment-*: *' coordd --name a --peers "$list" --key-file key --state-dir a --socket "$PWD/s"
+    refused 65 'coordd: a/segment-*: *' coordd --name a --peers "$list" --key-file key --state-dir a --socket "$PWD/s"
   done
-  refused 69 'coordd: a/segment-*: *' coordd --name a --state-dir a --socket "$PWD/s"
-  refused 69 "coordd: *: *" coordd --name b --peers "$two" --key-file key --state-dir a --socket "$PWD/s"
+  refused 65 'coordd: a/segment-*: *' coordd --name a --state-dir a --socket "$PWD/s"
+  refused 65 "coordd: *: *" coordd --name b --peers "$two" --key-file key --state-dir a --socket "$PWD/s"
   refused 69 'coordd: nowhere/deeper: *' coordd --name a --state-dir nowhere/deeper --socket "$PWD/s"
   need_somebody
   mkdir roots
