@@ -57,10 +57,10 @@ Story snapshot_before_and_after() {
 
 std::vector<Scenario> snapshot_scenarios() {
   return {
-      {"snapshot-on-its-way", "a payment is on its way when all have recorded (Chandy, Lamport)",
-       Drawing::space_time, snapshot_on_its_way},
-      {"snapshot-before-and-after", "of two payments one is of a state, one of a channel",
-       Drawing::space_time, snapshot_before_and_after},
+      {"snapshot-on-its-way", "a payment is on its way when all have recorded", Drawing::space_time,
+       snapshot_on_its_way},
+      {"before-and-after", "of two payments one is of a state, one of a channel", Drawing::space_time,
+       snapshot_before_and_after},
   };
 }
 

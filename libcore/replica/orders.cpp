@@ -121,7 +121,7 @@ void Orders::on(Instant now, const Applied& event, const service::Machine& machi
 
 void Orders::on(Instant now, const Replaced&, const service::Machine& machine, WallTime wall) {
   hurry_.committed(now);
-  if (!COORD_RULE(watch_shows_what_a_snapshot_brought, true)) return;
+  if (!COORD_RULE_OR(watch_shows_what_a_snapshot_brought, true, false)) return;
   for (const auto& [id, question] : watching_) show(id, question, machine, wall);
 }
 

@@ -93,7 +93,7 @@ serve_host
 delect --slot today job -- true
 dlock --rate 1/3600 mails -- true
 s=0; dpeers hand-over </dev/null >asked 2>&1 || s=$?
-is "$s $(cat asked)" '64 A group does not take over:*slots done of job: 1*rate of mails: 1 in 3600 s*give --yes'
+is "$s $(cat asked)" '64 A group does not take over:*rate of mails: 1 in 3600 s*slots done of job: 1*give --yes'
 is "$(status dlock -n free true)" '0 '
 is "$(status dpeers --abort)" '64 *is for*hand-over*'
 group one two

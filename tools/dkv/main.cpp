@@ -72,13 +72,15 @@ void add_put(cli::Options& options, dkv::Settings& settings) {
 int main(int argc, char** argv) {
   dkv::Settings settings;
   cli::Options options("dkv", "a small replicated map of keys to values");
-  options.synopsis("put KEY [VALUE|-] [--if-version V | --if-absent] [--session -- COMMAND]");
+  options.synopsis("put KEY [VALUE|-] [--if-version V|--if-absent] [--session -- COMMAND]");
   options.synopsis("get KEY | rm KEY [--if-version V] | list [PREFIX] | watch KEY");
   options.flag("--json", settings.json, "one JSON record a line");
   options.flag("-q,--quiet", settings.quiet, "say nothing that is not an error");
   options.flag("--stale", settings.stale, "get, list: what this peer knows, even without a quorum").minor();
   cli::add_peer_options(options, settings.peer);
   add_put(options, settings);
+  options.example("dkv put release/current 1.4.2", "on one host");
+  options.example("dkv get release/current", "on any other");
 
   cli::Options& get = options.verb("get", "writes the value of KEY to stdout, byte for byte");
   get.operand("KEY", settings.key, "a name");

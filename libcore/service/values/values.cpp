@@ -118,7 +118,7 @@ void Values::session_ends(SessionId session, End, Step& step) {
   if (key == key_of_.end()) return;
   const auto entry = map().find(key->second);
   key_of_.erase(key);
-  if (COORD_RULE(session_key_ends_with_session, entry != map().end())) erase(entry, step);
+  if (COORD_RULE_OR(session_key_ends_with_session, entry != map().end(), false)) erase(entry, step);
 }
 
 std::optional<Standing> Values::standing(SessionId session, std::uint64_t number) const {
