@@ -41,12 +41,11 @@ GroupSnapshot::GroupSnapshot(const node::Setting& setting) : self_(setting.self)
 
 node::PartActions GroupSnapshot::step(const node::Moment& moment, const node::Event& event) {
   level_ = moment.level;
+  // What comes to a taker after its time is of no use: the others may have forgotten the snapshot, and no
+  // more colour their datagrams.
+  look_whether_over(moment);
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
   look_whether_over(moment);
-  // All have their cut, and nothing more is awaited.
-  std::erase_if(cuts_, [&](const auto& entry) {
-    return std::ranges::all_of(in_, [&](const auto& in) { return entry.second.cut.is_marked(in.first); });
-  });
   return std::exchange(actions_, {});
 }
 
@@ -124,7 +123,7 @@ std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
 Bytes GroupSnapshot::colour(NodeId to) const {
   wire::SnapshotColour colour;
   for (const auto& [id, running] : cuts_) {
-    if (!running.marked.contains(to)) colour.push_back(id);
+    if (!has_its_cut(running, to)) colour.push_back(id);
   }
   if (colour.empty()) return {};
   // Its level first, for a datagram is told apart from its frame.
@@ -161,15 +160,16 @@ GroupSnapshot::Running* GroupSnapshot::find(const Id& id) {
 // Takes part in it from now on. Nothing: it is over here, or there are too many.
 GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id& id) {
   if (Running* const running = find(id)) return running;
-  if (is_over(id) || (id.taker != self_ && !is_other(id.taker)) || cuts_.size() >= wire::most_group_snapshots)
-    return nullptr;
+  if (is_over(id) || (id.taker != self_ && !is_other(id.taker))) return nullptr;
+  // Also where there is no room: a cut that is made up for later would be behind what has come meanwhile.
   had_.push_back(id);
   if (had_.size() > most_remembered) had_.pop_front();
+  if (cuts_.size() >= wire::most_group_snapshots) forget_finished();
+  if (cuts_.size() >= wire::most_group_snapshots) return nullptr;
   if (moment.service != nullptr) life_ = moment.service->replica().life();
   const Duration patience = std::clamp<Duration>(id.patience, Duration::zero(), longest_patience);
   Running& running =
-      cuts_.emplace(id, Running{Cut(in_, id.each), moment.now + patience + grace, out_, {}, {}})
-          .first->second;
+      cuts_.emplace(id, Running{Cut(in_, id.each), moment.now + patience + grace, out_, {}}).first->second;
   // The markers come first of all that is sent behind the cut.
   for (const auto& [node, out] : running.out)
     actions_.push_back(
@@ -178,6 +178,19 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
   report_peer(moment, id, running);
   report_settled(moment, id, running);
   return &running;
+}
+
+// As that node's marker says. One that has restarted since has forgotten its cut.
+bool GroupSnapshot::has_its_cut(const Running& running, NodeId node) const {
+  const auto in = in_.find(node);
+  return in != in_.end() && running.cut.is_marked(node) && running.cut.life_of(node) == in->second.life;
+}
+
+// All have their cut, and nothing more is awaited: they are kept only for nodes that restart meanwhile.
+void GroupSnapshot::forget_finished() {
+  std::erase_if(cuts_, [&](const auto& entry) {
+    return std::ranges::all_of(in_, [&](const auto& in) { return has_its_cut(entry.second, in.first); });
+  });
 }
 
 wire::SnapshotMarker GroupSnapshot::marker(const Id& id, const Running& running, NodeId to,
@@ -258,7 +271,6 @@ void GroupSnapshot::on(const node::Moment& moment, const node::FromPeer& event) 
 void GroupSnapshot::hear(const node::Moment& moment, NodeId from, const wire::SnapshotMarker& marker) {
   Running* const running = cut(moment, marker.id);
   if (running == nullptr) return;
-  running->marked.insert(from);
   if (running->cut.marker(from, marker)) report_link(moment, marker.id, *running, from);
 }
 

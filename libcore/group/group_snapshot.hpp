@@ -55,7 +55,6 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
     Instant until;
     // Of this node at the cut, as its markers say.
     std::map<NodeId, LinkOut> out;
-    std::set<NodeId> marked;    // nodes whose marker has come: they have their cut
     std::set<NodeId> reported;  // links into this node, as having nothing that stands
   };
   struct Asked {
@@ -99,6 +98,8 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   bool is_other(NodeId node) const { return in_.contains(node); }
   bool is_over(const Id& id) const;
   Running* find(const Id& id);
+  bool has_its_cut(const Running& running, NodeId node) const;
+  void forget_finished();
   Running* cut(const node::Moment& moment, const Id& id);
   wire::SnapshotMarker marker(const Id& id, const Running& running, NodeId to, bool first) const;
   void hear(const node::Moment& moment, NodeId from, const wire::SnapshotMarker& marker);
