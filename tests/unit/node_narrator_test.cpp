@@ -107,7 +107,7 @@ TEST_CASE("sessions, holds and links") {
                             "a - no link with b"});
 }
 
-TEST_CASE("beats and ticks are no news; a message without room is") {
+TEST_CASE("beats and ticks are no news, a message without room is") {
   Told told;
   const raft::Heartbeat beat{Term{1}, LogIndex{1}, 5};
   told.hears(replica::FromPeer{b, raft::Message(beat)});

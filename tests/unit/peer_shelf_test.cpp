@@ -61,7 +61,7 @@ TEST_CASE("shelf: a user has his own, root reads all") {
   CHECK(ids(files, 0) == "one one");
 }
 
-TEST_CASE("shelf: bounded by count and bytes, of a user and of all; the oldest go") {
+TEST_CASE("shelf: bounded by count and bytes, of a user and of all, the oldest go") {
   const TemporaryDirectory directory;
   ShelfFiles files(directory.path() + "/snapshots", {3, 5, 20'000, 1'000'000});
   REQUIRE(files.open().ok());

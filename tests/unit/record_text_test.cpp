@@ -79,7 +79,7 @@ TEST_CASE("an incomplete snapshot names who is missing and why") {
   CHECK(from_text(text, "file").value() == bank);
 }
 
-TEST_CASE("fields in another order, blanks and unknown fields are read; an unknown line is not") {
+TEST_CASE("fields in another order, blanks and unknown fields are read, an unknown line is not") {
   CHECK(from_text(with(R"("view":7)", R"( "view" : 7 , "later":[{"a":null}])"), "file").ok());
   CHECK(from_text(
             with(R"({"schema":1,"type":"process","id":"P1")", R"({"id":"P1","type":"process","schema":1)"),
