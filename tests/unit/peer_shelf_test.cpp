@@ -70,7 +70,7 @@ TEST_CASE("shelf: bounded by count and bytes, of a user and of all, the oldest g
   for (int i = 5; i <= 7; ++i) REQUIRE(files.keep(1001, snapshot(std::to_string(i), i)).ok());
   CHECK(ids(files, 1000) == "3 4");
   CHECK(ids(files, 1001) == "5 6 7");
-  REQUIRE(files.keep(1000, snapshot("large", 9, "bank", 19'000)).ok());
+  REQUIRE(files.keep(1000, snapshot("large", 9, "bank", 19'600)).ok());
   CHECK(ids(files, 1000) == "large");
   CHECK(ids(files, 1001) == "5 6 7");
 }
