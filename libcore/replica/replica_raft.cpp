@@ -160,10 +160,12 @@ void Replica::take_snapshot_if_due() {
   if (applied_since_snapshot_ < config_.snapshot_every_entries &&
       bytes_since_snapshot_ < config_.snapshot_every_bytes)
     return;
+  const std::size_t expected = snapshot_bytes_ + bytes_since_snapshot_;
   snapshot_in_flight_ = true;
   applied_since_snapshot_ = 0;
   bytes_since_snapshot_ = 0;
-  raft::Snapshot snapshot{applied_, applied_term_, wire::encode_state(machine_.state()), machine_.level()};
+  raft::Snapshot snapshot{applied_, applied_term_, wire::encode_state(machine_.state(), expected),
+                          machine_.level()};
   snapshot_bytes_ = snapshot.data.size();
   const std::uint64_t job = next_job_++;
   jobs_[job].snapshot = snapshot;

@@ -136,6 +136,9 @@ class BoundedReader : public cereal::InputArchive<BoundedReader> {
 class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
  public:
   explicit BoundedWriter(std::uint32_t version = first_version) : OutputArchive(this), version_(version) {}
+  // Goes on behind `begun`.
+  BoundedWriter(std::uint32_t version, Bytes begun)
+      : OutputArchive(this), version_(version), out_(std::move(begun)) {}
 
   void raw(ByteView data) { out_.insert(out_.end(), data.begin(), data.end()); }
 
@@ -156,6 +159,18 @@ class BoundedWriter : public cereal::OutputArchive<BoundedWriter> {
   template <class... Fields>
   void since(std::uint32_t version, Fields&&... fields) {
     if (version_ >= version) (*this)(std::forward<Fields>(fields)...);
+  }
+
+  // A count whose value is known later.
+  std::size_t begin_counted() {
+    integer(std::uint32_t{0});
+    return out_.size();
+  }
+  void end_counted(std::size_t begin) {
+    const std::size_t size = out_.size() - begin;
+    COORD_CHECK(size <= std::numeric_limits<std::uint32_t>::max());
+    for (std::size_t i = 0; i < sizeof(std::uint32_t); ++i)
+      out_[begin - sizeof(std::uint32_t) + i] = static_cast<std::uint8_t>(size >> (8U * i));
   }
 
   Bytes take() { return std::move(out_); }

@@ -56,23 +56,27 @@ void read_section(BoundedReader& in, Level level, Part& part, std::uint32_t want
 
 }  // namespace
 
-Bytes encode_state(const service::State& state) {
+// Into one buffer, which does not move while a large state fills it.
+Bytes encode_state(const service::State& state, std::size_t expected) {
   if (state.level < 2) return encode(state, first_version);
-  BoundedWriter out(state.level);
-  out.integer(mark);
-  out.integer(std::uint32_t{state.level});
-  out.integer(sections_of(state.level));
+  Bytes bytes;
+  bytes.reserve(expected);
+  BoundedWriter head(state.level, std::move(bytes));
+  head.integer(mark);
+  head.integer(std::uint32_t{state.level});
+  head.integer(sections_of(state.level));
+  bytes = head.take();
   for_each_section(const_cast<service::State&>(state), state.level, [&](auto& part, std::uint32_t family) {
     const std::uint32_t version = version_at(state.level, family);
-    BoundedWriter section(version);
+    BoundedWriter section(version, std::move(bytes));
+    section.integer(family);
+    section.integer(version);
+    const std::size_t begin = section.begin_counted();
     section(part);
-    const Bytes bytes = section.take();
-    out.integer(family);
-    out.integer(version);
-    out.count(bytes.size(), no_bound);
-    out.raw(bytes);
+    section.end_counted(begin);
+    bytes = section.take();
   });
-  return out.take();
+  return bytes;
 }
 
 Result<service::State> decode_state(ByteView data, Level level) {

@@ -19,7 +19,8 @@
 
 namespace coord::wire {
 
-Bytes encode_state(const service::State& state);  // as its level says
+// As its level says. `expected`: about so many bytes.
+Bytes encode_state(const service::State& state, std::size_t expected = 0);
 // `level`: what the snapshot's file, or its sender, says that it is of.
 Result<service::State> decode_state(ByteView data, Level level);
 

@@ -135,8 +135,9 @@ class Raft {
   };
   struct IncomingSnapshot {
     NodeId from;
-    Term term;  // of the leader that sends it
-    Snapshot snapshot;
+    Term term;          // of the leader that sends it
+    Snapshot snapshot;  // without its bytes
+    Bytes data;         // the pieces so far
     std::uint64_t size = 0;
   };
   struct Installing {

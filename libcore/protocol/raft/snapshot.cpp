@@ -72,10 +72,12 @@ void Raft::receive(NodeId from, const SnapshotRequest& request) {
                     incoming_->snapshot.index == request.last_index &&
                     incoming_->snapshot.term == request.last_term && incoming_->size == request.size &&
                     incoming_->snapshot.level == request.level;
-  if (!same)
+  if (!same) {
     incoming_ = IncomingSnapshot{
-        from, request.term, {request.last_index, request.last_term, {}, request.level}, request.size};
-  Bytes& data = incoming_->snapshot.data;
+        from, request.term, {request.last_index, request.last_term, {}, request.level}, {}, request.size};
+    incoming_->data.reserve(request.size);  // at most the limit; what comes in pieces is not moved again
+  }
+  Bytes& data = incoming_->data;
   if (request.offset == data.size()) data.insert(data.end(), request.data.begin(), request.data.end());
   if (data.size() == request.size) return install(from);
   send(from, SnapshotReply{hard_.term, request.last_index, data.size(), false, mute()});
@@ -90,6 +92,7 @@ void Raft::snapshot_not_needed(NodeId from, const SnapshotRequest& request) {
 // "Discard the entire log" (figure 13). In one Persist: after a crash, either all of the old state is there
 // or all of the new. The state machine hears of it when it is durable (Install).
 void Raft::install(NodeId from) {
+  incoming_->snapshot.data = std::move(incoming_->data);
   const auto snapshot = std::make_shared<Snapshot>(std::move(incoming_->snapshot));
   incoming_.reset();
   snapshot_ = snapshot;

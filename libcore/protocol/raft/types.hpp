@@ -12,6 +12,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/level.hpp"
+#include "base/shared_bytes.hpp"
 
 namespace coord::raft {
 
@@ -68,7 +69,7 @@ struct HardState {
 struct Snapshot {
   LogIndex index;
   Term term;
-  Bytes data;
+  SharedBytes data;
   Level level = first_level;  // that the state is at, and by whose formats it is laid out
 
   bool operator==(const Snapshot&) const = default;
