@@ -55,6 +55,7 @@ last_line_is() { [ "$(tail -n 1 "$1")" = "$2" ]; }
   dkv=$!
   eventually there node
   on a dkv watch node >seen 3>&- &
+  eventually is_file seen
   end_peer a
   end_peer b
   status=0
