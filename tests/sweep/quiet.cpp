@@ -70,11 +70,15 @@ void Quiet::repair() {
 }
 
 // It does as it is told: only a peer that names --rejoin is started so.
+// A bit that turned over in a file's version makes it one of a release that nobody has: the operator sees
+// that.
 bool Quiet::refuses_damage(NodeId node) const {
-  return world_.why(node).find("--rejoin") != std::string::npos;
+  const std::string& why = world_.why(node);
+  const bool of_no_release = why.find("install the release that wrote it") != std::string::npos;
+  return why.find("--rejoin") != std::string::npos || (of_no_release && may_be_damaged(node));
 }
 
-bool Quiet::may_be_damaged(NodeId node) {
+bool Quiet::may_be_damaged(NodeId node) const {
   const sim::FaultCounts& counts = world_.disk(node).counts();
   return counts.of(sim::FaultKind::bit_flip) + counts.of(sim::FaultKind::disk_error) > 0;
 }

@@ -48,7 +48,7 @@ class Quiet {
   };
 
   bool refuses_damage(NodeId node) const;
-  bool may_be_damaged(NodeId node);
+  bool may_be_damaged(NodeId node) const;
   void rejoin(NodeId node);
   void service_is_back();
   void enrolled_lead();

@@ -127,19 +127,26 @@ void Scribes::check_change(const Script& script, Token version) {
                           " has taken effect on version " + std::to_string(found->second.value));
 }
 
+// The machine may have applied more by now: what a change has made of its key is taken from its effects.
 void Scribes::applied(NodeId node, const replica::Applied& applied) {
   const service::Machine& machine = world_.node(node)->replica().machine();
+  const std::string* key = nullptr;
   for (const service::Effect& effect : applied.effects) {
     if (const auto* end = std::get_if<service::Closed>(&effect)) {
-      for (const auto& [key, value] : machine.state().values) {
-        if (value.session == end->session) fail(node, "the key " + key + " outlives its session");
+      for (const auto& [name, value] : machine.state().values) {
+        if (value.session == end->session) fail(node, "the key " + name + " outlives its session");
       }
     }
-    const auto* changed = std::get_if<service::ValueChanged>(&effect);
-    if (changed == nullptr || applied.index <= top_) continue;
-    const auto value = machine.state().values.find(changed->key);
-    const Token version = value == machine.state().values.end() ? Token{} : value->second.version;
-    before_[changed->key][version] = std::exchange(last_[changed->key], version);
+    if (applied.index <= top_) continue;
+    if (const auto* changed = std::get_if<service::ValueChanged>(&effect)) key = &changed->key;
+    const auto* answer = std::get_if<service::ValueAnswered>(&effect);
+    if (answer == nullptr || answer->why != service::Refusal::none || key == nullptr) continue;
+    Token& last = last_[*key];
+    if (answer->version > last) {
+      before_[*key][answer->version] = std::exchange(last, answer->version);
+    } else {
+      last = {};  // a removal names the version that the key had
+    }
   }
   top_ = std::max(top_, applied.index);
 }
