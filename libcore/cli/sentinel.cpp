@@ -75,7 +75,8 @@ template <class Notes>
   (void)!::chdir("/");
   for (;;) {
     const int signal = ::sigwaitinfo(&all, nullptr);
-    if (signal > 0 && signal < Notes::signals) notes.got[signal].store(boot_now().time_since_epoch().count());
+    if (signal > 0 && signal < Notes::signals)
+      notes.got[static_cast<std::size_t>(signal)].store(boot_now().time_since_epoch().count());
   }
 }
 

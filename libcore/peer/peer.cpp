@@ -158,11 +158,11 @@ Status Peer::recover(const node::MakeParts& parts, const MakeWorkers& workers) {
   node_.emplace(replica::Host(std::move(replica), std::move(sessions)),
                 parts ? parts(setting) : node::Parts{});
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
-  for (auto& [part, worker] : made) {
-    workers_[part] = std::make_unique<WorkThread>(io_, std::move(worker),
-                                                  [this, part = part](std::shared_ptr<node::Work> work) {
-                                                    push(node::PartWorked{part, std::move(work)});
-                                                  });
+  for (auto& [which, worker] : made) {
+    workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
+                                                   [this, part = which](std::shared_ptr<node::Work> work) {
+                                                     push(node::PartWorked{part, std::move(work)});
+                                                   });
   }
   StoreThread::Handlers handlers;
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
