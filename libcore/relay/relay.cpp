@@ -2,11 +2,13 @@
 #include "relay/relay.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace coord::relay {
 
 namespace {
 
+constexpr Duration tell_every = std::chrono::seconds(2);
 constexpr std::uint8_t a_listing = 0, a_packet = 1;
 
 void put(ByteWriter& out, const std::string& text) {
@@ -42,8 +44,14 @@ node::PartActions Relay::step(const node::Moment&, const node::Event& event) {
   return out;
 }
 
-node::PartActions Relay::settle(const node::Moment&) {
+std::optional<Instant> Relay::deadline() const {
+  return here_.empty() ? std::nullopt : std::optional(tell_again_);
+}
+
+node::PartActions Relay::settle(const node::Moment& moment) {
   node::PartActions out;
+  if (!here_.empty() && moment.now >= tell_again_) to_tell_ = true;
+  if (to_tell_) tell_again_ = moment.now + tell_every;
   if (std::exchange(to_tell_, false)) {
     for (const NodeId node : all_)
       if (node != self_) out.push_back(node::Send{node, node::Way::stream, listing()});
@@ -136,9 +144,15 @@ bool Relay::learn(NodeId from, ByteReader& in) {
     now[life] = There{from, get_text(in)};
   }
   if (in.failed() || in.left() > 0) return false;
-  std::erase_if(there_, [&](const auto& entry) { return entry.second.node == from; });
+  std::map<cut::Life, There> before;
+  for (auto entry = there_.begin(); entry != there_.end();) {
+    const auto next = std::next(entry);
+    if (entry->second.node == from) before.insert(there_.extract(entry));
+    entry = next;
+  }
+  const auto life = [](const auto& entry) { return entry.first; };
+  has_changed_ = has_changed_ || !std::ranges::equal(before, now, {}, life, life);
   there_.merge(now);
-  has_changed_ = true;
   return true;
 }
 

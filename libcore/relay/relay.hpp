@@ -4,7 +4,8 @@
 //
 // It keeps nothing for anybody: what cannot be carried now is dropped, and the ends of the channels send it
 // again. So a peer that is killed and started again has lost nothing that matters. Which lives are where each
-// peer tells all others, whole, whenever it changes and whenever a connection begins.
+// peer tells all others, whole, whenever it changes, whenever a connection begins, and every 2 s besides: a
+// peer that was started again may be connected before it knows that the group lets it speak.
 //
 // Whose packets go where: to a life only from the same user's tools, and from root's. A user is named as the
 // kernel of his host says; peers believe each other, as everywhere in a group.
@@ -32,7 +33,7 @@ class Relay final : public node::Part {
   std::string name() const override { return "relay"; }
   node::PartActions step(const node::Moment& moment, const node::Event& event) override;
   node::PartActions settle(const node::Moment& moment) override;
-  std::optional<Instant> deadline() const override { return std::nullopt; }
+  std::optional<Instant> deadline() const override;
 
  private:
   struct Here {
@@ -69,6 +70,7 @@ class Relay final : public node::Part {
   std::map<cut::Life, Here> here_;
   std::map<cut::Life, There> there_;
   bool to_tell_ = false;      // the others
+  Instant tell_again_;        // as long as there is something to tell
   bool has_changed_ = false;  // tools of this host are to hear of it
 };
 

@@ -78,7 +78,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   [ "$(tail -1 got)" = "$(printf 'A\tline 999')" ]
   run dsnapshot run g --id A -- sh -c 'kill -9 $$'
   [ "$status" -eq 137 ]
-  run dsnapshot run g --id A -- ./nothing
+  run -127 dsnapshot run g --id A -- ./nothing
   [ "$status" -eq 127 ]
 }
 

@@ -95,7 +95,7 @@ Result<GroupLine> GroupLine::open(Terms terms) {
     return Error{ErrorKind::unavailable, "dsnapshot", "this host's peer is of a release before 0.2",
                  "upgrade it"};
   GroupLine line(std::move(terms), std::move(*peer));
-  line.say(cut::Register{line.terms_.life, line.terms_.visitor});
+  line.enter({});
   return line;
 }
 
@@ -105,12 +105,23 @@ void GroupLine::say(const cut::ToRelay& message) {
   if (!peer_->send(local::Request(whole))) broken();
 }
 
+// Once the peer has greeted: before that nobody knows whether it has a relay.
+void GroupLine::enter(const Heard& heard) {
+  if (!peer_ || entered_ || peer_->speaks() < 2) return;
+  say(cut::Register{terms_.life, terms_.visitor});
+  if (!peer_) return;
+  entered_ = true;
+  pause_.reset();
+  if (heard.reconnected) heard.reconnected();
+}
+
 void GroupLine::send(const std::vector<cut::Packet>& packets) {
+  if (!entered_) return;  // lost, as on any carrier that is broken
   for (const cut::Packet& packet : packets) say(cut::Outgoing{packet.to, packet.bytes});
 }
 
 void GroupLine::ask_for_view() {
-  if (!peer_ || listing_ != 0) return;
+  if (!peer_ || !entered_ || listing_ != 0) return;
   stale_ = false;
   listing_ = ++last_request_;
   holders_.clear();
@@ -130,14 +141,15 @@ void GroupLine::take(const local::Locks& locks, const Heard& heard) {
 }
 
 Status GroupLine::hear(const Heard& heard) {
-  if (!peer_ && tie_again() && heard.reconnected) heard.reconnected();
+  if (!peer_) tie_again();
   while (peer_) {
     auto answer = peer_->receive();
     if (!answer) {
       broken();
       break;
     }
-    if (!*answer) break;
+    enter(heard);
+    if (!peer_ || !*answer) break;
     if (const auto* part = std::get_if<local::FromPart>(&**answer)) {
       const auto message = cut::decode_from_relay(part->bytes);
       if (!message) continue;
@@ -168,22 +180,21 @@ Instant GroupLine::due() const {
 
 void GroupLine::broken() {
   peer_.reset();
+  entered_ = false;
   listing_ = 0;
   stale_ = true;
   tie_at_ = boot_now() + pause_.next();
 }
 
-bool GroupLine::tie_again() {
-  if (boot_now() < tie_at_) return false;
+// Its greeting comes by hear().
+void GroupLine::tie_again() {
+  if (boot_now() < tie_at_) return;
   auto again = cli::connect_again(terms_.peer, "dsnapshot");
-  if (!again) {
+  if (again) {
+    peer_ = std::move(again->peer);
+  } else {
     tie_at_ = boot_now() + pause_.next();
-    return false;
   }
-  peer_ = std::move(again->peer);
-  say(cut::Register{terms_.life, terms_.visitor});
-  if (peer_) pause_.reset();
-  return peer_.has_value();
 }
 
 void wait_on(const GroupLine& line, Instant until) {

@@ -59,15 +59,17 @@ class GroupLine {
  private:
   GroupLine(Terms terms, engine::PeerConnection peer);
   void say(const cut::ToRelay& message);
+  void enter(const Heard& heard);
   void ask_for_view();
   void take(const local::Locks& locks, const Heard& heard);
   void broken();
-  bool tie_again();
+  void tie_again();
 
   Terms terms_;
   std::optional<engine::PeerConnection> peer_;
   std::optional<cut::View> view_;
   std::vector<local::LockParty> holders_;  // of a listing that has more to come
+  bool entered_ = false;                   // this connection is known to the relay
   std::uint64_t listing_ = 0;              // the request that is on its way; 0: none
   std::uint64_t last_request_ = 1;
   bool stale_ = true;  // the view may be another one

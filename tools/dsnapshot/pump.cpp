@@ -23,7 +23,8 @@ namespace {
 
 using process::boot_now;
 
-constexpr std::size_t batch = std::size_t{64} << 10U;  // bytes that are written or read at once
+constexpr Duration away_patience = std::chrono::seconds(30);  // of a session
+constexpr std::size_t batch = std::size_t{64} << 10U;         // bytes that are written or read at once
 
 void set_nonblocking(int fd) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -59,7 +60,8 @@ Pump::Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output)
   }
 }
 
-void Pump::command_ended() {
+void Pump::command_ended(bool lost) {
+  lost_ = lost;
   command_ended_ = true;
   const char byte = 0;
   (void)!::write(wake_write_.get(), &byte, 1);
@@ -91,8 +93,20 @@ void Pump::work() {
   }
 }
 
-bool Pump::over() const {
-  return command_ended_ && !output_.is_open() && core_.all_taken();
+bool Pump::over() {
+  if (!command_ended_) return false;
+  if (lost_) return true;
+  if (line_.fd() >= 0) {
+    away_since_.reset();
+  } else if (!away_since_) {
+    away_since_ = boot_now();
+  }
+  if (away_since_ && boot_now() - *away_since_ > away_patience) {
+    cli::notice("dsnapshot",
+                terms_.id + ": the peer does not come back: the last lines may not have been read");
+    return true;
+  }
+  return !output_.is_open() && core_.all_taken();
 }
 
 // When enough processes are there.

@@ -35,7 +35,8 @@ class Pump {
 
   void work();
   // By the main thread: the command has ended; what it has said goes out, then work() returns.
-  void command_ended();
+  // `lost`: the group does not count us any more, and nobody will read it.
+  void command_ended(bool lost);
   bool bad_lines() const { return bad_lines_; }  // after work()
 
  private:
@@ -48,7 +49,7 @@ class Pump {
   void tell(const cut::Note& note);
   void bad(const std::string& why);
   void wait_for_more();
-  bool over() const;
+  bool over();
 
   Terms terms_;
   GroupLine line_;
@@ -56,7 +57,8 @@ class Pump {
   cut::Speech speech_;
   Descriptor input_, output_;
   Descriptor wake_read_, wake_write_;
-  std::atomic<bool> command_ended_ = false;
+  std::atomic<bool> command_ended_ = false, lost_ = false;
+  std::optional<Instant> away_since_;  // since then no peer carries what is left
   bool begun_ = false, input_ends_ = false;
   std::string to_write_, read_;
   std::size_t written_ = 0;

@@ -144,7 +144,8 @@ Result<cli::Exit> Run::run_in_group(cli::HeldSession& session) {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(null, STDIN_FILENO);
   ::dup2(null, STDOUT_FILENO);
-  pump.command_ended();
+  const auto* ended = std::get_if<cli::HeldSession::Ended>(&end);
+  pump.command_ended(!ended || ended->outcome.stopped == cli::StopCause::lost);
   if (worker.joinable()) worker.join();
   if (const auto* error = std::get_if<cli::SpawnError>(&end)) {
     session.let_go(static_cast<int>(error->exit));
@@ -157,7 +158,7 @@ Result<cli::Exit> Run::run_in_group(cli::HeldSession& session) {
   }
   if (std::holds_alternative<cli::HeldSession::PassedOn>(end))
     return Error{ErrorKind::unavailable, cli::shown(s_.group), "joining took too long", "try again"};
-  const cli::Outcome& outcome = std::get<cli::HeldSession::Ended>(end).outcome;
+  const cli::Outcome& outcome = ended->outcome;
   if (outcome.stopped == cli::StopCause::lost) {
     session.let_go();
   } else {
