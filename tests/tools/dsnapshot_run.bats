@@ -42,7 +42,8 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   for i in 1 2 3 4 5; do
     dsnapshot take bank -o "bank.$i"
     dsnapshot check "bank.$i"
-    [ "$(dsnapshot show --sum has "bank.$i")" != "" ]
+    [ "$(jq -s '[.[] | select(.type == "process").state | capture("has=(?<n>-?[0-9]+)").n | tonumber] + [.[] | select(.type == "channel").messages[].body | capture("pay=(?<n>[0-9]+)").n | tonumber] | add' "bank.$i")" -eq 300 ]
+    dsnapshot check -q "$(jq -r 'select(.type == "snapshot").id' "bank.$i")" # this host's peer keeps it
   done
   run dsnapshot wait -w 60 bank
   [ "$status" -eq 0 ]
@@ -166,7 +167,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   [ "$(dsnapshot take cast | jq -r 'select(.type == "process").state | fromjson.heard' | sort -u)" = 1 ]
 }
 
-@test "three peers: ten snapshots of five tellers on their way" {
+@test "three peers: ten snapshots of five tellers while a peer is killed and started again" {
   new_group "$BATS_TEST_TMPDIR/group" a b c
   start_group "${calm[@]}"
   ids=(P1 P2 P3 P4 P5)
@@ -178,6 +179,11 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   eventually on c counts bank 5
   for i in 1 2 3 4 5 6 7 8 9 10; do
     on c dsnapshot take bank -w 20 -o "bank.$i" || echo "snapshot $i is incomplete"
+    if [ "$i" -eq 3 ]; then
+      signal_peer KILL b
+      eventually peer_gone b
+      start_peer b "${calm[@]}"
+    fi
   done
   complete=0
   for i in 1 2 3 4 5 6 7 8 9 10; do
