@@ -19,6 +19,7 @@ namespace {
 constexpr Duration good_after = std::chrono::seconds(1);
 constexpr int told_after = 3;    // starts in vain
 constexpr int seldom_after = 8;  // of them: from there on one a second
+constexpr Duration told_again_after = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -32,6 +33,9 @@ void PeerLine::tied(bool started) {
   }
   tied_at_ = boot_now();
   if (!started || ++in_vain_ != told_after) return;
+  // On a slow host a peer may hold for a second, and end all the same.
+  if (told_at_ && tied_at_ - *told_at_ < told_again_after) return;
+  told_at_ = tied_at_;
   const std::string said = why_it_ended(options_);
   notice(tool_, "the peer ends whenever it begins" + (said.empty() ? "" : "; it said: " + said) +
                     ": trying again now and then");

@@ -4,7 +4,7 @@
 // grow, and each time opened with what makes the tool known (its session, its arrival, its request).
 //
 // Where tools may start their peer, this one does (connect_again); of one that ends whenever it begins it
-// tells, once, and tries ever more seldom. Threading: one owner.
+// tells, at most once a minute, and tries ever more seldom. Threading: one owner.
 #pragma once
 
 #include <functional>
@@ -74,6 +74,7 @@ class PeerLine {
   Instant tied_at_;  // when it was tied again the last time
   Instant lost_at_;  // when the last one that was tied broke
   int in_vain_ = 0;  // peers that were started since the line last held for a while
+  std::optional<Instant> told_at_;  // that they end whenever they begin
   bool away_ = false;
 };
 

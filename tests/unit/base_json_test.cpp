@@ -98,7 +98,7 @@ TEST_CASE("json reader: a value's own text, and what comes next") {
 }
 
 TEST_CASE("json text: what is written reads back, and moves no cursor") {
-  const std::string text = std::string("a\"\\\n\t\r\x1b[2J\x7f \xc2\x85 \xe2\x80\xae \xf0\x9f\x98\x80", 25);
+  const std::string text = "a\"\\\n\t\r\x1b[2J\x7f \xc2\x85 \xe2\x80\xae \xf0\x9f\x98\x80";
   std::string json;
   append_json(json, text);
   CHECK(json.find('\x1b') == std::string::npos);
