@@ -36,7 +36,7 @@ endfunction()
 
 # coord_precompile_for(TARGET layer...): the set that suits a target of these layers.
 function(coord_precompile_for target)
-  if("net" IN_LIST ARGN OR "peer" IN_LIST ARGN)
+  if("net" IN_LIST ARGN OR "daemon" IN_LIST ARGN)
     coord_use_precompiled(${target} asio)
   else()
     coord_use_precompiled(${target} std)

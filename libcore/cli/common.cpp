@@ -11,7 +11,7 @@
 
 namespace coord::cli {
 
-void add_peer_options(Options& options, PeerOptions& target) {
+void add_peer_options(Options& options, ConnectOptions& target) {
   options.value("--socket", "PATH", target.socket, "the peer's socket")
       .env("COORD_SOCKET")
       .completes(Completion::file)

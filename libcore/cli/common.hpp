@@ -18,7 +18,7 @@ namespace coord::cli {
 // How a tool finds its peer.
 enum class Scope { any, private_peer, host, cluster };  // another one than any: no other will do
 
-struct PeerOptions {
+struct ConnectOptions {
   std::string socket;  // empty: this host's authority
   std::string config;  // empty: find_config()'s usual places (config.hpp)
   Scope scope = Scope::any;
@@ -33,7 +33,7 @@ struct OutputOptions {
 };
 
 void add_peer_options(Options& options,
-                      PeerOptions& target);  // --socket --config --scope --no-autostart, COORD_*
+                      ConnectOptions& target);  // --socket --config --scope --no-autostart, COORD_*
 // --json -q --verbose. `listings`: the modes that print, with which alone --json makes sense; none: any.
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE

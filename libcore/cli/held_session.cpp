@@ -23,7 +23,7 @@ std::string command_line(const std::vector<std::string>& argv) {
   return line;
 }
 
-HeldSession::HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts,
+HeldSession::HeldSession(SessionTerms terms, engine::LocalConnection peer, MessageCounts& counts,
                          std::optional<process::Cgroup> group)
     : terms_(std::move(terms)),
       began_(boot_now()),
@@ -364,7 +364,7 @@ void HeldSession::guard_what_is_left(const Descriptor& watch, std::optional<std:
 
 void HeldSession::release(std::optional<std::uint8_t> status) {
   // Never started for this: the next one to be started finds that nobody holds it.
-  const bool reached = !line_.away() || line_.come_back(PeerLine::Start::never);
+  const bool reached = !line_.away() || line_.come_back(LocalLine::Start::never);
   hold_.reset();
   if (!reached) return;
   count("release");

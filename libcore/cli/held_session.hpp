@@ -21,7 +21,7 @@
 
 #include "base/lease.hpp"
 #include "cli/child.hpp"
-#include "cli/peer_line.hpp"
+#include "cli/local_line.hpp"
 #include "cli/speaker.hpp"
 #include "process/cgroup.hpp"
 
@@ -39,7 +39,7 @@ using MessageCounts = std::map<std::string, std::uint64_t>;  // sent and receive
 struct SessionTerms {
   std::string tool;
   std::string object;  // what it is about, as messages show it
-  PeerOptions peer;
+  ConnectOptions peer;
   local::Acquire request;      // number only_request; its `wait` false: -n
   int holder = -1;             // pidfd of the process that the request names, if it does
   std::optional<Instant> end;  // of the wait, on CLOCK_BOOTTIME; none: as long as it takes
@@ -60,7 +60,7 @@ class HeldSession {
  public:
   // `peer`: a connection over which terms.request went out. `group`: for a command that will be started, if
   // it was made already, while the peer was at work.
-  HeldSession(SessionTerms terms, engine::PeerConnection peer, MessageCounts& counts,
+  HeldSession(SessionTerms terms, engine::LocalConnection peer, MessageCounts& counts,
               std::optional<process::Cgroup> group);
   HeldSession(const HeldSession&) = delete;
   HeldSession& operator=(const HeldSession&) = delete;
@@ -73,7 +73,7 @@ class HeldSession {
   const local::Granted& grant() const { return grant_; }
   int hold() const { return hold_.get(); }  // who inherits it holds the session
   const local::Resume& resume() const { return resume_; }
-  engine::PeerConnection& peer() { return line_.peer(); }
+  engine::LocalConnection& peer() { return line_.peer(); }
   // The grant is too old to begin anything with.
   bool too_late() const;
   // The session is lost, or about to be.
@@ -141,7 +141,7 @@ class HeldSession {
 
   SessionTerms terms_;
   Instant began_;
-  PeerLine line_;
+  LocalLine line_;
   MessageCounts& counts_;
   Speaker speaker_;
   std::optional<process::Cgroup> group_;  // for the command, then what it left of it

@@ -38,7 +38,7 @@ std::string path_of(int descriptor) {
 
 class SmallGuard {
  public:
-  SmallGuard(const GuardTerms& terms, engine::PeerConnection& peer, process::Family family, int command,
+  SmallGuard(const GuardTerms& terms, engine::LocalConnection& peer, process::Family family, int command,
              int watch)
       : terms_(terms),
         peer_(peer),
@@ -121,7 +121,7 @@ class SmallGuard {
   }
 
   void come_back() {
-    PeerOptions running = terms_.peer;
+    ConnectOptions running = terms_.peer;
     running.no_autostart = true;
     auto again = connect_again(running, terms_.tool);
     if (again) {
@@ -156,7 +156,7 @@ class SmallGuard {
   }
 
   const GuardTerms& terms_;
-  engine::PeerConnection& peer_;
+  engine::LocalConnection& peer_;
   process::ProcessTree tree_;
   int command_;  // its pidfd; -1: it has ended
   int watch_;
@@ -202,7 +202,7 @@ bool is_held(const Descriptor& watch) {
   return watch.is_open() && ::poll(&state, 1, 0) == 0;
 }
 
-Status start_small_guard(GuardTerms terms, engine::PeerConnection& peer, const Descriptor& watch) {
+Status start_small_guard(GuardTerms terms, engine::LocalConnection& peer, const Descriptor& watch) {
   process::Family family;
   family.cgroup = terms.cgroup;
   struct stat file {};

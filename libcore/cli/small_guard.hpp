@@ -15,15 +15,15 @@
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "cli/peer.hpp"
-#include "engine/peer_connection.hpp"
+#include "cli/connect.hpp"
+#include "engine/local_connection.hpp"
 #include "wire/local.hpp"
 
 namespace coord::cli {
 
 struct GuardTerms {
   std::string tool, object;  // as messages name them
-  PeerOptions peer;
+  ConnectOptions peer;
   local::Resume resume;
   Duration ttl{}, grace{};
   Instant sent;            // of the last renewal that succeeded
@@ -42,6 +42,6 @@ Descriptor watch_of(int hold);
 bool is_held(const Descriptor& watch);
 
 // Starts it. The connection is shared with it until this process ends or is replaced.
-Status start_small_guard(GuardTerms terms, engine::PeerConnection& peer, const Descriptor& watch);
+Status start_small_guard(GuardTerms terms, engine::LocalConnection& peer, const Descriptor& watch);
 
 }  // namespace coord::cli

@@ -8,7 +8,7 @@ using record::Claim;
 
 std::string_view name_of(raft::Role role) {
   switch (role) {
-    case raft::Role::founding:
+    case raft::Role::bootstrap:
       return "founding";
     case raft::Role::follower:
       return "follower";
@@ -53,10 +53,10 @@ class Filler {
     for (const auto& [name, barrier] : state_.barriers.barriers) {
       const auto [number, generation] = barrier.current();
       if (generation == nullptr) continue;
-      record::Meeting meeting{name, number, generation->arrivals.size(), generation->terms.count,
-                              service::name_of(generation->stage)};
-      if (take(meeting.name.size())) {
-        peer_.barriers.push_back(std::move(meeting));
+      record::BarrierGeneration recorded{name, number, generation->arrivals.size(), generation->terms.count,
+                                         service::name_of(generation->stage)};
+      if (take(recorded.name.size())) {
+        peer_.barriers.push_back(std::move(recorded));
       } else {
         ++peer_.left_out;
       }
@@ -115,7 +115,8 @@ void add_log(record::Peer& peer, const raft::Log& log) {
 
 }  // namespace
 
-record::Peer describe(const replica::Host& service, const node::Moment& moment, std::size_t most_bytes) {
+record::Peer describe(const replica::ReplicatedService& service, const node::Moment& moment,
+                      std::size_t most_bytes) {
   const replica::Replica& replica = service.replica();
   const raft::Raft& raft = replica.raft();
   const service::State& state = replica.machine().state();

@@ -8,6 +8,7 @@
 namespace coord::group {
 
 // All but its name and its links. Of what it holds, as much as `most_bytes` of text take.
-record::Peer describe(const replica::Host& service, const node::Moment& moment, std::size_t most_bytes);
+record::Peer describe(const replica::ReplicatedService& service, const node::Moment& moment,
+                      std::size_t most_bytes);
 
 }  // namespace coord::group

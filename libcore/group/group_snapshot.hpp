@@ -70,7 +70,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
     WallTime at;
     Instant until;
     std::optional<Instant> settled_since;  // all that it can reach has answered
-    struct PeerLine {
+    struct LocalLine {
       std::uint64_t life = 0;
       std::set<NodeId> up;
       Bytes line;
@@ -81,7 +81,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
       bool broke = false;
       Bytes line;
     };
-    std::map<NodeId, PeerLine> peers;
+    std::map<NodeId, LocalLine> peers;
     std::set<NodeId> died;  // they have answered in two lives
     std::map<std::pair<NodeId, NodeId>, LinkLine> links;
   };

@@ -44,7 +44,7 @@ void Narrator::message(NodeId from, NodeId to, const std::string& text, bool arr
 
 void Narrator::hears(const NodeEvent& event, bool taken) {
   if (const auto* on_channel = std::get_if<OnChannel>(&event)) return on(*on_channel, taken);
-  const auto* const of_service = std::get_if<replica::HostEvent>(&event);
+  const auto* const of_service = std::get_if<replica::ServiceEvent>(&event);
   if (of_service == nullptr) return;
   std::visit(
       [&](const auto& concrete) {
@@ -103,7 +103,7 @@ void Narrator::on(const replica::JobFailed& event) {
 // ---- done
 
 void Narrator::does(const NodeAction& action) {
-  const auto* const of_service = std::get_if<replica::HostAction>(&action);
+  const auto* const of_service = std::get_if<replica::ServiceAction>(&action);
   if (of_service == nullptr) return;
   std::visit(
       [&](const auto& concrete) {

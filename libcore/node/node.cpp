@@ -19,7 +19,8 @@ std::uint16_t number_of(const Part& part) {
 
 }  // namespace
 
-Node::Node(replica::Host service, Parts parts) : service_(std::move(service)), parts_(std::move(parts)) {
+Node::Node(replica::ReplicatedService service, Parts parts)
+    : service_(std::move(service)), parts_(std::move(parts)) {
   std::sort(parts_.begin(), parts_.end(),
             [](const auto& a, const auto& b) { return a->channel() < b->channel(); });
   COORD_CHECK(parts_.empty() || parts_.front()->channel() != Channel::service);
@@ -66,7 +67,7 @@ NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
       of_part(*watching_, watcher_->coloured(moment(now, wall), datagram->from, datagram->colour));
     return std::exchange(out_, {});
   }
-  const auto& of_all = std::get<replica::HostEvent>(event);
+  const auto& of_all = std::get<replica::ServiceEvent>(event);
   if (const auto* asked = std::get_if<replica::FromTool>(&of_all)) {
     if (const auto* said = std::get_if<local::ToPart>(&asked->request)) {
       tool_said(now, wall, *asked, *said);
@@ -144,10 +145,10 @@ Bytes Node::colour(NodeId to) const {
   return watcher_ == nullptr ? Bytes() : watcher_->colour(to);
 }
 
-void Node::of_service(replica::HostActions actions) {
+void Node::of_service(replica::ServiceActions actions) {
   if (actions.empty()) return;
   out_.reserve(out_.size() + actions.size());
-  for (replica::HostAction& action : actions) out_.emplace_back(std::move(action));
+  for (replica::ServiceAction& action : actions) out_.emplace_back(std::move(action));
 }
 
 void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
@@ -165,7 +166,7 @@ void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
 void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said) {
   Part* const part = find(said.channel);
   if (part == nullptr) {
-    out_.emplace_back(replica::HostAction(replica::ToTool{
+    out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection, local::Refused{said.request, local::RefusedKind::protocol,
                                          "this peer has no part " + std::to_string(said.channel) +
                                              ": install the tool's release on this host"}}));
@@ -185,7 +186,7 @@ void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard
       COORD_CHECK(heard != nullptr);
       out_.emplace_back(Unread{heard->from, heard->way, part.name(), std::move(unreadable->why)});
     } else if (auto* report = std::get_if<Report>(&action)) {
-      out_.emplace_back(replica::HostAction(std::move(*report)));
+      out_.emplace_back(replica::ServiceAction(std::move(*report)));
     } else if (auto* work = std::get_if<Do>(&action)) {
       out_.emplace_back(PartWork{part.channel(), std::move(work->work)});
     }
@@ -197,7 +198,7 @@ void Node::tell(const Part& part, ToTool answer) {
     ++counts_.too_large;
     return;
   }
-  out_.emplace_back(replica::HostAction(replica::ToTool{
+  out_.emplace_back(replica::ServiceAction(replica::ToTool{
       answer.connection, local::FromPart{answer.request, number_of(part), std::move(answer.bytes)}}));
 }
 

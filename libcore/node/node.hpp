@@ -11,10 +11,10 @@
 // has come. The service comes first in each step: a level that it raises holds for what the others send in
 // the same step.
 //
-// The service (replica::Host) keeps its typed events, disk and sessions: all other parts may do without.
-// Nothing of other parts is sent below level 2; a message for a part that is not there is dropped and
-// counted, for the other node may have one more. What a tool says to a part (local::ToPart) comes among the
-// service's events and never reaches it. Threading: none; one owner.
+// The service (replica::ReplicatedService) keeps its typed events, disk and sessions: all other parts may do
+// without. Nothing of other parts is sent below level 2; a message for a part that is not there is dropped
+// and counted, for the other node may have one more. What a tool says to a part (local::ToPart) comes among
+// the service's events and never reaches it. Threading: none; one owner.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,7 @@
 
 #include "node/part.hpp"
 #include "node/watcher.hpp"
-#include "replica/host.hpp"
+#include "replica/replicated_service.hpp"
 
 namespace coord::node {
 
@@ -56,7 +56,7 @@ struct Coloured {
   NodeId from;
   Bytes colour;
 };
-using NodeEvent = std::variant<replica::HostEvent, OnChannel, PartWorked, Came, Coloured>;
+using NodeEvent = std::variant<replica::ServiceEvent, OnChannel, PartWorked, Came, Coloured>;
 
 // ---- answers, beside those of the service
 
@@ -78,7 +78,7 @@ struct PartWork {
   Channel part{};
   std::shared_ptr<Work> work;
 };
-using NodeAction = std::variant<replica::HostAction, SendOnChannel, Unread, PartWork>;
+using NodeAction = std::variant<replica::ServiceAction, SendOnChannel, Unread, PartWork>;
 using NodeActions = std::vector<NodeAction>;
 
 // What was dropped, of other parts than the service.
@@ -102,13 +102,13 @@ using MakeParts = std::function<Parts(const Setting&)>;
 class Node {
  public:
   // No two parts have one channel, and none has the service's (checked).
-  explicit Node(replica::Host service, Parts parts = {});
+  explicit Node(replica::ReplicatedService service, Parts parts = {});
 
   [[nodiscard]] NodeActions step(Instant now, WallTime wall, NodeEvent&& event);
   [[nodiscard]] NodeActions settle(Instant now, WallTime wall);
   std::optional<Instant> deadline() const;
 
-  const replica::Host& service() const { return service_; }
+  const replica::ReplicatedService& service() const { return service_; }
   const replica::Replica& replica() const { return service_.replica(); }
   const Counts& counts() const { return counts_; }
   const Part* part(Channel channel) const;
@@ -129,7 +129,7 @@ class Node {
   Moment moment(Instant now, WallTime wall) const {
     return {now, wall, replica().speaks(), &service_, out_.empty()};
   }
-  void of_service(replica::HostActions actions);
+  void of_service(replica::ServiceActions actions);
   void tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said);
   void heard(Instant now, WallTime wall, OnChannel&& event);
   template <class T>
@@ -138,7 +138,7 @@ class Node {
   void send(const Part& part, Send send);
   void tell(const Part& part, ToTool answer);
 
-  replica::Host service_;
+  replica::ReplicatedService service_;
   Parts parts_;                 // by channel
   Watcher* watcher_ = nullptr;  // one of them, perhaps
   Part* watching_ = nullptr;    // the same one

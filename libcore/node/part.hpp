@@ -24,7 +24,7 @@
 #include "base/level.hpp"
 #include "base/time.hpp"
 #include "replica/events.hpp"
-#include "replica/host.hpp"
+#include "replica/replicated_service.hpp"
 #include "replica/tool_events.hpp"
 #include "wire/channel.hpp"
 
@@ -106,7 +106,7 @@ struct Moment {
   WallTime wall;
   Level level = first_level;
   // That of the same node, as of this step; none in tests of a part alone.
-  const replica::Host* service = nullptr;
+  const replica::ReplicatedService* service = nullptr;
   // Nothing that other parts have answered in this step goes out before what this one answers.
   bool undisturbed = true;
 };

@@ -49,7 +49,7 @@ void Sessions::asked(const Scene& at, Record& record, const local::Acquire& requ
 bool Sessions::waits_for_itself(const Scene& at, const local::Acquire& request) {
   const auto stops = [&](const service::Request& hold) {
     const bool shared = hold.terms.mode == service::Mode::shared && request.mode == local::Mode::shared;
-    return hold.held() && !shared && hold.terms.slots == 1 &&
+    return hold.held() && !shared && hold.terms.permits == 1 &&
            std::ranges::any_of(request.names, [&](const std::string& name) {
              return std::ranges::find(hold.names, name) != hold.names.end();
            });
@@ -145,7 +145,7 @@ void Sessions::not_acquired(const Ledger::Heard& heard, ConnectionId id, Record&
 
 // Where its request, which was ordered, stands by now.
 void Sessions::stands(Instant now, ConnectionId id, Record& record, const service::Standing& standing,
-                      const service::Machine& machine) {
+                      const service::StateMachine& machine) {
   switch (standing.kind) {
     case service::Standing::Kind::held:
       return granted(now, id, record, standing.token, machine);
@@ -169,7 +169,7 @@ void Sessions::stands(Instant now, ConnectionId id, Record& record, const servic
 }
 
 void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token,
-                       const service::Machine& machine) {
+                       const service::StateMachine& machine) {
   record.token = token;
   if (!record.connected) {
     close(id, record, service::CloseReason::finished);
@@ -201,7 +201,7 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
 
 // Its wait was ended by the group, for it would have had no end.
 void Sessions::deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
-                          const service::Machine& machine) {
+                          const service::StateMachine& machine) {
   if (record.cancel_asked) {
     say(id, record, local::Cancelled{record.asked.request, ledger_.quorum});
   } else {

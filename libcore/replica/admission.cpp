@@ -77,7 +77,7 @@ std::uint64_t number_of(const local::Request& request) {
 }  // namespace
 
 std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, const std::string& user,
-                                    const service::Machine& machine) {
+                                    const service::StateMachine& machine) {
   const auto refuse = [&](local::RefusedKind kind, std::string why) {
     return local::Refused{number_of(request), kind, std::move(why)};
   };

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "wire/local.hpp"
 
 namespace coord::replica {
@@ -21,6 +21,6 @@ namespace coord::replica {
 // Expands the names in `request` in place. The answer to the tool if it may not ask for this; its kind is
 // `mismatch` for a name that is not the user's, `held` for what belongs to another user now.
 std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, const std::string& user,
-                                    const service::Machine& machine);
+                                    const service::StateMachine& machine);
 
 }  // namespace coord::replica

@@ -4,11 +4,11 @@
 
 #include "base/rule.hpp"
 #include "replica/barrier_listing.hpp"
-#include "replica/meetings.hpp"
+#include "replica/participants.hpp"
 
 namespace coord::replica {
 
-void Meetings::asked(const Scene& at, const local::Arrive& request) {
+void Participants::asked(const Scene& at, const local::Arrive& request) {
   const FromTool& event = at.event;
   const ConnectionId id = event.connection;
   if (has(id)) {
@@ -42,7 +42,7 @@ void Meetings::asked(const Scene& at, const local::Arrive& request) {
   arrive(at.now, id, record);
 }
 
-void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
+void Participants::arrive(Instant now, ConnectionId id, Record& record) {
   const local::Arrive& asked = record.asked;
   service::Arrive body;
   body.open.owner = ledger_.owner(record.who, asked.pid, asked.command_line);
@@ -62,7 +62,7 @@ void Meetings::arrive(Instant now, ConnectionId id, Record& record) {
       id, std::move(body), [this, id](const Ledger::Heard& heard, Record& of) { arrived(heard, id, of); });
 }
 
-void Meetings::arrived(const Ledger::Heard& heard, ConnectionId id, Record& record) {
+void Participants::arrived(const Ledger::Heard& heard, ConnectionId id, Record& record) {
   const service::Outcome& what = heard.what.what;
   if (what.kind != service::OutcomeKind::arrived) {
     not_arrived(heard.what, id, record);
@@ -87,7 +87,7 @@ void Meetings::arrived(const Ledger::Heard& heard, ConnectionId id, Record& reco
 }
 
 // Nor is it said of one who gives up that it has departed: an arrival of its peer's earlier life may count.
-void Meetings::not_arrived(const Outcome& event, ConnectionId id, const Record& record) {
+void Participants::not_arrived(const Outcome& event, ConnectionId id, const Record& record) {
   const std::uint64_t request = record.asked.request;
   if (record.abandoned) {
     // Nobody asks any more.
@@ -104,7 +104,7 @@ void Meetings::not_arrived(const Outcome& event, ConnectionId id, const Record& 
 
 // ---- who waits no longer
 
-void Meetings::asked(const Scene& at, const local::Cancel& request) {
+void Participants::asked(const Scene& at, const local::Cancel& request) {
   const ConnectionId id = at.event.connection;
   Record* record = find(id);
   if (record == nullptr) return;  // what it speaks of is over: its answer is on the way
@@ -117,7 +117,7 @@ void Meetings::asked(const Scene& at, const local::Cancel& request) {
 
 // It is not to wait any longer, but for a leader. While there is none its time for
 // one counts from when it came.
-void Meetings::hurry(Instant now, ConnectionId id, Record& record) {
+void Participants::hurry(Instant now, ConnectionId id, Record& record) {
   const Instant since = ledger_.quorum ? now : record.asked_at;
   if (record.stage == Stage::arriving) {
     hurry_arrival(id, record.arrive_ticket, since);
@@ -132,14 +132,14 @@ void Meetings::hurry(Instant now, ConnectionId id, Record& record) {
   ledger_.give_up_late(hurry_, now);
 }
 
-void Meetings::hurry_arrival(ConnectionId id, std::uint64_t ticket, Instant since) {
+void Participants::hurry_arrival(ConnectionId id, std::uint64_t ticket, Instant since) {
   ledger_.hurry(hurry_, ticket, since, [this, id, ticket](bool) {
     if (Record* record = find(id)) give_up(id, *record);
     ledger_.retract(ticket);
   });
 }
 
-void Meetings::departed(const Ledger::Heard& heard, ConnectionId id, Record& record) {
+void Participants::departed(const Ledger::Heard& heard, ConnectionId id, Record& record) {
   local::Departed answer;
   answer.request = record.asked.request;
   answer.quorum = ledger_.quorum;
@@ -164,7 +164,7 @@ void Meetings::departed(const Ledger::Heard& heard, ConnectionId id, Record& rec
 }
 
 // Answers a tool that no longer waits although nothing can be ordered now; its arrival is taken back later.
-void Meetings::give_up(ConnectionId id, Record& record) {
+void Participants::give_up(ConnectionId id, Record& record) {
   if (record.stage != Stage::waiting && record.stage != Stage::arriving) return;
   local::Departed answer;
   answer.request = record.asked.request;
@@ -180,13 +180,13 @@ void Meetings::give_up(ConnectionId id, Record& record) {
 
 // Nobody waits for the answer to its Arrive any more: an arrival that is ordered later closes. With a
 // majority that is at once; without, it must not be what completes a generation long after it was given up.
-void Meetings::abandon(Record& record) {
+void Participants::abandon(Record& record) {
   record.abandoned = true;
   if (!ledger_.quorum) ledger_.retract(record.arrive_ticket);
 }
 
 // One that was given up while it was on its way.
-void Meetings::heard(const News& at, const service::BarrierArrived& arrival) {
+void Participants::heard(const News& at, const service::BarrierArrived& arrival) {
   const bool ours = arrival.to.node == ledger_.config.self && arrival.to.client == at.self;
   if (ours && !by_session_.contains(arrival.session))
     close_nobodys(arrival.session, service::CloseReason::holder_gone);

@@ -2,7 +2,7 @@
 // Barriers that are asked for from without: listed, and reset.
 #include "replica/barrier_listing.hpp"
 
-#include "replica/meetings.hpp"
+#include "replica/participants.hpp"
 
 namespace coord::replica {
 
@@ -49,7 +49,7 @@ local::BarrierRecord record_of(const std::string& name, std::uint64_t number,
   return to;
 }
 
-const service::Generation* generation_of(const service::Machine& machine, const std::string& name,
+const service::Generation* generation_of(const service::StateMachine& machine, const std::string& name,
                                          std::uint64_t number) {
   const auto& barriers = machine.state().barriers.barriers;
   const auto barrier = barriers.find(name);
@@ -58,16 +58,16 @@ const service::Generation* generation_of(const service::Machine& machine, const 
   return found == barrier->second.generations.end() ? nullptr : &found->second;
 }
 
-void Meetings::asked(const Scene& at, const local::ListBarriers& request) {
+void Participants::asked(const Scene& at, const local::ListBarriers& request) {
   const ConnectionId id = at.event.connection;
   if (request.stale) return list(id, request, at.machine, at.wall, true);
   ledger_.ask(id, request.request, ask_stale,
-              [this, id, request](const service::Machine& machine, WallTime wall) {
+              [this, id, request](const service::StateMachine& machine, WallTime wall) {
                 list(id, request, machine, wall, false);
               });
 }
 
-void Meetings::asked(const Scene& at, const local::ResetBarrier& request) {
+void Participants::asked(const Scene& at, const local::ResetBarrier& request) {
   const ConnectionId id = at.event.connection;
   const std::uint64_t number = request.request;
   const std::uint64_t ticket =
@@ -84,7 +84,7 @@ void Meetings::asked(const Scene& at, const local::ResetBarrier& request) {
   });
 }
 
-void Meetings::was_reset(const Outcome& event, ConnectionId id, std::uint64_t request) {
+void Participants::was_reset(const Outcome& event, ConnectionId id, std::uint64_t request) {
   if (event.what.kind == service::OutcomeKind::done) {
     ledger_.tell(id, local::BarrierIsReset{request});
   } else if (event.what.kind == service::OutcomeKind::refused) {
@@ -94,8 +94,8 @@ void Meetings::was_reset(const Outcome& event, ConnectionId id, std::uint64_t re
   }
 }
 
-void Meetings::list(ConnectionId id, const local::ListBarriers& asked, const service::Machine& machine,
-                    WallTime wall, bool stale) {
+void Participants::list(ConnectionId id, const local::ListBarriers& asked,
+                        const service::StateMachine& machine, WallTime wall, bool stale) {
   constexpr std::size_t together = 100 * 1024;
   const auto& barriers = machine.state().barriers.barriers;
   local::Barriers answer;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "wire/local.hpp"
 
 namespace coord::replica {
@@ -14,7 +14,7 @@ local::BarrierRecord record_of(const std::string& name, std::uint64_t number,
                                const service::Generation& from);
 
 // Null: it is over, and forgotten.
-const service::Generation* generation_of(const service::Machine& machine, const std::string& name,
+const service::Generation* generation_of(const service::StateMachine& machine, const std::string& name,
                                          std::uint64_t number);
 
 }  // namespace coord::replica

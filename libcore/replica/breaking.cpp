@@ -113,7 +113,7 @@ void Sessions::tell_breakers(SessionId session) {
   breakers_.erase(first, last);
 }
 
-void Sessions::tell_breakers_of_gone(const service::Machine& machine) {
+void Sessions::tell_breakers_of_gone(const service::StateMachine& machine) {
   for (auto it = breakers_.begin(); it != breakers_.end();) {
     const SessionId session = it->first;
     it = breakers_.upper_bound(session);

@@ -4,7 +4,7 @@
 //
 // `Self` derives from it and says
 //   LeaseUse use_of(const Record&) const        what the record's lease is used for as it is now
-//   void renewed(Instant now, ConnectionId, Record&, Instant sent, const service::Machine&)
+//   void renewed(Instant now, ConnectionId, Record&, Instant sent, const service::StateMachine&)
 //                                               a renewal that was sent then has been ordered
 // A Record is a Lease with `who` and `connected`. Threading: none; one owner.
 #pragma once

@@ -10,7 +10,7 @@ namespace {
 
 // What the driver of the peer answers, and what never comes here.
 using ServedElsewhere = service::Types<local::RaiseLevel, local::HandOver, local::ToPart>;
-using Served = service::Join<Sessions::Serves, Meetings::Serves, Orders::Serves, ServedElsewhere>;
+using Served = service::Join<Sessions::Serves, Participants::Serves, Orders::Serves, ServedElsewhere>;
 
 template <class Request>
 inline constexpr bool all_are_served = false;
@@ -48,7 +48,7 @@ SessionActions Desk::take() {
   SessionActions actions = std::exchange(ledger_.out, {});
   std::erase_if(actions, [&](const SessionAction& action) {
     const auto* over = std::get_if<SessionOver>(&action);
-    return over != nullptr && meetings_.has(over->connection);
+    return over != nullptr && participants_.has(over->connection);
   });
   return actions;
 }
@@ -58,7 +58,8 @@ SessionActions Desk::on(Instant now, const Recovered& event) {
   return take();
 }
 
-SessionActions Desk::on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
+SessionActions Desk::on(Instant now, const FromTool& event, const service::StateMachine& machine,
+                        WallTime wall) {
   constexpr std::size_t most_parked = 1024;
   if (level_of(event.request) > machine.level() && parked_.size() < most_parked) {
     parked_.push_back({now + ledger_.config.hurry.leader, event});
@@ -69,7 +70,7 @@ SessionActions Desk::on(Instant now, const FromTool& event, const service::Machi
 }
 
 // A connection's barriers and its locks are kept apart; the greeting is for both.
-void Desk::serve(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
+void Desk::serve(Instant now, const FromTool& event, const service::StateMachine& machine, WallTime wall) {
   const auto* order = std::get_if<local::Order>(&event.request);
   const auto* question = std::get_if<local::Question>(&event.request);
   if (level_of(event.request) > machine.level()) {
@@ -83,10 +84,10 @@ void Desk::serve(Instant now, const FromTool& event, const service::Machine& mac
     orders_.asked(now, event, *order);
   } else if (question != nullptr) {
     orders_.asked(event, *question, machine, wall);
-  } else if (!meetings_.concerns(event)) {
+  } else if (!participants_.concerns(event)) {
     sessions_.on(now, event, machine, wall);
   } else if (sessions_.ready(event.connection)) {
-    meetings_.on(now, event, machine, wall);
+    participants_.on(now, event, machine, wall);
   } else {
     ledger_.refuse(event.connection, 0, local::RefusedKind::protocol,
                    "one thing at a time, after a greeting");
@@ -94,12 +95,12 @@ void Desk::serve(Instant now, const FromTool& event, const service::Machine& mac
 }
 
 // The level may have risen.
-void Desk::serve_parked(Instant now, const service::Machine& machine, WallTime wall) {
+void Desk::serve_parked(Instant now, const service::StateMachine& machine, WallTime wall) {
   if (parked_.empty() || machine.level() < newest_level) return;
   for (const Parked& parked : std::exchange(parked_, {})) serve(now, parked.event, machine, wall);
 }
 
-void Desk::refuse_parked(Instant now, const service::Machine& machine) {
+void Desk::refuse_parked(Instant now, const service::StateMachine& machine) {
   while (!parked_.empty() && parked_.front().end <= now) {
     const FromTool event = std::move(parked_.front().event);
     parked_.erase(parked_.begin());
@@ -115,13 +116,13 @@ void Desk::refuse_parked(Instant now, const service::Machine& machine) {
 SessionActions Desk::on(const ToolGone& event) {
   std::erase_if(parked_, [&](const Parked& parked) { return parked.event.connection == event.connection; });
   orders_.on(event);
-  meetings_.on(event);
+  participants_.on(event);
   sessions_.on(event);
   return take();
 }
 
 SessionActions Desk::on(const HoldersGone& event) {
-  meetings_.on(event);
+  participants_.on(event);
   sessions_.on(event);
   return take();
 }
@@ -131,34 +132,34 @@ SessionActions Desk::on(const CommandGone& event) {
   return take();
 }
 
-SessionActions Desk::on(Instant now, const Outcome& event, const service::Machine& machine) {
+SessionActions Desk::on(Instant now, const Outcome& event, const service::StateMachine& machine) {
   ledger_.hear(now, event, machine);
   return take();
 }
 
 SessionActions Desk::on(Instant now, const Applied& event, service::ClientId self,
-                        const service::Machine& machine, WallTime wall) {
+                        const service::StateMachine& machine, WallTime wall) {
   sessions_.on(now, event, self, machine);
   sessions_.watched(event, machine, wall);
   enrolments_.on(now, event, self, machine);
-  meetings_.on(now, event, self);
+  participants_.on(now, event, self);
   orders_.on(now, event, machine, wall);
   serve_parked(now, machine, wall);
   return take();
 }
 
 SessionActions Desk::on(Instant now, const Replaced& event, service::ClientId self,
-                        const service::Machine& machine, WallTime wall) {
+                        const service::StateMachine& machine, WallTime wall) {
   sessions_.on(now, event, machine);
   sessions_.watched(event, machine, wall);
   enrolments_.on(now, event, self, machine);
-  meetings_.on(now, event, machine);
+  participants_.on(now, event, machine);
   orders_.on(now, event, machine, wall);
   serve_parked(now, machine, wall);
   return take();
 }
 
-SessionActions Desk::on(const QueryReady& event, const service::Machine& machine, WallTime wall) {
+SessionActions Desk::on(const QueryReady& event, const service::StateMachine& machine, WallTime wall) {
   ledger_.hear(event, machine, wall);
   return take();
 }
@@ -171,15 +172,15 @@ SessionActions Desk::on(const QueryFailed& event) {
 SessionActions Desk::quorum_is(Instant now, bool quorum) {
   if (std::exchange(ledger_.quorum, quorum) == quorum) return {};
   sessions_.quorum_is(now, quorum);
-  meetings_.quorum_is(now, quorum);
+  participants_.quorum_is(now, quorum);
   orders_.quorum_is(now, quorum);
   return take();
 }
 
-SessionActions Desk::tick(Instant now, const service::Machine& machine) {
+SessionActions Desk::tick(Instant now, const service::StateMachine& machine) {
   sessions_.tick(now);
   enrolments_.tick(now, machine);
-  meetings_.tick(now);
+  participants_.tick(now);
   orders_.tick(now);
   refuse_parked(now, machine);
   return take();
@@ -189,7 +190,7 @@ std::optional<Instant> Desk::deadline() const {
   std::optional<Instant> next;
   if (!parked_.empty()) next = parked_.front().end;
   for (const std::optional<Instant> other :
-       {sessions_.deadline(), enrolments_.deadline(), meetings_.deadline(), orders_.deadline()}) {
+       {sessions_.deadline(), enrolments_.deadline(), participants_.deadline(), orders_.deadline()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;

@@ -20,7 +20,7 @@ void Enrolments::submit(const std::string& name, service::Body body) {
 }
 
 void Enrolments::on(Instant now, const Applied& event, service::ClientId client,
-                    const service::Machine& machine) {
+                    const service::StateMachine& machine) {
   if (!registered_ && client != service::ClientId{}) registered_ = due_ = true;
   for (const service::Effect& effect : event.effects) {
     due_ = due_ || std::holds_alternative<service::LeadershipChanged>(effect) ||
@@ -29,7 +29,8 @@ void Enrolments::on(Instant now, const Applied& event, service::ClientId client,
   review(now, machine);
 }
 
-void Enrolments::on(Instant now, const Replaced&, service::ClientId client, const service::Machine& machine) {
+void Enrolments::on(Instant now, const Replaced&, service::ClientId client,
+                    const service::StateMachine& machine) {
   registered_ = client != service::ClientId{};
   due_ = true;
   review(now, machine);
@@ -49,7 +50,7 @@ void Enrolments::heard(const Ledger::Heard& heard, const std::string& name) {
   review(heard.now, heard.machine);
 }
 
-void Enrolments::tick(Instant now, const service::Machine& machine) {
+void Enrolments::tick(Instant now, const service::StateMachine& machine) {
   const std::optional<Instant> next = deadline();
   if (!next || now < *next) return;
   due_ = true;
@@ -84,7 +85,8 @@ std::optional<Instant> Enrolments::deadline() const {
 }
 
 // The session that this host's earlier process stood with.
-SessionId Enrolments::left_by_earlier_life(const std::string& name, const service::Machine& machine) const {
+SessionId Enrolments::left_by_earlier_life(const std::string& name,
+                                           const service::StateMachine& machine) const {
   const auto& all = machine.state().elections.leaderships;
   const auto found = all.find(name);
   if (found == all.end()) return {};
@@ -101,7 +103,7 @@ void Enrolments::leave(const std::string& name, Standing& standing) {
   submit(name, service::Close{standing.session, service::CloseReason::finished});
 }
 
-void Enrolments::review(Instant now, const service::Machine& machine) {
+void Enrolments::review(Instant now, const service::StateMachine& machine) {
   if (!registered_ || !due_) return;
   due_ = false;
   std::map<std::string, service::Enrolment> wanted;
@@ -120,7 +122,7 @@ void Enrolments::review(Instant now, const service::Machine& machine) {
 }
 
 void Enrolments::look_after(Instant now, const std::string& name, const service::Enrolment& as,
-                            const service::Machine& machine) {
+                            const service::StateMachine& machine) {
   Standing& standing = standings_[name];
   if (standing.asking) return;
   if (standing.session == SessionId{}) {

@@ -18,7 +18,7 @@
 
 #include "base/time.hpp"
 #include "replica/ledger.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::replica {
 
@@ -30,9 +30,9 @@ class Enrolments {
   explicit Enrolments(Ledger& ledger) : ledger_(ledger) {}
 
   // `client`: this peer's registration; before it has one, the log that it applies is an old one.
-  void on(Instant now, const Applied& event, service::ClientId client, const service::Machine& machine);
-  void on(Instant now, const Replaced&, service::ClientId client, const service::Machine& machine);
-  void tick(Instant now, const service::Machine& machine);
+  void on(Instant now, const Applied& event, service::ClientId client, const service::StateMachine& machine);
+  void on(Instant now, const Replaced&, service::ClientId client, const service::StateMachine& machine);
+  void tick(Instant now, const service::StateMachine& machine);
   std::optional<Instant> deadline() const;
 
  private:
@@ -43,11 +43,11 @@ class Enrolments {
     Instant not_before;     // of the next try
   };
 
-  void review(Instant now, const service::Machine& machine);
+  void review(Instant now, const service::StateMachine& machine);
   void look_after(Instant now, const std::string& name, const service::Enrolment& as,
-                  const service::Machine& machine);
+                  const service::StateMachine& machine);
   void leave(const std::string& name, Standing& standing);
-  SessionId left_by_earlier_life(const std::string& name, const service::Machine& machine) const;
+  SessionId left_by_earlier_life(const std::string& name, const service::StateMachine& machine) const;
   void submit(const std::string& name, service::Body body);
   void heard(const Ledger::Heard& heard, const std::string& name);
 

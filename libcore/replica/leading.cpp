@@ -20,7 +20,7 @@ std::size_t bytes_of(const local::CandidateRecord& record) {
   return numbers + record.peer.size() + record.host.size() + record.user.size() + record.value.size();
 }
 
-local::CandidateRecord record_of(const service::Machine& machine, const service::Candidate& from) {
+local::CandidateRecord record_of(const service::StateMachine& machine, const service::Candidate& from) {
   local::CandidateRecord to;
   if (const service::Session* session = machine.session(from.session)) {
     to.peer = session->owner.peer;
@@ -34,7 +34,7 @@ local::CandidateRecord record_of(const service::Machine& machine, const service:
   return to;
 }
 
-local::LeaderRecord record_of(const service::Machine& machine, const std::string& name, NodeId self,
+local::LeaderRecord record_of(const service::StateMachine& machine, const std::string& name, NodeId self,
                               std::size_t& bytes) {
   local::LeaderRecord to;
   to.name = name;
@@ -70,7 +70,7 @@ constexpr const char* nothing_changed = ": nothing has changed: see dpeers";
 // machine that is at least as new as all that was acknowledged before.
 template <class Then>
 void Sessions::ask_first(ConnectionId id, std::uint64_t request, const char* otherwise, Then then) {
-  ledger_.ask(id, request, otherwise, [this, id, then](const service::Machine& machine, WallTime wall) {
+  ledger_.ask(id, request, otherwise, [this, id, then](const service::StateMachine& machine, WallTime wall) {
     if (Record* record = find(id)) then(*record, machine, wall);
   });
 }
@@ -79,7 +79,7 @@ void Sessions::asked(const Scene& at, Record&, const local::ListLeaders& request
   const ConnectionId id = at.event.connection;
   if (request.stale) return list_leaders(id, request, at.machine, at.wall);
   ask_first(id, request.request, ask_stale,
-            [this, id, request](Record&, const service::Machine& machine, WallTime wall) {
+            [this, id, request](Record&, const service::StateMachine& machine, WallTime wall) {
               list_leaders(id, request, machine, wall);
             });
 }
@@ -87,7 +87,7 @@ void Sessions::asked(const Scene& at, Record&, const local::ListLeaders& request
 void Sessions::asked(const Scene& at, Record&, const local::WatchLeader& request) {
   const ConnectionId id = at.event.connection;
   ask_first(id, request.request, ask_stale,
-            [this, id, request](Record& record, const service::Machine& machine, WallTime wall) {
+            [this, id, request](Record& record, const service::StateMachine& machine, WallTime wall) {
               stop_watching(id, record);
               record.watched = request.name;
               record.watch_request = request.request;
@@ -99,7 +99,7 @@ void Sessions::asked(const Scene& at, Record&, const local::WatchLeader& request
 void Sessions::asked(const Scene& at, Record&, const local::Depose& request) {
   const ConnectionId id = at.event.connection;
   ask_first(id, request.request, nothing_changed,
-            [this, id, request, when = at.now](Record&, const service::Machine& machine, WallTime) {
+            [this, id, request, when = at.now](Record&, const service::StateMachine& machine, WallTime) {
               depose(when, id, request, machine);
             });
 }
@@ -107,7 +107,7 @@ void Sessions::asked(const Scene& at, Record&, const local::Depose& request) {
 void Sessions::asked(const Scene& at, Record&, const local::Stand& request) {
   const ConnectionId id = at.event.connection;
   ask_first(id, request.request, nothing_changed,
-            [this, id, request, when = at.now](Record& record, const service::Machine&, WallTime) {
+            [this, id, request, when = at.now](Record& record, const service::StateMachine&, WallTime) {
               stand(when, id, record, request);
             });
 }
@@ -160,7 +160,7 @@ void Sessions::ordered(const Outcome& event, ConnectionId id, const Record& reco
 }
 
 void Sessions::depose(Instant when, ConnectionId id, const local::Depose& asked,
-                      const service::Machine& machine) {
+                      const service::StateMachine& machine) {
   const Record& record = records_.at(id);
   const auto& all = machine.state().elections.leaderships;
   const auto found = all.find(asked.name);
@@ -178,8 +178,8 @@ void Sessions::depose(Instant when, ConnectionId id, const local::Depose& asked,
         service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
 }
 
-void Sessions::list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::Machine& machine,
-                            WallTime wall) {
+void Sessions::list_leaders(ConnectionId id, const local::ListLeaders& asked,
+                            const service::StateMachine& machine, WallTime wall) {
   const std::vector<std::string> names =
       asked.names.empty() ? service::election_names(machine.state().elections) : asked.names;
   std::size_t next = 0, bytes = 0;
@@ -197,7 +197,7 @@ void Sessions::list_leaders(ConnectionId id, const local::ListLeaders& asked, co
 
 // ---- watching
 
-void Sessions::show_watched(ConnectionId id, const Record& record, const service::Machine& machine,
+void Sessions::show_watched(ConnectionId id, const Record& record, const service::StateMachine& machine,
                             WallTime wall) {
   local::Leaders answer;
   answer.request = record.watch_request;
@@ -214,7 +214,7 @@ void Sessions::stop_watching(ConnectionId id, Record& record) {
   if (found->second.empty()) watchers_.erase(found);
 }
 
-void Sessions::watched(const Applied& event, const service::Machine& machine, WallTime wall) {
+void Sessions::watched(const Applied& event, const service::StateMachine& machine, WallTime wall) {
   if (watchers_.empty()) return;
   for (const service::Effect& effect : event.effects) {
     const auto* changed = std::get_if<service::LeadershipChanged>(&effect);
@@ -225,7 +225,7 @@ void Sessions::watched(const Applied& event, const service::Machine& machine, Wa
   }
 }
 
-void Sessions::watched(const Replaced&, const service::Machine& machine, WallTime wall) {
+void Sessions::watched(const Replaced&, const service::StateMachine& machine, WallTime wall) {
   for (const auto& [name, ids] : watchers_) {
     for (const ConnectionId id : ids) show_watched(id, records_.at(id), machine, wall);
   }

@@ -5,8 +5,8 @@
 // A lease rings once, for whatever comes first. Renewals that are due at about the same time go into the same
 // command: a host with a thousand tools writes one entry for them all.
 //
-// Pure; owned by Sessions and by Meetings, each with its own. A Lease that has an alarm must stay where it is
-// in memory until clear().
+// Pure; owned by Sessions and by Participants, each with its own. A Lease that has an alarm must stay where
+// it is in memory until clear().
 #pragma once
 
 #include <cstdint>

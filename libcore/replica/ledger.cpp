@@ -21,7 +21,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case lives_with_command:
     case no_such_key:
       return local::RefusedKind::held;
-    case slots_differ:
+    case permits_differ:
     case invalid:
     case owner_too_long:
     case exclusive_in_shared:
@@ -100,7 +100,7 @@ void Ledger::withdraw(std::uint64_t ticket) {
   orders_.erase(ticket);
 }
 
-void Ledger::hear(Instant now, const Outcome& event, const service::Machine& machine) {
+void Ledger::hear(Instant now, const Outcome& event, const service::StateMachine& machine) {
   const auto found = orders_.find(event.ticket);
   if (found == orders_.end()) return;
   const Order order = std::move(found->second);
@@ -115,7 +115,7 @@ void Ledger::ask(ConnectionId id, std::uint64_t request, const char* otherwise, 
   out.push_back(Query{ticket});
 }
 
-void Ledger::hear(const QueryReady& event, const service::Machine& machine, WallTime wall) {
+void Ledger::hear(const QueryReady& event, const service::StateMachine& machine, WallTime wall) {
   const auto found = questions_.find(event.ticket);
   if (found == questions_.end()) return;
   const Question question = std::move(found->second);

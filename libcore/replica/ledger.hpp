@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "replica/tool_events.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::replica {
 
@@ -38,7 +38,7 @@ class Ledger {
   struct Heard {
     Instant now;
     const Outcome& what;
-    const service::Machine& machine;
+    const service::StateMachine& machine;
   };
   using Then = std::function<void(const Heard&)>;
   std::uint64_t submit(service::Body body, Then then);
@@ -50,13 +50,13 @@ class Ledger {
   // Nobody waits for it any more: its answer is still heard, or (withdraw) not.
   void retract(std::uint64_t ticket) { out.push_back(Retract{ticket}); }
   void withdraw(std::uint64_t ticket);
-  void hear(Instant now, const Outcome& event, const service::Machine& machine);
+  void hear(Instant now, const Outcome& event, const service::StateMachine& machine);
 
   // ---- questions
-  using Answer = std::function<void(const service::Machine&, WallTime)>;
+  using Answer = std::function<void(const service::StateMachine&, WallTime)>;
   // Without a majority: refused, with `otherwise` after the reason.
   void ask(ConnectionId id, std::uint64_t request, const char* otherwise, Answer answer);
-  void hear(const QueryReady& event, const service::Machine& machine, WallTime wall);
+  void hear(const QueryReady& event, const service::StateMachine& machine, WallTime wall);
   void hear(const QueryFailed& event);
 
   // ---- the tools

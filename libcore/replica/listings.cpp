@@ -40,7 +40,7 @@ void fill(Pages<local::Locks>& pages, const service::Listing& lock, std::size_t 
     local::LockRecord record;
     record.name = lock.name;
     record.mode = lock.mode;
-    record.slots = lock.slots;
+    record.permits = lock.permits;
     pages.page().locks.push_back(std::move(record));
   };
   pages.make_room(lock.name.size());
@@ -55,7 +55,7 @@ void fill(Pages<local::Locks>& pages, const service::Listing& lock, std::size_t 
   for (const service::Party& waiter : lock.waiters) add(waiter, &local::LockRecord::waiters);
 }
 
-void fill(Pages<local::Locks>& pages, const local::ListLocks& question, const service::Machine& machine,
+void fill(Pages<local::Locks>& pages, const local::ListLocks& question, const service::StateMachine& machine,
           std::size_t cut) {
   if (!question.names.empty()) {
     for (const service::Listing& lock : service::list(machine, question.names)) fill(pages, lock, cut);
@@ -71,7 +71,7 @@ void fill(Pages<local::Locks>& pages, const local::ListLocks& question, const se
   }
 }
 
-local::WaitRecord record_of(const service::Machine& machine, const service::WaitEdge& edge) {
+local::WaitRecord record_of(const service::StateMachine& machine, const service::WaitEdge& edge) {
   const service::State& state = machine.state();
   local::WaitRecord record;
   record.name = edge.name;
@@ -89,7 +89,7 @@ local::WaitRecord record_of(const service::Machine& machine, const service::Wait
   return record;
 }
 
-void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::Machine& machine,
+void fill(Pages<local::Waits>& pages, const local::ListWaits&, const service::StateMachine& machine,
           std::size_t cut) {
   // All of a crowd on both sides would be millions of edges.
   constexpr std::size_t few_waits = 1000, holders_of_few = 16, holders_of_many = 1;
@@ -130,8 +130,8 @@ void add(Pages<local::History>& pages, local::HoldRecord record, std::size_t cut
   pages.page().holds.push_back(std::move(record));
 }
 
-void fill(Pages<local::History>& pages, const local::ListHistory& question, const service::Machine& machine,
-          std::size_t cut) {
+void fill(Pages<local::History>& pages, const local::ListHistory& question,
+          const service::StateMachine& machine, std::size_t cut) {
   const service::State& state = machine.state();
   if (const auto past = state.history.find(question.name); past != state.history.end()) {
     for (const service::PastHold& hold : past->second.holds) {
@@ -141,7 +141,7 @@ void fill(Pages<local::History>& pages, const local::ListHistory& question, cons
       party.token = hold.token;
       party.mode = hold.mode;
       party.since = hold.granted;
-      add(pages, {party_of(party), hold.slots, ending_of(hold.why), hold.asked, hold.ended, hold.status},
+      add(pages, {party_of(party), hold.permits, ending_of(hold.why), hold.asked, hold.ended, hold.status},
           cut);
     }
   }
@@ -154,12 +154,12 @@ void fill(Pages<local::History>& pages, const local::ListHistory& question, cons
     party.token = hold.fence();
     party.mode = hold.terms.mode;
     party.since = hold.since;
-    add(pages, {std::move(party), hold.terms.slots, local::Ending::holds, hold.asked, {}, {}}, cut);
+    add(pages, {std::move(party), hold.terms.permits, local::Ending::holds, hold.asked, {}, {}}, cut);
   }
 }
 
 template <class Page, class Asked>
-std::vector<local::Answer> answers(const Asked& asked, const service::Machine& machine, WallTime as_of,
+std::vector<local::Answer> answers(const Asked& asked, const service::StateMachine& machine, WallTime as_of,
                                    const ListingBounds& bounds) {
   Page empty;
   empty.request = asked.request;
@@ -175,7 +175,7 @@ std::vector<local::Answer> answers(const Asked& asked, const service::Machine& m
 
 }  // namespace
 
-local::LockParty party_of(const service::Machine& machine, SessionId session) {
+local::LockParty party_of(const service::StateMachine& machine, SessionId session) {
   service::Party party;
   party.session = session;
   if (const service::Session* found = machine.session(session)) {
@@ -185,7 +185,7 @@ local::LockParty party_of(const service::Machine& machine, SessionId session) {
   return party_of(party);
 }
 
-std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, SessionId session,
+std::vector<local::WaitRecord> blockers_of(const service::StateMachine& machine, SessionId session,
                                            std::uint64_t request) {
   constexpr std::size_t most = 3, command = 256;
   std::vector<local::WaitRecord> blockers;
@@ -200,7 +200,7 @@ std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, Sess
   return blockers;
 }
 
-std::vector<local::Answer> answers_to(const Question& question, const service::Machine& machine,
+std::vector<local::Answer> answers_to(const Question& question, const service::StateMachine& machine,
                                       WallTime as_of, const ListingBounds& bounds) {
   if (const auto* locks = std::get_if<local::ListLocks>(&question))
     return answers<local::Locks>(*locks, machine, as_of, bounds);
@@ -211,7 +211,7 @@ std::vector<local::Answer> answers_to(const Question& question, const service::M
 
 void Sessions::list(const Scene& at, const Question& question) {
   const ConnectionId id = at.event.connection;
-  const auto answer = [this, id, question](const service::Machine& machine, WallTime wall) {
+  const auto answer = [this, id, question](const service::StateMachine& machine, WallTime wall) {
     for (local::Answer& page : answers_to(question, machine, wall)) ledger_.tell(id, std::move(page));
   };
   if (is_stale(question)) return answer(at.machine, at.wall);

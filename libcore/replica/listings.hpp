@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "wire/local.hpp"
 
 namespace coord::replica {
@@ -31,14 +31,14 @@ struct ListingBounds {
   std::size_t command = 64;                    // ... to this
 };
 
-std::vector<local::Answer> answers_to(const Question& question, const service::Machine& machine,
+std::vector<local::Answer> answers_to(const Question& question, const service::StateMachine& machine,
                                       WallTime as_of, const ListingBounds& bounds = {});
 
 // Who is in the way of this request: at most three, as a message can show.
-std::vector<local::WaitRecord> blockers_of(const service::Machine& machine, SessionId session,
+std::vector<local::WaitRecord> blockers_of(const service::StateMachine& machine, SessionId session,
                                            std::uint64_t request);
 
 // A holder or waiter as tools see it.
-local::LockParty party_of(const service::Machine& machine, SessionId session);
+local::LockParty party_of(const service::StateMachine& machine, SessionId session);
 
 }  // namespace coord::replica

@@ -18,7 +18,7 @@ const std::string& name_of(const service::AnyQuestion& question) {
   return std::visit([](const auto& of) -> const std::string& { return of.name(); }, question);
 }
 
-service::AnyView answer_to(const service::AnyQuestion& question, const service::Machine& machine) {
+service::AnyView answer_to(const service::AnyQuestion& question, const service::StateMachine& machine) {
   service::AnyView view;
   std::visit(
       [&]<class Asked>(const Asked& asked) {
@@ -70,12 +70,12 @@ void Orders::ordered(const Outcome& event, ConnectionId id, std::uint64_t reques
   }
 }
 
-void Orders::asked(const FromTool& event, const local::Question& question, const service::Machine& machine,
-                   WallTime wall) {
+void Orders::asked(const FromTool& event, const local::Question& question,
+                   const service::StateMachine& machine, WallTime wall) {
   const ConnectionId id = event.connection;
   if (question.stale) return show(id, question, machine, wall);
   ledger_.ask(id, question.request, ask_stale,
-              [this, id, question](const service::Machine& known, WallTime at) {
+              [this, id, question](const service::StateMachine& known, WallTime at) {
                 if (question.watch) {
                   stop_watching(id);
                   watching_.emplace(id, question);
@@ -85,7 +85,7 @@ void Orders::asked(const FromTool& event, const local::Question& question, const
               });
 }
 
-void Orders::show(ConnectionId id, const local::Question& question, const service::Machine& machine,
+void Orders::show(ConnectionId id, const local::Question& question, const service::StateMachine& machine,
                   WallTime wall) {
   ledger_.tell(id, local::Shown{question.request, wall, question.stale, answer_to(question.what, machine)});
 }
@@ -103,7 +103,7 @@ void Orders::on(const ToolGone& event) {
   stop_watching(event.connection);
 }
 
-void Orders::on(Instant now, const Applied& event, const service::Machine& machine, WallTime wall) {
+void Orders::on(Instant now, const Applied& event, const service::StateMachine& machine, WallTime wall) {
   hurry_.committed(now);
   if (watchers_.empty()) return;
   for (const service::Effect& effect : event.effects) {
@@ -119,7 +119,7 @@ void Orders::on(Instant now, const Applied& event, const service::Machine& machi
   }
 }
 
-void Orders::on(Instant now, const Replaced&, const service::Machine& machine, WallTime wall) {
+void Orders::on(Instant now, const Replaced&, const service::StateMachine& machine, WallTime wall) {
   hurry_.committed(now);
   if (!COORD_RULE_OR(watch_shows_what_a_snapshot_brought, true, false)) return;
   for (const auto& [id, question] : watching_) show(id, question, machine, wall);

@@ -29,18 +29,19 @@ class Orders {
 
   // Of a connection that has greeted.
   void asked(Instant now, const FromTool& event, const local::Order& order);
-  void asked(const FromTool& event, const local::Question& question, const service::Machine& machine,
+  void asked(const FromTool& event, const local::Question& question, const service::StateMachine& machine,
              WallTime wall);
   void on(const ToolGone& event);
-  void on(Instant now, const Applied& event, const service::Machine& machine, WallTime wall);
-  void on(Instant now, const Replaced&, const service::Machine& machine, WallTime wall);
+  void on(Instant now, const Applied& event, const service::StateMachine& machine, WallTime wall);
+  void on(Instant now, const Replaced&, const service::StateMachine& machine, WallTime wall);
   void quorum_is(Instant now, bool quorum);
   void tick(Instant now) { ledger_.give_up_late(hurry_, now); }
   std::optional<Instant> deadline() const { return hurry_.deadline(); }
 
  private:
   void ordered(const Outcome& event, ConnectionId id, std::uint64_t request);
-  void show(ConnectionId id, const local::Question& question, const service::Machine& machine, WallTime wall);
+  void show(ConnectionId id, const local::Question& question, const service::StateMachine& machine,
+            WallTime wall);
   void stop_watching(ConnectionId id);
 
   Ledger& ledger_;

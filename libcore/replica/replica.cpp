@@ -9,10 +9,10 @@
 
 namespace coord::replica {
 
-Result<service::Machine> machine_from(const raft::Snapshot& snapshot) {
+Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot) {
   auto state = wire::decode_state(snapshot.data, snapshot.level);
   if (!state) return state.error();
-  return service::Machine::restore(std::move(*state));
+  return service::StateMachine::restore(std::move(*state));
 }
 
 namespace {
@@ -25,8 +25,8 @@ raft::Config of_level(const Config& config) {
 
 }  // namespace
 
-Replica::Replica(Config config, raft::Recovered recovered, service::Machine machine, Token tokens_reserved,
-                 Random random, Instant now)
+Replica::Replica(Config config, raft::Recovered recovered, service::StateMachine machine,
+                 Token tokens_reserved, Random random, Instant now)
     : config_(std::move(config)),
       random_(random),
       raft_(of_level(config_), recovered, Random(random_.next()), now),

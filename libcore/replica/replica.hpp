@@ -30,7 +30,7 @@
 #include "protocol/raft/raft.hpp"
 #include "replica/events.hpp"
 #include "service/effects.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "service/timers.hpp"
 
 namespace coord::replica {
@@ -67,13 +67,13 @@ struct LevelView {
 };
 
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
-Result<service::Machine> machine_from(const raft::Snapshot& snapshot);
+Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot);
 
 class Replica {
  public:
   // `machine`: of the recovered snapshot (machine_from), or a new one. `tokens_reserved`: what the store says
   // an earlier life of this peer reserved while it was alone.
-  Replica(Config config, raft::Recovered recovered, service::Machine machine, Token tokens_reserved,
+  Replica(Config config, raft::Recovered recovered, service::StateMachine machine, Token tokens_reserved,
           Random random, Instant now);
 
   // Tells what happened. The actions are to be performed in order, those of one step before those of the
@@ -86,7 +86,7 @@ class Replica {
   // When to be ticked next. Early ticks are harmless.
   std::optional<Instant> deadline() const;
 
-  const service::Machine& machine() const { return machine_; }
+  const service::StateMachine& machine() const { return machine_; }
   const raft::Raft& raft() const { return raft_; }
   LogIndex applied() const { return applied_; }
   bool lone() const { return config_.raft.peers.size() == 1; }
@@ -204,7 +204,7 @@ class Replica {
   Random random_;
   std::map<NodeId, raft::Incarnation> directories_;  // of the other peers, as their streams say
   raft::Raft raft_;
-  service::Machine machine_;
+  service::StateMachine machine_;
   service::LeaderTimers timers_;
   bool asked_ = false;
   Actions out_;

@@ -88,7 +88,7 @@ void Sessions::take_up(Instant now, const Recovered& event) {
 }
 
 // Once, when this process is registered.
-void Sessions::close_strangers(service::ClientId self, const service::Machine& machine) {
+void Sessions::close_strangers(service::ClientId self, const service::StateMachine& machine) {
   if (!strangers_due_ || self == service::ClientId{}) return;
   strangers_due_ = false;
   if (complete_since_ == service::ClientId{}) {

@@ -9,7 +9,7 @@
 
 namespace coord::replica {
 
-void Sessions::on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall) {
+void Sessions::on(Instant now, const FromTool& event, const service::StateMachine& machine, WallTime wall) {
   auto found = records_.find(event.connection);
   if (found == records_.end()) {
     if (records_.size() >= ledger_.config.connections) {
@@ -120,14 +120,14 @@ void Sessions::asked(const Scene& at, Record&, const local::ListPeers& request) 
 }
 
 void Sessions::on(Instant now, const Applied& event, service::ClientId self,
-                  const service::Machine& machine) {
+                  const service::StateMachine& machine) {
   hurry_.committed(now);
   const News at{now, self, machine};
   hear_effects<Hears>(event.effects, [&](const auto& effect) { heard(at, effect); });
   close_strangers(self, machine);
 }
 
-void Sessions::on(Instant now, const Replaced&, const service::Machine& machine) {
+void Sessions::on(Instant now, const Replaced&, const service::StateMachine& machine) {
   hurry_.committed(now);
   std::erase_if(orphans_, [&](const auto& orphan) { return machine.session(orphan.first) == nullptr; });
   for (const ConnectionId id : with_sessions()) {
@@ -205,7 +205,7 @@ LeaseUse Sessions::use_of(const Record& record) const {
 }
 
 void Sessions::renewed(Instant now, ConnectionId id, Record& record, Instant sent,
-                       const service::Machine& machine) {
+                       const service::StateMachine& machine) {
   const service::Session* session = record.session == SessionId{} ? nullptr : machine.session(record.session);
   if (session != nullptr) {
     record.renewal_sent = COORD_RULE_OR(deadline_counts_from_sending, sent, now);

@@ -87,16 +87,16 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   explicit Sessions(Ledger& ledger) : Clerk(ledger) {}
 
   void take_up(Instant now, const Recovered& event);
-  void on(Instant now, const FromTool& event, const service::Machine& machine, WallTime wall);
+  void on(Instant now, const FromTool& event, const service::StateMachine& machine, WallTime wall);
   void on(const ToolGone& event);
   void on(const HoldersGone& event);
   void on(const CommandGone& event);
   // `self`: this peer's registration.
-  void on(Instant now, const Applied& event, service::ClientId self, const service::Machine& machine);
-  void on(Instant now, const Replaced&, const service::Machine& machine);
+  void on(Instant now, const Applied& event, service::ClientId self, const service::StateMachine& machine);
+  void on(Instant now, const Replaced&, const service::StateMachine& machine);
   // After the other two: what watchers of leaderships hear.
-  void watched(const Applied& event, const service::Machine& machine, WallTime wall);
-  void watched(const Replaced&, const service::Machine& machine, WallTime wall);
+  void watched(const Applied& event, const service::StateMachine& machine, WallTime wall);
+  void watched(const Replaced&, const service::StateMachine& machine, WallTime wall);
   void quorum_is(Instant now, bool quorum);
   void tick(Instant now);
 
@@ -109,12 +109,12 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
     Instant now;
     WallTime wall;
     const FromTool& event;
-    const service::Machine& machine;
+    const service::StateMachine& machine;
   };
   struct News {
     Instant now;
     service::ClientId self;
-    const service::Machine& machine;
+    const service::StateMachine& machine;
   };
 
   // ---- sessions.cpp: connections, their quorum, their leases
@@ -122,7 +122,8 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void open(const Credentials& who, ConnectionId id);
   bool refuse_unguardable(const FromTool& event);
   LeaseUse use_of(const Record& record) const;
-  void renewed(Instant now, ConnectionId id, Record& record, Instant sent, const service::Machine& machine);
+  void renewed(Instant now, ConnectionId id, Record& record, Instant sent,
+               const service::StateMachine& machine);
   void finish(ConnectionId id);
   void say_quorum(ConnectionId id, const Record& record);
   std::vector<SessionId> sessions_of(const std::vector<ConnectionId>& connections);
@@ -136,10 +137,11 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void acquired(const Ledger::Heard& heard, ConnectionId id, Record& record);
   void not_acquired(const Ledger::Heard& heard, ConnectionId id, Record& record);
   void stands(Instant now, ConnectionId id, Record& record, const service::Standing& standing,
-              const service::Machine& machine);
-  void granted(Instant now, ConnectionId id, Record& record, Token token, const service::Machine& machine);
+              const service::StateMachine& machine);
+  void granted(Instant now, ConnectionId id, Record& record, Token token,
+               const service::StateMachine& machine);
   void deadlocked(ConnectionId id, Record& record, const service::Cycle& cycle,
-                  const service::Machine& machine);
+                  const service::StateMachine& machine);
   void joined(ConnectionId id, Record& record, std::uint8_t status);
   void dismissed(ConnectionId id, Record& record, service::Refusal why);
   void hurry(Instant now, ConnectionId id, Record& record);
@@ -173,7 +175,7 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void give_up_break(ConnectionId id, std::uint64_t request, bool may_be_ordered);
   void break_hold(Instant now, ConnectionId id, Record& record, const std::string& user);
   void tell_breakers(SessionId session);
-  void tell_breakers_of_gone(const service::Machine& machine);
+  void tell_breakers_of_gone(const service::StateMachine& machine);
   void heard(const News& at, const service::BreakAsked& broken);
 
   // ---- leading.cpp: what leaderships have and locks have not
@@ -186,11 +188,13 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void ask_first(ConnectionId id, std::uint64_t request, const char* otherwise, Then then);
   void order(Instant asked, ConnectionId id, std::uint64_t request, service::Body body);
   void ordered(const Outcome& event, ConnectionId id, const Record& record, std::uint64_t request);
-  void depose(Instant when, ConnectionId id, const local::Depose& asked, const service::Machine& machine);
+  void depose(Instant when, ConnectionId id, const local::Depose& asked,
+              const service::StateMachine& machine);
   void stand(Instant when, ConnectionId id, const Record& record, const local::Stand& request);
-  void list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::Machine& machine,
+  void list_leaders(ConnectionId id, const local::ListLeaders& asked, const service::StateMachine& machine,
                     WallTime wall);
-  void show_watched(ConnectionId id, const Record& record, const service::Machine& machine, WallTime wall);
+  void show_watched(ConnectionId id, const Record& record, const service::StateMachine& machine,
+                    WallTime wall);
   void stop_watching(ConnectionId id, Record& record);
   void step_down(Instant now, ConnectionId id, Record& record, bool preempted);
   void heard(const News& at, const service::StepDown& down);
@@ -206,7 +210,7 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void asked(const Scene& at, Record& record, const local::Resume& request);
   void keep(ConnectionId id, Record& record);
   void forget(Record& record);
-  void close_strangers(service::ClientId self, const service::Machine& machine);
+  void close_strangers(service::ClientId self, const service::StateMachine& machine);
   void take_over(Instant now, ConnectionId from, ConnectionId to);
 
   // Who waits for the end of a session that it wants broken, or released.

@@ -39,7 +39,7 @@ struct HoldRecord {
   std::uint32_t holder = 0;  // as in local::Acquire
   std::uint32_t signal = 0;
   bool bare = false;
-  bool taken_up = true;  // by its tool; a later release's field, kept beside these (peer/hold_file.hpp)
+  bool taken_up = true;  // by its tool; a later release's field, kept beside these (daemon/hold_file.hpp)
 
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>

@@ -39,7 +39,7 @@ bool is_foreign(const std::string& key, const std::string& user, bool all_users)
   return !owner.empty() && !all_users && owner != user;
 }
 
-Status Keeper::ready() {
+Status StorageWorker::ready() {
   if (storage_) return done();
   auto opened = open_();
   if (!opened) return opened.error();
@@ -50,7 +50,7 @@ Status Keeper::ready() {
   return storage_->commit();
 }
 
-void Keeper::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
+void StorageWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   Status all = ready();
   if (all) all = do_all(batch);
   if (all) return;
@@ -69,7 +69,7 @@ void Keeper::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   }
 }
 
-Status Keeper::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
+Status StorageWorker::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
   if (Status begun = storage_->begin(); !begun) return begun;
   for (auto& each : batch) {
     auto& work = static_cast<Work&>(*each);
@@ -81,7 +81,7 @@ Status Keeper::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
   return storage_->commit();
 }
 
-Result<Answer> Keeper::do_one(Work& work) {
+Result<Answer> StorageWorker::do_one(Work& work) {
   return std::visit(
       [&](const auto& what) -> Result<Answer> {
         if constexpr (requires { what.key; }) {
@@ -96,7 +96,7 @@ Result<Answer> Keeper::do_one(Work& work) {
       work.what);
 }
 
-Result<Dot> Keeper::next_dot() {
+Result<Dot> StorageWorker::next_dot() {
   auto last = storage_->last_write();
   if (!last) return last.error();
   if (Status set = storage_->set_last_write(*last + 1); !set) return set.error();
@@ -104,8 +104,9 @@ Result<Dot> Keeper::next_dot() {
 }
 
 // Values that the write has replaced go with it.
-Status Keeper::change(Work& work, const std::string& ring, const std::string& key, const Version& version,
-                      const std::optional<std::vector<Dot>>& replaces, Entry& entry) {
+Status StorageWorker::change(Work& work, const std::string& ring, const std::string& key,
+                             const Version& version, const std::optional<std::vector<Dot>>& replaces,
+                             Entry& entry) {
   const std::vector<Version> before = entry.versions;
   write(entry, version, replaces);
   for (const Version& old : before) {
@@ -116,7 +117,7 @@ Status Keeper::change(Work& work, const std::string& ring, const std::string& ke
   return storage_->keep(ring, key, entry);
 }
 
-Result<Answer> Keeper::on(Work& work, const Put& put) {
+Result<Answer> StorageWorker::on(Work& work, const Put& put) {
   auto found = storage_->find(put.ring, put.key);
   if (!found) return found.error();
   auto dot = next_dot();
@@ -133,7 +134,7 @@ Result<Answer> Keeper::on(Work& work, const Put& put) {
   return Answer(std::move(stored));
 }
 
-Result<Answer> Keeper::on(Work& work, const Remove& remove) {
+Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   auto found = storage_->find(remove.ring, remove.key);
   if (!found) return found.error();
   Entry entry = found->value_or(Entry{});
@@ -152,7 +153,7 @@ Result<Answer> Keeper::on(Work& work, const Remove& remove) {
   return Answer(std::move(stored));
 }
 
-Result<Answer> Keeper::on(Work&, const Get& get) {
+Result<Answer> StorageWorker::on(Work&, const Get& get) {
   auto found = storage_->find(get.ring, get.key);
   if (!found) return found.error();
   Found answer;
@@ -168,7 +169,7 @@ Result<Answer> Keeper::on(Work&, const Get& get) {
   return Answer(std::move(answer));
 }
 
-Result<Answer> Keeper::on(Work& work, const List& list) {
+Result<Answer> StorageWorker::on(Work& work, const List& list) {
   auto rows = storage_->keys_after(list.ring, list.prefix, list.after, page_rows);
   if (!rows) return rows.error();
   Page page;
@@ -190,7 +191,7 @@ Result<Answer> Keeper::on(Work& work, const List& list) {
   return Answer(std::move(page));
 }
 
-Result<Answer> Keeper::on(Work& work, const Watch& watch) {
+Result<Answer> StorageWorker::on(Work& work, const Watch& watch) {
   auto last = storage_->last_change();
   if (!last) return last.error();
   Page page;
@@ -214,7 +215,7 @@ Result<Answer> Keeper::on(Work& work, const Watch& watch) {
   return Answer(std::move(page));
 }
 
-Result<Answer> Keeper::on(Work&, const AskStatus& ask) {
+Result<Answer> StorageWorker::on(Work&, const AskStatus& ask) {
   auto totals = storage_->totals(ask.ring);
   if (!totals) return totals.error();
   auto bytes = storage_->bytes_on_disk();

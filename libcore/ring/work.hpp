@@ -31,11 +31,11 @@ struct Work final : node::Work {
 bool is_foreign(const std::string& key, const std::string& user, bool all_users);
 
 // Does what stands in a batch in one transaction: durable at once, or not at all. Threading: the storage's.
-class Keeper final : public node::Worker {
+class StorageWorker final : public node::Worker {
  public:
   // `open`: called before the first work, and again after it has failed.
   using Open = std::function<Result<std::unique_ptr<Storage>>()>;
-  Keeper(NodeId self, Open open) : self_(self), open_(std::move(open)) {}
+  StorageWorker(NodeId self, Open open) : self_(self), open_(std::move(open)) {}
   void perform(std::vector<std::shared_ptr<node::Work>>& batch) override;
 
  private:

@@ -9,7 +9,7 @@ std::string describe(Refusal why) {
       return "not refused";
     case Refusal::held:
       return "held by another: wait, or try again later";
-    case Refusal::slots_differ:
+    case Refusal::permits_differ:
       return "in use with another number of slots: use the same number, or wait until it is free";
     case Refusal::invalid:
       return "a name, number or duration is out of its range: correct it";

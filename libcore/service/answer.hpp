@@ -23,8 +23,8 @@ struct AnswerTo {
 enum class Refusal : std::uint8_t {
   none,
   held,                   // wait was false and not all of it is free
-  slots_differ,           // the name is in use with another number of slots
-  invalid,                // a field out of its range: names, slots, durations, mode
+  permits_differ,         // the name is in use with another number of permits
+  invalid,                // a field out of its range: names, permits, durations, mode
   no_such_session,        // it has ended, or never was
   not_your_session,       // it belongs to another peer
   request_in_use,         // the session holds or waits under this number already
@@ -76,7 +76,7 @@ constexpr const char* name_of(Refusal value) {
       return "none";
     case held:
       return "held";
-    case slots_differ:
+    case permits_differ:
       return "slots differ";
     case invalid:
       return "invalid";
@@ -195,7 +195,7 @@ enum class OutcomeKind : std::uint8_t {
   // the registration is not current: it has not been applied and never will be, or was settled long ago
   stale,
   granted,  // at once; the session may have ended since
-  queued,   // it may have been granted or withdrawn since: Machine::standing()
+  queued,   // it may have been granted or withdrawn since: StateMachine::standing()
   refused,
   cancelled,
   already_granted,

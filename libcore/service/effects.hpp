@@ -96,7 +96,7 @@ struct Renewed {
   bool operator==(const Renewed&) const = default;
 };
 
-// Applied before: nothing was done. What became of it then: Machine::outcome().
+// Applied before: nothing was done. What became of it then: StateMachine::outcome().
 struct Duplicate {
   AnswerTo to{};
   bool operator==(const Duplicate&) const = default;

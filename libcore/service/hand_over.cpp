@@ -3,13 +3,13 @@
 
 namespace coord::service {
 
-Counted holding(const Machine& machine, std::size_t most) {
+Counted holding(const StateMachine& machine, std::size_t most) {
   Words words(most);
   for_each_family([&]<class F>() { machine.of<F>().list_holding(words); });
   return words.take();
 }
 
-Counted staying(const Machine& machine, std::size_t most) {
+Counted staying(const StateMachine& machine, std::size_t most) {
   Words words(most);
   for_each_family([&]<class F>() { machine.of<F>().list_staying(words); });
   return words.take();

@@ -4,15 +4,15 @@
 
 #include <cstddef>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "service/words.hpp"
 
 namespace coord::service {
 
 // Holds, leaderships and commands of barriers: these must end first.
-Counted holding(const Machine& machine, std::size_t most);
+Counted holding(const StateMachine& machine, std::size_t most);
 
 // What a group does not take over: slots done, rates, delays, enrolments.
-Counted staying(const Machine& machine, std::size_t most);
+Counted staying(const StateMachine& machine, std::size_t most);
 
 }  // namespace coord::service

@@ -4,7 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -14,7 +14,7 @@ void Core::set_level(Level level) {
   limits_ = limits_of_level(level);
 }
 
-bool Machine::has_announced(NodeId voter, const Raise& raise) const {
+bool StateMachine::has_announced(NodeId voter, const Raise& raise) const {
   const auto registration = state_.registrations.find(voter);
   const auto life = raise.lives.find(voter);
   if (registration == state_.registrations.end() || life == raise.lives.end()) return false;
@@ -23,7 +23,7 @@ bool Machine::has_announced(NodeId voter, const Raise& raise) const {
   return state_.level < 2 || registration->second.knows >= raise.level;
 }
 
-Effects Machine::apply_raise(LogIndex index, const Raise& raise, const std::vector<NodeId>& voters) {
+Effects StateMachine::apply_raise(LogIndex index, const Raise& raise, const std::vector<NodeId>& voters) {
   COORD_CHECK(index > state_.applied);
   if (state_.applied != LogIndex{}) state_.applied = index;  // the first command places the tokens
   const bool all = raise.level > state_.level &&

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A machine from a snapshot: what can be computed is computed again, and the parts must fit each other.
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -9,8 +9,8 @@ Error inconsistent(std::string what) {
                "restore this peer with --rejoin"};
 }
 
-Result<Machine> Machine::restore(State state, std::optional<Limits> limits) {
-  Machine machine = limits ? Machine(*limits) : Machine();
+Result<StateMachine> StateMachine::restore(State state, std::optional<Limits> limits) {
+  StateMachine machine = limits ? StateMachine(*limits) : StateMachine();
   machine.state_ = std::move(state);
   machine.set_level(machine.state_.level);
   Status status = machine.rebuild();
@@ -34,7 +34,7 @@ Status Core::rebuild_core() {
   return done();
 }
 
-Status Machine::rebuild() {
+Status StateMachine::rebuild() {
   Status status = rebuild_core();
   Rebuild rebuild;
   each([&](auto& family) {

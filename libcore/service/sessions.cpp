@@ -4,7 +4,7 @@
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -70,7 +70,7 @@ void Core::uncount_session(const Session& session) {
   owner_bytes_ -= bytes_of_owner(session.owner);
 }
 
-void Machine::on(const Close& body, Step& step) {
+void StateMachine::on(const Close& body, Step& step) {
   // Not whoever came after it, when it is gone already (CURATOR-486).
   const auto named = COORD_RULE_OR(close_names_its_session, state_.sessions.find(body.session),
                                    state_.sessions.lower_bound(body.session));
@@ -83,7 +83,7 @@ void Machine::on(const Close& body, Step& step) {
   end_session(id, {body.why, body.status}, step, step.to);
 }
 
-void Machine::on(const Renew& body, Step& step) {
+void StateMachine::on(const Renew& body, Step& step) {
   if (body.sessions.size() > limits_.sessions_a_renew) {
     return step.refuse(Refusal::invalid);
   }
@@ -98,14 +98,14 @@ void Machine::on(const Renew& body, Step& step) {
   step.effects.push_back(std::move(renewed));
 }
 
-void Machine::on(const Expire& body, Step& step) {
+void StateMachine::on(const Expire& body, Step& step) {
   const auto it = state_.sessions.find(body.session);
   if (it == state_.sessions.end()) return;
   if (!COORD_RULE(expire_only_unrenewed, it->second.renewal == body.renewal)) return;
   end_session(body.session, {CloseReason::expired, {}}, step, {});
 }
 
-void Machine::on(const Break& body, Step& step) {
+void StateMachine::on(const Break& body, Step& step) {
   const auto it = state_.sessions.find(body.session);
   if (it == state_.sessions.end()) {
     return step.refuse(Refusal::no_such_session, body.session);
@@ -119,7 +119,7 @@ void Machine::on(const Break& body, Step& step) {
 }
 
 // What it takes part in ends before what it holds.
-void Machine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
+void StateMachine::end_session(SessionId id, End end, Step& step, AnswerTo to) {
   each([&]<class F>(F& family) {
     if constexpr (F::ends_before_holds) family.session_ends(id, end, step);
   });

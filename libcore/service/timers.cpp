@@ -18,7 +18,7 @@ void LeaderTimers::drop(Key key) {
   deadlines_.erase(it);
 }
 
-void LeaderTimers::became_leader(Instant now, const Machine& machine) {
+void LeaderTimers::became_leader(Instant now, const StateMachine& machine) {
   leading_ = true;
   for (const auto& [id, session] : machine.state().sessions)
     set({{}, id.value}, COORD_RULE_OR(new_leader_extends_leases, now + session.ttl, now));
@@ -31,14 +31,14 @@ void LeaderTimers::lost_leadership() {
 }
 
 // Those that came in a snapshot: how much of them has passed is not known.
-void LeaderTimers::start_timers(Instant now, const Machine& machine) {
+void LeaderTimers::start_timers(Instant now, const StateMachine& machine) {
   for (const RunningTimer& timer : machine.running_timers()) {
     const Key key{timer.kind, timer.token.value};
     if (!deadlines_.contains(key)) set(key, now + timer.length);
   }
 }
 
-void LeaderTimers::applied(Instant now, const Effects& effects, const Machine& machine) {
+void LeaderTimers::applied(Instant now, const Effects& effects, const StateMachine& machine) {
   const auto lease = [&](SessionId id) {
     const Session* session = machine.session(id);
     if (leading_ && session != nullptr) set({{}, id.value}, now + session->ttl);
@@ -66,7 +66,7 @@ std::optional<Instant> LeaderTimers::deadline() const {
   return order_.begin()->first;
 }
 
-std::vector<Command> LeaderTimers::due(Instant now, WallTime wall, const Machine& machine) {
+std::vector<Command> LeaderTimers::due(Instant now, WallTime wall, const StateMachine& machine) {
   std::vector<Command> commands;
   if (!leading_) return commands;
   while (!order_.empty() && order_.begin()->first <= now && commands.size() < batch) {
@@ -84,7 +84,7 @@ std::vector<Command> LeaderTimers::due(Instant now, WallTime wall, const Machine
 }
 
 // None: what was timed is no more (a snapshot replaced the machine's state).
-std::optional<Body> LeaderTimers::command_for(Key key, const Machine& machine) const {
+std::optional<Body> LeaderTimers::command_for(Key key, const StateMachine& machine) const {
   if (key.kind) {
     const Token token{key.id};
     if (!machine.timer_runs(*key.kind, token)) return std::nullopt;

@@ -13,7 +13,7 @@
 // new leader goes on with its own measure (never shorter than asked for) and starts anew only those that came
 // in a snapshot.
 //
-// Inputs: became_leader, lost_leadership, applied (on every peer, after each Machine::apply). Queries:
+// Inputs: became_leader, lost_leadership, applied (on every peer, after each StateMachine::apply). Queries:
 // deadline. due() is asked when the deadline has come; asking early is harmless. A command that gets lost is
 // made again after `retry`.
 #pragma once
@@ -31,7 +31,7 @@
 #include "base/time.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -42,16 +42,16 @@ class LeaderTimers {
 
   explicit LeaderTimers(Duration retry = std::chrono::seconds(1)) : retry_(retry) {}
 
-  void became_leader(Instant now, const Machine& machine);
+  void became_leader(Instant now, const StateMachine& machine);
   void lost_leadership();
   bool leading() const { return leading_; }
 
-  void applied(Instant now, const Effects& effects, const Machine& machine);
+  void applied(Instant now, const Effects& effects, const StateMachine& machine);
 
   // When due() has something to say next; none: not leading, or nothing is timed.
   std::optional<Instant> deadline() const;
   // Commands to propose; `wall` goes into them for display.
-  std::vector<Command> due(Instant now, WallTime wall, const Machine& machine);
+  std::vector<Command> due(Instant now, WallTime wall, const StateMachine& machine);
 
   // When this leader would expire the session at the earliest, for listings and tests; none: not timed here.
   std::optional<Instant> lease_end(SessionId session) const;
@@ -65,8 +65,8 @@ class LeaderTimers {
 
   void set(Key key, Instant when);
   void drop(Key key);
-  void start_timers(Instant now, const Machine& machine);
-  std::optional<Body> command_for(Key key, const Machine& machine) const;
+  void start_timers(Instant now, const StateMachine& machine);
+  std::optional<Body> command_for(Key key, const StateMachine& machine) const;
 
   Duration retry_;
   bool leading_ = false;

@@ -25,13 +25,13 @@ struct Claim {
   bool operator==(const Claim&) const = default;
 };
 
-struct Meeting {  // a barrier's generation
+struct BarrierGeneration {  // a barrier's generation
   std::string name;
   std::uint64_t generation = 0;
   std::uint64_t arrived = 0, count = 0;
   std::string stage;
 
-  bool operator==(const Meeting&) const = default;
+  bool operator==(const BarrierGeneration&) const = default;
 };
 
 // The entries of a log from `index` on, up to the next run or the log's end, are of `term`. By Raft's rules
@@ -50,7 +50,7 @@ struct Peer {
   std::uint64_t last_token = 0;  // the highest that was given
   std::uint64_t sessions = 0;
   std::vector<Claim> holds, waits;
-  std::vector<Meeting> barriers;
+  std::vector<BarrierGeneration> barriers;
   std::uint64_t left_out = 0;                                // claims and barriers beyond what a record holds
   std::vector<std::pair<std::string, std::string>> members;  // and how it sees them: connected, parted
   WallTime wall;                                             // its clocks

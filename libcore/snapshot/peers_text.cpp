@@ -16,11 +16,11 @@ void put(LineWriter& line, std::string& out, const Claim& claim) {
   line.text("host", LineWriter::shown(claim.host)).text("user", LineWriter::shown(claim.user)).close('}');
 }
 
-void put(LineWriter& line, const Meeting& meeting) {
-  line.object().text("name", LineWriter::shown(meeting.name)).count("generation", meeting.generation);
-  line.count("arrived", meeting.arrived)
-      .count("count", meeting.count)
-      .text("stage", meeting.stage)
+void put(LineWriter& line, const BarrierGeneration& generation) {
+  line.object().text("name", LineWriter::shown(generation.name)).count("generation", generation.generation);
+  line.count("arrived", generation.arrived)
+      .count("count", generation.count)
+      .text("stage", generation.stage)
       .close('}');
 }
 
@@ -58,15 +58,15 @@ bool read_claim(JsonReader& in, Claim& claim) {
   }) && fields.complete({"kind", "names", "token", "session", "host", "user"});
 }
 
-bool read_meeting(JsonReader& in, Meeting& meeting) {
+bool read_meeting(JsonReader& in, BarrierGeneration& generation) {
   Fields fields(in);
   return in.object([&](const std::string& name) {
     fields.found(name);
-    if (name == "name") return read_text(in, meeting.name);
-    if (name == "generation") return in.count(meeting.generation);
-    if (name == "arrived") return in.count(meeting.arrived);
-    if (name == "count") return in.count(meeting.count);
-    if (name == "stage") return read_text(in, meeting.stage);
+    if (name == "name") return read_text(in, generation.name);
+    if (name == "generation") return in.count(generation.generation);
+    if (name == "arrived") return in.count(generation.arrived);
+    if (name == "count") return in.count(generation.count);
+    if (name == "stage") return read_text(in, generation.stage);
     return in.skip();
   }) && fields.complete({"name", "generation", "arrived", "count", "stage"});
 }
@@ -141,7 +141,7 @@ std::string line_of(const Peer& peer) {
   line.count("last_token", peer.last_token).count("sessions", peer.sessions);
   line.array("holds", peer.holds, [&](const Claim& claim) { put(line, out, claim); });
   line.array("waits", peer.waits, [&](const Claim& claim) { put(line, out, claim); });
-  line.array("barriers", peer.barriers, [&](const Meeting& meeting) { put(line, meeting); });
+  line.array("barriers", peer.barriers, [&](const BarrierGeneration& generation) { put(line, generation); });
   line.count("left_out", peer.left_out);
   line.array("members", peer.members, [&](const auto& member) {
     line.object().text("name", member.first).text("state", member.second).close('}');

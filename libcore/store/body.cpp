@@ -22,7 +22,7 @@ void put_hard_state(ByteWriter& out, const raft::HardState& state) {
   COORD_CHECK(state.founders.size() <= founders_limit);
   out.put(state.term.value);
   out.put(state.vote.value);
-  out.put(state.mute_until.value);
+  out.put(state.recovering_until.value);
   out.put(static_cast<std::uint32_t>(state.founders.size()));
   for (const auto& [node, incarnation] : state.founders) {
     out.put(node.value);
@@ -34,7 +34,7 @@ std::optional<raft::HardState> get_hard_state(ByteReader& in) {
   raft::HardState state;
   state.term = Term{in.get<std::uint64_t>()};
   state.vote = NodeId{in.get<std::uint64_t>()};
-  state.mute_until = Term{in.get<std::uint64_t>()};
+  state.recovering_until = Term{in.get<std::uint64_t>()};
   const std::uint32_t count = in.get<std::uint32_t>();
   if (in.failed() || count > founders_limit) return std::nullopt;
   for (std::uint32_t i = 0; i < count && !in.failed(); ++i) {

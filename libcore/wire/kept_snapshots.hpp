@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a tool and its peer say about the snapshots that the peer keeps for its users (peer/shelf.hpp), as
+// What a tool and its peer say about the snapshots that the peer keeps for its users (daemon/shelf.hpp), as
 // ToPart and FromPart of Channel::kept_snapshots. A snapshot is text (snapshot/record_text.hpp) and goes in
 // pieces, for it may be larger than a message.
 #pragma once

@@ -29,7 +29,7 @@ enum class RefusedKind : std::uint8_t {
   held,           // wait was false and it is taken: status 1
   no_quorum,      // status 69
   limit,          // a limit of the service or of this user: status 69
-  mismatch,       // other slots than the name has in use, a name twice, ...: status 64
+  mismatch,       // other permits than the name has in use, a name twice, ...: status 64
   protocol,       // this peer does not speak the tool's version, or the request made no sense here: status 69
   deadlock,       // it would wait for something that waits for it: as held, but always said
   slot_done,      // complete already, or its period is over: status 0

@@ -97,14 +97,14 @@ struct WaitRecord {
 struct LockRecord {
   std::string name;
   Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   std::vector<LockParty> holders;
   std::vector<LockParty> waiters;
 
   bool operator==(const LockRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<255>(name), mode, slots, holders, waiters);
+    archive(wire::at_most<255>(name), mode, permits, holders, waiters);
   }
 };
 
@@ -138,7 +138,7 @@ struct Waits {
 
 struct HoldRecord {
   LockParty holder;  // since: of the grant
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   Ending ending = Ending::holds;
   WallTime asked;
   std::optional<WallTime> ended;
@@ -147,7 +147,7 @@ struct HoldRecord {
   bool operator==(const HoldRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(holder, slots, ending, asked, ended, status);
+    archive(holder, permits, ending, asked, ended, status);
   }
 };
 

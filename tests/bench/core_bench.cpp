@@ -26,7 +26,7 @@
 
 #include "base/check.hpp"
 #include "base/descriptor.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 #include "process/boot_time.hpp"
 
 namespace {
@@ -162,7 +162,7 @@ void floor(const std::string& directory, Duration length) {
 // ---- acquire and release, as fast as the answers come
 
 struct Session {
-  engine::PeerConnection peer;
+  engine::LocalConnection peer;
   std::string name;
   Instant asked{};
   std::uint64_t request = 0;
@@ -209,7 +209,7 @@ void pairs(std::size_t count, Duration length, const std::vector<std::string>& s
   std::vector<pollfd> ready;
   std::vector<Instant> granted(count);
   for (std::size_t i = 0; i < count; ++i) {
-    auto peer = engine::PeerConnection::open(sockets[i % sockets.size()], "core_bench");
+    auto peer = engine::LocalConnection::open(sockets[i % sockets.size()], "core_bench");
     if (!peer) fail(peer.error().text());
     ready.push_back({peer->fd(), POLLIN, 0});
     sessions.push_back({std::move(*peer), "bench" + std::to_string(i), {}, 0});

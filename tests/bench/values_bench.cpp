@@ -8,7 +8,7 @@
 #include <string>
 
 #include "replica/replica.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "wire/state_sections.hpp"
 
 namespace {
@@ -24,7 +24,7 @@ double ms_of(const auto& what) {
 
 class Alone {
  public:
-  Alone() : replica_(config(), {}, service::Machine::at_level(2), {}, Random(7), now_) {
+  Alone() : replica_(config(), {}, service::StateMachine::at_level(2), {}, Random(7), now_) {
     while (replica_.client() == service::ClientId{}) {
       now_ = std::max(now_ + std::chrono::milliseconds(1), replica_.deadline().value_or(now_));
       event(Tick{});
@@ -39,7 +39,7 @@ class Alone {
     return longest_;
   }
   bool made_snapshot() const { return snapshot_; }
-  const service::Machine& machine() const { return replica_.machine(); }
+  const service::StateMachine& machine() const { return replica_.machine(); }
 
  private:
   static Config config() {
@@ -88,7 +88,7 @@ int main() {
   const Bytes bytes = wire::encode_state(alone.machine().state());
   const double install = ms_of([&] {
     auto state = wire::decode_state(bytes, 2);
-    auto machine = service::Machine::restore(std::move(*state));
+    auto machine = service::StateMachine::restore(std::move(*state));
     if (!machine.ok()) std::printf("not restored\n");
   });
   std::printf("%zu bytes of state, %d snapshots\n", bytes.size(), snapshots);

@@ -33,7 +33,7 @@ TEST_CASE("thesis 6.4: a late answer to an older round confirms nothing", "[raft
   CHECK(a.all<ReadReady>().empty());
   a.step(Read{2});  // waits for the next round: this one began before it
   CHECK(a.actions.empty());
-  a.receive('c', HeartbeatReply{Term{1}, 2, true});  // mute: counts for nothing
+  a.receive('c', HeartbeatReply{Term{1}, 2, true});  // recovering: counts for nothing
   CHECK(a.all<ReadReady>().empty());
   a.receive('b', HeartbeatReply{Term{1}, 2, false});
   REQUIRE(a.all<ReadReady>().size() == 1);

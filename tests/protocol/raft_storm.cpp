@@ -79,7 +79,7 @@ class Run {
   }
   bool gone(char name) {
     const HardState& durable = cluster_.peer(name).disk.hard_state;
-    return !cluster_.is_up(name) || durable.founders.empty() || durable.mute_until.value != 0;
+    return !cluster_.is_up(name) || durable.founders.empty() || durable.recovering_until.value != 0;
   }
 
   // Disks that are full, and ways on which only streams, or only datagrams, get through.

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "replica/desk.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::replica {
 
@@ -104,7 +104,7 @@ class OneHost {
   void snapshot_brings(const std::function<void(service::State&)>& change) {
     service::State state = machine.state();
     change(state);
-    auto brought = service::Machine::restore(std::move(state));
+    auto brought = service::StateMachine::restore(std::move(state));
     machine = std::move(*brought);
     take(desk->on(now, Replaced{}, client, machine, {}));
   }
@@ -193,7 +193,7 @@ class OneHost {
   }
 
   const NodeId self{1}, other{2};
-  service::Machine machine;
+  service::StateMachine machine;
   std::optional<Desk> desk{config()};
   Instant now{1h};
   std::deque<Submit> log;

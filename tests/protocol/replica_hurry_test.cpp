@@ -313,7 +313,7 @@ namespace {
 
 struct Reset {
   static constexpr ConnectionId tool{7};
-  service::Machine machine;
+  service::StateMachine machine;
   Desk desk{SessionsConfig{}};
   Instant now{1h};
   std::vector<std::uint64_t> submitted, retracted;

@@ -13,8 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 // One holder of `name` and so many waiters, each with a command line of `length`.
-service::Machine crowd(std::size_t waiters, std::size_t length, std::size_t sharing = 0) {
-  service::Machine machine;
+service::StateMachine crowd(std::size_t waiters, std::size_t length, std::size_t sharing = 0) {
+  service::StateMachine machine;
   LogIndex at{1};
   machine.apply(at, {.body = service::Register{NodeId{1}, 1, {}}});
   for (std::size_t i = 0; i <= waiters; ++i) {
@@ -34,7 +34,7 @@ service::Machine crowd(std::size_t waiters, std::size_t length, std::size_t shar
 }
 
 template <class Page>
-std::vector<Page> pages_of(const Question& question, const service::Machine& machine) {
+std::vector<Page> pages_of(const Question& question, const service::StateMachine& machine) {
   std::vector<Page> pages;
   for (const local::Answer& answer : answers_to(question, machine, WallTime{5})) {
     CHECK(wire::encode(answer).size() < wire::stream_payload_limit);
@@ -49,7 +49,7 @@ std::vector<Page> pages_of(const Question& question, const service::Machine& mac
 }  // namespace
 
 TEST_CASE("one name with thousands of waiters comes in several answers, each within a frame") {
-  const service::Machine machine = crowd(3000, 1000);
+  const service::StateMachine machine = crowd(3000, 1000);
   const auto pages = pages_of<local::Locks>(local::ListLocks{9, {}, false}, machine);
   CHECK(pages.size() > 10);
   std::size_t holders = 0;
@@ -69,7 +69,7 @@ TEST_CASE("one name with thousands of waiters comes in several answers, each wit
 }
 
 TEST_CASE("where all of it would be too much, command lines are cut and nobody is left out") {
-  const service::Machine machine = crowd(4000, 4000);
+  const service::StateMachine machine = crowd(4000, 4000);
   std::size_t parties = 0;
   for (const local::Locks& page : pages_of<local::Locks>(local::ListLocks{9, {}, false}, machine)) {
     for (const local::LockRecord& lock : page.locks) {
@@ -81,7 +81,7 @@ TEST_CASE("where all of it would be too much, command lines are cut and nobody i
 }
 
 TEST_CASE("nothing to list is one empty answer") {
-  const service::Machine machine;
+  const service::StateMachine machine;
   const auto pages = pages_of<local::Locks>(local::ListLocks{9, {}, false}, machine);
   REQUIRE(pages.size() == 1);
   CHECK(pages.front().locks.empty());
@@ -89,7 +89,7 @@ TEST_CASE("nothing to list is one empty answer") {
 }
 
 TEST_CASE("a long line of waits is one edge a wait and one for its holder") {
-  const service::Machine machine = crowd(2000, 300);
+  const service::StateMachine machine = crowd(2000, 300);
   std::size_t holds = 0, before = 0;
   for (const local::Waits& page : pages_of<local::Waits>(local::ListWaits{9, false}, machine)) {
     for (const local::WaitRecord& wait : page.waits) {
@@ -102,7 +102,7 @@ TEST_CASE("a long line of waits is one edge a wait and one for its holder") {
 }
 
 TEST_CASE("of many holders as many edges are shown as a person can read, and three to who has to wait") {
-  const service::Machine machine = crowd(40, 300, 40);
+  const service::StateMachine machine = crowd(40, 300, 40);
   const auto pages = pages_of<local::Waits>(local::ListWaits{9, false}, machine);
   REQUIRE(pages.size() == 1);
   CHECK(pages.front().waits.size() == 16);

@@ -109,7 +109,7 @@ TEST_CASE("strangers_since_records: closing sessions that are older than the rec
 TEST_CASE("watch_shows_what_a_snapshot_brought: a watch that loses the last change is noticed") {
   const auto last_shown = [] {
     OneHost desk;
-    desk.machine = service::Machine::at_level(2);
+    desk.machine = service::StateMachine::at_level(2);
     desk.registers_anew();
     desk.says(1, local::Hello{local::protocol_version, "dkv", 2});
     desk.says(1, local::Question{8, service::GetValue{"k"}, false, true});

@@ -13,7 +13,7 @@ struct Keys : OneHost {
   Keys() { to_level_two(); }
   void to_level_two() {
     speaks = 2;
-    machine = service::Machine::at_level(2);
+    machine = service::StateMachine::at_level(2);
     registers_anew();
   }
   void greets(std::uint64_t connection) { says(connection, local::Hello{local::protocol_version, "dkv", 2}); }

@@ -302,7 +302,7 @@ TEST_CASE("a snapshot in place of the entries: what it says of each session is t
   desk.acquires(2);
   desk.order();
   // All of this happens in entries that this peer never sees: only the machine changes.
-  service::Machine ahead = desk.machine;
+  service::StateMachine ahead = desk.machine;
   const SessionId mine = desk.session_of(1);
   ahead.apply(LogIndex{1000}, {.body = service::Expire{mine, 0}});
   ahead.apply(LogIndex{1001}, {.body = service::Expire{rival, 0}});

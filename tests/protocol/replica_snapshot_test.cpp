@@ -13,7 +13,7 @@ namespace {
 // A peer alone, whose disk does all at once.
 class Alone {
  public:
-  Alone() : replica_(config(), {}, service::Machine::at_level(2), {}, Random(7), now_) {
+  Alone() : replica_(config(), {}, service::StateMachine::at_level(2), {}, Random(7), now_) {
     while (replica_.client() == service::ClientId{}) {
       now_ = std::max(now_ + 1ms, replica_.deadline().value_or(now_));
       event(Tick{});

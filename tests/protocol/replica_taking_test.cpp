@@ -225,7 +225,7 @@ namespace {
 struct Released {
   static constexpr ConnectionId tool{7};
   Desk desk;
-  service::Machine machine{};
+  service::StateMachine machine{};
   Instant now{1h};
   std::vector<local::Answer> told;
   std::vector<Submit> submitted;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 #include "service/timers.hpp"
 
 namespace coord::service {
@@ -130,7 +130,7 @@ class BarrierRun {
   // Of what is long over the group remembers the latest generation only.
   bool is_forgotten(const Arrive& body) const {
     const auto& barriers = machine_.state().barriers.barriers;
-    for (const auto& [number, meeting] : meetings_) {
+    for (const auto& [number, meeting] : participants_) {
       if (!meeting.members.contains(body.key)) continue;
       const auto barrier = barriers.find(number.first);
       return barrier == barriers.end() || !barrier->second.generations.contains(number.second);
@@ -139,7 +139,7 @@ class BarrierRun {
   }
 
   void restore() {
-    Result<Machine> restored = Machine::restore(machine_.state());
+    Result<StateMachine> restored = StateMachine::restore(machine_.state());
     if (!restored) return fail(restored.error().text());
     check(restored->state() == machine_.state(), "a restored machine has another state");
     machine_ = std::move(restored).value();
@@ -169,7 +169,7 @@ class BarrierRun {
   }
   void note_arrival(const Arrive& body, const BarrierArrived& arrived) {
     const Number number{body.name, arrived.generation};
-    for (auto& [other, meeting] : meetings_) {
+    for (auto& [other, meeting] : participants_) {
       const auto known = meeting.members.find(body.key);
       if (known == meeting.members.end()) continue;
       check(other == number, "one arrival is in two generations");
@@ -178,12 +178,12 @@ class BarrierRun {
     }
     asked_.emplace(body.key, body);
     if (asked_.size() > 12) asked_.erase(asked_.begin());
-    auto [it, is_new] = meetings_.try_emplace(number);
+    auto [it, is_new] = participants_.try_emplace(number);
     Meeting& meeting = it->second;
     if (is_new || (meeting.members.empty() && !meeting.released && !meeting.broken)) {
       meeting.terms = body.terms;
       meeting.began = now_;
-      for (const auto& [other, ignored] : meetings_)
+      for (const auto& [other, ignored] : participants_)
         check(other.first != number.first || other.second <= number.second,
               "a generation's number comes again");
     }
@@ -217,7 +217,7 @@ class BarrierRun {
       fail("refused for an unknown reason");
     if (why != Refusal::id_in_use) return;
     bool there = false;
-    for (const auto& [number, meeting] : meetings_) {
+    for (const auto& [number, meeting] : participants_) {
       for (const auto& [key, member] : meeting.members) {
         there = there || (number.first == body.name && member.id == body.id && key != body.key &&
                           machine_.of<Barriers>().seat(member.session) != nullptr);
@@ -229,7 +229,7 @@ class BarrierRun {
   void note_finish(const Finish& body, const Effects& effects) {
     for (const Effect& effect : effects) {
       if (!std::holds_alternative<BarrierDone>(effect)) continue;
-      for (auto& [number, meeting] : meetings_) {
+      for (auto& [number, meeting] : participants_) {
         for (auto& [key, member] : meeting.members) {
           if (member.session == body.session) member.ended = true;
         }
@@ -238,8 +238,8 @@ class BarrierRun {
   }
 
   void note_move(const BarrierMoved& moved) {
-    const auto found = meetings_.find({moved.name, moved.number});
-    if (found == meetings_.end()) return fail("a generation without an arrival moves");
+    const auto found = participants_.find({moved.name, moved.number});
+    if (found == participants_.end()) return fail("a generation without an arrival moves");
     Meeting& meeting = found->second;
     const bool first = !meeting.released && !meeting.broken;
     if (moved.generation.stage == GenerationStage::released && first) {
@@ -280,7 +280,7 @@ class BarrierRun {
   }
 
   void note_end(const Closed& closed) {
-    for (auto& [number, meeting] : meetings_) {
+    for (auto& [number, meeting] : participants_) {
       for (auto it = meeting.members.begin(); it != meeting.members.end();) {
         Member& member = it->second;
         if (member.session != closed.session) {
@@ -302,7 +302,7 @@ class BarrierRun {
 
   // Whoever waits, waits for something: its generation gathers, or a command of it runs.
   void check_waiting() {
-    for (const auto& [number, meeting] : meetings_) {
+    for (const auto& [number, meeting] : participants_) {
       std::size_t waiting = 0;
       bool runs = false;
       for (const auto& [key, member] : meeting.members) {
@@ -324,7 +324,7 @@ class BarrierRun {
   }
 
   Random random_;
-  Machine machine_;
+  StateMachine machine_;
   LeaderTimers timers_;
   Instant now_{std::chrono::hours(1)};
   std::uint64_t index_ = 0, keys_ = 0;
@@ -332,7 +332,7 @@ class BarrierRun {
   std::map<std::uint64_t, std::uint64_t> sequences_;
   std::map<std::string, BarrierTerms> terms_;
   std::map<std::uint64_t, Arrive> asked_;  // the latest, by key
-  std::map<Number, Meeting> meetings_;
+  std::map<Number, Meeting> participants_;
   std::set<SessionId> dying_;  // by the command at hand
   std::uint64_t released_ = 0, late_ = 0, broken_ = 0;
   std::optional<std::string> violation_;

@@ -222,7 +222,7 @@ TEST_CASE("a reset breaks whatever gathers or runs") {
 TEST_CASE("barriers that nobody uses are kept within bounds, and their numbers never come again") {
   Limits limits;
   limits.idle_barriers = 2;
-  Log log{.machine = Machine(limits)};
+  Log log{.machine = StateMachine(limits)};
   Peer peer(log, 1);
   const auto& barriers = log.machine.state().barriers.barriers;
   std::uint64_t keys = 0;

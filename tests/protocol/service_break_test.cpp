@@ -2,7 +2,7 @@
 // Break: who may end another's session, and what it leaves for the session's own peer to do.
 #include <catch2/catch.hpp>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 using namespace coord;
 using namespace coord::service;
@@ -31,7 +31,7 @@ struct Group {
                   .body = Break{which, uid, user}});
   }
   const NodeId holder{1}, asker{2};
-  Machine machine;
+  StateMachine machine;
   LogIndex index;
   SessionId session;
   std::uint64_t sequence = 0;
@@ -58,7 +58,7 @@ TEST_CASE(
   CHECK(asked->node == group.holder);
   REQUIRE(group.machine.session(group.session) != nullptr);
   CHECK(group.machine.session(group.session)->breaking);
-  const auto restored = Machine::restore(group.machine.state());
+  const auto restored = StateMachine::restore(group.machine.state());
   REQUIRE(restored.ok());
   CHECK(restored->session(group.session)->breaking);
 }

@@ -182,7 +182,7 @@ TEST_CASE("the record of work done is bounded, and never forgets a slot before i
   limits.slot_keys = 2;
   limits.books = 2;
   Hosts g;
-  g.log.machine = Machine(limits);
+  g.log.machine = StateMachine(limits);
   g.log.last = 0;
   Peer a(g.log, 1);
   const auto done_at = [&](std::int64_t seconds, const char* key) {
@@ -250,7 +250,7 @@ TEST_CASE("leaderships survive a snapshot, and a snapshot that contradicts itsel
   g.c.lock(held);
   g.c.close(6);
   g.a.propose(Enroll{"job", {}});
-  auto copy = Machine::restore(g.log.machine.state());
+  auto copy = StateMachine::restore(g.log.machine.state());
   REQUIRE(copy.ok());
   CHECK(copy->state() == g.log.machine.state());
   CHECK(copy->standing(SessionId{4}, 1) == Standing{Standing::Kind::held, Token{4}});
@@ -261,7 +261,7 @@ TEST_CASE("leaderships survive a snapshot, and a snapshot that contradicts itsel
   const auto refused = [&](auto damage) {
     State state = g.log.machine.state();
     damage(state.elections);
-    return !Machine::restore(std::move(state)).ok();
+    return !StateMachine::restore(std::move(state)).ok();
   };
   CHECK_FALSE(refused([](ElectionState&) {}));
   CHECK(refused([](ElectionState& e) { e.leaderships.at("job").leader = LogIndex{4}; }));

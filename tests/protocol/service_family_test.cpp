@@ -6,7 +6,7 @@
 #include <string>
 #include <type_traits>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -199,20 +199,20 @@ TEST_CASE("which commands may grow the state and which a lone peer syncs their f
 }
 
 TEST_CASE("a machine that is copied or moved goes on by itself") {
-  Machine first;
+  StateMachine first;
   first.apply(LogIndex{1}, Command{.body = Register{NodeId{1}, 7, {}, 1}});
-  const auto lock = [](Machine& machine, std::uint64_t index) {
+  const auto lock = [](StateMachine& machine, std::uint64_t index) {
     Acquire body{
         .open = Open{.owner = {}, .ttl = std::chrono::seconds(1), .nonce = 1}, .request = 1, .names = {"x"}};
     Command command{.node = NodeId{1}, .client = ClientId{1}, .sequence = index, .body = body};
     return machine.apply(LogIndex{index}, command);
   };
-  Machine second = first;
+  StateMachine second = first;
   lock(second, 2);
   CHECK(first.state().sessions.empty());
   CHECK(first.of<Locks>().table().all().empty());
   CHECK(second.of<Locks>().table().all().size() == 1);
-  Machine third = std::move(second);
+  StateMachine third = std::move(second);
   lock(third, 3);
   CHECK(third.state().requests.size() == 2);
   CHECK(third.of<Locks>().table().find("x")->waiting.size() == 1);

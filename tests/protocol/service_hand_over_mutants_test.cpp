@@ -13,7 +13,7 @@ namespace {
 
 struct Lone {
   explicit Lone(Level level = 2) {
-    log.machine = Machine::at_level(level);
+    log.machine = StateMachine::at_level(level);
     log.apply(Command{.body = Register{NodeId{1}, 1, {}, newest_level}});
     client = log.find<Registered>().client;
   }
@@ -95,7 +95,7 @@ TEST_CASE("a peer that is opened again grants what had to wait, in the old order
   lone.stand("job");
   const SessionId candidate = lone.last();
   // As it would be after a restart.
-  lone.log.machine = *Machine::restore(lone.log.machine.state());
+  lone.log.machine = *StateMachine::restore(lone.log.machine.state());
   CHECK(lone.log.machine.state().closed);
   lone.log.leader(Shut{false});
   CHECK(lone.stands(first) == Kind::held);

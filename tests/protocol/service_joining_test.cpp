@@ -24,13 +24,13 @@ TEST_CASE("who joins gets the status of the command that holds, and never the lo
   CHECK(b.lock(backup()) == "opened s4; queued s4#1");
   CHECK(b.lock(backup()) == "opened s5; queued s5#1");
   CHECK(log.machine.of<Locks>().table().find("backup")->waiting.empty());
-  const auto restored = Machine::restore(log.machine.state());
+  const auto restored = StateMachine::restore(log.machine.state());
   REQUIRE(restored.ok());
   log.machine = *restored;
   CHECK(closed(a, 3, 7) == "joined s4#1 status 7; joined s5#1 status 7; released s3#1; closed s3");
   CHECK(log.machine.standing(SessionId{4}, 1) == Standing{Standing::Kind::joined, {}, 7});
   CHECK(b.cancel(4) == "already granted s4#1");
-  REQUIRE(Machine::restore(log.machine.state()).ok());
+  REQUIRE(StateMachine::restore(log.machine.state()).ok());
   CHECK(b.close(4) == "cancelled s4#1; closed s4");
   CHECK(log.machine.of<Locks>().table().all().empty());
 }
@@ -123,7 +123,7 @@ TEST_CASE("a rate grants so many a period, in order, and the next when one has p
   timers.became_leader(now, log.machine);
   const auto permit = [&] {
     const std::string answer = a.lock(
-        Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 60s, .period = 60s}});
+        Acquire{.session = {}, .names = {"api"}, .terms = {.permits = 2, .min_hold = 60s, .period = 60s}});
     timers.applied(now, log.effects, log.machine);
     return answer;
   };
@@ -160,22 +160,22 @@ TEST_CASE("a rate grants so many a period, in order, and the next when one has p
 TEST_CASE("a rate in use is not used otherwise") {
   Log log;
   Peer a{log, 1};
-  a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 60s, .period = 60s}});
+  a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.permits = 2, .min_hold = 60s, .period = 60s}});
   const std::string differs = "refused: " + describe(Refusal::rate_differs);
   CHECK(a.lock(Acquire{
-            .session = {}, .names = {"api"}, .terms = {.slots = 2, .min_hold = 30s, .period = 30s}}) ==
+            .session = {}, .names = {"api"}, .terms = {.permits = 2, .min_hold = 30s, .period = 30s}}) ==
         differs);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2}}) == differs);
+  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.permits = 2}}) == differs);
   CHECK(a.lock(Acquire{
-            .session = {}, .names = {"api"}, .terms = {.slots = 3, .min_hold = 60s, .period = 60s}}) ==
-        "refused: " + describe(Refusal::slots_differ));
+            .session = {}, .names = {"api"}, .terms = {.permits = 3, .min_hold = 60s, .period = 60s}}) ==
+        "refused: " + describe(Refusal::permits_differ));
   CHECK(a.lock(Acquire{
-            .session = {}, .names = {"other"}, .terms = {.slots = 2, .min_hold = 6s, .period = 60s}}) ==
+            .session = {}, .names = {"other"}, .terms = {.permits = 2, .min_hold = 6s, .period = 60s}}) ==
         "refused: " + describe(Refusal::invalid));
   a.close(2);
-  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.slots = 2}}) ==
+  CHECK(a.lock(Acquire{.session = {}, .names = {"api"}, .terms = {.permits = 2}}) ==
         differs);  // until the period is over
-  REQUIRE(Machine::restore(log.machine.state()).ok());
+  REQUIRE(StateMachine::restore(log.machine.state()).ok());
 }
 
 TEST_CASE("of each name the last 32 holds are remembered, with how they ended") {
@@ -200,14 +200,14 @@ TEST_CASE("of each name the last 32 holds are remembered, with how they ended") 
   }
   CHECK(history.at("x").holds.size() == 32);
   CHECK(history.at("x").last == LogIndex{log.last});
-  CHECK(Machine::restore(log.machine.state())->state() == log.machine.state());
+  CHECK(StateMachine::restore(log.machine.state())->state() == log.machine.state());
 }
 
 TEST_CASE(
     "names that are not used any more are forgotten, the longest unused first, re-entries are no holds") {
   Limits limits;
   limits.history_names = 3;
-  Log log{.machine = Machine(limits)};
+  Log log{.machine = StateMachine(limits)};
   Peer a{log, 1};
   for (const char* name : {"a", "b", "c", "a", "d"}) {
     a.lock({name});
@@ -228,7 +228,7 @@ TEST_CASE(
 TEST_CASE("the history of all names together is bounded in bytes, restored or not") {
   Limits limits;
   limits.history_bytes = 2000;
-  Log log{.machine = Machine(limits)};
+  Log log{.machine = StateMachine(limits)};
   Peer a{log, 1};
   std::size_t most = 0;
   for (int i = 0; i < 200; ++i) {
@@ -240,7 +240,7 @@ TEST_CASE("the history of all names together is bounded in bytes, restored or no
       for (const PastHold& hold : history.holds) bytes += bytes_of_hold(hold);
     }
     most = std::max(most, bytes);
-    if (i == 100) log.machine = *Machine::restore(log.machine.state(), limits);
+    if (i == 100) log.machine = *StateMachine::restore(log.machine.state(), limits);
   }
   CHECK(most <= 2000);
   CHECK(most > 1500);

@@ -124,10 +124,10 @@ TEST_CASE("a lock delay shuts the name after a lost holder, not after a release"
 TEST_CASE("a lost holder's slot or share is shut, the others stay open") {
   Led log;
   Peer a(log, 1);
-  a.lock({.names = {"pool"}, .terms = {.slots = 2, .lock_delay = 15s}});  // s2
-  a.lock({.names = {"pool"}, .terms = {.slots = 2}});                     // s3
+  a.lock({.names = {"pool"}, .terms = {.permits = 2, .lock_delay = 15s}});  // s2
+  a.lock({.names = {"pool"}, .terms = {.permits = 2}});                     // s3
   a.close(2, CloseReason::holder_gone);
-  a.lock({.names = {"pool"}, .terms = {.slots = 2}});  // s5
+  a.lock({.names = {"pool"}, .terms = {.permits = 2}});  // s5
   CHECK(a.release(3) == "released s3#1; granted s5#1 token 6 pool");
   a.lock({.names = {"doc"}, .terms = {.mode = Mode::shared, .lock_delay = 15s}});  // s7
   a.close(7, CloseReason::holder_gone);
@@ -207,7 +207,7 @@ TEST_CASE(
   CHECK(log.find<Granted>().token.value == first.value + 1001);
   log.leader(TokenFloor{first});
   log.leader(TokenFloor{Token{~std::uint64_t{0}}});  // absurd: void
-  Result<Machine> restored = Machine::restore(log.machine.state());
+  Result<StateMachine> restored = StateMachine::restore(log.machine.state());
   REQUIRE(restored.ok());
   log.machine = std::move(restored).value();
   a.lock({"z"});

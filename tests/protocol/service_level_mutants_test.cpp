@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "base/rule.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 using namespace coord;
 using namespace coord::service;
@@ -25,7 +25,7 @@ struct Group {
     REQUIRE(effects.size() == 1);
     return std::get<RaiseApplied>(effects.front()).in_force;
   }
-  Machine machine;
+  StateMachine machine;
   std::uint64_t last = 0;
 };
 

@@ -2,7 +2,7 @@
 // What a level fixes of the machine's rules.
 #include <catch2/catch.hpp>
 
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 using namespace coord;
 using namespace coord::service;
@@ -21,7 +21,7 @@ TEST_CASE("the bounds of level 1 are those of release 0.1.0") {
   CHECK(limits.all_name_bytes == 16'777'216);
   CHECK(limits.nodes == 1'024);
   CHECK(limits.name_bytes == 255);
-  CHECK(limits.slots == 10'000);
+  CHECK(limits.permits == 10'000);
   CHECK(limits.owner_bytes == 8'192);
   CHECK(limits.all_owner_bytes == 16'777'216);
   CHECK(limits.sessions_a_renew == 4'096);
@@ -54,14 +54,14 @@ TEST_CASE("the bounds of level 1 are those of release 0.1.0") {
 }
 
 TEST_CASE("a machine that comes from a snapshot is at the snapshot's level") {
-  State state = Machine::at_level(2).state();
-  CHECK(Machine::restore(state)->level() == 2);
+  State state = StateMachine::at_level(2).state();
+  CHECK(StateMachine::restore(state)->level() == 2);
   state.level = 1;
-  CHECK(Machine::restore(state)->level() == 1);
+  CHECK(StateMachine::restore(state)->level() == 1);
 }
 
 TEST_CASE("a raise is no first command: the tokens of a group are placed by one") {
-  Machine machine;
+  StateMachine machine;
   (void)machine.apply_raise(LogIndex{1}, {2, {}}, {NodeId{1}});
   (void)machine.apply(LogIndex{2},
                       {.wall = WallTime{1'700'000'000'000'000'000}, .body = Register{NodeId{1}, 1, {}}});

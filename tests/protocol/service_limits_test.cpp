@@ -14,7 +14,7 @@ std::string refusal(Refusal why) {
 Log limited(void (*set)(Limits&)) {
   Limits limits;
   set(limits);
-  return Log{Machine(limits)};
+  return Log{StateMachine(limits)};
 }
 
 }  // namespace
@@ -108,9 +108,9 @@ TEST_CASE("absurd requests are refused, one reason for all") {
   CHECK(refused({.names = {std::string(256, 'a')}}));
   CHECK(refused({.names = std::vector<std::string>(65, "a")}));
   CHECK(refused({.session = {1}, .names = {"x"}}));
-  CHECK(refused({.names = {"x"}, .terms = {.slots = 0}}));
-  CHECK(refused({.names = {"x"}, .terms = {.slots = 1'000'000}}));
-  CHECK(refused({.names = {"x"}, .terms = {.mode = Mode::shared, .slots = 2}}));
+  CHECK(refused({.names = {"x"}, .terms = {.permits = 0}}));
+  CHECK(refused({.names = {"x"}, .terms = {.permits = 1'000'000}}));
+  CHECK(refused({.names = {"x"}, .terms = {.mode = Mode::shared, .permits = 2}}));
   CHECK(refused({.names = {"x"}, .terms = {.mode = static_cast<Mode>(9)}}));
   CHECK(refused({.names = {"x"}, .terms = {.lock_delay = -1s}}));
   CHECK(refused({.names = {"x"}, .terms = {.lock_delay = Duration::max()}}));
@@ -137,11 +137,11 @@ TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   a.lock({.names = {"z"}, .terms = {.min_hold = 1s}});  // s5
   a.close(5);
   const State good = log.machine.state();
-  REQUIRE(Machine::restore(good).ok());
+  REQUIRE(StateMachine::restore(good).ok());
   const auto bad = [&](auto damage) {
     State state = good;
     damage(state);
-    const auto restored = Machine::restore(state);
+    const auto restored = StateMachine::restore(state);
     return !restored.ok() && restored.error().text().find("snapshot of the service: ") == 0;
   };
   CHECK(bad([](State& s) { s.sessions.erase(SessionId{4}); }));
@@ -153,8 +153,8 @@ TEST_CASE("a snapshot that contradicts itself is an error, never a crash") {
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {"z"}; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {"y", "b"}; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{4}).names = {}; }));
-  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.slots = 2; }));
-  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.slots = 0; }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.permits = 2; }));
+  CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.permits = 0; }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).session = SessionId{2}; }));
   CHECK(bad([](State& s) { s.sessions.begin()->second.ttl = Duration::max(); }));
   CHECK(bad([](State& s) { s.requests.at(LogIndex{3}).terms.min_hold = Duration::min(); }));

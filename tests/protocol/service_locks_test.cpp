@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Locks as a shell user meets them: turns, queues, readers and writers, several names, slots.
+// Locks as a shell user meets them: turns, queues, readers and writers, several names, permits.
 #include "service_scenario.hpp"
 
 namespace coord::service {
@@ -73,26 +73,26 @@ TEST_CASE("crossing orders of names do not deadlock") {
 TEST_CASE("slots: N holders, first in, first out, another N is refused while the name is in use") {
   Log log;
   Peer a(log, 1);
-  const Acquire two{.names = {"pool"}, .terms = {.slots = 2}};
+  const Acquire two{.names = {"pool"}, .terms = {.permits = 2}};
   CHECK(a.lock(two) == "opened s2; granted s2#1 token 2 pool");
   CHECK(a.lock(two) == "opened s3; granted s3#1 token 3 pool");
   CHECK(a.lock(two) == "opened s4; queued s4#1");
-  CHECK(a.lock({.names = {"pool"}, .terms = {.slots = 3}}) ==
+  CHECK(a.lock({.names = {"pool"}, .terms = {.permits = 3}}) ==
         "refused: in use with another number of slots: use the same number, or wait until it is free");
   CHECK(a.release(3) == "released s3#1; granted s4#1 token 6 pool");
   a.release(2);
   a.release(4);
-  CHECK(a.lock({.names = {"pool"}, .terms = {.slots = 3}}) == "opened s9; granted s9#1 token 9 pool");
+  CHECK(a.lock({.names = {"pool"}, .terms = {.permits = 3}}) == "opened s9; granted s9#1 token 9 pool");
 }
 
 TEST_CASE("slots: one who waits for another name keeps its slot, others use the rest") {
   Log log;
   Peer a(log, 1);
-  a.lock({.names = {"other"}, .terms = {.slots = 2}});  // s2
-  a.lock({.names = {"other"}, .terms = {.slots = 2}});  // s3
-  CHECK(a.lock({.names = {"pool", "other"}, .terms = {.slots = 2}}) == "opened s4; queued s4#1");
-  CHECK(a.lock({.names = {"pool"}, .terms = {.slots = 2}}) == "opened s5; granted s5#1 token 5 pool");
-  CHECK(a.lock({.names = {"pool"}, .terms = {.slots = 2}}) == "opened s6; queued s6#1");
+  a.lock({.names = {"other"}, .terms = {.permits = 2}});  // s2
+  a.lock({.names = {"other"}, .terms = {.permits = 2}});  // s3
+  CHECK(a.lock({.names = {"pool", "other"}, .terms = {.permits = 2}}) == "opened s4; queued s4#1");
+  CHECK(a.lock({.names = {"pool"}, .terms = {.permits = 2}}) == "opened s5; granted s5#1 token 5 pool");
+  CHECK(a.lock({.names = {"pool"}, .terms = {.permits = 2}}) == "opened s6; queued s6#1");
   CHECK(a.release(2) == "released s2#1; granted s4#1 token 7 other,pool");
   CHECK(a.release(5) == "released s5#1; granted s6#1 token 8 pool");
 }

@@ -53,7 +53,7 @@ std::uint64_t noticed_at(const char* rule, std::string& how) {
 
 // What the random runs do not do: who joins whom, and rates.
 bool joins_a_stranger() {
-  Machine machine;
+  StateMachine machine;
   machine.apply(LogIndex{1}, {.body = Register{NodeId{1}, 1, {}}});
   std::uint64_t at = 1;
   for (const char* user : {"one", "another"}) {
@@ -68,14 +68,14 @@ bool joins_a_stranger() {
   return machine.state().requests.at(LogIndex{3}).joins != LogIndex{};
 }
 bool mixes_rates() {
-  Machine machine;
+  StateMachine machine;
   machine.apply(LogIndex{1}, {.body = Register{NodeId{1}, 1, {}}});
   std::uint64_t at = 1;
   for (const Duration period : {std::chrono::seconds(10), std::chrono::seconds(0)}) {
     Acquire acquire{.open = Open{{}, std::chrono::seconds(10), at}, .session = {}};
     acquire.request = 1;
     acquire.names = {"x"};
-    acquire.terms.slots = 2;
+    acquire.terms.permits = 2;
     acquire.terms.period = acquire.terms.min_hold = period;
     ++at;
     machine.apply(LogIndex{at}, {.node = NodeId{1}, .client = ClientId{1}, .sequence = at, .body = acquire});

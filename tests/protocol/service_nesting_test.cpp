@@ -28,7 +28,7 @@ TEST_CASE("a name that the outer command holds is re-entered, under its token, a
   }
   SECTION("the outer one first") {
     CHECK(a.close(3) == "released s3#1; closed s3");
-    CHECK(Machine::restore(log.machine.state()).ok());
+    CHECK(StateMachine::restore(log.machine.state()).ok());
     CHECK(a.close(4) == "released s4#1; closed s4; granted s5#1 token 7 x");
   }
 }
@@ -66,7 +66,7 @@ TEST_CASE("one inside of another takes no second slot") {
   Peer a{log, 1};
   const auto slot = [](std::vector<std::uint64_t> outer) {
     Acquire acquire = inside(std::move(outer), {"pool"});
-    acquire.terms.slots = 2;
+    acquire.terms.permits = 2;
     return acquire;
   };
   CHECK(a.lock(slot({})) == "opened s2; granted s2#1 token 2 pool");
@@ -103,12 +103,12 @@ TEST_CASE("a place in line can close a cycle as well as a hold") {
             ": s7 waits for y behind s6: s6 waits for y of s4: s5 waits for x of s3");
 }
 
-TEST_CASE("with several slots, it is a deadlock only when all who could let in are in it") {
+TEST_CASE("with several permits, it is a deadlock only when all who could let in are in it") {
   Log log;
   Peer a{log, 1}, b{log, 2};
   const auto slot = [](std::vector<std::uint64_t> outer, const char* name) {
     Acquire acquire = inside(std::move(outer), {name});
-    acquire.terms.slots = 2;
+    acquire.terms.permits = 2;
     return acquire;
   };
   a.lock({"x"});                                                  // s3

@@ -48,7 +48,7 @@ TEST_CASE(
     "commands may arrive in any order within the window, beyond it they are refused and may be sent again") {
   Limits limits;
   limits.window = 4;
-  Log log{Machine(limits)};
+  Log log{StateMachine(limits)};
   Peer a(log, 1);
   a.sequence = 3;
   CHECK(a.lock({"x"}) == "opened s2; granted s2#1 token 2 x");  // sequence 4

@@ -86,7 +86,7 @@ class RandomRun {
     leaders_[random_.below(peers)].became_leader(now_, machine_);
   }
   void restore() {
-    Result<Machine> restored = Machine::restore(machine_.state());
+    Result<StateMachine> restored = StateMachine::restore(machine_.state());
     if (!restored) return fail(restored.error().text());
     check(restored->state() == machine_.state(), "a restored machine has another state");
     machine_ = std::move(restored).value();
@@ -150,10 +150,10 @@ class RandomRun {
     if (random_.chance(0.5)) acquire.terms.mode = Mode::shared;
     if (random_.chance(0.3)) {
       acquire.terms.mode = Mode::exclusive;
-      acquire.terms.slots = 2;
+      acquire.terms.permits = 2;
       for (std::string& name : acquire.names) name = "pool" + name;
     }
-    if (random_.chance(0.05)) acquire.terms.slots = acquire.terms.mode == Mode::exclusive ? 3 : 1;
+    if (random_.chance(0.05)) acquire.terms.permits = acquire.terms.mode == Mode::exclusive ? 3 : 1;
     acquire.wait = random_.chance(0.8);
     if (random_.chance(0.6)) {
       for (std::uint64_t i = random_.below(3); i > 0 && !machine_.state().sessions.empty(); --i)
@@ -299,7 +299,7 @@ class RandomRun {
   }
 
   Random random_;
-  Machine machine_;
+  StateMachine machine_;
   Reference reference_;
   LeaderTimers leaders_[peers];
   PeerSide peers_[peers];

@@ -25,7 +25,7 @@ class Reference {
     std::uint64_t number = 0;
     std::set<std::string> names;
     Mode mode = Mode::exclusive;
-    std::uint32_t slots = 1;
+    std::uint32_t permits = 1;
     Duration lock_delay{};
     Duration min_hold{};
     bool held = false;
@@ -85,7 +85,8 @@ class Reference {
     for (const SessionId outer : party.inside) {
       std::map<std::uint64_t, const Party*> of_session;
       for (const Party& other : parties) {
-        if (other.held && other.session == outer && other.names.contains(name) && other.slots == party.slots)
+        if (other.held && other.session == outer && other.names.contains(name) &&
+            other.permits == party.permits)
           of_session[other.number] = &other;
       }
       for (const auto& [number, hold] : of_session) holds.push_back(hold);
@@ -115,11 +116,11 @@ class Reference {
       const bool holds = other.held || other.over;
       if (&other == &party || !other.names.contains(name) || !stays(other)) continue;
       if (!holds && other.place > party.place) continue;
-      if (party.slots == 1 && clash(party, other)) return false;
+      if (party.permits == 1 && clash(party, other)) return false;
       if (holds) families.insert(other.family.at(name));
       if (!holds) ++waiting;
     }
-    return party.slots == 1 || families.size() + waiting < party.slots;
+    return party.permits == 1 || families.size() + waiting < party.permits;
   }
   template <class Stays>
   bool fits(const Party& party, const Stays& stays) const {
@@ -167,7 +168,7 @@ class Reference {
     return std::ranges::any_of(one.names, [&](const std::string& name) {
       if (entered(one, name) != nullptr) return false;
       const auto minds = [&](const Party& who) {
-        return who.names.contains(name) && (one.slots > 1 || clash(one, who));
+        return who.names.contains(name) && (one.permits > 1 || clash(one, who));
       };
       if (minds(other) && other.place < one.place) return true;
       return std::ranges::any_of(
@@ -246,7 +247,7 @@ class Reference {
                 body.request,
                 {body.names.begin(), body.names.end()},
                 body.terms.mode,
-                body.terms.slots,
+                body.terms.permits,
                 body.terms.lock_delay,
                 body.terms.min_hold};
     for (const SessionId outer : body.inside) {
@@ -256,7 +257,7 @@ class Reference {
     for (const Party& other : parties) {
       const bool shares_name =
           std::ranges::any_of(party.names, [&](auto& name) { return other.names.contains(name); });
-      if (shares_name && other.slots != party.slots) return refuse(Refusal::slots_differ);
+      if (shares_name && other.permits != party.permits) return refuse(Refusal::permits_differ);
     }
     if (exclusive_in_shared(party)) return refuse(Refusal::exclusive_in_shared);
     if (!body.wait && !fits(party)) return refuse(Refusal::held);

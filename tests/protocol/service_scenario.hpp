@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "service/locks/listing.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -128,7 +128,7 @@ inline std::string text_of(const Effects& effects) {
 
 // One group's log, and the machine that it is applied to.
 struct Log {
-  Machine machine{};
+  StateMachine machine{};
   std::uint64_t last = 0;
   Effects effects{};  // of the last command
   Command command{};  // the last one

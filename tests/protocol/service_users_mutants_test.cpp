@@ -14,12 +14,12 @@ namespace {
 // A group of this level with one peer, whose tools are of several users.
 struct Users {
   explicit Users(Level level = 2, std::optional<Limits> limits = {}) {
-    if (limits) log.machine = Machine(*limits);
-    if (!limits) log.machine = Machine::at_level(level);
+    if (limits) log.machine = StateMachine(*limits);
+    if (!limits) log.machine = StateMachine::at_level(level);
     if (limits) {
       State state;
       state.level = level;
-      log.machine = *Machine::restore(state, limits);
+      log.machine = *StateMachine::restore(state, limits);
     }
     // A peer of this program announces its level.
     log.apply(Command{.body = Register{NodeId{1}, 1, {}, newest_level}});
@@ -166,7 +166,7 @@ TEST_CASE("names_of_user_bounded: one user's names leave room for the others") {
   users.log.leader(TimerOver{TimerKind::min_hold, token});
   CHECK(users.lock(1000, "alice", {"d"}).starts_with("opened"));
   // And a machine that comes from a snapshot counts the same.
-  users.log.machine = *Machine::restore(users.log.machine.state(), limits);
+  users.log.machine = *StateMachine::restore(users.log.machine.state(), limits);
   CHECK(users.lock(1000, "alice", {"e", "f"}) == full);
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("slots_of_user_bounded: one user's slots leave room for the others, an
   CHECK(slot(users, 1001, "bob", "c", "1").starts_with("opened"));
   CHECK(slot(users, 1001, "bob", "a", "7").starts_with("opened"));  // a key of his in another's book
   CHECK(slot(users, 0, "root", "d", "1").starts_with("opened"));
-  users.log.machine = *Machine::restore(users.log.machine.state(), limits);
+  users.log.machine = *StateMachine::restore(users.log.machine.state(), limits);
   CHECK(slot(users, 1000, "alice", "e", "1") == full);
   CHECK(slot(users, 1001, "bob", "f", "1").starts_with("opened"));
   CHECK(slot(users, 1001, "bob", "g", "1") == full);
@@ -283,6 +283,6 @@ TEST_CASE("barriers_of_user_bounded: one user's barriers in use leave room for t
   CHECK(at(users, 1000, "alice", "e") != full);
   CHECK(at(users, 1001, "bob", "b") != full);  // released: it is idle now, and counts no more
   CHECK(at(users, 1000, "alice", "f") != full);
-  users.log.machine = *Machine::restore(users.log.machine.state(), limits);
+  users.log.machine = *StateMachine::restore(users.log.machine.state(), limits);
   CHECK(at(users, 1000, "alice", "g") == full);
 }

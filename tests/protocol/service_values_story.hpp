@@ -10,7 +10,7 @@ struct Map {
   Log log;
   Peer a, b;
 
-  Map() : log{Machine::at_level(2)}, a(log, 1), b(log, 2) {}
+  Map() : log{StateMachine::at_level(2)}, a(log, 1), b(log, 2) {}
 
   static PutValue as(std::uint32_t uid, std::string user, std::string key, std::string value,
                      WantedVersion wanted = {}) {

@@ -80,7 +80,7 @@ TEST_CASE("values are bounded each, all together, and keys of one user are") {
   Limits few = limits_of_level(2);
   few.value_keys_of_user = 2;
   few.value_keys = 4;
-  Log log{Machine(few)};
+  Log log{StateMachine(few)};
   Peer a(log, 1);
   const auto put = [&](std::uint32_t uid, std::string user, std::string key) {
     return a.propose(Map::as(uid, std::move(user), std::move(key), "v"));
@@ -125,7 +125,7 @@ TEST_CASE("a map is restored as it was, and one that contradicts itself is not")
   (void)map.put("k", "v");
   (void)map.live(map.a, "live", "x");
   const State state = map.log.machine.state();
-  auto restored = Machine::restore(state);
+  auto restored = StateMachine::restore(state);
   REQUIRE(restored.ok());
   Log later{std::move(*restored), map.log.last};
   CHECK(later.leader(Expire{SessionId{4}, 0}) == "changed live; closed s4 expired");
@@ -147,5 +147,5 @@ TEST_CASE("a map is restored as it was, and one that contradicts itself is not")
   SECTION("a session's request twice") {
     wrong.values.at("k") = wrong.values.at("live");
   }
-  CHECK_FALSE(Machine::restore(wrong).ok());
+  CHECK_FALSE(StateMachine::restore(wrong).ok());
 }

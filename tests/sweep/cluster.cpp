@@ -42,7 +42,7 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   config.level = knows[port.self().value];
   node::Parts parts;
   if (config_.parts) parts = config_.parts({port.self(), config.raft.peers, port.random().next(), now});
-  service::Machine machine;
+  service::StateMachine machine;
   if (opened->recovered.snapshot) {
     auto restored = replica::machine_from(*opened->recovered.snapshot);
     if (!restored) return restored.error();
@@ -59,7 +59,7 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
   sessions.enrolment_ttl = std::chrono::seconds(2);
   auto peer = std::make_unique<Peer>(
       Peer{std::move(opened->store),
-           node::Node(replica::Host(std::move(replica), std::move(sessions)), std::move(parts)),
+           node::Node(replica::ReplicatedService(std::move(replica), std::move(sessions)), std::move(parts)),
            {}});
   peer->greeting = {peer->replica().speaks(), knows[port.self().value], peer->replica().life()};
   if (levels != nullptr) levels->began(port.self(), *peer);
@@ -232,7 +232,7 @@ void Cluster::send(Peer& peer, node::SendOnChannel&& action, sim::Port<Cluster>&
 
 void Cluster::carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port) {
   for (node::NodeAction& action : actions) {
-    if (auto* of_service = std::get_if<replica::HostAction>(&action)) {
+    if (auto* of_service = std::get_if<replica::ServiceAction>(&action)) {
       perform(peer, *of_service, port);
     } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
       send(peer, std::move(*message), port);
@@ -244,7 +244,7 @@ void Cluster::carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster
   }
 }
 
-void Cluster::perform(Peer& peer, replica::HostAction& action, sim::Port<Cluster>& port) {
+void Cluster::perform(Peer& peer, replica::ServiceAction& action, sim::Port<Cluster>& port) {
   if (auto* job = std::get_if<replica::DiskJob>(&action)) {
     Job work;
     work.parts.push_back(std::move(*job));

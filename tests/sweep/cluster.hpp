@@ -147,7 +147,7 @@ class Cluster {
   static void send_in_order(Peer& peer, NodeId to, Message message, sim::Port<Cluster>& port);
   void feed(Peer& peer, Instant now, node::NodeEvent&& event, sim::Port<Cluster>& port);
   void carry_out(Peer& peer, node::NodeActions actions, sim::Port<Cluster>& port);
-  void perform(Peer& peer, replica::HostAction& action, sim::Port<Cluster>& port);
+  void perform(Peer& peer, replica::ServiceAction& action, sim::Port<Cluster>& port);
   void send(Peer& peer, replica::SendPeer&& action, sim::Port<Cluster>& port);
   void send(Peer& peer, node::SendOnChannel&& action, sim::Port<Cluster>& port);
   replica::Recovered recovered(NodeId node, std::uint64_t replaced);

@@ -41,7 +41,7 @@ std::vector<sim::Operation> history_of(const std::vector<Seen>& seen,
     return what;
   };
   for (const Seen& s : seen) {
-    if (s.slots > 1 || (s.token == Token{} && !s.refused)) continue;
+    if (s.permits > 1 || (s.token == Token{} && !s.refused)) continue;
     const Kind kind = s.shared ? Kind::acquire_shared : Kind::acquire;
     const std::string name = s.leads ? leadership_of(s.name) : s.name;
     const sim::Operation acquire = operation(s.run, kind, name, s.asked, s.token.value);

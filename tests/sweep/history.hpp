@@ -20,7 +20,7 @@ struct Seen {
   std::string name;
   bool leads = false;  // a leadership of this name, not the lock
   bool shared = false;
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   bool lingers = false;  // the name may stay shut after its release: a minimum hold, or a lock delay
   Token token;           // 0: not granted
   bool refused = false;  // as held (-n)

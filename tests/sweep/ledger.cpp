@@ -69,7 +69,7 @@ void Ledger::check_tokens(NodeId node, std::uint64_t index, const service::Effec
     if (!grant->leadership.empty())
       grants_.emplace(grant->token, Unheard{leadership_of(grant->leadership), false, world_.now()});
     for (const std::string& name : grant->names) check_rate(name);
-    if (grant->slots > 1) continue;
+    if (grant->permits > 1) continue;
     for (const std::string& name : grant->names)
       grants_.emplace(grant->token, Unheard{name, grant->mode == service::Mode::shared, world_.now()});
   }

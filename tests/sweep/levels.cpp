@@ -95,7 +95,8 @@ void Levels::raised(NodeId, const Peer& peer, Level level) {
 bool Levels::all_take_part() const {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
-    if (peer == nullptr || peer->replica().raft().mute() || peer->replica().client() == service::ClientId{})
+    if (peer == nullptr || peer->replica().raft().recovering() ||
+        peer->replica().client() == service::ClientId{})
       return false;
   }
   return true;

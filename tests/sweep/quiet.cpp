@@ -61,7 +61,7 @@ void Quiet::repair() {
     } else if (state == sim::NodeState::refused) {
       world_.fail("refuses_only_damage",
                   "node " + number(i) + " refuses a disk that nobody damaged: " + world_.why(node));
-    } else if (raft != nullptr && raft->role() == raft::Role::founding && !cluster_.rejoining[i] &&
+    } else if (raft != nullptr && raft->role() == raft::Role::bootstrap && !cluster_.rejoining[i] &&
                world_.disk(node).counts().of(sim::FaultKind::disk_replaced) > 0) {
       world_.crash(node, sim::CrashKind::process);
       rejoin(node);
@@ -102,7 +102,7 @@ NodeId Quiet::the_leader() const {
 bool Quiet::all_vote() const {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
-    if (raft == nullptr || raft->mute() || raft->role() == raft::Role::founding) return false;
+    if (raft == nullptr || raft->recovering() || raft->role() == raft::Role::bootstrap) return false;
   }
   return true;
 }
@@ -111,7 +111,7 @@ void Quiet::service_is_back() {
   std::size_t up = 0;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
-    if (raft != nullptr && !raft->mute() && raft->role() != raft::Role::founding) ++up;
+    if (raft != nullptr && !raft->recovering() && raft->role() != raft::Role::bootstrap) ++up;
   }
   if (up > world_.nodes() / 2 && the_leader() == NodeId{})
     return fail("no leader ten election time-outs after the last fault, with " + number(up) + " peers up");
@@ -230,7 +230,7 @@ void Quiet::all_is_done() {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     if (world_.node(NodeId{i}) == nullptr) return fail("node " + number(i) + " is not running at the end");
     const replica::Replica& other = world_.node(NodeId{i})->replica();
-    if (other.raft().mute()) return fail("node " + number(i) + " has not caught up after it rejoined");
+    if (other.raft().recovering()) return fail("node " + number(i) + " has not caught up after it rejoined");
     if (other.applied() != first.applied())
       return fail("node " + number(i) + " has applied " + number(other.applied().value) + ", the leader " +
                   number(first.applied().value));

@@ -145,7 +145,7 @@ bool Scene::converged() const {
   const NodeId first = leader();
   if (first == NodeId{}) return false;
   for (std::size_t i = 1; i <= world.nodes(); ++i) {
-    if (world.node(NodeId{i}) == nullptr || raft(NodeId{i}).mute()) return false;
+    if (world.node(NodeId{i}) == nullptr || raft(NodeId{i}).recovering()) return false;
     if (machine(NodeId{i}).state() != machine(first).state()) return false;
   }
   return true;

@@ -68,7 +68,7 @@ class Scene : public HostWatcher {
   NodeId follower() const { return other_than(leader()); }
   NodeId other_than(NodeId a, NodeId b = {}) const;
   const raft::Raft& raft(NodeId node) const { return world.node(node)->replica().raft(); }
-  const service::Machine& machine(NodeId node) const { return world.node(node)->replica().machine(); }
+  const service::StateMachine& machine(NodeId node) const { return world.node(node)->replica().machine(); }
   bool converged() const;  // all run, all have applied the same
   std::string violation() const { return world.violation() ? world.violation()->text() : ""; }
 

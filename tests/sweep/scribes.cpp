@@ -129,7 +129,7 @@ void Scribes::check_change(const Script& script, Token version) {
 
 // The machine may have applied more by now: what a change has made of its key is taken from its effects.
 void Scribes::applied(NodeId node, const replica::Applied& applied) {
-  const service::Machine& machine = world_.node(node)->replica().machine();
+  const service::StateMachine& machine = world_.node(node)->replica().machine();
   const std::string* key = nullptr;
   for (const service::Effect& effect : applied.effects) {
     if (const auto* end = std::get_if<service::Closed>(&effect)) {

@@ -71,7 +71,7 @@ void Tools::start_run(NodeId host, std::uint64_t script, bool probe) {
     run.request.ttl = config_.ttl_high;
     run.request.names = {"probe-" + std::to_string(host.value)};
     run.request.wait = true;
-    run.request.slots = 1;
+    run.request.permits = 1;
     run.request.min_hold = run.request.lock_delay = Duration{};
     if (random_.chance(0.3)) run.request.candidacy.emplace();
     if (run.request.candidacy) run.request.mode = local::Mode::exclusive;
@@ -128,7 +128,7 @@ void Tools::remember(std::uint64_t id, Run& run) {
     seen.name = name;
     seen.leads = run.request.candidacy.has_value();
     seen.shared = run.request.mode == local::Mode::shared;
-    seen.slots = run.request.slots;
+    seen.permits = run.request.permits;
     seen.lingers = run.request.min_hold > Duration{} || run.request.lock_delay > Duration{};
     seen.asked = world_.now();
     run.seen.push_back(seen_.size());

@@ -33,7 +33,7 @@ struct ToolsConfig {
   Duration pause_high = std::chrono::milliseconds(300);
   double long_work = 0.1;      // probability of work that takes several TTLs
   double shared = 0.25;        // ... of a shared lock
-  double semaphore = 0.05;     // ... of one of several slots
+  double semaphore = 0.05;     // ... of one of several permits
   double several = 0.15;       // ... of several names at once
   double no_wait = 0.1;        // ... of -n
   double bounded = 0.15;       // ... of -w

@@ -59,10 +59,10 @@ void Tools::check_overlap(const Run& run) {
       if (!guarded(other)) continue;
       beside.insert(family);
       const bool both_shared = !exclusive && other.request.mode == local::Mode::shared;
-      if (both_shared || (run.request.slots > 1 && beside.size() < run.request.slots)) continue;
-      return world_.fail(leads                   ? "one_leader"
-                         : run.request.slots > 1 ? "slots"
-                                                 : "one_holder",
+      if (both_shared || (run.request.permits > 1 && beside.size() < run.request.permits)) continue;
+      return world_.fail(leads                     ? "one_leader"
+                         : run.request.permits > 1 ? "slots"
+                                                   : "one_holder",
                          "run " + number(run.connection.value) + " on node " + number(run.host.value) +
                              " begins under token " + number(run.token.value) + " while run " + number(id) +
                              " on node " + number(other.host.value) + " runs under token " +
@@ -74,7 +74,7 @@ void Tools::check_overlap(const Run& run) {
 
 // What a resource that compares tokens would see.
 void Tools::check_fencing(const Run& run) {
-  if (run.request.mode == local::Mode::shared || run.request.slots > 1 || run.outer != 0) return;
+  if (run.request.mode == local::Mode::shared || run.request.permits > 1 || run.outer != 0) return;
   for (const std::string& name : run.request.names) {
     Token& last = last_exclusive_[run.request.candidacy ? leadership_of(name) : name];
     if (run.token <= last) {

@@ -20,7 +20,7 @@ void Tools::some_names(local::Acquire& request) {
   if (random_.chance(config_.semaphore)) {
     const std::uint64_t pool = random_.below(3);
     request.names = {numbered("pool-", pool)};
-    request.slots = 2 + static_cast<std::uint32_t>(pool);
+    request.permits = 2 + static_cast<std::uint32_t>(pool);
     return;
   }
   const bool several = random_.chance(config_.several);
@@ -76,7 +76,7 @@ local::Acquire Tools::some_permit() {
   local::Acquire request;
   request.names = {numbered("rate-", random_.below(2))};
   const Rate rate = *rate_of(request.names.front());
-  request.slots = rate.permits;
+  request.permits = rate.permits;
   request.period = request.min_hold = rate.period;
   return request;
 }
@@ -147,7 +147,7 @@ void Tools::nest(std::uint64_t outer) {
     request.names = {again ? theirs.names[random_.below(theirs.names.size())]
                            : numbered("lock-", random_.below(config_.names))};
     request.mode = again ? theirs.mode : local::Mode::exclusive;
-    request.slots = again ? theirs.slots : 1;
+    request.permits = again ? theirs.permits : 1;
     request.period = request.lock_delay = request.min_hold = Duration{};
     for (const std::size_t i : around->seen) seen_[i].lingers = true;
     start_inside(*around, outer, std::move(request));

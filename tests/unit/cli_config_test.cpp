@@ -111,7 +111,7 @@ TEST_CASE("the configuration that counts: given, the user's, the system's") {
 }
 
 TEST_CASE("common options read their environment, a report that cannot be written is an output error") {
-  PeerOptions peer;
+  ConnectOptions peer;
   OutputOptions output;
   Options o("dlock", "lock");
   add_peer_options(o, peer);

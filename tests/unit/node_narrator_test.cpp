@@ -26,8 +26,8 @@ struct Told {
                      [](replica::ConnectionId id) { return "tool " + std::to_string(id.value); }},
                     [this](const std::string& line) { lines.push_back(line); }};
 
-  void hears(replica::HostEvent event) { narrator.hears(NodeEvent(std::move(event))); }
-  void does(replica::HostAction action) { narrator.does(NodeAction(std::move(action))); }
+  void hears(replica::ServiceEvent event) { narrator.hears(NodeEvent(std::move(event))); }
+  void does(replica::ServiceAction action) { narrator.does(NodeAction(std::move(action))); }
 };
 
 raft::Entry entry_of(const service::Body& body) {

@@ -55,13 +55,15 @@ struct Driven {
     config.raft.peers = {self, other, NodeId{3}};
     replica::SessionsConfig sessions;
     sessions.self = self;
-    replica::Replica replica(std::move(config), {}, service::Machine::at_level(level), {}, Random(1), now);
+    replica::Replica replica(std::move(config), {}, service::StateMachine::at_level(level), {}, Random(1),
+                             now);
     Parts parts;
     for (const std::uint16_t channel : {std::uint16_t{0xff02}, std::uint16_t{0xff01}}) {
       parts.push_back(std::make_unique<Script>(channel));
       (channel == 0xff01 ? one : two) = static_cast<Script*>(parts.back().get());
     }
-    node = std::make_unique<Node>(replica::Host(std::move(replica), std::move(sessions)), std::move(parts));
+    node = std::make_unique<Node>(replica::ReplicatedService(std::move(replica), std::move(sessions)),
+                                  std::move(parts));
   }
   NodeActions step(NodeEvent event) { return node->step(now, {}, std::move(event)); }
   NodeActions hears(std::uint16_t channel, Way way = Way::stream) {
@@ -89,7 +91,7 @@ std::vector<T> all_of(const NodeActions& actions) {
 // What tools are told.
 std::vector<replica::ToTool> answers_in(const NodeActions& actions) {
   std::vector<replica::ToTool> found;
-  for (const auto& action : all_of<replica::HostAction>(actions))
+  for (const auto& action : all_of<replica::ServiceAction>(actions))
     if (const auto* answer = std::get_if<replica::ToTool>(&action)) found.push_back(*answer);
   return found;
 }

@@ -29,7 +29,7 @@ class Host {
   std::string file() const { return (directory_ / "ring.db").string(); }
   void restart() {
     part_ = std::make_unique<RingPart>();
-    keeper_ = std::make_unique<Keeper>(NodeId{7}, [this] { return table::open_sqlite(file()); });
+    keeper_ = std::make_unique<StorageWorker>(NodeId{7}, [this] { return table::open_sqlite(file()); });
   }
   // Handed to the part; its work is done with the next work().
   void ask(std::uint64_t tool, const Request& request, std::uint64_t number, const std::string& user = "u") {
@@ -81,7 +81,7 @@ class Host {
 
   std::filesystem::path directory_;
   std::unique_ptr<RingPart> part_;
-  std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<StorageWorker> keeper_;
   std::vector<std::shared_ptr<node::Work>> batch_;
   std::uint64_t last_ = 100;
 };

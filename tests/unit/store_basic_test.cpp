@@ -29,7 +29,7 @@ TEST_CASE("votes, entries and tokens survive a power cut, whatever was synced") 
   both.hard_state = vote(3, 2);
   both.hard_state->founders[NodeId{1}].fill(1);
   both.hard_state->founders[NodeId{2}].fill(2);
-  both.hard_state->mute_until = Term{3};
+  both.hard_state->recovering_until = Term{3};
   both.entries[0].kind = raft::EntryKind::noop;
   both.entries[0].data.clear();
   {

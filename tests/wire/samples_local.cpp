@@ -93,7 +93,7 @@ const Named<local::Request>& requests() {
   acquire.request = 3;
   acquire.names = {"backup", "db \xff"};
   acquire.mode = local::Mode::shared;
-  acquire.slots = 4;
+  acquire.permits = 4;
   acquire.wait = false;
   acquire.ttl = 10s;
   acquire.lock_delay = 1s;

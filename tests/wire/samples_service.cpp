@@ -21,7 +21,7 @@ service::Acquire acquire(std::optional<service::Open> open) {
   a.request = 3;
   a.names = {"backup", "db"};
   a.terms.mode = service::Mode::shared;
-  a.terms.slots = 1;
+  a.terms.permits = 1;
   a.wait = false;
   a.terms.lock_delay = 1s;
   a.terms.min_hold = 250ms;

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"

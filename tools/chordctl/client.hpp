@@ -8,7 +8,7 @@
 
 #include "base/time.hpp"
 #include "cli/exit_status.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 #include "ring/requests.hpp"
 #include "verbs.hpp"
 
@@ -41,10 +41,11 @@ class Client {
   Result<ring::Answer> ask(ring::Request request);
 
  private:
-  Client(engine::PeerConnection peer, std::optional<Instant> until) : peer_(std::move(peer)), until_(until) {}
+  Client(engine::LocalConnection peer, std::optional<Instant> until)
+      : peer_(std::move(peer)), until_(until) {}
   Status say(std::uint64_t request, const ring::Request& what);
 
-  engine::PeerConnection peer_;
+  engine::LocalConnection peer_;
   std::optional<Instant> until_;
   std::uint64_t last_ = 0;
 };

@@ -12,7 +12,7 @@ namespace coord::chordctl {
 
 // What all of them share: how to find the peer, and which ring.
 struct Common {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   std::string ring = "main";
 };
 

@@ -18,7 +18,7 @@ namespace {
 
 // Where the host's peer is found and what it keeps are fixed: tools look nowhere else.
 Status read_host_file(cli::Options& options, Arguments& arguments) {
-  peer::Options& peer = arguments.peer;
+  daemon::Options& peer = arguments.peer;
   peer.host = true;
   peer.name = "host";
   peer.admit = "*";
@@ -64,7 +64,7 @@ Status read_configuration(cli::Options& options, Arguments& arguments) {
 }
 
 void declare(cli::Options& options, Arguments& arguments) {
-  peer::Options& peer = arguments.peer;
+  daemon::Options& peer = arguments.peer;
   options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
   options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
   options.value("--listen", "HOST:PORT", peer.listen, "address to listen on (its own in --peers)");

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "cli/options.hpp"
+#include "daemon/settings.hpp"
 #include "net/log.hpp"
-#include "peer/settings.hpp"
 
 namespace coord::coordd {
 
 struct Arguments {
-  peer::Options peer;
+  daemon::Options peer;
   std::string config;       // as given
   std::string config_read;  // that one, or the usual one
   std::vector<std::string> peers;
@@ -23,7 +23,7 @@ struct Arguments {
   bool check_config = false;
   net::LogLevel level = net::LogLevel::info;
 
-  void join_peers();  // once all are known: `peers` as the one list that peer::check wants
+  void join_peers();  // once all are known: `peers` as the one list that daemon::check wants
 };
 
 // What the configuration file says, to what the command line has left open: the file that

@@ -24,11 +24,11 @@
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/log_thread.hpp"
 #include "group/group_snapshot.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
-#include "peer/log_thread.hpp"
-#include "peer/peer.hpp"
 #include "relay/relay.hpp"
 #include "ring/part.hpp"
 #include "table/sqlite_storage.hpp"
@@ -54,7 +54,7 @@ bool has_terminal() {
 }
 
 // What HUP has read: the keys and the level count from now on, the rest is told of.
-void take_over(peer::Peer& peer, peer::LogThread& log, const Arguments& running,
+void take_over(daemon::Daemon& peer, daemon::LogThread& log, const Arguments& running,
                Result<coordd::Settings> wanted) {
   coordd::tell_service_manager("READY=1");
   if (!wanted) {
@@ -89,14 +89,14 @@ node::Parts make_parts(const node::Setting& setting) {
 
 node::Workers make_workers(NodeId self, const std::string& directory) {
   node::Workers workers;
-  workers[node::Channel::ring] = std::make_unique<ring::Keeper>(
+  workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
       self, [file = directory + "/ring.db"] { return table::open_sqlite(file); });
   return workers;
 }
 
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
-                                      const std::vector<std::string>& command_line, peer::Settings settings,
-                                      peer::LogThread& lines) {
+                                      const std::vector<std::string>& command_line, daemon::Settings settings,
+                                      daemon::LogThread& lines) {
   boost::asio::io_context io(1);
   boost::asio::signal_set hup(io);
   if (!has_terminal()) hup.add(SIGHUP);
@@ -108,7 +108,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     failure = std::move(why);
     io.stop();
   };
-  auto peer = peer::Peer::open(io, std::move(settings), log, stopped, make_parts, make_workers);
+  auto peer = daemon::Daemon::open(io, std::move(settings), log, stopped, make_parts, make_workers);
   if (!peer) return peer.error();
   coordd::Reloader reloader(io, command_line, [&](Result<coordd::Settings> wanted) {
     take_over(**peer, lines, arguments, std::move(wanted));
@@ -135,13 +135,13 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
 }
 
 Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::string>& command_line) {
-  auto settings = peer::check(arguments.peer);
+  auto settings = daemon::check(arguments.peer);
   if (!settings) return settings.error();
   if (settings->keys) hide_memory();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that write
   net::raise_descriptor_limit();
-  peer::LogThread lines(STDERR_FILENO, arguments.level);
+  daemon::LogThread lines(STDERR_FILENO, arguments.level);
   auto ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines);
   // Nobody reads standard error: another line there would wait for ever.
   if (!lines.finish(last_lines)) ::_exit(static_cast<int>(ended ? *ended : cli::exit_of(ended.error().kind)));
@@ -151,7 +151,7 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
 // --check-config: what this peer would be. Nothing is started, made or looked at beyond configuration and
 // keys.
 Result<cli::Exit> describe(const Arguments& arguments) {
-  const auto settings = peer::check(arguments.peer);
+  const auto settings = daemon::check(arguments.peer);
   if (!settings) return settings.error();
   std::string text = (arguments.config_read.empty() ? "command line" : arguments.config_read) + ": right\n";
   const auto line = [&text](const std::string& what, const std::string& is) {

@@ -21,7 +21,7 @@ Result<Settings> read_settings(const std::vector<std::string>& command_line) {
 }
 
 std::string need_restart(const Arguments& running, const Arguments& wanted) {
-  const peer::Options &was = running.peer, &is = wanted.peer;
+  const daemon::Options &was = running.peer, &is = wanted.peer;
   const std::pair<const char*, bool> changed[] = {
       {"name", was.name != is.name},
       {"peers", was.peers != is.peers},

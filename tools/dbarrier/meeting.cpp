@@ -13,10 +13,10 @@
 #include "base/check.hpp"
 #include "base/lease.hpp"
 #include "cli/child.hpp"
+#include "cli/connect.hpp"
+#include "cli/local_line.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
-#include "cli/peer.hpp"
-#include "cli/peer_line.hpp"
 #include "cli/run.hpp"
 #include "cli/speaker.hpp"
 #include "cli/table.hpp"
@@ -70,7 +70,7 @@ local::Arrive request_of(const Settings& settings) {
 
 class Meeting {
  public:
-  Meeting(const Settings& settings, local::Arrive arrival, engine::PeerConnection peer)
+  Meeting(const Settings& settings, local::Arrive arrival, engine::LocalConnection peer)
       : settings_(settings),
         arrival_(std::move(arrival)),
         line_(
@@ -103,7 +103,7 @@ class Meeting {
   const Settings& settings_;
   local::Arrive arrival_;  // said again by its key, over a peer that was started again: the same one
   WallTime arrived_ = wall_now();
-  cli::PeerLine line_;
+  cli::LocalLine line_;
   cli::Speaker speaker_{"dbarrier"};
   Descriptor hold_;
   Instant sent_;            // of the last renewal of the session that succeeded

@@ -22,7 +22,7 @@ inline constexpr std::size_t longest_id = 100;            // bytes, the service'
 enum class Mode { meet, status, list, reset };
 
 struct Settings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   Mode mode = Mode::meet;
   std::string name;
   cli::Command command;

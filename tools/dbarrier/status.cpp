@@ -2,8 +2,8 @@
 // dbarrier --status, --list, --reset.
 #include <unistd.h>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
@@ -24,7 +24,7 @@ Error refused(const std::string& object, const local::Refused& answer) {
 }
 
 // One answer of a listing.
-Result<local::Barriers> ask(engine::PeerConnection& peer, const local::ListBarriers& request) {
+Result<local::Barriers> ask(engine::LocalConnection& peer, const local::ListBarriers& request) {
   if (Status sent = peer.send(request); !sent) return sent.error();
   for (;;) {
     auto answer = peer.wait(std::nullopt);

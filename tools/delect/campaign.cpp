@@ -59,8 +59,8 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked) {
 
 class Campaign {
  public:
-  Campaign(const Settings& settings, engine::PeerConnection peer, LeadFile& lead_file, cli::RunReport& report,
-           Instant asked, std::optional<process::Cgroup> group)
+  Campaign(const Settings& settings, engine::LocalConnection peer, LeadFile& lead_file,
+           cli::RunReport& report, Instant asked, std::optional<process::Cgroup> group)
       : settings_(settings),
         lead_file_(lead_file),
         report_(report),

@@ -5,9 +5,9 @@
 #include <array>
 
 #include "base/rfc3339.hpp"
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "delect/settings.hpp"
@@ -73,7 +73,7 @@ std::string host_name() {
   return name.data();
 }
 
-Result<local::Leaders> ask_leaders(engine::PeerConnection& peer, const Settings& settings,
+Result<local::Leaders> ask_leaders(engine::LocalConnection& peer, const Settings& settings,
                                    std::vector<std::string> names) {
   if (Status sent = peer.send(local::ListLeaders{1, std::move(names), settings.stale}); !sent)
     return sent.error();

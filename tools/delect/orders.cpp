@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "delect/settings.hpp"
@@ -17,7 +17,7 @@ namespace coord::delect {
 namespace {
 
 // Done, or why not: nothing means Done.
-Result<std::optional<local::Refused>> order(engine::PeerConnection& peer, const local::Request& request) {
+Result<std::optional<local::Refused>> order(engine::LocalConnection& peer, const local::Request& request) {
   const Instant end = cli::must_answer_by(peer, process::boot_now());
   if (Status sent = peer.send(request); !sent) return sent.error();
   for (;;) {
@@ -53,7 +53,7 @@ bool agrees(const Settings& settings, const local::LeaderRecord& record) {
 }
 
 // Until somebody else leads, or nobody.
-Result<cli::Exit> wait_until_over(engine::PeerConnection& peer, const Settings& settings, Token term) {
+Result<cli::Exit> wait_until_over(engine::LocalConnection& peer, const Settings& settings, Token term) {
   if (Status sent = peer.send(local::WatchLeader{2, settings.name()}); !sent) return sent.error();
   for (;;) {
     auto answer = peer.wait(std::nullopt);

@@ -13,7 +13,7 @@
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/options.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 #include "wire/local.hpp"
 
 namespace coord::delect {
@@ -21,7 +21,7 @@ namespace coord::delect {
 enum class Mode { run, who, watch, list, is_leader, last, resign, evict, enroll, withdraw };
 
 struct Settings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   cli::OutputOptions output;
   Mode mode = Mode::run;
   std::vector<std::string> names;  // one, except for --list
@@ -54,7 +54,7 @@ Result<service::SlotWish> slot_wish(std::string_view text, WallTime now);
 WallTime wall_now();
 
 // All parts of the listing together; of a name that nobody knows an empty record.
-Result<local::Leaders> ask_leaders(engine::PeerConnection& peer, const Settings& settings,
+Result<local::Leaders> ask_leaders(engine::LocalConnection& peer, const Settings& settings,
                                    std::vector<std::string> names);
 
 // One line of JSON for a record; `event`: current, gain, loss, none.

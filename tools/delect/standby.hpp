@@ -8,7 +8,7 @@
 #include "base/time.hpp"
 #include "cli/terminal.hpp"
 #include "delect/settings.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 
 namespace coord::delect {
 
@@ -25,7 +25,7 @@ class Standby {
   const Settings& settings_;
   Instant began_;
   cli::Progress progress_;
-  std::optional<engine::PeerConnection> peer_;  // a second connection: the first one waits for its turn
+  std::optional<engine::LocalConnection> peer_;  // a second connection: the first one waits for its turn
   std::string leader_ = "somebody";
 };
 

@@ -5,8 +5,8 @@
 // leader, so a reader never stays behind the last line's truth for longer than the peer is away.
 #include <poll.h>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "delect/settings.hpp"
 #include "process/boot_time.hpp"
@@ -20,7 +20,7 @@ class Watcher {
   explicit Watcher(const Settings& settings) : settings_(settings) {}
 
   // Until the connection breaks (the Error), or our output does.
-  Error follow(engine::PeerConnection& peer, Status& output) {
+  Error follow(engine::LocalConnection& peer, Status& output) {
     if (Status sent = peer.send(local::WatchLeader{1, settings_.name()}); !sent) return sent.error();
     for (;;) {
       auto answer = peer.wait(std::nullopt);

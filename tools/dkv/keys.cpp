@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // dkv get and dkv list: what is there.
 #include "base/rfc3339.hpp"
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dkv/settings.hpp"
@@ -17,7 +17,7 @@ struct Seen {
   service::AnyView view;
 };
 
-Result<Seen> ask(engine::PeerConnection& peer, const Settings& settings, service::AnyQuestion what) {
+Result<Seen> ask(engine::LocalConnection& peer, const Settings& settings, service::AnyQuestion what) {
   if (Status sent = peer.send(local::Question{1, std::move(what), settings.stale, false}); !sent)
     return sent.error();
   for (;;) {

@@ -27,7 +27,7 @@ local::Acquire request_of(const Settings& settings, std::string value) {
 
 class Presence {
  public:
-  Presence(const Settings& settings, const local::Acquire& request, engine::PeerConnection peer,
+  Presence(const Settings& settings, const local::Acquire& request, engine::LocalConnection peer,
            cli::RunReport& report, Instant asked)
       : settings_(settings),
         report_(report),

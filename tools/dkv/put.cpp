@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "dkv/settings.hpp"
 #include "process/boot_time.hpp"
@@ -69,7 +69,7 @@ service::WantedVersion Settings::wanted() const {
   return std::nullopt;
 }
 
-Result<engine::PeerConnection> connect(const Settings& settings) {
+Result<engine::LocalConnection> connect(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dkv");
   if (peer && peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no keys and values",

@@ -14,13 +14,13 @@
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/options.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 #include "wire/local.hpp"
 
 namespace coord::dkv {
 
 struct Settings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   std::string key;                 // of list: the beginning of those that are listed
   std::vector<std::string> value;  // none or "-": standard input
   std::optional<std::uint64_t> if_version;
@@ -36,7 +36,7 @@ struct Settings {
 };
 
 // A peer that knows what dkv says; one of release 0.1.0 does not (69).
-Result<engine::PeerConnection> connect(const Settings& settings);
+Result<engine::LocalConnection> connect(const Settings& settings);
 Error unusable(const std::string& object, const local::Refused& refused);
 Error not_answered(const std::string& object, const Error& why);
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "dlock/listing.hpp"
@@ -41,7 +41,7 @@ bool says_yes() {
 }
 
 // Until all of them have ended: their hosts stop the commands first, or their leases end.
-Result<cli::Exit> break_all(const Settings& settings, engine::PeerConnection& peer,
+Result<cli::Exit> break_all(const Settings& settings, engine::LocalConnection& peer,
                             const std::vector<local::LockParty>& holders) {
   std::uint64_t request = 1;
   for (const local::LockParty& holder : holders) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // dlock --check: whether a token is a current holder's.
-#include "cli/peer.hpp"
+#include "cli/connect.hpp"
 #include "dlock/listing.hpp"
 #include "dlock/settings.hpp"
 

@@ -2,8 +2,8 @@
 // dlock --history: the last holds of a name.
 #include <algorithm>
 
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dlock/settings.hpp"
@@ -22,7 +22,7 @@ std::string json_of(const std::string& name, const local::HoldRecord& hold, Wall
   const local::LockParty& holder = hold.holder;
   cli::JsonObject object;
   object.name("name", name).text("scope", scope).time("as_of", as_of).id("token", holder.token);
-  object.text("mode", name_of(holder.mode)).integer("slots", hold.slots);
+  object.text("mode", name_of(holder.mode)).integer("slots", hold.permits);
   object.id("session", holder.session).text("peer", holder.peer).text("host", holder.host);
   object.integer("pid", holder.pid).text("user", holder.user).text("command", holder.command);
   object.time("asked", hold.asked).time("since", holder.since);

@@ -2,9 +2,9 @@
 // dlock --list: who holds and who waits.
 #include <iterator>
 
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dlock/listing.hpp"
@@ -43,7 +43,7 @@ std::string json_of(const local::LockRecord& lock, WallTime as_of, std::string_v
   cli::JsonObject object;
   object.name("name", lock.name)
       .text("mode", name_of(lock.mode))
-      .integer("slots", lock.slots)
+      .integer("slots", lock.permits)
       .text("scope", scope)
       .time("as_of", as_of);
   return object.array("holders", holders).array("waiters", waiters).line();
@@ -124,7 +124,7 @@ Result<cli::Exit> list_locks(const Settings& settings) {
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 
-Result<Holders> holders_of(engine::PeerConnection& peer, const std::string& name) {
+Result<Holders> holders_of(engine::LocalConnection& peer, const std::string& name) {
   if (Status sent = peer.send(local::ListLocks{1, {name}, false}); !sent) return sent.error();
   Holders holders;
   for (bool more = true; more;) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "engine/peer_connection.hpp"
+#include "engine/local_connection.hpp"
 #include "wire/local.hpp"
 
 namespace coord::dlock {
@@ -15,7 +15,7 @@ struct Holders {
   local::LockRecord lock;  // without its waiters; no holders: the lock is free
 };
 // Linearizable; ErrorKind::unavailable without a quorum. The connection has no other request on its way.
-Result<Holders> holders_of(engine::PeerConnection& peer, const std::string& name);
+Result<Holders> holders_of(engine::LocalConnection& peer, const std::string& name);
 
 // As --list shows them.
 std::string shown_holders(const Holders& holders);

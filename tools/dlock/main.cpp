@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
       .between(Duration{}, seconds(3600));
   options.value("--max-run", "SECONDS", settings.max_run, "stop the command after so long: status 124")
       .between(Duration{}, std::chrono::hours(24 * 365));
-  options.value("--slots", "N", settings.slots, "be one of at most N holders").between(1, 10000);
+  options.value("--slots", "N", settings.permits, "be one of at most N holders").between(1, 10000);
   options.flag("--join", settings.join, "if the same command holds it: wait for its status, do not run again")
       .excludes("--rate");
   options

@@ -2,8 +2,8 @@
 // dlock --release: lets go of what --acquire took for a process.
 #include <unistd.h>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"

@@ -65,7 +65,7 @@ local::Acquire request_of(const Settings& settings) {
   request.request = cli::only_request;
   request.names = settings.names;
   request.mode = settings.shared ? local::Mode::shared : local::Mode::exclusive;
-  request.slots = settings.slots;
+  request.permits = settings.permits;
   request.wait = !settings.no_wait;
   request.ttl = settings.ttl;
   request.lock_delay = settings.lock_delay;
@@ -77,7 +77,7 @@ local::Acquire request_of(const Settings& settings) {
   request.key_low = hash_of(settings.command.argv, 0x636f6f7264757469U);
   request.join = settings.join;
   if (settings.rate) {
-    request.slots = settings.rate->permits;
+    request.permits = settings.rate->permits;
     request.period = request.min_hold = settings.rate->period;
   }
   request.bare = settings.close;

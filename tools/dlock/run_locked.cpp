@@ -46,7 +46,7 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked, int holder) 
 class Run {
  public:
   // `holder`: pidfd of the process that shall hold (--acquire), or -1.
-  Run(const Settings& settings, engine::PeerConnection peer, cli::RunReport& report, Instant asked,
+  Run(const Settings& settings, engine::LocalConnection peer, cli::RunReport& report, Instant asked,
       int holder, std::optional<process::Cgroup> group)
       : settings_(settings),
         report_(report),
@@ -308,7 +308,7 @@ Result<cli::Exit> run_locked(const Settings& settings) {
   auto holder = settings.mode == Mode::acquire ? open_holder(settings) : Result<Descriptor>(Descriptor());
   if (!holder) return holder.error();
   const Instant asked = process::boot_now();
-  cli::PeerOptions how = settings.peer;
+  cli::ConnectOptions how = settings.peer;
   // -w of a moment is no reason to give up a peer that is only slow.
   if (settings.wait)
     how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));

@@ -28,7 +28,7 @@ struct Rate {
 };
 
 struct Settings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   std::string name_list;
   std::vector<std::string> names;
   cli::Command command;
@@ -40,7 +40,7 @@ struct Settings {
   std::optional<Duration> grace;  // default: 0.3 of the TTL
   std::optional<Duration> max_run;
   Duration lock_delay{}, min_hold{};
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   bool join = false;
   std::optional<Rate> rate;
   Mode mode = Mode::run;

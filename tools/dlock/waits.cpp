@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dlock/settings.hpp"

@@ -76,7 +76,7 @@ Check judge(const local::Peers& group, std::optional<double> used, const Finding
   return check;
 }
 
-Check check(const cli::PeerOptions& options) {
+Check check(const cli::ConnectOptions& options) {
   const auto answer = ask_peer(options);
   if (!answer) return {Verdict::unknown, "COORDUTILS UNKNOWN - " + in_one_line(answer.error())};
   Findings ignored, clock;

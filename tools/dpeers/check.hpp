@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/peer.hpp"
+#include "cli/connect.hpp"
 #include "dpeers/findings.hpp"
 #include "wire/local.hpp"
 
@@ -25,6 +25,6 @@ struct Check {
 Check judge(const local::Peers& group, std::optional<double> used, const Findings& clock);
 
 // Asks this host's peer, and starts none. What cannot be asked is a verdict, not an error.
-Check check(const cli::PeerOptions& options);
+Check check(const cli::ConnectOptions& options);
 
 }  // namespace coord::dpeers

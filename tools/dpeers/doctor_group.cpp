@@ -16,7 +16,7 @@
 #include <set>
 
 #include "base/descriptor.hpp"
-#include "cli/peer.hpp"
+#include "cli/connect.hpp"
 #include "dpeers/findings.hpp"
 #include "net/address.hpp"
 
@@ -266,7 +266,7 @@ void examine_name(const std::string& name, const net::Address& address, const ad
 }
 
 void examine_listening(const Examined& examined, bool runs, Findings& findings) {
-  const auto settings = peer::check(examined.arguments.peer);
+  const auto settings = daemon::check(examined.arguments.peer);
   if (!settings || settings->alone()) return;
   for (const auto& [name, address] : settings->roster.founders()) {
     std::string why;
@@ -293,8 +293,8 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
 
 }  // namespace
 
-Result<local::Peers> ask_peer(const cli::PeerOptions& options) {
-  cli::PeerOptions running = options;
+Result<local::Peers> ask_peer(const cli::ConnectOptions& options) {
+  cli::ConnectOptions running = options;
   running.no_autostart = true;  // it is to be looked at, not made
   auto peer = cli::connect_to_peer(running, "dpeers");
   if (!peer) return peer.error();
@@ -306,7 +306,7 @@ Result<local::Peers> ask_peer(const cli::PeerOptions& options) {
   }
 }
 
-void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings) {
+void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings) {
   const auto answer = ask_peer(options);
   if (!answer) {
     const bool on_demand = examined.usable && examined.config.empty();
@@ -334,7 +334,7 @@ void examine_group(const cli::PeerOptions& options, const Examined& examined, Fi
       add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
           "see to it that a majority of the peers runs and reaches each other");
     }
-    const auto settings = peer::check(examined.arguments.peer);
+    const auto settings = daemon::check(examined.arguments.peer);
     if (settings && !settings->alone()) {
       for (const auto& [name, address] : settings->roster.founders())
         if (!names.contains(name))

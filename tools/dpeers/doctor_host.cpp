@@ -109,7 +109,7 @@ void examine_disk(Examined& examined, Findings& findings) {
 
 }  // namespace
 
-Examined examine_configuration(const cli::PeerOptions& options, Findings& findings) {
+Examined examine_configuration(const cli::ConnectOptions& options, Findings& findings) {
   Examined examined;
   const auto authority = cli::find_authority(options.socket, options.config);
   if (!authority) {
@@ -140,7 +140,7 @@ Examined examine_configuration(const cli::PeerOptions& options, Findings& findin
   examined.arguments.join_peers();
   if (examined.arguments.peer.socket.empty()) examined.arguments.peer.socket = examined.socket;
   const ThroughEyesOf peer(examined.arguments.peer.state_dir);
-  const auto settings = peer::check(examined.arguments.peer);
+  const auto settings = daemon::check(examined.arguments.peer);
   if (!settings) {
     const std::string& key_file = examined.arguments.peer.key_file;
     const bool of_key = !key_file.empty() && settings.error().object.starts_with(key_file);

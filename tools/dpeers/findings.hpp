@@ -35,13 +35,13 @@ struct Examined {
 };
 
 // ---- doctor_host.cpp: files, disk and clock of this host
-Examined examine_configuration(const cli::PeerOptions& options, Findings& findings);
+Examined examine_configuration(const cli::ConnectOptions& options, Findings& findings);
 void examine_state(Examined& examined, Findings& findings);
 void examine_clock(Findings& findings);
 
 // ---- doctor_group.cpp: this host's peer, the others, the network between
 // What this host's peer knows of the group, if one runs: none is started.
-Result<local::Peers> ask_peer(const cli::PeerOptions& options);
-void examine_group(const cli::PeerOptions& options, const Examined& examined, Findings& findings);
+Result<local::Peers> ask_peer(const cli::ConnectOptions& options);
+void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings);
 
 }  // namespace coord::dpeers

@@ -40,15 +40,15 @@ Result<cli::Authority> authority_of(const HandOverSettings& settings) {
   return cli::lone_authority(of_host);
 }
 
-Result<engine::PeerConnection> connect(const cli::Authority& authority) {
+Result<engine::LocalConnection> connect(const cli::Authority& authority) {
   const engine::Trust trust{authority.system_user, {}};
-  auto peer = engine::PeerConnection::open(authority.socket, "dpeers", nullptr, trust);
+  auto peer = engine::LocalConnection::open(authority.socket, "dpeers", nullptr, trust);
   if (peer || !authority.may_be_started() || authority.running) return peer;
   if (auto started = cli::start_peer(authority); !started) return started.error();
-  return engine::PeerConnection::open(authority.socket, "dpeers", nullptr, trust);
+  return engine::LocalConnection::open(authority.socket, "dpeers", nullptr, trust);
 }
 
-Result<local::LoneView> ask(engine::PeerConnection& peer, HandOverStep step) {
+Result<local::LoneView> ask(engine::LocalConnection& peer, HandOverStep step) {
   if (Status sent = peer.send(local::HandOver{1, step}); !sent) return sent.error();
   const Instant end = process::boot_now() + answer_patience;
   for (;;) {
@@ -64,7 +64,7 @@ Result<local::LoneView> ask(engine::PeerConnection& peer, HandOverStep step) {
 
 // A peer that has only just begun may have to read its log, and to raise its level,
 // without which it cannot be closed.
-Result<local::LoneView> look_once_begun(engine::PeerConnection& peer) {
+Result<local::LoneView> look_once_begun(engine::LocalConnection& peer) {
   constexpr Duration patience = std::chrono::seconds(3);
   const Instant end = process::boot_now() + patience;
   for (;;) {
@@ -76,7 +76,8 @@ Result<local::LoneView> look_once_begun(engine::PeerConnection& peer) {
 
 // Asks for the step until it has been taken, or the time is over.
 template <class Taken>
-Result<local::LoneView> ask_until(engine::PeerConnection& peer, HandOverStep step, Instant end, Taken taken) {
+Result<local::LoneView> ask_until(engine::LocalConnection& peer, HandOverStep step, Instant end,
+                                  Taken taken) {
   for (;;) {
     auto view = ask(peer, step);
     if (!view || taken(*view) || process::boot_now() >= end) return view;

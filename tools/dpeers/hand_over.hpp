@@ -4,13 +4,13 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "cli/connect.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/peer.hpp"
 
 namespace coord::dpeers {
 
 struct HandOverSettings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   bool quiet = false;
   bool abort = false;  // open it again
   bool yes = false;    // do not ask

@@ -18,7 +18,7 @@ namespace {
 constexpr Duration raise_patience = std::chrono::seconds(10);
 constexpr Duration look_every = std::chrono::milliseconds(50);
 
-Result<local::Peers> ask(engine::PeerConnection& peer) {
+Result<local::Peers> ask(engine::LocalConnection& peer) {
   if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
   for (;;) {
     auto answer = peer.wait(std::nullopt);
@@ -27,7 +27,7 @@ Result<local::Peers> ask(engine::PeerConnection& peer) {
   }
 }
 
-Status propose(engine::PeerConnection& peer) {
+Status propose(engine::LocalConnection& peer) {
   if (Status sent = peer.send(local::RaiseLevel{2}); !sent) return sent.error();
   for (;;) {
     auto answer = peer.wait(std::nullopt);
@@ -39,7 +39,7 @@ Status propose(engine::PeerConnection& peer) {
 }
 
 // Until it is in force: it may be void, if a peer restarts meanwhile.
-Result<local::Peers> raise(engine::PeerConnection& peer, Level before) {
+Result<local::Peers> raise(engine::LocalConnection& peer, Level before) {
   if (Status proposed = propose(peer); !proposed) return proposed.error();
   const Instant end = process::boot_now() + raise_patience;
   for (;;) {

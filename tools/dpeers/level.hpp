@@ -4,13 +4,13 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/connect.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/peer.hpp"
 
 namespace coord::dpeers {
 
 struct LevelSettings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   bool json = false, quiet = false;
   bool raise = false;
 };

@@ -2,9 +2,9 @@
 // dpeers: who is in the group, who leads, who cannot be reached. Answered by this host's peer from what it
 // knows itself, so it answers without a quorum too.
 #include "cli/common.hpp"
+#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dpeers/check.hpp"
@@ -17,7 +17,7 @@ namespace {
 using namespace coord;
 
 struct Settings {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
   bool json = false, quiet = false;
   bool check = false;
   bool raise = false;

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
-#include "cli/peer.hpp"
 #include "group_line.hpp"
 
 namespace coord::dsnapshot {
@@ -15,7 +15,7 @@ namespace {
 
 using local::HoldRecord;
 
-Result<std::vector<HoldRecord>> history_of(const cli::PeerOptions& options, const std::string& group) {
+Result<std::vector<HoldRecord>> history_of(const cli::ConnectOptions& options, const std::string& group) {
   auto peer = cli::connect_to_peer(options, "dsnapshot");
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::Request(local::ListHistory{1, lock_of(group), false})); !sent)
@@ -64,7 +64,7 @@ std::int64_t beginning(const std::vector<HoldRecord>& holds) {
 
 }  // namespace
 
-Result<Ends> ends_in(const cli::PeerOptions& peer, const std::string& group) {
+Result<Ends> ends_in(const cli::ConnectOptions& peer, const std::string& group) {
   auto holds = history_of(peer, group);
   if (!holds) return holds.error();
   const std::vector<HoldRecord> all = *holds;

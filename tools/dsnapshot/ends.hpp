@@ -14,6 +14,6 @@ struct Ends {
 };
 // Of the processes of this run of the group: those that are there, those that were there together with one of
 // them, and so on.
-Result<Ends> ends_in(const cli::PeerOptions& peer, const std::string& group);
+Result<Ends> ends_in(const cli::ConnectOptions& peer, const std::string& group);
 
 }  // namespace coord::dsnapshot

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
-#include "cli/peer.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
 #include "show_peers.hpp"

@@ -85,7 +85,7 @@ cut::Life visitor_life() {
   return (random >> 1U) | (std::uint64_t{1} << 62U);  // tokens are below 2^53
 }
 
-GroupLine::GroupLine(Terms terms, engine::PeerConnection peer)
+GroupLine::GroupLine(Terms terms, engine::LocalConnection peer)
     : terms_(std::move(terms)), peer_(std::move(peer)) {}
 
 Result<GroupLine> GroupLine::open(Terms terms) {

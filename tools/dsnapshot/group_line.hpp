@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/peer.hpp"
+#include "cli/connect.hpp"
 #include "cut/member.hpp"
 #include "cut/relayed.hpp"
 
@@ -36,7 +36,7 @@ cut::Life visitor_life();
 class GroupLine {
  public:
   struct Terms {
-    cli::PeerOptions peer;
+    cli::ConnectOptions peer;
     std::string group;
     cut::Life life = 0;
     bool visitor = true;
@@ -57,7 +57,7 @@ class GroupLine {
   const std::optional<cut::View>& view() const { return view_; }
 
  private:
-  GroupLine(Terms terms, engine::PeerConnection peer);
+  GroupLine(Terms terms, engine::LocalConnection peer);
   void say(const cut::ToRelay& message);
   void enter(const Heard& heard);
   void ask_for_view();
@@ -66,7 +66,7 @@ class GroupLine {
   void tie_again();
 
   Terms terms_;
-  std::optional<engine::PeerConnection> peer_;
+  std::optional<engine::LocalConnection> peer_;
   std::optional<cut::View> view_;
   std::vector<local::LockParty> holders_;  // of a listing that has more to come
   bool entered_ = false;                   // this connection is known to the relay

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kept.hpp"
 
-#include "cli/peer.hpp"
+#include "cli/connect.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"
@@ -19,13 +19,13 @@ Error failed(const std::string& what) {
 }
 
 // One connection, and what is said on it.
-class Keeper {
+class StorageWorker {
  public:
-  static Result<Keeper> open(const Common& common) {
+  static Result<StorageWorker> open(const Common& common) {
     auto peer = cli::connect_to_peer(common.peer, "dsnapshot");
     if (!peer) return peer.error();
     if (peer->speaks() < 2) return failed("is of a release that keeps no snapshots");
-    return Keeper(std::move(*peer));
+    return StorageWorker(std::move(*peer));
   }
   Status say(const local::KeptRequest& what) {
     return peer_.send(local::ToPart{request, channel, wire::encode(what, local::kept_version)});
@@ -47,14 +47,14 @@ class Keeper {
   }
 
  private:
-  explicit Keeper(engine::PeerConnection peer) : peer_(std::move(peer)) {}
-  engine::PeerConnection peer_;
+  explicit StorageWorker(engine::LocalConnection peer) : peer_(std::move(peer)) {}
+  engine::LocalConnection peer_;
 };
 
 }  // namespace
 
 Status keep(const Common& common, std::string_view text) {
-  auto keeper = Keeper::open(common);
+  auto keeper = StorageWorker::open(common);
   if (!keeper) return keeper.error();
   do {
     const std::string_view piece = text.substr(0, local::kept_piece_bytes);
@@ -67,7 +67,7 @@ Status keep(const Common& common, std::string_view text) {
 }
 
 Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std::string& group) {
-  auto keeper = Keeper::open(common);
+  auto keeper = StorageWorker::open(common);
   if (!keeper) return keeper.error();
   if (Status said = keeper->say(local::ListKept{group}); !said) return said.error();
   auto answer = keeper->hear();
@@ -78,7 +78,7 @@ Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std:
 }
 
 Result<std::optional<std::string>> fetch_kept(const Common& common, const std::string& id) {
-  auto keeper = Keeper::open(common);
+  auto keeper = StorageWorker::open(common);
   if (!keeper) return keeper.error();
   if (Status said = keeper->say(local::FetchKept{id}); !said) return said.error();
   std::string text;

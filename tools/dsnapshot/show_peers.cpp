@@ -99,13 +99,13 @@ void show_claims(const record::Snapshot& snapshot) {
                  claim.token == 0 ? "-" : std::to_string(claim.token), claim.host, claim.user});
     }
   }
-  for (const auto& meeting : newest->barriers) {
+  for (const auto& generation : newest->barriers) {
     if (++shown > most) {
       ++left;
       continue;
     }
-    table.row({"barrier " + std::to_string(meeting.generation) + ", " + meeting.stage, meeting.name, "-",
-               std::to_string(meeting.arrived) + " of " + std::to_string(meeting.count), ""});
+    table.row({"barrier " + std::to_string(generation.generation) + ", " + generation.stage, generation.name,
+               "-", std::to_string(generation.arrived) + " of " + std::to_string(generation.count), ""});
   }
   if (table.empty()) return;
   cli::print("\n" + cli::for_stdout(table));

@@ -28,7 +28,7 @@ std::string new_id(WallTime at, cut::Life life) {
 
 }  // namespace
 
-Result<cut::Collector::Collected> take_one_of_any(const cli::PeerOptions& peer, const std::string& group,
+Result<cut::Collector::Collected> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group,
                                                   Duration patience) {
   for (int attempt = 1;; ++attempt) {
     const cut::Life life = visitor_life();
@@ -54,7 +54,7 @@ Result<cut::Collector::Collected> take_one_of_any(const cli::PeerOptions& peer, 
   }
 }
 
-Result<cut::Collector::Collected> take_one(const cli::PeerOptions& peer, const std::string& group,
+Result<cut::Collector::Collected> take_one(const cli::ConnectOptions& peer, const std::string& group,
                                            Duration patience) {
   auto collected = take_one_of_any(peer, group, patience);
   if (collected && collected->snapshot.members.empty())

@@ -10,7 +10,7 @@ namespace coord::dsnapshot {
 
 // What all of them share: how to find the peer.
 struct Common {
-  cli::PeerOptions peer;
+  cli::ConnectOptions peer;
 };
 
 void add_run(cli::Options& tool, const Common& common);

@@ -24,7 +24,7 @@ using process::boot_now;
 // Channels to some processes, until all that was offered is taken.
 class Visit {
  public:
-  static Result<Visit> open(const cli::PeerOptions& peer, const std::string& group) {
+  static Result<Visit> open(const cli::ConnectOptions& peer, const std::string& group) {
     const cut::Life life = visitor_life();
     auto line = GroupLine::open({peer, group, life, true});
     if (!line) return line.error();

@@ -55,7 +55,7 @@ void Raft::receive(NodeId from, const AppendRequest& request) {
   const LogIndex match = COORD_RULE_OR(acknowledge_what_was_checked, end, log_.last());
   const std::uint64_t after =
       COORD_RULE_OR(acknowledge_when_durable, log_.write_covering(match, outbox_.next_write()), 0);
-  send(from, AppendReply{hard_.term, true, mute(), match, LogIndex{}, Term{}}, after);
+  send(from, AppendReply{hard_.term, true, recovering(), match, LogIndex{}, Term{}}, after);
 }
 
 // "If an existing entry conflicts with a new one (same index but different terms), delete the existing
@@ -79,7 +79,7 @@ bool Raft::store(const AppendRequest& request) {
 
 void Raft::refuse_append(NodeId from, const AppendRequest& request) {
   const LogIndex hint = log_.last_at_most(LogIndex{request.previous_index.value - 1}, request.previous_term);
-  send(from, AppendReply{hard_.term, false, mute(), request.previous_index, hint,
+  send(from, AppendReply{hard_.term, false, recovering(), request.previous_index, hint,
                          log_.term_at(hint).value_or(Term{})});
 }
 
@@ -100,8 +100,8 @@ void Raft::receive(NodeId from, const Heartbeat& request) {
   disks_told_ = request.disks;
   // Until the term is on the disk nothing may be said in it. What keeps it from getting there may.
   if (!outbox_.is_durable(hard_write_) && disk_state() != DiskState::ready)
-    outbox_.send(from, HeartbeatReply{Term{}, 0, mute(), disk_state()}, 0);
-  send(from, HeartbeatReply{hard_.term, request.round, mute(), disk_state()});
+    outbox_.send(from, HeartbeatReply{Term{}, 0, recovering(), disk_state()}, 0);
+  send(from, HeartbeatReply{hard_.term, request.round, recovering(), disk_state()});
 }
 
 }  // namespace coord::raft

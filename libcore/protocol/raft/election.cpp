@@ -54,7 +54,7 @@ bool Raft::hears_no_leader() const {
 void Raft::election_timed_out() {
   leader_ = NodeId{};
   arm_election_timer();
-  if (mute() || outdated_) return;
+  if (recovering() || outdated_) return;
   // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
   // and one that waits for a slow disk is not given up for a new one that would wait as long.
   if (!outbox_.is_durable(hard_write_)) return;
@@ -131,8 +131,8 @@ bool Raft::holds_enough(const VoteRequest& request) const {
 // Would this peer vote for `from` in a term that nobody is in yet? Nothing is promised and nothing changes.
 void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
   // Whose disk stands still could not give the vote that it promises.
-  const bool granted = request.term > hard_.term && !mute() && hears_no_leader() && holds_enough(request) &&
-                       disk_state() != DiskState::stalled;
+  const bool granted = request.term > hard_.term && !recovering() && hears_no_leader() &&
+                       holds_enough(request) && disk_state() != DiskState::stalled;
   if (granted) nobody_stands_since_.reset();
   send(from, VoteReply{granted ? request.term : hard_.term, true, granted});
 }
@@ -142,7 +142,7 @@ void Raft::answer_pre_vote(NodeId from, const VoteRequest& request) {
 void Raft::receive(NodeId from, const VoteRequest& request) {
   const bool free_to_vote =
       COORD_RULE(one_vote_a_term, hard_.vote == NodeId{} || hard_.vote == from) && role_ != Role::leader;
-  const bool granted = free_to_vote && holds_enough(request) && !mute();
+  const bool granted = free_to_vote && holds_enough(request) && !recovering();
   if (granted) {
     nobody_stands_since_.reset();
     if (hard_.vote != from) {

@@ -58,7 +58,7 @@ struct AppendRequest {
 struct AppendReply {
   Term term;
   bool accepted = false;
-  bool mute = false;  // this peer may not be counted yet (--rejoin): for flow control only
+  bool recovering = false;  // this peer may not be counted yet (--rejoin): for flow control only
   // accepted: previous + n, all of it durable here. Refused: the previous_index that was refused (0: nothing
   // was looked at, the request's term is over)
   LogIndex match;
@@ -69,7 +69,7 @@ struct AppendReply {
   bool operator==(const AppendReply&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(term, accepted, mute, match, hint_index, hint_term);
+    archive(term, accepted, recovering, match, hint_index, hint_term);
   }
 };
 
@@ -94,13 +94,13 @@ struct Heartbeat {
 struct HeartbeatReply {
   Term term;
   std::uint64_t round = 0;  // of the heartbeat that it answers
-  bool mute = false;
+  bool recovering = false;
   DiskState disk = DiskState::unknown;  // of the peer that answers
 
   bool operator==(const HeartbeatReply&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(term, round, mute);
+    archive(term, round, recovering);
     archive.since(2, disk);
   }
 };
@@ -129,12 +129,12 @@ struct SnapshotReply {
   LogIndex last_index;
   std::uint64_t received = 0;  // bytes held in order; == size only once the snapshot is durable
   bool installed = false;
-  bool mute = false;
+  bool recovering = false;
 
   bool operator==(const SnapshotReply&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(term, last_index, received, installed, mute);
+    archive(term, last_index, received, installed, recovering);
   }
 };
 

@@ -28,8 +28,9 @@ struct Progress {
   LogIndex match;        // known to be durable there and equal to ours; never decreases within a term
   LogIndex next;         // the next entry to send; > match
   LogIndex commit_told;  // the largest commit index that the peer was told of
-  bool mute = false;  // it came back empty (--rejoin): its answers steer the flow and count for nothing else
-  Instant heard;      // when the latest request that it has answered in this term went out (check-quorum)
+  bool recovering =
+      false;      // it came back empty (--rejoin): its answers steer the flow and count for nothing else
+  Instant heard;  // when the latest request that it has answered in this term went out (check-quorum)
   Instant acknowledged;                 // when it last acknowledged entries as durable
   std::uint64_t round = 0;              // the latest heartbeat round that it has answered and that counts
   DiskState disk = DiskState::unknown;  // as it said last

@@ -56,9 +56,9 @@ Raft::Raft(Config config, Recovered recovered, Random random, Instant now)
   COORD_CHECK(config_.election_low <= config_.election_high);
   if (recovered.snapshot) snapshot_ = std::make_shared<Snapshot>(*std::move(recovered.snapshot));
   commit_ = applied_ = log_.base();
-  founding_.nonce = random_.next();
-  founding_.ask_at = now;
-  if (hard_.founders.empty()) role_ = Role::founding;
+  bootstrap_.nonce = random_.next();
+  bootstrap_.ask_at = now;
+  if (hard_.founders.empty()) role_ = Role::bootstrap;
   arm_election_timer();
   reported_ = {role_, hard_.term, leader_};
 }
@@ -74,8 +74,8 @@ std::optional<Instant> Raft::deadline() const {
   switch (role_) {
     case Role::halted:
       return std::nullopt;
-    case Role::founding:
-      return founding_.write != 0 ? std::nullopt : std::optional<Instant>(founding_.ask_at);
+    case Role::bootstrap:
+      return bootstrap_.write != 0 ? std::nullopt : std::optional<Instant>(bootstrap_.ask_at);
     case Role::leader:
       return alone() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
     case Role::candidate:
@@ -90,8 +90,8 @@ std::optional<Instant> Raft::deadline() const {
 }
 
 void Raft::on(const Tick& /*event*/) {
-  if (role_ == Role::founding) {
-    if (now_ >= founding_.ask_at) ask_for_state();
+  if (role_ == Role::bootstrap) {
+    if (now_ >= bootstrap_.ask_at) ask_for_state();
   } else if (role_ == Role::leader) {
     lead_on_tick();
   } else if (now_ >= election_deadline_) {
@@ -127,8 +127,8 @@ void Raft::on(const Persisted& event) {
   writing_since_.reset();
   if (outbox_.next_write() > outbox_.durable_write() + 1) writing_since_ = now_;
   log_.persisted(event.id);
-  if (role_ == Role::founding) {
-    if (founding_.write != 0 && outbox_.is_durable(founding_.write)) founded();
+  if (role_ == Role::bootstrap) {
+    if (bootstrap_.write != 0 && outbox_.is_durable(bootstrap_.write)) founded();
   } else if (role_ == Role::candidate) {
     if (outbox_.is_durable(hard_write_)) own_vote_is_durable();
   } else if (role_ == Role::leader) {

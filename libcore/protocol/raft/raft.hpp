@@ -19,7 +19,7 @@
 // committed entry. Beyond the paper's core: pre-vote and check-quorum against peers that come and go
 // (thesis 9.6, 6.2), linearizable reads without a log entry (reads.cpp, thesis 6.4), leadership transfer
 // (transfer.cpp, thesis 3.10), snapshots in pieces (snapshot.cpp, section 7), leaders whose disk is full or
-// stands still (writable.cpp), and the rule for peers with nothing on their disk (founding.cpp), which the
+// stands still (writable.cpp), and the rule for peers with nothing on their disk (bootstrap.cpp), which the
 // paper leaves open: a peer that has forgotten its vote could give it twice.
 //
 // A pure state machine: it is told what happened and answers with what to do (events.hpp). It has
@@ -107,7 +107,7 @@ class Raft {
   LogIndex durable_index() const { return log_.durable(); }  // falls back when a leader overwrites entries
   const Log& log() const { return log_; }                    // for invariants and listings
   std::vector<NodeId> not_met() const;  // while founding: who has not said yet what it remembers
-  bool mute() const;                    // came back empty (--rejoin) and has not caught up yet
+  bool recovering() const;              // came back empty (--rejoin) and has not caught up yet
   DiskState disk_state() const;         // of this peer, as of the last step
   // Of all peers, as far as this one knows: the leader from their answers, the others from the leader.
   std::map<NodeId, DiskState> disks() const;
@@ -144,7 +144,7 @@ class Raft {
     std::uint64_t write = 0;
     std::shared_ptr<const Snapshot> snapshot;
   };
-  struct Founding {
+  struct Bootstrap {
     std::uint64_t nonce = 0;
     std::uint64_t write = 0;  // the Persist that founds; 0: not yet
     Instant ask_at;
@@ -220,7 +220,7 @@ class Raft {
   void begin_round();
   bool hears_majority() const;
   LogIndex commit_known_to(const Progress& progress) const;
-  void heard(Progress& progress, bool mute, std::optional<Instant> sent);
+  void heard(Progress& progress, bool recovering, std::optional<Instant> sent);
   std::optional<Instant> sent_at(std::uint64_t round) const;
   bool takes_entries(const Progress& progress) const;
   void lead_on_tick();
@@ -265,7 +265,7 @@ class Raft {
   bool cannot_take_over(NodeId peer, const Progress& progress) const;
   void ask_to_take_over();
 
-  // founding.cpp
+  // bootstrap.cpp
   void ask_for_state();
   void answer_state(NodeId from, const StateQuery& query);
   void receive_state(NodeId from, const StateAnswer& answer);
@@ -319,7 +319,7 @@ class Raft {
   std::optional<Transfer> transfer_;
   std::optional<MakingWay> making_way_;
 
-  Founding founding_;
+  Bootstrap bootstrap_;
 };
 
 }  // namespace coord::raft

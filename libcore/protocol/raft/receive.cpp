@@ -70,7 +70,7 @@ void Raft::on(const Receive& event) {
         } else if constexpr (std::is_same_v<M, StateAnswer>) {
           receive_state(event.from, message);
         } else if (role_ !=
-                   Role::founding) {  // who has not founded may have promised anything: it says nothing
+                   Role::bootstrap) {  // who has not founded may have promised anything: it says nothing
           take(event.from, message);
         }
       },
@@ -109,11 +109,11 @@ void Raft::answer_old_term(NodeId from, const M& message) {
   if constexpr (std::is_same_v<M, VoteRequest>) {
     send(from, VoteReply{hard_.term, false, false});
   } else if constexpr (std::is_same_v<M, AppendRequest>) {
-    send(from, AppendReply{hard_.term, false, mute(), LogIndex{}, LogIndex{}, Term{}});
+    send(from, AppendReply{hard_.term, false, recovering(), LogIndex{}, LogIndex{}, Term{}});
   } else if constexpr (std::is_same_v<M, Heartbeat>) {
-    if (message.round != 0) send(from, HeartbeatReply{hard_.term, 0, mute(), disk_state()});
+    if (message.round != 0) send(from, HeartbeatReply{hard_.term, 0, recovering(), disk_state()});
   } else if constexpr (std::is_same_v<M, SnapshotRequest>) {
-    send(from, SnapshotReply{hard_.term, LogIndex{}, 0, false, mute()});
+    send(from, SnapshotReply{hard_.term, LogIndex{}, 0, false, recovering()});
   } else {
     static_cast<void>(from);
     static_cast<void>(message);

@@ -58,7 +58,7 @@ void Raft::send_to_all() {
 void Raft::advance_commit() {
   std::vector<LogIndex> reached{COORD_RULE_OR(self_counts_when_durable, log_.durable(), log_.last())};
   for (const auto& [peer, progress] : progress_)
-    reached.push_back(progress.mute ? LogIndex{} : progress.match);
+    reached.push_back(progress.recovering ? LogIndex{} : progress.match);
   const LogIndex agreed = reached_by_majority(std::move(reached), config_.peers.size(), LogIndex{});
   if (agreed > commit_ && COORD_RULE(commit_only_own_term, log_.term_at(agreed) == hard_.term)) {
     commit_upto(agreed);
@@ -110,9 +110,9 @@ void Raft::begin_round() {
 
 // An answer proves that the peer followed when the request was sent, not when the answer came: that may have
 // been long under way.
-void Raft::heard(Progress& progress, bool mute, std::optional<Instant> sent) {
-  progress.mute = mute;
-  if (mute || !sent) return;
+void Raft::heard(Progress& progress, bool recovering, std::optional<Instant> sent) {
+  progress.recovering = recovering;
+  if (recovering || !sent) return;
   progress.heard = std::max(progress.heard, COORD_RULE_OR(reply_counts_from_sending, *sent, now_));
 }
 
@@ -153,14 +153,14 @@ void Raft::receive(NodeId from, const AppendReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
   if (!reply.accepted) {
-    heard(progress, reply.mute, progress.unanswered);
+    heard(progress, reply.recovering, progress.unanswered);
     return back_up(from, progress, reply);
   }
   if (reply.match > log_.last())
     return refuse(from, "acknowledged entries that it was never sent: it was ignored");
   progress.acknowledged = now_;
   const std::optional<Instant> sent = progress.accepted(reply.match);
-  heard(progress, reply.mute, sent);
+  heard(progress, reply.recovering, sent);
   // A snapshot may have become needless: a late answer shows that the entries have arrived.
   if (progress.state == Progress::State::snapshot && progress.match >= log_.base()) progress.replicate();
   advance_commit();
@@ -191,8 +191,8 @@ void Raft::receive(NodeId from, const HeartbeatReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
   const bool counts = COORD_RULE(beats_alone_are_not_enough, takes_entries(progress));
-  heard(progress, reply.mute, counts ? sent_at(reply.round) : std::nullopt);
-  if (!reply.mute && reply.round <= round_) progress.round = std::max(progress.round, reply.round);
+  heard(progress, reply.recovering, counts ? sent_at(reply.round) : std::nullopt);
+  if (!reply.recovering && reply.round <= round_) progress.round = std::max(progress.round, reply.round);
   if (progress.state == Progress::State::snapshot) {
     if (now_ >= progress.sent + config_.election_high) send_piece(from, progress);
   } else if (now_ >= progress.sent + config_.heartbeat) {

@@ -32,7 +32,7 @@ void Raft::receive(NodeId from, const SnapshotReply& reply) {
   if (role_ != Role::leader) return;
   Progress& progress = progress_[from];
   if (progress.state != Progress::State::snapshot || reply.last_index != progress.snapshot->index) return;
-  heard(progress, reply.mute, progress.unanswered);
+  heard(progress, reply.recovering, progress.unanswered);
   if (reply.installed) {
     progress.acknowledged = now_;
     progress.accepted(reply.last_index);
@@ -80,12 +80,12 @@ void Raft::receive(NodeId from, const SnapshotRequest& request) {
   Bytes& data = incoming_->data;
   if (request.offset == data.size()) data.insert(data.end(), request.data.begin(), request.data.end());
   if (data.size() == request.size) return install(from);
-  send(from, SnapshotReply{hard_.term, request.last_index, data.size(), false, mute()});
+  send(from, SnapshotReply{hard_.term, request.last_index, data.size(), false, recovering()});
 }
 
 void Raft::snapshot_not_needed(NodeId from, const SnapshotRequest& request) {
   incoming_.reset();
-  send(from, SnapshotReply{hard_.term, request.last_index, request.size, true, mute()},
+  send(from, SnapshotReply{hard_.term, request.last_index, request.size, true, recovering()},
        log_.write_covering(request.last_index, outbox_.next_write()));
 }
 
@@ -100,7 +100,7 @@ void Raft::install(NodeId from) {
   log_.restart(snapshot->index, snapshot->term);
   commit_ = snapshot->index;
   unmute_if_caught_up();
-  send(from, SnapshotReply{hard_.term, snapshot->index, snapshot->data.size(), true, mute()},
+  send(from, SnapshotReply{hard_.term, snapshot->index, snapshot->data.size(), true, recovering()},
        installing_->write);
 }
 

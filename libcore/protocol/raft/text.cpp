@@ -14,8 +14,8 @@ std::string place(LogIndex index, Term term) {
 std::string in_term(const char* what, Term term) {
   return std::string(what) + " term " + number(term.value);
 }
-const char* if_mute(bool mute) {
-  return mute ? " mute" : "";
+const char* if_recovering(bool recovering) {
+  return recovering ? " recovering" : "";
 }
 
 const char* state(DiskState disk) {
@@ -40,9 +40,10 @@ struct Writer {
     return text + " commit " + number(m.commit.value);
   }
   std::string operator()(const AppendReply& m) const {
-    if (m.accepted) return in_term("appended", m.term) + " match " + number(m.match.value) + if_mute(m.mute);
+    if (m.accepted)
+      return in_term("appended", m.term) + " match " + number(m.match.value) + if_recovering(m.recovering);
     return in_term("append refused", m.term) + " after " + number(m.match.value) + " hint " +
-           place(m.hint_index, m.hint_term) + if_mute(m.mute);
+           place(m.hint_index, m.hint_term) + if_recovering(m.recovering);
   }
   std::string operator()(const Heartbeat& m) const {
     if (m.round == 0) return in_term("committed", m.term) + " commit " + number(m.commit.value);
@@ -52,7 +53,8 @@ struct Writer {
     return text;
   }
   std::string operator()(const HeartbeatReply& m) const {
-    return in_term("heartbeat reply", m.term) + " round " + number(m.round) + if_mute(m.mute) + state(m.disk);
+    return in_term("heartbeat reply", m.term) + " round " + number(m.round) + if_recovering(m.recovering) +
+           state(m.disk);
   }
   std::string operator()(const SnapshotRequest& m) const {
     return in_term("snapshot", m.term) + " of " + place(m.last_index, m.last_term) + " bytes " +
@@ -60,7 +62,7 @@ struct Writer {
   }
   std::string operator()(const SnapshotReply& m) const {
     return in_term("snapshot reply", m.term) + " of " + number(m.last_index.value) +
-           (m.installed ? " installed" : " has " + number(m.received)) + if_mute(m.mute);
+           (m.installed ? " installed" : " has " + number(m.received)) + if_recovering(m.recovering);
   }
   std::string operator()(const TimeoutNow& m) const { return in_term("time out now", m.term); }
   std::string operator()(const StateQuery& /*m*/) const { return "state query"; }
@@ -78,7 +80,7 @@ std::string to_text(const Message& message) {
 
 const char* to_text(Role role) {
   switch (role) {
-    case Role::founding:
+    case Role::bootstrap:
       return "founding";
     case Role::follower:
       return "follower";

@@ -18,7 +18,7 @@ void Raft::on(const TransferLeadership& event) {
   const Progress* best = nullptr;
   NodeId to;
   for (const auto& [peer, progress] : progress_) {
-    if (progress.mute || (event.to.value != 0 && event.to != peer)) continue;
+    if (progress.recovering || (event.to.value != 0 && event.to != peer)) continue;
     if (best != nullptr && !better(progress, *best)) continue;
     best = &progress;
     to = peer;
@@ -40,7 +40,8 @@ void Raft::advance_transfer() {
 }
 
 void Raft::receive(NodeId from, const TimeoutNow& /*message*/) {
-  if (role_ != Role::follower || leader_ != from || mute() || outdated_ || !outbox_.is_durable(hard_write_))
+  if (role_ != Role::follower || leader_ != from || recovering() || outdated_ ||
+      !outbox_.is_durable(hard_write_))
     return;
   if (disk_state() != DiskState::ready) return;
   campaign(true);

@@ -54,14 +54,14 @@ struct HardState {
   // The incarnations of all named peers at the founding of the group; empty until this
   // peer has founded or rejoined.
   std::map<NodeId, Incarnation> founders;
-  // Not 0: this peer came back empty (--rejoin) and stays mute until it has caught up with a leader of this
-  // term or later.
-  Term mute_until;
+  // Not 0: this peer came back empty (--rejoin) and stays recovering until it has caught up with a leader of
+  // this term or later.
+  Term recovering_until;
 
   bool operator==(const HardState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(term, vote, founders, mute_until);
+    archive(term, vote, founders, recovering_until);
   }
 };
 
@@ -79,6 +79,6 @@ struct Snapshot {
 // must pass still may. `stalled`: the oldest write has been under way for longer than Config::write_patience.
 enum class DiskState : std::uint8_t { unknown, ready, full, stalled };
 
-enum class Role : std::uint8_t { founding, follower, pre_candidate, candidate, leader, halted };
+enum class Role : std::uint8_t { bootstrap, follower, pre_candidate, candidate, leader, halted };
 
 }  // namespace coord::raft

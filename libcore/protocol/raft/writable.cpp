@@ -101,7 +101,7 @@ void Raft::ask_to_take_over() {
   NodeId to;
   for (const auto& [peer, progress] : progress_) {
     // Only who has answered in this term is known to be there, and to be what it says.
-    if (progress.mute || progress.round == 0 || making_way_->asked.contains(peer) ||
+    if (progress.recovering || progress.round == 0 || making_way_->asked.contains(peer) ||
         !may_write(progress.disk))
       continue;
     if (best != nullptr && progress.acknowledged <= best->acknowledged) continue;

@@ -104,7 +104,7 @@ class Barriers : public FamilyBase {
 
  private:
   using Place = std::pair<const std::string, Barrier>;  // a barrier with its name
-  struct Meeting {                                      // a generation with its surroundings
+  struct GenerationRef {                                // a generation with its surroundings
     Place& barrier;
     std::uint64_t number;
     Generation& generation;
@@ -133,11 +133,11 @@ class Barriers : public FamilyBase {
   std::optional<Arrived> same_arrival(Change& change, Place& barrier, const Arrive& body, SessionId session);
   bool late(Change& change, Place& barrier, const Arrive& body, SessionId session);
   Arrived join(Change& change, const Arrive& body, SessionId session);
-  void release_if_complete(Change& change, Meeting meeting, const std::string& trigger);
-  void break_up(Change& change, Meeting meeting, const std::string& dead);
-  void end_if_over(Change& change, Meeting meeting);
-  void dismiss(Change& change, Meeting meeting, bool with_commands);
-  Meeting meeting_of(Change& change, const Seat& seat) const;
+  void release_if_complete(Change& change, GenerationRef ref, const std::string& trigger);
+  void break_up(Change& change, GenerationRef ref, const std::string& dead);
+  void end_if_over(Change& change, GenerationRef ref);
+  void dismiss(Change& change, GenerationRef ref, bool with_commands);
+  GenerationRef generation_at(Change& change, const Seat& seat) const;
 
   // ---- kept.cpp
   void close_late(Change& change, Generation& generation) const;

@@ -192,8 +192,8 @@ Barriers::Arrived Barriers::join(Change& change, const Arrive& body, SessionId s
 
 // ---- release and end
 
-void Barriers::release_if_complete(Change& change, Meeting meeting, const std::string& trigger) {
-  Generation& generation = meeting.generation;
+void Barriers::release_if_complete(Change& change, GenerationRef ref, const std::string& trigger) {
+  Generation& generation = ref.generation;
   const BarrierTerms& terms = generation.terms;
   const std::size_t there = generation.arrivals.size();
   const bool all = there >= COORD_RULE_OR(barrier_needs_all, terms.count, std::max(terms.count, 2U) - 1);
@@ -201,42 +201,42 @@ void Barriers::release_if_complete(Change& change, Meeting meeting, const std::s
                       COORD_RULE(barrier_quorum_after_its_delay, generation.after_over);
   if (!all && !quorum) return;
   stop_delay(change, generation);
-  const auto before = meeting.barrier.second.generations.find(meeting.barrier.second.last);
-  if (before != meeting.barrier.second.generations.end()) close_late(change, before->second);
+  const auto before = ref.barrier.second.generations.find(ref.barrier.second.last);
+  if (before != ref.barrier.second.generations.end()) close_late(change, before->second);
   generation.stage = GenerationStage::released;
   generation.trigger = trigger;
   generation.released_at = change.wall;
-  meeting.barrier.second.last = meeting.number;
+  ref.barrier.second.last = ref.number;
   generation.late_open = there < terms.count;
   if (generation.late_open)
     change.effects.push_back(
         TimerStarted{TimerKind::barrier_late, generation.timer(), core_->limits().late_window});
-  dismiss(change, meeting, generation.over());
-  tidy(change, meeting.barrier);
+  dismiss(change, ref, generation.over());
+  tidy(change, ref.barrier);
 }
 
-void Barriers::end_if_over(Change& change, Meeting meeting) {
-  if (!meeting.generation.over()) return;
-  dismiss(change, meeting, true);
-  tidy(change, meeting.barrier);
+void Barriers::end_if_over(Change& change, GenerationRef ref) {
+  if (!ref.generation.over()) return;
+  dismiss(change, ref, true);
+  tidy(change, ref.barrier);
 }
 
-void Barriers::break_up(Change& change, Meeting meeting, const std::string& dead) {
-  Generation& generation = meeting.generation;
+void Barriers::break_up(Change& change, GenerationRef ref, const std::string& dead) {
+  Generation& generation = ref.generation;
   if (generation.stage == GenerationStage::gathering) {
     stop_delay(change, generation);
-    meeting.barrier.second.last = meeting.number;
+    ref.barrier.second.last = ref.number;
   }
   close_late(change, generation);
   generation.stage = GenerationStage::broken;
   generation.trigger = dead;
-  dismiss(change, meeting, true);
+  dismiss(change, ref, true);
 }
 
 // Tells all that are in the generation, and lets those go who have nothing more to wait for.
-void Barriers::dismiss(Change& change, Meeting meeting, bool with_commands) {
+void Barriers::dismiss(Change& change, GenerationRef ref, bool with_commands) {
   std::vector<SessionId> sessions;
-  for (auto& [id, arrival] : meeting.generation.arrivals) {
+  for (auto& [id, arrival] : ref.generation.arrivals) {
     if (arrival.session == SessionId{}) continue;
     sessions.push_back(arrival.session);
     if (arrival.command && !with_commands) continue;
@@ -246,13 +246,12 @@ void Barriers::dismiss(Change& change, Meeting meeting, bool with_commands) {
   }
   if (!COORD_RULE_OR(barrier_wakes_everybody, true, false) && !sessions.empty()) sessions.pop_back();
   if (sessions.empty()) return;
-  change.effects.push_back(
-      BarrierMoved{meeting.barrier.first, meeting.number, meeting.generation, std::move(sessions)});
+  change.effects.push_back(BarrierMoved{ref.barrier.first, ref.number, ref.generation, std::move(sessions)});
 }
 
 // ---- leaving
 
-Barriers::Meeting Barriers::meeting_of(Change& change, const Seat& seat) const {
+Barriers::GenerationRef Barriers::generation_at(Change& change, const Seat& seat) const {
   Place& barrier = *change.state.barriers.find(seat.name);
   return {barrier, seat.number, barrier.second.generations.at(seat.number)};
 }
@@ -262,40 +261,40 @@ void Barriers::leave(Change& change, SessionId session, bool died) {
   if (found == seats_.end()) return;
   const Seat seat = found->second;
   seats_.erase(found);
-  const Meeting meeting = meeting_of(change, seat);
-  Generation& generation = meeting.generation;
+  const GenerationRef ref = generation_at(change, seat);
+  Generation& generation = ref.generation;
   Arrival& arrival = generation.arrivals.at(seat.id);
   arrival.session = SessionId{};
   if (generation.stage != GenerationStage::gathering) {
     if (!arrival.running()) return;
     arrival.lost = true;
     if (COORD_RULE_OR(barrier_lost_command_is_over, true, false)) arrival.status = status_of_the_lost;
-    return end_if_over(change, meeting);
+    return end_if_over(change, ref);
   }
   const bool breaks =
       died && std::ranges::any_of(generation.arrivals, [](const auto& a) { return a.second.break_on_death; });
   if (COORD_RULE_OR(barrier_breaks_on_death, breaks, false)) {
-    break_up(change, meeting, seat.id);
+    break_up(change, ref, seat.id);
   } else if (COORD_RULE_OR(barrier_dead_do_not_count, true, false)) {
     bytes_ -= bytes_of(seat.id, arrival);
     generation.arrivals.erase(seat.id);
     if (generation.arrivals.empty()) {
       stop_delay(change, generation);
-      erase(meeting.barrier, meeting.number);
+      erase(ref.barrier, ref.number);
     }
   }
-  tidy(change, meeting.barrier);
+  tidy(change, ref.barrier);
 }
 
 bool Barriers::finish(Change& change, const Finish& body) {
   const Seat* seat = this->seat(body.session);
   if (seat == nullptr) return false;
-  const Meeting meeting = meeting_of(change, *seat);
-  Arrival& arrival = meeting.generation.arrivals.at(seat->id);
-  if (meeting.generation.stage != GenerationStage::released || !arrival.running()) return false;
+  const GenerationRef ref = generation_at(change, *seat);
+  Arrival& arrival = ref.generation.arrivals.at(seat->id);
+  if (ref.generation.stage != GenerationStage::released || !arrival.running()) return false;
   arrival.status = body.status;
   arrival.run = body.run;
-  end_if_over(change, meeting);
+  end_if_over(change, ref);
   return true;
 }
 

@@ -80,7 +80,7 @@ const Leadership* Elections::leadership_of(Token term) const {
 Refusal Elections::check_candidacy(const Acquire& body) const {
   const Candidacy& wish = *body.candidacy;
   const bool valid = body.names.size() == 1 && valid_name(body.names.front(), core_->limits()) &&
-                     body.terms.mode == Mode::exclusive && body.terms.slots == 1 && body.inside.empty() &&
+                     body.terms.mode == Mode::exclusive && body.terms.permits == 1 && body.inside.empty() &&
                      !body.join && body.terms.period == Duration::zero() &&
                      body.terms.lock_delay == Duration::zero() &&
                      in_range(body.terms.min_hold, core_->limits().duration_high) &&

@@ -43,18 +43,19 @@ struct CommandKey {
 // How names are held: of a request and of a hold, and said the same by tools.
 struct LockTerms {
   Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;  // above 1: one of so many equal holders; as whoever uses the name already has it
-  Duration lock_delay{};    // how long the names stay shut after this holder was lost (not after a release)
-  Duration min_hold{};      // how long the names stay taken at least, from the grant; outlives the session
+  std::uint32_t permits =
+      1;                  // above 1: one of so many equal holders; as whoever uses the name already has it
+  Duration lock_delay{};  // how long the names stay shut after this holder was lost (not after a release)
+  Duration min_hold{};    // how long the names stay taken at least, from the grant; outlives the session
   // Not 0: a permit of a rate, not a lock: its slot stays taken for so long from the grant (min_hold says the
-  // same), and is released at once. So any stretch of `period` sees at most `slots` grants.
+  // same), and is released at once. So any stretch of `period` sees at most `permits` grants.
   Duration period{};
 
   bool operator==(const LockTerms&) const = default;
   // Where others' fields stand between, in the bytes.
   template <class Archive>
   void sharing(Archive& archive) {
-    archive(mode, slots);
+    archive(mode, permits);
   }
   template <class Archive>
   void delays(Archive& archive) {
@@ -75,7 +76,7 @@ struct Acquire {
   std::vector<SessionId> inside{};
   CommandKey key{};   // of the command that is to run
   bool join = false;  // while the same user's same command holds just these names: wait for its end instead
-  // Instead of locks, the leadership of the one name; exclusive, without slots, lock delay or `inside`.
+  // Instead of locks, the leadership of the one name; exclusive, without permits, lock delay or `inside`.
   std::optional<Candidacy> candidacy{};
   // Instead of locks, a key of the map that is there as long as the session; no names then. From level 2 on.
   std::optional<SessionValue> put{};

@@ -18,7 +18,7 @@ struct Granted {
   std::uint64_t request = 0;
   Token token{};
   Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   std::vector<std::string> names{};
   bool reentered = false;    // every name was held by what it is inside of: the token is that hold's
   std::string leadership{};  // not empty: it leads this name, under the token as its term; no names then

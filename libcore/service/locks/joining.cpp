@@ -12,7 +12,7 @@ namespace coord::service {
 
 bool Locks::runs_the_same(const Request& request, const std::string& user, const Request& hold) const {
   return hold.held() && hold.key == request.key && hold.names == request.names &&
-         hold.terms.mode == request.terms.mode && hold.terms.slots == request.terms.slots &&
+         hold.terms.mode == request.terms.mode && hold.terms.permits == request.terms.permits &&
          COORD_RULE(joins_only_its_own_user, core_->session(hold.session)->owner.user == user);
 }
 
@@ -89,7 +89,7 @@ void Locks::note_history(const Request& hold, const End& end, const Step& step) 
   PastHold past{.session = hold.session,
                 .owner = session != nullptr ? session->owner : Owner{},
                 .mode = hold.terms.mode,
-                .slots = hold.terms.slots,
+                .permits = hold.terms.permits,
                 .token = hold.fence(),
                 .asked = hold.asked,
                 .granted = hold.since,

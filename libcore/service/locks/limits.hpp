@@ -19,7 +19,7 @@ struct LockLimits {
   std::size_t names_of_user = 10'000;       // of them, held and waited for: leaves room for the others
   std::size_t names_a_request = 64;         // `A,B,C` typed by a person
   std::size_t all_name_bytes = 16U << 20U;  // of all requests' names together
-  std::uint32_t slots = 10'000;             // holders of one semaphore
+  std::uint32_t permits = 10'000;           // holders of one semaphore
   std::size_t nesting = 32;                 // dlocks inside dlocks: each is a process
   std::size_t history_holds = 32;           // of one name
   std::size_t history_names = 4'096;        // the least recently used go first

@@ -9,7 +9,7 @@ namespace coord::service {
 
 namespace {
 
-Party party_of(const Machine& machine, const Request& request) {
+Party party_of(const StateMachine& machine, const Request& request) {
   Party party{.session = request.session,
               .node = {},
               .owner = {},
@@ -39,9 +39,10 @@ Party party_of(Token token, const LingeringHold& lingering_hold) {
                .over = true};
 }
 
-Listing listing_of(const Machine& machine, const std::string& name, const Lock& lock) {
+Listing listing_of(const StateMachine& machine, const std::string& name, const Lock& lock) {
   const State& state = machine.state();
-  Listing listing{.name = name, .mode = Mode::exclusive, .slots = lock.slots, .holders = {}, .waiters = {}};
+  Listing listing{
+      .name = name, .mode = Mode::exclusive, .permits = lock.permits, .holders = {}, .waiters = {}};
   for (const auto& [token, holder] : lock.holders) {
     listing.holders.push_back(holder.place.value == 0 ? party_of(token, state.lingering_holds.at(token))
                                                       : party_of(machine, state.requests.at(holder.place)));
@@ -56,11 +57,11 @@ Listing listing_of(const Machine& machine, const std::string& name, const Lock& 
 
 }  // namespace
 
-Party party_of_lingering_hold(const Machine& machine, Token grant) {
+Party party_of_lingering_hold(const StateMachine& machine, Token grant) {
   return party_of(grant, machine.state().lingering_holds.at(grant));
 }
 
-std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names) {
+std::vector<Listing> list(const StateMachine& machine, const std::vector<std::string>& names) {
   std::vector<Listing> result;
   for (const std::string& name : names) {
     if (const Lock* lock = machine.of<Locks>().table().find(name))
@@ -69,7 +70,7 @@ std::vector<Listing> list(const Machine& machine, const std::vector<std::string>
   return result;
 }
 
-std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most) {
+std::vector<Listing> list_all(const StateMachine& machine, const std::string& after, std::size_t most) {
   std::vector<Listing> result;
   const auto& locks = machine.of<Locks>().table().all();
   for (auto it = locks.upper_bound(after); it != locks.end() && result.size() < most; ++it)
@@ -90,7 +91,7 @@ void Locks::list_staying(Words& words) const {
     const std::string name = Words::cut(hold.names.front());
     const LockTerms& terms = hold.terms;
     if (terms.period != Duration{}) {
-      words.add("rate of " + name + ": " + std::to_string(terms.slots) + " in " +
+      words.add("rate of " + name + ": " + std::to_string(terms.permits) + " in " +
                 Words::seconds(terms.period));
     } else {
       words.add("delay of " + name + ": " + Words::seconds(std::max(terms.lock_delay, terms.min_hold)));

@@ -9,7 +9,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "service/commands.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -28,17 +28,17 @@ struct Party {
 struct Listing {
   std::string name{};
   Mode mode = Mode::exclusive;  // of the holders, else of who is next
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   std::vector<Party> holders{};  // by token
   std::vector<Party> waiters{};  // in line
 };
 
-Party party_of_lingering_hold(const Machine& machine, Token grant);
+Party party_of_lingering_hold(const StateMachine& machine, Token grant);
 
 // These names, those that are in use; without names, all. `most` bounds the answer: go
 // on after the last name given.
-std::vector<Listing> list(const Machine& machine, const std::vector<std::string>& names);
+std::vector<Listing> list(const StateMachine& machine, const std::vector<std::string>& names);
 // All names in use above `after` (empty: from the first), at most so many: go on after the last one given.
-std::vector<Listing> list_all(const Machine& machine, const std::string& after, std::size_t most);
+std::vector<Listing> list_all(const StateMachine& machine, const std::string& after, std::size_t most);
 
 }  // namespace coord::service

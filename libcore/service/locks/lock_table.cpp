@@ -37,10 +37,10 @@ const Lock* LockTable::find(const std::string& name) const {
   return it == locks_.end() ? nullptr : &it->second;
 }
 
-bool LockTable::slots_fit(const Request& request) const {
+bool LockTable::permits_fit(const Request& request) const {
   return std::ranges::all_of(request.names, [&](const std::string& name) {
     const Lock* lock = find(name);
-    return lock == nullptr || lock->slots == request.terms.slots;
+    return lock == nullptr || lock->permits == request.terms.permits;
   });
 }
 
@@ -57,11 +57,11 @@ std::size_t LockTable::new_names(const Request& request) const {
 }
 
 bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex place) const {
-  if (lock.slots > 1) {
+  if (lock.permits > 1) {
     // Whoever waits here for want of another name keeps its slot: being let in must not cost it its turn.
     const std::size_t taken = lock.families.size();
-    return COORD_RULE(slots_respected,
-                      taken < lock.slots && taken + waiting_before(lock, place, lock.slots) < lock.slots);
+    return COORD_RULE(slots_respected, taken < lock.permits &&
+                                           taken + waiting_before(lock, place, lock.permits) < lock.permits);
   }
   if (request.terms.mode == Mode::exclusive) {
     return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
@@ -86,8 +86,8 @@ std::set<LogIndex> LockTable::candidates(const std::set<std::string>& names) con
   for (const std::string& name : names) {
     const Lock* lock = find(name);
     if (lock == nullptr || lock->waiting.empty()) continue;
-    if (lock->slots > 1) {
-      std::size_t open = lock->slots > lock->families.size() ? lock->slots - lock->families.size() : 0;
+    if (lock->permits > 1) {
+      std::size_t open = lock->permits > lock->families.size() ? lock->permits - lock->families.size() : 0;
       for (auto it = lock->waiting.begin(); it != lock->waiting.end() && open > 0; ++it, --open)
         result.insert(*it);
       continue;
@@ -106,7 +106,7 @@ std::set<LogIndex> LockTable::candidates(const std::set<std::string>& names) con
 void LockTable::wait(const Request& request, LogIndex place) {
   for (const std::string& name : request.names) {
     Lock& lock = locks_.try_emplace(name).first->second;
-    lock.slots = request.terms.slots;
+    lock.permits = request.terms.permits;
     lock.period = request.terms.period;
     lock.waiting.insert(place);
     if (request.terms.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
@@ -123,11 +123,11 @@ void LockTable::stop_waiting(const Request& request, LogIndex place) {
   }
 }
 
-void LockTable::hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
+void LockTable::hold(const std::vector<std::string>& names, std::uint32_t permits, Token token, Holder holder,
                      const std::vector<Token>& entered, Duration period) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     Lock& lock = locks_.try_emplace(names[i]).first->second;
-    lock.slots = slots;
+    lock.permits = permits;
     lock.period = period;
     holder.family = family_of(entered, i, token);
     const auto [known, is_new] = lock.holders.try_emplace(token, holder);

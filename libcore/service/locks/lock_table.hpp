@@ -23,8 +23,8 @@ struct Holder {
 };
 
 struct Lock {
-  std::uint32_t slots = 1;
-  Duration period{};                // not 0: a rate, whose permits are its slots
+  std::uint32_t permits = 1;
+  Duration period{};                // not 0: a rate, of so many permits a period
   std::map<Token, Holder> holders;  // by the grant's own number
   // How many of them count together: a family takes one slot and lets in only its own.
   std::map<Token, std::uint32_t> families;
@@ -41,8 +41,8 @@ class LockTable {
   const std::map<std::string, Lock>& all() const { return locks_; }
   const Lock* find(const std::string& name) const;
 
-  // Whether every name of the request is free or in use with the same number of slots.
-  bool slots_fit(const Request& request) const;
+  // Whether every name of the request is free or in use with the same number of permits.
+  bool permits_fit(const Request& request) const;
   bool period_fits(const Request& request) const;       // and the same period, or none
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
@@ -56,7 +56,7 @@ class LockTable {
   void wait(const Request& request, LogIndex place);
   void stop_waiting(const Request& request, LogIndex place);
   // Takes the names, or changes what is known of the holder.
-  void hold(const std::vector<std::string>& names, std::uint32_t slots, Token token, Holder holder,
+  void hold(const std::vector<std::string>& names, std::uint32_t permits, Token token, Holder holder,
             const std::vector<Token>& entered, Duration period);
   void let_go(const std::vector<std::string>& names, Token token);
 

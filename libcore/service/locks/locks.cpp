@@ -41,8 +41,9 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
     return length >= Duration::zero() && length <= core_->limits().duration_high;
   };
   const bool valid =
-      body.terms.mode <= Mode::shared && body.terms.slots >= 1 && body.terms.slots <= core_->limits().slots &&
-      (body.terms.mode == Mode::exclusive || body.terms.slots == 1) && !request.names.empty() &&
+      body.terms.mode <= Mode::shared && body.terms.permits >= 1 &&
+      body.terms.permits <= core_->limits().permits &&
+      (body.terms.mode == Mode::exclusive || body.terms.permits == 1) && !request.names.empty() &&
       std::ranges::all_of(request.names,
                           [&](const auto& name) { return valid_name(name, core_->limits()); }) &&
       in_range(body.terms.lock_delay) && in_range(body.terms.min_hold) &&
@@ -61,7 +62,7 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
   if (core_->name_bytes() + bytes_of_names(request.names) > core_->limits().all_name_bytes)
     return Refusal::too_many_names;
   if (!COORD_RULE(rates_fit, table_.period_fits(request))) return Refusal::rate_differs;
-  if (!table_.slots_fit(request)) return Refusal::slots_differ;
+  if (!table_.permits_fit(request)) return Refusal::permits_differ;
   return Refusal::none;
 }
 
@@ -165,7 +166,7 @@ void Locks::grant(LogIndex place, Step& step, AnswerTo to) {
   request.entered = entry(request).entered;
   request.token = core_->next_token(step.index);
   request.since = step.wall;
-  table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, place, {}},
+  table_.hold(request.names, request.terms.permits, request.token, Holder{request.terms.mode, place, {}},
               request.entered, request.terms.period);
   leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
@@ -174,7 +175,7 @@ void Locks::grant(LogIndex place, Step& step, AnswerTo to) {
   // Where it had stood in line it held others up; what it re-entered has not become fuller.
   if (!request.entered.empty()) touched_.insert(request.names.begin(), request.names.end());
   step.effects.push_back(Granted{to, request.session, request.number, request.fence(), request.terms.mode,
-                                 request.terms.slots, request.names, request.fence() != request.token});
+                                 request.terms.permits, request.names, request.fence() != request.token});
   join_what_was_granted(place);
   if (request.terms.min_hold > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::min_hold, request.token, request.terms.min_hold});
@@ -220,7 +221,7 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   }
   if (delay > Duration::zero())
     step.effects.push_back(TimerStarted{TimerKind::lock_delay, request.token, delay});
-  table_.hold(request.names, request.terms.slots, request.token, Holder{request.terms.mode, LogIndex{}, {}},
+  table_.hold(request.names, request.terms.permits, request.token, Holder{request.terms.mode, LogIndex{}, {}},
               request.entered, request.terms.period);
   const Session* session = core_->session(request.session);
   LingeringHold lingering_hold{.session = request.session,

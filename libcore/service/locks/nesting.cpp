@@ -44,7 +44,7 @@ Locks::Entry Locks::entry(const Request& request) const {
         const auto at = std::ranges::lower_bound(hold.names, request.names[i]);
         const bool holds = COORD_RULE(reenters_only_what_is_held,
                                       hold.held() && at != hold.names.end() && *at == request.names[i]);
-        if (!holds || result.entered[i] != Token{} || hold.terms.slots != request.terms.slots) continue;
+        if (!holds || result.entered[i] != Token{} || hold.terms.permits != request.terms.permits) continue;
         if (request.terms.mode == Mode::exclusive && hold.terms.mode == Mode::shared) {
           shared = true;
         } else {

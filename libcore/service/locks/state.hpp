@@ -81,7 +81,7 @@ struct PastHold {
   SessionId session{};
   Owner owner{};  // the command cut
   Mode mode = Mode::exclusive;
-  std::uint32_t slots = 1;
+  std::uint32_t permits = 1;
   Token token{};
   WallTime asked{}, granted{}, ended{};  // by the clocks of those who proposed what caused them
   CloseReason why = CloseReason::finished;
@@ -90,7 +90,7 @@ struct PastHold {
   bool operator==(const PastHold&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, owner, mode, slots, token, asked, granted, ended, why, status);
+    archive(session, owner, mode, permits, token, asked, granted, ended, why, status);
   }
 };
 

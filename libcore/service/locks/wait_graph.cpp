@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/rule.hpp"
-#include "service/machine.hpp"
+#include "service/state_machine.hpp"
 
 namespace coord::service {
 
@@ -15,7 +15,7 @@ namespace {
 
 // Whether the request shares its name with nobody, or only up to a number: all who are there count.
 bool minds_everyone(const Lock& lock, const Request& request) {
-  return lock.slots > 1 || request.terms.mode == Mode::exclusive;
+  return lock.permits > 1 || request.terms.mode == Mode::exclusive;
 }
 
 class Search {
@@ -62,7 +62,7 @@ class Search {
   const Locks& locks_;
   const Request& suspect_;
   const LogIndex place_;
-  bool slots_ = false;  // a name with several slots was met
+  bool permits_ = false;  // a name with several permits was met
 };
 
 std::set<LogIndex> Search::waits_under(SessionId session) const {
@@ -119,7 +119,7 @@ void Search::follow(Walk& walk, LogIndex place) {
   for (std::size_t i = 0; i < waiter.names.size(); ++i) {
     const Lock* lock = locks_.table().find(waiter.names[i]);
     if (lock == nullptr || family_of(entered, i, Token{}) != Token{}) continue;
-    slots_ = slots_ || lock->slots > 1;
+    permits_ = permits_ || lock->permits > 1;
     follow_holders(walk, place, waiter.names[i], *lock);
     if (COORD_RULE_OR(deadlock_through_lines, true, false)) follow_line(walk, place, waiter.names[i], *lock);
   }
@@ -162,9 +162,9 @@ bool Search::let_go_at(const std::string& name, std::set<LogIndex>& stuck,
     const Request& waiter = request(place);
     const bool alone = waiter.terms.mode == Mode::exclusive;
     const bool enters = !locks_.entry(waiter).takes(waiter, name);
-    const bool free = lock.slots > 1 ? families.size() + before < lock.slots
-                      : alone        ? families.empty() && before == 0
-                                     : !exclusive && exclusive_before == 0;
+    const bool free = lock.permits > 1 ? families.size() + before < lock.permits
+                      : alone          ? families.empty() && before == 0
+                                       : !exclusive && exclusive_before == 0;
     if (!enters && free && --wanting[place] == 0) {
       stuck.erase(place);
       progress = true;
@@ -208,7 +208,7 @@ std::optional<Deadlock> Search::deadlock() {
   if (!all.back) return std::nullopt;
   std::set<LogIndex> stuck{place_};
   for (const auto& [place, arrival] : all.reached) stuck.insert(place);
-  if (slots_) reduce(stuck);
+  if (permits_) reduce(stuck);
   if (!stuck.contains(place_)) return std::nullopt;
   for (auto victim = stuck.rbegin(); victim != stuck.rend(); ++victim) {
     Walk cycle;
@@ -237,7 +237,7 @@ std::string cut(const std::string& text, std::size_t most) {
   return text.size() <= most ? text : text.substr(0, most - 3) + "...";
 }
 
-std::string who(const Machine& machine, SessionId id) {
+std::string who(const StateMachine& machine, SessionId id) {
   constexpr std::size_t host_length = 32, command_length = 40;
   const Session* session = machine.session(id);
   if (session == nullptr) return "a command that has ended";
@@ -247,7 +247,7 @@ std::string who(const Machine& machine, SessionId id) {
 
 }  // namespace
 
-std::string in_words(const Machine& machine, const Cycle& cycle) {
+std::string in_words(const StateMachine& machine, const Cycle& cycle) {
   constexpr std::size_t name_length = 40, room = 960;
   std::string text = "deadlock";
   if (cycle.empty()) return text + ": waiting would never have ended";
@@ -265,7 +265,7 @@ std::string in_words(const Machine& machine, const Cycle& cycle) {
   return text;
 }
 
-std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex place, std::size_t most_holders) {
+std::vector<WaitEdge> edges_of(const StateMachine& machine, LogIndex place, std::size_t most_holders) {
   std::vector<WaitEdge> edges;
   const State& state = machine.state();
   const Request& waiter = state.requests.at(place);

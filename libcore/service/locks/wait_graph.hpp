@@ -18,7 +18,7 @@
 // lingering hold keeps shut opens by itself.
 //
 // One holder a name: a request needs all whom it waits for, so a cycle is a deadlock (the AND model). A name
-// with several slots needs only some of them: there the graph is reduced first (Holt, "Some deadlock
+// with several permits needs only some of them: there the graph is reduced first (Holt, "Some deadlock
 // properties of computer systems", 1972): requests that can be granted although all that are stuck stay are
 // taken out, again and again; those left are deadlocked.
 //
@@ -27,7 +27,7 @@
 // mostly the one that asks.
 //
 // Cost: nothing for a request that is not inside of another hold. Else every request that can be reached is
-// looked at once; with slots, once for each step of the reduction.
+// looked at once; with permits, once for each step of the reduction.
 #pragma once
 
 #include <optional>
@@ -40,7 +40,7 @@
 namespace coord::service {
 
 class Locks;
-class Machine;
+class StateMachine;
 
 struct Deadlock {
   LogIndex victim;  // the place of the request that is to end
@@ -52,7 +52,7 @@ std::optional<Deadlock> find_deadlock(const Locks& locks, const Request& suspect
 
 // A cycle in words, for the tool whose wait it ends: of each step who waits for what, and who is in its way.
 // At most about 1,000 bytes: commands and names are cut.
-std::string in_words(const Machine& machine, const Cycle& cycle);
+std::string in_words(const StateMachine& machine, const Cycle& cycle);
 
 // The graph, for people. One edge for each holder that keeps a wait from a name (of each name the first
 // `most_holders`: a name may have thousands), and one for the nearest request before it in line; what is
@@ -66,6 +66,6 @@ struct WaitEdge {
   Token grant{};        // the number of its grant
   bool over = false;    // the hold is over, its name is kept shut for a time
 };
-std::vector<WaitEdge> edges_of(const Machine& machine, LogIndex waiter, std::size_t most_holders);
+std::vector<WaitEdge> edges_of(const StateMachine& machine, LogIndex waiter, std::size_t most_holders);
 
 }  // namespace coord::service

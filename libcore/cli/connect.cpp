@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "cli/connect.hpp"
+
+#include <poll.h>
+
+#include "cli/authority.hpp"
+#include "cli/autostart.hpp"
+#include "cli/host_peer.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::cli {
+
+namespace {
+
+constexpr int look_again_ms = 10;
+constexpr int most_tries = 5;  // a private peer may be just ending, idle, when we connect
+// whatever -w says: it is of the machine's doing
+constexpr Duration start_patience = std::chrono::seconds(5);
+
+// `started`: we have tried to start it.
+Error cannot_reach(const Authority& authority, const Error& error, bool started) {
+  Error explained = error;
+  if (authority.kind == Authority::Kind::system) {
+    if (explained.remedy.starts_with("start coordd"))
+      explained.remedy = "start its service: systemctl start coordd";
+  } else if (authority.kind == Authority::Kind::host) {
+    if (explained.remedy.starts_with("start coordd"))
+      explained.remedy = std::string("systemctl start coordd-host.socket, or have root remove ") + host_file;
+  } else if (authority.may_be_started()) {
+    const std::string said = last_words(authority);
+    if (!said.empty()) {
+      explained.what += "; it said: " + said;
+    } else if (started) {
+      explained.what += "; one that was started ended at once and could not say why";
+      explained.remedy = "look whether there is room for " + authority.socket + ".log";
+    }
+  }
+  return explained;
+}
+
+// A peer that holds the state directory and does not answer: it begins, ends, or is
+// about to listen elsewhere.
+Error not_reached(const Authority& authority, const Error& error) {
+  const std::string process =
+      *authority.running > 0 ? "process " + std::to_string(*authority.running) : "another process";
+  return Error{ErrorKind::unavailable, error.object.empty() ? authority.state_dir : error.object,
+               error.what + ", but " + process + " uses " + authority.state_dir,
+               "look whether it is a peer that is stopped, and end it"};
+}
+
+Error not_started(const Authority& authority) {
+  const std::string said = last_words(authority);
+  return Error{ErrorKind::unavailable, authority.socket,
+               "the peer did not start" + (said.empty() ? "" : "; it said: " + said),
+               "this host may be overloaded, or its disk hang: try again"};
+}
+
+engine::Trust trust_of(const Authority& authority) {
+  return {authority.system_user, authority.token_floor};
+}
+
+struct Reached {
+  Authority authority;
+  engine::LocalConnection peer;
+};
+
+// `may_ask`: of an authority whose peer may be asked, before it is.
+Result<Reached> reach(const ConnectOptions& options, const std::string& tool, const engine::Spoken* first,
+                      const std::function<void()>& meanwhile,
+                      const std::function<Status(const Authority&)>& may_ask) {
+  const Instant began = process::boot_now();
+  for (int tries = 1;;) {
+    const auto authority = find_authority(options.socket, options.config);
+    if (!authority) return authority.error();
+    if (Status may = may_ask(*authority); !may) return may.error();
+    const bool started = tries > 1;
+    const Duration patience = started ? std::max(options.patience, start_patience) : options.patience;
+    const Instant asked = process::boot_now();
+    auto peer = engine::LocalConnection::open(authority->socket, tool, first, trust_of(*authority), patience,
+                                              meanwhile);
+    if (peer) return Reached{*authority, std::move(*peer)};
+    // One that is there and silent: another would find its place taken.
+    if (process::boot_now() - asked >= patience) return started ? not_started(*authority) : peer.error();
+    if (!authority->may_be_started()) return cannot_reach(*authority, peer.error(), false);
+    if (authority->running) {
+      if (process::boot_now() - began >= patience) return not_reached(*authority, peer.error());
+      ::poll(nullptr, 0, look_again_ms);
+      continue;
+    }
+    if (options.no_autostart || tries == most_tries) return cannot_reach(*authority, peer.error(), started);
+    ++tries;
+    if (auto launched = start_peer(*authority); !launched) return launched.error();
+  }
+}
+
+Status check_scope(Scope asked, local::Scope is, const std::string& socket) {
+  const bool fits = asked == Scope::any || (asked == Scope::cluster && is == local::Scope::cluster) ||
+                    (asked == Scope::host && is == local::Scope::host) ||
+                    (asked == Scope::private_peer && is == local::Scope::private_peer);
+  if (fits) return done();
+  const std::string instead = "ask for --scope " + std::string(name_of(is)) + ", or leave --scope away";
+  if (is == local::Scope::cluster)
+    return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group", instead};
+  if (asked == Scope::cluster)
+    return Error{ErrorKind::unavailable, socket,
+                 is == local::Scope::host ? "this host's peer is alone, it has no others"
+                                          : "this host's peer is private, it has no others",
+                 "give coordd --peers and --key-file, or " + instead};
+  return Error{ErrorKind::unavailable, socket,
+               is == local::Scope::host ? "this host's peer is that of all its users"
+                                        : "this host's peer is this user's alone",
+               instead};
+}
+
+Result<engine::LocalConnection> connect(const ConnectOptions& options, const std::string& tool,
+                                        const engine::Spoken* first,
+                                        const std::function<void()>& meanwhile = {}) {
+  // One that would only be started to be refused.
+  const auto may_ask = [&](const Authority& authority) -> Status {
+    if (options.scope == Scope::any || options.scope == Scope::private_peer ||
+        authority.kind != Authority::Kind::private_peer)
+      return done();
+    if (options.scope == Scope::host)
+      return Error{ErrorKind::unavailable, "--scope host", "this host has no peer of all its users",
+                   std::string("install the package's, which ") + host_file + " tells of"};
+    return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
+                 "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
+  };
+  auto reached = reach(options, tool, first, meanwhile, may_ask);
+  if (!reached) return reached.error();
+  const std::string& socket = reached->authority.socket;
+  const local::Scope scope = reached->peer.welcome().scope;
+  if (Status fits = check_scope(options.scope, scope, socket); !fits) return fits.error();
+  return std::move(reached->peer);
+}
+
+}  // namespace
+
+Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool) {
+  return connect(options, tool, nullptr);
+}
+
+Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool,
+                                                const engine::Spoken& first,
+                                                const std::function<void()>& meanwhile) {
+  // A peer of the wrong scope must not even be asked.
+  if (options.scope == Scope::any) return connect(options, tool, &first, meanwhile);
+  auto peer = connect(options, tool, nullptr, meanwhile);
+  if (!peer) return peer;
+  if (Status sent = peer->send(first); !sent) return sent.error();
+  return peer;
+}
+
+Instant must_answer_by(const engine::LocalConnection& peer, Instant asked) {
+  constexpr Duration leader = std::chrono::seconds(1);  // of a peer that does not say
+  constexpr Duration log = std::chrono::milliseconds(2750);
+  return asked + std::max<Duration>(leader, peer.welcome().leader_patience) + log;
+}
+
+std::string no_quorum_text(const std::string& not_begun) {
+  return not_begun.empty() ? "no quorum: a majority of the peers cannot be reached" : not_begun;
+}
+
+Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {
+  const auto authority = find_authority(options.socket, options.config);
+  if (!authority) return authority.error();
+  auto peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
+  if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
+    if (!peer) return peer.error();
+    return Again{std::move(*peer), 0};
+  }
+  const auto started = start_peer(*authority);
+  if (!started) return started.error();
+  peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
+  if (!peer) return peer.error();
+  return Again{std::move(*peer), *started};
+}
+
+std::string why_it_ended(const ConnectOptions& options) {
+  const auto authority = find_authority(options.socket, options.config);
+  return authority && authority->may_be_started() ? last_words(*authority) : "";
+}
+
+}  // namespace coord::cli

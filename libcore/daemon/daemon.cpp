@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/daemon.hpp"
+
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "daemon/system_random.hpp"
+#include "net/greeting.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+// For one client: a listing of all that a group may hold is sent at once (replica/listings.hpp).
+constexpr std::size_t listing_bytes = std::size_t{32} << 20U;
+constexpr Duration leave_within = std::chrono::seconds(1);
+
+constexpr std::size_t guest_tools = 1024;  // of each user whom only the group admits: a quarter of all
+
+// What a client that is not taken is told, before it is closed.
+Bytes turned_away(const std::string& why) {
+  return wire::frame(wire::FrameType::answer,
+                     wire::encode(local::Answer(local::Refused{0, local::RefusedKind::limit, why})));
+}
+
+// Tools that read it run elsewhere.
+std::string from_anywhere(const std::string& path) {
+  std::array<char, 4096> here{};
+  if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
+  return std::string(here.data()) + "/" + path;
+}
+
+// Files are removed in it. Root's peer may work in a state directory of another user's, who could have put a
+// link there to any other.
+Status check_owner(const std::string& directory) {
+  struct stat status {};
+  if (::lstat(directory.c_str(), &status) != 0)
+    return Error{ErrorKind::unavailable, directory, std::strerror(errno), ""};
+  if (!S_ISDIR(status.st_mode))
+    return Error{ErrorKind::unavailable, directory, "it is no directory", "remove it"};
+  if (status.st_uid != ::geteuid())
+    return Error{ErrorKind::unavailable, directory, "belongs to user id " + std::to_string(status.st_uid),
+                 "run coordd as that user, or remove it"};
+  return done();
+}
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settings settings, net::Log log,
+                                             std::function<void(std::optional<std::string>)> stopped,
+                                             const node::MakeParts& parts, const MakeWorkers& workers) {
+  std::unique_ptr<Daemon> peer(new Daemon(io, std::move(settings), std::move(log), std::move(stopped)));
+  if (Status taken = peer->take_directory(); !taken) return taken.error();
+  if (Status recovered = peer->recover(parts, workers); !recovered) return recovered.error();
+  if (Status listening = peer->listen(); !listening) return listening.error();
+  return peer;
+}
+
+Daemon::Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
+               std::function<void(std::optional<std::string>)> stopped)
+    : io_(io),
+      settings_(std::move(settings)),
+      log_(std::move(log)),
+      narrator_(make_narrator()),
+      stopped_(std::move(stopped)),
+      hold_directory_(settings_.options.state_dir + "/sessions"),
+      stock_(io, hold_directory_),
+      socket_timer_(io),
+      socket_(from_anywhere(settings_.options.socket)),
+      timer_(io, ::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)),
+      user_names_(io),
+      started_(wall_now()),
+      started_at_(process::boot_now()) {}
+
+Daemon::~Daemon() {
+  if (transport_) transport_->stop();
+  if (server_) server_->stop();
+}
+
+Status Daemon::take_directory() {
+  const std::string& path = settings_.options.state_dir;
+  auto disk = store::PosixDisk::open_directory(path);
+  if (!disk) return disk.error();
+  disk_ = std::move(*disk);
+  auto lock = store::DirectoryLock::take(*disk_);
+  if (!lock) return lock.error();
+  lock_ = std::move(*lock);
+  if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    return Error{ErrorKind::unavailable, hold_directory_,
+                 std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};
+  }
+  return check_owner(hold_directory_);
+}
+
+Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers) {
+  store::Identity identity;
+  identity.node = settings_.node;
+  identity.incarnation = from_system_random<raft::Incarnation>();
+  // The log is of these peers by name: an address may change, who votes may not.
+  std::map<std::string, net::Address> names;
+  for (const auto& [name, address] : settings_.roster.founders()) names.emplace(name, net::Address{});
+  identity.group = net::group_digest(names);
+  store::Options options;
+  options.place = settings_.options.state_dir;
+  auto opened = store::Store::open(*disk_, identity, options);
+  if (!opened) return opened.error();
+  for (const std::string& note : opened->notes) log_(net::LogLevel::warning, "store: " + note);
+
+  service::StateMachine machine;
+  if (opened->recovered.snapshot) {
+    auto restored = replica::machine_from(*opened->recovered.snapshot);
+    if (!restored) return restored.error();
+    machine = std::move(*restored);
+  }
+  replica::Config config;
+  config.raft.self = settings_.node;
+  for (const auto& [id, node] : settings_.roster.all()) config.raft.peers.push_back(id);
+  config.raft.incarnation = opened->incarnation;
+  config.raft.rejoin = settings_.options.rejoin;
+  config.raft.heartbeat = settings_.options.heartbeat;
+  config.raft.election_low = settings_.options.election_low;
+  config.raft.election_high = settings_.options.election_high;
+  node::Setting setting{settings_.node, config.raft.peers, from_system_random<std::uint64_t>(),
+                        process::boot_now()};
+  setting.names = settings_.roster.names_by_id();
+  config.raise_after = settings_.options.raise_after;
+  replica::SessionsConfig sessions;
+  sessions.self = settings_.node;
+  sessions.peer = settings_.name;
+  sessions.scope = !settings_.alone()       ? local::Scope::cluster
+                   : settings_.options.host ? local::Scope::host
+                                            : local::Scope::private_peer;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  sessions.host = host.data();
+  sessions.hurry.leader = leader_patience();
+  sessions.names = settings_.roster.names_by_id();
+  config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
+
+  if (Status again = take_up_again(opened->store); !again) return again;
+  const Token reserved = opened->store.tokens_reserved();
+  replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
+                           Random(from_system_random<std::uint64_t>()), process::boot_now());
+  node_.emplace(replica::ReplicatedService(std::move(replica), std::move(sessions)),
+                parts ? parts(setting) : node::Parts{});
+  node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
+  for (auto& [which, worker] : made) {
+    workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
+                                                   [this, part = which](std::shared_ptr<node::Work> work) {
+                                                     push(node::PartWorked{part, std::move(work)});
+                                                   });
+  }
+  StoreThread::Handlers handlers;
+  handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
+  handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
+  handlers.space = [this](bool nearly_full, const std::string& why) {
+    log_(net::LogLevel::warning, nearly_full ? why + ": new locks are refused until there is room"
+                                             : "there is room on the disk again");
+    push(replica::Space{nearly_full});
+  };
+  shelf_ = std::make_unique<Shelf>(
+      io_, settings_.options.state_dir + "/snapshots",
+      [this](replica::ConnectionId connection, const local::FromPart& answer) {
+        const auto tool = tools_.find(connection);
+        if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, answer);
+      },
+      log_);
+  store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
+  return recover_holds();
+}
+
+Status Daemon::listen() {
+  net::UnixHandlers tools;
+  tools.opened = [this](net::ClientNumber number, const net::Credentials& who) { tool_opened(number, who); };
+  tools.frame = [this](net::ClientNumber number, wire::Frame&& frame) {
+    tool_said(number, std::move(frame));
+  };
+  tools.closed = [this](net::ClientNumber number) { tool_closed(number); };
+  net::UnixLimits limits;
+  limits.unread_bytes = listing_bytes;
+  limits.descriptor_ceiling = descriptor_ceiling_;
+  net::UnixAccess access{settings_.admitted, guest_tools, turned_away, settings_.admits_all};
+  server_ = std::make_shared<net::UnixServer>(io_, std::move(tools), log_, limits, std::move(access));
+  const int handed_over = settings_.options.listen_fd;
+  Status listening =
+      handed_over >= 0 ? server_->adopt(handed_over) : server_->listen(settings_.options.socket);
+  if (!listening) return listening;
+  if (Status announced = lock_->announce(socket_); !announced) return announced;
+  return settings_.alone() ? done() : join_group();
+}
+
+Duration Daemon::leader_patience() const {
+  constexpr Duration least = std::chrono::seconds(1);
+  return std::max<Duration>(least, 3 * settings_.options.election_high);
+}
+
+void Daemon::start() {
+  server_->start();
+  look_at_socket();
+  if (transport_) transport_->start();
+  if (settings_.options.token_floor != Token{}) push(replica::RaiseTokens{settings_.options.token_floor});
+  push(replica::Tick{});
+}
+
+bool Daemon::set_keys(const net::KeyRing& keys) {
+  if (!transport_) return false;
+  transport_->set_keys(keys);
+  return true;
+}
+
+// Sockets vanish: with /run/user/UID at a logout, by somebody's rm. Nobody else could bring it back, for this
+// peer keeps the state directory.
+void Daemon::look_at_socket() {
+  struct stat status {};
+  if (::lstat(socket_.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    const Status listening = listen_again();
+    if (!listening && !socket_told_)
+      log_(net::LogLevel::error, "its socket is gone, and no tool reaches it: " + listening.error().text());
+    socket_told_ = !listening.ok();
+  }
+  if (settings_.options.given_up) push(replica::Tick{});
+  socket_timer_.expires_after(std::chrono::seconds(1));
+  socket_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !ended_) look_at_socket();
+  });
+}
+
+Status Daemon::listen_again() {
+  std::string path = socket_;
+  if (settings_.options.elsewhere) {
+    auto elsewhere = settings_.options.elsewhere();
+    if (!elsewhere) return elsewhere.error();
+    path = std::move(*elsewhere);
+  }
+  if (Status listening = server_->listen_again(path); !listening) return listening;
+  socket_ = path;
+  log_(net::LogLevel::warning, "its socket was gone: tools come in at " + path + " now");
+  return lock_->announce(path);
+}
+
+void Daemon::leave() {
+  if (leave_by_ || ended_) return;
+  leave_by_ = process::boot_now() + leave_within;
+  log_(net::LogLevel::info, "stopping");
+  push(replica::Leave{});
+  if (node_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
+    boost::asio::post(io_, [this] { stop(std::nullopt); });
+  }
+}
+
+void Daemon::stop(std::optional<std::string> why) {
+  if (ended_) return;
+  ended_ = true;
+  inbox_.clear();
+  if (transport_) transport_->stop();
+  if (server_) server_->stop();
+  timer_.cancel();
+  socket_timer_.cancel();
+  stopped_(std::move(why));
+}
+
+void Daemon::push(node::NodeEvent event) {
+  if (ended_) return;
+  inbox_.push_back(std::move(event));
+  if (pumping_) return;
+  pumping_ = true;
+  boost::asio::post(io_, [this] { pump(); });
+}
+
+void Daemon::pump() {
+  pumping_ = false;
+  while (!inbox_.empty() && !ended_) {
+    node::NodeEvent event = std::move(inbox_.front());
+    inbox_.pop_front();
+    if (node::Narrator* const tell = narrator()) tell->hears(event);
+    carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
+  }
+  if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
+  if (ended_) return;
+  carry_out(node_->settle(process::boot_now(), wall_now()));
+  if (!ended_) give_up_if_unused();
+  if (!ended_) end_if_idle();
+  if (!ended_) arm_timer();
+}
+
+// Nobody is connected, nothing is held, waited for or kept shut: a peer that others count
+// on (a voter) is never idle.
+bool Daemon::is_idle() const {
+  return settings_.alone() && tools_.empty() && !node_->replica().machine().busy();
+}
+
+void Daemon::end_if_idle() {
+  if (settings_.options.idle_exit == Duration{}) return;
+  if (!is_idle()) {
+    idle_since_.reset();
+    return;
+  }
+  const Instant now = process::boot_now();
+  if (!idle_since_) idle_since_ = now;
+  if (now < *idle_since_ + settings_.options.idle_exit) return;
+  // Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
+  // is idle seldom lives until it would do so by itself. That takes a write; then it ends.
+  const replica::LevelView view = node_->replica().level_view();
+  if (view.next > view.level && view.missing.empty() && !std::exchange(raised_when_idle_, true)) {
+    idle_since_ = now - settings_.options.idle_exit + std::chrono::seconds(1);
+    return push(replica::RaiseNow{});
+  }
+  log_(net::LogLevel::info, "idle: ends until it is needed again");
+  stop(std::nullopt);
+}
+
+// The disk's work last: whoever waits for a message goes on at once. What depends on a write being durable is
+// an answer to the event of its end, so nothing can overtake it.
+void Daemon::carry_out(node::NodeActions actions) {
+  const auto is_disk = [](const node::NodeAction& action) {
+    const auto* of_service = std::get_if<replica::ServiceAction>(&action);
+    return of_service != nullptr && std::holds_alternative<replica::DiskJob>(*of_service);
+  };
+  const auto perform_one = [this](auto& concrete) { perform(std::move(concrete)); };
+  for (const bool disk : {false, true}) {
+    for (node::NodeAction& action : actions) {
+      if (ended_) return;
+      if (is_disk(action) != disk) continue;
+      if (node::Narrator* const tell = narrator()) tell->does(action);
+      if (auto* of_service = std::get_if<replica::ServiceAction>(&action)) {
+        std::visit(perform_one, *of_service);
+      } else if (auto* message = std::get_if<node::SendOnChannel>(&action)) {
+        perform(std::move(*message));
+      } else if (auto* unread = std::get_if<node::Unread>(&action)) {
+        perform(std::move(*unread));
+      } else {
+        perform(std::move(std::get<node::PartWork>(action)));
+      }
+    }
+  }
+}
+
+void Daemon::perform(node::PartWork&& action) {
+  workers_.at(action.part)->submit(std::move(action.work));
+}
+
+void Daemon::arm_timer() {
+  std::optional<Instant> deadline = node_->deadline();
+  if (leave_by_ && (!deadline || *leave_by_ < *deadline)) deadline = leave_by_;
+  if (idle_since_) {
+    const Instant end = *idle_since_ + settings_.options.idle_exit;
+    if (!deadline || end < *deadline) deadline = end;
+  }
+  if (!deadline || deadline == armed_)
+    return;  // set anew, not left to ring early: a call costs less than waking up
+  const bool waiting = armed_.has_value();
+  armed_ = deadline;
+  const auto since_boot = std::max<std::int64_t>(deadline->time_since_epoch().count(), 1);
+  itimerspec when{};
+  when.it_value.tv_sec = since_boot / 1'000'000'000;
+  when.it_value.tv_nsec = since_boot % 1'000'000'000;
+  ::timerfd_settime(timer_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr);
+  if (waiting) return;
+  timer_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error || ended_) return;
+        armed_.reset();  // never read: setting it again, which comes before the next wait, clears it
+        push(replica::Tick{});
+      });
+}
+
+void Daemon::perform(replica::DiskJob&& action) {
+  store_->submit(std::move(action));
+}
+
+void Daemon::perform(replica::LeaderChanged&& action) {
+  const net::Roster::Node* const leader = settings_.roster.find(action.leader);
+  const std::string who = leader == nullptr ? "no leader" : "leader " + leader->name;
+  log_(net::LogLevel::info, "term " + std::to_string(action.term.value) + ": " + who);
+  if (leave_by_ && action.role != raft::Role::leader) stop(std::nullopt);
+}
+
+void Daemon::perform(replica::Report&& action) {
+  log_(net::LogLevel::warning, action.text);
+}
+
+void Daemon::perform(replica::Halted&& action) {
+  stop(action.why);
+}
+
+}  // namespace coord::daemon

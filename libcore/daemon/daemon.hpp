@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// coordd: one pump that feeds the peer's state machine (node::Node) and carries out what it answers.
+//
+//   other peers --TLS--> PeerTransport --+                        +--> PeerTransport --> other peers
+//   tools --Unix socket--> UnixServer ---+--> inbox --> Node -----+--> UnixServer --> tools
+//   holders' descriptors --> Hold -------+     (one step, then    +--> StoreThread --> disk
+//   disk --> StoreThread ----------------+      its actions, in   +--> CommandGuard --> commands
+//   time --> timer ----------------------+      their order)      +--> Hold
+//
+// Readers, timers and the store thread only push events; the pump alone steps the Node and performs its
+// actions in order, the disk's work of each step last. What depends on a write is an answer to the event of
+// its end, so nothing can overtake it. Nothing that the pump calls blocks.
+//
+// Threading: all of it on the io_context's one thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/command_guard.hpp"
+#include "daemon/hold.hpp"
+#include "daemon/hold_file.hpp"
+#include "daemon/process_watch.hpp"
+#include "daemon/settings.hpp"
+#include "daemon/shelf.hpp"
+#include "daemon/store_thread.hpp"
+#include "daemon/user_names.hpp"
+#include "daemon/work_thread.hpp"
+#include "net/descriptor_room.hpp"
+#include "net/log.hpp"
+#include "net/peer_transport.hpp"
+#include "net/refusal_log.hpp"
+#include "net/unix_server.hpp"
+#include "node/narrator.hpp"
+#include "node/node.hpp"
+#include "process/nesting.hpp"
+#include "store/directory_lock.hpp"
+#include "store/posix_disk.hpp"
+
+namespace coord::daemon {
+
+class Daemon {
+ public:
+  // Takes the state directory, recovers what is in it, and listens. `stopped` is called once, when the peer
+  // has ended: with why, if it had to.
+  // `parts`: makes those of the node beside the replicated service, when the state is there; `workers`: what
+  // does their work, each on a thread of its own.
+  using MakeWorkers = std::function<node::Workers(NodeId self, const std::string& state_directory)>;
+  static Result<std::unique_ptr<Daemon>> open(boost::asio::io_context& io, Settings settings, net::Log log,
+                                              std::function<void(std::optional<std::string> why)> stopped,
+                                              const node::MakeParts& parts = {},
+                                              const MakeWorkers& workers = {});
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  void start();
+  // From now on; links made with a key that is gone are closed. False: this peer is alone, and needs none.
+  bool set_keys(const net::KeyRing& keys);
+  // Hands leadership over, if it leads, and stops within a second.
+  void leave();
+
+ private:
+  struct Tool {
+    net::Credentials who;
+    std::string user;
+    bool known = false;                // `user` is
+    std::vector<wire::Frame> waiting;  // what it has said before that
+    bool connected = true;
+    bool asked = false;          // something, since its greeting
+    Instant greeted;             // when it was
+    std::uint32_t speaks = 1;    // of the tools' protocol, both ends
+    SessionId session;           // once something was granted on it
+    std::unique_ptr<Hold> hold;  // of the session
+    std::uint64_t file = 0;      // of the hold: its number
+    local::Secret secret{};
+    std::uint64_t since = 0;     // when it came, in clock ticks
+    process::ProcessId process;  // the tool; pid 0: not looked at yet
+    process::ProcessId command;  // once it runs
+    pid_t maker = 0;             // of its control group: the tool by its number in its own PID namespace
+    std::string group;           // the control group that the tool has made for it; empty: none
+    process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
+    std::unique_ptr<ProcessWatch> watch;
+    Status recorded = done();  // its hold
+  };
+  struct Traffic {
+    std::map<std::string, std::uint64_t> sent, received;  // by kind of message
+    std::map<std::string, std::uint64_t> unreadable;      // by peer
+  };
+
+  Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
+         std::function<void(std::optional<std::string>)> stopped);
+  Duration leader_patience() const;
+  // Who tells what happens, line by line, at debug; null: nobody wants to read it.
+  node::Narrator* narrator() { return log_.wants(net::LogLevel::debug) ? &narrator_ : nullptr; }
+  node::Narrator make_narrator();
+  Status take_directory();
+  Status recover(const node::MakeParts& parts, const MakeWorkers& workers);
+  Status listen();
+  void look_at_socket();
+  Status listen_again();
+
+  // ---- the pump
+  void push(node::NodeEvent event);
+  void push_if_room(node::NodeEvent event);
+  void pump();
+  void carry_out(node::NodeActions actions);
+  void arm_timer();
+  bool is_idle() const;
+  void end_if_idle();
+  void stop(std::optional<std::string> why);
+
+  void perform(replica::DiskJob&& action);
+  void perform(replica::SendPeer&& action);
+  void perform(replica::SpeakLevel&& action);
+  void perform(replica::Applied&& action);
+  void perform(replica::LeaderChanged&& action);
+  void perform(replica::Report&& action);
+  void perform(replica::Halted&& action);
+  void perform(replica::ToTool&& action);
+  void perform(replica::StopCommand&& action);
+  void perform(replica::SessionOver&& action);
+  void perform(replica::SignalHolder&& action);
+  void perform(replica::KeepHold&& action);
+  void perform(replica::ForgetHold&& action);
+  void perform(replica::HoldsCompleteSince&& action);
+  void perform(replica::Moved&& action);
+  void perform(replica::DescribePeers&& action);
+  void perform(node::SendOnChannel&& action);
+  void perform(node::Unread&& action);
+  void perform(node::PartWork&& action);
+
+  // ---- daemon_holds.cpp: sessions that outlive this process
+  Status recover_holds();
+  bool take_up(const KeptHold& kept, replica::Recovered::Hold& hold);
+  void remove_left_over_files();
+  Status room_for_hold() const;
+  Status new_hold(Tool& tool, SessionId session);
+  void refuse_grant(const replica::ToTool& action, const std::string& why);
+
+  // ---- daemon_others.cpp: the other peers, and the level of the group
+  Status join_group();
+  void peer_said(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram);
+  void peer_up(const std::string& name);
+  void peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes);
+  bool send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
+                     wire::FrameType type);
+  void cannot_read(const std::string& name, const std::string& why, bool datagram);
+  void peer_greeted(const std::string& name, const wire::PeerHello& hello);
+  local::LevelRecord describe_level() const;
+  std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
+  void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
+
+  // ---- daemon_hand_over.cpp: another authority takes this peer's place
+  Status take_up_again(store::Store& store);
+  bool is_unused() const;
+  bool awaits(net::ClientNumber but) const;
+  void give_up_if_unused();
+  void give_up();
+  bool floor_is_missing() const;
+  void hand_over(replica::ConnectionId connection, const Tool& tool, const local::HandOver& request);
+  local::LoneView view_of_lone(const local::HandOver& request) const;
+  std::optional<std::string> refuse_floor(const Tool& tool, Token floor) const;
+
+  // ---- daemon_nesting.cpp: which holds a tool runs inside of
+  static bool runs_inside(process::Nesting& nesting, const Tool& tool);
+  std::vector<replica::ConnectionId> holds_around(replica::ConnectionId asker, pid_t asking) const;
+  std::vector<replica::ConnectionId> not_around(const std::vector<replica::ConnectionId>& holds,
+                                                const process::ProcessId& holder) const;
+
+  // ---- daemon_processes.cpp: which processes the tools are, and which they mean
+  void look_at(replica::ConnectionId connection, Tool& tool);
+  void meet(replica::ConnectionId connection);
+  std::optional<local::Refused> name_processes(replica::ConnectionId connection, Tool& tool,
+                                               local::Request& request);
+  std::optional<local::Refused> out_of_sight(const Tool& tool) const;
+  Result<process::ProcessState> named(const Tool& tool, const Descriptor& pidfd, std::uint32_t number,
+                                      bool as_holder) const;
+  bool is_command_of(const Tool& tool, const process::ProcessState& process) const;
+  void find_group(replica::ConnectionId connection);
+  bool is_guest(const Tool& tool) const;
+  bool may_name(const Tool& tool, pid_t process) const;
+
+  // ---- daemon_tools.cpp: this host's tools
+  void tool_opened(net::ClientNumber number, const net::Credentials& who);
+  void tool_known(net::ClientNumber number, const Result<std::string>& user);
+  void tool_said(net::ClientNumber number, wire::Frame&& frame);
+  void tool_closed(net::ClientNumber number);
+  void turn_away(net::ClientNumber number, const std::string& why);
+  void tell(replica::ConnectionId connection, const Tool& tool, const local::Answer& answer, int pass = -1);
+  local::Peers describe() const;
+  std::vector<std::string> silent_peers() const;
+  std::string disk_of(NodeId node) const;
+  local::PeerRecord describe_self() const;
+  void add_datagrams(local::PeerRecord& self) const;
+
+  boost::asio::io_context& io_;
+  Settings settings_;
+  net::Log log_;
+  node::Narrator narrator_;
+  std::function<void(std::optional<std::string>)> stopped_;
+  std::string hold_directory_;
+  HoldStock stock_;
+
+  std::unique_ptr<store::PosixDisk> disk_;
+  std::optional<store::DirectoryLock> lock_;
+  std::optional<node::Node> node_;
+  std::unique_ptr<StoreThread> store_;
+  std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
+  std::unique_ptr<Shelf> shelf_;
+  std::unique_ptr<net::PeerTransport> transport_;
+  std::shared_ptr<net::UnixServer> server_;
+  boost::asio::steady_timer socket_timer_;
+  std::string socket_;        // the path where tools come in, absolute
+  bool socket_told_ = false;  // that it is gone, and cannot be made again
+  std::optional<HoldFile> hold_file_;
+  const BootId boot_ = boot_id();
+  const int descriptor_ceiling_ = net::descriptor_ceiling();
+  CommandGuard guard_;
+
+  std::deque<node::NodeEvent> inbox_;  // bounded for what comes from outside
+  bool pumping_ = false;
+  bool ended_ = false;
+  std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then
+  std::optional<Instant> idle_since_;
+  bool raised_when_idle_ = false;
+  bool give_up_told_ = false;  // that it cannot hand over
+  bool handed_over_ = false;   // it grants nothing any more
+  boost::asio::posix::stream_descriptor
+      timer_;  // a timerfd on CLOCK_BOOTTIME: deadlines go on while the machine sleeps
+  std::optional<Instant> armed_;
+
+  std::map<replica::ConnectionId, Tool> tools_;
+  UserNames user_names_;
+  Traffic traffic_;
+  net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
+  std::map<std::string, std::string> timing_;  // of a peer: how its time-outs differ from ours
+  std::map<std::string, WallTime> since_;      // of a peer's being up or down
+  WallTime started_;
+  Instant started_at_;
+};
+
+}  // namespace coord::daemon

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// The other peers of the group: what they say comes into the inbox, what they are
+// sent is of the group's level.
+#include <chrono>
+
+#include "daemon/daemon.hpp"
+#include "process/boot_time.hpp"
+#include "service/ownership.hpp"
+#include "wire/codec.hpp"
+#include "wire/group_snapshot.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+// messages of peers beyond it are lost; Raft sends again what matters
+constexpr std::size_t inbox_limit = 8192;
+
+constexpr std::size_t most_claimed = 64;  // names that are told
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count()};
+}
+
+wire::PeerTiming timing_of(const Options& options) {
+  return {options.heartbeat, options.election_low, options.election_high};
+}
+
+// What another peer's values are where they are not ours; empty: the same, or it does not tell.
+std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& other) {
+  if (other == wire::PeerTiming{}) return "";
+  std::string text;
+  const auto compare = [&](const char* name, Duration here, Duration there) {
+    const auto ms = [](Duration d) { return std::to_string(d.count() / 1'000'000) + " ms"; };
+    if (here != there)
+      text += (text.empty() ? "" : ", ") + std::string(name) + " " + ms(there) + " (here " + ms(here) + ")";
+  };
+  compare("heartbeat", own.heartbeat, other.heartbeat);
+  compare("election_low", own.election_low, other.election_low);
+  compare("election_high", own.election_high, other.election_high);
+  return text;
+}
+
+}  // namespace
+
+// With the names that users know.
+node::Narrator Daemon::make_narrator() {
+  node::Narrator::Names names;
+  names.node = [this](NodeId id) {
+    const net::Roster::Node* const node = settings_.roster.find(id);
+    if (node != nullptr) return node->name;
+    return id == settings_.node ? settings_.name : "peer " + std::to_string(id.value);
+  };
+  names.tool = [this](replica::ConnectionId connection) {
+    const auto found = tools_.find(connection);
+    if (found == tools_.end()) return "connection " + std::to_string(connection.value);
+    const Tool& tool = found->second;
+    return "tool " + std::to_string(tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
+  };
+  return node::Narrator(settings_.node, std::move(names),
+                        [this](const std::string& line) { log_(net::LogLevel::debug, line); });
+}
+
+Status Daemon::join_group() {
+  net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
+  config.level = node_->replica().speaks();
+  config.knows = newest_level;
+  config.life = node_->replica().life();
+  config.timing = timing_of(settings_.options);
+  config.token_floor = settings_.options.token_floor;
+  net::PeerHandlers peers;
+  peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
+  peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };
+  peers.greeted = [this](const std::string& name, const wire::PeerHello& hello) {
+    peer_greeted(name, hello);
+  };
+  peers.parted = [this](const std::string& name) { push(replica::Parted{settings_.roster.id_of(name)}); };
+  peers.came = [this](const std::string& name) { push(node::Came{settings_.roster.id_of(name)}); };
+  peers.up = [this](const std::string& name) { peer_up(name); };
+  peers.down = [this](const std::string& name) {
+    since_[name] = wall_now();
+    node_->disconnected(settings_.roster.id_of(name));
+  };
+  auto transport = net::PeerTransport::open(io_, std::move(config), std::move(peers), log_);
+  if (!transport) return transport.error();
+  transport_ = std::move(*transport);
+  return done();
+}
+
+// What cannot be read may be of a later level, or mean that the two of us do not run what they say: nothing
+// more is taken over this connection. A datagram has none: it is dropped.
+void Daemon::cannot_read(const std::string& name, const std::string& why, bool datagram) {
+  ++traffic_.unreadable[name];
+  if (const auto line = wrong_messages_.refused(
+          process::boot_now(), "peer " + name,
+          "a message that cannot be read: " + why + ": install the same release on every host"))
+    log_(net::LogLevel::warning, *line);
+  if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
+}
+
+void Daemon::push_if_room(node::NodeEvent event) {
+  if (inbox_.size() < inbox_limit) return push(std::move(event));
+  if (node::Narrator* const tell = narrator()) tell->hears(event, false);
+}
+
+void Daemon::peer_said(const std::string& name, const wire::Frame& frame, bool datagram) {
+  if (frame.type == wire::FrameType::channel) return peer_said_on_channel(name, frame, datagram);
+  auto message = frame.version <= newest_level
+                     ? replica::decode_peer_message(frame.payload, frame.version)
+                     : Error{ErrorKind::data, "message",
+                             "it is of level " + std::to_string(frame.version) +
+                                 ", and this program knows level " + std::to_string(newest_level),
+                             ""};
+  if (!message) return cannot_read(name, message.error().what, datagram);
+  ++traffic_.received[replica::name_of(*message)];
+  push_if_room(replica::FromPeer{settings_.roster.id_of(name), std::move(*message), frame.version, datagram});
+}
+
+void Daemon::peer_up(const std::string& name) {
+  since_[name] = wall_now();
+  const NodeId node = settings_.roster.id_of(name);
+  node_->connected(node);
+  const Level level = node_->replica().speaks();
+  for (const wire::ChannelMessage& message : node_->first_on(node))
+    (void)transport_->send(name, wire::encode(message, level), level, wire::FrameType::channel);
+}
+
+// For another part than the service. Which parts there are, only the node knows; so does what is in it.
+void Daemon::peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram) {
+  if (frame.version < wire::channels_since || frame.version > newest_level)
+    return cannot_read(name, "one on a channel, of level " + std::to_string(frame.version), datagram);
+  auto message = wire::decode<wire::ChannelMessage>(frame.payload, {.version = frame.version});
+  if (!message) return cannot_read(name, message.error().what, datagram);
+  if (datagram && wire::Channel{message->channel} == wire::Channel::group_snapshot)
+    return peer_said_in_colour(name, frame, message->bytes);
+  const node::Part* const part = node_->part(wire::Channel{message->channel});
+  ++traffic_.received[part == nullptr ? "for an unknown part" : part->name()];
+  push_if_room(node::OnChannel{settings_.roster.id_of(name), std::move(*message), frame.version,
+                               datagram ? node::Way::datagram : node::Way::stream});
+}
+
+void Daemon::peer_said_in_colour(const std::string& name, const wire::Frame& frame, const Bytes& bytes) {
+  auto coloured = wire::decode<wire::ColouredDatagram>(bytes, {.version = frame.version});
+  if (!coloured) return cannot_read(name, coloured.error().what, true);
+  push(node::Coloured{settings_.roster.id_of(name), std::move(coloured->colour)});
+  const wire::FrameType type = coloured->channel ? wire::FrameType::channel : wire::FrameType::message;
+  peer_said(name, wire::Frame{frame.version, type, std::move(coloured->payload)}, true);
+}
+
+bool Daemon::send_datagram(NodeId to, const std::string& name, const Bytes& bytes, Level level,
+                           wire::FrameType type) {
+  Bytes colour = node_->colour(to);
+  if (colour.empty()) return transport_->send_datagram(name, bytes, level, type);
+  const Bytes coloured =
+      wire::encode(wire::ColouredDatagram{std::move(colour), type == wire::FrameType::channel, bytes}, level);
+  const wire::ChannelMessage message{static_cast<std::uint16_t>(wire::Channel::group_snapshot), coloured};
+  return transport_->send_datagram(name, wire::encode(message, level), level, wire::FrameType::channel);
+}
+
+void Daemon::perform(node::SendOnChannel&& action) {
+  const net::Roster::Node* const node = settings_.roster.find(action.to);
+  if (node == nullptr || action.to == settings_.node || !transport_) return;
+  const node::Part* const part = node_->part(wire::Channel{action.message.channel});
+  if (part != nullptr) ++traffic_.sent[part->name()];
+  const Bytes bytes = wire::encode(action.message, action.level);
+  bool went = false;
+  if (action.way != node::Way::stream) {
+    const bool taken = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::channel);
+    node_->sent(action.to, node::Way::datagram, action.message, taken);
+    went = taken;
+  }
+  if (action.way != node::Way::datagram) {
+    const bool taken = transport_->send(node->name, bytes, action.level, wire::FrameType::channel);
+    node_->sent(action.to, node::Way::stream, action.message, taken);
+    went = went || taken;
+  }
+  if (node::Narrator* const tell = narrator())
+    tell->sends(action, part == nullptr ? "unknown part" : part->name(), went);
+}
+
+void Daemon::perform(node::Unread&& action) {
+  const net::Roster::Node* const node = settings_.roster.find(action.from);
+  if (node != nullptr && transport_)
+    cannot_read(node->name, action.part + ": " + action.why, action.way == node::Way::datagram);
+}
+
+void Daemon::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
+  push(replica::Greeted{settings_.roster.id_of(name), std::max(hello.knows, hello.version), hello.life});
+  if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
+  const std::string differs = difference(timing_of(settings_.options), hello.timing);
+  if (!differs.empty() && differs != timing_[name])
+    log_(net::LogLevel::warning, "peer " + name + ": its time-outs are not those of this peer: " + differs +
+                                     ": make them the same on every host");
+  timing_[name] = differs;
+}
+
+void Daemon::perform(replica::SendPeer&& action) {
+  const net::Roster::Node* const node = settings_.roster.find(action.to);
+  if (node == nullptr || !transport_) return;
+  ++traffic_.sent[replica::name_of(action.message)];
+  const Bytes bytes = replica::encode(action.message, action.level);
+  bool went = false;
+  if (action.datagram_also) {
+    went = send_datagram(action.to, node->name, bytes, action.level, wire::FrameType::message);
+    node_->sent(action.to, node::Way::datagram, action.message, went);
+  }
+  const bool taken = transport_->send(node->name, bytes, action.level);
+  node_->sent(action.to, node::Way::stream, action.message, taken);
+  went = went || taken;
+  if (node::Narrator* const tell = narrator()) tell->sends(action, went);
+}
+
+void Daemon::perform(replica::SpeakLevel&& action) {
+  if (transport_) transport_->speak(action.level);
+}
+
+void Daemon::perform(replica::Applied&& action) {
+  for (const service::Effect& effect : action.effects) {
+    const auto* raise = std::get_if<service::RaiseApplied>(&effect);
+    if (raise == nullptr) continue;
+    const std::string level = "level " + std::to_string(raise->level);
+    if (raise->in_force) {
+      log_(net::LogLevel::info, "the group is at " + level + " from now on");
+    } else {
+      log_(net::LogLevel::warning,
+           "the group was not raised to " + level + ": a peer has restarted meanwhile");
+    }
+  }
+}
+
+std::string Daemon::why_missing(NodeId voter, replica::LevelView::Missing why) const {
+  using enum replica::LevelView::Missing;
+  switch (why) {
+    case unreachable:
+      return "not connected";
+    case unregistered:
+      return "has only begun";
+    case earlier:
+      break;
+  }
+  const net::Roster::Node* const node = settings_.roster.find(voter);
+  for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{}) {
+    if (node != nullptr && status.name == node->name && !status.link.software.empty())
+      return "runs release " + status.link.software;
+  }
+  return "runs an earlier release";
+}
+
+local::LevelRecord Daemon::describe_level() const {
+  const replica::LevelView view = node_->replica().level_view();
+  local::LevelRecord record;
+  record.level = view.level;
+  record.next = view.next;
+  for (const auto& [voter, why] : view.missing) {
+    const net::Roster::Node* const node = settings_.roster.find(voter);
+    record.missing.emplace_back(node == nullptr ? settings_.name : node->name, why_missing(voter, why));
+  }
+  if (view.level < 2 && view.next >= 2)
+    record.claimed = service::owned_names(node_->replica().machine().state(), most_claimed);
+  if (view.due) record.due = std::max(Duration{}, *view.due - process::boot_now());
+  return record;
+}
+
+// The operator's word: at the leader, which alone can append.
+void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
+                         const local::RaiseLevel& request) {
+  const local::LevelRecord now = describe_level();
+  const auto refuse = [&](std::string why) {
+    tell(connection, tool,
+         local::Refused{request.request, local::RefusedKind::protocol, why.substr(0, 1024)});
+  };
+  const raft::Raft& raft = node_->replica().raft();
+  if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
+  if (now.next == now.level)
+    return refuse("the group is at level " + std::to_string(now.level) +
+                  ", and this peer knows no later one");
+  if (raft.role() != raft::Role::leader) {
+    const net::Roster::Node* const leader = settings_.roster.find(raft.leader());
+    return refuse(leader == nullptr ? "nobody leads now: try again later"
+                                    : "peer " + leader->name + " leads: ask on its host");
+  }
+  if (!now.missing.empty()) {
+    std::string who;
+    for (const auto& [name, why] : now.missing) who += (who.empty() ? "" : ", ") + name + " (" + why + ")";
+    return refuse("these peers do not know level " + std::to_string(now.next) + ": " + who);
+  }
+  push(replica::RaiseNow{});
+  tell(connection, tool, local::Done{request.request});
+}
+
+}  // namespace coord::daemon

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/reach.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+// Two challenges and more have gone without an answer by then.
+constexpr Duration datagram_patience = std::chrono::seconds(10);
+constexpr const char* without_datagrams = "0.1.0";  // the release that has none
+
+bool within(const std::optional<Instant>& then, Instant now) {
+  return then && now - *then <= datagram_patience;
+}
+
+std::string datagram_trouble(const net::PeerStatus& status, Instant now, const std::string& software) {
+  const net::LinkStatus& link = status.link;
+  if (!link.up || now - link.since <= datagram_patience || within(status.datagrams.answered, now)) return "";
+  if (link.software == without_datagrams && software != without_datagrams) return "";
+  return within(status.datagrams.heard, now) ? "it reaches us, we do not reach it" : "none heard";
+}
+
+}  // namespace
+
+std::string state_of(const net::PeerStatus& status) {
+  if (status.link.up && status.incoming) return "alive";
+  return status.link.up || status.incoming ? "suspect" : "dead";
+}
+
+void add_troubles(const net::PeerStatus& status, Instant now, const std::string& software,
+                  Troubles& troubles) {
+  if (const std::string what = datagram_trouble(status, now, software); !what.empty())
+    troubles.emplace_back(status.name, "datagrams: " + what);
+  if (status.link.up && !status.incoming)
+    troubles.emplace_back(status.name, "we reach it, it does not reach us");
+  if (!status.link.up && !status.link.last_error.empty())
+    troubles.emplace_back(status.name, status.link.last_error.substr(0, 1024));
+}
+
+}  // namespace coord::daemon

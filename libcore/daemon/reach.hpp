@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// What this peer knows of the way to another one, in the words of dpeers and its doctor.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.hpp"
+#include "net/peer_transport.hpp"
+
+namespace coord::daemon {
+
+using Troubles = std::vector<std::pair<std::string, std::string>>;  // of a peer: what
+
+// "alive": connected in both directions; "suspect": in one; "dead": in none.
+std::string state_of(const net::PeerStatus& status);
+
+// Adds what is wrong with the way to that peer. Datagrams that do not get through come first, in words that
+// begin with "datagrams: "; `software` is this peer's own.
+void add_troubles(const net::PeerStatus& status, Instant now, const std::string& software,
+                  Troubles& troubles);
+
+}  // namespace coord::daemon

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/settings.hpp"
+
+#include <grp.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr std::size_t most_peers = 15;  // as raft::Config: more voters make every commit slower, not safer
+
+Error usage(std::string object, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
+}
+
+bool is_peer_name(const std::string& name) {
+  const auto fits = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= 64 && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), fits);
+}
+
+Status add_peer(const std::string& item, Settings& settings) {
+  const std::size_t equals = item.find('=');
+  if (equals == std::string::npos) {
+    return usage("--peers", "'" + item + "' has no address", "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  }
+  const std::string name = item.substr(0, equals);
+  if (!is_peer_name(name)) {
+    return usage("--peers", "'" + name + "' is no peer's name",
+                 "use 1 to 64 letters, digits, '-', '_' or '.'");
+  }
+  auto address = net::parse_address(item.substr(equals + 1));
+  if (!address) return usage("--peers", address.error().text(), "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  if (address->host.empty() || address->port == 0) {
+    return usage("--peers", "'" + item + "' is no address that others can reach",
+                 "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+  }
+  for (const auto& [id, other] : settings.roster.all()) {
+    if (other.name != name && other.address.text() == address->text())
+      return usage("--peers", "'" + other.name + "' and '" + name + "' have the same address",
+                   "give every peer one of its own");
+  }
+  if (Status added = settings.roster.found(name, *address); !added)
+    return usage("--peers", added.error().object + " " + added.error().what, added.error().remedy);
+  return done();
+}
+
+Result<std::optional<gid_t>> group_of(const std::string& name) {
+  if (name.empty()) return std::optional<gid_t>();
+  std::array<char, 16384> buffer;
+  group entry{};
+  group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return Error{ErrorKind::unavailable, "--admit", "there is no group '" + name + "'",
+                 "make it with groupadd --system"};
+  return std::optional<gid_t>(found->gr_gid);
+}
+
+}  // namespace
+
+Result<Settings> check(const Options& options) {
+  Settings settings;
+  settings.options = options;
+  settings.name = options.name;
+  if (!is_peer_name(options.name)) {
+    return usage("--name", options.name.empty() ? "missing" : "'" + options.name + "' is no peer's name",
+                 "use 1 to 64 letters, digits, '-', '_' or '.'");
+  }
+  if (options.state_dir.empty())
+    return usage("--state-dir", "missing", "name the directory that keeps this peer's state");
+  if (options.socket.empty())
+    return usage("--socket", "missing", "name the socket that this host's tools will use");
+  settings.admits_all = options.admit == "*";
+  const auto admitted = group_of(settings.admits_all ? "" : options.admit);
+  if (!admitted) return admitted.error();
+  settings.admitted = *admitted;
+  settings.node = net::Roster::founding_id(options.name);
+  std::size_t begin = 0;
+  while (!options.peers.empty() && begin <= options.peers.size()) {
+    const std::size_t end = std::min(options.peers.find(',', begin), options.peers.size());
+    if (Status added = add_peer(options.peers.substr(begin, end - begin), settings); !added)
+      return added.error();
+    begin = end + 1;
+  }
+  if (options.peers.empty()) {
+    if (Status added = settings.roster.found(options.name, {}); !added) return added.error();
+  }
+  const net::Roster::Node* const self = settings.roster.find(options.name);
+  if (self == nullptr) {
+    return usage("--peers", "this peer, '" + options.name + "', is not among them",
+                 "list every peer, this one included");
+  }
+  if (settings.roster.size() > most_peers) {
+    return usage("--peers", std::to_string(settings.roster.size()) + " peers", "a group has at most 15");
+  }
+  if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
+    return usage("--election-low", "the election time-out is too short for the heartbeat",
+                 "give at least two heartbeats, and no more than --election-high");
+  }
+  if (settings.alone() && options.rejoin)
+    return usage("--rejoin", "a peer alone has nobody to catch up with", "give --peers, or leave it out");
+  settings.listen = self->address;
+  if (!options.listen.empty()) {
+    auto listen = net::parse_address(options.listen);
+    if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
+    settings.listen = *listen;
+  }
+  if (options.key_file.empty() && settings.alone()) return settings;
+  if (options.key_file.empty()) {
+    return usage("--key-file", "missing",
+                 "make a key with coordd --keygen and give the same file to every peer");
+  }
+  auto keys = net::read_key_file(options.key_file);
+  if (!keys) return keys.error();
+  settings.keys = std::move(*keys);
+  return settings;
+}
+
+}  // namespace coord::daemon

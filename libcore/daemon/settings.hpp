@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// What a peer is told at its start, and what of it makes sense.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "net/address.hpp"
+#include "net/key_file.hpp"
+#include "net/roster.hpp"
+
+namespace coord::daemon {
+
+// As written on the command line or in the configuration file.
+struct Options {
+  std::string name;
+  std::string listen;    // HOST:PORT; empty: the peer's own address in `peers`
+  std::string peers;     // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
+  std::string key_file;  // needed with more than one peer
+  std::string state_dir;
+  std::string socket;  // for the tools of this host
+  std::string admit;  // a group whose members may use this peer, `*`: all users; empty: its own user and root
+  bool host = false;  // alone, and the peer of all users of this host
+  // Of a user's private peer: asked whether the host has a peer for all users now, which takes its place.
+  std::function<bool()> given_up;
+  // Asked for another socket's path when the directory of `socket` is gone (a
+  // logout); absent: the same again.
+  std::function<Result<std::string>()> elsewhere;
+  Token token_floor{};   // of a group: what peers alone have given whose place this one takes
+  int listen_fd = -1;    // the tools' socket, if whoever started this peer made it; else -1
+  Duration idle_exit{};  // a peer that is alone ends after so long without a tool and a session; 0: never
+  bool rejoin = false;
+  Duration heartbeat = std::chrono::milliseconds(50);
+  Duration election_low = std::chrono::milliseconds(150);
+  Duration election_high = std::chrono::milliseconds(300);
+  Duration raise_after = std::chrono::minutes(10);  // replica::Config
+};
+
+struct Settings {
+  std::string name;
+  NodeId node;
+  net::Roster roster;  // all, this one included
+  net::Address listen;
+  std::optional<net::KeyRing> keys;
+  std::optional<gid_t> admitted;
+  bool admits_all = false;
+  Options options;
+
+  bool alone() const { return roster.size() <= 1; }
+  bool admits_others() const { return admits_all || admitted; }
+};
+
+// Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable
+// for files that cannot be used.
+Result<Settings> check(const Options& options);
+
+}  // namespace coord::daemon

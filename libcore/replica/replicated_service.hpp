@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// All of a peer that is not input or output: the replica and the desk for this host's
+// tools, as one state machine.
+//
+// coordd feeds it from one inbox and carries out what it answers; the simulator does the same with virtual
+// time, network and disk. Rule of use: after each batch of step()s, one settle(); perform the actions in the
+// order in which they came; call tick() when deadline() has come. Threading: none; one owner.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "replica/desk.hpp"
+#include "replica/replica.hpp"
+
+namespace coord::replica {
+
+using ServiceEvent =
+    std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow, RaiseTokens,
+                 GrantNothing, FromTool, ToolGone, HoldersGone, CommandGone, Recovered>;
+using ServiceAction =
+    std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
+                 SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
+using ServiceActions = std::vector<ServiceAction>;
+
+class ReplicatedService {
+ public:
+  ReplicatedService(Replica replica, SessionsConfig sessions)
+      : replica_(std::move(replica)),
+        names_(sessions.names),
+        desk_(std::make_unique<Desk>(std::move(sessions))) {}
+
+  [[nodiscard]] ServiceActions step(Instant now, WallTime wall, const ServiceEvent& event);
+  [[nodiscard]] ServiceActions settle(Instant now, WallTime wall);
+  std::optional<Instant> deadline() const;
+
+  const Replica& replica() const { return replica_; }
+  const Sessions& sessions() const { return desk_->sessions(); }
+  // What a group that has never begun waits for, for users; empty: it has.
+  const std::string& not_begun() const { return not_begun_; }
+
+ private:
+  void look_whether_begun();
+  void tool_said(Instant now, WallTime wall, FromTool event);
+  void perform(Instant now, WallTime wall, Actions actions);
+  void perform(Instant now, WallTime wall, SessionActions actions);
+
+  Replica replica_;
+  std::map<NodeId, std::string> names_;
+  bool begun_ = false;          // the group; once for all
+  std::string not_begun_;       // what it waits for
+  std::unique_ptr<Desk> desk_;  // which stays where it is
+  ServiceActions out_;
+};
+
+}  // namespace coord::replica
