@@ -19,6 +19,16 @@ function(coord_split_by_rules plain ruled)
   set(${ruled} ${with} PARENT_SCOPE)
 endfunction()
 
+# A whole build compiles several files of a target as one (COORD_UNITY, Toolchain.cmake): what they include is then parsed and
+# instantiated once. What stands in their unnamed namespaces meets there, so files that use the same name for different things
+# are kept apart: coord_apart(file...) for some, coord_all_apart(target...) where each file is a program's verb, say.
+function(coord_apart)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION TRUE)
+endfunction()
+function(coord_all_apart)
+  set_target_properties(${ARGN} PROPERTIES UNITY_BUILD FALSE)
+endfunction()
+
 # coord_layer(NAME [USES layer...] [LINKS target...] [DEFINES word...]): library coord_NAME from all *.cpp under the current
 # folder, and beside it coord_NAME_mutants, the same with rules that can be removed, built only where it is used. Both are
 # made of the same objects but for the files with a rule; rules in headers would be in neither or in both, so there are none.

@@ -3,6 +3,7 @@
 // those of the table in README.md.
 #include <catch2/catch.hpp>
 
+#include "sweep/no_violation.hpp"
 #include "sweep/scene.hpp"
 
 using namespace coord;
@@ -10,11 +11,6 @@ using namespace coord::sweep;
 using namespace std::chrono_literals;
 
 namespace {
-
-void check_no_violation(const Scene& scene) {
-  INFO(scene.violation());
-  CHECK_FALSE(scene.world.violation());
-}
 
 // Locks taken and given back: entries, snapshots and segments come and go.
 void work(Scene& scene, NodeId host, int times) {

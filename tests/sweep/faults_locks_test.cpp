@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "sweep/no_violation.hpp"
 #include "sweep/scene.hpp"
 
 using namespace coord;
@@ -11,11 +12,6 @@ using namespace coord::sweep;
 using namespace std::chrono_literals;
 
 namespace {
-
-void check_no_violation(const Scene& scene) {
-  INFO(scene.violation());
-  CHECK_FALSE(scene.world.violation());
-}
 
 // A file server that remembers the highest token and refuses lower ones.
 class Resource {

@@ -3,20 +3,14 @@
 // of messages and leaders. The numbers are those of the table in README.md, which says what must hold.
 #include <catch2/catch.hpp>
 
+#include "sweep/no_violation.hpp"
 #include "sweep/scene.hpp"
 
 using namespace coord;
 using namespace coord::sweep;
 using namespace std::chrono_literals;
 
-namespace {
-
-void check_no_violation(const Scene& scene) {
-  INFO(scene.violation());
-  CHECK_FALSE(scene.world.violation());
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("field fault 2: the leader is isolated: it acknowledges nothing, and there is one new leader") {
   Scene scene(5);
