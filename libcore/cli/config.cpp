@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -112,9 +113,13 @@ std::optional<std::string> find_config(const std::string& given) {
 Result<std::vector<ConfigLine>> read_config(const std::string& path) {
   const Result<std::string> text = read_whole(path);
   if (!text) return text.error();
-  const toml::parse_result parsed = toml::parse(std::string_view(text.value()));
+  return parse_config(*text, path);
+}
+
+Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::string& object) {
+  const toml::parse_result parsed = toml::parse(text);
   const auto place = [&](const toml::source_region& source) {
-    return shown(path) + ":" + std::to_string(source.begin.line);
+    return shown(object) + ":" + std::to_string(source.begin.line);
   };
   if (!parsed)
     return unusable(place(parsed.error().source()), shown(parsed.error().description()), "correct this line");
@@ -131,6 +136,21 @@ Result<std::vector<ConfigLine>> read_config(const std::string& path) {
     }
   }
   return lines;
+}
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      std::array<char, 8> code{};
+      (void)std::snprintf(code.data(), code.size(), "\\u%04X", static_cast<unsigned>(c));
+      out += code.data();
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
 }
 
 Status load_config(Options& options, const std::string& path) {

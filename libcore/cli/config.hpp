@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -29,5 +30,10 @@ struct ConfigLine {
   std::string where;  // file:line
 };
 Result<std::vector<ConfigLine>> read_config(const std::string& path);
+// The same of a text that came another way; `object` is what errors name.
+Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::string& object);
+
+// A text as a value of such a file, in quotes.
+std::string toml_text(std::string_view text);
 
 }  // namespace coord::cli

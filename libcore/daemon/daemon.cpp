@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
 #include "net/greeting.hpp"
 #include "process/boot_time.hpp"
@@ -99,6 +100,7 @@ Status Daemon::take_directory() {
   auto lock = store::DirectoryLock::take(*disk_);
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
+  if (Status free = end_setup_listener(path); !free) return free;
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
                  std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};

@@ -65,7 +65,7 @@ Result<std::optional<gid_t>> group_of(const std::string& name) {
 
 }  // namespace
 
-Result<Settings> check(const Options& options) {
+Result<Settings> check_but_keys(const Options& options) {
   Settings settings;
   settings.options = options;
   settings.name = options.name;
@@ -112,6 +112,13 @@ Result<Settings> check(const Options& options) {
     if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
     settings.listen = *listen;
   }
+  return settings;
+}
+
+Result<Settings> check(const Options& options) {
+  auto checked = check_but_keys(options);
+  if (!checked) return checked;
+  Settings settings = std::move(*checked);
   if (options.key_file.empty() && settings.alone()) return settings;
   if (options.key_file.empty()) {
     return usage("--key-file", "missing",

@@ -60,5 +60,7 @@ struct Settings {
 // Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable
 // for files that cannot be used.
 Result<Settings> check(const Options& options);
+// All but the keys: whether there are any is not looked at.
+Result<Settings> check_but_keys(const Options& options);
 
 }  // namespace coord::daemon

@@ -124,6 +124,25 @@ void declare(cli::Options& options, Arguments& arguments) {
       .minor();
   options.flag("--check-config", arguments.check_config,
                "say what the configuration makes of this peer, and end");
+  options.flag("--setup", arguments.setup, "make this the first host of a group: key and configuration")
+      .excludes("--private")
+      .excludes("--host")
+      .excludes("--check-config")
+      .excludes("--keygen");
+  options
+      .value("--address", "HOST[:PORT]", arguments.address,
+             "with --setup: this peer's own address (port 7411)")
+      .needs("--setup");
+  options
+      .value("--join-file", "FILE", arguments.join_file,
+             "make this a further host of the group, by the file of the first one; - reads it")
+      .completes(cli::Completion::file)
+      .excludes("--setup")
+      .excludes("--private")
+      .excludes("--host")
+      .excludes("--check-config")
+      .excludes("--keygen")
+      .excludes("--peers");
   options.flag("--keygen", arguments.keygen, "print a new key line and end");
 }
 

@@ -18,6 +18,8 @@ bool is_there(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0;
 }
 
+}  // namespace
+
 // It may hold locks for all users, whether or not it runs now.
 Status host_has_handed_over() {
   const std::string state = cli::host_state;
@@ -25,8 +27,6 @@ Status host_has_handed_over() {
   return Error{ErrorKind::unavailable, state, "this host's peer has not handed over to the group",
                "without /etc/coordutils/coordd.toml: dpeers hand-over; then start this one"};
 }
-
-}  // namespace
 
 Result<Token> inherited_tokens(const Arguments& arguments) {
   const bool of_host = arguments.config_read.starts_with("/etc/");

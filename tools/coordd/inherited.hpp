@@ -13,4 +13,7 @@ namespace coord::coordd {
 // the group in its place; or a file cannot be read.
 Result<Token> inherited_tokens(const Arguments& arguments);
 
+// Error: this host's peer for all users has been used, and has not made way.
+Status host_has_handed_over();
+
 }  // namespace coord::coordd

@@ -24,6 +24,7 @@
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
+#include "coordd/setup.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/log_thread.hpp"
 #include "group/group_snapshot.hpp"
@@ -189,6 +190,8 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
     cli::print(net::new_key_line() + "\n");
     return cli::Exit::done;
   }
+  if (arguments.setup) return coordd::set_up(arguments);
+  if (!arguments.join_file.empty()) return coordd::join(arguments);
   if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
   if (arguments.private_peer) {
     arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
@@ -219,9 +222,11 @@ int main(int argc, char** argv) {
   options.synopsis("[--config FILE]");
   options.synopsis("--host", "as the package starts it for all users of a host");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
+  options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");
+  options.synopsis("--join-file FILE|-", "a further one");
   options.synopsis("--keygen", "print a new line for a key file");
   coordd::declare(options, arguments);
-  options.example("coordd --keygen > key; chmod 600 key", "a key for the group");
+  options.example("coordd --setup --peers alpha=192.0.2.1,beta=192.0.2.2", "the first host of a group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
   const std::vector<std::string> command_line(argv + std::min(argc, 1), argv + argc);
   options.does([&]() -> Result<cli::Exit> {
