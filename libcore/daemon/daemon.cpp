@@ -68,6 +68,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settin
   if (Status taken = peer->take_directory(); !taken) return taken.error();
   if (Status recovered = peer->recover(parts, workers); !recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
+  if (Status measuring = peer->open_metrics(); !measuring) return measuring.error();
   return peer;
 }
 
@@ -90,6 +91,7 @@ Daemon::Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
 Daemon::~Daemon() {
   if (transport_) transport_->stop();
   if (server_) server_->stop();
+  if (metrics_) metrics_->stop();
 }
 
 Status Daemon::take_directory() {
@@ -174,6 +176,11 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
                                              : "there is room on the disk again");
     push(replica::Space{nearly_full});
   };
+  handlers.synced = [this](Duration took, std::uint64_t log_bytes) {
+    meters_.disk_sync.observe(took);
+    log_bytes_ = log_bytes;
+  };
+  log_bytes_ = opened->store.log_bytes();
   shelf_ = std::make_unique<Shelf>(
       io_, settings_.options.state_dir + "/snapshots",
       [this](replica::ConnectionId connection, const local::FromPart& answer) {
@@ -270,6 +277,7 @@ void Daemon::stop(std::optional<std::string> why) {
   inbox_.clear();
   if (transport_) transport_->stop();
   if (server_) server_->stop();
+  if (metrics_) metrics_->stop();
   timer_.cancel();
   socket_timer_.cancel();
   stopped_(std::move(why));
@@ -290,6 +298,7 @@ void Daemon::pump() {
     inbox_.pop_front();
     if (node::Narrator* const tell = narrator()) tell->hears(event);
     carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
+    if (!ended_) note_commits();
   }
   if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
   if (ended_) return;
@@ -387,7 +396,11 @@ void Daemon::perform(replica::DiskJob&& action) {
 void Daemon::perform(replica::LeaderChanged&& action) {
   const net::Roster::Node* const leader = settings_.roster.find(action.leader);
   const std::string who = leader == nullptr ? "no leader" : "leader " + leader->name;
-  log_(net::LogLevel::info, "term " + std::to_string(action.term.value) + ": " + who);
+  ++meters_.leader_changes;
+  log_.audit("term " + std::to_string(action.term.value) + ": " + who,
+             {{"COORD_EVENT", "leader"},
+              {"COORD_NAME", leader == nullptr ? "" : leader->name},
+              {"COORD_TERM", std::to_string(action.term.value)}});
   if (leave_by_ && action.role != raft::Role::leader) stop(std::nullopt);
 }
 

@@ -27,6 +27,8 @@
 #include "daemon/command_guard.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/hold_file.hpp"
+#include "daemon/meters.hpp"
+#include "daemon/metrics_server.hpp"
 #include "daemon/process_watch.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/shelf.hpp"
@@ -89,6 +91,12 @@ class Daemon {
     process::ProcessId holder;   // the process that holds instead of who has a descriptor; pid 0: none
     std::unique_ptr<ProcessWatch> watch;
     Status recorded = done();  // its hold
+    // What it asks to hold, for the audit and the metrics (daemon_meters.cpp).
+    std::string asked_for;            // in words, of bounded length
+    std::string asked_names;          // as they are, likewise
+    std::vector<std::string> listed;  // those of metrics_names among them
+    std::optional<Instant> asked_at, granted_at;
+    Token token;
   };
   struct Traffic {
     std::map<std::string, std::uint64_t> sent, received;  // by kind of message
@@ -158,6 +166,16 @@ class Daemon {
   local::LevelRecord describe_level() const;
   std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
   void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
+
+  // ---- daemon_meters.cpp: what is counted, and the audit lines of the log
+  Status open_metrics();
+  void note_request(Tool& tool, const local::Request& request) const;
+  void note_answer(Tool& tool, const local::Answer& answer);
+  void note_end(Tool& tool);
+  void note_commits();
+  void audit(const char* event, const Tool& tool, const std::string& line) const;
+  Gauges gauges() const;
+  void tell_metrics(replica::ConnectionId connection, const Tool& tool, std::uint64_t request);
 
   // ---- daemon_hand_over.cpp: another authority takes this peer's place
   Status take_up_again(store::Store& store);
@@ -241,6 +259,10 @@ class Daemon {
   std::map<replica::ConnectionId, Tool> tools_;
   UserNames user_names_;
   Traffic traffic_;
+  Meters meters_;
+  std::uint64_t log_bytes_ = 0;
+  std::deque<std::pair<LogIndex, Instant>> proposed_;  // this leader's, not committed yet
+  std::shared_ptr<MetricsServer> metrics_;
   net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
   std::map<std::string, std::string> timing_;  // of a peer: how its time-outs differ from ours
   std::map<std::string, WallTime> since_;      // of a peer's being up or down

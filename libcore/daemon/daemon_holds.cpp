@@ -197,6 +197,7 @@ void Daemon::perform(replica::SessionOver&& action) {
   if (found == tools_.end()) return;
   if (found->second.connected) server_->close(net::ClientNumber{action.connection.value});
   if (found->second.hold) found->second.hold->remove();
+  note_end(found->second);
   // A tool that ends in order removes the group itself; one that was killed could not.
   if (!found->second.connected && !found->second.group.empty()) guard_.remove_group(found->second.group);
   tools_.erase(found);

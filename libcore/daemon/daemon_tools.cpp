@@ -114,6 +114,10 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (const auto* part = std::get_if<local::ToPart>(&*request);
       part != nullptr && wire::Channel{part->channel} == wire::Channel::kept_snapshots)
     return shelf_->said(tool->first, tool->second.who.uid, *part);
+  if (const auto* part = std::get_if<local::ToPart>(&*request);
+      part != nullptr && wire::Channel{part->channel} == wire::Channel::metrics)
+    return tell_metrics(tool->first, tool->second, part->request);
+  note_request(tool->second, *request);
   replica::FromTool event;
   event.connection = tool->first;
   event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
@@ -190,6 +194,7 @@ void Daemon::perform(replica::ToTool&& action) {
   const auto found = tools_.find(action.connection);
   if (found == tools_.end()) return;
   Tool& tool = found->second;
+  note_answer(tool, action.answer);
   if (!tool.connected) {
     // It went while its grant came: nobody was given the descriptor, so nobody will be seen to let it go.
     if (session_to_hold(action.answer) != SessionId{}) push(replica::HoldersGone{action.connection});

@@ -9,9 +9,12 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <string_view>
 #include <thread>
 #include <utility>
+
+#include "daemon/journal.hpp"
 
 namespace coord::daemon {
 
@@ -51,11 +54,13 @@ bool write_all(int fd, std::string_view text) {
 }  // namespace
 
 LogThread::LogThread(int fd, net::LogLevel level) : level_(level) {
+  auto journal = std::make_shared<Descriptor>(open_journal(fd));
+  to_journal_ = journal->is_open();
   // Signals are for the pump's thread.
   sigset_t all, before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([shared = shared_, fd] { run(shared, fd); }).detach();
+  std::thread([shared = shared_, fd, journal] { run(shared, fd, *journal); }).detach();
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
@@ -65,16 +70,28 @@ LogThread::~LogThread() {
   shared_->work.notify_one();
 }
 
-void LogThread::log(net::LogLevel level, const std::string& line) {
+std::size_t LogThread::Line::bytes() const {
+  std::size_t size = text.size();
+  for (const auto& [key, value] : fields) size += key.size() + value.size();
+  return size;
+}
+
+LogThread::Line LogThread::make_line(net::LogLevel level, const std::string& line,
+                                     net::LogFields fields) const {
+  if (to_journal_) return {level, line, std::move(fields)};
+  return {level, stamped(level, line)};
+}
+
+void LogThread::log(net::LogLevel level, const std::string& line, net::LogFields fields) {
   if (!wants(level)) return;
-  std::string text = stamped(level, line);
+  Line made = make_line(level, line, std::move(fields));
   const std::lock_guard lock(shared_->mutex);
-  if (shared_->over || shared_->bytes + text.size() > most_bytes) {
+  if (shared_->over || shared_->bytes + made.bytes() > most_bytes) {
     ++shared_->dropped;
     return;
   }
-  shared_->bytes += text.size();
-  shared_->queue.push_back(std::move(text));
+  shared_->bytes += made.bytes();
+  shared_->queue.push_back(std::move(made));
   shared_->work.notify_one();
 }
 
@@ -86,23 +103,33 @@ bool LogThread::finish(Duration at_most) {
                                 [this] { return shared_->queue.empty() && !shared_->writing; });
 }
 
+bool LogThread::write(int fd, const Descriptor& journal, const Line& line) {
+  if (!journal.is_open()) return write_all(fd, line.text);
+  return send_to_journal(journal, line.level, line.text, line.fields) ||
+         write_all(fd, with_priority(line.level, line.text));
+}
+
 // What was dropped is told of once there is room again, after the lines that came before.
-void LogThread::run(const std::shared_ptr<Shared>& shared, int fd) {
+void LogThread::run(const std::shared_ptr<Shared>& shared, int fd, const Descriptor& journal) {
   std::unique_lock lock(shared->mutex);
   for (;;) {
     shared->work.wait(lock, [&] { return shared->over || !shared->queue.empty(); });
     if (shared->queue.empty()) return;
-    std::string text = std::move(shared->queue.front());
+    const Line line = std::move(shared->queue.front());
     shared->queue.pop_front();
-    shared->bytes -= text.size();
+    shared->bytes -= line.bytes();
     const std::uint64_t dropped = shared->bytes < most_bytes / 2 ? std::exchange(shared->dropped, 0) : 0;
     shared->writing = true;
     lock.unlock();
-    if (dropped > 0)
-      text +=
-          stamped(net::LogLevel::warning,
-                  std::to_string(dropped) + " log lines were dropped: nobody took them from standard error");
-    const bool written = write_all(fd, text);
+    bool written = write(fd, journal, line);
+    if (dropped > 0) {
+      const std::string told =
+          std::to_string(dropped) + " log lines were dropped: nobody took them from standard error";
+      written =
+          write(fd, journal,
+                {net::LogLevel::warning, journal.is_open() ? told : stamped(net::LogLevel::warning, told)}) &&
+          written;
+    }
     lock.lock();
     if (!written) shared->dropped += dropped + 1;
     shared->writing = false;

@@ -8,6 +8,10 @@
 // does not know it. So lines wait in a queue of bounded length; what does not fit is dropped, counted, and
 // told of when lines go out again.
 //
+// Under systemd standard error is the journal's. There lines go to it as its own datagrams, with a priority
+// and fields, and without a time: it has one. Where that fails they go to standard error with the priority
+// before them, which it understands as well (sd-daemon(3)).
+//
 // Threading: log(), set_level() and wants() from any thread, none of them waits. The thread outlives its
 // owner if it hangs.
 #pragma once
@@ -20,6 +24,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/descriptor.hpp"
 #include "base/time.hpp"
 #include "net/log.hpp"
 
@@ -34,7 +39,7 @@ class LogThread {
   LogThread& operator=(const LogThread&) = delete;
 
   // One line: time, level, what happened. Less important ones than the level are left out.
-  void log(net::LogLevel level, const std::string& line);
+  void log(net::LogLevel level, const std::string& line, net::LogFields fields = {});
   void set_level(net::LogLevel level) { level_ = level; }
   bool wants(net::LogLevel level) const { return level <= level_.load(std::memory_order_relaxed); }
 
@@ -42,17 +47,27 @@ class LogThread {
   bool finish(Duration at_most);
 
  private:
+  struct Line {
+    net::LogLevel level;
+    std::string text;  // stamped, but for the journal
+    net::LogFields fields{};
+
+    std::size_t bytes() const;
+  };
   struct Shared {
     std::mutex mutex;
     std::condition_variable work, rest;
-    std::deque<std::string> queue;
+    std::deque<Line> queue;
     std::size_t bytes = 0;      // of the queue
     std::uint64_t dropped = 0;  // since it was last told
     bool writing = false;
     bool over = false;
   };
-  static void run(const std::shared_ptr<Shared>& shared, int fd);
+  static void run(const std::shared_ptr<Shared>& shared, int fd, const Descriptor& journal);
+  static bool write(int fd, const Descriptor& journal, const Line& line);
+  Line make_line(net::LogLevel level, const std::string& line, net::LogFields fields) const;
 
+  bool to_journal_ = false;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::atomic<net::LogLevel> level_;
 };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/settings.hpp"
 
+#include <arpa/inet.h>
 #include <grp.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+
+#include "daemon/meters.hpp"
 
 namespace coord::daemon {
 
@@ -65,6 +68,32 @@ Result<std::optional<gid_t>> group_of(const std::string& name) {
 
 }  // namespace
 
+namespace {
+
+// What is measured tells how a group is used, in the clear: other hosts are told only if that is wanted.
+Result<std::optional<net::Address>> metrics_of(const Options& options) {
+  if (options.metrics_names.size() > most_metrics_names)
+    return usage("--metrics-names", std::to_string(options.metrics_names.size()) + " names",
+                 "list at most 64: each is a series of its own");
+  if (options.metrics.empty()) return std::optional<net::Address>();
+  auto address = net::parse_address(options.metrics);
+  if (!address) return usage("--metrics", address.error().text(), "write ADDRESS:PORT, as in 127.0.0.1:9751");
+  std::array<std::uint8_t, sizeof(in6_addr)> bytes{};
+  const bool v4 = ::inet_pton(AF_INET, address->host.c_str(), bytes.data()) == 1;
+  const bool inside = (v4 && bytes[0] == 127) || address->host == "::1" || address->host == "localhost";
+  const bool v6 = !v4 && ::inet_pton(AF_INET6, address->host.c_str(), bytes.data()) == 1;
+  if (!v4 && !v6 && !inside && !address->host.empty())
+    return usage("--metrics", "'" + address->host + "' is no number",
+                 "write ADDRESS:PORT, as in 127.0.0.1:9751");
+  if (!inside && !options.metrics_insecure)
+    return usage("--metrics",
+                 address->text() + " can be reached from other hosts, without any proof of who asks",
+                 "use a loopback address, or add --metrics-insecure");
+  return std::optional<net::Address>(*address);
+}
+
+}  // namespace
+
 Result<Settings> check_but_keys(const Options& options) {
   Settings settings;
   settings.options = options;
@@ -112,6 +141,9 @@ Result<Settings> check_but_keys(const Options& options) {
     if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
     settings.listen = *listen;
   }
+  auto metrics = metrics_of(options);
+  if (!metrics) return metrics.error();
+  settings.metrics = *metrics;
   return settings;
 }
 

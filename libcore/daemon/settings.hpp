@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -41,6 +42,9 @@ struct Options {
   Duration election_low = std::chrono::milliseconds(150);
   Duration election_high = std::chrono::milliseconds(300);
   Duration raise_after = std::chrono::minutes(10);  // replica::Config
+  std::string metrics;                              // HOST:PORT to be asked at for metrics; empty: nowhere
+  bool metrics_insecure = false;                    // also where other hosts reach it
+  std::vector<std::string> metrics_names;           // of locks, that may be labels
 };
 
 struct Settings {
@@ -51,6 +55,7 @@ struct Settings {
   std::optional<net::KeyRing> keys;
   std::optional<gid_t> admitted;
   bool admits_all = false;
+  std::optional<net::Address> metrics;
   Options options;
 
   bool alone() const { return roster.size() <= 1; }

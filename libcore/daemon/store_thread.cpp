@@ -130,11 +130,15 @@ bool StoreThread::work(std::vector<replica::DiskJob>& batch) {
     return false;
   };
   bool skipped = false;
+  const bool writes = !batch.empty() && is_write(batch.front());
+  const auto began = std::chrono::steady_clock::now();
   if (Status status = perform(batch, skipped); !status) return store_.failure() && failed(status.error());
+  const Duration took = std::chrono::steady_clock::now() - began;
   std::vector<std::uint64_t> jobs;
   for (const replica::DiskJob& job : batch) jobs.push_back(job.job);
   if (!jobs.empty()) {
-    boost::asio::post(io_, [this, jobs = std::move(jobs), skipped] {
+    boost::asio::post(io_, [this, jobs = std::move(jobs), skipped, writes, took, bytes = store_.log_bytes()] {
+      if (writes) handlers_.synced(took, bytes);
       for (const std::uint64_t job : jobs) handlers_.done(job, skipped);
     });
   }

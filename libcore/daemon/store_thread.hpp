@@ -33,6 +33,8 @@ class StoreThread {
     std::function<void(std::uint64_t job, bool skipped)> done;  // perhaps before submit() has returned
     std::function<void(std::string why)> failed;
     std::function<void(bool nearly_full, const std::string& why)> space;
+    // How long the disk has taken for a write and its sync, and the size of the log after it.
+    std::function<void(Duration took, std::uint64_t log_bytes)> synced = [](Duration, std::uint64_t) {};
   };
 
   StoreThread(boost::asio::io_context& io, store::Store store, Handlers handlers);

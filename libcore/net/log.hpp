@@ -7,10 +7,14 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace coord::net {
 
 enum class LogLevel { error, warning, info, debug };
+
+// What an audit line is about, for machines: COORD_EVENT, COORD_NAME, ... Keys are of this program.
+using LogFields = std::vector<std::pair<std::string, std::string>>;
 
 // Copies write to the same place.
 class Log {
@@ -27,11 +31,19 @@ class Log {
       : Log(std::forward<Function>(write), [](LogLevel level) { return level < LogLevel::debug; }) {}
 
   void operator()(LogLevel level, const std::string& line) const { write_(level, line); }
+  // At info, with fields where the place has any for them.
+  void audit(const std::string& line, LogFields fields) const {
+    if (audit_) return audit_(line, std::move(fields));
+    write_(LogLevel::info, line);
+  }
+  using Audit = std::function<void(const std::string& line, LogFields fields)>;
+  void set_audit(Audit audit) { audit_ = std::move(audit); }
   bool wants(LogLevel level) const { return wants_(level); }
 
  private:
   Write write_;
   Wants wants_;
+  Audit audit_;
 };
 
 }  // namespace coord::net

@@ -24,7 +24,8 @@ enum class Channel : std::uint16_t {
   kept_snapshots = 2,  // a tool and its own peer only: kept_snapshots.hpp
   relay = 3,           // relay/relay.hpp
   ring = 4,            // the Chord ring and its data
-  trial = 0xff00,      // from here on: of tests, and of no release
+  metrics = 5,  // a tool and its own peer only: asked with no bytes, answered by pieces of OpenMetrics text
+  trial = 0xff00,  // from here on: of tests, and of no release
 };
 
 inline constexpr Level channels_since = 2;

@@ -100,6 +100,11 @@ void declare(cli::Options& options, Arguments& arguments) {
              "raise the group's level once all peers know it for so long")
       .between(Duration{}, std::chrono::hours(24 * 365))
       .minor();
+  options.value("--metrics", "ADDRESS:PORT", peer.metrics, "answer GET /metrics there, for monitoring")
+      .minor();
+  options.flag("--metrics-insecure", peer.metrics_insecure, "also where other hosts can ask").minor();
+  options.value("--metrics-names", "NAME", peer.metrics_names, "a lock that is measured by name; at most 64")
+      .minor();
   options.choice("--log-level", "LEVEL", arguments.level,
                  {{"error", net::LogLevel::error},
                   {"warning", net::LogLevel::warning},

@@ -26,6 +26,7 @@
 #include "coordd/reload.hpp"
 #include "coordd/setup.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/journal.hpp"
 #include "daemon/log_thread.hpp"
 #include "group/group_snapshot.hpp"
 #include "net/descriptor_room.hpp"
@@ -101,8 +102,11 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   boost::asio::io_context io(1);
   boost::asio::signal_set hup(io);
   if (!has_terminal()) hup.add(SIGHUP);
-  const net::Log log([&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); },
-                     [&lines](net::LogLevel level) { return lines.wants(level); });
+  net::Log log([&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); },
+               [&lines](net::LogLevel level) { return lines.wants(level); });
+  log.set_audit([&lines](const std::string& line, net::LogFields fields) {
+    lines.log(net::LogLevel::info, line, std::move(fields));
+  });
   std::optional<std::string> failure;
   const std::string directory = settings.options.state_dir;
   const auto stopped = [&](std::optional<std::string> why) {
@@ -232,8 +236,13 @@ int main(int argc, char** argv) {
   options.does([&]() -> Result<cli::Exit> {
     auto ended = act(arguments, options, command_line);
     const auto kept = coordd::runtime_directory();
-    if (ended || !kept || !coordd::said_lately(*kept, ended.error().text())) return ended;
-    return cli::exit_of(ended.error().kind);
+    if (ended) return ended;
+    if (kept && coordd::said_lately(*kept, ended.error().text())) return cli::exit_of(ended.error().kind);
+    const Descriptor journal = daemon::open_journal(STDERR_FILENO);
+    if (journal.is_open() && daemon::send_to_journal(journal, net::LogLevel::error, ended.error().text(),
+                                                     {{"COORD_EVENT", "failed"}}))
+      return cli::exit_of(ended.error().kind);
+    return ended;
   });
   return cli::run(argc, argv, options);
 }

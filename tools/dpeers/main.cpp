@@ -11,6 +11,7 @@
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
 #include "dpeers/level.hpp"
+#include "dpeers/metrics.hpp"
 
 namespace {
 
@@ -20,6 +21,7 @@ struct Settings {
   cli::ConnectOptions peer;
   bool json = false, quiet = false;
   bool check = false;
+  bool open_metrics = false;
   bool raise = false;
   bool abort = false, yes = false;
   Duration within = std::chrono::seconds(60);
@@ -149,6 +151,15 @@ Result<cli::Exit> act(const Settings& settings) {
     if (!settings.quiet) cli::print(check.line + "\n");
     return static_cast<cli::Exit>(check.verdict);
   }
+  if (settings.open_metrics && !what.empty())
+    return Error{ErrorKind::usage, "--openmetrics", "is for the peer as a whole",
+                 "leave out " + cli::shown(what)};
+  if (settings.open_metrics) {
+    const auto page = dpeers::metrics(settings.peer);
+    if (!page) return page.error();
+    cli::print(*page);
+    return cli::Exit::done;
+  }
   if (what.empty()) return show(settings);
   if (what == "doctor") return examine(settings);
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
@@ -165,6 +176,7 @@ int main(int argc, char** argv) {
   cli::Options options("dpeers", "list the peers of the group, find faults");
   options.synopsis("[--json]");
   options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
+  options.synopsis("--openmetrics", "counts and times, for monitoring");
   options.synopsis("doctor [--json]", "name faults and remedies");
   options.synopsis("level [--raise]", "show the level of the group's formats and rules");
   options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
@@ -173,6 +185,9 @@ int main(int argc, char** argv) {
   options.operand_completes_from("echo doctor level hand-over");
   options.flag("--check", settings.check, "0 well, 1 something is wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json");
+  options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
+      .excludes("--json")
+      .excludes("--check");
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
   options.value("--within", "SECONDS", settings.within, "with hand-over: time to wait for holders (60)")
       .between(Duration{}, std::chrono::hours(24))
