@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstring>
+#include <string>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord {
 namespace {
@@ -22,13 +24,6 @@ int read_digits(std::string_view text, std::size_t at, std::size_t digits) {
     value = value * 10 + digit;
   }
   return value;
-}
-
-void write_digits(char* out, int digits, std::int64_t value) {
-  for (int i = digits; i-- > 0;) {
-    out[i] = static_cast<char>('0' + value % 10);
-    value /= 10;
-  }
 }
 
 // "Z" or "+hh:mm" / "-hh:mm" as seconds east of UTC.
@@ -51,16 +46,12 @@ std::string rfc3339(WallTime time, int fraction_digits) {
   const auto day = floor<days>(point);
   const year_month_day date(day);
   const hh_mm_ss<nanoseconds> clock(point - day);
-  char text[] = "0000-00-00T00:00:00.000000000";
-  write_digits(text, 4, static_cast<int>(date.year()));
-  write_digits(text + 5, 2, static_cast<unsigned>(date.month()));
-  write_digits(text + 8, 2, static_cast<unsigned>(date.day()));
-  write_digits(text + 11, 2, clock.hours().count());
-  write_digits(text + 14, 2, clock.minutes().count());
-  write_digits(text + 17, 2, clock.seconds().count());
-  write_digits(text + 20, 9, clock.subseconds().count());
-  const std::size_t length = fraction_digits == 0 ? 19 : 20 + static_cast<std::size_t>(fraction_digits);
-  return std::string(text, length) + "Z";
+  std::string text = fmt::format(
+      FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}"), static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  text.resize(fraction_digits == 0 ? 19 : 20 + static_cast<std::size_t>(fraction_digits));
+  return text += 'Z';
 }
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Stories of agreeing: on a value, on a transaction's outcome, among liars, and never.
 #include <algorithm>
-#include <cstdio>
 #include <optional>
 
+#include "base/format.hpp"
 #include "catalogue/scenario.hpp"
 
 namespace coord::catalogue {
@@ -15,9 +15,7 @@ using namespace std::chrono_literals;
 const NodeId one{1}, two{2}, three{3};
 
 std::string ms(Duration time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f ms", static_cast<double>(time.count()) / 1e6);
-  return text;
+  return fmt::format("{:.0f} ms", static_cast<double>(time.count()) / 1e6);
 }
 
 Setup on_links_of(std::size_t nodes, Duration delay) {

@@ -2,8 +2,8 @@
 // Failure detectors, as dsim knows them. An operation: the node that is asked crashes for good, as long as a
 // majority is left; it is over when all others suspect it. Afterwards, with all faults gone, nobody that
 // lives may be suspected any more.
-#include <cstdio>
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/runner.hpp"
@@ -86,14 +86,10 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   }
   std::vector<std::string> remarks() const override {
     const auto verdict = observed_.verdict(this->world().now(), 2s);
-    char text[160];
     const Duration median = percentile(verdict.detection, 0.5);
-    std::snprintf(text, sizeof text,
-                  "class %s; %zu detections, median %.0f ms; %llu mistakes, the longest %.0f ms",
-                  verdict.name.c_str(), verdict.detection.size(), static_cast<double>(median.count()) / 1e6,
-                  static_cast<unsigned long long>(verdict.mistakes),
-                  static_cast<double>(verdict.longest_mistake.count()) / 1e6);
-    return {text};
+    return {fmt::format("class {}; {} detections, median {:.0f} ms; {} mistakes, the longest {:.0f} ms",
+                        verdict.name, verdict.detection.size(), static_cast<double>(median.count()) / 1e6,
+                        verdict.mistakes, static_cast<double>(verdict.longest_mistake.count()) / 1e6)};
   }
 
  private:

@@ -2,8 +2,8 @@
 // Stories of waiting: for a mutex, for each other, at a barrier.
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
+#include "base/format.hpp"
 #include "catalogue/scenario.hpp"
 #include "sim/world.hpp"
 
@@ -14,9 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 std::string ms(Duration time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f ms", static_cast<double>(time.count()) / 1e6);
-  return text;
+  return fmt::format("{:.0f} ms", static_cast<double>(time.count()) / 1e6);
 }
 
 // Nodes 1 to 3 want in at 0, 10 and 25 ms for 100, 80 and 60 ms; 4 and 5 only answer.
@@ -160,14 +158,13 @@ Story barrier_stragglers() {
     worked += time - Instant{};
     each += (each.empty() ? "" : ", ") + ms(free - time);
   }
-  char share[16];
-  std::snprintf(share, sizeof share, "%.1f %%",
-                100 * static_cast<double>(worked.count()) / static_cast<double>((worked + waited).count()));
+  const double share =
+      100 * static_cast<double>(worked.count()) / static_cast<double>((worked + waited).count());
   story.facts = {
-      "Node " + std::to_string(app.trigger.value) + " arrives last and triggers the release of all.",
-      "They wait " + each + ": " + ms(waited) + " in all.",
-      "Efficiency " + std::string(share) + ": " + ms(worked) + " of work in " + ms(worked + waited) +
-          " of five nodes' time.",
+      fmt::format("Node {} arrives last and triggers the release of all.", app.trigger.value),
+      fmt::format("They wait {}: {} in all.", each, ms(waited)),
+      fmt::format("Efficiency {:.1f} %: {} of work in {} of five nodes' time.", share, ms(worked),
+                  ms(worked + waited)),
   };
   return story;
 }

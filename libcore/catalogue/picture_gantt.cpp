@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
+#include "base/format.hpp"
 #include "catalogue/picture.hpp"
 
 namespace coord::catalogue {
@@ -15,9 +15,7 @@ double in_ms(Duration time) {
 }
 
 std::string ms_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, std::abs(value - std::round(value)) < 0.05 ? "%.0f" : "%.1f", value);
-  return text;
+  return fmt::format("{:.{}f}", value, std::abs(value - std::round(value)) < 0.05 ? 0 : 1);
 }
 
 // A round distance between marks, so that there are at most about `most` of them.
@@ -87,12 +85,11 @@ std::string draw_gantt_text(const Gantt& gantt, std::size_t columns, bool ascii)
   }
   for (const auto& lane : gantt.lanes) {
     for (const Span& span : lane.spans) {
-      char times[64];
-      std::snprintf(times, sizeof times, " %8s to %8s ms  ", ms_text(in_ms(span.from - gantt.begin)).c_str(),
-                    ms_text(in_ms(span.to - gantt.begin)).c_str());
-      out += lane.name + std::string(name_width - lane.name.size(), ' ') + times + span.text +
-             std::string(text_width - span.text.size(), ' ') + " " + ms_text(in_ms(span.to - span.from)) +
-             " ms\n";
+      out += lane.name + std::string(name_width - lane.name.size(), ' ') +
+             fmt::format(" {:>8} to {:>8} ms  ", ms_text(in_ms(span.from - gantt.begin)),
+                         ms_text(in_ms(span.to - gantt.begin))) +
+             span.text + std::string(text_width - span.text.size(), ' ') +
+             fmt::format(" {} ms\n", ms_text(in_ms(span.to - span.from)));
     }
   }
   return out;
@@ -105,9 +102,7 @@ namespace {
 constexpr int row = 40, bar = 26, margin = 20, names = 90, chart = 760, axis = 30, legend = 34;
 
 std::string at(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
+  return fmt::format("{:.1f}", value);
 }
 
 const char* class_of(Span::Kind kind) {

@@ -2,9 +2,9 @@
 // The trace as a space-time diagram. A message leaves the event of its sender at the time when it was sent;
 // where the trace says nothing of the sender at that time, it gets an event of its own.
 #include <algorithm>
-#include <cstdio>
 #include <tuple>
 
+#include "base/format.hpp"
 #include "catalogue/picture.hpp"
 
 namespace coord::catalogue {
@@ -21,10 +21,7 @@ struct Row {
 };
 
 std::string milliseconds(Instant time) {
-  char text[32];
-  const double value = static_cast<double>(time.time_since_epoch().count()) / 1e6;
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
+  return fmt::format("{:.1f}", static_cast<double>(time.time_since_epoch().count()) / 1e6);
 }
 
 bool is_shown(const sim::TraceRecord& record) {

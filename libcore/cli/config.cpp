@@ -10,12 +10,11 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "cli/home.hpp"
 #include "cli/names.hpp"
 
@@ -75,10 +74,9 @@ std::optional<std::string> as_text(const toml::node& node) {
   if (const auto* integer = node.as_integer()) return std::to_string(integer->get());
   if (const auto* boolean = node.as_boolean()) return boolean->get() ? "true" : "false";
   if (const auto* number = node.as_floating_point()) {
-    std::array<char, 400> digits{};
-    const auto [end, error] =
-        std::to_chars(digits.data(), digits.data() + digits.size(), number->get(), std::chars_format::fixed);
-    return std::string(digits.data(), end);
+    // Seconds: nine decimals are nanoseconds. Other numbers as they were written.
+    const std::string shortest = fmt::format("{}", number->get());
+    return shortest.find('e') == std::string::npos ? shortest : fmt::format("{:.9f}", number->get());
   }
   return std::nullopt;
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "cli/json.hpp"
 
-#include <array>
-#include <charconv>
 #include <cmath>
 
+#include "base/format.hpp"
 #include "base/json_text.hpp"
 #include "base/rfc3339.hpp"
 #include "base/utf8.hpp"
@@ -24,10 +23,7 @@ std::string json_string(std::string_view text) {
 }
 
 JsonObject& JsonObject::raw(std::string_view key, std::string_view value) {
-  if (!fields_.empty()) fields_ += ',';
-  fields_ += json_string(key);
-  fields_ += ':';
-  fields_ += value;
+  fields_ += fmt::format("{}{}:{}", fields_.empty() ? "" : ",", json_string(key), value);
   return *this;
 }
 
@@ -49,10 +45,8 @@ JsonObject& JsonObject::null(std::string_view key) {
 
 namespace {
 std::string number_text(double value) {
-  if (!std::isfinite(value)) return "null";
-  std::array<char, 32> buffer{};
-  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return std::string(buffer.data(), end);
+  // The shortest text that is read back as this number.
+  return std::isfinite(value) ? fmt::format("{}", value) : "null";
 }
 }  // namespace
 
@@ -66,7 +60,7 @@ JsonObject& JsonObject::time(std::string_view key, WallTime value) {
   return raw(key, json_string(rfc3339(value)));
 }
 JsonObject& JsonObject::id(std::string_view key, std::uint64_t value) {
-  return raw(key, json_string(std::to_string(value)));
+  return raw(key, fmt::format("\"{}\"", value));
 }
 JsonObject& JsonObject::object(std::string_view key, const JsonObject& value) {
   return raw(key, value.str());
@@ -76,7 +70,7 @@ JsonObject& JsonObject::array(std::string_view key, const JsonArray& value) {
 }
 
 std::string JsonObject::line() const {
-  return "{\"schema\":1" + (fields_.empty() ? "" : "," + fields_) + "}\n";
+  return fmt::format("{{\"schema\":1{}{}}}\n", fields_.empty() ? "" : ",", fields_);
 }
 
 JsonArray& JsonArray::raw(std::string_view value) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <exception>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 
 namespace coord::cli {
@@ -104,7 +105,7 @@ Status flush() {
 }
 
 std::string notice_line(std::string_view tool, std::string_view text) {
-  return std::string(tool) + ": " + one_line(text) + "\n";
+  return fmt::format("{}: {}\n", tool, one_line(text));
 }
 
 void notice(std::string_view tool, std::string_view text) {

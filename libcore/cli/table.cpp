@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 
 namespace coord::cli {
@@ -61,9 +62,10 @@ std::string Table::text(std::size_t width, bool color) const {
     std::string text;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const std::string cell = fitted(cell_at(i), columns[i]);
-      const std::string space(columns[i] - std::min(columns[i], display_width(cell)), ' ');
-      if (i != 0) text.append(gap, ' ');
-      text += columns_[i].align == Align::right ? space + cell : cell + space;
+      const std::size_t space = columns[i] - std::min(columns[i], display_width(cell));
+      const bool right = columns_[i].align == Align::right;
+      text += fmt::format("{:{}}{:{}}{}{:{}}", "", i != 0 ? gap : 0, "", right ? space : 0, cell, "",
+                          right ? 0 : space);
     }
     text.erase(text.find_last_not_of(' ') + 1);
     out += toned(text, tone, color) + "\n";

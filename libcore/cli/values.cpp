@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 
 namespace coord::cli {
@@ -24,9 +25,8 @@ Result<Integer> read_digits(std::string_view text, Integer least, Integer most) 
     return bad_value(text, "is not a whole number", "give decimal digits");
   if (error == std::errc::result_out_of_range || value < least || value > most) {
     if (most == std::numeric_limits<Integer>::max() && value < least)
-      return bad_value(text, "is out of range", "give at least " + std::to_string(least));
-    return bad_value(text, "is out of range",
-                     "give " + std::to_string(least) + " to " + std::to_string(most));
+      return bad_value(text, "is out of range", fmt::format("give at least {}", least));
+    return bad_value(text, "is out of range", fmt::format("give {} to {}", least, most));
   }
   return value;
 }
@@ -88,11 +88,10 @@ Result<double> read_number(std::string_view text) {
 std::string seconds_text(Duration value) {
   const std::int64_t ns = value.count();
   const std::uint64_t size = ns < 0 ? 0U - static_cast<std::uint64_t>(ns) : static_cast<std::uint64_t>(ns);
-  std::string text = (ns < 0 ? "-" : "") + std::to_string(size / ns_per_s);
-  std::string fraction = std::to_string(size % ns_per_s);
-  fraction.insert(0, 9 - fraction.size(), '0');
-  fraction.erase(fraction.find_last_not_of('0') + 1);
-  return fraction.empty() ? text : text + "." + fraction;
+  std::string text = fmt::format("{}{}.{:09}", ns < 0 ? "-" : "", size / ns_per_s, size % ns_per_s);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
 }
 
 }  // namespace coord::cli

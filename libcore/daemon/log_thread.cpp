@@ -7,13 +7,13 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <ctime>
 #include <memory>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "base/format.hpp"
+#include "base/rfc3339.hpp"
 #include "daemon/journal.hpp"
 
 namespace coord::daemon {
@@ -24,15 +24,9 @@ constexpr std::size_t most_bytes = std::size_t{256} << 10U;  // that wait: some 
 
 std::string stamped(net::LogLevel level, const std::string& line) {
   static constexpr const char* names[] = {"error", "warning", "info", "debug"};
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  char stamp[32], rest[32];
-  (void)std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-  (void)std::snprintf(rest, sizeof rest, ".%03ldZ %s ", now.tv_nsec / 1'000'000,
-                      names[static_cast<int>(level)]);
-  return stamp + (rest + line) + "\n";
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const WallTime time{std::chrono::duration_cast<std::chrono::nanoseconds>(now).count()};
+  return fmt::format("{} {} {}\n", rfc3339(time, 3), names[static_cast<int>(level)], line);
 }
 
 // Whether all of it went out. Waits as long as it takes.
@@ -124,7 +118,7 @@ void LogThread::run(const std::shared_ptr<Shared>& shared, int fd, const Descrip
     bool written = write(fd, journal, line);
     if (dropped > 0) {
       const std::string told =
-          std::to_string(dropped) + " log lines were dropped: nobody took them from standard error";
+          fmt::format("{} log lines were dropped: nobody took them from standard error", dropped);
       written =
           write(fd, journal,
                 {net::LogLevel::warning, journal.is_open() ? told : stamped(net::LogLevel::warning, told)}) &&

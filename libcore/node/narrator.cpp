@@ -3,16 +3,13 @@
 
 #include <variant>
 
+#include "base/format.hpp"
 #include "protocol/raft/text.hpp"
 #include "replica/text.hpp"
 
 namespace coord::node {
 
 namespace {
-
-std::string number(std::uint64_t value) {
-  return std::to_string(value);
-}
 
 // A round of heartbeats, or an answer to one.
 bool is_beat(const replica::PeerMessage& message) {
@@ -37,7 +34,7 @@ const char* by(Way way) {
 }  // namespace
 
 void Narrator::message(NodeId from, NodeId to, const std::string& text, bool arrives) {
-  say_(names_.node(from) + (arrives ? " > " : " x ") + names_.node(to) + " " + text);
+  say_(fmt::format("{} {} {} {}", names_.node(from), arrives ? '>' : 'x', names_.node(to), text));
 }
 
 // ---- heard
@@ -64,14 +61,14 @@ void Narrator::on(const replica::FromPeer& event, bool taken) {
 }
 
 void Narrator::on(const OnChannel& event, bool taken) {
-  message(event.from, self_,
-          "channel " + number(event.message.channel) + " bytes " + number(event.message.bytes.size()) +
-              by(event.way),
-          taken);
+  message(
+      event.from, self_,
+      fmt::format("channel {} bytes {}{}", event.message.channel, event.message.bytes.size(), by(event.way)),
+      taken);
 }
 
 void Narrator::on(const replica::Greeted& event) {
-  note("greeted by " + names_.node(event.from) + ", which knows level " + number(event.knows));
+  note(fmt::format("greeted by {}, which knows level {}", names_.node(event.from), event.knows));
 }
 
 void Narrator::on(const replica::Parted& event) {
@@ -92,8 +89,8 @@ void Narrator::on(const replica::CommandGone& event) {
 
 void Narrator::on(const replica::Recovered& event) {
   for (const auto& hold : event.holds)
-    note("found session " + number(hold.record.session.value) + " token " + number(hold.record.token.value) +
-         (hold.held ? " held" : " without a holder"));
+    note(fmt::format("found session {} token {} {}", hold.record.session.value, hold.record.token.value,
+                     hold.held ? "held" : "without a holder"));
 }
 
 void Narrator::on(const replica::JobFailed& event) {
@@ -114,40 +111,40 @@ void Narrator::does(const NodeAction& action) {
 
 void Narrator::on(const replica::DiskJob& action) {
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&action.work))
-    return note("writes a snapshot of " + number(snapshot->index.value) + "@" + number(snapshot->term.value));
+    return note(fmt::format("writes a snapshot of {}@{}", snapshot->index.value, snapshot->term.value));
   if (const auto* reserved = std::get_if<replica::ReserveTokens>(&action.work))
-    return note("reserves tokens up to " + number(reserved->up_to.value));
+    return note(fmt::format("reserves tokens up to {}", reserved->up_to.value));
   const auto& persist = std::get<raft::Persist>(action.work);
   if (persist.snapshot)
-    note("takes over the snapshot of " + number(persist.snapshot->index.value) + "@" +
-         number(persist.snapshot->term.value));
+    note(fmt::format("takes over the snapshot of {}@{}", persist.snapshot->index.value,
+                     persist.snapshot->term.value));
   for (const raft::Entry& entry : persist.entries) note("appends " + replica::to_text(entry));
   if (!persist.hard_state) return;
   const raft::HardState& state = *persist.hard_state;
-  note("writes term " + number(state.term.value) +
-       (state.vote == NodeId{} ? ", no vote" : ", vote for " + names_.node(state.vote)));
+  note(fmt::format("writes term {}, {}", state.term.value,
+                   state.vote == NodeId{} ? "no vote" : "vote for " + names_.node(state.vote)));
 }
 
 void Narrator::on(const replica::Applied& action) {
   for (const service::Effect& effect : action.effects)
-    note("applies " + number(action.index.value) + " " + replica::to_text(effect));
+    note(fmt::format("applies {} {}", action.index.value, replica::to_text(effect)));
 }
 
 void Narrator::on(const replica::LeaderChanged& action) {
-  note(std::string(raft::to_text(action.role)) + " of term " + number(action.term.value) +
-       (action.leader == NodeId{} ? ", no leader" : ", leader " + names_.node(action.leader)));
+  note(fmt::format("{} of term {}, {}", raft::to_text(action.role), action.term.value,
+                   action.leader == NodeId{} ? "no leader" : "leader " + names_.node(action.leader)));
 }
 
 void Narrator::on(const replica::SpeakLevel& action) {
-  note("speaks level " + number(action.level));
+  note(fmt::format("speaks level {}", action.level));
 }
 
 void Narrator::on(const replica::StopCommand& action) {
-  note(std::string(action.kill ? "kills" : "ends") + " the command of " + tool(action.connection));
+  note(fmt::format("{} the command of {}", action.kill ? "kills" : "ends", tool(action.connection)));
 }
 
 void Narrator::on(const replica::SignalHolder& action) {
-  note("sends signal " + number(action.signal) + " to the holder of " + tool(action.connection));
+  note(fmt::format("sends signal {} to the holder of {}", action.signal, tool(action.connection)));
 }
 
 void Narrator::on(const replica::SessionOver& action) {
@@ -155,12 +152,12 @@ void Narrator::on(const replica::SessionOver& action) {
 }
 
 void Narrator::on(const replica::KeepHold& action) {
-  note("keeps session " + number(action.record.session.value) + " token " +
-       number(action.record.token.value) + " of " + tool(action.connection));
+  note(fmt::format("keeps session {} token {} of {}", action.record.session.value, action.record.token.value,
+                   tool(action.connection)));
 }
 
 void Narrator::on(const replica::ForgetHold& action) {
-  note("forgets session " + number(action.session.value));
+  note(fmt::format("forgets session {}", action.session.value));
 }
 
 void Narrator::on(const replica::Moved& action) {
@@ -176,7 +173,8 @@ void Narrator::sends(const replica::SendPeer& action, bool went) {
 }
 
 void Narrator::sends(const SendOnChannel& action, const std::string& part, bool went) {
-  message(self_, action.to, part + " bytes " + number(action.message.bytes.size()) + by(action.way), went);
+  message(self_, action.to, fmt::format("{} bytes {}{}", part, action.message.bytes.size(), by(action.way)),
+          went);
 }
 
 void Narrator::is_told(replica::ConnectionId connection, const local::Request& request) {

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/format.hpp"
 #include "base/type_words.hpp"
 #include "base/utf8.hpp"
 #include "protocol/raft/text.hpp"
@@ -42,12 +43,12 @@ template <class List, class Text>
 std::string some_of(const List& list, Text text) {
   std::string all;
   for (std::size_t i = 0; i < list.size() && i < most_shown; ++i) all += " " + text(list[i]);
-  if (list.size() > most_shown) all += " and " + std::to_string(list.size() - most_shown) + " more";
+  if (list.size() > most_shown) all += fmt::format(" and {} more", list.size() - most_shown);
   return all;
 }
 
 void add(std::string& text, const char* what, std::uint64_t value) {
-  if (value != 0) text += std::string(" ") + what + " " + std::to_string(value);
+  if (value != 0) text += fmt::format(" {} {}", what, value);
 }
 
 // The fields that tell one such thing from another, by their names; most kinds have a few of them.
@@ -73,8 +74,8 @@ std::string fields_of(const T& m) {
   if constexpr (requires { m.gone.front().value; })
     if (!m.gone.empty())
       text += ", gone" + some_of(m.gone, [](SessionId id) { return std::to_string(id.value); });
-  if constexpr (requires { name_of(m.kind); }) text += std::string(" ") + name_of(m.kind);
-  if constexpr (requires { name_of(m.why); }) text += std::string(": ") + name_of(m.why);
+  if constexpr (requires { name_of(m.kind); }) text += fmt::format(" {}", name_of(m.kind));
+  if constexpr (requires { name_of(m.why); }) text += fmt::format(": {}", name_of(m.why));
   if constexpr (requires { m.why.empty(); }) text += ": " + quoted(m.why);
   if constexpr (requires { m.in_force; }) text += m.in_force ? " in force" : " void";
   return text;
@@ -86,9 +87,7 @@ std::string kind_and_fields(const Variant& said) {
 }
 
 std::string client_of(const service::Command& command) {
-  return command.client.value == 0
-             ? "leader"
-             : std::to_string(command.client.value) + ":" + std::to_string(command.sequence);
+  return command.client.value == 0 ? "leader" : fmt::format("{}:{}", command.client.value, command.sequence);
 }
 
 std::string command_in(const Bytes& bytes, Level level) {
@@ -106,16 +105,16 @@ std::string to_text(const PeerMessage& message, Level level) {
   } else if (const auto* rejected = std::get_if<Rejected>(&message)) {
     text += some_of(rejected->sequences, [](std::uint64_t sequence) { return std::to_string(sequence); });
   } else if (const auto* asked = std::get_if<ReadRequest>(&message)) {
-    text += " " + std::to_string(asked->id);
+    text += fmt::format(" {}", asked->id);
   } else if (const auto* answer = std::get_if<ReadAnswer>(&message)) {
-    text += " " + std::to_string(answer->id) +
-            (answer->known ? " index " + std::to_string(answer->index.value) : " not the leader");
+    text += answer->known ? fmt::format(" {} index {}", answer->id, answer->index.value)
+                          : fmt::format(" {} not the leader", answer->id);
   }
   return text;
 }
 
 std::string to_text(const service::Command& command) {
-  return client_of(command) + " " + kind_and_fields(command.body);
+  return fmt::format("{} {}", client_of(command), kind_and_fields(command.body));
 }
 
 std::string to_text(const service::Effect& effect) {
@@ -123,7 +122,7 @@ std::string to_text(const service::Effect& effect) {
 }
 
 std::string to_text(const raft::Entry& entry) {
-  const std::string place = std::to_string(entry.index.value) + "@" + std::to_string(entry.term.value) + " ";
+  const std::string place = fmt::format("{}@{} ", entry.index.value, entry.term.value);
   switch (entry.kind) {
     case raft::EntryKind::noop:
       return place + "begin of the term";

@@ -2,11 +2,11 @@
 #include "sim/linearizability.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <limits>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "sim/distinct_queue.hpp"
 #include "sim/distinct_register.hpp"
 #include "sim/sequential_objects.hpp"
@@ -282,15 +282,8 @@ const char* name_of(Operation::Kind kind) {
 std::string milliseconds(Instant time) {
   const auto ns = time.time_since_epoch().count();
   const auto rest = ns % 1'000'000;
-  char text[40];
-  if (rest % 1000 == 0) {
-    std::snprintf(text, sizeof text, "%lld.%03lld", static_cast<long long>(ns / 1'000'000),
-                  static_cast<long long>(rest / 1000));
-  } else {
-    std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(ns / 1'000'000),
-                  static_cast<long long>(rest));
-  }
-  return text;
+  return rest % 1000 == 0 ? fmt::format("{}.{:03}", ns / 1'000'000, rest / 1000)
+                          : fmt::format("{}.{:06}", ns / 1'000'000, rest);
 }
 
 std::string Operation::text() const {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sim/trace.hpp"
 
-#include <cstdio>
 #include <utility>
+
+#include "base/format.hpp"
 
 namespace coord::sim {
 
@@ -15,25 +16,18 @@ void Trace::add(TraceRecord record) {
 }
 
 std::string Trace::line(const TraceRecord& record) const {
-  char time[32];
-  const auto units = static_cast<long long>(record.time.time_since_epoch() / unit_);
-  std::snprintf(time, sizeof time, "[%5lld] ", units);
-  std::string line = time;
+  const auto units = record.time.time_since_epoch() / unit_;
   switch (record.kind) {
     case TraceRecord::Kind::received:
+      return fmt::format("[{:5}] {} > {} {}", units, record.from.value, record.node.value, record.text);
     case TraceRecord::Kind::lost:
-      line += std::to_string(record.from.value);
-      line += record.kind == TraceRecord::Kind::lost ? " x " : " > ";
-      line += std::to_string(record.node.value);
-      break;
+      return fmt::format("[{:5}] {} x {} {}", units, record.from.value, record.node.value, record.text);
     case TraceRecord::Kind::note:
-      line += std::to_string(record.node.value) + " -";
-      break;
+      return fmt::format("[{:5}] {} - {}", units, record.node.value, record.text);
     case TraceRecord::Kind::world:
-      line += "*";
       break;
   }
-  return line + " " + record.text;
+  return fmt::format("[{:5}] * {}", units, record.text);
 }
 
 std::string Trace::text() const {

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cinttypes>
-#include <cstdio>
 #include <string_view>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "store/crc32c.hpp"
 
@@ -25,12 +25,8 @@ ByteView bytes_of(std::string_view text) {
 
 // `coordutils fence 1 token 00000000000000000042 1a2b3c4d`, a line that a person can read.
 std::string text_of(Token token) {
-  std::array<char, token_digits + 2> number{};
-  (void)std::snprintf(number.data(), number.size(), "%020" PRIu64 " ", token.value);
-  const std::string text = std::string(magic) + number.data();
-  std::array<char, crc_digits + 2> crc{};
-  (void)std::snprintf(crc.data(), crc.size(), "%08" PRIx32 "\n", crc32c(bytes_of(text)));
-  return text + crc.data();
+  const std::string text = fmt::format("{}{:0{}} ", magic, token.value, token_digits);
+  return fmt::format("{}{:0{}x}\n", text, crc32c(bytes_of(text)), crc_digits);
 }
 
 // What the first, interrupted write of a new file can leave: a beginning of a record, then zeros.

@@ -25,6 +25,8 @@ finds() {  # CHECK TEXT: the check fails with a line that contains TEXT
   finds includes 'relative include'
   echo '#include <CLI/CLI.hpp>' >libcore/x/a.hpp
   finds includes 'option parser'
+  echo '#include <fmt/format.h>' >libcore/x/a.hpp
+  finds includes 'base/format.hpp'
   printf '// TO''DO: later\n' >libcore/x/a.hpp
   finds words 'unfinished'
   printf '// see /tmp''/wt/x\n' >libcore/x/a.hpp

@@ -2,8 +2,8 @@
 #include "dbarrier/record.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/table.hpp"
 
@@ -55,9 +55,7 @@ struct Times {
 };
 
 std::string seconds(Duration length) {
-  char text[32];
-  (void)std::snprintf(text, sizeof text, "%.3f", static_cast<double>(length.count()) / 1e9);
-  return text;
+  return fmt::format("{:.3f}", static_cast<double>(length.count()) / 1e9);
 }
 
 // Not there yet: blank; waiting: '-'; running: '#'.
@@ -152,12 +150,9 @@ std::string text_of(const local::BarrierRecord& record, WallTime as_of, std::siz
   const Times times(record, as_of);
   std::string text =
       cli::shown(record.name) + ", generation " + std::to_string(record.generation) + ": " + state_of(record);
-  if (times.waited > 0) {
-    char efficiency[64];
-    (void)std::snprintf(efficiency, sizeof efficiency, "; waited %s s in all, efficiency %.2f",
-                        seconds(times.total_wait).c_str(), times.efficiency());
-    text += efficiency;
-  }
+  if (times.waited > 0)
+    text +=
+        fmt::format("; waited {} s in all, efficiency {:.2f}", seconds(times.total_wait), times.efficiency());
   text += '\n';
   using Align = cli::Table::Align;
   std::vector<cli::Table::Column> columns{

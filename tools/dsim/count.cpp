@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // dsim count: what each protocol costs, measured, beside what its paper says.
-#include <cstdio>
 #include <map>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -25,9 +25,7 @@ struct Settings {
 };
 
 std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  std::string shown = text;
+  std::string shown = fmt::format("{:.2f}", value);
   shown.erase(shown.find_last_not_of('0') + 1);
   if (shown.back() == '.') shown.pop_back();
   return shown;

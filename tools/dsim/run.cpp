@@ -2,9 +2,9 @@
 // dsim run: one run, and what came of it.
 #include "cli/run.hpp"
 
-#include <cstdio>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "run_settings.hpp"
 #include "verbs.hpp"
@@ -19,9 +19,7 @@ struct Settings {
 };
 
 std::string milliseconds(Duration time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f ms", static_cast<double>(time.count()) / 1e6);
-  return text;
+  return fmt::format("{:.1f} ms", static_cast<double>(time.count()) / 1e6);
 }
 
 std::string as_json(const catalogue::Report& report) {
@@ -46,20 +44,13 @@ std::string as_json(const catalogue::Report& report) {
 }
 
 std::string as_text(const catalogue::Report& report) {
-  char line[160];
-  std::string text = report.protocol + ": " + std::to_string(report.nodes) + " nodes, seed " +
-                     std::to_string(report.seed) + ", " + milliseconds(report.end - Instant{}) +
-                     " of virtual time\n";
-  std::snprintf(line, sizeof line, "operations   %llu", static_cast<unsigned long long>(report.operations));
-  text += line;
-  if (report.lost > 0) text += ", " + std::to_string(report.lost) + " lost with their nodes";
-  std::snprintf(line, sizeof line, "\nmessages     %llu, %.2f an operation\n",
-                static_cast<unsigned long long>(report.all_messages), report.messages_per_operation());
-  text += line;
-  for (const auto& [type, count] : report.messages) {
-    std::snprintf(line, sizeof line, "  %-18s %llu\n", type.c_str(), static_cast<unsigned long long>(count));
-    text += line;
-  }
+  std::string text = fmt::format("{}: {} nodes, seed {}, {} of virtual time\n", report.protocol, report.nodes,
+                                 report.seed, milliseconds(report.end - Instant{}));
+  text += fmt::format("operations   {}", report.operations);
+  if (report.lost > 0) text += fmt::format(", {} lost with their nodes", report.lost);
+  text += fmt::format("\nmessages     {}, {:.2f} an operation\n", report.all_messages,
+                      report.messages_per_operation());
+  for (const auto& [type, count] : report.messages) text += fmt::format("  {:<18} {}\n", type, count);
   if (!report.delays.empty()) {
     text += "delay        median " + milliseconds(catalogue::percentile(report.delays, 0.5)) + ", 99 % " +
             milliseconds(catalogue::percentile(report.delays, 0.99)) + "\n";

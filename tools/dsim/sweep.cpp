@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <memory>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
@@ -85,12 +85,8 @@ Result<cli::Exit> sweep(const Settings& s) {
   if (s.json) {
     print_json(s, result);
   } else {
-    char text[200];
-    std::snprintf(text, sizeof text, "%s: %llu seeds, %llu operations, %llu events, %.1f s\n",
-                  s.protocol.c_str(), static_cast<unsigned long long>(result.seeds),
-                  static_cast<unsigned long long>(result.operations),
-                  static_cast<unsigned long long>(result.events), took.count());
-    cli::print(text);
+    cli::print(fmt::format("{}: {} seeds, {} operations, {} events, {:.1f} s\n", s.protocol, result.seeds,
+                           result.operations, result.events, took.count()));
     if (result.found) print_found(s, *result.found);
   }
   const bool caught =

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
+
+#include "base/format.hpp"
 
 namespace coord::ntpprobe {
 namespace {
@@ -113,14 +114,9 @@ std::string in_fitting_unit(Duration value) {
       unit = &u;
       break;
     }
-  char text[40];
   const double scaled = static_cast<double>(value.count()) / unit->ns;
-  std::snprintf(text, sizeof text, "%+.*f %s",
-                std::abs(scaled) < 10 && unit->ns > 1    ? 2
-                : std::abs(scaled) < 100 && unit->ns > 1 ? 1
-                                                         : 0,
-                scaled, unit->name);
-  return text;
+  const int decimals = unit->ns <= 1 || std::abs(scaled) >= 100 ? 0 : std::abs(scaled) < 10 ? 2 : 1;
+  return fmt::format("{:+.{}f} {}", scaled, decimals, unit->name);
 }
 
 std::size_t plot_capacity(PlotSize size, bool unicode) {

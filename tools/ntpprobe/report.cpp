@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "ntpprobe/report.hpp"
 
-#include <cstdio>
-
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
 
@@ -15,11 +14,8 @@ std::string nine_decimals(Duration value, const char* plus) {
   const bool negative = value < Duration::zero();
   const auto magnitude =
       negative ? ~static_cast<std::uint64_t>(value.count()) + 1 : static_cast<std::uint64_t>(value.count());
-  char text[40];
-  std::snprintf(text, sizeof text, "%s%llu.%09llu", negative ? "-" : plus,
-                static_cast<unsigned long long>(magnitude / 1'000'000'000),
-                static_cast<unsigned long long>(magnitude % 1'000'000'000));
-  return text;
+  return fmt::format("{}{}.{:09}", negative ? "-" : plus, magnitude / 1'000'000'000,
+                     magnitude % 1'000'000'000);
 }
 
 JsonObject sample_object(const ServerResult& server, const TakenSample& taken) {

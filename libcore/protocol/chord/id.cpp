@@ -2,9 +2,9 @@
 #include "protocol/chord/id.hpp"
 
 #include <cmath>
-#include <cstdio>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/random.hpp"
 
 namespace coord::chord {
@@ -79,10 +79,7 @@ Id drawn_id(std::uint64_t seed) {
 }
 
 std::string text(const Id& id) {
-  char digits[41];
-  for (std::size_t i = 0; i < id.words.size(); ++i)
-    std::snprintf(digits + 8 * i, 9, "%08x", static_cast<unsigned>(id.words[i]));
-  return digits;
+  return fmt::format("{:08x}", fmt::join(id.words, ""));
 }
 
 }  // namespace coord::chord

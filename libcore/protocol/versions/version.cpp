@@ -3,17 +3,15 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::ring {
 
 std::string text(const Dot& dot) {
-  char host[17];
-  std::snprintf(host, sizeof host, "%016llx", static_cast<unsigned long long>(dot.host.value));
-  return std::to_string(dot.number) + "@" + host;
+  return fmt::format("{}@{:016x}", dot.number, dot.host.value);
 }
 
 std::optional<Dot> read_dot(std::string_view text) {
