@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What fmt's src/format.cc is in its shared library.
+// What fmt's src/format.cc is in its shared library. Without locales: they would be most of a small program,
+// and no output of ours may depend on one.
+#define FMT_STATIC_THOUSANDS_SEPARATOR ','
 #include "base/format.hpp"
 
 #include <fmt/format-inl.h>

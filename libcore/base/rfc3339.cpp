@@ -46,10 +46,10 @@ std::string rfc3339(WallTime time, int fraction_digits) {
   const auto day = floor<days>(point);
   const year_month_day date(day);
   const hh_mm_ss<nanoseconds> clock(point - day);
-  std::string text = fmt::format(
-      FMT_COMPILE("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}"), static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}", static_cast<int>(date.year()),
+                                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                                 clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                                 clock.subseconds().count());
   text.resize(fraction_digits == 0 ? 19 : 20 + static_cast<std::size_t>(fraction_digits));
   return text += 'Z';
 }

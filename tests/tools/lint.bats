@@ -27,6 +27,8 @@ finds() {  # CHECK TEXT: the check fails with a line that contains TEXT
   finds includes 'option parser'
   echo '#include <fmt/format.h>' >libcore/x/a.hpp
   finds includes 'base/format.hpp'
+  echo '#include "base/format.hpp"' >libcore/x/a.hpp
+  finds includes 'fmt in a header'
   printf '// TO''DO: later\n' >libcore/x/a.hpp
   finds words 'unfinished'
   printf '// see /tmp''/wt/x\n' >libcore/x/a.hpp

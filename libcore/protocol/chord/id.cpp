@@ -79,7 +79,9 @@ Id drawn_id(std::uint64_t seed) {
 }
 
 std::string text(const Id& id) {
-  return fmt::format("{:08x}", fmt::join(id.words, ""));
+  std::string text;
+  for (const std::uint32_t word : id.words) text += fmt::format("{:08x}", word);
+  return text;
 }
 
 }  // namespace coord::chord
