@@ -140,9 +140,7 @@ std::string toml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      std::array<char, 8> code{};
-      (void)std::snprintf(code.data(), code.size(), "\\u%04X", static_cast<unsigned>(c));
-      out += code.data();
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
       continue;
     }
     if (c == '"' || c == '\\') out += '\\';

@@ -11,7 +11,7 @@
 //   o.operands("SERVER", s.servers, 0, cli::any_number, "host or address");
 //   o.example("ntpprobe pool.ntp.org", "one server");
 //   o.does([&] { return probe(s); });
-//   return cli::run(argc, argv, o);                       // run.hpp
+//   return cli::run(argc, argv, o, cli::read_by_app);     // run.hpp, cli_app/read_by_app.hpp
 //
 // Rules, the same in every tool: a tool that takes a command stops reading options at the first operand
 // (POSIX order; a verb that takes one: after its operands), drops one `--` directly after it, and takes `-c
@@ -40,6 +40,11 @@
 namespace coord::cli {
 
 inline constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
+
+// Who stores the values of a command line: options_read.hpp.
+struct LineOptions;
+using OptionReader = Status(const LineOptions&);
+OptionReader read_by_table;
 
 // What a shell may offer when the user asks to complete a value.
 enum class Completion { nothing, file, directory, host, command, from_command };
@@ -188,7 +193,8 @@ class Options {
 
   // What a parsed command line asks for.
   enum class Request { act, help, version, dump };
-  Result<Request> parse(const std::vector<std::string>& arguments);  // without argv[0]
+  Result<Request> parse(const std::vector<std::string>& arguments,  // without argv[0]
+                        OptionReader* reader = &read_by_table);
   const Options& chosen() const {
     return chosen_ == nullptr ? *this : *chosen_;
   }  // the verb, or the tool itself
@@ -205,6 +211,8 @@ class Options {
 
  private:
   friend class Parser;
+  friend class TableReader;
+  friend class AppReader;
   friend class HelpPage;
   friend class OptionDump;
   struct Operand {

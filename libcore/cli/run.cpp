@@ -58,8 +58,8 @@ Status close_stdout() {
   return done();
 }
 
-Result<Exit> perform(Options& options, const std::vector<std::string>& arguments) {
-  const Result<Options::Request> request = options.parse(arguments);
+Result<Exit> perform(Options& options, const std::vector<std::string>& arguments, OptionReader* reader) {
+  const Result<Options::Request> request = options.parse(arguments, reader);
   if (!request) {
     options.tell_refused();
     return request.error();
@@ -81,9 +81,9 @@ Result<Exit> perform(Options& options, const std::vector<std::string>& arguments
   return options.chosen().action()();
 }
 
-Result<Exit> guarded(Options& options, const std::vector<std::string>& arguments) {
+Result<Exit> guarded(Options& options, const std::vector<std::string>& arguments, OptionReader* reader) {
   try {
-    return perform(options, arguments);
+    return perform(options, arguments, reader);
   } catch (const std::bad_alloc&) {
     return Error{ErrorKind::internal, "memory", "exhausted", "free memory or raise the limit (ulimit -v)"};
   } catch (const std::exception& problem) {
@@ -123,10 +123,10 @@ void complain(std::string_view tool, const Error& error) {
   notice(tool, error.text());
 }
 
-int run(int argc, char** argv, Options& options) {
+int run(int argc, char** argv, Options& options, OptionReader* reader) {
   guard_standard_descriptors();
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  const Result<Exit> result = guarded(options, arguments);
+  const Result<Exit> result = guarded(options, arguments, reader);
   Exit exit = Exit::done;
   if (result) {
     exit = *result;

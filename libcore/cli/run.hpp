@@ -16,7 +16,7 @@ namespace coord::cli {
 // written is 74, even when all else went well; a reader that went away ends the tool by SIGPIPE,
 // silently, as it ends cat(1). Standard descriptors that are closed stay unusable instead of being handed
 // to the next file that is opened.
-int run(int argc, char** argv, Options& options);
+int run(int argc, char** argv, Options& options, OptionReader* reader = &read_by_table);
 
 // One line of data on stdout, buffered; whether it arrived is checked by run() at the
 // end, so callers need not.

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: MIT
+// Compiled twice: whatever reads a command line into the table does so by these rules and with these words.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
 #include "base/random.hpp"
 #include "cli/options.hpp"
+#ifdef COORD_READ_BY_APP
+#include "cli_app/read_by_app.hpp"
+#endif
 
 using namespace coord;
 using namespace coord::cli;
 using namespace std::chrono_literals;
 
 namespace {
+
+#ifdef COORD_READ_BY_APP
+OptionReader* const reader = &read_by_app;
+#else
+OptionReader* const reader = &read_by_table;
+#endif
 
 using Words = std::vector<std::string>;
 
@@ -50,7 +60,7 @@ struct Lock {
   }
 
   std::string error(const Words& words) {
-    auto parsed = o.parse(words);
+    auto parsed = o.parse(words, reader);
     if (parsed) return "";
     CHECK(parsed.error().kind == ErrorKind::usage);
     return parsed.error().text();
@@ -216,7 +226,7 @@ TEST_CASE("a tool of verbs: each has its own options, the tool's work before and
     compare.operand("A", one, "first").operand("B", two, "second").does([&]() -> Result<Exit> {
       return ran = "compare", Exit::after;
     });
-    auto request = o.parse(words);
+    auto request = o.parse(words, reader);
     if (!request) return request.error().text();
     CHECK(o.chosen().action()().ok());
     return ran;
@@ -241,7 +251,7 @@ TEST_CASE("a tool of verbs with an action of its own: its options may be for tha
     o.flag("-a,--all", all, "all").without_verb();
     o.does([&]() -> Result<Exit> { return ran = "itself", Exit::done; });
     o.verb("list", "those that are kept").does([&]() -> Result<Exit> { return ran = "list", Exit::done; });
-    auto request = o.parse(words);
+    auto request = o.parse(words, reader);
     if (!request) return request.error().text();
     CHECK(o.chosen().action()().ok());
     return ran;
@@ -258,11 +268,11 @@ TEST_CASE("a tool of verbs with an action of its own: its options may be for tha
 
 TEST_CASE("asking for --help wins over everything around it") {
   Lock lock;
-  auto request = lock.o.parse({"--slots", "3", "--help", "--wobble"});
+  auto request = lock.o.parse({"--slots", "3", "--help", "--wobble"}, reader);
   REQUIRE(request.ok());
   CHECK(*request == Options::Request::help);
-  CHECK(*Lock().o.parse({"-V"}) == Options::Request::version);
-  CHECK(*Lock().o.parse({"n", "ls", "--help"}) == Options::Request::act);
+  CHECK(*Lock().o.parse({"-V"}, reader) == Options::Request::version);
+  CHECK(*Lock().o.parse({"n", "ls", "--help"}, reader) == Options::Request::act);
 }
 
 TEST_CASE("help fits a screen and ends with EXAMPLES, however many options there are") {
@@ -301,7 +311,7 @@ TEST_CASE("no command line crashes, throws, or ends in anything but an act or a 
       if (random.below(10) == 0) word += pieces[random.below(pieces.size())];
     }
     Lock lock;
-    const auto parsed = lock.o.parse(words);
+    const auto parsed = lock.o.parse(words, reader);
     if (!parsed) REQUIRE(parsed.error().kind == ErrorKind::usage);
     if (parsed && *parsed == Options::Request::act && lock.what == Lock::What::run)
       REQUIRE_FALSE(lock.command.argv.empty());

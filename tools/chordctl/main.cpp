@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // chordctl: a Chord ring that keeps its data (chordctl(1)).
 #include "cli/run.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "verbs.hpp"
 
 using namespace coord;
@@ -25,5 +26,5 @@ int main(int argc, char** argv) {
   chordctl::add_dump(tool, common);
   chordctl::add_load(tool, common);
   chordctl::add_status(tool, common);
-  return cli::run(argc, argv, tool);
+  return cli::run(argc, argv, tool, cli::read_by_app);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dclock: stamps, compares, merges, checks and draws events by logical time (dclock(1)).
 #include "cli/run.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "verbs.hpp"
 
 using namespace coord;
@@ -28,5 +29,5 @@ int main(int argc, char** argv) {
   dclock::add_gc(tool);
   dclock::add_draw(tool);
   dclock::add_convert(tool);
-  return cli::run(argc, argv, tool);
+  return cli::run(argc, argv, tool, cli::read_by_app);
 }

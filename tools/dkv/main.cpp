@@ -3,6 +3,7 @@
 #include "cli/common.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "dkv/settings.hpp"
 
 namespace {
@@ -109,5 +110,5 @@ int main(int argc, char** argv) {
   watch.operand_completes_from(live_keys);
   watch.example("dkv watch release/current | while read -r version value; do ...; done", "");
   watch.does(checked(settings, dkv::watch));
-  return cli::run(argc, argv, options);
+  return cli::run(argc, argv, options, cli::read_by_app);
 }

@@ -7,6 +7,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "dpeers/check.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
@@ -202,5 +203,5 @@ int main(int argc, char** argv) {
   options.example("dpeers level", "after an upgrade: may the group use the new formats?");
   options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "the leader's name");
   options.does([&] { return act(settings); });
-  return cli::run(argc, argv, options);
+  return cli::run(argc, argv, options, cli::read_by_app);
 }

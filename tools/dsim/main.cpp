@@ -2,6 +2,7 @@
 // dsim: runs the protocols in virtual time, with faults, counts their messages and
 // draws what happened (dsim(1)).
 #include "cli/run.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "verbs.hpp"
 
 using namespace coord;
@@ -25,5 +26,5 @@ int main(int argc, char** argv) {
   dsim::add_draw(tool);
   dsim::add_sweep(tool);
   dsim::add_check(tool);
-  return cli::run(argc, argv, tool);
+  return cli::run(argc, argv, tool, cli::read_by_app);
 }

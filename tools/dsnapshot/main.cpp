@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dsnapshot: a consistent picture of what runs, and of what is on its way (dsnapshot(1)).
 #include "cli/run.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "group.hpp"
 #include "verbs.hpp"
 
@@ -31,5 +32,5 @@ int main(int argc, char** argv) {
   dsnapshot::add_check(tool, common);
   dsnapshot::add_draw(tool, common);
   dsnapshot::add_diff(tool, common);
-  return cli::run(argc, argv, tool);
+  return cli::run(argc, argv, tool, cli::read_by_app);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
+#include "cli_app/read_by_app.hpp"
 #include "ntpprobe/chain.hpp"
 #include "ntpprobe/measurement.hpp"
 #include "ntpprobe/report.hpp"
@@ -69,5 +70,5 @@ int main(int argc, char** argv) {
   cli::Options options("ntpprobe", "measure the local clock's offset against NTP servers");
   declare(options, settings);
   options.does([&] { return probe(settings); });
-  return cli::run(argc, argv, options);
+  return cli::run(argc, argv, options, cli::read_by_app);
 }
