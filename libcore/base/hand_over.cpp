@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 
 namespace coord {
@@ -32,8 +33,7 @@ Status sync_directory(const std::string& directory) {
 }
 
 std::string text_of(const HandedOver& what) {
-  return std::string(what.to == HandedOver::To::host ? "host " : "group ") +
-         std::to_string(what.token.value) + "\n";
+  return fmt::format("{}{}\n", what.to == HandedOver::To::host ? "host " : "group ", what.token.value);
 }
 
 }  // namespace

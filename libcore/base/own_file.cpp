@@ -12,6 +12,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/format.hpp"
+
 namespace coord {
 namespace {
 
@@ -60,7 +62,7 @@ Result<Descriptor> open_own_file(const std::string& path, int flags) {
   if (::fstat(file.get(), &status) != 0) return failed(path, "stat");
   if (!S_ISREG(status.st_mode)) return unusable(path, "it is no regular file", "remove it");
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
-    return unusable(path, "it belongs to another user (uid " + std::to_string(status.st_uid) + ")",
+    return unusable(path, fmt::format("it belongs to another user (uid {})", status.st_uid),
                     "remove it, or name another path");
   return file;
 }

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "base/own_file.hpp"
 #include "cli/config.hpp"
@@ -100,7 +101,7 @@ void look_for_running(Authority& authority) {
 }
 
 std::string fallback_directory() {
-  return "/tmp/coordutils-" + std::to_string(::geteuid());
+  return fmt::format("/tmp/coordutils-{}", ::geteuid());
 }
 
 constexpr const char* system_directory = "/run/coordutils";
@@ -152,7 +153,7 @@ Result<Authority> configured(const std::string& path) {
 }
 
 std::string homeless_state() {
-  return "/var/tmp/coordutils-" + std::to_string(::geteuid());
+  return fmt::format("/var/tmp/coordutils-{}", ::geteuid());
 }
 
 Result<Authority> private_authority() {

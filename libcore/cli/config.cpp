@@ -37,7 +37,7 @@ Status check_owner(const std::string& path, int fd) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return unusable(shown(path), std::strerror(errno), "");
   if (status.st_uid != ::geteuid() && status.st_uid != 0)
-    return unusable(shown(path), "it belongs to another user (uid " + std::to_string(status.st_uid) + ")",
+    return unusable(shown(path), fmt::format("it belongs to another user (uid {})", status.st_uid),
                     "use one of your own or root's: under sudo, sudo -H");
   if (S_ISFIFO(status.st_mode))
     return unusable(shown(path), "it is a pipe, which is empty when it is read again", "name a file");
@@ -117,7 +117,7 @@ Result<std::vector<ConfigLine>> read_config(const std::string& path) {
 Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::string& object) {
   const toml::parse_result parsed = toml::parse(text);
   const auto place = [&](const toml::source_region& source) {
-    return shown(object) + ":" + std::to_string(source.begin.line);
+    return fmt::format("{}:{}", shown(object), source.begin.line);
   };
   if (!parsed)
     return unusable(place(parsed.error().source()), shown(parsed.error().description()), "correct this line");

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "base/format.hpp"
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
 #include "cli/host_peer.hpp"
@@ -42,7 +43,7 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
 // about to listen elsewhere.
 Error not_reached(const Authority& authority, const Error& error) {
   const std::string process =
-      *authority.running > 0 ? "process " + std::to_string(*authority.running) : "another process";
+      *authority.running > 0 ? fmt::format("process {}", *authority.running) : "another process";
   return Error{ErrorKind::unavailable, error.object.empty() ? authority.state_dir : error.object,
                error.what + ", but " + process + " uses " + authority.state_dir,
                "look whether it is a peer that is stopped, and end it"};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/format.hpp"
 #include "base/utf8.hpp"
 
 namespace coord::cli {
@@ -67,8 +68,7 @@ Result<std::vector<std::string>> parse_names(std::string_view list, std::size_t 
       names.back() += list[i];
     }
     if (names.size() > most)
-      return bad_name({}, "more than " + std::to_string(most) + " names in one list",
-                      "ask for fewer at once");
+      return bad_name({}, fmt::format("more than {} names in one list", most), "ask for fewer at once");
   }
   std::vector<std::string> unique;
   for (std::string& name : names) {

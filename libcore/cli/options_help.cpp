@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/format.hpp"
 #include "cli/options.hpp"
 #include "cli/terminal.hpp"
 
@@ -125,7 +126,7 @@ class HelpPage {
     std::vector<std::string> words;
     std::string word;
     for (const Option* option : options) words.push_back(form(*option, true) + ",");
-    words.insert(words.end(), {"see", o_.tool_ + "(" + std::to_string(o_.section_) + ")"});
+    words.insert(words.end(), {"see", fmt::format("{}({})", o_.tool_, o_.section_)});
     return wrapped("also:", words);
   }
 

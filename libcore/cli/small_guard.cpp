@@ -16,6 +16,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/lease.hpp"
 #include "cli/held_session.hpp"
 #include "cli/speaker.hpp"
@@ -33,7 +34,7 @@ constexpr int between_kills_ms = 10;
 constexpr int removals = 20;  // who has just let go is out of its control group a moment later
 
 std::string path_of(int descriptor) {
-  return "/proc/self/fd/" + std::to_string(descriptor);
+  return fmt::format("/proc/self/fd/{}", descriptor);
 }
 
 class SmallGuard {

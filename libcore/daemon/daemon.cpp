@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
 #include "net/greeting.hpp"
@@ -48,7 +49,7 @@ Status check_owner(const std::string& directory) {
   if (!S_ISDIR(status.st_mode))
     return Error{ErrorKind::unavailable, directory, "it is no directory", "remove it"};
   if (status.st_uid != ::geteuid())
-    return Error{ErrorKind::unavailable, directory, "belongs to user id " + std::to_string(status.st_uid),
+    return Error{ErrorKind::unavailable, directory, fmt::format("belongs to user id {}", status.st_uid),
                  "run coordd as that user, or remove it"};
   return done();
 }
@@ -397,7 +398,7 @@ void Daemon::perform(replica::LeaderChanged&& action) {
   const net::Roster::Node* const leader = settings_.roster.find(action.leader);
   const std::string who = leader == nullptr ? "no leader" : "leader " + leader->name;
   ++meters_.leader_changes;
-  log_.audit("term " + std::to_string(action.term.value) + ": " + who,
+  log_.audit(fmt::format("term {}: {}", action.term.value, who),
              {{"COORD_EVENT", "leader"},
               {"COORD_NAME", leader == nullptr ? "" : leader->name},
               {"COORD_TERM", std::to_string(action.term.value)}});

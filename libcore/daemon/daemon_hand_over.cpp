@@ -12,6 +12,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "daemon/daemon.hpp"
 #include "process/boot_time.hpp"
@@ -81,7 +82,7 @@ void Daemon::give_up() {
     return;
   }
   log_(net::LogLevel::info,
-       "unused: the host's peer takes over, above token " + std::to_string(what.token.value));
+       fmt::format("unused: the host's peer takes over, above token {}", what.token.value));
   stop(std::nullopt);
 }
 
@@ -117,7 +118,7 @@ void Daemon::hand_over(replica::ConnectionId connection, const Tool& tool, const
   const HandedOver what{HandedOver::To::group, Token{view.token}};
   if (Status written = write_handed_over(settings_.options.state_dir, what); !written)
     return refuse(written.error().text());
-  log_(net::LogLevel::info, "handed over to a group, above token " + std::to_string(what.token.value));
+  log_(net::LogLevel::info, fmt::format("handed over to a group, above token {}", what.token.value));
   handed_over_ = view.ended = true;
   tell(connection, tool, view);
   constexpr Duration to_write = std::chrono::milliseconds(200);
@@ -153,8 +154,10 @@ local::LoneView Daemon::view_of_lone(const local::HandOver& request) const {
 std::optional<std::string> Daemon::refuse_floor(const Tool& tool, Token floor) const {
   constexpr std::uint64_t day = 24 * 3600;
   if (!is_guest(tool) || floor.value <= (unix_seconds() + day) << 20U) return std::nullopt;
-  return "this user's private peer has given token " + std::to_string(floor.value) +
-         ", which is far ahead of this host's clock: see whether the clock is right";
+  return fmt::format(
+      "this user's private peer has given token {}, which is far ahead of this host's clock: see whether the "
+      "clock is right",
+      floor.value);
 }
 
 }  // namespace coord::daemon

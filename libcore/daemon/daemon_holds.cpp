@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 
+#include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "process/boot_time.hpp"
 #include "process/cgroup.hpp"
@@ -56,8 +57,8 @@ Status Daemon::recover_holds() {
     hold.connection = replica::ConnectionId{first_recovered + event.holds.size()};
     hold.record = kept.hold;
     hold.held = take_up(kept, hold);
-    log_(net::LogLevel::info, "session " + std::to_string(kept.hold.session.value) + " of an earlier life: " +
-                                  (hold.held ? "taken up again" : "its holders are gone"));
+    log_(net::LogLevel::info, fmt::format("session {} of an earlier life: {}", kept.hold.session.value,
+                                          hold.held ? "taken up again" : "its holders are gone"));
     event.holds.push_back(std::move(hold));
   }
   remove_left_over_files();
@@ -114,7 +115,7 @@ void Daemon::remove_left_over_files() {
 void Daemon::perform(replica::SignalHolder&& action) {
   const auto tool = tools_.find(action.connection);
   if (tool == tools_.end() || tool->second.holder.pid == 0) return;
-  log_(net::LogLevel::warning, "process " + std::to_string(tool->second.holder.pid) + " has lost its lock");
+  log_(net::LogLevel::warning, fmt::format("process {} has lost its lock", tool->second.holder.pid));
   (void)process::send_signal(tool->second.holder, static_cast<int>(action.signal));
 }
 
@@ -181,9 +182,9 @@ void Daemon::perform(replica::StopCommand&& action) {
     family.variable = "DLOCK_SESSION";
     family.word = std::to_string(tool.session.value);
   }
-  log_(net::LogLevel::warning,
-       "session of process " + std::to_string(action.pid) +
-           (action.kill ? " is over: its command is killed" : " is not renewed: its command is told to end"));
+  log_(net::LogLevel::warning, fmt::format("session of process {}{}", action.pid,
+                                           action.kill ? " is over: its command is killed"
+                                                       : " is not renewed: its command is told to end"));
   std::function<void()> gone;
   if (action.confirm)
     gone = [this, id = action.connection] {

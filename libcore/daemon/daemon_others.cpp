@@ -3,6 +3,7 @@
 // sent is of the group's level.
 #include <chrono>
 
+#include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "process/boot_time.hpp"
 #include "service/ownership.hpp"
@@ -33,7 +34,7 @@ std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& othe
   if (other == wire::PeerTiming{}) return "";
   std::string text;
   const auto compare = [&](const char* name, Duration here, Duration there) {
-    const auto ms = [](Duration d) { return std::to_string(d.count() / 1'000'000) + " ms"; };
+    const auto ms = [](Duration d) { return fmt::format("{} ms", d.count() / 1'000'000); };
     if (here != there)
       text += (text.empty() ? "" : ", ") + std::string(name) + " " + ms(there) + " (here " + ms(here) + ")";
   };
@@ -51,13 +52,13 @@ node::Narrator Daemon::make_narrator() {
   names.node = [this](NodeId id) {
     const net::Roster::Node* const node = settings_.roster.find(id);
     if (node != nullptr) return node->name;
-    return id == settings_.node ? settings_.name : "peer " + std::to_string(id.value);
+    return id == settings_.node ? settings_.name : fmt::format("peer {}", id.value);
   };
   names.tool = [this](replica::ConnectionId connection) {
     const auto found = tools_.find(connection);
-    if (found == tools_.end()) return "connection " + std::to_string(connection.value);
+    if (found == tools_.end()) return fmt::format("connection {}", connection.value);
     const Tool& tool = found->second;
-    return "tool " + std::to_string(tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
+    return fmt::format("tool {}", tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
   };
   return node::Narrator(settings_.node, std::move(names),
                         [this](const std::string& line) { log_(net::LogLevel::debug, line); });
@@ -110,8 +111,8 @@ void Daemon::peer_said(const std::string& name, const wire::Frame& frame, bool d
   auto message = frame.version <= newest_level
                      ? replica::decode_peer_message(frame.payload, frame.version)
                      : Error{ErrorKind::data, "message",
-                             "it is of level " + std::to_string(frame.version) +
-                                 ", and this program knows level " + std::to_string(newest_level),
+                             fmt::format("it is of level {}, and this program knows level {}", frame.version,
+                                         newest_level),
                              ""};
   if (!message) return cannot_read(name, message.error().what, datagram);
   ++traffic_.received[replica::name_of(*message)];
@@ -130,7 +131,7 @@ void Daemon::peer_up(const std::string& name) {
 // For another part than the service. Which parts there are, only the node knows; so does what is in it.
 void Daemon::peer_said_on_channel(const std::string& name, const wire::Frame& frame, bool datagram) {
   if (frame.version < wire::channels_since || frame.version > newest_level)
-    return cannot_read(name, "one on a channel, of level " + std::to_string(frame.version), datagram);
+    return cannot_read(name, fmt::format("one on a channel, of level {}", frame.version), datagram);
   auto message = wire::decode<wire::ChannelMessage>(frame.payload, {.version = frame.version});
   if (!message) return cannot_read(name, message.error().what, datagram);
   if (datagram && wire::Channel{message->channel} == wire::Channel::group_snapshot)
@@ -220,7 +221,7 @@ void Daemon::perform(replica::Applied&& action) {
   for (const service::Effect& effect : action.effects) {
     const auto* raise = std::get_if<service::RaiseApplied>(&effect);
     if (raise == nullptr) continue;
-    const std::string level = "level " + std::to_string(raise->level);
+    const std::string level = fmt::format("level {}", raise->level);
     if (raise->in_force) {
       log_(net::LogLevel::info, "the group is at " + level + " from now on");
     } else {
@@ -274,8 +275,7 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
   const raft::Raft& raft = node_->replica().raft();
   if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
   if (now.next == now.level)
-    return refuse("the group is at level " + std::to_string(now.level) +
-                  ", and this peer knows no later one");
+    return refuse(fmt::format("the group is at level {}, and this peer knows no later one", now.level));
   if (raft.role() != raft::Role::leader) {
     const net::Roster::Node* const leader = settings_.roster.find(raft.leader());
     return refuse(leader == nullptr ? "nobody leads now: try again later"
@@ -284,7 +284,7 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
   if (!now.missing.empty()) {
     std::string who;
     for (const auto& [name, why] : now.missing) who += (who.empty() ? "" : ", ") + name + " (" + why + ")";
-    return refuse("these peers do not know level " + std::to_string(now.next) + ": " + who);
+    return refuse(fmt::format("these peers do not know level {}: {}", now.next, who));
   }
   push(replica::RaiseNow{});
   tell(connection, tool, local::Done{request.request});

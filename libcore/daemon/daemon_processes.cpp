@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "process/cgroup.hpp"
 #include "process/pidfd.hpp"
@@ -98,7 +99,7 @@ std::optional<local::Refused> Daemon::name_processes(replica::ConnectionId conne
   }
   if (number == nullptr || *number == 0) return std::nullopt;
 
-  const std::string name = "process " + std::to_string(*number);
+  const std::string name = fmt::format("process {}", *number);
   look_at(connection, tool);
   const auto process = named(tool, pidfd, *number, as_holder);
   *number = process ? static_cast<std::uint32_t>(process->id.pid) : 0;

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/reach.hpp"
 #include "daemon/system_random.hpp"
@@ -82,8 +83,8 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   auto request = wire::decode<local::Request>(frame.payload, frame.decode_options());
   if (!request) {
     if (const auto line = wrong_messages_.limited(
-            process::boot_now(), "tools of user " + std::to_string(tool->second.who.uid),
-            "tool " + std::to_string(tool->second.who.pid) + ": " + request.error().what))
+            process::boot_now(), fmt::format("tools of user {}", tool->second.who.uid),
+            fmt::format("tool {}: {}", tool->second.who.pid, request.error().what)))
       log_(net::LogLevel::warning, *line);
     server_->close(number);
     tool_closed(number);

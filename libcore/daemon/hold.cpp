@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::daemon {
 
@@ -91,7 +92,7 @@ void Hold::watch() {
 }
 
 std::string HoldStock::path_of(std::uint64_t number) const {
-  return directory_ + "/" + std::to_string(number);
+  return fmt::format("{}/{}", directory_, number);
 }
 
 Result<HoldStock::Numbered> HoldStock::take() {

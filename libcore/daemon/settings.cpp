@@ -8,6 +8,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/format.hpp"
 #include "daemon/meters.hpp"
 
 namespace coord::daemon {
@@ -127,7 +128,7 @@ Result<Settings> check_but_keys(const Options& options) {
                  "list every peer, this one included");
   }
   if (settings.roster.size() > most_peers) {
-    return usage("--peers", std::to_string(settings.roster.size()) + " peers", "a group has at most 15");
+    return usage("--peers", fmt::format("{} peers", settings.roster.size()), "a group has at most 15");
   }
   if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
     return usage("--election-low", "the election time-out is too short for the heartbeat",

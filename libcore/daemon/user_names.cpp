@@ -13,6 +13,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/format.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::daemon {
@@ -23,8 +24,8 @@ constexpr Duration good_for = std::chrono::seconds(10);
 constexpr std::size_t most_known = 1024;
 
 Error no_name(std::uint32_t uid, std::string what) {
-  return Error{ErrorKind::unavailable, "user " + std::to_string(uid), std::move(what),
-               "see whether getent passwd " + std::to_string(uid) + " answers"};
+  return Error{ErrorKind::unavailable, fmt::format("user {}", uid), std::move(what),
+               fmt::format("see whether getent passwd {} answers", uid)};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "base/unmapped_ids.hpp"
 #include "process/boot_time.hpp"
 #include "process/pidfd.hpp"
@@ -41,7 +42,7 @@ Result<pid_t> check_owner(int socket, const std::string& path, std::optional<uid
   }
   if (credentials.uid == 0 || credentials.uid == geteuid() || credentials.uid == system_user)
     return credentials.pid;
-  return unavailable(path, "the peer runs as another user (uid " + std::to_string(credentials.uid) + ")",
+  return unavailable(path, fmt::format("the peer runs as another user (uid {})", credentials.uid),
                      "start one of your own, or ask the administrator for the system's");
 }
 

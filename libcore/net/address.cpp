@@ -5,11 +5,13 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/format.hpp"
+
 namespace coord::net {
 
 std::string Address::text() const {
   const bool brackets = host.find(':') != std::string::npos;
-  return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return fmt::format("{}:{}", brackets ? "[" + host + "]" : host, port);
 }
 
 Result<Address> parse_address(std::string_view text) {

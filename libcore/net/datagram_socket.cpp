@@ -6,6 +6,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <utility>
 
+#include "base/format.hpp"
 #include "net/free_bind.hpp"
 #include "net/steady_now.hpp"
 
@@ -53,7 +54,7 @@ Status DatagramSocket::listen(const udp::endpoint& endpoint) {
   if (!error) return done();
   error_code ignored;
   socket_.close(ignored);
-  return Error{ErrorKind::unavailable, "UDP port " + std::to_string(endpoint.port()),
+  return Error{ErrorKind::unavailable, fmt::format("UDP port {}", endpoint.port()),
                "cannot listen there: " + error.message(),
                "stop the program that has it; until then peers use TCP alone"};
 }

@@ -13,6 +13,7 @@
 
 #include "base/check.hpp"
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 namespace {
@@ -126,7 +127,7 @@ Result<KeyRing> parse_keys(std::string_view text, const std::string& object) {
     const std::string_view line = trimmed(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     if (line.empty() || line.starts_with('#')) continue;
-    const std::string place = object + ":" + std::to_string(number);
+    const std::string place = fmt::format("{}:{}", object, number);
     auto key = parse_line(line, place);
     if (!key.ok()) return key.error();
     if (!ids.insert(key->id).second)

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "net/steady_now.hpp"
 
 namespace coord::net {
@@ -206,7 +207,7 @@ void PeerLink::greet_anew() {
 bool PeerLink::send(ByteView message, Level version, wire::FrameType type) {
   if (message.size() > wire::stream_payload_limit) {
     // A bug of whoever made it; the others go on.
-    tell_once("a message of " + std::to_string(message.size()) + " bytes is too large to send");
+    tell_once(fmt::format("a message of {} bytes is too large to send", message.size()));
     ++status_.dropped;
     return false;
   }

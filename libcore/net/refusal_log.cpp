@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "net/refusal_log.hpp"
 
+#include "base/format.hpp"
+
 namespace coord::net {
 
 std::optional<std::string> RefusalLog::refused(Instant now, const std::string& source,
@@ -26,7 +28,7 @@ std::optional<std::string> RefusalLog::limited(Instant now, const std::string& s
     return std::nullopt;
   }
   ++entry.told;
-  if (entry.untold > 0) line += " (and " + std::to_string(entry.untold) + " more since the last such line)";
+  if (entry.untold > 0) line += fmt::format(" (and {} more since the last such line)", entry.untold);
   entry.untold = 0;
   return line;
 }

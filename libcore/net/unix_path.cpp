@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 
 namespace coord::net {
@@ -50,7 +51,7 @@ Status clear_path(const std::string& path, const sockaddr_un& address) {
   if (!S_ISSOCK(info.st_mode))
     return failed(path, "it is there and is no socket", "name another path, or remove it");
   if (info.st_uid != ::geteuid())
-    return failed(path, "the socket there belongs to another user (uid " + std::to_string(info.st_uid) + ")",
+    return failed(path, fmt::format("the socket there belongs to another user (uid {})", info.st_uid),
                   "name another path, or remove it");
   const Descriptor probe = new_socket();
   if (probe.get() < 0) return failed_call(path, "cannot make a socket");
@@ -72,7 +73,7 @@ Result<BoundSocket> bind_unix_path(const std::string& path, SocketAccess access,
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path)
-    return failed(path, "a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes",
+    return failed(path, fmt::format("a socket's path has 1 to {} bytes", sizeof address.sun_path - 1),
                   "name a shorter one");
   std::memcpy(address.sun_path, path.data(), path.size());
 

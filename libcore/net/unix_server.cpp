@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/unmapped_ids.hpp"
 #include "net/steady_now.hpp"
 #include "net/unix_client.hpp"
@@ -74,7 +75,7 @@ Status UnixServer::listen_again(const std::string& path) {
 Status UnixServer::adopt(int fd) {
   if (int_option(fd, SO_DOMAIN) != AF_UNIX || int_option(fd, SO_TYPE) != SOCK_STREAM ||
       int_option(fd, SO_ACCEPTCONN) != 1)
-    return Error{ErrorKind::unavailable, "descriptor " + std::to_string(fd),
+    return Error{ErrorKind::unavailable, fmt::format("descriptor {}", fd),
                  "it is not a listening Unix stream socket", "check the socket unit"};
   return take(fd);
 }
@@ -134,17 +135,16 @@ void UnixServer::welcome(stream_protocol::socket socket) {
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
   const Credentials who{peer.pid, peer.uid, peer.gid};
   if (may_be_unmapped_user(who.uid)) {
-    log_(LogLevel::warning,
-         "socket: refused: process " + std::to_string(who.pid) + " of a user without an id here");
+    log_(LogLevel::warning, fmt::format("socket: refused: process {} of a user without an id here", who.pid));
     return turn_away(
         fd,
         "the peer's user namespace has no id for this user: run the peer outside of its container, "
         "or map the user's id into it");
   }
   if (!admits(fd, who)) {
-    if (const auto line = told_.limited(
-            steady_now(), "user " + std::to_string(who.uid),
-            "socket: refused: process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid)))
+    if (const auto line =
+            told_.limited(steady_now(), fmt::format("user {}", who.uid),
+                          fmt::format("socket: refused: process {} of user {}", who.pid, who.uid)))
       log_(LogLevel::warning, *line);
     return turn_away(fd, access_.group ? "this user is not in the group that may use this peer"
                                        : "the peer is another user's");
@@ -155,7 +155,7 @@ void UnixServer::welcome(stream_protocol::socket socket) {
       guest && of_user != of_user_.end() && of_user->second >= access_.clients_of_user;
   if (user_has_enough) {
     const std::string most = std::to_string(access_.clients_of_user);
-    return turn_away_one_more(fd, "more than " + most + " clients of user " + std::to_string(who.uid),
+    return turn_away_one_more(fd, fmt::format("more than {} clients of user {}", most, who.uid),
                               "this user has " + most + " tools at this peer already, which is the limit");
   }
   if (clients_.size() >= limits_.clients) {
@@ -220,7 +220,7 @@ void UnixServer::gone(ClientNumber client, bool expected, const std::string& why
   if (stopped_ || clients_.erase(client) == 0) return;
   std::string whose = "clients";
   if (const auto guest = guests_.find(client); guest != guests_.end()) {
-    whose += " of user " + std::to_string(guest->second);
+    whose += fmt::format(" of user {}", guest->second);
     const auto of_user = of_user_.find(guest->second);
     if (--of_user->second == 0) of_user_.erase(of_user);
     guests_.erase(guest);
@@ -228,7 +228,7 @@ void UnixServer::gone(ClientNumber client, bool expected, const std::string& why
   if (expected) return;
   if (!why.empty())
     if (const auto line =
-            told_.limited(steady_now(), whose, "socket: client " + std::to_string(client.value) + ": " + why))
+            told_.limited(steady_now(), whose, fmt::format("socket: client {}: {}", client.value, why)))
       log_(LogLevel::info, *line);
   handlers_.closed(client);
 }
@@ -249,8 +249,7 @@ bool UnixServer::send(ClientNumber client, wire::FrameType type, ByteView payloa
   if (found == clients_.end()) return false;
   if (payload.size() > wire::stream_payload_limit) {
     // A bug of whoever made it, but not one to stop every other client's holds for.
-    log_(LogLevel::error,
-         "socket: an answer of " + std::to_string(payload.size()) + " bytes is too large to send");
+    log_(LogLevel::error, fmt::format("socket: an answer of {} bytes is too large to send", payload.size()));
     found->second->fail("its answer cannot be sent");
     return false;
   }

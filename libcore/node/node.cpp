@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::node {
 
@@ -167,9 +168,10 @@ void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event,
   Part* const part = find(said.channel);
   if (part == nullptr) {
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
-        event.connection, local::Refused{said.request, local::RefusedKind::protocol,
-                                         "this peer has no part " + std::to_string(said.channel) +
-                                             ": install the tool's release on this host"}}));
+        event.connection,
+        local::Refused{said.request, local::RefusedKind::protocol,
+                       fmt::format("this peer has no part {}: install the tool's release on this host",
+                                   said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace coord::process {
 namespace {
 
@@ -93,9 +95,9 @@ std::optional<Cgroup> Cgroup::create() {
   const std::optional<std::string> parent = group_of("self");
   if (!parent) return std::nullopt;
   if (::getpid() % sweep_every == 0) cgroup_sweep(*parent);
-  const std::string base = *parent + "/" + std::string(own_prefix) + std::to_string(::getpid());
+  const std::string base = fmt::format("{}/{}{}", *parent, own_prefix, ::getpid());
   for (int attempt = 0; attempt < 8; ++attempt) {
-    const std::string path = attempt == 0 ? base : base + "." + std::to_string(attempt);
+    const std::string path = attempt == 0 ? base : fmt::format("{}.{}", base, attempt);
     if (::mkdir(path.c_str(), 0755) != 0) {
       if (errno == EEXIST)
         continue;  // left behind by an earlier process of this pid, with something still running in it
@@ -130,7 +132,7 @@ std::string cgroup_of(pid_t pid) {
 
 std::string cgroup_made_by(pid_t maker, pid_t pid) {
   const std::string group = group_of(std::to_string(pid)).value_or("");
-  const std::string name = "/" + std::string(own_prefix) + std::to_string(maker);
+  const std::string name = fmt::format("/{}{}", own_prefix, maker);
   const std::size_t last = std::min(group.rfind('/'), group.size());
   // Its own, or a later one ("coordutils.4711.1") where the first was still in use.
   const bool its_own = group.compare(last, name.size(), name) == 0 &&
@@ -139,8 +141,8 @@ std::string cgroup_made_by(pid_t maker, pid_t pid) {
 }
 
 bool in_same_cgroup(pid_t a, pid_t b) {
-  const std::string groups = read_file("/proc/" + std::to_string(a) + "/cgroup");
-  return !groups.empty() && groups == read_file("/proc/" + std::to_string(b) + "/cgroup");
+  const std::string groups = read_file(fmt::format("/proc/{}/cgroup", a));
+  return !groups.empty() && groups == read_file(fmt::format("/proc/{}/cgroup", b));
 }
 
 std::vector<pid_t> cgroup_members(const std::string& path) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/format.hpp"
+
 namespace coord::process {
 
 namespace {
@@ -54,8 +56,8 @@ Status enough_for_a_peer() {
     rlimit limit{};
     if (need.least == 0 || ::getrlimit(need.resource, &limit) != 0 || limit.rlim_max >= need.least) continue;
     return Error{ErrorKind::unavailable, need.option,
-                 "the hard limit of " + std::to_string(limit.rlim_max) + " " + need.what +
-                     " is too low for a peer, which needs " + std::to_string(need.least),
+                 fmt::format("the hard limit of {} {} is too low for a peer, which needs {}", limit.rlim_max,
+                             need.what, need.least),
                  "raise it, or start the peer from where there is none"};
   }
   return done();

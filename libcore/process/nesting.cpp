@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "base/format.hpp"
 #include "process/cgroup.hpp"
 
 namespace coord::process {
@@ -22,7 +23,7 @@ constexpr std::size_t longest_ancestry = 4096;  // generations; a chain that is 
 
 // O_PATH: a guard's, that keeps the file without holding anything by it. Reading: it watches who holds.
 bool holds_nothing(pid_t pid, const std::string& descriptor) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/fdinfo/" + descriptor;
+  const std::string path = fmt::format("/proc/{}/fdinfo/{}", pid, descriptor);
   const Descriptor info(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 256> text{};
   if (!info.is_open() || ::read(info.get(), text.data(), text.size() - 1) <= 0) return false;
@@ -35,7 +36,7 @@ bool holds_nothing(pid_t pid, const std::string& descriptor) {
 }  // namespace
 
 bool has_open(pid_t pid, const Family::File& file) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/fd";
+  const std::string path = fmt::format("/proc/{}/fd", pid);
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
   if (!directory) return false;
   while (const dirent* entry = ::readdir(directory.get())) {
@@ -83,7 +84,7 @@ bool Nesting::is_below(pid_t process) {
 const std::vector<Nesting::OpenFile>& Nesting::files() {
   if (files_) return *files_;
   files_.emplace();
-  const std::string path = "/proc/" + std::to_string(pid_) + "/fd";
+  const std::string path = fmt::format("/proc/{}/fd", pid_);
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
   if (!directory) return *files_;
   while (const dirent* entry = ::readdir(directory.get())) {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/format.hpp"
 #include "process/boot_time.hpp"
 #include "process/cgroup.hpp"
 #include "process/nesting.hpp"
@@ -52,7 +53,7 @@ pid_t youngest_pid() {
 
 // Whether the environment with which pid was executed has `word` among the words of `variable`.
 bool has_word(pid_t pid, const std::string& variable, std::string_view word) {
-  const int fd = ::open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd = ::open(fmt::format("/proc/{}/environ", pid).c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   std::string text(1, '\0');
   std::array<char, 4096> buffer;

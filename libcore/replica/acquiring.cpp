@@ -2,6 +2,7 @@
 // From the Acquire to the grant, or to no grant. How long that is waited for which is not to wait: hurry.hpp.
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/enrolments.hpp"
 #include "replica/sessions.hpp"
@@ -13,10 +14,11 @@ void Sessions::asked(const Scene& at, Record& record, const local::Acquire& requ
   if (record.stage == Stage::idle) {
     record.inside = sessions_of(at.event.inside);
     if (waits_for_itself(at, request)) {
-      return refuse(at.event.connection, request.request,
-                    request.wait ? local::RefusedKind::deadlock : local::RefusedKind::held,
-                    "deadlock: this runs inside of a hold of the same name, which process " +
-                        std::to_string(request.holder) + " cannot enter");
+      return refuse(
+          at.event.connection, request.request,
+          request.wait ? local::RefusedKind::deadlock : local::RefusedKind::held,
+          fmt::format("deadlock: this runs inside of a hold of the same name, which process {} cannot enter",
+                      request.holder));
     }
   }
   if (!record.greeted || record.stage != Stage::idle) {
@@ -127,7 +129,7 @@ void Sessions::not_acquired(const Ledger::Heard& heard, ConnectionId id, Record&
     std::string now_it_is;
     if (what.why == service::Refusal::wrong_version && record.asked.put) {
       const auto view = heard.machine.of<service::Values>().answer(service::GetValue{record.asked.put->key});
-      now_it_is = "version " + std::to_string(view.of.version.value) + ": ";
+      now_it_is = fmt::format("version {}: ", view.of.version.value);
     }
     refuse(
         id, record.asked.request, kind_of(what.why),

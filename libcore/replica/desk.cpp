@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/format.hpp"
+
 namespace coord::replica {
 
 namespace {
@@ -75,8 +77,8 @@ void Desk::serve(Instant now, const FromTool& event, const service::StateMachine
   const auto* question = std::get_if<local::Question>(&event.request);
   if (level_of(event.request) > machine.level()) {
     ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::protocol,
-                   "the group is at level " + std::to_string(machine.level()) +
-                       ", and this needs a later one: see dpeers level");
+                   fmt::format("the group is at level {}, and this needs a later one: see dpeers level",
+                               machine.level()));
   } else if ((order != nullptr || question != nullptr) && !sessions_.has(event.connection)) {
     ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::protocol,
                    "a greeting comes first");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
@@ -146,8 +147,8 @@ void Replica::drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level l
     return !wire::decode<service::Command>(bytes, {.version = level}).ok();
   });
   if (dropped > 0)
-    out_.push_back(Report{"peer " + std::to_string(from.value) + " forwarded " + std::to_string(dropped) +
-                          " commands that cannot be read: they were ignored"});
+    out_.push_back(Report{fmt::format("peer {} forwarded {} commands that cannot be read: they were ignored",
+                                      from.value, dropped)});
 }
 
 void Replica::propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level) {

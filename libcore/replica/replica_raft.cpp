@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What Raft answers, carried over into the replica's own actions and the machine.
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
@@ -81,9 +82,9 @@ bool Replica::apply(Instant now, const raft::Entry& entry) {
 
 void Replica::halt_on(const raft::Entry& entry, const Error& why) {
   halted_ = true;
-  out_.push_back(Halted{"log entry " + std::to_string(entry.index.value) + ", of level " +
-                        std::to_string(entry.level) + ", cannot be read (" + why.what +
-                        "): install the release that the other peers have"});
+  out_.push_back(Halted{fmt::format(
+      "log entry {}, of level {}, cannot be read ({}): install the release that the other peers have",
+      entry.index.value, entry.level, why.what)});
 }
 
 void Replica::perform(Instant, raft::Install&& action) {

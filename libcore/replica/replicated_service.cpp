@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/format.hpp"
 #include "replica/admission.hpp"
 
 namespace coord::replica {
@@ -54,7 +55,7 @@ void ReplicatedService::look_whether_begun() {
     for (std::size_t i = 0; i < unseen.size(); ++i) {
       const auto name = names_.find(unseen[i]);
       text += i == 0 ? "" : i + 1 == unseen.size() ? " and " : ", ";
-      text += name == names_.end() ? "node " + std::to_string(unseen[i].value) : name->second;
+      text += name == names_.end() ? fmt::format("node {}", unseen[i].value) : name->second;
     }
     text = unseen.empty() ? "not begun: this peer has not been taken in: see its log"
                           : "not begun: " + text + (unseen.size() == 1 ? " has" : " have") + " not been seen";

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "wire/local_version.hpp"
 
@@ -32,9 +33,9 @@ void Sessions::on(Instant now, const FromTool& event, const service::StateMachin
 
 void Sessions::asked(const Scene& at, Record& record, const local::Hello& request) {
   if (request.version != local::protocol_version) {
-    refuse(at.event.connection, 0, local::RefusedKind::protocol,
-           "the peer speaks version " + std::to_string(local::protocol_version) +
-               ": install the same release on both");
+    refuse(
+        at.event.connection, 0, local::RefusedKind::protocol,
+        fmt::format("the peer speaks version {}: install the same release on both", local::protocol_version));
     return;
   }
   record.greeted = true;

@@ -3,6 +3,8 @@
 
 #include <chrono>
 
+#include "base/format.hpp"
+
 namespace coord::service {
 
 namespace {
@@ -21,8 +23,8 @@ void Words::add(const std::string& kind, const std::string& name, const Session*
   std::string text = (kind.empty() ? "" : kind + " ") + cut(name);
   if (session != nullptr) {
     const Owner& owner = session->owner;
-    text += " (" + owner.user.substr(0, longest_command) + ", pid " + std::to_string(owner.pid) + ": " +
-            owner.command.substr(0, longest_command) + ")";
+    text += fmt::format(" ({}, pid {}: {})", owner.user.substr(0, longest_command), owner.pid,
+                        owner.command.substr(0, longest_command));
   }
   add(text);
 }
@@ -32,7 +34,7 @@ std::string Words::cut(const std::string& name) {
 }
 
 std::string Words::seconds(Duration length) {
-  return std::to_string(std::chrono::ceil<std::chrono::seconds>(length).count()) + " s";
+  return fmt::format("{} s", std::chrono::ceil<std::chrono::seconds>(length).count());
 }
 
 }  // namespace coord::service

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/format.hpp"
+
 namespace coord::store {
 namespace {
 
@@ -30,7 +32,7 @@ Status write_holder(int fd, const std::string& path, const std::string& text) {
 }
 
 Error held_by(const std::string& path, const Holder& holder) {
-  const std::string who = holder.pid > 0 ? "process " + std::to_string(holder.pid) : "another process";
+  const std::string who = holder.pid > 0 ? fmt::format("process {}", holder.pid) : "another process";
   return {ErrorKind::unavailable, path, "the state directory is in use by " + who,
           "stop that peer, or give this one a state directory of its own"};
 }
@@ -57,7 +59,7 @@ Result<DirectoryLock> DirectoryLock::take(const PosixDisk& disk) {
 }
 
 Status DirectoryLock::announce(const std::string& socket) {
-  return write_holder(fd_.get(), path_, std::to_string(::getpid()) + "\n" + socket + "\n");
+  return write_holder(fd_.get(), path_, fmt::format("{}\n{}\n", ::getpid(), socket));
 }
 
 }  // namespace coord::store

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/format.hpp"
+
 namespace coord::store {
 namespace {
 
@@ -119,7 +121,7 @@ Result<std::unique_ptr<PosixDisk>> PosixDisk::open_directory(const std::string& 
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failed(path, "stat");
   if (status.st_uid != ::geteuid() && ::geteuid() != 0) {
-    return Error{ErrorKind::unavailable, path, "belongs to user id " + std::to_string(status.st_uid),
+    return Error{ErrorKind::unavailable, path, fmt::format("belongs to user id {}", status.st_uid),
                  "name a state directory of your own"};
   }
   if ((status.st_mode & 022U) != 0) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "store/log.hpp"
 #include "store/refusal.hpp"
@@ -56,14 +57,14 @@ class Reader {
   Status repair(const Segment& last, const Bytes& content);
   Status load_snapshot(const std::vector<LogIndex>& present);
   Error refuse(std::uint64_t sequence, std::size_t at, const std::string& what) const {
-    return refusal(options_, segment_name(sequence), "at byte " + std::to_string(at) + ": " + what);
+    return refusal(options_, segment_name(sequence), fmt::format("at byte {}: {}", at, what));
   }
 
   Error too_new(const std::string& file, Level level) const {
-    return misplaced(options_, file,
-                     "it is of level " + std::to_string(level) +
-                         " of the group, and this program knows level " + std::to_string(options_.level),
-                     "install the release that wrote it, or a later one");
+    return misplaced(
+        options_, file,
+        fmt::format("it is of level {} of the group, and this program knows level {}", level, options_.level),
+        "install the release that wrote it, or a later one");
   }
 
   Disk& disk_;
@@ -114,8 +115,7 @@ Status Reader::read_headers(const std::vector<std::uint64_t>& sequences) {
     if (*size != header->size) {
       const std::uint64_t at = std::min(*size, header->size);
       return refuse(sequence, at,
-                    "the file was made with " + std::to_string(header->size) + " bytes and has " +
-                        std::to_string(*size));
+                    fmt::format("the file was made with {} bytes and has {}", header->size, *size));
     }
     headers_.push_back(*header);
   }
@@ -228,7 +228,7 @@ Status Reader::replay_persist(const Segment& segment, const Record& record) {
     const LogIndex oldest = out_.outline.first();
     if (!out_.outline.append(first, persist->entries.size(), sequence)) {
       return refuse(sequence, record.at,
-                    "entry " + std::to_string(first.value) + " does not follow the entry before it");
+                    fmt::format("entry {} does not follow the entry before it", first.value));
     }
     const std::uint64_t kept = first > oldest ? first.value - oldest.value : 0;
     entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(kept), entries.end());
@@ -241,18 +241,18 @@ Status Reader::replay_persist(const Segment& segment, const Record& record) {
 Status Reader::judge_end(const Segment& last) {
   const std::uint64_t end = last.offset(last.end);
   if (!COORD_RULE(refuse_damage_below_synced, end >= last.synced)) {
-    return refuse(last.header.sequence, last.end,
-                  "damaged, and records up to log offset " + std::to_string(last.synced) + " (this is " +
-                      std::to_string(end) + ") were durable");
+    return refuse(
+        last.header.sequence, last.end,
+        fmt::format("damaged, and records up to log offset {} (this is {}) were durable", last.synced, end));
   }
   if (!COORD_RULE(refuse_damage_without_zeros, last.tail == Found::Kind::unfinished)) {
     return refuse(last.header.sequence, last.end,
                   "damaged: a record that was written whole fails its checksum");
   }
   if (last.dirty_end > last.end) {
-    out_.notes.push_back(segment_name(last.header.sequence) + ": at byte " + std::to_string(last.end) +
-                         ": cut off an unfinished write of up to " +
-                         std::to_string(last.dirty_end - last.end) + " bytes");
+    out_.notes.push_back(fmt::format("{}: at byte {}: cut off an unfinished write of up to {} bytes",
+                                     segment_name(last.header.sequence), last.end,
+                                     last.dirty_end - last.end));
   }
   return done();
 }
@@ -293,10 +293,10 @@ Status Reader::load_snapshot(const std::vector<LogIndex>& present) {
   const SnapshotRef& ref = out_.outline.state().snapshot;
   const std::uint64_t first_sequence = headers_.front().sequence;
   if (out_.outline.has_gap()) {
-    return refuse(first_sequence, 0,
-                  "earlier segments are missing: the log begins with entry " +
-                      std::to_string(out_.outline.first().value) + ", the snapshot ends with " +
-                      std::to_string(ref.index.value));
+    return refuse(
+        first_sequence, 0,
+        fmt::format("earlier segments are missing: the log begins with entry {}, the snapshot ends with {}",
+                    out_.outline.first().value, ref.index.value));
   }
   if (out_.outline.state().next <= ref.index)
     return refuse(headers_.back().sequence, 0, "the log ends before its snapshot");

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "store/recovery.hpp"
 #include "store/refusal.hpp"
@@ -111,9 +112,9 @@ Status Store::check_fits(const raft::Persist& persist) const {
   const LogIndex end = snapshot ? covered : last_index();
   const LogIndex from = entries.front().index;
   if (from <= covered || from.value > end.value + 1 || entries.size() >= UINT64_MAX - from.value) {
-    return misfit(options_, "entry " + std::to_string(from.value) + " does not follow a log that ends at " +
-                                std::to_string(end.value) + ", with a snapshot up to " +
-                                std::to_string(covered.value));
+    return misfit(options_,
+                  fmt::format("entry {} does not follow a log that ends at {}, with a snapshot up to {}",
+                              from.value, end.value, covered.value));
   }
   if (!is_contiguous(entries) || body_bound(persist) > record_limit) {
     return misfit(options_, "entries that are not contiguous, or too many at once");
@@ -190,9 +191,8 @@ Result<Saved> Store::finish_snapshot() {
 Status Store::replace_snapshot(const raft::Snapshot& snapshot) {
   Outline compacted = outline_;
   if (!compacted.compact({snapshot.index, snapshot.term, 0, 0}) || snapshot.data.size() > snapshot_limit) {
-    return misfit(options_, "a snapshot at " + std::to_string(snapshot.index.value) + " of " +
-                                std::to_string(snapshot.data.size()) + " bytes for a log that ends at " +
-                                std::to_string(last_index().value));
+    return misfit(options_, fmt::format("a snapshot at {} of {} bytes for a log that ends at {}",
+                                        snapshot.index.value, snapshot.data.size(), last_index().value));
   }
   // The snapshot must not reach beyond what is durable: the log would end before it.
   if (Status status = log_.sync(); !status.ok()) return status;

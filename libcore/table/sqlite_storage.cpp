@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "ring/requests.hpp"
 #include "table/statement.hpp"
 #include "wire/codec.hpp"
@@ -271,16 +272,17 @@ Status make_or_check(sqlite3* database, const std::string& path) {
   auto tables = pragma(database, path, "SELECT count(*) FROM sqlite_schema");
   if (!tables) return tables.error();
   if (*id == 0 && *version == 0 && *tables == 0) {
-    return execute(database, path,
-                   "BEGIN IMMEDIATE; PRAGMA application_id = " + std::to_string(application) +
-                       "; PRAGMA user_version = " + std::to_string(format) + ";" + schema + "COMMIT");
+    return execute(
+        database, path,
+        fmt::format("BEGIN IMMEDIATE; PRAGMA application_id = {}; PRAGMA user_version = {};{}COMMIT",
+                    application, format, schema));
   }
   if (*id != application) {
     return Error{ErrorKind::unavailable, path, "it is another program's", "move it away"};
   }
   if (*version != format) {
     return Error{ErrorKind::unavailable, path,
-                 "it is of format " + std::to_string(*version) + ", of a later release", "install that one"};
+                 fmt::format("it is of format {}, of a later release", *version), "install that one"};
   }
   return done();
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "cli/authority.hpp"
 #include "cli/host_peer.hpp"
 #include "cli/run.hpp"
@@ -169,7 +170,7 @@ Result<cli::Exit> describe(const Arguments& arguments) {
       if (other.name != settings->name) line("with", other.name + " at " + other.address.text());
     }
     line("listens", settings->listen.text() + ", TCP and UDP");
-    line("keys", std::to_string(settings->keys->keys().size()) + " in " + arguments.peer.key_file);
+    line("keys", fmt::format("{} in {}", settings->keys->keys().size(), arguments.peer.key_file));
   }
   line("state", arguments.peer.state_dir);
   line("socket", arguments.peer.socket);

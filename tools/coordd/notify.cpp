@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 
 namespace coord::coordd {
 
@@ -34,7 +35,7 @@ void tell_reloading() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const auto microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
-  tell_service_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+  tell_service_manager(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", microseconds));
 }
 
 }  // namespace coord::coordd

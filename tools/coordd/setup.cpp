@@ -12,6 +12,7 @@
 #include <array>
 #include <set>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
@@ -246,8 +247,9 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
 
 void tell(const Begun& begun, const Changes& changes) {
   for (const std::string& change : changes) cli::print(change + "\n");
-  cli::print((changes.empty() ? "set up already, nothing is changed: " : "set up: ") + begun.member.name +
-             ", one of " + std::to_string(begun.member.peers.size()) + "\n");
+  cli::print(fmt::format("{}{}, one of {}\n",
+                         changes.empty() ? "set up already, nothing is changed: " : "set up: ",
+                         begun.member.name, begun.member.peers.size()));
 }
 
 std::string how_to_start(const Places& places) {

@@ -2,6 +2,7 @@
 // dclock concurrent: pairs of events of which neither can have caused the other.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "clock/log_order.hpp"
@@ -31,7 +32,7 @@ Result<cli::Exit> list(const Settings& s) {
     }
   };
   const auto print_count = [&](std::uint64_t count) {
-    cli::print(s.json ? cli::JsonObject().integer("count", count).line() : std::to_string(count) + "\n");
+    cli::print(s.json ? cli::JsonObject().integer("count", count).line() : fmt::format("{}\n", count));
   };
   if (s.with) {
     const auto event = clock::find_event(log, *s.with);

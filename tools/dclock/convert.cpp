@@ -2,6 +2,7 @@
 // dclock convert: logs for other programs, merged into one.
 #include <memory>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
@@ -59,7 +60,7 @@ void append_clock(std::string& out, const clock::LogLine& line, const clock::Hos
   for (const auto& entry : line.clock.entries) {
     if (out.back() != '{') out += ',';
     clock::append_json_string(out, hosts.name(entry.host));
-    out += ':' + std::to_string(entry.count);
+    out += fmt::format(":{}", entry.count);
   }
   out += '}';
 }
@@ -79,7 +80,7 @@ void append_event(std::string& out, const clock::LogLine& line, const clock::Hos
     out += ",\"text\":" + cli::json_string(line.text) + "}\n";
     return;
   }
-  if (format == Format::tsviz) out += std::to_string(line.wall->unix_ns) + " ";
+  if (format == Format::tsviz) out += fmt::format("{} ", line.wall->unix_ns);
   out += hosts.name(line.host) + " ";
   append_clock(out, line, hosts, format);
   // The viewers trim the file's end: without a text the last event would not match.
@@ -100,7 +101,7 @@ Result<cli::Exit> convert(const Settings& s) {
     if (*event == nullptr) break;
     const clock::LogLine& line = (*event)->line;
     const auto place = [&] {
-      return (*merge)->log((*event)->log).name() + ":" + std::to_string((*event)->line_number);
+      return fmt::format("{}:{}", (*merge)->log((*event)->log).name(), (*event)->line_number);
     };
     if (s.format != Format::jsonl && is_scalar(line.clock.kind))
       return Error{ErrorKind::data, place(), "the viewers draw vector clocks only",

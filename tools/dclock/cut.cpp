@@ -2,6 +2,7 @@
 // dclock cut: is "the first N events of each host" a state that the system can have been in?
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "clock/log_cut.hpp"
@@ -18,7 +19,7 @@ struct Settings {
 
 void print_violation(const Settings& s, const LoadedLog& log, const clock::Message& message) {
   const auto& received = log.events[message.receiver];
-  const std::string sent = log.hosts.name(message.host) + "=" + std::to_string(message.own);
+  const std::string sent = fmt::format("{}={}", log.hosts.name(message.host), message.own);
   if (s.json) {
     cli::JsonObject item;
     item.name("file", log.names[received.log])
@@ -59,8 +60,7 @@ Result<cli::Exit> judge(const Settings& s) {
                      .line());
     } else if (verdict.consistent()) {
       const std::size_t count = verdict.in_flight.size();
-      cli::print("consistent: " + std::to_string(count) + (count == 1 ? " message" : " messages") +
-                 " in flight\n");
+      cli::print(fmt::format("consistent: {}{} in flight\n", count, count == 1 ? " message" : " messages"));
     }
   }
   return verdict.consistent() ? cli::Exit::done : cli::Exit::no;

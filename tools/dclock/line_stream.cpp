@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "clock/stamp_writer.hpp"
 #include "log_files.hpp"
@@ -132,7 +133,7 @@ class LineStream {
     }
     Error named = error;
     named.object =
-        "standard input:" + std::to_string(number) + (error.object.empty() ? "" : ": " + error.object);
+        fmt::format("standard input:{}{}", number, error.object.empty() ? "" : ": " + error.object);
     return named;
   }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "clock_file.hpp"
 
@@ -122,7 +123,7 @@ Result<std::unique_ptr<LoadedLog>> load(const LogChoice& choice, Texts texts, cl
 
 void tell_skipped(std::uint64_t lines) {
   if (lines > 0)
-    cli::notice("dclock", std::to_string(lines) + (lines == 1 ? " line skipped" : " lines skipped"));
+    cli::notice("dclock", fmt::format("{}{}", lines, lines == 1 ? " line skipped" : " lines skipped"));
 }
 
 }  // namespace coord::dclock

@@ -2,6 +2,7 @@
 // dclock skew: how far the hosts' wall clocks are apart, from causality alone.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -55,17 +56,20 @@ Result<cli::Exit> measure(const Settings& s) {
   }
   if (!skew->backwards.empty()) {
     const auto& first = skew->backwards.front();
-    cli::notice("dclock", "received before they were sent, by the wall clocks: " +
-                              std::to_string(skew->backwards.size()) + " of the messages; first " +
-                              (*log)->place(first.receiver) + ": " + (*log)->events.name(first.receiver) +
-                              " from " + (*log)->events.name(first.sender));
+    cli::notice(
+        "dclock",
+        fmt::format(
+            "received before they were sent, by the wall clocks: {} of the messages; first {}: {} from {}",
+            skew->backwards.size(), (*log)->place(first.receiver), (*log)->events.name(first.receiver),
+            (*log)->events.name(first.sender)));
   }
   if (!skew->steps.empty()) {
     const auto& first = skew->steps.front();
-    cli::notice("dclock", "a host's own wall clock went back " + std::to_string(skew->steps.size()) +
-                              (skew->steps.size() == 1 ? " time" : " times") + "; first " +
-                              (*log)->place(first.event) + ": " + (*log)->events.name(first.event) + " is " +
-                              cli::seconds_text(first.by) + " s before " + (*log)->events.name(first.before));
+    cli::notice("dclock",
+                fmt::format("a host's own wall clock went back {}{}; first {}: {} is {} s before {}",
+                            skew->steps.size(), skew->steps.size() == 1 ? " time" : " times",
+                            (*log)->place(first.event), (*log)->events.name(first.event),
+                            cli::seconds_text(first.by), (*log)->events.name(first.before)));
   }
   if (!skew->constant) {
     return Error{ErrorKind::data, "skew",

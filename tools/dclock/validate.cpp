@@ -2,6 +2,7 @@
 // dclock validate: every rule of a valid log, with file and line.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "clock/log_validate.hpp"
@@ -18,7 +19,7 @@ struct Settings {
 };
 
 std::string plural(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 void print_violation(const Settings& s, const clock::Violation& violation, const std::string& file,
@@ -33,8 +34,7 @@ void print_violation(const Settings& s, const clock::Violation& violation, const
         .text("detail", violation.detail);
     cli::print(cli::JsonObject().object("violation", item).line());
   } else {
-    cli::print(file + ":" + std::to_string(violation.line_number) + ": " + std::string(rule) + ": " + host +
-               ": " + violation.detail + "\n");
+    cli::print(fmt::format("{}:{}: {}: {}: {}\n", file, violation.line_number, rule, host, violation.detail));
   }
 }
 

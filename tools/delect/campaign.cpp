@@ -2,6 +2,7 @@
 // delect NAME COMMAND: stand, wait, run while leading, write down what is complete, resign.
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -24,7 +25,7 @@ struct NotLed {
 };
 
 std::string value_of(const Settings& settings) {
-  return settings.value.value_or(host_name() + ":" + std::to_string(::getpid()));
+  return settings.value.value_or(fmt::format("{}:{}", host_name(), ::getpid()));
 }
 
 local::Acquire request_of(const Settings& settings) {
@@ -197,8 +198,8 @@ void Campaign::run_hook(const std::string& text, bool guarded) {
   const auto* outcome = std::get_if<cli::Outcome>(&end);
   if (outcome == nullptr) cli::complain("delect", std::get<cli::SpawnError>(end).error);
   if (outcome != nullptr && outcome->exit() != cli::Exit::done)
-    cli::notice("delect", "hook: " + cli::shown(text) + ": status " +
-                              std::to_string(static_cast<int>(outcome->exit())));
+    cli::notice("delect",
+                fmt::format("hook: {}: status {}", cli::shown(text), static_cast<int>(outcome->exit())));
 }
 
 // That COMMAND has succeeded, before anybody else may lead. False: it is not sure to be in the log. Without a
@@ -230,7 +231,7 @@ bool Campaign::run_command(cli::Exit& exit) {
 
 // When the leadership has been taken up, before the first command begins.
 Status Campaign::appear() {
-  return lead_file_.appear(host_name() + " " + std::to_string(session_.grant().token.value) + "\n");
+  return lead_file_.appear(fmt::format("{} {}\n", host_name(), session_.grant().token.value));
 }
 
 Result<Campaign::Ended> Campaign::run_leading() {

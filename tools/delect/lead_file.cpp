@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 
 namespace coord::delect {
@@ -44,7 +45,7 @@ Result<LeadFile> LeadFile::prepare(const std::string& path) {
 // Beside its place, under a name of its own.
 Status LeadFile::make() {
   if (path_.empty() || file_.is_open()) return done();
-  fresh_ = path_ + "." + std::to_string(::getpid());
+  fresh_ = fmt::format("{}.{}", path_, ::getpid());
   ::unlink(fresh_.c_str());  // of a process of that number that was killed
   Descriptor file(::open(fresh_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file.is_open()) return cannot(path_, "cannot be made");

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
@@ -18,7 +19,7 @@ namespace {
 
 std::string seconds_between(WallTime from, WallTime to) {
   const std::int64_t seconds = std::max<std::int64_t>((to.unix_ns - from.unix_ns) / 1'000'000'000, 0);
-  return std::to_string(seconds) + " s";
+  return fmt::format("{} s", seconds);
 }
 
 std::string pid_text(std::uint32_t pid) {
@@ -34,7 +35,7 @@ void add_rows(cli::Table& table, const local::LeaderRecord& record, WallTime as_
   if (record.leader) row(*record.leader, "leads", std::to_string(record.term.value));
   std::size_t position = 0;
   for (const local::CandidateRecord& candidate : record.candidates)
-    row(candidate, "stands " + std::to_string(++position), "");
+    row(candidate, fmt::format("stands {}", ++position), "");
 }
 
 cli::Table leaders_table() {

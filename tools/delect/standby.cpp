@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "process/boot_time.hpp"
@@ -24,8 +25,8 @@ void Standby::show() {
     if (leaders != nullptr && !leaders->leaders.empty()) leader_ = leader_text(leaders->leaders.front());
   }
   const auto waited = std::chrono::duration_cast<std::chrono::seconds>(process::boot_now() - began_);
-  progress_.show(cli::shown(settings_.name()) + ": standing by for " + std::to_string(waited.count()) +
-                 " s; led by " + leader_);
+  progress_.show(fmt::format("{}: standing by for {} s; led by {}", cli::shown(settings_.name()),
+                             waited.count(), leader_));
 }
 
 void Standby::over() {

@@ -5,6 +5,7 @@
 // leader, so a reader never stays behind the last line's truth for longer than the peer is away.
 #include <poll.h>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -45,7 +46,7 @@ class Watcher {
       cli::print(json_of(record, event, as_of, scope));
     } else if (!last_ || last_->term != record.term) {
       cli::print(std::string(event) + " " + cli::shown(record.name) + " " + leader_text(record) +
-                 (record.leader ? " term " + std::to_string(record.term.value) : "") + "\n");
+                 (record.leader ? fmt::format(" term {}", record.term.value) : "") + "\n");
     }
     last_ = record;
   }

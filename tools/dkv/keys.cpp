@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // dkv get and dkv list: what is there.
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
@@ -77,7 +78,7 @@ Result<cli::Exit> list(const Settings& settings) {
     if (!seen) return seen.error();
     const auto& view = std::get<service::ValuesView>(seen->view);
     for (const service::KeyRecord& record : view.keys) {
-      const std::string whose = record.pid == 0 ? "-" : record.host + ":" + std::to_string(record.pid);
+      const std::string whose = record.pid == 0 ? "-" : fmt::format("{}:{}", record.host, record.pid);
       if (settings.json) {
         cli::print(json_of(record, nullptr, seen->as_of, scope));
       } else {

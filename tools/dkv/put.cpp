@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -55,7 +56,7 @@ Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
     }
     if (ordered->kind != local::RefusedKind::held) return unusable(object, {1, ordered->kind, ordered->why});
     const std::string version =
-        ordered->token == Token{} ? "" : "version " + std::to_string(ordered->token.value) + ": ";
+        ordered->token == Token{} ? "" : fmt::format("version {}: ", ordered->token.value);
     cli::notice("dkv", object + ": " + version + ordered->why);
     return cli::Exit::no;
   }

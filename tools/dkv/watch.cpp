@@ -5,6 +5,7 @@
 // value, so a reader never stays behind the last line's truth for longer than the peer is away.
 #include <poll.h>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -45,7 +46,7 @@ class Watcher {
     } else if (view.of.version == Token{}) {
       cli::print("0\n");
     } else {
-      cli::print(std::to_string(view.of.version.value) + " " + cli::shown(view.value) + "\n");
+      cli::print(fmt::format("{} {}\n", view.of.version.value, cli::shown(view.value)));
     }
   }
 

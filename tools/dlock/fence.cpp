@@ -25,6 +25,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/spawn.hpp"
@@ -136,8 +137,8 @@ Result<std::string> pass(const Descriptor& record, const std::string& path, Toke
   auto seen = store::FenceRecord::read(*file, cli::shown(path));
   if (!seen) return seen.error();
   if (!seen->admits(token))
-    return "token " + std::to_string(token.value) + " is refused: " + std::to_string(seen->highest()->value) +
-           " was here already: the lock has passed on";
+    return fmt::format("token {} is refused: {} was here already: the lock has passed on", token.value,
+                       seen->highest()->value);
   if (!seen->highest()) {
     if (Status synced = sync_directory_of(path); !synced) return synced.error();
   }

@@ -2,6 +2,7 @@
 // dlock --history: the last holds of a name.
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
@@ -44,7 +45,7 @@ std::string json_of(const std::string& name, const local::HoldRecord& hold, Wall
 
 std::string tenths(Duration length) {
   const std::int64_t tenth = length / std::chrono::milliseconds(100);
-  return std::to_string(tenth / 10) + "." + std::to_string(tenth % 10) + " s";
+  return fmt::format("{}.{} s", tenth / 10, tenth % 10);
 }
 
 void add_row(cli::Table& table, const local::HoldRecord& hold, WallTime as_of) {

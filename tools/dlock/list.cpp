@@ -2,6 +2,7 @@
 // dlock --list: who holds and who waits.
 #include <iterator>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -55,7 +56,7 @@ void append(std::vector<local::LockParty>& to, std::vector<local::LockParty>&& f
 
 std::string seconds_since(WallTime since, WallTime now) {
   const std::int64_t seconds = std::max<std::int64_t>((now.unix_ns - since.unix_ns) / 1'000'000'000, 0);
-  return std::to_string(seconds) + " s";
+  return fmt::format("{} s", seconds);
 }
 
 void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) {
@@ -64,7 +65,7 @@ void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) 
                std::to_string(holder.pid), holder.user, seconds_since(holder.since, as_of), holder.command});
   }
   for (const local::LockParty& waiter : lock.waiters) {
-    table.row({lock.name, "waits " + std::to_string(waiter.position), name_of(waiter.mode), "", waiter.host,
+    table.row({lock.name, fmt::format("waits {}", waiter.position), name_of(waiter.mode), "", waiter.host,
                std::to_string(waiter.pid), waiter.user, seconds_since(waiter.since, as_of), waiter.command});
   }
 }

@@ -2,6 +2,7 @@
 // dlock --release: lets go of what --acquire took for a process.
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -21,8 +22,7 @@ Result<cli::Exit> release_lock(const Settings& settings) {
     return cli::Exit::no;
   };
   auto holder = settings.token ? Result<Descriptor>(Descriptor()) : open_holder(settings);
-  if (!holder && settings.pid != 0)
-    return not_held("process " + std::to_string(settings.pid) + " does not run");
+  if (!holder && settings.pid != 0) return not_held(fmt::format("process {} does not run", settings.pid));
   if (!holder) return holder.error();
   request.holder = settings.token ? 0 : holder_of(settings);
   auto peer = cli::connect_to_peer(settings.peer, "dlock", {request, holder->get()});

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "process/pidfd.hpp"
 
@@ -55,8 +56,7 @@ Result<Descriptor> open_holder(const Settings& settings) {
   };
   if (pid == 0) return unusable("dlock's caller", "it is in another PID namespace");
   Descriptor holder = process::open_pidfd(pid);
-  if (!holder.is_open() && errno == ESRCH)
-    return unusable("process " + std::to_string(pid), "it does not run");
+  if (!holder.is_open() && errno == ESRCH) return unusable(fmt::format("process {}", pid), "it does not run");
   return holder;
 }
 
@@ -86,7 +86,7 @@ local::Acquire request_of(const Settings& settings) {
     request.pid = request.holder;
     request.signal = static_cast<std::uint32_t>(settings.signal);
     request.grace = settings.grace_or_default();
-    request.command = "(held by process " + std::to_string(request.holder) + ")";
+    request.command = fmt::format("(held by process {})", request.holder);
   }
   return request;
 }

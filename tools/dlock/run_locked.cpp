@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -251,7 +252,7 @@ Result<Run::Ended> Run::tell_token() {
   const auto ours = take_up();
   if (!ours) return ours.error();
   if (!*ours) return Ended();
-  cli::print(std::to_string(session_.grant().token.value) + "\n");
+  cli::print(fmt::format("{}\n", session_.grant().token.value));
   const Status told = cli::flush();
   if (told) return Ended(cli::Exit::done);
   take_back();  // our caller will believe that it has nothing

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "dlock/settings.hpp"
 
@@ -33,9 +34,9 @@ std::string describe(const local::WaitRecord& wait) {
   const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(
       std::chrono::system_clock::now().time_since_epoch());
   const std::int64_t seconds = std::max<std::int64_t>((now.count() - by.since.unix_ns) / 1'000'000'000, 0);
-  return cut(wait.name, name) + " is " + words_for(wait.kind) + cut(by.host, host) + " pid " +
-         std::to_string(by.pid) + " (" + by.user + ") since " + rfc3339(by.since, 0) + " (" +
-         std::to_string(seconds) + " s): " + cut(by.command, command);
+  return fmt::format("{} is {}{} pid {} ({}) since {} ({} s): {}", cut(wait.name, name), words_for(wait.kind),
+                     cut(by.host, host), by.pid, by.user, rfc3339(by.since, 0), seconds,
+                     cut(by.command, command));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -59,8 +60,8 @@ std::string json_of(const local::WaitRecord& wait, WallTime as_of, std::string_v
 void add_row(cli::Table& table, const local::WaitRecord& wait, WallTime as_of) {
   const std::int64_t waited = (as_of.unix_ns - wait.waiter.since.unix_ns) / 1'000'000'000;
   table.row({wait.name, wait.waiter.host, std::to_string(wait.waiter.pid), wait.waiter.command,
-             std::to_string(std::max<std::int64_t>(waited, 0)) + " s", kind_words(wait.kind),
-             wait.blocker.host, std::to_string(wait.blocker.pid), wait.blocker.command});
+             fmt::format("{} s", std::max<std::int64_t>(waited, 0)), kind_words(wait.kind), wait.blocker.host,
+             std::to_string(wait.blocker.pid), wait.blocker.command});
 }
 
 // A string of the DOT language: what shown() leaves is printable, backslashes are doubled by it already.
@@ -92,13 +93,13 @@ class Drawing {
   std::string text() const { return "digraph waits {\n  node [shape=box];\n" + nodes_ + edges_ + "}\n"; }
 
  private:
-  static std::string id(SessionId session) { return "s" + std::to_string(session.value); }
+  static std::string id(SessionId session) { return fmt::format("s{}", session.value); }
   void node(const local::LockParty& party) {
     if (!known_.insert(party.session).second) return;
     constexpr std::size_t longest = 60;
     const std::string command = party.command.substr(0, longest);
     nodes_ += "  " + id(party.session) +
-              " [label=" + quoted(party.host + " " + std::to_string(party.pid) + ": " + command) + "];\n";
+              " [label=" + quoted(fmt::format("{} {}: {}", party.host, party.pid, command)) + "];\n";
   }
 
   std::string nodes_, edges_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -42,13 +43,13 @@ std::string as_json(const Settings& s, const HistoryFile& file, const sim::Linea
 std::string as_text(const Settings& s, const HistoryFile& file, const sim::LinearizabilityVerdict& verdict) {
   const std::string what = s.weak ? "sequentially consistent" : "linearizable";
   const std::size_t size = file.operations.size();
-  const std::string count = std::to_string(size) + (size == 1 ? " operation: " : " operations: ");
+  const std::string count = fmt::format("{}{}", size, size == 1 ? " operation: " : " operations: ");
   if (verdict.answer == Answer::yes) return count + what + "\n";
   if (verdict.answer == Answer::undecided) return count + verdict.explanation + ": raise --limit\n";
   std::string text = count + "not " + what + "\n" + cli::shown(file.with_names(verdict.explanation)) + "\n";
   for (const std::size_t i : verdict.offending)
-    text += s.history + ":" + std::to_string(file.lines[i]) + ": " +
-            cli::shown(file.with_names(file.operations[i].text())) + "\n";
+    text += fmt::format("{}:{}: {}\n", s.history, file.lines[i],
+                        cli::shown(file.with_names(file.operations[i].text())));
   return text;
 }
 
@@ -69,13 +70,14 @@ std::string as_json(const Settings& s, const LevelHistory& file, const sim::Leve
 
 std::string as_text(const Settings& s, const LevelHistory& file, const sim::LevelVerdict& verdict) {
   const std::size_t size = file.operations.size();
-  std::string text = std::to_string(size) + (size == 1 ? " operation: " : " operations: ") +
-                     (verdict.kept ? "" : "not ") + name_of(*s.level) + "\n";
+  std::string text = fmt::format("{}{}{}{}\n", size,
+                                 size == 1 ? " operation: " : " operations: ", verdict.kept ? "" : "not ",
+                                 name_of(*s.level));
   if (verdict.kept) return text;
   text += (verdict.name.empty() ? "" : cli::shown(verdict.name) + ": ") + verdict.explanation + "\n";
   for (const std::size_t i : verdict.offending)
-    text += s.history + ":" + std::to_string(file.lines[i]) + ": " +
-            cli::shown(file.with_names(file.operations[i].text())) + "\n";
+    text += fmt::format("{}:{}: {}\n", s.history, file.lines[i],
+                        cli::shown(file.with_names(file.operations[i].text())));
   return text;
 }
 
@@ -83,12 +85,11 @@ Result<cli::Exit> check_by_level(const Settings& s) {
   const auto file = read_level_history(s.history);
   if (!file) return file.error();
   const auto at_line = [&](std::size_t operation, std::string what, std::string remedy) {
-    return Error{ErrorKind::data, s.history + ":" + std::to_string(file->lines[operation]), std::move(what),
+    return Error{ErrorKind::data, fmt::format("{}:{}", s.history, file->lines[operation]), std::move(what),
                  std::move(remedy)};
   };
   if (const auto twice = sim::written_twice(file->operations))
-    return at_line(twice->second,
-                   "writes the value of line " + std::to_string(file->lines[twice->first]) + " again",
+    return at_line(twice->second, fmt::format("writes the value of line {} again", file->lines[twice->first]),
                    "write each value once to a name: only then does a read tell which write it has seen");
   if (*s.level == sim::Level::causal) {
     if (auto status = file->one_after_the_other(s.history); !status) return status.error();

@@ -126,7 +126,7 @@ Error cannot_count(const catalogue::Protocol& protocol) {
   if (protocol.theory.empty())
     return {ErrorKind::usage, protocol.name, "its paper names no count", "see dsim run " + protocol.name};
   std::string sizes;
-  for (const std::size_t size : protocol.sizes) sizes += (sizes.empty() ? "" : ",") + std::to_string(size);
+  for (const std::size_t size : protocol.sizes) sizes += fmt::format("{}{}", sizes.empty() ? "" : ",", size);
   return {ErrorKind::usage, "-n", protocol.name + " cannot have so many nodes",
           "give " + sizes + ", for instance"};
 }

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/values.hpp"
 
 namespace coord::dsim {
@@ -141,7 +142,7 @@ Status check_nodes(const catalogue::Setup& setup) {
   const auto exists = [&](NodeId node) -> Status {
     if (node.value <= setup.nodes) return done();
     return Error{ErrorKind::usage, std::to_string(node.value), "no such node",
-                 "they are numbered from 1 to " + std::to_string(setup.nodes)};
+                 fmt::format("they are numbered from 1 to {}", setup.nodes)};
   };
   for (const auto& fault : setup.faults) {
     for (const NodeId node : fault.nodes)

@@ -14,6 +14,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 
 namespace coord::dsim {
@@ -249,7 +250,7 @@ Result<History> read_lines(std::istream& in, const std::string& path, const auto
   Clients clients(history.names);
   std::string line;
   const auto bad = [&](std::uint64_t number, std::string why) {
-    return Error{ErrorKind::data, path + ":" + std::to_string(number), std::move(why),
+    return Error{ErrorKind::data, fmt::format("{}:{}", path, number), std::move(why),
                  "see HISTORIES in dsim(1)"};
   };
   for (std::uint64_t number = 1;; ++number) {
@@ -299,10 +300,10 @@ Status one_after_the_other(const auto& operations, const std::vector<std::uint64
     const auto& next = operations[order[i + 1]];
     if (next.client != operation.client || operation.outcome == Outcome::unknown) continue;
     if (next.start < operation.end) {
-      return Error{ErrorKind::data, path + ":" + std::to_string(lines[order[i + 1]]),
-                   "begins before the same client's operation of line " + std::to_string(lines[order[i]]) +
-                       " has ended",
-                   "give those that run side by side two clients"};
+      return Error{
+          ErrorKind::data, fmt::format("{}:{}", path, lines[order[i + 1]]),
+          fmt::format("begins before the same client's operation of line {} has ended", lines[order[i]]),
+          "give those that run side by side two clients"};
     }
   }
   return done();

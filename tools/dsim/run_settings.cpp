@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "catalogue/sweep.hpp"
 #include "faults_text.hpp"
@@ -57,7 +58,7 @@ std::string possible_near(const catalogue::Protocol& protocol, std::size_t nodes
   std::size_t near = std::clamp(nodes, protocol.least_nodes, protocol.most_nodes);
   while (near < protocol.most_nodes && !protocol.can_have(near)) ++near;
   while (near > protocol.least_nodes && !protocol.can_have(near)) --near;
-  return std::to_string(near) + ", for instance";
+  return fmt::format("{}, for instance", near);
 }
 
 }  // namespace
@@ -83,7 +84,7 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
   if (swept == 0) setup.patience += std::chrono::seconds(setup.operations);
   if (!protocol_to_run.can_have(setup.nodes)) {
     return Error{ErrorKind::usage, "--nodes",
-                 protocol_to_run.name + " cannot have " + std::to_string(setup.nodes),
+                 fmt::format("{} cannot have {}", protocol_to_run.name, setup.nodes),
                  "give " + possible_near(protocol_to_run, setup.nodes)};
   }
   if (setup.link.drop < 0 || setup.link.drop > 1)

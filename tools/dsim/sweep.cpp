@@ -36,8 +36,8 @@ std::string abridged(const std::string& trace) {
     while (count-- > 0) at = trace.find('\n', at) + 1;
     return at;
   };
-  return trace.substr(0, after(first)) + "... " + std::to_string(lines - first - last) +
-         " lines more: --trace prints them\n" + trace.substr(after(lines - last));
+  return fmt::format("{}... {} lines more: --trace prints them\n{}", trace.substr(0, after(first)),
+                     lines - first - last, trace.substr(after(lines - last)));
 }
 
 bool is_expected(const std::string& list, const std::string& check) {
@@ -45,7 +45,7 @@ bool is_expected(const std::string& list, const std::string& check) {
 }
 
 std::string replay_line(const Settings& s, const catalogue::Found& found) {
-  std::string line = "dsim run " + s.protocol + " --swept " + std::to_string(found.seed) + " --trace";
+  std::string line = fmt::format("dsim run {} --swept {} --trace", s.protocol, found.seed);
   if (!s.mutant.empty()) line += " --mutant " + s.mutant;
   return line;
 }
@@ -53,9 +53,8 @@ std::string replay_line(const Settings& s, const catalogue::Found& found) {
 void print_found(const Settings& s, const catalogue::Found& found) {
   cli::print("VIOLATION    " + found.violation.text() + "\n");
   cli::print("replay       " + replay_line(s, found) + "\n");
-  cli::print("shortest     " + std::to_string(found.shortest.nodes) + " nodes, " +
-             std::to_string(found.shortest.operations) + " operations, " +
-             std::to_string(found.shortest.faults.size()) + " faults: " + found.in_shortest.text() + "\n");
+  cli::print(fmt::format("shortest     {} nodes, {} operations, {} faults: {}\n", found.shortest.nodes,
+                         found.shortest.operations, found.shortest.faults.size(), found.in_shortest.text()));
   cli::print(s.trace ? found.trace : abridged(found.trace));
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -93,7 +94,7 @@ Chain climb(const ServerName& start, const Settings& settings, const Manner& man
     }
     name = *next;
   }
-  chain.end = "more than " + std::to_string(most_hops) + " servers";
+  chain.end = fmt::format("more than {} servers", most_hops);
   return chain;
 }
 

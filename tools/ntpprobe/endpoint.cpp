@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/format.hpp"
 #include "cli/values.hpp"
 
 namespace coord::ntpprobe {
@@ -25,7 +26,7 @@ Error bad_server(std::string_view text, std::string what, std::string remedy) {
 
 std::string display(const ServerName& name) {
   if (name.port == ntp_port) return name.host;
-  return (is_ipv6(name.host) ? "[" + name.host + "]" : name.host) + ":" + std::to_string(name.port);
+  return fmt::format("{}:{}", is_ipv6(name.host) ? "[" + name.host + "]" : name.host, name.port);
 }
 
 std::optional<std::uint16_t> read_port(std::string_view text) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::ntpprobe {
 namespace {
 
@@ -66,7 +68,7 @@ std::string ServerResult::reasons_text() const {
   std::string text;
   for (const auto& [reason, count] : counters.reasons) {
     if (!text.empty()) text += ", ";
-    text += reason + " " + std::to_string(count);
+    text += fmt::format("{} {}", reason, count);
   }
   return text;
 }
@@ -87,17 +89,16 @@ Duration Measurement::worst_jitter() const {
 
 std::string Measurement::failure() const {
   if (majority) return "";
-  if (usable > 0)
-    return "no majority: " + std::to_string(usable) + " servers answered and fewer than half agree";
+  if (usable > 0) return fmt::format("no majority: {} servers answered and fewer than half agree", usable);
   const bool one = servers.size() == 1;
   std::string text =
-      one ? "no usable reply" : "no usable reply from any of " + std::to_string(servers.size()) + " servers";
+      one ? "no usable reply" : fmt::format("no usable reply from any of {} servers", servers.size());
   std::map<std::string, unsigned> reasons;
   for (const ServerResult& s : servers)
     for (const auto& [reason, count] : s.counters.reasons) reasons[reason] += count;
   std::string list;
   for (const auto& [reason, count] : reasons)
-    list += (list.empty() ? "" : ", ") + reason + " " + std::to_string(count);
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", reason, count);
   return list.empty() ? text : text + " (" + list + ")";
 }
 

@@ -170,7 +170,7 @@ std::string csv_report(const Measurement& m, bool samples) {
 }
 
 std::string watch_line(const Measurement& m) {
-  const std::string count = std::to_string(m.used) + "/" + std::to_string(m.servers.size());
+  const std::string count = fmt::format("{}/{}", m.used, m.servers.size());
   const std::string head = rfc3339(m.as_of, 3) + " ";
   if (!m.majority) return head + "- - " + count + " " + m.failure() + "\n";
   return head + signed_seconds(m.offset) + " " + plain_seconds(m.bound) + " " + count + "\n";

@@ -2,6 +2,7 @@
 // The Nagios plugin interface: one line "SERVICE STATUS: text | performance data" and a status from 0 to 3.
 // By its guidelines UNKNOWN is for failures of the plugin itself; a name that does not resolve or a server
 // that does not answer is what the plugin is there to find, and CRITICAL.
+#include "base/format.hpp"
 #include "ntpprobe/report.hpp"
 
 namespace coord::ntpprobe {
@@ -22,11 +23,10 @@ std::string range(const std::optional<Duration>& limit) {
 
 std::string performance_of(const Measurement& m, const Thresholds& t) {
   const std::string stratum = std::to_string(m.worst_stratum().value_or(0));
-  const std::string most = t.max_stratum ? "1:" + std::to_string(*t.max_stratum) : "";
-  return "offset=" + plain_seconds(m.offset) + "s;" + range(t.warn) + ";" + range(t.crit) +
-         " bound=" + plain_seconds(m.bound) + "s;;;0 jitter=" + plain_seconds(m.worst_jitter()) +
-         "s;;;0 stratum=" + stratum + ";;" + most + ";0;16 servers=" + std::to_string(m.used) + ";;;0;" +
-         std::to_string(m.servers.size());
+  const std::string most = t.max_stratum ? fmt::format("1:{}", *t.max_stratum) : "";
+  return fmt::format("offset={}s;{};{} bound={}s;;;0 jitter={}s;;;0 stratum={};;{};0;16 servers={};;;0;{}",
+                     plain_seconds(m.offset), range(t.warn), range(t.crit), plain_seconds(m.bound),
+                     plain_seconds(m.worst_jitter()), stratum, most, m.used, m.servers.size());
 }
 
 }  // namespace
@@ -52,12 +52,12 @@ CheckResult check_report(const Measurement& m, const Thresholds& t) {
   }
   text += ", bound " + plain_seconds(m.bound) + " s";
   const unsigned stratum = m.worst_stratum().value_or(16);
-  text += ", stratum " + std::to_string(stratum);
+  text += fmt::format(", stratum {}", stratum);
   if (t.max_stratum && stratum > *t.max_stratum) {
     status = 2;
-    text += " exceeds " + std::to_string(*t.max_stratum);
+    text += fmt::format(" exceeds {}", *t.max_stratum);
   }
-  text += ", " + std::to_string(m.used) + " of " + std::to_string(m.servers.size()) + " servers used";
+  text += fmt::format(", {} of {} servers used", m.used, m.servers.size());
   return answer(status, text, performance_of(m, t));
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/names.hpp"
 #include "cli/table.hpp"
@@ -23,8 +24,7 @@ std::string reference_remark(const ServerResult& s) {
   const auto age = s.reference_age();
   if (!age) return ", no reference time";
   if (*age <= std::chrono::hours(24)) return "";
-  return ", reference " + std::to_string(std::chrono::duration_cast<std::chrono::hours>(*age).count()) +
-         " h old";
+  return fmt::format(", reference {} h old", std::chrono::duration_cast<std::chrono::hours>(*age).count());
 }
 
 // What to say about a server besides its numbers; escaped already.
@@ -65,8 +65,7 @@ Table overview(const Measurement& m, const TextStyle& style) {
     if (full) {
       cells.push_back(or_dash([&] { return plain_seconds(s.estimate->delay); }));
       cells.push_back(or_dash([&] { return plain_seconds(s.estimate->jitter); }));
-      cells.push_back(std::to_string(s.counters.received - s.counters.rejected) + "/" +
-                      std::to_string(s.counters.sent));
+      cells.push_back(fmt::format("{}/{}", s.counters.received - s.counters.rejected, s.counters.sent));
       cells.push_back(or_dash([&] { return s.stamp; }));
     }
     cells.push_back(remark(s));
@@ -99,8 +98,8 @@ std::string details(const ServerResult& s) {
     fact("precision", plain_seconds(s.precision) + " s");
     fact("stamps", s.stamp);
   }
-  fact("packets", std::to_string(s.counters.sent) + " sent, " + std::to_string(s.counters.received) +
-                      " received, " + std::to_string(s.counters.rejected) + " rejected");
+  fact("packets", fmt::format("{} sent, {} received, {} rejected", s.counters.sent, s.counters.received,
+                              s.counters.rejected));
   return out;
 }
 
@@ -125,9 +124,9 @@ std::string sample_table(const Measurement& m) {
 
 std::string text_summary(const Measurement& m) {
   if (!m.majority) return "no offset: " + m.failure();
-  return "offset " + signed_seconds(m.offset) + " s, bound " + plain_seconds(m.bound) + " s, from " +
-         std::to_string(m.used) + " of " + std::to_string(m.servers.size()) +
-         (m.servers.size() == 1 ? " server" : " servers");
+  return fmt::format("offset {} s, bound {} s, from {} of {}{}", signed_seconds(m.offset),
+                     plain_seconds(m.bound), m.used, m.servers.size(),
+                     m.servers.size() == 1 ? " server" : " servers");
 }
 
 std::string text_report(const Measurement& m, const TextStyle& style) {

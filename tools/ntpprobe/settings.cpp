@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "ntpprobe/system_config.hpp"
 
@@ -100,7 +101,7 @@ Result<std::vector<ServerName>> server_names(const Settings& s) {
     return usage("SERVER", "none is named, and none is configured for chrony, ntpsec or systemd-timesyncd",
                  "name a server");
   if (s.verbose)
-    cli::notice("ntpprobe", std::to_string(configured.names.size()) + " servers from " + configured.source);
+    cli::notice("ntpprobe", fmt::format("{} servers from {}", configured.names.size(), configured.source));
   return std::move(configured.names);
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "cli/values.hpp"
 #include "ntpprobe/small_file.hpp"
 
@@ -146,8 +147,8 @@ Result<SymmetricKey> key_from(const std::vector<std::string_view>& words, std::u
     return bad("the key is empty or too long", "give it 1 to 1024 octets");
   if (const std::size_t size = cipher_key_size(*algorithm); size > 0 && secret->octets.size() != size) {
     if (secret->exact)
-      return bad("the key has " + std::to_string(secret->octets.size() * 8) + " bits",
-                 "its type takes " + std::to_string(size * 8));
+      return bad(fmt::format("the key has {} bits", secret->octets.size() * 8),
+                 fmt::format("its type takes {}", size * 8));
     secret->octets.resize(size, 0);
   }
   return SymmetricKey(id, *algorithm, std::move(secret->octets));
@@ -209,12 +210,12 @@ Result<SymmetricKey> find_key(std::string_view file_text, std::uint32_t id, cons
     ++number;
     if (words.empty()) continue;
     const auto found = cli::read_integer(words[0], {1, 0xffffffff});
-    const std::string where = file_name + ":" + std::to_string(number);
+    const std::string where = fmt::format("{}:{}", file_name, number);
     if (!found)
       return Error{ErrorKind::data, where, "no key number at the start of the line", "write ID TYPE KEY"};
     if (*found == id) return key_from(words, id, where);
   }
-  return Error{ErrorKind::data, file_name, "there is no key " + std::to_string(id),
+  return Error{ErrorKind::data, file_name, fmt::format("there is no key {}", id),
                "give --key a number from the file"};
 }
 

@@ -10,6 +10,7 @@
 #include <deque>
 #include <string>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -81,8 +82,8 @@ class LiveView {
 
   void draw() const {
     const ScreenSize screen = screen_size();
-    std::vector<std::string> lines{"ntpprobe  " + rfc3339(last_.as_of, 0) + "  every " + plain_period() +
-                                       " s, round " + std::to_string(rounds_) + ", Ctrl-C ends",
+    std::vector<std::string> lines{fmt::format("ntpprobe  {}  every {} s, round {}, Ctrl-C ends",
+                                               rfc3339(last_.as_of, 0), plain_period(), rounds_),
                                    ""};
     append_text(lines, text_report(last_, {screen.columns, color_, false, false}));
     lines.emplace_back();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.hpp"
 #include "service/core.hpp"
 #include "service/elections/elections.hpp"
 #include "service/words.hpp"
@@ -39,7 +40,7 @@ void Elections::list_staying(Words& words) const {
   for (const auto& [name, book] : state().books) {
     if (!book.remembers_slots()) continue;
     const std::size_t keys = book.slots.size() + (book.period.empty() ? 0 : 1);
-    words.add("slots done of " + name + ": " + std::to_string(keys));
+    words.add(fmt::format("slots done of {}: {}", name, keys));
   }
   for (const auto& [name, leadership] : state().leaderships) {
     if (leadership.kept != Duration{})

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "service/words.hpp"
 
 namespace coord::service {
@@ -91,8 +92,7 @@ void Locks::list_staying(Words& words) const {
     const std::string name = Words::cut(hold.names.front());
     const LockTerms& terms = hold.terms;
     if (terms.period != Duration{}) {
-      words.add("rate of " + name + ": " + std::to_string(terms.permits) + " in " +
-                Words::seconds(terms.period));
+      words.add(fmt::format("rate of {}: {} in {}", name, terms.permits, Words::seconds(terms.period)));
     } else {
       words.add("delay of " + name + ": " + Words::seconds(std::max(terms.lock_delay, terms.min_hold)));
     }

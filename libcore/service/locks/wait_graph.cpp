@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "service/state_machine.hpp"
 
@@ -241,8 +242,8 @@ std::string who(const StateMachine& machine, SessionId id) {
   constexpr std::size_t host_length = 32, command_length = 40;
   const Session* session = machine.session(id);
   if (session == nullptr) return "a command that has ended";
-  return cut(session->owner.host, host_length) + " pid " + std::to_string(session->owner.pid) + " (" +
-         cut(session->owner.command, command_length) + ")";
+  return fmt::format("{} pid {} ({})", cut(session->owner.host, host_length), session->owner.pid,
+                     cut(session->owner.command, command_length));
 }
 
 }  // namespace
