@@ -61,6 +61,23 @@ SH
   dpkg-deb -f "$deb" Depends | grep -q libssl3
 }
 
+@test "lintian has no errors, and the programs are linked hard and tell nothing of where they were built" {
+  run -0 "$COORD_SOURCE/scripts/package" --check "$deb"
+  # And it would be noticed.
+  dpkg-deb -R "$deb" spoilt
+  printf '%s/x' "$COORD_SOURCE" >>spoilt/usr/bin/dclock
+  dpkg-deb --root-owner-group -b spoilt spoilt.deb
+  run -70 "$COORD_SOURCE/scripts/package" --check "$PWD/spoilt.deb"
+  [[ $output == "package: dclock: names the folder that it was built in: "* ]]
+  if command -v lintian; then
+    dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/dclock >spoilt/usr/bin/dclock
+    rm spoilt/usr/share/doc/coordutils/copyright
+    dpkg-deb --root-owner-group -b spoilt spoilt.deb
+    run -70 "$COORD_SOURCE/scripts/package" --check "$PWD/spoilt.deb"
+    [[ $output == *"no-copyright-file"* ]]
+  fi
+}
+
 @test "installed under another prefix, the units name the program there" {
   run cmake --install "$COORD_BUILD" --prefix "$BATS_TEST_TMPDIR/opt"
   [ "$status" -eq 0 ]
