@@ -72,12 +72,12 @@ Story consensus_of_four() {
   const auto promises = received(story, one, "promise");
   const auto& deciding = promises.at(1);  // with node 1 itself and the first, three of four
   story.facts = {
-      "A majority of four is three: node 1 and two others. The promise of node " +
-          std::to_string(deciding.from.value) + " at " + ms(deciding.time - Instant{}) +
-          " decides, not the slowest at " + time_of(promises) + ".",
-      "Decided after " + ms(exchange.delays.front()) + ", complete with the last acknowledgement after " +
-          time_of(received(story, one, "acknowledge")) + "; " + std::to_string(exchange.all_messages) +
-          " messages: 4(N-1).",
+      fmt::format("A majority of four is three: node 1 and two others. The promise of node {} at {} decides, "
+                  "not the slowest at {}.",
+                  deciding.from.value, ms(deciding.time - Instant{}), time_of(promises)),
+      fmt::format("Decided after {}, complete with the last acknowledgement after {}; {} messages: 4(N-1).",
+                  ms(exchange.delays.front()), time_of(received(story, one, "acknowledge")),
+                  exchange.all_messages),
       "Right with one proposer only: a promise does not say what was promised before. Paxos asks, and "
       "takes " +
           ms(paxos.delays.front()) + ".",

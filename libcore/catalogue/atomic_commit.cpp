@@ -2,6 +2,7 @@
 // Atomic commitment, as dsim knows it. Each operation is one transaction; who is asked coordinates it.
 #include "classical/atomic_commit.hpp"
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
@@ -67,8 +68,7 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
         const auto* self = static_cast<Derived*>(this);
         if (!core || core->outcome() != Outcome::undecided || !self->must_end(node, instance, *core))
           continue;
-        return "transaction " + std::to_string(instance) + " is undecided at node " +
-               std::to_string(node.value);
+        return fmt::format("transaction {} is undecided at node {}", instance, node.value);
       }
     }
     return std::nullopt;
@@ -102,7 +102,7 @@ class CommitModel : public InstanceModel<Derived, Core, typename Core::Durable> 
       }
       const Core* core = this->core_at(node, instance);
       if (core && !static_cast<Derived*>(this)->ready(*core)) {
-        this->object("yes_is_not_forgotten", "node " + std::to_string(i) + " knows of no yes", self);
+        this->object("yes_is_not_forgotten", fmt::format("node {} knows of no yes", i), self);
       }
     }
   }

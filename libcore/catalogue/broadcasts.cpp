@@ -2,6 +2,7 @@
 // Telling all and gathering from all, as dsim knows it.
 #include <cmath>
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/network_graph.hpp"
@@ -27,12 +28,12 @@ class CastModel : public InstanceModel<Derived, Core> {
 
   void ask(OperationId operation, NodeId node) override {
     this->begin_at(operation, node, operation);
-    this->tell(node, operation, typename Core::Begin{"news" + std::to_string(operation)});
+    this->tell(node, operation, typename Core::Begin{fmt::format("news{}", operation)});
   }
   void said(NodeId self, Instance instance, const Delivered& what) {
     if (!delivered_[instance].insert(self).second)
       this->object("delivered_once", what.payload + " again", self);
-    if (what.payload != "news" + std::to_string(instance))
+    if (what.payload != fmt::format("news{}", instance))
       this->object("delivered_as_sent", what.payload, self);
   }
   void said(NodeId self, Instance instance, const Gathered& what) {
@@ -165,7 +166,7 @@ struct GhsModel : InstanceModel<GhsModel, broadcast::SpanningTree> {
     if (found == cheapest_) {
       hang_up(instance, book().operation(instance).node, NodeId{});
     } else {
-      object("the_minimum_tree", std::to_string(found.size()) + " edges, or others", self);
+      object("the_minimum_tree", fmt::format("{} edges, or others", found.size()), self);
     }
     settle_at(book().operation(instance).node, instance, found.size());
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The bully algorithm, as dsim knows it.
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/runner.hpp"
 #include "classical/leader_election.hpp"
@@ -55,7 +56,7 @@ struct BullyModel : Model<BullyModel> {
       const Node* node = world().node(NodeId{i});
       if (node != nullptr && node->process.leader() != NodeId{nodes_} &&
           world().node(NodeId{nodes_}) != nullptr)
-        return "node " + std::to_string(i) + " does not follow the highest";
+        return fmt::format("node {} does not follow the highest", i);
     }
     return Model::at_end();
   }
@@ -68,7 +69,7 @@ struct BullyModel : Model<BullyModel> {
         continue;
       }
       const NodeId leader = std::get<election::Bully::Led>(action).leader;
-      port.note([&] { return leader == port.self() ? "leads" : "follows " + std::to_string(leader.value); });
+      port.note([&] { return leader == port.self() ? "leads" : fmt::format("follows {}", leader.value); });
       if (leader == port.self()) judge(leader, port.world_now());
       for (const OperationId operation : std::exchange(node.asked, {})) {
         book().answer(operation, port.world_now(), leader.value);
@@ -81,7 +82,7 @@ struct BullyModel : Model<BullyModel> {
   void judge(NodeId leader, Instant now) {
     for (std::size_t i = static_cast<std::size_t>(leader.value) + 1; i <= nodes_; ++i) {
       if (world().node(NodeId{i}) != nullptr && up_since_[NodeId{i}] + 2 * answer_time_ < now)
-        usurper_ = "node " + std::to_string(i) + " lives";
+        usurper_ = fmt::format("node {} lives", i);
     }
   }
 

@@ -2,6 +2,7 @@
 // Agreement among nodes that crash, as dsim knows it.
 #include "classical/consensus.hpp"
 
+#include "base/format.hpp"
 #include "catalogue/ballot_watch.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
@@ -32,7 +33,7 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
   Instance instance_of(OperationId operation) const { return operation / shared_; }
 
   Value proposes(OperationId operation, Instance instance) {
-    const Value value = "v" + std::to_string(operation);
+    const Value value = fmt::format("v{}", operation);
     proposed_[instance].insert(value);
     return value;
   }
@@ -139,16 +140,16 @@ struct ExchangeModel : AgreementModel<ExchangeModel, consensus::PromiseExchange>
     const Core* core = core_at(self, instance);
     const bool proposes = book().operation(instance).node == self;
     if (proposes && core && 2 * core->promised().size() <= nodes())
-      object("decided_by_a_majority", std::to_string(core->promised().size()) + " promises", self);
+      object("decided_by_a_majority", fmt::format("{} promises", core->promised().size()), self);
   }
   void said(NodeId self, Instance instance, const Core::Completed&) {
     if (const NodeId node = undecided(instance); node.value != 0)
-      object("complete_when_all_know", "node " + std::to_string(node.value) + " does not", self);
+      object("complete_when_all_know", fmt::format("node {} does not", node.value), self);
   }
   std::optional<std::string> at_end() override {
     for (Instance instance = 0; instance < book().operations().size(); ++instance) {
       if (const NodeId node = undecided(instance); node.value != 0)
-        return "node " + std::to_string(node.value) + " never learnt what was decided";
+        return fmt::format("node {} never learnt what was decided", node.value);
     }
     return Model::at_end();
   }

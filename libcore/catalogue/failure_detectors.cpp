@@ -98,12 +98,12 @@ struct DetectorModel : Model<DetectorModel<rule>> {
     for (const auto& action : actions) {
       if (const auto* send = std::get_if<Detector::Send>(&action)) port.send(send->to, send->message);
       if (const auto* suspects = std::get_if<Detector::Suspects>(&action)) {
-        port.note([&] { return "suspects " + std::to_string(suspects->node.value); });
+        port.note([&] { return fmt::format("suspects {}", suspects->node.value); });
         observed_.suspects(port.world_now(), port.self(), suspects->node);
         noticed(port.self(), suspects->node);
       }
       if (const auto* trusts = std::get_if<Detector::Trusts>(&action)) {
-        port.note([&] { return "trusts " + std::to_string(trusts->node.value); });
+        port.note([&] { return fmt::format("trusts {}", trusts->node.value); });
         observed_.trusts(port.world_now(), port.self(), trusts->node);
       }
     }

@@ -9,6 +9,7 @@
 //   work   0: none is there at first
 #include <cstdio>
 
+#include "base/format.hpp"
 #include "base/random.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
@@ -74,9 +75,8 @@ class Cut {
         const auto found = receiver.on_way.find(from);
         const std::uint64_t on_way = found == receiver.on_way.end() ? 0 : found->second.size();
         if (sent != received + on_way)
-          return "of " + std::to_string(sent) + " from " + std::to_string(from.value) + " to " +
-                 std::to_string(to.value) + " " + std::to_string(received) + " received, " +
-                 std::to_string(on_way) + " on their way";
+          return fmt::format("of {} from {} to {} {} received, {} on their way", sent, from.value, to.value,
+                             received, on_way);
       }
     }
     return "";
@@ -226,8 +226,7 @@ struct TerminationModel : InstanceModel<TerminationModel, snapshot::FourCounters
   }
   void said(NodeId, Instance instance, const Handed& what) { work_on(instance, what.amount); }
   void said(NodeId self, Instance instance, const Core::Terminated&) {
-    if (to_do_[instance] != 0)
-      object("all_work_is_done", std::to_string(to_do_[instance]) + " are left", self);
+    if (to_do_[instance] != 0) object("all_work_is_done", fmt::format("{} are left", to_do_[instance]), self);
     settle_at(self, instance);
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Multi-Paxos, as dsim knows it.
+#include "base/format.hpp"
 #include "catalogue/ballot_watch.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
@@ -41,10 +42,10 @@ struct MultiPaxosModel
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation + 1);
-    tell(node, 0, Core::Submit{operation + 1, "v" + std::to_string(operation)});
+    tell(node, 0, Core::Submit{operation + 1, fmt::format("v{}", operation)});
   }
   static std::string named(const consensus::Command& command) {
-    return std::to_string(command.origin.value) + "#" + std::to_string(command.sequence);
+    return fmt::format("{}#{}", command.origin.value, command.sequence);
   }
   void judge(const BallotWatch::Objection& objection, NodeId self) {
     if (objection.check) object(objection.check, objection.why, self);
@@ -62,11 +63,11 @@ struct MultiPaxosModel
   void said(NodeId self, Instance, const Core::Delivered& what) {
     judge(watch_.decided(what.slot, named(what.command)), self);
     Slot& last = delivered_to_[self];
-    if (what.slot <= last) object("in_order", "slot " + std::to_string(what.slot) + " again", self);
+    if (what.slot <= last) object("in_order", fmt::format("slot {} again", what.slot), self);
     last = what.slot;
     const auto [known, first] = log_.emplace(what.slot, what.command);
     if (known->second != what.command) {
-      object("logs_agree", "slot " + std::to_string(what.slot) + " holds two commands", self);
+      object("logs_agree", fmt::format("slot {} holds two commands", what.slot), self);
     }
     const auto [place, once] =
         place_of_.emplace(std::pair(what.command.origin, what.command.sequence), what.slot);

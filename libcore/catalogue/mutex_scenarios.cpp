@@ -39,7 +39,7 @@ Story mutex_contention() {
       "Entries go in the order of the requests' timestamps, one inside at a time.",
       ms(work) + " of work took " + ms(end - Instant{}) +
           ": the rest is asking, and one message delay a hand-over.",
-      std::to_string(report.all_messages) + " messages for 3 entries: 3(N-1) = 12 each.",
+      fmt::format("{} messages for 3 entries: 3(N-1) = 12 each.", report.all_messages),
   };
   return story;
 }
@@ -56,8 +56,9 @@ Story deadlock_of_three() {
   Story story = story_of("cmh-and", setup, report);
   story.facts = {
       "1 waits for 2, 2 for 3, 3 for 1. 3 loses patience first and sends a probe along its edge.",
-      "Each passes it on because it waits itself; it comes back to 3: a cycle, found by " +
-          std::to_string(report.messages["probe"]) + " probes.",
+      fmt::format(
+          "Each passes it on because it waits itself; it comes back to 3: a cycle, found by {} probes.",
+          report.messages["probe"]),
       "3 has the youngest wait of the cycle, so it is the one that gives up; the others go on.",
   };
   return story;

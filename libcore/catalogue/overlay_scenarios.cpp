@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/format.hpp"
 #include "catalogue/scenario.hpp"
 #include "classical/overlay.hpp"
 
@@ -27,7 +28,7 @@ chord::List ring_of_six() {
 }
 
 std::string place_of(const chord::Member& member) {
-  return "N" + std::to_string(places.at(member.host.value - 1));
+  return fmt::format("N{}", places.at(member.host.value - 1));
 }
 
 // "finger 1 is N14, ...": of the six that differ from the successor of the place itself.
@@ -37,8 +38,8 @@ std::string fingers_of(const chord::List& ring, std::size_t which) {
   constexpr unsigned six_bits = 6, below = chord::id_bits - six_bits;
   std::string line;
   for (unsigned i = 0; i < six_bits; ++i) {
-    line += (line.empty() ? "" : ", ") + std::to_string((places.at(which) + (1U << i)) % 64) + " " +
-            place_of(*fingers.at(below + i));
+    line += fmt::format("{}{} {}", line.empty() ? "" : ", ", (places.at(which) + (1U << i)) % 64,
+                        place_of(*fingers.at(below + i)));
   }
   return line;
 }
@@ -62,7 +63,7 @@ Story ring_of_six_story() {
   std::vector<std::string> asked;
   for (const auto& record : story.trace.records()) {
     if (record.kind == sim::TraceRecord::Kind::received && record.text.starts_with("find-route"))
-      asked.push_back("N" + std::to_string(places.at(record.node.value - 1)));
+      asked.push_back(fmt::format("N{}", places.at(record.node.value - 1)));
   }
   std::string hops;
   for (const std::string& name : asked) hops += (hops.empty() ? "" : ", then ") + name;
@@ -71,10 +72,9 @@ Story ring_of_six_story() {
       "0.",
       "Fingers of N0, the first node at or after each place: " + fingers_of(ring, 0) + ".",
       "Fingers of N32: " + fingers_of(ring, 2) + ".",
-      "Key " + std::to_string(key) + " from N0: the finger nearest before it is asked, " + hops +
-          ". The key lies between N32 and its successor " + place_of(*owner) +
-          ", which owns it: " + std::to_string(report.all_messages) + " messages, " +
-          std::to_string(report.delays.front() / 1ms) + " ms.",
+      fmt::format("Key {} from N0: the finger nearest before it is asked, {}. The key lies between N32 and "
+                  "its successor {}, which owns it: {} messages, {} ms.",
+                  key, hops, place_of(*owner), report.all_messages, report.delays.front() / 1ms),
   };
   return story;
 }
@@ -99,7 +99,7 @@ Moved moved_on_ring(std::size_t n, std::uint64_t places_each) {
   const chord::List before = ring(n), after = ring(n + 1);
   Moved moved;
   for (std::uint64_t i = 0; i < keys; ++i) {
-    const chord::Id id = classical::id_of_key("key" + std::to_string(i));
+    const chord::Id id = classical::id_of_key(fmt::format("key{}", i));
     const NodeId now = owner(after, id);
     if (now == owner(before, id)) continue;
     ++moved.all;
@@ -111,7 +111,7 @@ Moved moved_on_ring(std::size_t n, std::uint64_t places_each) {
 Moved moved_by_modulo(std::size_t n) {
   Moved moved;
   for (std::uint64_t i = 0; i < keys; ++i) {
-    const std::uint64_t hash = classical::id_of_key("key" + std::to_string(i)).words.back();
+    const std::uint64_t hash = classical::id_of_key(fmt::format("key{}", i)).words.back();
     if (hash % n == hash % (n + 1)) continue;
     ++moved.all;
     if (hash % (n + 1) == n) ++moved.to_the_new_one;
@@ -120,8 +120,7 @@ Moved moved_by_modulo(std::size_t n) {
 }
 
 std::string text(const Moved& moved) {
-  return std::to_string(moved.all) + " of " + std::to_string(keys) + " keys move, " +
-         std::to_string(moved.to_the_new_one) + " of them to the new node";
+  return fmt::format("{} of {} keys move, {} of them to the new node", moved.all, keys, moved.to_the_new_one);
 }
 
 Story consistent_hashing() {
@@ -140,8 +139,8 @@ Story consistent_hashing() {
       "place, "
       "takes over that member's list. Only the successor's keys are concerned.",
       "From 9 nodes to 10, hash modulo the number of nodes: " + text(moved_by_modulo(nodes)) + ".",
-      "On the ring with " + std::to_string(places_each) +
-          " places a node: " + text(moved_on_ring(nodes, places_each)) + "; the least possible is a tenth.",
+      fmt::format("On the ring with {} places a node: {}; the least possible is a tenth.", places_each,
+                  text(moved_on_ring(nodes, places_each))),
   };
   return story;
 }

@@ -2,6 +2,7 @@
 // PBFT, as dsim knows it. Each node is a replica and the client of its own user.
 #include "classical/pbft.hpp"
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/pbft_liar.hpp"
@@ -59,7 +60,7 @@ struct PbftModel : Model<PbftModel> {
   void on_input(Node& node, Instant now, OperationId operation, Port& port) {
     asked_[port.self()].push_back(operation);
     book().begin(operation, port.world_now());
-    perform(node.both.step(now, pbft_::Client::Ask{"op" + std::to_string(operation)}), port);
+    perform(node.both.step(now, pbft_::Client::Ask{fmt::format("op{}", operation)}), port);
   }
   std::optional<Instant> deadline(const Node& node) const { return node.both.deadline(); }
   void on_tick(Node& node, Instant now, Port& port) {
@@ -80,10 +81,10 @@ struct PbftModel : Model<PbftModel> {
     for (std::size_t i = 1; i <= nodes_; ++i) {
       const Node* node = world().node(NodeId{i});
       if (!node) continue;
-      lines.push_back("replica " + std::to_string(i) + ": " + Algorithm::state(node->both));
+      lines.push_back(fmt::format("replica {}: {}", i, Algorithm::state(node->both)));
     }
     for (const auto& [node, kind] : byzantine_)
-      lines.push_back("replica " + std::to_string(node.value) + " is " + kind);
+      lines.push_back(fmt::format("replica {} is {}", node.value, kind));
     return lines;
   }
 
@@ -105,13 +106,12 @@ struct PbftModel : Model<PbftModel> {
   void perform(const pbft_::Replica::Executed& what, Port& port) {
     if (liars_.contains(port.self())) return;
     Sequence& last = executed_to_[port.self()];
-    if (what.sequence <= last)
-      world().fail("in_order", std::to_string(what.sequence) + " again", port.self());
+    if (what.sequence <= last) world().fail("in_order", fmt::format("{} again", what.sequence), port.self());
     last = what.sequence;
     const std::pair request(what.request.client, what.request.timestamp);
     const auto [known, first] = order_.emplace(what.sequence, request);
     if (known->second != request) {
-      world().fail("one_order", "two requests at " + std::to_string(what.sequence), port.self());
+      world().fail("one_order", fmt::format("two requests at {}", what.sequence), port.self());
     }
     const auto [result, once] = results_.emplace(request, what.result);
     if (result->second != what.result) {
@@ -122,7 +122,7 @@ struct PbftModel : Model<PbftModel> {
     executed_to_[port.self()] = what.sequence;
   }
   void perform(const pbft_::Replica::Entered& what, Port& port) {
-    port.note([&] { return "enters view " + std::to_string(what.view); });
+    port.note([&] { return fmt::format("enters view {}", what.view); });
   }
   void perform(const pbft_::Client::Answered& what, Port& port) {
     const OperationId operation = asked_[port.self()].at(what.timestamp - 1);

@@ -32,7 +32,7 @@ double tick_of(double length, double most) {
 
 Gantt gantt_of(const std::vector<Span>& spans, std::size_t nodes) {
   Gantt gantt;
-  for (std::size_t i = 1; i <= nodes; ++i) gantt.lanes.push_back({"node " + std::to_string(i), {}});
+  for (std::size_t i = 1; i <= nodes; ++i) gantt.lanes.push_back({fmt::format("node {}", i), {}});
   for (const Span& span : spans) {
     if (span.node.value == 0 || span.node.value > nodes) continue;
     gantt.lanes[static_cast<std::size_t>(span.node.value - 1)].spans.push_back(span);
@@ -126,7 +126,7 @@ std::string escaped(const std::string& text) {
 }
 
 std::string head(int width, int height) {
-  const std::string size = std::to_string(width) + "\" height=\"" + std::to_string(height);
+  const std::string size = fmt::format("{}\" height=\"{}", width, height);
   return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" viewBox=\"0 0 " +
          std::to_string(width) + " " + std::to_string(height) +
          "\" role=\"img\" aria-label=\"Gantt chart\">\n<style>\n"
@@ -154,40 +154,40 @@ std::string draw_gantt_svg(const Gantt& gantt) {
   const auto x = [&](Instant time) { return margin + names + in_ms(time - gantt.begin) / length * chart; };
   std::string out = head(margin * 2 + names + chart, bottom + axis + legend);
   for (int i = 0; i < lanes; i += 2) {
-    out += "<rect class=\"band\" x=\"" + std::to_string(margin / 2) + "\" y=\"" +
-           std::to_string(margin + i * row) + "\" width=\"" + std::to_string(margin + names + chart) +
-           "\" height=\"" + std::to_string(row) + "\" rx=\"4\"/>\n";
+    out += fmt::format("<rect class=\"band\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\n",
+                       margin / 2, margin + i * row, margin + names + chart, row);
   }
   const double tick = tick_of(length, 10);
   for (double time = 0; time <= length + 1e-9; time += tick) {
     const std::string place = at(margin + names + time / length * chart);
-    out += "<line class=\"grid\" x1=\"" + place + "\" y1=\"" + std::to_string(margin) + "\" x2=\"" + place +
-           "\" y2=\"" + std::to_string(bottom) + "\"/>\n<text class=\"faint\" text-anchor=\"middle\" x=\"" +
-           place + "\" y=\"" + std::to_string(bottom + 18) + "\">" + ms_text(time) + "</text>\n";
+    out += fmt::format(
+        "<line class=\"grid\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n<text class=\"faint\" "
+        "text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>\n",
+        place, margin, place, bottom, place, bottom + 18, ms_text(time));
   }
   for (int i = 0; i < lanes; ++i) {
     const auto& lane = gantt.lanes[static_cast<std::size_t>(i)];
     const int top = margin + i * row + (row - bar) / 2;
-    out += "<text x=\"" + std::to_string(margin) + "\" y=\"" + std::to_string(top + bar / 2 + 5) + "\">" +
-           escaped(lane.name) + "</text>\n";
+    out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, top + bar / 2 + 5, escaped(lane.name));
     for (const Span& span : lane.spans) {
       const double from = x(span.from), width = std::max(1.5, x(span.to) - from);
       const std::string what = ms_text(in_ms(span.to - span.from)) + " ms";
-      out += "<g><title>" + escaped(span.text) + ", " + what + "</title><rect class=\"" +
-             class_of(span.kind) + "\" x=\"" + at(from) + "\" y=\"" + std::to_string(top) + "\" width=\"" +
-             at(width) + "\" height=\"" + std::to_string(bar) + "\" rx=\"4\"/>";
+      out += fmt::format(
+          "<g><title>{}, {}</title><rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+          "rx=\"4\"/>",
+          escaped(span.text), what, class_of(span.kind), at(from), top, at(width), bar);
       const std::string both = span.text + ", " + what;
       const std::string& shown = width > 8.0 * static_cast<double>(both.size()) + 8 ? both : what;
       if (width > 8.0 * static_cast<double>(shown.size()) + 6) {
-        out += "<text class=\"in-" + std::string(class_of(span.kind)) + "\" text-anchor=\"middle\" x=\"" +
-               at(from + width / 2) + "\" y=\"" + std::to_string(top + bar / 2 + 5) + "\">" + escaped(shown) +
-               "</text>";
+        out += fmt::format("<text class=\"in-{}\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>",
+                           class_of(span.kind), at(from + width / 2), top + bar / 2 + 5, escaped(shown));
       }
       out += "</g>\n";
     }
   }
-  return out + "<text class=\"faint\" x=\"" + std::to_string(margin + names) + "\" y=\"" +
-         std::to_string(bottom + axis + 16) + "\">milliseconds of virtual time</text>\n</svg>\n";
+  return fmt::format(
+      "{}<text class=\"faint\" x=\"{}\" y=\"{}\">milliseconds of virtual time</text>\n</svg>\n", out,
+      margin + names, bottom + axis + 16);
 }
 
 }  // namespace coord::catalogue

@@ -58,8 +58,7 @@ clock::Diagram space_time_of(const sim::Trace& trace, std::size_t nodes) {
     if (row.record == nullptr) {
       event.text = "sends";
     } else {
-      if (row.record->kind == Kind::lost)
-        event.text = "lost, from " + std::to_string(row.record->from.value) + ": ";
+      if (row.record->kind == Kind::lost) event.text = fmt::format("lost, from {}: ", row.record->from.value);
       event.text += row.record->text;
       if (row.record->kind != Kind::note) {
         clock::Diagram::Arrow arrow;

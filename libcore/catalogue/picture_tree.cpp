@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.hpp"
 #include "catalogue/picture.hpp"
 
 namespace coord::catalogue {
@@ -44,8 +45,8 @@ void draw_below(const Forest& forest, NodeId node, const std::string& indent, bo
   if (found == forest.children.end()) return;
   for (const NodeId child : found->second) {
     const bool last = child == found->second.back();
-    out += indent + (last ? (ascii ? "`- " : "└─ ") : (ascii ? "|- " : "├─ ")) + std::to_string(child.value) +
-           "\n";
+    out += fmt::format("{}{}{}\n", indent, last ? (ascii ? "`- " : "└─ ") : (ascii ? "|- " : "├─ "),
+                       child.value);
     draw_below(forest, child, indent + (last ? "   " : (ascii ? "|  " : "│  ")), ascii, out);
   }
 }
@@ -81,7 +82,7 @@ std::string draw_tree_text(const std::map<NodeId, NodeId>& parents, bool ascii) 
   const Forest forest = forest_of(parents);
   std::string out;
   for (const NodeId root : forest.roots) {
-    out += std::to_string(root.value) + "\n";
+    out += fmt::format("{}\n", root.value);
     draw_below(forest, root, "", ascii, out);
   }
   return out;
@@ -114,10 +115,9 @@ std::string draw_tree_svg(const std::map<NodeId, NodeId>& parents) {
     }
   }
   for (const auto& [node, place] : layout.place) {
-    out += "<circle class=\"node\" cx=\"" + x(node) + "\" cy=\"" + y(node) + "\" r=\"" +
-           std::to_string(radius) + "\"/><text x=\"" + x(node) + "\" y=\"" +
-           std::to_string(margin + place.second * step_y + 5) + "\">" + std::to_string(node.value) +
-           "</text>\n";
+    out += fmt::format(
+        "<circle class=\"node\" cx=\"{}\" cy=\"{}\" r=\"{}\"/><text x=\"{}\" y=\"{}\">{}</text>\n", x(node),
+        y(node), radius, x(node), margin + place.second * step_y + 5, node.value);
   }
   return out + "</svg>\n";
 }

@@ -2,6 +2,7 @@
 // A primary and its backups, as dsim knows them. An operation is a write, asked at the primary; from time to
 // time the primary crashes for good, and after a while an operator has the lowest node that is left take
 // over. A user whose write was not answered asks the new primary again.
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/runner.hpp"
@@ -76,7 +77,7 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
       return fail_over();
     }
     static_cast<void>(node);
-    open_[operation] = "v" + std::to_string(operation);
+    open_[operation] = fmt::format("v{}", operation);
     write(operation);
   }
   void watch() override {
@@ -93,13 +94,13 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
     for (std::size_t i = 1; i <= nodes_; ++i) {
       const Node* node = live(NodeId{i});
       if (node && primary() && node->core.log() != primary()->core.log())
-        return "node " + std::to_string(i) + " holds another log than the primary";
+        return fmt::format("node {} holds another log than the primary", i);
     }
     return std::nullopt;
   }
   std::vector<std::string> remarks() const override {
-    return {std::to_string(acknowledged_.size()) + " writes acknowledged, " +
-            std::to_string(lost_writes().size()) + " of them lost by fail-overs"};
+    return {fmt::format("{} writes acknowledged, {} of them lost by fail-overs", acknowledged_.size(),
+                        lost_writes().size())};
   }
 
  private:
@@ -164,7 +165,7 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
       const auto& log = node->core.log();
       const auto& whole = with->core.log();
       if (log.size() > whole.size() || !std::equal(log.begin(), log.end(), whole.begin()))
-        return "node " + std::to_string(i) + " holds what is no beginning of the primary's log";
+        return fmt::format("node {} holds what is no beginning of the primary's log", i);
     }
     return std::nullopt;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "catalogue/raft_app.hpp"
 
+#include "base/format.hpp"
 #include "base/random.hpp"
 #include "protocol/raft/text.hpp"
 
@@ -74,13 +75,12 @@ void RaftApp::perform(Node& node, Instant now, const raft::Event& event, Port& p
         port.note([&] { return "applies " + text_of(entry); });
       }
     } else if (const auto* dropped = std::get_if<raft::ProposalDropped>(&action)) {
-      port.note(
-          [&] { return "refuses " + std::to_string(dropped->commands.size()) + " command: not the leader"; });
+      port.note([&] { return fmt::format("refuses {} command: not the leader", dropped->commands.size()); });
     } else if (const auto* changed = std::get_if<raft::RoleChanged>(&action)) {
       port.note([&] {
-        return std::string(raft::to_text(changed->role)) + " of term " + std::to_string(changed->term.value) +
-               (changed->leader.value == 0 ? ", no leader"
-                                           : ", leader " + std::to_string(changed->leader.value));
+        return fmt::format(
+            "{} of term {}{}", raft::to_text(changed->role), changed->term.value,
+            changed->leader.value == 0 ? ", no leader" : fmt::format(", leader {}", changed->leader.value));
       });
       role_changed(port.self(), port.world_now(), *changed);
     }
@@ -112,10 +112,10 @@ std::vector<Span> RaftApp::spans(Instant end) const {
       const View& view = views[i];
       Span span{node, view.since, i + 1 < views.size() ? views[i + 1].since : end, {}, {}};
       if (view.role == raft::Role::leader) {
-        span.text = "leads term " + std::to_string(view.term.value);
+        span.text = fmt::format("leads term {}", view.term.value);
         span.kind = Span::Kind::working;
       } else if (view.leader.value != 0) {
-        span.text = "follows " + std::to_string(view.leader.value);
+        span.text = fmt::format("follows {}", view.leader.value);
         span.kind = Span::Kind::other;
       } else {
         span.text = "no leader";

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "catalogue/raft_app.hpp"
 #include "catalogue/scenario.hpp"
 
@@ -71,7 +72,7 @@ std::uint64_t seed_for_leader(NodeId leader) {
 
 std::string ms(std::optional<Instant> time) {
   if (!time) return "never";
-  return std::to_string((*time - Instant{}) / 1ms) + " ms";
+  return fmt::format("{} ms", (*time - Instant{}) / 1ms);
 }
 
 // The first time after `from` at which this node knew no leader.
@@ -84,7 +85,7 @@ std::optional<Instant> without_leader(Group& group, NodeId node, Duration from) 
 
 std::string names(const std::vector<NodeId>& all) {
   std::string text;
-  for (const NodeId node : all) text += (text.empty() ? "" : " ") + std::to_string(node.value);
+  for (const NodeId node : all) text += fmt::format("{}{}", text.empty() ? "" : " ", node.value);
   return text;
 }
 
@@ -113,20 +114,19 @@ Story leader_cut_off() {
   if (recovered) recovered = std::max(recovered, group.app.applied(two, "c=3"));
   const auto& raft_of_one = group.world.node(one)->raft;
   story.facts = {
-      "At " + std::to_string(cut_at / 1ms) +
-          " ms leader 1 and node 2 are cut off from 3, 4 and 5. a=1 was "
-          "committed before; b=2 is asked of node 1 after it: it is stored at 1 and 2 (as entry " +
-          std::to_string(held_by_minority.value) + "), which is no majority, and so never acknowledged.",
-      "Among the three, node " + names({next}) + " is elected for term " +
-          std::to_string(group.world.node(next)->raft.term().value) + " at " +
-          ms(group.app.leads_since(next)) + ", and c=3 is committed at " +
-          ms(group.app.applied(next, "c=3")) + ". Node 1 hears from no majority and stops leading at " +
-          ms(without_leader(group, one, cut_at)) +
-          ". Until then two call themselves leader: the old one can commit nothing and confirm no read.",
-      "The minority asks for pre-votes in vain, so its term does not rise: after the heal at " +
-          std::to_string(healed_at / 1ms) + " ms it disturbs nobody. Both follow node " +
-          names({raft_of_one.leader()}) + ", replace b=2 by what the majority decided, and hold c=3 at " +
-          ms(recovered) + ".",
+      fmt::format("At {} ms leader 1 and node 2 are cut off from 3, 4 and 5. a=1 was committed before; b=2 "
+                  "is asked of node 1 after it: it is stored at 1 and 2 (as entry {}), which is no majority, "
+                  "and so never acknowledged.",
+                  cut_at / 1ms, held_by_minority.value),
+      fmt::format("Among the three, node {} is elected for term {} at {}, and c=3 is committed at {}. Node 1 "
+                  "hears from no majority and stops leading at {}. Until then two call themselves leader: "
+                  "the old one can commit nothing and confirm no read.",
+                  names({next}), group.world.node(next)->raft.term().value, ms(group.app.leads_since(next)),
+                  ms(group.app.applied(next, "c=3")), ms(without_leader(group, one, cut_at))),
+      fmt::format("The minority asks for pre-votes in vain, so its term does not rise: after the heal at {} "
+                  "ms it disturbs nobody. Both follow node {}, replace b=2 by what the majority decided, and "
+                  "hold c=3 at {}.",
+                  healed_at / 1ms, names({raft_of_one.leader()}), ms(recovered)),
       std::string("b=2 was ") + (group.app.applied(next, "b=2") ? "committed." : "applied nowhere") +
           ": its user had no answer, and asks again.",
   };
@@ -154,15 +154,15 @@ Story bridge_partition() {
       "{1 2 3} and {3 4 5} are both majorities, and only node 3 hears all. Leader 1 keeps the first: a=1, "
       "asked for at 700 ms, is committed at " +
           ms(group.app.applied(one, "a=1")) + ".",
-      "Nodes 4 and 5 hear no leader from " + ms(without_leader(group, four, cut_at)) +
-          " at the latest, and ask whether they would be elected. Node 3 hears one, and says no: " +
-          std::to_string(refused) + " pre-votes refused, " + std::to_string(granted) +
-          " granted (by 4 and 5 to each other). b=2, asked of node 4, is refused at once.",
-      "Without that question each would raise its term, and node 3 would carry the higher term to leader 1 "
-      "and depose it, again and again. So the term is still " +
-          std::to_string(group.world.node(three)->raft.term().value) + " and the leader node " +
-          names({group.world.node(five)->raft.leader()}) + " after the heal; 4 and 5 hold a=1 at " +
-          ms(caught_up) + ".",
+      fmt::format("Nodes 4 and 5 hear no leader from {} at the latest, and ask whether they would be "
+                  "elected. Node 3 hears one, and says no: {} pre-votes refused, {} granted (by 4 and 5 to "
+                  "each other). b=2, asked of node 4, is refused at once.",
+                  ms(without_leader(group, four, cut_at)), refused, granted),
+      fmt::format("Without that question each would raise its term, and node 3 would carry the higher term "
+                  "to leader 1 and depose it, again and again. So the term is still {} and the leader node "
+                  "{} after the heal; 4 and 5 hold a=1 at {}.",
+                  group.world.node(three)->raft.term().value, names({group.world.node(five)->raft.leader()}),
+                  ms(caught_up)),
   };
   return story;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <deque>
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
@@ -33,7 +34,7 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation);
-    tell(node, operation, Core::Begin{"news" + std::to_string(operation)});
+    tell(node, operation, Core::Begin{fmt::format("news{}", operation)});
     if (mode == Core::Mode::push) return;
     for (std::size_t i = 1; i <= nodes(); ++i) {
       if (NodeId{i} != node) tell(NodeId{i}, operation, Core::Begin{});
@@ -50,7 +51,7 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
     for (const auto& [instance, heard] : heard_) all += heard.size();
     if (heard_.empty()) return {};
     const double share = static_cast<double>(all) / static_cast<double>(heard_.size() * nodes());
-    return {"heard by " + std::to_string(std::lround(1000 * share)) + " of 1000"};
+    return {fmt::format("heard by {} of 1000", std::lround(1000 * share))};
   }
   // In the end nobody talks about it any more.
   std::optional<std::string> at_end() override {
@@ -58,10 +59,10 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
     for (const auto& [instance, heard] : heard_) {
       for (std::size_t i = 1; i <= nodes(); ++i) {
         const Core* core = core_at(NodeId{i}, instance);
-        if (core && core->deadline()) return "node " + std::to_string(i) + " still talks about it";
+        if (core && core->deadline()) return fmt::format("node {} still talks about it", i);
         // Who asks so often misses it less than once in a million times; the others leave some out.
         if (mode == Core::Mode::pull && !heard.contains(NodeId{i}))
-          return "node " + std::to_string(i) + " never heard it";
+          return fmt::format("node {} never heard it", i);
       }
     }
     return std::nullopt;
@@ -123,9 +124,9 @@ struct AntiEntropyModel
   }
   void ask(OperationId operation, NodeId node) override {
     begin_at(operation, node, operation + 1);
-    const Core::Key key = "key" + std::to_string(operation % 3);
+    const Core::Key key = fmt::format("key{}", operation % 3);
     std::optional<std::string> value;
-    if (operation % 4 != 3) value = "v" + std::to_string(operation);
+    if (operation % 4 != 3) value = fmt::format("v{}", operation);
     written_[{node, key}].push_back(operation);
     tell(node, 0, Core::Write{key, value});
   }
@@ -159,7 +160,7 @@ struct AntiEntropyModel
       for (const auto& [key, newest] : newest_) {
         const auto held = core->table().find(key);
         if (held == core->table().end() || held->second.version != newest) {
-          return "node " + std::to_string(i) + " does not hold the newest " + key;
+          return fmt::format("node {} does not hold the newest {}", i, key);
         }
         const auto [first, only] = values_.emplace(key, held->second);
         if (first->second != held->second) return "two copies of " + key + " differ";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "catalogue/runner.hpp"
 
+#include "base/format.hpp"
 #include "base/random.hpp"
 #include "sim/inject.hpp"
 
@@ -106,8 +107,7 @@ Report report_of(const RunnableModel& model, const sim::WorldCore& world, const 
 std::optional<std::string> RunnableModel::at_end() {
   const std::uint64_t left = book_.unfinished();
   if (left == 0) return std::nullopt;
-  return std::to_string(left) + " of " + std::to_string(book_.operations().size()) +
-         " operations never ended";
+  return fmt::format("{} of {} operations never ended", left, book_.operations().size());
 }
 
 sim::WorldConfig world_config(const Setup& setup) {

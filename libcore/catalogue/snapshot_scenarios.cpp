@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Stories of snapshots: what counts as the state of a channel.
+#include "base/format.hpp"
 #include "catalogue/scenario.hpp"
 
 namespace coord::catalogue {
@@ -19,8 +20,8 @@ Setup three_processes(const char* pays) {
 }
 
 std::string markers(const Report& report) {
-  return std::to_string(report.messages.at("marker")) +
-         " markers, one on each directed channel: N(N-1). 300 in the cut, as at first.";
+  return fmt::format("{} markers, one on each directed channel: N(N-1). 300 in the cut, as at first.",
+                     report.messages.at("marker"));
 }
 
 // The link from 2 to 3 is slow: a payment is on its way over it when both have recorded.

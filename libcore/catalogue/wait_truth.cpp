@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::catalogue {
 
 void WaitTruth::begins(NodeId process, const std::set<NodeId>& others) {
@@ -41,13 +43,13 @@ void WaitTruth::goes_on(NodeId process) {
 std::optional<std::string> WaitTruth::gives_up(NodeId process) {
   ++victims_;
   const auto found = waits_.find(process);
-  if (found == waits_.end()) return "process " + std::to_string(process.value) + " has its answer on the way";
+  if (found == waits_.end()) return fmt::format("process {} has its answer on the way", process.value);
   const bool right =
       needs_ == deadlock::Needs::all ? on_cycle_of_older(process) : only_waits_for_stuck_and_older(process);
   broken_[process].emplace_back(++now_, found->second);
   waits_.erase(process);
   if (right) return std::nullopt;
-  return "process " + std::to_string(process.value) + " was not the youngest of a deadlock";
+  return fmt::format("process {} was not the youngest of a deadlock", process.value);
 }
 
 // How the process stood for a probe since then: before what was broken, and now.

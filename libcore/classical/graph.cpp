@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/format.hpp"
 #include "classical/meaning.hpp"
 
 namespace coord::classical {
@@ -60,8 +61,7 @@ std::string Graph::text() const {
   std::string all;
   for (const auto& [ends, weight] : edges_) {
     if (!all.empty()) all += ",";
-    all += std::to_string(ends.first.value) + "-" + std::to_string(ends.second.value) + ":" +
-           std::to_string(weight);
+    all += fmt::format("{}-{}:{}", ends.first.value, ends.second.value, weight);
   }
   return all;
 }

@@ -3,12 +3,14 @@
 
 #include <array>
 
+#include "base/format.hpp"
+
 namespace coord::classical {
 
 namespace {
 
 std::string line(const Granted& told) {
-  return "granted " + std::to_string(told.token.value);
+  return fmt::format("granted {}", told.token.value);
 }
 std::string line(const Refused& told) {
   return "refused: " + told.why;
@@ -17,10 +19,10 @@ std::string line(const Lost&) {
   return "lost";
 }
 std::string line(const Led& told) {
-  return "led " + std::to_string(told.leader.value);
+  return fmt::format("led {}", told.leader.value);
 }
 std::string line(const Decided& told) {
-  return "decided " + told.value + (told.place == 0 ? "" : " at " + std::to_string(told.place));
+  return "decided " + told.value + (told.place == 0 ? "" : fmt::format(" at {}", told.place));
 }
 std::string line(const Answered& told) {
   return "answered " + told.result;
@@ -46,11 +48,11 @@ std::string line(const Delivered& told) {
 std::string line(const Gathered& told) {
   std::string all = "gathered " + told.aggregate.text();
   if (!told.missing.empty()) all += ", missing";
-  for (const NodeId node : told.missing) all += " " + std::to_string(node.value);
+  for (const NodeId node : told.missing) all += fmt::format(" {}", node.value);
   return all;
 }
 std::string line(const Wanted& told) {
-  return "wanted by " + std::to_string(told.by.value);
+  return fmt::format("wanted by {}", told.by.value);
 }
 std::string line(const GoesOn&) {
   return "goes on";
@@ -59,19 +61,19 @@ std::string line(const GivesUp&) {
   return "gives up";
 }
 std::string line(const Suspected& told) {
-  return "suspects " + std::to_string(told.node.value);
+  return fmt::format("suspects {}", told.node.value);
 }
 std::string line(const Trusted& told) {
-  return "trusts " + std::to_string(told.node.value);
+  return fmt::format("trusts {}", told.node.value);
 }
 std::string line(const Handed& told) {
-  return "handed " + std::to_string(told.amount) + " by " + std::to_string(told.from.value);
+  return fmt::format("handed {} by {}", told.amount, told.from.value);
 }
 std::string line(const Recorded& told) {
-  return "recorded " + std::to_string(told.state) + " and " + std::to_string(told.on_way) + " on its way";
+  return fmt::format("recorded {} and {} on its way", told.state, told.on_way);
 }
 std::string line(const Owned& told) {
-  return "owned by " + std::to_string(told.by.value);
+  return fmt::format("owned by {}", told.by.value);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::classical {
 
@@ -37,7 +38,7 @@ std::optional<std::uint64_t> nanoseconds(std::string_view text, std::uint64_t mo
 }
 
 std::string bounds(const Option& option) {
-  return "a number from " + std::to_string(option.low) + " to " + std::to_string(option.high);
+  return fmt::format("a number from {} to {}", option.low, option.high);
 }
 
 std::string names(std::span<const Option> listed) {
@@ -53,7 +54,7 @@ std::string milliseconds(Duration duration) {
   const auto all = static_cast<std::uint64_t>(duration.count());
   std::string fraction = std::to_string(all % nanoseconds_each);
   fraction.insert(0, fraction_digits - fraction.size(), '0');
-  return std::to_string(all / nanoseconds_each) + "." + fraction;
+  return fmt::format("{}.{}", all / nanoseconds_each, fraction);
 }
 
 Result<Given> Given::read(std::string_view of, std::span<const Option> listed,

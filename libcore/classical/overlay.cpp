@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/format.hpp"
 #include "classical/adapter.hpp"
 
 namespace coord::classical {
@@ -62,7 +63,7 @@ Result<Chord::Core> Chord::make(const Setup& setup, const Given& given) {
   if (!six_bits) return six_bits.error();
   if (!six_bits->empty() && six_bits->size() != setup.group.size()) {
     return Error{ErrorKind::usage, "six_bit_places", "does not give one place for each node",
-                 "give " + std::to_string(setup.group.size()) + " numbers"};
+                 fmt::format("give {} numbers", setup.group.size())};
   }
   Core::Config config;
   config.self = setup.group.self;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/format.hpp"
+
 namespace coord::classical {
 
 Status check(const Identity& identity, const Group& group) {
@@ -15,18 +17,18 @@ Status check(const Identity& identity, const Group& group) {
   if (!sorted || nodes.empty() || nodes.front() == NodeId{})
     return wrong("its nodes are no sorted list of different ones", "name each once");
   if (nodes.size() > nodes_limit)
-    return wrong("has " + std::to_string(nodes.size()) + " nodes",
-                 "at most " + std::to_string(nodes_limit) + " can take part");
+    return wrong(fmt::format("has {} nodes", nodes.size()),
+                 fmt::format("at most {} can take part", nodes_limit));
   if (!group.knows(group.self)) return wrong("this node is none of its nodes", "start it on one of them");
   if (nodes.size() < identity.least_nodes)
-    return wrong("has " + std::to_string(nodes.size()) + " nodes",
-                 "it needs at least " + std::to_string(identity.least_nodes));
+    return wrong(fmt::format("has {} nodes", nodes.size()),
+                 fmt::format("it needs at least {}", identity.least_nodes));
   return done();
 }
 
 std::string list(std::string_view before, const std::set<NodeId>& nodes) {
   std::string all(before);
-  for (const NodeId node : nodes) all += " " + std::to_string(node.value);
+  for (const NodeId node : nodes) all += fmt::format(" {}", node.value);
   return all;
 }
 

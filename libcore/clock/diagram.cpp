@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace coord::clock {
 
 Diagram diagram_of(const EventLog& log, const std::function<std::string(std::string_view)>& printable) {
@@ -35,7 +37,7 @@ Diagram diagram_of(const EventLog& log, const std::function<std::string(std::str
     for (const auto& message : messages) {
       Diagram::Arrow arrow;
       if (message.sender != no_event) arrow.from = message.sender;
-      arrow.name = printable(log.hosts().name(message.host)) + "=" + std::to_string(message.own);
+      arrow.name = fmt::format("{}={}", printable(log.hosts().name(message.host)), message.own);
       diagram.events[index].arrows.push_back(std::move(arrow));
     }
   });

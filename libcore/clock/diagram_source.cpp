@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The diagram as source for other programs that draw: graphviz and Mermaid.
+#include "base/format.hpp"
 #include "clock/diagram.hpp"
 
 namespace coord::clock {
@@ -39,7 +40,7 @@ std::string mermaid_text(std::string_view text) {
       case '%':
       case '{':
       case '}':
-        out += '#' + std::to_string(static_cast<int>(text[i])) + ';';
+        out += fmt::format("#{};", static_cast<int>(text[i]));
         break;
       default:
         out += text[i];
@@ -60,23 +61,23 @@ std::string draw_dot(const Diagram& diagram) {
   std::vector<std::string> last;  // of each lane, its lowest node
   out += "  { rank=same;";
   for (std::size_t lane = 0; lane < diagram.lanes.size(); ++lane) {
-    last.push_back("h" + std::to_string(lane));
-    out += " " + last.back() + " [shape=plaintext, group=g" + std::to_string(lane) +
-           ", label=" + dot_string(diagram.lanes[lane]) + "];";
+    last.push_back(fmt::format("h{}", lane));
+    out += fmt::format(" {} [shape=plaintext, group=g{}, label={}];", last.back(), lane,
+                       dot_string(diagram.lanes[lane]));
   }
   out += " }\n";
   for (std::size_t lane = 1; lane < diagram.lanes.size(); ++lane)
-    out += "  h" + std::to_string(lane - 1) + " -> h" + std::to_string(lane) + " [style=invis];\n";
+    out += fmt::format("  h{} -> h{} [style=invis];\n", lane - 1, lane);
   for (std::size_t row = 0; row < diagram.events.size(); ++row) {
     const auto& event = diagram.events[row];
-    const std::string node = "e" + std::to_string(row),
+    const std::string node = fmt::format("e{}", row),
                       label = event.text.empty() ? event.name : event.name + " " + event.text;
-    out += "  " + node + " [group=g" + std::to_string(event.lane) + ", label=" + dot_string(label) +
-           ", tooltip=" + dot_string(event.detail) + "];\n";
+    out += fmt::format("  {} [group=g{}, label={}, tooltip={}];\n", node, event.lane, dot_string(label),
+                       dot_string(event.detail));
     out += "  " + last[event.lane] + " -> " + node + " [arrowhead=none, weight=100];\n";
     last[event.lane] = node;
     for (const auto& arrow : event.arrows) {
-      if (arrow.from) out += "  e" + std::to_string(*arrow.from) + " -> " + node + " [color=\"#0072b2\"];\n";
+      if (arrow.from) out += fmt::format("  e{} -> {} [color=\"#0072b2\"];\n", *arrow.from, node);
     }
   }
   return out + "}\n";
@@ -86,15 +87,15 @@ std::string draw_dot(const Diagram& diagram) {
 std::string draw_mermaid(const Diagram& diagram) {
   std::string out = "sequenceDiagram\n";
   for (std::size_t lane = 0; lane < diagram.lanes.size(); ++lane)
-    out += "  participant h" + std::to_string(lane) + " as " + mermaid_text(diagram.lanes[lane]) + "\n";
+    out += fmt::format("  participant h{} as {}\n", lane, mermaid_text(diagram.lanes[lane]));
   for (const auto& event : diagram.events) {
-    const std::string lane = "h" + std::to_string(event.lane);
+    const std::string lane = fmt::format("h{}", event.lane);
     const std::string label = mermaid_text(event.text.empty() ? event.name : event.name + " " + event.text);
     bool drawn = false;
     for (const auto& arrow : event.arrows) {
       if (!arrow.from) continue;
-      out += "  h" + std::to_string(diagram.events[*arrow.from].lane) + "->>" + lane + ": " +
-             mermaid_text(arrow.name) + " to " + (drawn ? mermaid_text(event.name) : label) + "\n";
+      out += fmt::format("  h{}->>{}: {} to {}\n", diagram.events[*arrow.from].lane, lane,
+                         mermaid_text(arrow.name), drawn ? mermaid_text(event.name) : label);
       drawn = true;
     }
     if (!drawn) out += "  Note over " + lane + ": " + label + "\n";

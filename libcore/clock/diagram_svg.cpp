@@ -8,6 +8,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "base/format.hpp"
 #include "clock/diagram.hpp"
 
 namespace coord::clock {
@@ -58,7 +59,7 @@ std::string escaped(std::string_view text) {
 
 std::string number(double value) {
   const auto tenths = std::lround(value * 10);
-  return std::to_string(tenths / 10) + (tenths % 10 == 0 ? "" : "." + std::to_string(std::abs(tenths % 10)));
+  return fmt::format("{}{}", tenths / 10, tenths % 10 == 0 ? "" : fmt::format(".{}", std::abs(tenths % 10)));
 }
 
 class SvgDrawing {
@@ -92,14 +93,13 @@ class SvgDrawing {
  private:
   int x(std::size_t lane) const { return margin + static_cast<int>(lane) * lane_width_ + lane_width_ / 2; }
   int y(std::size_t row) const { return top_ + static_cast<int>(row) * row_height; }
-  static std::string colour(std::size_t lane) { return "c" + std::to_string(lane % colours.size()); }
+  static std::string colour(std::size_t lane) { return fmt::format("c{}", lane % colours.size()); }
   std::size_t used_colours() const {
     return std::min(colours.size(), std::max<std::size_t>(diagram_.lanes.size(), 1));
   }
 
   void begin() {
-    const std::string size =
-        "width=\"" + std::to_string(width_) + "\" height=\"" + std::to_string(height_) + "\"";
+    const std::string size = fmt::format("width=\"{}\" height=\"{}\"", width_, height_);
     out_ += "<svg xmlns=\"http://www.w3.org/2000/svg\" " + size + " viewBox=\"0 0 " + std::to_string(width_) +
             " " + std::to_string(height_) +
             "\" role=\"img\" aria-label=\"Space-time diagram: " + std::to_string(diagram_.events.size()) +
@@ -121,10 +121,11 @@ class SvgDrawing {
     for (std::size_t i = 0; i < used_colours(); ++i) append_colour(i, colours[i].dark);
     out_ += "}\n</style>\n<defs>\n";
     for (std::size_t i = 0; i < used_colours(); ++i) {
-      out_ += "<marker id=\"arrow" + std::to_string(i) +
-              "\" viewBox=\"0 0 10 10\" refX=\"10\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" "
-              "markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"f" +
-              colour(i) + "\" d=\"M0 1 L10 5 L0 9 z\"/></marker>\n";
+      out_ += fmt::format(
+          "<marker id=\"arrow{}\" viewBox=\"0 0 10 10\" refX=\"10\" refY=\"5\" markerWidth=\"9\" "
+          "markerHeight=\"9\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"f{}\" d=\"M0 1 "
+          "L10 5 L0 9 z\"/></marker>\n",
+          i, colour(i));
     }
     out_ += "</defs>\n<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n";
   }
@@ -136,35 +137,33 @@ class SvgDrawing {
 
   void draw_bands() {
     for (std::size_t row = 0; row < diagram_.events.size(); row += 2) {
-      out_ += "<rect class=\"band\" x=\"" + std::to_string(margin / 2) + "\" y=\"" +
-              std::to_string(y(row) - row_height / 2) + "\" width=\"" + std::to_string(width_ - margin) +
-              "\" height=\"" + std::to_string(row_height) + "\" rx=\"4\"/>\n";
+      out_ += fmt::format("<rect class=\"band\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\n",
+                          margin / 2, y(row) - row_height / 2, width_ - margin, row_height);
     }
   }
 
   void draw_lane(std::size_t lane) {
     const std::string at = std::to_string(x(lane));
-    out_ += "<line class=\"lane s" + colour(lane) + "\" x1=\"" + at + "\" y1=\"" +
-            std::to_string(margin + name_height) + "\" x2=\"" + at + "\" y2=\"" +
-            std::to_string(height_ - margin / 2) + "\"/>\n";
+    out_ += fmt::format("<line class=\"lane s{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", colour(lane),
+                        at, margin + name_height, at, height_ - margin / 2);
     const auto most = static_cast<std::size_t>((lane_width_ - 20) / column_width);
     const std::string& name = diagram_.lanes[lane];
     const bool fits = measure_.width(name) <= most;
     const std::string shown = fits ? name : std::string(measure_.clipped(name, most - 1)) + "…";
     const int box = static_cast<int>(measure_.width(shown)) * column_width + 16;
-    out_ += "<g><title>" + escaped(name) + "</title><rect class=\"f" + colour(lane) + "\" x=\"" +
-            std::to_string(x(lane) - box / 2) + "\" y=\"" + std::to_string(margin) + "\" width=\"" +
-            std::to_string(box) + "\" height=\"" + std::to_string(name_height) +
-            "\" rx=\"6\"/><text class=\"name\" x=\"" + at + "\" y=\"" +
-            std::to_string(margin + name_height / 2 + baseline) + "\">" + escaped(shown) + "</text></g>\n";
+    out_ += fmt::format(
+        "<g><title>{}</title><rect class=\"f{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
+        "rx=\"6\"/><text class=\"name\" x=\"{}\" y=\"{}\">{}</text></g>\n",
+        escaped(name), colour(lane), x(lane) - box / 2, margin, box, name_height, at,
+        margin + name_height / 2 + baseline, escaped(shown));
   }
 
   // Between two rows, dashed, as wide as the lanes.
   void draw_cut() {
     const std::string at = std::to_string(y(diagram_.cut->row) - row_height / 2);
-    out_ += "<g><title>cut " + escaped(diagram_.cut->name) + "</title><line class=\"cut\" x1=\"" +
-            std::to_string(margin / 2) + "\" y1=\"" + at + "\" x2=\"" + std::to_string(label_x_ - 8) +
-            "\" y2=\"" + at + "\"/></g>\n";
+    out_ += fmt::format(
+        "<g><title>cut {}</title><line class=\"cut\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/></g>\n",
+        escaped(diagram_.cut->name), margin / 2, at, label_x_ - 8, at);
   }
 
   void draw_arrows(std::size_t row) {
@@ -190,9 +189,10 @@ class SvgDrawing {
                  length = std::hypot(dx, dy);
     const double rim = dot_radius + 2;
     const std::string end = number(x2 - dx / length * rim) + " " + number(y2 - dy / length * rim);
-    out_ += "<path class=\"message s" + colour(lane) + "\" d=\"M" + number(x1) + " " + number(y1) +
-            (bend == 0 ? " L" : " Q" + number(cx) + " " + number(cy) + " ") + end +
-            "\" marker-end=\"url(#arrow" + std::to_string(lane % colours.size()) + ")\"/>\n";
+    out_ += fmt::format("<path class=\"message s{}\" d=\"M{} {}{}{}\" marker-end=\"url(#arrow{})\"/>\n",
+                        colour(lane), number(x1), number(y1),
+                        bend == 0 ? " L" : " Q" + number(cx) + " " + number(cy) + " ", end,
+                        lane % colours.size());
   }
 
   // Does the message keep its distance from the dots on the lanes that it crosses?
@@ -217,13 +217,14 @@ class SvgDrawing {
     const bool fits = measure_.width(event.text) <= longest_text;
     const std::string text =
         fits ? event.text : std::string(measure_.clipped(event.text, longest_text - 1)) + "…";
-    out_ += "<g><title>" + escaped(event.detail) + "</title><circle class=\"dot " + fill + "\" cx=\"" +
-            std::to_string(x(event.lane)) + "\" cy=\"" + at + "\" r=\"" + std::to_string(dot_radius + 1) +
-            "\"/><text class=\"label " + fill + "\" x=\"" + std::to_string(label_x_) + "\" y=\"" + text_at +
-            "\">" + escaped(event.name) + "</text>";
+    out_ += fmt::format(
+        "<g><title>{}</title><circle class=\"dot {}\" cx=\"{}\" cy=\"{}\" r=\"{}\"/><text class=\"label {}\" "
+        "x=\"{}\" y=\"{}\">{}</text>",
+        escaped(event.detail), fill, x(event.lane), at, dot_radius + 1, fill, label_x_, text_at,
+        escaped(event.name));
     if (!text.empty())
-      out_ += "<text class=\"text\" x=\"" + std::to_string(text_x_) + "\" y=\"" + text_at + "\">" +
-              escaped(text) + "</text>";
+      out_ +=
+          fmt::format("<text class=\"text\" x=\"{}\" y=\"{}\">{}</text>", text_x_, text_at, escaped(text));
     out_ += "</g>\n";
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::clock {
 
@@ -52,7 +53,7 @@ std::string_view EventLog::text(EventIndex event) const {
 }
 
 std::string EventLog::name(EventIndex event) const {
-  return hosts_.name(events_[event].host) + "=" + std::to_string(events_[event].own);
+  return fmt::format("{}={}", hosts_.name(events_[event].host), events_[event].own);
 }
 
 std::string EventLog::token(EventIndex event) const {
@@ -62,7 +63,7 @@ std::string EventLog::token(EventIndex event) const {
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     if (i > 0) out += ',';
     append_json_string(out, hosts_.name(hosts[i]));
-    out += ':' + std::to_string(known[i]);
+    out += fmt::format(":{}", known[i]);
   }
   return out + "}";
 }

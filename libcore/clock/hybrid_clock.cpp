@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 
 namespace coord::clock {
@@ -60,7 +61,7 @@ Result<HybridTime> HybridClock::receive(HybridTime remote, WallTime now, Duratio
     const std::uint64_t ahead_ms = remote.wall_ms() - local;
     if (ahead_ms > static_cast<std::uint64_t>(std::max<std::int64_t>(max_offset.count(), 0) / ns_per_ms)) {
       return Error{ErrorKind::data, to_string(remote),
-                   "the sender's clock is " + std::to_string(ahead_ms) + " ms ahead of this host's",
+                   fmt::format("the sender's clock is {} ms ahead of this host's", ahead_ms),
                    "set the clocks, or allow it with --max-offset"};
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.hpp"
 #include "clock/log_merge.hpp"
 
 namespace coord::clock {
@@ -86,10 +87,10 @@ Error LogMerge::cycle() {
   std::set<Event*> met;
   while (met.insert(event).second) event = by_host_[blocker(*event)->host].held.top();
   const auto named = [&](const Event* one) {
-    return hosts_.name(one->line.host) + "=" + std::to_string(one->line.own);
+    return fmt::format("{}={}", hosts_.name(one->line.host), one->line.own);
   };
   Event* other = by_host_[blocker(*event)->host].held.top();
-  const std::string place = logs_[event->log].reader->name() + ":" + std::to_string(event->line_number);
+  const std::string place = fmt::format("{}:{}", logs_[event->log].reader->name(), event->line_number);
   return {ErrorKind::data, place, named(event) + " comes before " + named(other) + " and after it",
           "the logs are not valid: see dclock validate"};
 }

@@ -6,6 +6,8 @@
 #include <optional>
 #include <tuple>
 
+#include "base/format.hpp"
+
 namespace coord::clock {
 
 std::string_view to_string(Rule rule) {
@@ -47,7 +49,7 @@ class Validator {
   void check_source(EventIndex event, EventIndex source);
   void check_long_cycles();
   std::string named(HostIndex host, std::uint64_t own) const {
-    return hosts_.name(host) + "=" + std::to_string(own);
+    return fmt::format("{}={}", hosts_.name(host), own);
   }
   std::string own_text(HostIndex host, std::uint64_t own) const;
   void report(std::size_t log, std::uint64_t line_number, Rule rule, HostIndex host, std::string detail);
@@ -156,8 +158,8 @@ void Validator::check_chain(EventIndex event, EventIndex previous) {
   if (its.own == before) {
     const LogEvent& other = events_[previous];
     report(event, Rule::duplicate,
-           own_text(its.host, its.own) + " is also on line " + std::to_string(other.line_number) +
-               (other.log == its.log ? "" : " of another log"));
+           fmt::format("{} is also on line {}{}", own_text(its.host, its.own), other.line_number,
+                       other.log == its.log ? "" : " of another log"));
     return;
   }
   if (scalar()) return;

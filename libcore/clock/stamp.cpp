@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 
 namespace coord::clock {
@@ -41,7 +42,7 @@ std::string to_json(const ClockValue& clock) {
   std::string out;
   std::visit(Overloaded{[&](const VectorClock& vector) { append_counts(out, vector); },
                         [&](const LamportClock& lamport) {
-                          out = "{\"@lamport\":" + std::to_string(lamport.count) + "}";
+                          out = fmt::format("{{\"@lamport\":{}}}", lamport.count);
                         },
                         [&](const HybridTime& time) { out = "{\"@hlc\":\"" + to_string(time) + "\"}"; },
                         [&](const MatrixClock& matrix) {

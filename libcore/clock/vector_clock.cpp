@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "clock/limits.hpp"
 
 namespace coord::clock {
@@ -28,8 +29,7 @@ Status VectorClock::receive(std::string_view host, const VectorClock& message) {
   const std::uint64_t own = at(host), claimed = message.at(host);
   if (claimed > own) {
     return Error{ErrorKind::data, std::string(host),
-                 "the message knows " + std::to_string(claimed) + " events of this host, its clock only " +
-                     std::to_string(own),
+                 fmt::format("the message knows {} events of this host, its clock only {}", claimed, own),
                  "the clock's state was lost: restore it, or go on under another host name"};
   }
   if (auto ticked = tick(host); !ticked) return ticked;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "sim/disk.hpp"
 
 namespace coord::sim {
@@ -187,7 +188,7 @@ std::optional<std::string> VirtualDisk::flip_random_bit() {
     const std::uint64_t offset = random_.below(file->second->cache.size());
     const auto bit = static_cast<unsigned>(random_.below(8));
     if (flip_bit(file->first, offset, bit)) {
-      return file->first + ": byte " + std::to_string(offset) + ", bit " + std::to_string(bit);
+      return fmt::format("{}: byte {}, bit {}", file->first, offset, bit);
     }
   }
   return std::nullopt;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace coord::sim {
 
 namespace {
@@ -165,8 +167,7 @@ class DistinctQueue {
     const Passage& first = passages_[late];
     std::vector<std::size_t> offending = {passages_[early].dequeue, first.enqueue, passages_[early].enqueue};
     if (first.dequeue != none) offending.push_back(first.dequeue);
-    return no(std::to_string(first.value) + " was put in before it and was still there",
-              std::move(offending));
+    return no(fmt::format("{} was put in before it and was still there", first.value), std::move(offending));
   }
 
   // The operation, and the passages that cover it.

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace coord::sim {
 
 namespace {
@@ -108,8 +110,7 @@ class DistinctRegister {
                                 other.last_to_start, late.write, other.write}) {
       if (i != none && std::ranges::find(offending, i) == offending.end()) offending.push_back(i);
     }
-    return no("the register had held " + std::to_string(late.value) + " before it held " +
-                  std::to_string(other.value),
+    return no(fmt::format("the register had held {} before it held {}", late.value, other.value),
               std::move(offending));
   }
 

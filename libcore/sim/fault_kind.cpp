@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sim/fault_kind.hpp"
 
+#include "base/format.hpp"
+
 namespace coord::sim {
 
 std::string_view name_of(FaultKind kind) {
@@ -71,7 +73,7 @@ FaultCounts& FaultCounts::operator+=(const FaultCounts& other) {
 std::string FaultCounts::text() const {
   std::string lines;
   for (std::size_t i = 0; i < fault_kinds; ++i) {
-    lines += std::string(name_of(static_cast<FaultKind>(i))) + " " + std::to_string(counts_[i]) + "\n";
+    lines += fmt::format("{} {}\n", name_of(static_cast<FaultKind>(i)), counts_[i]);
   }
   return lines;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/random.hpp"
 
 namespace coord::sim {
@@ -104,13 +105,13 @@ std::string text(const Fault& fault) {
   if (!fault.nodes.empty()) {
     line += " {";
     for (const NodeId node : fault.nodes)
-      line += (line.back() == '{' ? "" : " ") + std::to_string(node.value);
+      line += fmt::format("{}{}", line.back() == '{' ? "" : " ", node.value);
     line += "}";
   }
-  if (fault.amount != 0) line += " " + std::to_string(fault.amount);
+  if (fault.amount != 0) line += fmt::format(" {}", fault.amount);
   if (fault.power) line += " power";
   if (fault.at_directory) line += " at the directory";
-  return line + " for " + std::to_string(fault.length / milliseconds(1)) + " ms";
+  return fmt::format("{} for {} ms", line, fault.length / milliseconds(1));
 }
 
 FaultConfig FaultConfig::without_disks(Duration active) {

@@ -241,8 +241,7 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
     if (answer == Answer::yes) continue;
     verdict = {answer, name, {}, ""};
     if (answer == Answer::undecided) {
-      verdict.explanation =
-          "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
+      verdict.explanation = fmt::format("undecided after {} configurations", options.limit + history.size());
       return verdict;
     }
     verdict.offending = search.stuck();
@@ -289,14 +288,14 @@ std::string milliseconds(Instant time) {
 std::string Operation::text() const {
   const std::string times = "[" + milliseconds(start) + ", " +
                             (outcome == Outcome::unknown ? std::string("?") : milliseconds(end)) + "] ms";
-  std::string line = "client " + std::to_string(client) + " " + name_of(kind);
+  std::string line = fmt::format("client {} {}", client, name_of(kind));
   if (!name.empty()) line += " " + name;
   line += " " + times;
   line += outcome == Outcome::ok ? ": ok" : outcome == Outcome::failed ? ": failed" : ": no answer";
-  if (kind == Kind::compare_swap) line += ", " + std::to_string(expected) + " by " + std::to_string(value);
+  if (kind == Kind::compare_swap) line += fmt::format(", {} by {}", expected, value);
   if (kind == Kind::write || kind == Kind::read || kind == Kind::enqueue || kind == Kind::dequeue)
-    line += ", value " + std::to_string(value);
-  if (kind < Kind::write && value != 0) line += ", token " + std::to_string(value);
+    line += fmt::format(", value {}", value);
+  if (kind < Kind::write && value != 0) line += fmt::format(", token {}", value);
   return line;
 }
 

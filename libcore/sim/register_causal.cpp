@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/format.hpp"
 #include "sim/register_index.hpp"
 
 namespace coord::sim {
@@ -188,11 +189,11 @@ std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, co
       const std::size_t writer = named.writer.at(value);
       const bool superseded = write.supersedes ? names(write, value) : before(writer, *last);
       if (writer != *last && superseded)
-        return LevelVerdict{false,
-                            name,
-                            {read, *last, writer},
-                            "a read gave " + std::to_string(value) +
-                                ", which a write that is before the read had superseded"};
+        return LevelVerdict{
+            false,
+            name,
+            {read, *last, writer},
+            fmt::format("a read gave {}, which a write that is before the read had superseded", value)};
     }
     if (write.kind == Kind::remove || gives(operation, write.value)) continue;
     if (operation.values.empty() ? !may_be_superseded(named, *last, true)
@@ -200,7 +201,7 @@ std::optional<LevelVerdict> CausalHistory::read_fits(const std::string& name, co
       return LevelVerdict{false,
                           name,
                           {read, *last},
-                          "a read misses " + std::to_string(write.value) + ", which was written before it"};
+                          fmt::format("a read misses {}, which was written before it", write.value)};
   }
   return std::nullopt;
 }

@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/format.hpp"
 #include "sim/register_index.hpp"
 
 namespace coord::sim {
@@ -62,19 +63,21 @@ std::optional<LevelVerdict> regular_read(const Operations& history, const std::s
     const std::size_t writer = named.writer.at(value);
     const RegisterOperation& write = history[writer];
     if (write.start > read.end)
-      return broken(name, {place, writer}, "a read gave " + std::to_string(value) + " before it was written");
+      return broken(name, {place, writer}, fmt::format("a read gave {} before it was written", value));
     for (const std::size_t other : named.writes) {
       const RegisterOperation& later = history[other];
       if (other != writer && has_superseded(later, write) && later.end < read.start)
-        return broken(name, {place, other, writer},
-                      "a read gave " + std::to_string(value) +
-                          ", which had been superseded by a write that ended before");
+        return broken(
+            name, {place, other, writer},
+            fmt::format("a read gave {}, which had been superseded by a write that ended before", value));
     }
   }
   if (const auto lost = missing(history, named, read))
-    return broken(name, {place, *lost},
-                  "a read misses " + std::to_string(history[*lost].value) +
-                      ", which was written before, and nothing that it gave may have superseded it");
+    return broken(
+        name, {place, *lost},
+        fmt::format(
+            "a read misses {}, which was written before, and nothing that it gave may have superseded it",
+            history[*lost].value));
   return std::nullopt;
 }
 
@@ -98,8 +101,8 @@ std::optional<LevelVerdict> eventual(const Operations& history, const std::strin
       return broken(name, {*first, place}, "two final reads do not give the same");
     if (const auto lost = missing(history, named, history[place]))
       return broken(name, {place, *lost},
-                    std::to_string(history[*lost].value) +
-                        " was acknowledged, nothing may have superseded it, and it is gone");
+                    fmt::format("{} was acknowledged, nothing may have superseded it, and it is gone",
+                                history[*lost].value));
   }
   return std::nullopt;
 }
@@ -108,15 +111,15 @@ std::optional<LevelVerdict> eventual(const Operations& history, const std::strin
 
 std::string RegisterOperation::text() const {
   static constexpr const char* kinds[] = {"write", "remove", "read"};
-  std::string line = "client " + std::to_string(client) + " " + kinds[static_cast<int>(kind)] +
-                     (name.empty() ? "" : " " + name) + " [" + milliseconds(start) + ", " +
-                     (outcome == Outcome::unknown ? "?" : milliseconds(end)) + "] ms: ";
+  std::string line = fmt::format("client {} {}{} [{}, {}] ms: ", client, kinds[static_cast<int>(kind)],
+                                 name.empty() ? "" : " " + name, milliseconds(start),
+                                 outcome == Outcome::unknown ? "?" : milliseconds(end));
   line += outcome == Outcome::ok ? "ok" : outcome == Outcome::failed ? "failed" : "no answer";
-  if (kind == Kind::write) line += ", " + std::to_string(value);
+  if (kind == Kind::write) line += fmt::format(", {}", value);
   if (kind == Kind::read && outcome == Outcome::ok) {
     line += values.empty() ? ", nothing" : ",";
     for (std::size_t i = 0; i < values.size(); ++i)
-      line += (i == 0 ? " " : " and ") + std::to_string(values[i]);
+      line += fmt::format("{}{}", i == 0 ? " " : " and ", values[i]);
   }
   return line;
 }
@@ -125,8 +128,7 @@ std::optional<LevelVerdict> out_of_thin_air(const Operations& history, const std
                                             const NamedRegister& named) {
   for (const std::size_t place : named.reads)
     for (const std::uint64_t value : history[place].values)
-      if (!named.writer.contains(value))
-        return broken(name, {place}, "nobody wrote " + std::to_string(value));
+      if (!named.writer.contains(value)) return broken(name, {place}, fmt::format("nobody wrote {}", value));
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/format.hpp"
 #include "sim/linearizability.hpp"
 #include "sim/sequential_objects.hpp"
 
@@ -196,8 +197,7 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   LinearizabilityVerdict verdict;
   verdict.answer = search.run(options.limit + history.size());
   if (verdict.answer == Answer::undecided)
-    verdict.explanation =
-        "undecided after " + std::to_string(options.limit + history.size()) + " configurations";
+    verdict.explanation = fmt::format("undecided after {} configurations", options.limit + history.size());
   if (verdict.answer != Answer::no) return verdict;
   verdict.offending = search.stuck();
   verdict.name = history[verdict.offending.front()].name;

@@ -32,7 +32,7 @@ std::string Trace::line(const TraceRecord& record) const {
 
 std::string Trace::text() const {
   std::string all;
-  if (forgotten_ > 0) all = "(" + std::to_string(forgotten_) + " earlier lines are not kept)\n";
+  if (forgotten_ > 0) all = fmt::format("({} earlier lines are not kept)\n", forgotten_);
   for (const TraceRecord& record : records_) all += line(record) + "\n";
   return all;
 }

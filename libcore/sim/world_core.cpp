@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::sim {
 
 namespace {
@@ -16,8 +18,8 @@ Random random_stream(std::uint64_t seed, std::uint64_t stream) {
 }  // namespace
 
 std::string Violation::text() const {
-  std::string line = check + " violated at " + std::to_string(when.time_since_epoch().count() / 1000) + " us";
-  if (node.value != 0) line += " by node " + std::to_string(node.value);
+  std::string line = fmt::format("{} violated at {} us", check, when.time_since_epoch().count() / 1000);
+  if (node.value != 0) line += fmt::format(" by node {}", node.value);
   return line + ": " + explanation;
 }
 

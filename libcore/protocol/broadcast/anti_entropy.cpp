@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::broadcast {
@@ -86,11 +87,10 @@ void AntiEntropy::receive(NodeId from, const Differences& message, Actions& acti
 
 std::string text(const AntiEntropy::Message& message) {
   if (const auto* compare = std::get_if<AntiEntropy::Compare>(&message)) {
-    return "compare " + std::to_string(compare->versions.size()) + " keys";
+    return fmt::format("compare {} keys", compare->versions.size());
   }
   const auto& differences = std::get<AntiEntropy::Differences>(message);
-  return "newer " + std::to_string(differences.newer.size()) + ", wanted " +
-         std::to_string(differences.wanted.size());
+  return fmt::format("newer {}, wanted {}", differences.newer.size(), differences.wanted.size());
 }
 
 }  // namespace coord::broadcast

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::broadcast {
@@ -190,17 +191,16 @@ namespace {
 
 using S = SpanningTree;
 std::string of(const Weight& w) {
-  return std::to_string(w.weight) + " (" + std::to_string(w.low.value) + "-" + std::to_string(w.high.value) +
-         ")";
+  return fmt::format("{} ({}-{})", w.weight, w.low.value, w.high.value);
 }
 std::string line(const S::Connect& m) {
-  return "connect at level " + std::to_string(m.level);
+  return fmt::format("connect at level {}", m.level);
 }
 std::string line(const S::Initiate& m) {
-  return "initiate level " + std::to_string(m.level) + " of " + of(m.fragment);
+  return fmt::format("initiate level {} of {}", m.level, of(m.fragment));
 }
 std::string line(const S::Test& m) {
-  return "test level " + std::to_string(m.level) + " of " + of(m.fragment);
+  return fmt::format("test level {} of {}", m.level, of(m.fragment));
 }
 std::string line(const S::Accept&) {
   return "accept";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/broadcast/tree_cast.hpp"
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::broadcast {
@@ -83,7 +84,7 @@ void TreeCast::say(Actions& actions) const {
 std::string text(const TreeCast::Message& message) {
   if (const auto* down = std::get_if<TreeCast::Down>(&message)) return "down " + down->payload;
   const auto& up = std::get<TreeCast::Up>(message);
-  const std::string missing = up.missing.empty() ? "" : ", " + std::to_string(up.missing.size()) + " missing";
+  const std::string missing = up.missing.empty() ? "" : fmt::format(", {} missing", up.missing.size());
   return "up " + up.aggregate.text() + missing;
 }
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus {
@@ -145,7 +146,7 @@ std::string text(const BenOr::Message& message) {
   }
   const auto& say = std::get<BenOr::Say>(message);
   const char* vote = say.vote == BenOr::Vote::nothing ? "nothing" : say.vote == BenOr::Vote::one ? "1" : "0";
-  return (say.proposal ? "propose " : "report ") + std::string(vote) + " in " + std::to_string(say.round);
+  return fmt::format("{}{} in {}", say.proposal ? "propose " : "report ", vote, say.round);
 }
 
 }  // namespace coord::consensus

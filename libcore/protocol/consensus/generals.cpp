@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus {
@@ -35,11 +36,11 @@ std::uint64_t Generals::messages(std::size_t nodes, std::size_t traitors) {
 
 Status Generals::check(const Config& config) {
   const std::size_t nodes = config.group.size();
-  const std::string group = std::to_string(nodes) + " generals";
+  const std::string group = fmt::format("{} generals", nodes);
   if (nodes <= 3 * config.traitors && !config.too_few) {
     return Error{ErrorKind::usage, group,
-                 "cannot agree with " + std::to_string(config.traitors) + " traitors among them",
-                 "take more than " + std::to_string(3 * config.traitors)};
+                 fmt::format("cannot agree with {} traitors among them", config.traitors),
+                 fmt::format("take more than {}", 3 * config.traitors)};
   }
   if (messages(nodes, config.traitors) > messages_limit) {
     return Error{ErrorKind::usage, group, "would send more than a million messages", "take fewer traitors"};
@@ -155,7 +156,7 @@ Value Generals::worked_out(const Path& path) const {
 std::string text(const Generals::Message& message) {
   const auto& order = std::get<Generals::Order>(message);
   std::string path;
-  for (const NodeId node : order.path) path += (path.empty() ? "" : ">") + std::to_string(node.value);
+  for (const NodeId node : order.path) path += fmt::format("{}{}", path.empty() ? "" : ">", node.value);
   return order.value + " by " + path;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus {
@@ -261,31 +262,31 @@ namespace {
 using M = MultiPaxos;
 std::string of(const Command& command) {
   if (command.sequence == 0) return "nothing";
-  return std::to_string(command.origin.value) + "#" + std::to_string(command.sequence);
+  return fmt::format("{}#{}", command.origin.value, command.sequence);
 }
 std::string line(const M::Prepare& m) {
-  return "prepare " + m.ballot.text() + " from " + std::to_string(m.from);
+  return fmt::format("prepare {} from {}", m.ballot.text(), m.from);
 }
 std::string line(const M::Promise& m) {
-  return "promise " + m.ballot.text() + ", accepted " + std::to_string(m.accepted.size());
+  return fmt::format("promise {}, accepted {}", m.ballot.text(), m.accepted.size());
 }
 std::string line(const M::Accept& m) {
-  return "accept " + m.ballot.text() + " at " + std::to_string(m.slot) + " " + of(m.command);
+  return fmt::format("accept {} at {} {}", m.ballot.text(), m.slot, of(m.command));
 }
 std::string line(const M::Accepted& m) {
-  return "accepted " + m.ballot.text() + " at " + std::to_string(m.slot);
+  return fmt::format("accepted {} at {}", m.ballot.text(), m.slot);
 }
 std::string line(const M::Rejected& m) {
   return "rejected, promised " + m.promised.text();
 }
 std::string line(const M::Chosen& m) {
-  return "chosen at " + std::to_string(m.slot) + " " + of(m.command);
+  return fmt::format("chosen at {} {}", m.slot, of(m.command));
 }
 std::string line(const M::Heartbeat& m) {
-  return "heartbeat " + m.ballot.text() + " chosen to " + std::to_string(m.chosen_to);
+  return fmt::format("heartbeat {} chosen to {}", m.ballot.text(), m.chosen_to);
 }
 std::string line(const M::Missing& m) {
-  return "missing from " + std::to_string(m.from);
+  return fmt::format("missing from {}", m.from);
 }
 std::string line(const M::Forward& m) {
   return "forward " + of(m.command);

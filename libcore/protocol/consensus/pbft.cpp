@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus::pbft {
@@ -223,7 +224,7 @@ void Replica::execute(Instant now, Sequence sequence, const Request& request, Ac
   state_.sequence = sequence;
   if (!request.nothing() && !was_executed(request)) {
     ++state_.executed;
-    const Value result = std::to_string(state_.executed) + ":" + request.operation;
+    const Value result = fmt::format("{}:{}", state_.executed, request.operation);
     state_.history = config_.notary->digest(Canonical().put(state_.history).put(digest_of(request)).view());
     state_.clients[request.client] = {request.timestamp, result};
     actions.push_back(Executed{sequence, request, result});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // PBFT's messages for people.
+#include "base/format.hpp"
 #include "protocol/consensus/pbft_messages.hpp"
 
 namespace coord::consensus::pbft {
@@ -7,11 +8,11 @@ namespace coord::consensus::pbft {
 namespace {
 
 std::string at(View view, Sequence sequence) {
-  return std::to_string(sequence) + " in view " + std::to_string(view);
+  return fmt::format("{} in view {}", sequence, view);
 }
 std::string of(const Request& m) {
   if (m.nothing()) return "nothing";
-  return std::to_string(m.client.value) + "#" + std::to_string(m.timestamp);
+  return fmt::format("{}#{}", m.client.value, m.timestamp);
 }
 
 std::string line(const Request& m) {
@@ -30,19 +31,19 @@ std::string line(const Reply& m) {
   return "reply " + m.result;
 }
 std::string line(const Checkpoint& m) {
-  return "checkpoint " + std::to_string(m.sequence);
+  return fmt::format("checkpoint {}", m.sequence);
 }
 std::string line(const FetchState& m) {
-  return "fetch state " + std::to_string(m.at_least);
+  return fmt::format("fetch state {}", m.at_least);
 }
 std::string line(const StateIs& m) {
-  return "state " + std::to_string(m.state.sequence);
+  return fmt::format("state {}", m.state.sequence);
 }
 std::string line(const ViewChange& m) {
-  return "view change to " + std::to_string(m.view) + ", prepared " + std::to_string(m.prepared.size());
+  return fmt::format("view change to {}, prepared {}", m.view, m.prepared.size());
 }
 std::string line(const NewView& m) {
-  return "new view " + std::to_string(m.view) + ", again " + std::to_string(m.pre_prepares.size());
+  return fmt::format("new view {}, again {}", m.view, m.pre_prepares.size());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // Log replication, the follower's side (paper, section 5.3 and figure 2, "AppendEntries RPC").
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "protocol/raft/raft.hpp"
 
@@ -28,9 +29,9 @@ const char* Raft::flaw_of(const AppendRequest& request) {
 bool Raft::knows_level(NodeId from, Level needed) {
   if (needed <= config_.level) return true;
   outdated_ = true;
-  refuse(from, "sent an entry of level " + std::to_string(needed) +
-                   " of the group, and this program knows level " + std::to_string(config_.level) +
-                   ": install the release that the other peers have");
+  refuse(from, fmt::format("sent an entry of level {} of the group, and this program knows level {}: install "
+                           "the release that the other peers have",
+                           needed, config_.level));
   return false;
 }
 

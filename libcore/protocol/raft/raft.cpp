@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::raft {
@@ -16,8 +17,8 @@ std::string flaw_of_disk(const Recovered& recovered, Level known) {
   LogIndex index = recovered.snapshot ? recovered.snapshot->index : LogIndex{};
   Term term = recovered.snapshot ? recovered.snapshot->term : Term{};
   const auto too_new = [known](const char* what, Level level) {
-    return std::string(what) + " of level " + std::to_string(level) + ", and this program knows level " +
-           std::to_string(known) + ": install the release that wrote it";
+    return fmt::format("{} of level {}, and this program knows level {}: install the release that wrote it",
+                       what, level, known);
   };
   if (recovered.snapshot && recovered.snapshot->level > known)
     return too_new("the recovered snapshot is", recovered.snapshot->level);

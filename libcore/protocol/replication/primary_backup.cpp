@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::replication {
@@ -148,15 +149,13 @@ std::string_view type_of(const Message& message) {
 namespace {
 
 std::string line(const Replicate& message) {
-  return "replicate " + std::to_string(message.place) + " " + message.value + " view " +
-         std::to_string(message.view);
+  return fmt::format("replicate {} {} view {}", message.place, message.value, message.view);
 }
 std::string line(const Acknowledge& message) {
-  return "acknowledge " + std::to_string(message.place) + " view " + std::to_string(message.view);
+  return fmt::format("acknowledge {} view {}", message.place, message.view);
 }
 std::string line(const BeginView& message) {
-  return "begin-view " + std::to_string(message.view) + " with " + std::to_string(message.log.size()) +
-         " writes";
+  return fmt::format("begin-view {} with {} writes", message.view, message.log.size());
 }
 
 }  // namespace

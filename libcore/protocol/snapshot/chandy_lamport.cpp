@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::snapshot {
@@ -93,14 +94,15 @@ std::set<NodeId> ChandyLamport::missing() const {
 }
 
 std::string text(const Id& snapshot) {
-  return (snapshot.initiator.value == 0 ? "" : std::to_string(snapshot.initiator.value) + ".") +
-         std::to_string(snapshot.number);
+  return fmt::format("{}{}",
+                     snapshot.initiator.value == 0 ? "" : fmt::format("{}.", snapshot.initiator.value),
+                     snapshot.number);
 }
 
 std::string text(const ChandyLamport::Message& message) {
   if (const auto* marker = std::get_if<ChandyLamport::Marker>(&message))
     return "marker " + text(marker->snapshot);
-  return "pays " + std::to_string(std::get<ChandyLamport::Payment>(message).amount);
+  return fmt::format("pays {}", std::get<ChandyLamport::Payment>(message).amount);
 }
 
 }  // namespace coord::snapshot

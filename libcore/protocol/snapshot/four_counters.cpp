@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::snapshot {
@@ -101,11 +102,11 @@ void FourCounters::Sums::add(const Answer& answer) {
 
 std::string text(const FourCounters::Message& message) {
   if (const auto* work = std::get_if<FourCounters::Work>(&message))
-    return "hands over " + std::to_string(work->amount);
-  if (const auto* ask = std::get_if<FourCounters::Ask>(&message)) return "wave " + std::to_string(ask->wave);
+    return fmt::format("hands over {}", work->amount);
+  if (const auto* ask = std::get_if<FourCounters::Ask>(&message)) return fmt::format("wave {}", ask->wave);
   const auto& answer = std::get<FourCounters::Answer>(message);
-  return "wave " + std::to_string(answer.wave) + ": sent " + std::to_string(answer.sent) + ", received " +
-         std::to_string(answer.received) + (answer.idle ? ", idle" : ", at work");
+  return fmt::format("wave {}: sent {}, received {}{}", answer.wave, answer.sent, answer.received,
+                     answer.idle ? ", idle" : ", at work");
 }
 
 }  // namespace coord::snapshot

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::snapshot {
@@ -104,9 +105,9 @@ std::set<NodeId> LaiYang::missing() const {
 
 std::string text(const LaiYang::Message& message) {
   if (const auto* count = std::get_if<LaiYang::Count>(&message))
-    return "count " + std::to_string(count->sent) + ", colour " + std::to_string(count->colour);
+    return fmt::format("count {}, colour {}", count->sent, count->colour);
   const auto& payment = std::get<LaiYang::Payment>(message);
-  return "pays " + std::to_string(payment.amount) + ", colour " + std::to_string(payment.colour);
+  return fmt::format("pays {}, colour {}", payment.amount, payment.colour);
 }
 
 }  // namespace coord::snapshot
