@@ -104,6 +104,9 @@ Status Daemon::take_directory() {
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
   if (Status free = end_setup_listener(path); !free) return free;
+  struct stat asked {};
+  rejoin_asked_by_file_ = !settings_.alone() && ::lstat((path + "/" + rejoin_file_name).c_str(), &asked) == 0;
+  if (rejoin_asked_by_file_) settings_.options.rejoin = true;
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
                  std::string("cannot be made: ") + std::strerror(errno), "make the state directory writable"};
@@ -243,10 +246,20 @@ void Daemon::look_at_socket() {
     socket_told_ = !listening.ok();
   }
   if (settings_.options.given_up) push(replica::Tick{});
+  forget_rejoin_file();
   socket_timer_.expires_after(std::chrono::seconds(1));
   socket_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error && !ended_) look_at_socket();
   });
+}
+
+// Once it has caught up: until then a start in between is to go on with it.
+void Daemon::forget_rejoin_file() {
+  const raft::Raft& raft = node_->replica().raft();
+  if (!rejoin_asked_by_file_ || raft.recovering() || raft.role() == raft::Role::bootstrap) return;
+  rejoin_asked_by_file_ = false;
+  (void)::unlink((settings_.options.state_dir + "/" + rejoin_file_name).c_str());
+  log_(net::LogLevel::info, "it has caught up with the group: the file that asked for --rejoin is removed");
 }
 
 Status Daemon::listen_again() {
@@ -406,6 +419,7 @@ void Daemon::perform(replica::LeaderChanged&& action) {
 }
 
 void Daemon::perform(replica::Report&& action) {
+  if (action.text.find("--rejoin") != std::string::npos) lost_state_ = action.text;
   log_(net::LogLevel::warning, action.text);
 }
 

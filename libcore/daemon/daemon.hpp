@@ -114,6 +114,7 @@ class Daemon {
   Status listen();
   void look_at_socket();
   Status listen_again();
+  void forget_rejoin_file();
 
   // ---- the pump
   void push(node::NodeEvent event);
@@ -264,8 +265,11 @@ class Daemon {
   std::deque<std::pair<LogIndex, Instant>> proposed_;  // this leader's, not committed yet
   std::shared_ptr<MetricsServer> metrics_;
   net::RefusalLog wrong_messages_{std::chrono::minutes(1), 256, 5};  // by their sender
-  std::map<std::string, std::string> timing_;  // of a peer: how its time-outs differ from ours
-  std::map<std::string, WallTime> since_;      // of a peer's being up or down
+  std::map<std::string, std::string> timing_;     // of a peer: how its time-outs differ from ours
+  std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
+  std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
+  bool rejoin_asked_by_file_ = false;
+  std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;
   Instant started_at_;
 };

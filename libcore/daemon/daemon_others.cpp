@@ -189,6 +189,8 @@ void Daemon::perform(node::Unread&& action) {
 
 void Daemon::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
   push(replica::Greeted{settings_.roster.id_of(name), std::max(hello.knows, hello.version), hello.life});
+  if (hello.wall != WallTime{})
+    clock_offset_[name] = std::chrono::nanoseconds(hello.wall.unix_ns - wall_now().unix_ns);
   if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
   const std::string differs = difference(timing_of(settings_.options), hello.timing);
   if (!differs.empty() && differs != timing_[name])

@@ -47,6 +47,10 @@ struct Options {
   std::vector<std::string> metrics_names;           // of locks, that may be labels
 };
 
+// In the state directory: as --rejoin, until the peer has caught up. For a service manager's unit, whose
+// command line is not for once.
+inline constexpr char rejoin_file_name[] = "rejoin";
+
 struct Settings {
   std::string name;
   NodeId node;

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.hpp"
 #include "wire/codec.hpp"
@@ -11,8 +12,12 @@
 namespace coord::net {
 
 Bytes Greeting::hello_to(const std::string& peer) const {
-  return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor},
-                      hello_version);
+  const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count()};
+  return wire::encode(
+      wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor, peers, now},
+      hello_version);
 }
 
 // A peer that lags behind the group's level is let in, if its program knows it: else it could never catch up.
@@ -40,8 +45,49 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
   if (hello->group != group)
-    return refuse("it has another list of peers: make --peers the same on every host");
+    return refuse("it has another list of peers: " + difference_of(peers, hello->peers) +
+                  "make --peers the same on every host");
   return hello;
+}
+
+namespace {
+
+std::map<std::string, std::string> entries_of(const std::string& list) {
+  std::map<std::string, std::string> entries;
+  for (std::size_t begin = 0; begin < list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::string entry = list.substr(begin, end - begin);
+    const std::size_t equals = std::min(entry.find('='), entry.size());
+    entries[entry.substr(0, equals)] = entry.substr(std::min(equals + 1, entry.size()));
+    begin = end + 1;
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::string list_of(const std::map<std::string, Address>& peers) {
+  std::string list;
+  for (const auto& [name, address] : peers) list += (list.empty() ? "" : ",") + name + "=" + address.text();
+  return list.size() <= wire::longest_list ? list : "";
+}
+
+std::string difference_of(const std::string& ours, const std::string& theirs) {
+  if (ours.empty() || theirs.empty()) return "";
+  const auto here = entries_of(ours), there = entries_of(theirs);
+  std::string text;
+  const auto add = [&text](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  for (const auto& [name, address] : here) {
+    const auto found = there.find(name);
+    if (found == there.end()) {
+      add(name + " is only here");
+    } else if (found->second != address) {
+      add(name + " is " + address + " here and " + found->second + " there");
+    }
+  }
+  for (const auto& [name, address] : there)
+    if (!here.contains(name)) add(name + " is only there, at " + address);
+  return text.empty() ? "" : text + ": ";
 }
 
 wire::GroupDigest group_digest(const std::map<std::string, Address>& peers) {

@@ -22,6 +22,7 @@ struct Greeting {
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing{};
   Token token_floor{};
+  std::string peers{};  // as list_of() has it
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
@@ -30,6 +31,11 @@ struct Greeting {
   // Why a peer that has said this must not take part; empty: it may.
   std::string refusal_of(const wire::PeerHello& hello) const;
 };
+
+// NAME=HOST:PORT,... sorted by name; empty: longer than a hello takes.
+std::string list_of(const std::map<std::string, Address>& peers);
+// Which entries of another's list are not ours, in words; empty: it has told no list.
+std::string difference_of(const std::string& ours, const std::string& theirs);
 
 inline constexpr std::uint32_t hello_version = wire::frame_version;
 

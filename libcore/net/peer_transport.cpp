@@ -60,10 +60,15 @@ Status PeerTransport::listen(const Log& log) {
 PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log)
     : config_(std::move(config)),
       handlers_(std::move(handlers)),
-      greeting_{config_.self,     group_digest(config_.roster.founders()),
-                config_.software, config_.level,
-                config_.knows,    config_.life,
-                config_.timing,   config_.token_floor},
+      greeting_{config_.self,
+                group_digest(config_.roster.founders()),
+                config_.software,
+                config_.level,
+                config_.knows,
+                config_.life,
+                config_.timing,
+                config_.token_floor,
+                list_of(config_.roster.founders())},
       tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
@@ -200,7 +205,7 @@ std::vector<PeerStatus> PeerTransport::status() const {
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
     all.push_back({name, config_.roster.find(name)->address, std::move(outgoing),
                    acceptor_->heard_lately(name), acceptor_->received(name), datagrams_->status(name),
-                   datagrams_->dropped(name)});
+                   tls_->offered_by(name), datagrams_->dropped(name)});
   }
   return all;
 }

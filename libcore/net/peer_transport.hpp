@@ -79,6 +79,7 @@ struct PeerStatus {
   bool incoming = false;       // it is connected to us, and heard of lately
   std::uint64_t received = 0;  // messages
   DatagramStatus datagrams;
+  std::string offered_key{};  // the id of one that was offered in its name, and refused; empty: none
   std::uint64_t datagrams_dropped = 0;  // they could not go: too large, nobody answers there, no way
 };
 
@@ -113,6 +114,7 @@ class PeerTransport {
   // these are closed, and ours are dialled anew.
   void set_keys(const KeyRing& keys);
   std::vector<PeerStatus> status() const;  // sorted by name, without this peer
+  const std::string& own_key_id() const { return tls_->own_key_id(); }
   std::uint64_t refused() const { return acceptor_->refused(); }
   std::uint16_t port() const { return acceptor_->port(); }
   // Those that were under no key of ours.

@@ -62,6 +62,7 @@ void SecureConnection::on_handshake(const boost::system::error_code& error) {
   if (SSL_session_reused(ssl) != 1 || SSL_version(ssl) != TLS1_3_VERSION || handshake_.peer.empty())
     return fail("it has no cluster key");
   secured_ = true;
+  if (handshake_.side == Side::responder) tls_->proven(handshake_.peer);
   read_buffer_.resize(read_size);
   read();
   const auto handlers = handlers_;

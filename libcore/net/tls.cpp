@@ -93,6 +93,11 @@ TlsSettings::TlsSettings(std::string self, std::set<std::string> peers, KeyRing 
   SSL_CTX_set_psk_find_session_callback(context, &TlsSettings::find_session);
 }
 
+std::string TlsSettings::offered_by(const std::string& peer) const {
+  const auto found = offered_.find(peer);
+  return found == offered_.end() ? "" : found->second;
+}
+
 std::set<std::string> TlsSettings::set_keys(KeyRing keys) {
   std::set<std::string> gone;
   for (const ClusterKey& old : keys_.keys()) {
@@ -148,8 +153,10 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) 
     return refuse("it wants to speak to " + printable(claimed->responder) + ", not to us");
   if (!peers_.contains(claimed->initiator)) return refuse("no peer here is called " + name);
   const ClusterKey* key = keys_.find(claimed->key_id);
+  offered_[claimed->initiator] = printable(claimed->key_id).substr(0, 64);
   if (key == nullptr)
-    return refuse("no key here has the id " + printable(claimed->key_id) + " that " + name + " uses");
+    return refuse("no key here has the id " + printable(claimed->key_id) + " that " + name +
+                  " uses: ours is " + own_key_id());
   handshake.peer = claimed->initiator;
   handshake.key_id = key->id;
   return derive_psk(key->key, *claimed);
@@ -160,12 +167,13 @@ std::string handshake_failure(const Handshake& handshake, const boost::system::e
   const bool of_tls = error.category() == boost::asio::error::get_ssl_category();
   const int reason = of_tls ? ERR_GET_REASON(static_cast<unsigned long>(error.value())) : 0;
   if (reason == SSL_R_BINDER_DOES_NOT_VERIFY)
-    return "its key is not ours although it has the same id (it says it is " + printable(handshake.peer) +
-           ")";
+    return "its key is not ours although it has the same id " + handshake.key_id + " (it says it is " +
+           printable(handshake.peer) + ")";
   if (reason == SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM || reason == SSL_R_NO_SHARED_CIPHER)
     return "it has no cluster key";
   if (reason > SSL_AD_REASON_OFFSET)
-    return "it refused our key or our name (" + error.message() + "): compare the key files and --peers";
+    return "it refused our key " + handshake.key_id + " or our name (" + error.message() +
+           "): compare the key files and --peers";
   if (of_tls) return "it does not speak as a peer (" + error.message() + ")";
   if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
     return "it closed the connection during the handshake";

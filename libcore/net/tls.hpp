@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include <boost/asio/ssl/context.hpp>
+#include <map>
 #include <set>
 #include <string>
 
@@ -39,6 +40,10 @@ class TlsSettings {
   boost::asio::ssl::context& context() { return context_; }
   // For connections made from now on. Answers with the ids of those that are gone, or stand for another key.
   std::set<std::string> set_keys(KeyRing keys);
+  // The id of the key that another side has offered in this name and not proven to have: whoever that is.
+  std::string offered_by(const std::string& peer) const;
+  void proven(const std::string& peer) { offered_.erase(peer); }
+  const std::string& own_key_id() const { return keys_.sending().id; }
   void attach(SSL* ssl, Handshake& handshake);
 
  private:
@@ -51,6 +56,7 @@ class TlsSettings {
   std::string self_;
   std::set<std::string> peers_;
   KeyRing keys_;
+  mutable std::map<std::string, std::string> offered_;  // by peers' names only
   boost::asio::ssl::context context_;
 };
 

@@ -33,6 +33,8 @@ struct PeerTiming {
   }
 };
 
+inline constexpr std::size_t longest_list = 2048;  // a hello must fit its frame
+
 // Sent in a frame of the newest version: release 0.1.0 skips what it does not know. But it refuses a
 // `version` above 1, and so is kept out of a group that has left level 1.
 struct PeerHello {
@@ -46,12 +48,14 @@ struct PeerHello {
   PeerTiming timing{};
   // The highest token of a peer alone whose place the sender takes in the group: the group's are above it.
   Token token_floor{};
+  std::string peers{};  // the list that `group` is of, NAME=HOST:PORT,...; empty where it is too long
+  WallTime wall{};      // the sender's clock when it was sent
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
-    archive.since(2, knows, life, timing, token_floor);
+    archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall);
   }
 };
 

@@ -52,10 +52,10 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
 @test "a group whose peers have not all met: it has not begun, and who is missing" {
   start_peer a "${calm[@]}"
   start_peer b "${calm[@]}"
-  told() { output=$(doctor a) || true; found fail peer "not begun: c has not been seen" >/dev/null; }
+  told() { output=$(doctor a) || true; found fail peer "all three must meet once: c has not been seen" >/dev/null; }
   eventually told
   run -1 doctor a
-  found fail peer "groupnot begun: c has not been seen: nothing is granted"
+  [ "$(jq -r 'select(.status == "fail") | .remedy' <<<"$output" | grep -c 'start the peers that are missing')" = 1 ]
 }
 
 @test "a peer that is gone, and one with another list of peers" {
@@ -71,6 +71,108 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   told() { output=$(doctor a) || true; found fail peer 'make `peers` the same on both' >/dev/null; }
   eventually told
   run -1 doctor a
+}
+
+@test "lists of peers that differ: which entry, on both hosts and in both logs" {
+  start_group "${calm[@]}"
+  signal_peer KILL c
+  eventually peer_gone c
+  rm -r g/c
+  mkdir -m 700 g/c
+  a_list=$(cat g/peers)
+  sed -i 's/b=127.0.0.1:[0-9]*/b=127.0.0.1:9/; s/$/,d=127.0.0.1:19/' g/peers
+  start_peer c "${calm[@]}"
+  b_port=$(sed 's/.*b=127.0.0.1:\([0-9]*\).*/\1/' <<<"$a_list")
+  told_a() { output=$(doctor a) || true; found fail peer "b is 127.0.0.1:$b_port here and 127.0.0.1:9 there, d is only there, at 127.0.0.1:19" >/dev/null; }
+  eventually told_a
+  write_config c "$(cat g/peers)"
+  told_c() { output=$(doctor c) || true; found fail peer "b is 127.0.0.1:9 here and 127.0.0.1:$b_port there, d is only here" >/dev/null; }
+  eventually told_c
+  grep -q "b is 127.0.0.1:$b_port here and 127.0.0.1:9 there" g/a.log
+  grep -q "b is 127.0.0.1:9 here and 127.0.0.1:$b_port there" g/c.log
+}
+
+@test "a key that is refused: each host names the id that it was offered and its own, in doctor and log" {
+  coordd --keygen >key.b
+  chmod 600 key.b
+  first=$(cut -d: -f1 g/key)
+  second=$(cut -d: -f1 key.b)
+  serves() { on "$1" dpeers >/dev/null 2>&1; }
+  start_peer a "${calm[@]}"
+  eventually serves a
+  mv g/key key.a
+  cp -p key.b g/key
+  start_peer b "${calm[@]}"
+  eventually serves b
+  cp -p key.a g/key
+  told_a() { output=$(doctor a) || true; found fail key "key $second is offered in its name, and refused: ours is $first" >/dev/null; }
+  eventually told_a
+  found fail key "give both hosts the same key file"
+  cp -p key.b g/key
+  told_b() { output=$(doctor b) || true; found fail key "key $first is offered in its name, and refused: ours is $second" >/dev/null; }
+  eventually told_b
+  grep -q "no key here has the id $second that b uses: ours is $first" g/a.log
+  grep -q "no key here has the id $first that a uses: ours is $second" g/b.log
+  grep -q "it refused our key $first" g/a.log
+}
+
+@test "a replaced disk: how to rejoin once; the file is gone when the peer has caught up" {
+  start_group "${calm[@]}"
+  on a dlock job true
+  signal_peer KILL c
+  eventually peer_gone c
+  rm -rf g/c
+  mkdir -m 700 g/c
+  start_peer c "${calm[@]}"
+  told() { output=$(doctor c) || true; found fail state "touch $group/c/rejoin" >/dev/null; }
+  eventually told
+  found fail state "its disk was replaced or emptied"
+  signal_peer KILL c
+  eventually peer_gone c
+  touch g/c/rejoin
+  start_peer c "${calm[@]}"
+  back() { on c dpeers --json | jq -es 'any(.local and .state == "alive")' >/dev/null && [ ! -e g/c/rejoin ]; }
+  eventually back
+  grep -q 'the file that asked for --rejoin is removed' g/c.log
+  on c dlock job true
+}
+
+@test "clocks of the hosts beside each other, when they connect" {
+  start_group "${calm[@]}"
+  eventually connected a
+  run -0 doctor a
+  found ok clock "this host's clock, when the connection was made"
+}
+
+@test "what an ordinary member of the group cannot read is no failure; as root it is looked at" {
+  [ "$(id -u)" = 0 ] || skip "needs root"
+  chmod 755 "$BATS_TEST_TMPDIR" g
+  for name in a b c; do
+    printf 'admit = "*"\n' >>"g/$name.toml"
+    start_peer "$name" "${calm[@]}" --admit '*'
+  done
+  eventually group_has_leader
+  eventually connected a
+  chmod 711 "$BATS_TEST_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" 2>/dev/null || true
+  as_member() { setpriv --reuid mail --regid mail --clear-groups "$@"; }
+  as_member test -r g/a.toml || skip "this user cannot reach the place of this test"
+  run -0 as_member "$(command -v dpeers)" doctor --json --config "$group/a.toml"
+  found ok key "not looked at"
+  found ok state "not looked at"
+  [ -z "$(jq -r 'select(.status == "fail")' <<<"$output")" ]
+}
+
+@test "lines for people are at most 80 columns, and every finding that is not well has one remedy" {
+  start_peer a "${calm[@]}"
+  told() { output=$(doctor a) || true; found fail peer "must meet once" >/dev/null; }
+  eventually told
+  run -1 dpeers doctor --config "$group/a.toml"
+  [[ ${lines[0]} == 'STATUS  CHECK OBJECT: FOUND' ]]
+  # A path alone may be longer.
+  [ "$(grep -v "$BATS_TEST_TMPDIR" <<<"$output" | awk 'length > 80' | wc -l)" = 0 ]
+  [ "$(grep -c '^FAIL ' <<<"$output")" -ge 1 ]
+  run -1 doctor a
+  [ -z "$(jq -r 'select(.status != "ok" and ((.remedy // "") == "" or (.remedy | contains("; "))))' <<<"$output")" ]
 }
 
 @test "time-outs that are not the same everywhere are found, and are no reason to refuse each other" {

@@ -64,8 +64,8 @@ TEST_CASE("a peer with another key of the same id is refused, and both say so") 
   const auto b = start_peer(io, other);
   check_never_connected(io, *a, *b);
   CHECK(a->times_logged(
-            "127.0.0.1: refused: its key is not ours although it has the same id (it says it is b)") == 1);
-  CHECK(b->logged("peer a: not connected: it refused our key or our name"));
+            "127.0.0.1: refused: its key is not ours although it has the same id k1 (it says it is b)") == 1);
+  CHECK(b->logged("peer a: not connected: it refused our key k1 or our name"));
   CHECK(a->transport->refused() > 1);
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("a peer with a key of another id is refused") {
   const auto a = start_peer(io, config_of("a", peers));
   const auto b = start_peer(io, other);
   check_never_connected(io, *a, *b);
-  CHECK(a->logged("refused: no key here has the id new that b uses"));
+  CHECK(a->logged("refused: no key here has the id new that b uses: ours is k1"));
 }
 
 TEST_CASE("a peer of a group with another list is refused, and both say why") {
@@ -88,7 +88,9 @@ TEST_CASE("a peer of a group with another list is refused, and both say why") {
   const auto a = start_peer(io, config_of("a", peers));
   const auto b = start_peer(io, config_of("b", larger));
   check_never_connected(io, *a, *b);
-  CHECK(a->logged("refused: peer b: it has another list of peers: make --peers the same on every host"));
+  CHECK(
+      a->logged("refused: peer b: it has another list of peers: c is only there, at 127.0.0.1:1: make "
+                "--peers the same on every host"));
   CHECK(a->logged("peer b: not connected: it has another list of peers"));
   CHECK(b->logged("it has another list of peers"));
 }

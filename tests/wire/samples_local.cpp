@@ -238,6 +238,8 @@ const Named<wire::PeerHello>& peer_hellos() {
   hello.life = 0x1122334455667788;
   hello.timing = {50ms, 150ms, 300ms};
   hello.token_floor = Token{1855425871872001};
+  hello.peers = "a=192.0.2.1:7411,b=192.0.2.2:7411";
+  hello.wall = WallTime{1'771'000'000'123'456'789};
   static const Named<wire::PeerHello> all{{"peer_hello", hello}};
   return all;
 }

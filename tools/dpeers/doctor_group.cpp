@@ -17,6 +17,7 @@
 
 #include "base/descriptor.hpp"
 #include "cli/connect.hpp"
+#include "dpeers/doctor_told.hpp"
 #include "dpeers/findings.hpp"
 #include "net/address.hpp"
 
@@ -119,23 +120,12 @@ std::string listen_at(const net::Address& address) {
 
 // What the peer said of a connection that does not come about, and what most likely is behind it.
 std::string remedy_for(const std::string& trouble) {
-  if (trouble.find("peers") != std::string::npos || trouble.find("group") != std::string::npos)
+  if (trouble.find("list of peers") != std::string::npos || trouble.find("group") != std::string::npos)
     return "make `peers` the same on both";
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
       trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
     return "give both the same key file, and each its own name";
   return "compare name, peers and key on both; the other's log names the mistake";
-}
-
-constexpr std::string_view of_datagrams = "datagrams: ";
-
-// Why there is no connection to it; with `datagrams`, why none of those.
-std::string trouble_of(const std::string& name, const local::Peers& answer, bool datagrams = false) {
-  std::string trouble;
-  for (const auto& [peer, why] : answer.troubles)
-    if (peer == name && why.starts_with(of_datagrams) == datagrams)
-      trouble = why.substr(datagrams ? of_datagrams.size() : 0);
-  return trouble;
 }
 
 std::string port_of(const std::string& address) {
@@ -160,7 +150,7 @@ void examine_one_way(const local::PeerRecord& peer, const local::Peers& answer, 
 }
 
 void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
-  const std::string trouble = trouble_of(peer.name, answer, true);
+  const std::string trouble = trouble_of(peer.name, answer, "datagrams: ");
   if (trouble.empty()) return;
   if (peer.local) {
     add(findings, Health::warn, "datagrams", peer.name, trouble,
@@ -187,10 +177,24 @@ void examine_disk(const local::PeerRecord& peer, Findings& findings) {
   }
 }
 
+// Once: the file is removed when the peer has caught up.
+std::string how_to_rejoin(const Examined& examined) {
+  const std::string directory = examined.state_dir.empty() ? "STATE_DIR" : examined.state_dir;
+  const std::string file = "touch " + directory + "/" + daemon::rejoin_file_name;
+  return examined.config.starts_with("/etc/") ? file + " && systemctl restart coordd"
+                                              : file + ", and restart the peer";
+}
+
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings) {
   if (peer.state == "suspect") return examine_one_way(peer, answer, port_of(own.address), findings);
   if (peer.state != "alive") {
+    if (const std::string state = trouble_of(peer.name, answer, "state: "); peer.local && !state.empty()) {
+      add(findings, Health::fail, "state", examined.state_dir.empty() ? peer.name : examined.state_dir,
+          "its disk was replaced or emptied: " + state, how_to_rejoin(examined));
+      return;
+    }
+    if (peer.local && !answer.not_begun.empty()) return;  // said of the group
     const std::string trouble = trouble_of(peer.name, answer);
     std::string remedy = remedy_for(trouble);
     std::string what = peer.local ? "it has not caught up with the group yet" : "not connected";
@@ -198,13 +202,12 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
       const std::string refused = connect_to(*address);
       what += refused.empty() ? "; its port answers" : "; its port does not answer: " + refused;
       if (!refused.empty())
-        remedy = "start that peer; open TCP port " + std::to_string(address->port) + " to this host";
+        remedy = refused == std::strerror(ECONNREFUSED) ? "start that peer"
+                                                        : "open TCP port " + std::to_string(address->port) +
+                                                              " on " + peer.name + " to this host";
     }
     if (!trouble.empty()) what += "; the last attempt: " + trouble;
-    if (peer.local && !answer.not_begun.empty()) {
-      what = answer.not_begun;
-      remedy = "start the peers that are missing: all must meet once before the group begins";
-    } else if (peer.local) {
+    if (peer.local) {
       remedy = "wait; if it stays so, look whether a majority of the peers runs";
     }
     add(findings, Health::fail, "peer", peer.name, what, remedy);
@@ -212,6 +215,7 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
   }
   add(findings, Health::ok, "peer", peer.name, peer.role + " at " + peer.address);
   examine_datagrams(peer, answer, findings);
+  examine_offset(peer, answer, findings);
   const std::string own_version = own.version.value_or("");
   if (!peer.local && peer.version && *peer.version != own_version)
     add(findings, Health::warn, "peer", peer.name,
@@ -235,19 +239,6 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
         "two round trips, a heartbeat and a disk write take " + ms(needed) + " of the election time-out of " +
             ms(low),
         "set election_low to " + ms(needed * 3) + " or more, and election_high to twice that, on all peers");
-}
-
-void examine_level(const local::LevelRecord& level, Findings& findings) {
-  if (level.next <= level.level) return;
-  std::string what = "the group is at level " + std::to_string(level.level) +
-                     ", and this release knows level " + std::to_string(level.next);
-  for (const auto& [name, why] : level.missing) what += "; " + name + ": " + why;
-  if (level.missing.empty()) {
-    add(findings, Health::ok, "level", "group", what + "; all peers know it");
-  } else {
-    add(findings, Health::warn, "level", "group", what,
-        "start those peers with this release; `dpeers level` names them");
-  }
 }
 
 // A host's name that is a loopback address here: its own is listened on everywhere, another's is this host.
@@ -287,7 +278,9 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
     const std::string refused = connect_to(address);
     add(findings, refused.empty() ? Health::ok : Health::warn, "address", address.text(),
         refused.empty() ? name + " answers" : name + " does not answer: " + refused,
-        refused.empty() ? "" : "start that peer; open its TCP port to this host");
+        refused.empty()                          ? ""
+        : refused == std::strerror(ECONNREFUSED) ? "start that peer"
+                                                 : "open its TCP port to this host");
   }
 }
 
@@ -325,11 +318,16 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
       names.insert(peer.name);
       examine_peer(peer, *answer, examined, here, findings);
       examine_disk(peer, findings);
+      examine_key(peer, *answer, findings);
     }
+    examine_limits(here, findings);
     examine_level(answer->level, findings);
-    if (!leader && !answer->not_begun.empty()) {
-      add(findings, Health::fail, "peer", "group", answer->not_begun + ": nothing is granted",
-          "see to it that all peers run once at the same time and reach each other: then the group begins");
+    const bool replaced = !trouble_of(here.name, *answer, "state: ").empty();
+    if (!leader && replaced) {
+      // said already, with what to do
+    } else if (!leader && !answer->not_begun.empty()) {
+      add(findings, Health::fail, "peer", "group", founding_text(answer->not_begun, answer->peers.size()),
+          "start the peers that are missing");
     } else if (!leader) {
       add(findings, Health::fail, "peer", "group", "nobody leads: nothing is granted",
           "see to it that a majority of the peers runs and reaches each other");

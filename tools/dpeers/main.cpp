@@ -7,12 +7,14 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "cli/terminal.hpp"
 #include "cli_app/read_by_app.hpp"
 #include "dpeers/check.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
 #include "dpeers/level.hpp"
 #include "dpeers/metrics.hpp"
+#include "dpeers/wrap.hpp"
 
 namespace {
 
@@ -116,7 +118,7 @@ cli::Exit examine(const Settings& settings) {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   const WallTime as_of{now.tv_sec * 1'000'000'000 + now.tv_nsec};
-  cli::Table table({{"STATUS"}, {"CHECK"}, {"OBJECT"}, {"FOUND"}});
+  if (!settings.json && !settings.quiet) cli::print("STATUS  CHECK OBJECT: FOUND\n");
   bool failed = false;
   for (const dpeers::Finding& finding : findings) {
     const bool well = finding.health == dpeers::Health::ok;
@@ -127,14 +129,13 @@ cli::Exit examine(const Settings& settings) {
       continue;
     }
     const bool fails = finding.health == dpeers::Health::fail;
-    table.row(
-        {well    ? "ok"
-         : fails ? "FAIL"
-                 : "warn",
-         finding.check, finding.object, finding.what + (finding.remedy.empty() ? "" : ": " + finding.remedy)},
-        fails ? cli::Tone::bad : cli::Tone::plain);
+    const std::string text =
+        dpeers::wrapped(well    ? "ok"
+                        : fails ? "FAIL"
+                                : "warn",
+                        finding, std::min<std::size_t>(cli::terminal_width(STDOUT_FILENO), 80));
+    cli::print(cli::toned(text, fails ? cli::Tone::bad : cli::Tone::plain, cli::wants_color(STDOUT_FILENO)));
   }
-  if (!settings.json && !settings.quiet) cli::print(cli::for_stdout(table));
   return failed ? cli::Exit::no : cli::Exit::done;
 }
 

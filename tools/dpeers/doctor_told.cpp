@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "dpeers/doctor_told.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+
+#include "service/limits.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+// What a peer says of another besides the reason of a missing connection, each with its word before it.
+constexpr std::string_view kinds_of_trouble[] = {"datagrams: ", "clock: ", "key: ", "state: "};
+
+void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
+         std::string remedy = "") {
+  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
+}
+
+}  // namespace
+
+// Of that kind; without one, why there is no connection to it.
+std::string trouble_of(const std::string& name, const local::Peers& answer, std::string_view kind) {
+  std::string trouble;
+  for (const auto& [peer, why] : answer.troubles) {
+    const auto* const found =
+        std::find_if(std::begin(kinds_of_trouble), std::end(kinds_of_trouble),
+                     [&why = why](std::string_view one) { return why.starts_with(one); });
+    const std::string_view is = found == std::end(kinds_of_trouble) ? std::string_view() : *found;
+    if (peer == name && is == kind) trouble = why.substr(kind.size());
+  }
+  return trouble;
+}
+
+// Somebody has offered another key in its name: as refused here, so it is there, and both ids are known here.
+void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
+  const std::string offered = trouble_of(peer.name, answer, "key: ");
+  if (!offered.empty())
+    add(findings, Health::fail, "key", peer.name, "key " + offered, "give both hosts the same key file");
+}
+
+// As it was when the connection was made.
+void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
+  constexpr double much_s = 1;
+  const std::string text = trouble_of(peer.name, answer, "clock: ");
+  if (text.empty()) return;
+  const double offset_s = std::strtod(text.c_str(), nullptr);
+  std::array<char, 64> seconds{};
+  (void)std::snprintf(seconds.data(), seconds.size(), "%.3f s", std::abs(offset_s));
+  const std::string what = std::string(seconds.data()) + (offset_s < 0 ? " behind" : " ahead of") +
+                           " this host's clock, when the connection was made";
+  if (std::abs(offset_s) > much_s) {
+    add(findings, Health::warn, "clock", peer.name, what, "run chrony or systemd-timesyncd on both hosts");
+  } else {
+    add(findings, Health::ok, "clock", peer.name, what);
+  }
+}
+
+// "not begun: gamma has not been seen" is how a tool is told.
+std::string founding_text(const std::string& not_begun, std::size_t peers) {
+  static constexpr const char* words[] = {"no", "one", "two", "three", "four", "five", "six", "seven"};
+  const std::string count = peers < std::size(words) ? words[peers] : std::to_string(peers);
+  constexpr std::string_view begin = "not begun: ";
+  if (!not_begun.ends_with(" been seen")) return not_begun + ": nothing is granted";
+  return "the group has not begun, and nothing is granted: all " + count +
+         " must meet once: " + (not_begun.starts_with(begin) ? not_begun.substr(begin.size()) : not_begun);
+}
+
+// Of the group, as far as this peer's state has it.
+void examine_limits(const local::PeerRecord& own, Findings& findings) {
+  const auto look = [&](const char* what, std::uint64_t used, std::uint64_t limit) {
+    if (used * 10 >= limit * 8)
+      add(findings, Health::warn, "limit", what,
+          std::to_string(used) + " of " + std::to_string(limit) + " in use: beyond that new ones are refused",
+          "dlock --list --json names the users and hosts that have them");
+  };
+  look("sessions", own.sessions.value_or(0), service::Limits{}.sessions);
+  look("names", own.locks.value_or(0), service::LockLimits{}.names);
+}
+
+void examine_level(const local::LevelRecord& level, Findings& findings) {
+  if (level.next <= level.level) return;
+  std::string what = "the group is at level " + std::to_string(level.level) +
+                     ", and this release knows level " + std::to_string(level.next);
+  for (const auto& [name, why] : level.missing) what += "; " + name + ": " + why;
+  if (level.missing.empty()) {
+    add(findings, Health::ok, "level", "group", what + "; all peers know it");
+  } else {
+    add(findings, Health::warn, "level", "group", what, "start those peers with this release");
+  }
+}
+
+}  // namespace coord::dpeers

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// The part of dpeers doctor that goes by what this host's peer tells alone.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dpeers/findings.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dpeers {
+
+// What the peer says of another, of that kind ("datagrams: ", "clock: ", "key: ", "state: "); without one,
+// why there is no connection to it. Empty: nothing.
+std::string trouble_of(const std::string& name, const local::Peers& answer, std::string_view kind = "");
+
+// Why the group has not begun.
+std::string founding_text(const std::string& not_begun, std::size_t peers);
+
+void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
+void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
+void examine_limits(const local::PeerRecord& own, Findings& findings);
+void examine_level(const local::LevelRecord& level, Findings& findings);
+
+}  // namespace coord::dpeers
