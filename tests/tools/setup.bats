@@ -9,7 +9,8 @@ teardown() { hosts_teardown; }
 
 @test "three hosts by three commands each: a group, with owners and modes, and its key was nowhere to be seen" {
   on_hosts <<'SH'
-at alpha coordd --setup --peers $peers >alpha.out 2>&1
+at alpha sh -c 'umask 077; exec coordd --setup --peers "$1"' sh $peers >alpha.out 2>&1
+is "$(at alpha stat -c %a /etc/coordutils)" 755
 grep -q 'set up: alpha, one of 3' alpha.out
 grep -q '7411' alpha.out
 at alpha cat /etc/coordutils/join | at beta coordd --join-file - >beta.out 2>&1

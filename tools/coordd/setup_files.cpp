@@ -46,14 +46,21 @@ std::string absolute(const std::string& path) {
   return std::string(here.data()) + "/" + path;
 }
 
+// Whatever the umask is: tools of all users have to find the configuration.
+Status make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) {
+    if (::chmod(path.c_str(), mode) == 0) return done();
+  } else if (errno == EEXIST) {
+    return done();
+  }
+  return unusable(path, std::string("cannot be made: ") + std::strerror(errno), "make it by hand");
+}
+
 Status make_directories(const std::string& path, mode_t mode) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-    if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
-      return unusable(path.substr(0, slash), std::string("cannot be made: ") + std::strerror(errno), "");
+    if (Status made = make_directory(path.substr(0, slash), 0755); !made) return made;
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
-    return unusable(path, std::string("cannot be made: ") + std::strerror(errno), "");
-  return done();
+  return make_directory(path, mode);
 }
 
 // Whether that had to be changed.
