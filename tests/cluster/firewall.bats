@@ -48,7 +48,7 @@ teardown() {
 }
 
 doctor() { ip netns exec "$net-$1" dpeers doctor --config "$group/$1.toml"; }
-says() { output=$(doctor "$1") || true; grep -qF -- "$2" <<<"$output"; }
+says() { output=$(doctor "$1" | tr -s ' \n' ' ') || true; grep -qF -- "$2" <<<"$output"; }
 state_of() { on "$1" dpeers --json | jq -r 'select(.local | not) | .state'; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 close_on() { ip netns exec "$net-$1" iptables -A INPUT -p "$2" --dport 7411 -j DROP; } # HOST tcp|udp
@@ -59,9 +59,9 @@ close_on() { ip netns exec "$net-$1" iptables -A INPUT -p "$2" --dport 7411 -j D
   eventually is_state b alive
   close_on b tcp
   eventually is_state a suspect
-  eventually says a "it reaches us, we do not reach it: open TCP 7411 on b"
+  eventually says a "it reaches us, we do not reach it -> open TCP 7411 on b"
   run -1 doctor a
-  eventually says b "we reach it, it does not reach us: open TCP 7411 on this host"
+  eventually says b "we reach it, it does not reach us -> open TCP 7411 on this host"
 }
 
 @test "UDP closed: the group works as ever, and doctor names it" {
@@ -69,8 +69,8 @@ close_on() { ip netns exec "$net-$1" iptables -A INPUT -p "$2" --dport 7411 -j D
   start_group
   run -0 on a dlock job true
   run -0 on b dlock job true
-  eventually says a "it reaches us, we do not reach it: open UDP 7411 on b"
-  eventually says b "none heard from a: open UDP 7411 on a and on this host"
+  eventually says a "it reaches us, we do not reach it -> open UDP 7411 on b"
+  eventually says b "none heard from a -> open UDP 7411 on a and on this host"
   run -0 doctor a
   run -0 doctor b
 }
