@@ -5,6 +5,8 @@ namespace coord::cut {
 
 namespace {
 
+constexpr std::size_t longest_owner = 1024;  // bytes
+
 Bytes rest(ByteReader& in) {
   const ByteView all = in.get(in.left());
   return {all.begin(), all.end()};
@@ -21,6 +23,7 @@ Bytes encode(const ToRelay& message) {
   if (const auto* enter = std::get_if<Register>(&message)) {
     out.put(enter->life);
     out.put(byte(enter->visitor));
+    out.put(bytes_of(enter->owner));
   } else {
     const auto& packet = std::get<Outgoing>(message);
     out.put(packet.to);
@@ -35,8 +38,9 @@ std::optional<ToRelay> decode_to_relay(ByteView bytes) {
   const auto life = in.get<std::uint64_t>();
   if (kind == 0) {
     const bool visitor = in.get<std::uint8_t>() != 0;
-    if (in.failed() || in.left() > 0) return std::nullopt;
-    return Register{life, visitor};
+    if (in.failed() || in.left() > longest_owner) return std::nullopt;
+    const Bytes owner = rest(in);
+    return Register{life, visitor, std::string(owner.begin(), owner.end())};
   }
   if (kind != 1 || in.failed()) return std::nullopt;
   return Outgoing{life, rest(in)};

@@ -13,10 +13,12 @@
 namespace coord::cut {
 
 // ---- to the relay
-// This connection is where packets for that life go. A visitor asks and sends from outside.
+// This connection is where packets for that life go. A visitor asks and sends from outside. `owner`: the user
+// whose group it is in, once that is known: his packets it takes besides its own user's and root's.
 struct Register {
   Life life = 0;
   bool visitor = false;
+  std::string owner{};
 };
 struct Outgoing {
   Life to = 0;
@@ -32,7 +34,7 @@ struct Incoming {
 };
 // Somebody has registered or has gone, here or elsewhere: the view may be another one.
 struct Changed {};
-struct NotYours {  // this life is another user's
+struct NotYours {  // this life is another user's: to register it, or to speak to it from outside
   Life life = 0;
 };
 using FromRelay = std::variant<Incoming, Changed, NotYours>;

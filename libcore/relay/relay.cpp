@@ -76,13 +76,13 @@ void Relay::from_tool(const node::FromTool& asked, node::PartActions& out) {
 void Relay::enter(const node::FromTool& asked, const cut::Register& wish, node::PartActions& out) {
   const auto found = here_.find(wish.life);
   const bool is_root = asked.who.uid == 0;
-  const bool others = found != here_.end() && found->second.user != asked.who.user && !is_root;
+  const bool others = found != here_.end() && found->second.whose.user != asked.who.user && !is_root;
   const bool full = found == here_.end() && here_.size() >= most_here;
   if (others || full) {
     out.push_back(to_tool(asked.connection, asked.request, cut::NotYours{wish.life}));
     return;
   }
-  here_[wish.life] = {asked.connection, asked.request, asked.who.user, is_root, wish.visitor};
+  here_[wish.life] = {asked.connection, asked.request, {asked.who.user, wish.owner, is_root, wish.visitor}};
   to_tell_ = has_changed_ = true;
 }
 
@@ -92,24 +92,33 @@ void Relay::carry(const node::FromTool& asked, cut::Outgoing packet, node::PartA
     return entry.second.connection == asked.connection && entry.second.request == asked.request;
   });
   if (from == here_.end()) return;
-  Carried carried{packet.to,
-                  from->first,
-                  from->second.visitor,
-                  from->second.is_root,
-                  from->second.user,
-                  std::move(packet.bytes)};
-  if (here_.contains(packet.to)) return deliver(std::move(carried), out);
+  const Whose& whose = from->second.whose;
+  Carried carried{packet.to, from->first, whose.visitor, whose.is_root, whose.user, std::move(packet.bytes)};
+  const auto here = here_.find(packet.to);
   const auto there = there_.find(packet.to);
-  if (there != there_.end())
-    out.push_back(node::Send{there->second.node, node::Way::stream, encode(carried)});
+  if (here == here_.end() && there == there_.end()) return;
+  const Whose& to = here != here_.end() ? here->second.whose : there->second.whose;
+  if (!takes(to, whose.user, whose.is_root)) {
+    // Root's process that has not said yet in whose group it is may be asked again.
+    const bool may_come = to.is_root && to.owner.empty();
+    if (whose.visitor && !may_come)
+      out.push_back(to_tool(asked.connection, asked.request, cut::NotYours{packet.to}));
+    return;
+  }
+  if (here != here_.end()) return deliver(std::move(carried), out);
+  out.push_back(node::Send{there->second.node, node::Way::stream, encode(carried)});
+}
+
+// What root asks is answered, too.
+bool Relay::takes(const Whose& to, const std::string& user, bool is_root) {
+  return to.user == user || is_root || to.owner == user || (to.visitor && to.is_root);
 }
 
 void Relay::deliver(Carried packet, node::PartActions& out) {
   const auto to = here_.find(packet.to);
   if (to == here_.end()) return;
-  // What root asks is answered, too.
   const Here& tool = to->second;
-  if (tool.user != packet.user && !packet.is_root && !(tool.visitor && tool.is_root)) return;
+  if (!takes(tool.whose, packet.user, packet.is_root)) return;
   out.push_back(to_tool(tool.connection, tool.request,
                         cut::Incoming{packet.from, packet.visitor, std::move(packet.bytes)}));
 }
@@ -141,7 +150,12 @@ bool Relay::learn(NodeId from, ByteReader& in) {
   std::map<cut::Life, There> now;
   while (!in.failed() && in.left() > 0 && now.size() <= most_here) {
     const auto life = in.get<std::uint64_t>();
-    now[life] = There{from, get_text(in)};
+    There there{from, {}};
+    there.whose.user = get_text(in);
+    there.whose.owner = get_text(in);
+    there.whose.is_root = in.get<std::uint8_t>() != 0;
+    there.whose.visitor = in.get<std::uint8_t>() != 0;
+    now[life] = std::move(there);
   }
   if (in.failed() || in.left() > 0) return false;
   std::map<cut::Life, There> before;
@@ -161,7 +175,10 @@ Bytes Relay::listing() const {
   out.put(a_listing);
   for (const auto& [life, tool] : here_) {
     out.put(life);
-    put(out, tool.user);
+    put(out, tool.whose.user);
+    put(out, tool.whose.owner);
+    out.put(std::uint8_t{tool.whose.is_root});
+    out.put(std::uint8_t{tool.whose.visitor});
   }
   return out.take();
 }

@@ -7,8 +7,9 @@
 // peer tells all others, whole, whenever it changes, whenever a connection begins, and every 2 s besides: a
 // peer that was started again may be connected before it knows that the group lets it speak.
 //
-// Whose packets go where: to a life only from the same user's tools, and from root's. A user is named as the
-// kernel of his host says; peers believe each other, as everywhere in a group.
+// Whose packets go where: to a life only from the same user's tools, from root's, and from those of the user
+// whose group it has joined. A user is named as the kernel of his host says; peers believe each other, as
+// everywhere in a group.
 #pragma once
 
 #include <map>
@@ -36,16 +37,21 @@ class Relay final : public node::Part {
   std::optional<Instant> deadline() const override;
 
  private:
-  struct Here {
-    replica::ConnectionId connection;
-    std::uint64_t request = 0;
+  // Whose a life is, as all peers are told.
+  struct Whose {
     std::string user;
+    std::string owner;  // of the group that it is in; empty: not known yet
     bool is_root = false;
     bool visitor = false;
   };
+  struct Here {
+    replica::ConnectionId connection;
+    std::uint64_t request = 0;
+    Whose whose;
+  };
   struct There {
     NodeId node;
-    std::string user;
+    Whose whose;
   };
   // A packet on its way between peers.
   struct Carried {
@@ -55,6 +61,8 @@ class Relay final : public node::Part {
     std::string user;
     Bytes bytes;
   };
+
+  static bool takes(const Whose& to, const std::string& user, bool is_root);
 
   void from_tool(const node::FromTool& asked, node::PartActions& out);
   void enter(const node::FromTool& asked, const cut::Register& wish, node::PartActions& out);

@@ -199,3 +199,45 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   pids=()
   [ ! -s err.P1 ]
 }
+
+# readme PROMPT: the README's lines at that prompt, for sh.
+readme() { sed -n '/^## dsnapshot/,/^## dclock/p' "$COORD_SOURCE/README.md" | sed -n "s/^$1\\$ //p"; }
+has_none() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq 0 ]; }
+
+@test "the README's bank on three hosts, line by line" {
+  cp "$examples"/* .
+  new_group "$BATS_TEST_TMPDIR/group" a b c
+  start_group "${calm[@]}"
+  on a sh -c "$(readme a)" </dev/null 2>>err 3>&-
+  on b sh -c "$(readme b)" </dev/null 2>>err 3>&-
+  on c process bank --id P3 -n 5 -- ./teller.sh 2000 P4 P5 P1 P2
+  on a process bank --id P4 -n 5 -- ./teller.sh 2000 P5 P1 P2 P3
+  on b process bank --id P5 -n 5 -- ./teller.sh 2000 P1 P2 P3 P4
+  eventually on c counts bank 5
+  readme c >lines
+  [ "$(wc -l <lines)" -eq 4 ]
+  for i in 1 2 3; do # each complete one has all the money
+    on c sh -e <(sed -n 1,3p lines) >said
+    [[ $(head -n 1 said) == 'consistent: 5 processes, '*' on the way' ]]
+    [ "$(tail -n 2 said | paste -sd+ | bc)" -eq 500 ]
+  done
+  run on c timeout 100 sh -e <(sed -n 4p lines)
+  [ "$status" -eq 0 ]
+  [[ $output == 'done: all idle, nothing on its way: P1, P2, P3, P4, P5 '* ]]
+  eventually on a has_none bank
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  pids=()
+}
+
+@test "the README's broadcast, line by line" {
+  cold
+  cp "$examples"/* .
+  readme '' >lines
+  [ "$(wc -l <lines)" -eq 3 ]
+  for i in 1 2 3; do sh -c "$(sed -n 1p lines | sed "s/n1 /n$i /")" </dev/null 2>>err 3>&-; done
+  eventually counts cast 3
+  sh -e <(sed -n 2,3p lines)
+  [ "$(dsnapshot take cast | jq -r 'select(.type == "process").state | fromjson.heard' | sort -u)" = 1 ]
+  dsnapshot stop cast
+  eventually has_none cast
+}

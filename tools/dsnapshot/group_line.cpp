@@ -30,11 +30,25 @@ std::uint64_t number_of(const std::vector<record::Member>& members) {
   return (hash >> 12U) + 1;  // below 2^53, never 0
 }
 
-cut::View view_of(const std::vector<local::LockParty>& holders) {
+// Who opened the group, of those that are there.
+std::string owner_of(const std::vector<local::LockParty>& holders) {
+  const local::LockParty* first = nullptr;
+  for (const local::LockParty& holder : holders) {
+    if (!id_in(holder.command).empty() && (!first || holder.token < first->token)) first = &holder;
+  }
+  return first ? first->user : std::string();
+}
+
+// Whose lives count in a group.
+bool may_be_in(const local::LockParty& holder, const std::string& owner) {
+  return holder.user == owner || holder.user == "root";
+}
+
+cut::View view_of(const std::vector<local::LockParty>& holders, const std::string& owner) {
   cut::View view;
   for (const local::LockParty& holder : holders) {
     const std::string id = id_in(holder.command);
-    if (id.empty()) continue;
+    if (id.empty() || !may_be_in(holder, owner)) continue;
     const auto same = std::ranges::find(view.members, id, &record::Member::id);
     if (same == view.members.end()) {
       view.members.push_back({id, holder.token.value, holder.host});
@@ -85,6 +99,11 @@ cut::Life visitor_life() {
   return (random >> 1U) | (std::uint64_t{1} << 62U);  // tokens are below 2^53
 }
 
+Error others_group(const std::string& group, const std::string& owner) {
+  return Error{ErrorKind::usage, cli::shown(group),
+               "the group is " + cli::shown(owner) + "'s: only that user and root may", "take another name"};
+}
+
 GroupLine::GroupLine(Terms terms, engine::LocalConnection peer)
     : terms_(std::move(terms)), peer_(std::move(peer)) {}
 
@@ -108,7 +127,7 @@ void GroupLine::say(const cut::ToRelay& message) {
 // Once the peer has greeted: before that nobody knows whether it has a relay.
 void GroupLine::enter(const Heard& heard) {
   if (!peer_ || entered_ || peer_->speaks() < 2) return;
-  say(cut::Register{terms_.life, terms_.visitor});
+  say(cut::Register{terms_.life, terms_.visitor, owner_});
   if (!peer_) return;
   entered_ = true;
   pause_.reset();
@@ -134,7 +153,14 @@ void GroupLine::take(const local::Locks& locks, const Heard& heard) {
     holders_.insert(holders_.end(), lock.holders.begin(), lock.holders.end());
   if (locks.more) return;
   listing_ = 0;
-  const cut::View now = view_of(holders_);
+  const std::string owner = owner_of(holders_);
+  if (owner != owner_) {
+    owner_ = owner;
+    if (!terms_.visitor) say(cut::Register{terms_.life, false, owner_});
+  }
+  const auto self = std::ranges::find(holders_, terms_.life, [](const auto& h) { return h.token.value; });
+  is_others_ = !terms_.visitor && self != holders_.end() && !may_be_in(*self, owner_);
+  const cut::View now = view_of(holders_, owner_);
   if (view_ && view_->number == now.number) return;
   view_ = now;
   if (heard.view) heard.view(now);
@@ -158,8 +184,7 @@ Status GroupLine::hear(const Heard& heard) {
       } else if (std::holds_alternative<cut::Changed>(*message)) {
         stale_ = true;
       } else {
-        return Error{ErrorKind::unavailable, cli::shown(terms_.group), "the peer does not let us in",
-                     "see dpeers"};
+        return others_group(terms_.group, owner_);
       }
     } else if (const auto* locks = std::get_if<local::Locks>(&**answer)) {
       take(*locks, heard);

@@ -3,9 +3,9 @@
 // view, which is who holds the group's name in the replicated service.
 //
 // Membership. `dsnapshot run` holds the shared lock "dsnapshot:GROUP"; its token is the life, its command
-// text names the id. So joins and leaves are entries of the log, a process leaves when its session ends, the
-// name is its user's, and of two who claim one id the earlier token has it. A view is the set of lives; its
-// number is a hash of them.
+// text names the id. So joins and leaves are entries of the log, a process leaves when its session ends, and
+// of two who claim one id the earlier token has it. The group is the user's who holds the lowest token: what
+// others hold counts for nothing, but root's. A view is the set of lives; its number is a hash of them.
 //
 // Waits for nothing but a slow peer to read; the caller polls fd() and calls hear(). A line that broke is
 // tied again. Threading: one owner.
@@ -29,6 +29,9 @@ std::string id_in(const std::string& command_text);
 // ErrorKind::usage.
 Status check_group(const std::string& group);
 Status check_id(const std::string& id);
+
+// It is refused: the group is another user's.
+Error others_group(const std::string& group, const std::string& owner);
 
 // A life that is no process's.
 cut::Life visitor_life();
@@ -55,6 +58,10 @@ class GroupLine {
   // When hear() is due though nothing has arrived.
   Instant due() const;
   const std::optional<cut::View>& view() const { return view_; }
+  // The user whose group it is; empty: nobody's yet.
+  const std::string& owner() const { return owner_; }
+  // This life holds the name, and is not counted: its user is another one.
+  bool is_others() const { return is_others_; }
 
  private:
   GroupLine(Terms terms, engine::LocalConnection peer);
@@ -68,6 +75,8 @@ class GroupLine {
   Terms terms_;
   std::optional<engine::LocalConnection> peer_;
   std::optional<cut::View> view_;
+  std::string owner_;
+  bool is_others_ = false;
   std::vector<local::LockParty> holders_;  // of a listing that has more to come
   bool entered_ = false;                   // this connection is known to the relay
   std::uint64_t listing_ = 0;              // the request that is on its way; 0: none

@@ -19,13 +19,13 @@ Error failed(const std::string& what) {
 }
 
 // One connection, and what is said on it.
-class StorageWorker {
+class Line {
  public:
-  static Result<StorageWorker> open(const Common& common) {
+  static Result<Line> open(const Common& common) {
     auto peer = cli::connect_to_peer(common.peer, "dsnapshot");
     if (!peer) return peer.error();
     if (peer->speaks() < 2) return failed("is of a release that keeps no snapshots");
-    return StorageWorker(std::move(*peer));
+    return Line(std::move(*peer));
   }
   Status say(const local::KeptRequest& what) {
     return peer_.send(local::ToPart{request, channel, wire::encode(what, local::kept_version)});
@@ -47,30 +47,30 @@ class StorageWorker {
   }
 
  private:
-  explicit StorageWorker(engine::LocalConnection peer) : peer_(std::move(peer)) {}
+  explicit Line(engine::LocalConnection peer) : peer_(std::move(peer)) {}
   engine::LocalConnection peer_;
 };
 
 }  // namespace
 
 Status keep(const Common& common, std::string_view text) {
-  auto keeper = StorageWorker::open(common);
-  if (!keeper) return keeper.error();
+  auto line = Line::open(common);
+  if (!line) return line.error();
   do {
     const std::string_view piece = text.substr(0, local::kept_piece_bytes);
     text.remove_prefix(piece.size());
-    if (Status said = keeper->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty()}); !said)
+    if (Status said = line->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty()}); !said)
       return said;
   } while (!text.empty());
-  const auto answer = keeper->hear();
+  const auto answer = line->hear();
   return answer ? done() : Status(answer.error());
 }
 
 Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std::string& group) {
-  auto keeper = StorageWorker::open(common);
-  if (!keeper) return keeper.error();
-  if (Status said = keeper->say(local::ListKept{group}); !said) return said.error();
-  auto answer = keeper->hear();
+  auto line = Line::open(common);
+  if (!line) return line.error();
+  if (Status said = line->say(local::ListKept{group}); !said) return said.error();
+  auto answer = line->hear();
   if (!answer) return answer.error();
   auto* list = std::get_if<local::KeptList>(&*answer);
   if (list == nullptr) return failed("its answer is of another kind");
@@ -78,12 +78,12 @@ Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std:
 }
 
 Result<std::optional<std::string>> fetch_kept(const Common& common, const std::string& id) {
-  auto keeper = StorageWorker::open(common);
-  if (!keeper) return keeper.error();
-  if (Status said = keeper->say(local::FetchKept{id}); !said) return said.error();
+  auto line = Line::open(common);
+  if (!line) return line.error();
+  if (Status said = line->say(local::FetchKept{id}); !said) return said.error();
   std::string text;
   for (;;) {
-    const auto answer = keeper->hear();
+    const auto answer = line->hear();
     if (!answer) return answer.error();
     const auto* piece = std::get_if<local::KeptPiece>(&*answer);
     if (piece == nullptr) return std::optional<std::string>();

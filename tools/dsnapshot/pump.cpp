@@ -14,6 +14,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
+#include "taking.hpp"
 
 extern char** environ;
 
@@ -88,6 +89,7 @@ void Pump::work() {
       write_input(boot_now());
     }
     line_.send(core_.packets(boot_now()));
+    write_log();
     for (const cut::Note& note : core_.notes()) tell(note);
     if (!over()) wait_for_more();
   }
@@ -131,7 +133,7 @@ void Pump::write_input(Instant now) {
       if (asked && !terms_.state_command.empty()) {
         ask_state_command(asked->snapshot);
       } else {
-        to_write_ += speech_.line_of(*input);
+        put_line(*input);
       }
     }
     if (!input_.is_open()) return;
@@ -154,6 +156,41 @@ void Pump::write_input(Instant now) {
   }
 }
 
+// What ends a line for this command would make two of one, and the second one anything.
+void Pump::put_line(const cut::Input& input) {
+  std::string line = speech_.line_of(input);
+  const auto* message = std::get_if<cut::InputMessage>(&input);
+  if (message && !message->from.empty()) log(record::Deed::received, message->from, message->body);
+  if (message && line.find(terms_.line_end) != line.size() - 1) {
+    bad_lines_ = true;
+    cli::notice("dsnapshot",
+                terms_.id + ": a message from " + cli::shown(message->from) +
+                    " is not written to it: it holds what ends a line (is --null given to both?): " +
+                    cli::shown(message->body));
+    return;
+  }
+  to_write_ += line;
+}
+
+void Pump::log(record::Deed deed, const std::string& other, const std::string& body) {
+  if (terms_.log.is_open())
+    log_ += record::run_line(terms_.id, core_.vector_clock(), wall_now(), deed, other, body);
+}
+
+void Pump::write_log() {
+  for (std::size_t at = 0; at < log_.size();) {
+    const ssize_t n = ::write(terms_.log.get(), log_.data() + at, log_.size() - at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      cli::notice("dsnapshot", terms_.id + ": --log: it cannot be written: the rest is left out");
+      terms_.log.reset();
+      break;
+    }
+    at += static_cast<std::size_t>(n);
+  }
+  log_.clear();
+}
+
 void Pump::read_output(Instant now) {
   std::array<char, batch> buffer{};
   while (output_.is_open() && core_.reads_output()) {
@@ -162,7 +199,7 @@ void Pump::read_output(Instant now) {
     if (n < 0 && errno == EAGAIN && !command_ended_) return;
     if (n <= 0) {  // or background work keeps it open
       output_.reset();
-      if (!read_.empty()) take_line(now, read_);
+      if (!read_.empty() && !skips_) take_line(now, read_);
       read_.clear();
       return;
     }
@@ -170,12 +207,15 @@ void Pump::read_output(Instant now) {
     std::size_t from = 0;
     for (std::size_t end = read_.find(terms_.line_end); end != std::string::npos;
          end = read_.find(terms_.line_end, from)) {
-      take_line(now, std::string_view(read_).substr(from, end - from));
+      if (!std::exchange(skips_, false)) take_line(now, std::string_view(read_).substr(from, end - from));
       from = end + 1;
     }
     read_.erase(0, from);
-    if (read_.size() > record::longest_body + batch) {
-      bad("it is longer than 1 MiB");
+    if (skips_ || read_.size() > record::longest_body + batch) {
+      if (!std::exchange(skips_, true)) {
+        ++line_number_;
+        bad("it is longer than 1 MiB");
+      }
       read_.clear();
     }
   }
@@ -187,8 +227,11 @@ void Pump::take_line(Instant now, std::string_view line) {
   if (auto* message = std::get_if<cut::ToProcess>(&said)) {
     if (!terms_.to.empty() && !terms_.to.contains(message->to))
       bad("--to does not name '" + cli::shown(message->to) + "'");
-    else if (!core_.said(now, message->to, std::move(message->body)))
+    else if (const std::string body = terms_.log.is_open() ? message->body : std::string();
+             !core_.said(now, message->to, std::move(message->body)))
       bad("nobody in the group is '" + cli::shown(message->to) + "'");
+    else
+      log(record::Deed::sent, message->to, body);
   } else if (auto* state = std::get_if<cut::ToState>(&said)) {
     if (!terms_.state_command.empty() || !core_.answered(now, state->snapshot, std::move(state->text)))
       cli::notice("dsnapshot", terms_.id + ": the state for snapshot " + cli::shown(state->snapshot) +

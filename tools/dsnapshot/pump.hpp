@@ -14,6 +14,7 @@
 #include "base/descriptor.hpp"
 #include "cut/speech.hpp"
 #include "group_line.hpp"
+#include "snapshot/run_log.hpp"
 
 namespace coord::dsnapshot {
 
@@ -28,6 +29,7 @@ class Pump {
     std::string state_command;  // empty: the command answers by itself
     std::size_t count = 1;      // of processes, before the command begins
     std::set<std::string> to;   // to whom alone it sends; empty: to all
+    Descriptor log;             // gets a line for each message sent and received; not open: none
   };
   // `input`: the end to write of the command's input; `output`: the end to read of its output. If `count` is
   // more than 1, an empty line lets the command begin, before all other input.
@@ -48,6 +50,9 @@ class Pump {
   void let_begin();
   void tell(const cut::Note& note);
   void bad(const std::string& why);
+  void put_line(const cut::Input& input);
+  void log(record::Deed deed, const std::string& other, const std::string& body);
+  void write_log();
   void wait_for_more();
   bool over();
 
@@ -64,7 +69,9 @@ class Pump {
   std::size_t written_ = 0;
   std::uint64_t line_number_ = 0;
   bool bad_lines_ = false;
-  Descriptor state_;  // what the state command says
+  bool skips_ = false;  // the rest of a line that is too long
+  std::string log_;     // lines that are not written yet
+  Descriptor state_;    // what the state command says
   std::string state_text_, state_of_;
 };
 

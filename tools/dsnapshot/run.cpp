@@ -12,6 +12,7 @@
 
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "process/boot_time.hpp"
 #include "pump.hpp"
 #include "verbs.hpp"
@@ -27,7 +28,7 @@ struct Settings {
   std::size_t count = 1;
   cut::Format format = cut::Format::tsv;
   Duration patience = 10s, ttl = 30s;
-  std::string state{}, to{};
+  std::string state{}, to{}, log{};
   bool line_buffered = false, null = false, strict = false;
   cli::Command command{};
 };
@@ -94,6 +95,7 @@ Status Run::id_is_free(GroupLine& line, cut::Life life) const {
     if (same)
       return Error{ErrorKind::usage, "id '" + cli::shown(s_.id) + "'",
                    "is in use on " + cli::shown(same->host), "take another one"};
+    if (line.is_others()) return others_group(s_.group, line.owner());
     if (process::boot_now() > end)
       return Error{ErrorKind::unavailable, cli::shown(s_.group), "the group does not show us", "see dpeers"};
     wait_on(line, end);
@@ -123,12 +125,17 @@ Result<cli::Exit> Run::run_in_group(cli::HeldSession& session) {
   pump_terms.patience = s_.patience;
   pump_terms.state_command = s_.state;
   pump_terms.count = s_.count;
+  if (!s_.log.empty()) {
+    auto log = cli::open_output_file(s_.log, cli::shown(s_.log));
+    if (!log) return log.error();
+    pump_terms.log = std::move(*log);
+  }
   if (!s_.to.empty()) {
     auto names = cli::parse_names(s_.to, record::most_members);
     if (!names) return names.error();
     pump_terms.to = {names->begin(), names->end()};
   }
-  Pump pump(pump_terms, std::move(*line), std::move(input->write), std::move(output->read));
+  Pump pump(std::move(pump_terms), std::move(*line), std::move(input->write), std::move(output->read));
   std::thread worker;
   // Not before the command was forked: a fork of a process with threads is no place to do anything in.
   const auto start = [&]() -> Status {
@@ -211,6 +218,8 @@ void add_run(cli::Options& tool, const Common& common) {
       .between(1ms, 24h);
   verb.value("--state", "CMD", s->state, "ask this shell command for the state: not exact")
       .completes(cli::Completion::command);
+  verb.value("--log", "FILE", s->log, "the run, for dclock validate and dclock draw")
+      .completes(cli::Completion::file);
   verb.flag("--line-buffered", s->line_buffered, "COMMAND's output is not held back (stdbuf -oL)");
   verb.flag("-0,--null", s->null, "lines end with a null byte");
   verb.flag("--strict", s->strict, "status 65 if a line could not be sent");

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 // dsnapshot take, wait: snapshots of a group of processes.
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
 
+#include "base/descriptor.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 #include "cli/run.hpp"
@@ -37,13 +40,19 @@ void rest(Duration duration) {
   ::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(ms, 1'000'000'000)));
 }
 
-// Whole or not at all: into a file beside it, which then takes its place.
+// Whole or not at all: into a new file beside it, which then takes its place. A pipe or a device stays what
+// it is.
 Status write_file(const std::string& path, const std::string& text) {
+  struct stat there {};
+  if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    const auto file = cli::open_output_file(path, cli::shown(path));
+    return file ? cli::write_output_file(*file, text, cli::shown(path)) : Status(file.error());
+  }
   const std::string beside = path + ".new";
-  std::FILE* file = std::fopen(beside.c_str(), "we");
-  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size() &&
-                       std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
-  if (file != nullptr) std::fclose(file);
+  ::unlink(beside.c_str());  // of one that was killed; a link that another user has put there is not followed
+  const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  const bool written =
+      file.is_open() && cli::write_output_file(file, text, cli::shown(path)).ok() && ::fsync(file.get()) == 0;
   if (!written || std::rename(beside.c_str(), path.c_str()) != 0) {
     ::unlink(beside.c_str());
     return Error{ErrorKind::output, cli::shown(path), "it could not be written", "name another file with -o"};
@@ -54,7 +63,11 @@ Status write_file(const std::string& path, const std::string& text) {
 // FILE, FILE.1, FILE.2: the newest first.
 void make_room(const std::string& path, std::size_t keep) {
   const auto name = [&](std::size_t age) { return age == 0 ? path : path + "." + std::to_string(age); };
-  for (std::size_t age = keep - 1; age > 0; --age) std::rename(name(age - 1).c_str(), name(age).c_str());
+  for (std::size_t age = keep - 1; age > 1; --age) std::rename(name(age - 1).c_str(), name(age).c_str());
+  // FILE is there at all times: a new one takes its place.
+  if (keep < 2) return;
+  ::unlink(name(1).c_str());
+  (void)!::link(path.c_str(), name(1).c_str());
 }
 
 void hint(const record::Snapshot& snapshot) {

@@ -13,12 +13,6 @@ namespace {
 
 using process::boot_now;
 
-WallTime wall_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return WallTime{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
-}
-
 std::string new_id(WallTime at, cut::Life life) {
   char text[64];
   std::snprintf(text, sizeof text, "%lld-%06llx", static_cast<long long>(at.unix_ns / 1'000'000'000),
@@ -27,6 +21,12 @@ std::string new_id(WallTime at, cut::Life life) {
 }
 
 }  // namespace
+
+WallTime wall_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return WallTime{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
+}
 
 Result<cut::Collector::Collected> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group,
                                                   Duration patience) {

@@ -7,6 +7,8 @@
 
 namespace coord::dsnapshot {
 
+WallTime wall_now();
+
 // Begins once more if the view changes meanwhile; a second time it is incomplete. The id is of the time and
 // of this taking. An Error: nobody is in the group, or who is cannot be known.
 Result<cut::Collector::Collected> take_one(const cli::ConnectOptions& peer, const std::string& group,
