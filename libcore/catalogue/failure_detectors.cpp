@@ -140,7 +140,7 @@ Protocol detector() {
 std::vector<Protocol> failure_detectors() {
   using Rule = Detector::Rule;
   std::vector<Protocol> protocols = {detector<Rule::time_out>(), detector<Rule::phi_normal>(),
-                                     detector<Rule::phi_exponential>()};
+                                     detector<Rule::phi_exponential>(), swim()};
   for (Protocol& protocol : protocols) protocol.family = "failure detection";
   return protocols;
 }

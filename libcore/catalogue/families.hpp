@@ -23,6 +23,7 @@ std::vector<Protocol> atomic_commit();
 std::vector<Protocol> broadcasts();
 std::vector<Protocol> rumours();  // some of them
 std::vector<Protocol> failure_detectors();
+Protocol swim();
 std::vector<Protocol> global_states();
 std::vector<Protocol> overlays();
 std::vector<Protocol> primary_backup();

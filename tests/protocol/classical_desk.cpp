@@ -187,12 +187,33 @@ std::vector<Run> detection_runs() {
     CHECK(desk.node(1).state() == "suspects 4");
     CHECK(one_interval == 12);  // N(N-1)
   };
+  // One joins, is cut off, and denies its death when it is back; another one leaves.
+  const auto notices = [](Desk& desk) {
+    const auto all_say = [&](const std::string& state, bool is) {
+      for (const std::uint64_t i : {1, 2, 3}) {
+        if ((desk.node(i).state() == state) != is) return false;
+      }
+      return true;
+    };
+    desk.run_until([&] { return desk.was_told(1, "trusts 4") && desk.was_told(2, "trusts 4"); });
+    desk.crash(4);
+    desk.run_until([&] { return all_say("gone 4", true); });
+    CHECK(desk.was_told(1, "suspects 4"));
+    desk.heal(4);
+    desk.run_until([&] { return all_say("gone 4", false); });
+    desk.wish(3, Leave{});
+    desk.run_until([&] { return desk.was_told(3, "completed") && desk.was_told(1, "suspects 3"); });
+    CHECK(desk.node(2).state() == "gone 3");
+  };
   return {ring("cmh-and", 1, 4, {"probe"}, 4),                        // N
           ring("cmh-or", 1, 4, {"query", "answer"}, 8),               // 2N
           ring("wait-graph", 2, 4, {"still", "confirm", "kill"}, 7),  // 2K+1, K = N-1
           {"heartbeat", 4, suspects, {}, 12, 1000},
           {"phi-normal", 4, suspects, {}, 12, 1000},
-          {"phi-exponential", 4, suspects, {}, 12, 100000}};
+          {"phi-exponential", 4, suspects, {}, 12, 100000},
+          {"swim", 4, notices, {"ping", "ack"}, 2, 100'000, [](NodeId) {
+             return Options{{"founders", "3"}};
+           }}};
 }
 
 std::vector<Run> global_state_runs() {

@@ -253,7 +253,8 @@ TEST_CASE("what was persisted is found by the next life, and what is damaged is 
                 nullptr};
     auto again = make(run.name, setup);
     REQUIRE(again);
-    if (run.name != "multi-paxos") CHECK((*again)->state() == desk.node(3).state());
+    // What it holds of others is asked again.
+    if (run.name != "multi-paxos" && run.name != "swim") CHECK((*again)->state() == desk.node(3).state());
     setup.stored.begin()->second.pop_back();
     CHECK(make(run.name, setup).error().kind == ErrorKind::data);
   }
@@ -261,8 +262,10 @@ TEST_CASE("what was persisted is found by the next life, and what is damaged is 
 
 TEST_CASE("every option has a meaning and every type of message is said in a run") {
   const auto messages = said();
-  // Who pushes never asks, who pulls tells nobody unasked.
-  const std::set<std::string> never = {"rumour-push.ask", "rumour-push.answer", "rumour-pull.tell"};
+  // Who pushes never asks, who pulls tells nobody unasked; who cannot be reached by datagram cannot by
+  // stream.
+  const std::set<std::string> never = {"rumour-push.ask", "rumour-push.answer", "rumour-pull.tell",
+                                       "swim.stream-ack"};
   for (const Algorithm& algorithm : all()) {
     INFO(algorithm.identity.name);
     CHECK_FALSE(algorithm.identity.summary.empty());

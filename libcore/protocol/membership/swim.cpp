@@ -50,12 +50,14 @@ Swim::Actions Swim::step(Instant now, const Event& event) {
   if (!begun_) begin();
   notice_own_pause();
   std::visit([&](const auto& what) { on(what); }, event);
+  gossip_at_ = std::max(gossip_at_, now_);  // the news of this step was not due before it
   return std::move(actions_);
 }
 
 std::optional<Instant> Swim::deadline() const {
   if (leaving_ == Leaving::gone) return std::nullopt;
-  Instant first = std::min({period_at_, compare_at_, forget_at_});
+  Instant first = forget_at_;
+  if (leaving_ == Leaving::no) first = std::min({first, period_at_, compare_at_});
   if (!queue_.empty() || leaving_ == Leaving::telling) first = std::min(first, gossip_at_);
   if (probe_) first = std::min(first, probe_->helpers_asked ? probe_->ends : probe_->direct_ends);
   if (!ends_.empty()) first = std::min(first, ends_.begin()->first);
@@ -91,6 +93,7 @@ void Swim::on(const Leave&) {
   rounds_to_leave_ = tell_limit(roster_.present(), config_.tell_factor);
   roster_.set(config_.self, {incarnation_, State::left, now_});
   queue_.put({config_.self, incarnation_, State::left, config_.self});
+  probe_.reset();
   gossip_at_ = now_;
   gossip();
 }

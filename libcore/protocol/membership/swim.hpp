@@ -72,6 +72,10 @@ class Swim : public Shape<Swim> {
   // ---- actions
   struct Persist {  // durable before what follows it is done
     Incarnation incarnation;
+    template <class Archive>
+    void serialize(Archive& archive) {
+      archive(incarnation);
+    }
   };
   struct Changed {  // what it holds of another member
     NodeId node;
