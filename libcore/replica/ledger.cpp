@@ -20,6 +20,9 @@ local::RefusedKind kind_of(service::Refusal why) {
     case wrong_version:
     case lives_with_command:
     case no_such_key:
+    case ring_is_changing:
+    case not_in_ring:
+    case last_in_ring:
       return local::RefusedKind::held;
     case permits_differ:
     case invalid:

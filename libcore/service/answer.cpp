@@ -81,6 +81,12 @@ std::string describe(Refusal why) {
       return "the group's map is full: remove some keys";
     case Refusal::too_many_values_of_user:
       return "this user has too many keys: remove some";
+    case Refusal::ring_is_changing:
+      return "another host comes or goes: wait until that is over (chordctl ring)";
+    case Refusal::not_in_ring:
+      return "this host is not in the ring: nothing to do";
+    case Refusal::last_in_ring:
+      return "no other host is in the ring, and what it keeps would be lost: dump it, then --discard";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

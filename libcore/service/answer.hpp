@@ -68,6 +68,9 @@ enum class Refusal : std::uint8_t {
   no_such_key,
   too_many_values,  // keys, or bytes of values, in the group
   too_many_values_of_user,
+  ring_is_changing,  // a host comes or goes already
+  not_in_ring,
+  last_in_ring,  // what it keeps would be lost
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -164,6 +167,12 @@ constexpr const char* name_of(Refusal value) {
       return "too many values";
     case too_many_values_of_user:
       return "too many values of user";
+    case ring_is_changing:
+      return "ring is changing";
+    case not_in_ring:
+      return "not in ring";
+    case last_in_ring:
+      return "last in ring";
   }
   return nullptr;
 }

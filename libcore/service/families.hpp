@@ -8,13 +8,14 @@
 #include "service/elections/elections.hpp"
 #include "service/family.hpp"
 #include "service/locks/locks.hpp"
+#include "service/rings/rings.hpp"
 #include "service/types.hpp"
 #include "service/values/values.hpp"
 
 namespace coord::service {
 
 // In the order of their sections in a snapshot, and in which a command is settled. A new one is appended.
-using Families = Types<Locks, Elections, Barriers, Values>;
+using Families = Types<Locks, Elections, Barriers, Values, Rings>;
 
 // What tools may say of them and ask of them, and what they are shown (family.hpp). Their order is part of
 // the tools' protocol.

@@ -322,6 +322,9 @@ class Reference {
   void on(const ResetBarrier&) {}
   // Values: service_values_test.cpp, and the sweep.
   void on(const PutValue&) {}
+  void on(const JoinRing&) {}
+  void on(const LeaveRing&) {}
+  void on(const SettleRing&) {}
   void on(const RemoveValue&) {}
 
   void close(SessionId id, bool lost) {

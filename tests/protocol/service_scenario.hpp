@@ -95,6 +95,11 @@ struct EffectText {
     return (e.why == Refusal::none ? "version " : std::string(name_of(e.why)) + ", version ") +
            number(e.version.value);
   }
+  std::string operator()(const RingAnswered& e) const {
+    return (e.why == Refusal::none ? std::string() : std::string(name_of(e.why)) + ", ") + "number " +
+           std::to_string(e.number.value);
+  }
+  std::string operator()(const RingChanged& e) const { return "changed ring " + e.ring; }
   std::string operator()(const ValueChanged& e) const { return "changed " + e.key; }
   std::string operator()(const Stale&) const { return "stale"; }
   std::string operator()(const BarrierArrived& e) const {

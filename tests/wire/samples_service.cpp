@@ -142,6 +142,9 @@ const Named<service::Command>& commands() {
       {"put_value", command(service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"})},
       {"remove_value", command(service::RemoveValue{"k", Token{1855425871872001}, 1000, "backup"})},
       {"put_session_value", command(present())},
+      {"join_ring", command(service::JoinRing{"main", {2}, 8, 3, 1000, "backup"})},
+      {"leave_ring", command(service::LeaveRing{"main", {2}, true, 1000, "backup"})},
+      {"settle_ring", command(service::SettleRing{"main", Token{1855425871872001}, 1000, "backup"})},
   };
   return all;
 }

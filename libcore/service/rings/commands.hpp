@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// What is said about Chord rings, by commands and by tools.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+
+namespace coord::service {
+
+// A host of a ring. One that lost its disk comes again under a larger `joined`, and is another member then.
+struct RingHost {
+  NodeId host{};
+  Token joined{};            // when it came in; no other member of any ring has the same
+  std::uint32_t places = 0;  // virtual nodes
+
+  auto operator<=>(const RingHost&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(host, joined, places);
+  }
+};
+
+// This host comes in; the first one founds the ring, and says how many copies there are of each key.
+struct JoinRing {
+  std::string ring{};
+  NodeId host{};
+  std::uint32_t places = 0;
+  std::uint32_t replicas = 0;
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  std::string& name() { return ring; }
+  bool operator==(const JoinRing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ring, host, places, replicas, uid, user);
+  }
+};
+
+// It goes; the last one ends the ring, if `discard` says so.
+struct LeaveRing {
+  std::string ring{};
+  NodeId host{};
+  bool discard = false;
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  std::string& name() { return ring; }
+  bool operator==(const LeaveRing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ring, host, discard, uid, user);
+  }
+};
+
+// All that the change with this number hands over is where it belongs.
+struct SettleRing {
+  std::string ring{};
+  Token number{};
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  std::string& name() { return ring; }
+  bool operator==(const SettleRing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ring, number, uid, user);
+  }
+};
+
+// ---- a question, and its answer
+
+struct GetRing {
+  std::string ring{};
+
+  std::string& name() { return ring; }
+  const std::string& name() const { return ring; }
+  bool operator==(const GetRing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ring);
+  }
+};
+
+struct RingView {
+  std::string ring{};
+  Token number{};  // 0: there is no such ring
+  std::uint32_t replicas = 0;
+  std::vector<RingHost> hosts{};
+  std::vector<RingHost> before{};  // while one comes or goes: who had the data before
+
+  bool operator==(const RingView&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(ring, number, replicas, hosts, before);
+  }
+};
+
+}  // namespace coord::service

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Each rule of the hosts of a ring is removed in turn; a scenario must end otherwise.
+#include "base/rule.hpp"
+#include "service_rings_story.hpp"
+
+using namespace coord;
+using namespace coord::service;
+
+namespace {
+
+std::string story() {
+  RingLog ring;
+  std::string said;
+  const auto tell = [&](const std::string& text) { said += text + " " + ring.hosts() + "\n"; };
+  tell(ring.join(1));
+  tell(ring.join(2));
+  const std::uint64_t number = ring.number();
+  tell(ring.join(3));
+  tell(ring.settle(1));
+  tell(ring.settle(number));
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("every rule of the hosts of a ring that is removed is noticed") {
+  const std::string right = story();
+  for (const char* rule : {"ring_changes_one_at_a_time", "ring_settles_the_change_that_was_named"}) {
+    INFO(rule);
+    mutants::removed = rule;
+    const std::string wrong = story();
+    mutants::removed.clear();
+    CHECK(wrong != right);
+  }
+  CHECK(story() == right);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The hosts of a ring, as the log sees them.
+#include "service_rings_story.hpp"
+
+using namespace coord;
+using namespace coord::service;
+
+TEST_CASE("hosts come and go one at a time, each in two steps") {
+  RingLog ring;
+  CHECK(ring.number() == 0);
+  ring.join(2);
+  CHECK(ring.hosts() == "2 |");  // who founds it has nothing to read
+  const std::uint64_t first = ring.number();
+  ring.join(1);
+  CHECK(ring.hosts() == "1 2 | 2");
+  const std::uint64_t second = ring.number();
+  CHECK(second > first);
+  CHECK(ring.join(3).find("ring is changing") != std::string::npos);
+  CHECK(ring.leave(2).find("ring is changing") != std::string::npos);
+  CHECK(ring.settle(first).find("wrong version") != std::string::npos);
+  CHECK(ring.hosts() == "1 2 | 2");
+  ring.settle(second);
+  CHECK(ring.hosts() == "1 2 |");
+  CHECK(ring.number() > second);
+  ring.leave(2);
+  CHECK(ring.hosts() == "1 | 1 2");
+  ring.settle(ring.number());
+  CHECK(ring.hosts() == "1 |");
+}
+
+TEST_CASE("the last host of a ring goes only when what it keeps may be lost") {
+  RingLog ring;
+  ring.join(1);
+  CHECK(ring.leave(2).find("not in ring") != std::string::npos);
+  CHECK(ring.leave(1).find("last in ring") != std::string::npos);
+  CHECK(ring.hosts() == "1 |");
+  const std::uint64_t number = ring.number();
+  ring.leave(1, true);
+  CHECK(ring.number() == 0);
+  ring.join(1);
+  CHECK(ring.number() > number);  // not one that the earlier ring had
+}
+
+TEST_CASE("a host that comes in again is another member, and the first host says how many copies there are") {
+  RingLog ring;
+  ring.join(1, 8, 2);
+  ring.join(2, 4, 5);
+  ring.settle(ring.number());
+  CHECK(ring.view().replicas == 2);
+  const RingHost before = ring.view().hosts[1];
+  ring.join(2, 4);
+  CHECK(ring.hosts() == "1 2 | 1 2");
+  CHECK(ring.view().before[1] == before);
+  CHECK(ring.view().hosts[1].joined > before.joined);
+}
+
+TEST_CASE("a ring beyond its bounds is refused") {
+  RingLog ring;
+  CHECK(ring.join(1, 0).find("invalid") != std::string::npos);
+  CHECK(ring.join(1, 65).find("invalid") != std::string::npos);
+  CHECK(ring.join(1, 8, 0).find("invalid") != std::string::npos);
+  CHECK(ring.join(1, 8, 17).find("invalid") != std::string::npos);
+  CHECK(ring.number() == 0);
+}
