@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "ring/copies.hpp"
 #include "ring/requests.hpp"
 #include "wire/archive.hpp"
 
@@ -19,3 +20,4 @@ constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
 COORD_WIRE_TYPE(coord::ring::Request)
 COORD_WIRE_TYPE(coord::ring::Answer)
 COORD_WIRE_TYPE(coord::ring::Entry)
+COORD_WIRE_TYPE(coord::ring::copies::Message)

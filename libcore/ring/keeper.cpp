@@ -63,6 +63,10 @@ void StorageWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
     if (batch.size() == 1) one = all;
     if (one) continue;
     if (storage_) storage_->roll_back();
+    if (auto* inner = dynamic_cast<InnerWork*>(work.get())) {
+      inner->failed = one.error();
+      continue;
+    }
     auto& failed = static_cast<Work&>(*work);
     failed.answer = refusal(one.error());
     failed.changed = false;
@@ -72,6 +76,11 @@ void StorageWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
 Status StorageWorker::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
   if (Status begun = storage_->begin(); !begun) return begun;
   for (auto& each : batch) {
+    if (auto* inner = dynamic_cast<InnerWork*>(each.get())) {
+      Status did = std::visit([this](auto& what) -> Status { return on(what); }, inner->what);
+      if (!did) return did;
+      continue;
+    }
     auto& work = static_cast<Work&>(*each);
     work.changed = false;
     auto answer = do_one(work);
@@ -170,7 +179,7 @@ Result<Answer> StorageWorker::on(Work&, const Get& get) {
 }
 
 Result<Answer> StorageWorker::on(Work& work, const List& list) {
-  auto rows = storage_->keys_after(list.ring, list.prefix, list.after, page_rows);
+  auto rows = storage_->keys_after(work.on_disk(list.ring), list.prefix, list.after, page_rows);
   if (!rows) return rows.error();
   Page page;
   std::size_t bytes = 0;
@@ -197,7 +206,7 @@ Result<Answer> StorageWorker::on(Work& work, const Watch& watch) {
   Page page;
   page.since = *last;
   if (!watch.since) return Answer(std::move(page));
-  auto rows = storage_->changes_after(watch.ring, *watch.since, page_rows);
+  auto rows = storage_->changes_after(work.on_disk(watch.ring), *watch.since, page_rows);
   if (!rows) return rows.error();
   std::size_t bytes = 0;
   page.more = rows->size() == page_rows;
@@ -215,12 +224,26 @@ Result<Answer> StorageWorker::on(Work& work, const Watch& watch) {
   return Answer(std::move(page));
 }
 
-Result<Answer> StorageWorker::on(Work&, const AskStatus& ask) {
-  auto totals = storage_->totals(ask.ring);
+// What asks its part, and no storage.
+Result<Answer> StorageWorker::on(Work&, const AwaitHandOver&) {
+  return Answer(HandedOver{});
+}
+Result<Answer> StorageWorker::on(Work&, const Forget&) {
+  return Answer(HandedOver{});
+}
+
+Result<Answer> StorageWorker::on(Work& work, const AskStatus& ask) {
+  auto totals = storage_->totals(work.on_disk(ask.ring));
   if (!totals) return totals.error();
   auto bytes = storage_->bytes_on_disk();
   if (!bytes) return bytes.error();
-  return Answer(StatusOf{self_, totals->keys, totals->bytes, totals->siblings, *bytes});
+  StatusOf status;
+  status.host = self_;
+  status.keys = totals->keys;
+  status.bytes = totals->bytes;
+  status.siblings = totals->siblings;
+  status.bytes_on_disk = *bytes;
+  return Answer(std::move(status));
 }
 
 }  // namespace coord::ring

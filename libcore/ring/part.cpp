@@ -18,6 +18,7 @@ const std::string& ring_of(const Request& request) {
 // What is wrong with a request that could be read; nullptr: nothing.
 const char* fault_of(const Request& request) {
   if (ring_of(request).empty()) return "the ring has no name";
+  if (ring_of(request).find('\0') != std::string::npos) return "the ring's name has a NUL in it";
   return std::visit(
       [](const auto& what) -> const char* {
         if constexpr (requires { what.key; }) {
@@ -32,11 +33,41 @@ const char* fault_of(const Request& request) {
       request);
 }
 
+const service::KeptRings* rings_of(const node::Moment& moment) {
+  return moment.service == nullptr ? nullptr : &moment.service->replica().machine().state();
+}
+
 }  // namespace
 
 node::PartActions RingPart::step(const node::Moment& moment, const node::Event& event) {
+  if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
+  collect();
   return std::exchange(out_, {});
+}
+
+node::PartActions RingPart::settle(const node::Moment& moment) {
+  if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
+  collect();
+  return std::exchange(out_, {});
+}
+
+void RingPart::collect() {
+  if (!replicas_) return;
+  replicas_->tick();
+  for (auto& work : replicas_->take_ready()) submit(std::move(work));
+  replicas_->tick();
+  for (auto& action : replicas_->take_actions()) out_.push_back(std::move(action));
+  bytes_held_ -= replicas_->take_released();
+  if (replicas_->take_changed()) look_again();
+}
+
+void RingPart::on(const node::Moment&, const node::FromPeer& event) {
+  if (replicas_ && !replicas_->heard(event)) out_.push_back(node::Unreadable{"it is of no ring"});
+}
+
+void RingPart::on(const node::Moment&, const node::Greeted& event) {
+  if (replicas_) replicas_->greeted(event.from);
 }
 
 void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
@@ -64,7 +95,7 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
     work = found->second;
     assembling_.erase(found);
   } else {
-    work->what = Put{put.ring, put.key, put.total, {}, put.replaces};
+    work->what = Put{put.ring, put.key, put.total, {}, put.replaces, put.patience};
   }
   const std::uint64_t total = std::get<Put>(work->what).total;
   if (put.chunk.size() > total - work->value.size()) {
@@ -81,7 +112,33 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
   assembling_.emplace(asked, std::move(work));
 }
 
+// Here, or with other hosts, or later.
 void RingPart::submit(std::shared_ptr<Work> work) {
+  if (!replicas_) return submit_here(std::move(work));
+  const bool is_change =
+      std::holds_alternative<AwaitHandOver>(work->what) || std::holds_alternative<Forget>(work->what);
+  switch (replicas_->standing(ring_of(work->what))) {
+    case Replicas::Standing::unknown: {
+      if (is_change) return replicas_->begin(std::move(work));
+      if (!replicas_->knows_memberships()) return replicas_->hold(std::move(work));
+      bytes_held_ -= std::exchange(work->value, {}).size();
+      return tell(*work, NoQuorum{"this host is in the ring, and has not heard yet who else is"});
+    }
+    case Replicas::Standing::alone:
+      if (is_change) return replicas_->begin(std::move(work));
+      return submit_here(std::move(work));
+    case Replicas::Standing::member: {
+      const auto* list = std::get_if<List>(&work->what);
+      const bool is_here = std::holds_alternative<Watch>(work->what) ||
+                           std::holds_alternative<AskStatus>(work->what) || (list && list->local);
+      return is_here ? submit_here(std::move(work)) : replicas_->begin(std::move(work));
+    }
+  }
+}
+
+// On this host's own copy.
+void RingPart::submit_here(std::shared_ptr<Work> work) {
+  if (replicas_) work->stored_ring = replicas_->stored_ring(ring_of(work->what));
   work->keeps_tombstone = !watchers_.empty();
   out_.push_back(node::Do{std::move(work)});
 }
@@ -91,6 +148,7 @@ void RingPart::tell(const Work& work, const Answer& answer) {
 }
 
 void RingPart::on(const node::Moment&, const node::Worked& event) {
+  if (auto* inner = dynamic_cast<InnerWork*>(event.work.get())) return replicas_->worked(*inner);
   const auto work = std::static_pointer_cast<Work>(event.work);
   bytes_held_ -= work->value.size();
   work->value.clear();
@@ -104,13 +162,19 @@ void RingPart::on(const node::Moment&, const node::Worked& event) {
     waiting_[{work->connection, work->request}] = work;
     return;
   }
+  if (auto* status = std::get_if<StatusOf>(&work->answer); status != nullptr && replicas_)
+    replicas_->answer_status(*status, ring_of(work->what));
   tell(*work, work->answer);
-  if (!work->changed) return;
-  for (auto& [asked, waits] : std::exchange(waiting_, {})) submit(waits);
+  if (work->changed) look_again();
+}
+
+void RingPart::look_again() {
+  for (auto& [asked, waits] : std::exchange(waiting_, {})) submit_here(waits);
 }
 
 void RingPart::on(const node::Moment&, const node::ToolGone& event) {
   watchers_.erase(event.connection);
+  if (replicas_) replicas_->tool_gone(event.connection);
   for (auto work = assembling_.begin(); work != assembling_.end();) {
     const bool is_its = work->first.first == event.connection;
     if (is_its) bytes_held_ -= work->second->value.size();

@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: MIT
-// The ring of this host, as a part of its node: takes what tools ask, and has it done on the storage.
+// The rings of this host, as a part of its node: takes what tools ask, and has it done.
 //
-// Of this release each host's ring is its own: all keys are here, all levels of consistency are the same, and
-// nothing of it goes to other hosts. Bounded: what is written and not durable yet, by all tools together.
+// A ring that the host has not joined is its own: all keys are here, and it is done on the storage. Else
+// replicas.hpp does it with other hosts. Bounded: what is written and not durable yet, by all tools together.
 #pragma once
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <utility>
 
 #include "node/part.hpp"
+#include "ring/replicas.hpp"
 #include "ring/work.hpp"
 
 namespace coord::ring {
 
 class RingPart final : public node::Part {
  public:
+  RingPart() = default;  // of a host whose rings are all its own
+  explicit RingPart(const node::Setting& setting)
+      : replicas_(std::make_unique<Replicas>(setting.self, setting.names)) {}
+
   node::Channel channel() const override { return node::Channel::ring; }
   std::string name() const override { return "ring"; }
   node::PartActions step(const node::Moment& moment, const node::Event& event) override;
-  node::PartActions settle(const node::Moment&) override { return {}; }
-  std::optional<Instant> deadline() const override { return std::nullopt; }
+  node::PartActions settle(const node::Moment& moment) override;
+  std::optional<Instant> deadline() const override {
+    return replicas_ ? replicas_->deadline() : std::nullopt;
+  }
 
  private:
   using Asked = std::pair<replica::ConnectionId, std::uint64_t>;  // a tool's request
@@ -29,17 +37,23 @@ class RingPart final : public node::Part {
   void on(const node::Moment& moment, const node::FromTool& event);
   void on(const node::Moment&, const node::Worked& event);
   void on(const node::Moment&, const node::ToolGone& event);
+  void on(const node::Moment&, const node::FromPeer& event);
+  void on(const node::Moment&, const node::Greeted& event);
   template <class Other>
   void on(const node::Moment&, const Other&) {}
 
   void take(std::shared_ptr<Work> work, Put&& put);
   void submit(std::shared_ptr<Work> work);
+  void submit_here(std::shared_ptr<Work> work);
+  void look_again();
+  void collect();
   void tell(const Work& work, const Answer& answer);
 
   std::map<Asked, std::shared_ptr<Work>> assembling_;  // values of which chunks are missing
   std::map<Asked, std::shared_ptr<Work>> waiting_;     // watches, until something changes
   std::set<replica::ConnectionId> watchers_;
   std::uint64_t bytes_held_ = 0;  // of values, assembling or on their way to the disk
+  std::unique_ptr<Replicas> replicas_;
   node::PartActions out_;
 };
 

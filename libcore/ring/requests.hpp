@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
 #include "protocol/versions/version.hpp"
 #include "wire/bounds.hpp"
 
@@ -30,22 +33,24 @@ struct Put {
   std::uint64_t total = 0;
   Bytes chunk;
   std::optional<std::vector<Dot>> replaces;
+  std::optional<Duration> patience{};  // in a ring of several hosts: until it is answered all the same
 
   bool operator==(const Put&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), total,
-            wire::at_most<chunk_bytes>(chunk), replaces);
+            wire::at_most<chunk_bytes>(chunk), replaces, patience);
   }
 };
 struct Remove {
   std::string ring, key;
   std::optional<std::vector<Dot>> replaces;
+  std::optional<Duration> patience{};
 
   bool operator==(const Remove&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces);
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces, patience);
   }
 };
 // The versions of a key; of one of them, or of the only one, the bytes from `offset` on.
@@ -53,22 +58,26 @@ struct Get {
   std::string ring, key;
   std::optional<Dot> version;
   std::uint64_t offset = 0;
+  std::optional<Duration> patience{};
 
   bool operator==(const Get&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), version, offset);
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), version, offset,
+            patience);
   }
 };
 // Keys in their order, behind `after`.
 struct List {
   std::string ring, prefix, after;
+  bool local = false;  // what this host has a copy of
+  std::optional<Duration> patience{};
 
   bool operator==(const List&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(prefix),
-            wire::at_most<longest_key>(after));
+            wire::at_most<longest_key>(after), local, patience);
   }
 };
 // Changes after `since`, answered when there is one; none: what to begin with.
@@ -91,7 +100,28 @@ struct AskStatus {
     archive(wire::at_most<longest_ring_name>(ring));
   }
 };
-using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus>;
+// Of a change of the ring's hosts: answered by HandedOver when all is where it belongs.
+struct AwaitHandOver {
+  std::string ring;
+  Token number;
+
+  bool operator==(const AwaitHandOver&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), number);
+  }
+};
+// This host is in the ring no more: it has one of its own again.
+struct Forget {
+  std::string ring;
+
+  bool operator==(const Forget&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring));
+  }
+};
+using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget>;
 
 // ---- answered
 
@@ -133,23 +163,28 @@ struct Row {
 struct Page {
   std::vector<Row> rows;
   bool more = false;
-  std::uint64_t since = 0;  // of a watch: what to ask with next
+  std::uint64_t since = 0;                 // of a watch: what to ask with next
+  std::vector<std::string> unreachable{};  // arcs of which too few copies answered: hosts, in words
 
   bool operator==(const Page&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(rows, more, since);
+    archive(rows, more, since, unreachable);
   }
 };
 struct StatusOf {
   NodeId host;
   std::uint64_t keys = 0, bytes = 0, siblings = 0;  // siblings: keys that have any
   std::uint64_t bytes_on_disk = 0;                  // of all rings of this host
+  // Of a ring of several hosts.
+  Token number{};           // as this host knows it; 0: it is in none
+  bool is_complete = true;  // it has all that it is to keep
+  std::map<NodeId, std::string> names{};
 
   bool operator==(const StatusOf&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(host, keys, bytes, siblings, bytes_on_disk);
+    archive(host, keys, bytes, siblings, bytes_on_disk, number, is_complete, names);
   }
 };
 enum class Why : std::uint8_t {
@@ -169,6 +204,31 @@ struct Refused {
     archive(why, wire::text<4096>(text));
   }
 };
-using Answer = std::variant<Stored, Absent, Found, Page, StatusOf, Refused>;
+// Too few copies answer; nothing was stored.
+struct NoQuorum {
+  std::string text;
+
+  bool operator==(const NoQuorum&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::text<4096>(text));
+  }
+};
+// Sent out, and not known to be on as many disks as it must.
+struct Partly {
+  std::uint64_t wanted = 0, stored = 0;
+
+  bool operator==(const Partly&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wanted, stored);
+  }
+};
+struct HandedOver {
+  bool operator==(const HandedOver&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+using Answer = std::variant<Stored, Absent, Found, Page, StatusOf, Refused, NoQuorum, Partly, HandedOver>;
 
 }  // namespace coord::ring

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,7 +44,11 @@ class Storage {
   // As the newest change; an entry without versions is forgotten.
   virtual Status keep(const std::string& ring, const std::string& key, const Entry& entry) = 0;
 
-  // Entries that hold nothing but tombstones.
+  // As which member this host has all that it is to keep, by ring; 0 ends that.
+  virtual Result<std::map<std::string, std::uint64_t>> memberships() = 0;
+  virtual Status set_membership(const std::string& ring, std::uint64_t joined) = 0;
+
+  // Entries of rings of this host alone that hold nothing but tombstones.
   virtual Status forget_removed() = 0;
 
   virtual Status keep_value(const std::string& ring, const std::string& key, const Dot& dot,
@@ -54,6 +59,9 @@ class Storage {
 
   virtual Result<std::vector<Row>> keys_after(const std::string& ring, const std::string& prefix,
                                               const std::string& after, std::size_t most) = 0;
+  // Tombstones too.
+  virtual Result<std::vector<Row>> entries_after(const std::string& ring, const std::string& prefix,
+                                                 const std::string& after, std::size_t most) = 0;
   virtual Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
                                                  std::size_t most) = 0;
   virtual Result<Totals> totals(const std::string& ring) = 0;

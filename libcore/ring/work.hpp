@@ -2,8 +2,12 @@
 // Work on the storage, for one request of a tool: what is to be done, and then what came of it.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/time.hpp"
@@ -12,6 +16,54 @@
 #include "ring/storage.hpp"
 
 namespace coord::ring {
+
+// ---- for a ring of several hosts: on what this host keeps of it
+
+// Numbers of writes to give: durable before the first of them is.
+struct Reserve {
+  std::uint64_t count = 0;
+  std::uint64_t first = 0;  // what came of it
+};
+// What is known of a key.
+struct Look {
+  std::string ring, key;
+  Entry entry;  // what came of it
+};
+// What another copy says of a key, with values. It is done when no value is lacking.
+struct Merge {
+  std::string ring, key;
+  Entry entry;
+  std::map<Dot, Bytes> values;
+  std::vector<Dot> lacks;  // what came of it
+};
+// Of a version of which nothing else is asked.
+struct ReadChunk {
+  std::string ring, key;
+  Dot dot;
+  std::uint64_t offset = 0;
+  std::optional<Bytes> chunk;  // what came of it
+};
+struct ReadRows {
+  std::string ring, prefix, after;
+  std::vector<Storage::Row> rows;  // what came of it
+  bool more = false;
+};
+// As which member this host has all that it is to keep, by ring.
+struct ReadMemberships {
+  std::map<std::string, std::uint64_t> joined;  // what came of it
+};
+struct SetMembership {
+  std::string ring;
+  std::uint64_t joined = 0;  // 0: it is none any more
+};
+using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership>;
+
+// Inner work, and what its part does when it is done.
+struct InnerWork final : node::Work {
+  Inner what;
+  std::optional<Error> failed;
+  std::function<void(InnerWork&)> then;
+};
 
 struct Work final : node::Work {
   replica::ConnectionId connection;  // who asked
@@ -22,6 +74,10 @@ struct Work final : node::Work {
   std::string user;              // whose keys are shown besides everybody's; empty: nobody's
   bool all_users = false;        // root
   bool keeps_tombstone = false;  // somebody watches
+  std::string stored_ring;       // under which name it is on the disk; empty: that of the ring
+  const std::string& on_disk(const std::string& ring) const {
+    return stored_ring.empty() ? ring : stored_ring;
+  }
   // What came of it.
   Answer answer = Absent{};
   bool changed = false;
@@ -42,12 +98,21 @@ class StorageWorker final : public node::Worker {
   Status ready();
   Status do_all(std::vector<std::shared_ptr<node::Work>>& batch);
   Result<Answer> do_one(Work& work);
+  Status on(Reserve& reserve);
+  Status on(Look& look);
+  Status on(Merge& merge);
+  Status on(ReadChunk& read);
+  Status on(ReadRows& read);
+  Status on(ReadMemberships& read);
+  Status on(const SetMembership& set);
   Result<Answer> on(Work& work, const Put& put);
   Result<Answer> on(Work& work, const Remove& remove);
   Result<Answer> on(Work& work, const Get& get);
   Result<Answer> on(Work& work, const List& list);
   Result<Answer> on(Work& work, const Watch& watch);
   Result<Answer> on(Work& work, const AskStatus& ask);
+  Result<Answer> on(Work& work, const AwaitHandOver& wait);
+  Result<Answer> on(Work& work, const Forget& forget);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
                 const std::optional<std::vector<Dot>>& replaces, Entry& entry);
   Result<Dot> next_dot();

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "base/descriptor.hpp"
@@ -94,6 +95,10 @@ class SqliteStorage final : public ring::Storage {
                       std::size_t most) override;
   Result<std::vector<Row>> keys_after(const std::string& ring, const std::string& prefix,
                                       const std::string& after, std::size_t most) override;
+  Result<std::vector<Row>> entries_after(const std::string& ring, const std::string& prefix,
+                                         const std::string& after, std::size_t most) override;
+  Result<std::map<std::string, std::uint64_t>> memberships() override;
+  Status set_membership(const std::string& ring, std::uint64_t joined) override;
   Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
                                          std::size_t most) override;
   Result<Totals> totals(const std::string& ring) override;
@@ -110,7 +115,8 @@ class SqliteStorage final : public ring::Storage {
   Database database_;
   std::string path_;
   Statement begin_, commit_, counter_, set_counter_, find_, keep_, forget_, forget_removed_, keep_value_,
-      drop_value_, value_, keys_, keys_to_, changes_, totals_;
+      drop_value_, value_, keys_, keys_to_, entries_, changes_, totals_, memberships_, set_membership_,
+      end_membership_;
 };
 
 Status SqliteStorage::prepare() {
@@ -122,7 +128,12 @@ Status SqliteStorage::prepare() {
       {&find_, "SELECT entry FROM entries WHERE ring = ? AND key = ?"},
       {&keep_, "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?)"},
       {&forget_, "DELETE FROM entries WHERE ring = ? AND key = ?"},
-      {&forget_removed_, "DELETE FROM entries WHERE live = 0"},
+      {&forget_removed_, "DELETE FROM entries WHERE live = 0 AND substr(ring, 1, 1) <> x'00'"},
+      {&entries_,
+       "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?"},
+      {&memberships_, "SELECT substr(name, 8), value FROM counters WHERE name LIKE 'member %'"},
+      {&set_membership_, "INSERT OR REPLACE INTO counters VALUES ('member ' || CAST(? AS TEXT), ?)"},
+      {&end_membership_, "DELETE FROM counters WHERE name = 'member ' || CAST(? AS TEXT)"},
       {&keep_value_, "INSERT INTO contents VALUES (?, ?, ?, ?, ?)"},
       {&drop_value_, "DELETE FROM contents WHERE ring = ? AND key = ? AND host = ? AND number = ?"},
       {&value_,
@@ -238,6 +249,34 @@ Result<std::vector<ring::Storage::Row>> SqliteStorage::keys_after(const std::str
     statement.bind(4, std::uint64_t{most});
   }
   return rows_of(statement);
+}
+
+Result<std::vector<ring::Storage::Row>> SqliteStorage::entries_after(const std::string& ring,
+                                                                     const std::string& prefix,
+                                                                     const std::string& after,
+                                                                     std::size_t most) {
+  entries_.bind(1, ring).bind(2, after).bind(3, prefix).bind(4, std::uint64_t{most});
+  auto rows = rows_of(entries_);
+  if (!rows) return rows;
+  std::erase_if(*rows, [&](const Row& row) { return !row.key.starts_with(prefix); });
+  return rows;
+}
+
+Result<std::map<std::string, std::uint64_t>> SqliteStorage::memberships() {
+  std::map<std::string, std::uint64_t> all;
+  for (;;) {
+    auto row = memberships_.step();
+    if (!row) return row.error();
+    if (!*row) break;
+    all.emplace(memberships_.string(0), memberships_.number(1));
+  }
+  memberships_.reset();
+  return all;
+}
+
+Status SqliteStorage::set_membership(const std::string& ring, std::uint64_t joined) {
+  if (joined == 0) return end_membership_.bind(1, ring).run();
+  return set_membership_.bind(1, ring).bind(2, joined).run();
 }
 
 Result<std::vector<ring::Storage::Row>> SqliteStorage::changes_after(const std::string& ring,

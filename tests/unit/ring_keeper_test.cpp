@@ -14,17 +14,17 @@ using namespace coord::ring;
 
 namespace {
 
-class Host {
+class OneHost {
  public:
-  Host() : directory_(std::filesystem::temp_directory_path() / "ring-XXXXXX") {
+  OneHost() : directory_(std::filesystem::temp_directory_path() / "ring-XXXXXX") {
     std::string name = directory_.string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     directory_ = name;
     restart();
   }
-  ~Host() { std::filesystem::remove_all(directory_); }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
+  ~OneHost() { std::filesystem::remove_all(directory_); }
+  OneHost(const OneHost&) = delete;
+  OneHost& operator=(const OneHost&) = delete;
 
   std::string file() const { return (directory_ / "ring.db").string(); }
   void restart() {
@@ -100,7 +100,7 @@ Refused refusal(const Answer& answer) {
 }  // namespace
 
 TEST_CASE("a value is kept over a restart, and no version is given twice", "[ring]") {
-  Host host;
+  OneHost host;
   const Answer first = host.put("a", "1");
   CHECK(std::get<Stored>(first).dot == Dot{NodeId{7}, 1});
   host.restart();
@@ -116,7 +116,7 @@ TEST_CASE("a value is kept over a restart, and no version is given twice", "[rin
 }
 
 TEST_CASE("a value comes in chunks, and is read in chunks", "[ring]") {
-  Host host;
+  OneHost host;
   const std::size_t size = 2 * chunk_bytes + 5;
   Bytes value(size);
   for (std::size_t i = 0; i < size; ++i) value[i] = static_cast<std::uint8_t>(i % 251);
@@ -147,7 +147,7 @@ TEST_CASE("a value comes in chunks, and is read in chunks", "[ring]") {
 }
 
 TEST_CASE("what is being written by all tools together is bounded, and freed when a tool goes", "[ring]") {
-  Host host;
+  OneHost host;
   const Bytes chunk(chunk_bytes);
   const std::uint64_t fit = (std::uint64_t{64} << 20U) / chunk_bytes;
   for (std::uint64_t i = 1; i <= fit; ++i) host.ask(i, Put{"main", "k", chunk_bytes + 1, chunk, {}}, 1);
@@ -159,7 +159,7 @@ TEST_CASE("what is being written by all tools together is bounded, and freed whe
 }
 
 TEST_CASE("keys are listed by prefix, page after page, without those of others", "[ring]") {
-  Host host;
+  OneHost host;
   for (const char* key : {"a", "b/1", "b/2", "b\xff", "c", "@u/x", "@v/x"})
     host.ask(1, Put{"main", key, 1, {1}, {}}, 1);
   host.work();
@@ -185,7 +185,7 @@ TEST_CASE("keys are listed by prefix, page after page, without those of others",
 }
 
 TEST_CASE("a watch is answered when something changes, and not before", "[ring]") {
-  Host host;
+  OneHost host;
   host.put("w/old", "1");
   const auto begin = std::get<Page>(host.answer(Watch{"main", "w/", std::nullopt}));
   CHECK(begin.rows.empty());
@@ -211,7 +211,7 @@ TEST_CASE("a watch is answered when something changes, and not before", "[ring]"
 }
 
 TEST_CASE("what is no request is refused", "[ring]") {
-  Host host;
+  OneHost host;
   host.ask_bytes({1, 2, 3});
   CHECK(refusal(host.told.at({1, 1})).why == Why::usage);
   host.ask_bytes({});
@@ -225,7 +225,7 @@ TEST_CASE("what is no request is refused", "[ring]") {
 }
 
 TEST_CASE("a file that is none of ours, or damaged, is refused and left as it is", "[ring]") {
-  Host host;
+  OneHost host;
   const auto contents = [&] {
     std::ifstream in(host.file(), std::ios::binary);
     return std::string(std::istreambuf_iterator<char>(in), {});

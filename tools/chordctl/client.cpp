@@ -9,6 +9,7 @@
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"
+#include "wire/local.hpp"
 #include "wire/local_part.hpp"
 
 namespace coord::chordctl {
@@ -34,7 +35,11 @@ Result<Client> Client::open(const Common& common, const Patience& patience) {
   std::optional<Instant> until;
   if (patience.wait) until = now + *patience.wait;
   if (patience.no_wait) until = cli::must_answer_by(*peer, now);
-  return Client(std::move(*peer), until);
+  // The part answers before that, and says how far it came.
+  std::optional<Duration> of_part;
+  if (until)
+    of_part = std::max<Duration>((*until - now) * 9 / 10 - std::chrono::milliseconds(50), Duration{});
+  return Client(std::move(*peer), until, of_part);
 }
 
 Status Client::say(std::uint64_t request, const ring::Request& what) {
@@ -43,6 +48,11 @@ Status Client::say(std::uint64_t request, const ring::Request& what) {
 
 Result<std::uint64_t> Client::send(ring::Request request) {
   const std::uint64_t number = ++last_;
+  std::visit(
+      [this](auto& what) {
+        if constexpr (requires { what.patience; }) what.patience = patience_;
+      },
+      request);
   if (Status sent = say(number, request); !sent) return sent.error();
   return number;
 }
@@ -50,6 +60,7 @@ Result<std::uint64_t> Client::send(ring::Request request) {
 Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
   const std::uint64_t number = ++last_;
   put.total = value.size();
+  put.patience = patience_;
   do {
     const std::string_view chunk = value.substr(0, ring::chunk_bytes);
     value.remove_prefix(chunk.size());
@@ -80,7 +91,42 @@ Result<ring::Answer> Client::ask(ring::Request request) {
   if (!sent) return sent.error();
   auto answered = receive();
   if (!answered) return answered.error();
+  if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer))
+    return Error{ErrorKind::unavailable, "", too_few->text, "try again, or start the hosts that are away"};
   return std::move(answered->answer);
+}
+
+Result<service::RingView> Client::view(const std::string& ring) {
+  const std::uint64_t number = ++last_;
+  if (Status sent = peer_.send(local::Question{number, service::GetRing{ring}, false, false}); !sent)
+    return sent.error();
+  for (;;) {
+    auto answer = peer_.wait(until_);
+    if (!answer) return answer.error();
+    if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+    auto* shown = std::get_if<local::Shown>(&**answer);
+    if (shown == nullptr || shown->request != number) continue;
+    if (auto* view = std::get_if<service::RingView>(&shown->what)) return std::move(*view);
+  }
+}
+
+Result<Client::Ordered> Client::order(service::AnyOrder what) {
+  const std::uint64_t number = ++last_;
+  if (Status sent = peer_.send(local::Order{number, std::move(what)}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer_.wait(until_);
+    if (!answer) return answer.error();
+    if (!*answer)
+      return Error{ErrorKind::unknown, "", "the peer has not answered in time: it may be done or not",
+                   "try again"};
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer))
+      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+    const auto* ordered = std::get_if<local::Ordered>(&**answer);
+    if (ordered == nullptr || ordered->request != number) continue;
+    return Ordered{ordered->done, ordered->why, ordered->token};
+  }
 }
 
 Status check_key(const std::string& key) {

@@ -10,6 +10,7 @@
 #include "cli/exit_status.hpp"
 #include "engine/local_connection.hpp"
 #include "ring/requests.hpp"
+#include "service/families.hpp"
 #include "verbs.hpp"
 
 namespace coord::chordctl {
@@ -40,13 +41,23 @@ class Client {
   // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
   Result<ring::Answer> ask(ring::Request request);
 
+  // ---- of the replicated service
+  Result<service::RingView> view(const std::string& ring);
+  struct Ordered {
+    bool done = false;
+    std::string why;
+    Token number;
+  };
+  Result<Ordered> order(service::AnyOrder what);
+
  private:
-  Client(engine::LocalConnection peer, std::optional<Instant> until)
-      : peer_(std::move(peer)), until_(until) {}
+  Client(engine::LocalConnection peer, std::optional<Instant> until, std::optional<Duration> patience)
+      : peer_(std::move(peer)), until_(until), patience_(patience) {}
   Status say(std::uint64_t request, const ring::Request& what);
 
   engine::LocalConnection peer_;
   std::optional<Instant> until_;
+  std::optional<Duration> patience_;  // of the ring's part
   std::uint64_t last_ = 0;
 };
 

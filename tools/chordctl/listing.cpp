@@ -2,6 +2,7 @@
 // chordctl keys, watch, status.
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
@@ -33,23 +34,29 @@ Result<cli::Exit> keys(const Settings& s) {
   if (Status right = check_prefix(s); !right) return right.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  const Status all = each_key(*client, s.common.ring, s.prefix(), [&](const ring::Row& row) {
-    if (s.json) {
-      std::uint64_t bytes = 0;
-      for (const ring::Version& version : row.versions) bytes += version.size;
-      cli::print(cli::JsonObject()
-                     .name("key", row.key)
-                     .integer("versions", row.versions.size())
-                     .integer("bytes", bytes)
-                     .line());
-    } else if (s.zero) {
-      cli::print(row.key + '\0');
-    } else {
-      cli::print(cli::shown(row.key) + "\n");
-    }
-    return done();
-  });
+  std::set<std::string> unreachable;
+  const Status all = each_key(*client, s.common.ring, s.prefix(),
+                              [&](const ring::Row& row) {
+                                if (s.json) {
+                                  std::uint64_t bytes = 0;
+                                  for (const ring::Version& version : row.versions) bytes += version.size;
+                                  cli::print(cli::JsonObject()
+                                                 .name("key", row.key)
+                                                 .integer("versions", row.versions.size())
+                                                 .integer("bytes", bytes)
+                                                 .line());
+                                } else if (s.zero) {
+                                  cli::print(row.key + '\0');
+                                } else {
+                                  cli::print(cli::shown(row.key) + "\n");
+                                }
+                                return done();
+                              },
+                              {s.local, &unreachable});
   if (!all) return all.error();
+  for (const std::string& hosts : unreachable)
+    cli::notice("chordctl", "keys that are kept by " + hosts + " may be missing: too few of these answer");
+  if (!unreachable.empty()) return cli::Exit::no;
   return cli::Exit::done;
 }
 
@@ -99,10 +106,17 @@ Result<cli::Exit> status(const Settings& s) {
   if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
   const auto* of = std::get_if<ring::StatusOf>(&*answer);
   if (of == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
+  std::size_t hosts = 1, copies = 1;
+  if (of->number != Token{}) {
+    auto view = client->view(s.common.ring);
+    if (!view) return view.error();
+    hosts = std::max<std::size_t>(view->hosts.size(), 1);
+    copies = std::min<std::size_t>(view->replicas, hosts);
+  }
   if (s.json) {
     cli::print(cli::JsonObject()
                    .text("ring", s.common.ring)
-                   .integer("hosts", 1)
+                   .integer("hosts", hosts)
                    .integer("keys", of->keys)
                    .integer("bytes", of->bytes)
                    .integer("siblings", of->siblings)
@@ -110,10 +124,12 @@ Result<cli::Exit> status(const Settings& s) {
                    .line());
     return cli::Exit::done;
   }
-  cli::print("ring " + cli::shown(s.common.ring) + ": this host alone, 1 copy of each value\n" +
-             std::to_string(of->keys) + " keys, " + std::to_string(of->bytes) + " bytes, " +
-             std::to_string(of->siblings) + " keys with siblings\n" + std::to_string(of->bytes_on_disk) +
-             " bytes on disk, of all rings\n");
+  const std::string where = hosts == 1 ? "this host alone, 1 copy of each value"
+                                       : std::to_string(hosts) + " hosts, " + std::to_string(copies) +
+                                             " copies of each value, here:";
+  cli::print("ring " + cli::shown(s.common.ring) + ": " + where + "\n" + std::to_string(of->keys) +
+             " keys, " + std::to_string(of->bytes) + " bytes, " + std::to_string(of->siblings) +
+             " keys with siblings\n" + std::to_string(of->bytes_on_disk) + " bytes on disk, of all rings\n");
   return cli::Exit::done;
 }
 

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   tool.synopsis("put KEY [VALUE|-] | get KEY | rm KEY", "one value");
   tool.synopsis("keys [PREFIX] | watch [PREFIX]", "which there are, and what changes");
   tool.synopsis("dump [PREFIX] | load | put --batch | status", "many values");
+  tool.synopsis("join | leave | ring | lookup KEY", "several hosts");
   tool.example("chordctl put greeting hello; chordctl get greeting", "");
   tool.example("chordctl put backup - < backup.tar", "any bytes, to 8 MiB");
   tool.example("chordctl watch jobs/ | while read -r time what key version; do ...; done", "");
@@ -26,5 +27,9 @@ int main(int argc, char** argv) {
   chordctl::add_dump(tool, common);
   chordctl::add_load(tool, common);
   chordctl::add_status(tool, common);
+  chordctl::add_join(tool, common);
+  chordctl::add_leave(tool, common);
+  chordctl::add_ring(tool, common);
+  chordctl::add_lookup(tool, common);
   return cli::run(argc, argv, tool, cli::read_by_app);
 }

@@ -49,13 +49,18 @@ Result<Fetched> fetch(Client& client, const std::string& ring, const std::string
 }
 
 Status each_key(Client& client, const std::string& ring, const std::string& prefix,
-                const std::function<Status(const ring::Row&)>& row) {
+                const std::function<Status(const ring::Row&)>& row, Listed listed) {
   for (std::string after;;) {
-    auto answer = client.ask(ring::List{ring, prefix, after});
+    auto answer = client.ask(ring::List{ring, prefix, after, listed.local});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, prefix);
     const auto* page = std::get_if<ring::Page>(&*answer);
     if (page == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
+    if (listed.unreachable != nullptr)
+      listed.unreachable->insert(page->unreachable.begin(), page->unreachable.end());
+    if (listed.unreachable == nullptr && !page->unreachable.empty())
+      return Error{ErrorKind::unavailable, "keys", "too few of " + page->unreachable.front() + " answer",
+                   "start the hosts that are away"};
     for (const ring::Row& each : page->rows) {
       if (each.versions.empty()) continue;
       if (Status went = row(each); !went) return went;
@@ -190,6 +195,14 @@ class Window {
     const auto [key, bytes] = found->second;
     open_.erase(found);
     bytes_ -= bytes;
+    if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer))
+      return Error{ErrorKind::unavailable, cli::shown(key), "not stored: " + too_few->text, "try again"};
+    if (const auto* partly = std::get_if<ring::Partly>(&answered->answer))
+      return may_be_stored(Error{ErrorKind::unknown, "",
+                                 std::to_string(partly->wanted) + " copies wanted, " +
+                                     std::to_string(partly->stored) + " known to be stored",
+                                 ""},
+                           key);
     const auto* refusal = std::get_if<ring::Refused>(&answered->answer);
     if (refusal == nullptr) return cli::Exit::done;
     cli::complain("chordctl", refused(*refusal, key));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,15 @@ struct Fetched {
 Result<Fetched> fetch(Client& client, const std::string& ring, const std::string& key,
                       const std::optional<ring::Dot>& version);
 
+// Of a listing: this host's copies only, and the hosts of arcs of which too few copies answered (nullptr:
+// that is an error).
+struct Listed {
+  bool local = false;
+  std::set<std::string>* unreachable = nullptr;
+};
 // Every key behind each other: `row` answers whether to go on.
 Status each_key(Client& client, const std::string& ring, const std::string& prefix,
-                const std::function<Status(const ring::Row&)>& row);
+                const std::function<Status(const ring::Row&)>& row, Listed listed = {false, nullptr});
 
 // Stores what standard input says, as JSON lines.
 Result<cli::Exit> load(const Common& common, const Patience& patience);

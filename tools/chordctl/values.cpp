@@ -65,6 +65,14 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
     return status_of(*refusal);
   }
   if (std::holds_alternative<ring::Absent>(answer)) return cli::Exit::no;
+  if (const auto* too_few = std::get_if<ring::NoQuorum>(&answer))
+    return Error{ErrorKind::unavailable, cli::shown(s.key()), "not stored: " + too_few->text, "try again"};
+  if (const auto* partly = std::get_if<ring::Partly>(&answer)) {
+    return Error{ErrorKind::unknown, cli::shown(s.key()),
+                 std::to_string(partly->wanted) + " copies wanted, " + std::to_string(partly->stored) +
+                     " known to be stored",
+                 "read it again"};
+  }
   const auto& stored = std::get<ring::Stored>(answer);
   if (!stored.beside.empty()) name_siblings(s.key(), stored.beside);
   return cli::Exit::done;

@@ -23,6 +23,10 @@ void add_keys(cli::Options& tool, const Common& common);
 void add_watch(cli::Options& tool, const Common& common);
 void add_dump(cli::Options& tool, const Common& common);
 void add_load(cli::Options& tool, const Common& common);
+void add_join(cli::Options& tool, const Common& common);
+void add_leave(cli::Options& tool, const Common& common);
+void add_ring(cli::Options& tool, const Common& common);
+void add_lookup(cli::Options& tool, const Common& common);
 void add_status(cli::Options& tool, const Common& common);
 
 }  // namespace coord::chordctl

@@ -87,7 +87,7 @@ node::Parts make_parts(const node::Setting& setting) {
   node::Parts parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
-  parts.push_back(std::make_unique<ring::RingPart>());
+  parts.push_back(std::make_unique<ring::RingPart>(setting));
   return parts;
 }
 

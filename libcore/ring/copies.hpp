@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// What the ring's parts of several hosts say to each other, by stream on their channel. `number` is the
+// ring's (service/rings): whoever has another one does not answer, and is asked again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ring/requests.hpp"
+#include "service/rings/commands.hpp"
+
+namespace coord::ring::copies {
+
+// Of a key: what is known of it, without values.
+struct AskEntry {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+  std::string key;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key));
+  }
+};
+struct EntryIs {
+  std::uint64_t operation = 0;
+  Token number;
+  service::RingHost by;
+  Entry entry;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, by, entry);
+  }
+};
+
+// Values of the entry that the receiver lacks it asks for: `holders` says whom. A small one comes along.
+struct Holder {
+  Dot dot;
+  NodeId host;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(dot, host);
+  }
+};
+struct Store {
+  std::uint64_t operation = 0;  // 0: a repair, which is not answered
+  std::string ring;
+  Token number;
+  std::string key;
+  Entry entry;
+  std::vector<Holder> holders;
+  std::optional<Dot> dot;  // of the value that comes along
+  Bytes value;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key), entry,
+            holders, dot, wire::at_most<chunk_bytes>(value));
+  }
+};
+struct Kept {  // durable
+  std::uint64_t operation = 0;
+  Token number;
+  service::RingHost by;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, by);
+  }
+};
+
+struct AskChunk {
+  std::uint64_t operation = 0;  // of the asker
+  std::string ring, key;
+  Dot dot;
+  std::uint64_t offset = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), dot, offset);
+  }
+};
+struct ChunkIs {
+  std::uint64_t operation = 0;
+  std::uint64_t offset = 0;
+  bool is_there = false;
+  Bytes chunk;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, offset, is_there, wire::at_most<chunk_bytes>(chunk));
+  }
+};
+
+// All that a host keeps, in the order of keys, tombstones too.
+struct KeyAndEntry {
+  std::string key;
+  Entry entry;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_key>(key), entry);
+  }
+};
+struct AskRows {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+  std::string prefix, after;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(prefix),
+            wire::at_most<longest_key>(after));
+  }
+};
+struct RowsAre {
+  std::uint64_t operation = 0;
+  Token number;
+  service::RingHost by;
+  std::vector<KeyAndEntry> rows;
+  bool more = false;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, by, rows, more);
+  }
+};
+
+// Who says it has read all that it gains by the change with this number.
+struct HasRead {
+  std::string ring;
+  Token number;
+  service::RingHost by;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), number, by);
+  }
+};
+
+using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead>;
+
+}  // namespace coord::ring::copies

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// A host as the keeper of copies: what it answers others, and how it gets values that it lacks.
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "ring/replicas.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr Duration again_every = std::chrono::milliseconds(500);
+constexpr Duration give_up_after = std::chrono::seconds(30);
+constexpr std::size_t most_takings = 4096;
+constexpr std::uint64_t most_taking_bytes = std::uint64_t{64} << 20U;
+
+}  // namespace
+
+void Replicas::receive(NodeId from, copies::AskEntry&& message) {
+  Ring* ring = member_ring(message.ring, message.number);
+  if (ring == nullptr || !is_complete(message.ring, *ring)) return;
+  perform(Look{stored_ring(message.ring), message.key, {}},
+          [this, from, id = message.operation, number = message.number, by = *own(*ring)](InnerWork& work) {
+            if (!work.failed)
+              send(from, copies::EntryIs{id, number, by, std::move(std::get<Look>(work.what).entry)});
+          });
+}
+
+void Replicas::receive(NodeId from, copies::EntryIs&& message) {
+  const auto found = operations_.find(message.operation);
+  if (found == operations_.end() || message.by.host != from) return;
+  Operation& operation = found->second;
+  if (operation.phase != Operation::Phase::reading || operation.number != message.number) return;
+  if (!operation.set.is_kept_by(message.by)) return;
+  operation.seen.emplace(message.by, std::move(message.entry));
+  go_on(message.operation);
+}
+
+void Replicas::receive(NodeId from, copies::Kept&& message) {
+  const auto found = operations_.find(message.operation);
+  if (found == operations_.end() || message.by.host != from) return;
+  Operation& operation = found->second;
+  if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
+  if (!operation.set.is_kept_by(message.by)) return;
+  operation.stored.insert(message.by);
+  go_on(message.operation);
+}
+
+void Replicas::receive(NodeId from, copies::Store&& message) {
+  Ring* ring = member_ring(message.ring, message.number);
+  if (ring == nullptr || takings_.size() >= most_takings) return;
+  for (const auto& [id, taking] : takings_) {
+    // It was sent again.
+    if (message.operation != 0 && taking.from == from && taking.operation == message.operation) return;
+  }
+  const std::uint64_t id = ++last_;
+  Taking taking;
+  taking.from = from;
+  taking.operation = message.operation;
+  taking.number = message.number;
+  taking.merge.ring = message.ring;
+  taking.merge.key = std::move(message.key);
+  taking.merge.entry = std::move(message.entry);
+  taking.holders = std::move(message.holders);
+  taking.until = now_ + give_up_after;
+  for (const Version& version : taking.merge.entry.versions) taking.sizes[version.dot] = version.size;
+  std::uint64_t message_bytes = 0;
+  if (message.dot && taking.sizes.contains(*message.dot) &&
+      taking.sizes.at(*message.dot) == message.value.size()) {
+    message_bytes = message.value.size();
+    taking.merge.values.emplace(*message.dot, std::move(message.value));
+  }
+  for (const auto& [dot, size] : taking.sizes) {
+    if (size == 0) taking.merge.values.emplace(dot, Bytes());
+  }
+  taking_bytes_ += message_bytes;
+  takings_.emplace(id, std::move(taking));
+  if (taking_bytes_ > most_taking_bytes) return taken(id, false);
+  go_on_taking(id);
+}
+
+// To the disk, when no value is known to be lacking; else the next chunk of one.
+void Replicas::go_on_taking(std::uint64_t id) {
+  Taking& taking = takings_.at(id);
+  taking.again = now_ + again_every;
+  if (taking.is_at_disk) return;
+  for (const Dot& dot : taking.merge.lacks) {
+    const Bytes& value = taking.merge.values[dot];
+    const std::uint64_t size = taking.sizes.contains(dot) ? taking.sizes.at(dot) : 0;
+    if (size > largest_value) return taken(id, false);
+    if (value.size() >= size) continue;
+    const auto holder = std::ranges::find(taking.holders, dot, &copies::Holder::dot);
+    const NodeId whom = holder == taking.holders.end() ? taking.from : holder->host;
+    return send(whom, copies::AskChunk{id, taking.merge.ring, taking.merge.key, dot, value.size()});
+  }
+  // What was sent for an earlier number does not count for this one.
+  if (member_ring(taking.merge.ring, taking.number) == nullptr) return taken(id, false);
+  taking.is_at_disk = true;
+  Merge merge = taking.merge;
+  merge.ring = stored_ring(merge.ring);
+  perform(std::move(merge), [this, id](InnerWork& work) {
+    const auto found = takings_.find(id);
+    if (found == takings_.end()) return;
+    auto& did = std::get<Merge>(work.what);
+    found->second.is_at_disk = false;
+    if (work.failed) return taken(id, false);
+    if (did.lacks.empty()) return taken(id, true);
+    found->second.merge.lacks = did.lacks;
+    go_on_taking(id);
+  });
+}
+
+void Replicas::taken(std::uint64_t id, bool is_stored) {
+  const Taking taking = std::move(takings_.at(id));
+  takings_.erase(id);
+  for (const auto& [dot, value] : taking.merge.values) taking_bytes_ -= value.size();
+  changed_ = changed_ || is_stored;
+  const auto found = rings_.find(taking.merge.ring);
+  if (found == rings_.end()) return;
+  Ring& ring = found->second;
+  if (taking.operation != 0 && is_stored && own(ring) != nullptr)
+    send(taking.from, copies::Kept{taking.operation, taking.number, *own(ring)});
+  if (!taking.gains && !taking.repairs) return;
+  auto& sources = taking.gains ? ring.gains : ring.repair;
+  const auto source = sources.find(taking.from);
+  if (source == sources.end() || ring.placement.number() != taking.number) return;
+  --source->second.open;
+  // It was replaced while it was read: the row is read anew.
+  if (!is_stored) source->second = Source{.host = source->second.host};
+  read_on(taking.merge.ring, ring, taking.gains);
+}
+
+void Replicas::receive(NodeId from, copies::AskChunk&& message) {
+  // On its way to the disks it is here.
+  for (const auto& [id, operation] : operations_) {
+    if (operation.phase != Operation::Phase::storing || operation.dot != message.dot ||
+        operation.key != message.key || operation.ring != message.ring)
+      continue;
+    const Bytes& value = operation.work->value;
+    if (message.offset > value.size()) return;
+    const std::size_t size = std::min<std::size_t>(chunk_bytes, value.size() - message.offset);
+    const auto begin = value.begin() + static_cast<std::ptrdiff_t>(message.offset);
+    return send(from, copies::ChunkIs{message.operation, message.offset, true,
+                                      Bytes(begin, begin + static_cast<std::ptrdiff_t>(size))});
+  }
+  if (!rings_.contains(message.ring)) return;
+  perform(ReadChunk{stored_ring(message.ring), message.key, message.dot, message.offset, {}},
+          [this, from, id = message.operation](InnerWork& work) {
+            auto& read = std::get<ReadChunk>(work.what);
+            if (work.failed) return;
+            send(from, copies::ChunkIs{id, read.offset, read.chunk.has_value(),
+                                       read.chunk ? std::move(*read.chunk) : Bytes()});
+          });
+}
+
+void Replicas::receive(NodeId from, copies::ChunkIs&& message) {
+  if (const auto found = operations_.find(message.operation); found != operations_.end()) {
+    Operation& operation = found->second;
+    if (operation.phase != Operation::Phase::fetching) return;
+    const auto& get = std::get<Get>(operation.work->what);
+    if (message.offset != get.offset) return;
+    // It was replaced meanwhile, or that copy has lost it: everybody is asked anew.
+    if (!message.is_there || message.chunk.empty()) return start(message.operation);
+    Found answer;
+    answer.versions = operation.entry.values();
+    answer.chunk = std::move(message.chunk);
+    return finish(message.operation, std::move(answer));
+  }
+  const auto found = takings_.find(message.operation);
+  if (found == takings_.end()) return;
+  Taking& taking = found->second;
+  for (const Dot& dot : taking.merge.lacks) {
+    Bytes& value = taking.merge.values[dot];
+    const std::uint64_t size = taking.sizes.contains(dot) ? taking.sizes.at(dot) : 0;
+    if (value.size() >= size) continue;
+    if (message.offset != value.size()) return;
+    const auto holder = std::ranges::find(taking.holders, dot, &copies::Holder::dot);
+    if (from != (holder == taking.holders.end() ? taking.from : holder->host)) return;
+    if (!message.is_there || message.chunk.empty() || value.size() + message.chunk.size() > size)
+      return taken(message.operation, false);
+    value.insert(value.end(), message.chunk.begin(), message.chunk.end());
+    taking_bytes_ += message.chunk.size();
+    if (taking_bytes_ > most_taking_bytes) return taken(message.operation, false);
+    taking.until = now_ + give_up_after;
+    return go_on_taking(message.operation);
+  }
+}
+
+void Replicas::tick_takings() {
+  std::vector<std::uint64_t> all;
+  for (const auto& [id, taking] : takings_) all.push_back(id);
+  for (const std::uint64_t id : all) {
+    const auto found = takings_.find(id);
+    if (found == takings_.end() || found->second.is_at_disk) continue;
+    if (found->second.until <= now_) {
+      taken(id, false);
+    } else if (found->second.again <= now_) {
+      go_on_taking(id);
+    }
+  }
+}
+
+}  // namespace coord::ring

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// What the storage does for a ring of several hosts.
+#include <algorithm>
+#include <utility>
+
+#include "base/rule.hpp"
+#include "ring/work.hpp"
+
+namespace coord::ring {
+
+Status StorageWorker::on(Reserve& reserve) {
+  auto last = storage_->last_write();
+  if (!last) return last.error();
+  reserve.first = *last + 1;
+  return storage_->set_last_write(*last + reserve.count);
+}
+
+Status StorageWorker::on(Look& look) {
+  auto found = storage_->find(look.ring, look.key);
+  if (!found) return found.error();
+  look.entry = found->value_or(Entry{});
+  return done();
+}
+
+// All of it or nothing: a copy that says of a version that it has heard of it, and lacks its value, would be
+// taken for one that knows of something newer.
+Status StorageWorker::on(Merge& merge) {
+  merge.lacks.clear();
+  auto found = storage_->find(merge.ring, merge.key);
+  if (!found) return found.error();
+  const Entry here = found->value_or(Entry{});
+  const Entry both = merged(here, merge.entry);
+  if (both == here) return done();
+  for (const Version& version : both.versions) {
+    if (!version.removed && here.find(version.dot) == nullptr && !merge.values.contains(version.dot))
+      merge.lacks.push_back(version.dot);
+  }
+  if (!COORD_RULE(ring_entry_comes_with_its_values, merge.lacks.empty())) return done();
+  merge.lacks.clear();
+  for (const Version& version : here.versions) {
+    if (version.removed || both.find(version.dot) != nullptr) continue;
+    if (Status dropped = storage_->drop_value(merge.ring, merge.key, version.dot); !dropped) return dropped;
+  }
+  for (const Version& version : both.versions) {
+    const auto value = merge.values.find(version.dot);
+    if (version.removed || here.find(version.dot) != nullptr || value == merge.values.end()) continue;
+    if (Status kept = storage_->keep_value(merge.ring, merge.key, version.dot, value->second); !kept)
+      return kept;
+  }
+  return storage_->keep(merge.ring, merge.key, both);
+}
+
+Status StorageWorker::on(ReadChunk& read) {
+  read.chunk.reset();
+  auto found = storage_->find(read.ring, read.key);
+  if (!found) return found.error();
+  const Version* version = *found ? (*found)->find(read.dot) : nullptr;
+  if (version == nullptr || version->removed) return done();
+  auto chunk = storage_->value(read.ring, read.key, read.dot, read.offset, chunk_bytes);
+  if (!chunk) return chunk.error();
+  read.chunk = std::move(*chunk);
+  return done();
+}
+
+Status StorageWorker::on(ReadRows& read) {
+  auto rows = storage_->entries_after(read.ring, read.prefix, read.after, page_rows);
+  if (!rows) return rows.error();
+  read.more = rows->size() == page_rows;
+  std::size_t bytes = 0, kept = 0;
+  constexpr std::size_t of_version = 64;
+  for (; kept < rows->size() && bytes < page_bytes; ++kept) {
+    const Storage::Row& row = (*rows)[kept];
+    bytes += row.key.size() + of_version * (1 + row.entry.versions.size() + row.entry.context.size());
+  }
+  read.more = read.more || kept < rows->size();
+  rows->resize(kept);
+  read.rows = std::move(*rows);
+  return done();
+}
+
+Status StorageWorker::on(ReadMemberships& read) {
+  auto all = storage_->memberships();
+  if (!all) return all.error();
+  read.joined = std::move(*all);
+  return done();
+}
+
+Status StorageWorker::on(const SetMembership& set) {
+  return storage_->set_membership(set.ring, set.joined);
+}
+
+}  // namespace coord::ring

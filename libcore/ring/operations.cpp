@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+// What a tool asks of one key, done with a majority of its copies.
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "ring/replicas.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr Duration again_every = std::chrono::milliseconds(500);
+constexpr Duration lingers = std::chrono::seconds(30);  // for copies that have not answered yet
+constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
+constexpr std::uint64_t reserved_at_once = 1000;
+
+template <class T>
+std::set<Host> hosts_of(const std::map<Host, T>& seen) {
+  std::set<Host> hosts;
+  for (const auto& [host, what] : seen) hosts.insert(host);
+  return hosts;
+}
+
+Entry all_of(const std::map<Host, Entry>& seen) {
+  Entry all;
+  for (const auto& [host, entry] : seen) all = merged(all, entry);
+  return all;
+}
+
+bool writes(const Work& work) {
+  return std::holds_alternative<Put>(work.what) || std::holds_alternative<Remove>(work.what);
+}
+
+}  // namespace
+
+void Replicas::begin(std::shared_ptr<Work> work) {
+  if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
+    const auto found = rings_.find(wait->ring);
+    if (found == rings_.end()) return tell(*work, HandedOver{});
+    found->second.awaiting.emplace_back(wait->number, work);
+    const Placement& placement = found->second.placement;
+    const Host* host = placement.member(self_);
+    const bool founds = placement.all().size() == 1 && host != nullptr && host->joined == placement.number();
+    if (founds && !is_complete(wait->ring, found->second)) set_member(wait->ring, host->joined.value);
+    return check_hand_over(wait->ring, found->second);
+  }
+  if (const auto* forget = std::get_if<Forget>(&work->what)) {
+    if (!rings_.contains(forget->ring)) set_member(forget->ring, 0);
+    return tell(*work, HandedOver{});
+  }
+  if (std::holds_alternative<List>(work->what)) return begin_listing(std::move(work));
+  const std::uint64_t id = ++last_;
+  Operation operation;
+  std::visit(
+      [&](const auto& what) {
+        operation.ring = what.ring;
+        if constexpr (requires { what.key; }) operation.key = what.key;
+        if constexpr (requires { what.patience; }) {
+          if (what.patience) operation.until = now_ + *what.patience;
+        }
+      },
+      work->what);
+  if (is_foreign(operation.key, work->user, work->all_users)) {
+    released_ += work->value.size();
+    if (!writes(*work)) return tell(*work, Absent{});
+    return tell(*work, Refused{Why::foreign, "the key is another user's"});
+  }
+  operation.work = std::move(work);
+  const bool is_write = writes(*operation.work);
+  auto& line = writers_[{operation.ring, operation.key}];
+  operations_.emplace(id, std::move(operation));
+  tick_at_ = now_;
+  if (is_write) line.push_back(id);
+  if (!is_write && line.empty()) writers_.erase({operations_.at(id).ring, operations_.at(id).key});
+  if (!is_write || COORD_RULE(ring_writes_of_a_key_in_line, line.front() == id)) start(id);
+}
+
+void Replicas::start(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  operation.phase = Operation::Phase::reading;
+  operation.number = {};
+  ask(id);
+}
+
+// Whom it has to ask still; everybody, after a change of the ring.
+void Replicas::ask(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  operation.again = now_ + again_every;
+  const auto found = rings_.find(operation.ring);
+  if (found == rings_.end()) return;
+  const Placement& placement = found->second.placement;
+  if (operation.number != placement.number()) {
+    operation.number = placement.number();
+    operation.set = placement.of_key(operation.key);
+    operation.seen.clear();
+    operation.stored.clear();
+    if (operation.phase == Operation::Phase::fetching) operation.phase = Operation::Phase::reading;
+  }
+  using Phase = Operation::Phase;
+  for (const Host& host : operation.set.all()) {
+    if (operation.phase == Phase::reading && !operation.seen.contains(host))
+      send(host.host, copies::AskEntry{id, operation.ring, operation.number, operation.key});
+    if (operation.phase != Phase::storing || operation.stored.contains(host)) continue;
+    copies::Store store{id, operation.ring, operation.number, operation.key, operation.entry, {}, {}, {}};
+    store.holders = operation.holders;
+    if (!operation.work->value.empty() && operation.work->value.size() <= chunk_bytes) {
+      store.dot = operation.dot;
+      store.value = operation.work->value;
+    }
+    send(host.host, std::move(store));
+  }
+  if (operation.phase == Phase::fetching) fetch(id);
+}
+
+std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) const {
+  std::vector<copies::Holder> holders;
+  for (const Version& version : operation.entry.versions) {
+    if (version.removed) continue;
+    if (operation.phase == Operation::Phase::storing && version.dot == operation.dot) {
+      holders.push_back({version.dot, self_});
+      continue;
+    }
+    for (const auto& [host, entry] : operation.seen) {
+      if (entry.find(version.dot) == nullptr) continue;
+      holders.push_back({version.dot, host.host});
+      break;
+    }
+  }
+  return holders;
+}
+
+void Replicas::go_on(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  if (!rings_.contains(operation.ring)) return;  // tick_operations() ends it
+  if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen))) {
+    if (writes(*operation.work)) return write(id);
+    return answer_read(id);
+  }
+  if (operation.phase != Operation::Phase::storing) return;
+  if (!operation.is_told && operation.set.is_written(operation.stored)) {
+    operation.is_told = true;
+    operation.until = now_ + lingers;
+    Stored stored{operation.dot, operation.entry.values()};
+    std::erase_if(stored.beside, [&](const Version& other) { return other.dot == operation.dot; });
+    tell(*operation.work, stored);
+    // The next write of the key may come.
+    const std::pair key{operation.ring, operation.key};
+    auto& line = writers_[key];
+    std::erase(line, id);
+    if (line.empty()) {
+      writers_.erase(key);
+    } else if (operations_.at(line.front()).phase == Operation::Phase::waiting) {
+      start(line.front());
+    }
+  }
+  const Hosts all = operation.set.all();
+  const auto has_it = [&](const Host& host) { return operation.stored.contains(host); };
+  if (operation.is_told && std::ranges::all_of(all, has_it)) erase(id);
+}
+
+// ---- writing
+
+void Replicas::write(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  const Ring& ring = rings_.at(operation.ring);
+  // One that has not all it is to keep may be on a new disk, and give a number that it gave before.
+  if (!is_complete(operation.ring, ring)) return;
+  if (next_number_ == end_number_) {
+    if (std::exchange(reserves_, true)) return;
+    return perform(Reserve{reserved_at_once}, [this](InnerWork& work) {
+      reserves_ = false;
+      if (work.failed) return;
+      next_number_ = std::get<Reserve>(work.what).first;
+      end_number_ = next_number_ + reserved_at_once;
+      std::vector<std::uint64_t> all;
+      for (const auto& [number, each] : operations_) all.push_back(number);
+      for (const std::uint64_t each : all) {
+        if (operations_.contains(each)) go_on(each);
+      }
+    });
+  }
+  const auto* put = std::get_if<Put>(&operation.work->what);
+  Entry entry = all_of(operation.seen);
+  if (put == nullptr && entry.values().empty()) return finish(id, Absent{});
+  const auto& replaces = put ? put->replaces : std::get<Remove>(operation.work->what).replaces;
+  operation.dot = Dot{NodeId{own(ring)->joined.value}, next_number_++};
+  if (entry.has_heard_of(operation.dot))
+    return finish(id, Refused{Why::failed, "another host has given this host's numbers"});
+  const std::uint64_t size = operation.work->value.size();
+  ring::write(entry, Version{operation.dot, operation.work->time, put == nullptr, size}, replaces);
+  std::uint64_t bytes = 0;
+  for (const Version& version : entry.versions) bytes += version.size;
+  if (entry.versions.size() > most_siblings || bytes > most_bytes_of_key)
+    return finish(id, Refused{Why::usage, "the key has too many siblings already"});
+  operation.entry = std::move(entry);
+  operation.phase = Operation::Phase::storing;
+  operation.holders = holders_of(operation);
+  ask(id);
+}
+
+// ---- reading
+
+void Replicas::answer_read(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  operation.entry = all_of(operation.seen);
+  repair_copies(operation, operation.entry);
+  const auto& get = std::get<Get>(operation.work->what);
+  Found found;
+  found.versions = operation.entry.values();
+  if (found.versions.empty()) return finish(id, Absent{});
+  const Version* wanted = nullptr;
+  for (const Version& version : found.versions) {
+    if (get.version ? version.dot == *get.version : found.versions.size() == 1) wanted = &version;
+  }
+  if (wanted == nullptr) {
+    if (get.version) return finish(id, Absent{});
+    return finish(id, std::move(found));
+  }
+  if (wanted->size <= get.offset) return finish(id, std::move(found));
+  operation.dot = wanted->dot;
+  operation.phase = Operation::Phase::fetching;
+  operation.holder = 0;
+  operation.again = now_ + again_every;
+  fetch(id);
+}
+
+// One copy after the other that has said it has it.
+void Replicas::fetch(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  std::vector<NodeId> holders;
+  for (const auto& [host, entry] : operation.seen) {
+    if (entry.find(operation.dot) != nullptr) holders.push_back(host.host);
+  }
+  std::ranges::stable_partition(holders, [this](NodeId host) { return host == self_; });
+  if (holders.empty()) return start(id);
+  const auto& get = std::get<Get>(operation.work->what);
+  send(holders[operation.holder++ % holders.size()],
+       copies::AskChunk{id, operation.ring, operation.key, operation.dot, get.offset});
+}
+
+void Replicas::repair_copies(const Operation& operation, const Entry& entry) {
+  for (const auto& [host, has] : operation.seen) {
+    if (has == entry || merged(has, entry) == has) continue;
+    send(host.host,
+         copies::Store{
+             0, operation.ring, operation.number, operation.key, entry, holders_of(operation), {}, {}});
+  }
+}
+
+// ---- the end
+
+void Replicas::finish(std::uint64_t id, const Answer& answer) {
+  if (!operations_.at(id).is_told) tell(*operations_.at(id).work, answer);
+  erase(id);
+}
+
+void Replicas::erase(std::uint64_t id) {
+  const auto found = operations_.find(id);
+  if (found == operations_.end()) return;
+  const std::pair key{found->second.ring, found->second.key};
+  released_ += found->second.work->value.size();
+  operations_.erase(found);
+  const auto line = writers_.find(key);
+  if (line == writers_.end()) return;
+  std::erase(line->second, id);
+  if (line->second.empty()) {
+    writers_.erase(line);
+  } else if (const std::uint64_t next = line->second.front();
+             operations_.at(next).phase == Operation::Phase::waiting) {
+    start(next);
+  }
+}
+
+void Replicas::tick_operations() {
+  std::vector<std::uint64_t> all;
+  for (const auto& [id, operation] : operations_) all.push_back(id);
+  for (const std::uint64_t id : all) {
+    const auto found = operations_.find(id);
+    if (found == operations_.end()) continue;
+    Operation& operation = found->second;
+    const auto ring = rings_.find(operation.ring);
+    const bool is_over = operation.until && *operation.until <= now_;
+    if (is_over && operation.is_told) {
+      erase(id);
+    } else if (is_over || ring == rings_.end()) {
+      if (operation.phase == Operation::Phase::storing) {
+        finish(id, Partly{operation.set.wanted(), operation.stored.size()});
+      } else {
+        finish(id, NoQuorum{"too few of the key's copies answer: " + std::to_string(operation.seen.size()) +
+                            " of " + std::to_string(operation.set.all().size())});
+      }
+    } else if (operation.again <= now_ && operation.phase != Operation::Phase::waiting) {
+      ask(id);
+      if (operations_.contains(id)) go_on(id);
+    }
+  }
+}
+
+}  // namespace coord::ring

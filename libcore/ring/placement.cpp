@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "ring/placement.hpp"
+
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "protocol/chord/sha1.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+std::size_t majority(const Hosts& hosts) {
+  return hosts.size() / 2 + 1;
+}
+
+bool has_majority(const Hosts& hosts, const std::set<Host>& of) {
+  std::size_t count = 0;
+  for (const Host& host : hosts) count += of.contains(host) ? 1U : 0U;
+  return count >= majority(hosts);
+}
+
+const Host* find(const Hosts& hosts, NodeId host) {
+  const auto found = std::ranges::find(hosts, host, &Host::host);
+  return found == hosts.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+chord::Id id_of_key(const std::string& key) {
+  return chord::id_of_digest(chord::sha1(key));
+}
+
+// ---- sets
+
+bool ReplicaSet::is_kept_by(const Host& host) const {
+  return std::ranges::find(now, host) != now.end() || std::ranges::find(before, host) != before.end();
+}
+
+Hosts ReplicaSet::all() const {
+  Hosts both = now;
+  for (const Host& host : before) {
+    if (std::ranges::find(now, host) == now.end()) both.push_back(host);
+  }
+  return both;
+}
+
+// Who comes has not read yet what was written before.
+bool ReplicaSet::can_read(const std::set<Host>& answered) const {
+  return has_majority(COORD_RULE_OR(ring_reads_from_those_of_before, before.empty(), true) ? now : before,
+                      answered);
+}
+
+bool ReplicaSet::is_written(const std::set<Host>& stored) const {
+  if (COORD_RULE_OR(ring_write_wants_a_majority, false, true)) return !stored.empty();
+  if (!has_majority(now, stored)) return false;
+  return COORD_RULE_OR(ring_write_reaches_those_of_before, before.empty(), true) ||
+         has_majority(before, stored);
+}
+
+std::size_t ReplicaSet::wanted() const {
+  return std::max(majority(now), before.empty() ? 0 : majority(before));
+}
+
+// ---- the circle
+
+Placement::Placement(const service::Ring& ring)
+    : number_(ring.number),
+      replicas_(ring.replicas),
+      hosts_(ring.hosts),
+      hosts_before_(ring.before),
+      now_(circle_of(ring.hosts)),
+      before_(circle_of(ring.before)) {}
+
+// A host has its places whichever life it has: one that comes again on an empty disk moves no other's keys.
+Placement::Circle Placement::circle_of(const Hosts& hosts) {
+  Circle circle;
+  for (const Host& host : hosts) {
+    for (std::uint32_t i = 0; i < host.places; ++i)
+      circle.push_back({id_of_key(std::to_string(host.host.value) + "/" + std::to_string(i)), host});
+  }
+  std::ranges::sort(circle, {}, &Place::id);
+  return circle;
+}
+
+Hosts Placement::owners(const Circle& circle, const chord::Id& key, std::size_t most) {
+  Hosts owners;
+  const auto first = std::ranges::lower_bound(circle, key, {}, &Place::id);
+  const auto begin = static_cast<std::size_t>(first - circle.begin());
+  for (std::size_t i = 0; i < circle.size() && owners.size() < most; ++i) {
+    const Host& host = circle[(begin + i) % circle.size()].host;
+    if (std::ranges::find(owners, host) == owners.end()) owners.push_back(host);
+  }
+  return owners;
+}
+
+ReplicaSet Placement::of(const chord::Id& key) const {
+  return {owners(now_, key, replicas_), owners(before_, key, replicas_)};
+}
+
+ReplicaSet Placement::of_key(const std::string& key) const {
+  return of(id_of_key(key));
+}
+
+const Host* Placement::member(NodeId host) const {
+  return find(hosts_, host);
+}
+
+const Host* Placement::earlier_member(NodeId host) const {
+  return find(hosts_before_, host);
+}
+
+Hosts Placement::all() const {
+  return ReplicaSet{hosts_, hosts_before_}.all();
+}
+
+std::vector<ReplicaSet> Placement::arcs() const {
+  std::vector<ReplicaSet> arcs;
+  for (const Circle* circle : {&now_, &before_}) {
+    for (const Place& place : *circle) arcs.push_back(of(place.id));
+  }
+  return arcs;
+}
+
+std::set<Host> Placement::gainers() const {
+  std::set<Host> gain;
+  if (!is_changing()) return gain;
+  for (const ReplicaSet& set : arcs()) {
+    for (const Host& host : set.now) {
+      if (std::ranges::find(set.before, host) == set.before.end()) gain.insert(host);
+    }
+  }
+  return gain;
+}
+
+}  // namespace coord::ring

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Which hosts of a ring keep a key's copies, and which of them are a majority.
+//
+// A key's owner is the first place at or after the key's own (protocol/chord/id.hpp); its copies are on the
+// hosts of the places that follow, until N distinct hosts are named. All follows from what the group has
+// agreed on (service/rings), so it is the same on each host that has the ring's number.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "protocol/chord/id.hpp"
+#include "service/rings/state.hpp"
+
+namespace coord::ring {
+
+using Host = service::RingHost;
+using Hosts = std::vector<Host>;
+
+// Whose copies count. While a host comes or goes: those of before as well.
+struct ReplicaSet {
+  Hosts now, before;  // the owner first
+
+  bool is_kept_by(const Host& host) const;
+  Hosts all() const;
+  // Enough of them: each write is seen by each read that begins after it.
+  bool can_read(const std::set<Host>& answered) const;
+  bool is_written(const std::set<Host>& stored) const;
+  std::size_t wanted() const;  // copies that a write must have at least
+};
+
+class Placement {
+ public:
+  Placement() = default;
+  explicit Placement(const service::Ring& ring);
+
+  struct Place {
+    chord::Id id;
+    Host host;
+    bool operator<(const Place& other) const { return id < other.id; }
+  };
+
+  Token number() const { return number_; }
+  bool is_changing() const { return !before_.empty(); }
+  const std::vector<Place>& places() const { return now_; }
+  ReplicaSet of(const chord::Id& key) const;
+  ReplicaSet of_key(const std::string& key) const;
+  const Host* member(NodeId host) const;          // as it is to be
+  const Host* earlier_member(NodeId host) const;  // as it was before, while one comes or goes
+  Hosts all() const;
+  // One set for each arc on which nothing differs.
+  std::vector<ReplicaSet> arcs() const;
+  // Who has to read keys that it did not keep before.
+  std::set<Host> gainers() const;
+
+ private:
+  using Circle = std::vector<Place>;
+  static Circle circle_of(const Hosts& hosts);
+  static Hosts owners(const Circle& circle, const chord::Id& key, std::size_t most);
+
+  Token number_{};
+  std::size_t replicas_ = 0;
+  Hosts hosts_, hosts_before_;
+  Circle now_, before_;
+};
+
+chord::Id id_of_key(const std::string& key);
+
+}  // namespace coord::ring

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: MIT
+#include "ring/replicas.hpp"
+
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr Duration tick_every = std::chrono::milliseconds(250);
+
+}  // namespace
+
+// ---- what the group has agreed on
+
+const Host* Replicas::own(const Ring& ring) const {
+  const Host* host = ring.placement.member(self_);
+  return host != nullptr ? host : ring.placement.earlier_member(self_);
+}
+
+bool Replicas::is_complete(const std::string& name, const Ring& ring) const {
+  const Host* host = own(ring);
+  if (host == nullptr || !memberships_) return false;
+  const auto joined = memberships_->find(name);
+  const bool is_marked = joined != memberships_->end() && joined->second == host->joined.value;
+  // A disk that was lost answers for nothing that was on it.
+  return COORD_RULE(ring_incomplete_copy_is_silent, is_marked);
+}
+
+void Replicas::look_at(Instant now, const service::KeptRings* rings) {
+  now_ = now;
+  if (rings == nullptr) return;
+  const service::KeptRings& kept = *rings;
+  Token newest{};
+  for (const auto& [name, ring] : kept.rings) newest = std::max(newest, ring.number);
+  if (newest == seen_ && kept.rings.size() == rings_seen_) return;
+  seen_ = newest;
+  rings_seen_ = kept.rings.size();
+  for (const auto& [name, ring] : kept.rings) agreed(name, ring);
+  std::erase_if(rings_, [&](const auto& ring) { return !kept.rings.contains(ring.first); });
+}
+
+void Replicas::agreed(const std::string& name, const service::Ring& ring) {
+  const auto is_self = [this](const Host& host) { return host.host == self_; };
+  if (std::ranges::none_of(ring.hosts, is_self) && std::ranges::none_of(ring.before, is_self)) {
+    rings_.erase(name);
+    // It was in, and is told so by something newer.
+    const bool was_in = memberships_ && memberships_->contains(name);
+    if (was_in && memberships_->at(name) < ring.number.value) set_member(name, 0);
+    return;
+  }
+  if (!memberships_) set_member({}, 0);
+  const bool is_new = !rings_.contains(name);
+  Ring& mine = rings_[name];
+  if (mine.placement.number() == ring.number) return;
+  mine.placement = Placement(ring);
+  mine.have_read.clear();
+  mine.gains.clear();
+  std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });
+  if (mine.placement.is_changing()) begin_gaining(name, mine);
+  if (is_new) begin_repair(name, mine, std::nullopt);
+  for (auto& [id, operation] : operations_) {
+    if (operation.ring == name) operation.again = now_;
+  }
+  check_hand_over(name, mine);
+  tick_at_ = now_;
+}
+
+Replicas::Standing Replicas::standing(const std::string& ring) const {
+  if (!memberships_) return Standing::unknown;
+  if (rings_.contains(ring)) return Standing::member;
+  // It was a member, and the group has not said yet that it is none any more: this peer has just begun.
+  return memberships_->contains(ring) ? Standing::unknown : Standing::alone;
+}
+
+std::string Replicas::stored_ring(const std::string& ring) const {
+  const auto found = rings_.find(ring);
+  if (found == rings_.end()) return ring;
+  return std::string(1, '\0') + ring + std::string(1, '\0') +
+         std::to_string(own(found->second)->joined.value);
+}
+
+// Of whoever speaks of it with the same number.
+Replicas::Ring* Replicas::member_ring(const std::string& name, Token number) {
+  const auto found = rings_.find(name);
+  if (found == rings_.end()) return nullptr;
+  return COORD_RULE(ring_answers_for_its_number_only, found->second.placement.number() == number)
+             ? &found->second
+             : nullptr;
+}
+
+// Without a name: reads what the disk says.
+void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
+  if (ring.empty()) {
+    if (std::exchange(reads_memberships_, true)) return;
+    return perform(ReadMemberships{}, [this](InnerWork& work) {
+      reads_memberships_ = false;
+      if (work.failed) {
+        for (const auto& held : std::exchange(held_, {})) {
+          released_ += held->value.size();
+          tell(*held, Refused{Why::failed, work.failed->text()});
+        }
+        return;
+      }
+      memberships_ = std::move(std::get<ReadMemberships>(work.what).joined);
+      seen_ = {};  // look again
+      for (auto& [name, each] : rings_) {
+        if (each.placement.is_changing()) begin_gaining(name, each);
+        begin_repair(name, each, std::nullopt);
+      }
+    });
+  }
+  perform(SetMembership{ring, joined}, [this](InnerWork& work) {
+    const auto& set = std::get<SetMembership>(work.what);
+    if (rings_.contains(set.ring)) rings_.at(set.ring).is_marking = false;
+    if (work.failed || !memberships_) return;
+    memberships_->erase(set.ring);
+    if (set.joined != 0) memberships_->emplace(set.ring, set.joined);
+    if (rings_.contains(set.ring)) check_hand_over(set.ring, rings_.at(set.ring));
+  });
+}
+
+std::vector<std::shared_ptr<Work>> Replicas::take_ready() {
+  if (held_.empty()) return {};
+  if (!memberships_) {
+    set_member({}, 0);
+    return {};
+  }
+  return std::exchange(held_, {});
+}
+
+void Replicas::answer_status(StatusOf& status, const std::string& ring) const {
+  status.names = names_;
+  const auto found = rings_.find(ring);
+  if (found == rings_.end()) return;
+  status.number = found->second.placement.number();
+  status.is_complete = is_complete(ring, found->second);
+}
+
+// ---- in and out
+
+void Replicas::send(NodeId to, copies::Message message) {
+  tick_at_ = tick_at_.value_or(now_ + tick_every);
+  if (to == self_) {
+    to_self_.emplace_back(to, std::move(message));
+    return;
+  }
+  out_.push_back(node::Send{to, node::Way::stream, wire::encode(message)});
+}
+
+void Replicas::perform(Inner what, std::function<void(InnerWork&)> then) {
+  auto work = std::make_shared<InnerWork>();
+  work->what = std::move(what);
+  work->then = std::move(then);
+  out_.push_back(node::Do{std::move(work)});
+}
+
+void Replicas::worked(InnerWork& work) {
+  work.then(work);
+}
+
+void Replicas::tell(const Work& work, const Answer& answer) {
+  out_.push_back(node::ToTool{work.connection, work.request, wire::encode(answer)});
+}
+
+bool Replicas::heard(const node::FromPeer& event) {
+  auto message = wire::decode<copies::Message>(event.bytes);
+  if (!message) return false;
+  std::visit([&](auto& what) { receive(event.from, std::move(what)); }, *message);
+  return true;
+}
+
+void Replicas::greeted(NodeId peer) {
+  for (auto& [name, ring] : rings_) begin_repair(name, ring, peer);
+}
+
+void Replicas::tool_gone(replica::ConnectionId connection) {
+  std::vector<std::uint64_t> gone;
+  for (const auto& [id, operation] : operations_) {
+    if (operation.work->connection == connection && !operation.is_told) gone.push_back(id);
+  }
+  for (const std::uint64_t id : gone) erase(id);
+  std::erase_if(listings_, [&](const auto& each) { return each.second.work->connection == connection; });
+  for (auto& [name, ring] : rings_)
+    std::erase_if(ring.awaiting, [&](const auto& each) { return each.second->connection == connection; });
+  std::erase_if(held_, [&](const auto& each) {
+    if (each->connection != connection) return false;
+    released_ += each->value.size();
+    return true;
+  });
+}
+
+// Also what this host has said to itself.
+void Replicas::tick() {
+  for (; !to_self_.empty(); to_self_.pop_front()) {
+    auto [from, message] = std::move(to_self_.front());
+    std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
+  }
+  if (!tick_at_ || now_ < *tick_at_) return;
+  tick_at_.reset();
+  tick_operations();
+  tick_takings();
+  tick_listings();
+  tick_hand_over();
+  for (; !to_self_.empty(); to_self_.pop_front()) {
+    auto [from, message] = std::move(to_self_.front());
+    std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
+  }
+  const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() ||
+                       std::ranges::any_of(rings_, [](const auto& each) {
+                         const Ring& ring = each.second;
+                         const auto open = [](const auto& s) { return !s.second.is_over(); };
+                         return ring.placement.is_changing() || std::ranges::any_of(ring.repair, open);
+                       });
+  if (is_busy) tick_at_ = now_ + tick_every;
+}
+
+std::optional<Instant> Replicas::deadline() const {
+  return tick_at_;
+}
+
+}  // namespace coord::ring

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// A ring's data on several hosts: copies, majorities, and what is handed over when a host comes or goes.
+//
+// Problem: a value must outlive any one host, and whoever reads must see what was acknowledged before, while
+// hosts fail, are cut off, come and go. Algorithm: quorums over versions (DeCandia et al., "Dynamo", SOSP
+// 2007; Preguiça et al. 2010 for the versions, protocol/versions). Any host of the ring does what a tool
+// asks: it reads what a majority of the key's copies say, gives the new version a dot that replaces what they
+// said, and acknowledges when a majority has it on disk. Dynamo's preference list is each coordinator's own
+// view; here it follows from what the group has agreed on (service/rings), and a copy answers only whoever
+// has the same number of the ring. So there are no two majorities that do not meet.
+//
+// Dots are those of a *membership*: a host that lost its disk comes in as another member, and gives no dot
+// twice. It answers nobody before it has read what it is to keep (Storage::memberships). Writes of one key by
+// way of one host come one after the other, since a context is "all dots up to this number".
+//
+// Values are asked for by who lacks them, a chunk at a time: nobody's queue fills up. An entry is stored with
+// all its values or not at all. Copies that were away are brought up to date by who reads, and by themselves:
+// at a host's start and when it sees another one again it reads through what that one keeps.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/node.hpp"
+#include "ring/copies.hpp"
+#include "ring/placement.hpp"
+#include "ring/work.hpp"
+
+namespace coord::ring {
+
+class Replicas {
+ public:
+  Replicas(NodeId self, std::map<NodeId, std::string> names) : self_(self), names_(std::move(names)) {}
+
+  // Before each step and after each batch: what the group has agreed on.
+  void look_at(Instant now, const service::KeptRings* rings);
+  // What a tool asks of this ring: here, of this host alone, or nobody knows yet.
+  enum class Standing : std::uint8_t { unknown, alone, member };
+  Standing standing(const std::string& ring) const;
+  bool knows_memberships() const { return memberships_.has_value(); }
+  void begin(std::shared_ptr<Work> work);  // of a member; also AwaitHandOver and Forget of whoever
+  std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
+
+  [[nodiscard]] bool heard(const node::FromPeer& event);  // false: it cannot be read
+  void greeted(NodeId peer);
+  void tick();
+  void worked(InnerWork& work);
+  void tool_gone(replica::ConnectionId connection);
+  std::optional<Instant> deadline() const;
+
+  // ---- output
+  node::PartActions take_actions() { return std::exchange(out_, {}); }
+  std::uint64_t take_released() { return std::exchange(released_, 0); }  // bytes of values
+  bool take_changed() { return std::exchange(changed_, false); }         // something was stored
+  std::vector<std::shared_ptr<Work>> take_ready();                       // may be judged anew
+
+  void hold(std::shared_ptr<Work> work) { held_.push_back(std::move(work)); }
+  void answer_status(StatusOf& status, const std::string& ring) const;
+
+ private:
+  // Keys that are read from another host.
+  struct Source {
+    Host host;
+    std::string after{};
+    std::uint64_t operation = 0;  // what was asked, 0: nothing
+    Instant again{};              // when it is asked again
+    bool more = true;
+    std::deque<copies::KeyAndEntry> rows{};
+    std::size_t open = 0;  // entries on their way to the disk
+    bool is_over() const { return !more && rows.empty() && open == 0 && operation == 0; }
+  };
+  struct Ring {
+    Placement placement;
+    std::set<Host> have_read;         // of the change that is under way
+    std::map<NodeId, Source> gains;   // what this host gains by it
+    std::map<NodeId, Source> repair;  // what it may have missed
+    std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
+    bool is_marking = false;
+  };
+  struct Operation {
+    enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
+    std::shared_ptr<Work> work;
+    std::string ring, key;
+    Phase phase = Phase::waiting;
+    Token number{};
+    ReplicaSet set;
+    std::map<Host, Entry> seen;
+    std::set<Host> stored;
+    Entry entry;
+    std::vector<copies::Holder> holders;  // of its values, while it is stored
+    Dot dot;                              // that is written, or whose value is read
+    std::size_t holder = 0;
+    std::optional<Instant> until;
+    Instant again;
+    bool is_told = false;  // and goes on for the copies that have not answered
+  };
+  struct Listing {
+    std::shared_ptr<Work> work;
+    std::string ring;
+    Token number{};
+    std::map<Host, copies::RowsAre> got;
+    Instant until, again;
+  };
+  // An entry of which values are lacking.
+  struct Taking {
+    NodeId from;
+    std::uint64_t operation = 0;  // of who stores it; 0: nobody waits
+    Token number{};
+    Merge merge;
+    std::vector<copies::Holder> holders;
+    std::map<Dot, std::uint64_t> sizes;
+    bool is_at_disk = false;
+    Instant again, until;
+    bool gains = false, repairs = false;  // a Source of the ring waits for it
+  };
+
+  // replicas.cpp
+  Ring* member_ring(const std::string& name, Token number);
+  bool is_complete(const std::string& name, const Ring& ring) const;
+  const Host* own(const Ring& ring) const;
+  void agreed(const std::string& name, const service::Ring& ring);
+  void send(NodeId to, copies::Message message);
+  void perform(Inner what, std::function<void(InnerWork&)> then);
+  void tell(const Work& work, const Answer& answer);
+  void set_member(const std::string& ring, std::uint64_t joined);
+
+  // operations.cpp
+  void start(std::uint64_t id);
+  void ask(std::uint64_t id);
+  void go_on(std::uint64_t id);
+  void answer_read(std::uint64_t id);
+  void repair_copies(const Operation& operation, const Entry& entry);
+  void write(std::uint64_t id);
+  void fetch(std::uint64_t id);
+  void finish(std::uint64_t id, const Answer& answer);
+  void erase(std::uint64_t id);
+  void tick_operations();
+  std::vector<copies::Holder> holders_of(const Operation& operation) const;
+
+  // copying.cpp
+  void receive(NodeId from, copies::AskEntry&& message);
+  void receive(NodeId from, copies::EntryIs&& message);
+  void receive(NodeId from, copies::Store&& message);
+  void receive(NodeId from, copies::Kept&& message);
+  void receive(NodeId from, copies::AskChunk&& message);
+  void receive(NodeId from, copies::ChunkIs&& message);
+  void receive(NodeId from, copies::AskRows&& message);
+  void receive(NodeId from, copies::RowsAre&& message);
+  void receive(NodeId from, copies::HasRead&& message);
+  void go_on_taking(std::uint64_t id);
+  void taken(std::uint64_t id, bool is_stored);
+  void tick_takings();
+
+  // handing_over.cpp
+  void begin_gaining(const std::string& name, Ring& ring);
+  void begin_repair(const std::string& name, Ring& ring, std::optional<NodeId> only);
+  void read_on(const std::string& name, Ring& ring, bool gains);
+  bool has_read_all(const std::string& name, Ring& ring);
+  void check_hand_over(const std::string& name, Ring& ring);
+  void tick_hand_over();
+  void begin_listing(std::shared_ptr<Work> work);
+  void ask_rows(std::uint64_t id);
+  void list(std::uint64_t id, bool is_late);
+  void tick_listings();
+  std::string name_of(NodeId host) const;
+
+  NodeId self_;
+  std::map<NodeId, std::string> names_;
+  Instant now_;
+  Token seen_{};  // the largest number of a ring that was looked at
+  std::size_t rings_seen_ = 0;
+  std::map<std::string, Ring> rings_;                                // of which this host is one
+  std::optional<std::map<std::string, std::uint64_t>> memberships_;  // as the disk says
+  bool reads_memberships_ = false;
+  std::vector<std::shared_ptr<Work>> held_;
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, Operation> operations_;
+  std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
+  std::map<std::uint64_t, Listing> listings_;
+  std::map<std::uint64_t, Taking> takings_;
+  std::uint64_t taking_bytes_ = 0;                                  // of their values
+  std::map<std::uint64_t, std::pair<std::string, bool>> row_asks_;  // ring, and whether it gains
+  std::uint64_t next_number_ = 0, end_number_ = 0;                  // of writes
+  bool reserves_ = false;
+  std::optional<Instant> tick_at_;
+  std::deque<std::pair<NodeId, copies::Message>> to_self_;
+  node::PartActions out_;
+  std::uint64_t released_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace coord::ring

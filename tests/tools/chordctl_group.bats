@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# chordctl over three peers: what one host puts every host gets, whichever one is killed.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  start_group "${calm[@]}"
+  export COORD_SOCKET=$group/a.sock
+  cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+  end_jobs TERM
+  stop_group
+}
+
+end_peer() {
+  signal_peer KILL "$1"
+  eventually peer_gone "$1"
+}
+all_join() {
+  for peer in a b c; do on "$peer" chordctl join -w 60; done
+}
+gets() { [ "$(on "$1" chordctl get -w 5 "$2" 2>/dev/null)" = "$3" ]; }
+checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
+
+@test "before a host joins its ring is its own, and nothing of it goes to others" {
+  on a chordctl put k v
+  run -1 on b chordctl get k
+  run -69 on a chordctl ring
+  run -1 on a chordctl leave
+}
+
+@test "three hosts join, and one is killed: every key is found, and the host that comes back finds all too" {
+  all_join
+  head -c 900000 /dev/urandom >large
+  on b chordctl put large - <large
+  for i in $(seq 20); do on a chordctl put "k$i" "v$i"; done
+  end_peer b
+  for i in $(seq 20); do [ "$(on c chordctl get "k$i")" = "v$i" ]; done
+  on c chordctl get large | cmp - large
+  on c chordctl put k1 newer
+  on a chordctl rm k2
+  start_peer b "${calm[@]}"
+  eventually gets b k1 newer
+  run -1 on b chordctl get k2
+  [ "$(on b chordctl keys | wc -l)" -eq 20 ]
+  eventually checks b
+}
+
+@test "without a majority of its copies a key is neither read nor written (69), and with one it is again" {
+  all_join
+  on a chordctl put k v
+  end_peer b
+  end_peer c
+  run -69 on a chordctl put -w 1 k w
+  run -69 on a chordctl get -w 1 k
+  start_peer c "${calm[@]}"
+  eventually gets a k v
+  on a chordctl put -w 20 k w
+  [ "$(on c chordctl get k)" = w ]
+}
+
+@test "who leaves has handed over, and the last host goes only with --discard" {
+  all_join
+  for i in $(seq 20); do on a chordctl put "k$i" "v$i"; done
+  on a chordctl leave -w 60
+  on b chordctl leave -w 60
+  for i in $(seq 20); do [ "$(on c chordctl get "k$i")" = "v$i" ]; done
+  run -1 on a chordctl get k1
+  run -3 on c chordctl leave
+  [[ $output == *--discard* ]]
+  [ "$(on c chordctl get k1)" = v1 ]
+  on c chordctl leave --discard
+  run -69 on c chordctl ring
+  run -1 on c chordctl get k1
+}
+
+@test "ring shows hosts and shares, lookup the owner first, and both as JSON" {
+  all_join
+  run -0 on a chordctl ring
+  [[ ${lines[0]} == "ring main: 3 hosts, 3 copies of each key" ]]
+  [ "${#lines[@]}" -eq 4 ]
+  [ "$(on b chordctl ring --json | jq -s 'map(.share) | add | . > 0.999 and . < 1.001')" = true ]
+  run -0 on b chordctl lookup k
+  [[ ${lines[0]} == owner$'\t'* ]]
+  [ "$(printf '%s\n' "$output" | cut -f2 | sort | tr -d '\n')" = abc ]
+  [ "$(on c chordctl lookup k)" = "$output" ]
+  on a chordctl ring --check
+  end_peer b
+  end_peer c
+  eventually sees_none a
+  run on a chordctl ring --check
+  [ "$status" -ne 0 ]
+}
+
+@test "two hosts that write at once leave siblings, which every host sees" {
+  all_join
+  on a chordctl put k v
+  version=$(on a chordctl get --all k | cut -f1)
+  on b chordctl put --resolve "$version" k one
+  on c chordctl put --resolve "$version" k two
+  run -3 on a chordctl get k
+  [ "$(on b chordctl get --all k | wc -l)" -eq 2 ]
+  on c chordctl put k three
+  [ "$(on a chordctl get k)" = three ]
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// A ring of several hosts, in one process: real files, messages that are delivered or lost, and a group that
+// has agreed on what each case says.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ring/replicas.hpp"
+#include "table/sqlite_storage.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::ring {
+
+// Hosts that speak to each other, and what the group has agreed on.
+class Group {
+ public:
+  explicit Group(std::size_t size) {
+    std::string name = (std::filesystem::temp_directory_path() / "rings-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    directory_ = name;
+    for (std::uint64_t id = 1; id <= size; ++id) start(id);
+  }
+  ~Group() { std::filesystem::remove_all(directory_); }
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  void start(std::uint64_t id) {
+    hosts_[id].replicas = std::make_unique<Replicas>(NodeId{id}, std::map<NodeId, std::string>{});
+    hosts_[id].worker =
+        std::make_unique<StorageWorker>(NodeId{id}, [file = file(id)] { return table::open_sqlite(file); });
+    hosts_[id].batch.clear();
+  }
+  std::string file(std::uint64_t id) const { return (directory_ / ("ring" + std::to_string(id))).string(); }
+  void stop(std::uint64_t id) { hosts_.erase(id); }
+  void lose_disk(std::uint64_t id) {
+    stop(id);
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file(id) + suffix);
+  }
+
+  // The group agrees; the ring's name is r.
+  service::Ring ring;
+  void agree() {
+    ring.number = Token{++last_token_};
+    kept_.rings["r"] = ring;
+    run();
+  }
+  Token join(std::uint64_t id) {
+    ring.replicas = 3;
+    ring.before = ring.hosts;
+    std::erase_if(ring.hosts, [&](const Host& each) { return each.host == NodeId{id}; });
+    ring.hosts.push_back({NodeId{id}, Token{last_token_ + 1}, 8});
+    std::ranges::sort(ring.hosts);
+    agree();
+    return ring.number;
+  }
+  Token leave(std::uint64_t id) {
+    ring.before = ring.hosts;
+    std::erase_if(ring.hosts, [&](const Host& each) { return each.host == NodeId{id}; });
+    agree();
+    return ring.number;
+  }
+  void settle() {
+    ring.before.clear();
+    agree();
+  }
+  // As chordctl does it.
+  bool whole_join(std::uint64_t id) {
+    const Token number = join(id);
+    if (!std::holds_alternative<HandedOver>(ask(id, AwaitHandOver{"r", number}))) return false;
+    settle();
+    return true;
+  }
+  void found(std::size_t size) {
+    for (std::uint64_t id = 1; id <= size; ++id) REQUIRE(whole_join(id));
+  }
+
+  // Sent, and not looked at yet.
+  std::uint64_t begin(std::uint64_t at, Request what, const std::string& value = "") {
+    auto work = std::make_shared<Work>();
+    work->connection = replica::ConnectionId{1};
+    work->request = ++last_request_;
+    work->what = std::move(what);
+    work->value = Bytes(value.begin(), value.end());
+    work->all_users = true;
+    hosts_.at(at).replicas->look_at(now_, known_to(at));
+    hosts_.at(at).replicas->begin(work);
+    return last_request_;
+  }
+  Answer ask(std::uint64_t at, Request what, const std::string& value = "") {
+    const std::uint64_t request = begin(at, std::move(what), value);
+    for (int i = 0; i < 20 && !told.contains(request); ++i) run();
+    return told.contains(request) ? told.at(request) : Answer(Refused{Why::failed, "no answer"});
+  }
+  Answer put(std::uint64_t at, const std::string& key, const std::string& value) {
+    return ask(at, Put{"r", key, value.size(), {}, {}, std::chrono::seconds(2)}, value);
+  }
+  std::string get(std::uint64_t at, const std::string& key) {
+    std::string value;
+    for (;;) {
+      const Answer answer = ask(at, Get{"r", key, {}, value.size(), std::chrono::seconds(2)});
+      if (std::holds_alternative<Absent>(answer)) return "absent";
+      const auto* found = std::get_if<Found>(&answer);
+      if (found == nullptr) return "no quorum";
+      if (found->versions.size() > 1) return "siblings";
+      value.append(found->chunk.begin(), found->chunk.end());
+      if (value.size() >= found->versions.front().size) return value;
+    }
+  }
+  // Half a second, in steps.
+  void run() {
+    for (int i = 0; i < 10; ++i) {
+      now_ += std::chrono::milliseconds(50);
+      for (auto& [id, host] : hosts_) {
+        host.replicas->look_at(now_, known_to(id));
+        static_cast<void>(host.replicas->take_ready());
+        host.replicas->tick();
+        take(id);
+      }
+      for (int busy = 0; busy < 200 && deliver(); ++busy) {
+      }
+    }
+  }
+
+  std::map<std::uint64_t, Answer> told;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
+  std::set<std::uint64_t> behind;  // have not heard what was agreed on since agree_without()
+  // From now on these hosts hear of nothing that is agreed on.
+  void agree_without(std::set<std::uint64_t> hosts) {
+    earlier_ = kept_;
+    behind = std::move(hosts);
+  }
+
+ private:
+  struct One {
+    std::unique_ptr<Replicas> replicas;
+    std::unique_ptr<StorageWorker> worker;
+    std::vector<std::shared_ptr<node::Work>> batch;
+  };
+  struct Message {
+    std::uint64_t from, to;
+    Bytes bytes;
+  };
+
+  const service::KeptRings* known_to(std::uint64_t id) const {
+    return behind.contains(id) ? &earlier_ : &kept_;
+  }
+
+  bool deliver() {
+    bool any = false;
+    for (auto& [id, host] : hosts_) {
+      host.replicas->look_at(now_, known_to(id));
+      host.replicas->tick();
+      auto batch = std::exchange(host.batch, {});
+      any = any || !batch.empty();
+      if (!batch.empty()) host.worker->perform(batch);
+      for (auto& each : batch) host.replicas->worked(dynamic_cast<InnerWork&>(*each));
+      host.replicas->tick();
+      take(id);
+    }
+    for (Message& message : std::exchange(wire_, {})) {
+      any = true;
+      if (!hosts_.contains(message.to) || cut.contains({message.from, message.to})) continue;
+      auto& host = hosts_.at(message.to);
+      host.replicas->look_at(now_, known_to(message.to));
+      CHECK(host.replicas->heard(node::FromPeer{NodeId{message.from}, message.bytes}));
+      host.replicas->tick();
+      take(message.to);
+    }
+    return any;
+  }
+  void take(std::uint64_t id) {
+    for (auto& action : hosts_.at(id).replicas->take_actions()) {
+      if (auto* send = std::get_if<node::Send>(&action)) wire_.push_back({id, send->to.value, send->bytes});
+      if (auto* work = std::get_if<node::Do>(&action)) hosts_.at(id).batch.push_back(work->work);
+      if (auto* answer = std::get_if<node::ToTool>(&action)) {
+        auto read = wire::decode<Answer>(answer->bytes);
+        REQUIRE(read);
+        told[answer->request] = *read;
+      }
+    }
+  }
+
+  std::filesystem::path directory_;
+  std::map<std::uint64_t, One> hosts_;
+  std::vector<Message> wire_;
+  service::KeptRings kept_, earlier_;
+  Instant now_{};
+  std::uint64_t last_token_ = 10, last_request_ = 0;
+};
+
+inline bool is_stored(const Answer& answer) {
+  return std::holds_alternative<Stored>(answer);
+}
+
+}  // namespace coord::ring

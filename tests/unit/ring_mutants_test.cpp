@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// Each rule of a ring's copies is removed in turn; a story must end otherwise.
+#include <functional>
+
+#include "base/rule.hpp"
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+// Each answers whether all went as it must.
+bool write_wants_two() {
+  Group group(3);
+  group.found(3);
+  group.cut = {{1, 2}, {1, 3}};
+  return !is_stored(group.put(1, "k", "v"));
+}
+bool lost_disk_is_silent() {
+  Group group(3);
+  group.found(3);
+  group.stop(3);
+  if (!is_stored(group.put(1, "k", "v"))) return false;
+  group.lose_disk(2);
+  group.start(2);
+  group.start(3);
+  group.stop(1);
+  group.run();
+  return group.get(3, "k") == "no quorum";
+}
+bool other_number_is_not_answered() {
+  Group group(3);
+  group.found(3);
+  group.agree_without({1});
+  group.agree();
+  return !is_stored(group.put(1, "k", "v"));
+}
+bool both_writes_stay() {
+  Group group(3);
+  group.found(3);
+  const std::vector<Dot> nothing;
+  group.begin(1, Put{"r", "k", 1, {}, nothing, {}}, "a");
+  group.begin(1, Put{"r", "k", 1, {}, nothing, {}}, "b");
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.get(2, "k") == "siblings";
+}
+bool value_is_on_each_copy() {
+  Group group(3);
+  group.found(3);
+  const std::string large(600'000, 'x');
+  if (!is_stored(group.put(1, "k", large))) return false;
+  group.run();
+  group.stop(1);
+  return group.get(2, "k") == large;
+}
+bool gainer_reads_before_it_is_settled() {
+  Group group(4);
+  group.found(3);
+  group.stop(1);
+  group.stop(2);
+  const Token number = group.join(4);
+  const std::uint64_t wait = group.begin(4, AwaitHandOver{"r", number});
+  for (int i = 0; i < 4; ++i) group.run();
+  return !group.told.contains(wait);
+}
+bool leaver_waits_for_gainers() {
+  Group group(4);
+  group.found(4);
+  for (std::uint64_t id : {2, 3, 4}) group.stop(id);
+  const Token number = group.leave(1);
+  const std::uint64_t wait = group.begin(1, AwaitHandOver{"r", number});
+  for (int i = 0; i < 4; ++i) group.run();
+  return !group.told.contains(wait);
+}
+const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
+                          {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
+bool read_asks_those_of_before() {
+  return !changing.can_read({changing.now[0], changing.now[2]});
+}
+bool write_reaches_those_of_before() {
+  return !changing.is_written({changing.now[0], changing.now[2]});
+}
+
+}  // namespace
+
+TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") {
+  const std::vector<std::pair<const char*, std::function<bool()>>> stories{
+      {"ring_write_wants_a_majority", write_wants_two},
+      {"ring_incomplete_copy_is_silent", lost_disk_is_silent},
+      {"ring_answers_for_its_number_only", other_number_is_not_answered},
+      {"ring_writes_of_a_key_in_line", both_writes_stay},
+      {"ring_entry_comes_with_its_values", value_is_on_each_copy},
+      {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
+      {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
+      {"ring_reads_from_those_of_before", read_asks_those_of_before},
+      {"ring_write_reaches_those_of_before", write_reaches_those_of_before}};
+  for (const auto& [rule, story] : stories) {
+    INFO(rule);
+    CHECK(story());
+    mutants::removed = rule;
+    const bool is_right = story();
+    mutants::removed.clear();
+    CHECK_FALSE(is_right);
+  }
+}

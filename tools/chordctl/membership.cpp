@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+// chordctl join, leave, ring, lookup: which hosts a ring has, and which of them keep what.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "client.hpp"
+#include "ring/placement.hpp"
+#include "verbs.hpp"
+
+namespace coord::chordctl {
+namespace {
+
+struct Settings {
+  const Common& common;
+  Patience patience;
+  std::uint64_t places = 8, replicas = 3;
+  bool json = false, check = false, discard = false;
+  std::string key;
+
+  std::string shown_ring() const { return cli::shown(common.ring); }
+};
+
+// What the group has agreed on, and what this host's peer knows.
+struct Known {
+  service::RingView view;
+  ring::StatusOf here;
+
+  bool is_member() const {
+    return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
+  }
+  std::string name(NodeId host) const {
+    const auto found = here.names.find(host);
+    return found == here.names.end() ? std::to_string(host.value) : found->second;
+  }
+  ring::Placement placement() const {
+    return ring::Placement(service::Ring{view.number, view.replicas, view.hosts, view.before});
+  }
+};
+
+Error unexpected() {
+  return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
+}
+
+Result<Known> look(const Settings& s, Client& client) {
+  auto view = client.view(s.common.ring);
+  if (!view) return view.error();
+  auto answer = client.ask(ring::AskStatus{s.common.ring});
+  if (!answer) return answer.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
+  auto* here = std::get_if<ring::StatusOf>(&*answer);
+  if (here == nullptr) return unexpected();
+  return Known{std::move(*view), std::move(*here)};
+}
+
+Error in_no_ring(const Settings& s) {
+  return {ErrorKind::unavailable, s.shown_ring(), "the group has no such ring", "chordctl join"};
+}
+
+// Until the change with this number has handed over all, and then makes it whole. Who comes again after an
+// interruption goes on from here.
+Result<cli::Exit> settle(const Settings& s, Client& client, Token number) {
+  auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number});
+  if (!answer) return answer.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
+  auto view = client.view(s.common.ring);
+  if (!view) return view.error();
+  if (view->number != number || view->before.empty()) return cli::Exit::done;
+  auto ordered = client.order(service::SettleRing{s.common.ring, number, 0, {}});
+  if (!ordered) return ordered.error();
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& ordered) {
+  cli::notice("chordctl", s.shown_ring() + ": " + ordered.why);
+  return cli::Exit::failed;
+}
+
+Result<cli::Exit> join(const Settings& s) {
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto known = look(s, *client);
+  if (!known) return known.error();
+  Token number = known->view.number;
+  const bool is_lost = known->here.number == number && !known->here.is_complete;
+  if (!known->is_member() || (is_lost && known->view.before.empty() && known->view.hosts.size() > 1)) {
+    if (!known->is_member() && known->here.keys > 0) {
+      cli::notice("chordctl", s.shown_ring() + ": this host's own " + std::to_string(known->here.keys) +
+                                  " keys are set aside until it leaves");
+    }
+    auto ordered = client->order(service::JoinRing{s.common.ring,
+                                                   known->here.host,
+                                                   static_cast<std::uint32_t>(s.places),
+                                                   static_cast<std::uint32_t>(s.replicas),
+                                                   0,
+                                                   {}});
+    if (!ordered) return ordered.error();
+    if (!ordered->done) return refused_change(s, *ordered);
+    number = ordered->number;
+  }
+  return settle(s, *client, number);
+}
+
+Result<cli::Exit> leave(const Settings& s) {
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto known = look(s, *client);
+  if (!known) return known.error();
+  Token number = known->view.number;
+  const bool was_here = known->is_member();
+  const bool is_leaving = std::ranges::find(known->view.before, known->here.host, &service::RingHost::host) !=
+                          known->view.before.end();
+  if (was_here) {
+    const bool discard = s.discard || (known->here.keys == 0 && known->here.is_complete);
+    auto ordered = client->order(service::LeaveRing{s.common.ring, known->here.host, discard, 0, {}});
+    if (!ordered) return ordered.error();
+    if (!ordered->done) return refused_change(s, *ordered);
+    number = ordered->number;
+  }
+  if (was_here || is_leaving) {
+    auto settled = settle(s, *client, number);
+    if (!settled) return settled.error();
+  }
+  auto forgotten = client->ask(ring::Forget{s.common.ring});
+  if (!forgotten) return forgotten.error();
+  if (was_here || is_leaving) return cli::Exit::done;
+  cli::notice("chordctl", s.shown_ring() + ": this host is not in the ring");
+  return cli::Exit::no;
+}
+
+// ---- what is shown
+
+std::map<NodeId, double> shares(const ring::Placement& placement) {
+  std::map<NodeId, double> shares;
+  const auto& places = placement.places();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& before = places[(i + places.size() - 1) % places.size()];
+    shares[places[i].host.host] += chord::share_of_ring(before.id, places[i].id);
+  }
+  return shares;
+}
+
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f%%", 100 * share);
+  return text;
+}
+
+void print_places(const Known& known) {
+  const ring::Placement placement = known.placement();
+  const auto& places = placement.places();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& before = places[(i + places.size() - 1) % places.size()];
+    cli::JsonArray successors;
+    for (const ring::Host& host : placement.of(places[i].id + chord::power_of_two(0)).now)
+      successors.text(known.name(host.host));
+    cli::print(cli::JsonObject()
+                   .text("ring", known.view.ring)
+                   .text("id", chord::text(places[i].id))
+                   .text("host", known.name(places[i].host.host))
+                   .text("predecessor", chord::text(before.id))
+                   .array("successors", successors)
+                   .number("share", chord::share_of_ring(before.id, places[i].id))
+                   .line());
+  }
+}
+
+void print_ring(const Settings& s, const Known& known) {
+  const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
+  cli::print("ring " + s.shown_ring() + ": " + std::to_string(known.view.hosts.size()) + " hosts, " +
+             std::to_string(copies) + (copies == 1 ? " copy" : " copies") + " of each key" +
+             (known.view.before.empty() ? "" : ", a host comes or goes") + "\n");
+  const auto share = shares(known.placement());
+  for (const service::RingHost& host : known.view.hosts) {
+    const double part = share.contains(host.host) ? share.at(host.host) : 0;
+    std::string bar;
+    for (double at = 0; at < part; at += 0.025) bar += '#';
+    cli::print(cli::shown(known.name(host.host)) + "\t" + std::to_string(host.places) + " places\t" +
+               percent(part) + "\t" + bar + "\n");
+  }
+}
+
+// What is wrong with it, as far as its hosts answer.
+Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
+  std::vector<std::string> wrong;
+  if (!known.view.before.empty()) wrong.emplace_back("a host comes or goes, and that is not over");
+  if (known.here.number != known.view.number) wrong.emplace_back("this host is not in it, or is behind");
+  if (!known.here.is_complete) wrong.emplace_back("this host has not all that it is to keep");
+  if (known.is_member()) {
+    auto answer = client.ask(ring::List{s.common.ring, "", ""});
+    if (!answer) return answer.error();
+    const auto* page = std::get_if<ring::Page>(&*answer);
+    if (page == nullptr) return unexpected();
+    for (const std::string& hosts : page->unreachable)
+      wrong.push_back("too few of " + hosts + " answer for keys that they keep");
+  }
+  for (const std::string& each : wrong) cli::notice("chordctl", s.shown_ring() + ": " + each);
+  return wrong.empty() ? cli::Exit::done : cli::Exit::failed;
+}
+
+Result<cli::Exit> show(const Settings& s) {
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto known = look(s, *client);
+  if (!known) return known.error();
+  if (known->view.number == Token{}) return in_no_ring(s);
+  if (s.json) {
+    print_places(*known);
+  } else {
+    print_ring(s, *known);
+  }
+  return s.check ? check(s, *client, *known) : cli::Exit::done;
+}
+
+Result<cli::Exit> lookup(const Settings& s) {
+  if (Status right = check_key(s.key); !right) return right.error();
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto known = look(s, *client);
+  if (!known) return known.error();
+  if (known->view.number == Token{}) return in_no_ring(s);
+  const ring::ReplicaSet set = known->placement().of_key(s.key);
+  for (std::size_t i = 0; i < set.now.size(); ++i) {
+    const char* const role = i == 0 ? "owner" : "replica";
+    const std::string name = known->name(set.now[i].host);
+    cli::print(s.json ? cli::JsonObject()
+                            .name("key", s.key)
+                            .text("id", chord::text(ring::id_of_key(s.key)))
+                            .text("role", role)
+                            .text("host", name)
+                            .line()
+                      : std::string(role) + "\t" + cli::shown(name) + "\n");
+  }
+  return cli::Exit::done;
+}
+
+std::shared_ptr<Settings> settings(const Common& common) {
+  return std::make_shared<Settings>(Settings{common, {}, 8, 3, false, false, false, {}});
+}
+
+}  // namespace
+
+void add_join(cli::Options& tool, const Common& common) {
+  const auto s = settings(common);
+  auto& made = tool.verb("join", "make this host one of the group's ring");
+  made.synopsis("[--vnodes N] [--replicas R]", "ends when it has all that it is to keep");
+  made.value("--vnodes", "N", s->places, "places on the ring, in proportion to what the host can keep")
+      .between(1, 64);
+  made.value("--replicas", "R", s->replicas, "the first host of a ring says it: copies of each key")
+      .between(1, 16);
+  add_patience(made, s->patience);
+  made.example("chordctl join", "on each host");
+  made.does([s] { return join(*s); });
+}
+
+void add_leave(cli::Options& tool, const Common& common) {
+  const auto s = settings(common);
+  auto& made = tool.verb("leave", "hand over what this host keeps, and leave the ring");
+  made.synopsis("[--discard]", "the last host with data is refused without --discard");
+  made.flag("--discard", s->discard, "the last host: what the ring keeps is lost");
+  add_patience(made, s->patience);
+  made.example("chordctl leave", "");
+  made.does([s] { return leave(*s); });
+}
+
+void add_ring(cli::Options& tool, const Common& common) {
+  const auto s = settings(common);
+  auto& made = tool.verb("ring", "which hosts there are, and the share of each");
+  made.synopsis("[--check] [--json]");
+  made.flag("--check", s->check, "3: something is wrong, which is said");
+  made.flag("--json", s->json, "one place a line, as JSON");
+  add_patience(made, s->patience);
+  made.example("chordctl ring --check", "");
+  made.does([s] { return show(*s); });
+}
+
+void add_lookup(cli::Options& tool, const Common& common) {
+  const auto s = settings(common);
+  auto& made = tool.verb("lookup", "which hosts keep a key: its owner first");
+  made.synopsis("[--json] KEY");
+  made.operand("KEY", s->key, "1 to 1024 bytes");
+  made.flag("--json", s->json, "one host a line, as JSON");
+  add_patience(made, s->patience);
+  made.example("chordctl lookup config/limit", "");
+  made.does([s] { return lookup(*s); });
+}
+
+}  // namespace coord::chordctl
