@@ -53,7 +53,7 @@ def bash_candidates(entry):
 
 def bash_verb(table, verb):
     options = table.options_of(verb)
-    valued = [o for o in options if o["value"]]
+    valued = [o for o in options if o["value"] and not o.get("optional")]
     out = ["      case $prev in"]
     for option in valued:
         out.append("        %s) %s; return ;;" % ("|".join(option["names"]), bash_candidates(option)))
@@ -74,7 +74,8 @@ def bash_verb(table, verb):
 
 def bash(table):
     function = "_" + table.tool
-    everything = {name for verb in table.verbs for o in table.options_of(verb) if o["value"] for name in o["names"]}
+    everything = {name for verb in table.verbs for o in table.options_of(verb)
+                  if o["value"] and not o.get("optional") for name in o["names"]}
     out = [
         "# bash completion for %s, generated from its option table" % table.tool,
         "_coordutils_from() {  # candidates are the lines that a command prints",
@@ -123,7 +124,8 @@ def zsh_text(text):
 def zsh_action(entry):
     if entry.get("choices"):
         return "(" + " ".join(entry["choices"]) + ")"
-    command = entry["candidates"].replace("'", "'\\''").replace(":", "\\:")
+    # In a shell of its own: all that its commands complain of goes, and none of them holds up whoever types.
+    command = ("timeout 1 sh -c " + shlex.quote(entry["candidates"])).replace("'", "'\\''").replace(":", "\\:")
     return {
         "file": "_files",
         "directory": "_files -/",
@@ -139,8 +141,10 @@ def zsh_arguments(table, verb):
         excluded = option["names"] if not option["repeat"] else []
         group = "(%s)" % " ".join(option["excludes"] + excluded) if option["excludes"] + excluded else ""
         for name in option["names"]:
-            value = ":%s:%s" % (zsh_text(option["value"]), zsh_action(option)) if option["value"] else ""
-            sign = ("=" if name.startswith("--") else "+") if value else ""
+            optional = option.get("optional")  # --name or --name=VALUE
+            colon = "::" if optional else ":"
+            value = "%s%s:%s" % (colon, zsh_text(option["value"]), zsh_action(option)) if option["value"] else ""
+            sign = ("=-" if optional else "=" if name.startswith("--") else "+") if value else ""
             star = "*" if option["repeat"] else ""
             out.append("'%s%s%s%s[%s]%s'" % (group, star, name, sign, zsh_text(option["help"]), value))
     if not verb and table.named_verbs():
@@ -188,13 +192,55 @@ def fish_values(entry):
         "directory": "-x -a " + fish_quote("(__fish_complete_directories)"),
         "host": "-x -a " + fish_quote("(__fish_print_hostnames)"),
         "command": "-x -a " + fish_quote("(__fish_complete_command)"),
-        "from_command": "-x -a " + fish_quote("(%s 2>/dev/null)" % entry["candidates"]),
+        "from_command": "-x -a " + fish_quote("(timeout 1 sh -c %s 2>/dev/null)" % fish_quote(entry["candidates"])),
     }.get(entry["completes"], "-x")
+
+
+def fish_place(table):
+    """Functions that tell an operand's place from a command's: for tools that run a command after their operands."""
+    tool = table.tool
+    valued = [name for o in table.options_of("") if o["value"] and not o.get("optional") for name in o["names"]]
+    skipped = ["            case %s" % " ".join(valued), "                set skip 1"] if valued else []
+    return [
+        "function __%s_words # the operands and the command before the cursor, one a line" % tool,
+        "    set -l words (commandline -opc)",
+        "    set -l skip 0",
+        "    set -l found 0",
+        "    for word in $words[2..]",
+        "        if test $found -eq 1",
+        "            printf '%s\\n' $word",
+        "            continue",
+        "        end",
+        "        if test $skip -eq 1",
+        "            set skip 0",
+        "            continue",
+        "        end",
+        "        switch $word",
+        *skipped,
+        "            case '-?*'",
+        "            case '*'",
+        "                set found 1",
+        "                printf '%s\\n' $word",
+        "        end",
+        "    end",
+        "end",
+        "function __%s_operand # is an operand to come?" % tool,
+        "    test (count (__%s_words)) -lt %d" % (tool, len(table.verbs[""]["operands"])),
+        "end",
+        "function __%s_command # what may come in the command" % tool,
+        "    set -l words (__%s_words)[%d..]" % (tool, len(table.verbs[""]["operands"]) + 1),
+        "    test (count $words) -gt 0; and test $words[1] = --; and set -e words[1]",
+        "    complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))",
+        "end",
+    ]
 
 
 def fish(table):
     tool, verbs = table.tool, list(table.named_verbs())
     out = ["# fish completion for %s, generated from its option table" % tool, "complete -c %s -f" % tool]
+    after_operands = not verbs and table.verbs[""]["takes_command"]
+    if after_operands:
+        out += fish_place(table)
     for name, verb in table.verbs.items():
         condition = ""
         if name:
@@ -202,12 +248,16 @@ def fish(table):
             condition = " -n " + fish_quote("__fish_seen_subcommand_from " + name)
         for option in verb["options"]:
             names = " ".join(("-l " + n[2:]) if n.startswith("--") else ("-s " + n[1:]) for n in option["names"])
-            value = " " + fish_values(option) if option["value"] else ""
+            value = " " + fish_values(option) if option["value"] and not option.get("optional") else ""
             out.append("complete -c %s%s %s%s -d %s" % (tool, condition, names, value, fish_quote(option["help"])))
         for operand in verb["operands"]:
-            if name or not verbs:
+            if after_operands:
+                out.append("complete -c %s -n __%s_operand %s" % (tool, tool, fish_values(operand)))
+            elif name or not verbs:
                 out.append("complete -c %s%s %s" % (tool, condition, fish_values(operand)))
-        if verb["takes_command"]:
+        if after_operands:
+            out.append("complete -c %s -n 'not __%s_operand' -x -a %s" % (tool, tool, fish_quote("(__%s_command)" % tool)))
+        elif verb["takes_command"]:
             out.append("complete -c %s%s -x -a %s" % (tool, condition, fish_quote("(__fish_complete_subcommand)")))
     return "\n".join(out + [""])
 

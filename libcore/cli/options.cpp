@@ -49,6 +49,10 @@ Option& Option::operands(std::size_t least, std::size_t most) {
   operands_ = {least, most};
   return *this;
 }
+Option& Option::implied(std::string value) {
+  implied_ = std::move(value);
+  return *this;
+}
 Option& Option::minor() {
   minor_ = true;
   return *this;
@@ -97,6 +101,19 @@ Option* Options::find(std::string_view name) {
   }
   Option* const of_tool = parent_ == nullptr ? nullptr : parent_->find(name);
   return of_tool != nullptr && of_tool->without_verb_ ? nullptr : of_tool;
+}
+
+std::vector<std::string> Options::long_names() const {
+  std::vector<std::string> names{"--help", "--version"};
+  for (const Options* table = this; table != nullptr; table = table->parent_) {
+    for (const Option& option : table->options_) {
+      if (option.hidden_ || (table != this && option.without_verb_)) continue;
+      for (const auto* list : {&option.names_, &option.aliases_})
+        for (const std::string& name : *list)
+          if (name.starts_with("--")) names.push_back(name);
+    }
+  }
+  return names;
 }
 
 Option& Options::flag(std::string_view names, bool& target, std::string help) {

@@ -66,8 +66,9 @@ class Option {
   Option& operands(
       std::size_t least,
       std::size_t most);  // how many operands the tool takes with it, instead of its usual number
-  Option& minor();        // left to the man page where --help would not fit a screen
-  Option& hidden();       // neither in --help nor in completions
+  Option& implied(std::string value);  // what it is without a value, which is given as --name=VALUE only
+  Option& minor();                     // left to the man page where --help would not fit a screen
+  Option& hidden();                    // neither in --help nor in completions
   Option& completes(Completion kind);
   Option& completes_from(std::string shell_command);  // one candidate a line, e.g. live lock names
 
@@ -84,6 +85,7 @@ class Option {
       names_;  // with their dashes: the short one and the shown long one, as far as there are any
   std::vector<std::string> aliases_;  // further long names
   std::string metavar_, help_, env_, env_value_, candidates_;
+  std::optional<std::string> implied_;
   std::vector<std::string> choices_, excludes_, needs_, only_with_;
   std::optional<std::vector<std::string>> modes_;  // with which alone it makes sense; none: with all
   ValueBounds bounds_;
@@ -227,6 +229,8 @@ class Options {
 
   Option& add(std::string_view names, std::string metavar, std::string help, Option::Kind kind);
   Option* find(std::string_view name);  // with its dashes; here, then in the tool that this is a verb of
+  std::vector<std::string> long_names() const;  // that find() knows and people are told of
+  std::vector<std::string> keys() const;        // that configure() knows
 
   std::string tool_, verb_, summary_;
   Options* parent_ = nullptr;

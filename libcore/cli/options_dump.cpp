@@ -80,7 +80,7 @@ class OptionDump {
     line.text("value", option.metavar_)
         .text("help", option.help_)
         .boolean("repeat", option.kind_ == Option::Kind::list);
-    line.boolean("without_verb", option.without_verb_);
+    line.boolean("without_verb", option.without_verb_).boolean("optional", option.implied_.has_value());
     line.boolean("mode", option.kind_ == Option::Kind::mode)
         .text("env", option.env_)
         .array("choices", texts(option.choices_));

@@ -20,7 +20,8 @@ class HelpPage {
     std::vector<const Option*> full = listed(false), brief;
     const std::vector<const Option*> minor = listed(true);
     full.insert(full.end(), minor.begin(), minor.end());
-    const std::size_t room = lines - std::min(lines, head.size() + tail.size() + 1);
+    const std::vector<std::string> note = units();
+    const std::size_t room = lines - std::min(lines, head.size() + note.size() + tail.size() + 1);
     while (!full.empty() && table(full).size() + paragraph(brief).size() > room) {
       brief.insert(brief.begin(), full.back());
       full.pop_back();
@@ -29,6 +30,7 @@ class HelpPage {
     for (const auto* part : {&head}) append(out, *part);
     append(out, table(full));
     append(out, paragraph(brief));
+    append(out, note);
     append(out, tail);
     return out;
   }
@@ -83,10 +85,20 @@ class HelpPage {
     return out;
   }
 
+  // How durations are given, where there are any.
+  std::vector<std::string> units() const {
+    const auto takes_seconds = [](const Option* option) { return option->metavar_.ends_with("SECONDS"); };
+    if (std::ranges::none_of(listed(false), takes_seconds) &&
+        std::ranges::none_of(listed(true), takes_seconds))
+      return {};
+    return {"SECONDS: 2 or 0.25, or with a unit: 250ms, 10s, 5m, 1h, 2d"};
+  }
+
   static std::string form(const Option& option, bool brief) {
     std::string text = option.name();
     if (!brief && option.names_.size() > 1) text = option.names_.front() + ", " + text;
     if (!brief && option.names_.size() == 1 && text.starts_with("--")) text = "    " + text;
+    if (option.implied_) return text + "[=" + option.metavar_ + "]";
     if (!option.metavar_.empty()) text += " " + option.metavar_;
     return text;
   }

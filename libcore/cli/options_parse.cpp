@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "cli/names.hpp"
+#include "cli/nearest.hpp"
 #include "cli/options_read.hpp"
 
 namespace coord::cli {
@@ -80,8 +81,7 @@ class Parser {
                   arguments.end());
     if (needs_verb() && !(words_.empty() && tool_.action_)) {
       if (words_.empty()) return usage_error("", "nothing to do", see_help("give one of the commands of"));
-      return usage_error("'" + shown(words_.front()) + "'", "is not a command of " + tool_.tool_,
-                         see_help("see"));
+      return no_such_verb(words_.front());
     }
     return Options::Request::act;
   }
@@ -91,15 +91,18 @@ class Parser {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     Option* option = scope_->find(name);
-    if (option == nullptr) return usage_error(shown(name), "unknown option", see_help("see"));
+    if (option == nullptr)
+      return usage_error(shown(name), "unknown option",
+                         did_you_mean(name, scope_->long_names(), see_help("see")));
     note(*option, name);
     if (!takes_value(*option)) {
       given_.push_back({option, name, ""});
       if (equals == std::string::npos) return false;
       return usage_error(name, "takes no value", "leave out the part from = on");
     }
-    if (equals == std::string::npos) return value_follows(*option, name, next);
-    given_.push_back({option, name, word.substr(equals + 1)});
+    if (equals == std::string::npos && !option->implied_) return value_follows(*option, name, next);
+    given_.push_back(
+        {option, name, equals == std::string::npos ? *option->implied_ : word.substr(equals + 1)});
     return false;
   }
 
@@ -147,8 +150,14 @@ class Parser {
       Options& tool = *std::exchange(scope_, &verb);
       return all_go_with_verb(tool);
     }
-    return usage_error("'" + shown(word.substr(0, 64)) + "'", "is not a command of " + tool_.tool_,
-                       see_help("see"));
+    return no_such_verb(word);
+  }
+
+  Error no_such_verb(const std::string& word) const {
+    std::vector<std::string> verbs;
+    for (const Options& verb : scope_->verbs_) verbs.push_back(verb.verb_);
+    return usage_error("'" + shown(std::string_view(word).substr(0, 64)) + "'",
+                       "is not a command of " + tool_.tool_, did_you_mean(word, verbs, see_help("see")));
   }
 
   // What came before the verb; an option of both is the verb's.

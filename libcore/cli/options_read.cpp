@@ -8,6 +8,7 @@
 
 #include "base/format.hpp"
 #include "cli/names.hpp"
+#include "cli/nearest.hpp"
 
 namespace coord::cli {
 namespace {
@@ -110,13 +111,25 @@ Status read_by_table(const LineOptions& line) {
   return TableReader::read(line);
 }
 
+std::vector<std::string> Options::keys() const {
+  std::vector<std::string> keys;
+  for (const Option& option : options_) {
+    if (option.hidden_ || option.kind_ == Kind::mode || !option.name().starts_with("--")) continue;
+    keys.push_back(option.name().substr(2));
+    std::replace(keys.back().begin(), keys.back().end(), '-', '_');
+  }
+  return keys;
+}
+
 Status Options::configure(std::string_view key, std::string_view value, const std::string& where) {
   std::string name = fmt::format("--{}", key);
   std::replace(name.begin(), name.end(), '_', '-');
   Option* option = key.find('-') == std::string_view::npos ? find(name) : nullptr;
-  if (option == nullptr || option->kind_ == Kind::mode)
+  if (option == nullptr || option->kind_ == Kind::mode) {
+    const std::string rule = fmt::format("keys are the long options of {} with _ for -", tool_);
     return usage_error(fmt::format("{}: {}", where, shown(key)), "unknown key",
-                       fmt::format("keys are the long options of {} with _ for -", tool_));
+                       did_you_mean(key, keys(), rule));
+  }
   if (option->source_ == Source::command_line || option->source_ == Source::environment) return done();
   const std::string origin = fmt::format("{}: {}", where, key);
   if (option->kind_ == Kind::flag) return store_configured_flag(*option, value, origin);

@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t gap = 2;           // spaces between columns
 constexpr std::size_t least_shrunk = 8;  // columns that a clipped cell keeps
 
-std::string fitted(const std::string& cell, std::size_t width) {
-  if (display_width(cell) <= width) return cell;
-  return width <= 3 ? std::string(clipped(cell, width)) : std::string(clipped(cell, width - 3)) + "...";
-}
-
 }  // namespace
 
 void Table::row(const std::vector<std::string>& cells, Tone tone) {
@@ -32,7 +27,10 @@ void Table::row(const std::vector<std::string>& cells, Tone tone) {
 }
 
 Table Table::with(const std::string& title, std::string_view cell) && {
-  const auto place = static_cast<std::ptrdiff_t>(columns_.size() - (columns_.back().may_shrink ? 1 : 0));
+  const auto shrinks = std::find_if(columns_.rbegin(), columns_.rend(),
+                                    [](const Column& column) { return column.may_shrink; });
+  const auto place = shrinks == columns_.rend() ? static_cast<std::ptrdiff_t>(columns_.size())
+                                                : columns_.rend() - shrinks - 1;
   columns_.insert(columns_.begin() + place, {title});
   for (Row& row : rows_) row.cells.insert(row.cells.begin() + place, shown(cell));
   return std::move(*this);
@@ -61,14 +59,14 @@ std::string Table::text(std::size_t width, bool color) const {
   const auto line = [&](const auto& cell_at, Tone tone) {
     std::string text;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const std::string cell = fitted(cell_at(i), columns[i]);
+      const std::string cell = shortened(cell_at(i), columns[i]);
       const std::size_t space = columns[i] - std::min(columns[i], display_width(cell));
       const bool right = columns_[i].align == Align::right;
       text += fmt::format("{:{}}{:{}}{}{:{}}", "", i != 0 ? gap : 0, "", right ? space : 0, cell, "",
                           right ? 0 : space);
     }
     text.erase(text.find_last_not_of(' ') + 1);
-    out += toned(text, tone, color) + "\n";
+    out += toned(shortened(text, width), tone, color) + "\n";
   };
   line([&](std::size_t i) { return columns_[i].title; }, Tone::strong);
   for (const Row& row : rows_) line([&](std::size_t i) { return row.cells[i]; }, row.tone);

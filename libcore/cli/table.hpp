@@ -27,7 +27,7 @@ class Table {
   // are, except in a column that says otherwise.
   void row(const std::vector<std::string>& cells, Tone tone = Tone::plain);
   bool empty() const { return rows_.empty(); }
-  // A column that says the same in every row: the last one, or before the last one if that holds long text.
+  // A column that says the same in every row: before the last one that holds long text, or at the end.
   Table with(const std::string& title, std::string_view cell) &&;
 
   // With a title line. `width` is the terminal's (any_width: never clip, for pipes and files).

@@ -70,6 +70,11 @@ std::size_t terminal_width(int fd) {
   return std::clamp<std::size_t>(columns, 20, 1000);
 }
 
+std::size_t terminal_height(int fd) {
+  winsize size{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : 24;
+}
+
 bool wants_color(int fd) {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
@@ -87,6 +92,11 @@ std::string_view clipped(std::string_view text, std::size_t columns) {
     end += length;
   }
   return text.substr(0, end);
+}
+
+std::string shortened(std::string_view text, std::size_t columns) {
+  if (display_width(text) <= columns) return std::string(text);
+  return columns <= 3 ? std::string(clipped(text, columns)) : std::string(clipped(text, columns - 3)) + "...";
 }
 
 std::size_t display_width(std::string_view text) {

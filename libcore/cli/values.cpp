@@ -31,6 +31,32 @@ Result<Integer> read_digits(std::string_view text, Integer least, Integer most) 
   return value;
 }
 
+struct Unit {
+  std::string_view name;
+  std::int64_t nanoseconds;
+};
+constexpr Unit units[] = {{"ms", 1'000'000},
+                          {"s", ns_per_s},
+                          {"m", 60 * ns_per_s},
+                          {"h", 3'600 * ns_per_s},
+                          {"d", 86'400 * ns_per_s}};
+
+// Takes a unit off the end, and answers with its nanoseconds; without one it is the second.
+std::int64_t take_unit(std::string_view& text) {
+  for (const Unit& unit : units) {
+    if (!text.ends_with(unit.name)) continue;
+    text.remove_suffix(unit.name.size());
+    return unit.nanoseconds;
+  }
+  return ns_per_s;
+}
+
+// So many billionths of a unit; no product of the two fits 64 bits.
+std::int64_t fraction_of(std::int64_t unit, std::int64_t billionths) {
+  const std::int64_t whole = unit / ns_per_s, rest = unit % ns_per_s;
+  return whole * billionths + rest * billionths / ns_per_s;
+}
+
 bool all_digits(std::string_view text) {
   return text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -50,8 +76,9 @@ Result<std::uint64_t> read_unsigned(std::string_view text, ValueBounds bounds) {
 }
 
 Result<Duration> read_seconds(std::string_view text, ValueBounds bounds) {
-  static const std::string remedy = "give seconds, e.g. 2 or 0.25";
+  static const std::string remedy = "give seconds, e.g. 2 or 0.25, or a unit: 250ms, 10s, 5m, 1h, 2d";
   std::string_view digits = text;
+  const std::int64_t unit = take_unit(digits);
   const bool negative = digits.starts_with('-');
   if (negative) digits.remove_prefix(1);
   const std::size_t point = digits.find('.');
@@ -62,11 +89,11 @@ Result<Duration> read_seconds(std::string_view text, ValueBounds bounds) {
   std::int64_t seconds = 0;
   if (!whole.empty() && std::from_chars(whole.data(), whole.data() + whole.size(), seconds).ec != std::errc{})
     return bad_value(text, "is out of range", "give less than 1000000000 seconds");
-  if (seconds >= most_seconds) return bad_value(text, "is out of range", "give less than 1000000000 seconds");
-  std::int64_t nanoseconds = 0;
-  for (std::size_t i = 0; i < 9; ++i)
-    nanoseconds = nanoseconds * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
-  std::int64_t total = seconds * ns_per_s + nanoseconds;
+  if (seconds > (most_seconds * ns_per_s - 1) / unit)
+    return bad_value(text, "is out of range", "give less than 1000000000 seconds");
+  std::int64_t parts = 0;  // billionths of the unit
+  for (std::size_t i = 0; i < 9; ++i) parts = parts * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+  std::int64_t total = seconds * unit + fraction_of(unit, parts);
   if (negative) total = -total;
   const std::int64_t least = bounds.least == ValueBounds{}.least ? 0 : bounds.least;
   if (total < least || (negative && least == 0))

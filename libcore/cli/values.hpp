@@ -26,8 +26,9 @@ struct ValueBounds {
 // Decimal digits with an optional sign, nothing else.
 Result<std::int64_t> read_integer(std::string_view text, ValueBounds bounds);
 Result<std::uint64_t> read_unsigned(std::string_view text, ValueBounds bounds);
-// Seconds as decimal digits with an optional fraction ("2", "0.25", ".5"): below 10^9 s, digits beyond
-// nanoseconds are cut off. Negative values only where the bounds ask for them.
+// Seconds as decimal digits with an optional fraction ("2", "0.25", ".5"), or another unit that follows them
+// ("250ms", "10s", "5m", "1.5h", "2d"): below 10^9 s, what is beyond nanoseconds is cut off. Negative values
+// only where the bounds ask for them.
 Result<Duration> read_seconds(std::string_view text, ValueBounds bounds);
 Result<double> read_number(std::string_view text);  // finite
 

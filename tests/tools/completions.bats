@@ -146,6 +146,34 @@ EOS
   no_peer
 }
 
+@test "fish: names at NAME and no commands; after it commands, and then what those take" {
+  command -v fish >/dev/null || skip "no fish here"
+  generate dlock
+  # A dlock that only knows two names: what is asked of it is what is offered.
+  mkdir -p "$demo/bin"
+  printf '#!/bin/sh\necho "complaint" >&2\nprintf "{\\"schema\\":1,\\"name\\":\\"%%s\\"}\\n" backup base64-of-mine\n' >"$demo/bin/dlock"
+  chmod +x "$demo/bin/dlock"
+  fish_offers() { PATH=$demo/bin:$PATH fish --no-config -c "source $demo/dlock.fish; complete -C '$1'" 2>&1 | cut -f1; }
+  [ "$(fish_offers 'dlock ba' | sort | paste -sd' ')" = "backup base64-of-mine" ] # neither basename nor base64
+  [ "$(fish_offers 'dlock -w 5 --ttl 3 ba' | sort | paste -sd' ')" = "backup base64-of-mine" ]
+  fish_offers 'dlock backup basena' | grep -qx basename
+  fish_offers 'dlock -n backup -- basena' | grep -qx basename
+  ! fish_offers 'dlock backup ba' | grep -q base64-of-mine
+  cd "$demo" && touch only-this-file
+  fish_offers 'dlock -w 5 backup cat only-th' | grep -qx only-this-file
+  fish_offers 'dlock --li' | grep -qx -- --list
+}
+
+@test "zsh: what a tool complains of while it is asked for names is not shown" {
+  command -v zsh >/dev/null || skip "no zsh here"
+  generate dlock
+  mkdir -p "$demo/bin"
+  printf '#!/bin/sh\necho "complaint" >&2\nprintf "{\\"schema\\":1,\\"name\\":\\"%%s\\"}\\n" backup\n' >"$demo/bin/dlock"
+  chmod +x "$demo/bin/dlock"
+  PATH=$demo/bin:$PATH zsh_offers "$demo" 'dlock ' backup >"$demo/shown"
+  ! grep -q complaint "$demo/shown"
+}
+
 @test "every tool's completions load in its shell" {
   for tool in "${tools[@]}"; do
     echo "tool: $tool"

@@ -7,6 +7,7 @@ setup() {
   cd "$BATS_TEST_TMPDIR"
   export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
   unset COORD_CLOCK
+  export LC_ALL=C.UTF-8
 }
 
 # The three hosts of the README, their logs in the current folder.
@@ -362,6 +363,7 @@ a {"a":3,"b":7} c {"c":1} no token' ]
   [ "$(dclock draw *.log | wc -L)" -le 80 ]
   [ "$(dclock draw --width 60 *.log | wc -L)" -le 60 ]
   [ -z "$(dclock draw --ascii *.log | tr -d '\n\40-\176')" ]
+  [ "$(LC_ALL=C dclock draw *.log)" = "$(dclock draw --ascii *.log)" ]
   python3 -c 'import sys, xml.etree.ElementTree as t; t.parse(sys.stdin)' < <(dclock draw --to svg *.log)
   dclock draw --to mermaid *.log | head -n 2 | tail -n 1 | grep -qx '  participant h0 as mail'
   [ "$(dclock draw --to dot *.log | grep -c 'color="#0072b2"')" -eq 5 ]

@@ -162,7 +162,7 @@ load shared_group
     and (.waiters | length) == 1 and (.waiters[0] | .peer == "c" and .position == 1 and .command == "true" and .ttl_s == 10
       and (has("token") | not))' <<<"$output"
   run -0 dlock --list
-  [[ ${lines[0]} == NAME*STATE*MODE*TOKEN* ]]
+  [[ ${lines[0]} == NAME*STATE*MODE*TOKEN ]]
   [[ $output == *"listed"*"holds"*"exclusive"* ]]
   run -0 dlock --list --stale --json listed
   run -1 dlock --list nobody-has-this
@@ -347,4 +347,17 @@ client.recv(1)' 3>&- &
   unreachable "$BATS_TEST_TMPDIR/talks"
   run -69 dlock --scope private name true
   [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "flock's form for a descriptor is told what to use instead" {
+  for options in '' -n '-w 1' '-s'; do
+    run -64 bash -c "dlock $options 9" 9>lock
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == "dlock: 9: is an open descriptor, as flock locks them; dlock locks names: give a name and what is to run: dlock NAME -c"* ]]
+  done
+  run -64 bash -c 'dlock 9' 9>&-
+  [ "$output" = "dlock: COMMAND: is missing: see dlock --help" ]
+  run -64 bash -c 'dlock --report r job'
+  jq -e '.outcome == "usage"' r
+  run -0 bash -c 'dlock 9 true' 9>lock # a name all the same
 }

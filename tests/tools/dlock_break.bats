@@ -15,7 +15,7 @@ status_of_holder() { status=0; wait $holder || status=$?; }
   eventually is_file ready
   run -0 on b dlock --break job --yes
   [ "$(now_us)" -gt "$(cat ended)" ]
-  [[ ${lines[0]} == NAME*TOKEN*COMMAND* ]]
+  [[ ${lines[0]} == NAME*COMMAND*TOKEN* ]]
   [[ ${lines[1]} == *" holds "*"$holder"* ]]
   run -0 on b dlock -n job true
   status_of_holder

@@ -1,8 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # The scenarios: each tells and draws what it did when it was last looked at. A change that is meant:
+#   export LC_ALL=C.UTF-8
 #   for s in $(dsim list --scenarios | awk 'NR > 1 { print $1 }'); do
 #     dsim play $s --width 80 >tests/tools/dsim/$s.txt; dsim play $s --trace >tests/tools/dsim/$s.trace; done
+
+setup() { export LC_ALL=C.UTF-8; }
 
 scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
 
@@ -19,6 +22,7 @@ scenarios() { dsim list --scenarios | awk 'NR > 1 { print $1 }'; }
     echo "scenario: $scenario"
     [ "$(dsim play "$scenario" --width 80 | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
     ! dsim play "$scenario" --ascii --width 80 | sed '/^$/,$d' | LC_ALL=C grep -q '[^ -~]'
+    [ "$(LC_ALL=C dsim play "$scenario" --width 80)" = "$(dsim play "$scenario" --ascii --width 80)" ]
     dsim play "$scenario" --svg "$BATS_TEST_TMPDIR/picture.svg"
     python3 -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' \
       "$BATS_TEST_TMPDIR/picture.svg"

@@ -39,6 +39,28 @@ setup() {
   done
 }
 
+@test "every tool: a long option with its last letter left out is answered with one that there is" {
+  for tool in "${tools[@]}"; do
+    names=$("$tool" --dump-options | jq -r 'select(.record == "option" and .verb == "") | .names[] | select(startswith("--"))')
+    for name in $names; do
+      [ "${#name}" -ge 6 ] && ! grep -qx -- "${name%?}" <<<"$names" || continue
+      echo "tool: $tool option: $name"
+      run "$tool" "${name%?}"
+      [ "$status" -eq 64 ]
+      [[ $output =~ ^"$tool: ${name%?}: unknown option: did you mean "(--[a-z-]+)"?"$ ]]
+      grep -qx -- "${BASH_REMATCH[1]}" <<<"$names"$'\n--help\n--version'
+    done
+  done
+}
+
+@test "every tool: durations have units, and --help says so once where there are any" {
+  for tool in "${tools[@]}"; do
+    echo "tool: $tool"
+    takes=$("$tool" --dump-options | jq -s 'any(.[]; .record == "option" and .verb == "" and (.value | endswith("SECONDS")))')
+    [ "$("$tool" --help | grep -c 'or with a unit: 250ms, 10s, 5m, 1h, 2d')" -eq "$([ "$takes" = true ] && echo 1 || echo 0)" ]
+  done
+}
+
 @test "every tool: --help to a full device is 74" {
   for tool in "${tools[@]}"; do
     echo "tool: $tool"

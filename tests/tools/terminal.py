@@ -5,17 +5,21 @@
 usage: terminal.py COMMAND [ARG...] <SCRIPT
 
 Lines of the script:  send TEXT    types TEXT and Enter          key C       types Control-C (a letter)
-                      type TEXT    types TEXT
+                      type TEXT    types TEXT                    size R C    makes the terminal R rows and C columns
                       expect TEXT  waits until TEXT was shown    pause S     waits S seconds
                       asleep       waits until COMMAND itself sleeps, as a shell does that waits for what it started: one that is
                                    still on its way there dies of a Ctrl-C
+                      touch FILE   makes FILE, for who waits for what was expected before
                       hangup       closes the terminal           end         waits for COMMAND and prints "status N" or "signal N"
 Everything that the terminal showed goes to stdout. Status 1 if something expected did not come within 20 seconds.
 """
+import fcntl
 import os
 import pty
 import select
+import struct
 import sys
+import termios
 import time
 
 
@@ -59,6 +63,11 @@ def main():
             os.write(master, rest.encode())
         elif verb == "key":
             os.write(master, bytes([ord(rest.upper()) & 0x1F]))
+        elif verb == "size":
+            fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", *map(int, rest.split()), 0, 0))
+        elif verb == "touch":
+            with open(rest, "w", encoding="utf-8") as file:
+                file.write("x")
         elif verb == "pause":
             listen(float(rest))
         elif verb == "hangup":

@@ -64,11 +64,14 @@ TEST_CASE("a configuration gives options their values, the command line wins") {
 }
 
 TEST_CASE("whatever is wrong in a configuration is said with its line and never skipped") {
-  CHECK(Daemon().load("\nnmae = 1\n") ==
-        ":2: nmae: unknown key: keys are the long options of coordd with _ for -");
+  CHECK(Daemon().load("\nnmae = 1\n") == ":2: nmae: unknown key: did you mean name?");
+  CHECK(Daemon().load("heart-beat = 1").ends_with("unknown key: did you mean heart_beat?"));
+  CHECK(Daemon().load("colour = 1") ==
+        ":1: colour: unknown key: keys are the long options of coordd with _ for -");
   CHECK(Daemon().load("limit = 70") == ":1: limit: '70' is out of range: give 1 to 10");
   CHECK(Daemon().load("heart_beat = \"soon\"") ==
-        ":1: heart_beat: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25");
+        ":1: heart_beat: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25, or a unit: 250ms, "
+        "10s, 5m, 1h, 2d");
   CHECK(Daemon().load("syslog = \"maybe\"") == ":1: syslog: 'maybe' is not known: give true or false");
   CHECK(Daemon().load("[section]\nlimit = 1\n") ==
         ":1: section: is no text, number or truth value: tables and dates are not used");

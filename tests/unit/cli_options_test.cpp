@@ -131,7 +131,8 @@ TEST_CASE("usage errors are one line that names the option as it was given") {
   CHECK(Lock().error({"-Z", "x"}) == "-Z: unknown option: see dlock --help");
   CHECK(Lock().error({"-w"}) == "-w: its value is missing: give it as -w SECONDS");
   CHECK(Lock().error({"--timeout=soon", "n", "c"}) ==
-        "--timeout: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25");
+        "--timeout: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25, or a unit: 250ms, 10s, "
+        "5m, 1h, 2d");
   CHECK(Lock().error({"--slots", "2", "--release", "n"}).empty());
   CHECK(Lock().error({"--slots", "2", "--list"}) ==
         "--slots: cannot be combined with --list: give one of them");
@@ -238,7 +239,9 @@ TEST_CASE("a tool of verbs: each has its own options, the tool's work before and
   CHECK((one == "x" && two == "y"));
   CHECK(parse({"compare", "x"}) == "B: is missing: see dclock compare --help");
   CHECK(parse({"compare", "--deep", "x"}) == "--deep: unknown option: see dclock compare --help");
-  CHECK(parse({"marge"}) == "'marge': is not a command of dclock: see dclock --help");
+  CHECK(parse({"marge"}) == "'marge': is not a command of dclock: did you mean merge?");
+  CHECK(parse({"squash"}) == "'squash': is not a command of dclock: see dclock --help");
+  CHECK(parse({"merge", "--depe", "a"}) == "--depe: unknown option: did you mean --deep?");
   CHECK(parse({}) == "nothing to do: give one of the commands of dclock --help");
 }
 
@@ -262,8 +265,35 @@ TEST_CASE("a tool of verbs with an action of its own: its options may be for tha
   CHECK(parse({"--json", "list", "--json"}) == "list");
   CHECK(parse({"list", "--all"}) == "--all: unknown option: see dsnapshot list --help");
   CHECK(parse({"--all", "list"}) == "--all: does not go with one of the commands: see dsnapshot --help");
-  CHECK(parse({"lost"}) == "'lost': is not a command of dsnapshot: see dsnapshot --help");
-  CHECK(parse({"--", "lost"}) == "'lost': is not a command of dsnapshot: see dsnapshot --help");
+  CHECK(parse({"lost"}) == "'lost': is not a command of dsnapshot: did you mean list?");
+  CHECK(parse({"--", "lost"}) == "'lost': is not a command of dsnapshot: did you mean list?");
+}
+
+TEST_CASE("an option may have a value that is given with = only") {
+  std::optional<Duration> live;
+  Words rest;
+  const auto parse = [&](const Words& words) {
+    live.reset();
+    Options o("tool", "a tool");
+    o.value("--live", "SECONDS", live, "again and again").implied("2").between(100ms, 1h);
+    o.operands("NAME", rest, 0, any_number, "names");
+    const auto request = o.parse(words);
+    return request ? std::string() : request.error().text();
+  };
+  CHECK(parse({"--live", "5"}).empty());
+  CHECK(live == 2s);
+  CHECK(rest == Words{"5"});
+  CHECK(parse({"--live=5m", "x"}).empty());
+  CHECK(live == 300s);
+  CHECK(parse({"--live=0"}) == "--live: '0' is out of range: give at least 0.1 seconds");
+  CHECK(parse({"--lvie"}) == "--lvie: unknown option: did you mean --live?");
+  Options o("tool", "a tool");
+  o.value("--live", "SECONDS", live, "again and again").implied("2");
+  const std::string help = o.help();
+  CHECK(help.find("--live[=SECONDS]") != std::string::npos);
+  const std::string units = "SECONDS: 2 or 0.25, or with a unit: 250ms, 10s, 5m, 1h, 2d\n";
+  CHECK(help.find(units) != std::string::npos);
+  CHECK(help.find(units) == help.rfind(units));
 }
 
 TEST_CASE("asking for --help wins over everything around it") {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "base/utf8.hpp"
+#include "cli/age.hpp"
+#include "cli/estimate.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/nearest.hpp"
 #include "cli/table.hpp"
 #include "cli/values.hpp"
 
@@ -25,6 +29,61 @@ TEST_CASE("seconds are exact to the nanosecond both ways") {
   for (const char* text : {"0.25", "-3", "1.000000001", "0", "-0.000000001"})
     CHECK(seconds_text(*read_seconds(text, {-3'000'000'000, 3'000'000'000})) == text);
   CHECK(seconds_text(Duration::min()) == "-9223372036.854775808");
+}
+
+TEST_CASE("durations have units, each exact to the nanosecond") {
+  const auto read = [](const char* text) { return read_seconds(text, {}); };
+  CHECK(*read("250ms") == 250ms);
+  CHECK(*read("10s") == 10s);
+  CHECK(*read("5m") == 5min);
+  CHECK(*read("1h") == 1h);
+  CHECK(*read("2d") == 48h);
+  CHECK(*read("1.5h") == 90min);
+  CHECK(*read(".5d") == 12h);
+  CHECK(*read("0.000001ms") == 1ns);
+  CHECK(*read("1.000000001d") == 24h + 86'400ns);
+  CHECK(*read("11574d") == 11574 * 24h);
+  CHECK(*read("999999999999ms") == 999999999999ms);
+  for (const char* bad : {"s", "ms", "h", "1 h", "1hh", "1H", "1w", "1m30s", "1min", "10sm", "11575d",
+                          "1000000000000ms", "99999999999999999999h", "-1h", "1.5.5h"})
+    CHECK_FALSE(read(bad).ok());
+  CHECK(*read_seconds("-2m", {-120'000'000'000, 0}) == -2min);
+  CHECK(read_seconds("2h", {0, 3'600'000'000'000}).error().text() ==
+        "'2h' is out of range: give at most 3600 seconds");
+}
+
+TEST_CASE("ages are told in the unit that fits them") {
+  CHECK(age_text(0s) == "0 s");
+  CHECK(age_text(119s) == "119 s");
+  CHECK(age_text(17min + 59s) == "17 min");
+  CHECK(age_text(119min) == "119 min");
+  CHECK(age_text(25h) == "25 h");
+  CHECK(age_text(72h) == "3 d");
+  CHECK(age_text(WallTime{5'000'000'000}, WallTime{3'000'000'000}) == "0 s");  // of clocks that differ
+}
+
+TEST_CASE("what is left is told by the pace so far") {
+  CHECK(left_text(10s, 0, 100) == "");
+  CHECK(left_text(10s, 100, 100) == "");
+  CHECK(left_text(10s, 25, 100) == "30 s left");
+  CHECK(left_text(1s, 1, 7200) == "119 min left");
+  CHECK(left_text(1ms, 1, 2) == "1 s left");  // rounded up
+  CHECK(left_text(24h, 1, std::numeric_limits<std::uint64_t>::max()).ends_with(" d left"));
+}
+
+TEST_CASE("a mistyped word is taken for the nearest one, if one is near") {
+  CHECK(edit_distance("", "abc") == 3);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("form", "from") == 1);
+  const std::vector<std::string> known{"--ttl", "--timeout", "--list", "--quiet"};
+  CHECK(nearest("--timout", known) == "--timeout");
+  CHECK(nearest("--lits", known) == "--list");
+  CHECK(nearest("--tll", known) == "--ttl");
+  CHECK_FALSE(nearest("--x", known).has_value());
+  CHECK_FALSE(nearest("--colour", known).has_value());
+  CHECK_FALSE(nearest(std::string(1'000'000, 'x'), known).has_value());
+  CHECK(did_you_mean("--quite", known, "see --help") == "did you mean --quiet?");
+  CHECK(did_you_mean("--zebra", known, "see --help") == "see --help");
 }
 
 TEST_CASE("integers are digits and within their bounds") {
@@ -121,5 +180,14 @@ TEST_CASE("tables align by what is seen and shrink only where they may") {
   Table narrow({{"NAME", Table::Align::left, true}, {"HOST"}});
   narrow.row({"a-name-of-twenty-char", "alpha"});
   CHECK(narrow.text(17) == "NAME        HOST\na-name-...  alpha\n");
+  for (const std::size_t width : {4, 9, 12, 14}) {  // no line is wider, whatever may shrink
+    const std::string text = narrow.text(width);
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+      CHECK(text.find('\n', at) - at <= width);
+  }
+  Table token({{"COMMAND", Table::Align::left, true}, {"TOKEN", Table::Align::right}});
+  token.row({"a long command", "12345"});
+  CHECK(std::move(token).with("SCOPE", "host").text() ==
+        "SCOPE  COMMAND         TOKEN\nhost   a long command  12345\n");
   CHECK(display_width("e\xcc\x81") == 1);
 }

@@ -112,6 +112,7 @@ int main(int argc, char** argv) {
   options.mode("--list", settings.mode, dbarrier::Mode::list, "show all that are in use").operands(0, 0);
   options.mode("--reset", settings.mode, dbarrier::Mode::reset, "send all waiters away: 3").operands(1, 1);
   options.flag("--json", settings.json, "as JSON, one barrier a line").only_with({"--status", "--list"});
+  settings.live.declare(options).only_with({"--list"}).excludes("--json").excludes("--quiet");
   options.flag("--stale", settings.stale, "show local knowledge, also without a quorum")
       .only_with({"--status", "--list"});
   cli::add_peer_options(options, settings.peer);

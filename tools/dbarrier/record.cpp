@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/format.hpp"
+#include "cli/age.hpp"
 #include "cli/names.hpp"
 #include "cli/table.hpp"
 
@@ -139,10 +140,14 @@ std::string state_of(const local::BarrierRecord& record) {
   return record.trigger.empty() ? "released by time" : "released by " + cli::shown(record.trigger);
 }
 
-std::vector<std::string> row_of(const local::BarrierRecord& record) {
+std::vector<std::string> row_of(const local::BarrierRecord& record, WallTime as_of) {
   std::string missing;
   for (const std::string& id : record.missing) missing += (missing.empty() ? "" : " ") + id;
-  return {record.name, std::to_string(record.generation), std::to_string(record.count), state_of(record),
+  return {record.name,
+          std::to_string(record.generation),
+          std::to_string(record.count),
+          state_of(record),
+          cli::age_text(Times(record, as_of).first, as_of),
           missing};
 }
 

@@ -17,7 +17,7 @@ cli::JsonObject json_of(const local::BarrierRecord& record, WallTime as_of, cons
 std::string text_of(const local::BarrierRecord& record, WallTime as_of, std::size_t width, bool color);
 
 // One row of --list.
-std::vector<std::string> row_of(const local::BarrierRecord& record);
+std::vector<std::string> row_of(const local::BarrierRecord& record, WallTime as_of);
 
 // "waits for 2 of 5", "released by web1", ...
 std::string state_of(const local::BarrierRecord& record);

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/live.hpp"
 #include "cli/options.hpp"
 
 namespace coord::dbarrier {
@@ -37,6 +38,7 @@ struct Settings {
   Duration ttl = std::chrono::seconds(10);
   std::string report;  // a file; "-": a table on stderr
   bool json = false, stale = false, quiet = false, verbose = false;
+  cli::Live live;  // with --list
 
   Duration grace() const { return lease::usual_grace(ttl); }  // from TERM to KILL
 };

@@ -55,14 +55,18 @@ Result<cli::Exit> show_status(const Settings& settings) {
   return cli::Exit::done;
 }
 
-Result<cli::Exit> list_barriers(const Settings& settings) {
+namespace {
+
+Result<std::string> text_of_all(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
   if (!peer) return peer.error();
   const std::string_view scope = name_of(peer->welcome().scope);
+  std::string text;
   cli::Table table({{"NAME"},
                     {"GENERATION", cli::Table::Align::right},
                     {"COUNT", cli::Table::Align::right},
                     {"STATE"},
+                    {"FOR", cli::Table::Align::right},
                     {"MISSING", cli::Table::Align::left, true}});
   local::ListBarriers request{only_request, {}, {}, settings.stale};
   for (bool more = true; more;) {
@@ -72,13 +76,24 @@ Result<cli::Exit> list_barriers(const Settings& settings) {
     for (const local::BarrierRecord& record : answer->barriers) {
       request.after = record.name;
       if (settings.json) {
-        cli::print(json_of(record, answer->as_of).text("scope", scope).line());
+        text += json_of(record, answer->as_of).text("scope", scope).line();
       } else {
-        table.row(row_of(record));
+        table.row(row_of(record, answer->as_of));
       }
     }
   }
-  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
+  return table.empty() ? text : cli::for_stdout(std::move(table).with("SCOPE", scope));
+}
+
+}  // namespace
+
+Result<cli::Exit> list_barriers(const Settings& settings) {
+  constexpr const char* none = "nobody waits or runs at a barrier";
+  if (settings.live.wanted()) return settings.live.show([&] { return text_of_all(settings); }, none);
+  const auto text = text_of_all(settings);
+  if (!text) return text.error();
+  cli::print(*text);
+  if (text->empty()) cli::say_none("dbarrier", none, settings.quiet);
   return cli::Exit::done;
 }
 

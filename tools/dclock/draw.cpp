@@ -32,7 +32,7 @@ Result<cli::Exit> draw(const Settings& s) {
   switch (s.format) {
     case Format::text: {
       const std::size_t columns = s.width > 0 ? s.width : cli::terminal_width(STDOUT_FILENO);
-      cli::print(clock::draw_text(diagram, measure, {columns, s.ascii}));
+      cli::print(clock::draw_text(diagram, measure, {columns, s.ascii || !cli::has_unicode()}));
       break;
     }
     case Format::svg:
@@ -60,7 +60,7 @@ void add_draw(cli::Options& tool) {
       "text (the default), svg, dot or mermaid");
   declare_order(verb, s->order);
   verb.value("--width", "COLUMNS", s->width, "of text; else the terminal's, or 80").between(40, 1000);
-  verb.flag("--ascii", s->ascii, "text without box-drawing characters");
+  verb.flag("--ascii", s->ascii, "text without box-drawing characters, as where the locale has none");
   s->logs.declare(verb);
   verb.example("dclock draw *.log", "on the terminal");
   verb.example("dclock draw --to svg *.log > run.svg", "for a page, light or dark");

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/format.hpp"
+#include "cli/estimate.hpp"
 #include "cli/run.hpp"
 #include "clock_file.hpp"
 
@@ -19,8 +20,9 @@ namespace {
 // does not disturb the first.
 class FileSource : public clock::ByteSource {
  public:
-  FileSource(std::string name, std::shared_ptr<Descriptor> file)
-      : name_(std::move(name)), file_(std::move(file)) {
+  using Told = std::shared_ptr<cli::Estimate>;
+  FileSource(std::string name, std::shared_ptr<Descriptor> file, Told told = nullptr)
+      : name_(std::move(name)), file_(std::move(file)), told_(std::move(told)) {
     struct stat status = {};
     regular_ = ::fstat(file_->get(), &status) == 0 && S_ISREG(status.st_mode);
     if (!regular_) return;
@@ -36,6 +38,7 @@ class FileSource : public clock::ByteSource {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return Error{ErrorKind::data, name_, std::strerror(errno), "give a readable log"};
       at_ += count;
+      if (told_) told_->add(static_cast<std::uint64_t>(count));
       return static_cast<std::size_t>(count);
     }
   }
@@ -50,9 +53,21 @@ class FileSource : public clock::ByteSource {
  private:
   std::string name_;
   std::shared_ptr<Descriptor> file_;
+  Told told_;
   bool regular_ = false;
   off_t begin_ = 0, at_ = 0;
 };
+
+// Of all logs together; 0 where one of them is a pipe.
+std::uint64_t bytes_of(const std::vector<std::shared_ptr<Descriptor>>& files) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) {
+    struct stat status = {};
+    if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+    bytes += static_cast<std::uint64_t>(status.st_size);
+  }
+  return bytes;
+}
 
 }  // namespace
 
@@ -73,10 +88,12 @@ void declare_order(cli::Options& verb, clock::MergeOrder& order) {
               "of concurrent events: clock (default), wall or hlc");
 }
 
-Result<Readers> open_logs(const LogChoice& choice, clock::HostTable& hosts) {
+Result<Readers> open_logs(const LogChoice& choice, clock::HostTable& hosts, bool quiet) {
   Readers readers;
   const auto bad_lines = choice.skip_bad ? clock::BadLines::skip : clock::BadLines::stop;
   const std::vector<std::string> standard_input{"-"};
+  std::vector<std::string> names;
+  std::vector<std::shared_ptr<Descriptor>> files;
   for (const std::string& name : choice.names.empty() ? standard_input : choice.names) {
     const bool is_stdin = name == "-";
     auto file =
@@ -84,15 +101,20 @@ Result<Readers> open_logs(const LogChoice& choice, clock::HostTable& hosts) {
                                               : ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     const std::string shown = is_stdin ? "standard input" : name;
     if (!*file) return Error{ErrorKind::data, shown, std::strerror(errno), "give a readable log"};
-    auto source = std::make_unique<FileSource>(shown, std::move(file));
-    readers.push_back(std::make_unique<clock::LogReader>(shown, std::move(source), hosts, bad_lines));
+    names.push_back(shown);
+    files.push_back(std::move(file));
+  }
+  const auto told = quiet ? nullptr : std::make_shared<cli::Estimate>("merge", bytes_of(files));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto source = std::make_unique<FileSource>(names[i], std::move(files[i]), told);
+    readers.push_back(std::make_unique<clock::LogReader>(names[i], std::move(source), hosts, bad_lines));
   }
   return readers;
 }
 
 Result<std::unique_ptr<clock::LogMerge>> open_merge(const LogChoice& choice, clock::HostTable& hosts,
-                                                    clock::MergeOrder order) {
-  auto readers = open_logs(choice, hosts);
+                                                    clock::MergeOrder order, bool quiet) {
+  auto readers = open_logs(choice, hosts, quiet);
   if (!readers) return readers.error();
   auto merge = std::make_unique<clock::LogMerge>(hosts, order);
   for (auto& reader : *readers) merge->add(std::move(reader));
@@ -101,7 +123,7 @@ Result<std::unique_ptr<clock::LogMerge>> open_merge(const LogChoice& choice, clo
 
 Result<std::unique_ptr<LoadedLog>> load(const LogChoice& choice, Texts texts, clock::MergeOrder order) {
   auto loaded = std::make_unique<LoadedLog>(texts == Texts::keep);
-  auto merge = open_merge(choice, loaded->hosts, order);
+  auto merge = open_merge(choice, loaded->hosts, order, false);
   if (!merge) return merge.error();
   for (;;) {
     const auto event = (*merge)->next();

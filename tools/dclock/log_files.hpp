@@ -26,12 +26,14 @@ struct LogChoice {
 // --by: the order of concurrent events.
 void declare_order(cli::Options& verb, clock::MergeOrder& order);
 
+// A person at a terminal is told how far a big merge is, by what was read of the logs, as long as their
+// readers live. What goes to that terminal meanwhile needs no such line: `quiet`.
 using Readers = std::vector<std::unique_ptr<clock::LogReader>>;
-Result<Readers> open_logs(const LogChoice& choice, clock::HostTable& hosts);
+Result<Readers> open_logs(const LogChoice& choice, clock::HostTable& hosts, bool quiet = true);
 
 // The logs merged into an order of causes, for commands that look at one event after the other.
 Result<std::unique_ptr<clock::LogMerge>> open_merge(const LogChoice& choice, clock::HostTable& hosts,
-                                                    clock::MergeOrder order);
+                                                    clock::MergeOrder order, bool quiet = true);
 
 // The logs in memory, in an order of causes.
 struct LoadedLog {

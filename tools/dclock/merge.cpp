@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // dclock merge: one log from many, in an order of causes.
+#include <unistd.h>
+
 #include <memory>
 
 #include "cli/run.hpp"
+#include "cli/terminal.hpp"
 #include "log_files.hpp"
 #include "verbs.hpp"
 
@@ -16,7 +19,7 @@ struct Settings {
 
 Result<cli::Exit> merge(const Settings& s) {
   clock::HostTable hosts;
-  auto merge = open_merge(s.logs, hosts, s.order);
+  auto merge = open_merge(s.logs, hosts, s.order, cli::is_terminal(STDOUT_FILENO));
   if (!merge) return merge.error();
   std::string out;
   for (;;) {

@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "base/rfc3339.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -17,11 +18,6 @@ namespace coord::delect {
 
 namespace {
 
-std::string seconds_between(WallTime from, WallTime to) {
-  const std::int64_t seconds = std::max<std::int64_t>((to.unix_ns - from.unix_ns) / 1'000'000'000, 0);
-  return fmt::format("{} s", seconds);
-}
-
 std::string pid_text(std::uint32_t pid) {
   return pid == 0 ? "enrolled" : std::to_string(pid);
 }
@@ -30,7 +26,7 @@ void add_rows(cli::Table& table, const local::LeaderRecord& record, WallTime as_
   const auto row = [&](const local::CandidateRecord& party, const std::string& state,
                        const std::string& term) {
     table.row({record.name, state, term, party.host, pid_text(party.pid), party.user,
-               std::to_string(party.priority), seconds_between(party.since, as_of), party.value});
+               std::to_string(party.priority), cli::age_text(party.since, as_of), party.value});
   };
   if (record.leader) row(*record.leader, "leads", std::to_string(record.term.value));
   std::size_t position = 0;
@@ -122,25 +118,50 @@ std::string leader_text(const local::LeaderRecord& record) {
          cli::shown(record.leader->value) + ")";
 }
 
-Result<cli::Exit> show(const Settings& settings) {
+namespace {
+
+struct Shown {
+  std::string text;
+  bool any = false;  // is led
+};
+
+Result<Shown> text_of_all(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "delect");
   if (!peer) return peer.error();
   auto answer = ask_leaders(*peer, settings, settings.names);
   if (!answer) return answer.error();
   const local::Scope scope = peer->welcome().scope;
   cli::Table table = leaders_table();
-  bool any = false;
+  Shown shown;
   for (const local::LeaderRecord& record : answer->leaders) {
-    any = any || record.leader;
+    shown.any = shown.any || record.leader;
     if (settings.output.json) {
-      cli::print(json_of(record, record.leader ? "current" : "none", answer->as_of, scope));
+      shown.text += json_of(record, record.leader ? "current" : "none", answer->as_of, scope);
     } else {
       add_rows(table, record, answer->as_of);
     }
   }
-  if (!settings.output.json && !table.empty())
-    cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
-  return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
+  if (!table.empty()) shown.text = cli::for_stdout(std::move(table).with("SCOPE", name_of(scope)));
+  return shown;
+}
+
+}  // namespace
+
+Result<cli::Exit> show(const Settings& settings) {
+  constexpr const char* none = "nobody leads or stands";
+  if (settings.live.wanted()) {
+    const auto ask = [&]() -> Result<std::string> {
+      auto shown = text_of_all(settings);
+      if (!shown) return shown.error();
+      return std::move(shown->text);
+    };
+    return settings.live.show(ask, none);
+  }
+  const auto shown = text_of_all(settings);
+  if (!shown) return shown.error();
+  cli::print(shown->text);
+  if (shown->text.empty()) cli::say_none("delect", none, settings.output.quiet);
+  return shown->any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 
 Result<cli::Exit> is_leader(const Settings& settings) {

@@ -169,6 +169,7 @@ int main(int argc, char** argv) {
       .between(Duration{}, std::chrono::hours(24 * 3650))
       .needs("--last")
       .minor();
+  settings.live.declare(options).only_with({"--list"}).excludes("--json").excludes("--quiet");
   cli::add_output_options(options, settings.output, {"--who", "--watch", "--list", "--is-leader", "--last"});
   cli::add_report_option(options, settings.output);
   cli::add_peer_options(options, settings.peer);

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/live.hpp"
 #include "cli/options.hpp"
 #include "engine/local_connection.hpp"
 #include "wire/local.hpp"
@@ -41,6 +42,7 @@ struct Settings {
   bool standby = false;
   bool stale = false, yes = false;
   std::optional<Duration> max_age;
+  cli::Live live;  // with --list
 
   const std::string& name() const { return names.front(); }
   Duration grace_or_default() const { return grace.value_or(lease::usual_grace(ttl)); }

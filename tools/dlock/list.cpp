@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // dlock --list: who holds and who waits.
+#include <functional>
 #include <iterator>
 
-#include "base/format.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
+#include "cli/live.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -54,52 +56,41 @@ void append(std::vector<local::LockParty>& to, std::vector<local::LockParty>&& f
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
-std::string seconds_since(WallTime since, WallTime now) {
-  const std::int64_t seconds = std::max<std::int64_t>((now.unix_ns - since.unix_ns) / 1'000'000'000, 0);
-  return fmt::format("{} s", seconds);
-}
-
 void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) {
-  for (const local::LockParty& holder : lock.holders) {
-    table.row({lock.name, "holds", name_of(holder.mode), std::to_string(holder.token.value), holder.host,
-               std::to_string(holder.pid), holder.user, seconds_since(holder.since, as_of), holder.command});
-  }
-  for (const local::LockParty& waiter : lock.waiters) {
-    table.row({lock.name, fmt::format("waits {}", waiter.position), name_of(waiter.mode), "", waiter.host,
-               std::to_string(waiter.pid), waiter.user, seconds_since(waiter.since, as_of), waiter.command});
-  }
+  const auto row = [&](const local::LockParty& party, const std::string& state, const std::string& token) {
+    table.row({lock.name, state, name_of(party.mode), party.host, std::to_string(party.pid), party.user,
+               cli::age_text(party.since, as_of), party.command, token});
+  };
+  for (const local::LockParty& holder : lock.holders)
+    row(holder, "holds", std::to_string(holder.token.value));
+  for (const local::LockParty& waiter : lock.waiters)
+    row(waiter, "waits " + std::to_string(waiter.position), "");
 }
 
 cli::Table empty_table() {
   return cli::Table({{"NAME"},
                      {"STATE"},
                      {"MODE"},
-                     {"TOKEN", cli::Table::Align::right},
                      {"HOST"},
                      {"PID", cli::Table::Align::right},
                      {"USER"},
                      {"FOR", cli::Table::Align::right},
-                     {"COMMAND", cli::Table::Align::left, true}});
+                     {"COMMAND", cli::Table::Align::left, true},
+                     {"TOKEN", cli::Table::Align::right}});
 }
 
 }  // namespace
 
-Result<cli::Exit> list_locks(const Settings& settings) {
+namespace {
+
+// Shows each lock that the peer knows by `show`; answers with the peer's scope.
+using Show = std::function<void(const local::LockRecord& lock, WallTime as_of, std::string_view scope)>;
+Result<std::string_view> each_lock(const Settings& settings, const Show& show) {
   auto peer = cli::connect_to_peer(settings.peer, "dlock");
   if (!peer) return peer.error();
   if (Status sent = peer->send(local::ListLocks{1, settings.names, settings.stale}); !sent)
     return sent.error();
   const std::string_view scope = name_of(peer->welcome().scope);
-  cli::Table table = empty_table();
-  bool any = false;
-  const auto show = [&](const local::LockRecord& lock, WallTime as_of) {
-    any = true;
-    if (settings.json) {
-      cli::print(json_of(lock, as_of, scope));
-    } else {
-      add_rows(table, lock, as_of);
-    }
-  };
   std::optional<local::LockRecord> open;  // may go on in the next answer
   for (bool more = true; more;) {
     auto answer = peer->wait(std::nullopt);
@@ -116,13 +107,45 @@ Result<cli::Exit> list_locks(const Settings& settings) {
         append(open->waiters, std::move(lock.waiters));
         continue;
       }
-      if (open) show(*open, locks->as_of);
+      if (open) show(*open, locks->as_of, scope);
       open = std::move(lock);
     }
-    if (open && !more) show(*open, locks->as_of);
+    if (open && !more) show(*open, locks->as_of, scope);
   }
-  if (!settings.json && !table.empty()) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
+  return scope;
+}
+
+constexpr const char* none = "nothing held";
+
+Result<std::string> text_of_all(const Settings& settings) {
+  cli::Table table = empty_table();
+  const auto scope = each_lock(settings, [&](const local::LockRecord& lock, WallTime as_of,
+                                             std::string_view) { add_rows(table, lock, as_of); });
+  if (!scope) return scope.error();
+  return table.empty() ? std::string() : cli::for_stdout(std::move(table).with("SCOPE", *scope));
+}
+
+Result<cli::Exit> list_as_json(const Settings& settings) {
+  bool any = false;
+  const auto scope =
+      each_lock(settings, [&](const local::LockRecord& lock, WallTime as_of, std::string_view of) {
+        any = true;
+        cli::print(json_of(lock, as_of, of));
+      });
+  if (!scope) return scope.error();
   return any || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
+}
+
+}  // namespace
+
+Result<cli::Exit> list_locks(const Settings& settings) {
+  if (settings.json) return list_as_json(settings);
+  if (settings.live.wanted()) return settings.live.show([&] { return text_of_all(settings); }, none);
+  const auto text = text_of_all(settings);
+  if (!text) return text.error();
+  cli::print(*text);
+  if (text->empty()) cli::say_none("dlock", none, settings.quiet);
+  return !text->empty() || settings.names.empty() ? cli::Exit::done : cli::Exit::no;
 }
 
 Result<Holders> holders_of(engine::LocalConnection& peer, const std::string& name) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // dlock: flock across hosts. Runs a command while holding a named lock.
+#include <fcntl.h>
+
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 #include "base/lease.hpp"
 #include "cli/common.hpp"
@@ -29,6 +32,20 @@ Status check_terms(dlock::Settings& settings) {
   if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
+}
+
+// flock's form `(flock 9; ...) 9>file`: a number, alone, that is an open descriptor.
+bool is_descriptor_form(const std::vector<std::string>& words) {
+  if (words.size() != 1 || words.front().size() > 9) return false;
+  const auto number = cli::read_integer(words.front(), {3, std::numeric_limits<int>::max()});
+  return number && ::fcntl(static_cast<int>(*number), F_GETFD) != -1;
+}
+
+Error no_command(const std::vector<std::string>& operands) {
+  if (!is_descriptor_form(operands)) return usage("COMMAND", "is missing", "see dlock --help");
+  return usage(operands.front(), "is an open descriptor, as flock locks them; dlock locks names",
+               "give a name and what is to run: dlock NAME -c 'COMMANDS', or hold it for the script: "
+               "dlock --acquire NAME, later dlock --release NAME");
 }
 
 Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>& operands) {
@@ -60,6 +77,11 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     if (!held) return held.error();
     settings.names = std::move(*held);
     return dlock::release_lock(settings);
+  }
+  if (settings.mode == dlock::Mode::run && settings.command.argv.empty()) {
+    if (!operands.empty()) settings.name_list = operands.front();
+    report_misuse(settings);
+    return no_command(operands);
   }
   if (!settings.fence.empty()) return dlock::run_fenced(settings);
   settings.name_list = operands.front();
@@ -193,6 +215,7 @@ int main(int argc, char** argv) {
       options.mode("--waits", settings.mode, dlock::Mode::waits, "list all waits instead").operands(0, 0));
   options.flag("--json", settings.json, "list as JSON, one lock, hold or wait a line")
       .only_with({"--list", "--history", "--waits"});
+  settings.live.declare(options).only_with({"--list"}).excludes("--json").excludes("--quiet");
   options.flag("--dot", settings.dot, "draw the waits for dot(1)").needs("--waits").excludes("--json");
   options.flag("--stale", settings.stale, "list local knowledge, also without a quorum")
       .only_with({"--list", "--history", "--waits"});
@@ -224,7 +247,7 @@ int main(int argc, char** argv) {
   options.flag("--verbose", settings.verbose, "report waiting and the grant");
   options.operands("NAME", operands, 1, 1, "the lock; A,B takes several at once");
   options.operand_completes_from(live_names);
-  options.command(settings.command);
+  options.command(settings.command, false);
   options.example("dlock backup -- backup.sh", "one host at a time");
   options.example("dlock -n reports -c 'make reports' || echo busy", "or not at all");
   options.refused([&] { report_misuse(settings); });

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/live.hpp"
 #include "cli/options.hpp"
 #include "wire/local.hpp"
 
@@ -45,6 +46,7 @@ struct Settings {
   std::optional<Rate> rate;
   Mode mode = Mode::run;
   bool json = false, dot = false, stale = false;
+  cli::Live live;  // with --list
   bool yes = false;
   bool close = false;     // the command does not inherit the hold
   bool no_fork = false;   // it runs in this process's place

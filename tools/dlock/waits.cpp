@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/format.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -58,9 +59,8 @@ std::string json_of(const local::WaitRecord& wait, WallTime as_of, std::string_v
 }
 
 void add_row(cli::Table& table, const local::WaitRecord& wait, WallTime as_of) {
-  const std::int64_t waited = (as_of.unix_ns - wait.waiter.since.unix_ns) / 1'000'000'000;
   table.row({wait.name, wait.waiter.host, std::to_string(wait.waiter.pid), wait.waiter.command,
-             fmt::format("{} s", std::max<std::int64_t>(waited, 0)), kind_words(wait.kind), wait.blocker.host,
+             cli::age_text(wait.waiter.since, as_of), kind_words(wait.kind), wait.blocker.host,
              std::to_string(wait.blocker.pid), wait.blocker.command});
 }
 

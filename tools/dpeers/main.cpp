@@ -13,6 +13,7 @@
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
 #include "dpeers/level.hpp"
+#include "dpeers/listing.hpp"
 #include "dpeers/metrics.hpp"
 #include "dpeers/wrap.hpp"
 
@@ -23,77 +24,13 @@ using namespace coord;
 struct Settings {
   cli::ConnectOptions peer;
   bool json = false, quiet = false;
-  bool check = false;
-  bool open_metrics = false;
+  bool check = false, watch = false, open_metrics = false;
+  cli::Live live;
   bool raise = false;
   bool abort = false, yes = false;
   Duration within = std::chrono::seconds(60);
   std::vector<std::string> what;  // nothing, "doctor", "level" or "hand-over"
 };
-
-void add_counts(cli::JsonObject& object, const char* key,
-                const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
-  cli::JsonObject by_type;
-  for (const auto& [type, count] : counts) by_type.integer(type, count);
-  object.object(key, by_type);
-}
-
-std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_view scope) {
-  cli::JsonObject object;
-  object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
-  object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
-  if (peer.term) object.integer("term", *peer.term);
-  if (peer.commit_index) object.integer("commit_index", *peer.commit_index);
-  if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
-  if (peer.version) object.text("version", *peer.version);
-  object.integer("level", peer.level);
-  object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
-  if (!peer.local) return object.line();
-  if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
-  if (peer.sessions) object.integer("sessions", *peer.sessions);
-  if (peer.locks) object.integer("locks", *peer.locks);
-  add_counts(object, "sent", peer.sent);
-  add_counts(object, "received", peer.received);
-  return object.line();
-}
-
-std::string milliseconds(const std::optional<Duration>& duration) {
-  if (!duration) return "-";
-  const auto us = duration->count() / 1000;
-  return std::to_string(us / 1000) + "." + std::to_string(us % 1000 + 1000).substr(1) + " ms";
-}
-
-Result<cli::Exit> show(const Settings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
-  if (!peer) return peer.error();
-  if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
-  for (;;) {
-    auto answer = peer->wait(std::nullopt);
-    if (!answer) return answer.error();
-    const std::string_view scope = name_of(peer->welcome().scope);
-    const auto* peers = std::get_if<local::Peers>(&**answer);
-    if (peers == nullptr) continue;
-    cli::Table table({{"NAME"},
-                      {"ADDRESS"},
-                      {"ROLE"},
-                      {"STATE"},
-                      {"RTT", cli::Table::Align::right},
-                      {"LEVEL", cli::Table::Align::right},
-                      {"VERSION"}});
-    if (settings.quiet) return cli::Exit::done;
-    for (const local::PeerRecord& record : peers->peers) {
-      if (settings.json) {
-        cli::print(json_of(record, peers->as_of, scope));
-      } else {
-        table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
-                   milliseconds(record.rtt), std::to_string(record.level), record.version.value_or("-")},
-                  record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
-      }
-    }
-    if (!settings.json) cli::print(cli::for_stdout(std::move(table).with("SCOPE", scope)));
-    return cli::Exit::done;
-  }
-}
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
   static constexpr const char* words[] = {"ok", "warn", "fail"};
@@ -139,30 +76,42 @@ cli::Exit examine(const Settings& settings) {
   return failed ? cli::Exit::no : cli::Exit::done;
 }
 
+// Whether the options go with the verb, or with its absence.
+Status check_company(const Settings& settings, const std::string& what) {
+  const auto misplaced = [](const char* option, const char* is_for, std::string remedy) {
+    return Error{ErrorKind::usage, option, is_for, std::move(remedy)};
+  };
+  if (settings.raise && what != "level")
+    return misplaced("--raise", "is for `dpeers level`", "give level before it");
+  if ((settings.abort || settings.yes) && what != "hand-over")
+    return misplaced(settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
+                     "give hand-over before it");
+  if (what.empty()) return done();
+  const std::string remedy = "leave out " + cli::shown(what);
+  if (settings.check) return misplaced("--check", "is for the group as a whole", remedy);
+  if (settings.open_metrics) return misplaced("--openmetrics", "is for the peer as a whole", remedy);
+  if (settings.watch) return misplaced("--watch", "is for the list of peers", remedy);
+  if (settings.live.wanted()) return misplaced("--live", "is for the list of peers", remedy);
+  return done();
+}
+
 Result<cli::Exit> act(const Settings& settings) {
   const std::string what = settings.what.empty() ? "" : settings.what.front();
-  if (settings.raise && what != "level")
-    return Error{ErrorKind::usage, "--raise", "is for `dpeers level`", "give level before it"};
-  if ((settings.abort || settings.yes) && what != "hand-over")
-    return Error{ErrorKind::usage, settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
-                 "give hand-over before it"};
-  if (settings.check && !what.empty())
-    return Error{ErrorKind::usage, "--check", "is for the group as a whole", "leave out " + cli::shown(what)};
+  if (Status fits = check_company(settings, what); !fits) return fits.error();
   if (settings.check) {
     const dpeers::Check check = dpeers::check(settings.peer);
     if (!settings.quiet) cli::print(check.line + "\n");
     return static_cast<cli::Exit>(check.verdict);
   }
-  if (settings.open_metrics && !what.empty())
-    return Error{ErrorKind::usage, "--openmetrics", "is for the peer as a whole",
-                 "leave out " + cli::shown(what)};
   if (settings.open_metrics) {
     const auto page = dpeers::metrics(settings.peer);
     if (!page) return page.error();
     cli::print(*page);
     return cli::Exit::done;
   }
-  if (what.empty()) return show(settings);
+  const dpeers::ListSettings list{settings.peer, settings.json, settings.quiet, settings.live};
+  if (settings.watch) return dpeers::watch_peers(list);
+  if (what.empty()) return dpeers::list_peers(list);
   if (what == "doctor") return examine(settings);
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
   if (what == "hand-over")
@@ -176,7 +125,7 @@ Result<cli::Exit> act(const Settings& settings) {
 int main(int argc, char** argv) {
   Settings settings;
   cli::Options options("dpeers", "list the peers of the group, find faults");
-  options.synopsis("[--json]");
+  options.synopsis("[--json | --live[=SECONDS] | --watch]", "list the peers");
   options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
   options.synopsis("--openmetrics", "counts and times, for monitoring");
   options.synopsis("doctor [--json]", "name faults and remedies");
@@ -185,11 +134,18 @@ int main(int argc, char** argv) {
   options.operands("doctor|level|hand-over", settings.what, 0, 1,
                    "check this host's peer; show the group's level; make way for a group");
   options.operand_completes_from("echo doctor level hand-over");
-  options.flag("--check", settings.check, "0 well, 1 something is wrong, 2 nobody leads, 3 cannot ask")
+  options.flag("--check", settings.check, "0 well, 1 something wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json");
   options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
       .excludes("--json")
       .excludes("--check");
+  cli::Option& live = settings.live.declare(options).excludes("--json").excludes("--watch");
+  cli::Option& watch =
+      options.flag("--watch", settings.watch, "a line at every member up, member down, leader");
+  for (const char* other : {"--check", "--openmetrics", "--quiet"}) {
+    live.excludes(other);
+    watch.excludes(other);
+  }
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
   options.value("--within", "SECONDS", settings.within, "with hand-over: time to wait for holders (60)")
       .between(Duration{}, std::chrono::hours(24))

@@ -25,7 +25,7 @@ void DrawSettings::declare(cli::Options& verb) {
   verb.value("--svg", "FILE", svg, "a picture for a page, light or dark; -: to stdout")
       .completes(cli::Completion::file);
   verb.value("--width", "COLUMNS", width, "of text; else the terminal's, or 80").between(40, 1000);
-  verb.flag("--ascii", ascii, "text without box-drawing characters");
+  verb.flag("--ascii", ascii, "text without box-drawing characters, as where the locale has none");
 }
 
 std::optional<Drawing> DrawSettings::chosen() const {
@@ -52,14 +52,15 @@ std::string as_svg(Drawing drawing, const Story& story) {
 
 std::string as_text(const DrawSettings& s, Drawing drawing, const Story& story) {
   const std::size_t columns = s.width > 0 ? s.width : cli::terminal_width(STDOUT_FILENO);
+  const bool ascii = s.ascii || !cli::has_unicode();
   switch (drawing) {
     case Drawing::gantt:
-      return draw_gantt_text(catalogue::gantt_of(story.spans, story.nodes), columns, s.ascii);
+      return draw_gantt_text(catalogue::gantt_of(story.spans, story.nodes), columns, ascii);
     case Drawing::space_time:
       return clock::draw_text(catalogue::space_time_of(story.trace, story.nodes),
-                              {cli::display_width, cli::clipped}, {columns, s.ascii});
+                              {cli::display_width, cli::clipped}, {columns, ascii});
     case Drawing::tree:
-      return catalogue::draw_tree_text(story.parents, s.ascii);
+      return catalogue::draw_tree_text(story.parents, ascii);
   }
   return "";
 }

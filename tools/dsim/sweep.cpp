@@ -8,6 +8,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "cli/estimate.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "run_settings.hpp"
@@ -79,7 +80,12 @@ Result<cli::Exit> sweep(const Settings& s) {
     if (auto status = remove_rule(**protocol, s.mutant); !status) return status.error();
   }
   const auto begin = std::chrono::steady_clock::now();
-  const auto result = catalogue::sweep(**protocol, s.first, s.runs());
+  cli::Estimate estimate("sweep", s.runs(), "seeds");
+  const auto result = catalogue::sweep(**protocol, s.first, s.runs(), [&](std::uint64_t seed) {
+    estimate.at(seed - s.first + 1);
+    return true;
+  });
+  estimate.clear();
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   if (s.json) {
     print_json(s, result);

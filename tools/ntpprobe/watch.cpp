@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "ntpprobe/watch.hpp"
 
-#include <langinfo.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <clocale>
 #include <deque>
 #include <string>
 
@@ -128,11 +126,6 @@ std::string line_of(const Measurement& m, const Settings& s) {
   return watch_line(m);
 }
 
-bool has_unicode() {
-  std::setlocale(LC_CTYPE, "");
-  return std::string_view(nl_langinfo(CODESET)) == "UTF-8";
-}
-
 }  // namespace
 
 Result<cli::Exit> watch(const Settings& s) {
@@ -148,7 +141,7 @@ Result<cli::Exit> watch(const Settings& s) {
   std::optional<LiveView> view;
   if (live) {
     screen.emplace();
-    view.emplace(*s.watch, has_unicode(), cli::wants_color(STDOUT_FILENO));
+    view.emplace(*s.watch, cli::has_unicode(), cli::wants_color(STDOUT_FILENO));
   }
   if (s.csv) cli::print(csv_title());
   bool measured = false;

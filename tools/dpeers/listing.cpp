@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "dpeers/listing.hpp"
+
+#include "cli/age.hpp"
+#include "cli/json.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+void add_counts(cli::JsonObject& object, const char* key,
+                const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+  cli::JsonObject by_type;
+  for (const auto& [type, count] : counts) by_type.integer(type, count);
+  object.object(key, by_type);
+}
+
+std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_view scope) {
+  cli::JsonObject object;
+  object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
+  object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
+  if (peer.term) object.integer("term", *peer.term);
+  if (peer.commit_index) object.integer("commit_index", *peer.commit_index);
+  if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
+  if (peer.version) object.text("version", *peer.version);
+  object.integer("level", peer.level);
+  object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
+  if (!peer.local) return object.line();
+  if (peer.uptime) object.seconds("uptime_s", *peer.uptime);
+  if (peer.sessions) object.integer("sessions", *peer.sessions);
+  if (peer.locks) object.integer("locks", *peer.locks);
+  add_counts(object, "sent", peer.sent);
+  add_counts(object, "received", peer.received);
+  return object.line();
+}
+
+std::string milliseconds(const std::optional<Duration>& duration) {
+  if (!duration) return "-";
+  const auto us = duration->count() / 1000;
+  return std::to_string(us / 1000) + "." + std::to_string(us % 1000 + 1000).substr(1) + " ms";
+}
+
+std::string table_of(const local::Peers& peers, std::string_view scope) {
+  using Align = cli::Table::Align;
+  cli::Table table({{"NAME"},
+                    {"ADDRESS"},
+                    {"ROLE"},
+                    {"STATE"},
+                    {"FOR", Align::right},
+                    {"RTT", Align::right},
+                    {"LEVEL", Align::right},
+                    {"VERSION"}});
+  for (const local::PeerRecord& record : peers.peers) {
+    table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
+               cli::age_text(record.since, peers.as_of), milliseconds(record.rtt),
+               std::to_string(record.level), record.version.value_or("-")},
+              record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
+  }
+  return cli::for_stdout(std::move(table).with("SCOPE", scope));
+}
+
+Result<std::string> text_of_all(const ListSettings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  const auto peers = ask_peers(*peer);
+  if (!peers) return peers.error();
+  const std::string_view scope = name_of(peer->welcome().scope);
+  if (!settings.json) return table_of(*peers, scope);
+  std::string text;
+  for (const local::PeerRecord& record : peers->peers) text += json_of(record, peers->as_of, scope);
+  return text;
+}
+
+}  // namespace
+
+Result<local::Peers> ask_peers(engine::LocalConnection& peer) {
+  if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
+  }
+}
+
+Result<cli::Exit> list_peers(const ListSettings& settings) {
+  if (settings.live.wanted()) return settings.live.show([&] { return text_of_all(settings); }, "no peers");
+  const auto text = text_of_all(settings);
+  if (!text) return text.error();
+  if (!settings.quiet) cli::print(*text);
+  return cli::Exit::done;
+}
+
+}  // namespace coord::dpeers

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// dpeers without a verb: the peers as this host's peer sees them, once, live, or as events.
+#pragma once
+
+#include "base/result.hpp"
+#include "cli/connect.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/live.hpp"
+#include "engine/local_connection.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dpeers {
+
+struct ListSettings {
+  cli::ConnectOptions peer;
+  bool json = false, quiet = false;
+  cli::Live live;
+};
+
+// What the peer at the other end knows of the group.
+Result<local::Peers> ask_peers(engine::LocalConnection& peer);
+
+Result<cli::Exit> list_peers(const ListSettings& settings);
+Result<cli::Exit> watch_peers(const ListSettings& settings);  // watch.cpp
+
+}  // namespace coord::dpeers

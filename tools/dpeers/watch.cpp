@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// dpeers --watch: a line for each peer and for the leader now, then one at every "member up", "member down"
+// and "leader", across restarts of this host's peer.
+//
+// This host's peer is asked again and again: it keeps no list of those who watch it, and what it knows of the
+// others changes no faster than a heartbeat. What came and went between two questions is not told.
+#include <poll.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/rfc3339.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "dpeers/listing.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+constexpr int pause_ms = 100;
+
+bool is_up(const local::PeerRecord& peer) {
+  return peer.state != "dead" && peer.state != "left";
+}
+
+class Watcher {
+ public:
+  explicit Watcher(const ListSettings& settings) : settings_(settings) {}
+
+  // Until the connection breaks (the Error), or our output does.
+  Error follow(engine::LocalConnection& peer, Status& output) {
+    for (;;) {
+      const auto peers = ask_peers(peer);
+      if (!peers) return peers.error();
+      compare(*peers, name_of(peer.welcome().scope));
+      output = cli::flush();
+      if (!output) return output.error();
+      ::poll(nullptr, 0, pause_ms);
+    }
+  }
+
+ private:
+  void compare(const local::Peers& peers, std::string_view scope) {
+    std::map<std::string, bool> up;
+    std::optional<std::string> leader;
+    for (const local::PeerRecord& peer : peers.peers) {
+      const bool now = up[peer.name] = is_up(peer);
+      if (peer.role == "leader" && now) leader = peer.name;
+      const auto before = up_.find(peer.name);
+      if (before == up_.end() || before->second != now)
+        tell(now ? "member up" : "member down", peer.name, &peer, peers.as_of, scope);
+    }
+    for (const auto& [name, was_up] : up_) {
+      if (was_up && !up.contains(name)) tell("member down", name, nullptr, peers.as_of, scope);
+    }
+    up_ = std::move(up);
+    if (asked_ && leader == leader_) return;
+    const auto is_leader = [&](const local::PeerRecord& peer) { return leader && peer.name == *leader; };
+    const auto found = std::ranges::find_if(peers.peers, is_leader);
+    tell("leader", leader, found == peers.peers.end() ? nullptr : &*found, peers.as_of, scope);
+    asked_ = true;
+    leader_ = leader;
+  }
+
+  void tell(const char* event, const std::optional<std::string>& name, const local::PeerRecord* peer,
+            WallTime at, std::string_view scope) const {
+    if (!settings_.json) {
+      cli::print(rfc3339(at, 3) + " " + event + " " + (name ? cli::shown(*name) : "none") + "\n");
+      return;
+    }
+    cli::JsonObject line;
+    line.text("event", event);
+    if (name) {
+      line.name("name", *name);
+    } else {
+      line.null("name");
+    }
+    if (peer != nullptr) {
+      line.text("address", peer->address).text("role", peer->role).text("state", peer->state);
+      line.boolean("voter", peer->voter).time("since", peer->since);
+      if (peer->term) line.integer("term", *peer->term);
+    }
+    cli::print(line.text("scope", scope).time("as_of", at).line());
+  }
+
+  const ListSettings& settings_;
+  std::map<std::string, bool> up_;  // as told last
+  bool asked_ = false;
+  std::optional<std::string> leader_;
+};
+
+}  // namespace
+
+Result<cli::Exit> watch_peers(const ListSettings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  Watcher watcher(settings);
+  Status output = done();
+  cli::BackOff pause;
+  bool told = false;
+  for (;;) {
+    const Instant began = process::boot_now();
+    const Error broken = watcher.follow(*peer, output);
+    if (!output) return output.error();
+    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
+    if (!std::exchange(told, true)) cli::notice("dpeers", broken.text() + ": waiting for it");
+    for (bool back = false; !back;) {
+      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
+      ::poll(nullptr, 0, static_cast<int>(ms));
+      auto again = cli::connect_again(settings.peer, "dpeers");
+      if (!again) continue;
+      *peer = std::move(again->peer);
+      back = true;
+    }
+  }
+}
+
+}  // namespace coord::dpeers
