@@ -16,7 +16,7 @@ namespace {
 
 enum class Mistake { none, no_sync, no_directory_sync, one_slot, trusts_the_cache_at_start };
 
-struct StorageWorker {
+struct Keeper {
   struct Node {
     std::unique_ptr<DiskFile> file;
     std::uint64_t value = 0;
@@ -30,7 +30,7 @@ struct StorageWorker {
   using Input = Count;
   using Job = Write;
 
-  explicit StorageWorker(Mistake made) : mistake(made) {}
+  explicit Keeper(Mistake made) : mistake(made) {}
 
   // A slot is one sector: the number at its front, and again, changed, at its end: a torn one does not match.
   static Bytes slot(std::uint64_t value) {
@@ -53,7 +53,7 @@ struct StorageWorker {
     return node.file->sync();
   }
 
-  Result<std::unique_ptr<Node>> start(Instant, Port<StorageWorker>& port) {
+  Result<std::unique_ptr<Node>> start(Instant, Port<Keeper>& port) {
     auto node = std::make_unique<Node>();
     auto opened = port.disk().open("value");
     const bool fresh = !opened.ok();
@@ -73,13 +73,13 @@ struct StorageWorker {
     }
     return node;
   }
-  void on_message(Node&, Instant, NodeId, Message, Port<StorageWorker>&) {}
-  void on_input(Node&, Instant, Count, Port<StorageWorker>& port) { port.job({}); }
+  void on_message(Node&, Instant, NodeId, Message, Port<Keeper>&) {}
+  void on_input(Node&, Instant, Count, Port<Keeper>& port) { port.job({}); }
   void perform(Node& node, Job& job) const {
     job.value = node.value + 1;
     job.ok = write(node, job.value).ok();
   }
-  void on_done(Node& node, Instant, Job job, Port<StorageWorker>& port) {
+  void on_done(Node& node, Instant, Job job, Port<Keeper>& port) {
     if (!job.ok) return port.stop("the disk failed");
     node.value = std::max(node.value, job.value);
     acknowledged = std::max(acknowledged, node.value);
@@ -96,13 +96,13 @@ struct Outcome {
 };
 
 Outcome run(Mistake mistake, std::uint64_t seed) {
-  StorageWorker app(mistake);
+  Keeper app(mistake);
   WorldConfig config;
   config.nodes = 1;
   config.seed = seed;
-  World<StorageWorker> world(app, config);
+  World<Keeper> world(app, config);
   world.add_check("acknowledged_stays",
-                  [&](const World<StorageWorker>& w, NodeId id) -> std::optional<std::string> {
+                  [&](const World<Keeper>& w, NodeId id) -> std::optional<std::string> {
                     if (!w.node(id) || w.node(id)->value >= app.acknowledged) return std::nullopt;
                     return std::to_string(app.acknowledged) + " was acknowledged, " +
                            std::to_string(w.node(id)->value) + " is there";

@@ -20,7 +20,6 @@
 #include "cli/authority.hpp"
 #include "cli/host_peer.hpp"
 #include "cli/run.hpp"
-#include "cli_app/read_by_app.hpp"
 #include "coordd/arguments.hpp"
 #include "coordd/failed_start.hpp"
 #include "coordd/inherited.hpp"
@@ -246,5 +245,5 @@ int main(int argc, char** argv) {
       return cli::exit_of(ended.error().kind);
     return ended;
   });
-  return cli::run(argc, argv, options, cli::read_by_app);
+  return cli::run(argc, argv, options);
 }
