@@ -101,12 +101,11 @@ Outcome run(Mistake mistake, std::uint64_t seed) {
   config.nodes = 1;
   config.seed = seed;
   World<Keeper> world(app, config);
-  world.add_check("acknowledged_stays",
-                  [&](const World<Keeper>& w, NodeId id) -> std::optional<std::string> {
-                    if (!w.node(id) || w.node(id)->value >= app.acknowledged) return std::nullopt;
-                    return std::to_string(app.acknowledged) + " was acknowledged, " +
-                           std::to_string(w.node(id)->value) + " is there";
-                  });
+  world.add_check("acknowledged_stays", [&](const World<Keeper>& w, NodeId id) -> std::optional<std::string> {
+    if (!w.node(id) || w.node(id)->value >= app.acknowledged) return std::nullopt;
+    return std::to_string(app.acknowledged) + " was acknowledged, " + std::to_string(w.node(id)->value) +
+           " is there";
+  });
   FaultConfig faults = FaultConfig::everything(5s, 1);
   // Two copies of one sector cannot survive those.
   faults.mean_gap.erase(FaultKind::bit_flip);

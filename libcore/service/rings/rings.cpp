@@ -26,6 +26,11 @@ bool are_hosts(const std::vector<RingHost>& hosts, const Limits& limits, Token l
   return hosts.size() <= limits.ring_hosts;
 }
 
+// One change at a time: majorities of two sets that differ by more than a host need not meet.
+bool is_changing(const Ring& ring) {
+  return COORD_RULE_OR(ring_changes_one_at_a_time, !ring.before.empty(), false);
+}
+
 }  // namespace
 
 Refusal Rings::check(const std::string& ring, std::uint32_t uid, const std::string& user) const {
@@ -50,10 +55,8 @@ void Rings::on(const JoinRing& body, Step& step) {
   const Token number = found == rings.end() ? Token{} : found->second.number;
   if (why == Refusal::none && found == rings.end() && rings.size() >= limits.rings)
     why = Refusal::too_many_values;
-  // One change at a time: majorities of two sets that differ by more than a host need not meet.
   if (why == Refusal::none && found != rings.end()) {
-    if (COORD_RULE_OR(ring_changes_one_at_a_time, !found->second.before.empty(), false))
-      why = Refusal::ring_is_changing;
+    if (is_changing(found->second)) why = Refusal::ring_is_changing;
     if (found->second.hosts.size() >= limits.ring_hosts) why = Refusal::too_many_values;
   }
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
@@ -78,7 +81,7 @@ void Rings::on(const LeaveRing& body, Step& step) {
   if (why == Refusal::none) {
     if (found == rings.end() || find(found->second.hosts, body.host) == found->second.hosts.end()) {
       why = Refusal::not_in_ring;
-    } else if (COORD_RULE_OR(ring_changes_one_at_a_time, !found->second.before.empty(), false)) {
+    } else if (is_changing(found->second)) {
       why = Refusal::ring_is_changing;
     } else if (found->second.hosts.size() == 1 && !body.discard) {
       why = Refusal::last_in_ring;
