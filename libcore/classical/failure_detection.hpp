@@ -51,7 +51,7 @@ struct Detector {
 struct Swim {
   using Core = membership::Swim;
   static constexpr Identity identity{"swim", "failure detection",
-                                     "pings by turns, helpers, rumours (Das et al. 2002; Lifeguard 2018)", 2,
+                                     "pings by turns, helpers, rumours (Das et al. 2002; Lifeguard)", 2,
                                      true};
   static constexpr std::array options{
       number_option("founders", 0, nodes_limit, 0,

@@ -111,9 +111,9 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   cp -p key.b g/key
   told_b() { output=$(doctor b) || true; found fail key "key $first is offered in its name, and refused: ours is $second" >/dev/null; }
   eventually told_b
-  grep -q "no key here has the id $second that b uses: ours is $first" g/a.log
-  grep -q "no key here has the id $first that a uses: ours is $second" g/b.log
-  grep -q "it refused our key $first" g/a.log
+  eventually grep -q "no key here has the id $second that b uses: ours is $first" g/a.log
+  eventually grep -q "no key here has the id $first that a uses: ours is $second" g/b.log
+  eventually grep -q "it refused our key $first" g/a.log
 }
 
 @test "a replaced disk: how to rejoin once; the file is gone when the peer has caught up" {

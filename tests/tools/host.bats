@@ -26,7 +26,7 @@ as mail dlock job -- sh -c 'echo $DLOCK_SCOPE >scope; as=1; sleep 60' &
 eventually test -s scope
 is "$(cat scope)" private
 as mail dlock --list --json job | jq -e '.scope == "private"'
-is "$(as mail dlock --list job | head -1)" '*SCOPE *COMMAND'
+is "$(as mail dlock --list job | head -1)" '*SCOPE *COMMAND *TOKEN'
 as backup dlock -n job true
 is "$(status as mail dlock -n job true)" '1 *'
 SH
@@ -41,7 +41,7 @@ eventually test -s scope
 is "$(cat scope)" host
 for user in backup root; do is "$(status as $user dlock -n job true)" '1 *'; done
 as backup dlock --list --json job | jq -e '.scope == "host" and .holders[0].user == "mail"'
-is "$(as backup dlock --list job | tail -1)" '* host *sleep 60'
+is "$(as backup dlock --list job | tail -1)" '* host *sleep 60 *'
 as backup dpeers --json | jq -e '.scope == "host"'
 as backup delect --who --json job | jq -e '.scope == "host"'
 as mail dlock --history --json job | jq -e '.scope == "host"'
