@@ -50,9 +50,8 @@ struct Detector {
 // Its user is told of deaths, of members that left, and of who is back; a suspicion is the protocol's own.
 struct Swim {
   using Core = membership::Swim;
-  static constexpr Identity identity{"swim", "failure detection",
-                                     "pings by turns, helpers, rumours (Das et al. 2002; Lifeguard)", 2,
-                                     true};
+  static constexpr Identity identity{
+      "swim", "failure detection", "pings by turns, helpers, rumours (Das et al. 2002; Lifeguard)", 2, true};
   static constexpr std::array options{
       number_option("founders", 0, nodes_limit, 0,
                     "how many of the nodes know each other from the start; 0: all"),
