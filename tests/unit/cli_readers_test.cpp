@@ -91,7 +91,8 @@ TEST_CASE(
         "tool merge no no no no yes no 0 1 0 none private||||a,-x,| 1 2");
   CHECK(by_app({"--number", "101"}) == "--number: '101' is out of range: give 1 to 100");
   CHECK(by_app({"-w", "soon", "-n", "x"}) ==
-        "-w: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25");
+        "-w: 'soon' is not a number of seconds: give seconds, e.g. 2 or 0.25, or a unit: 250ms, 10s, 5m, 1h, "
+        "2d");
   CHECK(by_app({"-n", "x", "-w", "soon"}) == "-n: 'x' is not a whole number: give decimal digits");
   CHECK(by_app({"-n", "5", "--count", "0", "-n", "6"}) == "--count: '0' is out of range: give 1 to 100");
   CHECK(by_app({"--scope", "moon"}) == "--scope: 'moon' is not known: give private or cluster");

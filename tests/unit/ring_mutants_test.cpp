@@ -11,11 +11,13 @@ using namespace coord::ring;
 namespace {
 
 // Each answers whether all went as it must.
+const ReplicaSet settled{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}, {}};
+// A host that is cut off does not come so far: it reads first. Copies may be lost after they were read.
 bool write_wants_two() {
   Group group(3);
   group.found(3);
   group.cut = {{1, 2}, {1, 3}};
-  return !is_stored(group.put(1, "k", "v"));
+  return !is_stored(group.put(1, "k", "v")) && !settled.is_written({settled.now[0]});
 }
 bool lost_disk_is_silent() {
   Group group(3);

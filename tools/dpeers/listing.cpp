@@ -36,10 +36,13 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_v
   return object.line();
 }
 
-std::string milliseconds(const std::optional<Duration>& duration) {
+// `223 us`, `1.2 ms`, `12 ms`: the table has to fit a terminal.
+std::string round_trip_text(const std::optional<Duration>& duration) {
   if (!duration) return "-";
   const auto us = duration->count() / 1000;
-  return std::to_string(us / 1000) + "." + std::to_string(us % 1000 + 1000).substr(1) + " ms";
+  if (us < 1000) return std::to_string(us) + " us";
+  if (us < 10'000) return std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10) + " ms";
+  return std::to_string(us / 1000) + " ms";
 }
 
 std::string table_of(const local::Peers& peers, std::string_view scope) {
@@ -54,7 +57,7 @@ std::string table_of(const local::Peers& peers, std::string_view scope) {
                     {"VERSION"}});
   for (const local::PeerRecord& record : peers.peers) {
     table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
-               cli::age_text(record.since, peers.as_of), milliseconds(record.rtt),
+               cli::age_text(record.since, peers.as_of), round_trip_text(record.rtt),
                std::to_string(record.level), record.version.value_or("-")},
               record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
   }
