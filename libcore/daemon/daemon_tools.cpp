@@ -95,6 +95,13 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     return raise_level(tool->first, tool->second, *raise);
   if (const auto* step = std::get_if<local::HandOver>(&*request))
     return hand_over(tool->first, tool->second, *step);
+  if (const auto* order = std::get_if<local::Order>(&*request); order != nullptr && is_guest(tool->second)) {
+    const auto body = std::visit([](const auto& what) { return service::Body(what); }, order->what);
+    if (service::nature_of(body).operators)
+      return tell(tool->first, tool->second,
+                  local::Refused{order->request, local::RefusedKind::mismatch,
+                                 "only root and the peer's own user may order this"});
+  }
   if (const auto* hello = std::get_if<local::Hello>(&*request)) {
     tool->second.speaks = local::common(hello->speaks);
     tool->second.greeted = process::boot_now();

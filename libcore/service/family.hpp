@@ -33,8 +33,9 @@ class Words;     // words.hpp
 
 // What others than the machine must know of a command before it is in the log.
 struct Nature {
-  bool grows = false;    // adds to the state: refused while the disk is nearly full; all others must pass
-  bool durable = false;  // a lone peer syncs it before it answers: a power cut may not take it back
+  bool grows = false;      // adds to the state: refused while the disk is nearly full; all others must pass
+  bool durable = false;    // a lone peer syncs it before it answers: a power cut may not take it back
+  bool operators = false;  // for root and the peer's own user, not for whom it admits (daemon_tools.cpp)
 };
 
 // What every family is made from.

@@ -253,7 +253,9 @@ Nature nature_of(const Body& body) {
         for_each_family([&]<class F>() {
           if constexpr (contains<Join<typename F::Commands, typename F::Shares>, Kind>) {
             const Nature own = F::nature(of);
-            nature = {.grows = nature.grows || own.grows, .durable = nature.durable || own.durable};
+            nature = {.grows = nature.grows || own.grows,
+                      .durable = nature.durable || own.durable,
+                      .operators = nature.operators || own.operators};
           }
         });
       },

@@ -3,40 +3,11 @@
 # A group of processes is its user's: another one can neither join nor take nor read; root can. And an ordinary user alone.
 bats_require_minimum_version 1.5.0
 load peer_helpers
+load place_helpers
 
-setup() {
-  [ "$(id -u)" = 0 ] || skip "needs root"
-  unset COORD_SOCKET COORD_CONFIG COORD_AUTOSTART
-  pids=()
-  place=$(mktemp -d /tmp/coordutils-users.XXXXXX) # where other users may look, too
-  mkdir "$place/bin" "$place/home" "$place/run"
-  for tool in coordd dsnapshot; do cp "$(command -v "$tool")" "$place/bin"; done
-  chmod 755 "$place" "$place/bin"
-  chmod 700 "$place/home" "$place/run"
-  chown -R games "$place/home" "$place/run"
-  PATH=$place/bin:$PATH
-  cd "$place"
-}
+setup() { new_place dsnapshot; }
+teardown() { end_place; }
 
-teardown() {
-  [ "${#pids[@]}" -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-  [ -z "${peer-}" ] || kill -KILL "$peer" 2>/dev/null || true
-  [ -z "${place-}" ] || pkill -KILL -f -- "--socket $place/run/" || true
-  wait 2>/dev/null || true
-  cd /
-  [ -z "${place-}" ] || rm -rf "$place"
-}
-
-as() { setpriv --reuid "$1" --regid "$(id -g "$1")" --groups "$(id -g games)" env HOME="$place/home" XDG_RUNTIME_DIR="$place/run" "${@:2}"; }
-
-# A peer that admits the group games, which all of them are in.
-begin_peer() {
-  mkdir state
-  coordd --name one --state-dir "$PWD/state" --socket "$PWD/sock" --admit games </dev/null >>log 2>&1 3>&- &
-  peer=$!
-  export COORD_SOCKET=$PWD/sock COORD_AUTOSTART=no
-  eventually dsnapshot list
-}
 # process USER GROUP ID: a process that answers, and says what it reads to whoever has said it.
 process() {
   as "$1" dsnapshot run "$2" --id "$3" -- sh -c \
@@ -60,7 +31,7 @@ counts() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq "$2" ]; }
 }
 
 @test "the group itself: an ordinary user sees it, and each message is for root" {
-  begin_peer
+  begin_peer dsnapshot list
   as games dsnapshot --json | jq -e -s '.[0].complete'
   run -64 as games dsnapshot --messages
   [[ $output == 'dsnapshot: --messages: each message is for root only: '* ]]
@@ -68,7 +39,7 @@ counts() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq "$2" ]; }
 }
 
 @test "another user can neither join, nor take, nor send, nor stop; the group is whole without him" {
-  begin_peer
+  begin_peer dsnapshot list
   process games g A
   eventually counts g 1
   run -64 as daemon dsnapshot run g --id B -- cat
@@ -87,7 +58,7 @@ counts() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq "$2" ]; }
 }
 
 @test "root takes a user's group; another user reads nothing of it" {
-  begin_peer
+  begin_peer dsnapshot list
   process games g A
   eventually counts g 1
   id=$(dsnapshot take g | jq -r 'select(.type == "snapshot").id')
@@ -97,7 +68,7 @@ counts() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq "$2" ]; }
 }
 
 @test "root joins a user's group: both hear each other, and its owner takes all" {
-  begin_peer
+  begin_peer dsnapshot list
   process games g A
   eventually counts g 1
   dsnapshot run g --id R -- sh -c \

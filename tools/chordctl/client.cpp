@@ -6,6 +6,7 @@
 
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"
@@ -77,7 +78,7 @@ Result<Client::Answered> Client::receive() {
     if (!answer) return answer.error();
     if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
     if (const auto* refusal = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+      return cli::refused_by_peer("", *refusal);
     const auto* of_part = std::get_if<local::FromPart>(&**answer);
     if (of_part == nullptr || of_part->channel != channel) continue;
     auto read = wire::decode<ring::Answer>(of_part->bytes);
@@ -105,7 +106,7 @@ Result<service::RingView> Client::view(const std::string& ring) {
     if (!answer) return answer.error();
     if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
     if (const auto* refusal = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+      return cli::refused_by_peer("", *refusal);
     auto* shown = std::get_if<local::Shown>(&**answer);
     if (shown == nullptr || shown->request != number) continue;
     if (auto* view = std::get_if<service::RingView>(&shown->what)) return std::move(*view);
@@ -122,7 +123,7 @@ Result<Client::Ordered> Client::order(service::AnyOrder what) {
       return Error{ErrorKind::unknown, "", "the peer has not answered in time: it may be done or not",
                    "try again"};
     if (const auto* refusal = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "", refusal->why, ""};
+      return cli::refused_by_peer("", *refusal);
     const auto* ordered = std::get_if<local::Ordered>(&**answer);
     if (ordered == nullptr || ordered->request != number) continue;
     return Ordered{ordered->done, ordered->why, ordered->token};

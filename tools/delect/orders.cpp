@@ -7,6 +7,7 @@
 
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "delect/settings.hpp"
@@ -37,10 +38,7 @@ Result<cli::Exit> refused_exit(const Settings& settings, const local::Refused& r
     cli::notice("delect", cli::shown(settings.name()) + ": " + refused.why);
     return cli::Exit::no;
   }
-  ErrorKind kind = ErrorKind::unavailable;
-  if (refused.kind == local::RefusedKind::mismatch) kind = ErrorKind::usage;
-  if (refused.kind == local::RefusedKind::unknown) kind = ErrorKind::unknown;
-  return Error{kind, cli::shown(settings.name()), refused.why, ""};
+  return cli::refused_by_peer(cli::shown(settings.name()), refused);
 }
 
 // A person at a terminal; nobody else is asked.

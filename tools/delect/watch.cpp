@@ -3,14 +3,12 @@
 //
 // What changed while the peer was away is not known one by one; its first answer after that is the current
 // leader, so a reader never stays behind the last line's truth for longer than the peer is away.
-#include <poll.h>
-
 #include "base/format.hpp"
 #include "cli/connect.hpp"
+#include "cli/follow.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "delect/settings.hpp"
-#include "process/boot_time.hpp"
 
 namespace coord::delect {
 
@@ -65,25 +63,11 @@ Result<cli::Exit> watch(const Settings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "delect");
   if (!peer) return peer.error();
   Watcher watcher(settings);
-  Status output = done();
-  cli::BackOff pause;
-  bool told = false;
-  for (;;) {
-    const Instant began = process::boot_now();
-    const Error broken = watcher.follow(*peer, output);
-    if (!output) return output.error();
-    if (!told && !settings.output.quiet) cli::notice("delect", broken.text() + ": waiting for it");
-    told = true;
-    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
-    for (;;) {
-      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
-      ::poll(nullptr, 0, static_cast<int>(ms));
-      auto again = cli::connect_again(settings.peer, "delect");
-      if (!again) continue;
-      *peer = std::move(again->peer);
-      break;
-    }
-  }
+  return cli::follow_peer(
+      std::move(*peer),
+      {"delect", settings.output.quiet,
+       [&](engine::LocalConnection& on, Status& output) { return watcher.follow(on, output); },
+       [&] { return cli::connect_to_peer_again(settings.peer, "delect"); }});
 }
 
 }  // namespace coord::delect

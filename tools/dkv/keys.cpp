@@ -5,6 +5,7 @@
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dkv/settings.hpp"
@@ -25,7 +26,7 @@ Result<Seen> ask(engine::LocalConnection& peer, const Settings& settings, servic
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      Error error = unusable(settings.key.empty() ? "keys" : cli::shown(settings.key), *refused);
+      Error error = cli::refused_by_peer(settings.key.empty() ? "keys" : cli::shown(settings.key), *refused);
       return error;
     }
     if (auto* shown = std::get_if<local::Shown>(&**answer)) return Seen{shown->as_of, std::move(shown->what)};

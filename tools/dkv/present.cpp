@@ -5,6 +5,7 @@
 
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
 #include "dkv/settings.hpp"
@@ -60,7 +61,7 @@ class Presence {
 Result<cli::Exit> Presence::refused(const local::Refused& answer) {
   if (answer.kind != local::RefusedKind::held) {
     report_.outcome = answer.kind == local::RefusedKind::mismatch ? "usage" : "no_quorum";
-    return unusable(cli::shown(settings_.key), answer);
+    return cli::refused_by_peer(cli::shown(settings_.key), answer);
   }
   report_.outcome = "not_acquired";
   cli::notice("dkv", cli::shown(settings_.key) + ": " + answer.why);

@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "dkv/settings.hpp"
 #include "process/boot_time.hpp"
@@ -42,7 +43,8 @@ Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
     if (!answer) return not_answered(object, answer.error());
     if (!answer->has_value())
       return not_answered(object, Error{ErrorKind::unknown, object, "the peer does not answer", ""});
-    if (const auto* refused = std::get_if<local::Refused>(&**answer)) return unusable(object, *refused);
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return cli::refused_by_peer(object, *refused);
     const auto* ordered = std::get_if<local::Ordered>(&**answer);
     if (ordered == nullptr) continue;
     if (ordered->done) {
@@ -54,7 +56,8 @@ Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
                        .line());
       return cli::Exit::done;
     }
-    if (ordered->kind != local::RefusedKind::held) return unusable(object, {1, ordered->kind, ordered->why});
+    if (ordered->kind != local::RefusedKind::held)
+      return cli::refused_by_peer(object, {1, ordered->kind, ordered->why});
     const std::string version =
         ordered->token == Token{} ? "" : fmt::format("version {}: ", ordered->token.value);
     cli::notice("dkv", object + ": " + version + ordered->why);
@@ -76,13 +79,6 @@ Result<engine::LocalConnection> connect(const Settings& settings) {
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no keys and values",
                  "install this release's coordd"};
   return peer;
-}
-
-Error unusable(const std::string& object, const local::Refused& refused) {
-  ErrorKind kind = ErrorKind::unavailable;
-  if (refused.kind == local::RefusedKind::mismatch) kind = ErrorKind::usage;
-  if (refused.kind == local::RefusedKind::unknown) kind = ErrorKind::unknown;
-  return Error{kind, object, refused.why, ""};
 }
 
 Error not_answered(const std::string& object, const Error& why) {

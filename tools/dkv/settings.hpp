@@ -37,7 +37,6 @@ struct Settings {
 
 // A peer that knows what dkv says; one of release 0.1.0 does not (69).
 Result<engine::LocalConnection> connect(const Settings& settings);
-Error unusable(const std::string& object, const local::Refused& refused);
 Error not_answered(const std::string& object, const Error& why);
 
 Result<cli::Exit> put(const Settings& settings);                         // put.cpp

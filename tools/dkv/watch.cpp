@@ -3,14 +3,13 @@
 //
 // What changed while the peer was away is not known one by one; its first answer after that is the current
 // value, so a reader never stays behind the last line's truth for longer than the peer is away.
-#include <poll.h>
-
 #include "base/format.hpp"
 #include "cli/connect.hpp"
+#include "cli/follow.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "dkv/settings.hpp"
-#include "process/boot_time.hpp"
 
 namespace coord::dkv {
 
@@ -28,7 +27,7 @@ class Watcher {
       auto answer = peer.wait(std::nullopt);
       if (!answer) return answer.error();
       if (const auto* refused = std::get_if<local::Refused>(&**answer))
-        return unusable(cli::shown(settings_.key), *refused);
+        return cli::refused_by_peer(cli::shown(settings_.key), *refused);
       const auto* shown = std::get_if<local::Shown>(&**answer);
       if (shown == nullptr) continue;
       show(std::get<service::ValueView>(shown->what), shown->as_of, peer.welcome().scope);
@@ -60,26 +59,11 @@ Result<cli::Exit> watch(const Settings& settings) {
   auto peer = connect(settings);
   if (!peer) return peer.error();
   Watcher watcher(settings);
-  Status output = done();
-  cli::BackOff pause;
-  bool told = false;
-  for (;;) {
-    const Instant began = process::boot_now();
-    const Error broken = watcher.follow(*peer, output);
-    if (!output) return output.error();
-    if (broken.kind == ErrorKind::usage) return broken;
-    if (!told && !settings.quiet) cli::notice("dkv", broken.text() + ": waiting for it");
-    told = true;
-    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
-    for (;;) {
-      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
-      ::poll(nullptr, 0, static_cast<int>(ms));
-      auto again = connect(settings);
-      if (!again) continue;
-      *peer = std::move(*again);
-      break;
-    }
-  }
+  return cli::follow_peer(std::move(*peer), {"dkv", settings.quiet,
+                                             [&](engine::LocalConnection& on, Status& output) {
+                                               return watcher.follow(on, output);
+                                             },
+                                             [&] { return connect(settings); }});
 }
 
 }  // namespace coord::dkv

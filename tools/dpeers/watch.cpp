@@ -4,19 +4,17 @@
 //
 // This host's peer is asked again and again: it keeps no list of those who watch it, and what it knows of the
 // others changes no faster than a heartbeat. What came and went between two questions is not told.
-#include <poll.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "base/rfc3339.hpp"
+#include "cli/follow.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "dpeers/listing.hpp"
-#include "process/boot_time.hpp"
 
 namespace coord::dpeers {
 
@@ -100,24 +98,11 @@ Result<cli::Exit> watch_peers(const ListSettings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dpeers");
   if (!peer) return peer.error();
   Watcher watcher(settings);
-  Status output = done();
-  cli::BackOff pause;
-  bool told = false;
-  for (;;) {
-    const Instant began = process::boot_now();
-    const Error broken = watcher.follow(*peer, output);
-    if (!output) return output.error();
-    if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
-    if (!std::exchange(told, true)) cli::notice("dpeers", broken.text() + ": waiting for it");
-    for (bool back = false; !back;) {
-      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next()).count();
-      ::poll(nullptr, 0, static_cast<int>(ms));
-      auto again = cli::connect_again(settings.peer, "dpeers");
-      if (!again) continue;
-      *peer = std::move(again->peer);
-      back = true;
-    }
-  }
+  return cli::follow_peer(
+      std::move(*peer),
+      {"dpeers", false,
+       [&](engine::LocalConnection& on, Status& output) { return watcher.follow(on, output); },
+       [&] { return cli::connect_to_peer_again(settings.peer, "dpeers"); }});
 }
 
 }  // namespace coord::dpeers

@@ -46,9 +46,10 @@ class Rings : public FamilyBase {
   static constexpr bool ends_before_holds = false;
   static constexpr std::array<TimerKind, 0> timers{};
 
-  static Nature nature(const JoinRing&) { return {.grows = true, .durable = true}; }
-  static Nature nature(const LeaveRing&) { return {.grows = false, .durable = true}; }
-  static Nature nature(const SettleRing&) { return {.grows = false, .durable = true}; }
+  // A host is its operator's; who settles a change says that everything has been handed over.
+  static Nature nature(const JoinRing&) { return {.grows = true, .durable = true, .operators = true}; }
+  static Nature nature(const LeaveRing&) { return {.grows = false, .durable = true, .operators = true}; }
+  static Nature nature(const SettleRing&) { return {.grows = false, .durable = true, .operators = true}; }
   template <class Visit>
   static void for_each_name(const KeptRings& state, Visit&& visit) {
     for (const auto& [name, ring] : state.rings) visit(name);

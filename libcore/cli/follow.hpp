@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// A tool's --watch: what a peer tells, for as long as the tool runs, across restarts of the peer.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.hpp"
+#include "cli/common.hpp"
+#include "cli/exit_status.hpp"
+#include "engine/local_connection.hpp"
+
+namespace coord::cli {
+
+struct Following {
+  std::string tool;
+  bool quiet = false;
+  // Runs on one connection until that breaks, which is its Error, or until our output does, which is
+  // `output`.
+  std::function<Error(engine::LocalConnection& peer, Status& output)> follow;
+  // One try to come to the peer again.
+  std::function<Result<engine::LocalConnection>()> again;
+};
+
+// Ends by an error of the output, or by one of kind usage: the peer will never tell this. A peer that is away
+// is told of once; the pauses between two tries grow.
+Result<Exit> follow_peer(engine::LocalConnection peer, const Following& following);
+
+// For `again`: to the peer that the options name, started where tools may start it.
+Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& options, const std::string& tool);
+
+}  // namespace coord::cli

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// What a peer's refusal is for a tool's exit status: 64 for what cannot be done as asked, 76 where it may
+// have been done, else 69. Who treats what is held in another way looks for that first.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "wire/local.hpp"
+
+namespace coord::cli {
+
+Error refused_by_peer(const std::string& object, const local::Refused& refused);
+
+}  // namespace coord::cli
