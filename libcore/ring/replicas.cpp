@@ -215,7 +215,19 @@ void Replicas::tick() {
                          const auto open = [](const auto& s) { return !s.second.is_over(); };
                          return ring.placement.is_changing() || std::ranges::any_of(ring.repair, open);
                        });
-  if (is_busy) tick_at_ = now_ + tick_every;
+  if (is_busy) tick_at_ = next_tick();
+}
+
+// Nobody waits for longer than was said, though all else has its turn now and then only.
+Instant Replicas::next_tick() const {
+  Instant next = now_ + tick_every;
+  for (const auto& [id, operation] : operations_) {
+    if (operation.until && *operation.until > now_) next = std::min(next, *operation.until);
+  }
+  for (const auto& [id, listing] : listings_) {
+    if (listing.until > now_) next = std::min(next, listing.until);
+  }
+  return next;
 }
 
 std::optional<Instant> Replicas::deadline() const {

@@ -140,6 +140,7 @@ class Replicas {
   void fetch(std::uint64_t id);
   void finish(std::uint64_t id, const Answer& answer);
   void erase(std::uint64_t id);
+  Instant next_tick() const;
   void tick_operations();
   std::vector<copies::Holder> holders_of(const Operation& operation) const;
 

@@ -134,6 +134,18 @@ TEST_CASE("a large value travels in chunks", "[ring]") {
   CHECK(group.get(2, "large") == large);
 }
 
+TEST_CASE("whoever waits so long only is answered then, and not at the next turn of all others", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.stop(2);
+  group.stop(3);
+  const std::uint64_t put = group.begin(1, Put{"r", "k", 1, {}, {}, std::chrono::milliseconds(330)}, "v");
+  const std::uint64_t get = group.begin(1, Get{"r", "k", {}, {}, std::chrono::milliseconds(330)});
+  group.run();  // half a second
+  CHECK(group.told.contains(put));
+  CHECK(group.told.contains(get));
+}
+
 TEST_CASE("without a majority nothing is acknowledged, and it is said what was stored", "[ring]") {
   Group group(3);
   group.found(3);
