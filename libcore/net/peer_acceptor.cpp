@@ -274,7 +274,10 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
 }
 
 void PeerAcceptor::refuse(Guests::iterator guest, const std::string& why) {
-  if (const auto line = refusals_.refused(steady_now(), guest->source, why)) log_(LogLevel::warning, *line);
+  // Whoever only looks whether the port is open (a scanner, the doctor) hides no peer of the same host.
+  const std::string of = guest->source + (guest->connection->shows_identity() ? " as a peer" : "");
+  if (const auto line = refusals_.limited(steady_now(), of, guest->source + ": refused: " + why))
+    log_(LogLevel::warning, *line);
   guest->connection->abandon();
   strangers_.erase(guest);
 }

@@ -49,6 +49,8 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
   const std::string& peer() const { return handshake_.peer; }
   // Of the key that it was made with, or is being made; empty: none is chosen yet.
   const std::string& key_id() const { return handshake_.key_id; }
+  // Whether the other side came as far as to say who it is, refused or not.
+  bool shows_identity() const { return !handshake_.refusal.empty() || !handshake_.key_id.empty(); }
   // What it accepts in one frame; small until the hello.
   void set_payload_limit(std::size_t limit) { frames_.set_payload_limit(limit); }
   bool is_writing() const { return !writing_.empty(); }

@@ -80,6 +80,20 @@ TEST_CASE("a peer with a key of another id is refused") {
   CHECK(a->logged("refused: no key here has the id new that b uses: ours is k1"));
 }
 
+TEST_CASE("whoever looks whether the port is open hides no peer that is refused") {
+  boost::asio::io_context io;
+  const auto peers = peers_named({"a", "b"});
+  const auto a = start_peer(io, config_of("a", peers));
+  dial(io, peers.at("a")).close();
+  REQUIRE(run_until(
+      io, [&] { return a->times_logged(": refused: ") == 1; }, 2s));
+  auto other = config_of("b", peers);
+  other.keys = KeyRing({key("new", 1)});
+  const auto b = start_peer(io, other);
+  check_never_connected(io, *a, *b);
+  CHECK(a->logged("refused: no key here has the id new that b uses: ours is k1"));
+}
+
 TEST_CASE("a peer of a group with another list is refused, and both say why") {
   boost::asio::io_context io;
   const auto peers = peers_named({"a", "b"});
