@@ -4,6 +4,8 @@
 //
 // This host's peer is asked again and again: it keeps no list of those who watch it, and what it knows of the
 // others changes no faster than a heartbeat. What came and went between two questions is not told.
+#include <poll.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
