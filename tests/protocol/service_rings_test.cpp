@@ -62,3 +62,17 @@ TEST_CASE("a ring beyond its bounds is refused") {
   CHECK(ring.join(1, 8, 17).find("invalid") != std::string::npos);
   CHECK(ring.number() == 0);
 }
+
+TEST_CASE("a full ring takes no other host, and back one whose disk is another") {
+  RingLog ring;
+  const std::uint64_t most = limits_of_level(2).ring_hosts;
+  for (std::uint64_t host = 1; host <= most; ++host) {
+    ring.join(host);
+    ring.settle(ring.number());
+  }
+  CHECK(ring.join(most + 1).find("too many values") != std::string::npos);
+  const std::uint64_t before = ring.number();
+  ring.join(5);
+  CHECK(ring.number() > before);
+  CHECK(ring.view().hosts.size() == most);
+}

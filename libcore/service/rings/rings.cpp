@@ -57,7 +57,9 @@ void Rings::on(const JoinRing& body, Step& step) {
     why = Refusal::too_many_values;
   if (why == Refusal::none && found != rings.end()) {
     if (is_changing(found->second)) why = Refusal::ring_is_changing;
-    if (found->second.hosts.size() >= limits.ring_hosts) why = Refusal::too_many_values;
+    auto& hosts = found->second.hosts;
+    if (hosts.size() >= limits.ring_hosts && find(hosts, body.host) == hosts.end())
+      why = Refusal::too_many_values;
   }
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
   Ring& ring = rings[body.ring];
