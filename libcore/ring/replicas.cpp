@@ -193,6 +193,12 @@ void Replicas::tool_gone(replica::ConnectionId connection) {
   });
 }
 
+Replicas::Replicas(NodeId self, std::map<NodeId, std::string> names, std::uint64_t life)
+    : self_(self),
+      names_(std::move(names)),
+      // Far below the end: no life comes round to 0.
+      last_(COORD_RULE_OR(ring_answers_to_this_life_only, life >> 1U, 0)) {}
+
 // Also what this host has said to itself.
 void Replicas::tick() {
   for (; !to_self_.empty(); to_self_.pop_front()) {

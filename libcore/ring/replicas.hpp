@@ -36,7 +36,9 @@ namespace coord::ring {
 
 class Replicas {
  public:
-  Replicas(NodeId self, std::map<NodeId, std::string> names) : self_(self), names_(std::move(names)) {}
+  // `life`: another random number in each life of this node. Answers to an earlier life's operations may
+  // still be under way, and must be none to this one's.
+  Replicas(NodeId self, std::map<NodeId, std::string> names, std::uint64_t life);
 
   // Before each step and after each batch: what the group has agreed on.
   void look_at(Instant now, const service::KeptRings* rings);
@@ -180,7 +182,7 @@ class Replicas {
   std::optional<std::map<std::string, std::uint64_t>> memberships_;  // as the disk says
   bool reads_memberships_ = false;
   std::vector<std::shared_ptr<Work>> held_;
-  std::uint64_t last_ = 0;
+  std::uint64_t last_;  // number of an operation, a source, a taking or a listing; never 0
   std::map<std::uint64_t, Operation> operations_;
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
   std::map<std::uint64_t, Listing> listings_;

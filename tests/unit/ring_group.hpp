@@ -33,7 +33,8 @@ class Group {
   Group& operator=(const Group&) = delete;
 
   void start(std::uint64_t id) {
-    hosts_[id].replicas = std::make_unique<Replicas>(NodeId{id}, std::map<NodeId, std::string>{});
+    hosts_[id].replicas = std::make_unique<Replicas>(NodeId{id}, std::map<NodeId, std::string>{},
+                                                     ++lives_ * 0x9e3779b97f4a7c15U);
     hosts_[id].worker =
         std::make_unique<StorageWorker>(NodeId{id}, [file = file(id)] { return table::open_sqlite(file); });
     hosts_[id].batch.clear();
@@ -132,6 +133,14 @@ class Group {
   std::map<std::uint64_t, Answer> told;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
   std::set<std::uint64_t> behind;  // have not heard what was agreed on since agree_without()
+  // Host `from` says to `to` that it has nothing, in answer to each of the operations 1 to `most`.
+  void answer_all(std::uint64_t from, std::uint64_t to, std::uint64_t most) {
+    const auto by = std::ranges::find(ring.hosts, NodeId{from}, &Host::host);
+    for (std::uint64_t operation = 1; operation <= most; ++operation) {
+      const copies::Message message = copies::EntryIs{operation, ring.number, *by, {}};
+      wire_.push_back({from, to, wire::encode(message)});
+    }
+  }
   // From now on these hosts hear of nothing that is agreed on.
   void agree_without(std::set<std::uint64_t> hosts) {
     earlier_ = kept_;
@@ -193,7 +202,7 @@ class Group {
   std::vector<Message> wire_;
   service::KeptRings kept_, earlier_;
   Instant now_{};
-  std::uint64_t last_token_ = 10, last_request_ = 0;
+  std::uint64_t last_token_ = 10, last_request_ = 0, lives_ = 0;
 };
 
 inline bool is_stored(const Answer& answer) {

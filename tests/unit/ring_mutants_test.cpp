@@ -75,6 +75,19 @@ bool leaver_waits_for_gainers() {
   for (int i = 0; i < 4; ++i) group.run();
   return !group.told.contains(wait);
 }
+bool answers_to_an_earlier_life_count_for_nothing() {
+  Group group(3);
+  group.found(3);
+  group.stop(2);
+  group.stop(3);
+  group.stop(1);
+  group.start(1);
+  const std::uint64_t get = group.begin(1, Get{"r", "k", {}, 0, {}});
+  for (int i = 0; i < 4; ++i) group.run();
+  group.answer_all(2, 1, 200);
+  group.run();
+  return !group.told.contains(get);
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -89,6 +102,7 @@ bool write_reaches_those_of_before() {
 TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") {
   const std::vector<std::pair<const char*, std::function<bool()>>> stories{
       {"ring_write_wants_a_majority", write_wants_two},
+      {"ring_answers_to_this_life_only", answers_to_an_earlier_life_count_for_nothing},
       {"ring_incomplete_copy_is_silent", lost_disk_is_silent},
       {"ring_answers_for_its_number_only", other_number_is_not_answered},
       {"ring_writes_of_a_key_in_line", both_writes_stay},
