@@ -10,6 +10,10 @@ namespace coord::ring {
 namespace {
 
 constexpr std::uint64_t bytes_limit = std::uint64_t{64} << 20U;
+constexpr std::uint64_t open_limit = std::uint64_t{16} << 20U;  // of requests, without values
+constexpr std::uint64_t request_overhead = 512;                 // of one, beside its own bytes
+constexpr std::size_t most_at_storage = 16384;                  // whoever asked for it may be gone
+constexpr std::size_t most_discarded = 1024;
 
 const std::string& ring_of(const Request& request) {
   return std::visit([](const auto& what) -> const std::string& { return what.ring; }, request);
@@ -43,12 +47,14 @@ node::PartActions RingPart::step(const node::Moment& moment, const node::Event& 
   if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
   collect();
+  count_answers();
   return std::exchange(out_, {});
 }
 
 node::PartActions RingPart::settle(const node::Moment& moment) {
   if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
   collect();
+  count_answers();
   return std::exchange(out_, {});
 }
 
@@ -81,10 +87,62 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
   if (!request)
     return tell(*work, Refused{Why::usage, "the request cannot be read: " + request.error().what});
   if (const char* fault = fault_of(*request)) return tell(*work, Refused{Why::usage, fault});
-  if (auto* put = std::get_if<Put>(&*request)) return take(std::move(work), std::move(*put));
+  auto* const put = std::get_if<Put>(&*request);
+  const Asked asked{work->connection, work->request};
+  if (put != nullptr && discards(asked, *put)) return;
+  if (!assembling_.contains(asked)) {
+    if (open_.contains(asked)) return;  // its number is another's: two answers could not be told apart
+    const std::uint64_t bytes = event.bytes.size() - (put == nullptr ? 0 : put->chunk.size());
+    if (!admit(asked, bytes)) {
+      const Refused why{Why::busy, "too many requests are open at once"};
+      return put == nullptr ? tell(*work, why) : refuse_value(*work, *put, why);
+    }
+  }
+  if (put != nullptr) return take(std::move(work), std::move(*put));
   if (std::holds_alternative<Watch>(*request)) watchers_.insert(event.connection);
   work->what = std::move(*request);
   submit(std::move(work));
+}
+
+bool RingPart::admit(const Asked& asked, std::uint64_t bytes) {
+  const std::uint64_t cost = bytes + request_overhead;
+  if (open_bytes_ + cost > open_limit || at_storage_ >= most_at_storage) return false;
+  open_.emplace(asked, cost);
+  open_bytes_ += cost;
+  return true;
+}
+
+void RingPart::count_answers() {
+  for (const auto& action : out_) {
+    if (std::holds_alternative<node::Do>(action)) ++at_storage_;
+    const auto* answer = std::get_if<node::ToTool>(&action);
+    if (answer == nullptr) continue;
+    const auto found = open_.find({answer->connection, answer->request});
+    if (found == open_.end()) continue;
+    open_bytes_ -= found->second;
+    open_.erase(found);
+  }
+}
+
+// The rest of a value that was refused is on its way: it begins no other one.
+void RingPart::refuse_value(const Work& work, const Put& put, const Refused& why) {
+  const std::uint64_t total = put.total;
+  const std::uint64_t come = work.value.size() + put.chunk.size();
+  if (come < total && discarding_.size() < most_discarded)
+    discarding_[{work.connection, work.request}] = total - come;
+  bytes_held_ -= work.value.size();
+  tell(work, why);
+}
+
+bool RingPart::discards(const Asked& asked, const Put& put) {
+  const auto found = discarding_.find(asked);
+  if (found == discarding_.end()) return false;
+  if (put.chunk.size() >= found->second) {
+    discarding_.erase(found);
+  } else {
+    found->second -= put.chunk.size();
+  }
+  return true;
 }
 
 // A chunk of a value. The first one says where all of them belong.
@@ -103,8 +161,8 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
     return tell(*work, Refused{Why::usage, "the value has more bytes than were announced"});
   }
   if (bytes_held_ + put.chunk.size() > bytes_limit) {
-    bytes_held_ -= work->value.size();
-    return tell(*work, Refused{Why::busy, "too much is being written at once"});
+    put.total = total;
+    return refuse_value(*work, put, Refused{Why::busy, "too much is being written at once"});
   }
   bytes_held_ += put.chunk.size();
   work->value.insert(work->value.end(), put.chunk.begin(), put.chunk.end());
@@ -148,6 +206,7 @@ void RingPart::tell(const Work& work, const Answer& answer) {
 }
 
 void RingPart::on(const node::Moment&, const node::Worked& event) {
+  --at_storage_;
   if (auto* inner = dynamic_cast<InnerWork*>(event.work.get())) return replicas_->worked(*inner);
   const auto work = std::static_pointer_cast<Work>(event.work);
   bytes_held_ -= work->value.size();
@@ -180,7 +239,14 @@ void RingPart::on(const node::Moment&, const node::ToolGone& event) {
     if (is_its) bytes_held_ -= work->second->value.size();
     work = is_its ? assembling_.erase(work) : std::next(work);
   }
-  std::erase_if(waiting_, [&](const auto& watch) { return watch.first.first == event.connection; });
+  const auto is_its = [&](const auto& each) { return each.first.first == event.connection; };
+  std::erase_if(waiting_, is_its);
+  std::erase_if(discarding_, is_its);
+  std::erase_if(open_, [&](const auto& each) {
+    if (!is_its(each)) return false;
+    open_bytes_ -= each.second;
+    return true;
+  });
 }
 
 }  // namespace coord::ring

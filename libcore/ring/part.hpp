@@ -21,7 +21,7 @@ class RingPart final : public node::Part {
  public:
   RingPart() = default;  // of a host whose rings are all its own
   explicit RingPart(const node::Setting& setting)
-      : replicas_(std::make_unique<Replicas>(setting.self, setting.names)) {}
+      : replicas_(std::make_unique<Replicas>(setting.self, setting.names, setting.seed)) {}
 
   node::Channel channel() const override { return node::Channel::ring; }
   std::string name() const override { return "ring"; }
@@ -42,6 +42,10 @@ class RingPart final : public node::Part {
   template <class Other>
   void on(const node::Moment&, const Other&) {}
 
+  bool admit(const Asked& asked, std::uint64_t bytes);  // false: too much is open
+  void count_answers();
+  bool discards(const Asked& asked, const Put& put);
+  void refuse_value(const Work& work, const Put& put, const Refused& why);
   void take(std::shared_ptr<Work> work, Put&& put);
   void submit(std::shared_ptr<Work> work);
   void submit_here(std::shared_ptr<Work> work);
@@ -49,6 +53,10 @@ class RingPart final : public node::Part {
   void collect();
   void tell(const Work& work, const Answer& answer);
 
+  std::map<Asked, std::uint64_t> open_;  // requests without an answer, with the bytes they are counted for
+  std::uint64_t open_bytes_ = 0;         // of all of them, without values
+  std::size_t at_storage_ = 0;           // works that are asked for and not done
+  std::map<Asked, std::uint64_t> discarding_;          // of values that were refused: bytes that come still
   std::map<Asked, std::shared_ptr<Work>> assembling_;  // values of which chunks are missing
   std::map<Asked, std::shared_ptr<Work>> waiting_;     // watches, until something changes
   std::set<replica::ConnectionId> watchers_;

@@ -115,6 +115,69 @@ TEST_CASE("a value is kept over a restart, and no version is given twice", "[rin
   CHECK(host.get("b").empty());
 }
 
+TEST_CASE("requests without an answer are bounded, and room comes back", "[ring]") {
+  OneHost host;
+  REQUIRE(std::holds_alternative<Page>(host.answer(Watch{"main", "", {}})));
+  std::uint64_t number = 1000;
+  const auto is_refused = [&](std::uint64_t tool) {
+    host.ask(tool, Watch{"main", std::string(longest_key, 'p'), 1}, ++number);
+    host.work();
+    return host.told.contains({tool, number});
+  };
+  std::size_t taken = 0;
+  while (taken < 100'000 && !is_refused(1)) ++taken;
+  CHECK(taken > 1000);
+  CHECK(taken < 20'000);
+  CHECK(refusal(host.told.at({1, number})).why == Why::busy);
+  CHECK(is_refused(2));
+  host.leave(1);
+  CHECK_FALSE(is_refused(2));
+}
+
+TEST_CASE("what comes and goes without waiting for the disk is bounded", "[ring]") {
+  OneHost host;
+  std::size_t taken = 0;
+  for (std::uint64_t tool = 2; tool < 100'000 && host.waiting_work() == taken; ++tool, ++taken) {
+    host.ask(tool, Get{"main", "k", {}, 0}, 1);
+    host.leave(tool);
+  }
+  CHECK(taken > 1000);
+  CHECK(taken < 20'000);
+  host.work();
+  CHECK(host.get("k") == "absent");
+}
+
+TEST_CASE("the number of an open request is no other one's", "[ring]") {
+  OneHost host;
+  host.ask(1, Get{"main", "k", {}, 0}, 1);
+  host.ask(1, Get{"main", "l", {}, 0}, 1);
+  CHECK(host.waiting_work() == 1);
+  host.work();
+  host.ask(1, Get{"main", "l", {}, 0}, 1);
+  CHECK(host.waiting_work() == 1);
+}
+
+TEST_CASE("the rest of a value that was refused is no new one", "[ring]") {
+  OneHost host;
+  const Bytes chunk(chunk_bytes);
+  const std::uint64_t total = 2 * chunk_bytes;
+  // Firsts of values until the part holds no more.
+  std::uint64_t last = 1;
+  while (!host.told.contains({last, 1})) {
+    REQUIRE(++last < 10'000);
+    host.ask(last, Put{"main", "k", total, chunk, {}}, 1);
+  }
+  CHECK(refusal(host.told.at({last, 1})).why == Why::busy);
+  for (std::uint64_t tool = 2; tool < last; ++tool) host.leave(tool);
+  host.ask(last, Put{"main", "k", total, chunk, {}}, 1);
+  // A third one would be the second of a value that began with the one before.
+  host.ask(last, Put{"main", "k", total, chunk, {}}, 1);
+  CHECK(host.waiting_work() == 0);
+  host.ask(last, Put{"main", "k", total, chunk, {}}, 1);
+  host.work();
+  CHECK(std::holds_alternative<Stored>(host.told.at({last, 1})));
+}
+
 TEST_CASE("a value comes in chunks, and is read in chunks", "[ring]") {
   OneHost host;
   const std::size_t size = 2 * chunk_bytes + 5;
@@ -160,11 +223,11 @@ TEST_CASE("what is being written by all tools together is bounded, and freed whe
 
 TEST_CASE("keys are listed by prefix, page after page, without those of others", "[ring]") {
   OneHost host;
+  std::uint64_t number = 1000;
   for (const char* key : {"a", "b/1", "b/2", "b\xff", "c", "@u/x", "@v/x"})
-    host.ask(1, Put{"main", key, 1, {1}, {}}, 1);
+    host.ask(1, Put{"main", key, 1, {1}, {}}, ++number);
   host.work();
-  // Of a batch the last one's answer is what `told` has; @v/x is another user's.
-  CHECK(refusal(host.told.at({1, 1})).why == Why::foreign);
+  CHECK(refusal(host.told.at({1, number})).why == Why::foreign);  // @v/x is another user's
   CHECK(keys_of(host.answer(List{"main", "", ""})) ==
         std::vector<std::string>{"@u/x", "a", "b/1", "b/2", "b\xff", "c"});
   CHECK(keys_of(host.answer(List{"main", "b/", ""})) == std::vector<std::string>{"b/1", "b/2"});
@@ -172,7 +235,7 @@ TEST_CASE("keys are listed by prefix, page after page, without those of others",
   CHECK(keys_of(host.answer(List{"main", "", ""}, "w")) ==
         std::vector<std::string>{"a", "b/1", "b/2", "b\xff", "c"});
   CHECK(keys_of(host.answer(List{"other", "", ""})).empty());
-  for (int i = 0; i < 2500; ++i) host.ask(1, Put{"main", "many" + std::to_string(i), 1, {1}, {}}, 1);
+  for (int i = 0; i < 2500; ++i) host.ask(1, Put{"main", "many" + std::to_string(i), 1, {1}, {}}, ++number);
   host.work();
   std::set<std::string> seen;
   for (std::string after;;) {
