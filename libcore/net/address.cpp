@@ -29,6 +29,8 @@ Result<Address> parse_address(std::string_view text) {
     return bad("an IPv6 address needs brackets");
   }
   if (host.size() > 253) return bad("the host name is too long");
+  const auto is_odd = [](unsigned char c) { return c <= ' ' || c == 0x7f; };
+  if (std::ranges::any_of(host, is_odd)) return bad("the host name has a blank or a control character");
   Address address{std::string(host), 0};
   const char* end = port_text.data() + port_text.size();
   const auto parsed = std::from_chars(port_text.data(), end, address.port);

@@ -138,6 +138,23 @@ at alpha grep -qx 'peers = \["alpha=10.7.0.1:7411", "beta=10.7.0.2:7411", "gamma
 SH
 }
 
+@test "an address that cannot be used is refused before anything is written, and the corrected call works" {
+  on_hosts <<'SH'
+others=beta=10.7.0.2,gamma=10.7.0.3
+is "$(status_at alpha coordd --setup --name alpha --address 'no such host' --peers $others)" '64 *the host name has a blank or a control character*'
+is "$(status_at alpha coordd --setup --name alpha --address no-such-host.invalid --peers $others)" '69 *no-such-host.invalid*'
+mkfifo free
+at alpha python3 -c 'import socket, sys
+with socket.create_server(("10.7.0.1", 7411)) as _: open(sys.argv[1], "w").close(); open(sys.argv[2]).read()' "$place/taken" "$place/free" &
+eventually test -e "$place/taken"
+is "$(status_at alpha coordd --setup --peers $peers)" '69 *10.7.0.1:7411*'
+echo >free
+at alpha test ! -e /etc/coordutils
+eventually at alpha coordd --setup --peers $peers >out
+grep -q 'set up: alpha, one of 3' out
+SH
+}
+
 @test "who a host is: its name, its address, or --name; a name that is not listed is 64" {
   on_hosts <<'SH'
 at alpha coordd --setup --peers $peers >out

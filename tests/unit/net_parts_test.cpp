@@ -18,7 +18,7 @@ TEST_CASE("addresses as people write them") {
   CHECK(*parse_address(":7411") == Address{"", 7411});
   CHECK(parse_address("[::1]:7411")->text() == "[::1]:7411");
   for (const char* wrong : {"", "10.0.0.1", "10.0.0.1:", "a:b", "a:70000", "a:-1", "a: 1", "::1:7411",
-                            "[::1:7411", "a:1x", "[][]:51"}) {
+                            "[::1:7411", "a:1x", "[][]:51", "a b:1", "a\n:1", "[: :1]:1"}) {
     INFO(wrong);
     const auto address = parse_address(wrong);
     REQUIRE_FALSE(address.ok());

@@ -209,7 +209,8 @@ struct Begun {
   daemon::Settings settings;
 };
 
-// Before anything is written: what there is must be what is asked for.
+// Before anything is written: what there is must be what is asked for, and what is asked for must be
+// possible.
 Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const Places& places,
                     std::optional<Arguments> there) {
   Begun begun{places, there.has_value(), {}, {}};
@@ -242,6 +243,9 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
     return usage("--peers", "there is no other peer",
                  "a peer alone needs no set-up; list all peers of the group");
   begun.settings = std::move(*settings);
+  if (!begun.was_configured) {
+    if (Status can = can_listen(places, begun.settings); !can) return can.error();
+  }
   return begun;
 }
 

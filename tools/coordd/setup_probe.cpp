@@ -144,10 +144,33 @@ bool peer_runs(const Places& places) {
   return holder && holder->has_value();
 }
 
+namespace {
+
+std::string lock_of_listener(const Places& places) {
+  return places.state_dir + "/" + daemon::setup_listener_name;
+}
+
+bool listener_runs(const Places& places) {
+  const auto lock = open_own_file(lock_of_listener(places), O_RDWR);
+  return lock && ::flock(lock->get(), LOCK_EX | LOCK_NB) != 0;
+}
+
+}  // namespace
+
+Status can_listen(const Places& places, const daemon::Settings& settings) {
+  if (peer_runs(places) || listener_runs(places)) return done();
+  const auto keys = net::parse_keys(net::new_key_line() + "\n", "a new key");  // nobody else's: no way in
+  if (!keys) return keys.error();
+  boost::asio::io_context io(1);
+  const auto transport = open_transport(io, settings, *keys);
+  if (!transport) return transport.error();
+  return done();
+}
+
 Result<bool> leave_listener(const Places& places, const daemon::Settings& settings,
                             const net::KeyRing& keys) {
   if (peer_runs(places)) return false;
-  const std::string path = places.state_dir + "/" + daemon::setup_listener_name;
+  const std::string path = lock_of_listener(places);
   Descriptor lock;
   {
     const ActingAs peer(places);

@@ -16,6 +16,10 @@ namespace coord::coordd {
 
 inline constexpr Duration listener_stays = std::chrono::minutes(10);
 
+// Whether this host's own address is known, and its port free: before anything is written that says so. An
+// address that is not up yet is no error.
+Status can_listen(const Places& places, const daemon::Settings& settings);
+
 // Leaves a process behind that answers probes for so long, or until this host's peer starts. False: there is
 // one already, or the peer runs.
 Result<bool> leave_listener(const Places& places, const daemon::Settings& settings, const net::KeyRing& keys);
