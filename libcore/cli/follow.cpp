@@ -2,8 +2,13 @@
 #include "cli/follow.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <utility>
 
 #include "cli/connect.hpp"
@@ -11,6 +16,40 @@
 #include "process/boot_time.hpp"
 
 namespace coord::cli {
+
+namespace {
+
+// True: `fd` (-1: none) can be read, or the time is over (-1: never). An error: nobody reads our output.
+Result<bool> wait_while_read(int fd, int timeout_ms) {
+  std::array<pollfd, 2> ready{{{fd, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
+  if (::poll(ready.data(), ready.size(), timeout_ms) < 0) {
+    if (errno == EINTR) return false;
+    return Error{ErrorKind::internal, "poll", "failed", ""};
+  }
+  if ((ready[1].revents & (POLLERR | POLLHUP)) == 0) return true;
+  if (std::signal(SIGPIPE, SIG_DFL) != SIG_IGN) (void)std::raise(SIGPIPE);
+  return output_error(EPIPE);
+}
+
+}  // namespace
+
+Result<local::Answer> next_answer(engine::LocalConnection& peer, Status& output) {
+  for (;;) {
+    auto answer = peer.receive();
+    if (!answer) return answer.error();
+    if (answer->has_value()) return std::move(**answer);
+    const auto there = wait_while_read(peer.fd(), -1);
+    if (there) continue;
+    output = there.error();
+    return there.error();
+  }
+}
+
+Status pause_while_read(Duration how_long) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(how_long);
+  const auto over = wait_while_read(-1, static_cast<int>(ms.count()));
+  return over ? done() : Status(over.error());
+}
 
 Result<Exit> follow_peer(engine::LocalConnection peer, const Following& following) {
   Status output = done();
@@ -24,8 +63,7 @@ Result<Exit> follow_peer(engine::LocalConnection peer, const Following& followin
     if (!std::exchange(told, true)) notice(following.tool, broken.text() + ": waiting for it");
     if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
     for (bool back = false; !back;) {
-      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(pause.next());
-      ::poll(nullptr, 0, static_cast<int>(ms.count()));
+      if (output = pause_while_read(pause.next()); !output) return output.error();
       auto again = following.again();
       if (!again) continue;
       peer = std::move(*again);

@@ -26,6 +26,14 @@ struct Following {
 // is told of once; the pauses between two tries grow.
 Result<Exit> follow_peer(engine::LocalConnection peer, const Following& following);
 
+// The next answer. A watch can wait for hours for it, and would not notice until then that its reader has
+// gone
+// (`| head -1`): once nobody reads standard output any more this program ends as by a write to it, by
+// SIGPIPE, or, where that is ignored, with `output`.
+Result<local::Answer> next_answer(engine::LocalConnection& peer, Status& output);
+// The same while nothing is asked, for so long.
+Status pause_while_read(Duration how_long);
+
 // For `again`: to the peer that the options name, started where tools may start it.
 Result<engine::LocalConnection> connect_to_peer_again(const ConnectOptions& options, const std::string& tool);
 

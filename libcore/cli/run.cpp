@@ -44,11 +44,6 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-Error output_error(int number) {
-  return Error{ErrorKind::output, standard_output, std::strerror(number),
-               "free the device or redirect it elsewhere"};
-}
-
 Status close_stdout() {
   Status flushed = flush();
   if (!flushed) return flushed;
@@ -95,6 +90,11 @@ Result<Exit> guarded(Options& options, const std::vector<std::string>& arguments
 
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+Error output_error(int number) {
+  return Error{ErrorKind::output, standard_output, std::strerror(number),
+               "free the device or redirect it elsewhere"};
 }
 
 Status flush() {

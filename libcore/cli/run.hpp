@@ -24,6 +24,8 @@ void print(std::string_view text);
 // What was printed so far goes out now (before a command shares our stdout, or for a
 // reader of a stream of events).
 Status flush();
+// Standard output could not be written, with this errno.
+Error output_error(int number);
 
 // `tool: text` on stderr, control characters escaped, in one write.
 void complain(std::string_view tool, const Error& error);

@@ -196,3 +196,16 @@ fill() { cat /dev/zero >small/zeros 2>/dev/null || true; }
   rm small/zeros
   eventually dlock -n job true
 }
+
+@test "a watch ends as by SIGPIPE once its reader is gone, also while nothing happens" {
+  dkv put k 1
+  for watch in 'dpeers --watch' 'dpeers --watch --json' 'dkv watch k' 'delect --watch job' 'chordctl watch'; do
+    count=1
+    [ "$watch" != 'chordctl watch' ] || count=0
+    run -0 timeout 60 bash -c "$watch | head -n $count >/dev/null; echo \${PIPESTATUS[0]}"
+    echo "$watch: $output"
+    [ "$output" = 141 ]
+    # As whoever ignores SIGPIPE has it: one line, and the status of an output that cannot be written.
+    says 74 "*: standard output: Broken pipe: *" "trap '' PIPE; timeout 60 $watch | head -n $count >/dev/null; exit \${PIPESTATUS[0]}"
+  done
+}

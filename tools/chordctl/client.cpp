@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "cli/connect.hpp"
+#include "cli/follow.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
 #include "process/boot_time.hpp"
@@ -72,9 +73,17 @@ Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
   return number;
 }
 
+Result<std::optional<local::Answer>> Client::wait() {
+  if (!ends_unread_) return peer_.wait(until_);
+  Status output = done();
+  auto answer = cli::next_answer(peer_, output);
+  if (!answer) return answer.error();
+  return std::optional(std::move(*answer));
+}
+
 Result<Client::Answered> Client::receive() {
   for (;;) {
-    auto answer = peer_.wait(until_);
+    auto answer = wait();
     if (!answer) return answer.error();
     if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
     if (const auto* refusal = std::get_if<local::Refused>(&**answer))

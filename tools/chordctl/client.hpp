@@ -38,6 +38,9 @@ class Client {
   };
   Result<Answered> receive();
 
+  // From now on a wait for an answer ends this program once nobody reads its output any more.
+  void end_unread() { ends_unread_ = true; }
+
   // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
   Result<ring::Answer> ask(ring::Request request);
 
@@ -53,12 +56,14 @@ class Client {
  private:
   Client(engine::LocalConnection peer, std::optional<Instant> until, std::optional<Duration> patience)
       : peer_(std::move(peer)), until_(until), patience_(patience) {}
+  Result<std::optional<local::Answer>> wait();
   Status say(std::uint64_t request, const ring::Request& what);
 
   engine::LocalConnection peer_;
   std::optional<Instant> until_;
   std::optional<Duration> patience_;  // of the ring's part
   std::uint64_t last_ = 0;
+  bool ends_unread_ = false;
 };
 
 // A key as the command line gives it (ErrorKind::usage), and the name of a ring.

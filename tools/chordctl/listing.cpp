@@ -86,6 +86,7 @@ Result<cli::Exit> watch(const Settings& s) {
   if (Status right = check_prefix(s); !right) return right.error();
   auto client = Client::open(s.common);
   if (!client) return client.error();
+  client->end_unread();
   for (std::optional<std::uint64_t> since;;) {
     auto answer = client->ask(ring::Watch{s.common.ring, s.prefix(), since});
     if (!answer) return answer.error();

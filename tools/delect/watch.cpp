@@ -22,11 +22,11 @@ class Watcher {
   Error follow(engine::LocalConnection& peer, Status& output) {
     if (Status sent = peer.send(local::WatchLeader{1, settings_.name()}); !sent) return sent.error();
     for (;;) {
-      auto answer = peer.wait(std::nullopt);
+      auto answer = cli::next_answer(peer, output);
       if (!answer) return answer.error();
-      if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      if (const auto* refused = std::get_if<local::Refused>(&*answer))
         return Error{ErrorKind::unavailable, cli::shown(settings_.name()), refused->why, ""};
-      const auto* leaders = std::get_if<local::Leaders>(&**answer);
+      const auto* leaders = std::get_if<local::Leaders>(&*answer);
       if (leaders == nullptr || leaders->leaders.empty()) continue;
       show(leaders->leaders.front(), leaders->as_of, peer.welcome().scope);
       output = cli::flush();

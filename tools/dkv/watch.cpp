@@ -24,11 +24,11 @@ class Watcher {
     if (Status sent = peer.send(local::Question{1, service::GetValue{settings_.key}, false, true}); !sent)
       return sent.error();
     for (;;) {
-      auto answer = peer.wait(std::nullopt);
+      auto answer = cli::next_answer(peer, output);
       if (!answer) return answer.error();
-      if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      if (const auto* refused = std::get_if<local::Refused>(&*answer))
         return cli::refused_by_peer(cli::shown(settings_.key), *refused);
-      const auto* shown = std::get_if<local::Shown>(&**answer);
+      const auto* shown = std::get_if<local::Shown>(&*answer);
       if (shown == nullptr) continue;
       show(std::get<service::ValueView>(shown->what), shown->as_of, peer.welcome().scope);
       output = cli::flush();

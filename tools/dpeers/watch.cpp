@@ -4,9 +4,8 @@
 //
 // This host's peer is asked again and again: it keeps no list of those who watch it, and what it knows of the
 // others changes no faster than a heartbeat. What came and went between two questions is not told.
-#include <poll.h>
-
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
@@ -22,7 +21,7 @@ namespace coord::dpeers {
 
 namespace {
 
-constexpr int pause_ms = 100;
+constexpr Duration pause = std::chrono::milliseconds(100);
 
 bool is_up(const local::PeerRecord& peer) {
   return peer.state != "dead" && peer.state != "left";
@@ -38,9 +37,8 @@ class Watcher {
       const auto peers = ask_peers(peer);
       if (!peers) return peers.error();
       compare(*peers, name_of(peer.welcome().scope));
-      output = cli::flush();
-      if (!output) return output.error();
-      ::poll(nullptr, 0, pause_ms);
+      if (output = cli::flush(); !output) return output.error();
+      if (output = cli::pause_while_read(pause); !output) return output.error();
     }
   }
 
