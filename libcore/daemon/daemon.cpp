@@ -14,6 +14,7 @@
 #include "base/format.hpp"
 #include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
+#include "daemon/wall_now.hpp"
 #include "net/greeting.hpp"
 #include "process/boot_time.hpp"
 
@@ -52,12 +53,6 @@ Status check_owner(const std::string& directory) {
     return Error{ErrorKind::unavailable, directory, fmt::format("belongs to user id {}", status.st_uid),
                  "run coordd as that user, or remove it"};
   return done();
-}
-
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count()};
 }
 
 }  // namespace
@@ -241,8 +236,14 @@ void Daemon::leave() {
   log_(net::LogLevel::info, "stopping");
   push(replica::Leave{});
   if (node_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
-    boost::asio::post(io_, [this] { stop(std::nullopt); });
+    may_leave_ = true;
   }
+}
+
+// The parts have said what they wanted to say, and somebody else leads: or it takes too long.
+void Daemon::end_if_left() {
+  if (!leave_by_ || ended_) return;
+  if ((may_leave_ && !node_->is_leaving()) || process::boot_now() >= *leave_by_) stop(std::nullopt);
 }
 
 void Daemon::stop(std::optional<std::string> why) {
@@ -274,9 +275,9 @@ void Daemon::pump() {
     carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
     if (!ended_) note_commits();
   }
-  if (leave_by_ && process::boot_now() >= *leave_by_) stop(std::nullopt);
   if (ended_) return;
   carry_out(node_->settle(process::boot_now(), wall_now()));
+  end_if_left();
   if (!ended_) give_up_if_unused();
   if (!ended_) end_if_idle();
   if (!ended_) arm_timer();
@@ -375,7 +376,7 @@ void Daemon::perform(replica::LeaderChanged&& action) {
              {{"COORD_EVENT", "leader"},
               {"COORD_NAME", leader == nullptr ? "" : leader->name},
               {"COORD_TERM", std::to_string(action.term.value)}});
-  if (leave_by_ && action.role != raft::Role::leader) stop(std::nullopt);
+  if (leave_by_ && action.role != raft::Role::leader) may_leave_ = true;
 }
 
 void Daemon::perform(replica::Report&& action) {

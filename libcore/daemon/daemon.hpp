@@ -35,6 +35,7 @@
 #include "daemon/store_thread.hpp"
 #include "daemon/user_names.hpp"
 #include "daemon/work_thread.hpp"
+#include "members/part.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/log.hpp"
 #include "net/peer_transport.hpp"
@@ -125,6 +126,7 @@ class Daemon {
   bool is_idle() const;
   void end_if_idle();
   void stop(std::optional<std::string> why);
+  void end_if_left();
 
   void perform(replica::DiskJob&& action);
   void perform(replica::SendPeer&& action);
@@ -219,6 +221,8 @@ class Daemon {
   std::vector<std::string> silent_peers() const;
   std::string disk_of(NodeId node) const;
   local::PeerRecord describe_self() const;
+  const members::MembersPart* membership() const;
+  void add_membership(local::PeerRecord& record, NodeId node) const;
   void add_datagrams(local::PeerRecord& self) const;
 
   boost::asio::io_context& io_;
@@ -249,6 +253,7 @@ class Daemon {
   bool pumping_ = false;
   bool ended_ = false;
   std::optional<Instant> leave_by_;  // leaving: when to go whether or not somebody else leads by then
+  bool may_leave_ = false;           // leaving: it does not lead
   std::optional<Instant> idle_since_;
   bool raised_when_idle_ = false;
   bool give_up_told_ = false;  // that it cannot hand over

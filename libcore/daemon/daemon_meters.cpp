@@ -132,6 +132,11 @@ Gauges Daemon::gauges() const {
   gauges.log_bytes = log_bytes_;
   for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{})
     gauges.links.push_back({status.name, status.link.up, status.link.up ? status.link.rtt : std::nullopt});
+  for (const local::PeerRecord& peer : describe().peers) {
+    if (peer.local) continue;
+    gauges.members.push_back({peer.name, peer.state, {}});
+    if (peer.phi_thousandths) gauges.members.back().phi = static_cast<double>(*peer.phi_thousandths) / 1000;
+  }
   return gauges;
 }
 

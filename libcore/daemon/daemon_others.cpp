@@ -5,6 +5,7 @@
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/wall_now.hpp"
 #include "process/boot_time.hpp"
 #include "service/ownership.hpp"
 #include "wire/codec.hpp"
@@ -18,12 +19,6 @@ namespace {
 constexpr std::size_t inbox_limit = 8192;
 
 constexpr std::size_t most_claimed = 64;  // names that are told
-
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count()};
-}
 
 wire::PeerTiming timing_of(const Options& options) {
   return {options.heartbeat, options.election_low, options.election_high};

@@ -8,6 +8,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/reach.hpp"
 #include "daemon/system_random.hpp"
+#include "daemon/wall_now.hpp"
 #include "net/steady_now.hpp"
 #include "process/boot_time.hpp"
 #include "process/pidfd.hpp"
@@ -276,6 +277,27 @@ std::string Daemon::disk_of(NodeId node) const {
   return "";
 }
 
+const members::MembersPart* Daemon::membership() const {
+  return dynamic_cast<const members::MembersPart*>(node_->part(wire::Channel::membership));
+}
+
+// The worse of what the connections say and what the members tell each other.
+void Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
+  const Instant now = process::boot_now();
+  const auto* members = membership();
+  const auto view = members == nullptr ? std::nullopt : members->view(now, node);
+  if (!view) return;
+  record.member = membership::name_of(view->member.state);
+  record.incarnation = view->member.incarnation.value;
+  record.offset = view->offset;
+  if (view->phi) record.phi_thousandths = static_cast<std::uint64_t>(std::min(*view->phi, 1e12) * 1000);
+  const std::string by_links = record.state;
+  record.state = worse_state(by_links, record.member);
+  const WallTime changed{wall_now().unix_ns - (now - view->member.since).count()};
+  if (record.state != by_links) record.since = changed;
+  if (by_links == record.member) record.since = std::max(record.since, changed);
+}
+
 local::PeerRecord Daemon::describe_self() const {
   const replica::Replica& replica = node_->replica();
   const raft::Raft& raft = replica.raft();
@@ -317,14 +339,16 @@ local::PeerRecord Daemon::describe_self() const {
     if (count > 0) record.sent.emplace_back(what, count);
   record.level = replica.machine().level();
   record.knows = newest_level;
+  if (const auto* members = membership(); members != nullptr && members->runs()) {
+    record.incarnation = members->incarnation().value;
+    record.awareness = members->awareness();
+  }
   return record;
 }
 
 local::Peers Daemon::describe() const {
   local::Peers answer;
-  answer.as_of = WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(
-                              std::chrono::system_clock::now().time_since_epoch())
-                              .count()};
+  answer.as_of = wall_now();
   answer.not_begun = node_->service().not_begun();
   answer.peers.push_back(describe_self());
   answer.level = describe_level();
@@ -359,6 +383,7 @@ local::Peers Daemon::describe() const {
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
     record.disk = disk_of(settings_.roster.id_of(status.name));
+    add_membership(record, settings_.roster.id_of(status.name));
     answer.peers.push_back(std::move(record));
   }
   std::sort(answer.peers.begin(), answer.peers.end(),

@@ -102,6 +102,19 @@ void add_links(Page& page, const Gauges& gauges) {
                   number(seconds_of(*link.round_trip)));
 }
 
+// One sample for each state; 1 for the one that it is in.
+void add_members(Page& page, const Gauges& gauges) {
+  if (gauges.members.empty()) return;
+  page.family("coordutils_member_state", "gauge", "", "State of that peer, as this one sees it.");
+  for (const Gauges::Member& member : gauges.members)
+    for (const char* state : {"alive", "suspect", "dead", "left"})
+      page.sample("coordutils_member_state", label("peer", member.peer) + "," + label("state", state),
+                  member.state == state ? "1" : "0");
+  page.family("coordutils_member_phi", "gauge", "", "How surprising the silence of that peer is.");
+  for (const Gauges::Member& member : gauges.members)
+    if (member.phi) page.sample("coordutils_member_phi", label("peer", member.peer), number(*member.phi));
+}
+
 }  // namespace
 
 void Histogram::observe(Duration time) {
@@ -192,6 +205,7 @@ std::string open_metrics(const Meters& meters, const Gauges& gauges) {
              whole(gauges.log_entries));
   page.gauge("coordutils_log_size_bytes", "bytes", "Size of the log on the disk.", whole(gauges.log_bytes));
   add_links(page, gauges);
+  add_members(page, gauges);
   page.gauge("coordutils_start_time_seconds", "seconds", "When this peer started, Unix time.",
              gauges.started_s);
   return page.take();

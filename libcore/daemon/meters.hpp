@@ -73,6 +73,12 @@ struct Gauges {
     std::optional<Duration> round_trip;
   };
   std::vector<Link> links;
+  struct Member {
+    std::string peer;
+    std::string state;  // as dpeers shows it
+    std::optional<double> phi;
+  };
+  std::vector<Member> members;  // the other peers
 };
 
 std::string open_metrics(const Meters& meters, const Gauges& gauges);

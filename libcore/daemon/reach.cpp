@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/reach.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace coord::daemon {
 
 namespace {
@@ -25,6 +28,14 @@ std::string datagram_trouble(const net::PeerStatus& status, Instant now, const s
 std::string state_of(const net::PeerStatus& status) {
   if (status.link.up && status.incoming) return "alive";
   return status.link.up || status.incoming ? "suspect" : "dead";
+}
+
+std::string worse_state(const std::string& one, const std::string& other) {
+  static constexpr const char* order[] = {"alive", "suspect", "dead", "left"};
+  const auto rank = [](const std::string& state) {
+    return std::find(std::begin(order), std::end(order), state) - std::begin(order);
+  };
+  return rank(one) < rank(other) ? other : one;
 }
 
 void add_troubles(const net::PeerStatus& status, Instant now, const std::string& software,

@@ -15,6 +15,8 @@ using Troubles = std::vector<std::pair<std::string, std::string>>;  // of a peer
 
 // "alive": connected in both directions; "suspect": in one; "dead": in none.
 std::string state_of(const net::PeerStatus& status);
+// Of the states that one peer sees another in: alive, suspect, dead, left, in this order.
+std::string worse_state(const std::string& one, const std::string& other);
 
 // Adds what is wrong with the way to that peer. Datagrams that do not get through come first, in words that
 // begin with "datagrams: "; `software` is this peer's own.

@@ -48,6 +48,10 @@ const Part* Node::part(Channel channel) const {
   return const_cast<Node*>(this)->find(static_cast<std::uint16_t>(channel));
 }
 
+bool Node::is_leaving() const {
+  return std::ranges::any_of(parts_, [](const auto& part) { return part->is_leaving(); });
+}
+
 NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
   if (auto* message = std::get_if<OnChannel>(&event)) {
     heard(now, wall, std::move(*message));

@@ -112,6 +112,7 @@ class Node {
   const replica::Replica& replica() const { return service_.replica(); }
   const Counts& counts() const { return counts_; }
   const Part* part(Channel channel) const;
+  bool is_leaving() const;  // some part is
 
   // ---- for the driver, and one of the parts that watches (watcher.hpp)
   // A SendPeer or SendOnChannel was tried.

@@ -125,6 +125,8 @@ class Part {
   // After each batch of steps.
   virtual PartActions settle(const Moment& moment) = 0;
   virtual std::optional<Instant> deadline() const = 0;
+  // Told to Leave, it has something to say yet: the node ends a moment later. Its end is a deadline.
+  virtual bool is_leaving() const { return false; }
 };
 
 // Does a part's work. `batch`: what was waiting, in its order; they may share one write of the disk.

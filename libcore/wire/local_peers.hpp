@@ -35,6 +35,12 @@ struct PeerRecord {
   std::uint64_t unreadable = 0;  // messages of it that could not be read, since start
   std::string timing;            // how its time-outs differ from this peer's; empty: not
   std::string disk;              // ready, full, stalled; empty: not known
+  // As the members of the group tell each other (members/part.hpp).
+  std::string member;  // alive, suspect, dead, left; empty: not told
+  std::optional<std::uint64_t> incarnation;
+  std::optional<std::uint64_t> phi_thousandths;  // phi * 1000
+  std::optional<Duration> offset;                // of its clock from this host's
+  std::uint64_t awareness = 0;  // of this host: how often it was too slow itself lately; 0: sound
 
   bool operator==(const PeerRecord&) const = default;
   template <class Archive>
@@ -42,6 +48,7 @@ struct PeerRecord {
     archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
             version, since, sent, received);
     archive.since(2, level, knows, unreadable, timing, disk);
+    archive.since(2, member, incarnation, phi_thousandths, offset, awareness);
   }
 };
 

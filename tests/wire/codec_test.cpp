@@ -277,6 +277,13 @@ TEST_CASE("what is said about snapshots has its bytes and refuses all others") {
   check_family("kept_answer", samples::kept_answers(), wire::channels_since);
 }
 
+TEST_CASE("what members say to each other has its bytes and refuses all others") {
+  check_family("members", samples::members_said(), wire::channels_since);
+  std::set<std::size_t> seen;
+  for (const auto& [name, said] : samples::members_said()) seen.insert(said.message.index());
+  CHECK(seen.size() == std::variant_size_v<membership::SwimMessage>);
+}
+
 TEST_CASE("a part's bytes beyond what a frame holds are refused before anything is allocated") {
   const auto bytes_of_size = [](std::size_t size) {
     ByteWriter bytes;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "members/messages.hpp"
 #include "protocol/raft/messages.hpp"
 #include "replica/messages.hpp"
 #include "service/commands.hpp"
@@ -39,5 +40,6 @@ const Named<local::TakeGroupSnapshot>& group_snapshot_requests();
 const Named<local::GroupSnapshotAnswer>& group_snapshot_answers();
 const Named<local::KeptRequest>& kept_requests();
 const Named<local::KeptAnswer>& kept_answers();
+const Named<members::Said>& members_said();
 
 }  // namespace coord::samples

@@ -47,6 +47,11 @@ local::PeerRecord peer() {
   p.knows = 2;
   p.unreadable = 3;
   p.timing = "heartbeat 100 ms (here 50 ms)";
+  p.member = "suspect";
+  p.incarnation = 17;
+  p.phi_thousandths = 3125;
+  p.offset = -1500us;
+  p.awareness = 2;
   return p;
 }
 

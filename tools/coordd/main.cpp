@@ -30,10 +30,12 @@
 #include "daemon/journal.hpp"
 #include "daemon/log_thread.hpp"
 #include "group/group_snapshot.hpp"
+#include "members/part.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
 #include "relay/relay.hpp"
 #include "ring/part.hpp"
+#include "store/posix_disk.hpp"
 #include "table/sqlite_storage.hpp"
 
 namespace {
@@ -81,17 +83,37 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
   });
 }
 
+Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
+  auto disk = store::PosixDisk::open_directory(directory);
+  if (!disk) return disk.error();
+  return std::unique_ptr<Disk>(std::move(*disk));
+}
+
+// Which incarnations earlier lives have used. Where that cannot be told the other members know it.
+std::optional<members::Incarnation> stored_incarnation(const std::string& directory, const net::Log& log) {
+  const auto disk = open_disk(directory);
+  const auto stored = disk ? members::read_incarnation(**disk) : disk.error();
+  if (stored) return *stored;
+  log(net::LogLevel::warning, stored.error().text());
+  return std::nullopt;
+}
+
 // What a peer does beside the replicated service.
-node::Parts make_parts(const node::Setting& setting) {
+node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
   node::Parts parts;
+  if (setting.founders.size() > 1)
+    parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
   return parts;
 }
 
-node::Workers make_workers(NodeId self, const std::string& directory) {
+node::Workers make_workers(NodeId self, const std::string& directory, bool alone) {
   node::Workers workers;
+  if (!alone)
+    workers[node::Channel::membership] =
+        std::make_unique<members::ReserveWorker>([directory] { return open_disk(directory); });
   workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
       self, [file = directory + "/ring.db"] { return table::open_sqlite(file); });
   return workers;
@@ -114,7 +136,11 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     failure = std::move(why);
     io.stop();
   };
-  auto peer = daemon::Daemon::open(io, std::move(settings), log, stopped, make_parts, make_workers);
+  const auto parts = [&](const node::Setting& setting) { return make_parts(setting, directory, log); };
+  const auto workers = [alone = settings.alone()](NodeId self, const std::string& at) {
+    return make_workers(self, at, alone);
+  };
+  auto peer = daemon::Daemon::open(io, std::move(settings), log, stopped, parts, workers);
   if (!peer) return peer.error();
   coordd::Reloader reloader(io, command_line, [&](Result<coordd::Settings> wanted) {
     take_over(**peer, lines, arguments, std::move(wanted));

@@ -17,13 +17,20 @@ void add_counts(cli::JsonObject& object, const char* key,
   object.object(key, by_type);
 }
 
+double phi_of(const local::PeerRecord& peer) {
+  return static_cast<double>(peer.phi_thousandths.value_or(0)) / 1000;
+}
+
 std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_view scope) {
   cli::JsonObject object;
   object.text("name", peer.name).text("address", peer.address).boolean("local", peer.local);
   object.text("role", peer.role).text("state", peer.state).boolean("voter", peer.voter);
   if (peer.term) object.integer("term", *peer.term);
   if (peer.commit_index) object.integer("commit_index", *peer.commit_index);
+  if (peer.incarnation) object.integer("incarnation", *peer.incarnation);
+  if (peer.phi_thousandths) object.number("phi", phi_of(peer));
   if (peer.rtt) object.seconds("rtt_s", *peer.rtt);
+  if (peer.offset) object.seconds("offset_s", *peer.offset);
   if (peer.version) object.text("version", *peer.version);
   object.integer("level", peer.level);
   object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
@@ -45,6 +52,14 @@ std::string round_trip_text(const std::optional<Duration>& duration) {
   return std::to_string(us / 1000) + " ms";
 }
 
+// `0.3`, `16`, `>99`.
+std::string phi_text(const local::PeerRecord& peer) {
+  if (!peer.phi_thousandths) return "-";
+  const std::uint64_t tenths = *peer.phi_thousandths / 100;
+  if (tenths < 100) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+  return tenths < 1000 ? std::to_string(tenths / 10) : ">99";
+}
+
 std::string table_of(const local::Peers& peers, std::string_view scope) {
   using Align = cli::Table::Align;
   cli::Table table({{"NAME"},
@@ -52,12 +67,13 @@ std::string table_of(const local::Peers& peers, std::string_view scope) {
                     {"ROLE"},
                     {"STATE"},
                     {"FOR", Align::right},
+                    {"PHI", Align::right},
                     {"RTT", Align::right},
                     {"LEVEL", Align::right},
                     {"VERSION"}});
   for (const local::PeerRecord& record : peers.peers) {
     table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
-               cli::age_text(record.since, peers.as_of), round_trip_text(record.rtt),
+               cli::age_text(record.since, peers.as_of), phi_text(record), round_trip_text(record.rtt),
                std::to_string(record.level), record.version.value_or("-")},
               record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
   }
