@@ -102,7 +102,7 @@ all_say() { # NAME STATE
   eventually all_see c left
   all_say c left
   run -1 dpeers --check
-  [[ $output == *"c is left"* ]]
+  [[ $output == *"c has left"* ]]
   start_peer c "${calm[@]}"
   eventually all_watch
 }

@@ -43,7 +43,7 @@ Check judge(const local::Peers& group, std::optional<double> used, const Finding
     if (peer.state == "alive") {
       ++alive;
     } else {
-      troubles.push_back(peer.name + " is " + peer.state);
+      troubles.push_back(peer.name + (peer.state == "left" ? " has left" : " is " + peer.state));
     }
     if (peer.role == "leader") leader = peer.name;
     if (peer.local) term = peer.term.value_or(0);
