@@ -351,7 +351,8 @@ lines() { sed -n 's/^[^ ]* debug //p' "$group/$1.log" | grep -E "^${*:2}"; }
   [ "$voted" -ge 1 ]
   for name in a b c; do
     ! lines "$name" '.* heartbeat'
-    [ "$(grep -c ' debug ' "$group/$name.log")" -eq "$(grep -cE ' debug [abc] ([>x] [abc]|-) .' "$group/$name.log")" ]
+    cp "$group/$name.log" so_far  # it grows between two looks
+    [ "$(grep -c ' debug ' so_far)" -eq "$(grep -cE ' debug [abc] ([>x] [abc]|-) .' so_far)" ]
   done
 }
 

@@ -184,7 +184,7 @@ TEST_CASE("the offset of another host's clock is found from pings", "[members]")
   CHECK(std::chrono::abs(*offset(first, third)) < 2ms);
 }
 
-TEST_CASE("of the last exchanges the shortest counts; times that cannot be are none", "[members]") {
+TEST_CASE("of the last exchanges the shortest counts, and times that cannot be are none", "[members]") {
   constexpr std::int64_t ms = 1'000'000, start = 1'700'000'000'000 * ms;
   const auto wall = [](std::int64_t since) { return WallTime{start + since * ms}; };
   Offset offset;
