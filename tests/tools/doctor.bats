@@ -141,7 +141,7 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   start_group "${calm[@]}"
   eventually connected a
   run -0 doctor a
-  found ok clock "this host's clock, when the connection was made"
+  found ok clock "this host's clock"
 }
 
 @test "what an ordinary member of the group cannot read is no failure; as root it is looked at" {

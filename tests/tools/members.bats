@@ -151,3 +151,76 @@ END
   stop_own_host
   names=()
 }
+
+@test "dpeers wait: until so many peers are in a state, for at most so long" {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  export COORD_SOCKET=$group/a.sock
+  start_peer a "${calm[@]}"
+  eventually dpeers -q
+  run -69 dpeers wait -n 1 -w 0.1
+  [[ $output == "dpeers: wait: 0 of 3 peers are alive, 1 were waited for; nobody leads"* ]]
+  dpeers wait -n 3 -w 60 &
+  waiter=$!
+  start_peer b "${calm[@]}"
+  start_peer c "${calm[@]}"
+  wait $waiter
+  eventually all_watch
+  run -0 dpeers wait -n 3 -w 0
+  run -1 dpeers wait -n 1 --state dead -w 0.2
+  [ "$output" = "dpeers: wait: 0 of 3 peers are dead, 1 were waited for" ]
+  run -1 dpeers wait -n 4 -w 0 -q
+  [ -z "$output" ]
+  signal_peer KILL c
+  run -0 dpeers wait -n 1 --state dead -w 30
+  signal_peer TERM b
+  run -0 dpeers wait -n 1 --state left -w 30
+  # It outlives its own peer.
+  dpeers wait -n 3 -w 60 &
+  waiter=$!
+  two_tools() { [ "$(dpeers --openmetrics | sed -n 's/^coordutils_tools //p')" -ge 2 ]; }
+  eventually two_tools
+  signal_peer KILL a
+  eventually peer_gone a
+  for name in a b c; do start_peer $name "${calm[@]}"; done
+  wait $waiter
+}
+
+@test "dpeers wait, used wrongly" {
+  names=()
+  run -64 dpeers wait
+  [ "$output" = "dpeers: -n: how many peers to wait for is not said: give -n COUNT" ]
+  run -64 dpeers -n 3
+  [ "$output" = "dpeers: -n: is for \`dpeers wait\`: give wait before it" ]
+  run -64 dpeers -w 3
+  run -64 dpeers --state dead
+  run -64 dpeers doctor -n 3
+  run -64 dpeers wait -n 0
+  run -64 dpeers wait -n x
+  run -64 dpeers wait -n 1 --state happy
+  run -69 dpeers wait -n 1 -w 1 --socket "$BATS_TEST_TMPDIR/none"
+}
+
+@test "dpeers doctor tells a peer that is stopped and one that has left from one that is down" {
+  members a b c
+  finding() { dpeers doctor --json 2>/dev/null | jq -r --arg name "$1" 'select(.check == "member" and .object == $name) | .status + " " + .what'; }
+  signal_peer STOP b
+  stopped() { [[ $(finding b) == "fail connected, and held dead by the members"* ]]; }
+  eventually stopped
+  signal_peer CONT b
+  eventually all_watch
+  [ -z "$(finding b)" ]
+  signal_peer TERM c
+  left() { [[ $(finding c) == "warn has left"* ]]; }
+  eventually left
+}
+
+@test "--watch tells of members: dead by silence, up again with a higher incarnation" {
+  members a b c
+  dpeers --watch --json >"$BATS_TEST_TMPDIR/events" 3>&- &
+  told() { jq -se "any(.event == \"$1\" and .name == \"b\" and $2)" "$BATS_TEST_TMPDIR/events" >/dev/null; }
+  eventually told 'member up' '.incarnation == 0'
+  signal_peer STOP b
+  eventually told 'member down' '.state == "dead"'
+  signal_peer CONT b
+  eventually told 'member up' '.incarnation > 0'
+}

@@ -187,6 +187,7 @@ std::string how_to_rejoin(const Examined& examined) {
 
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings) {
+  if (examine_member(peer, answer, findings)) return;
   if (peer.state == "suspect") return examine_one_way(peer, answer, port_of(own.address), findings);
   if (peer.state != "alive") {
     if (const std::string state = trouble_of(peer.name, answer, "state: "); peer.local && !state.empty()) {
@@ -206,6 +207,7 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
                                                         : "open TCP port " + std::to_string(address->port) +
                                                               " on " + peer.name + " to this host";
     }
+    if (peer.member == "alive") what += "; its datagrams come";
     if (!trouble.empty()) what += "; the last attempt: " + trouble;
     if (peer.local) {
       remedy = "wait; if it stays so, look whether a majority of the peers runs";

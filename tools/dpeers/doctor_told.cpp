@@ -48,17 +48,43 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
 void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
   constexpr double much_s = 1;
   const std::string text = trouble_of(peer.name, answer, "clock: ");
-  if (text.empty()) return;
-  const double offset_s = std::strtod(text.c_str(), nullptr);
+  if (text.empty() && !peer.offset) return;
+  const double offset_s =
+      peer.offset ? std::chrono::duration<double>(*peer.offset).count() : std::strtod(text.c_str(), nullptr);
   std::array<char, 64> seconds{};
   (void)std::snprintf(seconds.data(), seconds.size(), "%.3f s", std::abs(offset_s));
   const std::string what = std::string(seconds.data()) + (offset_s < 0 ? " behind" : " ahead of") +
-                           " this host's clock, when the connection was made";
+                           " this host's clock" + (peer.offset ? "" : ", when the connection was made");
   if (std::abs(offset_s) > much_s) {
     add(findings, Health::warn, "clock", peer.name, what, "run chrony or systemd-timesyncd on both hosts");
   } else {
     add(findings, Health::ok, "clock", peer.name, what);
   }
+}
+
+// What the members say of each other, where that is not what the connections say.
+bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
+  if (peer.local) {
+    constexpr std::uint64_t much = 3;
+    if (peer.awareness >= much)
+      add(findings, Health::warn, "member", peer.name,
+          "this host's peer was too slow itself lately, and watches the others less often",
+          "look what keeps this host busy, or stops it");
+    return false;
+  }
+  if (peer.member == "left") {
+    add(findings, Health::warn, "member", peer.name, "has left: it was stopped with SIGTERM",
+        "start that peer when its host is to take part again");
+    return true;
+  }
+  const bool connected = peer.rtt && trouble_of(peer.name, answer) != "we reach it, it does not reach us";
+  if (peer.member == "alive" || peer.member.empty() || !connected) return false;
+  const bool dead = peer.member == "dead";
+  add(findings, dead ? Health::fail : Health::warn, "member", peer.name,
+      std::string("connected, and ") + (dead ? "held dead" : "suspected") +
+          " by the members: it answers nobody",
+      "look whether that peer is stopped, or its host overloaded");
+  return true;
 }
 
 // "not begun: gamma has not been seen" is how a tool is told.

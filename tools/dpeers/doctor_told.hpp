@@ -18,6 +18,8 @@ std::string trouble_of(const std::string& name, const local::Peers& answer, std:
 std::string founding_text(const std::string& not_begun, std::size_t peers);
 
 void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
+// True: it says all that is to be said of that peer.
+bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_limits(const local::PeerRecord& own, Findings& findings);
 void examine_level(const local::LevelRecord& level, Findings& findings);

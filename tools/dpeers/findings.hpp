@@ -16,8 +16,8 @@ enum class Health { ok, warn, fail };
 
 struct Finding {
   Health health = Health::ok;
-  std::string
-      check;  // configuration, key, state, disk, clock, socket, address, peer, datagrams, level, timing
+  std::string check;   // configuration, key, state, disk, clock, socket, address, peer, datagrams, member,
+                       // level, timing
   std::string object;  // the file, address or peer that was looked at
   std::string what;
   std::string remedy;  // empty where all is well

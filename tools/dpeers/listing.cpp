@@ -94,11 +94,12 @@ Result<std::string> text_of_all(const ListSettings& settings) {
 
 }  // namespace
 
-Result<local::Peers> ask_peers(engine::LocalConnection& peer) {
+Result<local::Peers> ask_peers(engine::LocalConnection& peer, std::optional<Instant> until) {
   if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
   for (;;) {
-    auto answer = peer.wait(std::nullopt);
+    auto answer = peer.wait(until);
     if (!answer) return answer.error();
+    if (!*answer) return Error{ErrorKind::unavailable, "peer", "it does not answer", "see its log"};
     if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
   }
 }

@@ -2,7 +2,10 @@
 // dpeers without a verb: the peers as this host's peer sees them, once, live, or as events.
 #pragma once
 
+#include <optional>
+
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "cli/connect.hpp"
 #include "cli/exit_status.hpp"
 #include "cli/live.hpp"
@@ -18,7 +21,7 @@ struct ListSettings {
 };
 
 // What the peer at the other end knows of the group.
-Result<local::Peers> ask_peers(engine::LocalConnection& peer);
+Result<local::Peers> ask_peers(engine::LocalConnection& peer, std::optional<Instant> until = std::nullopt);
 
 Result<cli::Exit> list_peers(const ListSettings& settings);
 Result<cli::Exit> watch_peers(const ListSettings& settings);  // watch.cpp

@@ -15,6 +15,7 @@
 #include "dpeers/level.hpp"
 #include "dpeers/listing.hpp"
 #include "dpeers/metrics.hpp"
+#include "dpeers/wait.hpp"
 #include "dpeers/wrap.hpp"
 
 namespace {
@@ -29,7 +30,10 @@ struct Settings {
   bool raise = false;
   bool abort = false, yes = false;
   Duration within = std::chrono::seconds(60);
-  std::vector<std::string> what;  // nothing, "doctor", "level" or "hand-over"
+  std::optional<std::int64_t> count;  // with wait
+  std::string state;
+  std::optional<Duration> wait;
+  std::vector<std::string> what;  // nothing, "doctor", "wait", "level" or "hand-over"
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -83,6 +87,13 @@ Status check_company(const Settings& settings, const std::string& what) {
   };
   if (settings.raise && what != "level")
     return misplaced("--raise", "is for `dpeers level`", "give level before it");
+  if (what != "wait" && (settings.count || settings.wait || !settings.state.empty()))
+    return misplaced(settings.count  ? "-n"
+                     : settings.wait ? "-w"
+                                     : "--state",
+                     "is for `dpeers wait`", "give wait before it");
+  if (what == "wait" && !settings.count)
+    return misplaced("-n", "how many peers to wait for is not said", "give -n COUNT");
   if ((settings.abort || settings.yes) && what != "hand-over")
     return misplaced(settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
                      "give hand-over before it");
@@ -113,11 +124,14 @@ Result<cli::Exit> act(const Settings& settings) {
   if (settings.watch) return dpeers::watch_peers(list);
   if (what.empty()) return dpeers::list_peers(list);
   if (what == "doctor") return examine(settings);
+  if (what == "wait")
+    return dpeers::wait_for_peers({settings.peer, settings.quiet, static_cast<std::uint64_t>(*settings.count),
+                                   settings.state.empty() ? "alive" : settings.state, settings.wait});
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
   if (what == "hand-over")
     return dpeers::hand_over({settings.peer, settings.quiet, settings.abort, settings.yes, settings.within});
   return Error{ErrorKind::usage, cli::shown(what), "is not known",
-               "give doctor, level, hand-over, or nothing"};
+               "give doctor, wait, level, hand-over, or nothing"};
 }
 
 }  // namespace
@@ -129,11 +143,12 @@ int main(int argc, char** argv) {
   options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
   options.synopsis("--openmetrics", "counts and times, for monitoring");
   options.synopsis("doctor [--json]", "name faults and remedies");
+  options.synopsis("wait -n COUNT [--state STATE] [-w SECONDS]", "until so many peers are alive");
   options.synopsis("level [--raise]", "show the level of the group's formats and rules");
   options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
-  options.operands("doctor|level|hand-over", settings.what, 0, 1,
-                   "check this host's peer; show the group's level; make way for a group");
-  options.operand_completes_from("echo doctor level hand-over");
+  options.operands("doctor|wait|level|hand-over", settings.what, 0, 1,
+                   "check this host's peer; wait for peers; show the group's level; make way for a group");
+  options.operand_completes_from("echo doctor wait level hand-over");
   options.flag("--check", settings.check, "0 well, 1 something wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json");
   options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
@@ -146,6 +161,11 @@ int main(int argc, char** argv) {
     live.excludes(other);
     watch.excludes(other);
   }
+  options.value("-n,--count", "COUNT", settings.count, "with wait: this host's peer counts too")
+      .between(1, 1'000'000);
+  options.value("--state", "STATE", settings.state, "with wait: the state to be in (alive)")
+      .one_of({"alive", "suspect", "dead", "left", "recovering"});
+  options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "with wait: at most so long, then 1");
   options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
   options.value("--within", "SECONDS", settings.within, "with hand-over: time to wait for holders (60)")
       .between(Duration{}, std::chrono::hours(24))

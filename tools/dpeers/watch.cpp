@@ -82,6 +82,7 @@ class Watcher {
       line.text("address", peer->address).text("role", peer->role).text("state", peer->state);
       line.boolean("voter", peer->voter).time("since", peer->since);
       if (peer->term) line.integer("term", *peer->term);
+      if (peer->incarnation) line.integer("incarnation", *peer->incarnation);
     }
     cli::print(line.text("scope", scope).time("as_of", at).line());
   }

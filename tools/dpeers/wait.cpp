@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+#include "dpeers/wait.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "cli/common.hpp"
+#include "cli/follow.hpp"
+#include "cli/run.hpp"
+#include "dpeers/listing.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+constexpr Duration look_every = std::chrono::milliseconds(50);
+
+struct Seen {
+  std::uint64_t count = 0, peers = 0;
+  bool has_leader = false;
+};
+
+Seen seen_in(const local::Peers& group, const std::string& state) {
+  Seen seen;
+  seen.peers = group.peers.size();
+  for (const local::PeerRecord& peer : group.peers) {
+    if (peer.state == state) ++seen.count;
+    if (peer.role == "leader" && peer.state != "dead" && peer.state != "left") seen.has_leader = true;
+  }
+  return seen;
+}
+
+// What is left of the time; nothing, if it is over.
+Duration left_of(const std::optional<Instant>& end) {
+  return end ? std::max(Duration{}, *end - process::boot_now()) : Duration::max();
+}
+
+Result<cli::Exit> not_in_time(const WaitSettings& settings, const Seen& seen) {
+  const std::string what = std::to_string(seen.count) + " of " + std::to_string(seen.peers) + " peers " +
+                           (seen.count == 1 ? "is " : "are ") + settings.state + ", " +
+                           std::to_string(settings.count) + " were waited for";
+  if (!seen.has_leader)
+    return Error{ErrorKind::unavailable, "wait", what + "; nobody leads", "`dpeers doctor` says more"};
+  if (!settings.quiet) cli::notice("dpeers", "wait: " + what);
+  return cli::Exit::no;
+}
+
+}  // namespace
+
+Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
+  std::optional<Instant> end;
+  if (settings.within) end = process::boot_now() + *settings.within;
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  cli::BackOff pause;
+  Seen seen;
+  for (bool once = false; !once || left_of(end) > Duration{}; once = true) {
+    // Also with no time left one answer is waited for.
+    const auto patience =
+        end ? std::optional(std::max(*end, process::boot_now() + std::chrono::seconds(1))) : std::nullopt;
+    const auto group = peer ? ask_peers(*peer, patience) : peer.error();
+    if (group) {
+      seen = seen_in(*group, settings.state);
+      if (seen.count >= settings.count) return cli::Exit::done;
+      pause.reset();
+      std::this_thread::sleep_for(std::min(look_every, left_of(end)));
+      continue;
+    }
+    std::this_thread::sleep_for(std::min(pause.next(), left_of(end)));
+    peer = cli::connect_to_peer_again(settings.peer, "dpeers");
+    seen = {};
+  }
+  return not_in_time(settings, seen);
+}
+
+}  // namespace coord::dpeers
