@@ -46,7 +46,13 @@ void Collector::packet(Instant now, Life from, ByteView bytes) {
   if (found == asked_.end() || !message) return;
   found->second.channel.receive(now, *message);
   hear(found->second);
-  over_ = over_ || std::ranges::all_of(asked_, [](const auto& a) { return a.second.answer.has_value(); });
+  for (const Bytes& refused : found->second.channel.refused()) {
+    const auto item = decode(refused);
+    if (item && std::holds_alternative<Begin>(*item)) found->second.has_ended = true;
+  }
+  over_ = over_ || std::ranges::all_of(asked_, [](const auto& entry) {
+            return entry.second.answer.has_value() || entry.second.has_ended;
+          });
 }
 
 void Collector::hear(Asked& asked) {
@@ -112,7 +118,7 @@ Collector::Collected Collector::collected() const {
   };
   for (const auto& [life, asked] : asked_) {
     if (!asked.answer) {
-      miss({asked.id, record::Why::no_answer});
+      miss({asked.id, asked.has_ended ? record::Why::left : record::Why::no_answer});
       continue;
     }
     auto part = record::from_text(asked.text, asked.id);

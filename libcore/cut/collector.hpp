@@ -49,6 +49,7 @@ class Collector {
     channel::Channel channel;
     std::string text;
     std::optional<Answer> answer;
+    bool has_ended = false;  // it came back: there is nobody to ask
   };
   void hear(Asked& asked);
 

@@ -42,8 +42,9 @@ void Member::view(Instant, const View& next) {
     lives.insert(member.life);
     latest = std::max(latest, member.life);
     if (member.life == config_.life || peers_.contains(member.life)) continue;
-    peers_.emplace(member.life,
-                   Peer{member.id, channel::Channel(config_.life, member.life, config_.channels), {}, {}});
+    const auto peer = peers_.emplace(
+        member.life, Peer{member.id, channel::Channel(config_.life, member.life, config_.channels), {}, {}});
+    if (input_ended_) peer.first->second.channel.refuse();
   }
   for (auto peer = peers_.begin(); peer != peers_.end();) {
     if (lives.contains(peer->first)) {
@@ -66,12 +67,17 @@ void Member::part_with(Peer& peer) {
     if (item && std::holds_alternative<Message>(*item)) ++unread;
   }
   if (unread > 0) notes_.push_back(Unread{peer.id, unread});
-  for (const Bytes& bytes : peer.channel.close()) {
+  give_back(peer.id, peer.channel.refused());
+  give_back(peer.id, peer.channel.close());
+}
+
+void Member::give_back(const std::string& to, const std::vector<Bytes>& items) {
+  for (const Bytes& bytes : items) {
     auto item = decode(bytes);
     auto* message = item ? std::get_if<Message>(&*item) : nullptr;
     if (!message) continue;
     ++returned_;
-    notes_.push_back(Returned{peer.id, std::move(message->body)});
+    notes_.push_back(Returned{to, std::move(message->body)});
   }
 }
 
@@ -80,8 +86,9 @@ void Member::packet(Instant now, Life from, bool visitor, ByteView bytes) {
   if (!message) return;
   if (!visitor) {
     const auto peer = peers_.find(from);
-    if (peer != peers_.end()) peer->second.channel.receive(now, *message);
-    return;
+    if (peer == peers_.end()) return;
+    peer->second.channel.receive(now, *message);
+    return give_back(peer->second.id, peer->second.channel.refused());
   }
   auto found = visitors_.find(from);
   if (found == visitors_.end()) {
@@ -89,6 +96,7 @@ void Member::packet(Instant now, Life from, bool visitor, ByteView bytes) {
       visitors_.erase(
           std::ranges::min_element(visitors_, {}, [](const auto& entry) { return entry.second.heard; }));
     found = visitors_.emplace(from, Visitor{channel::Channel(config_.life, from), now}).first;
+    if (input_ended_) found->second.channel.refuse();
   }
   found->second.heard = now;
   found->second.channel.receive(now, *message);
@@ -155,6 +163,13 @@ bool Member::all_taken() const {
 }
 
 // ---- the command
+
+void Member::input_ended() {
+  if (std::exchange(input_ended_, true)) return;
+  for (auto& [life, peer] : peers_) peer.channel.refuse();
+  for (auto& [life, visitor] : visitors_) visitor.channel.refuse();
+  leave_records();
+}
 
 bool Member::reads_output() const {
   if (asked_) return spilled() <= config_.spill;
@@ -238,7 +253,7 @@ std::optional<Input> Member::take_from(Instant now, Life from, Visitor& visitor)
   if (!item) return std::nullopt;
   if (auto* line = std::get_if<Line>(&*item)) return InputMessage{"", std::move(line->body)};
   if (std::holds_alternative<EndInput>(*item)) {
-    input_ended_ = true;
+    input_ended();
     return InputEnd{};
   }
   if (const auto* close = std::get_if<CloseNow>(&*item)) {
@@ -290,6 +305,7 @@ bool Member::said(Instant now, const std::string& to, std::string body) {
   std::erase_if(peer.told, [&](const auto& entry) { return !clock_.contains(entry.first); });
   peer.channel.offer(encode(Item(std::move(message))));
   flush_late(peer);
+  give_back(peer.id, peer.channel.refused());
   return true;
 }
 

@@ -18,7 +18,8 @@
 //
 // Lives and views. A process is a life; the view says which there are. A snapshot is of one view: if it
 // changes before the record is whole, the record is void. A life that is gone has its channels voided: what
-// it has not read is given back to the sender.
+// it has not read is given back to the sender. So is what comes for a command that has ended, or whose input
+// has, while its life goes on until the others have read what it said: else two of these wait for ever.
 //
 // Driven as follows: next_input() when the command can be written to, said() for each line that it writes
 // (read only while reads_output()), packet() and view() as they come; after any of them packets() and
@@ -68,7 +69,7 @@ struct Packet {
 };
 
 // ---- for the user
-struct Returned {  // the receiver has ended
+struct Returned {  // the receiver has ended, or its input has
   std::string to, body;
 };
 struct Unread {  // of a process that has ended, and whose messages go with it
@@ -112,11 +113,11 @@ class Member {
   // False: this was not asked for, or was given up.
   bool answered(Instant now, const std::string& snapshot, std::string state);
   // It has ended, or reads no more.
-  void input_ended() { input_ended_ = true; }
+  void input_ended();
 
   // What it is asked for now; empty: nothing.
   std::string asked() const { return asked_ ? asked_->snapshot : std::string(); }
-  bool all_taken() const;  // all that it has said was written to others, and visitors have their answers
+  bool all_taken() const;  // all that it has said was written to others, or came back
   const View& group() const { return view_; }
   const Clock& clock() const { return clock_; }
   record::VectorClock vector_clock() const { return named(clock_); }
@@ -165,10 +166,12 @@ class Member {
   void give_up(record::Why why);
   void close_if_whole(const std::string& snapshot);
   void close_incomplete(const std::string& snapshot);
+  void leave_records();
   void finish(const std::string& snapshot, record::Snapshot part, Answer answer);
   void answer(Life visitor, const std::string& snapshot);
   void void_records(const View& next);
   void part_with(Peer& peer);
+  void give_back(const std::string& to, const std::vector<Bytes>& items);
   bool known(const std::string& snapshot) const;
   bool withholds_input() const;
   bool is_of_this_view(std::uint64_t view) const;

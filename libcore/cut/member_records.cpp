@@ -146,6 +146,18 @@ void Member::close_incomplete(const std::string& snapshot) {
   close_if_whole(snapshot);
 }
 
+// What was on its way to this process is not counted to the last: a record that is not whole now never will
+// be.
+void Member::leave_records() {
+  std::vector<std::string> all;
+  for (auto& [snapshot, recording] : recordings_) {
+    recording.snapshot.missing.push_back({config_.id, record::Why::left});
+    recording.open.clear();
+    all.push_back(snapshot);
+  }
+  for (const std::string& snapshot : all) close_if_whole(snapshot);
+}
+
 void Member::finish(const std::string& snapshot, record::Snapshot part, Answer with) {
   with.snapshot = snapshot;
   auto text = record::to_text(part);

@@ -40,7 +40,7 @@ struct Command {
   std::uint64_t budget = 0;  // payments that it will make by itself
   std::uint64_t read = 0, written = 0;
   std::map<std::string, std::uint64_t> last_from, last_to;  // numbers, by life
-  bool answers = true;
+  bool answers = true, ended = false;
 
   std::string state() const {
     return (budget == 0 && in.empty() ? "idle" : "busy") + std::string(" has=") + std::to_string(balance) +
@@ -70,6 +70,7 @@ class Bank {
   Bank(std::uint64_t seed, Tally& tally) : random_(seed), tally_(tally) {
     deaths_ = random_.below(3) == 0;
     changes_ = random_.below(2) == 0;
+    ends_ = random_.below(4) == 0;
     loss_ = random_.below(3) * 5;
     const std::size_t count = 2 + random_.below(11);
     limits_.longest_item = 400;
@@ -91,7 +92,8 @@ class Bank {
       step();
     }
     if (!settled()) throw Violation{"everything_arrives: " + unsettled()};
-    final_snapshot();
+    if (!died_) nothing_is_lost();
+    if (!has_ended_) final_snapshot();
   }
 
  private:
@@ -106,7 +108,6 @@ class Bank {
     process->command.budget = random_.below(30);
     process->command.answers = !chance(5);
     processes_[lives_] = std::move(process);
-    made_ += at_first;
   }
   // The new view, which each hears of when it does.
   void announce() {
@@ -171,7 +172,10 @@ class Bank {
     }
     judge();
   }
-  void notes(Process& process) { (void)process.core->notes(); }
+  void notes(Process& process) {
+    for (const cut::Note& note : process.core->notes())
+      if (std::holds_alternative<cut::Returned>(note)) ++returned_;
+  }
 
   // ---- what happens next
   void step() {
@@ -208,13 +212,15 @@ class Bank {
         (void)process.core->answered(now_, line.snapshot, line.body);
       } else if (!process.core->said(now_, line.to, line.body)) {
         // Nobody has this id: it comes back at once, with its number never used.
-        lost_ += number_in(line.body, "pay");
         skipped_ = true;
+      } else {
+        ++accepted_;
       }
     }
   }
   void command_acts(Process& process) {
     Command& command = process.command;
+    if (command.ended) return;
     // It reads while it cannot write, or a cycle of full channels would be its own fault.
     if (!command.in.empty() && chance(60)) {
       const cut::Input input = std::move(command.in.front());
@@ -270,7 +276,8 @@ class Bank {
       join("P" + std::to_string(processes_.size() + 1));
       return announce();
     }
-    if (what == 22 && deaths_ && view_.members.size() > 2) die();
+    if (what == 22 && deaths_ && view_.members.size() > 2) return die();
+    if (what == 23 && ends_) command_ends();
   }
   // All that is on the way of one process is lost; its tool connects again.
   void carrier_breaks() {
@@ -278,6 +285,18 @@ class Bank {
     const Life life = one->member.life;
     std::erase_if(flying_, [&](const auto& f) { return f.second.from == life || f.second.to == life; });
     one->core->reconnected();
+  }
+  // What it has said is read on; what is in its pipes is gone, and what comes later goes back.
+  void command_ends() {
+    Process* one = some();
+    Command& command = one->command;
+    if (command.ended) return;
+    for (const cut::Input& input : command.in)
+      gone_ += std::holds_alternative<cut::InputMessage>(input) ? 1 : 0;
+    command.in.clear();
+    command.budget = 0;
+    command.ended = has_ended_ = true;
+    one->core->input_ended();
   }
   void die() {
     Process* one = some();
@@ -371,6 +390,15 @@ class Bank {
     }
     return all;
   }
+  // Each message was read, or is its sender's again, or was in the pipe of a command that ended.
+  void nothing_is_lost() const {
+    std::uint64_t read = 0;
+    for (const auto& [life, process] : processes_) read += process->command.read;
+    if (read + returned_ + gone_ != accepted_)
+      throw Violation{"nothing_is_lost: " + std::to_string(accepted_) + " sent, " + std::to_string(read) +
+                      " read, " + std::to_string(returned_) + " came back, " + std::to_string(gone_) +
+                      " went with a command"};
+  }
   static std::string waits_for(const Process& process) {
     std::string text;
     for (const std::string& id : process.core->full()) text += ", full to " + id;
@@ -401,10 +429,11 @@ class Bank {
   channel::Limits limits_;
   Instant now_{};
   bool quiet_ = false, deaths_ = false, changes_ = false, died_ = false, skipped_ = false;
+  bool ends_ = false, has_ended_ = false;
+  std::uint64_t accepted_ = 0, returned_ = 0, gone_ = 0;
   std::uint64_t loss_ = 0;
   Life lives_ = 0;
   std::uint64_t views_ = 0, visitors_ = 0;
-  std::int64_t made_ = 0, lost_ = 0;
   View view_;
   std::map<Life, std::unique_ptr<Process>> processes_;
   std::map<Life, View> pending_views_;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A group of processes that pay each other, under faults, by seed: each is a command, played here, and the
 // real Member between it and the others. Packets are lost, doubled, late and out of order, carriers break,
-// processes die, join and leave, commands are slow or never answer; up to ten snapshots are taken at once.
+// processes die, join and leave, commands are slow, never answer, or end while others have lines for them; up
+// to ten snapshots are taken at once.
 //
 // What must hold: each command reads what was written to it once and in order; every complete snapshot is
 // consistent (record::examine), its states say exactly what its channels say, and no money is lost or made;
-// who says that all is done is right; and when the faults end, everything arrives and a snapshot becomes
-// whole.
+// each message is read by one or comes back to its sender; who says that all is done is right; and when the
+// faults end, everything arrives and a snapshot becomes whole.
 #pragma once
 
 #include <cstdint>

@@ -169,3 +169,29 @@ TEST_CASE("channel: hostile numbers, lengths and floods change nothing and hold 
   for (std::size_t size = 26; size < cut.size(); ++size)
     CHECK_FALSE(decode(ByteView(cut).first(size)).has_value());
 }
+
+TEST_CASE(
+    "channel: what is refused comes back, and so does what is offered later, with both lives going on") {
+  Pair pair;
+  for (const char* text : {"one", "two", "three"}) pair.a.offer(item(text));
+  pair.b.offer(item("other way"));
+  pair.carry();
+  pair.b.take();
+  pair.b.refuse();
+  CHECK(pair.b.front() == nullptr);
+  (void)pair.b.poll(pair.now);  // what says so is lost
+  pair.now += 3s;
+  pair.carry();
+  CHECK(pair.a.refused() == std::vector<Bytes>{item("two"), item("three")});
+  CHECK(pair.a.all_taken());
+  pair.a.offer(item("four"));
+  pair.carry();
+  CHECK(pair.a.refused() == std::vector<Bytes>{item("four")});
+  CHECK(pair.a.refused().empty());
+  CHECK(pair.b.front() == nullptr);
+  CHECK_FALSE(pair.a.deadline().has_value());
+  CHECK(front(pair.a) == "other way");
+  // A late acknowledgement says nothing new.
+  pair.a.receive(pair.now, Acknowledge{2, 1, 3, 3});
+  CHECK(pair.a.all_taken());
+}

@@ -134,6 +134,62 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   [[ $output == *"their receivers have ended"* ]]
 }
 
+# Neither reads any more when the other one speaks; a third one, stopped, keeps both there until then.
+@test "two commands that end with unread lines for each other: both runs end, and name and count the lines" {
+  cold
+  process g --id D -n 3 -- sh -c 'while read -r line; do echo "$line" >>got; done'
+  for id in A B; do
+    other=$([ "$id" = A ] && echo B || echo A)
+    process g --id "$id" -n 3 -- sh -c 'exec 0<&-; : >"closed.$2"; until [ -e stopped ]; do sleep 0.05; done; printf "D\tbye\n$1\tfirst\n$1\tsecond\n"' sh "$other" "$id"
+  done
+  closed() { [ -e closed.A ] && [ -e closed.B ]; }
+  eventually closed
+  kill -STOP "${pids[0]}"
+  : >stopped
+  for id in A B; do
+    other=$([ "$id" = A ] && echo B || echo A)
+    eventually grep -q "$id: not read, $other has ended: second" "err.$id"
+    grep -q "$id: not read, $other has ended: first" "err.$id"
+  done
+  kill -CONT "${pids[0]}"
+  for pid in "${pids[@]:1}"; do
+    eventually ends "$pid"
+    wait "$pid"
+  done
+  grep -q "A: 2 lines of it were not read by others" err.A
+  grep -q "B: 2 lines of it were not read by others" err.B
+  pids=("${pids[0]}")
+}
+
+@test "a command that reads nothing more: lines for it come back while it still waits to be read" {
+  cold
+  process g --id A -n 3 -- sh -c 'exec 0<&-; until [ -e stopped ]; do sleep 0.05; done; printf "B\thello\n"; : >said'
+  process g --id B -n 3 -- sh -c 'while read -r line; do echo "$line" >>got; done'
+  process g --id C -n 3 -- sh -c 'read -r go; printf "A\tone\nA\ttwo\n"'
+  eventually counts g 3
+  kill -STOP "${pids[1]}"
+  : >stopped
+  said() { [ -e said ]; }
+  eventually said
+  dsnapshot send g C go
+  eventually grep -q 'C: 2 lines of it were not read by others' err.C
+  wait "${pids[2]}"
+  grep -q 'C: not read, A has ended: one' err.C
+  grep -q 'C: not read, A has ended: two' err.C
+  kill -CONT "${pids[1]}"
+  wait "${pids[0]}"
+  grep -q hello got
+}
+
+@test "run -n ends when it is told to before all are there" {
+  cold
+  process g --id A -n 2 -- cat
+  eventually counts g 1
+  kill "${pids[0]}"
+  eventually ends "${pids[0]}"
+  pids=()
+}
+
 @test "wait: who has ended with 0 is idle, another end is status 3 and named, also when all have ended" {
   cold
   run dsnapshot wait g

@@ -35,6 +35,11 @@ std::string plural_lines(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " line" : " lines");
 }
 
+bool has_reader(int pipe) {
+  pollfd asked{pipe, 0, 0};
+  return ::poll(&asked, 1, 0) <= 0 || (asked.revents & POLLERR) == 0;
+}
+
 }  // namespace
 
 Pump::Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output)
@@ -83,7 +88,7 @@ void Pump::work() {
     }
     let_begin();
     core_.tick(boot_now());
-    if (begun_) {
+    if (begun_ || command_ended_) {
       read_output(boot_now());
       take_state(boot_now());
       write_input(boot_now());
@@ -93,6 +98,8 @@ void Pump::work() {
     for (const cut::Note& note : core_.notes()) tell(note);
     if (!over()) wait_for_more();
   }
+  if (returned_ > 0)
+    cli::notice("dsnapshot", terms_.id + ": " + plural_lines(returned_) + " of it were not read by others");
 }
 
 bool Pump::over() {
@@ -108,7 +115,12 @@ bool Pump::over() {
                 terms_.id + ": the peer does not come back: the last lines may not have been read");
     return true;
   }
-  return !output_.is_open() && core_.all_taken();
+  if (output_.is_open() || core_.all_taken()) return !output_.is_open();
+  const record::Member* self = core_.group().find(terms_.id);
+  if (self && self->life == terms_.life) return false;
+  cli::notice("dsnapshot",
+              terms_.id + ": the group does not count it any more: the last lines may not have been read");
+  return true;
 }
 
 // When enough processes are there.
@@ -120,7 +132,18 @@ void Pump::let_begin() {
   to_write_ = (terms_.count > 1 ? "\n" : "") + speech_.first(ids);
 }
 
+// It reads no more: what comes for it from now on goes back to the senders.
+void Pump::end_input() {
+  input_.reset();
+  core_.input_ended();
+  const auto unread = std::ranges::count_if(line_ends_, [&](std::size_t end) { return end > written_; });
+  if (unread > 0)
+    cli::notice("dsnapshot", terms_.id + ": it has ended before it read " +
+                                 plural_lines(static_cast<std::uint64_t>(unread)));
+}
+
 void Pump::write_input(Instant now) {
+  if (input_.is_open() && (command_ended_ || !has_reader(input_.get()))) end_input();
   for (;;) {
     while (to_write_.size() - written_ < batch) {
       auto input = core_.next_input(now);
@@ -143,15 +166,13 @@ void Pump::write_input(Instant now) {
     }
     const ssize_t n = ::write(input_.get(), to_write_.data() + written_, to_write_.size() - written_);
     if (n < 0) {
-      if (errno != EAGAIN && errno != EINTR) {  // it reads no more
-        input_.reset();
-        core_.input_ended();
-      }
+      if (errno != EAGAIN && errno != EINTR) end_input();
       return;
     }
     written_ += static_cast<std::size_t>(n);
     if (written_ < to_write_.size()) continue;
     to_write_.clear();
+    line_ends_.clear();
     written_ = 0;
   }
 }
@@ -170,6 +191,7 @@ void Pump::put_line(const cut::Input& input) {
     return;
   }
   to_write_ += line;
+  if (message) line_ends_.push_back(to_write_.size());
 }
 
 void Pump::log(record::Deed deed, const std::string& other, const std::string& body) {
@@ -248,6 +270,7 @@ void Pump::bad(const std::string& why) {
 
 void Pump::tell(const cut::Note& note) {
   if (const auto* back = std::get_if<cut::Returned>(&note)) {
+    ++returned_;
     cli::notice("dsnapshot",
                 terms_.id + ": not read, " + cli::shown(back->to) + " has ended: " + cli::shown(back->body));
   } else if (const auto* unread = std::get_if<cut::Unread>(&note)) {
@@ -312,7 +335,8 @@ void Pump::wait_for_more() {
   watch(wake_read_.get(), command_ended_ ? 0 : POLLIN);
   watch(line_.fd(), POLLIN);
   if (begun_ && output_.is_open() && core_.reads_output()) watch(output_.get(), POLLIN);
-  if (input_.is_open() && written_ < to_write_.size()) watch(input_.get(), POLLOUT);
+  // Without a wish: whether it still has a reader.
+  if (begun_ && input_.is_open()) watch(input_.get(), written_ < to_write_.size() ? POLLOUT : 0);
   if (state_.is_open()) watch(state_.get(), POLLIN);
   Instant until = line_.due();
   if (const auto at = core_.deadline()) until = std::min(until, *at);

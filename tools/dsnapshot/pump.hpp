@@ -43,6 +43,7 @@ class Pump {
 
  private:
   void write_input(Instant now);
+  void end_input();
   void read_output(Instant now);
   void take_line(Instant now, std::string_view line);
   void take_state(Instant now);
@@ -67,6 +68,8 @@ class Pump {
   bool begun_ = false, input_ends_ = false;
   std::string to_write_, read_;
   std::size_t written_ = 0;
+  std::vector<std::size_t> line_ends_;  // in to_write_, of messages
+  std::uint64_t returned_ = 0;
   std::uint64_t line_number_ = 0;
   bool bad_lines_ = false;
   bool skips_ = false;  // the rest of a line that is too long

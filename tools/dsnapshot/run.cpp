@@ -137,8 +137,15 @@ Result<cli::Exit> Run::run_in_group(cli::HeldSession& session) {
   }
   Pump pump(std::move(pump_terms), std::move(*line), std::move(input->write), std::move(output->read));
   std::thread worker;
+  // The command's ends are the command's alone: it is seen when it closes them.
+  const auto part_with_ends = [] {
+    const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    ::dup2(null.get(), STDIN_FILENO);
+    ::dup2(null.get(), STDOUT_FILENO);
+  };
   // Not before the command was forked: a fork of a process with threads is no place to do anything in.
   const auto start = [&]() -> Status {
+    part_with_ends();
     sigset_t all, before;
     sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -147,10 +154,7 @@ Result<cli::Exit> Run::run_in_group(cli::HeldSession& session) {
     return done();
   };
   auto end = session.run(program(), {}, start);
-  // Its output ends where ours does.
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  ::dup2(null, STDIN_FILENO);
-  ::dup2(null, STDOUT_FILENO);
+  part_with_ends();
   const auto* ended = std::get_if<cli::HeldSession::Ended>(&end);
   pump.command_ended(!ended || ended->outcome.stopped == cli::StopCause::lost);
   if (worker.joinable()) worker.join();

@@ -34,22 +34,28 @@ class Visit {
   }
   const cut::View& view() const { return view_; }
   channel::Channel& to(cut::Life life) { return channels_.try_emplace(life, life_, life).first->second; }
-  // Until `enough`; an Error: a receiver has ended, or the time is over.
-  Status carry_until(const std::function<bool()>& enough, std::optional<Instant> end) {
+  // Until `enough`; an Error: a receiver has ended (unless that is as good), or the time is over.
+  Status carry_until(const std::function<bool()>& enough, Instant end, bool may_have_ended = false) {
     GroupLine::Heard heard;
     std::optional<std::string> gone;
     heard.packet = [&](cut::Life from, bool, ByteView bytes) {
       const auto found = channels_.find(from);
       const auto message = channel::decode(bytes);
-      if (found != channels_.end() && message) found->second.receive(boot_now(), *message);
+      if (found == channels_.end() || !message) return;
+      found->second.receive(boot_now(), *message);
+      if (found->second.refused().empty()) return;
+      for (const record::Member& member : view_.members)
+        if (member.life == from) gone = member.id;
     };
     heard.view = [&](const cut::View& now) {
       for (const record::Member& member : view_.members) {
         const record::Member* same = now.find(member.id);
         const auto channel = channels_.find(member.life);
         if (channel != channels_.end() && !channel->second.all_taken() &&
-            (!same || same->life != member.life))
+            (!same || same->life != member.life)) {
           gone = member.id;
+          (void)channel->second.close();
+        }
       }
     };
     heard.reconnected = [&] {
@@ -64,10 +70,10 @@ class Visit {
       }
       wait_on(line_, until);
       if (Status status = line_.hear(heard); !status) return status;
-      if (gone)
+      if (gone && !may_have_ended)
         return Error{ErrorKind::unavailable, cli::shown(*gone), "it has ended before it read all",
                      "see dsnapshot ps"};
-      if (end && boot_now() >= *end)
+      if (boot_now() >= end)
         return Error{ErrorKind::unavailable, "dsnapshot", "it is not read in time", "see dsnapshot ps"};
     }
     return done();
@@ -162,7 +168,7 @@ Result<cli::Exit> stop(const Settings& s) {
                                [&](const record::Member& m) { return visit->to(m.life).all_taken(); });
   };
   // One may end before it could say that it has heard.
-  (void)visit->carry_until(all_taken, end);
+  (void)visit->carry_until(all_taken, end, true);
   return cli::Exit::done;
 }
 

@@ -17,6 +17,10 @@ void Channel::offer(ByteView item) {
   COORD_CHECK(item.size() <= limits_.longest_item);
   if (closed_) return;
   ++counts_.items;
+  if (is_refused_) {
+    refused_.emplace_back(item.begin(), item.end());
+    return;
+  }
   queued_bytes_ += item.size();
   do {
     const std::size_t size = std::min(item.size(), limits_.fragment);
@@ -34,8 +38,20 @@ void Channel::take() {
   acknowledge_ = true;
 }
 
+void Channel::refuse() {
+  refuses_ = acknowledge_ = true;
+  items_.clear();
+  part_.clear();
+  held_bytes_ = 0;
+}
+
 std::vector<Bytes> Channel::close() {
   closed_ = true;
+  acknowledge_ = false;
+  return take_back();
+}
+
+std::vector<Bytes> Channel::take_back() {
   std::vector<Bytes> void_items;
   Bytes item;
   for (const Parcel::Piece& piece : queue_) {
@@ -47,7 +63,7 @@ std::vector<Bytes> Channel::close() {
   queue_.clear();
   queued_bytes_ = on_way_bytes_ = 0;
   resend_at_.reset();
-  acknowledge_ = probe_ = false;
+  probe_ = false;
   return void_items;
 }
 
@@ -62,6 +78,7 @@ void Channel::receive(Instant now, const Message& message) {
 
 void Channel::received(Instant, const Parcel& parcel) {
   acknowledge_ = true;
+  if (refuses_) return;
   std::uint64_t number = parcel.first;
   for (const Parcel::Piece& piece : parcel.pieces) {
     if (number <= arrived_) ++counts_.doubled;
@@ -86,7 +103,7 @@ bool Channel::put_in(const Parcel::Piece& piece) {
 
 void Channel::received(Instant now, const Acknowledge& acknowledge) {
   // Nothing can be acknowledged that was not sent, and late ones say nothing new.
-  if (acknowledge.arrived > highest_sent_ || acknowledge.taken > acknowledge.arrived) return;
+  if (is_refused_ || acknowledge.arrived > highest_sent_ || acknowledge.taken > acknowledge.arrived) return;
   const bool moves = acknowledge.arrived > arrived_there_ || acknowledge.taken > taken_there_;
   arrived_there_ = std::max(arrived_there_, acknowledge.arrived);
   const std::uint64_t done = COORD_RULE_OR(channel_keeps_until_taken, acknowledge.taken, acknowledge.arrived);
@@ -98,6 +115,12 @@ void Channel::received(Instant now, const Acknowledge& acknowledge) {
     queue_.pop_front();
   }
   next_ = std::max(next_, taken_there_ + 1);
+  if (COORD_RULE_OR(channel_gives_back_what_is_refused, acknowledge.refuses, false)) {
+    is_refused_ = true;
+    refused_ = take_back();
+    next_ = taken_there_ + 1;
+    return;
+  }
   if (moves) {
     resend_after_ = limits_.resend_low;
     resend_at_.reset();
@@ -151,7 +174,7 @@ std::vector<Message> Channel::poll(Instant now) {
   if (acknowledge_) {
     acknowledge_ = false;
     ++counts_.acknowledgements;
-    out.push_back(Acknowledge{self_, other_, arrived_, taken_});
+    out.push_back(Acknowledge{self_, other_, arrived_, taken_, refuses_});
   }
   while (auto parcel = next_parcel()) out.push_back(std::move(*parcel));
   start_timer(now);
@@ -161,7 +184,7 @@ std::vector<Message> Channel::poll(Instant now) {
 Bytes encode(const Message& message) {
   ByteWriter out;
   if (const auto* acknowledge = std::get_if<Acknowledge>(&message)) {
-    out.put(std::uint8_t{1});
+    out.put(std::uint8_t{acknowledge->refuses ? std::uint8_t{2} : std::uint8_t{1}});
     for (const std::uint64_t value :
          {acknowledge->from, acknowledge->to, acknowledge->arrived, acknowledge->taken})
       out.put(value);
@@ -181,8 +204,9 @@ Bytes encode(const Message& message) {
 std::optional<Message> decode(ByteView bytes) {
   ByteReader in(bytes);
   const auto kind = in.get<std::uint8_t>();
-  if (kind == 1) {
+  if (kind == 1 || kind == 2) {
     Acknowledge acknowledge;
+    acknowledge.refuses = kind == 2;
     for (std::uint64_t* value :
          {&acknowledge.from, &acknowledge.to, &acknowledge.arrived, &acknowledge.taken})
       *value = in.get<std::uint64_t>();

@@ -12,7 +12,9 @@
 //
 // An end belongs to one *life* of a process, and speaks to one life of another: the owner says what a life
 // is, and numbers it. What names other lives is dropped. If the other life is over, close() gives back what
-// it has not taken: it is void, and no later life gets it.
+// it has not taken: it is void, and no later life gets it. A process that is there and takes nothing more,
+// ever, refuses: what it has not taken comes back to the sender in the same way, though both lives go on, or
+// two that have nothing more to do than to see their last items taken would wait for each other for ever.
 //
 // Bounds: so many bytes are on their way at once that the receiver holds no more than `window` for each
 // channel, however slow its process is; and has_room() says when the owner must wait before it offers more.
@@ -26,6 +28,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -62,6 +65,7 @@ struct Acknowledge {
   Life from = 0, to = 0;
   std::uint64_t arrived = 0;  // all up to this number
   std::uint64_t taken = 0;
+  bool refuses = false;  // what was not taken never will be
   bool operator==(const Acknowledge&) const = default;
 };
 using Message = std::variant<Parcel, Acknowledge>;
@@ -95,6 +99,11 @@ class Channel {
   void take();
   std::size_t waiting() const { return items_.size(); }  // to be taken here
 
+  // Nothing more is taken here, ever: what waits here, and what comes, is the sender's again.
+  void refuse();
+  // What the other end has refused since this was asked, in order.
+  std::vector<Bytes> refused() { return std::exchange(refused_, {}); }
+
   // The other life is over: what it has not taken, in order. Nothing is sent any more.
   std::vector<Bytes> close();
 
@@ -116,6 +125,7 @@ class Channel {
   void received(Instant now, const Parcel& parcel);
   void received(Instant now, const Acknowledge& acknowledge);
   bool put_in(const Parcel::Piece& piece);
+  std::vector<Bytes> take_back();
   std::optional<Parcel> next_parcel();
   void start_timer(Instant now);
 
@@ -133,6 +143,8 @@ class Channel {
   bool probe_ = false;
   std::optional<Instant> resend_at_;
   Duration resend_after_{};
+  bool is_refused_ = false;
+  std::vector<Bytes> refused_;
 
   // Receiving.
   std::deque<Item> items_;
@@ -140,6 +152,7 @@ class Channel {
   std::size_t held_bytes_ = 0;
   std::uint64_t arrived_ = 0, taken_ = 0;
   bool acknowledge_ = false;
+  bool refuses_ = false;
 
   Counts counts_;
 };

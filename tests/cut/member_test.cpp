@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// A process whose command has ended while its life goes on: what it cannot read is the sender's again.
+#include "cut/member.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "cut/collector.hpp"
+
+using namespace coord;
+using namespace coord::cut;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Life visitor = 99;
+
+struct Two {
+  Member a{{"g", "A", 1}}, b{{"g", "B", 2}};
+  View view{1, {{"A", 1, "h"}, {"B", 2, "h"}}};
+  std::optional<Collector> collector;
+  Instant now{};
+
+  Two() {
+    a.view(now, view);
+    b.view(now, view);
+  }
+  void take() {
+    collector.emplace(now, visitor, "S", "g", view, WallTime{}, 10s);
+    carry();
+  }
+  void carry() {
+    for (bool moved = true; moved;) {
+      moved = false;
+      const auto pass = [&](Life from, const std::vector<Packet>& packets) {
+        for (const Packet& packet : packets) {
+          moved = true;
+          if (packet.to == visitor) {
+            if (collector) collector->packet(now, from, packet.bytes);
+          } else {
+            (packet.to == 1 ? a : b).packet(now, from, from == visitor, packet.bytes);
+          }
+        }
+      };
+      pass(1, a.packets(now));
+      pass(2, b.packets(now));
+      if (collector) pass(visitor, collector->packets(now));
+    }
+  }
+};
+
+std::vector<std::string> returned_to(Member& member) {
+  std::vector<std::string> lines;
+  for (const Note& note : member.notes())
+    if (const auto* back = std::get_if<Returned>(&note)) lines.push_back(back->to + " " + back->body);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("two commands that have both ended with unread lines for each other: both get theirs back") {
+  Two two;
+  CHECK(two.a.said(two.now, "B", "one"));
+  CHECK(two.b.said(two.now, "A", "two"));
+  two.carry();
+  CHECK_FALSE(two.a.all_taken());
+  two.a.input_ended();
+  two.b.input_ended();
+  two.carry();
+  CHECK(two.a.all_taken());
+  CHECK(two.b.all_taken());
+  CHECK(returned_to(two.a) == std::vector<std::string>{"B one"});
+  CHECK(returned_to(two.b) == std::vector<std::string>{"A two"});
+  // Output that was still in the pipe comes back at once.
+  CHECK(two.a.said(two.now, "B", "three"));
+  CHECK(two.a.all_taken());
+  CHECK(returned_to(two.a) == std::vector<std::string>{"B three"});
+}
+
+TEST_CASE("a line for who joins after a command has ended comes back too") {
+  Two two;
+  two.a.input_ended();
+  Member c{{"g", "C", 3}};
+  View later{2, {{"A", 1, "h"}, {"B", 2, "h"}, {"C", 3, "h"}}};
+  two.a.view(two.now, later);
+  c.view(two.now, later);
+  CHECK(c.said(two.now, "A", "late"));
+  for (const Packet& packet : c.packets(two.now)) two.a.packet(two.now, 3, false, packet.bytes);
+  for (const Packet& packet : two.a.packets(two.now))
+    if (packet.to == 3) c.packet(two.now, 1, false, packet.bytes);
+  CHECK(c.all_taken());
+  CHECK(returned_to(c) == std::vector<std::string>{"A late"});
+}
+
+TEST_CASE("a snapshot of a process whose command has ended is incomplete at once, and names it") {
+  Two two;
+  two.a.input_ended();
+  two.take();
+  const auto asked = two.b.next_input(two.now);
+  REQUIRE((asked && std::holds_alternative<InputSnapshot>(*asked)));
+  CHECK(two.b.answered(two.now, "S", "idle"));
+  two.now += 9s;  // the collector says that its time is nearly over
+  two.collector->tick(two.now);
+  two.carry();
+  (void)two.b.next_input(two.now);
+  two.carry();
+  REQUIRE(two.collector->over());
+  const auto snapshot = two.collector->collected().snapshot;
+  REQUIRE(snapshot.missing.size() == 1);
+  CHECK(snapshot.missing.front().id == "A");
+}
+
+TEST_CASE("a command that ends while a snapshot is taken: its record is not called whole") {
+  Two two;
+  CHECK(two.b.said(two.now, "A", "on its way"));
+  two.take();
+  auto input = two.a.next_input(two.now);
+  while (input && !std::holds_alternative<InputSnapshot>(*input)) input = two.a.next_input(two.now);
+  REQUIRE(input);
+  CHECK(two.a.answered(two.now, "S", "idle"));
+  two.a.input_ended();  // before B's marker
+  two.carry();
+  while ((input = two.b.next_input(two.now)) && !std::holds_alternative<InputSnapshot>(*input)) {
+  }
+  CHECK(two.b.answered(two.now, "S", "idle"));
+  two.carry();
+  while (two.b.next_input(two.now)) {
+  }
+  two.carry();
+  REQUIRE(two.collector->over());
+  CHECK_FALSE(two.collector->collected().snapshot.complete());
+}
