@@ -74,6 +74,18 @@ struct Kept {  // durable
   }
 };
 
+struct NotKept {  // its disk did not take it
+  std::uint64_t operation = 0;
+  Token number;
+  service::RingHost by;
+  bool is_full = false;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, by, is_full);
+  }
+};
+
 struct AskChunk {
   std::uint64_t operation = 0;  // of the asker
   std::string ring, key;
@@ -144,6 +156,7 @@ struct HasRead {
   }
 };
 
-using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead>;
+using Message =
+    std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead, NotKept>;
 
 }  // namespace coord::ring::copies

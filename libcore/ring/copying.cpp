@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr Duration give_up_after = std::chrono::seconds(30);
+constexpr Duration after_a_failure = std::chrono::seconds(3);  // of the disk
 constexpr std::size_t most_takings = 4096;
 constexpr std::uint64_t most_taking_bytes = std::uint64_t{64} << 20U;
 
@@ -43,6 +44,17 @@ void Replicas::receive(NodeId from, copies::Kept&& message) {
   if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
   if (!operation.set.is_kept_by(message.by)) return;
   operation.stored.insert(message.by);
+  operation.not_stored.erase(message.by);
+  go_on(message.operation);
+}
+
+void Replicas::receive(NodeId from, copies::NotKept&& message) {
+  const auto found = operations_.find(message.operation);
+  if (found == operations_.end() || message.by.host != from) return;
+  Operation& operation = found->second;
+  if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
+  if (!operation.set.is_kept_by(message.by) || operation.stored.contains(message.by)) return;
+  operation.not_stored[message.by] = message.is_full;
   go_on(message.operation);
 }
 
@@ -103,14 +115,15 @@ void Replicas::go_on_taking(std::uint64_t id) {
     if (found == takings_.end()) return;
     auto& did = std::get<Merge>(work.what);
     found->second.is_at_disk = false;
-    if (work.failed) return taken(id, false);
+    if (work.failed) return taken(id, false, work.failed);
     if (did.lacks.empty()) return taken(id, true);
     found->second.merge.lacks = did.lacks;
     go_on_taking(id);
   });
 }
 
-void Replicas::taken(std::uint64_t id, bool is_stored) {
+// `failed`: what the disk has said.
+void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error>& failed) {
   const Taking taking = std::move(takings_.at(id));
   takings_.erase(id);
   for (const auto& [dot, value] : taking.merge.values) taking_bytes_ -= value.size();
@@ -120,13 +133,21 @@ void Replicas::taken(std::uint64_t id, bool is_stored) {
   Ring& ring = found->second;
   if (taking.operation != 0 && is_stored && own(ring) != nullptr)
     send(taking.from, copies::Kept{taking.operation, taking.number, *own(ring)});
+  if (taking.operation != 0 && failed && own(ring) != nullptr)
+    send(taking.from, copies::NotKept{taking.operation, taking.number, *own(ring), is_full(*failed)});
   if (!taking.gains && !taking.repairs) return;
   auto& sources = taking.gains ? ring.gains : ring.repair;
   const auto source = sources.find(taking.from);
   if (source == sources.end() || ring.placement.number() != taking.number) return;
   --source->second.open;
-  // It was replaced while it was read: the row is read anew.
-  if (!is_stored) source->second = Source{.host = source->second.host};
+  if (!is_stored) {
+    // It was replaced while it was read, or the disk is full: all is read anew, once those on their way to
+    // the disk are there.
+    source->second.rows.clear();
+    source->second.after.clear();
+    source->second.more = true;
+    if (failed) source->second.not_before = now_ + after_a_failure;
+  }
   read_on(taking.merge.ring, ring, taking.gains);
 }
 

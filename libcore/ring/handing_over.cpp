@@ -72,6 +72,7 @@ void Replicas::read_on(const std::string& name, Ring& ring, bool gaining) {
       go_on_taking(id);
     }
     if (!source.rows.empty() || source.open > 0 || !source.more || source.operation != 0) continue;
+    if (now_ < source.not_before) continue;
     source.operation = ++last_;
     source.again = now_ + rows_again_every;
     row_asks_[source.operation] = {name, gaining};

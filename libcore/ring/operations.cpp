@@ -2,6 +2,7 @@
 // What a tool asks of one key, done with a majority of its copies.
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
 
@@ -29,6 +30,14 @@ Entry all_of(const std::map<Host, Entry>& seen) {
 
 bool writes(const Work& work) {
   return std::holds_alternative<Put>(work.what) || std::holds_alternative<Remove>(work.what);
+}
+
+bool is_hopeless(const ReplicaSet& set, const std::map<Host, bool>& without) {
+  std::set<Host> rest;
+  for (const Host& host : set.all()) {
+    if (!without.contains(host)) rest.insert(host);
+  }
+  return !set.is_written(rest);
 }
 
 }  // namespace
@@ -94,6 +103,7 @@ void Replicas::ask(std::uint64_t id) {
     operation.set = placement.of_key(operation.key);
     operation.seen.clear();
     operation.stored.clear();
+    operation.not_stored.clear();
     if (operation.phase == Operation::Phase::fetching) operation.phase = Operation::Phase::reading;
   }
   using Phase = Operation::Phase;
@@ -155,7 +165,22 @@ void Replicas::go_on(std::uint64_t id) {
   }
   const Hosts all = operation.set.all();
   const auto has_it = [&](const Host& host) { return operation.stored.contains(host); };
-  if (operation.is_told && std::ranges::all_of(all, has_it)) erase(id);
+  if (operation.is_told && std::ranges::all_of(all, has_it)) return erase(id);
+  const bool all_have_answered = operation.stored.size() + operation.not_stored.size() == all.size();
+  if (all_have_answered && is_hopeless(operation.set, operation.not_stored)) give_up(id);
+}
+
+// Disks have said no, and without them there are too few. A copy that was asked may be stored.
+void Replicas::give_up(std::uint64_t id) {
+  const Operation& operation = operations_.at(id);
+  const std::size_t copies = operation.set.all().size();
+  if (operation.is_told || operation.not_stored.size() < copies)
+    return finish(id, Partly{operation.set.wanted(), operation.stored.size()});
+  const bool is_full =
+      std::ranges::any_of(operation.not_stored, [](const auto& host) { return host.second; });
+  finish(id, Refused{is_full ? Why::full : Why::failed,
+                     fmt::format("{} on the disks of its {} copies",
+                                 is_full ? "there is no room" : "it cannot be written", copies)});
 }
 
 // ---- writing
@@ -165,20 +190,7 @@ void Replicas::write(std::uint64_t id) {
   const Ring& ring = rings_.at(operation.ring);
   // One that has not all it is to keep may be on a new disk, and give a number that it gave before.
   if (!is_complete(operation.ring, ring)) return;
-  if (next_number_ == end_number_) {
-    if (std::exchange(reserves_, true)) return;
-    return perform(Reserve{reserved_at_once}, [this](InnerWork& work) {
-      reserves_ = false;
-      if (work.failed) return;
-      next_number_ = std::get<Reserve>(work.what).first;
-      end_number_ = next_number_ + reserved_at_once;
-      std::vector<std::uint64_t> all;
-      for (const auto& [number, each] : operations_) all.push_back(number);
-      for (const std::uint64_t each : all) {
-        if (operations_.contains(each)) go_on(each);
-      }
-    });
-  }
+  if (next_number_ == end_number_) return reserve();
   const auto* put = std::get_if<Put>(&operation.work->what);
   Entry entry = all_of(operation.seen);
   if (put == nullptr && entry.values().empty()) return finish(id, Absent{});
@@ -196,6 +208,31 @@ void Replicas::write(std::uint64_t id) {
   operation.phase = Operation::Phase::storing;
   operation.holders = holders_of(operation);
   ask(id);
+}
+
+// More numbers for writes; those that wait for one go on, or end with what the disk has said.
+void Replicas::reserve() {
+  if (std::exchange(reserves_, true)) return;
+  perform(Reserve{reserved_at_once}, [this](InnerWork& work) {
+    reserves_ = false;
+    if (!work.failed) {
+      next_number_ = std::get<Reserve>(work.what).first;
+      end_number_ = next_number_ + reserved_at_once;
+    }
+    std::vector<std::uint64_t> all;
+    for (const auto& [number, each] : operations_) all.push_back(number);
+    for (const std::uint64_t each : all) {
+      const auto found = operations_.find(each);
+      if (found == operations_.end()) continue;
+      const Operation& operation = found->second;
+      if (!work.failed) {
+        go_on(each);
+      } else if (writes(*operation.work) && operation.phase == Operation::Phase::reading &&
+                 operation.set.can_read(hosts_of(operation.seen))) {
+        finish(each, refusal(*work.failed));
+      }
+    }
+  });
 }
 
 // ---- reading
@@ -286,9 +323,12 @@ void Replicas::tick_operations() {
       if (operation.phase == Operation::Phase::storing) {
         finish(id, Partly{operation.set.wanted(), operation.stored.size()});
       } else {
-        finish(id, NoQuorum{"too few of the key's copies answer: " + std::to_string(operation.seen.size()) +
-                            " of " + std::to_string(operation.set.all().size())});
+        finish(id, NoQuorum{fmt::format("too few of the key's copies answer: {} of {}", operation.seen.size(),
+                                        operation.set.all().size())});
       }
+    } else if (operation.again <= now_ && operation.phase == Operation::Phase::storing &&
+               is_hopeless(operation.set, operation.not_stored)) {
+      give_up(id);
     } else if (operation.again <= now_ && operation.phase != Operation::Phase::waiting) {
       ask(id);
       if (operations_.contains(id)) go_on(id);

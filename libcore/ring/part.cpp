@@ -37,14 +37,16 @@ const char* fault_of(const Request& request) {
       request);
 }
 
-const service::KeptRings* rings_of(const node::Moment& moment) {
-  return moment.service == nullptr ? nullptr : &moment.service->replica().machine().state();
+void look(Replicas& replicas, const node::Moment& moment) {
+  if (moment.service == nullptr) return replicas.look_at(moment.now, nullptr, {});
+  const service::State& state = moment.service->replica().machine().state();
+  replicas.look_at(moment.now, &state, state.last_token);
 }
 
 }  // namespace
 
 node::PartActions RingPart::step(const node::Moment& moment, const node::Event& event) {
-  if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
+  if (replicas_) look(*replicas_, moment);
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
   collect();
   count_answers();
@@ -52,7 +54,7 @@ node::PartActions RingPart::step(const node::Moment& moment, const node::Event& 
 }
 
 node::PartActions RingPart::settle(const node::Moment& moment) {
-  if (replicas_) replicas_->look_at(moment.now, rings_of(moment));
+  if (replicas_) look(*replicas_, moment);
   collect();
   count_answers();
   return std::exchange(out_, {});
@@ -178,7 +180,7 @@ void RingPart::submit(std::shared_ptr<Work> work) {
   switch (replicas_->standing(ring_of(work->what))) {
     case Replicas::Standing::unknown: {
       if (is_change) return replicas_->begin(std::move(work));
-      if (!replicas_->knows_memberships()) return replicas_->hold(std::move(work));
+      if (!replicas_->has_standing(ring_of(work->what))) return replicas_->hold(std::move(work));
       bytes_held_ -= std::exchange(work->value, {}).size();
       return tell(*work, NoQuorum{"this host is in the ring, and has not heard yet who else is"});
     }

@@ -30,26 +30,36 @@ bool Replicas::is_complete(const std::string& name, const Ring& ring) const {
   return COORD_RULE(ring_incomplete_copy_is_silent, is_marked);
 }
 
-void Replicas::look_at(Instant now, const service::KeptRings* rings) {
+void Replicas::look_at(Instant now, const service::KeptRings* rings, Token last) {
   now_ = now;
   if (rings == nullptr) return;
   const service::KeptRings& kept = *rings;
   Token newest{};
   for (const auto& [name, ring] : kept.rings) newest = std::max(newest, ring.number);
-  if (newest == seen_ && kept.rings.size() == rings_seen_) return;
-  seen_ = newest;
-  rings_seen_ = kept.rings.size();
-  for (const auto& [name, ring] : kept.rings) agreed(name, ring);
-  std::erase_if(rings_, [&](const auto& ring) { return !kept.rings.contains(ring.first); });
+  if (newest != seen_ || kept.rings.size() != rings_seen_) {
+    seen_ = newest;
+    rings_seen_ = kept.rings.size();
+    for (const auto& [name, ring] : kept.rings) agreed(name, ring);
+    std::erase_if(rings_, [&](const auto& ring) { return !kept.rings.contains(ring.first); });
+  }
+  last_given_ = last;
+  forget_ended();
+}
+
+// The group has heard that this host came in, and it is in no more: it has left, or the ring has ended.
+// Whoever ordered that may be gone before it could tell the disk.
+void Replicas::forget_ended() {
+  if (!memberships_ || now_ < forget_again_) return;
+  for (const auto& [name, joined] : *memberships_) {
+    if (joined > last_given_.value || rings_.contains(name)) continue;
+    if (forgetting_.insert(name).second) set_member(name, 0);
+  }
 }
 
 void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   const auto is_self = [this](const Host& host) { return host.host == self_; };
   if (std::ranges::none_of(ring.hosts, is_self) && std::ranges::none_of(ring.before, is_self)) {
     rings_.erase(name);
-    // It was in, and is told so by something newer.
-    const bool was_in = memberships_ && memberships_->contains(name);
-    if (was_in && memberships_->at(name) < ring.number.value) set_member(name, 0);
     return;
   }
   if (!memberships_) set_member({}, 0);
@@ -111,11 +121,14 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
         if (each.placement.is_changing()) begin_gaining(name, each);
         begin_repair(name, each, std::nullopt);
       }
+      forget_ended();
     });
   }
   perform(SetMembership{ring, joined}, [this](InnerWork& work) {
     const auto& set = std::get<SetMembership>(work.what);
     if (rings_.contains(set.ring)) rings_.at(set.ring).is_marking = false;
+    forgetting_.erase(set.ring);
+    if (work.failed) forget_again_ = now_ + tick_every;
     if (work.failed || !memberships_) return;
     memberships_->erase(set.ring);
     if (set.joined != 0) memberships_->emplace(set.ring, set.joined);

@@ -40,12 +40,14 @@ class Replicas {
   // still be under way, and must be none to this one's.
   Replicas(NodeId self, std::map<NodeId, std::string> names, std::uint64_t life);
 
-  // Before each step and after each batch: what the group has agreed on.
-  void look_at(Instant now, const service::KeptRings* rings);
+  // Before each step and after each batch: what the group has
+  // agreed on; `last`: the newest number that it has given.
+  void look_at(Instant now, const service::KeptRings* rings, Token last);
   // What a tool asks of this ring: here, of this host alone, or nobody knows yet.
   enum class Standing : std::uint8_t { unknown, alone, member };
   Standing standing(const std::string& ring) const;
-  bool knows_memberships() const { return memberships_.has_value(); }
+  // Its standing follows from the disk; false: what the disk says is being read or changed.
+  bool has_standing(const std::string& ring) const { return memberships_ && !forgetting_.contains(ring); }
   void begin(std::shared_ptr<Work> work);  // of a member; also AwaitHandOver and Forget of whoever
   std::string stored_ring(const std::string& ring) const;  // under which name it is on the disk
 
@@ -72,6 +74,7 @@ class Replicas {
     std::string after{};
     std::uint64_t operation = 0;  // what was asked, 0: nothing
     Instant again{};              // when it is asked again
+    Instant not_before{};         // is nothing asked: what was read before could not be stored
     bool more = true;
     std::deque<copies::KeyAndEntry> rows{};
     std::size_t open = 0;  // entries on their way to the disk
@@ -94,6 +97,7 @@ class Replicas {
     ReplicaSet set;
     std::map<Host, Entry> seen;
     std::set<Host> stored;
+    std::map<Host, bool> not_stored;  // by their last word; true: their disks are full
     Entry entry;
     std::vector<copies::Holder> holders;  // of its values, while it is stored
     Dot dot;                              // that is written, or whose value is read
@@ -131,6 +135,7 @@ class Replicas {
   void perform(Inner what, std::function<void(InnerWork&)> then);
   void tell(const Work& work, const Answer& answer);
   void set_member(const std::string& ring, std::uint64_t joined);
+  void forget_ended();
 
   // operations.cpp
   void start(std::uint64_t id);
@@ -139,6 +144,8 @@ class Replicas {
   void answer_read(std::uint64_t id);
   void repair_copies(const Operation& operation, const Entry& entry);
   void write(std::uint64_t id);
+  void reserve();
+  void give_up(std::uint64_t id);
   void fetch(std::uint64_t id);
   void finish(std::uint64_t id, const Answer& answer);
   void erase(std::uint64_t id);
@@ -151,13 +158,14 @@ class Replicas {
   void receive(NodeId from, copies::EntryIs&& message);
   void receive(NodeId from, copies::Store&& message);
   void receive(NodeId from, copies::Kept&& message);
+  void receive(NodeId from, copies::NotKept&& message);
   void receive(NodeId from, copies::AskChunk&& message);
   void receive(NodeId from, copies::ChunkIs&& message);
   void receive(NodeId from, copies::AskRows&& message);
   void receive(NodeId from, copies::RowsAre&& message);
   void receive(NodeId from, copies::HasRead&& message);
   void go_on_taking(std::uint64_t id);
-  void taken(std::uint64_t id, bool is_stored);
+  void taken(std::uint64_t id, bool is_stored, const std::optional<Error>& failed = {});
   void tick_takings();
 
   // handing_over.cpp
@@ -176,11 +184,14 @@ class Replicas {
   NodeId self_;
   std::map<NodeId, std::string> names_;
   Instant now_;
-  Token seen_{};  // the largest number of a ring that was looked at
+  Token last_given_{};  // by the group, of all its numbers
+  Token seen_{};        // the largest number of a ring that was looked at
   std::size_t rings_seen_ = 0;
   std::map<std::string, Ring> rings_;                                // of which this host is one
   std::optional<std::map<std::string, std::uint64_t>> memberships_;  // as the disk says
   bool reads_memberships_ = false;
+  std::set<std::string> forgetting_;  // rings of which the disk is being told that this host has left
+  Instant forget_again_{};            // after a disk has failed
   std::vector<std::shared_ptr<Work>> held_;
   std::uint64_t last_;  // number of an operation, a source, a taking or a listing; never 0
   std::map<std::uint64_t, Operation> operations_;

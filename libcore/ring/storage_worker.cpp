@@ -10,10 +10,6 @@ namespace {
 
 constexpr char full_text[] = "there is no room";
 
-Refused refusal(const Error& error) {
-  return {is_full(error) ? Why::full : Why::failed, error.text()};
-}
-
 std::size_t size_of(const Row& row) {
   constexpr std::size_t of_version = 40;
   return row.key.size() + of_version * (1 + row.versions.size());
@@ -32,6 +28,10 @@ bool is_full(const Error& error) {
 
 Error full_error(std::string object) {
   return {ErrorKind::unavailable, std::move(object), full_text, "remove something"};
+}
+
+Refused refusal(const Error& error) {
+  return {is_full(error) ? Why::full : Why::failed, error.text()};
 }
 
 bool is_foreign(const std::string& key, const std::string& user, bool all_users) {

@@ -86,6 +86,9 @@ struct Work final : node::Work {
 // Whether a key is hidden from this user: it begins with the name of another, as in @USER/.
 bool is_foreign(const std::string& key, const std::string& user, bool all_users);
 
+// What a tool is told when a storage has failed.
+Refused refusal(const Error& error);
+
 // Does what stands in a batch in one transaction: durable at once, or not at all. Threading: the storage's.
 class StorageWorker final : public node::Worker {
  public:

@@ -72,6 +72,19 @@ class Group {
     ring.before.clear();
     agree();
   }
+  // The last host has gone.
+  void end_ring() {
+    ++last_token_;
+    kept_.rings.clear();
+    run();
+  }
+  // A tool asks before the host's disk was looked at.
+  void hold(std::uint64_t at) {
+    auto work = std::make_shared<Work>();
+    work->what = AskStatus{"r"};
+    hosts_.at(at).replicas->hold(work);
+  }
+  Replicas::Standing standing(std::uint64_t id) const { return hosts_.at(id).replicas->standing("r"); }
   // As chordctl does it.
   bool whole_join(std::uint64_t id) {
     const Token number = join(id);
@@ -91,7 +104,7 @@ class Group {
     work->what = std::move(what);
     work->value = Bytes(value.begin(), value.end());
     work->all_users = true;
-    hosts_.at(at).replicas->look_at(now_, known_to(at));
+    hosts_.at(at).replicas->look_at(now_, known_to(at), last_known_to(at));
     hosts_.at(at).replicas->begin(work);
     return last_request_;
   }
@@ -120,7 +133,7 @@ class Group {
     for (int i = 0; i < 10; ++i) {
       now_ += std::chrono::milliseconds(50);
       for (auto& [id, host] : hosts_) {
-        host.replicas->look_at(now_, known_to(id));
+        host.replicas->look_at(now_, known_to(id), last_known_to(id));
         static_cast<void>(host.replicas->take_ready());
         host.replicas->tick();
         take(id);
@@ -132,6 +145,7 @@ class Group {
 
   std::map<std::uint64_t, Answer> told;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
+  std::set<std::uint64_t> full;                           // hosts whose disks have no room
   std::set<std::uint64_t> behind;  // have not heard what was agreed on since agree_without()
   // Host `from` says to `to` that it has nothing, in answer to each of the operations 1 to `most`.
   void answer_all(std::uint64_t from, std::uint64_t to, std::uint64_t most) {
@@ -144,6 +158,7 @@ class Group {
   // From now on these hosts hear of nothing that is agreed on.
   void agree_without(std::set<std::uint64_t> hosts) {
     earlier_ = kept_;
+    earlier_last_ = last_token_;
     behind = std::move(hosts);
   }
 
@@ -162,14 +177,35 @@ class Group {
     return behind.contains(id) ? &earlier_ : &kept_;
   }
 
+  Token last_known_to(std::uint64_t id) const {
+    return Token{behind.contains(id) ? earlier_last_ : last_token_};
+  }
+
+  // What writes, on a disk that is full.
+  static bool is_refused(const std::shared_ptr<node::Work>& work) {
+    auto& inner = dynamic_cast<InnerWork&>(*work);
+    const bool writes = std::holds_alternative<Reserve>(inner.what) ||
+                        std::holds_alternative<Merge>(inner.what) ||
+                        std::holds_alternative<SetMembership>(inner.what);
+    if (writes) inner.failed = full_error("ring");
+    return writes;
+  }
+  void perform(std::uint64_t id, const std::vector<std::shared_ptr<node::Work>>& batch) {
+    std::vector<std::shared_ptr<node::Work>> at_disk;
+    for (const auto& work : batch) {
+      if (!full.contains(id) || !is_refused(work)) at_disk.push_back(work);
+    }
+    if (!at_disk.empty()) hosts_.at(id).worker->perform(at_disk);
+  }
+
   bool deliver() {
     bool any = false;
     for (auto& [id, host] : hosts_) {
-      host.replicas->look_at(now_, known_to(id));
+      host.replicas->look_at(now_, known_to(id), last_known_to(id));
       host.replicas->tick();
       auto batch = std::exchange(host.batch, {});
       any = any || !batch.empty();
-      if (!batch.empty()) host.worker->perform(batch);
+      perform(id, batch);
       for (auto& each : batch) host.replicas->worked(dynamic_cast<InnerWork&>(*each));
       host.replicas->tick();
       take(id);
@@ -178,7 +214,7 @@ class Group {
       any = true;
       if (!hosts_.contains(message.to) || cut.contains({message.from, message.to})) continue;
       auto& host = hosts_.at(message.to);
-      host.replicas->look_at(now_, known_to(message.to));
+      host.replicas->look_at(now_, known_to(message.to), last_known_to(message.to));
       CHECK(host.replicas->heard(node::FromPeer{NodeId{message.from}, message.bytes}));
       host.replicas->tick();
       take(message.to);
@@ -202,7 +238,7 @@ class Group {
   std::vector<Message> wire_;
   service::KeptRings kept_, earlier_;
   Instant now_{};
-  std::uint64_t last_token_ = 10, last_request_ = 0, lives_ = 0;
+  std::uint64_t last_token_ = 10, earlier_last_ = 0, last_request_ = 0, lives_ = 0;
 };
 
 inline bool is_stored(const Answer& answer) {

@@ -161,6 +161,94 @@ TEST_CASE("without a majority nothing is acknowledged, and it is said what was s
   CHECK(is_stored(group.told.at(request)));
 }
 
+TEST_CASE("a write ends when the disks of a majority are full, and says what was stored", "[ring]") {
+  Group group(3);
+  group.found(3);
+  const Put put{"r", "k", 1, {}, {}, {}};  // whoever puts waits as long as it takes
+  REQUIRE(is_stored(group.ask(1, put, "v")));
+  group.full = {2};
+  CHECK(is_stored(group.ask(1, put, "w")));
+  group.full = {2, 3};
+  CHECK(group.ask(1, put, "x") == Answer(Partly{2, 1}));
+  group.full = {1, 2, 3};
+  const Answer refused = group.ask(1, put, "y");
+  REQUIRE(std::holds_alternative<Refused>(refused));
+  CHECK(std::get<Refused>(refused).why == Why::full);
+  CHECK(group.get(2, "k") == "x");
+  group.full.clear();
+  CHECK(is_stored(group.ask(1, put, "z")));
+  CHECK(group.get(3, "k") == "z");
+}
+
+TEST_CASE("disks of two are full and the third host is away: a write ends all the same", "[ring]") {
+  Group group(3);
+  group.found(3);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  group.full = {1, 2};
+  group.stop(3);
+  CHECK(group.ask(1, Put{"r", "k", 1, {}, {}, {}}, "w") == Answer(Partly{2, 0}));
+}
+
+TEST_CASE("a host that cannot reserve numbers for its writes says that its disk is full", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.full = {1};
+  const Answer refused = group.ask(1, Put{"r", "k", 1, {}, {}, {}}, "v");
+  REQUIRE(std::holds_alternative<Refused>(refused));
+  CHECK(std::get<Refused>(refused).why == Why::full);
+  CHECK(is_stored(group.ask(2, Put{"r", "k", 1, {}, {}, {}}, "v")));
+  group.full.clear();
+  CHECK(is_stored(group.ask(1, Put{"r", "k", 1, {}, {}, {}}, "w")));
+}
+
+TEST_CASE("a host that joins with a full disk reads all once it has room", "[ring]") {
+  Group group(4);
+  group.found(3);
+  for (int i = 0; i < 60; ++i) REQUIRE(is_stored(group.put(1 + i % 3, "k" + std::to_string(i), "v")));
+  group.full = {4};
+  const Token number = group.join(4);
+  const std::uint64_t wait = group.begin(4, AwaitHandOver{"r", number});
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK_FALSE(group.told.contains(wait));
+  group.full.clear();
+  for (int i = 0; i < 20 && !group.told.contains(wait); ++i) group.run();
+  CHECK(group.told.contains(wait));
+}
+
+TEST_CASE("the last host's ring has ended and nobody has told its disk: its ring is its own again",
+          "[ring]") {
+  Group group(1);
+  group.found(1);
+  REQUIRE(is_stored(group.put(1, "k", "v")));
+  SECTION("while it runs") {
+    group.end_ring();
+  }
+  SECTION("while it was away") {
+    group.stop(1);
+    group.end_ring();
+    group.start(1);
+    group.hold(1);
+  }
+  group.run();
+  CHECK(group.standing(1) == Replicas::Standing::alone);
+}
+
+TEST_CASE("a host that starts and has not heard yet that it has joined does not forget its ring", "[ring]") {
+  Group group(1);
+  group.agree_without({1});
+  group.behind.clear();
+  group.found(1);
+  group.stop(1);
+  group.behind = {1};
+  group.start(1);
+  group.hold(1);
+  group.run();
+  CHECK(group.standing(1) == Replicas::Standing::unknown);
+  group.behind.clear();
+  group.run();
+  CHECK(group.standing(1) == Replicas::Standing::member);
+}
+
 TEST_CASE("who joins has all that it is to keep before the others' copies may go", "[ring]") {
   Group group(5);
   group.found(3);
