@@ -27,6 +27,8 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   run -1 chordctl rm b
   chordctl rm a
   run -1 chordctl get a
+  run -1 chordctl get -w 0 a
+  run -1 chordctl get -w 0.001 a
   [ "$(chordctl keys | wc -l)" = 0 ]
 }
 

@@ -107,3 +107,52 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   on c chordctl put k three
   [ "$(on a chordctl get k)" = three ]
 }
+
+@test "a wait of nothing is long enough for hosts that are well, in a ring of several and of one's own" {
+  run -1 on a chordctl get -w 0 k
+  all_join
+  on a chordctl put -w 0 k v
+  [ "$(on b chordctl get -w 0 k)" = v ]
+  run -1 on c chordctl get -w 0 none
+  run -1 on c chordctl get -w 0.001 none
+  end_peer b
+  end_peer c
+  run -69 on a chordctl get -w 0 k
+}
+
+# in_small_disks COMMAND: `disks` names the peers whose state has 20 MB.
+in_small_disks() {
+  [ "$(id -u)" = 0 ] || skip "needs root to mount"
+  unshare -m true || skip "needs a mount namespace"
+  run -0 unshare -m bash -euc '
+    source "$COORD_SOURCE/tests/tools/peer_helpers.bash"
+    new_group "$PWD/small" a b c
+    for peer in '"$disks"'; do mount -t tmpfs -o size=20m,mode=0700 tmpfs "small/$peer"; done
+    trap stop_group EXIT
+    start_group "${calm[@]}"
+    for peer in a b c; do on "$peer" chordctl join -w 60; done
+    on a chordctl put k kept
+    head -c 4000000 /dev/zero >value
+    '"$1"'
+    for peer in a b c; do [ "$(on "$peer" chordctl get -w 10 k)" = kept ]; done'
+}
+
+@test "the disks of two of three are full: 76, and it says how many copies there are; gets go on" {
+  disks='b c' in_small_disks '
+    for i in $(seq 10); do
+      on a chordctl put "big$i" - <value 2>>errors || { echo "put: $?"; break; }
+    done'
+  [ "$output" = "put: 76" ]
+  grep -q "2 copies wanted, 1 known to be stored" errors
+}
+
+@test "the disks of all are full: 3 without a wait's end, and gets go on" {
+  disks='a b c' in_small_disks '
+    for i in $(seq 20); do
+      status=0
+      on a chordctl put "big$i" - <value 2>>errors || status=$?
+      [ "$status" -eq 0 ] || [ "$status" -eq 76 ] || { echo "put: $status"; break; }
+    done'
+  [ "$output" = "put: 3" ]
+  grep -q "not stored: there is no room" errors
+}

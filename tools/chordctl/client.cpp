@@ -34,14 +34,15 @@ Result<Client> Client::open(const Common& common, const Patience& patience) {
   auto peer = cli::connect_to_peer(common.peer, "chordctl");
   if (!peer) return peer.error();
   const Instant now = process::boot_now();
-  std::optional<Instant> until;
-  if (patience.wait) until = now + *patience.wait;
-  if (patience.no_wait) until = cli::must_answer_by(*peer, now);
+  if (!patience.wait && !patience.no_wait) return Client(std::move(*peer), std::nullopt, std::nullopt);
+  // A peer that is well answers in that time, however short a wait is.
+  const Instant soonest = cli::must_answer_by(*peer, now);
+  const bool is_at_once = patience.no_wait || *patience.wait == Duration{};
+  const Instant until = is_at_once ? soonest : now + *patience.wait;
   // The part answers before that, and says how far it came.
-  std::optional<Duration> of_part;
-  if (until)
-    of_part = std::max<Duration>((*until - now) * 9 / 10 - std::chrono::milliseconds(50), Duration{});
-  return Client(std::move(*peer), until, of_part);
+  const Duration of_part =
+      std::max<Duration>((until - now) * 9 / 10 - std::chrono::milliseconds(50), (until - now) / 2);
+  return Client(std::move(*peer), std::max(until, soonest), of_part);
 }
 
 Status Client::say(std::uint64_t request, const ring::Request& what) {
