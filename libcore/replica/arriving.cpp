@@ -50,11 +50,13 @@ void Participants::arrive(Instant now, ConnectionId id, Record& record) {
   body.open.nonce = id.value;
   body.name = asked.name;
   body.id = asked.id;
-  body.terms = {asked.count, asked.quorum, asked.after, asked.expect};
+  body.terms = {asked.count, asked.quorum, asked.after, asked.expect, asked.in_turn};
   body.command = asked.command;
   body.break_on_death = asked.break_on_death;
   body.key = asked.key;
   body.generation = asked.generation;
+  body.fail = asked.fail;
+  body.why = asked.why;
   record.stage = Stage::arriving;
   record.arrive_sent = now;
   set_alarm(id, record);
@@ -133,8 +135,8 @@ void Participants::hurry(Instant now, ConnectionId id, Record& record) {
 }
 
 void Participants::hurry_arrival(ConnectionId id, std::uint64_t ticket, Instant since) {
-  ledger_.hurry(hurry_, ticket, since, [this, id, ticket](bool) {
-    if (Record* record = find(id)) give_up(id, *record);
+  ledger_.hurry(hurry_, ticket, since, [this, id, ticket](bool may_be_ordered) {
+    if (Record* record = find(id)) give_up(id, *record, may_be_ordered);
     ledger_.retract(ticket);
   });
 }
@@ -155,7 +157,8 @@ void Participants::departed(const Ledger::Heard& heard, ConnectionId id, Record&
   if (record.asked.report) {
     // Who is gone already is not in it.
     service::Generation alone;
-    alone.terms = {record.asked.count, record.asked.quorum, record.asked.after, record.asked.expect};
+    alone.terms = {record.asked.count, record.asked.quorum, record.asked.after, record.asked.expect,
+                   record.asked.in_turn};
     answer.record =
         record_of(record.asked.name, record.generation, generation != nullptr ? *generation : alone);
   }
@@ -164,8 +167,14 @@ void Participants::departed(const Ledger::Heard& heard, ConnectionId id, Record&
 }
 
 // Answers a tool that no longer waits although nothing can be ordered now; its arrival is taken back later.
-void Participants::give_up(ConnectionId id, Record& record) {
+// One that breaks its generation cannot be taken back.
+void Participants::give_up(ConnectionId id, Record& record, bool may_be_ordered) {
   if (record.stage != Stage::waiting && record.stage != Stage::arriving) return;
+  if (record.asked.fail && may_be_ordered) {
+    record.abandoned = true;
+    return refuse(id, record.asked.request, local::RefusedKind::unknown,
+                  "the quorum was lost meanwhile: see --status when it is back");
+  }
   local::Departed answer;
   answer.request = record.asked.request;
   answer.not_begun = ledger_.not_begun;

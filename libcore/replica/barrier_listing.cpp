@@ -46,6 +46,10 @@ local::BarrierRecord record_of(const std::string& name, std::uint64_t number,
                                arrival.status, arrival.run});
   }
   to.missing = from.missing();
+  to.in_turn = from.terms.in_turn;
+  to.turn = from.turn;
+  to.cause = from.cause;
+  to.why = from.why;
   return to;
 }
 

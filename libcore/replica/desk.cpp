@@ -32,6 +32,8 @@ Level level_of(const local::Request& request) {
   if (const auto* order = std::get_if<local::Order>(&request)) return std::visit(of_families, order->what);
   if (const auto* question = std::get_if<local::Question>(&request))
     return std::visit(of_families, question->what);
+  const auto* arrive = std::get_if<local::Arrive>(&request);
+  if (arrive != nullptr && (arrive->in_turn || arrive->fail)) return 2;
   const auto* acquire = std::get_if<local::Acquire>(&request);
   return acquire != nullptr && acquire->put ? service::Values::since : first_level;
 }
@@ -40,6 +42,7 @@ std::uint64_t number_of(const local::Request& request) {
   if (const auto* order = std::get_if<local::Order>(&request)) return order->request;
   if (const auto* question = std::get_if<local::Question>(&request)) return question->request;
   if (const auto* acquire = std::get_if<local::Acquire>(&request)) return acquire->request;
+  if (const auto* arrive = std::get_if<local::Arrive>(&request)) return arrive->request;
   return 0;
 }
 

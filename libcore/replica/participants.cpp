@@ -66,6 +66,7 @@ void Participants::on(const ToolGone& event) {
       abandon(*record);
       break;
     case Stage::waiting:
+    case Stage::queued:
     case Stage::ended:
       close(event.connection, *record, service::CloseReason::holder_gone);
       break;
@@ -126,7 +127,8 @@ void Participants::tick(Instant now) {
 }
 
 LeaseUse Participants::use_of(const Record& record) const {
-  const bool waits = record.stage == Stage::waiting || record.stage == Stage::ended;
+  const bool waits =
+      record.stage == Stage::waiting || record.stage == Stage::queued || record.stage == Stage::ended;
   return record.stage == Stage::running ? LeaseUse::runs : waits ? LeaseUse::kept : LeaseUse::none;
 }
 
@@ -197,7 +199,9 @@ void Participants::moved(Instant now, ConnectionId id, std::uint64_t number,
   std::optional<local::BarrierRecord> report;
   if (asked.report) report = record_of(asked.name, number, generation);
   if (generation.stage == service::GenerationStage::broken) {
-    say(id, record, local::Broken{asked.request, number, generation.trigger, std::move(report)});
+    say(id, record,
+        local::Broken{asked.request, number, generation.trigger, std::move(report), generation.cause,
+                      generation.why});
     return finish(id);
   }
   if (arrival.lost) return lose(id, record, "its lease ran out at the leader");
@@ -217,9 +221,20 @@ void Participants::moved(Instant now, ConnectionId id, std::uint64_t number,
   if (arrival.status) {
     record.stage = Stage::ended;
     set_alarm(id, record);
-  } else if (record.stage == Stage::waiting) {
-    start(now, id, record);
+  } else if (record.stage == Stage::waiting || record.stage == Stage::queued) {
+    const bool turn = !generation.terms.in_turn || generation.turn == asked.id;
+    if (COORD_RULE(command_begins_in_turn, turn)) return start(now, id, record);
+    if (record.stage == Stage::waiting) queue(id, record);
   }
+}
+
+// It is counted; its command is another one's turn away, or more.
+void Participants::queue(ConnectionId id, Record& record) {
+  if (!record.connected) return close(id, record, service::CloseReason::holder_gone);
+  record.stage = Stage::queued;
+  record.cancel_asked = false;  // the release was ordered first
+  set_alarm(id, record);
+  say(id, record, local::TurnComes{record.asked.request, record.generation});
 }
 
 // The command may begin.
@@ -263,9 +278,9 @@ void Participants::ended(Instant now, ConnectionId id, Record& record) {
     answer.missing = record.asked.expect;
     say(id, record, std::move(answer));
     finish(id);
-  } else if (record.stage == Stage::waiting || record.stage == Stage::ended) {
+  } else if (use_of(record) == LeaseUse::kept) {
     // The same arrival, if the group still knows it. One that only waited was withdrawn with its session.
-    record.asked.generation = record.stage == Stage::ended ? record.generation : 0;
+    record.asked.generation = record.stage == Stage::waiting ? 0 : record.generation;
     arrive(now, id, record);
   }
 }

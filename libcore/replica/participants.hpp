@@ -30,6 +30,7 @@ namespace coord::replica {
 enum class ParticipantStage : std::uint8_t {
   arriving,  // the Arrive is on its way into the log
   waiting,   // for the release
+  queued,    // released, in turn: waiting for its command's turn
   running,   // the command
   ended,     // the command; waiting for the others
   lost,      // the command was, or is being, stopped
@@ -93,7 +94,7 @@ class Participants : public Clerk<Participants, ParticipantRecord> {
   void hurry(Instant now, ConnectionId id, Record& record);
   void hurry_arrival(ConnectionId id, std::uint64_t ticket, Instant since);
   void departed(const Ledger::Heard& heard, ConnectionId id, Record& record);
-  void give_up(ConnectionId id, Record& record);
+  void give_up(ConnectionId id, Record& record, bool may_be_ordered);
   void abandon(Record& record);
   void heard(const News& at, const service::BarrierArrived& arrival);
 
@@ -105,6 +106,7 @@ class Participants : public Clerk<Participants, ParticipantRecord> {
                const service::StateMachine& machine);
   void moved(Instant now, ConnectionId id, std::uint64_t number, const service::Generation& generation);
   void start(Instant now, ConnectionId id, Record& record);
+  void queue(ConnectionId id, Record& record);
   void lose(ConnectionId id, Record& record, const std::string& why);
   void ended(Instant now, ConnectionId id, Record& record);
   void look(Instant now, ConnectionId id, const service::StateMachine& machine);

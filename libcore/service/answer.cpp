@@ -90,8 +90,8 @@ std::string describe(Refusal why) {
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:
-      return "others wait there with another -n, --quorum, --after or --expect: use the same, or another "
-             "name";
+      return "others wait there with another -n, --quorum, --after, --expect or --in-turn: use the same, or "
+             "another name";
     case Refusal::not_expected:
       return "all places belong to others that --expect names: give --id one of them";
     case Refusal::too_many_barriers:

@@ -324,8 +324,9 @@ struct Joined {
   }
 };
 
-using Answer = std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks,
-                            Peers, Waits, History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded,
-                            Barriers, BarrierIsReset, TakenUp, TakenBack, LoneView, FromPart, Ordered, Shown>;
+using Answer =
+    std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers, Waits,
+                 History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded, Barriers, BarrierIsReset,
+                 TakenUp, TakenBack, LoneView, FromPart, Ordered, Shown, TurnComes>;
 
 }  // namespace coord::local

@@ -5,6 +5,7 @@
 //         Cancel (local.hpp)        Departed; or Passed, if the release was ordered first
 //   with a command: Passed brings a session, kept as a lock's is: Started, Renewed, Lost (local.hpp)
 //         Ended                     AllEnded, when the last command of the generation has ended, or Broken
+//   in turn: TurnComes instead of Passed, which comes with its turn
 //         ListBarriers              Barriers
 //         ResetBarrier              BarrierIsReset, or Refused
 #pragma once
@@ -16,6 +17,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/barriers/state.hpp"
 #include "wire/bounds.hpp"
 
 namespace coord::local {
@@ -39,6 +41,9 @@ struct Arrive {
   std::uint32_t pid = 0;
   std::string command_line;      // for listings
   std::uint64_t generation = 0;  // when it comes again: what Waiting or Passed said last (0: they said none)
+  bool in_turn = false;          // the commands run one at a time
+  bool fail = false;             // it comes to break its generation, and is answered with Broken
+  std::string why{};             // ... for this reason
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>
@@ -46,6 +51,7 @@ struct Arrive {
     archive(request, wire::at_most<255>(name), wire::at_most<255>(id), count, quorum, after,
             wire::at_most<4096, 255>(expect), break_on_death, command, report, key, ttl, pid,
             wire::text<4096>(command_line), generation);
+    archive.since(2, in_turn, fail, wire::at_most<255>(why));
   }
 };
 
@@ -131,12 +137,17 @@ struct BarrierRecord {
   WallTime released;
   std::vector<Participant> participants;  // by id
   std::vector<std::string> missing;       // of those that are expected
+  bool in_turn = false;
+  std::string turn{};  // in turn: whose command may run
+  service::BreakCause cause = service::BreakCause::unsaid;
+  std::string why{};  // what who has failed said
 
   bool operator==(const BarrierRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<255>(name), generation, count, quorum, stage, wire::at_most<255>(trigger), released,
             wire::at_most<4096>(participants), wire::at_most<4096, 255>(missing));
+    archive.since(2, in_turn, wire::at_most<255>(turn), cause, wire::at_most<255>(why));
   }
 };
 
@@ -159,13 +170,28 @@ struct Passed {
 struct Broken {
   std::uint64_t request = 0;
   std::uint64_t generation = 0;
-  std::string dead;  // the participant that died; empty: it was reset
+  std::string dead;  // the participant that died, or failed; empty: it was reset
   std::optional<BarrierRecord> record;
+  service::BreakCause cause = service::BreakCause::unsaid;
+  std::string why{};  // what who has failed said
 
   bool operator==(const Broken&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, generation, wire::at_most<255>(dead), record);
+    archive.since(2, cause, wire::at_most<255>(why));
+  }
+};
+
+// The generation was released; this participant's command is to wait for its turn. Passed or Broken follows.
+struct TurnComes {
+  std::uint64_t request = 0;
+  std::uint64_t generation = 0;
+
+  bool operator==(const TurnComes&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, generation);
   }
 };
 

@@ -17,7 +17,8 @@ constexpr const char* rules[] = {
     "barrier_lost_command_is_over", "barrier_needs_all",
     "barrier_one_of_each_id",       "barrier_quorum_after_its_delay",
     "barrier_same_arrival_is_one",  "barrier_terms_are_fixed",
-    "barrier_wakes_everybody",
+    "barrier_wakes_everybody",      "barrier_failed_breaks",
+    "barrier_failure_is_kept",      "barrier_turns_end_with_failure",
 };
 
 // The first seed that notices, 0: none.

@@ -20,9 +20,11 @@ namespace coord::service {
 
 class BarrierRun {
  public:
-  explicit BarrierRun(std::uint64_t seed) : random_(seed) {
+  // Every other run is of a group of level 2, with turns and failures.
+  explicit BarrierRun(std::uint64_t seed)
+      : random_(seed), level_(seed % 2 == 0 ? 2 : 1), machine_(StateMachine::at_level(level_)) {
     for (std::uint64_t node = 1; node <= 2; ++node) {
-      commit(Command{.body = Register{NodeId{node}, node, {}}});
+      commit(Command{.body = Register{NodeId{node}, node, {}, level_}});
       clients_[node] = machine_.registration(NodeId{node});
     }
     timers_.became_leader(now_, machine_);
@@ -43,6 +45,8 @@ class BarrierRun {
   std::uint64_t released() const { return released_; }
   std::uint64_t late() const { return late_; }
   std::uint64_t broken() const { return broken_; }
+  std::uint64_t turns() const { return turns_; }
+  std::uint64_t told_of_failures() const { return told_of_failures_; }
 
  private:
   using Milliseconds = std::chrono::milliseconds;
@@ -50,13 +54,16 @@ class BarrierRun {
     std::string id{};
     SessionId session{};  // the one that counts
     bool command = false, breaks = false;
-    bool late = false, ended = false;
+    bool late = false, ended = false, fail = false;
     Arrive asked{};
   };
   struct Meeting {  // one generation
     BarrierTerms terms{};
     std::map<std::uint64_t, Member> members{};  // by key
     bool released = false, broken = false, over = false;
+    bool failed = false;   // somebody arrived to say so
+    std::string turn{};    // whose it is
+    bool no_more = false;  // turns: a command failed, or somebody is lost
     Instant began{};
   };
   using Number = std::pair<std::string, std::uint64_t>;
@@ -116,14 +123,20 @@ class BarrierRun {
         terms.quorum = 1 + static_cast<std::uint32_t>(random_.below(terms.count));
         terms.after = Milliseconds(random_.below(300));
       }
+      terms.in_turn = level_ >= 2 && terms.quorum == 0 && random_.chance(0.5);
       if (random_.chance(0.3) && terms.count > 1) terms.expect = {"p0", "p1"};
       terms_[body.name] = terms;
     }
     body.terms = terms_[body.name];
     body.id = "p" + std::to_string(random_.below(6));
-    body.command = random_.chance(0.3);
+    body.command = body.terms.in_turn || random_.chance(0.3);
     body.break_on_death = random_.chance(0.15);
     body.key = ++keys_;
+    if (level_ >= 2 && random_.chance(0.05)) {
+      body.fail = true;
+      body.command = false;
+      body.terms = BarrierTerms{.count = body.terms.count};
+    }
     return body;
   }
 
@@ -165,6 +178,12 @@ class BarrierRun {
       if (const auto* moved = std::get_if<BarrierMoved>(&effect)) note_move(*moved);
       if (const auto* closed = std::get_if<Closed>(&effect)) note_end(*closed);
     }
+    const auto* reset = std::get_if<ResetBarrier>(&command.body);
+    if (reset != nullptr && std::ranges::any_of(effects, [](const Effect& effect) {
+          return std::holds_alternative<BarrierDone>(effect);
+        }))
+      kept_.erase(reset->name);
+    check_failures();
     check_waiting();
   }
   void note_arrival(const Arrive& body, const BarrierArrived& arrived) {
@@ -187,26 +206,48 @@ class BarrierRun {
         check(other.first != number.first || other.second <= number.second,
               "a generation's number comes again");
     }
-    check(meeting.terms == body.terms, "terms differ within a generation");
-    check(!meeting.broken, "an arrival in a generation that is broken");
+    const bool by_count = body.fail || meeting.failed;
+    check(by_count ? meeting.terms.count == body.terms.count : meeting.terms == body.terms,
+          "terms differ within a generation");
+    check(!meeting.broken || (meeting.failed && meeting.members.size() < meeting.terms.count),
+          "an arrival in a generation that is broken");
+    check_kept(body, number);
     for (const auto& [key, other] : meeting.members) {
       const bool there = other.id == body.id && !(other.session == SessionId{} && !meeting.released);
       check(!there, "an id is twice in a generation");
     }
     std::size_t named = 0;
     for (const auto& [key, other] : meeting.members) named += is_expected(meeting, other.id) ? 1 : 0;
-    Member member{body.id, arrived.session, body.command, body.break_on_death, false, false, body};
-    member.late = meeting.released;
-    if (member.late) {
+    Member member{body.id, arrived.session, body.command, body.break_on_death, false, false, body.fail, body};
+    member.late = meeting.released || meeting.broken;
+    if (meeting.broken) {
+      ++told_of_failures_;
+    } else if (member.late) {
       ++late_;
       check(meeting.terms.quorum > 0 && meeting.members.size() < meeting.terms.count,
             "late where no place is left");
     }
     const std::size_t others = meeting.members.size() - named;
-    check(is_expected(meeting, body.id) || meeting.terms.expect.empty() ||
+    check(meeting.broken || is_expected(meeting, body.id) || meeting.terms.expect.empty() ||
               others < meeting.terms.count - meeting.terms.expect.size(),
           "a place of somebody who is expected was given away");
+    meeting.failed = meeting.failed || (member.fail && !member.late);
     meeting.members.emplace(body.key, std::move(member));
+  }
+  // Who has not heard of a failure of as many belongs to that generation.
+  void check_kept(const Arrive& body, const Number& number) {
+    const auto kept = kept_.find(body.name);
+    if (kept == kept_.end()) return;
+    const Meeting& failed = participants_.at({body.name, kept->second});
+    const bool took_part =
+        std::ranges::any_of(failed.members, [&](const auto& m) { return m.second.id == body.id; });
+    const bool place = failed.members.size() < failed.terms.count;
+    if (failed.terms.count == body.terms.count && place && !took_part)
+      check(number.second == kept->second, "who comes after a failure is not told of it");
+  }
+  void check_failures() {
+    for (const auto& [number, meeting] : participants_)
+      check(!meeting.failed || meeting.broken, "a generation goes on though a participant has failed");
   }
   static bool is_expected(const Meeting& meeting, const std::string& id) {
     return std::ranges::binary_search(meeting.terms.expect, id);
@@ -231,7 +272,10 @@ class BarrierRun {
       if (!std::holds_alternative<BarrierDone>(effect)) continue;
       for (auto& [number, meeting] : participants_) {
         for (auto& [key, member] : meeting.members) {
-          if (member.session == body.session) member.ended = true;
+          if (member.session != body.session) continue;
+          member.ended = true;
+          check(!meeting.terms.in_turn || meeting.turn == member.id, "a command ended out of turn");
+          meeting.no_more = meeting.no_more || body.status != 0;
         }
       }
     }
@@ -245,12 +289,16 @@ class BarrierRun {
     if (moved.generation.stage == GenerationStage::released && first) {
       ++released_;
       meeting.released = true;
+      forget_kept(number_of(moved));
       check_rule(meeting, moved);
     }
     if (moved.generation.stage == GenerationStage::broken && !meeting.broken) {
       ++broken_;
       meeting.broken = true;
+      forget_kept(number_of(moved));
+      if (meeting.failed) kept_[moved.name] = moved.number;
     }
+    if (meeting.released && !meeting.broken) note_turn(meeting, moved.generation.turn);
     const std::set<SessionId> told(moved.sessions.begin(), moved.sessions.end());
     bool runs = false;
     for (const auto& [key, member] : meeting.members)
@@ -262,6 +310,22 @@ class BarrierRun {
       check(!waits || !must || told.contains(member.session), "a participant is left behind");
     }
     meeting.over = meeting.over || over || meeting.broken;
+  }
+  static Number number_of(const BarrierMoved& moved) { return {moved.name, moved.number}; }
+  void forget_kept(const Number& over) {
+    const auto kept = kept_.find(over.first);
+    if (kept != kept_.end() && kept->second < over.second) kept_.erase(kept);
+  }
+  void note_turn(Meeting& meeting, const std::string& turn) {
+    if (!meeting.terms.in_turn || turn.empty() || turn == meeting.turn) return;
+    ++turns_;
+    check(!meeting.no_more, "a turn after a failure");
+    for (const auto& [key, member] : meeting.members) {
+      check(member.id != meeting.turn || member.ended, "a turn while another one's lasts");
+      check(member.id != turn || !member.ended, "a second turn");
+      check(member.id >= turn || member.ended, "a turn out of order");
+    }
+    meeting.turn = turn;
   }
   // Whoever dies by this command is not told.
   bool is_there(const Member& member) const {
@@ -293,7 +357,9 @@ class BarrierRun {
         if (!meeting.released && !meeting.broken && died && breaks) {
           check(meeting.members.size() == 1, "somebody died and the barrier is not broken");
           meeting.broken = meeting.over = true;  // and nobody was left to be told
+          forget_kept(number);
         }
+        meeting.no_more = meeting.no_more || (meeting.released && member.command && !member.ended);
         member.session = SessionId{};
         it = !meeting.released && !meeting.broken ? meeting.members.erase(it) : std::next(it);
       }
@@ -324,6 +390,7 @@ class BarrierRun {
   }
 
   Random random_;
+  Level level_;
   StateMachine machine_;
   LeaderTimers timers_;
   Instant now_{std::chrono::hours(1)};
@@ -333,7 +400,9 @@ class BarrierRun {
   std::map<std::string, BarrierTerms> terms_;
   std::map<std::uint64_t, Arrive> asked_;  // the latest, by key
   std::map<Number, Meeting> participants_;
-  std::set<SessionId> dying_;  // by the command at hand
+  std::set<SessionId> dying_;                  // by the command at hand
+  std::map<std::string, std::uint64_t> kept_;  // the failure that is still told, by barrier
+  std::uint64_t turns_ = 0, told_of_failures_ = 0;
   std::uint64_t released_ = 0, late_ = 0, broken_ = 0;
   std::optional<std::string> violation_;
 };

@@ -241,7 +241,7 @@ TEST_CASE("barriers that nobody uses are kept within bounds, and their numbers n
 }
 
 TEST_CASE("random barriers: every arrival in one generation, released by its rule, nobody left in it") {
-  std::uint64_t released = 0, late = 0, broken = 0;
+  std::uint64_t released = 0, late = 0, broken = 0, turns = 0, told = 0;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     BarrierRun run(seed);
     const auto violation = run.run(400);
@@ -250,10 +250,14 @@ TEST_CASE("random barriers: every arrival in one generation, released by its rul
     released += run.released();
     late += run.late();
     broken += run.broken();
+    turns += run.turns();
+    told += run.told_of_failures();
   }
   CHECK(released > 3000);
   CHECK(late > 100);
   CHECK(broken > 100);
+  CHECK(turns > 100);
+  CHECK(told > 100);
 }
 
 }  // namespace coord::service

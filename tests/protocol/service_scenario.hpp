@@ -115,7 +115,10 @@ struct EffectText {
     if (!trigger.empty() || !broken) text += " by " + (trigger.empty() ? "time" : trigger);
     const bool commands =
         std::ranges::any_of(e.generation.arrivals, [](const auto& a) { return a.second.command; });
+    if (broken && e.generation.cause >= BreakCause::said)
+      text += std::string(" (") + name_of(e.generation.cause) + ")";
     if (commands && e.generation.over() && !broken) text += ", over";
+    if (!e.generation.turn.empty()) text += ", turn of " + e.generation.turn;
     text += ":";
     for (const SessionId id : e.sessions) text += " s" + number(id.value);
     return text;

@@ -51,17 +51,27 @@ Instant Participants::stop_by(const Member& member) const {
 // All who come to a gate agree about it (now and then one does not), and come again under the same id.
 local::Arrive Participants::some_arrival(std::uint64_t script) {
   local::Arrive request;
-  const std::uint64_t gate = random_.below(4);
+  const std::uint64_t gate = random_.below(5);
   request.name = "gate-" + std::to_string(gate);
   request.id = "p" + std::to_string(script);
   request.count = 2 + static_cast<std::uint32_t>(gate % 2);
   request.command = gate >= 2;
   request.break_on_death = gate == 2;
+  request.in_turn = gate == 4;
   if (gate == 1) {
     request.quorum = 2;
     request.after = milliseconds(150);
   }
   if (random_.chance(0.02)) ++request.count;
+  if (random_.chance(config_.fails)) {
+    local::Arrive failure;
+    failure.name = request.name;
+    failure.id = request.id;
+    failure.count = request.count;
+    failure.fail = true;
+    failure.why = "disk full";
+    return failure;
+  }
   return request;
 }
 
@@ -89,6 +99,8 @@ void Participants::start(NodeId host, std::uint64_t script, bool probe) {
   member.request.ttl = random_.between(config_.ttl_low, config_.ttl_high);
   member.request.pid = static_cast<std::uint32_t>(id);
   arrived_.insert(id);
+  if (member.request.fail) failing_.insert(id);
+  if (random_.chance(config_.failing)) member.status = 1;
   arrive(id);
   if (probe) return;
   if (random_.chance(config_.gives_up)) {
@@ -129,7 +141,7 @@ void Participants::arrive_again(std::uint64_t id) {
 
 void Participants::reset(NodeId host) {
   const replica::ConnectionId connection{++last_connection_};
-  const std::string name = "gate-" + std::to_string(random_.below(4));
+  const std::string name = "gate-" + std::to_string(random_.below(5));
   resets_[connection] = host;
   were_reset_.insert(name);
   say(host, connection, local::Hello{local::protocol_version, "dbarrier"});
@@ -187,6 +199,9 @@ void Participants::hear(std::uint64_t id, const local::Answer& answer) {
     passed(id, member, *pass);
   } else if (const auto* waiting = std::get_if<local::Waiting>(&answer)) {
     if (waiting->generation != 0) member.request.generation = waiting->generation;
+  } else if (const auto* released = std::get_if<local::TurnComes>(&answer)) {
+    member.request.generation = released->generation;
+    member.cancelled = false;  // too late
   } else if (const auto* renewed = std::get_if<local::Renewed>(&answer)) {
     member.sent = std::max(member.sent, renewed->sent);
   } else if (const auto* departed = std::get_if<local::Departed>(&answer)) {
@@ -218,7 +233,7 @@ void Participants::passed(std::uint64_t id, Member& member, const local::Passed&
     return over(id);
   }
   member.sent = answer.sent;
-  if (member.stage == Stage::ended) return say(member, local::Ended{1, 0, milliseconds(1)});
+  if (member.stage == Stage::ended) return say(member, local::Ended{1, member.status, milliseconds(1)});
   // Read too late: dbarrier does not begin what it must stop at once.
   if (world_.local_now(member.host) >= stop_by(member)) return over(id);
   member.cancelled = false;  // too late
@@ -237,6 +252,7 @@ void Participants::begin(std::uint64_t id, Member& member) {
 void Participants::start_command(std::uint64_t id, Member& member) {
   ++passes_;
   member.stage = Stage::running;
+  check_turn(member);
   member.command = true;
   if (world_.nodes() > 1 && all_ended_.contains({member.request.name, member.request.generation}))
     fail(member.host, member.request.id + " begins when all commands of its generation have ended");
@@ -271,9 +287,10 @@ void Participants::command_ends(std::uint64_t id, bool stopped) {
   member.command = false;
   if (stopped || !member.wrapper) return over(id);
   member.stage = Stage::ended;
+  if (member.status != 0) stopped_.insert({member.request.name, member.request.generation});
   if (!member.connected) return;  // it will say so when its peer is back
   if (random_.chance(0.5)) world_.input(member.host, replica::HoldersGone{member.connection});
-  say(member, local::Ended{1, 0, milliseconds(1)});
+  say(member, local::Ended{1, member.status, milliseconds(1)});
 }
 
 void Participants::kill(std::uint64_t id, bool both) {
@@ -287,6 +304,7 @@ void Participants::kill(std::uint64_t id, bool both) {
 
 void Participants::over(std::uint64_t id) {
   const Member& member = members_.at(id);
+  if (member.stage == Stage::running) stopped_.insert({member.request.name, member.request.generation});
   if (world_.node(member.host) != nullptr && !member.doomed) {
     if (member.request.command) world_.input(member.host, replica::HoldersGone{member.connection});
     if (member.connected) world_.input(member.host, replica::ToolGone{member.connection});

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The participants of barriers in a simulated group: scripts on every host that meet at a few gates as
-// dbarrier does, again and again, with and without commands, some for a quorum. They are killed, give up, and
-// live on while their peer dies: then they arrive again under the same key.
+// dbarrier does, again and again, with and without commands, some for a quorum, some to run their commands in
+// turn. They are killed, give up, arrive to say that they have failed, and live on while their peer dies:
+// then they arrive again under the same key.
 //
 // What must hold (`barrier`): a generation is released with as many as its rule says, each of whom has
 // arrived and not been told that it has withdrawn; none is in two generations, whoever dies; who is
 // told that it has passed is in that one; nobody waits on after its generation was released; when somebody is
-// told that all commands have ended, none runs and none will.
+// told that all commands have ended, none runs and none will; in turn two commands never run, and none begins
+// after one that failed or was lost; no generation is released with somebody who has failed.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +32,8 @@ struct ParticipantsConfig {
   double gives_up = 0.2;  // probability of -w
   double killed = 0.1;    // ... of kill -9 to the wrapper, half of them with its command
   double resets = 0.03;   // ... of --reset, before the next arrival
+  double fails = 0.03;    // ... of --fail
+  double failing = 0.1;   // ... of another status than 0 of a command
   double late = 0.05;     // ... of an answer that is read late, by so much at most:
   Duration sleep_high = std::chrono::seconds(2);
 };
@@ -56,6 +60,7 @@ class Participants : public HostWatcher {
   std::optional<std::string> unfinished() const;
 
   std::uint64_t passes() const { return passes_; }
+  std::uint64_t turns() const { return turns_; }
 
  private:
   enum class Stage : std::uint8_t { waiting, taking, running, ended };
@@ -72,6 +77,7 @@ class Participants : public HostWatcher {
     bool command = false;  // runs
     bool cancelled = false;
     bool doomed = false;           // a power cut is taking it
+    std::int32_t status = 0;       // of its command
     Instant sent;                  // of the last renewal, on the host's clock
     std::uint64_t power_cuts = 0;  // of the host, when it connected
     std::uint64_t disks = 0;
@@ -102,6 +108,8 @@ class Participants : public HostWatcher {
 
   // participants_checks.cpp
   void released(NodeId node, const service::BarrierMoved& moved);
+  void check_turn(const Member& member);
+  bool unguarded(const Member& member) const;
   void check_passed(const Member& member, const local::Passed& answer);
   void check_all_ended(const Member& member, const local::AllEnded& answer);
   void fail(NodeId node, const std::string& what) { world_.fail("barrier", what, node); }
@@ -117,7 +125,7 @@ class Participants : public HostWatcher {
   std::map<replica::ConnectionId, NodeId> resets_;  // on their way
   std::map<replica::ConnectionId, Instant> heard_;  // when its last answer is, or was, read
   std::set<std::string> were_reset_;
-  std::uint64_t passes_ = 0;
+  std::uint64_t passes_ = 0, turns_ = 0;
 
   // What the log has said, by whoever was first to apply it.
   LogIndex top_;
@@ -127,6 +135,8 @@ class Participants : public HostWatcher {
   std::set<std::uint64_t> arrived_;                                   // keys that were sent
   std::set<std::uint64_t> withdrawn_;  // ... and of which a majority said that they do not count
   std::set<Place> all_ended_;          // as somebody was told
+  std::set<std::uint64_t> failing_;    // keys of those who came to say that they have failed
+  std::set<Place> stopped_;            // in turn: a command failed, or was cut short
 };
 
 }  // namespace coord::sweep

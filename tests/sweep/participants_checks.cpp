@@ -42,6 +42,8 @@ void Participants::released(NodeId node, const service::BarrierMoved& moved) {
   for (const auto& [id, arrival] : moved.generation.arrivals) {
     const bool real = arrived_.contains(arrival.key) && !withdrawn_.contains(arrival.key);
     if (!real) return fail(node, text(place) + " is released with " + id + ", who is not there");
+    if (failing_.contains(arrival.key) && !arrival.late)
+      return fail(node, text(place) + " is released with " + id + ", who has failed");
     auto& all = generations_of_[arrival.key];
     if (!all.empty()) return fail(node, id + " is in " + text(place) + " and in " + text(all.begin()->first));
     all.emplace(place, world_.now());
@@ -57,14 +59,33 @@ void Participants::check_passed(const Member& member, const local::Passed& answe
 }
 
 // A command whose wrapper was killed and whose peer is gone, or knows nothing of it any more, has no guard.
+bool Participants::unguarded(const Member& member) const {
+  const bool host_is_up = world_.state(member.host) == sim::NodeState::running;
+  return !host_is_up || (!member.wrapper && member.disks != disks_of(member.host));
+}
+
+// The member's command is about to begin.
+void Participants::check_turn(const Member& member) {
+  if (!member.request.in_turn || world_.nodes() == 1) return;
+  ++turns_;
+  const Place place{member.request.name, member.request.generation};
+  if (stopped_.contains(place))
+    return fail(member.host, text(place) + ": " + member.request.id + " begins after another one has failed");
+  for (const auto& [id, other] : members_) {
+    const bool same = other.request.name == place.first && other.request.generation == place.second;
+    if (same && other.command && !unguarded(other))
+      return fail(member.host,
+                  text(place) + ": " + member.request.id + " begins while " + other.request.id + " runs");
+  }
+}
+
 void Participants::check_all_ended(const Member& member, const local::AllEnded& answer) {
   const Place place{member.request.name, answer.generation};
   all_ended_.insert(place);
   for (const auto& [id, other] : members_) {
     if (!other.command || other.request.name != place.first || other.request.generation != place.second)
       continue;
-    const bool host_is_up = world_.state(other.host) == sim::NodeState::running;
-    if (!host_is_up || (!other.wrapper && other.disks != disks_of(other.host))) continue;
+    if (unguarded(other)) continue;
     return fail(member.host, text(place) + ": " + member.request.id +
                                  " is told that all commands have ended, and " + other.request.id + " runs");
   }

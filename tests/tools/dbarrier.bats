@@ -264,11 +264,13 @@ arrive() {
   }
   deploy_everywhere
   [ "$(cat status.alpha status.beta status.gamma)" = $'0\n0\n0' ]
-  # One at a time, then the last step.
-  [ "$(cut -d' ' -f1 log | paste -sd' ')" = "begin end begin end begin end switch switch switch" ]
+  # One at a time, in the order of the hosts, then the last step.
+  [ "$(head -n 6 log | paste -sd,)" = "begin alpha,end alpha,begin beta,end beta,begin gamma,end gamma" ]
+  [ "$(tail -n +7 log | sort | paste -sd,)" = "switch alpha,switch beta,switch gamma" ]
   rm log
   touch broken.beta
   deploy_everywhere
   [ "$(cat status.alpha status.beta status.gamma)" = $'3\n9\n3' ]
-  ! grep -q switch log
+  [ "$(paste -sd, log)" = "begin alpha,end alpha,begin beta" ] # gamma is as it was
+  grep -q "beta failed" err.gamma
 }

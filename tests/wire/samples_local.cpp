@@ -74,6 +74,8 @@ local::Arrive arrive() {
   a.pid = 4711;
   a.command_line = "start.sh";
   a.generation = 7;
+  a.in_turn = a.fail = true;
+  a.why = "disk full";
   return a;
 }
 
@@ -88,6 +90,10 @@ local::BarrierRecord barrier() {
   r.released = WallTime{1700000001000000000};
   r.participants = {{"web1", "host1", WallTime{1700000000000000000}, true, true, true, 3, 2s}};
   r.missing = {"web2"};
+  r.in_turn = true;
+  r.turn = "web1";
+  r.cause = service::BreakCause::said;
+  r.why = "disk full";
   return r;
 }
 
@@ -212,7 +218,7 @@ const Named<local::Answer>& answers() {
                              {{"b", "no route"}},
                              {1, 2, {{"c", "not connected"}}, 600s, {"@backup/nightly"}}}},
       {"passed", local::Passed{3, 4, true, SessionId{12}, at(90s), barrier()}},
-      {"broken", local::Broken{3, 4, "web2", barrier()}},
+      {"broken", local::Broken{3, 4, "web2", barrier(), service::BreakCause::lost, "disk full"}},
       {"departed", local::Departed{3, true, 4, 2, {"web2"}, barrier()}},
       {"all_ended", local::AllEnded{3, 4, 1, barrier()}},
       {"barriers", local::Barriers{4, WallTime{1700000001000000000}, true, true, {barrier()}}},
@@ -230,6 +236,7 @@ const Named<local::Answer>& answers() {
                                    service::ValueView{{"k", Token{1855425871872001}, 1, "backup",
                                                        WallTime{1700000000123456789}, "web1", 4711},
                                                       "v"}}},
+      {"turn_comes", local::TurnComes{3, 4}},
       {"shown_values", local::Shown{8, WallTime{1700000001000000000}, false,
                                     service::ValuesView{{{"k", Token{1855425871872001}, 1, "backup",
                                                           WallTime{1700000000123456789}, "", 0}},

@@ -93,10 +93,12 @@ service::Arrive arrive() {
   a.open = {owner(), 10s, 99};
   a.name = "ready";
   a.id = "web1";
-  a.terms = {3, 2, 5s, {"web1", "web2"}};
+  a.terms = {3, 2, 5s, {"web1", "web2"}, true};
   a.command = a.break_on_death = true;
   a.key = 0x0123456789abcdef;
   a.generation = 7;
+  a.fail = true;
+  a.why = "disk full";
   return a;
 }
 
@@ -104,13 +106,17 @@ service::BarrierState barriers() {
   service::Arrival arrival{
       SessionId{12}, 7, "web1", true, true, true, true, WallTime{1700000000000000000}, 3, 2s};
   service::Generation generation{LogIndex{11},
-                                 {3, 2, 5s, {"web1"}},
+                                 {3, 2, 5s, {"web1"}, true},
                                  service::GenerationStage::released,
                                  true,
                                  true,
                                  "web1",
                                  WallTime{1700000001000000000},
-                                 {{"web1", arrival}}};
+                                 {{"web1", arrival}},
+                                 service::BreakCause::failed,
+                                 "disk full",
+                                 "web1",
+                                 "web2"};
   return {{{"ready", {4, {{4, generation}}, LogIndex{13}}}}, 2};
 }
 

@@ -40,6 +40,8 @@ Status check_meeting(const dbarrier::Settings& settings) {
     return usage("--quorum", "it needs --after, and --after needs it", "give both");
   if (settings.quorum && *settings.quorum > *settings.count)
     return usage("--quorum", "more than -n COUNT", "give a smaller one");
+  if (settings.in_turn && settings.command.argv.empty())
+    return usage("--in-turn", "there is no COMMAND whose turn could come", "give one, or leave it out");
   if (settings.expect.size() > *settings.count)
     return usage("--expect", "more ids than -n COUNT", "give a larger -n");
   return done();
@@ -50,6 +52,9 @@ Result<cli::Exit> act(dbarrier::Settings& settings, const std::vector<std::strin
   auto name = cli::parse_name(operands.front());
   if (!name) return name.error();
   settings.name = std::move(*name);
+  if (operands.size() > 1) settings.why = operands[1];
+  if (settings.why.size() > dbarrier::longest_why)
+    return usage("WHY", "it has more than 255 bytes", "give fewer words");
   if (settings.mode == dbarrier::Mode::status) return dbarrier::show_status(settings);
   if (settings.mode == dbarrier::Mode::reset) return dbarrier::reset_barrier(settings);
   if (Status good = check_meeting(settings); !good) return good.error();
@@ -71,11 +76,11 @@ int main(int argc, char** argv) {
   cli::Options options("dbarrier", "wait until COUNT participants have arrived, on any hosts");
   options.synopsis("-n COUNT [options] NAME", "wait for the others");
   options.synopsis("-n COUNT [options] NAME [--] COMMAND [ARG...]", "start together, end together");
-  options.synopsis("--status NAME | --list | --reset NAME");
+  options.synopsis("--fail -n COUNT NAME [WHY] | --status NAME | --list | --reset NAME");
   options.value("-n,--count", "COUNT", settings.count, "participants")
       .between(1, dbarrier::most_participants)
-      .without_mode();
-  options.value("--id", "ID", settings.id, "this participant's name (host:pid)").without_mode();
+      .without_mode({"--fail"});
+  options.value("--id", "ID", settings.id, "this participant's name (host:pid)").without_mode({"--fail"});
   options
       .custom(
           "--expect", "ID,ID,...",
@@ -95,6 +100,9 @@ int main(int argc, char** argv) {
       .without_mode();
   options.flag("--all-or-fail", settings.all_or_fail, "status 3 if the COMMAND of another failed")
       .without_mode();
+  options.flag("--in-turn", settings.in_turn, "one COMMAND at a time, by --id, until one fails: 3")
+      .excludes("--quorum")
+      .without_mode();
   options.value("--quorum", "K", settings.quorum, "K suffice once --after has passed; the late get 4")
       .between(1, dbarrier::most_participants)
       .without_mode();
@@ -107,6 +115,9 @@ int main(int argc, char** argv) {
   options.value("--ttl", "SECONDS", settings.ttl, "time until a lost host is not counted any more (10)")
       .between(seconds(1), seconds(3600))
       .without_mode();
+  options
+      .mode("--fail", settings.mode, dbarrier::Mode::fail, "break it: the others get 3, also who comes later")
+      .operands(1, 2);
   options.mode("--status", settings.mode, dbarrier::Mode::status, "show the present and the missing")
       .operands(1, 1);
   options.mode("--list", settings.mode, dbarrier::Mode::list, "show all that are in use").operands(0, 0);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // dbarrier -n COUNT NAME [COMMAND]: arrive, wait for the release, run the command, wait for the others' ends.
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -21,6 +19,7 @@
 #include "cli/speaker.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
+#include "dbarrier/arrival.hpp"
 #include "dbarrier/record.hpp"
 #include "dbarrier/settings.hpp"
 #include "process/boot_time.hpp"
@@ -29,43 +28,12 @@ namespace coord::dbarrier {
 
 namespace {
 
-constexpr std::uint64_t only_request = 1;
 constexpr Duration answer_patience = std::chrono::seconds(2);  // for what a healthy peer answers at once
 
 WallTime wall_now() {
   return {std::chrono::duration_cast<std::chrono::nanoseconds>(
               std::chrono::system_clock::now().time_since_epoch())
               .count()};
-}
-
-std::string host_name() {
-  std::array<char, 64> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  return host.data();
-}
-
-std::string default_id() {
-  return host_name() + ":" + std::to_string(::getpid());
-}
-
-local::Arrive request_of(const Settings& settings) {
-  local::Arrive request;
-  request.request = only_request;
-  request.name = settings.name;
-  request.id = settings.id.value_or(default_id());
-  request.count = *settings.count;
-  request.quorum = settings.quorum.value_or(0);
-  request.after = settings.after.value_or(Duration{});
-  request.expect = settings.expect;
-  request.break_on_death = settings.break_on_death;
-  request.command = !settings.command.argv.empty();
-  request.report = !settings.report.empty();
-  COORD_CHECK(::getrandom(&request.key, sizeof request.key, 0) == sizeof request.key);
-  request.ttl = settings.ttl;
-  request.pid = static_cast<std::uint32_t>(::getpid());
-  for (const std::string& word : settings.command.argv)
-    request.command_line += (request.command_line.empty() ? "" : " ") + word;
-  return request;
 }
 
 class Meeting {
@@ -121,6 +89,7 @@ Result<cli::Exit> Meeting::wait_for_release() {
   std::optional<Instant> deadline;
   const Instant answer_by = cli::must_answer_by(line_.peer(), process::boot_now());
   if (settings_.wait) deadline = process::boot_now() + *settings_.wait;
+  if (arrival_.fail) deadline = process::boot_now();  // it waits for nobody but a leader
   bool cancelled = false;
   for (;;) {
     auto answer = line_.peer().wait(deadline);
@@ -140,9 +109,16 @@ Result<cli::Exit> Meeting::wait_for_release() {
       arrival_.generation = passed->generation;
       note((passed->late ? "passed late, generation " : "passed, generation ") +
            std::to_string(passed->generation));
+      if (passed->late && arrival_.fail) tell("too late: the others have passed");
       if (passed->late) return end(cli::Exit::late, passed->record);
       if (passed->session == SessionId{}) return end(cli::Exit::done, passed->record);
       return run_command(*passed);
+    }
+    if (const auto* met = std::get_if<local::TurnComes>(&**answer)) {
+      arrival_.generation = met->generation;
+      deadline.reset();
+      cancelled = false;
+      note("released, generation " + std::to_string(met->generation) + ": waiting for its turn");
     }
     if (const auto* refusal = std::get_if<local::Refused>(&**answer)) return refused(*refusal);
     if (const auto* left = std::get_if<local::Departed>(&**answer)) return departed(*left);
@@ -204,8 +180,14 @@ void Meeting::add_this_one(local::BarrierRecord& record) const {
 }
 
 Result<cli::Exit> Meeting::broken(const local::Broken& answer) {
-  tell(answer.dead.empty() ? "reset" : "broken: " + cli::shown(answer.dead) + " died");
-  return end(cli::Exit::failed, answer.record);
+  const bool as_asked = arrival_.fail && answer.cause == service::BreakCause::said;
+  const std::string text = broken_text(answer.dead, answer.cause, answer.why);
+  if (as_asked) {
+    note(text);
+  } else {
+    tell(text);
+  }
+  return end(as_asked ? cli::Exit::done : cli::Exit::failed, answer.record);
 }
 
 Result<cli::Exit> Meeting::end(cli::Exit exit, const std::optional<local::BarrierRecord>& record,
@@ -393,7 +375,7 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
       return end(siblings ? unless_failed(cli::Exit::failed) : own, all->record);
     }
     if (const auto* reset = std::get_if<local::Broken>(&**answer)) {
-      tell("reset");
+      tell(broken_text(reset->dead, reset->cause, reset->why));
       return end(unless_failed(cli::Exit::failed), reset->record);
     }
     // The peer was started again before it knew that the command has ended.
@@ -424,7 +406,7 @@ Status clear_report(const std::string& path) {
 Result<cli::Exit> meet(const Settings& settings) {
   if (Status cleared = clear_report(settings.report); !cleared) return cleared.error();
   local::Arrive arrival = request_of(settings);
-  auto peer = cli::connect_to_peer(settings.peer, "dbarrier", arrival);
+  auto peer = say_arrival(settings, arrival);
   if (!peer) return peer.error();
   return Meeting(settings, std::move(arrival), std::move(*peer)).wait_for_release();
 }

@@ -120,8 +120,43 @@ cli::JsonObject json_of(const local::BarrierRecord& record, WallTime as_of, cons
   } else {
     object.name("trigger", record.trigger);
   }
+  if (record.stage == BarrierStage::broken && record.cause != service::BreakCause::unsaid) {
+    object.text("cause", name_of(record.cause));
+  } else {
+    object.null("cause");
+  }
+  if (record.why.empty()) {
+    object.null("why");
+  } else {
+    object.name("why", record.why);
+  }
+  object.boolean("in_turn", record.in_turn);
+  if (record.turn.empty()) {
+    object.null("turn");
+  } else {
+    object.name("turn", record.turn);
+  }
   object.seconds("total_wait_s", times.total_wait).number("efficiency", times.efficiency());
   return object.array("participants", participants).array("missing", missing).time("as_of", as_of);
+}
+
+std::string broken_text(const std::string& by, service::BreakCause cause, const std::string& why) {
+  switch (cause) {
+    using enum service::BreakCause;
+    case unsaid:
+      return by.empty() ? "reset" : "broken: " + cli::shown(by) + " died";
+    case reset:
+      return "reset";
+    case died:
+      return "broken: " + cli::shown(by) + " died";
+    case said:
+      return "broken: " + cli::shown(by) + " failed" + (why.empty() ? "" : ": " + cli::shown(why));
+    case failed:
+      return "broken: " + cli::shown(by) + " failed, and nobody after it ran";
+    case lost:
+      return "broken: " + cli::shown(by) + " was lost, and nobody after it ran";
+  }
+  return "broken";
 }
 
 std::string state_of(const local::BarrierRecord& record) {
@@ -132,9 +167,14 @@ std::string state_of(const local::BarrierRecord& record) {
     case BarrierStage::waiting:
       return std::to_string(there) + " of " + std::to_string(record.count) + " are there";
     case BarrierStage::broken:
-      return record.trigger.empty() ? "reset" : "broken: " + cli::shown(record.trigger) + " died";
+      return broken_text(record.trigger, record.cause, record.why);
     case BarrierStage::released:
       break;
+  }
+  if (!record.turn.empty()) {
+    return cli::shown(record.turn) + " has its turn, " +
+           std::to_string(there - static_cast<std::size_t>(runs)) + " of " + std::to_string(there) +
+           " are done";
   }
   if (runs > 0) return std::to_string(runs) + (runs == 1 ? " command runs" : " commands run");
   return record.trigger.empty() ? "released by time" : "released by " + cli::shown(record.trigger);

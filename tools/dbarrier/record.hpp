@@ -19,6 +19,9 @@ std::string text_of(const local::BarrierRecord& record, WallTime as_of, std::siz
 // One row of --list.
 std::vector<std::string> row_of(const local::BarrierRecord& record, WallTime as_of);
 
+// Whose doing it is that it broke: "broken: web1 died", "web1 failed: nobody after it ran", ...
+std::string broken_text(const std::string& by, service::BreakCause cause, const std::string& why);
+
 // "waits for 2 of 5", "released by web1", ...
 std::string state_of(const local::BarrierRecord& record);
 

@@ -18,9 +18,10 @@
 namespace coord::dbarrier {
 
 inline constexpr std::uint32_t most_participants = 4096;  // the service's bound
+inline constexpr std::size_t longest_why = 255;           // bytes, the service's bound
 inline constexpr std::size_t longest_id = 100;            // bytes, the service's bound
 
-enum class Mode { meet, status, list, reset };
+enum class Mode { meet, status, list, reset, fail };
 
 struct Settings {
   cli::ConnectOptions peer;
@@ -34,7 +35,8 @@ struct Settings {
   int conflict_status = 1;  // when it timed out
   std::optional<std::uint32_t> quorum;
   std::optional<Duration> after;
-  bool break_on_death = false, all_or_fail = false;
+  bool break_on_death = false, all_or_fail = false, in_turn = false;
+  std::string why;  // of --fail
   Duration ttl = std::chrono::seconds(10);
   std::string report;  // a file; "-": a table on stderr
   bool json = false, stale = false, quiet = false, verbose = false;

@@ -107,7 +107,8 @@ bool Barriers::may_reset(const std::string& name, std::uint32_t uid, const std::
   };
   return COORD_RULE(
       resets_only_own, std::ranges::all_of(found->second.generations, [&](const auto& generation) {
-        return generation.second.over() || std::ranges::all_of(generation.second.arrivals, is_users);
+        const bool is_over = generation.second.over() && &generation.second != found->second.failure();
+        return is_over || std::ranges::all_of(generation.second.arrivals, is_users);
       }));
 }
 

@@ -19,6 +19,16 @@
 // Commands: participants may bring one each. The generation is released as before (all start), and is over
 // when each command has ended or is lost: a second barrier for the same participants.
 //
+// In turn: the generation is released as before, and then one command runs at a time, by the participants'
+// ids: whose turn it is, is part of the state, and goes on by the command in the log that ends the one
+// before. The first that fails or is lost breaks the generation, once nobody runs any more: who has had no
+// turn has none. A file of who is next, or a lock that all queue for, would let the next one begin after a
+// failure.
+//
+// Failures: a participant may arrive only to say that it has failed. That breaks its generation, also if it
+// is the first one there; those of the count who have not come yet belong to it all the same and are told
+// when they come, for Limits::late_window. Otherwise the others would wait for somebody who never comes.
+//
 // Quorum: once a delay has passed since the first arrival, fewer suffice. The places of those who are missing
 // stay open for Limits::late_window: who comes then and has not taken part passes late, as a member of that
 // generation. Who has taken part in it is early for the next.
@@ -134,8 +144,12 @@ class Barriers : public FamilyBase {
   bool late(Change& change, Place& barrier, const Arrive& body, SessionId session);
   Arrived join(Change& change, const Arrive& body, SessionId session);
   void release_if_complete(Change& change, GenerationRef ref, const std::string& trigger);
-  void break_up(Change& change, GenerationRef ref, const std::string& dead);
+  void break_up(Change& change, GenerationRef ref, const std::string& by, BreakCause cause);
+  void fail(Change& change, GenerationRef ref, const Arrive& body);
   void end_if_over(Change& change, GenerationRef ref);
+  // The command of that participant has ended, or it was lost before that.
+  void command_over(Change& change, GenerationRef ref, const std::string& id);
+  void next_turn(Change& change, GenerationRef ref);
   void dismiss(Change& change, GenerationRef ref, bool with_commands);
   GenerationRef generation_at(Change& change, const Seat& seat) const;
 

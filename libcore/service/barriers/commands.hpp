@@ -22,11 +22,15 @@ struct Arrive {
   bool break_on_death = false;   // rather break the barrier than go on without a participant that died
   std::uint64_t key = 0;         // random: an arrival that is sent again with it is the same arrival
   std::uint64_t generation = 0;  // the earliest that may have counted it already; 0: none can have
+  // It breaks its generation instead of waiting in it: of the terms only `count` is said. From level 2 on.
+  bool fail = false;
+  std::string why{};  // what people are told of that
 
   bool operator==(const Arrive&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(open, name, id, terms, command, break_on_death, key, generation);
+    archive.since(2, fail, why);
   }
 };
 

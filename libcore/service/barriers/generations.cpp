@@ -47,6 +47,9 @@ Refusal Barriers::check(const Arrive& body) const {
                      terms.count <= core_->limits().participants && terms.quorum <= terms.count &&
                      terms.after >= Duration::zero() && terms.after <= core_->limits().duration_high &&
                      (terms.quorum > 0 || terms.after == Duration::zero()) &&
+                     (!terms.in_turn || (body.command && terms.quorum == 0)) &&
+                     !(body.fail && (body.command || terms.quorum > 0)) &&
+                     body.why.size() <= (body.fail ? core_->limits().why_bytes : 0) &&
                      terms.expect.size() <= terms.count && sorted &&
                      bytes_of_names(terms.expect) <= core_->limits().expect_bytes &&
                      std::ranges::all_of(terms.expect, good_id);
@@ -106,16 +109,18 @@ std::optional<Barriers::Arrived> Barriers::same_arrival(Change& change, Place& b
   return std::nullopt;
 }
 
-// One of those without whom the latest generation was released: it belongs there, not to the next one.
+// One of those without whom the latest generation was released, or has failed: it belongs there, not to the
+// next one.
 bool Barriers::late(Change& change, Place& barrier, const Arrive& body, SessionId session) {
   const auto latest = barrier.second.generations.find(barrier.second.last);
   if (latest == barrier.second.generations.end()) return false;
   Generation& generation = latest->second;
   const bool took_part = generation.arrivals.contains(body.id);
-  if (!generation.late_open || generation.terms != body.terms ||
-      !COORD_RULE(barrier_early_is_not_late, !took_part))
-    return false;
-  if (fits(generation, body) != Refusal::none) return false;
+  // Who failed said nothing but the count, and who is told of it asks for no place.
+  const bool same = generation.failed() || body.fail ? generation.terms.count == body.terms.count
+                                                     : generation.terms == body.terms;
+  if (!generation.late_open || !same || !COORD_RULE(barrier_early_is_not_late, !took_part)) return false;
+  if (!generation.failed() && fits(generation, body) != Refusal::none) return false;
   Arrival arrival = arrival_of(body, SessionId{}, change);
   arrival.late = true;
   const std::size_t bytes = bytes_of(body.id, arrival);
@@ -130,13 +135,14 @@ bool Barriers::late(Change& change, Place& barrier, const Arrive& body, SessionI
 }
 
 Refusal Barriers::fits(const Generation& generation, const Arrive& body) const {
-  if (!COORD_RULE(barrier_terms_are_fixed, generation.terms == body.terms)) return Refusal::terms_differ;
-  const std::vector<std::string>& expect = body.terms.expect;
+  const bool same = body.fail ? generation.terms.count == body.terms.count : generation.terms == body.terms;
+  if (!COORD_RULE(barrier_terms_are_fixed, same)) return Refusal::terms_differ;
+  const std::vector<std::string>& expect = generation.terms.expect;
   if (std::ranges::binary_search(expect, body.id)) return Refusal::none;
   std::size_t others = 0;
   for (const auto& [id, arrival] : generation.arrivals)
     others += std::ranges::binary_search(expect, id) ? 0 : 1;
-  const bool room = expect.empty() || others < body.terms.count - expect.size();
+  const bool room = expect.empty() || others < generation.terms.count - expect.size();
   return COORD_RULE(barrier_expected_have_their_places, room) ? Refusal::none : Refusal::not_expected;
 }
 
@@ -186,7 +192,12 @@ Barriers::Arrived Barriers::join(Change& change, const Arrive& body, SessionId s
   generation.arrivals.insert_or_assign(body.id, arrival);
   seats_.insert_or_assign(session, Seat{barrier.first, body.id, number});
   bytes_ += bytes;
-  release_if_complete(change, {barrier, number, generation}, body.id);
+  const GenerationRef ref{barrier, number, generation};
+  if (COORD_RULE_OR(barrier_failed_breaks, body.fail, false)) {
+    fail(change, ref, body);
+  } else {
+    release_if_complete(change, ref, body.id);
+  }
   return {Refusal::none, number};
 }
 
@@ -211,6 +222,7 @@ void Barriers::release_if_complete(Change& change, GenerationRef ref, const std:
   if (generation.late_open)
     change.effects.push_back(
         TimerStarted{TimerKind::barrier_late, generation.timer(), core_->limits().late_window});
+  if (terms.in_turn) generation.turn = generation.arrivals.begin()->first;
   dismiss(change, ref, generation.over());
   tidy(change, ref.barrier);
 }
@@ -221,7 +233,7 @@ void Barriers::end_if_over(Change& change, GenerationRef ref) {
   tidy(change, ref.barrier);
 }
 
-void Barriers::break_up(Change& change, GenerationRef ref, const std::string& dead) {
+void Barriers::break_up(Change& change, GenerationRef ref, const std::string& by, BreakCause cause) {
   Generation& generation = ref.generation;
   if (generation.stage == GenerationStage::gathering) {
     stop_delay(change, generation);
@@ -229,7 +241,9 @@ void Barriers::break_up(Change& change, GenerationRef ref, const std::string& de
   }
   close_late(change, generation);
   generation.stage = GenerationStage::broken;
-  generation.trigger = dead;
+  generation.trigger = by;
+  generation.turn.clear();
+  if (change.level >= 2) generation.cause = cause;
   dismiss(change, ref, true);
 }
 
@@ -269,12 +283,12 @@ void Barriers::leave(Change& change, SessionId session, bool died) {
     if (!arrival.running()) return;
     arrival.lost = true;
     if (COORD_RULE_OR(barrier_lost_command_is_over, true, false)) arrival.status = status_of_the_lost;
-    return end_if_over(change, ref);
+    return command_over(change, ref, seat.id);
   }
   const bool breaks =
       died && std::ranges::any_of(generation.arrivals, [](const auto& a) { return a.second.break_on_death; });
   if (COORD_RULE_OR(barrier_breaks_on_death, breaks, false)) {
-    break_up(change, ref, seat.id);
+    break_up(change, ref, seat.id, BreakCause::died);
   } else if (COORD_RULE_OR(barrier_dead_do_not_count, true, false)) {
     bytes_ -= bytes_of(seat.id, arrival);
     generation.arrivals.erase(seat.id);
@@ -290,19 +304,22 @@ bool Barriers::finish(Change& change, const Finish& body) {
   const Seat* seat = this->seat(body.session);
   if (seat == nullptr) return false;
   const GenerationRef ref = generation_at(change, *seat);
-  Arrival& arrival = ref.generation.arrivals.at(seat->id);
-  if (ref.generation.stage != GenerationStage::released || !arrival.running()) return false;
+  const std::string id = seat->id;
+  Arrival& arrival = ref.generation.arrivals.at(id);
+  const bool may_run = !ref.generation.terms.in_turn || ref.generation.turn == id;
+  if (ref.generation.stage != GenerationStage::released || !arrival.running() || !may_run) return false;
   arrival.status = body.status;
   arrival.run = body.run;
-  end_if_over(change, ref);
+  command_over(change, ref, id);
   return true;
 }
 
 bool Barriers::reset(Change& change, const std::string& name) {
   const auto found = change.state.barriers.find(name);
-  if (found == change.state.barriers.end() || found->second.idle_since != LogIndex{}) return false;
+  if (found == change.state.barriers.end()) return false;
+  if (found->second.idle_since != LogIndex{} && found->second.failure() == nullptr) return false;
   for (auto& [number, generation] : found->second.generations) {
-    if (!generation.over()) break_up(change, {*found, number, generation}, "");
+    if (!generation.over()) break_up(change, {*found, number, generation}, "", BreakCause::reset);
     close_late(change, generation);
   }
   tidy(change, *found);

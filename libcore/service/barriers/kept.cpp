@@ -128,6 +128,11 @@ bool Barriers::rebuild_all(const BarrierState& state, LogIndex applied) {
       if (generation.late_open && (gathers || generation.arrivals.size() >= generation.terms.count))
         return false;
       if (generation.terms.count == 0 || generation.terms.after < Duration::zero()) return false;
+      const auto turn = generation.arrivals.find(generation.turn);
+      const bool runs = turn != generation.arrivals.end() && turn->second.running();
+      const bool waits =
+          generation.terms.in_turn && generation.stage == GenerationStage::released && !generation.over();
+      if (runs != waits || (!waits && !generation.turn.empty())) return false;
       for (const auto& [id, arrival] : generation.arrivals) {
         if (arrival.session == SessionId{} && gathers) return false;
         if (arrival.session != SessionId{} && !seats_.emplace(arrival.session, Seat{name, id, number}).second)

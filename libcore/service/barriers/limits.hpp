@@ -15,6 +15,7 @@ namespace coord::service {
 struct BarrierLimits {
   std::size_t participants = 4'096;       // of a barrier: a listing of it stays below a frame
   std::size_t participant_bytes = 100;    // an id, for the same reason
+  std::size_t why_bytes = 255;            // of what is said of a failure
   std::size_t expect_bytes = 64U << 10U;  // all ids that one arrival expects: each arrival says them
   std::size_t barriers = 4'096;           // in use
   std::size_t barriers_of_user = 1'024;   // of them, begun by one user

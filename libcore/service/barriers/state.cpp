@@ -27,7 +27,7 @@ std::size_t bytes_of(const std::string& id, const Arrival& arrival) {
 }
 
 std::size_t bytes_of(const Generation& generation) {
-  std::size_t bytes = generation_bytes + bytes_of_names(generation.terms.expect);
+  std::size_t bytes = generation_bytes + bytes_of_names(generation.terms.expect) + generation.why.size();
   for (const auto& [id, arrival] : generation.arrivals) bytes += bytes_of(id, arrival);
   return bytes;
 }
@@ -49,6 +49,12 @@ std::vector<std::string> Generation::missing() const {
 const Generation* Barrier::gathering() const {
   const auto found = generations.find(last + 1);
   return found == generations.end() ? nullptr : &found->second;
+}
+
+const Generation* Barrier::failure() const {
+  const auto latest = generations.find(last);
+  if (latest == generations.end()) return nullptr;
+  return latest->second.failed() && latest->second.late_open ? &latest->second : nullptr;
 }
 
 bool Barrier::keeps_all(std::uint64_t from, std::uint64_t to) const {

@@ -20,11 +20,14 @@ struct BarrierTerms {
   std::uint32_t quorum = 0;
   Duration after{};
   std::vector<std::string> expect{};  // who should come, sorted, unique; at most `count`
+  // the commands run one at a time, by id, until the first that fails; from level 2 on
+  bool in_turn = false;
 
   bool operator==(const BarrierTerms&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(count, quorum, after, expect);
+    archive.since(2, in_turn);
   }
 };
 
@@ -66,19 +69,55 @@ constexpr const char* name_of(GenerationStage value) {
   return nullptr;
 }
 
+// Why a generation is broken; `trigger` names whose doing it was.
+enum class BreakCause : std::uint8_t {
+  unsaid,  // by a rule of level 1: a death, or a reset if nobody is named
+  died,    // while it waited
+  reset,
+  said,    // a participant arrived to say that it has failed
+  failed,  // in turn: its command
+  lost,    // in turn: it, before its command had ended
+};
+constexpr const char* name_of(BreakCause value) {
+  switch (value) {
+    using enum BreakCause;
+    case unsaid:
+      return "unsaid";
+    case died:
+      return "died";
+    case reset:
+      return "reset";
+    case said:
+      return "said";
+    case failed:
+      return "failed";
+    case lost:
+      return "lost";
+  }
+  return nullptr;
+}
+
 // One meeting. Gathering, until its rule is met; then released, and over when no command of it runs any more.
 struct Generation {
   LogIndex place{};  // of its first arrival: its name among timers
   BarrierTerms terms{};
   GenerationStage stage = GenerationStage::gathering;
   bool after_over = false;  // `terms.after` has passed
-  bool late_open = false;   // released without all: those who still come pass late, and belong to this one
+  // Released or failed without all: those who still come belong to this one, and pass late or are told that
+  // it is broken.
+  bool late_open = false;
   std::string
       trigger{};  // released: whose arrival did it (empty: the time); broken: who died (empty: --reset)
   WallTime released_at{};
   std::map<std::string, Arrival> arrivals{};  // by participant
+  BreakCause cause = BreakCause::unsaid;      // from level 2 on, as all that follows
+  std::string why{};                          // what the participant said that has failed
+  std::string turn{};  // in turn, released: whose command may run; empty: nobody's any more
+  std::string
+      stopped_by{};  // in turn: the first whose command failed or that was lost: nobody begins after it
 
   bool over() const;
+  bool failed() const { return stage == GenerationStage::broken && cause == BreakCause::said; }
   Token timer() const { return Token{place.value}; }  // its timers' name
   std::vector<std::string> missing() const;           // those of terms.expect that have not arrived
 
@@ -86,6 +125,7 @@ struct Generation {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(place, terms, stage, after_over, late_open, trigger, released_at, arrivals);
+    archive.since(2, cause, why, turn, stopped_by);
   }
 };
 
@@ -97,6 +137,8 @@ struct Barrier {
   std::string user{};     // who began to use it the last time; kept from level 2 on
 
   const Generation* gathering() const;
+  // The latest one if somebody said there that it has failed, and not all have come to hear it.
+  const Generation* failure() const;
   bool keeps_all(std::uint64_t from, std::uint64_t to) const;  // of these generations; of none: true
   // What a person means by the barrier's state: the gathering generation, else the latest.
   std::pair<std::uint64_t, const Generation*> current() const;
