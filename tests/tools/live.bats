@@ -173,10 +173,12 @@ EOS
   eventually grep -q 'member up c' lines
   signal_peer KILL c
   eventually grep -q 'waiting for it' said
-  before=$(wc -l <lines)
+  run ! grep -q 'member down b' lines
   start_peer c "${calm[@]}"
   eventually sees_leader c
-  more() { [ "$(wc -l <lines)" -ge "$before" ]; }
-  eventually more
+  signal_peer KILL b
+  eventually grep -q 'member down b' lines
+  start_peer b "${calm[@]}"
+  eventually sees_leader b
   kill "$watcher"
 }

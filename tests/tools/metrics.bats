@@ -173,3 +173,9 @@ PY
   grep -q coordutils_losses asked
   [ -z "$(comm -23 asked told)" ]
 }
+
+@test "Prometheus takes the alert rules" {
+  command -v promtool || skip "no promtool here (Debian: prometheus)"
+  run -0 promtool check rules "$COORD_SOURCE/packaging/monitoring/alerts.yml"
+  [[ $output == *"SUCCESS: 6 rules found"* ]]
+}
