@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/format.hpp"
+#include "daemon/founding.hpp"
 #include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
 #include "daemon/wall_now.hpp"
@@ -99,6 +100,9 @@ Status Daemon::take_directory() {
   if (!lock) return lock.error();
   lock_ = std::move(*lock);
   if (Status free = end_setup_listener(path); !free) return free;
+  auto founding = read_founding(path);
+  if (!founding) return founding.error();
+  founding_ = std::move(*founding);
   struct stat asked {};
   rejoin_asked_by_file_ = !settings_.alone() && ::lstat((path + "/" + rejoin_file_name).c_str(), &asked) == 0;
   if (rejoin_asked_by_file_) settings_.options.rejoin = true;
@@ -113,10 +117,7 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   store::Identity identity;
   identity.node = settings_.node;
   identity.incarnation = from_system_random<raft::Incarnation>();
-  // The log is of these peers by name: an address may change, who votes may not.
-  std::map<std::string, net::Address> names;
-  for (const auto& [name, address] : settings_.roster.founders()) names.emplace(name, net::Address{});
-  identity.group = net::group_digest(names);
+  identity.group = log_group(settings_, founding_);
   store::Options options;
   options.place = settings_.options.state_dir;
   auto opened = store::Store::open(*disk_, identity, options);

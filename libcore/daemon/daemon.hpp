@@ -274,6 +274,7 @@ class Daemon {
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
+  std::string founding_;                   // id of a group that was founded anew
   std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;
   Instant started_at_;

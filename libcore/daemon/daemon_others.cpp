@@ -66,6 +66,7 @@ Status Daemon::join_group() {
   config.life = node_->replica().life();
   config.timing = timing_of(settings_.options);
   config.token_floor = settings_.options.token_floor;
+  config.founding = founding_;
   net::PeerHandlers peers;
   peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
   peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };

@@ -15,9 +15,9 @@ Bytes Greeting::hello_to(const std::string& peer) const {
   const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(
                          std::chrono::system_clock::now().time_since_epoch())
                          .count()};
-  return wire::encode(
-      wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor, peers, now},
-      hello_version);
+  return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor,
+                                      peers, now, founding},
+                      hello_version);
 }
 
 // A peer that lags behind the group's level is let in, if its program knows it: else it could never catch up.
@@ -32,6 +32,24 @@ std::string Greeting::refusal_of(const wire::PeerHello& hello) const {
   return "";
 }
 
+namespace {
+
+// Of two foundings of one group one is over.
+std::string other_founding(const std::string& ours, const std::string& theirs) {
+  if (ours.empty())
+    return "its group was founded anew, as " + theirs +
+           ": this host has the state of the former one. Move its state directory away and give coordd "
+           "--found-from the file `founding` of the host that founded first";
+  if (theirs.empty())
+    return "it is of the former group, and this one was founded anew: move its state directory away, and "
+           "give "
+           "coordd --found-from there the file `founding` of the host that founded first";
+  return "both were founded anew, as " + ours + " here and as " + theirs +
+         " there: give all hosts the file `founding` of one";
+}
+
+}  // namespace
+
 Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::string& peer) const {
   const auto refuse = [](std::string why) -> Error {
     return {ErrorKind::unavailable, "", std::move(why), ""};
@@ -44,6 +62,7 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
+  if (hello->founding != founding) return refuse(other_founding(founding, hello->founding));
   if (hello->group != group)
     return refuse("it has another list of peers: " + difference_of(peers, hello->peers) +
                   "make --peers the same on every host");
@@ -90,9 +109,10 @@ std::string difference_of(const std::string& ours, const std::string& theirs) {
   return text.empty() ? "" : text + ": ";
 }
 
-wire::GroupDigest group_digest(const std::map<std::string, Address>& peers) {
+wire::GroupDigest group_digest(const std::map<std::string, Address>& peers, const std::string& founding) {
   std::string lines;
   for (const auto& [name, address] : peers) lines += name + "=" + address.text() + "\n";
+  if (!founding.empty()) lines += "founding " + founding + "\n";  // no name has a blank
   wire::GroupDigest digest{};
   COORD_CHECK(sodium_init() >= 0);
   const ByteView input = bytes_of(lines);

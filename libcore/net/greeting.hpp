@@ -22,7 +22,8 @@ struct Greeting {
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing{};
   Token token_floor{};
-  std::string peers{};  // as list_of() has it
+  std::string peers{};     // as list_of() has it
+  std::string founding{};  // id of a group that was founded anew
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
@@ -39,7 +40,8 @@ std::string difference_of(const std::string& ours, const std::string& theirs);
 
 inline constexpr std::uint32_t hello_version = wire::frame_version;
 
-// Two peers are of one group if this is equal: BLAKE2b over the lines name=address, sorted by name.
-wire::GroupDigest group_digest(const std::map<std::string, Address>& peers);
+// Two peers are of one group if this is equal: BLAKE2b over the lines name=address, sorted by name, and the
+// id of a group that was founded anew (coordd --found-from; empty: it was not).
+wire::GroupDigest group_digest(const std::map<std::string, Address>& peers, const std::string& founding = {});
 
 }  // namespace coord::net

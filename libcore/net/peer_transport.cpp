@@ -61,14 +61,15 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
     : config_(std::move(config)),
       handlers_(std::move(handlers)),
       greeting_{config_.self,
-                group_digest(config_.roster.founders()),
+                group_digest(config_.roster.founders(), config_.founding),
                 config_.software,
                 config_.level,
                 config_.knows,
                 config_.life,
                 config_.timing,
                 config_.token_floor,
-                list_of(config_.roster.founders())},
+                list_of(config_.roster.founders()),
+                config_.founding},
       tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {

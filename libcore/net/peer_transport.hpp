@@ -50,6 +50,7 @@ struct PeerConfig {
   std::uint64_t life = 0;     // of this process
   wire::PeerTiming timing = {};
   Token token_floor{};
+  std::string founding{};  // id of a group that was founded anew
   // A link to a peer that does not vote is made when something is sent, and closed when it has been idle for
   // so long. So many of these at a time.
   Duration idle_after = std::chrono::seconds(60);

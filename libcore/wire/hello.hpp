@@ -48,14 +48,16 @@ struct PeerHello {
   PeerTiming timing{};
   // The highest token of a peer alone whose place the sender takes in the group: the group's are above it.
   Token token_floor{};
-  std::string peers{};  // the list that `group` is of, NAME=HOST:PORT,...; empty where it is too long
-  WallTime wall{};      // the sender's clock when it was sent
+  std::string peers{};     // the list that `group` is of, NAME=HOST:PORT,...; empty where it is too long
+  WallTime wall{};         // the sender's clock when it was sent
+  std::string founding{};  // id of its group, if that was founded anew; part of `group`
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
-    archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall);
+    archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall,
+                  at_most<64>(founding));
   }
 };
 

@@ -257,3 +257,49 @@ TEST_CASE("when a majority was wiped nobody leads: data is lost, and is not pape
   group.run(5000);
   CHECK_FALSE(group.has_leader());
 }
+
+namespace {
+
+// It was given a state to begin with.
+void give_beginning(Solo& solo) {
+  solo.recovered.snapshot = Snapshot{LogIndex{9}, Term{4}, Bytes{1, 2, 3}};
+  solo.recovered.hard_state.term = Term{4};
+}
+
+}  // namespace
+
+TEST_CASE("peers with one beginning found with it, and stay silent until all have it", "[raft]") {
+  Solo a;
+  a.config.incarnation[0] = 77;
+  a.recovered.hard_state.founders.clear();
+  give_beginning(a);
+  a.step(Tick{});
+  CHECK(a.raft().role() == Role::bootstrap);
+  StateAnswer alike = answer(a, true, false, 4);
+  a.receive('b', VoteRequest{Term{5}, LogIndex{9}, Term{4}});
+  CHECK(a.actions.empty());
+  StateAnswer other = alike;
+  other.term = Term{};
+  a.receive('b', alike);
+  a.receive('c', other);
+  CHECK(a.all<Persist>().empty());
+  REQUIRE(a.all<Refused>().size() == 1);
+  CHECK(a.all<Refused>()[0].peer == id_of('c'));
+  a.receive('c', alike);
+  REQUIRE(a.all<Persist>().size() == 1);
+  a.durable();
+  CHECK(a.raft().role() == Role::follower);
+  // Nobody with less than that is elected.
+  a.receive('b', VoteRequest{Term{5}, LogIndex{8}, Term{4}});
+  CHECK(a.sent() != Lines{"b vote term 5 granted"});
+}
+
+TEST_CASE("an empty peer does not found with one that was given a beginning", "[raft]") {
+  Empty a;
+  a.answered('b', true, false, 4);
+  a.answered('c', true, false);
+  CHECK(a.all<Persist>().empty());
+  CHECK(a.raft().role() == Role::bootstrap);
+  REQUIRE(a.all<Refused>().size() == 1);
+  CHECK(a.all<Refused>()[0].peer == id_of('b'));
+}

@@ -249,6 +249,7 @@ const Named<wire::PeerHello>& peer_hellos() {
   wire::PeerHello hello{1, {}, "a", "b", "coordd 0.1.0"};
   hello.group.fill(0xa5);
   hello.knows = 2;
+  hello.founding = "00112233445566778899aabbccddeeff";
   hello.life = 0x1122334455667788;
   hello.timing = {50ms, 150ms, 300ms};
   hello.token_floor = Token{1855425871872001};

@@ -148,6 +148,17 @@ void declare(cli::Options& options, Arguments& arguments) {
       .excludes("--check-config")
       .excludes("--keygen")
       .excludes("--peers");
+  options
+      .value("--found-from", "SOURCE", arguments.found_from,
+             "the majority is lost for good: begin a new group with a state directory or backup; - reads")
+      .completes(cli::Completion::file)
+      .excludes("--setup")
+      .excludes("--join-file")
+      .excludes("--private")
+      .excludes("--host")
+      .excludes("--rejoin")
+      .excludes("--check-config")
+      .excludes("--keygen");
   options.flag("--keygen", arguments.keygen, "print a new key line and end");
 }
 

@@ -22,6 +22,7 @@
 #include "cli/run.hpp"
 #include "coordd/arguments.hpp"
 #include "coordd/failed_start.hpp"
+#include "coordd/found.hpp"
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
@@ -239,6 +240,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
     arguments.peer.token_floor = *floor;
   }
   if (arguments.check_config) return describe(arguments);
+  if (!arguments.found_from.empty()) return coordd::found_from(arguments);
   arguments.peer.listen_fd = handed_over_socket();
   return serve(arguments, command_line);
 }
@@ -255,6 +257,7 @@ int main(int argc, char** argv) {
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");
   options.synopsis("--join-file FILE|-", "a further one");
+  options.synopsis("--found-from SOURCE", "a group again after the loss of its majority");
   options.synopsis("--keygen", "print a new line for a key file");
   coordd::declare(options, arguments);
   options.example("coordd --setup --peers alpha=192.0.2.1,beta=192.0.2.2", "the first host of a group");

@@ -9,6 +9,7 @@
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "cli_app/read_by_app.hpp"
+#include "dpeers/backup.hpp"
 #include "dpeers/check.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
@@ -33,7 +34,8 @@ struct Settings {
   std::optional<std::int64_t> count;  // with wait
   std::string state;
   std::optional<Duration> wait;
-  std::vector<std::string> what;  // nothing, "doctor", "wait", "level" or "hand-over"
+  std::string state_dir;          // of backup
+  std::vector<std::string> what;  // nothing, "doctor", "wait", "level", "hand-over"; or "backup" and a file
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -97,6 +99,12 @@ Status check_company(const Settings& settings, const std::string& what) {
   if ((settings.abort || settings.yes) && what != "hand-over")
     return misplaced(settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
                      "give hand-over before it");
+  if (!settings.state_dir.empty() && what != "backup")
+    return misplaced("--state-dir", "is for `dpeers backup`", "give backup FILE before it");
+  if (what == "backup" && settings.what.size() < 2)
+    return Error{ErrorKind::usage, "backup", "there is no FILE to write to", "give one"};
+  if (what != "backup" && settings.what.size() > 1)
+    return Error{ErrorKind::usage, cli::shown(settings.what[1]), "is one word too many", "leave it out"};
   if (what.empty()) return done();
   const std::string remedy = "leave out " + cli::shown(what);
   if (settings.check) return misplaced("--check", "is for the group as a whole", remedy);
@@ -130,8 +138,10 @@ Result<cli::Exit> act(const Settings& settings) {
   if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
   if (what == "hand-over")
     return dpeers::hand_over({settings.peer, settings.quiet, settings.abort, settings.yes, settings.within});
+  if (what == "backup")
+    return dpeers::back_up({settings.peer, settings.state_dir, settings.what[1], settings.quiet});
   return Error{ErrorKind::usage, cli::shown(what), "is not known",
-               "give doctor, wait, level, hand-over, or nothing"};
+               "give doctor, wait, level, hand-over, backup FILE, or nothing"};
 }
 
 }  // namespace
@@ -146,9 +156,11 @@ int main(int argc, char** argv) {
   options.synopsis("wait -n COUNT [--state STATE] [-w SECONDS]", "until so many peers are alive");
   options.synopsis("level [--raise]", "show the level of the group's formats and rules");
   options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
-  options.operands("doctor|wait|level|hand-over", settings.what, 0, 1,
-                   "check this host's peer; wait for peers; show the group's level; make way for a group");
-  options.operand_completes_from("echo doctor wait level hand-over");
+  options.synopsis("backup FILE [--state-dir DIR]", "all that the group holds, as this host has it");
+  options.operands(
+      "doctor|wait|level|hand-over|backup FILE", settings.what, 0, 2,
+      "check this host's peer; wait for peers; show the group's level; make way for a group; write a backup");
+  options.operand_completes_from("echo doctor wait level hand-over backup");
   options.flag("--check", settings.check, "0 well, 1 something wrong, 2 nobody leads, 3 cannot ask")
       .excludes("--json");
   options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
@@ -172,6 +184,10 @@ int main(int argc, char** argv) {
       .minor();
   options.flag("--yes", settings.yes, "with hand-over: do not ask").minor();
   options.flag("--abort", settings.abort, "with hand-over: the peer alone grants again").minor();
+  options
+      .value("--state-dir", "DIR", settings.state_dir, "with backup: the peer's, if not the configured one")
+      .completes(cli::Completion::directory)
+      .minor();
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
   options.flag("-q,--quiet", settings.quiet, "print errors only: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);

@@ -15,6 +15,11 @@
 // incarnation was made, and so does not know it. As incarnations are never accepted later, a founder that
 // knows an incarnation proves that nothing was ever done and forgotten under it.
 //
+// Founding anew: an empty peer may have been given a state to begin with (a snapshot and its term, the same
+// at all: coordd --found-from), and is empty otherwise. It founds only with peers that were given one of the
+// same term. Without that two with nothing could elect one of them, and what the third was given would be
+// gone.
+//
 // --rejoin: all others have answered, one at least is not empty. The peer takes a term above all of theirs:
 // whatever it did before it was wiped, it did in a lower term, for its leader in that term had that term, and
 // every peer that could make a majority with it still has. It stays recovering, neither voting nor counted,
@@ -45,10 +50,10 @@ void Raft::answer_state(NodeId from, const StateQuery& query) {
   answer.nonce = query.nonce;
   answer.incarnation = config_.incarnation;
   answer.empty = role_ == Role::bootstrap;
+  answer.term = hard_.term;  // empty: of what it was given to begin with
   if (!answer.empty) {
     const auto known = hard_.founders.find(from);
     answer.knows_you = known != hard_.founders.end() && known->second == query.incarnation;
-    answer.term = hard_.term;
     answer.founders = hard_.founders;
   }
   outbox_.send(from, std::move(answer), 0);
@@ -82,6 +87,17 @@ void Raft::try_to_found() {
     bootstrap_.refused = why;
   }
   if (!COORD_RULE(empty_peer_is_mute, all_answered && against == answers.end())) return;
+  if (founder == answers.end()) {
+    const auto other =
+        std::ranges::find_if(answers, [this](const auto& a) { return a.second.term != hard_.term; });
+    const bool alike = other == answers.end();
+    if (!alike && bootstrap_.refused.empty()) {
+      bootstrap_.refused =
+          "was given another beginning than this peer: give coordd --found-from the same file";
+      refuse(other->first, bootstrap_.refused);
+    }
+    if (!COORD_RULE(founders_begin_alike, alike)) return;
+  }
   std::map<NodeId, Incarnation> founders;
   if (founder != answers.end()) {
     founders = founder->second.founders;

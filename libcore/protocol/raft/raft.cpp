@@ -32,7 +32,10 @@ std::string flaw_of_disk(const Recovered& recovered, Level known) {
     term = entry.term;
   }
   if (term > recovered.hard_state.term) return "the recovered log is of a later term than the hard state";
-  if (recovered.hard_state.founders.empty() && (index.value != 0 || recovered.hard_state.term.value != 0)) {
+  const bool is_seed = recovered.snapshot && recovered.entries.empty() &&
+                       recovered.hard_state.term == recovered.snapshot->term;
+  const bool is_empty = index.value == 0 && recovered.hard_state.term.value == 0;
+  if (recovered.hard_state.founders.empty() && !is_empty && !is_seed) {
     return "the recovered state has no founders";
   }
   return {};
