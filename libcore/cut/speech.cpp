@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cut/speech.hpp"
 
+#include "base/format.hpp"
 #include "base/json_reader.hpp"
 #include "base/json_text.hpp"
 #include "base/utf8.hpp"
@@ -38,9 +39,10 @@ std::string Speech::first(const std::vector<std::string>& ids) {
   if (format_ != Format::maelstrom) return "";
   std::string all;
   for (const std::string& id : ids) all += (all.empty() ? "" : ",") + quoted(id);
-  return "{\"src\":\"!\",\"dest\":" + quoted(self_) +
-         ",\"body\":{\"type\":\"init\",\"msg_id\":" + std::to_string(++last_id_) +
-         ",\"node_id\":" + quoted(self_) + ",\"node_ids\":[" + all + "]}}" + end_;
+  return fmt::format(
+      "{{\"src\":\"!\",\"dest\":{},\"body\":{{\"type\":\"init\",\"msg_id\":{},\"node_id\":{},\"node_ids\":[{}"
+      "]}}}}{}",
+      quoted(self_), ++last_id_, quoted(self_), all, end_);
 }
 
 std::string Speech::line_of(const Input& input) {
@@ -48,27 +50,27 @@ std::string Speech::line_of(const Input& input) {
     const std::string from(message->from.empty() ? outside : std::string_view(message->from));
     switch (format_) {
       case Format::tsv:
-        return from + "\t" + message->body + end_;
+        return fmt::format("{}\t{}{}", from, message->body, end_);
       case Format::json:
-        return "{\"from\":" + quoted(from) + ",\"body\":" + value_of(message->body) + "}" + end_;
+        return fmt::format("{{\"from\":{},\"body\":{}}}{}", quoted(from), value_of(message->body), end_);
       case Format::maelstrom:
-        return "{\"src\":" + quoted(from) + ",\"dest\":" + quoted(self_) +
-               ",\"body\":" + value_of(message->body) + "}" + end_;
+        return fmt::format("{{\"src\":{},\"dest\":{},\"body\":{}}}{}", quoted(from), quoted(self_),
+                           value_of(message->body), end_);
     }
   }
   const auto* asked = std::get_if<InputSnapshot>(&input);
   if (!asked) return "";
   switch (format_) {
     case Format::tsv:
-      return "!snapshot " + asked->snapshot + end_;
+      return fmt::format("!snapshot {}{}", asked->snapshot, end_);
     case Format::json:
-      return "{\"snapshot\":" + quoted(asked->snapshot) + "}" + end_;
+      return fmt::format("{{\"snapshot\":{}}}{}", quoted(asked->snapshot), end_);
     case Format::maelstrom:
       asked_[++last_id_] = asked->snapshot;
       if (asked_.size() > most_asked) asked_.erase(asked_.begin());
-      return "{\"src\":\"!\",\"dest\":" + quoted(self_) +
-             ",\"body\":{\"type\":\"snapshot\",\"msg_id\":" + std::to_string(last_id_) +
-             ",\"snapshot\":" + quoted(asked->snapshot) + "}}" + end_;
+      return fmt::format(
+          "{{\"src\":\"!\",\"dest\":{},\"body\":{{\"type\":\"snapshot\",\"msg_id\":{},\"snapshot\":{}}}}}{}",
+          quoted(self_), last_id_, quoted(asked->snapshot), end_);
   }
   return "";
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "group/group_snapshot.hpp"
 #include "snapshot/record.hpp"
 #include "wire/codec.hpp"
@@ -18,9 +19,8 @@ void GroupSnapshot::on(const node::Moment& moment, const node::FromTool& event) 
   if (wish->each && event.who.uid != 0)
     return answer(asked, local::SnapshotRefused{true, "each message is for root only"});
   if (!in_.empty() && moment.level < wire::channels_since)
-    return answer(asked,
-                  local::SnapshotRefused{
-                      false, "the group is at level " + std::to_string(moment.level) + ": see dpeers level"});
+    return answer(asked, local::SnapshotRefused{
+                             false, fmt::format("the group is at level {}: see dpeers level", moment.level)});
   if (asked_.size() >= most_asked)
     return answer(asked, local::SnapshotRefused{false, "too many snapshots wait for their turn"});
   asked_.push_back(asked);
@@ -134,8 +134,7 @@ void GroupSnapshot::look_whether_over(const node::Moment& moment) {
 void GroupSnapshot::finish() {
   const Taking taking = std::move(*taking_);
   local::SnapshotTaken end;
-  end.id = name_of(self_) + "-" + std::to_string(taking.id.life % 1'000'000) + "-" +
-           std::to_string(taking.id.number);
+  end.id = fmt::format("{}-{}-{}", name_of(self_), taking.id.life % 1'000'000, taking.id.number);
   end.at = taking.at;
   end.members.push_back(name_of(self_));
   for (const auto& [node, in] : in_) end.members.push_back(name_of(node));
@@ -155,7 +154,7 @@ void GroupSnapshot::finish() {
   for (const auto& [from, sender] : taking.peers) {
     for (const auto& [to, receiver] : taking.peers) {
       if (from == to) continue;
-      const std::string name = name_of(from) + " > " + name_of(to);
+      const std::string name = fmt::format("{} > {}", name_of(from), name_of(to));
       const auto link = taking.links.find({from, to});
       if (!is_link_there(from, to)) {
         missing(name, record::Why::no_answer);

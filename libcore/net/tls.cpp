@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 namespace {
@@ -148,15 +149,15 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) 
   const auto claimed = decode_identity(identity);
   if (!claimed.ok()) return claimed.error();
   const std::string name = printable(claimed->initiator);
-  if (claimed->initiator == self_) return refuse("it calls itself " + name + ", as this peer does");
+  if (claimed->initiator == self_) return refuse(fmt::format("it calls itself {}, as this peer does", name));
   if (claimed->responder != self_)
-    return refuse("it wants to speak to " + printable(claimed->responder) + ", not to us");
+    return refuse(fmt::format("it wants to speak to {}, not to us", printable(claimed->responder)));
   if (!peers_.contains(claimed->initiator)) return refuse("no peer here is called " + name);
   const ClusterKey* key = keys_.find(claimed->key_id);
   offered_[claimed->initiator] = printable(claimed->key_id).substr(0, 64);
   if (key == nullptr)
-    return refuse("no key here has the id " + printable(claimed->key_id) + " that " + name +
-                  " uses: ours is " + own_key_id());
+    return refuse(fmt::format("no key here has the id {} that {} uses: ours is {}",
+                              printable(claimed->key_id), name, own_key_id()));
   handshake.peer = claimed->initiator;
   handshake.key_id = key->id;
   return derive_psk(key->key, *claimed);
@@ -167,14 +168,14 @@ std::string handshake_failure(const Handshake& handshake, const boost::system::e
   const bool of_tls = error.category() == boost::asio::error::get_ssl_category();
   const int reason = of_tls ? ERR_GET_REASON(static_cast<unsigned long>(error.value())) : 0;
   if (reason == SSL_R_BINDER_DOES_NOT_VERIFY)
-    return "its key is not ours although it has the same id " + handshake.key_id + " (it says it is " +
-           printable(handshake.peer) + ")";
+    return fmt::format("its key is not ours although it has the same id {} (it says it is {})",
+                       handshake.key_id, printable(handshake.peer));
   if (reason == SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM || reason == SSL_R_NO_SHARED_CIPHER)
     return "it has no cluster key";
   if (reason > SSL_AD_REASON_OFFSET)
-    return "it refused our key " + handshake.key_id + " or our name (" + error.message() +
-           "): compare the key files and --peers";
-  if (of_tls) return "it does not speak as a peer (" + error.message() + ")";
+    return fmt::format("it refused our key {} or our name ({}): compare the key files and --peers",
+                       handshake.key_id, error.message());
+  if (of_tls) return fmt::format("it does not speak as a peer ({})", error.message());
   if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
     return "it closed the connection during the handshake";
   return "handshake: " + error.message();

@@ -284,7 +284,7 @@ void Sessions::give_up_acquire(ConnectionId id, Record& record, bool may_be_orde
   if (asks && may_be_ordered && counted != nullptr) {
     say(id, record,
         local::Refused{record.asked.request, local::RefusedKind::unknown,
-                       no_leader_text() + ": " + counted + " may have been used up"});
+                       fmt::format("{}: {} may have been used up", no_leader_text(), counted)});
   } else if (record.cancel_asked) {
     say(id, record, local::Cancelled{record.asked.request, false, ledger_.not_begun});
   } else {

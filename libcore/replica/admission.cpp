@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/format.hpp"
 #include "service/ownership.hpp"
 
 namespace coord::replica {
@@ -88,9 +89,9 @@ std::optional<local::Refused> admit(local::Request& request, std::uint32_t uid, 
     if (name->size() > machine.limits().name_bytes)
       return refuse(local::RefusedKind::mismatch, "the name is too long with its user's: shorten it");
     if (use.changes && !service::may_use(*name, uid, user))
-      return refuse(local::RefusedKind::mismatch, "the name belongs to user " +
-                                                      std::string(service::owner_in(*name)) +
-                                                      ": names of your own begin with @/");
+      return refuse(local::RefusedKind::mismatch,
+                    fmt::format("the name belongs to user {}: names of your own begin with @/",
+                                service::owner_in(*name)));
   }
   if (const auto* acquire = std::get_if<local::Acquire>(&request);
       acquire != nullptr && acquire->candidacy && !acquire->names.empty() &&

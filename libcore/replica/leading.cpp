@@ -3,6 +3,7 @@
 // locks have not: being told to step down, completions, enrolments, listing and watching.
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "replica/sessions.hpp"
 #include "service/elections/listing.hpp"
 
@@ -173,7 +174,7 @@ void Sessions::depose(Instant when, ConnectionId id, const local::Depose& asked,
   const bool may = record.who.uid == 0 || record.who.user == session->owner.user;
   if (!may)
     return refuse(id, asked.request, local::RefusedKind::held,
-                  "led by user " + session->owner.user + ": only that user or root may end it");
+                  fmt::format("led by user {}: only that user or root may end it", session->owner.user));
   order(when, id, asked.request,
         service::Depose{asked.name, found->second.term, record.who.uid, record.who.user});
 }

@@ -57,8 +57,9 @@ void ReplicatedService::look_whether_begun() {
       text += i == 0 ? "" : i + 1 == unseen.size() ? " and " : ", ";
       text += name == names_.end() ? fmt::format("node {}", unseen[i].value) : name->second;
     }
-    text = unseen.empty() ? "not begun: this peer has not been taken in: see its log"
-                          : "not begun: " + text + (unseen.size() == 1 ? " has" : " have") + " not been seen";
+    text = unseen.empty()
+               ? "not begun: this peer has not been taken in: see its log"
+               : fmt::format("not begun: {}{} not been seen", text, unseen.size() == 1 ? " has" : " have");
   }
   if (text == not_begun_) return;
   not_begun_ = text;

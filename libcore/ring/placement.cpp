@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "protocol/chord/sha1.hpp"
 
@@ -77,7 +78,7 @@ Placement::Circle Placement::circle_of(const Hosts& hosts) {
   Circle circle;
   for (const Host& host : hosts) {
     for (std::uint32_t i = 0; i < host.places; ++i)
-      circle.push_back({id_of_key(std::to_string(host.host.value) + "/" + std::to_string(i)), host});
+      circle.push_back({id_of_key(fmt::format("{}/{}", host.host.value, i)), host});
   }
   std::ranges::sort(circle, {}, &Place::id);
   return circle;

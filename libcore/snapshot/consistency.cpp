@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <map>
 
+#include "base/format.hpp"
+
 namespace coord::record {
 namespace {
-
-std::string number(std::uint64_t n) {
-  return std::to_string(n);
-}
 
 class Examination {
  public:
@@ -53,25 +51,24 @@ class Examination {
     const std::uint64_t counted = process.clock.at(process.id);
     if (counted < events)
       find(Rule::clock, process.id,
-           "its clock counts " + number(counted) + " of its own events, and it sent and received " +
-               number(events) + " messages");
+           fmt::format("its clock counts {} of its own events, and it sent and received {} messages", counted,
+                       events));
   }
 
   void examine_pair(const Process& from, const Process& to) {
     const std::uint64_t known = to.clock.at(from.id), had = from.clock.at(from.id);
     if (known > had)
       find(Rule::from_future, to.id,
-           "it knows event " + number(known) + " of " + from.id + ", which had had " + number(had) +
-               " at its cut");
+           fmt::format("it knows event {} of {}, which had had {} at its cut", known, from.id, had));
     const auto count_of = [](const Counts& counts, const std::string& id) {
       const auto found = counts.find(id);
       return found == counts.end() ? std::uint64_t{0} : found->second;
     };
     const std::uint64_t sent = count_of(from.sent, to.id), received = count_of(to.received, from.id);
-    const std::string name = from.id + " > " + to.id;
+    const std::string name = fmt::format("{} > {}", from.id, to.id);
     if (received > sent)
       find(Rule::never_sent, name,
-           to.id + " has received " + number(received) + " and " + from.id + " had sent " + number(sent));
+           fmt::format("{} has received {} and {} had sent {}", to.id, received, from.id, sent));
     const auto found = channels_.find({from.id, to.id});
     static const Channel empty;
     examine_channel(from, name, found == channels_.end() ? empty : *found->second, received, sent);
@@ -82,11 +79,11 @@ class Examination {
                        std::uint64_t received, std::uint64_t sent) {
     std::uint64_t expected = received + 1, last_event = 0;
     for (const Message& message : channel.messages) {
-      const std::string which = "message " + number(message.number);
+      const std::string which = fmt::format("message {}", message.number);
       if (message.number <= received) {
         find(Rule::not_on_way, name, which + " was received already");
       } else if (message.number > sent) {
-        find(Rule::not_on_way, name, which + " had not been sent: " + number(sent) + " were");
+        find(Rule::not_on_way, name, fmt::format("{} had not been sent: {} were", which, sent));
       } else if (message.number < expected) {
         find(Rule::not_on_way, name, which + " is out of order");
       } else {
@@ -100,8 +97,8 @@ class Examination {
   }
   void lost(const std::string& name, std::uint64_t first, std::uint64_t last) {
     find(Rule::lost, name,
-         (first == last ? "message " + number(first) + " was"
-                        : "messages " + number(first) + " to " + number(last) + " were") +
+         (first == last ? fmt::format("message {} was", first)
+                        : fmt::format("messages {} to {} were", first, last)) +
              " sent, not received, and not on the way");
   }
 
@@ -111,12 +108,12 @@ class Examination {
     const std::uint64_t event = message.clock.at(from.id);
     if (event == 0 || event <= last_event)
       find(Rule::clock, name,
-           which + " is event " + number(event) + " of " + from.id + ", after event " + number(last_event));
+           fmt::format("{} is event {} of {}, after event {}", which, event, from.id, last_event));
     for (const auto& [id, count] : message.clock.counts()) {
       if (const std::uint64_t had = from.clock.at(id); count > had)
         find(Rule::from_future, name,
-             which + " knows event " + number(count) + " of " + id + ", and " + from.id + " knew " +
-                 number(had) + " at its cut");
+             fmt::format("{} knows event {} of {}, and {} knew {} at its cut", which, count, id, from.id,
+                         had));
     }
   }
 

@@ -8,14 +8,11 @@
 #include <map>
 #include <optional>
 
+#include "base/format.hpp"
 #include "snapshot/consistency.hpp"
 
 namespace coord::record {
 namespace {
-
-std::string number(std::uint64_t n) {
-  return std::to_string(n);
-}
 
 std::optional<std::uint64_t> term_at(const Peer& peer, std::uint64_t index) {
   if (index < peer.first_index || index > peer.last_index) return std::nullopt;
@@ -71,13 +68,14 @@ class PeerExamination {
   }
 
   void examine_link(const Peer& sender, const Peer& receiver) {
-    const std::string name = sender.name + " > " + receiver.name;
+    const std::string name = fmt::format("{} > {}", sender.name, receiver.name);
     if (is_missing(name)) return;
     const Link* const recorded = link(sender.name, receiver.name);
     const auto stood = sender.links.find(receiver.name);
     if (recorded == nullptr || !recorded->marked) {
       if (stood != sender.links.end())
-        find(Rule::unmarked, name, "the link stood at the cut of " + sender.name + ", and no marker came");
+        find(Rule::unmarked, name,
+             fmt::format("the link stood at the cut of {}, and no marker came", sender.name));
       return;
     }
     if (recorded->broke) {
@@ -87,23 +85,21 @@ class PeerExamination {
     const std::uint64_t sent = stood == sender.links.end() ? 0 : stood->second;
     if (sent != recorded->sent)
       find(Rule::clock, name,
-           "its marker says that " + number(recorded->sent) + " were sent, and " + sender.name + " says " +
-               number(sent));
+           fmt::format("its marker says that {} were sent, and {} says {}", recorded->sent, sender.name,
+                       sent));
     const std::uint64_t accounted = recorded->received + total(recorded->messages) - recorded->earlier;
     if (accounted > recorded->sent)
       find(Rule::never_sent, name,
-           number(accounted) + " were received or are on their way, and " + number(recorded->sent) +
-               " were sent");
+           fmt::format("{} were received or are on their way, and {} were sent", accounted, recorded->sent));
     if (accounted < recorded->sent)
       find(Rule::lost, name,
-           number(recorded->sent) + " were sent, and " + number(accounted) +
-               " were received or are on their way");
+           fmt::format("{} were sent, and {} were received or are on their way", recorded->sent, accounted));
     for (const auto& [kind, received] : recorded->datagrams_received) {
       const auto found = recorded->datagrams_sent.find(kind);
       const std::uint64_t told = found == recorded->datagrams_sent.end() ? 0 : found->second;
       if (received > told)
         find(Rule::never_sent, name,
-             number(received) + " datagrams " + kind + " were received, and " + number(told) + " were sent");
+             fmt::format("{} datagrams {} were received, and {} were sent", received, kind, told));
     }
   }
 
@@ -112,14 +108,14 @@ class PeerExamination {
     const Peer& ahead = a.applied <= b.applied ? b : a;
     const auto own = term_at(behind, behind.applied), other = term_at(ahead, behind.applied);
     if (own && other && *own != *other)
-      find(Rule::not_a_prefix, behind.name + " > " + ahead.name,
-           "place " + number(behind.applied) + " is of term " + number(*own) + " at " + behind.name +
-               " and of term " + number(*other) + " at " + ahead.name);
+      find(Rule::not_a_prefix, fmt::format("{} > {}", behind.name, ahead.name),
+           fmt::format("place {} is of term {} at {} and of term {} at {}", behind.applied, *own, behind.name,
+                       *other, ahead.name));
     if (a.applied != b.applied) return;
     if (a.holds != b.holds || a.waits != b.waits || a.barriers != b.barriers ||
         a.last_token != b.last_token || a.sessions != b.sessions)
-      find(Rule::not_a_prefix, a.name + " > " + b.name,
-           "both have applied place " + number(a.applied) + ", and their states differ");
+      find(Rule::not_a_prefix, fmt::format("{} > {}", a.name, b.name),
+           fmt::format("both have applied place {}, and their states differ", a.applied));
   }
 
   // Within one peer no two holds have a token; in two peers it is of the same session and names.
@@ -130,13 +126,13 @@ class PeerExamination {
       for (const Claim& hold : peer->holds) {
         if (hold.token > peer->last_token)
           find(Rule::never_sent, name,
-               "a hold has token " + number(hold.token) + ", and the last that was given is " +
-                   number(peer->last_token));
+               fmt::format("a hold has token {}, and the last that was given is {}", hold.token,
+                           peer->last_token));
         const bool is_first = here.emplace(hold.token, &hold).second;
         const auto [known, is_new] = given.emplace(hold.token, &hold);
         if (!is_first ||
             (!is_new && (known->second->session != hold.session || known->second->names != hold.names)))
-          find(Rule::token_twice, name, "token " + number(hold.token) + " has two holds");
+          find(Rule::token_twice, name, fmt::format("token {} has two holds", hold.token));
       }
     }
   }

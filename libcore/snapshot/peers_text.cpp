@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The lines of peers and links, written and read.
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "snapshot/field_reader.hpp"
 #include "snapshot/line_writer.hpp"
@@ -110,7 +111,7 @@ bool read_clock(JsonReader& in, Peer& peer) {
 
 std::string in_seconds(Duration duration) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-  return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 + 1000).substr(1);
+  return fmt::format("{}.{}", ms / 1000, std::to_string(ms % 1000 + 1000).substr(1));
 }
 
 }  // namespace

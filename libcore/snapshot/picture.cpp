@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/format.hpp"
+
 namespace coord::record {
 namespace {
 
@@ -30,12 +32,11 @@ std::vector<Crossing> crossings_of(const Snapshot& snapshot, const Printable& pr
       const auto drawn = static_cast<std::size_t>(&message - channel.messages.data());
       const std::size_t left = channel.messages.size() - drawn;
       const bool rest = drawn == most_drawn && left > 1;
-      const std::string body = rest ? std::to_string(left) + " more messages" : printable(message.body);
-      out.push_back(
-          {channel.from, channel.to, channel.from + "=" + std::to_string(message.clock.at(channel.from)),
-           body,
-           channel.from + " > " + channel.to + " message " + std::to_string(message.number) + ": " + body,
-           sum_of(message.clock), 0});
+      const std::string body = rest ? fmt::format("{} more messages", left) : printable(message.body);
+      out.push_back({channel.from, channel.to,
+                     fmt::format("{}={}", channel.from, message.clock.at(channel.from)), body,
+                     fmt::format("{} > {} message {}: {}", channel.from, channel.to, message.number, body),
+                     sum_of(message.clock), 0});
       if (rest) break;
     }
   }
@@ -45,8 +46,7 @@ std::vector<Crossing> crossings_of(const Snapshot& snapshot, const Printable& pr
 
 std::string kinds_text(const Kinds& kinds) {
   std::string out;
-  for (const auto& [kind, count] : kinds)
-    out += (out.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+  for (const auto& [kind, count] : kinds) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, kind);
   return out;
 }
 
@@ -56,10 +56,9 @@ void draw_peers(const Snapshot& snapshot, const Printable& printable, clock::Dia
   std::map<std::string, std::size_t, std::less<>> rows;
   for (const Peer& peer : snapshot.peers) {
     rows[peer.name] = diagram.events.size();
-    const std::string text = peer.role + ", term " + std::to_string(peer.term) + ", " +
-                             std::to_string(peer.holds.size()) + " held";
+    const std::string text = fmt::format("{}, term {}, {} held", peer.role, peer.term, peer.holds.size());
     diagram.events.push_back({lanes.at(peer.name),
-                              printable(peer.name) + "=" + std::to_string(peer.applied),
+                              fmt::format("{}={}", printable(peer.name), peer.applied),
                               printable(text),
                               printable(text),
                               {}});
@@ -101,14 +100,14 @@ clock::Diagram picture_of(const Snapshot& snapshot, const Printable& printable) 
     crossing.row = diagram.events.size();
     diagram.events.push_back({lanes.at(crossing.from),
                               printable(crossing.name),
-                              "to " + printable(crossing.to) + ": " + crossing.body,
+                              fmt::format("to {}: {}", printable(crossing.to), crossing.body),
                               crossing.detail,
                               {}});
   }
   for (const Process& process : snapshot.processes) {
     const std::string state = printable(process.state) + (process.external ? " (external)" : "");
-    const std::string name = printable(process.id) + "=" + std::to_string(process.clock.at(process.id));
-    diagram.events.push_back({lanes.at(process.id), name, state, name + ": " + state, {}});
+    const std::string name = fmt::format("{}={}", printable(process.id), process.clock.at(process.id));
+    diagram.events.push_back({lanes.at(process.id), name, state, fmt::format("{}: {}", name, state), {}});
   }
   for (const Missing& missing : snapshot.missing) {
     const auto lane = lanes.find(missing.id);

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/json_reader.hpp"
 #include "base/rfc3339.hpp"
 #include "snapshot/field_reader.hpp"
@@ -45,8 +46,8 @@ class Reader {
     return true;
   }
   Error error(const std::string& what) const {
-    return Error{ErrorKind::data, name_ + ":" + std::to_string(std::max<std::uint64_t>(line_number_, 1)),
-                 what, ""};
+    return Error{ErrorKind::data, fmt::format("{}:{}", name_, std::max<std::uint64_t>(line_number_, 1)), what,
+                 ""};
   }
   Error fault() const { return error(fault_.empty() ? "the file is empty" : fault_); }
   bool refuse(std::string why) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "snapshot/line_writer.hpp"
 #include "snapshot/record_text.hpp"
@@ -68,8 +69,8 @@ std::string head_line(const Snapshot& snapshot, std::size_t lines) {
 
 Result<std::string> to_text(const Snapshot& snapshot) {
   if (clock_entries(snapshot) > most_clock_entries)
-    return too_large(snapshot, std::to_string(most_clock_entries) + " entries of clocks");
-  const Error bytes = too_large(snapshot, std::to_string(most_record_bytes >> 20U) + " MiB");
+    return too_large(snapshot, fmt::format("{} entries of clocks", most_clock_entries));
+  const Error bytes = too_large(snapshot, fmt::format("{} MiB", most_record_bytes >> 20U));
   std::string out;
   put_head(
       out, snapshot,

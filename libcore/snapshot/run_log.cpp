@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "snapshot/run_log.hpp"
 
+#include "base/format.hpp"
 #include "base/utf8.hpp"
 #include "clock/stamp.hpp"
 
@@ -32,8 +33,8 @@ std::string run_line(std::string_view id, const VectorClock& clock, WallTime at,
                      std::string_view other, std::string_view body) {
   const clock::Stamp stamp{std::string(id), clock, std::nullopt};
   return log_line(stamp, at,
-                  (deed == Deed::sent ? "sent to " : "received from ") + std::string(other) + ": " +
-                      on_one_line(body)) +
+                  fmt::format("{}{}: {}", deed == Deed::sent ? "sent to " : "received from ", other,
+                              on_one_line(body))) +
          "\n";
 }
 

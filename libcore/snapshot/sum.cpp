@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "base/format.hpp"
 #include "base/json_reader.hpp"
 
 namespace coord::record {
@@ -74,8 +75,8 @@ class Adder {
   }
   Error error(const std::string& place, std::string_view number) const {
     return Error{ErrorKind::data, place,
-                 std::string(field_) + " is " + std::string(number.substr(0, 40)) +
-                     ", which is no decimal number of up to nine digits after its point",
+                 fmt::format("{} is {}, which is no decimal number of up to nine digits after its point",
+                             field_, number.substr(0, 40)),
                  ""};
   }
   Status add_number(std::string_view text, const std::string& place, bool& has) {
@@ -149,7 +150,7 @@ Result<Sum> sum(const Snapshot& snapshot, std::string_view field) {
   for (const Channel& channel : snapshot.channels) {
     for (const Message& message : channel.messages) {
       const auto has = adder.add(
-          message.body, channel.from + " > " + channel.to + ": message " + std::to_string(message.number));
+          message.body, fmt::format("{} > {}: message {}", channel.from, channel.to, message.number));
       if (!has) return has.error();
       sum.messages += *has ? 1 : 0;
     }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -55,7 +56,8 @@ Result<cli::Exit> keys(const Settings& s) {
                               {s.local, &unreachable});
   if (!all) return all.error();
   for (const std::string& hosts : unreachable)
-    cli::notice("chordctl", "keys that are kept by " + hosts + " may be missing: too few of these answer");
+    cli::notice("chordctl",
+                fmt::format("keys that are kept by {} may be missing: too few of these answer", hosts));
   if (!unreachable.empty()) return cli::Exit::no;
   return cli::Exit::done;
 }
@@ -77,8 +79,8 @@ void tell(const Settings& s, const ring::Row& row) {
                    .text("version", text(newest->dot))
                    .line());
   } else {
-    cli::print(rfc3339(newest->time, 3) + "\t" + what + "\t" + cli::shown(row.key) + "\t" +
-               text(newest->dot) + "\n");
+    cli::print(fmt::format("{}\t{}\t{}\t{}\n", rfc3339(newest->time, 3), what, cli::shown(row.key),
+                           text(newest->dot)));
   }
 }
 
@@ -125,12 +127,12 @@ Result<cli::Exit> status(const Settings& s) {
                    .line());
     return cli::Exit::done;
   }
-  const std::string where = hosts == 1 ? "this host alone, 1 copy of each value"
-                                       : std::to_string(hosts) + " hosts, " + std::to_string(copies) +
-                                             " copies of each value, here:";
-  cli::print("ring " + cli::shown(s.common.ring) + ": " + where + "\n" + std::to_string(of->keys) +
-             " keys, " + std::to_string(of->bytes) + " bytes, " + std::to_string(of->siblings) +
-             " keys with siblings\n" + std::to_string(of->bytes_on_disk) + " bytes on disk, of all rings\n");
+  const std::string where = hosts == 1
+                                ? "this host alone, 1 copy of each value"
+                                : fmt::format("{} hosts, {} copies of each value, here:", hosts, copies);
+  cli::print(
+      fmt::format("ring {}: {}\n{} keys, {} bytes, {} keys with siblings\n{} bytes on disk, of all rings\n",
+                  cli::shown(s.common.ring), where, of->keys, of->bytes, of->siblings, of->bytes_on_disk));
   return cli::Exit::done;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -78,7 +79,7 @@ Result<cli::Exit> settle(const Settings& s, Client& client, Token number) {
 }
 
 Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& ordered) {
-  cli::notice("chordctl", s.shown_ring() + ": " + ordered.why);
+  cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), ordered.why));
   return cli::Exit::failed;
 }
 
@@ -91,8 +92,8 @@ Result<cli::Exit> join(const Settings& s) {
   const bool is_lost = known->here.number == number && !known->here.is_complete;
   if (!known->is_member() || (is_lost && known->view.before.empty() && known->view.hosts.size() > 1)) {
     if (!known->is_member() && known->here.keys > 0) {
-      cli::notice("chordctl", s.shown_ring() + ": this host's own " + std::to_string(known->here.keys) +
-                                  " keys are set aside until it leaves");
+      cli::notice("chordctl", fmt::format("{}: this host's own {} keys are set aside until it leaves",
+                                          s.shown_ring(), known->here.keys));
     }
     auto ordered = client->order(service::JoinRing{s.common.ring,
                                                    known->here.host,
@@ -173,16 +174,16 @@ void print_places(const Known& known) {
 
 void print_ring(const Settings& s, const Known& known) {
   const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
-  cli::print("ring " + s.shown_ring() + ": " + std::to_string(known.view.hosts.size()) + " hosts, " +
-             std::to_string(copies) + (copies == 1 ? " copy" : " copies") + " of each key" +
-             (known.view.before.empty() ? "" : ", a host comes or goes") + "\n");
+  cli::print(fmt::format("ring {}: {} hosts, {}{} of each key{}\n", s.shown_ring(), known.view.hosts.size(),
+                         copies, copies == 1 ? " copy" : " copies",
+                         known.view.before.empty() ? "" : ", a host comes or goes"));
   const auto share = shares(known.placement());
   for (const service::RingHost& host : known.view.hosts) {
     const double part = share.contains(host.host) ? share.at(host.host) : 0;
     std::string bar;
     for (double at = 0; at < part; at += 0.025) bar += '#';
-    cli::print(cli::shown(known.name(host.host)) + "\t" + std::to_string(host.places) + " places\t" +
-               percent(part) + "\t" + bar + "\n");
+    cli::print(fmt::format("{}\t{} places\t{}\t{}\n", cli::shown(known.name(host.host)), host.places,
+                           percent(part), bar));
   }
 }
 
@@ -198,9 +199,9 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     const auto* page = std::get_if<ring::Page>(&*answer);
     if (page == nullptr) return unexpected();
     for (const std::string& hosts : page->unreachable)
-      wrong.push_back("too few of " + hosts + " answer for keys that they keep");
+      wrong.push_back(fmt::format("too few of {} answer for keys that they keep", hosts));
   }
-  for (const std::string& each : wrong) cli::notice("chordctl", s.shown_ring() + ": " + each);
+  for (const std::string& each : wrong) cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), each));
   return wrong.empty() ? cli::Exit::done : cli::Exit::failed;
 }
 
@@ -235,7 +236,7 @@ Result<cli::Exit> lookup(const Settings& s) {
                             .text("role", role)
                             .text("host", name)
                             .line()
-                      : std::string(role) + "\t" + cli::shown(name) + "\n");
+                      : fmt::format("{}\t{}\n", role, cli::shown(name)));
   }
   return cli::Exit::done;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/base64.hpp"
+#include "base/format.hpp"
 #include "base/json_reader.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -59,7 +60,8 @@ Status each_key(Client& client, const std::string& ring, const std::string& pref
     if (listed.unreachable != nullptr)
       listed.unreachable->insert(page->unreachable.begin(), page->unreachable.end());
     if (listed.unreachable == nullptr && !page->unreachable.empty())
-      return Error{ErrorKind::unavailable, "keys", "too few of " + page->unreachable.front() + " answer",
+      return Error{ErrorKind::unavailable, "keys",
+                   fmt::format("too few of {} answer", page->unreachable.front()),
                    "start the hosts that are away"};
     for (const ring::Row& each : page->rows) {
       if (each.versions.empty()) continue;
@@ -147,7 +149,7 @@ Result<Line> read_line(const std::string& text, std::size_t number) {
                                  : in.skip();
   });
   const auto wrong = [number](const std::string& what) {
-    return Error{ErrorKind::data, "standard input:" + std::to_string(number), what,
+    return Error{ErrorKind::data, fmt::format("standard input:{}", number), what,
                  "give objects with key or key_b64, and value or value_b64"};
   };
   if (!read || !in.end()) return wrong(in.fault());
@@ -198,11 +200,10 @@ class Window {
     if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer))
       return Error{ErrorKind::unavailable, cli::shown(key), "not stored: " + too_few->text, "try again"};
     if (const auto* partly = std::get_if<ring::Partly>(&answered->answer))
-      return may_be_stored(Error{ErrorKind::unknown, "",
-                                 std::to_string(partly->wanted) + " copies wanted, " +
-                                     std::to_string(partly->stored) + " known to be stored",
-                                 ""},
-                           key);
+      return may_be_stored(
+          Error{ErrorKind::unknown, "",
+                fmt::format("{} copies wanted, {} known to be stored", partly->wanted, partly->stored), ""},
+          key);
     const auto* refusal = std::get_if<ring::Refused>(&answered->answer);
     if (refusal == nullptr) return cli::Exit::done;
     cli::complain("chordctl", refused(*refusal, key));
@@ -225,7 +226,7 @@ Result<cli::Exit> load(const Common& common, const Patience& patience) {
   for (std::size_t number = 1; std::getline(std::cin, text); ++number) {
     if (text.empty()) continue;
     if (text.size() > line_limit)
-      return Error{ErrorKind::data, "standard input:" + std::to_string(number), "is too long",
+      return Error{ErrorKind::data, fmt::format("standard input:{}", number), "is too long",
                    "see chordctl(1)"};
     auto line = read_line(text, number);
     if (!line) return line.error();

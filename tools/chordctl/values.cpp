@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -53,7 +54,7 @@ Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
 void name_siblings(const std::string& key, const std::vector<ring::Version>& siblings) {
   std::string names;
   for (const ring::Version& version : siblings) names += " " + text(version.dot);
-  cli::notice("chordctl", cli::shown(key) + ": siblings:" + names);
+  cli::notice("chordctl", fmt::format("{}: siblings:{}", cli::shown(key), names));
 }
 
 // Of a put or an rm.
@@ -69,8 +70,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
     return Error{ErrorKind::unavailable, cli::shown(s.key()), "not stored: " + too_few->text, "try again"};
   if (const auto* partly = std::get_if<ring::Partly>(&answer)) {
     return Error{ErrorKind::unknown, cli::shown(s.key()),
-                 std::to_string(partly->wanted) + " copies wanted, " + std::to_string(partly->stored) +
-                     " known to be stored",
+                 fmt::format("{} copies wanted, {} known to be stored", partly->wanted, partly->stored),
                  "read it again"};
   }
   const auto& stored = std::get<ring::Stored>(answer);
@@ -120,9 +120,8 @@ void print_versions(const Settings& s, const std::vector<ring::Version>& version
                      .integer("size", version.size)
                      .line());
     } else {
-      cli::print(text(version.dot) + "\t" + rfc3339(version.time, 3) + "\t" +
-                 text(version.dot).substr(text(version.dot).find('@') + 1) + "\t" +
-                 std::to_string(version.size) + "\n");
+      cli::print(fmt::format("{}\t{}\t{}\t{}\n", text(version.dot), rfc3339(version.time, 3),
+                             text(version.dot).substr(text(version.dot).find('@') + 1), version.size));
     }
   }
 }

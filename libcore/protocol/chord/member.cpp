@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::chord {
@@ -50,14 +51,14 @@ View ideal_view(const Member& self, const List& all, std::size_t hosts) {
 }
 
 std::string text(const Member& member) {
-  return text(member.id).substr(0, 4) + ".." + (member.life > 1 ? "#" + std::to_string(member.life) : "") +
-         " on " + std::to_string(member.host.value);
+  return fmt::format("{}..{} on {}", text(member.id).substr(0, 4),
+                     member.life > 1 ? fmt::format("#{}", member.life) : "", member.host.value);
 }
 
 std::string text(const List& members) {
   std::string all;
   for (const Member& member : members) all += (all.empty() ? "" : ", ") + text(member);
-  return "[" + all + "]";
+  return fmt::format("[{}]", all);
 }
 
 }  // namespace coord::chord

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "base/format.hpp"
+
 namespace coord::chord {
 
 namespace {
@@ -16,20 +18,21 @@ std::string line(const Ask& message) {
 }
 std::string line(const Answer& message) {
   if (!message.view) return "answer no member";
-  return "answer after " + (message.view->predecessor ? text(*message.view->predecessor) : "nobody") +
-         " before " + text(message.view->successors);
+  return fmt::format("answer after {} before {}",
+                     message.view->predecessor ? text(*message.view->predecessor) : "nobody",
+                     text(message.view->successors));
 }
 std::string line(const Notify& message) {
-  return "notify " + text(message.whom) + " by " + text(message.by);
+  return fmt::format("notify {} by {}", text(message.whom), text(message.by));
 }
 std::string line(const FindRoute& message) {
-  return "find-route " + short_text(message.key) + " at " + text(message.whom);
+  return fmt::format("find-route {} at {}", short_text(message.key), text(message.whom));
 }
 std::string line(const RouteFound& message) {
   if (!message.route) return "route-found no member";
   if (!message.route->successors.empty())
-    return "route-found nearer " + text(message.route->nearer) + " followed by " +
-           text(message.route->successors);
+    return fmt::format("route-found nearer {} followed by {}", text(message.route->nearer),
+                       text(message.route->successors));
   return "route-found nearer " + text(message.route->nearer);
 }
 std::string line(const WhoAreYou&) {

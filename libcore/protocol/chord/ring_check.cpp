@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.hpp"
+
 namespace coord::chord {
 
 namespace {
@@ -33,7 +35,7 @@ std::optional<std::string> objection_to_invariant(const std::vector<MemberState>
   for (const MemberState& member : members) {
     const auto lives = [&](const Member& other) { return std::ranges::binary_search(sorted, other); };
     if (members.size() > 1 && std::ranges::none_of(member.view.successors, lives))
-      return text(member.self) + " has no live successor: " + text(member.view.successors);
+      return fmt::format("{} has no live successor: {}", text(member.self), text(member.view.successors));
   }
   const std::set<Member> not_principal = skipped(sorted, members);
   std::set<NodeId> principals;
@@ -41,7 +43,7 @@ std::optional<std::string> objection_to_invariant(const std::vector<MemberState>
     if (!not_principal.contains(member)) principals.insert(member.host);
   }
   if (principals.size() <= hosts)
-    return "only " + std::to_string(principals.size()) + " hosts are skipped by no list";
+    return fmt::format("only {} hosts are skipped by no list", principals.size());
   return std::nullopt;
 }
 
@@ -52,12 +54,12 @@ std::optional<std::string> objection_to_ideal(const std::vector<MemberState>& me
   for (const MemberState& member : members) {
     const View ideal = ideal_view(member.self, sorted, hosts);
     if (member.view.successors != ideal.successors)
-      return text(member.self) + " is followed by " + text(member.view.successors) + " and not by " +
-             text(ideal.successors);
+      return fmt::format("{} is followed by {} and not by {}", text(member.self),
+                         text(member.view.successors), text(ideal.successors));
     if (members.size() > 1 && member.view.predecessor != ideal.predecessor)
-      return text(member.self) + " comes after " +
-             (member.view.predecessor ? text(*member.view.predecessor) : "nobody") + " and not after " +
-             text(*ideal.predecessor);
+      return fmt::format("{} comes after {} and not after {}", text(member.self),
+                         member.view.predecessor ? text(*member.view.predecessor) : "nobody",
+                         text(*ideal.predecessor));
   }
   return std::nullopt;
 }
