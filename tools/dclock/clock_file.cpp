@@ -12,6 +12,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/format.hpp"
+
 namespace coord::dclock {
 namespace {
 
@@ -29,7 +31,7 @@ Result<std::string> this_host() {
 // Where a host's clock is if the user does not say: $XDG_STATE_HOME/coordutils/clocks/HOST.
 Result<std::string> default_path(const std::string& host) {
   if (host.find('/') != std::string::npos || host == "." || host == "..")
-    return Error{ErrorKind::usage, "--host", "'" + host + "' cannot be a file name",
+    return Error{ErrorKind::usage, "--host", fmt::format("'{}' cannot be a file name", host),
                  "give the clock's file with --clock"};
   const char* state = std::getenv("XDG_STATE_HOME");
   const char* home = std::getenv("HOME");
@@ -153,7 +155,7 @@ Status ClockFile::load(const ClockChoice& choice) {
 
 Status ClockFile::save() {
   const clock::Stamp& stamp = clock_->last();
-  std::string line = stamp.host + " " + clock::to_json(stamp.clock);
+  std::string line = fmt::format("{} {}", stamp.host, clock::to_json(stamp.clock));
   if (stamp.hybrid) line += " @" + clock::to_string(*stamp.hybrid);
   line += '\n';
   if (line.size() > clock::longest_line)

@@ -28,7 +28,7 @@ Result<cli::Exit> list(const Settings& s) {
                      .object("pair", cli::JsonObject().text("a", log.token(a)).text("b", log.token(b)))
                      .line());
     } else {
-      cli::print(log.name(a) + " " + log.name(b) + "\n");
+      cli::print(fmt::format("{} {}\n", log.name(a), log.name(b)));
     }
   };
   const auto print_count = [&](std::uint64_t count) {

@@ -39,8 +39,8 @@ class ViewerRules {
         gap_host_ = host, fault_ = "is named, but has no events";
     }
     if (!fault_.empty())
-      cli::notice("dclock", "host " + hosts.name(gap_host_) + " " + fault_ +
-                                ": ShiViz will refuse this log: see dclock validate");
+      cli::notice("dclock", fmt::format("host {} {}: ShiViz will refuse this log: see dclock validate",
+                                        hosts.name(gap_host_), fault_));
   }
 
  private:
@@ -73,11 +73,11 @@ constexpr std::string_view tsviz_head = "(?<timestamp>\\d+) (?<host>\\S+) (?<clo
 void append_event(std::string& out, const clock::LogLine& line, const clock::HostTable& hosts,
                   Format format) {
   if (format == Format::jsonl) {
-    out += "{\"schema\":1,\"host\":" + cli::json_string(hosts.name(line.host)) + ",\"clock\":";
+    out += fmt::format("{{\"schema\":1,\"host\":{},\"clock\":", cli::json_string(hosts.name(line.host)));
     append_clock(out, line, hosts, format);
-    if (line.wall) out += ",\"time\":\"" + rfc3339(*line.wall) + "\"";
-    if (line.hybrid) out += ",\"hlc\":\"" + clock::to_string(*line.hybrid) + "\"";
-    out += ",\"text\":" + cli::json_string(line.text) + "}\n";
+    if (line.wall) out += fmt::format(",\"time\":\"{}\"", rfc3339(*line.wall));
+    if (line.hybrid) out += fmt::format(",\"hlc\":\"{}\"", clock::to_string(*line.hybrid));
+    out += fmt::format(",\"text\":{}}}\n", cli::json_string(line.text));
     return;
   }
   if (format == Format::tsviz) out += fmt::format("{} ", line.wall->unix_ns);

@@ -35,11 +35,11 @@ void print_violation(const Settings& s, const LoadedLog& log, const clock::Messa
     cli::print(cli::JsonObject().object("violation", item).line());
     return;
   }
-  cli::print(
-      "not consistent: " + log.place(message.receiver) + ": " + log.events.name(message.receiver) +
-      " received what " + sent + " sends only after the cut" +
-      (message.sender == clock::no_event ? " (not in the logs)" : " (" + log.place(message.sender) + ")") +
-      "\n");
+  cli::print(fmt::format("not consistent: {}: {} received what {} sends only after the cut{}\n",
+                         log.place(message.receiver), log.events.name(message.receiver), sent,
+                         message.sender == clock::no_event
+                             ? " (not in the logs)"
+                             : fmt::format(" ({})", log.place(message.sender))));
 }
 
 Result<cli::Exit> judge(const Settings& s) {

@@ -131,8 +131,8 @@ Result<std::unique_ptr<LoadedLog>> load(const LogChoice& choice, Texts texts, cl
     if (*event == nullptr) break;
     if (is_scalar((*event)->line.clock.kind)) {
       return Error{ErrorKind::data, (*merge)->log((*event)->log).name(),
-                   "a " + std::string(to_string((*event)->line.clock.kind)) +
-                       " clock does not tell causality from coincidence",
+                   fmt::format("a {} clock does not tell causality from coincidence",
+                               to_string((*event)->line.clock.kind)),
                    "stamp with --kind vector"};
     }
     loaded->events.add((*event)->line, (*event)->log, (*event)->line_number);

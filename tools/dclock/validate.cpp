@@ -53,8 +53,8 @@ Result<cli::Exit> validate(const Settings& s) {
     print_violation(s, violation, logs[violation.log].name(), hosts.name(violation.host));
   if (!validation->complete) cli::notice("dclock", "there are more violations: --max lists them");
   if (valid && !s.json)
-    cli::print("valid: " + plural(validation->events, "event") + " of " + plural(validation->hosts, "host") +
-               "\n");
+    cli::print(fmt::format("valid: {} of {}\n", plural(validation->events, "event"),
+                           plural(validation->hosts, "host")));
   return valid ? cli::Exit::done : cli::Exit::no;
 }
 

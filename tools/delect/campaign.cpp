@@ -261,14 +261,14 @@ Result<Campaign::Ended> Campaign::run_leading() {
   if (!recorded && settings_.slot)
     return Error{ErrorKind::unknown, cli::shown(settings_.name()),
                  "the command succeeded, but that could not be written down",
-                 "slot " + cli::shown(settings_.slot->key) + " may be run again"};
+                 fmt::format("slot {} may be run again", cli::shown(settings_.slot->key))};
   return Ended(exit);
 }
 
 Result<Campaign::Ended> Campaign::lead() {
   const std::string term = std::to_string(session_.grant().token.value);
   report_.token = session_.grant().token;
-  note("leads " + cli::shown(settings_.name()) + " in term " + term);
+  note(fmt::format("leads {} in term {}", cli::shown(settings_.name()), term));
   if (Status made = lead_file_.make(); !made) {
     session_.let_go();
     return made.error();
@@ -282,7 +282,8 @@ Result<cli::Exit> Campaign::whole() {
     report_.wait = process::boot_now() - asked_;
     if (end) {
       report_.outcome = end->outcome;
-      if (!end->why.empty()) cli::notice("delect", cli::shown(settings_.name()) + ": " + end->why);
+      if (!end->why.empty())
+        cli::notice("delect", fmt::format("{}: {}", cli::shown(settings_.name()), end->why));
       return end->exit;
     }
     auto ended = lead();

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/names.hpp"
 
@@ -31,8 +32,8 @@ bool is_zone(const std::string& zone) {
                     });
   if (!fits) return false;
   const char* place = std::getenv("TZDIR");
-  const std::string path =
-      (place != nullptr && *place != '\0' ? std::string(place) : "/usr/share/zoneinfo") + "/" + zone;
+  const std::string path = fmt::format(
+      "{}/{}", place != nullptr && *place != '\0' ? std::string(place) : "/usr/share/zoneinfo", zone);
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   std::array<char, 4> magic{};
   return file.is_open() && ::read(file.get(), magic.data(), magic.size()) == 4 &&

@@ -20,7 +20,7 @@ namespace {
 
 Error cannot(const std::string& path, const char* what) {
   return Error{ErrorKind::output, "--lead-file " + cli::shown(path),
-               std::string(what) + ": " + std::strerror(errno), "choose another file"};
+               fmt::format("{}: {}", what, std::strerror(errno)), "choose another file"};
 }
 
 }  // namespace

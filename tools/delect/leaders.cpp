@@ -114,8 +114,8 @@ std::string json_of(const local::LeaderRecord& record, const char* event, WallTi
 
 std::string leader_text(const local::LeaderRecord& record) {
   if (!record.leader) return "nobody";
-  return cli::shown(record.leader->host) + " since " + rfc3339(record.leader->since, 0) + " (" +
-         cli::shown(record.leader->value) + ")";
+  return fmt::format("{} since {} ({})", cli::shown(record.leader->host), rfc3339(record.leader->since, 0),
+                     cli::shown(record.leader->value));
 }
 
 namespace {
@@ -195,7 +195,7 @@ Result<cli::Exit> last(const Settings& settings) {
     cli::print(object.text("scope", name_of(record->scope)).time("as_of", record->as_of).line());
   } else if (last && !settings.output.quiet) {
     const std::string key = last->key.empty() ? "" : " slot " + cli::shown(last->key);
-    cli::print(rfc3339(last->at, 0) + " " + cli::shown(last->host) + key + "\n");
+    cli::print(fmt::format("{} {}{}\n", rfc3339(last->at, 0), cli::shown(last->host), key));
   }
   if (!last) return cli::Exit::no;
   return settings.max_age && age > *settings.max_age ? cli::Exit::no : cli::Exit::done;

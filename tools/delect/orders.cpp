@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
@@ -35,7 +36,7 @@ Result<std::optional<local::Refused>> order(engine::LocalConnection& peer, const
 
 Result<cli::Exit> refused_exit(const Settings& settings, const local::Refused& refused) {
   if (refused.kind == local::RefusedKind::held) {
-    cli::notice("delect", cli::shown(settings.name()) + ": " + refused.why);
+    cli::notice("delect", fmt::format("{}: {}", cli::shown(settings.name()), refused.why));
     return cli::Exit::no;
   }
   return cli::refused_by_peer(cli::shown(settings.name()), refused);

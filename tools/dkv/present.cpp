@@ -3,6 +3,7 @@
 // (cli/held_session.hpp): it has ended before the key may go.
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
@@ -64,7 +65,7 @@ Result<cli::Exit> Presence::refused(const local::Refused& answer) {
     return cli::refused_by_peer(cli::shown(settings_.key), answer);
   }
   report_.outcome = "not_acquired";
-  cli::notice("dkv", cli::shown(settings_.key) + ": " + answer.why);
+  cli::notice("dkv", fmt::format("{}: {}", cli::shown(settings_.key), answer.why));
   return cli::Exit::no;
 }
 

@@ -60,7 +60,7 @@ Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
       return cli::refused_by_peer(object, {1, ordered->kind, ordered->why});
     const std::string version =
         ordered->token == Token{} ? "" : fmt::format("version {}: ", ordered->token.value);
-    cli::notice("dkv", object + ": " + version + ordered->why);
+    cli::notice("dkv", fmt::format("{}: {}{}", object, version, ordered->why));
     return cli::Exit::no;
   }
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -27,7 +28,7 @@ bool is_over(const local::LockParty& holder) {
 
 cli::Exit not_broken(const Settings& settings, const std::string& why) {
   if (!settings.quiet)
-    cli::notice("dlock", cli::shown(settings.name_list) + ": " + why + ": look with --list");
+    cli::notice("dlock", fmt::format("{}: {}: look with --list", cli::shown(settings.name_list), why));
   return cli::Exit::no;
 }
 
@@ -57,7 +58,7 @@ Result<cli::Exit> break_all(const Settings& settings, engine::LocalConnection& p
         return Error{ErrorKind::unknown, cli::shown(settings.name_list), refused->why,
                      "it may have taken effect: look with --list"};
       if (refused->kind != local::RefusedKind::held) return unavailable(settings, refused->why);
-      cli::notice("dlock", cli::shown(settings.name_list) + ": not broken: " + refused->why);
+      cli::notice("dlock", fmt::format("{}: not broken: {}", cli::shown(settings.name_list), refused->why));
       exit = cli::Exit::no;
     } else if (std::holds_alternative<local::Released>(**answer)) {
       --left;

@@ -39,7 +39,8 @@ namespace coord::dlock {
 namespace {
 
 Error cannot(const std::string& object, const std::string& what, const char* remedy) {
-  return Error{ErrorKind::output, cli::shown(object), what + ": " + std::strerror(errno), remedy};
+  return Error{ErrorKind::output, cli::shown(object), fmt::format("{}: {}", what, std::strerror(errno)),
+               remedy};
 }
 
 Result<std::string> real_path(const std::string& path) {
@@ -62,7 +63,7 @@ Result<std::string> record_path(std::string file) {
       slash == std::string::npos ? "." : file.substr(0, std::max<std::size_t>(slash, 1));
   auto directory = real_path(parent);
   if (!directory) return directory;
-  return *directory + "/" + file.substr(slash + 1) + ".fence";
+  return fmt::format("{}/{}.fence", *directory, file.substr(slash + 1));
 }
 
 Result<Token> token_of(const Settings& settings) {
@@ -161,7 +162,7 @@ Result<cli::Exit> run_fenced(const Settings& settings) {
   const auto record = open_locked(*path, settings);
   if (!record) return record.error();
   const auto refuse = [&](const std::string& why) {
-    if (!why.empty()) cli::notice("dlock", cli::shown(settings.fence) + ": " + why);
+    if (!why.empty()) cli::notice("dlock", fmt::format("{}: {}", cli::shown(settings.fence), why));
     return static_cast<cli::Exit>(settings.conflict_status);
   };
   if (!record->has_value()) return refuse(settings.verbose ? "in use by another holder" : "");

@@ -3,6 +3,7 @@
 #include <functional>
 #include <iterator>
 
+#include "base/format.hpp"
 #include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
@@ -64,7 +65,7 @@ void add_rows(cli::Table& table, const local::LockRecord& lock, WallTime as_of) 
   for (const local::LockParty& holder : lock.holders)
     row(holder, "holds", std::to_string(holder.token.value));
   for (const local::LockParty& waiter : lock.waiters)
-    row(waiter, "waits " + std::to_string(waiter.position), "");
+    row(waiter, fmt::format("waits {}", waiter.position), "");
 }
 
 cli::Table empty_table() {

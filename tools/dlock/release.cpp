@@ -18,7 +18,7 @@ Result<cli::Exit> release_lock(const Settings& settings) {
   if (settings.token) request.token = Token{*settings.token};
   const std::string name = cli::shown(settings.name_list);
   const auto not_held = [&](const std::string& why) {
-    if (!settings.quiet) cli::notice("dlock", name + ": " + why + ": --list shows the holders");
+    if (!settings.quiet) cli::notice("dlock", fmt::format("{}: {}: --list shows the holders", name, why));
     return cli::Exit::no;
   };
   auto holder = settings.token ? Result<Descriptor>(Descriptor()) : open_holder(settings);

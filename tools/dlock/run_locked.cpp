@@ -119,7 +119,7 @@ void Run::say_waiting(const local::Waiting& waiting) {
   const std::string text = begins ? "waiting for this host's peer to begin" : in_words(waiting);
   if (text.empty() || (said_ && *said_ == waiting.quorum)) return;
   said_ = waiting.quorum;
-  cli::notice("dlock", cli::shown(settings_.name_list) + ": " + text);
+  cli::notice("dlock", fmt::format("{}: {}", cli::shown(settings_.name_list), text));
 }
 
 cli::Program Run::program() const {
@@ -131,7 +131,7 @@ cli::Program Run::program() const {
   program.environment = {
       {"DLOCK_NAME", settings_.name_list},
       {"DLOCK_TOKEN", std::to_string(session_.grant().token.value)},
-      {"DLOCK_SESSION", outer != nullptr && *outer != '\0' ? std::string(outer) + " " + session : session},
+      {"DLOCK_SESSION", outer != nullptr && *outer != '\0' ? fmt::format("{} {}", outer, session) : session},
       {"DLOCK_SCOPE", report_.scope},
   };
   return program;
@@ -262,8 +262,8 @@ Result<Run::Ended> Run::tell_token() {
 Result<Run::Ended> Run::run_locked() {
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
-  note(cli::shown(settings_.name_list) + ": acquired after " + cli::seconds_text(report_.wait) +
-       " s under token " + token);
+  note(fmt::format("{}: acquired after {} s under token {}", cli::shown(settings_.name_list),
+                   cli::seconds_text(report_.wait), token));
   if (settings_.mode == Mode::acquire) return tell_token();
   if (settings_.rate) return run_permitted();
   return settings_.no_fork ? become_command() : run_command();
@@ -271,7 +271,7 @@ Result<Run::Ended> Run::run_locked() {
 
 Result<cli::Exit> Run::end_unlocked(const NotRun& end) {
   report_.outcome = end.outcome;
-  if (!end.why.empty()) cli::notice("dlock", cli::shown(settings_.name_list) + ": " + end.why);
+  if (!end.why.empty()) cli::notice("dlock", fmt::format("{}: {}", cli::shown(settings_.name_list), end.why));
   return end.exit;
 }
 

@@ -80,17 +80,19 @@ class Drawing {
   void add(const local::WaitRecord& wait) {
     node(wait.waiter);
     node(wait.blocker);
-    edges_ += "  " + id(wait.waiter.session) + " -> " + id(wait.blocker.session) +
-              " [label=" + quoted(wait.name) +
-              (wait.kind == local::WaitKind::holds ? "];\n" : ", color=gray];\n");
+    edges_ +=
+        fmt::format("  {} -> {} [label={}{}", id(wait.waiter.session), id(wait.blocker.session),
+                    quoted(wait.name), wait.kind == local::WaitKind::holds ? "];\n" : ", color=gray];\n");
     SessionId inner = wait.waiter.session;
     for (auto outer = wait.outer.rbegin(); outer != wait.outer.rend(); ++outer) {
       if (nested_.emplace(*outer, inner).second)
-        edges_ += "  " + id(*outer) + " -> " + id(inner) + " [style=dashed, label=\"runs\"];\n";
+        edges_ += fmt::format("  {} -> {} [style=dashed, label=\"runs\"];\n", id(*outer), id(inner));
       inner = *outer;
     }
   }
-  std::string text() const { return "digraph waits {\n  node [shape=box];\n" + nodes_ + edges_ + "}\n"; }
+  std::string text() const {
+    return fmt::format("digraph waits {{\n  node [shape=box];\n{}{}}}\n", nodes_, edges_);
+  }
 
  private:
   static std::string id(SessionId session) { return fmt::format("s{}", session.value); }
@@ -98,8 +100,8 @@ class Drawing {
     if (!known_.insert(party.session).second) return;
     constexpr std::size_t longest = 60;
     const std::string command = party.command.substr(0, longest);
-    nodes_ += "  " + id(party.session) +
-              " [label=" + quoted(fmt::format("{} {}: {}", party.host, party.pid, command)) + "];\n";
+    nodes_ += fmt::format("  {} [label={}];\n", id(party.session),
+                          quoted(fmt::format("{} {}: {}", party.host, party.pid, command)));
   }
 
   std::string nodes_, edges_;

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "cli/authority.hpp"
 #include "cli/config.hpp"
 #include "cli/host_peer.hpp"
@@ -53,8 +54,7 @@ class ThroughEyesOf {
 };
 
 std::string milliseconds_text(Duration duration) {
-  return std::to_string(duration.count() / 1'000'000) + "." +
-         std::to_string(duration.count() / 100'000 % 10) + " ms";
+  return fmt::format("{}.{} ms", duration.count() / 1'000'000, duration.count() / 100'000 % 10);
 }
 
 void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
@@ -93,8 +93,9 @@ void examine_disk(Examined& examined, Findings& findings) {
     return;
   }
   examined.disk_sync = times[times.size() / 2];
-  const std::string what = "a synced write takes " + milliseconds_text(examined.disk_sync) + ", at most " +
-                           milliseconds_text(times.back()) + " of " + std::to_string(times.size());
+  const std::string what =
+      fmt::format("a synced write takes {}, at most {} of {}", milliseconds_text(examined.disk_sync),
+                  milliseconds_text(times.back()), times.size());
   const bool slow = examined.disk_sync > slow_disk;
   add(findings, slow ? Health::warn : Health::ok, "disk", directory, what,
       slow ? "each lock waits for one: put the state directory on a faster disk" : "");
@@ -102,8 +103,7 @@ void examine_disk(Examined& examined, Findings& findings) {
   if (::statvfs(directory.c_str(), &space) != 0) return;
   const std::uint64_t free_bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   if (free_bytes < little_space)
-    add(findings, Health::warn, "disk", directory,
-        "only " + std::to_string(free_bytes >> 20U) + " MiB are free",
+    add(findings, Health::warn, "disk", directory, fmt::format("only {} MiB are free", free_bytes >> 20U),
         "free some: a peer on a full disk refuses new locks");
 }
 
@@ -159,13 +159,13 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
   }
   examined.usable = true;
   add(findings, Health::ok, "configuration", examined.config,
-      settings->name + ", one of " + std::to_string(settings->roster.size()));
+      fmt::format("{}, one of {}", settings->name, settings->roster.size()));
   if (settings->roster.size() == 2)
     add(findings, Health::warn, "configuration", examined.config, "two peers stop when either is gone",
         "use three, or one");
   if (settings->keys)
     add(findings, Health::ok, "key", examined.arguments.peer.key_file,
-        std::to_string(settings->keys->keys().size()) + " of the right mode, owner and length");
+        fmt::format("{} of the right mode, owner and length", settings->keys->keys().size()));
   return examined;
 }
 
@@ -190,7 +190,7 @@ void examine_state(Examined& examined, Findings& findings) {
     add(findings, Health::fail, "state", directory, "others may write to it", "chmod go-w it");
   } else if (status.st_uid != ::geteuid() && ::geteuid() != 0) {
     add(findings, Health::ok, "state", directory,
-        "not looked at: it belongs to user id " + std::to_string(status.st_uid));
+        fmt::format("not looked at: it belongs to user id {}", status.st_uid));
     return;
   }
   const auto holder = store::DirectoryLock::holder(directory);
@@ -202,11 +202,11 @@ void examine_state(Examined& examined, Findings& findings) {
         expected ? "start the peer: systemctl start coordd, or coordd" : "");
   } else if ((*holder)->socket != examined.socket && !(*holder)->socket.empty()) {
     add(findings, Health::fail, "state", directory,
-        "process " + std::to_string((*holder)->pid) + " uses it and serves " + cli::shown((*holder)->socket) +
-            ", not " + examined.socket,
+        fmt::format("process {} uses it and serves {}, not {}", (*holder)->pid, cli::shown((*holder)->socket),
+                    examined.socket),
         "stop that peer, or correct `socket`");
   } else {
-    add(findings, Health::ok, "state", directory, "used by process " + std::to_string((*holder)->pid));
+    add(findings, Health::ok, "state", directory, fmt::format("used by process {}", (*holder)->pid));
   }
   examine_disk(examined, findings);
 }
@@ -223,7 +223,7 @@ void examine_clock(Findings& findings) {
   }
   const double tick_off = (static_cast<double>(clock.tick) - 10'000.0) / 10'000.0;
   const double rate_off = std::abs(tick_off + static_cast<double>(clock.freq) / 65'536.0 * 1e-6);
-  const std::string per_cent = std::to_string(rate_off * 100).substr(0, 5) + " %";
+  const std::string per_cent = fmt::format("{} %", std::to_string(rate_off * 100).substr(0, 5));
   const Health rate = rate_off > 0.05 ? Health::fail : rate_off > 0.01 ? Health::warn : Health::ok;
   add(findings, rate, "clock", "rate", "corrected by " + per_cent,
       rate == Health::ok
@@ -232,7 +232,7 @@ void examine_clock(Findings& findings) {
   const bool unsynced = state == TIME_ERROR || (clock.status & STA_UNSYNC) != 0;
   add(findings, unsynced ? Health::warn : Health::ok, "clock", "offset",
       unsynced ? "not synchronised: locks do not need it, times in listings do"
-               : "synchronised within " + std::to_string(clock.maxerror / 1000) + " ms",
+               : fmt::format("synchronised within {} ms", clock.maxerror / 1000),
       unsynced ? "run chrony or systemd-timesyncd" : "");
 }
 

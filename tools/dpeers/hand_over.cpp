@@ -9,6 +9,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
@@ -87,8 +88,8 @@ Result<local::LoneView> ask_until(engine::LocalConnection& peer, HandOverStep st
 
 std::string list_of(const std::vector<std::string>& some, std::uint64_t all) {
   std::string text;
-  for (const std::string& one : some) text += "  " + cli::shown(one) + "\n";
-  if (all > some.size()) text += "  and " + std::to_string(all - some.size()) + " more\n";
+  for (const std::string& one : some) text += fmt::format("  {}\n", cli::shown(one));
+  if (all > some.size()) text += fmt::format("  and {} more\n", all - some.size());
   return text;
 }
 
@@ -108,7 +109,7 @@ Result<bool> confirmed(const HandOverSettings& settings, const local::LoneView& 
 
 // What has ended begins again, as it was. Only its directory's owner and root can do that.
 Status revive(const cli::Authority& authority) {
-  const std::string path = authority.state_dir + "/" + hand_over_name;
+  const std::string path = fmt::format("{}/{}", authority.state_dir, hand_over_name);
   struct stat status {};
   if (authority.state_dir.empty() || ::lstat(path.c_str(), &status) != 0) return done();
   return forget_handed_over(authority.state_dir);
@@ -148,8 +149,9 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
   if (!view->closed)
     return Error{ErrorKind::unavailable, "hand-over", "the peer does not close", "see its log"};
   if (view->held > 0 && !settings.quiet)
-    cli::notice("dpeers", "closed: waiting for " + std::to_string(view->held) +
-                              " to end; dpeers hand-over --abort opens it again");
+    cli::notice(
+        "dpeers",
+        fmt::format("closed: waiting for {} to end; dpeers hand-over --abort opens it again", view->held));
   view = ask_until(*peer, HandOverStep::end, end, [](const local::LoneView& seen) { return seen.ended; });
   if (!view) return view.error();
   if (!view->ended) {
@@ -161,8 +163,8 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
     return cli::Exit::no;
   }
   if (!settings.quiet)
-    cli::print("handed over: the group's tokens begin above " + std::to_string(view->token) + ", as " +
-               cli::shown(view->where) + " says\n");
+    cli::print(fmt::format("handed over: the group's tokens begin above {}, as {} says\n", view->token,
+                           cli::shown(view->where)));
   return cli::Exit::done;
 }
 

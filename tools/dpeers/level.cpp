@@ -4,6 +4,7 @@
 #include <ctime>
 #include <thread>
 
+#include "base/format.hpp"
 #include "cli/common.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -46,7 +47,7 @@ Result<local::Peers> raise(engine::LocalConnection& peer, Level before) {
     auto peers = ask(peer);
     if (!peers || peers->level.level > before) return peers;
     if (process::boot_now() >= end)
-      return Error{ErrorKind::unavailable, "level", "the group is still at level " + std::to_string(before),
+      return Error{ErrorKind::unavailable, "level", fmt::format("the group is still at level {}", before),
                    "see whether a majority of the peers runs, then try again"};
     std::this_thread::sleep_for(look_every);
   }
@@ -67,19 +68,18 @@ std::string json_of(const local::LevelRecord& level, WallTime as_of) {
 }
 
 std::string text_of(const local::LevelRecord& level) {
-  std::string text = "the group is at level " + std::to_string(level.level) + "\n";
+  std::string text = fmt::format("the group is at level {}\n", level.level);
   if (level.next == level.level) return text;
-  const std::string next = "level " + std::to_string(level.next);
+  const std::string next = fmt::format("level {}", level.next);
   for (const auto& [name, why] : level.missing)
-    text += next + ": not known to " + cli::shown(name) + ": " + why + "\n";
+    text += fmt::format("{}: not known to {}: {}\n", next, cli::shown(name), why);
   for (const std::string& name : level.claimed)
-    text += next + ": " + cli::shown(name) + " is in use, and will be its user's alone\n";
+    text += fmt::format("{}: {} is in use, and will be its user's alone\n", next, cli::shown(name));
   if (!level.missing.empty()) return text;
   text += next + ": all peers know it";
   if (level.due) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*level.due).count();
-    text +=
-        "; the leader raises it in " + std::to_string(seconds) + " s, or at once by `dpeers level --raise`";
+    text += fmt::format("; the leader raises it in {} s, or at once by `dpeers level --raise`", seconds);
   }
   return text + "\n";
 }

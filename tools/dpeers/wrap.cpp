@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dpeers/wrap.hpp"
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/terminal.hpp"
 
@@ -38,9 +39,9 @@ std::string lines_of(const std::string& first, const std::string& text, std::siz
 
 std::string wrapped(const std::string& status, const Finding& finding, std::size_t columns) {
   const std::string space(indent - std::min(indent, status.size()), ' ');
-  std::string text =
-      lines_of(status + space,
-               finding.check + " " + cli::shown(finding.object) + ": " + cli::shown(finding.what), columns);
+  std::string text = lines_of(
+      status + space,
+      fmt::format("{} {}: {}", finding.check, cli::shown(finding.object), cli::shown(finding.what)), columns);
   if (!finding.remedy.empty())
     text += lines_of(std::string(indent, ' ') + "-> ", cli::shown(finding.remedy), columns);
   return text;

@@ -44,9 +44,11 @@ std::string as_text(const Settings& s, const HistoryFile& file, const sim::Linea
   const std::string what = s.weak ? "sequentially consistent" : "linearizable";
   const std::size_t size = file.operations.size();
   const std::string count = fmt::format("{}{}", size, size == 1 ? " operation: " : " operations: ");
-  if (verdict.answer == Answer::yes) return count + what + "\n";
-  if (verdict.answer == Answer::undecided) return count + verdict.explanation + ": raise --limit\n";
-  std::string text = count + "not " + what + "\n" + cli::shown(file.with_names(verdict.explanation)) + "\n";
+  if (verdict.answer == Answer::yes) return fmt::format("{}{}\n", count, what);
+  if (verdict.answer == Answer::undecided)
+    return fmt::format("{}{}: raise --limit\n", count, verdict.explanation);
+  std::string text =
+      fmt::format("{}not {}\n{}\n", count, what, cli::shown(file.with_names(verdict.explanation)));
   for (const std::size_t i : verdict.offending)
     text += fmt::format("{}:{}: {}\n", s.history, file.lines[i],
                         cli::shown(file.with_names(file.operations[i].text())));
@@ -74,7 +76,8 @@ std::string as_text(const Settings& s, const LevelHistory& file, const sim::Leve
                                  size == 1 ? " operation: " : " operations: ", verdict.kept ? "" : "not ",
                                  name_of(*s.level));
   if (verdict.kept) return text;
-  text += (verdict.name.empty() ? "" : cli::shown(verdict.name) + ": ") + verdict.explanation + "\n";
+  text +=
+      fmt::format("{}{}\n", verdict.name.empty() ? "" : cli::shown(verdict.name) + ": ", verdict.explanation);
   for (const std::size_t i : verdict.offending)
     text += fmt::format("{}:{}: {}\n", s.history, file.lines[i],
                         cli::shown(file.with_names(file.operations[i].text())));

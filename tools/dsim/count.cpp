@@ -34,7 +34,7 @@ std::string number(double value) {
 std::string range(const Range& expected) {
   if (expected.low == expected.high) return number(expected.low);
   if (expected.low <= 0) return "<= " + number(expected.high);
-  return number(expected.low) + " to " + number(expected.high);
+  return fmt::format("{} to {}", number(expected.low), number(expected.high));
 }
 
 std::string what(const Theory& theory) {
@@ -94,7 +94,7 @@ class Landscape {
       text += lines.substr(begin, end - begin);
       begin = end;
       if (const auto formula = below_.find(row); formula != below_.end())
-        text += "    " + formula->second + "\n";
+        text += fmt::format("    {}\n", formula->second);
     }
     return text;
   }
@@ -128,7 +128,7 @@ Error cannot_count(const catalogue::Protocol& protocol) {
   std::string sizes;
   for (const std::size_t size : protocol.sizes) sizes += fmt::format("{}{}", sizes.empty() ? "" : ",", size);
   return {ErrorKind::usage, "-n", protocol.name + " cannot have so many nodes",
-          "give " + sizes + ", for instance"};
+          fmt::format("give {}, for instance", sizes)};
 }
 
 Result<cli::Exit> count(const Settings& s) {

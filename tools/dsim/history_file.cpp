@@ -202,7 +202,7 @@ std::string take(const std::string& line, sim::Model model, Clients& clients, si
   if (auto why = parse(line, reader); !why.empty()) return why;
   const Fields& fields = reader.fields;
   const auto kind = kind_of(*fields.op, model);
-  if (!kind) return "op " + cli::shown(*fields.op) + " is not one of this model";
+  if (!kind) return fmt::format("op {} is not one of this model", cli::shown(*fields.op));
   if (auto why = take_frame(fields, clients, operation); !why.empty()) return why;
   operation.kind = *kind;
   operation.value =
@@ -225,7 +225,7 @@ std::string take(const std::string& line, Clients& clients, sim::RegisterOperati
   if (auto why = parse(line, reader); !why.empty()) return why;
   Fields& fields = reader.fields;
   const auto kind = kinds.find(*fields.op);
-  if (kind == kinds.end()) return "op " + cli::shown(*fields.op) + " is none of read, write, remove";
+  if (kind == kinds.end()) return fmt::format("op {} is none of read, write, remove", cli::shown(*fields.op));
   if (auto why = take_frame(fields, clients, operation); !why.empty()) return why;
   operation.kind = kind->second;
   operation.final = fields.final.value_or(false);
@@ -278,7 +278,7 @@ Result<History> read_file(const std::string& path, const auto& take_line) {
     if (!file) return Error{ErrorKind::data, path, std::strerror(errno), "give a file of JSON lines"};
   }
   const auto unreadable = [&](const std::string& why) {  // a directory, a broken disk
-    return Error{ErrorKind::data, path, "could not be read (" + why + ")", "is it a file?"};
+    return Error{ErrorKind::data, path, fmt::format("could not be read ({})", why), "is it a file?"};
   };
   try {
     auto history = read_lines<History>(path == "-" ? std::cin : file, path, take_line);

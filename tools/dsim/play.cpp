@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "drawing.hpp"
@@ -35,7 +36,7 @@ std::string wrapped(const std::string& text, std::size_t columns) {
     line += word;
     begin = end + 1;
   }
-  return out + line + "\n";
+  return fmt::format("{}{}\n", out, line);
 }
 
 Result<cli::Exit> play(const Settings& s) {

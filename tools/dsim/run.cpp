@@ -52,13 +52,15 @@ std::string as_text(const catalogue::Report& report) {
                       report.messages_per_operation());
   for (const auto& [type, count] : report.messages) text += fmt::format("  {:<18} {}\n", type, count);
   if (!report.delays.empty()) {
-    text += "delay        median " + milliseconds(catalogue::percentile(report.delays, 0.5)) + ", 99 % " +
-            milliseconds(catalogue::percentile(report.delays, 0.99)) + "\n";
+    text += fmt::format("delay        median {}, 99 % {}\n",
+                        milliseconds(catalogue::percentile(report.delays, 0.5)),
+                        milliseconds(catalogue::percentile(report.delays, 0.99)));
   }
   if (!report.hand_overs.empty())
-    text += "hand-over    median " + milliseconds(catalogue::percentile(report.hand_overs, 0.5)) + "\n";
+    text +=
+        fmt::format("hand-over    median {}\n", milliseconds(catalogue::percentile(report.hand_overs, 0.5)));
   for (const auto& remark : report.remarks) text += remark + "\n";
-  for (const auto& violation : report.violations) text += "VIOLATION    " + violation.text() + "\n";
+  for (const auto& violation : report.violations) text += fmt::format("VIOLATION    {}\n", violation.text());
   return text;
 }
 

@@ -42,7 +42,7 @@ std::string abridged(const std::string& trace) {
 }
 
 bool is_expected(const std::string& list, const std::string& check) {
-  return ("," + list + ",").find("," + check + ",") != std::string::npos;
+  return fmt::format(",{},", list).find(fmt::format(",{},", check)) != std::string::npos;
 }
 
 std::string replay_line(const Settings& s, const catalogue::Found& found) {
@@ -52,8 +52,8 @@ std::string replay_line(const Settings& s, const catalogue::Found& found) {
 }
 
 void print_found(const Settings& s, const catalogue::Found& found) {
-  cli::print("VIOLATION    " + found.violation.text() + "\n");
-  cli::print("replay       " + replay_line(s, found) + "\n");
+  cli::print(fmt::format("VIOLATION    {}\n", found.violation.text()));
+  cli::print(fmt::format("replay       {}\n", replay_line(s, found)));
   cli::print(fmt::format("shortest     {} nodes, {} operations, {} faults: {}\n", found.shortest.nodes,
                          found.shortest.operations, found.shortest.faults.size(), found.in_shortest.text()));
   cli::print(s.trace ? found.trace : abridged(found.trace));

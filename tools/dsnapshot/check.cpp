@@ -2,6 +2,7 @@
 // dsnapshot check: is the cut consistent, and all of it there?
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -29,8 +30,8 @@ void print_finding(const Settings& s, const record::Snapshot& snapshot, const re
                    .text("detail", finding.detail)
                    .line());
   else
-    cli::print(cli::shown(snapshot.id) + ": " + std::string(rule) + ": " + cli::shown(finding.id) + ": " +
-               cli::shown(finding.detail) + "\n");
+    cli::print(fmt::format("{}: {}: {}: {}\n", cli::shown(snapshot.id), rule, cli::shown(finding.id),
+                           cli::shown(finding.detail)));
 }
 
 void print_result(const Settings& s, const record::Snapshot& snapshot, std::size_t findings) {
@@ -55,15 +56,15 @@ void print_result(const Settings& s, const record::Snapshot& snapshot, std::size
     for (const auto& link : snapshot.links) {
       for (const auto& [kind, count] : link.messages) messages += count;
     }
-    cli::print("consistent: " + plural(snapshot.peers.size(), "peer") + ", " + plural(messages, "message") +
-               " on the way\n");
+    cli::print(fmt::format("consistent: {}, {} on the way\n", plural(snapshot.peers.size(), "peer"),
+                           plural(messages, "message")));
     return;
   }
-  cli::print("consistent: " + plural(snapshot.processes.size(), "process") + ", " +
-             plural(messages, "message") + " on the way\n");
+  cli::print(fmt::format("consistent: {}, {} on the way\n", plural(snapshot.processes.size(), "process"),
+                         plural(messages, "message")));
   if (!external.empty())
-    cli::print("not exact: the state of " + external +
-               " is external: asked beside the process, not at the cut\n");
+    cli::print(fmt::format(
+        "not exact: the state of {} is external: asked beside the process, not at the cut\n", external));
 }
 
 Result<cli::Exit> check(const Settings& s) {

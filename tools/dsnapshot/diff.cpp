@@ -2,6 +2,7 @@
 // dsnapshot diff: what happened between two snapshots of a group.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -33,7 +34,7 @@ void print_process(const Settings& s, const Difference::Process& process) {
   const auto state = [](const std::optional<std::string>& text) {
     return text ? cli::shown(*text) : std::string("(no record)");
   };
-  std::string line = cli::shown(process.id) + ": " + state(process.before);
+  std::string line = fmt::format("{}: {}", cli::shown(process.id), state(process.before));
   if (process.before != process.after) line += " -> " + state(process.after);
   if (process.another_life) line += ", another process of this id";
   if (process.events > 0) line += ", " + plural(process.events, "event");
@@ -53,9 +54,9 @@ void print_channel(const Settings& s, const Difference::Channel& channel) {
                    .line());
     return;
   }
-  cli::print(cli::shown(channel.from) + " > " + cli::shown(channel.to) + ": " + std::to_string(channel.sent) +
-             " sent, " + std::to_string(channel.received) + " received; on the way " +
-             std::to_string(channel.on_way_before) + " -> " + std::to_string(channel.on_way_after) + "\n");
+  cli::print(fmt::format("{} > {}: {} sent, {} received; on the way {} -> {}\n", cli::shown(channel.from),
+                         cli::shown(channel.to), channel.sent, channel.received, channel.on_way_before,
+                         channel.on_way_after));
 }
 
 Result<cli::Exit> diff(const Settings& s) {
@@ -64,9 +65,10 @@ Result<cli::Exit> diff(const Settings& s) {
   const auto after = load(s.common, s.after);
   if (!after) return after.error();
   if (before->group != after->group)
-    return Error{ErrorKind::usage, cli::shown(s.after),
-                 "is of " + cli::shown(after->group) + ", the other one of " + cli::shown(before->group),
-                 "give two of one group"};
+    return Error{
+        ErrorKind::usage, cli::shown(s.after),
+        fmt::format("is of {}, the other one of {}", cli::shown(after->group), cli::shown(before->group)),
+        "give two of one group"};
   const Difference moved = difference(*before, *after);
   if (!s.quiet) {
     for (const auto& process : moved.processes) print_process(s, process);

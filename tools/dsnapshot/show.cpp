@@ -2,6 +2,7 @@
 // dsnapshot show: a snapshot for a person, as it is written, or summed up.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -53,7 +54,7 @@ void show_channels(const record::Snapshot& snapshot) {
   cli::Table table({{"CHANNEL"}, {"ON ITS WAY", Align::right}, {"FIRST", Align::left, true}});
   for (const auto& channel : snapshot.channels) {
     if (channel.messages.empty() && !channel.full) continue;
-    table.row({channel.from + " > " + channel.to,
+    table.row({fmt::format("{} > {}", channel.from, channel.to),
                std::to_string(channel.messages.size()) + (channel.full ? " (full)" : ""),
                channel.messages.empty() ? "" : channel.messages.front().body});
   }
@@ -61,8 +62,9 @@ void show_channels(const record::Snapshot& snapshot) {
   if (const auto cycle = record::full_cycle(snapshot); !cycle.empty()) {
     std::string path;
     for (const auto& id : cycle) path += cli::shown(id) + " > ";
-    cli::print("\nstuck: " + path + cli::shown(cycle.front()) +
-               ": each waits for room in a full channel, and reads nothing meanwhile\n");
+    cli::print(
+        fmt::format("\nstuck: {}{}: each waits for room in a full channel, and reads nothing meanwhile\n",
+                    path, cli::shown(cycle.front())));
   }
 }
 
@@ -72,13 +74,15 @@ Result<cli::Exit> show_sums(const Settings& s, const record::Snapshot& snapshot)
   for (const std::string& field : *fields) {
     const auto sum = record::sum(snapshot, field);
     if (!sum)
-      return Error{ErrorKind::data, cli::shown(s.name + ": " + sum.error().object), sum.error().what, ""};
+      return Error{ErrorKind::data, cli::shown(fmt::format("{}: {}", s.name, sum.error().object)),
+                   sum.error().what, ""};
     if (s.json) {
       // As a decimal number, exactly.
-      cli::print("{\"schema\":1,\"type\":\"sum\",\"id\":" + cli::json_string(snapshot.id) +
-                 ",\"field\":" + cli::json_string(field) + ",\"sum\":" + sum->value.text() + ",\"states\":" +
-                 std::to_string(sum->states) + ",\"messages\":" + std::to_string(sum->messages) +
-                 ",\"complete\":" + (snapshot.complete() ? "true" : "false") + "}\n");
+      cli::print(
+          fmt::format("{{\"schema\":1,\"type\":\"sum\",\"id\":{},\"field\":{},\"sum\":{},\"states\":{},"
+                      "\"messages\":{},\"complete\":{}}}\n",
+                      cli::json_string(snapshot.id), cli::json_string(field), sum->value.text(), sum->states,
+                      sum->messages, snapshot.complete() ? "true" : "false"));
     } else {
       cli::print(sum->value.text() + "\n");
     }

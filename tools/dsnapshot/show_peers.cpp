@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -15,8 +16,7 @@ using Align = cli::Table::Align;
 
 std::string kinds_text(const record::Kinds& kinds) {
   std::string out;
-  for (const auto& [kind, count] : kinds)
-    out += (out.empty() ? "" : ", ") + std::to_string(count) + " " + kind;
+  for (const auto& [kind, count] : kinds) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, kind);
   return out;
 }
 
@@ -48,8 +48,7 @@ void show_states(const record::Snapshot& snapshot) {
     table.row({peer.name, peer.role, std::to_string(peer.term), std::to_string(peer.applied),
                std::to_string(peer.last_index), std::to_string(count_of(peer.holds, false)),
                std::to_string(peer.waits.size()), std::to_string(count_of(peer.holds, true)),
-               std::to_string(peer.barriers.size()),
-               std::to_string(seen) + " of " + std::to_string(peer.members.size())});
+               std::to_string(peer.barriers.size()), fmt::format("{} of {}", seen, peer.members.size())});
   }
   for (const auto& missing : snapshot.missing) {
     if (missing.id.find(' ') == std::string::npos)
@@ -62,7 +61,7 @@ void show_links(const record::Snapshot& snapshot, bool each) {
   cli::Table table({{"LINK"}, {"ON ITS WAY", Align::left, true}, {"IN FLIGHT OR LOST", Align::left, true}});
   std::size_t empty = 0;
   for (const auto& link : snapshot.links) {
-    const std::string name = link.from + " > " + link.to;
+    const std::string name = fmt::format("{} > {}", link.from, link.to);
     const auto missing = std::ranges::find(snapshot.missing, name, &record::Missing::id);
     const std::string datagrams = kinds_text(in_flight_or_lost(link));
     std::string messages = kinds_text(link.messages);
@@ -73,7 +72,7 @@ void show_links(const record::Snapshot& snapshot, bool each) {
     }
     table.row({name, messages.empty() ? "-" : messages, datagrams.empty() ? "-" : datagrams});
     for (std::size_t i = 0; each && i < link.each.size(); ++i)
-      table.row({"", std::to_string(i + 1) + " " + link.each[i]});
+      table.row({"", fmt::format("{} {}", i + 1, link.each[i])});
   }
   if (!table.empty()) cli::print("\n" + cli::for_stdout(table));
   if (empty > 0)
@@ -104,12 +103,12 @@ void show_claims(const record::Snapshot& snapshot) {
       ++left;
       continue;
     }
-    table.row({"barrier " + std::to_string(generation.generation) + ", " + generation.stage, generation.name,
-               "-", std::to_string(generation.arrived) + " of " + std::to_string(generation.count), ""});
+    table.row({fmt::format("barrier {}, {}", generation.generation, generation.stage), generation.name, "-",
+               fmt::format("{} of {}", generation.arrived, generation.count), ""});
   }
   if (table.empty()) return;
   cli::print("\n" + cli::for_stdout(table));
-  if (left > 0) cli::print("and " + std::to_string(left) + " more: see --json\n");
+  if (left > 0) cli::print(fmt::format("and {} more: see --json\n", left));
 }
 
 }  // namespace

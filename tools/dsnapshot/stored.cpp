@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -54,14 +55,14 @@ Result<record::Snapshot> load(const Common& common, const std::string& name) {
 }
 
 std::string plural(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : noun.ends_with("s") ? "es" : "s");
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : noun.ends_with("s") ? "es" : "s");
 }
 
 std::string missing_text(const record::Snapshot& snapshot) {
   std::string out;
   for (const auto& missing : snapshot.missing) {
     if (!out.empty()) out += ", ";
-    out += cli::shown(missing.id) + ": " + std::string(to_string(missing.why));
+    out += fmt::format("{}: {}", cli::shown(missing.id), to_string(missing.why));
   }
   return out;
 }
@@ -69,14 +70,14 @@ std::string missing_text(const record::Snapshot& snapshot) {
 std::string headline(const record::Snapshot& snapshot) {
   const std::string whose = snapshot.of_peers()
                                 ? "the group"
-                                : cli::shown(snapshot.group) + ", view " + std::to_string(snapshot.view);
-  return "snapshot " + cli::shown(snapshot.id) + " of " + whose + ", " + rfc3339(snapshot.at, 3) + ": " +
-         (snapshot.complete() ? "complete" : "INCOMPLETE: " + missing_text(snapshot));
+                                : fmt::format("{}, view {}", cli::shown(snapshot.group), snapshot.view);
+  return fmt::format("snapshot {} of {}, {}: {}", cli::shown(snapshot.id), whose, rfc3339(snapshot.at, 3),
+                     snapshot.complete() ? "complete" : "INCOMPLETE: " + missing_text(snapshot));
 }
 
 cli::Exit tell_incomplete(const record::Snapshot& snapshot) {
   if (snapshot.complete()) return cli::Exit::done;
-  cli::notice("dsnapshot", snapshot.id + ": is incomplete: " + missing_text(snapshot));
+  cli::notice("dsnapshot", fmt::format("{}: is incomplete: {}", snapshot.id, missing_text(snapshot)));
   return cli::Exit::no;
 }
 

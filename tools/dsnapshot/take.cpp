@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 #include "cli/run.hpp"
@@ -62,7 +63,7 @@ Status write_file(const std::string& path, const std::string& text) {
 
 // FILE, FILE.1, FILE.2: the newest first.
 void make_room(const std::string& path, std::size_t keep) {
-  const auto name = [&](std::size_t age) { return age == 0 ? path : path + "." + std::to_string(age); };
+  const auto name = [&](std::size_t age) { return age == 0 ? path : fmt::format("{}.{}", path, age); };
   for (std::size_t age = keep - 1; age > 1; --age) std::rename(name(age - 1).c_str(), name(age).c_str());
   // FILE is there at all times: a new one takes its place.
   if (keep < 2) return;
@@ -132,8 +133,7 @@ void print_done(const WaitSettings& s, const record::Snapshot& snapshot) {
   for (const record::Member& member : snapshot.members)
     ids += (ids.empty() ? "" : ", ") + cli::shown(member.id);
   if (ids.empty()) ids = "all have ended";
-  cli::print("done: all idle, nothing on its way: " + ids + " (view " + std::to_string(snapshot.view) +
-             ")\n");
+  cli::print(fmt::format("done: all idle, nothing on its way: {} (view {})\n", ids, snapshot.view));
 }
 
 // All that are there are idle: how have the others ended?
@@ -144,7 +144,7 @@ Result<cli::Exit> end_wait(const WaitSettings& s, const record::Snapshot& snapsh
     return Error{ErrorKind::unavailable, cli::shown(s.group), "nobody is in this group",
                  "start one with dsnapshot run"};
   if (!ends->badly.empty()) {
-    cli::notice("dsnapshot", cli::shown(s.group) + ": " + ends->badly);
+    cli::notice("dsnapshot", fmt::format("{}: {}", cli::shown(s.group), ends->badly));
     return cli::Exit::failed;
   }
   print_done(s, snapshot);
@@ -166,12 +166,13 @@ Result<cli::Exit> wait(const WaitSettings& s) {
     const cut::Drained drained = cut::drained(*collected, idle);
     if (drained.state == cut::Drained::State::done) return end_wait(s, collected->snapshot);
     if (drained.state == cut::Drained::State::never) {
-      cli::notice("dsnapshot", cli::shown(s.group) + ": " + cli::shown(drained.why));
+      cli::notice("dsnapshot", fmt::format("{}: {}", cli::shown(s.group), cli::shown(drained.why)));
       return cli::Exit::failed;
     }
     if (collected->snapshot.complete() || why.empty()) why = drained.why;
     if (end && boot_now() >= *end) {
-      if (!s.quiet) cli::notice("dsnapshot", cli::shown(s.group) + ": not done: " + cli::shown(why));
+      if (!s.quiet)
+        cli::notice("dsnapshot", fmt::format("{}: not done: {}", cli::shown(s.group), cli::shown(why)));
       return cli::Exit::no;
     }
     rest(pause.next());

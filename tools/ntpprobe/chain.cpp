@@ -37,11 +37,11 @@ std::optional<ServerName> above(const ServerResult& hop, std::uint16_t port, std
   const std::uint32_t id = hop.reply->reference_id;
   const std::string text = hop.reference();
   if ((id >> 16U) == 0x7f7f) {
-    why_not = "its reference " + text + " is a clock of its own";
+    why_not = fmt::format("its reference {} is a clock of its own", text);
     return std::nullopt;
   }
   if (!can_be_asked(id, hop.address)) {
-    why_not = "its reference " + text + " is no address that can be asked";
+    why_not = fmt::format("its reference {} is no address that can be asked", text);
     return std::nullopt;
   }
   return ServerName{text, port};
@@ -72,7 +72,7 @@ Chain climb(const ServerName& start, const Settings& settings, const Manner& man
   while (chain.hops.size() < most_hops) {
     auto hop = ask(name, settings, manner, why);
     if (!hop) {
-      chain.end = display(name) + ": " + why;
+      chain.end = fmt::format("{}: {}", display(name), why);
       if (!chain.hops.empty()) chain.end += "; the reference id may stand for an IPv6 address";
       return chain;
     }
@@ -89,7 +89,7 @@ Chain climb(const ServerName& start, const Settings& settings, const Manner& man
       return chain;
     }
     if (seen_before(chain, next->host)) {
-      chain.end = "its reference " + next->host + " leads back into this chain";
+      chain.end = fmt::format("its reference {} leads back into this chain", next->host);
       return chain;
     }
     name = *next;
@@ -128,7 +128,8 @@ std::string text(const Chain& chain) {
   for (const ServerResult& hop : chain.hops)
     table.row({server_label(hop), std::to_string(hop.reply->stratum), hop.reference(),
                signed_seconds(hop.estimate->offset), plain_seconds(hop.bound)});
-  return cli::for_stdout(table) + (chain.complete ? "ends at " : "ends here: ") + chain.end + "\n";
+  return fmt::format("{}{}{}\n", cli::for_stdout(table),
+                     chain.complete ? "ends at " : "ends here: ", chain.end);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "base/format.hpp"
 #include "ntpprobe/config_readers.hpp"
 #include "ntpprobe/small_file.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::size_t most_servers = 64;
 
 std::string ConfigFiles::below_root(const std::string& path, const std::string& folder) const {
   if (path.starts_with('/')) return root_ + path;
-  return folder == "/" ? root_ + "/" + path : folder + "/" + path;
+  return folder == "/" ? fmt::format("{}/{}", root_, path) : fmt::format("{}/{}", folder, path);
 }
 
 std::optional<std::string> ConfigFiles::read(const std::string& file) {

@@ -26,7 +26,7 @@ Error bad_server(std::string_view text, std::string what, std::string remedy) {
 
 std::string display(const ServerName& name) {
   if (name.port == ntp_port) return name.host;
-  return fmt::format("{}:{}", is_ipv6(name.host) ? "[" + name.host + "]" : name.host, name.port);
+  return fmt::format("{}:{}", is_ipv6(name.host) ? fmt::format("[{}]", name.host) : name.host, name.port);
 }
 
 std::optional<std::uint16_t> read_port(std::string_view text) {

@@ -2,6 +2,7 @@
 // ntpprobe: how far is the local clock off? Asks NTP servers, never sets the clock.
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "cli/terminal.hpp"
 #include "cli_app/read_by_app.hpp"
@@ -58,8 +59,8 @@ Result<cli::Exit> probe(const Settings& s) {
   if (!m) return m.error();
   report(*m, s);
   if (m->majority) return cli::Exit::done;
-  cli::notice("ntpprobe",
-              m->failure() + ": " + (m->usable > 0 ? "ask more servers" : "see ntpprobe(1), REASONS"));
+  cli::notice("ntpprobe", fmt::format("{}: {}", m->failure(),
+                                      m->usable > 0 ? "ask more servers" : "see ntpprobe(1), REASONS"));
   return cli::Exit::no;
 }
 

@@ -99,7 +99,7 @@ std::string Measurement::failure() const {
   std::string list;
   for (const auto& [reason, count] : reasons)
     list += fmt::format("{}{} {}", list.empty() ? "" : ", ", reason, count);
-  return list.empty() ? text : text + " (" + list + ")";
+  return list.empty() ? text : fmt::format("{} ({})", text, list);
 }
 
 Measurement evaluate(const Prober& prober) {

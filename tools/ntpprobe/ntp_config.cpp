@@ -4,6 +4,7 @@
 // configuration are carried out in an order of their own: unpeer takes away also what a later line adds.
 #include <filesystem>
 
+#include "base/format.hpp"
 #include "ntpprobe/config_readers.hpp"
 
 namespace coord::ntpprobe {
@@ -101,7 +102,8 @@ class NtpReader {
 ConfiguredServers read_ntp(const std::string& root, const std::string& file) {
   NtpReader reader(root);
   reader.read(root + file);
-  reader.read_directory(root + std::filesystem::path(file).parent_path().string() + "/ntp.d", 1);
+  reader.read_directory(fmt::format("{}{}/ntp.d", root, std::filesystem::path(file).parent_path().string()),
+                        1);
   return reader.take();
 }
 

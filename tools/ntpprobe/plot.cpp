@@ -147,7 +147,7 @@ std::vector<std::string> plot(const std::deque<std::optional<Duration>>& values,
     const bool tick = labelled || r == zero_row;
     const char* axis = unicode ? (tick ? "┤" : "│") : (tick ? "+" : "|");
     const char* blank = r != zero_row ? " " : unicode ? "┄" : "-";
-    lines.push_back(padded(label) + " " + axis + canvas.row(r, blank));
+    lines.push_back(fmt::format("{} {}{}", padded(label), axis, canvas.row(r, blank)));
   }
   return lines;
 }

@@ -10,13 +10,14 @@
 #include <cstring>
 #include <vector>
 
+#include "base/format.hpp"
 #include "clock/ntp_packet.hpp"
 
 namespace coord::ntpprobe {
 namespace {
 
 Error failed(const Endpoint& endpoint, const char* what) {
-  return {ErrorKind::unavailable, endpoint.server, std::string(what) + ": " + std::strerror(errno), ""};
+  return {ErrorKind::unavailable, endpoint.server, fmt::format("{}: {}", what, std::strerror(errno)), ""};
 }
 
 }  // namespace

@@ -114,9 +114,9 @@ std::string plain_seconds(Duration value) {
 
 std::string server_label(const ServerResult& s) {
   if (s.address.empty() || s.server == s.address || s.server.starts_with(s.address + ":") ||
-      s.server.starts_with("[" + s.address + "]"))
+      s.server.starts_with(fmt::format("[{}]", s.address)))
     return s.server;
-  return s.server + " (" + s.address + ")";
+  return fmt::format("{} ({})", s.server, s.address);
 }
 
 std::string json_report(const Measurement& m, bool samples) {
@@ -172,8 +172,8 @@ std::string csv_report(const Measurement& m, bool samples) {
 std::string watch_line(const Measurement& m) {
   const std::string count = fmt::format("{}/{}", m.used, m.servers.size());
   const std::string head = rfc3339(m.as_of, 3) + " ";
-  if (!m.majority) return head + "- - " + count + " " + m.failure() + "\n";
-  return head + signed_seconds(m.offset) + " " + plain_seconds(m.bound) + " " + count + "\n";
+  if (!m.majority) return fmt::format("{}- - {} {}\n", head, count, m.failure());
+  return fmt::format("{}{} {} {}\n", head, signed_seconds(m.offset), plain_seconds(m.bound), count);
 }
 
 }  // namespace coord::ntpprobe

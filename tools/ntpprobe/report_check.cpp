@@ -11,14 +11,14 @@ namespace {
 constexpr const char* words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 
 CheckResult answer(int status, const std::string& text, const std::string& performance) {
-  std::string line = std::string("NTP ") + words[status] + ": ";
+  std::string line = fmt::format("NTP {}: ", words[status]);
   for (const char c : text) line += c == '|' || c == '\n' ? ' ' : c;  // either would end the text
-  return {status, line + (performance.empty() ? "" : " | " + performance) + "\n"};
+  return {status, fmt::format("{}{}\n", line, performance.empty() ? "" : " | " + performance)};
 }
 
 // -X:X, the range in which the value is well.
 std::string range(const std::optional<Duration>& limit) {
-  return limit ? "-" + plain_seconds(*limit) + ":" + plain_seconds(*limit) : "";
+  return limit ? fmt::format("-{}:{}", plain_seconds(*limit), plain_seconds(*limit)) : "";
 }
 
 std::string performance_of(const Measurement& m, const Thresholds& t) {
@@ -42,15 +42,15 @@ CheckResult check_report(const Measurement& m, const Thresholds& t) {
   }
   const Duration magnitude = std::chrono::abs(m.offset);
   int status = 0;
-  std::string text = "offset " + signed_seconds(m.offset) + " s";
+  std::string text = fmt::format("offset {} s", signed_seconds(m.offset));
   if (t.crit && magnitude > *t.crit) {
     status = 2;
-    text += " exceeds " + plain_seconds(*t.crit) + " s";
+    text += fmt::format(" exceeds {} s", plain_seconds(*t.crit));
   } else if (t.warn && magnitude > *t.warn) {
     status = 1;
-    text += " exceeds " + plain_seconds(*t.warn) + " s";
+    text += fmt::format(" exceeds {} s", plain_seconds(*t.warn));
   }
-  text += ", bound " + plain_seconds(m.bound) + " s";
+  text += fmt::format(", bound {} s", plain_seconds(m.bound));
   const unsigned stratum = m.worst_stratum().value_or(16);
   text += fmt::format(", stratum {}", stratum);
   if (t.max_stratum && stratum > *t.max_stratum) {

@@ -33,7 +33,7 @@ std::string remark(const ServerResult& s) {
   if (s.verdict == Verdict::truechimer && !s.used) text += ", outlier";
   text += reference_remark(s);
   const std::string reasons = s.reasons_text();
-  return reasons.empty() ? text : text + ": " + reasons;
+  return reasons.empty() ? text : fmt::format("{}: {}", text, reasons);
 }
 
 // A terminal's table: the server's name has its place, the verdict the rest of the line.
@@ -76,9 +76,9 @@ Table overview(const Measurement& m, const TextStyle& style) {
 
 // Everything about one server, a line a fact.
 std::string details(const ServerResult& s) {
-  std::string out = cli::shown(server_label(s)) + ": " + remark(s) + "\n";
+  std::string out = fmt::format("{}: {}\n", cli::shown(server_label(s)), remark(s));
   const auto fact = [&](const char* name, const std::string& value) {
-    out += std::string("  ") + name + std::string(20 - std::string_view(name).size(), ' ') + value + "\n";
+    out += fmt::format("  {}{}{}\n", name, std::string(20 - std::string_view(name).size(), ' '), value);
   };
   if (s.estimate) {
     const ntp::Estimate& e = *s.estimate;

@@ -139,7 +139,7 @@ Result<SymmetricKey> key_from(const std::vector<std::string_view>& words, std::u
   const bool typed = words.size() > 2;
   const auto algorithm = typed ? algorithm_named(words[1]) : MacAlgorithm::md5;
   if (!algorithm)
-    return bad("type " + std::string(words[1].substr(0, 40)) + " is not known here",
+    return bad(fmt::format("type {} is not known here", words[1].substr(0, 40)),
                "use AES128, AES256, SHA1, SHA256, SHA384, SHA512 or MD5");
   auto secret = secret_of(words[typed ? 2 : 1], typed);
   if (!secret) return bad("the key is not hexadecimal", "write an even number of digits 0-9 a-f after HEX:");

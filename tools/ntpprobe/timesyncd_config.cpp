@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/format.hpp"
 #include "ntpprobe/config_readers.hpp"
 
 namespace coord::ntpprobe {
@@ -89,7 +90,8 @@ class TimesyncdReader {
   ConfiguredServers read() {
     main_file();
     std::vector<std::string> directories;
-    for (const char* place : places) directories.push_back(root_ + place + "/systemd/timesyncd.conf.d");
+    for (const char* place : places)
+      directories.push_back(fmt::format("{}{}/systemd/timesyncd.conf.d", root_, place));
     for (const std::string& file : drop_ins(directories, ".conf")) configuration(file);
     networkd();
     if (!primary_.words.empty()) return servers(primary_);
@@ -100,7 +102,7 @@ class TimesyncdReader {
  private:
   void main_file() {
     for (const char* place : places)
-      if (configuration(root_ + place + "/systemd/timesyncd.conf")) return;
+      if (configuration(fmt::format("{}{}/systemd/timesyncd.conf", root_, place))) return;
   }
 
   // What stands before any section is taken as well, though systemd would complain.
@@ -136,7 +138,7 @@ class TimesyncdReader {
   List built_in() {
     List list;
     for (auto place = std::rbegin(places); place != std::rend(places) && list.words.empty(); ++place) {
-      const auto text = files_.read(root_ + *place + "/systemd/timesyncd.conf");
+      const auto text = files_.read(fmt::format("{}{}/systemd/timesyncd.conf", root_, *place));
       for (std::string_view line : text ? lines_of(*text) : std::vector<std::string_view>()) {
         if (!is_comment(line)) continue;
         line = trimmed(line).substr(1);

@@ -61,7 +61,7 @@ class LiveScreen {
   static void show(const std::vector<std::string>& lines, std::size_t rows) {
     std::string out = "\x1b[H";
     for (std::size_t i = 0; i < lines.size() && i < rows; ++i)
-      out += (i == 0 ? "" : "\r\n") + lines[i] + "\x1b[K";
+      out += fmt::format("{}{}\x1b[K", i == 0 ? "" : "\r\n", lines[i]);
     cli::print(out + "\x1b[J");
     static_cast<void>(cli::flush());
   }
@@ -121,7 +121,8 @@ std::string line_of(const Measurement& m, const Settings& s) {
   if (s.csv) return csv_report(m, s.list_samples);
   if (s.quiet) return m.majority ? signed_seconds(m.offset) + "\n" : "";
   if (s.verbose || s.list_samples) {
-    return text_report(m, {cli::Table::any_width, false, s.verbose, s.list_samples}) + text_summary(m) + "\n";
+    return fmt::format("{}{}\n", text_report(m, {cli::Table::any_width, false, s.verbose, s.list_samples}),
+                       text_summary(m));
   }
   return watch_line(m);
 }
