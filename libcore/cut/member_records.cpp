@@ -116,6 +116,10 @@ void Member::give_up(record::Why why) {
   send_markers({snapshot, view_.number, true});
   record::Snapshot part = empty_part(snapshot);
   part.missing.push_back({config_.id, why});
+  // Who waits for whom: perhaps that is why.
+  for (const auto& [life, peer] : peers_) {
+    if (!peer.channel.has_room()) part.channels.push_back({config_.id, peer.id, {}, true});
+  }
   finish(snapshot, std::move(part), {});
 }
 

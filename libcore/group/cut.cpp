@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/rule.hpp"
+
 namespace coord::group {
 
 Cut::Cut(const std::map<NodeId, LinkIn>& in, bool each) : each_(each) {
@@ -54,7 +56,7 @@ bool Cut::marker(NodeId from, const wire::SnapshotMarker& marker) {
   incoming.marked_life = marker.life;
   link.sent = marker.up ? marker.sent : 0;
   if (marker.first) {
-    link.broke = link.broke || marker.up;
+    link.broke = link.broke || COORD_RULE_OR(group_marker_that_comes_first_breaks, marker.up, false);
     // Nothing stood at the sender's cut: all that came was from a connection before it.
     link.received = 0;
     link.earlier = 0;
@@ -65,7 +67,8 @@ bool Cut::marker(NodeId from, const wire::SnapshotMarker& marker) {
       link.datagrams_sent.emplace(kind, count);
   }
   // Those of an earlier life of the sender were counted by that.
-  if (incoming.life == marker.life) link.datagrams_received = incoming.datagrams;
+  if (COORD_RULE(group_datagrams_of_one_life, incoming.life == marker.life))
+    link.datagrams_received = incoming.datagrams;
   return true;
 }
 

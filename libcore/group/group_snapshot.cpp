@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rule.hpp"
 #include "group/describe.hpp"
 #include "snapshot/record.hpp"
 #include "wire/codec.hpp"
@@ -123,7 +124,8 @@ std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
 Bytes GroupSnapshot::colour(NodeId to) const {
   wire::SnapshotColour colour;
   for (const auto& [id, running] : cuts_) {
-    if (!has_its_cut(running, to)) colour.push_back(id);
+    if (COORD_RULE_OR(group_datagrams_carry_the_colour, !has_its_cut(running, to), false))
+      colour.push_back(id);
   }
   if (colour.empty()) return {};
   // Its level first, for a datagram is told apart from its frame.
@@ -149,7 +151,7 @@ node::PartActions GroupSnapshot::coloured(const node::Moment& moment, NodeId fro
 // One node has one cut for one snapshot. Markers may come late, and those of a taker's earlier life after
 // those of the next.
 bool GroupSnapshot::is_over(const Id& id) const {
-  return std::ranges::find(had_, id) != had_.end();
+  return COORD_RULE_OR(group_one_cut_a_snapshot, std::ranges::find(had_, id) != had_.end(), false);
 }
 
 GroupSnapshot::Running* GroupSnapshot::find(const Id& id) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "group/group_snapshot.hpp"
 #include "snapshot/record.hpp"
 #include "wire/codec.hpp"
@@ -45,7 +46,7 @@ void GroupSnapshot::begin_next(const node::Moment& moment) {
   // What the service has said in this step goes out before the markers, and is not counted yet: at once,
   // then.
   begin_at_ = moment.now;
-  if (!moment.undisturbed) return;
+  if (COORD_RULE_OR(group_markers_behind_the_step, !moment.undisturbed, false)) return;
   if (moment.service != nullptr) life_ = moment.service->replica().life();
   Taking taking;
   taking.asked = asked_.front();
@@ -90,7 +91,7 @@ bool GroupSnapshot::is_link_there(NodeId from, NodeId to) const {
     return false;
   if (link->second.life != receiver->second.life) return false;
   return link->second.marked ? link->second.from_life == sender->second.life
-                             : !sender->second.up.contains(to);
+                             : COORD_RULE(group_unmarked_link_was_empty, !sender->second.up.contains(to));
 }
 
 bool GroupSnapshot::is_all_there() const {
