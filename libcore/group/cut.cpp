@@ -18,7 +18,7 @@ Cut::Cut(const std::map<NodeId, LinkIn>& in, bool each) : each_(each) {
   }
 }
 
-void Cut::received(NodeId from, std::string_view kind) {
+void Cut::received(NodeId from, std::string_view kind, const std::function<std::string()>& words) {
   Incoming& incoming = links_.at(from);
   incoming.connected = true;
   record::Link& link = incoming.link;
@@ -28,7 +28,8 @@ void Cut::received(NodeId from, std::string_view kind) {
   } else if (link.messages.size() < record::most_kinds) {
     link.messages.emplace(kind, 1);
   }
-  if (each_ && link.each.size() < record::most_each) link.each.emplace_back(kind);
+  if (each_ && link.each.size() < record::most_each)
+    link.each.push_back(words().substr(0, record::longest_each));
 }
 
 // What came by the connection before it is on its way all the same, but is not of the count of this one.

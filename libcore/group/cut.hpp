@@ -16,6 +16,7 @@
 // its way or lost. Pure: no clock, socket or thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -46,7 +47,7 @@ class Cut {
   Cut(const std::map<NodeId, LinkIn>& in, bool each);
 
   // ---- what happens on the links after it
-  void received(NodeId from, std::string_view kind);
+  void received(NodeId from, std::string_view kind, const std::function<std::string()>& words);
   void came(NodeId from, std::uint64_t lost);
   void parted(NodeId from);
   // False: it is of no use, for that link has its marker.

@@ -81,14 +81,14 @@ void GroupSnapshot::sent(NodeId to, node::Way way, std::string_view kind, bool t
   ++out->second.sent;
 }
 
-void GroupSnapshot::received(NodeId from, node::Way way, std::string_view kind) {
+void GroupSnapshot::received(NodeId from, node::Way way, std::string_view kind, const Words& words) {
   const auto in = in_.find(from);
   if (in == in_.end()) return;
   if (way == node::Way::datagram) return add(in->second.datagrams, kind);
   in->second.connected = true;
   ++in->second.received;
   for (auto& [id, running] : cuts_) {
-    if (running.cut.knows(from)) running.cut.received(from, kind);
+    if (running.cut.knows(from)) running.cut.received(from, kind, words);
   }
 }
 

@@ -36,7 +36,7 @@ class GroupSnapshot final : public node::Part, public node::Watcher {
   std::optional<Instant> deadline() const override;
 
   void sent(NodeId to, node::Way way, std::string_view kind, bool taken) override;
-  void received(NodeId from, node::Way way, std::string_view kind) override;
+  void received(NodeId from, node::Way way, std::string_view kind, const Words& words) override;
   void came(NodeId from, std::uint64_t lost) override;
   void connected(NodeId to) override;
   void disconnected(NodeId to) override;

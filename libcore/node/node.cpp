@@ -7,12 +7,18 @@
 
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "replica/text.hpp"
 
 namespace coord::node {
 
 namespace {
 
 constexpr const char* unknown_part = "for an unknown part";
+
+// Only the part can read its bytes.
+std::string words_of(std::string_view part, const OnChannel& event) {
+  return fmt::format("{} message of {} bytes", part, event.message.bytes.size());
+}
 
 std::uint16_t number_of(const Part& part) {
   return static_cast<std::uint16_t>(part.channel());
@@ -82,7 +88,8 @@ NodeActions Node::step(Instant now, WallTime wall, NodeEvent&& event) {
   if (const auto* message = std::get_if<replica::FromPeer>(&of_all);
       message != nullptr && watcher_ != nullptr)
     watcher_->received(message->from, message->datagram ? Way::datagram : Way::stream,
-                       replica::name_of(message->message));
+                       replica::name_of(message->message),
+                       [&] { return replica::to_text(message->message, message->level); });
   of_service(service_.step(now, wall, of_all));
   if (parts_.empty()) return std::exchange(out_, {});
   std::visit(
@@ -160,10 +167,12 @@ void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
   Part* const part = find(event.message.channel);
   if (part == nullptr) {
     ++counts_.unknown_channel;
-    if (watcher_ != nullptr) watcher_->received(event.from, event.way, unknown_part);
+    if (watcher_ != nullptr)
+      watcher_->received(event.from, event.way, unknown_part, [&] { return words_of(unknown_part, event); });
     return;
   }
-  if (watcher_ != nullptr && part != watching_) watcher_->received(event.from, event.way, part->name());
+  if (watcher_ != nullptr && part != watching_)
+    watcher_->received(event.from, event.way, part->name(), [&] { return words_of(part->name(), event); });
   const FromPeer message{event.from, std::move(event.message.bytes), event.level, event.way};
   of_part(*part, part->step(moment(now, wall), message), &event);
 }

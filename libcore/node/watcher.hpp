@@ -12,6 +12,8 @@
 // order of the actions. Threading: as for all parts.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,7 +31,9 @@ class Watcher {
   // `taken`: it goes out; else it was dropped here. `kind`: of a message of the service its name, of any
   // other the name of its part.
   virtual void sent(NodeId to, Way way, std::string_view kind, bool taken) = 0;
-  virtual void received(NodeId from, Way way, std::string_view kind) = 0;
+  // `words`: says what it is, in the notation of the golden traces; for who wants to know.
+  using Words = std::function<std::string()>;
+  virtual void received(NodeId from, Way way, std::string_view kind, const Words& words) = 0;
   // What that node sends by stream comes by another connection from now on. `lost`: so many of those that
   // sent() is told of went by it before and never come; where connections are real it is 0.
   virtual void came(NodeId from, std::uint64_t lost) = 0;

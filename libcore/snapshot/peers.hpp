@@ -69,7 +69,7 @@ struct Link {
   std::uint64_t received = 0;     // on it, up to the receiver's
   std::uint64_t earlier = 0;      // of `messages`, on a connection before that one
   Kinds messages;                 // on their way
-  std::vector<std::string> each;  // of them, where that was asked for: the kind, and what there is to say
+  std::vector<std::string> each;  // of them, where that was asked for: what it is
   // By datagram, in the sender's life: what is not received is on its way or lost.
   Kinds datagrams_sent, datagrams_received;
 
@@ -87,5 +87,6 @@ std::string line_of(const Link& link);
 inline constexpr std::size_t most_claims = 4096;
 inline constexpr std::size_t most_kinds = 64;
 inline constexpr std::size_t most_each = 2000;
+inline constexpr std::size_t longest_each = 400;  // bytes
 
 }  // namespace coord::record

@@ -57,6 +57,24 @@ TEST_CASE("each message on its way is for root only") {
   }
 }
 
+TEST_CASE("each message on its way is told in words: its term and place, not its kind alone") {
+  Watched group(3, 3);
+  group.reach_level_two();
+  std::vector<std::string> each;
+  for (int i = 0; i < 40; ++i) {
+    group.submit(NodeId{1 + static_cast<std::uint64_t>(i) % 3});
+    group.ask(NodeId{1}, 1s, true, 0);
+    group.scene.run(20ms);
+  }
+  group.scene.run(1s);
+  for (const auto& snapshot : group.tools.taken) {
+    for (const auto& link : snapshot.links) each.insert(each.end(), link.each.begin(), link.each.end());
+  }
+  CHECK(std::ranges::any_of(each, [](const std::string& text) {
+    return text.starts_with("append term ") && text.find(" commit ") != std::string::npos;
+  }));
+}
+
 TEST_CASE("a peer alone has its own record, and nothing on its way") {
   Watched lone(1, 4);
   lone.scene.settle();

@@ -12,6 +12,9 @@ namespace {
 constexpr NodeId a{1};
 
 // b's cut; something stands with a, of which 3 have come.
+void receives(Cut& cut, const std::string& kind) {
+  cut.received(a, kind, [&] { return kind + " in words"; });
+}
 Cut cut_of_b(bool connected = true, bool each = false) {
   LinkIn in;
   in.connected = connected;
@@ -43,13 +46,13 @@ bool adds_up(const Cut& cut) {
 TEST_CASE("cut: what comes between it and the marker was on its way") {
   Cut cut = cut_of_b(true, true);
   CHECK_FALSE(cut.is_settled(a));
-  cut.received(a, "append");
-  cut.received(a, "heartbeat");
+  receives(cut, "append");
+  receives(cut, "heartbeat");
   CHECK(cut.marker(a, marker()));
   CHECK(cut.is_settled(a));
-  cut.received(a, "append");
+  receives(cut, "append");
   CHECK(cut.link(a).messages == record::Kinds{{"append", 1}, {"heartbeat", 1}});
-  CHECK(cut.link(a).each == std::vector<std::string>{"append", "heartbeat"});
+  CHECK(cut.link(a).each == std::vector<std::string>{"append in words", "heartbeat in words"});
   CHECK_FALSE(cut.link(a).broke);
   CHECK(adds_up(cut));
   // Once is enough.
@@ -70,7 +73,7 @@ TEST_CASE("cut: where nothing stands nobody is waited for, until it comes back w
 
 TEST_CASE("cut: a connection that stood at both cuts and broke may have lost something") {
   Cut cut = cut_of_b();
-  cut.received(a, "append");
+  receives(cut, "append");
   cut.parted(a);
   CHECK(cut.is_settled(a));
   cut.came(a, 0);
@@ -80,7 +83,7 @@ TEST_CASE("cut: a connection that stood at both cuts and broke may have lost som
 
 TEST_CASE("cut: one that ended before its sender's cut is all on its way") {
   Cut cut = cut_of_b();
-  cut.received(a, "append");
+  receives(cut, "append");
   cut.parted(a);
   cut.came(a, 0);
   SECTION("the sender had its cut with nothing standing") {
@@ -88,8 +91,8 @@ TEST_CASE("cut: one that ended before its sender's cut is all on its way") {
     CHECK(on_way(cut) == 1);
   }
   SECTION("the sender had its cut on the next one") {
-    cut.received(a, "append");
-    cut.received(a, "append");
+    receives(cut, "append");
+    receives(cut, "append");
     CHECK(cut.marker(a, marker(false, true, 2)));
     CHECK(on_way(cut) == 3);
   }
@@ -117,7 +120,7 @@ TEST_CASE("cut: datagrams are those sent minus those received, in one life of th
 
 TEST_CASE("cut: made-up kinds take no more room than there is") {
   Cut cut = cut_of_b(true, true);
-  for (int i = 0; i < 5000; ++i) cut.received(a, "kind" + std::to_string(i));
+  for (int i = 0; i < 5000; ++i) receives(cut, "kind" + std::to_string(i));
   CHECK(cut.link(a).messages.size() == record::most_kinds);
   CHECK(cut.link(a).each.size() == record::most_each);
 }
