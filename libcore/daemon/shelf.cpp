@@ -71,8 +71,9 @@ void Shelf::take(replica::ConnectionId connection, std::uint32_t uid, std::uint6
   std::string whole = std::move(text);
   piece_bytes_ -= whole.size();
   pieces_.erase(connection);
-  submit(connection, request, [uid, whole = std::move(whole)](ShelfFiles& files) -> Answers {
-    const Status kept = files.keep(uid, whole);
+  const std::uint32_t whose = uid == 0 ? piece.owner : uid;
+  submit(connection, request, [whose, whole = std::move(whole)](ShelfFiles& files) -> Answers {
+    const Status kept = files.keep(whose, whole);
     if (!kept) return {local::KeptRefused{kept.error().text()}};
     return {local::KeptDone{}};
   });

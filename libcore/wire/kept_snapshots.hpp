@@ -25,11 +25,12 @@ inline constexpr std::size_t kept_piece_bytes = std::size_t{900} << 10U;
 struct KeepPiece {
   Bytes bytes;
   bool last = false;
+  std::uint32_t owner = 0;  // said by root: it is kept as this user's, whose group it is of
 
   bool operator==(const KeepPiece&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<kept_piece_bytes>(bytes), last);
+    archive(wire::at_most<kept_piece_bytes>(bytes), last, owner);
   }
 };
 struct ListKept {

@@ -57,11 +57,16 @@ counts() { [ "$(dsnapshot ps "$1" --json | wc -l)" -eq "$2" ]; }
   as daemon dsnapshot take h | jq -e 'select(.type == "process").state == "idle by daemon"'
 }
 
-@test "root takes a user's group; another user reads nothing of it" {
+@test "root takes a user's group: its owner reads it, and root what he took; another user reads nothing" {
   begin_peer dsnapshot list
   process games g A
   eventually counts g 1
   id=$(dsnapshot take g | jq -r 'select(.type == "snapshot").id')
+  dsnapshot check -q "$id"
+  as games dsnapshot check -q "$id"
+  [[ $(as games dsnapshot list g) == *"$id"* ]]
+  run -65 as daemon dsnapshot show "$id"
+  id=$(as games dsnapshot take g | jq -r 'select(.type == "snapshot").id')
   dsnapshot check -q "$id"
   run -65 as daemon dsnapshot show "$id"
   [ -z "$(as daemon dsnapshot list)" ]

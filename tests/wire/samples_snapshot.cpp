@@ -52,7 +52,7 @@ const Named<local::GroupSnapshotAnswer>& group_snapshot_answers() {
 
 const Named<local::KeptRequest>& kept_requests() {
   static const Named<local::KeptRequest> all = {
-      {"keep", local::KeepPiece{line(), true}},
+      {"keep", local::KeepPiece{line(), true, 1000}},
       {"list", local::ListKept{"bank"}},
       {"fetch", local::FetchKept{"bank-7-1"}},
   };

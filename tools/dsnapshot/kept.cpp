@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "kept.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include "cli/connect.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
@@ -53,13 +56,16 @@ class Line {
 
 }  // namespace
 
-Status keep(const Common& common, std::string_view text) {
+Status keep(const Common& common, std::string_view text, const std::string& owner) {
+  const passwd* const user = owner.empty() || ::geteuid() != 0 ? nullptr : ::getpwnam(owner.c_str());
+  const std::uint32_t uid = user == nullptr ? 0 : user->pw_uid;
   auto line = Line::open(common);
   if (!line) return line.error();
   do {
     const std::string_view piece = text.substr(0, local::kept_piece_bytes);
     text.remove_prefix(piece.size());
-    if (Status said = line->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty()}); !said)
+    if (Status said = line->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty(), uid});
+        !said)
       return said;
   } while (!text.empty());
   const auto answer = line->hear();

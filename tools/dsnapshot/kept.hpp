@@ -13,7 +13,8 @@
 namespace coord::dsnapshot {
 
 // `text`: of a whole snapshot. It takes the place of one of the same id, and perhaps of older ones.
-Status keep(const Common& common, std::string_view text);
+// `owner`: whose group it is of; kept by root it is that user's, who may read it as root may read his.
+Status keep(const Common& common, std::string_view text, const std::string& owner = {});
 // Those of this user (root: all), the oldest first; of one group, or of all (empty).
 Result<std::vector<local::KeptEntry>> list_kept(const Common& common, const std::string& group);
 // The text of one; nothing: there is none of that id.

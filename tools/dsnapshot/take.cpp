@@ -80,7 +80,7 @@ void hint(const record::Snapshot& snapshot) {
   }
 }
 
-Result<cli::Exit> put(const Settings& s, const cut::Collector::Collected& collected) {
+Result<cli::Exit> put(const Settings& s, const Taken& collected) {
   const auto text = record::to_text(collected.snapshot);
   if (!text) return text.error();
   if (s.output.empty() || s.output == "-") {
@@ -90,7 +90,7 @@ Result<cli::Exit> put(const Settings& s, const cut::Collector::Collected& collec
     if (s.keep) make_room(s.output, *s.keep);
     if (Status written = write_file(s.output, *text); !written) return written.error();
   }
-  if (Status kept = keep(s.common, *text); !kept)
+  if (Status kept = keep(s.common, *text, collected.owner); !kept)
     cli::notice("dsnapshot", "not kept: " + kept.error().text());
   hint(collected.snapshot);
   return tell_incomplete(collected.snapshot);

@@ -28,15 +28,14 @@ WallTime wall_now() {
   return WallTime{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
 }
 
-Result<cut::Collector::Collected> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group,
-                                                  Duration patience) {
+Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
   for (int attempt = 1;; ++attempt) {
     const cut::Life life = visitor_life();
     auto line = GroupLine::open({peer, group, life, true});
     if (!line) return line.error();
     auto view = first_view(*line);
     if (!view) return view.error();
-    if (view->members.empty()) return cut::Collector::Collected{};
+    if (view->members.empty()) return Taken{};
     const WallTime at = wall_now();
     cut::Collector collector(boot_now(), life, new_id(at, life), group, *view, at, patience);
     GroupLine::Heard heard;
@@ -50,12 +49,11 @@ Result<cut::Collector::Collected> take_one_of_any(const cli::ConnectOptions& pee
       collector.tick(boot_now());
     }
     if (collector.view_changed() && attempt == 1) continue;
-    return collector.collected();
+    return Taken{collector.collected(), line->owner()};
   }
 }
 
-Result<cut::Collector::Collected> take_one(const cli::ConnectOptions& peer, const std::string& group,
-                                           Duration patience) {
+Result<Taken> take_one(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
   auto collected = take_one_of_any(peer, group, patience);
   if (collected && collected->snapshot.members.empty())
     return Error{ErrorKind::unavailable, cli::shown(group), "nobody is in this group",

@@ -9,12 +9,14 @@ namespace coord::dsnapshot {
 
 WallTime wall_now();
 
+struct Taken : cut::Collector::Collected {
+  std::string owner;  // the user whose group it is
+};
+
 // Begins once more if the view changes meanwhile; a second time it is incomplete. The id is of the time and
 // of this taking. An Error: nobody is in the group, or who is cannot be known.
-Result<cut::Collector::Collected> take_one(const cli::ConnectOptions& peer, const std::string& group,
-                                           Duration patience);
+Result<Taken> take_one(const cli::ConnectOptions& peer, const std::string& group, Duration patience);
 // The same, where nobody is a snapshot without members.
-Result<cut::Collector::Collected> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group,
-                                                  Duration patience);
+Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group, Duration patience);
 
 }  // namespace coord::dsnapshot
