@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "replica/desk.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -66,7 +67,10 @@ SessionActions Desk::on(Instant now, const Recovered& event) {
 SessionActions Desk::on(Instant now, const FromTool& event, const service::StateMachine& machine,
                         WallTime wall) {
   constexpr std::size_t most_parked = 1024;
-  if (level_of(event.request) > machine.level() && parked_.size() < most_parked) {
+  // What follows on its connection, a Cancel, must not overtake it.
+  const bool follows = std::ranges::any_of(
+      parked_, [&](const Parked& parked) { return parked.event.connection == event.connection; });
+  if ((follows || level_of(event.request) > machine.level()) && parked_.size() < most_parked) {
     parked_.push_back({now + ledger_.config.hurry.leader, event});
   } else {
     serve(now, event, machine, wall);
@@ -109,7 +113,7 @@ void Desk::refuse_parked(Instant now, const service::StateMachine& machine) {
   while (!parked_.empty() && parked_.front().end <= now) {
     const FromTool event = std::move(parked_.front().event);
     parked_.erase(parked_.begin());
-    if (ledger_.quorum) {
+    if (ledger_.quorum || level_of(event.request) == first_level) {
       serve(now, event, machine, {});
     } else {
       ledger_.refuse(event.connection, number_of(event.request), local::RefusedKind::no_quorum,
