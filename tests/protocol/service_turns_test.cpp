@@ -164,7 +164,7 @@ TEST_CASE("only the user whose failure it is, and root, take it back") {
   CHECK(s.a.propose(ResetBarrier{"b", 1000, "user"}) == "done; lateness of 3 ends");
 }
 
-TEST_CASE("a failure asks for the same count and for a place; after a release it is late") {
+TEST_CASE("a failure asks for the same count and for a place, and after a release it is late") {
   Story s;
   Arrive expecting = s.arrival("alpha", 2);
   expecting.terms.expect = {"alpha", "beta"};
