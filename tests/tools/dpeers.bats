@@ -33,7 +33,7 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
     and (.[1] | (.local | not) and .rtt_s > 0 and .rtt_s < 5 and (has("sent") | not))' <<<"$output"
   run -0 dpeers
   [ "${#lines[@]}" -eq 4 ]
-  [[ ${lines[0]} =~ ^NAME\ +ADDRESS\ +ROLE\ +STATE\ +FOR\ +PHI\ +RTT\ +LEVEL\ +VERSION\ +SCOPE$ ]]
+  [[ ${lines[0]} =~ ^NAME\ +ADDRESS\ +ROLE\ +STATE\ +FOR\ +RTT\ +LEVEL\ +VERSION\ +SCOPE$ ]]
   [[ ${lines[1]} == "a (here)"* ]]
   [ "$(on b dpeers --json | jq -r 'select(.local) | .name')" = b ]
 }

@@ -177,7 +177,9 @@ END
   # It outlives its own peer.
   dpeers wait -n 3 -w 60 &
   waiter=$!
-  two_tools() { [ "$(dpeers --openmetrics | sed -n 's/^coordutils_tools //p')" -ge 2 ]; }
+  two_tools() {
+    readlink "/proc/$waiter/fd/"* | grep -q socket && [ "$(dpeers --openmetrics | sed -n 's/^coordutils_tools //p')" -ge 2 ]
+  }
   eventually two_tools
   signal_peer KILL a
   eventually peer_gone a

@@ -52,14 +52,6 @@ std::string round_trip_text(const std::optional<Duration>& duration) {
   return std::to_string(us / 1000) + " ms";
 }
 
-// `0.3`, `16`, `>99`.
-std::string phi_text(const local::PeerRecord& peer) {
-  if (!peer.phi_thousandths) return "-";
-  const std::uint64_t tenths = *peer.phi_thousandths / 100;
-  if (tenths < 100) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
-  return tenths < 1000 ? std::to_string(tenths / 10) : ">99";
-}
-
 std::string table_of(const local::Peers& peers, std::string_view scope) {
   using Align = cli::Table::Align;
   cli::Table table({{"NAME"},
@@ -67,13 +59,12 @@ std::string table_of(const local::Peers& peers, std::string_view scope) {
                     {"ROLE"},
                     {"STATE"},
                     {"FOR", Align::right},
-                    {"PHI", Align::right},
                     {"RTT", Align::right},
                     {"LEVEL", Align::right},
                     {"VERSION"}});
   for (const local::PeerRecord& record : peers.peers) {
     table.row({record.name + (record.local ? " (here)" : ""), record.address, record.role, record.state,
-               cli::age_text(record.since, peers.as_of), phi_text(record), round_trip_text(record.rtt),
+               cli::age_text(record.since, peers.as_of), round_trip_text(record.rtt),
                std::to_string(record.level), record.version.value_or("-")},
               record.state == "dead" ? cli::Tone::bad : cli::Tone::plain);
   }
