@@ -145,3 +145,17 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   [ ! -e other ] && [ ! -e "$group/nowhere" ]
   run -64 coordd --found-from kept --rejoin
 }
+
+@test "a backup takes the place of a regular file only" {
+  own_host
+  run -0 dlock any true
+  cd "$BATS_TEST_TMPDIR"
+  mkfifo pipe
+  run -64 dpeers backup pipe
+  [[ $output == *"pipe: it is there and no regular file"* ]]
+  [ -p pipe ]
+  echo earlier >file
+  run -0 dpeers backup file
+  ! grep -q earlier file
+  stop_own_host
+}

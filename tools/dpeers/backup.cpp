@@ -59,6 +59,10 @@ Error failed(const std::string& path) {
 }
 
 Status write_durably(const std::string& path, ByteView content) {
+  // What is renamed over is gone: a device, or what a link leads to, is not what is meant.
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+    return Error{ErrorKind::usage, path, "it is there and no regular file", "name another one"};
   const std::string half = path + ".new";
   (void)::unlink(half.c_str());
   const Descriptor file(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
