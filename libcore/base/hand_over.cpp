@@ -18,12 +18,12 @@ namespace coord {
 namespace {
 
 Error failed(const std::string& path, const char* what) {
-  return {ErrorKind::unavailable, path, std::string(what) + ": " + std::strerror(errno),
+  return {ErrorKind::unavailable, path, fmt::format("{}: {}", what, std::strerror(errno)),
           "check the directory"};
 }
 
 std::string path_in(const std::string& directory) {
-  return directory + "/" + hand_over_name;
+  return fmt::format("{}/{}", directory, hand_over_name);
 }
 
 Status sync_directory(const std::string& directory) {
@@ -68,7 +68,7 @@ Result<std::optional<HandedOver>> handed_over(const std::string& directory) {
 
 Status write_handed_over(const std::string& directory, const HandedOver& what) {
   const std::string path = path_in(directory);
-  const std::string half = path + ".new";
+  const std::string half = fmt::format("{}.new", path);
   const std::string text = text_of(what);
   {
     const auto file = open_own_file(half, O_WRONLY | O_CREAT | O_TRUNC);

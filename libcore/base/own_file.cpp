@@ -22,7 +22,7 @@ Error unusable(const std::string& path, std::string what, std::string remedy) {
 }
 
 Error failed(const std::string& path, const char* call) {
-  return unusable(path, std::string(call) + ": " + std::strerror(errno), "check the directory");
+  return unusable(path, fmt::format("{}: {}", call, std::strerror(errno)), "check the directory");
 }
 
 // Two lines: pid, path of the socket. Anything else is nobody known: pid 0.
@@ -81,7 +81,7 @@ Status lock_within(const Descriptor& file, const std::string& path, Duration pat
 }
 
 Result<std::optional<DirectoryHolder>> directory_holder(const std::string& directory) {
-  const std::string path = directory + "/" + directory_lock_name;
+  const std::string path = fmt::format("{}/{}", directory, directory_lock_name);
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd.is_open()) {
     if (errno == ENOENT) return std::optional<DirectoryHolder>();

@@ -78,9 +78,9 @@ Story consensus_of_four() {
       fmt::format("Decided after {}, complete with the last acknowledgement after {}; {} messages: 4(N-1).",
                   ms(exchange.delays.front()), time_of(received(story, one, "acknowledge")),
                   exchange.all_messages),
-      "Right with one proposer only: a promise does not say what was promised before. Paxos asks, and "
-      "takes " +
-          ms(paxos.delays.front()) + ".",
+      fmt::format("Right with one proposer only: a promise does not say what was promised before. Paxos "
+                  "asks, and takes {}.",
+                  ms(paxos.delays.front())),
   };
   return story;
 }
@@ -99,15 +99,15 @@ Story exchange_splits() {
   const auto promises = [&](NodeId node) { return time_of(received(story, node, "promise")); };
   const bool two_values = !exchange.violations.empty() && exchange.violations.front().check == "agreement";
   story.facts = {
-      "Node 1 has a majority, itself and 2, at " + promises(one) +
-          " and decides v0. It is cut off before anybody hears of that.",
-      "Node 3 proposes v1 in the next term. Node 2 promises that too, and does not say what it promised "
-      "before: at " +
-          promises(three) + " node 3 decides " +
-          (two_values ? "v1. There are two decisions." : "nothing else."),
-      std::string("Paxos in the same partition: ") +
-          (paxos.violations.empty() ? "one decision." : "two decisions.") +
-          " Promises decide nothing there, and say what was accepted before.",
+      fmt::format("Node 1 has a majority, itself and 2, at {} and decides v0. It is cut off before anybody "
+                  "hears of that.",
+                  promises(one)),
+      fmt::format("Node 3 proposes v1 in the next term. Node 2 promises that too, and does not say what it "
+                  "promised before: at {} node 3 decides {}",
+                  promises(three), two_values ? "v1. There are two decisions." : "nothing else."),
+      fmt::format(
+          "Paxos in the same partition: {} Promises decide nothing there, and say what was accepted before.",
+          paxos.violations.empty() ? "one decision." : "two decisions."),
   };
   return story;
 }
@@ -128,8 +128,8 @@ Story two_phase_blocks() {
       "Nodes 2 and 3 voted yes: neither may commit, for the other may have voted no, nor abort, for the "
       "coordinator may have said commit before it died. They ask each other in vain and wait until it is "
       "back.",
-      "It finds nothing in its log, so it cannot have said commit: abort, after " +
-          time_of(received(story, two, "abort")) + ".",
+      fmt::format("It finds nothing in its log, so it cannot have said commit: abort, after {}.",
+                  time_of(received(story, two, "abort"))),
   };
   return story;
 }
@@ -138,10 +138,10 @@ Story three_phase_goes_on() {
   Report report;
   Story story = story_of("3pc", coordinator_dies(2s), report);
   story.facts = {
-      "The same crash with three phases. Node 2 hears nothing for six times the longest delay, takes over "
-      "and asks "
-      "for states. Nobody is pre-committed, so nobody can have committed: abort, after " +
-          time_of(received(story, three, "abort")) + ", long before node 1 is back.",
+      fmt::format("The same crash with three phases. Node 2 hears nothing for six times the longest delay, "
+                  "takes over and asks for states. Nobody is pre-committed, so nobody can have committed: "
+                  "abort, after {}, long before node 1 is back.",
+                  time_of(received(story, three, "abort"))),
       "This rests on silence being a crash: see three-phase-splits.",
   };
   return story;
@@ -158,8 +158,8 @@ Story three_phase_splits() {
   story.facts = {
       "The network parts when node 2 is pre-committed and 3 and 4 are not. Each side takes the other for "
       "dead:",
-      "one side commits after " + time_of(received(story, two, "commit")) +
-          ", the other aborts. Three phases are wrong in a partition.",
+      fmt::format("one side commits after {}, the other aborts. Three phases are wrong in a partition.",
+                  time_of(received(story, two, "commit"))),
       std::string("A decision that a majority stores is not: majority-commit in the same partition has ") +
           (majority.violations.empty() ? "one outcome." : "two."),
   };
@@ -183,10 +183,12 @@ Story generals(std::size_t count) {
     if (record.node == two && record.text.starts_with("decides to ")) decided = record.text.substr(11);
   }
   story.facts = {
-      "The commander says " + ordered + ". General 3 is a traitor and tells the others the opposite.",
-      "General 2 decides to " + decided + ": " +
-          (decided == ordered ? "the loyal ones outvote the lie."
-                              : "he cannot tell whether the commander or 3 lies, and takes the default."),
+      fmt::format("The commander says {}. General 3 is a traitor and tells the others the opposite.",
+                  ordered),
+      fmt::format("General 2 decides to {}: {}", decided,
+                  decided == ordered
+                      ? "the loyal ones outvote the lie."
+                      : "he cannot tell whether the commander or 3 lies, and takes the default."),
       count > 3 ? "Four generals stand one traitor: N > 3m."
                 : "Three generals cannot stand one traitor: N > 3m."};
   return story;
@@ -210,16 +212,13 @@ Story two_proposers_for_ever() {
   static_cast<void>(story_of("paxos", setup, calm));
   const auto ballots = [](Report& report) { return std::to_string(report.messages["prepare"] / 3); };
   story.facts = {
-      "Nodes 1 and 2 propose. Each prepares a higher ballot just before the other's values arrive. No "
-      "message is "
-      "lost, nobody crashes: after 60 ms " +
-          ballots(duel) + " ballots, after 60 s " + ballots(longer) + ", and " +
-          (longer.operations == 0 ? "nothing decided." : "decided."),
+      fmt::format("Nodes 1 and 2 propose. Each prepares a higher ballot just before the other's values "
+                  "arrive. No message is lost, nobody crashes: after 60 ms {} ballots, after 60 s {}, and {}",
+                  ballots(duel), ballots(longer), longer.operations == 0 ? "nothing decided." : "decided."),
       "Fischer, Lynch, Paterson: some schedule does that to every deterministic protocol that stands a "
       "crash.",
-      "With a random backoff, the only difference: decided after " +
-          (calm.delays.empty() ? std::string("-") : ms(calm.delays.front())) + ", with " + ballots(calm) +
-          " ballots.",
+      fmt::format("With a random backoff, the only difference: decided after {}, with {} ballots.",
+                  calm.delays.empty() ? std::string("-") : ms(calm.delays.front()), ballots(calm)),
   };
   return story;
 }

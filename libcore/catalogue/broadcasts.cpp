@@ -32,7 +32,7 @@ class CastModel : public InstanceModel<Derived, Core> {
   }
   void said(NodeId self, Instance instance, const Delivered& what) {
     if (!delivered_[instance].insert(self).second)
-      this->object("delivered_once", what.payload + " again", self);
+      this->object("delivered_once", fmt::format("{} again", what.payload), self);
     if (what.payload != fmt::format("news{}", instance))
       this->object("delivered_as_sent", what.payload, self);
   }

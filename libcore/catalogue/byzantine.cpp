@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Agreement although some nodes lie, as dsim knows it.
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/instance_model.hpp"
 #include "catalogue/runner.hpp"
@@ -45,11 +46,11 @@ struct GeneralsModel : InstanceModel<GeneralsModel, consensus::Generals> {
   void said(NodeId self, Instance instance, const consensus::Decided& what) {
     const NodeId commander = book().operation(instance).node;
     if (!loyal(self) || self == commander) return;
-    world().note(self, "decides to " + what.value);
+    world().note(self, fmt::format("decides to {}", what.value));
     const auto [known, first] = decided_.emplace(instance, what.value);
     if (known->second != what.value) object("ic1_all_loyal_obey_the_same", "attack and retreat", self);
     if (loyal(commander) && what.value != ordered_[instance]) {
-      object("ic2_a_loyal_commander_is_obeyed", what.value + " was not the order", self);
+      object("ic2_a_loyal_commander_is_obeyed", fmt::format("{} was not the order", what.value), self);
     }
     if (++obeying_[instance] == loyal_lieutenants(commander)) settle_at(commander, instance);
   }

@@ -40,10 +40,10 @@ class AgreementModel : public InstanceModel<Derived, Core, Durable> {
   void decided(NodeId self, Instance instance, const Value& value) {
     const auto [known, first] = decided_.emplace(instance, value);
     if (known->second != value) {
-      this->object("agreement", value + " after " + known->second + " was decided", self);
+      this->object("agreement", fmt::format("{} after {} was decided", value, known->second), self);
     }
     if (!proposed_[instance].contains(value)) {
-      this->object("validity", value + " was decided and never proposed", self);
+      this->object("validity", fmt::format("{} was decided and never proposed", value), self);
     }
     this->settle_at(self, instance);
   }

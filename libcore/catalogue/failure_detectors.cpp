@@ -79,9 +79,10 @@ struct DetectorModel : Model<DetectorModel<rule>> {
   std::optional<std::string> at_end() override {
     this->world().run_for(10s);
     const auto verdict = observed_.verdict(this->world().now(), 2s);
-    if (!verdict.strong_completeness) return "a crashed node is not suspected by all: class " + verdict.name;
+    if (!verdict.strong_completeness)
+      return fmt::format("a crashed node is not suspected by all: class {}", verdict.name);
     if (!verdict.eventual_strong_accuracy)
-      return "a live node is suspected at the end: class " + verdict.name;
+      return fmt::format("a live node is suspected at the end: class {}", verdict.name);
     return Model<DetectorModel>::at_end();
   }
   std::vector<std::string> remarks() const override {

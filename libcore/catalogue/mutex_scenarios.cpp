@@ -37,8 +37,8 @@ Story mutex_contention() {
   story.facts = {
       "Nodes 1, 2 and 3 contend; 4 and 5 only answer, each at once. Links take 15 ms.",
       "Entries go in the order of the requests' timestamps, one inside at a time.",
-      ms(work) + " of work took " + ms(end - Instant{}) +
-          ": the rest is asking, and one message delay a hand-over.",
+      fmt::format("{} of work took {}: the rest is asking, and one message delay a hand-over.", ms(work),
+                  ms(end - Instant{})),
       fmt::format("{} messages for 3 entries: 3(N-1) = 12 each.", report.all_messages),
   };
   return story;
@@ -88,13 +88,14 @@ Story lease_time_line() {
     if (span.node == NodeId{3}) follows = span.from;
   }
   story.facts = {
-      "The lease is " + ms(ttl) + "; the leader renews it every " + ms(ttl / 4) +
-          " and is cut off from the store at " + ms(cut_at) + ".",
-      "It stops by its own clock at " + ms(stops - Instant{}) +
-          ": 0.8 of the lease after its last renewal that was "
-          "answered was sent.",
-      "The store drops it later, a lease after it heard of it, and tells the next, which leads from " +
-          ms(follows - Instant{}) + ": nobody leads for " + ms(follows - stops) + ", never two.",
+      fmt::format("The lease is {}; the leader renews it every {} and is cut off from the store at {}.",
+                  ms(ttl), ms(ttl / 4), ms(cut_at)),
+      fmt::format("It stops by its own clock at {}: 0.8 of the lease after its last renewal that was "
+                  "answered was sent.",
+                  ms(stops - Instant{})),
+      fmt::format("The store drops it later, a lease after it heard of it, and tells the next, which leads "
+                  "from {}: nobody leads for {}, never two.",
+                  ms(follows - Instant{}), ms(follows - stops)),
   };
   return story;
 }

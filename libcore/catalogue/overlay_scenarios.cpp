@@ -70,8 +70,8 @@ Story ring_of_six_story() {
   story.facts = {
       "Nodes 1 to 6 are N0, N14, N32, N45, N51 and N57 on a ring of 64. N0 owns what lies behind N57: 58 to "
       "0.",
-      "Fingers of N0, the first node at or after each place: " + fingers_of(ring, 0) + ".",
-      "Fingers of N32: " + fingers_of(ring, 2) + ".",
+      fmt::format("Fingers of N0, the first node at or after each place: {}.", fingers_of(ring, 0)),
+      fmt::format("Fingers of N32: {}.", fingers_of(ring, 2)),
       fmt::format("Key {} from N0: the finger nearest before it is asked, {}. The key lies between N32 and "
                   "its successor {}, which owns it: {} messages, {} ms.",
                   key, hops, place_of(*owner), report.all_messages, report.delays.front() / 1ms),
@@ -138,7 +138,7 @@ Story consistent_hashing() {
       "Drawn: node 4 joins three others. It asks one for its places, looks up the member before its own "
       "place, "
       "takes over that member's list. Only the successor's keys are concerned.",
-      "From 9 nodes to 10, hash modulo the number of nodes: " + text(moved_by_modulo(nodes)) + ".",
+      fmt::format("From 9 nodes to 10, hash modulo the number of nodes: {}.", text(moved_by_modulo(nodes))),
       fmt::format("On the ring with {} places a node: {}; the least possible is a tenth.", places_each,
                   text(moved_on_ring(nodes, places_each))),
   };

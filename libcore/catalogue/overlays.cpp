@@ -8,6 +8,7 @@
 #include <cmath>
 #include <deque>
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/runner.hpp"
@@ -162,9 +163,9 @@ struct ChordModel : Model<ChordModel> {
       if (const auto* send = std::get_if<Chord::Send>(&action)) {
         port.send(send->to, send->message);
       } else if (const auto* owners = std::get_if<Chord::Owners>(&action)) {
-        port.note([&] { return "finds " + chord::text(owners->owners); });
+        port.note([&] { return fmt::format("finds {}", chord::text(owners->owners)); });
         if (calm_ && owners->owners.empty())
-          world().fail("lookup_finds_an_owner", "of " + chord::text(owners->key));
+          world().fail("lookup_finds_an_owner", fmt::format("of {}", chord::text(owners->key)));
         if (owners->tag >= asked_at_end) {
           found_at_end_[owners->tag] = owners->owners;
         } else {
@@ -206,8 +207,8 @@ struct ChordModel : Model<ChordModel> {
       const auto& now = member->view().predecessor;
       if (before && now && before != now && !chord::in_open(before->id, now->id, member->self().id) &&
           is_member(*before))
-        return chord::text(member->self()) + " gives up " + chord::text(*before) + " for " +
-               chord::text(*now);
+        return fmt::format("{} gives up {} for {}", chord::text(member->self()), chord::text(*before),
+                           chord::text(*now));
       before = now;
     }
     return std::nullopt;
@@ -238,7 +239,7 @@ struct ChordModel : Model<ChordModel> {
       const chord::Member& right = owner == sorted.end() ? sorted.front() : *owner;
       const auto found = found_at_end_.find(tag);
       if (found == found_at_end_.end() || found->second.empty() || found->second.front() != right)
-        return "key " + chord::text(key) + " of " + chord::text(right) + " is not found there";
+        return fmt::format("key {} of {} is not found there", chord::text(key), chord::text(right));
     }
     return std::nullopt;
   }

@@ -115,7 +115,7 @@ struct PbftModel : Model<PbftModel> {
     }
     const auto [result, once] = results_.emplace(request, what.result);
     if (result->second != what.result) {
-      world().fail("states_agree", what.result + " and " + result->second, port.self());
+      world().fail("states_agree", fmt::format("{} and {}", what.result, result->second), port.self());
     }
   }
   void perform(const pbft_::Replica::Installed& what, Port& port) {

@@ -66,7 +66,7 @@ std::string draw_gantt_text(const Gantt& gantt, std::size_t columns, bool ascii)
                         to = std::max(from + 1, column(span.to));
       for (std::size_t at = from; at < to; ++at) cells[at] = block(span.kind);
     }
-    out += lane.name + std::string(name_width - lane.name.size(), ' ') + " ";
+    out += fmt::format("{}{} ", lane.name, std::string(name_width - lane.name.size(), ' '));
     for (const char* cell : cells) out += cell;
     out += "\n";
   }
@@ -78,7 +78,7 @@ std::string draw_gantt_text(const Gantt& gantt, std::size_t columns, bool ascii)
     if (place + text.size() + 3 <= width) marks.replace(place, text.size(), text);
   }
   marks.erase(marks.find_last_not_of(' ') + 1);
-  out += std::string(name_width + 1, ' ') + marks + " ms\n";
+  out += fmt::format("{}{} ms\n", std::string(name_width + 1, ' '), marks);
   std::size_t text_width = 8;
   for (const auto& lane : gantt.lanes) {
     for (const Span& span : lane.spans) text_width = std::max(text_width, span.text.size());
@@ -127,22 +127,19 @@ std::string escaped(const std::string& text) {
 
 std::string head(int width, int height) {
   const std::string size = fmt::format("{}\" height=\"{}", width, height);
-  return "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + size + "\" viewBox=\"0 0 " +
-         std::to_string(width) + " " + std::to_string(height) +
-         "\" role=\"img\" aria-label=\"Gantt chart\">\n<style>\n"
-         "text { font: 13px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; fill: #24292f; }\n"
-         ".page { fill: #ffffff; } .band { fill: #f3f5f7; } .grid { stroke: #d0d7de; stroke-dasharray: 2 4; "
-         "}\n"
-         ".working { fill: #0072b2; } .waiting { fill: #f2c14e; } .other { fill: #00805c; }\n"
-         "text.in-working, text.in-other { fill: #ffffff; } text.in-waiting { fill: #3d2c00; } text.faint { "
-         "fill: #57606a; }\n"
-         "@media (prefers-color-scheme: dark) {\n"
-         "text { fill: #e6edf3; } .page { fill: #0d1117; } .band { fill: #161b22; } .grid { stroke: #30363d; "
-         "}\n"
-         ".working { fill: #56b4e9; } .waiting { fill: #8a6a1c; } .other { fill: #2fcf9f; }\n"
-         "text.in-working, text.in-other { fill: #0d1117; } text.in-waiting { fill: #fff3d6; } text.faint { "
-         "fill: #9198a1; }\n"
-         "}\n</style>\n<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n";
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" viewBox=\"0 0 {} {}\" role=\"img\" "
+      "aria-label=\"Gantt chart\">\n<style>\ntext {{ font: 13px ui-monospace, 'DejaVu Sans Mono', Menlo, "
+      "Consolas, monospace; fill: #24292f; }}\n.page {{ fill: #ffffff; }} .band {{ fill: #f3f5f7; }} .grid "
+      "{{ stroke: #d0d7de; stroke-dasharray: 2 4; }}\n.working {{ fill: #0072b2; }} .waiting {{ fill: "
+      "#f2c14e; }} .other {{ fill: #00805c; }}\ntext.in-working, text.in-other {{ fill: #ffffff; }} "
+      "text.in-waiting {{ fill: #3d2c00; }} text.faint {{ fill: #57606a; }}\n@media (prefers-color-scheme: "
+      "dark) {{\ntext {{ fill: #e6edf3; }} .page {{ fill: #0d1117; }} .band {{ fill: #161b22; }} .grid {{ "
+      "stroke: #30363d; }}\n.working {{ fill: #56b4e9; }} .waiting {{ fill: #8a6a1c; }} .other {{ fill: "
+      "#2fcf9f; }}\ntext.in-working, text.in-other {{ fill: #0d1117; }} text.in-waiting {{ fill: #fff3d6; }} "
+      "text.faint {{ fill: #9198a1; }}\n}}\n</style>\n<rect class=\"page\" width=\"100%\" "
+      "height=\"100%\"/>\n",
+      size, width, height);
 }
 
 }  // namespace
@@ -171,12 +168,12 @@ std::string draw_gantt_svg(const Gantt& gantt) {
     out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, top + bar / 2 + 5, escaped(lane.name));
     for (const Span& span : lane.spans) {
       const double from = x(span.from), width = std::max(1.5, x(span.to) - from);
-      const std::string what = ms_text(in_ms(span.to - span.from)) + " ms";
+      const std::string what = fmt::format("{} ms", ms_text(in_ms(span.to - span.from)));
       out += fmt::format(
           "<g><title>{}, {}</title><rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
           "rx=\"4\"/>",
           escaped(span.text), what, class_of(span.kind), at(from), top, at(width), bar);
-      const std::string both = span.text + ", " + what;
+      const std::string both = fmt::format("{}, {}", span.text, what);
       const std::string& shown = width > 8.0 * static_cast<double>(both.size()) + 8 ? both : what;
       if (width > 8.0 * static_cast<double>(shown.size()) + 6) {
         out += fmt::format("<text class=\"in-{}\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>",

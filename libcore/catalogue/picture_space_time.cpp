@@ -72,7 +72,7 @@ clock::Diagram space_time_of(const sim::Trace& trace, std::size_t nodes) {
         if (row.record->kind == Kind::received) event.arrows.push_back(std::move(arrow));
       }
     }
-    event.detail = event.name + " ms: " + event.text;
+    event.detail = fmt::format("{} ms: {}", event.name, event.text);
     diagram.events.push_back(std::move(event));
   }
   return diagram;

@@ -99,19 +99,18 @@ std::string draw_tree_svg(const std::map<NodeId, NodeId>& parents) {
   const auto y = [&](NodeId node) { return std::to_string(margin + layout.place.at(node).second * step_y); };
   const int width = 2 * margin + static_cast<int>(std::max(0.0, layout.next_leaf - 1) * step_x);
   const int height = 2 * margin + layout.deepest * step_y;
-  std::string out =
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" + std::to_string(width) + "\" height=\"" +
-      std::to_string(height) +
-      "\" role=\"img\" aria-label=\"Tree\">\n<style>\n"
-      "text { font: 13px ui-monospace, 'DejaVu Sans Mono', monospace; text-anchor: middle; fill: #ffffff; }\n"
-      ".page { fill: #ffffff; } .node { fill: #0072b2; } .edge { stroke: #57606a; stroke-width: 2; }\n"
-      "@media (prefers-color-scheme: dark) { .page { fill: #0d1117; } .node { fill: #56b4e9; } "
-      ".edge { stroke: #9198a1; } text { fill: #0d1117; } }\n</style>\n"
-      "<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n";
+  std::string out = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" role=\"img\" "
+      "aria-label=\"Tree\">\n<style>\ntext {{ font: 13px ui-monospace, 'DejaVu Sans Mono', monospace; "
+      "text-anchor: middle; fill: #ffffff; }}\n.page {{ fill: #ffffff; }} .node {{ fill: #0072b2; }} .edge "
+      "{{ stroke: #57606a; stroke-width: 2; }}\n@media (prefers-color-scheme: dark) {{ .page {{ fill: "
+      "#0d1117; }} .node {{ fill: #56b4e9; }} .edge {{ stroke: #9198a1; }} text {{ fill: #0d1117; }} "
+      "}}\n</style>\n<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n",
+      width, height);
   for (const auto& [parent, children] : forest.children) {
     for (const NodeId child : children) {
-      out += "<line class=\"edge\" x1=\"" + x(parent) + "\" y1=\"" + y(parent) + "\" x2=\"" + x(child) +
-             "\" y2=\"" + y(child) + "\"/>\n";
+      out += fmt::format("<line class=\"edge\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", x(parent),
+                         y(parent), x(child), y(child));
     }
   }
   for (const auto& [node, place] : layout.place) {
@@ -119,7 +118,7 @@ std::string draw_tree_svg(const std::map<NodeId, NodeId>& parents) {
         "<circle class=\"node\" cx=\"{}\" cy=\"{}\" r=\"{}\"/><text x=\"{}\" y=\"{}\">{}</text>\n", x(node),
         y(node), radius, x(node), margin + place.second * step_y + 5, node.value);
   }
-  return out + "</svg>\n";
+  return fmt::format("{}</svg>\n", out);
 }
 
 }  // namespace coord::catalogue

@@ -85,7 +85,7 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
     if (mode != Mode::synchronous) return;
     this->world().add_check("acknowledged_writes_are_kept", [this](const World&, NodeId) {
       const auto lost = lost_writes();
-      return lost.empty() ? std::optional<std::string>() : "the primary lacks " + lost.front();
+      return lost.empty() ? std::optional<std::string>() : fmt::format("the primary lacks {}", lost.front());
     });
   }
   std::optional<std::string> at_end() override {
@@ -110,7 +110,7 @@ struct PrimaryBackupModel : Model<PrimaryBackupModel<mode>> {
         port.send(send->to, send->message);
       } else if (const auto* written = std::get_if<PrimaryBackup::Written>(&action)) {
         if (port.self() != primary_) continue;
-        port.note([&] { return "answers " + open_[written->tag]; });
+        port.note([&] { return fmt::format("answers {}", open_[written->tag]); });
         acknowledged_.push_back(open_[written->tag]);
         open_.erase(written->tag);
         this->book().end(written->tag, port.world_now());
@@ -227,12 +227,11 @@ Story async_loses() {
       "Node 1 takes a write each 2 ms. At 15 ms its network fails, at 20 ms it is stopped; at 80 ms node 2 "
       "takes "
       "over with the writes that had reached it.",
-      "Asynchronous, each write is answered at once: " + async.remarks.front() +
-          ". Nobody who was answered is told.",
-      "Synchronous, the same writes: " + sync.remarks.front() +
-          ". What was not answered is asked again at node 2. Without a fault an answer takes 20 ms in place "
-          "of 0, "
-          "a round trip to the slowest backup.",
+      fmt::format("Asynchronous, each write is answered at once: {}. Nobody who was answered is told.",
+                  async.remarks.front()),
+      fmt::format("Synchronous, the same writes: {}. What was not answered is asked again at node 2. Without "
+                  "a fault an answer takes 20 ms in place of 0, a round trip to the slowest backup.",
+                  sync.remarks.front()),
   };
   return story;
 }

@@ -48,7 +48,7 @@ void RaftApp::on_message(Node& node, Instant now, NodeId from, Message message, 
 
 void RaftApp::on_input(Node& node, Instant now, Input input, Port& port) {
   if (const auto* command = std::get_if<Command>(&input)) {
-    port.note([&] { return "is asked for " + command->text; });
+    port.note([&] { return fmt::format("is asked for {}", command->text); });
     return perform(node, now, raft::Propose{{Bytes(command->text.begin(), command->text.end())}}, port);
   }
   perform(node, now, std::get<raft::Persisted>(input), port);
@@ -72,7 +72,7 @@ void RaftApp::perform(Node& node, Instant now, const raft::Event& event, Port& p
       for (const raft::Entry& entry : apply->entries) {
         if (entry.kind != raft::EntryKind::command) continue;
         applied_.emplace(std::pair(port.self(), text_of(entry)), port.world_now());
-        port.note([&] { return "applies " + text_of(entry); });
+        port.note([&] { return fmt::format("applies {}", text_of(entry)); });
       }
     } else if (const auto* dropped = std::get_if<raft::ProposalDropped>(&action)) {
       port.note([&] { return fmt::format("refuses {} command: not the leader", dropped->commands.size()); });

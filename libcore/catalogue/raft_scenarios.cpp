@@ -127,8 +127,8 @@ Story leader_cut_off() {
                   "ms it disturbs nobody. Both follow node {}, replace b=2 by what the majority decided, and "
                   "hold c=3 at {}.",
                   healed_at / 1ms, names({raft_of_one.leader()}), ms(recovered)),
-      std::string("b=2 was ") + (group.app.applied(next, "b=2") ? "committed." : "applied nowhere") +
-          ": its user had no answer, and asks again.",
+      fmt::format("b=2 was {}: its user had no answer, and asks again.",
+                  group.app.applied(next, "b=2") ? "committed." : "applied nowhere"),
   };
   return story;
 }
@@ -151,9 +151,9 @@ Story bridge_partition() {
   Story story = group.story(2s);
   const auto caught_up = std::max(group.app.applied(four, "a=1"), group.app.applied(five, "a=1"));
   story.facts = {
-      "{1 2 3} and {3 4 5} are both majorities, and only node 3 hears all. Leader 1 keeps the first: a=1, "
-      "asked for at 700 ms, is committed at " +
-          ms(group.app.applied(one, "a=1")) + ".",
+      fmt::format("{{1 2 3}} and {{3 4 5}} are both majorities, and only node 3 hears all. Leader 1 keeps "
+                  "the first: a=1, asked for at 700 ms, is committed at {}.",
+                  ms(group.app.applied(one, "a=1"))),
       fmt::format("Nodes 4 and 5 hear no leader from {} at the latest, and ask whether they would be "
                   "elected. Node 3 hears one, and says no: {} pre-votes refused, {} granted (by 4 and 5 to "
                   "each other). b=2, asked of node 4, is refused at once.",

@@ -42,7 +42,7 @@ struct RumourModel : InstanceModel<RumourModel, broadcast::Rumour> {
   }
   void said(NodeId self, Instance instance, const Delivered& what) {
     auto& heard = heard_[instance];
-    if (!heard.insert(self).second) object("delivered_once", what.payload + " again", self);
+    if (!heard.insert(self).second) object("delivered_once", fmt::format("{} again", what.payload), self);
     const NodeId origin = book().operation(instance).node;
     settle_at(origin, instance, 1);  // what follows is how far it gets
   }
@@ -163,7 +163,7 @@ struct AntiEntropyModel
           return fmt::format("node {} does not hold the newest {}", i, key);
         }
         const auto [first, only] = values_.emplace(key, held->second);
-        if (first->second != held->second) return "two copies of " + key + " differ";
+        if (first->second != held->second) return fmt::format("two copies of {} differ", key);
       }
     }
     return std::nullopt;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "base/format.hpp"
 #include "catalogue/families.hpp"
 #include "catalogue/model.hpp"
 #include "catalogue/runner.hpp"
@@ -108,12 +109,12 @@ struct SwimModel : Model<SwimModel> {
     return Model::at_end();
   }
   std::vector<std::string> remarks() const override {
-    return {std::to_string(deaths_) + " deaths held, " + std::to_string(mistakes_) + " of the living"};
+    return {fmt::format("{} deaths held, {} of the living", deaths_, mistakes_)};
   }
 
  private:
   static std::string who(std::size_t observer, std::size_t subject, const char* what) {
-    return std::to_string(subject) + what + " by " + std::to_string(observer);
+    return fmt::format("{}{} by {}", subject, what, observer);
   }
 
   template <class What>
@@ -135,7 +136,8 @@ struct SwimModel : Model<SwimModel> {
   void perform(Node&, const Swim::Persist& what, Port& port) { stored_[port.self()] = what.incarnation; }
   void perform(Node& node, const Swim::Changed& what, Port& port) {
     port.note([&] {
-      return "holds " + membership::text({what.node, what.member.incarnation, what.member.state, what.by});
+      return fmt::format("holds {}",
+                         membership::text({what.node, what.member.incarnation, what.member.state, what.by}));
     });
     Member& held = node.held[what.node];
     if (!membership::is_present(held.state) && membership::is_present(what.member.state) &&
@@ -167,7 +169,7 @@ struct SwimModel : Model<SwimModel> {
         const bool fresh = life != lives_[self];
         if (fresh && life != 0 ? rumour.incarnation <= said : rumour.incarnation < said)
           world().fail("incarnations_increase",
-                       membership::text(rumour) + " after " + std::to_string(said.value));
+                       fmt::format("{} after {}", membership::text(rumour), said.value));
         life = lives_[self];
         said = rumour.incarnation;
       }
@@ -188,7 +190,7 @@ struct SwimModel : Model<SwimModel> {
         continue;
       }
       if (calm_ && world().now() - begun.second > bound_)
-        world().fail("deaths_are_known_in_time", std::to_string(node.value) + " was gone for longer");
+        world().fail("deaths_are_known_in_time", fmt::format("{} was gone for longer", node.value));
       book().end(begun.first, world().now());
       at = leaving_.erase(at);
     }

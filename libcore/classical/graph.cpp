@@ -25,7 +25,7 @@ bool take(std::string_view& text, char mark) {
 }
 
 Error wrong(std::string_view edge, std::string what) {
-  return {ErrorKind::usage, "edges", "'" + std::string(edge) + "' " + std::move(what),
+  return {ErrorKind::usage, "edges", fmt::format("'{}' {}", edge, std::move(what)),
           "write them as 1-2:5,2-3:7"};
 }
 

@@ -13,7 +13,7 @@ std::string line(const Granted& told) {
   return fmt::format("granted {}", told.token.value);
 }
 std::string line(const Refused& told) {
-  return "refused: " + told.why;
+  return fmt::format("refused: {}", told.why);
 }
 std::string line(const Lost&) {
   return "lost";
@@ -22,10 +22,10 @@ std::string line(const Led& told) {
   return fmt::format("led {}", told.leader.value);
 }
 std::string line(const Decided& told) {
-  return "decided " + told.value + (told.place == 0 ? "" : fmt::format(" at {}", told.place));
+  return fmt::format("decided {}{}", told.value, told.place == 0 ? "" : fmt::format(" at {}", told.place));
 }
 std::string line(const Answered& told) {
-  return "answered " + told.result;
+  return fmt::format("answered {}", told.result);
 }
 std::string line(const VoteAsked&) {
   return "vote";
@@ -43,10 +43,10 @@ std::string line(const Completed&) {
   return "completed";
 }
 std::string line(const Delivered& told) {
-  return "delivered " + told.payload;
+  return fmt::format("delivered {}", told.payload);
 }
 std::string line(const Gathered& told) {
-  std::string all = "gathered " + told.aggregate.text();
+  std::string all = fmt::format("gathered {}", told.aggregate.text());
   if (!told.missing.empty()) all += ", missing";
   for (const NodeId node : told.missing) all += fmt::format(" {}", node.value);
   return all;

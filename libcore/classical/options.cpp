@@ -44,7 +44,7 @@ std::string bounds(const Option& option) {
 std::string names(std::span<const Option> listed) {
   std::string all;
   for (const Option& option : listed) all += (all.empty() ? "" : ", ") + std::string(option.name);
-  return listed.empty() ? "it takes none" : "it takes " + all;
+  return listed.empty() ? "it takes none" : fmt::format("it takes {}", all);
 }
 
 }  // namespace
@@ -73,7 +73,7 @@ Result<Given> Given::read(std::string_view of, std::span<const Option> listed,
   }
   for (const auto& [name, value] : options) {
     const auto option = std::ranges::find(listed, std::string_view(name), &Option::name);
-    if (option == listed.end()) return wrong("has no option '" + name + "'", names(listed));
+    if (option == listed.end()) return wrong(fmt::format("has no option '{}'", name), names(listed));
     if (option->kind == Option::Kind::text) {
       given.texts_[option->name] = value;
       continue;
@@ -82,7 +82,8 @@ Result<Given> Given::read(std::string_view of, std::span<const Option> listed,
     const auto number = time ? nanoseconds(value, option->high) : whole(value);
     const std::uint64_t unit = time ? nanoseconds_each : 1;
     if (!number || *number < option->low * unit || (!time && *number > option->high))
-      return wrong(name + "=" + value + " is out of its bounds", "give " + bounds(*option));
+      return wrong(fmt::format("{}={} is out of its bounds", name, value),
+                   fmt::format("give {}", bounds(*option)));
     given.numbers_[option->name] = *number;
   }
   return given;

@@ -38,7 +38,7 @@ Result<std::vector<chord::Id>> six_bit_places(std::string_view numbers) {
     const chord::Id id = id_of_six_bits(number);
     if (error != std::errc{} || end != word.data() + word.size() || number > 63 ||
         std::ranges::find(places, id) != places.end()) {
-      return Error{ErrorKind::usage, "six_bit_places", "'" + std::string(word) + "' is no place",
+      return Error{ErrorKind::usage, "six_bit_places", fmt::format("'{}' is no place", word),
                    "give different numbers from 0 to 63, separated by commas"};
     }
     places.push_back(id);

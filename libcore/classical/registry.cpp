@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::classical {
 
 const std::vector<Algorithm>& all() {
@@ -29,7 +31,8 @@ Result<std::unique_ptr<Instance>> make(std::string_view name, const Setup& setup
   std::string names;
   for (const Algorithm& algorithm : all())
     names += (names.empty() ? "" : ", ") + std::string(algorithm.identity.name);
-  return Error{ErrorKind::usage, std::string(name), "no algorithm has this name", "there are " + names};
+  return Error{ErrorKind::usage, std::string(name), "no algorithm has this name",
+               fmt::format("there are {}", names)};
 }
 
 }  // namespace coord::classical

@@ -123,7 +123,7 @@ std::optional<uid_t> owner_of_directory_of(const std::string& socket) {
 std::string from_anywhere(const std::string& path) {
   std::array<char, 4096> here{};
   if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
-  return std::string(here.data()) + "/" + path;
+  return fmt::format("{}/{}", here.data(), path);
 }
 
 Result<Authority> configured(const std::string& path) {
@@ -138,14 +138,14 @@ Result<Authority> configured(const std::string& path) {
     if (line.key == "state_dir") authority.state_dir = line.text;
   }
   if (authority.socket.empty() && is_system)
-    authority.socket = std::string(system_directory) + "/coordd.sock";
+    authority.socket = fmt::format("{}/coordd.sock", system_directory);
   if (is_system) authority.system_user = owner_of_directory_of(authority.socket);
   if (authority.socket.empty()) {
     look_for_running(authority);
     if (!authority.socket.empty()) return authority;
     auto directory = runtime_directory();
     if (!directory) return directory.error();
-    authority.socket = *directory + "/coordd.sock";
+    authority.socket = fmt::format("{}/coordd.sock", *directory);
   } else {
     look_for_running(authority);
   }
@@ -160,7 +160,7 @@ Result<Authority> private_authority() {
   Authority authority;
   authority.kind = Authority::Kind::private_peer;
   authority.state_dir = private_state_dir();
-  if (authority.state_dir.starts_with(homeless_state() + "/")) {
+  if (authority.state_dir.starts_with(fmt::format("{}/", homeless_state()))) {
     if (Status own = own_directory(homeless_state()); !own) return own.error();
   }
   if (Status made = make_parents(authority.state_dir); !made) return made.error();
@@ -176,7 +176,7 @@ Result<Authority> private_authority() {
 // /var/tmp is everybody's.
 Result<bool> was_ever_used(const std::string& state_dir) {
   struct stat status {};
-  if (::lstat((state_dir + "/" + directory_lock_name).c_str(), &status) == 0)
+  if (::lstat(fmt::format("{}/{}", state_dir, directory_lock_name).c_str(), &status) == 0)
     return status.st_uid == ::geteuid();
   if (errno == ENOENT || errno == ENOTDIR) return false;
   return unavailable(state_dir, std::strerror(errno), "make it readable for this user");
@@ -218,20 +218,21 @@ std::string private_state_dir() {
   if (const std::optional<std::string> given = own_state_home()) {
     state = *given;
   } else if (const std::optional<std::string> home = own_home()) {
-    state = *home + "/.local/state";
+    state = fmt::format("{}/.local/state", *home);
   }
-  return state + "/coordutils/private-" + machine_id();
+  return fmt::format("{}/coordutils/private-{}", state, machine_id());
 }
 
 Result<std::string> runtime_directory() {
   constexpr std::string_view longest_name = "/private.sock";  // coordd.sock is shorter
   const std::string user = std::to_string(::geteuid());
   const char* given = variable("XDG_RUNTIME_DIR");
-  for (const std::string& parent : {std::string(given != nullptr ? given : ""), "/run/user/" + user}) {
+  for (const std::string& parent :
+       {std::string(given != nullptr ? given : ""), fmt::format("/run/user/{}", user)}) {
     struct stat status {};
     const bool usable = !parent.empty() && ::stat(parent.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
                         status.st_uid == ::geteuid();
-    std::string path = parent + "/coordutils";
+    std::string path = fmt::format("{}/coordutils", parent);
     if (!usable || path.size() + longest_name.size() >= sizeof sockaddr_un{}.sun_path) continue;
     if (Status own = own_directory(path); !own) return own.error();
     return path;
@@ -252,7 +253,7 @@ Result<std::string> private_socket(const std::string& state_dir) {
     name += "-";
     name.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16).ptr);
   }
-  return *directory + name + ".sock";
+  return fmt::format("{}{}.sock", *directory, name);
 }
 
 Result<Authority> find_authority(const std::string& socket, const std::string& config) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 #include "process/limits.hpp"
 
@@ -33,7 +34,8 @@ constexpr off_t log_limit = 1024 * 1024;                      // the log starts 
 
 Error unavailable(const std::string& object, const std::string& what, std::string remedy) {
   if (errno == EMFILE || errno == ENFILE) remedy = "raise the limit (ulimit -n)";
-  return Error{ErrorKind::unavailable, object, what + ": " + std::strerror(errno), std::move(remedy)};
+  return Error{ErrorKind::unavailable, object, fmt::format("{}: {}", what, std::strerror(errno)),
+               std::move(remedy)};
 }
 
 sockaddr_un address_of(const std::string& path) {
@@ -96,14 +98,14 @@ std::string coordd_program() {
   const ssize_t length = ::readlink("/proc/self/exe", self.data(), self.size() - 1);
   if (length > 0) {
     std::string path(self.data(), static_cast<std::size_t>(length));
-    path = path.substr(0, path.rfind('/') + 1) + "coordd";
+    path = fmt::format("{}coordd", path.substr(0, path.rfind('/') + 1));
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return "coordd";
 }
 
 std::string log_path(const Authority& authority) {
-  return authority.socket + ".log";
+  return fmt::format("{}.log", authority.socket);
 }
 
 std::vector<std::string> arguments_of(const Authority& authority) {
@@ -139,8 +141,8 @@ std::vector<std::string> arguments_of(const Authority& authority) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   ::execvp(program.c_str(), argv.data());
-  const std::string error =
-      "coordd: " + program + ": cannot be executed: " + std::strerror(errno) + ": install coordutils whole\n";
+  const std::string error = fmt::format("coordd: {}: cannot be executed: {}: install coordutils whole\n",
+                                        program, std::strerror(errno));
   (void)!::write(2, error.data(), error.size());
   ::_exit(127);
 }
@@ -184,7 +186,7 @@ Result<pid_t> launch(const Authority& authority, const Descriptor& socket) {
 }  // namespace
 
 Result<pid_t> start_peer(const Authority& authority) {
-  const std::string lock_path = authority.socket + ".start";
+  const std::string lock_path = fmt::format("{}.start", authority.socket);
   const auto lock = open_own_file(lock_path, O_RDWR | O_CREAT);
   if (!lock) return lock.error();
   if (Status locked = lock_within(*lock, lock_path, start_patience); !locked) return locked.error();

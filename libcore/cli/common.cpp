@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 
@@ -45,7 +46,7 @@ void add_report_option(Options& options, OutputOptions& target) {
 }
 
 Status write_report(const std::string& path, const JsonObject& report) {
-  const std::string object = "report " + shown(path);
+  const std::string object = fmt::format("report {}", shown(path));
   auto file = open_output_file(path, object);
   if (!file) return file.error();
   if (Status written = write_output_file(*file, report.line(), object); !written) return written;

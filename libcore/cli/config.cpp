@@ -42,7 +42,7 @@ Status check_owner(const std::string& path, int fd) {
   if (S_ISFIFO(status.st_mode))
     return unusable(shown(path), "it is a pipe, which is empty when it is read again", "name a file");
   if (S_ISREG(status.st_mode) && (status.st_mode & 022U) != 0)
-    return unusable(shown(path), "others may write to it", "chmod go-w " + shown(path));
+    return unusable(shown(path), "others may write to it", fmt::format("chmod go-w {}", shown(path)));
   return done();
 }
 
@@ -85,7 +85,7 @@ Status add_line(std::vector<ConfigLine>& lines, std::string_view key, const toml
                 const std::string& where) {
   std::optional<std::string> text = as_text(node);
   if (!text)
-    return unusable(where + ": " + shown(key), "is no text, number or truth value",
+    return unusable(fmt::format("{}: {}", where, shown(key)), "is no text, number or truth value",
                     "tables and dates are not used");
   lines.push_back({std::string(key), std::move(*text), where});
   return done();
@@ -100,11 +100,11 @@ std::optional<std::string> find_config(const std::string& given) {
   if (xdg != nullptr && *xdg == '/') {
     user = xdg;
   } else if (const std::optional<std::string> home = own_home()) {
-    user = *home + "/.config";
+    user = fmt::format("{}/.config", *home);
   }
   const std::string name = "/coordutils/coordd.toml";
   if (!user.empty() && exists(user + name)) return user + name;
-  if (exists("/etc" + name)) return "/etc" + name;
+  if (exists(fmt::format("/etc{}", name))) return fmt::format("/etc{}", name);
   return std::nullopt;
 }
 
@@ -126,7 +126,8 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::s
     const std::string where = place(node.source());
     if (const auto* list = node.as_array()) {
       if (list->empty())
-        return unusable(where + ": " + shown(key.str()), "is an empty list", "fill it, or remove the line");
+        return unusable(fmt::format("{}: {}", where, shown(key.str())), "is an empty list",
+                        "fill it, or remove the line");
       for (const toml::node& element : *list)
         if (Status added = add_line(lines, key.str(), element, where); !added) return added.error();
     } else if (Status added = add_line(lines, key.str(), node, where); !added) {
@@ -146,7 +147,7 @@ std::string toml_text(std::string_view text) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
-  return out + "\"";
+  return fmt::format("{}\"", out);
 }
 
 Status load_config(Options& options, const std::string& path) {

@@ -30,10 +30,10 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
   } else if (authority.may_be_started()) {
     const std::string said = last_words(authority);
     if (!said.empty()) {
-      explained.what += "; it said: " + said;
+      explained.what += fmt::format("; it said: {}", said);
     } else if (started) {
       explained.what += "; one that was started ended at once and could not say why";
-      explained.remedy = "look whether there is room for " + authority.socket + ".log";
+      explained.remedy = fmt::format("look whether there is room for {}.log", authority.socket);
     }
   }
   return explained;
@@ -45,15 +45,16 @@ Error not_reached(const Authority& authority, const Error& error) {
   const std::string process =
       *authority.running > 0 ? fmt::format("process {}", *authority.running) : "another process";
   return Error{ErrorKind::unavailable, error.object.empty() ? authority.state_dir : error.object,
-               error.what + ", but " + process + " uses " + authority.state_dir,
+               fmt::format("{}, but {} uses {}", error.what, process, authority.state_dir),
                "look whether it is a peer that is stopped, and end it"};
 }
 
 Error not_started(const Authority& authority) {
   const std::string said = last_words(authority);
-  return Error{ErrorKind::unavailable, authority.socket,
-               "the peer did not start" + (said.empty() ? "" : "; it said: " + said),
-               "this host may be overloaded, or its disk hang: try again"};
+  return Error{
+      ErrorKind::unavailable, authority.socket,
+      fmt::format("the peer did not start{}", said.empty() ? "" : fmt::format("; it said: {}", said)),
+      "this host may be overloaded, or its disk hang: try again"};
 }
 
 engine::Trust trust_of(const Authority& authority) {
@@ -99,14 +100,14 @@ Status check_scope(Scope asked, local::Scope is, const std::string& socket) {
                     (asked == Scope::host && is == local::Scope::host) ||
                     (asked == Scope::private_peer && is == local::Scope::private_peer);
   if (fits) return done();
-  const std::string instead = "ask for --scope " + std::string(name_of(is)) + ", or leave --scope away";
+  const std::string instead = fmt::format("ask for --scope {}, or leave --scope away", name_of(is));
   if (is == local::Scope::cluster)
     return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group", instead};
   if (asked == Scope::cluster)
     return Error{ErrorKind::unavailable, socket,
                  is == local::Scope::host ? "this host's peer is alone, it has no others"
                                           : "this host's peer is private, it has no others",
-                 "give coordd --peers and --key-file, or " + instead};
+                 fmt::format("give coordd --peers and --key-file, or {}", instead)};
   return Error{ErrorKind::unavailable, socket,
                is == local::Scope::host ? "this host's peer is that of all its users"
                                         : "this host's peer is this user's alone",
@@ -123,7 +124,7 @@ Result<engine::LocalConnection> connect(const ConnectOptions& options, const std
       return done();
     if (options.scope == Scope::host)
       return Error{ErrorKind::unavailable, "--scope host", "this host has no peer of all its users",
-                   std::string("install the package's, which ") + host_file + " tells of"};
+                   fmt::format("install the package's, which {} tells of", host_file)};
     return Error{ErrorKind::unavailable, "--scope cluster", "this host is in no group: nothing is configured",
                  "write /etc/coordutils/coordd.toml, or name a peer with --socket"};
   };

@@ -21,7 +21,8 @@ std::string left_text(Duration passed, std::uint64_t done, std::uint64_t total) 
   if (done == 0 || done >= total) return "";
   const double whole = static_cast<double>(passed.count()) / static_cast<double>(done);
   const double left = std::min(whole * static_cast<double>(total - done), 9e18);
-  return age_text(Duration(static_cast<Duration::rep>(left)) + std::chrono::milliseconds(999)) + " left";
+  return fmt::format("{} left",
+                     age_text(Duration(static_cast<Duration::rep>(left)) + std::chrono::milliseconds(999)));
 }
 
 Estimate::Estimate(std::string what, std::uint64_t total, std::string unit, bool enabled)

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
@@ -60,7 +61,7 @@ Result<Exit> follow_peer(engine::LocalConnection peer, const Following& followin
     const Error broken = following.follow(peer, output);
     if (!output) return output.error();
     if (broken.kind == ErrorKind::usage) return broken;
-    if (!std::exchange(told, true)) notice(following.tool, broken.text() + ": waiting for it");
+    if (!std::exchange(told, true)) notice(following.tool, fmt::format("{}: waiting for it", broken.text()));
     if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
     for (bool back = false; !back;) {
       if (output = pause_while_read(pause.next()); !output) return output.error();

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "cli/small_guard.hpp"
 #include "process/boot_time.hpp"
@@ -235,7 +236,7 @@ void HeldSession::take(const local::Answer& answer, Child* child) {
     line_.calm();
   } else if (const auto* loss = std::get_if<local::Lost>(&answer)) {
     count("lost");
-    speaker_.stopped(terms_.object, "lost: " + loss->why);
+    speaker_.stopped(terms_.object, fmt::format("lost: {}", loss->why));
     lost_ = true;
     stop_by_ = std::max(boot_now(), loss->kill_at);
   } else {
@@ -285,7 +286,8 @@ HeldSession::Run HeldSession::run(const Program& program, std::optional<Duration
   if (max_run) child->limit(StopCause::max_run, {began + *max_run, began + *max_run + terms_.grace});
   line_.attend(*child, {[&](const local::Answer& answer) { take(answer, child.get()); },
                         [&](const Error& error) {
-                          note("the peer is gone: the command may run until the lease ends: " + error.text());
+                          note(fmt::format("the peer is gone: the command may run until the lease ends: {}",
+                                           error.text()));
                         }});
   Outcome outcome = child->run();
   if (outcome.may_be_stopped_by_another()) {

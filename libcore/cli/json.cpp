@@ -33,7 +33,7 @@ JsonObject& JsonObject::text(std::string_view key, std::string_view value) {
 
 JsonObject& JsonObject::name(std::string_view key, std::string_view value) {
   text(key, value);
-  return is_utf8(value) ? *this : text(std::string(key) + "_b64", base64(value));
+  return is_utf8(value) ? *this : text(fmt::format("{}_b64", key), base64(value));
 }
 
 JsonObject& JsonObject::boolean(std::string_view key, bool value) {

@@ -114,7 +114,7 @@ void draw(const std::string& table, const std::string& trouble, Duration every, 
   const bool fits = lines.size() <= room;
   for (std::size_t i = 0; i < std::min(lines.size(), fits ? room : room - 1); ++i) line(lines[i]);
   if (!fits) line(shortened(fmt::format("... {} more lines", lines.size() - room + 1), width));
-  print(frame + "\033[J");
+  print(fmt::format("{}\033[J", frame));
 }
 
 }  // namespace
@@ -136,11 +136,11 @@ Result<Exit> Live::show(const std::function<Result<std::string>()>& ask, std::st
   std::string trouble;
   for (bool anew = true;;) {
     const Instant next = process::boot_now() + *every_;
-    if (table->empty()) *table = std::string(none) + "\n";
+    if (table->empty()) *table = fmt::format("{}\n", none);
     if (screen) {
       draw(*table, trouble, *every_, anew);
     } else {
-      print(*table + "\n");
+      print(fmt::format("{}\n", *table));
     }
     if (Status written = flush(); !written) return written.error();
     anew = !pause.until(next);

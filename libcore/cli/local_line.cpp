@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
 #include "process/process_id.hpp"
@@ -37,8 +38,8 @@ void LocalLine::tied(bool started) {
   if (told_at_ && tied_at_ - *told_at_ < told_again_after) return;
   told_at_ = tied_at_;
   const std::string said = why_it_ended(options_);
-  notice(tool_, "the peer ends whenever it begins" + (said.empty() ? "" : "; it said: " + said) +
-                    ": trying again now and then");
+  notice(tool_, fmt::format("the peer ends whenever it begins{}: trying again now and then",
+                            said.empty() ? "" : fmt::format("; it said: {}", said)));
 }
 
 Duration LocalLine::next_pause() {

@@ -12,7 +12,8 @@ namespace {
 
 Error bad_name(std::string_view name, std::string what, std::string remedy) {
   std::string object = "name";
-  if (!name.empty()) object += " '" + shown(name.substr(0, 64)) + (name.size() > 64 ? "..." : "") + "'";
+  if (!name.empty())
+    object += fmt::format(" '{}{}'", shown(name.substr(0, 64)), name.size() > 64 ? "..." : "");
   return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
 }
 

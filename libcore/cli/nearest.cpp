@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::cli {
 namespace {
 
@@ -51,7 +53,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known,
                          const std::string& otherwise) {
   const auto meant = nearest(word, known);
-  return meant ? "did you mean " + *meant + "?" : otherwise;
+  return meant ? fmt::format("did you mean {}?", *meant) : otherwise;
 }
 
 }  // namespace coord::cli

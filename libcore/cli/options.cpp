@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
+
 namespace coord::cli {
 
 Option& Option::env(std::string variable) {
@@ -221,7 +223,7 @@ Options& Options::verb(std::string name, std::string summary) {
 }
 
 std::string Options::version() const {
-  return tool_ + " (coordutils) " COORD_VERSION "\n";
+  return fmt::format("{}{}", tool_, " (coordutils) " COORD_VERSION "\n");
 }
 
 }  // namespace coord::cli

@@ -43,7 +43,7 @@ class HelpPage {
   }
 
   static void append(std::string& out, const std::vector<std::string>& part) {
-    for (const std::string& line : part) out += line + "\n";
+    for (const std::string& line : part) out += fmt::format("{}\n", line);
   }
 
   static std::vector<std::string> wrapped(const std::string& first, const std::vector<std::string>& words) {
@@ -63,13 +63,14 @@ class HelpPage {
       std::vector<std::string> text =
           entry((out.empty() ? "usage: " : "       ") + title, form, title.size() + 8);
       if (!meaning.empty() && text.back().size() + 2 + meaning.size() <= columns)
-        text.back() += "  " + meaning;
+        text.back() += fmt::format("  {}", meaning);
       add(out, text);
     }
     if (out.empty())
-      out.push_back("usage: " + title + (o_.verbs_.empty() ? " [options]" : " [options] COMMAND ..."));
-    add(out, entry(title + ":", o_.summary_, title.size() + 2));
-    for (const Options& verb : o_.verbs_) add(out, entry("  " + verb.verb_, verb.summary_, 14));
+      out.push_back(
+          fmt::format("usage: {}{}", title, o_.verbs_.empty() ? " [options]" : " [options] COMMAND ..."));
+    add(out, entry(fmt::format("{}:", title), o_.summary_, title.size() + 2));
+    for (const Options& verb : o_.verbs_) add(out, entry(fmt::format("  {}", verb.verb_), verb.summary_, 14));
     return out;
   }
 
@@ -96,10 +97,10 @@ class HelpPage {
 
   static std::string form(const Option& option, bool brief) {
     std::string text = option.name();
-    if (!brief && option.names_.size() > 1) text = option.names_.front() + ", " + text;
-    if (!brief && option.names_.size() == 1 && text.starts_with("--")) text = "    " + text;
-    if (option.implied_) return text + "[=" + option.metavar_ + "]";
-    if (!option.metavar_.empty()) text += " " + option.metavar_;
+    if (!brief && option.names_.size() > 1) text = fmt::format("{}, {}", option.names_.front(), text);
+    if (!brief && option.names_.size() == 1 && text.starts_with("--")) text = fmt::format("    {}", text);
+    if (option.implied_) return fmt::format("{}[={}]", text, option.metavar_);
+    if (!option.metavar_.empty()) text += fmt::format(" {}", option.metavar_);
     return text;
   }
 
@@ -129,7 +130,8 @@ class HelpPage {
     for (const Option* option : options) widest = std::max(widest, form(*option, false).size());
     const std::size_t column = indent + std::min<std::size_t>(widest, 30) + 2;
     std::vector<std::string> out;
-    for (const Option* option : options) add(out, entry("  " + form(*option, false), option->help_, column));
+    for (const Option* option : options)
+      add(out, entry(fmt::format("  {}", form(*option, false)), option->help_, column));
     return out;
   }
 
@@ -137,7 +139,7 @@ class HelpPage {
     if (options.empty()) return {};
     std::vector<std::string> words;
     std::string word;
-    for (const Option* option : options) words.push_back(form(*option, true) + ",");
+    for (const Option* option : options) words.push_back(fmt::format("{},", form(*option, true)));
     words.insert(words.end(), {"see", fmt::format("{}({})", o_.tool_, o_.section_)});
     return wrapped("also:", words);
   }
@@ -150,7 +152,7 @@ class HelpPage {
     for (std::size_t i = 0; i < count; ++i) {
       const auto& [line, meaning] = o_.examples_[i];
       const bool fits = indent + widest + 2 + meaning.size() <= columns;
-      add(out, entry("  " + line, fits ? meaning : "", indent + widest + 2));
+      add(out, entry(fmt::format("  {}", line), fits ? meaning : "", indent + widest + 2));
     }
     return out;
   }

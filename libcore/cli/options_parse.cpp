@@ -11,6 +11,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/nearest.hpp"
 #include "cli/options_read.hpp"
@@ -121,7 +122,8 @@ class Parser {
 
   Result<bool> value_follows(Option& option, const std::string& name, const std::string* next) {
     if (next == nullptr)
-      return usage_error(name, "its value is missing", "give it as " + name + " " + option.metavar_);
+      return usage_error(name, "its value is missing",
+                         fmt::format("give it as {} {}", name, option.metavar_));
     given_.push_back({&option, name, *next});
     return true;
   }
@@ -156,8 +158,9 @@ class Parser {
   Error no_such_verb(const std::string& word) const {
     std::vector<std::string> verbs;
     for (const Options& verb : scope_->verbs_) verbs.push_back(verb.verb_);
-    return usage_error("'" + shown(std::string_view(word).substr(0, 64)) + "'",
-                       "is not a command of " + tool_.tool_, did_you_mean(word, verbs, see_help("see")));
+    return usage_error(fmt::format("'{}'", shown(std::string_view(word).substr(0, 64))),
+                       fmt::format("is not a command of {}", tool_.tool_),
+                       did_you_mean(word, verbs, see_help("see")));
   }
 
   // What came before the verb; an option of both is the verb's.
@@ -174,7 +177,9 @@ class Parser {
     return done();
   }
 
-  std::string see_help(const std::string& verb) const { return verb + " " + scope_->title() + " --help"; }
+  std::string see_help(const std::string& verb) const {
+    return fmt::format("{} {} --help", verb, scope_->title());
+  }
 
   // ---- what they say
 
@@ -198,7 +203,7 @@ class Parser {
         if (Status good = check_option(option); !good) return good;
         if (option.kind_ != Kind::mode) continue;
         if (mode != nullptr)
-          return usage_error(given_name(option), "cannot be combined with " + given_name(*mode),
+          return usage_error(given_name(option), fmt::format("cannot be combined with {}", given_name(*mode)),
                              "give one of them");
         mode = &option;
       }
@@ -210,7 +215,7 @@ class Parser {
     for (const Option& option : scope_->options_) {
       if (!option.on_command_line() || !option.modes_) continue;
       if (std::ranges::find(*option.modes_, mode.name()) == option.modes_->end())
-        return usage_error(given_name(option), "cannot be combined with " + given_name(mode),
+        return usage_error(given_name(option), fmt::format("cannot be combined with {}", given_name(mode)),
                            "give one of them");
     }
     return done();
@@ -220,13 +225,13 @@ class Parser {
     for (const std::string& name : option.excludes_) {
       const Option* other = scope_->find(name);
       if (other != nullptr && other->on_command_line())
-        return usage_error(given_name(option), "cannot be combined with " + given_name(*other),
+        return usage_error(given_name(option), fmt::format("cannot be combined with {}", given_name(*other)),
                            "give one of them");
     }
     for (const std::string& name : option.needs_) {
       const Option* other = scope_->find(name);
       if (other == nullptr || !other->given())
-        return usage_error(given_name(option), "needs " + name, "give both");
+        return usage_error(given_name(option), fmt::format("needs {}", name), "give both");
     }
     const auto is_given = [this](const std::string& name) {
       const Option* other = scope_->find(name);
@@ -234,7 +239,8 @@ class Parser {
     };
     if (!option.only_with_.empty() &&
         std::none_of(option.only_with_.begin(), option.only_with_.end(), is_given))
-      return usage_error(given_name(option), "works only with " + any_of(option.only_with_), "leave it out");
+      return usage_error(given_name(option), fmt::format("works only with {}", any_of(option.only_with_)),
+                         "leave it out");
     return done();
   }
 
@@ -268,7 +274,7 @@ class Parser {
     }
     if (count < least) return usage_error(missing_operand(count), "is missing", see_help("see"));
     if (count > most)
-      return usage_error("'" + shown(words_[most].substr(0, 64)) + "'", "is one operand too many",
+      return usage_error(fmt::format("'{}'", shown(words_[most].substr(0, 64))), "is one operand too many",
                          see_help("see"));
     if (takes_command() && scope_->command_required_ && scope_->command_->argv.empty())
       return usage_error("COMMAND", "is missing", see_help("see"));
@@ -302,7 +308,7 @@ class Parser {
     if (!words.empty() && is_shell_word(words.front())) {
       if (words.size() != 2)
         return usage_error(words.front(), words.size() < 2 ? "its command is missing" : "takes one argument",
-                           "quote the command: " + words.front() + " 'TEXT'");
+                           fmt::format("quote the command: {} 'TEXT'", words.front()));
       const char* shell = std::getenv("SHELL");
       command.argv = {shell == nullptr || *shell == '\0' ? "/bin/sh" : shell, "-c", std::move(words[1])};
       command.shell = true;

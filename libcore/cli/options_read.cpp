@@ -59,7 +59,7 @@ bool takes_value(const Option& option) {
 Status check_value(const Option& option, std::string_view value, const std::string& origin) {
   const auto& choices = option.choices_;
   if (!choices.empty() && std::find(choices.begin(), choices.end(), value) == choices.end())
-    return unknown_value(origin, value, "give " + any_of(choices));
+    return unknown_value(origin, value, fmt::format("give {}", any_of(choices)));
   const bool is_path = option.completion_ == Completion::file || option.completion_ == Completion::directory;
   if (is_path && value.empty()) return usage_error(origin, "is empty", "give a path, or leave it out");
   return done();

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
@@ -14,7 +15,7 @@ Result<RunReport> RunReport::open(const std::string& path) {
   RunReport report;
   report.path_ = path;
   if (path.empty()) return report;
-  auto file = open_output_file(path, "report " + shown(path));
+  auto file = open_output_file(path, fmt::format("report {}", shown(path)));
   if (!file) return file.error();
   report.file_ = std::move(*file);
   return report;
@@ -55,7 +56,7 @@ Status RunReport::write() {
   JsonObject counts;
   for (const auto& [type, count] : messages) counts.integer(type, count);
   object.object("messages", counts);
-  return write_output_file(file_, object.line(), "report " + shown(path_));
+  return write_output_file(file_, object.line(), fmt::format("report {}", shown(path_)));
 }
 
 Exit RunReport::never_started(std::string_view tool, Exit exit) {

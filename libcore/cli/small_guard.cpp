@@ -116,7 +116,7 @@ class SmallGuard {
       } else if (const auto* lost = std::get_if<local::Lost>(&**answer)) {
         term_by_ = boot_now();
         stop_by_ = std::max(term_by_, lost->kill_at);
-        say("lost: " + lost->why);
+        say(fmt::format("lost: {}", lost->why));
       }
     }
   }

@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "cli/names.hpp"
 #include "process/boot_time.hpp"
@@ -164,7 +165,7 @@ std::vector<std::string> environment_of(const Program& program) {
     for (const auto& set : program.environment) keep = keep && !replaced(set);
     if (keep) out.emplace_back(text);
   }
-  for (const auto& [name, value] : program.environment) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : program.environment) out.push_back(fmt::format("{}={}", name, value));
   return out;
 }
 

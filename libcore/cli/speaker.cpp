@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "cli/values.hpp"
 #include "process/boot_time.hpp"
@@ -82,7 +83,7 @@ void Speaker::say(const std::string& text) {
 void Speaker::stopped(const std::string& object, const std::string& why) {
   if (told_) return;
   told_ = true;
-  say(object + ": " + why + ": the command is stopped");
+  say(fmt::format("{}: {}: the command is stopped", object, why));
 }
 
 void Speaker::finish() {
@@ -105,12 +106,12 @@ void Speaker::finish() {
 std::string not_renewed(Instant sent, bool peer_gone) {
   const auto tenths =
       std::chrono::round<std::chrono::duration<std::int64_t, std::deci>>(process::boot_now() - sent);
-  return "lost: no renewal for " + seconds_text(tenths) + " s, " +
-         (peer_gone ? "the peer is gone" : "the peer is cut off or stopped");
+  return fmt::format("lost: no renewal for {} s, {}", seconds_text(tenths),
+                     peer_gone ? "the peer is gone" : "the peer is cut off or stopped");
 }
 
 std::string ran_too_long(Duration limit) {
-  return "--max-run: " + seconds_text(limit) + " s are over";
+  return fmt::format("--max-run: {} s are over", seconds_text(limit));
 }
 
 }  // namespace coord::cli

@@ -66,7 +66,7 @@ std::string Table::text(std::size_t width, bool color) const {
                           right ? 0 : space);
     }
     text.erase(text.find_last_not_of(' ') + 1);
-    out += toned(shortened(text, width), tone, color) + "\n";
+    out += fmt::format("{}\n", toned(shortened(text, width), tone, color));
   };
   line([&](std::size_t i) { return columns_[i].title; }, Tone::strong);
   for (const Row& row : rows_) line([&](std::size_t i) { return row.cells[i]; }, row.tone);

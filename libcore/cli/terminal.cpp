@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format.hpp"
 #include "base/utf8.hpp"
 #include "cli/names.hpp"
 
@@ -96,7 +97,8 @@ std::string_view clipped(std::string_view text, std::size_t columns) {
 
 std::string shortened(std::string_view text, std::size_t columns) {
   if (display_width(text) <= columns) return std::string(text);
-  return columns <= 3 ? std::string(clipped(text, columns)) : std::string(clipped(text, columns - 3)) + "...";
+  return columns <= 3 ? std::string(clipped(text, columns))
+                      : fmt::format("{}...", clipped(text, columns - 3));
 }
 
 std::size_t display_width(std::string_view text) {
@@ -129,14 +131,14 @@ std::string toned(std::string_view text, Tone tone, bool color) {
     case Tone::plain:
       break;
   }
-  return std::string("\033[") + code + "m" + std::string(text) + "\033[0m";
+  return fmt::format("\033[{}m{}\033[0m", code, text);
 }
 
 Progress::Progress(bool enabled) : active_(enabled && is_terminal(STDERR_FILENO)) {}
 
 void Progress::show(std::string_view text) {
   if (!active_) return;
-  put("\r" + std::string(clipped(text, terminal_width(STDERR_FILENO) - 1)) + "\033[K");
+  put(fmt::format("\r{}\033[K", clipped(text, terminal_width(STDERR_FILENO) - 1)));
   drawn_ = true;
 }
 

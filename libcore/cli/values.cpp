@@ -14,7 +14,8 @@ constexpr std::int64_t ns_per_s = 1'000'000'000;
 constexpr std::int64_t most_seconds = 1'000'000'000;  // 31 years; keeps nanoseconds far from overflow
 
 Error bad_value(std::string_view text, const std::string& what, std::string remedy) {
-  return Error{ErrorKind::usage, "", "'" + shown(text.substr(0, 64)) + "' " + what, std::move(remedy)};
+  return Error{ErrorKind::usage, "", fmt::format("'{}' {}", shown(text.substr(0, 64)), what),
+               std::move(remedy)};
 }
 
 template <class Integer>
@@ -97,10 +98,11 @@ Result<Duration> read_seconds(std::string_view text, ValueBounds bounds) {
   if (negative) total = -total;
   const std::int64_t least = bounds.least == ValueBounds{}.least ? 0 : bounds.least;
   if (total < least || (negative && least == 0))
-    return bad_value(text, "is out of range", "give at least " + seconds_text(Duration(least)) + " seconds");
+    return bad_value(text, "is out of range",
+                     fmt::format("give at least {} seconds", seconds_text(Duration(least))));
   if (total > bounds.most)
     return bad_value(text, "is out of range",
-                     "give at most " + seconds_text(Duration(bounds.most)) + " seconds");
+                     fmt::format("give at most {} seconds", seconds_text(Duration(bounds.most))));
   return Duration(total);
 }
 

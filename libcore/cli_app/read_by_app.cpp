@@ -61,14 +61,14 @@ class AppReader {
 
   // In a verb, -4 of its tool is a negative number to CLI11, but --4 is an option.
   static std::string app_name(const Option& option) {
-    return option.name().size() == 2 ? "-" + option.name() : option.name();
+    return option.name().size() == 2 ? fmt::format("-{}", option.name()) : option.name();
   }
 
   static std::string names_of(const Option& option) {
     std::string names = app_name(option);
     for (const auto* list : {&option.names_, &option.aliases_})
       for (const std::string& name : *list)
-        if (name != option.name() || name.size() == 2) names += "," + name;
+        if (name != option.name() || name.size() == 2) names += fmt::format(",{}", name);
     return names;
   }
 

@@ -12,7 +12,7 @@ std::string dot_string(std::string_view text) {
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
-  return out + "\"";
+  return fmt::format("{}\"", out);
 }
 
 bool is_letter(char c) {
@@ -71,16 +71,16 @@ std::string draw_dot(const Diagram& diagram) {
   for (std::size_t row = 0; row < diagram.events.size(); ++row) {
     const auto& event = diagram.events[row];
     const std::string node = fmt::format("e{}", row),
-                      label = event.text.empty() ? event.name : event.name + " " + event.text;
+                      label = event.text.empty() ? event.name : fmt::format("{} {}", event.name, event.text);
     out += fmt::format("  {} [group=g{}, label={}, tooltip={}];\n", node, event.lane, dot_string(label),
                        dot_string(event.detail));
-    out += "  " + last[event.lane] + " -> " + node + " [arrowhead=none, weight=100];\n";
+    out += fmt::format("  {} -> {} [arrowhead=none, weight=100];\n", last[event.lane], node);
     last[event.lane] = node;
     for (const auto& arrow : event.arrows) {
       if (arrow.from) out += fmt::format("  e{} -> {} [color=\"#0072b2\"];\n", *arrow.from, node);
     }
   }
-  return out + "}\n";
+  return fmt::format("{}}}\n", out);
 }
 
 // A message is one line of a sequence diagram, at its receipt; all other events are notes.
@@ -90,7 +90,8 @@ std::string draw_mermaid(const Diagram& diagram) {
     out += fmt::format("  participant h{} as {}\n", lane, mermaid_text(diagram.lanes[lane]));
   for (const auto& event : diagram.events) {
     const std::string lane = fmt::format("h{}", event.lane);
-    const std::string label = mermaid_text(event.text.empty() ? event.name : event.name + " " + event.text);
+    const std::string label =
+        mermaid_text(event.text.empty() ? event.name : fmt::format("{} {}", event.name, event.text));
     bool drawn = false;
     for (const auto& arrow : event.arrows) {
       if (!arrow.from) continue;
@@ -98,7 +99,7 @@ std::string draw_mermaid(const Diagram& diagram) {
                          mermaid_text(arrow.name), drawn ? mermaid_text(event.name) : label);
       drawn = true;
     }
-    if (!drawn) out += "  Note over " + lane + ": " + label + "\n";
+    if (!drawn) out += fmt::format("  Note over {}: {}\n", lane, label);
   }
   return out;
 }

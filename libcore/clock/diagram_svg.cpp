@@ -100,18 +100,15 @@ class SvgDrawing {
 
   void begin() {
     const std::string size = fmt::format("width=\"{}\" height=\"{}\"", width_, height_);
-    out_ += "<svg xmlns=\"http://www.w3.org/2000/svg\" " + size + " viewBox=\"0 0 " + std::to_string(width_) +
-            " " + std::to_string(height_) +
-            "\" role=\"img\" aria-label=\"Space-time diagram: " + std::to_string(diagram_.events.size()) +
-            " events of " + std::to_string(diagram_.lanes.size()) +
-            " hosts\">\n<style>\n"
-            "text { font: 13px ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; "
-            "dominant-baseline: central; }\n"
-            ".name { font-weight: bold; fill: #ffffff; text-anchor: middle; }\n"
-            ".label { font-weight: bold; }\n"
-            ".page { fill: #ffffff; } .band { fill: #f3f5f7; } .text { fill: #24292f; } .dot { stroke: "
-            "#ffffff; stroke-width: 2; }\n"
-            ".lane { stroke-width: 2; opacity: 0.35; } .message { fill: none; stroke-width: 1.75; }\n";
+    out_ += fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" {} viewBox=\"0 0 {} {}\" role=\"img\" "
+        "aria-label=\"Space-time diagram: {} events of {} hosts\">\n<style>\ntext {{ font: 13px "
+        "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; dominant-baseline: central; }}\n.name "
+        "{{ font-weight: bold; fill: #ffffff; text-anchor: middle; }}\n.label {{ font-weight: bold; "
+        "}}\n.page {{ fill: #ffffff; }} .band {{ fill: #f3f5f7; }} .text {{ fill: #24292f; }} .dot {{ "
+        "stroke: #ffffff; stroke-width: 2; }}\n.lane {{ stroke-width: 2; opacity: 0.35; }} .message {{ fill: "
+        "none; stroke-width: 1.75; }}\n",
+        size, width_, height_, diagram_.events.size(), diagram_.lanes.size());
     if (diagram_.cut) out_ += ".cut { stroke: #6e7781; stroke-width: 2; stroke-dasharray: 6 4; }\n";
     for (std::size_t i = 0; i < used_colours(); ++i) append_colour(i, colours[i].light);
     out_ +=
@@ -132,7 +129,7 @@ class SvgDrawing {
 
   // As a fill (texts, dots) and as a stroke (lanes, messages).
   void append_colour(std::size_t i, const char* value) {
-    out_ += ".f" + colour(i) + " { fill: " + value + "; } .s" + colour(i) + " { stroke: " + value + "; }\n";
+    out_ += fmt::format(".f{} {{ fill: {}; }} .s{} {{ stroke: {}; }}\n", colour(i), value, colour(i), value);
   }
 
   void draw_bands() {
@@ -149,7 +146,7 @@ class SvgDrawing {
     const auto most = static_cast<std::size_t>((lane_width_ - 20) / column_width);
     const std::string& name = diagram_.lanes[lane];
     const bool fits = measure_.width(name) <= most;
-    const std::string shown = fits ? name : std::string(measure_.clipped(name, most - 1)) + "…";
+    const std::string shown = fits ? name : fmt::format("{}…", measure_.clipped(name, most - 1));
     const int box = static_cast<int>(measure_.width(shown)) * column_width + 16;
     out_ += fmt::format(
         "<g><title>{}</title><rect class=\"f{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
@@ -188,10 +185,11 @@ class SvgDrawing {
     const double dx = x2 - (bend == 0 ? x1 : cx), dy = y2 - (bend == 0 ? y1 : cy),
                  length = std::hypot(dx, dy);
     const double rim = dot_radius + 2;
-    const std::string end = number(x2 - dx / length * rim) + " " + number(y2 - dy / length * rim);
+    const std::string end =
+        fmt::format("{} {}", number(x2 - dx / length * rim), number(y2 - dy / length * rim));
     out_ += fmt::format("<path class=\"message s{}\" d=\"M{} {}{}{}\" marker-end=\"url(#arrow{})\"/>\n",
                         colour(lane), number(x1), number(y1),
-                        bend == 0 ? " L" : " Q" + number(cx) + " " + number(cy) + " ", end,
+                        bend == 0 ? " L" : fmt::format(" Q{} {} ", number(cx), number(cy)), end,
                         lane % colours.size());
   }
 
@@ -212,11 +210,11 @@ class SvgDrawing {
 
   void draw_event(std::size_t row) {
     const auto& event = diagram_.events[row];
-    const std::string fill = "f" + colour(event.lane), at = std::to_string(y(row)),
+    const std::string fill = fmt::format("f{}", colour(event.lane)), at = std::to_string(y(row)),
                       text_at = std::to_string(y(row) + baseline);
     const bool fits = measure_.width(event.text) <= longest_text;
     const std::string text =
-        fits ? event.text : std::string(measure_.clipped(event.text, longest_text - 1)) + "…";
+        fits ? event.text : fmt::format("{}…", measure_.clipped(event.text, longest_text - 1));
     out_ += fmt::format(
         "<g><title>{}</title><circle class=\"dot {}\" cx=\"{}\" cy=\"{}\" r=\"{}\"/><text class=\"label {}\" "
         "x=\"{}\" y=\"{}\">{}</text>",

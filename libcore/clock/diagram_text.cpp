@@ -3,6 +3,7 @@
 // of the sender it was, the label says: "b=1 <- a=2".
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "clock/diagram.hpp"
 
 namespace coord::clock {
@@ -73,15 +74,15 @@ class TextDrawing {
   std::string label(const Diagram::Event& event) const {
     std::string text = event.name;
     for (const auto& arrow : event.arrows)
-      text += (&arrow == &event.arrows.front() ? std::string(" ") + glyphs_.received + " " : ", ") +
-              arrow.name + (arrow.from ? "" : "?");
+      text += (&arrow == &event.arrows.front() ? fmt::format(" {} ", glyphs_.received) : ", ") + arrow.name +
+              (arrow.from ? "" : "?");
     return text;
   }
 
   void draw_cut(const std::string& name) {
     std::string line;
     for (std::size_t at = 0; at < diagram_.lanes.size() * spacing_; ++at) line += glyphs_.cut;
-    put(line + "  " + fitted("cut " + name, columns_));
+    put(fmt::format("{}  {}", line, fitted(fmt::format("cut {}", name), columns_)));
   }
 
   void draw_event(const Diagram::Event& event) {
@@ -95,10 +96,11 @@ class TextDrawing {
     std::string line;
     for (const char* cell : cells) line += cell;
     const std::string name = label(event);
-    line += "  " + name;
+    line += fmt::format("  {}", name);
     if (!event.text.empty()) {
       const std::size_t name_width = measure_.width(name);
-      line += std::string(name_width < label_width_ ? label_width_ - name_width : 0, ' ') + "  ";
+      line +=
+          fmt::format("{}  ", std::string(name_width < label_width_ ? label_width_ - name_width : 0, ' '));
       const std::size_t used = cells.size() + 4 + std::max(name_width, label_width_);
       line += fitted(event.text, std::max(shortest_text, columns_ > used ? columns_ - used : 0));
     }
@@ -128,7 +130,7 @@ class TextDrawing {
 
   void put(std::string line) {
     line.erase(line.find_last_not_of(' ') + 1);
-    out_ += line + "\n";
+    out_ += fmt::format("{}\n", line);
   }
 
   const Diagram& diagram_;

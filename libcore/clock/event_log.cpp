@@ -57,7 +57,7 @@ std::string EventLog::name(EventIndex event) const {
 }
 
 std::string EventLog::token(EventIndex event) const {
-  std::string out = hosts_.name(events_[event].host) + ":{";
+  std::string out = fmt::format("{}:{{", hosts_.name(events_[event].host));
   const auto hosts = shape(event);
   const auto known = counts(event);
   for (std::size_t i = 0; i < hosts.size(); ++i) {
@@ -65,7 +65,7 @@ std::string EventLog::token(EventIndex event) const {
     append_json_string(out, hosts_.name(hosts[i]));
     out += fmt::format(":{}", known[i]);
   }
-  return out + "}";
+  return fmt::format("{}}}", out);
 }
 
 std::span<const EventIndex> EventLog::of(HostIndex host) const {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string>
 
+#include "base/format.hpp"
+
 namespace coord::clock {
 namespace {
 
@@ -44,7 +46,7 @@ Result<Cut> parse_cut(std::string_view text, const EventLog& log) {
     if (named[index])
       return Error{ErrorKind::usage, host, "named twice", "a cut has one number for each host"};
     if (number > log[events.back()].own) {
-      return Error{ErrorKind::data, part, "the last event logged is " + log.name(events.back()),
+      return Error{ErrorKind::data, part, fmt::format("the last event logged is {}", log.name(events.back())),
                    "choose one that exists"};
     }
     named[index] = true;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "clock/log_discard.hpp"
 
+#include "base/format.hpp"
+
 namespace coord::clock {
 
 Status DiscardFinder::add(const LogLine& line) {
   if (is_scalar(line.clock.kind)) {
     return Error{
         ErrorKind::data, "",
-        "a " + std::string(to_string(line.clock.kind)) + " clock does not tell the knowledge of each host",
+        fmt::format("a {} clock does not tell the knowledge of each host", to_string(line.clock.kind)),
         "stamp with --kind matrix"};
   }
   if (!kind_) kind_ = line.clock.kind;

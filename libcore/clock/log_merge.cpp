@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::clock {
 namespace {
@@ -111,8 +112,7 @@ Result<std::uint64_t> LogMerge::key_of(const LogLine& line) const {
     return unusable("the clock has no entry of its own host", "see all mistakes: dclock validate");
   const ClockKind kind = kind_.value_or(line.clock.kind);
   if (kind != line.clock.kind) {
-    return unusable("a " + std::string(to_string(line.clock.kind)) + " clock among " +
-                        std::string(to_string(kind)) + " clocks",
+    return unusable(fmt::format("a {} clock among {} clocks", to_string(line.clock.kind), to_string(kind)),
                     "merge logs of one kind");
   }
   if (is_scalar(kind)) return line.own;

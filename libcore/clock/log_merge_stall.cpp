@@ -91,7 +91,7 @@ Error LogMerge::cycle() {
   };
   Event* other = by_host_[blocker(*event)->host].held.top();
   const std::string place = fmt::format("{}:{}", logs_[event->log].reader->name(), event->line_number);
-  return {ErrorKind::data, place, named(event) + " comes before " + named(other) + " and after it",
+  return {ErrorKind::data, place, fmt::format("{} comes before {} and after it", named(event), named(other)),
           "the logs are not valid: see dclock validate"};
 }
 

@@ -71,7 +71,8 @@ class Validator {
 
 // A host's own entry as it reads best: a hybrid clock's as a time.
 std::string Validator::own_text(HostIndex host, std::uint64_t own) const {
-  return kind_ == ClockKind::hlc ? hosts_.name(host) + "=" + to_string(HybridTime{own}) : named(host, own);
+  return kind_ == ClockKind::hlc ? fmt::format("{}={}", hosts_.name(host), to_string(HybridTime{own}))
+                                 : named(host, own);
 }
 
 void Validator::report(std::size_t log, std::uint64_t line_number, Rule rule, HostIndex host,
@@ -93,9 +94,9 @@ Status Validator::read(std::vector<LogReader>& logs) {
       if (!*read) break;
       if (!kind_) kind_ = line.clock.kind;
       if (*kind_ != line.clock.kind) {
-        if (auto rejected = logs[i].reject("a " + std::string(to_string(line.clock.kind)) + " clock among " +
-                                               std::string(to_string(*kind_)) + " clocks",
-                                           "check logs of one kind");
+        if (auto rejected = logs[i].reject(
+                fmt::format("a {} clock among {} clocks", to_string(line.clock.kind), to_string(*kind_)),
+                "check logs of one kind");
             !rejected)
           return rejected;
         continue;
@@ -110,14 +111,14 @@ Status Validator::read(std::vector<LogReader>& logs) {
 void Validator::check_line(const LogLine& line, std::size_t log, std::uint64_t line_number) {
   if (line.own == 0) {
     report(log, line_number, Rule::missing_own_entry, line.host,
-           "the clock has no entry for " + hosts_.name(line.host));
+           fmt::format("the clock has no entry for {}", hosts_.name(line.host)));
     return;
   }
   if (last_own_.size() <= line.host) last_own_.resize(hosts_.size(), 0);
   auto& last = last_own_[line.host];
   if (line.own < last)
     report(log, line_number, Rule::regression, line.host,
-           own_text(line.host, line.own) + " after " + own_text(line.host, last));
+           fmt::format("{} after {}", own_text(line.host, line.own), own_text(line.host, last)));
   last = line.own;
   if (line.clock.kind == ClockKind::matrix) check_rows(line, log, line_number);
   events_.add(line, log, line_number);
@@ -130,8 +131,8 @@ void Validator::check_rows(const LogLine& line, std::size_t log, std::uint64_t l
     const std::uint64_t known = own == line.clock.entries.end() ? 0 : own->count;
     if (cell.count > known) {
       report(log, line_number, Rule::intransitive, line.host,
-             "the row of " + hosts_.name(cell.knower) + " has " + named(cell.host, cell.count) +
-                 ", the host's own row " + named(cell.host, known));
+             fmt::format("the row of {} has {}, the host's own row {}", hosts_.name(cell.knower),
+                         named(cell.host, cell.count), named(cell.host, known)));
     }
   }
 }
@@ -165,8 +166,8 @@ void Validator::check_chain(EventIndex event, EventIndex previous) {
   if (scalar()) return;
   if (its.own != before + 1) {
     report(event, Rule::gap,
-           named(its.host, its.own) + " follows " +
-               (before == 0 ? std::string("nothing") : named(its.host, before)));
+           fmt::format("{} follows {}", named(its.host, its.own),
+                       before == 0 ? std::string("nothing") : named(its.host, before)));
   }
   if (previous == no_event) return;
   const auto hosts = events_.shape(previous);
@@ -176,9 +177,9 @@ void Validator::check_chain(EventIndex event, EventIndex previous) {
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     const std::uint64_t count = same_shape ? now[i] : events_.count(event, hosts[i]);
     if (count < known[i]) {
-      report(
-          event, Rule::regression,
-          named(hosts[i], count) + " after " + named(hosts[i], known[i]) + " at " + events_.name(previous));
+      report(event, Rule::regression,
+             fmt::format("{} after {} at {}", named(hosts[i], count), named(hosts[i], known[i]),
+                         events_.name(previous)));
       return;
     }
   }
@@ -192,12 +193,12 @@ void Validator::check_news(EventIndex event, EventIndex previous) {
     const auto theirs = events_.of(entry.host);
     if (theirs.empty()) {
       if (!missed_[entry.host])
-        report(event, Rule::unknown_host, "no log has a line of " + hosts_.name(entry.host));
+        report(event, Rule::unknown_host, fmt::format("no log has a line of {}", hosts_.name(entry.host)));
       missed_[entry.host] = true;
     } else if (entry.count > events_[theirs.back()].own) {
-      report(
-          event, Rule::unknown_event,
-          "knows " + named(entry.host, entry.count) + ", the last logged is " + events_.name(theirs.back()));
+      report(event, Rule::unknown_event,
+             fmt::format("knows {}, the last logged is {}", named(entry.host, entry.count),
+                         events_.name(theirs.back())));
     } else if (const EventIndex source = events_.find(entry.host, entry.count); source != no_event) {
       check_source(event, source);
     }
@@ -208,8 +209,8 @@ void Validator::check_source(EventIndex event, EventIndex source) {
   const LogEvent& its = events_[event];
   if (events_.count(source, its.host) >= its.own) {
     report(event, Rule::cycle,
-           events_.name(event) + " knows " + events_.name(source) + ", which knows " +
-               named(its.host, events_.count(source, its.host)));
+           fmt::format("{} knows {}, which knows {}", events_.name(event), events_.name(source),
+                       named(its.host, events_.count(source, its.host))));
     return;
   }
   const auto hosts = events_.shape(source);
@@ -221,8 +222,8 @@ void Validator::check_source(EventIndex event, EventIndex source) {
     if (known < theirs[i]) {
       intransitive_ = true;
       report(event, Rule::intransitive,
-             "knows " + events_.name(source) + ", which knows " + named(hosts[i], theirs[i]) +
-                 ", but itself only " + named(hosts[i], known));
+             fmt::format("knows {}, which knows {}, but itself only {}", events_.name(source),
+                         named(hosts[i], theirs[i]), named(hosts[i], known)));
       return;
     }
   }
@@ -276,8 +277,8 @@ void Validator::check_long_cycles() {
   }
   std::string path = events_.name(at);
   for (EventIndex cause = cause_of[at]; cause != at; cause = cause_of[cause])
-    path += " after " + events_.name(cause);
-  report(at, Rule::cycle, path + " after " + events_.name(at));
+    path += fmt::format(" after {}", events_.name(cause));
+  report(at, Rule::cycle, fmt::format("{} after {}", path, events_.name(at)));
 }
 
 }  // namespace

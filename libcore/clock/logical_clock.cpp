@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "clock/logical_clock.hpp"
 
+#include "base/format.hpp"
+
 namespace coord::clock {
 namespace {
 
@@ -56,8 +58,8 @@ Status LogicalClock::receive(const Stamp& message, WallTime now, Duration max_of
     return Error{ErrorKind::data, "token", "it has no host", "a token is HOST:{clock} as printed by send"};
   if (message.clock.index() != last_.clock.index()) {
     return Error{ErrorKind::data, message.host,
-                 "the token's clock is of kind " + std::string(to_string(kind_of(message.clock))) +
-                     ", this clock of kind " + std::string(to_string(kind())),
+                 fmt::format("the token's clock is of kind {}, this clock of kind {}",
+                             to_string(kind_of(message.clock)), to_string(kind())),
                  "use the same --kind on all hosts"};
   }
   Status received = done();

@@ -40,37 +40,37 @@ ClockKind kind_of(const ClockValue& clock) {
 
 std::string to_json(const ClockValue& clock) {
   std::string out;
-  std::visit(Overloaded{[&](const VectorClock& vector) { append_counts(out, vector); },
-                        [&](const LamportClock& lamport) {
-                          out = fmt::format("{{\"@lamport\":{}}}", lamport.count);
-                        },
-                        [&](const HybridTime& time) { out = "{\"@hlc\":\"" + to_string(time) + "\"}"; },
-                        [&](const MatrixClock& matrix) {
-                          out += '{';
-                          for (const auto& [knower, row] : matrix.rows()) {
-                            if (out.size() > 1) out += ',';
-                            append_json_string(out, knower);
-                            out += ':';
-                            append_counts(out, row);
-                          }
-                          out += '}';
-                        }},
-             clock);
+  std::visit(
+      Overloaded{
+          [&](const VectorClock& vector) { append_counts(out, vector); },
+          [&](const LamportClock& lamport) { out = fmt::format("{{\"@lamport\":{}}}", lamport.count); },
+          [&](const HybridTime& time) { out = fmt::format("{{\"@hlc\":\"{}\"}}", to_string(time)); },
+          [&](const MatrixClock& matrix) {
+            out += '{';
+            for (const auto& [knower, row] : matrix.rows()) {
+              if (out.size() > 1) out += ',';
+              append_json_string(out, knower);
+              out += ':';
+              append_counts(out, row);
+            }
+            out += '}';
+          }},
+      clock);
   return out;
 }
 
 std::string token(const Stamp& stamp) {
-  std::string out = stamp.host + ":" + to_json(stamp.clock);
-  if (stamp.hybrid) out += "@" + to_string(*stamp.hybrid);
+  std::string out = fmt::format("{}:{}", stamp.host, to_json(stamp.clock));
+  if (stamp.hybrid) out += fmt::format("@{}", to_string(*stamp.hybrid));
   return out;
 }
 
 std::string log_line(const Stamp& stamp, std::optional<WallTime> wall, std::string_view text) {
-  std::string out = stamp.host + " " + to_json(stamp.clock);
+  std::string out = fmt::format("{} {}", stamp.host, to_json(stamp.clock));
   if (wall) {
-    out += " @" + rfc3339(*wall);
+    out += fmt::format(" @{}", rfc3339(*wall));
   } else if (stamp.hybrid) {
-    out += " @" + to_string(*stamp.hybrid);
+    out += fmt::format(" @{}", to_string(*stamp.hybrid));
   }
   out += ' ';
   out += text;
@@ -179,8 +179,8 @@ Result<Stamp> StampReader::read_any(std::string_view text, std::string_view& res
 Result<Relation> compare(const Stamp& a, const Stamp& b) {
   if (a.clock.index() != b.clock.index()) {
     return Error{ErrorKind::data, "",
-                 "a " + std::string(to_string(kind_of(a.clock))) + " clock and a " +
-                     std::string(to_string(kind_of(b.clock))) + " clock do not compare",
+                 fmt::format("a {} clock and a {} clock do not compare", to_string(kind_of(a.clock)),
+                             to_string(kind_of(b.clock))),
                  "give two of the same kind"};
   }
   if (const auto* lamport = std::get_if<LamportClock>(&a.clock))

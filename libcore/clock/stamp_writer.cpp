@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 
 namespace coord::clock {
@@ -15,7 +16,7 @@ void StampWriter::append(std::string& out, const Stamp& stamp, std::optional<Wal
     return;
   }
   if (!known_) {
-    before_ = stamp.host + " {";
+    before_ = fmt::format("{} {{", stamp.host);
     after_.clear();
     std::string* part = &before_;
     for (const auto& [host, count] : vector->counts()) {

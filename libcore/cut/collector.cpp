@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "snapshot/record_text.hpp"
 
@@ -140,21 +141,23 @@ Collector::Collected Collector::collected() const {
 Drained drained(const Collector::Collected& collected, const std::function<bool(std::string_view)>& idle) {
   using State = Drained::State;
   const record::Snapshot& snapshot = collected.snapshot;
-  if (!snapshot.complete()) return {State::goes_on, snapshot.missing.front().id + " has no record"};
+  if (!snapshot.complete())
+    return {State::goes_on, fmt::format("{} has no record", snapshot.missing.front().id)};
   for (const record::Process& process : snapshot.processes) {
-    if (process.external) return {State::goes_on, process.id + " has its state from another command"};
-    if (!idle(process.state)) return {State::goes_on, process.id + " is at work"};
+    if (process.external)
+      return {State::goes_on, fmt::format("{} has its state from another command", process.id)};
+    if (!idle(process.state)) return {State::goes_on, fmt::format("{} is at work", process.id)};
   }
   if (COORD_RULE_OR(wait_counts_every_channel, true, false)) {
     for (const record::Channel& channel : snapshot.channels) {
       if (!channel.messages.empty())
-        return {State::goes_on, std::to_string(channel.messages.size()) + " on their way from " +
-                                    channel.from + " to " + channel.to};
+        return {State::goes_on, fmt::format("{} on their way from {} to {}", channel.messages.size(),
+                                            channel.from, channel.to)};
     }
   }
   if (collected.outside > 0) return {State::goes_on, "lines from outside are not read yet"};
   for (const auto& [id, count] : collected.returned)
-    return {State::never, std::to_string(count) + " of " + id + " came back: their receivers have ended"};
+    return {State::never, fmt::format("{} of {} came back: their receivers have ended", count, id)};
   return {State::done, ""};
 }
 

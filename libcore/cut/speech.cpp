@@ -130,7 +130,7 @@ Said Speech::read_json(std::string_view line) const {
     if (name == "value") return in.raw(value);
     return in.skip();
   });
-  if (!read || !in.end()) return BadLine{"it is no JSON object: " + in.fault()};
+  if (!read || !in.end()) return BadLine{fmt::format("it is no JSON object: {}", in.fault())};
   if (has_state) return ToState{snapshot, text_of(value)};
   if (!has_to || !has_body) return BadLine{"it has no \"to\" and \"body\""};
   return ToProcess{to, std::string(body)};
@@ -145,7 +145,7 @@ Said Speech::read_maelstrom(std::string_view line) {
     if (name == "body") return in.raw(body);
     return in.skip();
   });
-  if (!read || !in.end()) return BadLine{"it is no JSON object: " + in.fault()};
+  if (!read || !in.end()) return BadLine{fmt::format("it is no JSON object: {}", in.fault())};
   if (dest.empty() || body.empty()) return BadLine{"it has no \"dest\" and \"body\""};
   if (dest != outside) return ToProcess{dest, std::string(body)};
   JsonReader answer(body);
@@ -158,7 +158,7 @@ Said Speech::read_maelstrom(std::string_view line) {
     if (name == "state") return answer.raw(state);
     return answer.skip();
   });
-  if (!read) return BadLine{"its body is no JSON object: " + answer.fault()};
+  if (!read) return BadLine{fmt::format("its body is no JSON object: {}", answer.fault())};
   if (type == "snapshot_ok") {
     const auto asked = asked_.find(in_reply_to);
     if (asked == asked_.end()) return BadLine{"\"in_reply_to\" names no snapshot"};

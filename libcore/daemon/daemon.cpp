@@ -39,7 +39,7 @@ Bytes turned_away(const std::string& why) {
 std::string from_anywhere(const std::string& path) {
   std::array<char, 4096> here{};
   if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
-  return std::string(here.data()) + "/" + path;
+  return fmt::format("{}/{}", here.data(), path);
 }
 
 // Files are removed in it. Root's peer may work in a state directory of another user's, who could have put a
@@ -76,7 +76,7 @@ Daemon::Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
       log_(std::move(log)),
       narrator_(make_narrator()),
       stopped_(std::move(stopped)),
-      hold_directory_(settings_.options.state_dir + "/sessions"),
+      hold_directory_(fmt::format("{}/sessions", settings_.options.state_dir)),
       stock_(io, hold_directory_),
       socket_timer_(io),
       socket_(from_anywhere(settings_.options.socket)),
@@ -104,7 +104,8 @@ Status Daemon::take_directory() {
   if (!founding) return founding.error();
   founding_ = std::move(*founding);
   struct stat asked {};
-  rejoin_asked_by_file_ = !settings_.alone() && ::lstat((path + "/" + rejoin_file_name).c_str(), &asked) == 0;
+  rejoin_asked_by_file_ =
+      !settings_.alone() && ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
   if (rejoin_asked_by_file_) settings_.options.rejoin = true;
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
@@ -122,7 +123,7 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   options.place = settings_.options.state_dir;
   auto opened = store::Store::open(*disk_, identity, options);
   if (!opened) return opened.error();
-  for (const std::string& note : opened->notes) log_(net::LogLevel::warning, "store: " + note);
+  for (const std::string& note : opened->notes) log_(net::LogLevel::warning, fmt::format("store: {}", note));
 
   service::StateMachine machine;
   if (opened->recovered.snapshot) {
@@ -172,8 +173,9 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
   handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
   handlers.space = [this](bool nearly_full, const std::string& why) {
-    log_(net::LogLevel::warning, nearly_full ? why + ": new locks are refused until there is room"
-                                             : "there is room on the disk again");
+    log_(net::LogLevel::warning, nearly_full
+                                     ? fmt::format("{}: new locks are refused until there is room", why)
+                                     : "there is room on the disk again");
     push(replica::Space{nearly_full});
   };
   handlers.synced = [this](Duration took, std::uint64_t log_bytes) {
@@ -182,7 +184,7 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   };
   log_bytes_ = opened->store.log_bytes();
   shelf_ = std::make_unique<Shelf>(
-      io_, settings_.options.state_dir + "/snapshots",
+      io_, fmt::format("{}/snapshots", settings_.options.state_dir),
       [this](replica::ConnectionId connection, const local::FromPart& answer) {
         const auto tool = tools_.find(connection);
         if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, answer);
@@ -371,7 +373,7 @@ void Daemon::perform(replica::DiskJob&& action) {
 
 void Daemon::perform(replica::LeaderChanged&& action) {
   const net::Roster::Node* const leader = settings_.roster.find(action.leader);
-  const std::string who = leader == nullptr ? "no leader" : "leader " + leader->name;
+  const std::string who = leader == nullptr ? "no leader" : fmt::format("leader {}", leader->name);
   ++meters_.leader_changes;
   log_.audit(fmt::format("term {}: {}", action.term.value, who),
              {{"COORD_EVENT", "leader"},

@@ -78,7 +78,8 @@ void Daemon::give_up() {
   const HandedOver what{HandedOver::To::host, node_->replica().highest_token()};
   if (Status written = write_handed_over(directory, what); !written) {
     if (!std::exchange(give_up_told_, true))
-      log_(net::LogLevel::error, "cannot hand over to the host's peer: " + written.error().text());
+      log_(net::LogLevel::error,
+           fmt::format("cannot hand over to the host's peer: {}", written.error().text()));
     return;
   }
   log_(net::LogLevel::info,
@@ -145,7 +146,7 @@ local::LoneView Daemon::view_of_lone(const local::HandOver& request) const {
   view.holders = cut(std::move(holding.some));
   view.stays = staying.all;
   view.staying = cut(std::move(staying.some));
-  view.where = settings_.options.state_dir + "/" + hand_over_name;
+  view.where = fmt::format("{}/{}", settings_.options.state_dir, hand_over_name);
   return view;
 }
 

@@ -47,7 +47,7 @@ Status Daemon::new_hold(Tool& tool, SessionId session) {
 }
 
 Status Daemon::recover_holds() {
-  auto file = HoldFile::open(hold_directory_ + "/holds");
+  auto file = HoldFile::open(fmt::format("{}/holds", hold_directory_));
   if (!file) return file.error();
   hold_file_ = std::move(*file);
   replica::Recovered event;

@@ -2,6 +2,7 @@
 // What this host's tools are granted and lose: audit lines of the log, and metrics.
 #include <chrono>
 
+#include "base/format.hpp"
 #include "base/utf8.hpp"
 #include "daemon/daemon.hpp"
 #include "process/boot_time.hpp"
@@ -60,12 +61,12 @@ void Daemon::note_request(Tool& tool, const local::Request& request) const {
   if (acquire->put) tool.asked_names = acquire->put->key.substr(0, longest_audit);
   const char* const kind = acquire->put ? "key " : acquire->candidacy ? "leadership of " : "";
   tool.asked_for =
-      kind + ("'" + printable(std::string_view(tool.asked_names).substr(0, longest_audit)) + "'");
+      kind + (fmt::format("'{}'", printable(std::string_view(tool.asked_names).substr(0, longest_audit))));
 }
 
 void Daemon::audit(const char* event, const Tool& tool, const std::string& line) const {
   if (!log_.wants(net::LogLevel::info)) return;
-  log_.audit(line + ", token " + std::to_string(tool.token.value),
+  log_.audit(fmt::format("{}, token {}", line, tool.token.value),
              {{"COORD_EVENT", event},
               {"COORD_NAME", tool.asked_names.substr(0, longest_audit)},
               {"COORD_TOKEN", std::to_string(tool.token.value)},
@@ -74,8 +75,8 @@ void Daemon::audit(const char* event, const Tool& tool, const std::string& line)
 
 void Daemon::note_answer(Tool& tool, const local::Answer& answer) {
   const auto who = [&tool] {
-    return printable(tool.user) + " (pid " +
-           std::to_string(tool.who.pid != 0 ? tool.who.pid : tool.process.pid) + ")";
+    return fmt::format("{} (pid {})", printable(tool.user),
+                       tool.who.pid != 0 ? tool.who.pid : tool.process.pid);
   };
   if (const auto* granted = std::get_if<local::Granted>(&answer)) {
     tool.token = granted->token;
@@ -83,12 +84,13 @@ void Daemon::note_answer(Tool& tool, const local::Answer& answer) {
     const Instant now = process::boot_now();
     tool.granted_at = now;
     meters_.granted(tool.listed, now - *tool.asked_at);
-    audit("grant", tool, "granted " + tool.asked_for + " to " + who());
+    audit("grant", tool, fmt::format("granted {} to {}", tool.asked_for, who()));
   } else if (const auto* lost = std::get_if<local::Lost>(&answer)) {
     const bool broken = lost->why.starts_with("broken by ");
     meters_.lost(tool.listed);
     const std::string what = tool.asked_for.empty() ? "a hold" : tool.asked_for;
-    audit(broken ? "break" : "loss", tool, "lost " + what + " of " + who() + ": " + printable(lost->why));
+    audit(broken ? "break" : "loss", tool,
+          fmt::format("lost {} of {}: {}", what, who(), printable(lost->why)));
     note_end(tool);
   } else if (std::holds_alternative<local::Released>(answer)) {
     note_end(tool);

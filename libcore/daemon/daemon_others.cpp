@@ -31,7 +31,7 @@ std::string difference(const wire::PeerTiming& own, const wire::PeerTiming& othe
   const auto compare = [&](const char* name, Duration here, Duration there) {
     const auto ms = [](Duration d) { return fmt::format("{} ms", d.count() / 1'000'000); };
     if (here != there)
-      text += (text.empty() ? "" : ", ") + std::string(name) + " " + ms(there) + " (here " + ms(here) + ")";
+      text += fmt::format("{}{} {} (here {})", text.empty() ? "" : ", ", name, ms(there), ms(here));
   };
   compare("heartbeat", own.heartbeat, other.heartbeat);
   compare("election_low", own.election_low, other.election_low);
@@ -91,8 +91,8 @@ Status Daemon::join_group() {
 void Daemon::cannot_read(const std::string& name, const std::string& why, bool datagram) {
   ++traffic_.unreadable[name];
   if (const auto line = wrong_messages_.refused(
-          process::boot_now(), "peer " + name,
-          "a message that cannot be read: " + why + ": install the same release on every host"))
+          process::boot_now(), fmt::format("peer {}", name),
+          fmt::format("a message that cannot be read: {}: install the same release on every host", why)))
     log_(net::LogLevel::warning, *line);
   if (!datagram) transport_->drop(name, "it sent a message that cannot be read");
 }
@@ -180,7 +180,8 @@ void Daemon::perform(node::SendOnChannel&& action) {
 void Daemon::perform(node::Unread&& action) {
   const net::Roster::Node* const node = settings_.roster.find(action.from);
   if (node != nullptr && transport_)
-    cannot_read(node->name, action.part + ": " + action.why, action.way == node::Way::datagram);
+    cannot_read(node->name, fmt::format("{}: {}", action.part, action.why),
+                action.way == node::Way::datagram);
 }
 
 void Daemon::peer_greeted(const std::string& name, const wire::PeerHello& hello) {
@@ -190,8 +191,10 @@ void Daemon::peer_greeted(const std::string& name, const wire::PeerHello& hello)
   if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
   const std::string differs = difference(timing_of(settings_.options), hello.timing);
   if (!differs.empty() && differs != timing_[name])
-    log_(net::LogLevel::warning, "peer " + name + ": its time-outs are not those of this peer: " + differs +
-                                     ": make them the same on every host");
+    log_(
+        net::LogLevel::warning,
+        fmt::format("peer {}: its time-outs are not those of this peer: {}: make them the same on every host",
+                    name, differs));
   timing_[name] = differs;
 }
 
@@ -221,10 +224,10 @@ void Daemon::perform(replica::Applied&& action) {
     if (raise == nullptr) continue;
     const std::string level = fmt::format("level {}", raise->level);
     if (raise->in_force) {
-      log_(net::LogLevel::info, "the group is at " + level + " from now on");
+      log_(net::LogLevel::info, fmt::format("the group is at {} from now on", level));
     } else {
       log_(net::LogLevel::warning,
-           "the group was not raised to " + level + ": a peer has restarted meanwhile");
+           fmt::format("the group was not raised to {}: a peer has restarted meanwhile", level));
     }
   }
 }
@@ -242,7 +245,7 @@ std::string Daemon::why_missing(NodeId voter, replica::LevelView::Missing why) c
   const net::Roster::Node* const node = settings_.roster.find(voter);
   for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{}) {
     if (node != nullptr && status.name == node->name && !status.link.software.empty())
-      return "runs release " + status.link.software;
+      return fmt::format("runs release {}", status.link.software);
   }
   return "runs an earlier release";
 }
@@ -277,11 +280,12 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
   if (raft.role() != raft::Role::leader) {
     const net::Roster::Node* const leader = settings_.roster.find(raft.leader());
     return refuse(leader == nullptr ? "nobody leads now: try again later"
-                                    : "peer " + leader->name + " leads: ask on its host");
+                                    : fmt::format("peer {} leads: ask on its host", leader->name));
   }
   if (!now.missing.empty()) {
     std::string who;
-    for (const auto& [name, why] : now.missing) who += (who.empty() ? "" : ", ") + name + " (" + why + ")";
+    for (const auto& [name, why] : now.missing)
+      who += fmt::format("{}{} ({})", who.empty() ? "" : ", ", name, why);
     return refuse(fmt::format("these peers do not know level {}: {}", now.next, who));
   }
   push(replica::RaiseNow{});

@@ -108,7 +108,8 @@ std::optional<local::Refused> Daemon::name_processes(replica::ConnectionId conne
     const Error& why = process.error();
     const auto kind =
         why.kind == ErrorKind::usage ? local::RefusedKind::mismatch : local::RefusedKind::protocol;
-    return local::Refused{0, kind, Error{why.kind, name + " cannot be guarded", why.what, why.remedy}.text()};
+    return local::Refused{
+        0, kind, Error{why.kind, fmt::format("{} cannot be guarded", name), why.what, why.remedy}.text()};
   }
   if (acquire != nullptr) {
     acquire->pid = *number;

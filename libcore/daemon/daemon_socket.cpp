@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/format.hpp"
 #include "daemon/daemon.hpp"
 
 namespace coord::daemon {
@@ -17,7 +18,8 @@ void Daemon::look_at_socket() {
   if (::lstat(socket_.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
     const Status listening = listen_again();
     if (!listening && !socket_told_)
-      log_(net::LogLevel::error, "its socket is gone, and no tool reaches it: " + listening.error().text());
+      log_(net::LogLevel::error,
+           fmt::format("its socket is gone, and no tool reaches it: {}", listening.error().text()));
     socket_told_ = !listening.ok();
   }
   if (settings_.options.given_up) push(replica::Tick{});
@@ -33,7 +35,7 @@ void Daemon::forget_rejoin_file() {
   const raft::Raft& raft = node_->replica().raft();
   if (!rejoin_asked_by_file_ || raft.recovering() || raft.role() == raft::Role::bootstrap) return;
   rejoin_asked_by_file_ = false;
-  (void)::unlink((settings_.options.state_dir + "/" + rejoin_file_name).c_str());
+  (void)::unlink((fmt::format("{}/{}", settings_.options.state_dir, rejoin_file_name)).c_str());
   log_(net::LogLevel::info, "it has caught up with the group: the file that asked for --rejoin is removed");
 }
 
@@ -46,7 +48,7 @@ Status Daemon::listen_again() {
   }
   if (Status listening = server_->listen_again(path); !listening) return listening;
   socket_ = path;
-  log_(net::LogLevel::warning, "its socket was gone: tools come in at " + path + " now");
+  log_(net::LogLevel::warning, fmt::format("its socket was gone: tools come in at {} now", path));
   return lock_->announce(path);
 }
 

@@ -354,9 +354,9 @@ local::Peers Daemon::describe() const {
   answer.level = describe_level();
   if (!transport_) return answer;
   if (!transport_->no_datagrams().empty())
-    answer.troubles.emplace_back(settings_.name, "datagrams: " + transport_->no_datagrams());
+    answer.troubles.emplace_back(settings_.name, fmt::format("datagrams: {}", transport_->no_datagrams()));
   if (node_->replica().raft().role() == raft::Role::bootstrap && !lost_state_.empty())
-    answer.troubles.emplace_back(settings_.name, "state: " + lost_state_.substr(0, 1000));
+    answer.troubles.emplace_back(settings_.name, fmt::format("state: {}", lost_state_.substr(0, 1000)));
   const NodeId leader = node_->replica().raft().leader();
   for (const net::PeerStatus& status : transport_->status()) {
     local::PeerRecord record;
@@ -366,11 +366,11 @@ local::Peers Daemon::describe() const {
     record.state = state_of(status);
     if (const auto offset = clock_offset_.find(status.name); offset != clock_offset_.end() && status.link.up)
       answer.troubles.emplace_back(
-          status.name, "clock: " + std::to_string(static_cast<double>(offset->second.count()) / 1e9));
+          status.name, fmt::format("clock: {}", static_cast<double>(offset->second.count()) / 1e9));
     if (!status.offered_key.empty() && !status.incoming)
-      answer.troubles.emplace_back(status.name, "key: " + status.offered_key +
-                                                    " is offered in its name, and refused: ours is " +
-                                                    transport_->own_key_id());
+      answer.troubles.emplace_back(status.name,
+                                   fmt::format("key: {} is offered in its name, and refused: ours is {}",
+                                               status.offered_key, transport_->own_key_id()));
     add_troubles(status, net::steady_now(), COORD_VERSION, answer.troubles);
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
     if (!status.link.software.empty()) record.version = status.link.software;

@@ -10,13 +10,14 @@
 #include <map>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "net/greeting.hpp"
 #include "store/backup.hpp"
 
 namespace coord::daemon {
 
 Result<std::string> read_founding(const std::string& state_dir) {
-  const std::string path = state_dir + "/" + group_file_name;
+  const std::string path = fmt::format("{}/{}", state_dir, group_file_name);
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file.is_open() && errno == ENOENT) return std::string();
   std::array<char, 64> content{};

@@ -18,7 +18,7 @@ namespace coord::daemon {
 
 Result<std::unique_ptr<Hold>> Hold::make(boost::asio::io_context& io, const std::string& path) {
   const auto failed = [&](const char* what) {
-    return Error{ErrorKind::unavailable, path, std::string(what) + ": " + std::strerror(errno),
+    return Error{ErrorKind::unavailable, path, fmt::format("{}: {}", what, std::strerror(errno)),
                  "make the state directory writable"};
   };
   if (::mkfifo(path.c_str(), 0600) != 0) return failed("the session's file cannot be made");

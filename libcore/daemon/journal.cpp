@@ -10,19 +10,21 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/format.hpp"
+
 namespace coord::daemon {
 
 namespace {
 
 void append(std::string& entry, const std::string& key, const std::string& value) {
   if (value.find('\n') == std::string::npos) {
-    entry += key + "=" + value + "\n";
+    entry += fmt::format("{}={}\n", key, value);
     return;
   }
-  entry += key + "\n";
+  entry += fmt::format("{}\n", key);
   for (unsigned shift = 0; shift < 64; shift += 8)
     entry += static_cast<char>((static_cast<std::uint64_t>(value.size()) >> shift) & 0xFFU);
-  entry += value + "\n";
+  entry += fmt::format("{}\n", value);
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ Descriptor open_journal(int fd) {
   const char* const stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   if (stream == nullptr || ::fstat(fd, &status) != 0) return Descriptor();
-  if (stream != std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino)) return Descriptor();
+  if (stream != fmt::format("{}:{}", status.st_dev, status.st_ino)) return Descriptor();
   return Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
@@ -73,7 +75,7 @@ bool send_to_journal(const Descriptor& socket, net::LogLevel level, const std::s
 }
 
 std::string with_priority(net::LogLevel level, const std::string& line) {
-  return "<" + std::to_string(priority_of(level)) + ">" + line + "\n";
+  return fmt::format("<{}>{}\n", priority_of(level), line);
 }
 
 }  // namespace coord::daemon

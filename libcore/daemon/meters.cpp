@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/format.hpp"
 #include "base/utf8.hpp"
 
 namespace coord::daemon {
@@ -25,27 +26,27 @@ using Labels = std::string;  // as they stand: name="value",...
 class Page {
  public:
   void family(const std::string& name, const char* type, const char* unit, const char* help) {
-    text_ += "# TYPE " + name + " " + type + "\n";
-    if (*unit != '\0') text_ += "# UNIT " + name + " " + unit + "\n";
-    text_ += "# HELP " + name + " " + help + "\n";
+    text_ += fmt::format("# TYPE {} {}\n", name, type);
+    if (*unit != '\0') text_ += fmt::format("# UNIT {} {}\n", name, unit);
+    text_ += fmt::format("# HELP {} {}\n", name, help);
   }
   void sample(const std::string& name, const Labels& labels, const std::string& value) {
-    text_ += name + (labels.empty() ? "" : "{" + labels + "}") + " " + value + "\n";
+    text_ += fmt::format("{}{} {}\n", name, labels.empty() ? "" : fmt::format("{{{}}}", labels), value);
   }
   void gauge(const std::string& name, const char* unit, const char* help, double value) {
     family(name, "gauge", unit, help);
     sample(name, "", number(value));
   }
   void histogram(const std::string& name, const Labels& labels, const Histogram& of) {
-    const std::string before = labels.empty() ? "" : labels + ",";
+    const std::string before = labels.empty() ? "" : fmt::format("{},", labels);
     for (std::size_t i = 0; i < of.bounds_s().size(); ++i)
-      sample(name + "_bucket", before + "le=\"" + bound(of.bounds_s()[i]) + "\"",
+      sample(fmt::format("{}_bucket", name), fmt::format("{}le=\"{}\"", before, bound(of.bounds_s()[i])),
              std::to_string(of.at_most(i)));
-    sample(name + "_bucket", before + "le=\"+Inf\"", std::to_string(of.count()));
-    sample(name + "_count", labels, std::to_string(of.count()));
-    sample(name + "_sum", labels, number(of.sum_s()));
+    sample(fmt::format("{}_bucket", name), fmt::format("{}le=\"+Inf\"", before), std::to_string(of.count()));
+    sample(fmt::format("{}_count", name), labels, std::to_string(of.count()));
+    sample(fmt::format("{}_sum", name), labels, number(of.sum_s()));
   }
-  std::string take() { return std::move(text_) + "# EOF\n"; }
+  std::string take() { return fmt::format("{}# EOF\n", std::move(text_)); }
 
  private:
   // In canonical form, a whole number has its fraction.
@@ -58,7 +59,7 @@ class Page {
 };
 
 Labels label(const char* name, const std::string& value) {
-  return std::string(name) + "=\"" + label_text(value) + "\"";
+  return fmt::format("{}=\"{}\"", name, label_text(value));
 }
 
 void add_grants(Page& page, const Meters& meters) {
@@ -108,7 +109,8 @@ void add_members(Page& page, const Gauges& gauges) {
   page.family("coordutils_member_state", "gauge", "", "State of that peer, as this one sees it.");
   for (const Gauges::Member& member : gauges.members)
     for (const char* state : {"alive", "suspect", "dead", "left"})
-      page.sample("coordutils_member_state", label("peer", member.peer) + "," + label("state", state),
+      page.sample("coordutils_member_state",
+                  fmt::format("{},{}", label("peer", member.peer), label("state", state)),
                   member.state == state ? "1" : "0");
   page.family("coordutils_member_phi", "gauge", "", "How surprising the silence of that peer is.");
   for (const Gauges::Member& member : gauges.members)

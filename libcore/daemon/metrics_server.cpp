@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/format.hpp"
+
 namespace coord::daemon {
 
 using boost::asio::ip::tcp;
@@ -21,13 +23,12 @@ namespace {
 constexpr const char* page_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 std::string response(const char* status, const char* type, const std::string& body, const char* more = "") {
-  return std::string("HTTP/1.1 ") + status + "\r\nContent-Type: " + type +
-         "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + more + "Connection: close\r\n\r\n" +
-         body;
+  return fmt::format("HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n{}",
+                     status, type, body.size(), more, body);
 }
 
 std::string refusal(const char* status, const char* more = "") {
-  return response(status, "text/plain", std::string(status) + "\n", more);
+  return response(status, "text/plain", fmt::format("{}\n", status), more);
 }
 
 }  // namespace
@@ -51,8 +52,8 @@ Status MetricsServer::listen(const net::Address& address) {
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(static_cast<int>(most_connections), error);
   if (!error) return done();
-  return Error{ErrorKind::unavailable, "--metrics " + address.text(),
-               "cannot listen there: " + error.message(), "name another port"};
+  return Error{ErrorKind::unavailable, fmt::format("--metrics {}", address.text()),
+               fmt::format("cannot listen there: {}", error.message()), "name another port"};
 }
 
 std::uint16_t MetricsServer::port() const {

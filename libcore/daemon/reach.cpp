@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/format.hpp"
+
 namespace coord::daemon {
 
 namespace {
@@ -41,7 +43,7 @@ std::string worse_state(const std::string& one, const std::string& other) {
 void add_troubles(const net::PeerStatus& status, Instant now, const std::string& software,
                   Troubles& troubles) {
   if (const std::string what = datagram_trouble(status, now, software); !what.empty())
-    troubles.emplace_back(status.name, "datagrams: " + what);
+    troubles.emplace_back(status.name, fmt::format("datagrams: {}", what));
   if (status.link.up && !status.incoming)
     troubles.emplace_back(status.name, "we reach it, it does not reach us");
   if (!status.link.up && !status.link.last_error.empty())

@@ -33,26 +33,28 @@ bool is_peer_name(const std::string& name) {
 Status add_peer(const std::string& item, Settings& settings) {
   const std::size_t equals = item.find('=');
   if (equals == std::string::npos) {
-    return usage("--peers", "'" + item + "' has no address", "write NAME=HOST:PORT,NAME=HOST:PORT,...");
+    return usage("--peers", fmt::format("'{}' has no address", item),
+                 "write NAME=HOST:PORT,NAME=HOST:PORT,...");
   }
   const std::string name = item.substr(0, equals);
   if (!is_peer_name(name)) {
-    return usage("--peers", "'" + name + "' is no peer's name",
+    return usage("--peers", fmt::format("'{}' is no peer's name", name),
                  "use 1 to 64 letters, digits, '-', '_' or '.'");
   }
   auto address = net::parse_address(item.substr(equals + 1));
   if (!address) return usage("--peers", address.error().text(), "write NAME=HOST:PORT,NAME=HOST:PORT,...");
   if (address->host.empty() || address->port == 0) {
-    return usage("--peers", "'" + item + "' is no address that others can reach",
+    return usage("--peers", fmt::format("'{}' is no address that others can reach", item),
                  "write NAME=HOST:PORT,NAME=HOST:PORT,...");
   }
   for (const auto& [id, other] : settings.roster.all()) {
     if (other.name != name && other.address.text() == address->text())
-      return usage("--peers", "'" + other.name + "' and '" + name + "' have the same address",
+      return usage("--peers", fmt::format("'{}' and '{}' have the same address", other.name, name),
                    "give every peer one of its own");
   }
   if (Status added = settings.roster.found(name, *address); !added)
-    return usage("--peers", added.error().object + " " + added.error().what, added.error().remedy);
+    return usage("--peers", fmt::format("{} {}", added.error().object, added.error().what),
+                 added.error().remedy);
   return done();
 }
 
@@ -62,7 +64,7 @@ Result<std::optional<gid_t>> group_of(const std::string& name) {
   group entry{};
   group* found = nullptr;
   if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-    return Error{ErrorKind::unavailable, "--admit", "there is no group '" + name + "'",
+    return Error{ErrorKind::unavailable, "--admit", fmt::format("there is no group '{}'", name),
                  "make it with groupadd --system"};
   return std::optional<gid_t>(found->gr_gid);
 }
@@ -74,7 +76,7 @@ namespace {
 // What is measured tells how a group is used, in the clear: other hosts are told only if that is wanted.
 Result<std::optional<net::Address>> metrics_of(const Options& options) {
   if (options.metrics_names.size() > most_metrics_names)
-    return usage("--metrics-names", std::to_string(options.metrics_names.size()) + " names",
+    return usage("--metrics-names", fmt::format("{} names", options.metrics_names.size()),
                  "list at most 64: each is a series of its own");
   if (options.metrics.empty()) return std::optional<net::Address>();
   auto address = net::parse_address(options.metrics);
@@ -84,12 +86,13 @@ Result<std::optional<net::Address>> metrics_of(const Options& options) {
   const bool inside = (v4 && bytes[0] == 127) || address->host == "::1" || address->host == "localhost";
   const bool v6 = !v4 && ::inet_pton(AF_INET6, address->host.c_str(), bytes.data()) == 1;
   if (!v4 && !v6 && !inside && !address->host.empty())
-    return usage("--metrics", "'" + address->host + "' is no number",
+    return usage("--metrics", fmt::format("'{}' is no number", address->host),
                  "write ADDRESS:PORT, as in 127.0.0.1:9751");
   if (!inside && !options.metrics_insecure)
-    return usage("--metrics",
-                 address->text() + " can be reached from other hosts, without any proof of who asks",
-                 "use a loopback address, or add --metrics-insecure");
+    return usage(
+        "--metrics",
+        fmt::format("{} can be reached from other hosts, without any proof of who asks", address->text()),
+        "use a loopback address, or add --metrics-insecure");
   return std::optional<net::Address>(*address);
 }
 
@@ -100,7 +103,8 @@ Result<Settings> check_but_keys(const Options& options) {
   settings.options = options;
   settings.name = options.name;
   if (!is_peer_name(options.name)) {
-    return usage("--name", options.name.empty() ? "missing" : "'" + options.name + "' is no peer's name",
+    return usage("--name",
+                 options.name.empty() ? "missing" : fmt::format("'{}' is no peer's name", options.name),
                  "use 1 to 64 letters, digits, '-', '_' or '.'");
   }
   if (options.state_dir.empty())
@@ -124,7 +128,7 @@ Result<Settings> check_but_keys(const Options& options) {
   }
   const net::Roster::Node* const self = settings.roster.find(options.name);
   if (self == nullptr) {
-    return usage("--peers", "this peer, '" + options.name + "', is not among them",
+    return usage("--peers", fmt::format("this peer, '{}', is not among them", options.name),
                  "list every peer, this one included");
   }
   if (settings.roster.size() > most_peers) {

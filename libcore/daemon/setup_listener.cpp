@@ -7,13 +7,14 @@
 
 #include <chrono>
 
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 
 namespace coord::daemon {
 
 Status end_setup_listener(const std::string& state_dir) {
   constexpr Duration patience = std::chrono::seconds(5);
-  const std::string path = state_dir + "/" + setup_listener_name;
+  const std::string path = fmt::format("{}/{}", state_dir, setup_listener_name);
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return done();
   const auto file = open_own_file(path, O_RDWR);

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "snapshot/record_text.hpp"
 
 namespace coord::daemon {
@@ -147,7 +148,7 @@ Status ShelfFiles::keep(std::uint32_t uid, const std::string& text) {
     if (file.entry.uid == uid && file.entry.id == snapshot->id) ::unlink(path(file.name).c_str());
   }
   make_room(uid, text.size());
-  const std::string name = name_of(uid, *snapshot), unfinished = path("." + name);
+  const std::string name = name_of(uid, *snapshot), unfinished = path(fmt::format(".{}", name));
   if (Status written = write_whole(unfinished, text); !written) {
     ::unlink(unfinished.c_str());
     return written;

@@ -84,7 +84,7 @@ Result<LocalConnection> LocalConnection::dial(const std::string& path, const std
     const bool kept_out = errno == EACCES;
     return unavailable(path,
                        kept_out ? "this user may not use this peer"
-                                : std::string("no peer answers here (") + std::strerror(errno) + ")",
+                                : fmt::format("no peer answers here ({})", std::strerror(errno)),
                        kept_out ? "ask for membership of the socket's group, then log in again"
                                 : "start coordd, or name its socket with --socket");
   }

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string>
 
+#include "base/format.hpp"
+
 namespace coord::members {
 
 namespace {
@@ -49,7 +51,7 @@ Status write_incarnation(Disk& disk, Incarnation last) {
   }
   auto file = disk.create(temporary);
   if (!file) return file.error();
-  const std::string text = std::to_string(last.value) + "\n";
+  const std::string text = fmt::format("{}\n", last.value);
   if (Status written = (*file)->write(0, Bytes(text.begin(), text.end())); !written) return written;
   if (Status synced = (*file)->sync(); !synced) return synced;
   if (Status renamed = disk.rename(temporary, incarnation_file); !renamed) return renamed;

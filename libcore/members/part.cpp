@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "node/node.hpp"
 #include "wire/codec.hpp"
@@ -130,7 +131,7 @@ void MembersPart::on(const node::Moment& moment, const node::Worked& event) {
   writing_ = false;
   if (!reserve.outcome) {
     write_again_ = moment.now + write_again_after;
-    return out_.push_back(node::Report{"membership: " + reserve.outcome.error().text()});
+    return out_.push_back(node::Report{fmt::format("membership: {}", reserve.outcome.error().text())});
   }
   durable_ = reserve.last;
   const auto own = swim_->roster().find(self_);
@@ -199,10 +200,9 @@ void MembersPart::perform(const node::Moment&, const Swim::Changed& action) {
   const State state = action.member.state;
   if (state == State::suspect || (state == State::alive && gone_.erase(action.node) == 0)) return;
   if (state != State::alive) gone_.insert(action.node);
-  std::string line = "member " + name_of(action.node) + ": " + membership::name_of(state);
-  if (action.by != self_ && action.by != action.node) line += ", as " + name_of(action.by) + " says";
-  out_.push_back(
-      node::Report{line + " (incarnation " + std::to_string(action.member.incarnation.value) + ")"});
+  std::string line = fmt::format("member {}: {}", name_of(action.node), membership::name_of(state));
+  if (action.by != self_ && action.by != action.node) line += fmt::format(", as {} says", name_of(action.by));
+  out_.push_back(node::Report{fmt::format("{} (incarnation {})", line, action.member.incarnation.value)});
 }
 
 void MembersPart::perform(const node::Moment&, const Swim::Departed&) {}

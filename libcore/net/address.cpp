@@ -11,7 +11,7 @@ namespace coord::net {
 
 std::string Address::text() const {
   const bool brackets = host.find(':') != std::string::npos;
-  return fmt::format("{}:{}", brackets ? "[" + host + "]" : host, port);
+  return fmt::format("{}:{}", brackets ? fmt::format("[{}]", host) : host, port);
 }
 
 Result<Address> parse_address(std::string_view text) {

@@ -55,7 +55,7 @@ Status DatagramSocket::listen(const udp::endpoint& endpoint) {
   error_code ignored;
   socket_.close(ignored);
   return Error{ErrorKind::unavailable, fmt::format("UDP port {}", endpoint.port()),
-               "cannot listen there: " + error.message(),
+               fmt::format("cannot listen there: {}", error.message()),
                "stop the program that has it; until then peers use TCP alone"};
 }
 
@@ -109,7 +109,8 @@ bool DatagramSocket::transmit(const std::string& peer, const Bytes& datagram) {
     if (!error) return true;
     // A full buffer is the network's daily life, and TCP says why a host cannot be reached.
     if (error != boost::asio::error::would_block)
-      if (const auto line = troubles_.refused(steady_now(), "datagrams to peer " + peer, error.message()))
+      if (const auto line =
+              troubles_.refused(steady_now(), fmt::format("datagrams to peer {}", peer), error.message()))
         log_(LogLevel::debug, *line);
   }
   return false;
@@ -152,8 +153,8 @@ void DatagramSocket::take(ByteView datagram) {
   const std::string& peer = step.received->peer;
   if (frame.ok() && (frame->type == wire::FrameType::message || frame->type == wire::FrameType::channel)) {
     on_message_(peer, std::move(*frame));
-  } else if (const auto line =
-                 troubles_.refused(steady_now(), "peer " + peer, "a datagram without a message")) {
+  } else if (const auto line = troubles_.refused(steady_now(), fmt::format("peer {}", peer),
+                                                 "a datagram without a message")) {
     log_(LogLevel::warning, *line);
   }
 }

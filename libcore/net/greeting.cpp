@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::net {
@@ -24,11 +25,13 @@ Bytes Greeting::hello_to(const std::string& peer) const {
 std::string Greeting::refusal_of(const wire::PeerHello& hello) const {
   const auto number = [](Level n) { return std::to_string(n); };
   if (hello.version > knows)
-    return "its group is at level " + number(hello.version) + ", and this program knows level " +
-           number(knows) + ": install the same release on every host";
+    return fmt::format(
+        "its group is at level {}, and this program knows level {}: install the same release on every host",
+        number(hello.version), number(knows));
   if (std::max(hello.knows, hello.version) < level)
-    return "its program knows level " + number(hello.knows) + ", and the group is at level " + number(level) +
-           ": install the group's release on its host";
+    return fmt::format(
+        "its program knows level {}, and the group is at level {}: install the group's release on its host",
+        number(hello.knows), number(level));
   return "";
 }
 
@@ -37,15 +40,17 @@ namespace {
 // Of two foundings of one group one is over.
 std::string other_founding(const std::string& ours, const std::string& theirs) {
   if (ours.empty())
-    return "its group was founded anew, as " + theirs +
-           ": this host has the state of the former one. Move its state directory away and give coordd "
-           "--found-from the file `founding` of the host that founded first";
+    return fmt::format(
+        "its group was founded anew, as {}: this host has the state of the former one. Move its state "
+        "directory away and give coordd --found-from the file `founding` of the host that founded first",
+        theirs);
   if (theirs.empty())
     return "it is of the former group, and this one was founded anew: move its state directory away, and "
            "give "
            "coordd --found-from there the file `founding` of the host that founded first";
-  return "both were founded anew, as " + ours + " here and as " + theirs +
-         " there: give all hosts the file `founding` of one";
+  return fmt::format(
+      "both were founded anew, as {} here and as {} there: give all hosts the file `founding` of one", ours,
+      theirs);
 }
 
 }  // namespace
@@ -58,14 +63,14 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   wire::DecodeOptions options = frame.decode_options();
   options.newer_sender = true;
   const auto hello = wire::decode<wire::PeerHello>(frame.payload, options);
-  if (!hello.ok()) return refuse("its hello cannot be read: " + hello.error().what);
+  if (!hello.ok()) return refuse(fmt::format("its hello cannot be read: {}", hello.error().what));
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
   if (hello->founding != founding) return refuse(other_founding(founding, hello->founding));
   if (hello->group != group)
-    return refuse("it has another list of peers: " + difference_of(peers, hello->peers) +
-                  "make --peers the same on every host");
+    return refuse(fmt::format("it has another list of peers: {}make --peers the same on every host",
+                              difference_of(peers, hello->peers)));
   return hello;
 }
 
@@ -87,7 +92,8 @@ std::map<std::string, std::string> entries_of(const std::string& list) {
 
 std::string list_of(const std::map<std::string, Address>& peers) {
   std::string list;
-  for (const auto& [name, address] : peers) list += (list.empty() ? "" : ",") + name + "=" + address.text();
+  for (const auto& [name, address] : peers)
+    list += fmt::format("{}{}={}", list.empty() ? "" : ",", name, address.text());
   return list.size() <= wire::longest_list ? list : "";
 }
 
@@ -99,20 +105,20 @@ std::string difference_of(const std::string& ours, const std::string& theirs) {
   for (const auto& [name, address] : here) {
     const auto found = there.find(name);
     if (found == there.end()) {
-      add(name + " is only here");
+      add(fmt::format("{} is only here", name));
     } else if (found->second != address) {
-      add(name + " is " + address + " here and " + found->second + " there");
+      add(fmt::format("{} is {} here and {} there", name, address, found->second));
     }
   }
   for (const auto& [name, address] : there)
-    if (!here.contains(name)) add(name + " is only there, at " + address);
-  return text.empty() ? "" : text + ": ";
+    if (!here.contains(name)) add(fmt::format("{} is only there, at {}", name, address));
+  return text.empty() ? "" : fmt::format("{}: ", text);
 }
 
 wire::GroupDigest group_digest(const std::map<std::string, Address>& peers, const std::string& founding) {
   std::string lines;
-  for (const auto& [name, address] : peers) lines += name + "=" + address.text() + "\n";
-  if (!founding.empty()) lines += "founding " + founding + "\n";  // no name has a blank
+  for (const auto& [name, address] : peers) lines += fmt::format("{}={}\n", name, address.text());
+  if (!founding.empty()) lines += fmt::format("founding {}\n", founding);  // no name has a blank
   wire::GroupDigest digest{};
   COORD_CHECK(sodium_init() >= 0);
   const ByteView input = bytes_of(lines);

@@ -87,7 +87,8 @@ Result<Descriptor> open_checked(const std::string& path) {
   if (!S_ISREG(info.st_mode)) return bad("it is not a regular file", "name the key file itself");
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return bad("it belongs to another user", "give it to the user that runs coordd, or to root");
-  if ((info.st_mode & 077U) != 0) return bad("others may read or write it", "chmod 600 " + path);
+  if ((info.st_mode & 077U) != 0)
+    return bad("others may read or write it", fmt::format("chmod 600 {}", path));
   if (static_cast<std::size_t>(info.st_size) > largest_file)
     return bad("it is too large for a key file", too_large);
   return file;
@@ -172,7 +173,7 @@ std::string new_key_line() {
   std::string text(sodium_base64_ENCODED_LEN(key_size, sodium_base64_VARIANT_ORIGINAL), '\0');
   sodium_bin2base64(text.data(), text.size(), key.data(), key_size, sodium_base64_VARIANT_ORIGINAL);
   text.pop_back();
-  return "k" + id_text + ":" + text;
+  return fmt::format("k{}:{}", id_text, text);
 }
 
 }  // namespace coord::net

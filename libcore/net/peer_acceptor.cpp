@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "net/free_bind.hpp"
 #include "net/steady_now.hpp"
 
@@ -90,21 +91,22 @@ Status PeerAcceptor::listen(const Address& address) {
   if (!error && endpoint) error = bind_and_listen(acceptor_, *endpoint);
   // A network may be set up after boot.
   if (error == boost::system::errc::address_not_available) {
-    log_(LogLevel::warning, "listen: " + address.host +
-                                " is no address of this host now: other peers reach this one when it is");
+    log_(LogLevel::warning,
+         fmt::format("listen: {} is no address of this host now: other peers reach this one when it is",
+                     address.host));
     error = bind_and_listen(acceptor_, *endpoint, true);
   }
   if (!error && !endpoint) {
     if (!address.host.empty())
-      log_(LogLevel::info, "listen: " + address.host +
-                               " is no single address of a network on this host (see /etc/hosts): listening "
-                               "on every address");
+      log_(LogLevel::info, fmt::format("listen: {} is no single address of a network on this host (see "
+                                       "/etc/hosts): listening on every address",
+                                       address.host));
     error = bind_and_listen(acceptor_, {tcp::v6(), address.port});
     if (error) error = bind_and_listen(acceptor_, {tcp::v4(), address.port});
   }
   if (error)
     return Error{
-        ErrorKind::unavailable, address.text(), "cannot listen there: " + error.message(),
+        ErrorKind::unavailable, address.text(), fmt::format("cannot listen there: {}", error.message()),
         error == boost::asio::error::address_in_use ? "is another coordd running?" : "check --listen"};
   return done();
 }
@@ -226,7 +228,7 @@ void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& 
     guest->hello = *hello;
     return welcome(guest);
   }
-  refuse(guest, "peer " + peer + ": " + hello.error().what);
+  refuse(guest, fmt::format("peer {}: {}", peer, hello.error().what));
 }
 
 void PeerAcceptor::welcome(Guests::iterator guest) {
@@ -245,8 +247,8 @@ void PeerAcceptor::welcome(Guests::iterator guest) {
       .frame = [this, &known](wire::Frame&& frame) { on_peer_frame(known, std::move(frame)); },
       .closed = [this, peer](const std::string& why) { drop_peer(peer, why); },
   });
-  if (const auto line =
-          told_.limited(steady_now(), peer + " comes", "peer " + peer + ": came from " + known.source))
+  if (const auto line = told_.limited(steady_now(), fmt::format("{} comes", peer),
+                                      fmt::format("peer {}: came from {}", peer, known.source)))
     log_(LogLevel::info, *line);
   handlers_.greeted(peer, known.hello);
 }
@@ -276,7 +278,8 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
 void PeerAcceptor::refuse(Guests::iterator guest, const std::string& why) {
   // Whoever only looks whether the port is open (a scanner, the doctor) hides no peer of the same host.
   const std::string of = guest->source + (guest->connection->shows_identity() ? " as a peer" : "");
-  if (const auto line = refusals_.limited(steady_now(), of, guest->source + ": refused: " + why))
+  if (const auto line =
+          refusals_.limited(steady_now(), of, fmt::format("{}: refused: {}", guest->source, why)))
     log_(LogLevel::warning, *line);
   guest->connection->abandon();
   strangers_.erase(guest);
@@ -285,8 +288,8 @@ void PeerAcceptor::refuse(Guests::iterator guest, const std::string& why) {
 void PeerAcceptor::drop_peer(const std::string& peer, const std::string& why) {
   const auto found = peers_.find(peer);
   COORD_CHECK(found != peers_.end());
-  if (const auto line =
-          told_.limited(steady_now(), peer + " goes", "peer " + peer + ": its connection ended: " + why))
+  if (const auto line = told_.limited(steady_now(), fmt::format("{} goes", peer),
+                                      fmt::format("peer {}: its connection ended: {}", peer, why)))
     log_(LogLevel::info, *line);
   found->second.connection->close();
   // The name may be the one that stands in the map: it lives until all have heard of it.
@@ -319,7 +322,7 @@ void PeerAcceptor::drop_keys(const std::set<std::string>& gone) {
   for (auto next = peers_.begin(); next != peers_.end();) {
     const auto peer = next++;
     const std::string id = peer->second.connection->key_id();
-    if (gone.contains(id)) drop_peer(peer->first, "its key " + id + " is no longer in the key file");
+    if (gone.contains(id)) drop_peer(peer->first, fmt::format("its key {} is no longer in the key file", id));
   }
 }
 

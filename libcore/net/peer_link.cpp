@@ -83,16 +83,17 @@ void PeerLink::dial() {
   if (!not_numeric) return connect(attempt, {tcp::endpoint(numeric, address_.port)});
   if (!endpoints_.empty() && dialed_at_ - resolved_at_ < times_.resolve_every)
     return connect(attempt, endpoints_);
-  resolver_.async_resolve(address_.host, std::to_string(address_.port),
-                          [self = shared_from_this(), attempt](const auto& error, const auto& results) {
-                            if (self->attempt_ != attempt) return;
-                            if (error || results.empty())
-                              return self->fail("its name does not resolve: " + error.message());
-                            self->endpoints_.clear();
-                            for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
-                            self->resolved_at_ = steady_now();
-                            self->connect(attempt, self->endpoints_);
-                          });
+  resolver_.async_resolve(
+      address_.host, std::to_string(address_.port),
+      [self = shared_from_this(), attempt](const auto& error, const auto& results) {
+        if (self->attempt_ != attempt) return;
+        if (error || results.empty())
+          return self->fail(fmt::format("its name does not resolve: {}", error.message()));
+        self->endpoints_.clear();
+        for (const auto& result : results) self->endpoints_.push_back(result.endpoint());
+        self->resolved_at_ = steady_now();
+        self->connect(attempt, self->endpoints_);
+      });
 }
 
 void PeerLink::connect(std::uint64_t attempt, const std::vector<tcp::endpoint>& endpoints) {
@@ -103,7 +104,7 @@ void PeerLink::connect(std::uint64_t attempt, const std::vector<tcp::endpoint>& 
       [self = shared_from_this(), attempt, endpoints](const auto& error, const auto& there) {
         if (self->attempt_ != attempt) return;
         self->unanswered_ = 0;
-        if (error) return self->fail("cannot connect: " + error.message());
+        if (error) return self->fail(fmt::format("cannot connect: {}", error.message()));
         self->reached_ = there.address();
         self->tell_where(endpoints);
         self->secure();
@@ -160,7 +161,7 @@ void PeerLink::on_hello(const wire::Frame& frame) {
   status_.level = hello->version;
   status_.knows = std::max(hello->knows, hello->version);
   told_.clear();
-  log_(LogLevel::info, "peer " + peer_ + ": connected to " + address_.text());
+  log_(LogLevel::info, fmt::format("peer {}: connected to {}", peer_, address_.text()));
   watch();
   handlers_.up(peer_, *hello);
 }
@@ -274,13 +275,13 @@ void PeerLink::standing_gone(const std::string& why) {
   standing_.reset();
   status_.up = false;
   status_.since = steady_now();
-  tell_once("connection lost: " + why);
+  tell_once(fmt::format("connection lost: {}", why));
   handlers_.down(peer_);
 }
 
 void PeerLink::drop_keys(const std::set<std::string>& gone) {
   if (connection_ == nullptr || !gone.contains(connection_->key_id())) return;
-  fail("its key " + connection_->key_id() + " is no longer in the key file");
+  fail(fmt::format("its key {} is no longer in the key file", connection_->key_id()));
   hurry();
 }
 
@@ -307,7 +308,7 @@ void PeerLink::tell_once(const std::string& line) {
   if (line == told_ && now - told_at_ < std::chrono::minutes(1)) return;
   told_ = line;
   told_at_ = now;
-  log_(LogLevel::warning, "peer " + peer_ + ": " + line);
+  log_(LogLevel::warning, fmt::format("peer {}: {}", peer_, line));
 }
 
 }  // namespace coord::net

@@ -7,13 +7,14 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 namespace {
 
 Status check_names(const PeerConfig& config) {
   const auto bad = [](const std::string& name, const char* what) -> Error {
-    return {ErrorKind::usage, "peer " + name, what, "see --name and --peers"};
+    return {ErrorKind::usage, fmt::format("peer {}", name), what, "see --name and --peers"};
   };
   if (config.roster.find(config.self) == nullptr) return bad(config.self, "it is not in the list of peers");
   for (const auto& [id, node] : config.roster.all()) {
@@ -51,7 +52,7 @@ Status PeerTransport::listen(const Log& log) {
   if (Status listening = acceptor_->listen(config_.listen); !listening) return listening;
   const auto own = acceptor_->local_endpoint();
   if (Status datagrams = datagrams_->listen({own.address(), own.port()}); !datagrams) {
-    no_datagrams_ = datagrams.error().object + ": " + datagrams.error().what;
+    no_datagrams_ = fmt::format("{}: {}", datagrams.error().object, datagrams.error().what);
     log(LogLevel::warning, datagrams.error().text());
   }
   return done();

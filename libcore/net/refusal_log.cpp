@@ -7,7 +7,7 @@ namespace coord::net {
 
 std::optional<std::string> RefusalLog::refused(Instant now, const std::string& source,
                                                const std::string& why) {
-  return limited(now, source, source + ": refused: " + why);
+  return limited(now, source, fmt::format("{}: refused: {}", source, why));
 }
 
 std::optional<std::string> RefusalLog::limited(Instant now, const std::string& source, std::string line) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 
@@ -27,11 +28,11 @@ Status Roster::found(const std::string& name, const Address& address) {
 Status Roster::admit(Node node) {
   COORD_CHECK(node.id.value != 0);
   if (ids_.contains(node.name))
-    return Error{ErrorKind::usage, "'" + node.name + "'", "is named twice",
+    return Error{ErrorKind::usage, fmt::format("'{}'", node.name), "is named twice",
                  "give every peer a name of its own"};
   if (const Node* same = find(node.id); same != nullptr)
-    return Error{ErrorKind::usage, "'" + node.name + "'", "gets the same number as '" + same->name + "'",
-                 "rename one of them"};
+    return Error{ErrorKind::usage, fmt::format("'{}'", node.name),
+                 fmt::format("gets the same number as '{}'", same->name), "rename one of them"};
   ids_.emplace(node.name, node.id);
   nodes_.emplace(node.id, std::move(node));
   return done();

@@ -10,6 +10,7 @@
 #include <boost/asio/write.hpp>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 namespace {
@@ -77,11 +78,11 @@ void SecureConnection::read() {
 
 void SecureConnection::on_read(const boost::system::error_code& error, std::size_t size) {
   if (closed_) return;
-  if (error) return fail("it closed the connection (" + error.message() + ")");
+  if (error) return fail(fmt::format("it closed the connection ({})", error.message()));
   frames_.feed(ByteView(read_buffer_).first(size));
   while (!closed_) {
     auto next = frames_.next();
-    if (!next.ok()) return fail("it sent a wrong frame: " + next.error().what);
+    if (!next.ok()) return fail(fmt::format("it sent a wrong frame: {}", next.error().what));
     if (!next->has_value()) break;
     const auto handlers = handlers_;
     handlers->frame(std::move(**next));
@@ -113,7 +114,7 @@ void SecureConnection::on_written(const boost::system::error_code& error) {
   if (writing_.capacity() > kept_capacity) Bytes().swap(writing_);
   writing_.clear();
   if (closed_) return;
-  if (error) return fail("writing to it failed (" + error.message() + ")");
+  if (error) return fail(fmt::format("writing to it failed ({})", error.message()));
   if (queue_.empty() && closing_) return close();
   write();
 }

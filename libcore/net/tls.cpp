@@ -152,7 +152,7 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) 
   if (claimed->initiator == self_) return refuse(fmt::format("it calls itself {}, as this peer does", name));
   if (claimed->responder != self_)
     return refuse(fmt::format("it wants to speak to {}, not to us", printable(claimed->responder)));
-  if (!peers_.contains(claimed->initiator)) return refuse("no peer here is called " + name);
+  if (!peers_.contains(claimed->initiator)) return refuse(fmt::format("no peer here is called {}", name));
   const ClusterKey* key = keys_.find(claimed->key_id);
   offered_[claimed->initiator] = printable(claimed->key_id).substr(0, 64);
   if (key == nullptr)
@@ -178,7 +178,7 @@ std::string handshake_failure(const Handshake& handshake, const boost::system::e
   if (of_tls) return fmt::format("it does not speak as a peer ({})", error.message());
   if (error == boost::asio::ssl::error::stream_truncated || error == boost::asio::error::eof)
     return "it closed the connection during the handshake";
-  return "handshake: " + error.message();
+  return fmt::format("handshake: {}", error.message());
 }
 
 }  // namespace coord::net

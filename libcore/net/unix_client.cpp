@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 
 namespace coord::net {
 namespace {
@@ -75,7 +76,7 @@ void UnixClient::on_readable() {
   if (!nothing && !closing_) frames_.feed(ByteView(read_buffer_).first(static_cast<std::size_t>(size)));
   while (!closed_ && !closing_) {
     auto next = frames_.next();
-    if (!next.ok()) return fail("it sent a wrong frame: " + next.error().what);
+    if (!next.ok()) return fail(fmt::format("it sent a wrong frame: {}", next.error().what));
     if (!next->has_value()) break;
     if (const auto server = server_.lock()) server->receive(number_, std::move(**next));
   }

@@ -24,13 +24,13 @@ Error failed(const std::string& path, const std::string& what, const std::string
 }
 
 Error failed_call(const std::string& path, const char* what) {
-  return failed(path, std::string(what) + ": " + std::strerror(errno));
+  return failed(path, fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
 // Held while the path is looked at and taken, so that of two that start at once one sees the other's socket:
 // each holds it for a moment only. Whoever keeps it longer is none of us.
 Result<Descriptor> lock_beside(const std::string& path, Duration patience) {
-  const std::string lock = path + ".lock";
+  const std::string lock = fmt::format("{}.lock", path);
   auto fd = open_own_file(lock, O_RDWR | O_CREAT);
   if (!fd.ok()) return fd;
   if (Status locked = lock_within(*fd, lock, patience); !locked.ok()) return locked.error();

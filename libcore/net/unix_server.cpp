@@ -83,7 +83,8 @@ Status UnixServer::adopt(int fd) {
 Status UnixServer::take(int fd) {
   error_code error;
   acceptor_.assign(stream_protocol(), fd, error);
-  if (error) return Error{ErrorKind::internal, path_, "cannot watch the socket: " + error.message(), ""};
+  if (error)
+    return Error{ErrorKind::internal, path_, fmt::format("cannot watch the socket: {}", error.message()), ""};
   static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
   return done();
 }
@@ -112,7 +113,8 @@ void UnixServer::accept() {
 void UnixServer::on_accept(const error_code& error, stream_protocol::socket socket) {
   if (stopped_ || error == boost::asio::error::operation_aborted) return;
   if (is_out_of_resources(error)) {
-    if (turned_away_++ == 0) log_(LogLevel::error, "socket: no client can be taken: " + error.message());
+    if (turned_away_++ == 0)
+      log_(LogLevel::error, fmt::format("socket: no client can be taken: {}", error.message()));
     return pause();
   }
   if (!error) welcome(std::move(socket));
@@ -155,13 +157,14 @@ void UnixServer::welcome(stream_protocol::socket socket) {
       guest && of_user != of_user_.end() && of_user->second >= access_.clients_of_user;
   if (user_has_enough) {
     const std::string most = std::to_string(access_.clients_of_user);
-    return turn_away_one_more(fd, fmt::format("more than {} clients of user {}", most, who.uid),
-                              "this user has " + most + " tools at this peer already, which is the limit");
+    return turn_away_one_more(
+        fd, fmt::format("more than {} clients of user {}", most, who.uid),
+        fmt::format("this user has {} tools at this peer already, which is the limit", most));
   }
   if (clients_.size() >= limits_.clients) {
     const std::string most = std::to_string(limits_.clients);
-    return turn_away_one_more(fd, "more than " + most + " clients",
-                              "the peer serves " + most + " tools already, which is its limit");
+    return turn_away_one_more(fd, fmt::format("more than {} clients", most),
+                              fmt::format("the peer serves {} tools already, which is its limit", most));
   }
   if (fd >= limits_.descriptor_ceiling)
     return turn_away_one_more(fd, "the descriptors that coordd may have are in use (ulimit -n)",
@@ -202,7 +205,7 @@ bool UnixServer::admits(int fd, const Credentials& who) const {
 
 // One line for each time that a limit is reached, not one a client.
 void UnixServer::turn_away_one_more(int fd, const std::string& log_line, const std::string& why) {
-  if (turned_away_++ == 0) log_(LogLevel::warning, "socket: " + log_line + ": refusing new ones");
+  if (turned_away_++ == 0) log_(LogLevel::warning, fmt::format("socket: {}: refusing new ones", log_line));
   turn_away(fd, why);
 }
 

@@ -72,19 +72,19 @@ void Narrator::on(const replica::Greeted& event) {
 }
 
 void Narrator::on(const replica::Parted& event) {
-  note("no link with " + names_.node(event.from));
+  note(fmt::format("no link with {}", names_.node(event.from)));
 }
 
 void Narrator::on(const replica::ToolGone& event) {
-  note(tool(event.connection) + " is gone");
+  note(fmt::format("{} is gone", tool(event.connection)));
 }
 
 void Narrator::on(const replica::HoldersGone& event) {
-  note("no holder is left of " + tool(event.connection));
+  note(fmt::format("no holder is left of {}", tool(event.connection)));
 }
 
 void Narrator::on(const replica::CommandGone& event) {
-  note("the command has ended of " + tool(event.connection));
+  note(fmt::format("the command has ended of {}", tool(event.connection)));
 }
 
 void Narrator::on(const replica::Recovered& event) {
@@ -94,7 +94,7 @@ void Narrator::on(const replica::Recovered& event) {
 }
 
 void Narrator::on(const replica::JobFailed& event) {
-  note("disk: " + event.why);
+  note(fmt::format("disk: {}", event.why));
 }
 
 // ---- done
@@ -118,11 +118,11 @@ void Narrator::on(const replica::DiskJob& action) {
   if (persist.snapshot)
     note(fmt::format("takes over the snapshot of {}@{}", persist.snapshot->index.value,
                      persist.snapshot->term.value));
-  for (const raft::Entry& entry : persist.entries) note("appends " + replica::to_text(entry));
+  for (const raft::Entry& entry : persist.entries) note(fmt::format("appends {}", replica::to_text(entry)));
   if (!persist.hard_state) return;
   const raft::HardState& state = *persist.hard_state;
   note(fmt::format("writes term {}, {}", state.term.value,
-                   state.vote == NodeId{} ? "no vote" : "vote for " + names_.node(state.vote)));
+                   state.vote == NodeId{} ? "no vote" : fmt::format("vote for {}", names_.node(state.vote))));
 }
 
 void Narrator::on(const replica::Applied& action) {
@@ -131,8 +131,9 @@ void Narrator::on(const replica::Applied& action) {
 }
 
 void Narrator::on(const replica::LeaderChanged& action) {
-  note(fmt::format("{} of term {}, {}", raft::to_text(action.role), action.term.value,
-                   action.leader == NodeId{} ? "no leader" : "leader " + names_.node(action.leader)));
+  note(fmt::format(
+      "{} of term {}, {}", raft::to_text(action.role), action.term.value,
+      action.leader == NodeId{} ? "no leader" : fmt::format("leader {}", names_.node(action.leader))));
 }
 
 void Narrator::on(const replica::SpeakLevel& action) {
@@ -148,7 +149,7 @@ void Narrator::on(const replica::SignalHolder& action) {
 }
 
 void Narrator::on(const replica::SessionOver& action) {
-  note("is done with " + tool(action.connection));
+  note(fmt::format("is done with {}", tool(action.connection)));
 }
 
 void Narrator::on(const replica::KeepHold& action) {
@@ -161,7 +162,7 @@ void Narrator::on(const replica::ForgetHold& action) {
 }
 
 void Narrator::on(const replica::Moved& action) {
-  note("moves the session of " + tool(action.from) + " to " + tool(action.to));
+  note(fmt::format("moves the session of {} to {}", tool(action.from), tool(action.to)));
 }
 
 // ---- sent and told
@@ -178,11 +179,11 @@ void Narrator::sends(const SendOnChannel& action, const std::string& part, bool 
 }
 
 void Narrator::is_told(replica::ConnectionId connection, const local::Request& request) {
-  note(tool(connection) + " says " + replica::to_text(request));
+  note(fmt::format("{} says {}", tool(connection), replica::to_text(request)));
 }
 
 void Narrator::tells(replica::ConnectionId connection, const local::Answer& answer) {
-  note("tells " + tool(connection) + " " + replica::to_text(answer));
+  note(fmt::format("tells {} {}", tool(connection), replica::to_text(answer)));
 }
 
 }  // namespace coord::node

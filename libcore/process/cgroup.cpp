@@ -52,7 +52,7 @@ std::optional<std::string> mount_point() {
 std::optional<std::string> group_of(const std::string& process) {
   const std::optional<std::string> mount = mount_point();
   if (!mount) return std::nullopt;
-  const std::string text = "\n" + read_file("/proc/" + process + "/cgroup");
+  const std::string text = fmt::format("\n{}", read_file(fmt::format("/proc/{}/cgroup", process)));
   const std::size_t line = text.find("\n0::/");
   if (line == std::string::npos) return std::nullopt;
   const std::size_t begin = line + 4;
@@ -66,12 +66,13 @@ std::vector<std::string> groups_below(const std::string& path) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), ::closedir);
   if (!directory) return out;
   while (const dirent* entry = ::readdir(directory.get()))
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.') out.push_back(path + "/" + entry->d_name);
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+      out.push_back(fmt::format("{}/{}", path, entry->d_name));
   return out;
 }
 
 void collect(const std::string& path, int depth, std::vector<pid_t>& out) {
-  const std::string text = read_file(path + "/cgroup.procs");
+  const std::string text = read_file(fmt::format("{}/cgroup.procs", path));
   for (const char *at = text.data(), *end = at + text.size(); at < end;) {
     pid_t pid = 0;
     const auto read = std::from_chars(at, end, pid);
@@ -152,7 +153,7 @@ std::vector<pid_t> cgroup_members(const std::string& path) {
 }
 
 bool cgroup_kill(const std::string& path) {
-  const int fd = ::open((path + "/cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC);
+  const int fd = ::open((fmt::format("{}/cgroup.kill", path)).c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return false;
   const bool written = ::write(fd, "1", 1) == 1;
   ::close(fd);

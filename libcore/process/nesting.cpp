@@ -105,7 +105,7 @@ bool Nesting::has_open(const Family::File& file) {
 bool Nesting::is_in_group(const std::string& path) {
   if (path.empty()) return false;
   if (!group_) group_ = cgroup_of(pid_);
-  return *group_ == path || group_->starts_with(path + "/");
+  return *group_ == path || group_->starts_with(fmt::format("{}/", path));
 }
 
 }  // namespace coord::process

@@ -7,6 +7,7 @@
 // the peer does not come, the lease ends.
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "replica/sessions.hpp"
 
 namespace coord::replica {
@@ -65,7 +66,7 @@ void Sessions::break_hold(Instant now, ConnectionId id, Record& record, const st
   if (record.stage != Stage::held || record.break_at) return;
   record.break_at = std::min(now + record.grace, leases_.stop_by(record));
   set_alarm(id, record);
-  say(id, record, local::Lost{"broken by " + user, *record.break_at});
+  say(id, record, local::Lost{fmt::format("broken by {}", user), *record.break_at});
 }
 
 void Sessions::heard(const News& at, const service::BreakAsked& broken) {

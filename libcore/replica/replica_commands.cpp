@@ -206,7 +206,7 @@ void Replica::reject(const Rejected& rejected, bool here) {
 void Replica::reject(std::uint64_t sequence, const char* why) {
   const auto found = pending_.find(sequence);
   if (found == pending_.end()) return;
-  const std::string text = std::string(why) + ": free some space there";
+  const std::string text = fmt::format("{}: free some space there", why);
   if (found->second.sends > 1) {
     found->second.rejected = text;
     replace(found->first, found->second);

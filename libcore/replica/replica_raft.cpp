@@ -92,7 +92,7 @@ void Replica::perform(Instant, raft::Install&& action) {
   if (!machine) {
     // It came from a leader whose checksum held: the two of us do not run the same program.
     halted_ = true;
-    out_.push_back(Halted{"the leader's snapshot cannot be read: " + machine.error().text()});
+    out_.push_back(Halted{fmt::format("the leader's snapshot cannot be read: {}", machine.error().text())});
     return;
   }
   const Level before = machine_.level();

@@ -42,7 +42,7 @@ std::string quoted(std::string_view text) {
 template <class List, class Text>
 std::string some_of(const List& list, Text text) {
   std::string all;
-  for (std::size_t i = 0; i < list.size() && i < most_shown; ++i) all += " " + text(list[i]);
+  for (std::size_t i = 0; i < list.size() && i < most_shown; ++i) all += fmt::format(" {}", text(list[i]));
   if (list.size() > most_shown) all += fmt::format(" and {} more", list.size() - most_shown);
   return all;
 }
@@ -63,20 +63,20 @@ std::string fields_of(const T& m) {
   if constexpr (requires { m.generation.number + 1; }) add(text, "generation", m.generation.number);
   if constexpr (requires { m.channel + 1; }) add(text, "channel", m.channel);
   if constexpr (requires { m.names.front().empty(); }) text += some_of(m.names, quoted);
-  if constexpr (requires { m.name.empty(); }) text += " " + quoted(m.name);
-  if constexpr (requires { m.id.empty(); }) text += " as " + quoted(m.id);
+  if constexpr (requires { m.name.empty(); }) text += fmt::format(" {}", quoted(m.name));
+  if constexpr (requires { m.id.empty(); }) text += fmt::format(" as {}", quoted(m.id));
   if constexpr (requires { m.leadership.empty(); })
-    if (!m.leadership.empty()) text += " leads " + quoted(m.leadership);
+    if (!m.leadership.empty()) text += fmt::format(" leads {}", quoted(m.leadership));
   if constexpr (requires { m.sessions.front().value; })
     text += some_of(m.sessions, [](SessionId id) { return std::to_string(id.value); });
   if constexpr (requires { m.renewed.front().first.value; })
     text += some_of(m.renewed, [](const auto& one) { return std::to_string(one.first.value); });
   if constexpr (requires { m.gone.front().value; })
     if (!m.gone.empty())
-      text += ", gone" + some_of(m.gone, [](SessionId id) { return std::to_string(id.value); });
+      text += fmt::format(", gone{}", some_of(m.gone, [](SessionId id) { return std::to_string(id.value); }));
   if constexpr (requires { name_of(m.kind); }) text += fmt::format(" {}", name_of(m.kind));
   if constexpr (requires { name_of(m.why); }) text += fmt::format(": {}", name_of(m.why));
-  if constexpr (requires { m.why.empty(); }) text += ": " + quoted(m.why);
+  if constexpr (requires { m.why.empty(); }) text += fmt::format(": {}", quoted(m.why));
   if constexpr (requires { m.in_force; }) text += m.in_force ? " in force" : " void";
   return text;
 }
@@ -125,15 +125,15 @@ std::string to_text(const raft::Entry& entry) {
   const std::string place = fmt::format("{}@{} ", entry.index.value, entry.term.value);
   switch (entry.kind) {
     case raft::EntryKind::noop:
-      return place + "begin of the term";
+      return fmt::format("{}begin of the term", place);
     case raft::EntryKind::command:
       return place + command_in(entry.data, entry.level);
     case raft::EntryKind::members:
-      return place + "members";
+      return fmt::format("{}members", place);
     case raft::EntryKind::raise:
-      return place + "raise of the level";
+      return fmt::format("{}raise of the level", place);
   }
-  return place + "unknown";
+  return fmt::format("{}unknown", place);
 }
 
 std::string to_text(const local::Request& request) {

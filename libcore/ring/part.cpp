@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/format.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::ring {
@@ -87,7 +88,8 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
   work->time = moment.wall;
   auto request = wire::decode<Request>(event.bytes);
   if (!request)
-    return tell(*work, Refused{Why::usage, "the request cannot be read: " + request.error().what});
+    return tell(*work,
+                Refused{Why::usage, fmt::format("the request cannot be read: {}", request.error().what)});
   if (const char* fault = fault_of(*request)) return tell(*work, Refused{Why::usage, fault});
   auto* const put = std::get_if<Put>(&*request);
   const Asked asked{work->connection, work->request};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "ring/work.hpp"
 
 namespace coord::ring {
@@ -96,7 +97,7 @@ Result<Answer> StorageWorker::do_one(Work& work) {
         if constexpr (requires { what.key; }) {
           if (is_foreign(what.key, work.user, work.all_users)) {
             if constexpr (requires { what.replaces; })
-              return Answer(Refused{Why::foreign, "the key is of user " + owner_of(what.key)});
+              return Answer(Refused{Why::foreign, fmt::format("the key is of user {}", owner_of(what.key))});
             return Answer(Absent{});
           }
         }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 #include "service/families.hpp"
 
@@ -13,7 +14,7 @@ std::string owner_name(std::uint32_t uid, const std::string& user) {
   const std::string number = std::to_string(uid);
   const bool is_name = !user.empty() && user != number && user.front() != '#' &&
                        user.find('/') == std::string::npos && user.find('\0') == std::string::npos;
-  return is_name ? user : "#" + number;
+  return is_name ? user : fmt::format("#{}", number);
 }
 
 std::string_view owner_in(std::string_view name) {
@@ -42,7 +43,7 @@ std::vector<std::string> owned_names(const State& state, std::size_t most) {
 
 std::string expand_own(std::string_view name, std::uint32_t uid, const std::string& user) {
   if (!name.starts_with("@/")) return std::string(name);
-  return "@" + owner_name(uid, user) + std::string(name.substr(1));
+  return fmt::format("@{}{}", owner_name(uid, user), name.substr(1));
 }
 
 }  // namespace coord::service

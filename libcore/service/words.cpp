@@ -20,7 +20,7 @@ void Words::add(const std::string& text) {
 }
 
 void Words::add(const std::string& kind, const std::string& name, const Session* session) {
-  std::string text = (kind.empty() ? "" : kind + " ") + cut(name);
+  std::string text = (kind.empty() ? "" : fmt::format("{} ", kind)) + cut(name);
   if (session != nullptr) {
     const Owner& owner = session->owner;
     text += fmt::format(" ({}, pid {}: {})", owner.user.substr(0, longest_command), owner.pid,

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
+
 namespace coord::sim {
 
 namespace {
@@ -190,12 +192,12 @@ Error VirtualDisk::fail(DiskFault fault, const std::string& name, const char* wh
       throw SimCrash{CrashKind::power};
     case DiskFault::no_space:
       counts_.add(FaultKind::disk_full);
-      return {ErrorKind::output, name, std::string(what) + ": no space left on device", "free some space"};
+      return {ErrorKind::output, name, fmt::format("{}: no space left on device", what), "free some space"};
     case DiskFault::error:
       break;
   }
   counts_.add(FaultKind::disk_error);
-  return {ErrorKind::unavailable, name, std::string(what) + ": input/output error", "replace the disk"};
+  return {ErrorKind::unavailable, name, fmt::format("{}: input/output error", what), "replace the disk"};
 }
 
 void VirtualDisk::arm(std::uint64_t calls_from_now, DiskFault fault, Strikes where) {

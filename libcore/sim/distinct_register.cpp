@@ -118,7 +118,7 @@ class DistinctRegister {
     LinearizabilityVerdict verdict;
     verdict.answer = Answer::no;
     verdict.name = history_[offending.front()].name;
-    verdict.explanation = "no order explains " + history_[offending.front()].text() + ": " + why;
+    verdict.explanation = fmt::format("no order explains {}: {}", history_[offending.front()].text(), why);
     verdict.offending = std::move(offending);
     return verdict;
   }

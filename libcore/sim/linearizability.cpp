@@ -245,8 +245,8 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
       return verdict;
     }
     verdict.offending = search.stuck();
-    verdict.explanation = "no order explains " + history[search.stuck().front()].text() +
-                          ": in the longest one " + search.stuck_state();
+    verdict.explanation = fmt::format("no order explains {}: in the longest one {}",
+                                      history[search.stuck().front()].text(), search.stuck_state());
     return verdict;
   }
   return verdict;
@@ -286,11 +286,11 @@ std::string milliseconds(Instant time) {
 }
 
 std::string Operation::text() const {
-  const std::string times = "[" + milliseconds(start) + ", " +
-                            (outcome == Outcome::unknown ? std::string("?") : milliseconds(end)) + "] ms";
+  const std::string times = fmt::format("[{}, {}] ms", milliseconds(start),
+                                        outcome == Outcome::unknown ? std::string("?") : milliseconds(end));
   std::string line = fmt::format("client {} {}", client, name_of(kind));
-  if (!name.empty()) line += " " + name;
-  line += " " + times;
+  if (!name.empty()) line += fmt::format(" {}", name);
+  line += fmt::format(" {}", times);
   line += outcome == Outcome::ok ? ": ok" : outcome == Outcome::failed ? ": failed" : ": no answer";
   if (kind == Kind::compare_swap) line += fmt::format(", {} by {}", expected, value);
   if (kind == Kind::write || kind == Kind::read || kind == Kind::enqueue || kind == Kind::dequeue)

@@ -112,7 +112,7 @@ std::optional<LevelVerdict> eventual(const Operations& history, const std::strin
 std::string RegisterOperation::text() const {
   static constexpr const char* kinds[] = {"write", "remove", "read"};
   std::string line = fmt::format("client {} {}{} [{}, {}] ms: ", client, kinds[static_cast<int>(kind)],
-                                 name.empty() ? "" : " " + name, milliseconds(start),
+                                 name.empty() ? "" : fmt::format(" {}", name), milliseconds(start),
                                  outcome == Outcome::unknown ? "?" : milliseconds(end));
   line += outcome == Outcome::ok ? "ok" : outcome == Outcome::failed ? "failed" : "no answer";
   if (kind == Kind::write) line += fmt::format(", {}", value);

@@ -33,7 +33,7 @@ std::string Trace::line(const TraceRecord& record) const {
 std::string Trace::text() const {
   std::string all;
   if (forgotten_ > 0) all = fmt::format("({} earlier lines are not kept)\n", forgotten_);
-  for (const TraceRecord& record : records_) all += line(record) + "\n";
+  for (const TraceRecord& record : records_) all += fmt::format("{}\n", line(record));
   return all;
 }
 

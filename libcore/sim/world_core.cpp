@@ -20,7 +20,7 @@ Random random_stream(std::uint64_t seed, std::uint64_t stream) {
 std::string Violation::text() const {
   std::string line = fmt::format("{} violated at {} us", check, when.time_since_epoch().count() / 1000);
   if (node.value != 0) line += fmt::format(" by node {}", node.value);
-  return line + ": " + explanation;
+  return fmt::format("{}: {}", line, explanation);
 }
 
 WorldCore::WorldCore(const WorldConfig& config)
@@ -162,7 +162,7 @@ void WorldCore::stop_after_step(NodeId node, std::string why) {
 
 void WorldCore::fail(std::string check, std::string explanation, NodeId node) {
   if (violation_) return;
-  note(node, "violates " + check + ": " + explanation);
+  note(node, fmt::format("violates {}: {}", check, explanation));
   violation_ = Violation{std::move(check), now_, node, std::move(explanation)};
 }
 

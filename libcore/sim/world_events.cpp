@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/format.hpp"
 #include "sim/world_core.hpp"
 
 namespace coord::sim {
@@ -93,7 +94,7 @@ void WorldCore::enter(Place& place, NodeId id, Work&& work) {
   }
   stepping_ = NodeId{};
   if (place.stops) {
-    note(id, "stops: " + place.why);
+    note(id, fmt::format("stops: {}", place.why));
     die(place, id, NodeState::stopped);
   }
   if (place.lives) arm(place, id);
@@ -108,7 +109,7 @@ void WorldCore::launch_at(Place& place, NodeId id) {
     if (!refusal) return;
     place.state = NodeState::refused;
     place.why = std::move(*refusal);
-    note(id, "refuses to start: " + place.why);
+    note(id, fmt::format("refuses to start: {}", place.why));
   });
 }
 

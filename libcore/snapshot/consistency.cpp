@@ -81,11 +81,11 @@ class Examination {
     for (const Message& message : channel.messages) {
       const std::string which = fmt::format("message {}", message.number);
       if (message.number <= received) {
-        find(Rule::not_on_way, name, which + " was received already");
+        find(Rule::not_on_way, name, fmt::format("{} was received already", which));
       } else if (message.number > sent) {
         find(Rule::not_on_way, name, fmt::format("{} had not been sent: {} were", which, sent));
       } else if (message.number < expected) {
-        find(Rule::not_on_way, name, which + " is out of order");
+        find(Rule::not_on_way, name, fmt::format("{} is out of order", which));
       } else {
         if (message.number > expected) lost(name, expected, message.number - 1);
         expected = message.number + 1;
@@ -97,9 +97,9 @@ class Examination {
   }
   void lost(const std::string& name, std::uint64_t first, std::uint64_t last) {
     find(Rule::lost, name,
-         (first == last ? fmt::format("message {} was", first)
-                        : fmt::format("messages {} to {} were", first, last)) +
-             " sent, not received, and not on the way");
+         fmt::format("{} sent, not received, and not on the way",
+                     first == last ? fmt::format("message {} was", first)
+                                   : fmt::format("messages {} to {} were", first, last)));
   }
 
   // A message that was sent before the cut tells of nothing that its sender did not know there.

@@ -66,14 +66,14 @@ void draw_peers(const Snapshot& snapshot, const Printable& printable, clock::Dia
   for (const Missing& missing : snapshot.missing) {
     const auto lane = lanes.find(missing.id);
     if (lane == lanes.end()) continue;
-    const std::string why = "no record: " + std::string(to_string(missing.why));
-    diagram.events.push_back({lane->second, printable(missing.id) + "=?", why, why, {}});
+    const std::string why = fmt::format("no record: {}", to_string(missing.why));
+    diagram.events.push_back({lane->second, fmt::format("{}=?", printable(missing.id)), why, why, {}});
   }
   diagram.cut = {diagram.events.size(), printable(snapshot.id)};
   for (const Link& link : snapshot.links) {
     const auto from = rows.find(link.from);
     if (link.messages.empty() || from == rows.end()) continue;
-    const std::string text = printable(kinds_text(link.messages)) + " (on the way)";
+    const std::string text = fmt::format("{} (on the way)", printable(kinds_text(link.messages)));
     diagram.events.push_back({lanes.at(link.to),
                               printable(link.to),
                               text,
@@ -112,14 +112,14 @@ clock::Diagram picture_of(const Snapshot& snapshot, const Printable& printable) 
   for (const Missing& missing : snapshot.missing) {
     const auto lane = lanes.find(missing.id);
     if (lane == lanes.end()) continue;
-    const std::string why = "no record: " + std::string(to_string(missing.why));
-    diagram.events.push_back({lane->second, printable(missing.id) + "=?", why, why, {}});
+    const std::string why = fmt::format("no record: {}", to_string(missing.why));
+    diagram.events.push_back({lane->second, fmt::format("{}=?", printable(missing.id)), why, why, {}});
   }
   diagram.cut = {diagram.events.size(), printable(snapshot.id)};
   for (const Crossing& crossing : crossings)
     diagram.events.push_back({lanes.at(crossing.to),
                               printable(crossing.to),
-                              crossing.body + " (on its way)",
+                              fmt::format("{} (on its way)", crossing.body),
                               crossing.detail,
                               {{crossing.row, printable(crossing.name)}}});
   return diagram;

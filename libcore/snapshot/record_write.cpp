@@ -46,8 +46,8 @@ void put_channel(std::string& out, const Channel& channel) {
 }
 
 Error too_large(const Snapshot& snapshot, const std::string& bound) {
-  return Error{ErrorKind::data, "snapshot " + snapshot.id, "is larger than " + bound,
-               "take it while less is on its way"};
+  return Error{ErrorKind::data, fmt::format("snapshot {}", snapshot.id),
+               fmt::format("is larger than {}", bound), "take it while less is on its way"};
 }
 
 std::size_t clock_entries(const Snapshot& snapshot) {

@@ -24,7 +24,7 @@ std::string on_one_line(std::string_view body) {
     }
     body.remove_prefix(character.size());
   }
-  return body.empty() ? out : out + "...";
+  return body.empty() ? out : fmt::format("{}...", out);
 }
 
 }  // namespace
@@ -32,10 +32,10 @@ std::string on_one_line(std::string_view body) {
 std::string run_line(std::string_view id, const VectorClock& clock, WallTime at, Deed deed,
                      std::string_view other, std::string_view body) {
   const clock::Stamp stamp{std::string(id), clock, std::nullopt};
-  return log_line(stamp, at,
-                  fmt::format("{}{}: {}", deed == Deed::sent ? "sent to " : "received from ", other,
-                              on_one_line(body))) +
-         "\n";
+  return fmt::format(
+      "{}\n", log_line(stamp, at,
+                       fmt::format("{}{}: {}", deed == Deed::sent ? "sent to " : "received from ", other,
+                                   on_one_line(body))));
 }
 
 }  // namespace coord::record

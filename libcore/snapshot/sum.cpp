@@ -97,7 +97,7 @@ class Adder {
     return number.empty() ? done() : add_number(number, place, has);
   }
   Status add_all(std::string_view text, const std::string& place, bool& has) {
-    const std::string wanted = std::string(field_) + "=";
+    const std::string wanted = fmt::format("{}=", field_);
     for (std::size_t at = text.find(wanted); at != std::string_view::npos; at = text.find(wanted, at + 1)) {
       if (at > 0 && is_word(text[at - 1])) continue;
       if (auto status = add_number(text.substr(at + wanted.size()), place, has); !status) return status;
@@ -134,7 +134,7 @@ std::string Decimal::text() const {
     std::string fraction = std::to_string(borrows ? billion - billionths : billionths);
     fraction.insert(0, most_digits - fraction.size(), '0');
     fraction.erase(fraction.find_last_not_of('0') + 1);
-    out += "." + fraction;
+    out += fmt::format(".{}", fraction);
   }
   return out;
 }

@@ -14,7 +14,7 @@ namespace coord::store {
 namespace {
 
 Error failed(const std::string& path, const char* call) {
-  return {ErrorKind::unavailable, path, std::string(call) + ": " + std::generic_category().message(errno),
+  return {ErrorKind::unavailable, path, fmt::format("{}: {}", call, std::generic_category().message(errno)),
           "check the state directory"};
 }
 
@@ -33,14 +33,14 @@ Status write_holder(int fd, const std::string& path, const std::string& text) {
 
 Error held_by(const std::string& path, const Holder& holder) {
   const std::string who = holder.pid > 0 ? fmt::format("process {}", holder.pid) : "another process";
-  return {ErrorKind::unavailable, path, "the state directory is in use by " + who,
+  return {ErrorKind::unavailable, path, fmt::format("the state directory is in use by {}", who),
           "stop that peer, or give this one a state directory of its own"};
 }
 
 }  // namespace
 
 Result<DirectoryLock> DirectoryLock::take(const PosixDisk& disk) {
-  const std::string path = disk.path() + "/" + lock_name;
+  const std::string path = fmt::format("{}/{}", disk.path(), lock_name);
   Descriptor fd(
       ::openat(disk.descriptor(), lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!fd.is_open()) return failed(path, "open");

@@ -17,7 +17,7 @@ namespace coord::store {
 namespace {
 
 Error failed(const std::string& name, const char* call, int error = errno) {
-  return {ErrorKind::unavailable, name, std::string(call) + ": " + std::generic_category().message(error),
+  return {ErrorKind::unavailable, name, fmt::format("{}: {}", call, std::generic_category().message(error)),
           ""};
 }
 

@@ -177,7 +177,7 @@ Result<Segment> Reader::read_segment(std::size_t number, Bytes& content) {
 Status Reader::check_continues(const Segment& before, const SegmentHeader& next) {
   if (before.offset(before.end) != next.start || before.chain != next.chain) {
     return refuse(before.header.sequence, before.end,
-                  "damaged, and " + segment_name(next.sequence) + " follows it");
+                  fmt::format("damaged, and {} follows it", segment_name(next.sequence)));
   }
   if (out_.outline.state() != next.state) {
     return refuse(next.sequence, 0, "the header contradicts the segment before it");
@@ -208,7 +208,7 @@ Status Reader::replay_record(const Segment& segment, const Record& record) {
       return refuse(sequence, record.at, "unreadable reservation of tokens");
     case RecordType::seal:
       return refuse(sequence, record.at,
-                    "the log goes on in " + segment_name(sequence + 1) + ", which is missing");
+                    fmt::format("the log goes on in {}, which is missing", segment_name(sequence + 1)));
   }
   return refuse(sequence, record.at, "a kind of record that this version does not know");
 }

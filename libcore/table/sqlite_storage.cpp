@@ -168,7 +168,8 @@ Result<std::uint64_t> SqliteStorage::counter(std::string_view name) {
 Result<Entry> SqliteStorage::entry_of(ByteView bytes) const {
   auto entry = wire::decode<Entry>(bytes);
   if (entry) return entry;
-  return Error{ErrorKind::unavailable, path_, "it holds an entry that cannot be read: " + entry.error().what,
+  return Error{ErrorKind::unavailable, path_,
+               fmt::format("it holds an entry that cannot be read: {}", entry.error().what),
                "restore it from a copy, or move it away and load a dump"};
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "base/format.hpp"
 #include "wire/archive.hpp"
 
 namespace coord::wire {
@@ -45,13 +46,15 @@ DecodeOptions section_options(std::uint32_t version) {
 template <class Part>
 void read_section(BoundedReader& in, Level level, Part& part, std::uint32_t wanted) {
   const auto family = in.integer<std::uint32_t>();
-  if (family != wanted) throw Malformed(("family " + number(family) + " is where another should be").c_str());
+  if (family != wanted)
+    throw Malformed(fmt::format("family {} is where another should be", number(family)).c_str());
   const auto version = in.integer<std::uint32_t>();
   if (version != version_at(level, wanted))
-    throw Malformed(("family " + number(family) + " is of version " + number(version)).c_str());
+    throw Malformed(fmt::format("family {} is of version {}", number(family), number(version)).c_str());
   BoundedReader section(in.raw(in.count(no_bound)), section_options(version));
   section(part);
-  if (section.left() > 0) throw Malformed(("family " + number(family) + " has bytes left over").c_str());
+  if (section.left() > 0)
+    throw Malformed(fmt::format("family {} has bytes left over", number(family)).c_str());
 }
 
 }  // namespace
@@ -82,8 +85,8 @@ Bytes encode_state(const service::State& state, std::size_t expected) {
 Result<service::State> decode_state(ByteView data, Level level) {
   if (level < 2) return decode<service::State>(data, section_options(first_version));
   if (level > newest_level)
-    return unreadable("it is of level " + number(level) + ", and this program knows level " +
-                      number(newest_level));
+    return unreadable(fmt::format("it is of level {}, and this program knows level {}", number(level),
+                                  number(newest_level)));
   try {
     BoundedReader in(data, section_options(level));
     service::State state;

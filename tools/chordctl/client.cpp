@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/follow.hpp"
 #include "cli/names.hpp"
@@ -165,13 +166,13 @@ Result<std::vector<ring::Dot>> read_versions(const std::string& list) {
 }
 
 Error may_be_stored(const Error& error, const std::string& key) {
-  return {ErrorKind::unknown, cli::shown(key), "it may be stored or not: " + error.text(), ""};
+  return {ErrorKind::unknown, cli::shown(key), fmt::format("it may be stored or not: {}", error.text()), ""};
 }
 
 Error refused(const ring::Refused& refusal, const std::string& key) {
   switch (refusal.why) {
     case ring::Why::full:
-      return {ErrorKind::unavailable, cli::shown(key), "not stored: " + refusal.text, ""};
+      return {ErrorKind::unavailable, cli::shown(key), fmt::format("not stored: {}", refusal.text), ""};
     case ring::Why::foreign:
       return {ErrorKind::usage, cli::shown(key), refusal.text, "ask that user, or root"};
     case ring::Why::busy:

@@ -49,7 +49,7 @@ Result<cli::Exit> keys(const Settings& s) {
                                 } else if (s.zero) {
                                   cli::print(row.key + '\0');
                                 } else {
-                                  cli::print(cli::shown(row.key) + "\n");
+                                  cli::print(fmt::format("{}\n", cli::shown(row.key)));
                                 }
                                 return done();
                               },

@@ -131,7 +131,7 @@ Result<cli::Exit> leave(const Settings& s) {
   auto forgotten = client->ask(ring::Forget{s.common.ring});
   if (!forgotten) return forgotten.error();
   if (was_here || is_leaving) return cli::Exit::done;
-  cli::notice("chordctl", s.shown_ring() + ": this host is not in the ring");
+  cli::notice("chordctl", fmt::format("{}: this host is not in the ring", s.shown_ring()));
   return cli::Exit::no;
 }
 

@@ -156,7 +156,7 @@ Result<Line> read_line(const std::string& text, std::size_t number) {
   if (key_b64) key = from_base64(*key_b64);
   if (value_b64) value = from_base64(*value_b64);
   if (!key || !value) return wrong("it lacks a key or a value, or it is no base64");
-  if (Status right = check_key(*key); !right) return wrong("the key " + right.error().what);
+  if (Status right = check_key(*key); !right) return wrong(fmt::format("the key {}", right.error().what));
   if (key->find('\0') != std::string::npos) return wrong("the key has a NUL in it");
   if (value->size() > ring::largest_value) return wrong("the value is larger than 8 MiB");
   return Line{std::move(*key), std::move(*value)};
@@ -198,7 +198,8 @@ class Window {
     open_.erase(found);
     bytes_ -= bytes;
     if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer))
-      return Error{ErrorKind::unavailable, cli::shown(key), "not stored: " + too_few->text, "try again"};
+      return Error{ErrorKind::unavailable, cli::shown(key), fmt::format("not stored: {}", too_few->text),
+                   "try again"};
     if (const auto* partly = std::get_if<ring::Partly>(&answered->answer))
       return may_be_stored(
           Error{ErrorKind::unknown, "",

@@ -53,7 +53,7 @@ Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
 
 void name_siblings(const std::string& key, const std::vector<ring::Version>& siblings) {
   std::string names;
-  for (const ring::Version& version : siblings) names += " " + text(version.dot);
+  for (const ring::Version& version : siblings) names += fmt::format(" {}", text(version.dot));
   cli::notice("chordctl", fmt::format("{}: siblings:{}", cli::shown(key), names));
 }
 
@@ -67,7 +67,8 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
   }
   if (std::holds_alternative<ring::Absent>(answer)) return cli::Exit::no;
   if (const auto* too_few = std::get_if<ring::NoQuorum>(&answer))
-    return Error{ErrorKind::unavailable, cli::shown(s.key()), "not stored: " + too_few->text, "try again"};
+    return Error{ErrorKind::unavailable, cli::shown(s.key()), fmt::format("not stored: {}", too_few->text),
+                 "try again"};
   if (const auto* partly = std::get_if<ring::Partly>(&answer)) {
     return Error{ErrorKind::unknown, cli::shown(s.key()),
                  fmt::format("{} copies wanted, {} known to be stored", partly->wanted, partly->stored),

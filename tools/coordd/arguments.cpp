@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/format.hpp"
 #include "cli/config.hpp"
 #include "cli/host_peer.hpp"
 
@@ -32,7 +33,7 @@ Status read_host_file(cli::Options& options, Arguments& arguments) {
   for (const cli::ConfigLine& line : *lines) {
     if (line.key != "admit" && line.key != "idle_exit" && line.key != "log_level" &&
         line.key != "raise_after")
-      return Error{ErrorKind::unavailable, line.where, line.key + " cannot be set here",
+      return Error{ErrorKind::unavailable, line.where, fmt::format("{} cannot be set here", line.key),
                    "remove the line: admit, idle_exit, log_level and raise_after can"};
   }
   return cli::load_config(options, cli::host_file);

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 
 namespace coord::coordd {
 
@@ -33,7 +34,7 @@ std::optional<std::string> runtime_directory() {
 }
 
 bool said_lately(const std::string& directory, const std::string& cause) {
-  const std::string path = directory + "/failed-start";
+  const std::string path = fmt::format("{}/failed-start", directory);
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   struct stat status {};
   if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;

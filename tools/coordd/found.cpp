@@ -125,7 +125,8 @@ Status write_file(Disk& disk, const std::string& place, const std::string& name,
   if (written) written = (*file)->sync();
   if (written) written = disk.sync_directory();
   if (written) return done();
-  return unusable(place + "/" + name, written.error().what, "see that there is room, then start again");
+  return unusable(fmt::format("{}/{}", place, name), written.error().what,
+                  "see that there is room, then start again");
 }
 
 Status make_store(Disk& disk, const daemon::Settings& settings, const store::Backup& backup) {
@@ -174,7 +175,7 @@ Status make(const daemon::Settings& settings, const Source& source, bool is_firs
     const Bytes file = store::encode_backup(source.backup);
     if (Status kept = write_file(**disk, place, daemon::founding_file_name, file); !kept) return kept;
   }
-  const std::string id = store::text_of(source.backup.founding) + "\n";
+  const std::string id = fmt::format("{}\n", store::text_of(source.backup.founding));
   if (Status named = write_file(**disk, place, daemon::group_file_name, bytes_of(id)); !named) return named;
   if (Status made = make_store(**disk, settings, source.backup); !made) return made;
   return give_away(**disk, before, source);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "base/own_file.hpp"
 #include "cli/authority.hpp"
@@ -23,7 +24,9 @@ bool is_there(const std::string& path) {
 // It may hold locks for all users, whether or not it runs now.
 Status host_has_handed_over() {
   const std::string state = cli::host_state;
-  if (!is_there(state + "/" + directory_lock_name) || is_there(state + "/" + hand_over_name)) return done();
+  if (!is_there(fmt::format("{}/{}", state, directory_lock_name)) ||
+      is_there(fmt::format("{}/{}", state, hand_over_name)))
+    return done();
   return Error{ErrorKind::unavailable, state, "this host's peer has not handed over to the group",
                "without /etc/coordutils/coordd.toml: dpeers hand-over; then start this one"};
 }
@@ -35,7 +38,7 @@ Result<Token> inherited_tokens(const Arguments& arguments) {
   }
   std::vector<std::string> files = arguments.handed_over;
   for (const std::string& directory : {std::string(cli::host_state), cli::private_state_dir()}) {
-    const std::string path = directory + "/" + hand_over_name;
+    const std::string path = fmt::format("{}/{}", directory, hand_over_name);
     if (is_there(path)) files.push_back(path);
   }
   Token highest;

@@ -64,14 +64,14 @@ void take_over(daemon::Daemon& peer, daemon::LogThread& log, const Arguments& ru
                Result<coordd::Settings> wanted) {
   coordd::tell_service_manager("READY=1");
   if (!wanted) {
-    log.log(net::LogLevel::error, "reload: nothing is changed: " + wanted.error().text());
+    log.log(net::LogLevel::error, fmt::format("reload: nothing is changed: {}", wanted.error().text()));
     return;
   }
   log.set_level(wanted->arguments.level);
   const std::string keys = wanted->keys && peer.set_keys(*wanted->keys) ? "keys and log level" : "log level";
-  log.log(net::LogLevel::info, "reload: " + keys + " read again");
+  log.log(net::LogLevel::info, fmt::format("reload: {} read again", keys));
   if (const std::string others = coordd::need_restart(running, wanted->arguments); !others.empty())
-    log.log(net::LogLevel::warning, "reload: need a restart: " + others);
+    log.log(net::LogLevel::warning, fmt::format("reload: need a restart: {}", others));
 }
 
 // Forwards HUP to the reloader, for ever.
@@ -116,7 +116,7 @@ node::Workers make_workers(NodeId self, const std::string& directory, bool alone
     workers[node::Channel::membership] =
         std::make_unique<members::ReserveWorker>([directory] { return open_disk(directory); });
   workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
-      self, [file = directory + "/ring.db"] { return table::open_sqlite(file); });
+      self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); });
   return workers;
 }
 
@@ -158,7 +158,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   });
   (*peer)->start();
   coordd::tell_service_manager("READY=1");
-  log(net::LogLevel::info, "peer " + arguments.peer.name + " serves " + arguments.peer.socket);
+  log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
   if (failure) {
     return Error{ErrorKind::unavailable, directory, *failure,
@@ -186,23 +186,26 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
 Result<cli::Exit> describe(const Arguments& arguments) {
   const auto settings = daemon::check(arguments.peer);
   if (!settings) return settings.error();
-  std::string text = (arguments.config_read.empty() ? "command line" : arguments.config_read) + ": right\n";
+  std::string text =
+      fmt::format("{}: right\n", arguments.config_read.empty() ? "command line" : arguments.config_read);
   const auto line = [&text](const std::string& what, const std::string& is) {
-    text += "  " + what + std::string(what.size() < 10 ? 10 - what.size() : 1, ' ') + is + "\n";
+    text += fmt::format("  {}{}{}\n", what, std::string(what.size() < 10 ? 10 - what.size() : 1, ' '), is);
   };
   line("peer", settings->name + (settings->alone() ? ", alone" : ""));
   if (!settings->alone()) {
     for (const auto& [id, other] : settings->roster.all()) {
-      if (other.name != settings->name) line("with", other.name + " at " + other.address.text());
+      if (other.name != settings->name)
+        line("with", fmt::format("{} at {}", other.name, other.address.text()));
     }
-    line("listens", settings->listen.text() + ", TCP and UDP");
+    line("listens", fmt::format("{}, TCP and UDP", settings->listen.text()));
     line("keys", fmt::format("{} in {}", settings->keys->keys().size(), arguments.peer.key_file));
   }
   line("state", arguments.peer.state_dir);
   line("socket", arguments.peer.socket);
   line("admits", arguments.peer.admit.empty() ? "root and its own user"
-                 : settings->admits_all       ? "all users"
-                                              : "root, its own user, and the group " + arguments.peer.admit);
+                 : settings->admits_all
+                     ? "all users"
+                     : fmt::format("root, its own user, and the group {}", arguments.peer.admit));
   cli::print(text);
   return cli::Exit::done;
 }
@@ -219,7 +222,7 @@ int handed_over_socket() {
 Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
                       const std::vector<std::string>& command_line) {
   if (arguments.keygen) {
-    cli::print(net::new_key_line() + "\n");
+    cli::print(fmt::format("{}\n", net::new_key_line()));
     return cli::Exit::done;
   }
   if (arguments.setup) return coordd::set_up(arguments);

@@ -65,11 +65,11 @@ std::vector<std::string> own_addresses() {
 std::string with_port(const std::string& address) {
   if (net::parse_address(address)) return address;
   const bool bare_v6 = std::count(address.begin(), address.end(), ':') > 1 && address.front() != '[';
-  return (bare_v6 ? "[" + address + "]" : address) + usual_port;
+  return (bare_v6 ? fmt::format("[{}]", address) : address) + usual_port;
 }
 
 Result<std::string> ask(const std::string& question, const std::string& otherwise) {
-  cli::print(question + (otherwise.empty() ? "" : " [" + otherwise + "]") + ": ");
+  cli::print(fmt::format("{}{}: ", question, otherwise.empty() ? "" : fmt::format(" [{}]", otherwise)));
   if (Status out = cli::flush(); !out) return out.error();
   std::string line;
   for (char c = 0; line.size() < longest_answer && ::read(STDIN_FILENO, &c, 1) == 1;) {
@@ -87,7 +87,8 @@ struct Entry {
 Result<Entry> entry_of(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
-    return usage("--peers", "'" + cli::shown(text) + "' has no address", "write NAME=HOST or NAME=HOST:PORT");
+    return usage("--peers", fmt::format("'{}' has no address", cli::shown(text)),
+                 "write NAME=HOST or NAME=HOST:PORT");
   return Entry{text.substr(0, equals), with_port(text.substr(equals + 1))};
 }
 
@@ -123,7 +124,7 @@ Status ask_for_others(std::vector<Entry>& entries) {
 
 Member member_of(std::string name, const std::vector<Entry>& entries) {
   Member member{std::move(name), {}};
-  for (const Entry& entry : entries) member.peers.push_back(entry.name + "=" + entry.address);
+  for (const Entry& entry : entries) member.peers.push_back(fmt::format("{}={}", entry.name, entry.address));
   std::sort(member.peers.begin(), member.peers.end());
   member.peers.erase(std::unique(member.peers.begin(), member.peers.end()), member.peers.end());
   return member;
@@ -152,7 +153,7 @@ Result<Member> first_member(const Arguments& given) {
   const Entry* const own = find(*entries, name);
   std::string address = given.address.empty() ? "" : with_port(given.address);
   if (own != nullptr && !address.empty() && own->address != address)
-    return usage("--address", "is " + address + ", and --peers has " + own->address + " for " + name,
+    return usage("--address", fmt::format("is {}, and --peers has {} for {}", address, own->address, name),
                  "leave one of them out");
   if (own == nullptr) {
     if (address.empty()) {
@@ -188,7 +189,7 @@ Result<std::string> who_am_i(const Arguments& given, const std::vector<Entry>& e
   }
   if (found == 1) return name;
   return usage("--name", "missing, and neither this host's name nor its addresses tell",
-               "give one of " + names);
+               fmt::format("give one of {}", names));
 }
 
 daemon::Options options_of(const Places& places, const Member& member) {
@@ -224,7 +225,7 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
     begun.places.state_dir = options.state_dir;
     if (wanted && (wanted->name != begun.member.name || wanted->peers != begun.member.peers))
       return Error{ErrorKind::unavailable, places.config,
-                   "this host is set up otherwise, as " + begun.member.name,
+                   fmt::format("this host is set up otherwise, as {}", begun.member.name),
                    "change that file on all hosts, or remove it and its key"};
   } else {
     if (!wanted) return wanted.error();
@@ -250,7 +251,7 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
 }
 
 void tell(const Begun& begun, const Changes& changes) {
-  for (const std::string& change : changes) cli::print(change + "\n");
+  for (const std::string& change : changes) cli::print(fmt::format("{}\n", change));
   cli::print(fmt::format("{}{}, one of {}\n",
                          changes.empty() ? "set up already, nothing is changed: " : "set up: ",
                          begun.member.name, begun.member.peers.size()));
@@ -258,7 +259,7 @@ void tell(const Begun& begun, const Changes& changes) {
 
 std::string how_to_start(const Places& places) {
   if (places.of_system) return "systemctl start coordd";
-  return "coordd --config " + places.config;
+  return fmt::format("coordd --config {}", places.config);
 }
 
 std::string port_of(const daemon::Settings& settings) {
@@ -290,7 +291,8 @@ Result<cli::Exit> set_up(const Arguments& given) {
   auto begun = begin(given, wanted, *places, std::move(*there));
   if (!begun) return begun.error();
   Changes changes;
-  if (Status key = ensure_key(begun->places, KeyText(net::new_key_line() + "\n"), changes); !key)
+  if (Status key = ensure_key(begun->places, KeyText(fmt::format("{}\n", net::new_key_line())), changes);
+      !key)
     return key.error();
   const auto keys = read_keys(begun->places);
   if (!keys) return keys.error();
@@ -305,13 +307,13 @@ Result<cli::Exit> set_up(const Arguments& given) {
   if (!left) return left.error();
   if (*left)
     cli::print(
-        "for 10 minutes, or until coordd starts, the other hosts can check the way to this one: TCP and "
-        "UDP " +
-        port_of(begun->settings) + "\n");
-  cli::print("next: open TCP and UDP " + port_of(begun->settings) +
-             " between the hosts; on each of the others\n" + "  ssh " + host_name() + " cat " +
-             begun->places.join + " | coordd --join-file -\n" +
-             "then on all: " + how_to_start(begun->places) + "\n");
+        fmt::format("for 10 minutes, or until coordd starts, the other hosts can check the way to this one: "
+                    "TCP and UDP {}\n",
+                    port_of(begun->settings)));
+  cli::print(
+      fmt::format("next: open TCP and UDP {} between the hosts; on each of the others\n  ssh {} cat {} | "
+                  "coordd --join-file -\nthen on all: {}\n",
+                  port_of(begun->settings), host_name(), begun->places.join, how_to_start(begun->places)));
   return cli::Exit::done;
 }
 
@@ -329,7 +331,7 @@ Result<cli::Exit> join(const Arguments& given) {
                                                       : who_am_i(given, *entries);
   if (!name) return name.error();
   if (find(*entries, *name) == nullptr)
-    return usage("--name", cli::shown(*name) + " is not among the peers",
+    return usage("--name", fmt::format("{} is not among the peers", cli::shown(*name)),
                  "give the name that the first host lists");
   auto begun = begin(given, member_of(*name, *entries), *places, std::move(*there));
   if (!begun) return begun.error();
@@ -356,10 +358,10 @@ Result<cli::Exit> join(const Arguments& given) {
   if (!reached) return reached.error();
   bool wrong = false;
   for (const Reach& peer : *reached) {
-    cli::print(peer.text + "\n");
+    cli::print(fmt::format("{}\n", peer.text));
     wrong = wrong || peer.verdict == Reach::Verdict::wrong;
   }
-  cli::print("next: " + how_to_start(begun->places) + "\n");
+  cli::print(fmt::format("next: {}\n", how_to_start(begun->places)));
   return wrong ? cli::Exit::failed : cli::Exit::done;
 }
 

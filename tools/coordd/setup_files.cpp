@@ -17,6 +17,7 @@
 
 #include "base/check.hpp"
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 #include "cli/authority.hpp"
 #include "cli/config.hpp"
@@ -43,7 +44,7 @@ std::string directory_of(const std::string& path) {
 std::string absolute(const std::string& path) {
   std::array<char, 4096> here{};
   if (path.empty() || path.front() == '/' || ::getcwd(here.data(), here.size()) == nullptr) return path;
-  return std::string(here.data()) + "/" + path;
+  return fmt::format("{}/{}", here.data(), path);
 }
 
 // Whatever the umask is: tools of all users have to find the configuration.
@@ -90,7 +91,7 @@ struct NewFile {
 
 // Whole or not at all: a file beside it takes its name once it is on the disk.
 Status write_file(const NewFile& to, std::string_view text) {
-  const std::string beside = to.path + ".new";
+  const std::string beside = fmt::format("{}.new", to.path);
   (void)::unlink(beside.c_str());
   const auto failed = [&] {
     const int error = errno;
@@ -143,7 +144,7 @@ Result<std::string> read_all(int fd, const std::string& object) {
 Result<Places> of_root() {
   Places places;
   places.of_system = true;
-  places.config = std::string(package_directory) + "/coordd.toml";
+  places.config = fmt::format("{}/coordd.toml", package_directory);
   places.state_dir = "/var/lib/coordutils";
   places.socket = "/run/coordutils/coordd.sock";
   if (const passwd* user = ::getpwnam(service_user)) {
@@ -159,14 +160,14 @@ Result<Places> of_user() {
   const char* const xdg = std::getenv("XDG_CONFIG_HOME");
   Places places;
   if (xdg != nullptr && *xdg == '/') {
-    places.config = std::string(xdg) + "/coordutils/coordd.toml";
+    places.config = fmt::format("{}/coordutils/coordd.toml", xdg);
   } else if (home) {
-    places.config = *home + "/.config/coordutils/coordd.toml";
+    places.config = fmt::format("{}/.config/coordutils/coordd.toml", *home);
   } else {
     return unusable("--setup", "this user has no home directory",
                     "name a place with --config and --state-dir");
   }
-  places.state_dir = directory_of(cli::private_state_dir()) + "/group";
+  places.state_dir = fmt::format("{}/group", directory_of(cli::private_state_dir()));
   places.owner = ::geteuid();
   places.group = ::getegid();
   return places;
@@ -174,11 +175,11 @@ Result<Places> of_user() {
 
 // What is in the way of a logout, as /run/user is, would take the socket with it.
 Result<std::string> socket_in(const std::string& state_dir) {
-  const std::string path = state_dir + "/coordd.sock";
+  const std::string path = fmt::format("{}/coordd.sock", state_dir);
   if (path.size() < sizeof sockaddr_un{}.sun_path) return path;
   auto directory = cli::runtime_directory();
   if (!directory) return directory;
-  return *directory + "/coordd.sock";
+  return fmt::format("{}/coordd.sock", *directory);
 }
 
 }  // namespace
@@ -192,8 +193,8 @@ Result<Places> find_places(const Arguments& given) {
   if (!places && given.config.empty()) return places;
   if (!places) places = Places{};
   if (!given.config.empty()) places->config = absolute(given.config);
-  places->key = directory_of(places->config) + "/key";
-  places->join = directory_of(places->config) + "/join";
+  places->key = fmt::format("{}/key", directory_of(places->config));
+  places->join = fmt::format("{}/join", directory_of(places->config));
   if (!given.peer.key_file.empty()) places->key = absolute(given.peer.key_file);
   if (!given.peer.state_dir.empty()) places->state_dir = absolute(given.peer.state_dir);
   if (!given.peer.admit.empty()) places->admit = given.peer.admit;
@@ -224,7 +225,7 @@ Status ensure_state_dir(const Places& places, Changes& changes) {
   const auto given = give(places.state_dir, places.owner, places.group, 0700, S_IFDIR);
   if (!given) return given.error();
   if (!was_there || *given)
-    changes.push_back(places.state_dir + ": " + (was_there ? "owner and mode" : "made"));
+    changes.push_back(fmt::format("{}: {}", places.state_dir, was_there ? "owner and mode" : "made"));
   return done();
 }
 
@@ -238,7 +239,8 @@ Status ensure_key(const Places& places, const KeyText& lines, Changes& changes) 
   }
   const auto given = give(places.key, places.owner, places.group, 0600, S_IFREG);
   if (!given) return given.error();
-  if (!was_there || *given) changes.push_back(places.key + ": " + (was_there ? "owner and mode" : "written"));
+  if (!was_there || *given)
+    changes.push_back(fmt::format("{}: {}", places.key, was_there ? "owner and mode" : "written"));
   return done();
 }
 
@@ -278,7 +280,7 @@ Status ensure_config(const Places& places, const Member& member, Changes& change
   if (!is_there(places.config)) {
     std::string text = "# Written by coordd --setup: see coordd(8).\n";
     const auto line = [&text](const char* key, const std::string& value) {
-      if (!value.empty()) text += std::string(key) + " = " + cli::toml_text(value) + "\n";
+      if (!value.empty()) text += fmt::format("{} = {}\n", key, cli::toml_text(value));
     };
     line("name", member.name);
     text += "peers = [";
@@ -291,7 +293,7 @@ Status ensure_config(const Places& places, const Member& member, Changes& change
     line("admit", places.admit);
     const NewFile file{places.config, owner, 0, 0644, false};
     if (Status written = write_file(file, text); !written) return written;
-    changes.push_back(places.config + ": written");
+    changes.push_back(fmt::format("{}: written", places.config));
   }
   return done();
 }
@@ -325,12 +327,12 @@ Status ensure_join_file(const Places& places, const std::vector<std::string>& pe
     const KeyText before(std::move(*read));
     const auto given = give(places.join, places.of_system ? 0 : places.owner, 0, 0600, S_IFREG);
     if (!given) return given.error();
-    if (*given) changes.push_back(places.join + ": owner and mode");
+    if (*given) changes.push_back(fmt::format("{}: owner and mode", places.join));
     if (before.lines == text.lines) return done();
   }
   const NewFile file{places.join, places.of_system ? 0 : places.owner, 0, 0600, was_there};
   if (Status written = write_file(file, text.lines); !written) return written;
-  changes.push_back(places.join + ": written");
+  changes.push_back(fmt::format("{}: written", places.join));
   return done();
 }
 
@@ -359,10 +361,10 @@ Result<Invitation> read_invitation(const std::string& file) {
     if (line.key == "peers") {
       invitation.peers.push_back(line.text);
     } else if (line.key == "key") {
-      invitation.lines.lines += line.text + "\n";
+      invitation.lines.lines += fmt::format("{}\n", line.text);
       sodium_memzero(line.text.data(), line.text.size());
     } else {
-      return unusable(line.where, line.key + " has no place in a join file",
+      return unusable(line.where, fmt::format("{} has no place in a join file", line.key),
                       "give the one that coordd --setup has written");
     }
   }

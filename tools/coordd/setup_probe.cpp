@@ -17,6 +17,7 @@
 #include <memory>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "base/own_file.hpp"
 #include "cli/run.hpp"
 #include "daemon/setup_listener.hpp"
@@ -116,24 +117,28 @@ bool is_absence(const std::string& error) {
 }
 
 Reach judge(const net::PeerStatus& peer, const std::string& own_port) {
-  const std::string at = peer.name + " at " + peer.address.text() + ": ";
+  const std::string at = fmt::format("{} at {}: ", peer.name, peer.address.text());
   const std::string port = std::to_string(peer.address.port);
   const std::string& error = peer.link.last_error;
   if (peer.link.up && peer.incoming) {
     const bool datagrams = peer.datagrams.answered.has_value();
     return {peer.name, Reach::Verdict::both,
-            at + (datagrams ? "both directions, TCP and UDP"
-                            : "both directions by TCP, none by UDP: open UDP " + port + " on both hosts")};
+            at + (datagrams
+                      ? "both directions, TCP and UDP"
+                      : fmt::format("both directions by TCP, none by UDP: open UDP {} on both hosts", port))};
   }
   if (peer.link.up)
     return {peer.name, Reach::Verdict::wrong,
-            at + "we reach it, it does not reach us: open TCP " + own_port + " on this host"};
+            fmt::format("{}we reach it, it does not reach us: open TCP {} on this host", at, own_port)};
   if (peer.incoming)
     return {peer.name, Reach::Verdict::wrong,
-            at + "it reaches us, we do not reach it (" + error + "): open TCP " + port + " on " + peer.name};
+            fmt::format("{}it reaches us, we do not reach it ({}): open TCP {} on {}", at, error, port,
+                        peer.name)};
   if (error == "no answer in time")
-    return {peer.name, Reach::Verdict::wrong, at + "no answer: open TCP " + port + " on " + peer.name};
-  if (is_absence(error)) return {peer.name, Reach::Verdict::absent, at + "nobody listens there yet"};
+    return {peer.name, Reach::Verdict::wrong,
+            fmt::format("{}no answer: open TCP {} on {}", at, port, peer.name)};
+  if (is_absence(error))
+    return {peer.name, Reach::Verdict::absent, fmt::format("{}nobody listens there yet", at)};
   return {peer.name, Reach::Verdict::wrong, at + (error.empty() ? "no answer" : error)};
 }
 
@@ -147,7 +152,7 @@ bool peer_runs(const Places& places) {
 namespace {
 
 std::string lock_of_listener(const Places& places) {
-  return places.state_dir + "/" + daemon::setup_listener_name;
+  return fmt::format("{}/{}", places.state_dir, daemon::setup_listener_name);
 }
 
 bool listener_runs(const Places& places) {
@@ -159,7 +164,8 @@ bool listener_runs(const Places& places) {
 
 Status can_listen(const Places& places, const daemon::Settings& settings) {
   if (peer_runs(places) || listener_runs(places)) return done();
-  const auto keys = net::parse_keys(net::new_key_line() + "\n", "a new key");  // nobody else's: no way in
+  const auto keys =
+      net::parse_keys(fmt::format("{}\n", net::new_key_line()), "a new key");  // nobody else's: no way in
   if (!keys) return keys.error();
   boost::asio::io_context io(1);
   const auto transport = open_transport(io, settings, *keys);

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 
 namespace coord::dbarrier {
@@ -21,7 +22,7 @@ local::Arrive request_of(const Settings& settings) {
   local::Arrive request;
   request.request = only_request;
   request.name = settings.name;
-  request.id = settings.id.value_or(host_name() + ":" + std::to_string(::getpid()));
+  request.id = settings.id.value_or(fmt::format("{}:{}", host_name(), ::getpid()));
   request.count = *settings.count;
   request.quorum = settings.quorum.value_or(0);
   request.after = settings.after.value_or(Duration{});

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/check.hpp"
+#include "base/format.hpp"
 #include "base/lease.hpp"
 #include "cli/child.hpp"
 #include "cli/connect.hpp"
@@ -62,10 +63,10 @@ class Meeting {
   cli::Deadline deadline(Instant sent) const;
   std::string object() const { return cli::shown(settings_.name); }
   void note(const std::string& text) const {
-    if (settings_.verbose) cli::notice("dbarrier", object() + ": " + text);
+    if (settings_.verbose) cli::notice("dbarrier", fmt::format("{}: {}", object(), text));
   }
   void tell(const std::string& text) const {
-    if (!settings_.quiet) cli::notice("dbarrier", object() + ": " + text);
+    if (!settings_.quiet) cli::notice("dbarrier", fmt::format("{}: {}", object(), text));
   }
 
   const Settings& settings_;
@@ -118,7 +119,7 @@ Result<cli::Exit> Meeting::wait_for_release() {
       arrival_.generation = met->generation;
       deadline.reset();
       cancelled = false;
-      note("released, generation " + std::to_string(met->generation) + ": waiting for its turn");
+      note(fmt::format("released, generation {}: waiting for its turn", met->generation));
     }
     if (const auto* refusal = std::get_if<local::Refused>(&**answer)) return refused(*refusal);
     if (const auto* left = std::get_if<local::Departed>(&**answer)) return departed(*left);
@@ -131,7 +132,7 @@ Result<cli::Exit> Meeting::wait_for_release() {
       if (std::exchange(said_quorum_, waiting->quorum) != waiting->quorum)
         note(waiting->quorum              ? "waiting for the others"
              : waiting->not_begun.empty() ? "waiting for a majority of the peers"
-                                          : "waiting: " + waiting->not_begun);
+                                          : fmt::format("waiting: {}", waiting->not_begun));
     }
   }
 }
@@ -151,13 +152,11 @@ Result<cli::Exit> Meeting::departed(const local::Departed& answer) {
   if (!answer.quorum) {
     return Error{ErrorKind::unavailable, object(), cli::no_quorum_text(answer.not_begun), "see dpeers"};
   }
-  std::string text = "timed out: " + std::to_string(answer.arrived) + " of " +
-                     std::to_string(*settings_.count) + " were there";
+  std::string text = fmt::format("timed out: {} of {} were there", answer.arrived, *settings_.count);
   constexpr std::size_t shown = 20;
   for (std::size_t i = 0; i < std::min(shown, answer.missing.size()); ++i)
     text += (i == 0 ? ", missing: " : ", ") + cli::shown(answer.missing[i]);
-  if (answer.missing.size() > shown)
-    text += " and " + std::to_string(answer.missing.size() - shown) + " more";
+  if (answer.missing.size() > shown) text += fmt::format(" and {} more", answer.missing.size() - shown);
   tell(text);
   std::optional<local::BarrierRecord> record = answer.record;
   if (record) {
@@ -245,7 +244,7 @@ void Meeting::hear_peer(cli::Child& child, const local::Answer& answer) {
     const Instant now = process::boot_now();
     is_lost_ = true;
     child.limit(cli::StopCause::lost, {now, now});
-    speaker_.stopped(object(), "lost: " + lost->why);
+    speaker_.stopped(object(), fmt::format("lost: {}", lost->why));
   }
 }
 
@@ -334,9 +333,9 @@ Result<cli::Exit> Meeting::run_command(const local::Passed& passed) {
     line_.attend(child, {[&](const local::Answer& answer) { hear_peer(child, answer); },
                          [&](const Error& gone) {
                            if (settings_.verbose)
-                             speaker_.say(object() +
-                                          ": the peer is gone: the command may run until the lease ends: " +
-                                          gone.text());
+                             speaker_.say(fmt::format(
+                                 "{}: the peer is gone: the command may run until the lease ends: {}",
+                                 object(), gone.text()));
                          }});
     outcome = child.run();
     if (outcome.may_be_stopped_by_another()) {
@@ -371,7 +370,7 @@ Result<cli::Exit> Meeting::wait_for_others(const local::Ended& ended, const cli:
     }
     if (const auto* all = std::get_if<local::AllEnded>(&**answer)) {
       const bool siblings = settings_.all_or_fail && all->failed > 0;
-      if (siblings) tell(std::to_string(all->failed) + " of the other commands failed");
+      if (siblings) tell(fmt::format("{} of the other commands failed", all->failed));
       return end(siblings ? unless_failed(cli::Exit::failed) : own, all->record);
     }
     if (const auto* reset = std::get_if<local::Broken>(&**answer)) {
@@ -397,7 +396,7 @@ Status clear_report(const std::string& path) {
   struct stat status {};
   const bool known = ::stat(path.c_str(), &status) == 0;
   if (path.empty() || path == "-" || (known && !S_ISREG(status.st_mode))) return done();
-  const auto file = cli::open_output_file(path, "report " + cli::shown(path));
+  const auto file = cli::open_output_file(path, fmt::format("report {}", cli::shown(path)));
   return file ? done() : Status(file.error());
 }
 

@@ -63,7 +63,7 @@ std::string seconds(Duration length) {
 std::string bar_of(const Participant& p, const Times& times) {
   constexpr std::size_t columns = 30;
   const Duration whole = between(times.first, times.end) + times.longest_run;
-  if (p.late) return std::string(columns - 4, ' ') + "late";
+  if (p.late) return fmt::format("{}late", std::string(columns - 4, ' '));
   const auto column = [&](Duration at) {
     const double part =
         whole > Duration{} ? static_cast<double>(at.count()) / static_cast<double>(whole.count()) : 1.0;
@@ -144,17 +144,18 @@ std::string broken_text(const std::string& by, service::BreakCause cause, const 
   switch (cause) {
     using enum service::BreakCause;
     case unsaid:
-      return by.empty() ? "reset" : "broken: " + cli::shown(by) + " died";
+      return by.empty() ? "reset" : fmt::format("broken: {} died", cli::shown(by));
     case reset:
       return "reset";
     case died:
-      return "broken: " + cli::shown(by) + " died";
+      return fmt::format("broken: {} died", cli::shown(by));
     case said:
-      return "broken: " + cli::shown(by) + " failed" + (why.empty() ? "" : ": " + cli::shown(why));
+      return fmt::format("broken: {} failed{}", cli::shown(by),
+                         why.empty() ? "" : fmt::format(": {}", cli::shown(why)));
     case failed:
-      return "broken: " + cli::shown(by) + " failed, and nobody after it ran";
+      return fmt::format("broken: {} failed, and nobody after it ran", cli::shown(by));
     case lost:
-      return "broken: " + cli::shown(by) + " was lost, and nobody after it ran";
+      return fmt::format("broken: {} was lost, and nobody after it ran", cli::shown(by));
   }
   return "broken";
 }
@@ -165,19 +166,19 @@ std::string state_of(const local::BarrierRecord& record) {
       record.participants, [](const Participant& p) { return p.command && !p.late && !p.status; });
   switch (record.stage) {
     case BarrierStage::waiting:
-      return std::to_string(there) + " of " + std::to_string(record.count) + " are there";
+      return fmt::format("{} of {} are there", there, record.count);
     case BarrierStage::broken:
       return broken_text(record.trigger, record.cause, record.why);
     case BarrierStage::released:
       break;
   }
   if (!record.turn.empty()) {
-    return cli::shown(record.turn) + " has its turn, " +
-           std::to_string(there - static_cast<std::size_t>(runs)) + " of " + std::to_string(there) +
-           " are done";
+    return fmt::format("{} has its turn, {} of {} are done", cli::shown(record.turn),
+                       there - static_cast<std::size_t>(runs), there);
   }
   if (runs > 0) return std::to_string(runs) + (runs == 1 ? " command runs" : " commands run");
-  return record.trigger.empty() ? "released by time" : "released by " + cli::shown(record.trigger);
+  return record.trigger.empty() ? "released by time"
+                                : fmt::format("released by {}", cli::shown(record.trigger));
 }
 
 std::vector<std::string> row_of(const local::BarrierRecord& record, WallTime as_of) {
@@ -194,7 +195,7 @@ std::vector<std::string> row_of(const local::BarrierRecord& record, WallTime as_
 std::string text_of(const local::BarrierRecord& record, WallTime as_of, std::size_t width, bool color) {
   const Times times(record, as_of);
   std::string text =
-      cli::shown(record.name) + ", generation " + std::to_string(record.generation) + ": " + state_of(record);
+      fmt::format("{}, generation {}: {}", cli::shown(record.name), record.generation, state_of(record));
   if (times.waited > 0)
     text +=
         fmt::format("; waited {} s in all, efficiency {:.2f}", seconds(times.total_wait), times.efficiency());
@@ -219,7 +220,7 @@ std::string text_of(const local::BarrierRecord& record, WallTime as_of, std::siz
     table.row(cells, p.late || p.lost ? cli::Tone::warning : cli::Tone::plain);
   }
   if (!table.empty()) text += table.text(width, color);
-  for (const std::string& id : record.missing) text += "missing: " + cli::shown(id) + '\n';
+  for (const std::string& id : record.missing) text += fmt::format("missing: {}\n", cli::shown(id));
   return text;
 }
 

@@ -2,6 +2,7 @@
 // dbarrier --status, --list, --reset.
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -107,12 +108,13 @@ Result<cli::Exit> reset_barrier(const Settings& settings) {
     if (!answer || !answer->has_value()) {
       return Error{ErrorKind::unknown, cli::shown(settings.name),
                    answer ? "the peer does not answer"
-                          : "the peer is gone before it has answered: " + answer.error().what,
+                          : fmt::format("the peer is gone before it has answered: {}", answer.error().what),
                    "see --status"};
     }
     if (const auto* refusal = std::get_if<local::Refused>(&**answer)) {
       if (refusal->kind != local::RefusedKind::held) return refused(cli::shown(settings.name), *refusal);
-      if (settings.verbose) cli::notice("dbarrier", cli::shown(settings.name) + ": " + refusal->why);
+      if (settings.verbose)
+        cli::notice("dbarrier", fmt::format("{}: {}", cli::shown(settings.name), refusal->why));
       return cli::Exit::no;
     }
     if (std::holds_alternative<local::BarrierIsReset>(**answer)) return cli::Exit::done;

@@ -140,11 +140,11 @@ Status ClockFile::load(const ClockChoice& choice) {
   if (!stamp || !rest.empty() || stamp->host.empty())
     return Error{ErrorKind::data, path_, "is not a clock file, or a damaged one", damaged};
   if (choice.host && *choice.host != stamp->host)
-    return Error{ErrorKind::usage, path_, "is the clock of host " + stamp->host,
+    return Error{ErrorKind::usage, path_, fmt::format("is the clock of host {}", stamp->host),
                  "give another --clock or --host"};
   if (choice.kind && *choice.kind != clock::kind_of(stamp->clock)) {
     return Error{ErrorKind::usage, path_,
-                 "is a clock of kind " + std::string(to_string(clock::kind_of(stamp->clock))),
+                 fmt::format("is a clock of kind {}", to_string(clock::kind_of(stamp->clock))),
                  "give another --clock or --kind"};
   }
   if (choice.hybrid && !stamp->hybrid && clock::kind_of(stamp->clock) != clock::ClockKind::hlc)
@@ -156,14 +156,14 @@ Status ClockFile::load(const ClockChoice& choice) {
 Status ClockFile::save() {
   const clock::Stamp& stamp = clock_->last();
   std::string line = fmt::format("{} {}", stamp.host, clock::to_json(stamp.clock));
-  if (stamp.hybrid) line += " @" + clock::to_string(*stamp.hybrid);
+  if (stamp.hybrid) line += fmt::format(" @{}", clock::to_string(*stamp.hybrid));
   line += '\n';
   if (line.size() > clock::longest_line)
     return Error{ErrorKind::data, path_, "the clock would be longer than 1 MiB",
                  "it knows too many hosts: start anew"};
 
   const std::string beside =
-      path_ + ".new";  // only the holder of the lock writes it; a killed one may have left it
+      fmt::format("{}.new", path_);  // only the holder of the lock writes it; a killed one may have left it
   ::unlink(beside.c_str());
   struct stat old = {};
   const mode_t mode = ::fstat(file_.get(), &old) == 0 ? old.st_mode & 0777U : 0666U;
@@ -199,7 +199,7 @@ Status write_all(int fd, std::string_view bytes, const std::string& object) {
 Status append_line(const std::string& path, std::string_view line) {
   const Descriptor log(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666));
   if (!log) return system_error(ErrorKind::output, path, errno, "name a writable log");
-  return write_all(log.get(), std::string(line) + "\n", path);
+  return write_all(log.get(), fmt::format("{}\n", line), path);
 }
 
 }  // namespace coord::dclock

@@ -2,6 +2,7 @@
 // dclock compare A B: how two events stand to each other.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "clock/stamp.hpp"
@@ -62,7 +63,7 @@ void add_compare(cli::Options& tool) {
     if (!relation) return relation.error();
     const std::string_view word = to_string(*relation);
     if (!s->quiet)
-      cli::print(s->json ? cli::JsonObject().text("relation", word).line() : std::string(word) + "\n");
+      cli::print(s->json ? cli::JsonObject().text("relation", word).line() : fmt::format("{}\n", word));
     return exit_of(*relation);
   });
 }

@@ -81,7 +81,7 @@ void append_event(std::string& out, const clock::LogLine& line, const clock::Hos
     return;
   }
   if (format == Format::tsviz) out += fmt::format("{} ", line.wall->unix_ns);
-  out += hosts.name(line.host) + " ";
+  out += fmt::format("{} ", hosts.name(line.host));
   append_clock(out, line, hosts, format);
   // The viewers trim the file's end: without a text the last event would not match.
   out += ' ';

@@ -2,6 +2,7 @@
 // dclock event, send, recv TOKEN: one event of this host.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "line_stream.hpp"
 #include "live_clock.hpp"
@@ -38,7 +39,9 @@ Result<cli::Exit> one_event(const Settings& s, const clock::Stamp* message, cons
   if (s.log) {
     if (auto logged = append_line(*s.log, line); !logged) return logged.error();
   }
-  const std::string output = print_token ? clock::token(stamp) + "\n" : s.log ? "" : line + "\n";
+  const std::string output = print_token ? fmt::format("{}\n", clock::token(stamp))
+                             : s.log     ? ""
+                                         : fmt::format("{}\n", line);
   if (auto written = hand_out(std::move(*file), output); !written) return written.error();
   return cli::Exit::done;
 }

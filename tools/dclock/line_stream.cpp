@@ -132,8 +132,8 @@ class LineStream {
       return done();
     }
     Error named = error;
-    named.object =
-        fmt::format("standard input:{}{}", number, error.object.empty() ? "" : ": " + error.object);
+    named.object = fmt::format("standard input:{}{}", number,
+                               error.object.empty() ? "" : fmt::format(": {}", error.object));
     return named;
   }
 

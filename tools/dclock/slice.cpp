@@ -2,6 +2,7 @@
 // dclock slice: the events that may have caused one event, and those that it may have caused.
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/run.hpp"
 #include "clock/log_order.hpp"
 #include "log_files.hpp"
@@ -25,7 +26,7 @@ Result<cli::Exit> slice(const Settings& s) {
   const auto event = clock::find_event(log, name);
   if (!event) return event.error();
   const auto cone = s.past == s.future ? clock::Cone::both : s.past ? clock::Cone::past : clock::Cone::future;
-  for (const auto one : clock::slice(log, *event, cone)) cli::print(std::string(log.line(one)) + "\n");
+  for (const auto one : clock::slice(log, *event, cone)) cli::print(fmt::format("{}\n", log.line(one)));
   return cli::Exit::done;
 }
 

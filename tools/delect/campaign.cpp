@@ -102,7 +102,8 @@ class Campaign {
 
 NotLed Campaign::not_led(const local::Cancelled& over) const {
   if (!over.quorum)
-    return {cli::Exit::unavailable, "no_quorum", cli::no_quorum_text(over.not_begun) + ": see dpeers"};
+    return {cli::Exit::unavailable, "no_quorum",
+            fmt::format("{}: see dpeers", cli::no_quorum_text(over.not_begun))};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.output.verbose > 0 ? "did not lead in time" : ""};
 }
@@ -119,9 +120,9 @@ NotLed Campaign::refused(const local::Refused& answer) const {
     case local::RefusedKind::attempts_used:
       return {cli::Exit::failed, "not_acquired", answer.why};
     case local::RefusedKind::no_quorum:
-      return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
+      return {cli::Exit::unavailable, "no_quorum", fmt::format("{}: see dpeers", answer.why)};
     case local::RefusedKind::unknown:
-      return {cli::Exit::unknown, "no_quorum", answer.why + ": see --last"};
+      return {cli::Exit::unknown, "no_quorum", fmt::format("{}: see --last", answer.why)};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     default:
@@ -135,7 +136,7 @@ std::optional<NotLed> Campaign::wait_for_turn() {
   meanwhile.news = [&](const local::Waiting& news) {
     note(news.quorum              ? "standing by"
          : news.not_begun.empty() ? "waiting for a majority of the peers"
-                                  : "waiting: " + news.not_begun);
+                                  : fmt::format("waiting: {}", news.not_begun));
     standby.show();
   };
   if (standby.active()) meanwhile.glance = [&] { standby.show(); };

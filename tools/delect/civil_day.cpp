@@ -45,7 +45,7 @@ class InZone {
  public:
   explicit InZone(const std::string& zone) {
     if (const char* before = std::getenv("TZ"); before != nullptr) before_ = before;
-    ::setenv("TZ", (":" + zone).c_str(), 1);
+    ::setenv("TZ", (fmt::format(":{}", zone)).c_str(), 1);
     ::tzset();
   }
   ~InZone() {
@@ -68,7 +68,7 @@ class InZone {
 Result<std::int64_t> civil_day(std::string_view zone, WallTime now) {
   const std::string name(zone);
   if (!is_zone(name))
-    return Error{ErrorKind::usage, "", "there is no time zone " + cli::shown(name),
+    return Error{ErrorKind::usage, "", fmt::format("there is no time zone {}", cli::shown(name)),
                  "name one of tzdata's, such as Europe/Berlin, or leave @ZONE out for days of UTC"};
   const InZone there(name);
   const std::time_t at = now.unix_ns / 1'000'000'000;

@@ -19,7 +19,7 @@ namespace coord::delect {
 namespace {
 
 Error cannot(const std::string& path, const char* what) {
-  return Error{ErrorKind::output, "--lead-file " + cli::shown(path),
+  return Error{ErrorKind::output, fmt::format("--lead-file {}", cli::shown(path)),
                fmt::format("{}: {}", what, std::strerror(errno)), "choose another file"};
 }
 
@@ -34,7 +34,7 @@ Result<LeadFile> LeadFile::prepare(const std::string& path) {
     return cannot(path, "cannot be looked at");
   }
   if (!S_ISREG(status.st_mode))
-    return Error{ErrorKind::usage, "--lead-file " + cli::shown(path), "is no regular file",
+    return Error{ErrorKind::usage, fmt::format("--lead-file {}", cli::shown(path)), "is no regular file",
                  "choose another file"};
   const Descriptor old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!old.is_open()) return cannot(path, "cannot be opened");

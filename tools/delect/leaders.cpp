@@ -194,7 +194,7 @@ Result<cli::Exit> last(const Settings& settings) {
     }
     cli::print(object.text("scope", name_of(record->scope)).time("as_of", record->as_of).line());
   } else if (last && !settings.output.quiet) {
-    const std::string key = last->key.empty() ? "" : " slot " + cli::shown(last->key);
+    const std::string key = last->key.empty() ? "" : fmt::format(" slot {}", cli::shown(last->key));
     cli::print(fmt::format("{} {}{}\n", rfc3339(last->at, 0), cli::shown(last->host), key));
   }
   if (!last) return cli::Exit::no;

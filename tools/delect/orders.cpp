@@ -77,7 +77,7 @@ Result<cli::Exit> depose(const Settings& settings) {
   if (!known) return known.error();
   const local::LeaderRecord& record = known->leaders.front();
   if (!record.leader) {
-    cli::notice("delect", cli::shown(settings.name()) + ": nobody leads");
+    cli::notice("delect", fmt::format("{}: nobody leads", cli::shown(settings.name())));
     return cli::Exit::no;
   }
   if (evict && !settings.yes && !agrees(settings, record)) return cli::Exit::no;

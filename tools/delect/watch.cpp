@@ -43,8 +43,8 @@ class Watcher {
     if (settings_.output.json) {
       cli::print(json_of(record, event, as_of, scope));
     } else if (!last_ || last_->term != record.term) {
-      cli::print(std::string(event) + " " + cli::shown(record.name) + " " + leader_text(record) +
-                 (record.leader ? fmt::format(" term {}", record.term.value) : "") + "\n");
+      cli::print(fmt::format("{} {} {}{}\n", event, cli::shown(record.name), leader_text(record),
+                             record.leader ? fmt::format(" term {}", record.term.value) : ""));
     }
     last_ = record;
   }

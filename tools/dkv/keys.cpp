@@ -56,7 +56,8 @@ Result<cli::Exit> get(const Settings& settings) {
   if (!seen) return seen.error();
   const auto& view = std::get<service::ValueView>(seen->view);
   if (view.of.version == Token{}) {
-    if (!settings.quiet) cli::notice("dkv", cli::shown(settings.key) + ": there is no such key");
+    if (!settings.quiet)
+      cli::notice("dkv", fmt::format("{}: there is no such key", cli::shown(settings.key)));
     return cli::Exit::no;
   }
   cli::print(settings.json ? json_of(view.of, &view.value, seen->as_of, peer->welcome().scope) : view.value);

@@ -56,7 +56,7 @@ Result<std::string> record_path(std::string file) {
   if (::lstat(file.c_str(), &status) == 0) {
     auto real = real_path(file);
     if (!real) return real;
-    return *real + ".fence";
+    return fmt::format("{}.fence", *real);
   }
   const std::size_t slash = file.rfind('/');
   const std::string parent =

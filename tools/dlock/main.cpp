@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/format.hpp"
 #include "base/lease.hpp"
 #include "cli/common.hpp"
 #include "cli/names.hpp"
@@ -114,7 +115,7 @@ Status take_signal(std::string_view text, int& signal) {
     const char* name = ::sigabbrev_np(number);
     const std::string_view plain = name == nullptr ? "" : name;
     if (text == std::to_string(number) ||
-        (!plain.empty() && (text == plain || text == "SIG" + std::string(plain)))) {
+        (!plain.empty() && (text == plain || text == fmt::format("SIG{}", plain)))) {
       signal = number;
       return done();
     }

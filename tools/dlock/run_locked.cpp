@@ -86,7 +86,8 @@ class Run {
 
 NotRun Run::not_acquired(const local::Cancelled& over) const {
   if (!over.quorum)
-    return {cli::Exit::unavailable, "no_quorum", cli::no_quorum_text(over.not_begun) + ": see dpeers"};
+    return {cli::Exit::unavailable, "no_quorum",
+            fmt::format("{}: see dpeers", cli::no_quorum_text(over.not_begun))};
   return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
           settings_.verbose ? "not acquired in time" : ""};
 }
@@ -97,12 +98,13 @@ NotRun Run::refused(const local::Refused& answer) const {
       return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
               settings_.verbose ? answer.why : ""};
     case local::RefusedKind::deadlock:
-      return {static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
-              answer.why + ": ask for all names at once (A,B), or everywhere in the same order"};
+      return {
+          static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
+          fmt::format("{}: ask for all names at once (A,B), or everywhere in the same order", answer.why)};
     case local::RefusedKind::no_quorum:
-      return {cli::Exit::unavailable, "no_quorum", answer.why + ": see dpeers"};
+      return {cli::Exit::unavailable, "no_quorum", fmt::format("{}: see dpeers", answer.why)};
     case local::RefusedKind::unknown:
-      return {cli::Exit::unknown, "no_quorum", answer.why + ": see dpeers"};
+      return {cli::Exit::unknown, "no_quorum", fmt::format("{}: see dpeers", answer.why)};
     case local::RefusedKind::mismatch:
       return {cli::Exit::usage, "usage", answer.why};
     default:  // a limit: it says what to do

@@ -13,7 +13,7 @@ namespace {
 
 // Not longer than a line of a terminal or two, however long names and commands are.
 std::string cut(const std::string& text, std::size_t most) {
-  return text.size() <= most ? text : text.substr(0, most - 3) + "...";
+  return text.size() <= most ? text : fmt::format("{}...", text.substr(0, most - 3));
 }
 
 std::string words_for(local::WaitKind kind) {
@@ -42,7 +42,7 @@ std::string describe(const local::WaitRecord& wait) {
 }  // namespace
 
 std::string in_words(const local::Waiting& waiting) {
-  if (!waiting.quorum && !waiting.not_begun.empty()) return "waiting: " + waiting.not_begun;
+  if (!waiting.quorum && !waiting.not_begun.empty()) return fmt::format("waiting: {}", waiting.not_begun);
   if (!waiting.quorum) {
     std::string text = "waiting for a majority of the peers";
     for (std::size_t i = 0; i < waiting.silent_peers.size(); ++i)

@@ -71,7 +71,7 @@ std::string quoted(const std::string& text) {
     if (c == '"') out += '\\';
     out += c;
   }
-  return out + "\"";
+  return fmt::format("{}\"", out);
 }
 
 // Sessions are nodes; who waits points at who is in the way, and a command at what it asked for inside.

@@ -63,7 +63,7 @@ Status write_durably(const std::string& path, ByteView content) {
   struct stat there {};
   if (::lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
     return Error{ErrorKind::usage, path, "it is there and no regular file", "name another one"};
-  const std::string half = path + ".new";
+  const std::string half = fmt::format("{}.new", path);
   (void)::unlink(half.c_str());
   const Descriptor file(::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.is_open()) return failed(half);

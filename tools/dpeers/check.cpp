@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "base/format.hpp"
+
 namespace coord::dpeers {
 
 namespace {
@@ -43,42 +45,42 @@ Check judge(const local::Peers& group, std::optional<double> used, const Finding
     if (peer.state == "alive") {
       ++alive;
     } else {
-      troubles.push_back(peer.name + (peer.state == "left" ? " has left" : " is " + peer.state));
+      troubles.push_back(peer.name +
+                         (peer.state == "left" ? " has left" : fmt::format(" is {}", peer.state)));
     }
     if (peer.role == "leader") leader = peer.name;
     if (peer.local) term = peer.term.value_or(0);
     if (peer.disk == "full" || peer.disk == "stalled")
-      troubles.push_back("the disk of " + peer.name + (peer.disk == "full" ? " is full" : " takes nothing"));
+      troubles.push_back(
+          fmt::format("the disk of {}{}", peer.name, peer.disk == "full" ? " is full" : " takes nothing"));
   }
   if (used && *used >= full_disk)
-    troubles.push_back("the disk of the state directory is " + std::to_string(std::lround(*used * 100)) +
-                       " % full");
+    troubles.push_back(fmt::format("the disk of the state directory is {} % full", std::lround(*used * 100)));
   for (const Finding& finding : clock)
     if (finding.object == "rate" && finding.health != Health::ok)
-      troubles.push_back("the clock's rate is " + finding.what);
+      troubles.push_back(fmt::format("the clock's rate is {}", finding.what));
 
   Check check;
-  std::string what = std::to_string(alive) + " of " + std::to_string(group.peers.size()) + " peers alive";
+  std::string what = fmt::format("{} of {} peers alive", alive, group.peers.size());
   if (leader.empty()) {
     check.verdict = Verdict::critical;
     what += group.not_begun.empty() ? ", nobody leads: nothing is granted"
-                                    : ", " + group.not_begun + ": nothing is granted";
+                                    : fmt::format(", {}: nothing is granted", group.not_begun);
   } else {
-    what += ", " + leader + " leads";
+    what += fmt::format(", {} leads", leader);
     if (!troubles.empty()) check.verdict = Verdict::warning;
   }
-  if (!troubles.empty()) what += ": " + joined(troubles);
+  if (!troubles.empty()) what += fmt::format(": {}", joined(troubles));
   static constexpr const char* words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
-  check.line = std::string("COORDUTILS ") + words[static_cast<int>(check.verdict)] + " - " + what +
-               " | alive=" + std::to_string(alive) + " peers=" + std::to_string(group.peers.size()) +
-               " term=" + std::to_string(term);
-  if (used) check.line += " disk_used=" + std::to_string(std::lround(*used * 100)) + "%;80";
+  check.line = fmt::format("COORDUTILS {} - {} | alive={} peers={} term={}",
+                           words[static_cast<int>(check.verdict)], what, alive, group.peers.size(), term);
+  if (used) check.line += fmt::format(" disk_used={}%;80", std::lround(*used * 100));
   return check;
 }
 
 Check check(const cli::ConnectOptions& options) {
   const auto answer = ask_peer(options);
-  if (!answer) return {Verdict::unknown, "COORDUTILS UNKNOWN - " + in_one_line(answer.error())};
+  if (!answer) return {Verdict::unknown, fmt::format("COORDUTILS UNKNOWN - {}", in_one_line(answer.error()))};
   Findings ignored, clock;
   const Examined examined = examine_configuration(options, ignored);
   examine_clock(clock);

@@ -16,6 +16,7 @@
 #include <set>
 
 #include "base/descriptor.hpp"
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "dpeers/doctor_told.hpp"
 #include "dpeers/findings.hpp"
@@ -138,15 +139,16 @@ void examine_one_way(const local::PeerRecord& peer, const local::Peers& answer, 
   const std::string trouble = trouble_of(peer.name, answer);
   if (peer.rtt) {  // measured on the connection to it
     add(findings, Health::fail, "peer", peer.name, "we reach it, it does not reach us",
-        "open TCP " + own_port + " on this host");
+        fmt::format("open TCP {} on this host", own_port));
     return;
   }
   const auto address = net::parse_address(peer.address);
   const std::string refused = address ? connect_to(*address) : "no address";
-  const std::string remedy =
-      refused.empty() ? remedy_for(trouble) : "open TCP " + port_of(peer.address) + " on " + peer.name;
+  const std::string remedy = refused.empty()
+                                 ? remedy_for(trouble)
+                                 : fmt::format("open TCP {} on {}", port_of(peer.address), peer.name);
   add(findings, Health::fail, "peer", peer.name, "it reaches us, we do not reach it",
-      remedy + (trouble.empty() ? "" : " (the last attempt: " + trouble + ")"));
+      remedy + (trouble.empty() ? "" : fmt::format(" (the last attempt: {})", trouble)));
 }
 
 void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
@@ -158,8 +160,10 @@ void examine_datagrams(const local::PeerRecord& peer, const local::Peers& answer
     return;
   }
   const bool silent = trouble == "none heard";
-  add(findings, Health::warn, "datagrams", peer.name, silent ? trouble + " from " + peer.name : trouble,
-      "open UDP " + port_of(peer.address) + " on " + peer.name + (silent ? " and on this host" : ""));
+  add(findings, Health::warn, "datagrams", peer.name,
+      silent ? fmt::format("{} from {}", trouble, peer.name) : trouble,
+      fmt::format("open UDP {} on {}{}", port_of(peer.address), peer.name,
+                  silent ? " and on this host" : ""));
 }
 
 // Of any host's peer: each says so in its answers to the leader, and the leader tells the others.
@@ -180,9 +184,9 @@ void examine_disk(const local::PeerRecord& peer, Findings& findings) {
 // Once: the file is removed when the peer has caught up.
 std::string how_to_rejoin(const Examined& examined) {
   const std::string directory = examined.state_dir.empty() ? "STATE_DIR" : examined.state_dir;
-  const std::string file = "touch " + directory + "/" + daemon::rejoin_file_name;
-  return examined.config.starts_with("/etc/") ? file + " && systemctl restart coordd"
-                                              : file + ", and restart the peer";
+  const std::string file = fmt::format("touch {}/{}", directory, daemon::rejoin_file_name);
+  return examined.config.starts_with("/etc/") ? fmt::format("{} && systemctl restart coordd", file)
+                                              : fmt::format("{}, and restart the peer", file);
 }
 
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
@@ -192,7 +196,7 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
   if (peer.state != "alive") {
     if (const std::string state = trouble_of(peer.name, answer, "state: "); peer.local && !state.empty()) {
       add(findings, Health::fail, "state", examined.state_dir.empty() ? peer.name : examined.state_dir,
-          "its disk was replaced or emptied: " + state, how_to_rejoin(examined));
+          fmt::format("its disk was replaced or emptied: {}", state), how_to_rejoin(examined));
       return;
     }
     if (peer.local && !answer.not_begun.empty()) return;  // said of the group
@@ -201,46 +205,47 @@ void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, con
     std::string what = peer.local ? "it has not caught up with the group yet" : "not connected";
     if (const auto address = net::parse_address(peer.address); !peer.local && address) {
       const std::string refused = connect_to(*address);
-      what += refused.empty() ? "; its port answers" : "; its port does not answer: " + refused;
+      what += refused.empty() ? "; its port answers" : fmt::format("; its port does not answer: {}", refused);
       if (!refused.empty())
-        remedy = refused == std::strerror(ECONNREFUSED) ? "start that peer"
-                                                        : "open TCP port " + std::to_string(address->port) +
-                                                              " on " + peer.name + " to this host";
+        remedy = refused == std::strerror(ECONNREFUSED)
+                     ? "start that peer"
+                     : fmt::format("open TCP port {} on {} to this host", address->port, peer.name);
     }
     if (peer.member == "alive") what += "; its datagrams come";
-    if (!trouble.empty()) what += "; the last attempt: " + trouble;
+    if (!trouble.empty()) what += fmt::format("; the last attempt: {}", trouble);
     if (peer.local) {
       remedy = "wait; if it stays so, look whether a majority of the peers runs";
     }
     add(findings, Health::fail, "peer", peer.name, what, remedy);
     return;
   }
-  add(findings, Health::ok, "peer", peer.name, peer.role + " at " + peer.address);
+  add(findings, Health::ok, "peer", peer.name, fmt::format("{} at {}", peer.role, peer.address));
   examine_datagrams(peer, answer, findings);
   examine_offset(peer, answer, findings);
   const std::string own_version = own.version.value_or("");
   if (!peer.local && peer.version && *peer.version != own_version)
     add(findings, Health::warn, "peer", peer.name,
-        "runs version " + *peer.version + ", this host " + own_version,
+        fmt::format("runs version {}, this host {}", *peer.version, own_version),
         "install the same release on all hosts");
   if (peer.unreadable > 0)
     add(findings, Health::warn, "peer", peer.name,
-        "has sent " + std::to_string(peer.unreadable) + " messages that this host's peer cannot read",
+        fmt::format("has sent {} messages that this host's peer cannot read", peer.unreadable),
         "install the same release on all hosts");
   if (!peer.timing.empty())
     add(findings, Health::warn, "timing", peer.name,
-        "has other time-outs than this host's peer: " + peer.timing,
+        fmt::format("has other time-outs than this host's peer: {}", peer.timing),
         "make heartbeat, election_low and election_high the same on all peers");
   if (!peer.rtt) return;
   // A leader must be heard of several times within the shortest time-out, with its disk and the way between.
   const Duration needed = 2 * *peer.rtt + examined.arguments.peer.heartbeat + examined.disk_sync;
   const Duration low = examined.arguments.peer.election_low;
-  const auto ms = [](Duration d) { return std::to_string(d.count() / 1'000'000) + " ms"; };
+  const auto ms = [](Duration d) { return fmt::format("{} ms", d.count() / 1'000'000); };
   if (needed * 3 / 2 > low)
     add(findings, Health::warn, "timing", peer.name,
-        "two round trips, a heartbeat and a disk write take " + ms(needed) + " of the election time-out of " +
-            ms(low),
-        "set election_low to " + ms(needed * 3) + " or more, and election_high to twice that, on all peers");
+        fmt::format("two round trips, a heartbeat and a disk write take {} of the election time-out of {}",
+                    ms(needed), ms(low)),
+        fmt::format("set election_low to {} or more, and election_high to twice that, on all peers",
+                    ms(needed * 3)));
 }
 
 // A host's name that is a loopback address here: its own is listened on everywhere, another's is this host.
@@ -249,11 +254,13 @@ void examine_name(const std::string& name, const net::Address& address, const ad
   if (list == nullptr || is_numeric(address.host) || net::is_name_of_loopback(address.host)) return;
   const Meant meant = meant_by(list);
   if (meant.loopbacks == 0) return;
-  const std::string what = address.host + " is " + meant.first + " on this host";
+  const std::string what = fmt::format("{} is {} on this host", address.host, meant.first);
   if (own) {
-    add(findings, Health::ok, "address", address.text(), what + ": the peer listens on every address");
+    add(findings, Health::ok, "address", address.text(),
+        fmt::format("{}: the peer listens on every address", what));
   } else {
-    add(findings, Health::fail, "address", address.text(), what + ", so " + name + " is looked for here",
+    add(findings, Health::fail, "address", address.text(),
+        fmt::format("{}, so {} is looked for here", what, name),
         "correct the line in /etc/hosts, or write an address in `peers`");
   }
 }
@@ -265,21 +272,22 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
     std::string why;
     const Resolved list = resolve(address, 0, why);
     if (!list)
-      add(findings, Health::fail, "address", address.text(), name + ": " + why,
+      add(findings, Health::fail, "address", address.text(), fmt::format("{}: {}", name, why),
           "correct `peers`, or the name service");
     examine_name(name, address, list.get(), name == settings->name, findings);
   }
   if (runs) return;
   const std::string why = listen_at(settings->listen);
   add(findings, why.empty() ? Health::ok : Health::fail, "address", settings->listen.text(),
-      why.empty() ? "free to listen on" : "cannot be listened on: " + why,
+      why.empty() ? "free to listen on" : fmt::format("cannot be listened on: {}", why),
       why.empty() ? ""
                   : "stop the program on that port, or correct `listen` and this host's address in `peers`");
   for (const auto& [name, address] : settings->roster.founders()) {
     if (name == settings->name) continue;
     const std::string refused = connect_to(address);
     add(findings, refused.empty() ? Health::ok : Health::warn, "address", address.text(),
-        refused.empty() ? name + " answers" : name + " does not answer: " + refused,
+        refused.empty() ? fmt::format("{} answers", name)
+                        : fmt::format("{} does not answer: {}", name, refused),
         refused.empty()                          ? ""
         : refused == std::strerror(ECONNREFUSED) ? "start that peer"
                                                  : "open its TCP port to this host");
@@ -339,7 +347,7 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
       for (const auto& [name, address] : settings->roster.founders())
         if (!names.contains(name))
           add(findings, Health::fail, "configuration", examined.config,
-              "it names " + name + ", which the running peer does not know", "restart the peer");
+              fmt::format("it names {}, which the running peer does not know", name), "restart the peer");
     }
   }
   if (examined.usable && !examined.config.empty()) examine_listening(examined, answer.ok(), findings);

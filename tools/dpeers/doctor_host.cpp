@@ -225,7 +225,7 @@ void examine_clock(Findings& findings) {
   const double rate_off = std::abs(tick_off + static_cast<double>(clock.freq) / 65'536.0 * 1e-6);
   const std::string per_cent = fmt::format("{} %", std::to_string(rate_off * 100).substr(0, 5));
   const Health rate = rate_off > 0.05 ? Health::fail : rate_off > 0.01 ? Health::warn : Health::ok;
-  add(findings, rate, "clock", "rate", "corrected by " + per_cent,
+  add(findings, rate, "clock", "rate", fmt::format("corrected by {}", per_cent),
       rate == Health::ok
           ? ""
           : "find the program that sets tick and frequency: leases hold up to 10 % between two hosts");

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "base/format.hpp"
 #include "service/limits.hpp"
 
 namespace coord::dpeers {
@@ -41,7 +42,8 @@ std::string trouble_of(const std::string& name, const local::Peers& answer, std:
 void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
   const std::string offered = trouble_of(peer.name, answer, "key: ");
   if (!offered.empty())
-    add(findings, Health::fail, "key", peer.name, "key " + offered, "give both hosts the same key file");
+    add(findings, Health::fail, "key", peer.name, fmt::format("key {}", offered),
+        "give both hosts the same key file");
 }
 
 // As it was when the connection was made.
@@ -53,8 +55,9 @@ void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, F
       peer.offset ? std::chrono::duration<double>(*peer.offset).count() : std::strtod(text.c_str(), nullptr);
   std::array<char, 64> seconds{};
   (void)std::snprintf(seconds.data(), seconds.size(), "%.3f s", std::abs(offset_s));
-  const std::string what = std::string(seconds.data()) + (offset_s < 0 ? " behind" : " ahead of") +
-                           " this host's clock" + (peer.offset ? "" : ", when the connection was made");
+  const std::string what =
+      fmt::format("{}{} this host's clock{}", seconds.data(), offset_s < 0 ? " behind" : " ahead of",
+                  peer.offset ? "" : ", when the connection was made");
   if (std::abs(offset_s) > much_s) {
     add(findings, Health::warn, "clock", peer.name, what, "run chrony or systemd-timesyncd on both hosts");
   } else {
@@ -81,8 +84,7 @@ bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, F
   if (peer.member == "alive" || peer.member.empty() || !connected) return false;
   const bool dead = peer.member == "dead";
   add(findings, dead ? Health::fail : Health::warn, "member", peer.name,
-      std::string("connected, and ") + (dead ? "held dead" : "suspected") +
-          " by the members: it answers nobody",
+      fmt::format("connected, and {} by the members: it answers nobody", dead ? "held dead" : "suspected"),
       "look whether that peer is stopped, or its host overloaded");
   return true;
 }
@@ -92,9 +94,9 @@ std::string founding_text(const std::string& not_begun, std::size_t peers) {
   static constexpr const char* words[] = {"no", "one", "two", "three", "four", "five", "six", "seven"};
   const std::string count = peers < std::size(words) ? words[peers] : std::to_string(peers);
   constexpr std::string_view begin = "not begun: ";
-  if (!not_begun.ends_with(" been seen")) return not_begun + ": nothing is granted";
-  return "the group has not begun, and nothing is granted: all " + count +
-         " must meet once: " + (not_begun.starts_with(begin) ? not_begun.substr(begin.size()) : not_begun);
+  if (!not_begun.ends_with(" been seen")) return fmt::format("{}: nothing is granted", not_begun);
+  return fmt::format("the group has not begun, and nothing is granted: all {} must meet once: {}", count,
+                     not_begun.starts_with(begin) ? not_begun.substr(begin.size()) : not_begun);
 }
 
 // Of the group, as far as this peer's state has it.
@@ -102,7 +104,7 @@ void examine_limits(const local::PeerRecord& own, Findings& findings) {
   const auto look = [&](const char* what, std::uint64_t used, std::uint64_t limit) {
     if (used * 10 >= limit * 8)
       add(findings, Health::warn, "limit", what,
-          std::to_string(used) + " of " + std::to_string(limit) + " in use: beyond that new ones are refused",
+          fmt::format("{} of {} in use: beyond that new ones are refused", used, limit),
           "dlock --list --json names the users and hosts that have them");
   };
   look("sessions", own.sessions.value_or(0), service::Limits{}.sessions);
@@ -111,11 +113,11 @@ void examine_limits(const local::PeerRecord& own, Findings& findings) {
 
 void examine_level(const local::LevelRecord& level, Findings& findings) {
   if (level.next <= level.level) return;
-  std::string what = "the group is at level " + std::to_string(level.level) +
-                     ", and this release knows level " + std::to_string(level.next);
-  for (const auto& [name, why] : level.missing) what += "; " + name + ": " + why;
+  std::string what =
+      fmt::format("the group is at level {}, and this release knows level {}", level.level, level.next);
+  for (const auto& [name, why] : level.missing) what += fmt::format("; {}: {}", name, why);
   if (level.missing.empty()) {
-    add(findings, Health::ok, "level", "group", what + "; all peers know it");
+    add(findings, Health::ok, "level", "group", fmt::format("{}; all peers know it", what));
   } else {
     add(findings, Health::warn, "level", "group", what, "start those peers with this release");
   }

@@ -95,7 +95,7 @@ std::string list_of(const std::vector<std::string>& some, std::uint64_t all) {
 
 Result<bool> confirmed(const HandOverSettings& settings, const local::LoneView& view) {
   if (view.stays > 0 && !settings.quiet)
-    cli::print("A group does not take over:\n" + list_of(view.staying, view.stays));
+    cli::print(fmt::format("A group does not take over:\n{}", list_of(view.staying, view.stays)));
   if (Status shown = cli::flush(); !shown) return shown.error();
   if (settings.yes) return true;
   if (!cli::is_terminal(STDIN_FILENO))
@@ -158,8 +158,8 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
     const auto opened = ask_until(*peer, HandOverStep::open, process::boot_now() + answer_patience,
                                   [](const local::LoneView& seen) { return !seen.closed; });
     if (!opened) return opened.error();
-    cli::notice("dpeers",
-                "not handed over, it goes on as before: held:\n" + list_of(view->holders, view->held));
+    cli::notice("dpeers", fmt::format("not handed over, it goes on as before: held:\n{}",
+                                      list_of(view->holders, view->held)));
     return cli::Exit::no;
   }
   if (!settings.quiet)

@@ -76,12 +76,12 @@ std::string text_of(const local::LevelRecord& level) {
   for (const std::string& name : level.claimed)
     text += fmt::format("{}: {} is in use, and will be its user's alone\n", next, cli::shown(name));
   if (!level.missing.empty()) return text;
-  text += next + ": all peers know it";
+  text += fmt::format("{}: all peers know it", next);
   if (level.due) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*level.due).count();
     text += fmt::format("; the leader raises it in {} s, or at once by `dpeers level --raise`", seconds);
   }
-  return text + "\n";
+  return fmt::format("{}\n", text);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "dpeers/listing.hpp"
 
+#include "base/format.hpp"
 #include "cli/age.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
@@ -47,9 +48,9 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_v
 std::string round_trip_text(const std::optional<Duration>& duration) {
   if (!duration) return "-";
   const auto us = duration->count() / 1000;
-  if (us < 1000) return std::to_string(us) + " us";
-  if (us < 10'000) return std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10) + " ms";
-  return std::to_string(us / 1000) + " ms";
+  if (us < 1000) return fmt::format("{} us", us);
+  if (us < 10'000) return fmt::format("{}.{} ms", us / 1000, us / 100 % 10);
+  return fmt::format("{} ms", us / 1000);
 }
 
 std::string table_of(const local::Peers& peers, std::string_view scope) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dpeers: who is in the group, who leads, who cannot be reached. Answered by this host's peer from what it
 // knows itself, so it answers without a quorum too.
+#include "base/format.hpp"
 #include "cli/common.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
@@ -106,7 +107,7 @@ Status check_company(const Settings& settings, const std::string& what) {
   if (what != "backup" && settings.what.size() > 1)
     return Error{ErrorKind::usage, cli::shown(settings.what[1]), "is one word too many", "leave it out"};
   if (what.empty()) return done();
-  const std::string remedy = "leave out " + cli::shown(what);
+  const std::string remedy = fmt::format("leave out {}", cli::shown(what));
   if (settings.check) return misplaced("--check", "is for the group as a whole", remedy);
   if (settings.open_metrics) return misplaced("--openmetrics", "is for the peer as a whole", remedy);
   if (settings.watch) return misplaced("--watch", "is for the list of peers", remedy);
@@ -119,7 +120,7 @@ Result<cli::Exit> act(const Settings& settings) {
   if (Status fits = check_company(settings, what); !fits) return fits.error();
   if (settings.check) {
     const dpeers::Check check = dpeers::check(settings.peer);
-    if (!settings.quiet) cli::print(check.line + "\n");
+    if (!settings.quiet) cli::print(fmt::format("{}\n", check.line));
     return static_cast<cli::Exit>(check.verdict);
   }
   if (settings.open_metrics) {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/common.hpp"
 #include "cli/follow.hpp"
 #include "cli/run.hpp"
@@ -39,12 +40,12 @@ Duration left_of(const std::optional<Instant>& end) {
 }
 
 Result<cli::Exit> not_in_time(const WaitSettings& settings, const Seen& seen) {
-  const std::string what = std::to_string(seen.count) + " of " + std::to_string(seen.peers) + " peers " +
-                           (seen.count == 1 ? "is " : "are ") + settings.state + ", " +
-                           std::to_string(settings.count) + " were waited for";
+  const std::string what = fmt::format("{} of {} peers {}{}, {} were waited for", seen.count, seen.peers,
+                                       seen.count == 1 ? "is " : "are ", settings.state, settings.count);
   if (!seen.has_leader)
-    return Error{ErrorKind::unavailable, "wait", what + "; nobody leads", "`dpeers doctor` says more"};
-  if (!settings.quiet) cli::notice("dpeers", "wait: " + what);
+    return Error{ErrorKind::unavailable, "wait", fmt::format("{}; nobody leads", what),
+                 "`dpeers doctor` says more"};
+  if (!settings.quiet) cli::notice("dpeers", fmt::format("wait: {}", what));
   return cli::Exit::no;
 }
 

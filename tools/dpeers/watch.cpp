@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/follow.hpp"
 #include "cli/json.hpp"
@@ -68,7 +69,7 @@ class Watcher {
   void tell(const char* event, const std::optional<std::string>& name, const local::PeerRecord* peer,
             WallTime at, std::string_view scope) const {
     if (!settings_.json) {
-      cli::print(rfc3339(at, 3) + " " + event + " " + (name ? cli::shown(*name) : "none") + "\n");
+      cli::print(fmt::format("{} {} {}\n", rfc3339(at, 3), event, name ? cli::shown(*name) : "none"));
       return;
     }
     cli::JsonObject line;

@@ -22,7 +22,7 @@ std::string lines_of(const std::string& first, const std::string& text, std::siz
     const std::size_t width = cli::display_width(word);
     const bool at_margin = at == margin;
     if (!at_margin && at + 1 + width > columns) {
-      out += "\n" + std::string(margin, ' ');
+      out += fmt::format("\n{}", std::string(margin, ' '));
       at = margin;
     } else if (!at_margin) {
       out += ' ';
@@ -32,7 +32,7 @@ std::string lines_of(const std::string& first, const std::string& text, std::siz
     at += width;
     begin = end + 1;
   }
-  return out + "\n";
+  return fmt::format("{}\n", out);
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ std::string wrapped(const std::string& status, const Finding& finding, std::size
       status + space,
       fmt::format("{} {}: {}", finding.check, cli::shown(finding.object), cli::shown(finding.what)), columns);
   if (!finding.remedy.empty())
-    text += lines_of(std::string(indent, ' ') + "-> ", cli::shown(finding.remedy), columns);
+    text += lines_of(fmt::format("{}-> ", std::string(indent, ' ')), cli::shown(finding.remedy), columns);
   return text;
 }
 

@@ -76,8 +76,8 @@ std::string as_text(const Settings& s, const LevelHistory& file, const sim::Leve
                                  size == 1 ? " operation: " : " operations: ", verdict.kept ? "" : "not ",
                                  name_of(*s.level));
   if (verdict.kept) return text;
-  text +=
-      fmt::format("{}{}\n", verdict.name.empty() ? "" : cli::shown(verdict.name) + ": ", verdict.explanation);
+  text += fmt::format("{}{}\n", verdict.name.empty() ? "" : fmt::format("{}: ", cli::shown(verdict.name)),
+                      verdict.explanation);
   for (const std::size_t i : verdict.offending)
     text += fmt::format("{}:{}: {}\n", s.history, file.lines[i],
                         cli::shown(file.with_names(file.operations[i].text())));

@@ -33,7 +33,7 @@ std::string number(double value) {
 
 std::string range(const Range& expected) {
   if (expected.low == expected.high) return number(expected.low);
-  if (expected.low <= 0) return "<= " + number(expected.high);
+  if (expected.low <= 0) return fmt::format("<= {}", number(expected.high));
   return fmt::format("{} to {}", number(expected.low), number(expected.high));
 }
 
@@ -124,10 +124,11 @@ class Landscape {
 
 Error cannot_count(const catalogue::Protocol& protocol) {
   if (protocol.theory.empty())
-    return {ErrorKind::usage, protocol.name, "its paper names no count", "see dsim run " + protocol.name};
+    return {ErrorKind::usage, protocol.name, "its paper names no count",
+            fmt::format("see dsim run {}", protocol.name)};
   std::string sizes;
   for (const std::size_t size : protocol.sizes) sizes += fmt::format("{}{}", sizes.empty() ? "" : ",", size);
-  return {ErrorKind::usage, "-n", protocol.name + " cannot have so many nodes",
+  return {ErrorKind::usage, "-n", fmt::format("{} cannot have so many nodes", protocol.name),
           fmt::format("give {}, for instance", sizes)};
 }
 

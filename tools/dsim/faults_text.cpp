@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 Error wrong(std::string_view what, std::string_view form) {
-  return {ErrorKind::usage, "", std::string(what), "write it as " + std::string(form)};
+  return {ErrorKind::usage, "", std::string(what), fmt::format("write it as {}", form)};
 }
 
 std::optional<std::uint64_t> number(std::string_view text, std::int64_t most) {

@@ -67,10 +67,12 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     if (list_ != nullptr) return no_integer();
     if (depth_ > 1) return true;
     std::string value(text, length);
-    if (key_ == "client") fields.client = "\"" + value;  // so that the client "1" is not the client 1
+    if (key_ == "client")
+      fields.client = fmt::format("\"{}", value);  // so that the client "1" is not the client 1
     if (key_ == "op") fields.op = value;
     if (key_ == "name") fields.name = value;
-    return number_for(key_) || is_flag() || list_for(key_) ? wrong(key_ + " is a string") : true;
+    return number_for(key_) || is_flag() || list_for(key_) ? wrong(fmt::format("{} is a string", key_))
+                                                           : true;
   }
   bool Uint(unsigned value) { return Uint64(value); }
   bool Uint64(std::uint64_t value) {
@@ -78,7 +80,8 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     if (list_ != nullptr && depth_ == 2) list_->push_back(value);
     if (depth_ > 1) return true;
     if (key_ == "client") fields.client = std::to_string(value);
-    if (key_ == "op" || key_ == "name" || is_flag() || list_for(key_)) return wrong(key_ + " is a number");
+    if (key_ == "op" || key_ == "name" || is_flag() || list_for(key_))
+      return wrong(fmt::format("{} is a number", key_));
     if (auto* field = number_for(key_)) *field = value;
     if (key_ == "value") fields.has_value = true;
     return true;
@@ -91,14 +94,15 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     if (list_ != nullptr) return no_integer();
     if (depth_ == 1 && key_ == "ok") fields.ok = value;
     if (depth_ == 1 && key_ == "final") fields.final = value;
-    return depth_ > 1 || is_flag() || !is_known() ? true : wrong(key_ + " is true or false");
+    return depth_ > 1 || is_flag() || !is_known() ? true : wrong(fmt::format("{} is true or false", key_));
   }
   bool Null() {
     if (depth_ == 0) return wrong("the line is no object");
     if (list_ != nullptr) return no_integer();
     if (depth_ == 1 && key_ == "value") fields.has_value = true;
-    return depth_ > 1 || (key_ != "client" && key_ != "op" && key_ != "start_ns") ? true
-                                                                                  : wrong(key_ + " is null");
+    return depth_ > 1 || (key_ != "client" && key_ != "op" && key_ != "start_ns")
+               ? true
+               : wrong(fmt::format("{} is null", key_));
   }
 
  private:
@@ -120,13 +124,16 @@ class Reader : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Reader> {
     return number_for(key_) != nullptr || list_for(key_) != nullptr || key_ == "client" || key_ == "op" ||
            key_ == "name" || is_flag();
   }
-  bool no_integer() { return wrong(key_ + " has what is not an integer from 0 to 2^64 - 1"); }
+  bool no_integer() { return wrong(fmt::format("{} has what is not an integer from 0 to 2^64 - 1", key_)); }
   bool other_number() {
     if (depth_ == 0) return wrong("the line is no object");
     if (list_ != nullptr) return no_integer();
-    return depth_ > 1 || !is_known() ? true : wrong(key_ + " is not an integer from 0 to 2^64 - 1");
+    return depth_ > 1 || !is_known() ? true
+                                     : wrong(fmt::format("{} is not an integer from 0 to 2^64 - 1", key_));
   }
-  bool nested() { return depth_ > 2 || !is_known() ? true : wrong(key_ + " is an object or a list"); }
+  bool nested() {
+    return depth_ > 2 || !is_known() ? true : wrong(fmt::format("{} is an object or a list", key_));
+  }
   bool wrong(std::string why) {
     fault = std::move(why);
     return false;

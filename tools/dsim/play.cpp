@@ -28,7 +28,7 @@ std::string wrapped(const std::string& text, std::size_t columns) {
     const std::size_t end = std::min(text.find(' ', begin), text.size());
     const std::string word = text.substr(begin, end - begin);
     if (!line.empty() && line.size() + 1 + word.size() > columns) {
-      out += line + "\n";
+      out += fmt::format("{}\n", line);
       line = "  ";
     } else if (!line.empty()) {
       line += " ";

@@ -59,7 +59,7 @@ std::string as_text(const catalogue::Report& report) {
   if (!report.hand_overs.empty())
     text +=
         fmt::format("hand-over    median {}\n", milliseconds(catalogue::percentile(report.hand_overs, 0.5)));
-  for (const auto& remark : report.remarks) text += remark + "\n";
+  for (const auto& remark : report.remarks) text += fmt::format("{}\n", remark);
   for (const auto& violation : report.violations) text += fmt::format("VIOLATION    {}\n", violation.text());
   return text;
 }

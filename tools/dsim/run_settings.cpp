@@ -45,7 +45,8 @@ void RunSettings::declare(cli::Options& verb) {
 
 Status remove_rule(const catalogue::Protocol& protocol, const std::string& rule) {
   if (std::ranges::find(protocol.rules, rule) == protocol.rules.end()) {
-    return Error{ErrorKind::usage, rule, "not a rule of " + protocol.name, "dsim list --rules shows them"};
+    return Error{ErrorKind::usage, rule, fmt::format("not a rule of {}", protocol.name),
+                 "dsim list --rules shows them"};
   }
   mutants::removed = rule;
   return done();
@@ -85,7 +86,7 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
   if (!protocol_to_run.can_have(setup.nodes)) {
     return Error{ErrorKind::usage, "--nodes",
                  fmt::format("{} cannot have {}", protocol_to_run.name, setup.nodes),
-                 "give " + possible_near(protocol_to_run, setup.nodes)};
+                 fmt::format("give {}", possible_near(protocol_to_run, setup.nodes))};
   }
   if (setup.link.drop < 0 || setup.link.drop > 1)
     return Error{ErrorKind::usage, "--loss", "not a probability", "give one from 0 to 1"};
@@ -95,8 +96,9 @@ Result<catalogue::Setup> RunSettings::finish(const catalogue::Protocol& protocol
     if (std::ranges::find(kinds, kind) != kinds.end()) continue;
     std::string known;
     for (const auto& one : kinds) known += (known.empty() ? "" : ", ") + one;
-    return Error{ErrorKind::usage, kind, "not a kind of Byzantine node of " + protocol_to_run.name,
-                 known.empty() ? "it knows none" : "it knows " + known};
+    return Error{ErrorKind::usage, kind,
+                 fmt::format("not a kind of Byzantine node of {}", protocol_to_run.name),
+                 known.empty() ? "it knows none" : fmt::format("it knows {}", known)};
   }
   if (!mutant.empty()) {
     if (auto status = remove_rule(protocol_to_run, mutant); !status) return status.error();

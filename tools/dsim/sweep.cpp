@@ -47,7 +47,7 @@ bool is_expected(const std::string& list, const std::string& check) {
 
 std::string replay_line(const Settings& s, const catalogue::Found& found) {
   std::string line = fmt::format("dsim run {} --swept {} --trace", s.protocol, found.seed);
-  if (!s.mutant.empty()) line += " --mutant " + s.mutant;
+  if (!s.mutant.empty()) line += fmt::format(" --mutant {}", s.mutant);
   return line;
 }
 

@@ -35,10 +35,10 @@ void print_process(const Settings& s, const Difference::Process& process) {
     return text ? cli::shown(*text) : std::string("(no record)");
   };
   std::string line = fmt::format("{}: {}", cli::shown(process.id), state(process.before));
-  if (process.before != process.after) line += " -> " + state(process.after);
+  if (process.before != process.after) line += fmt::format(" -> {}", state(process.after));
   if (process.another_life) line += ", another process of this id";
-  if (process.events > 0) line += ", " + plural(process.events, "event");
-  cli::print(line + "\n");
+  if (process.events > 0) line += fmt::format(", {}", plural(process.events, "event"));
+  cli::print(fmt::format("{}\n", line));
 }
 
 void print_channel(const Settings& s, const Difference::Channel& channel) {

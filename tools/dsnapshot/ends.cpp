@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "group_line.hpp"
@@ -76,7 +77,7 @@ Result<Ends> ends_in(const cli::ConnectOptions& peer, const std::string& group) 
   for (const HoldRecord& hold : *holds) {
     if (!hold.ended || hold.holder.since.unix_ns < begin || hold.status == std::uint8_t{0}) continue;
     ends.badly = cli::shown(id_in(hold.holder.command)) +
-                 (hold.status ? " has ended with " + std::to_string(*hold.status) : " has died");
+                 (hold.status ? fmt::format(" has ended with {}", *hold.status) : " has died");
     break;
   }
   return ends;

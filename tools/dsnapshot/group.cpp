@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
@@ -41,7 +42,7 @@ class Gathering {
   Result<bool> take(const local::FromPart& said) {
     const auto answer =
         wire::decode<local::GroupSnapshotAnswer>(said.bytes, {.version = local::part_version});
-    if (!answer) return no_answer("its answer cannot be read: " + answer.error().what);
+    if (!answer) return no_answer(fmt::format("its answer cannot be read: {}", answer.error().what));
     if (const auto* refused = std::get_if<local::SnapshotRefused>(&*answer)) {
       if (refused->usage) return Error{ErrorKind::usage, "--messages", refused->why, "leave it out"};
       return no_answer(refused->why);

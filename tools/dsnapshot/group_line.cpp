@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "process/boot_time.hpp"
@@ -64,7 +65,7 @@ cut::View view_of(const std::vector<local::LockParty>& holders, const std::strin
 }  // namespace
 
 std::string lock_of(const std::string& group) {
-  return "dsnapshot:" + group;
+  return fmt::format("dsnapshot:{}", group);
 }
 
 std::string command_text(const std::string& id, const std::vector<std::string>& argv) {
@@ -88,7 +89,7 @@ Status check_group(const std::string& group) {
 
 Status check_id(const std::string& id) {
   if (const char* fault = record::id_fault(id))
-    return Error{ErrorKind::usage, "id '" + cli::shown(id) + "'", fault, "take another one"};
+    return Error{ErrorKind::usage, fmt::format("id '{}'", cli::shown(id)), fault, "take another one"};
   return done();
 }
 
@@ -101,7 +102,8 @@ cut::Life visitor_life() {
 
 Error others_group(const std::string& group, const std::string& owner) {
   return Error{ErrorKind::usage, cli::shown(group),
-               "the group is " + cli::shown(owner) + "'s: only that user and root may", "take another name"};
+               fmt::format("the group is {}'s: only that user and root may", cli::shown(owner)),
+               "take another name"};
 }
 
 GroupLine::GroupLine(Terms terms, engine::LocalConnection peer)

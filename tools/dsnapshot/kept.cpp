@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
@@ -43,7 +44,7 @@ class Line {
       const auto* said = std::get_if<local::FromPart>(&**answer);
       if (said == nullptr) continue;
       auto kept = wire::decode<local::KeptAnswer>(said->bytes, {.version = local::kept_version});
-      if (!kept) return failed("its answer cannot be read: " + kept.error().what);
+      if (!kept) return failed(fmt::format("its answer cannot be read: {}", kept.error().what));
       if (const auto* refused = std::get_if<local::KeptRefused>(&*kept)) return failed(refused->why);
       return std::move(*kept);
     }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
@@ -99,7 +100,8 @@ void Pump::work() {
     if (!over()) wait_for_more();
   }
   if (returned_ > 0)
-    cli::notice("dsnapshot", terms_.id + ": " + plural_lines(returned_) + " of it were not read by others");
+    cli::notice("dsnapshot",
+                fmt::format("{}: {} of it were not read by others", terms_.id, plural_lines(returned_)));
 }
 
 bool Pump::over() {
@@ -111,15 +113,17 @@ bool Pump::over() {
     away_since_ = boot_now();
   }
   if (away_since_ && boot_now() - *away_since_ > away_patience) {
-    cli::notice("dsnapshot",
-                terms_.id + ": the peer does not come back: the last lines may not have been read");
+    cli::notice(
+        "dsnapshot",
+        fmt::format("{}: the peer does not come back: the last lines may not have been read", terms_.id));
     return true;
   }
   if (output_.is_open() || core_.all_taken()) return !output_.is_open();
   const record::Member* self = core_.group().find(terms_.id);
   if (self && self->life == terms_.life) return false;
   cli::notice("dsnapshot",
-              terms_.id + ": the group does not count it any more: the last lines may not have been read");
+              fmt::format("{}: the group does not count it any more: the last lines may not have been read",
+                          terms_.id));
   return true;
 }
 
@@ -138,8 +142,8 @@ void Pump::end_input() {
   core_.input_ended();
   const auto unread = std::ranges::count_if(line_ends_, [&](std::size_t end) { return end > written_; });
   if (unread > 0)
-    cli::notice("dsnapshot", terms_.id + ": it has ended before it read " +
-                                 plural_lines(static_cast<std::uint64_t>(unread)));
+    cli::notice("dsnapshot", fmt::format("{}: it has ended before it read {}", terms_.id,
+                                         plural_lines(static_cast<std::uint64_t>(unread))));
 }
 
 void Pump::write_input(Instant now) {
@@ -184,10 +188,9 @@ void Pump::put_line(const cut::Input& input) {
   if (message && !message->from.empty()) log(record::Deed::received, message->from, message->body);
   if (message && line.find(terms_.line_end) != line.size() - 1) {
     bad_lines_ = true;
-    cli::notice("dsnapshot",
-                terms_.id + ": a message from " + cli::shown(message->from) +
-                    " is not written to it: it holds what ends a line (is --null given to both?): " +
-                    cli::shown(message->body));
+    cli::notice("dsnapshot", fmt::format("{}: a message from {} is not written to it: it holds what ends a "
+                                         "line (is --null given to both?): {}",
+                                         terms_.id, cli::shown(message->from), cli::shown(message->body)));
     return;
   }
   to_write_ += line;
@@ -204,7 +207,8 @@ void Pump::write_log() {
     const ssize_t n = ::write(terms_.log.get(), log_.data() + at, log_.size() - at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
-      cli::notice("dsnapshot", terms_.id + ": --log: it cannot be written: the rest is left out");
+      cli::notice("dsnapshot",
+                  fmt::format("{}: --log: it cannot be written: the rest is left out", terms_.id));
       terms_.log.reset();
       break;
     }
@@ -248,16 +252,17 @@ void Pump::take_line(Instant now, std::string_view line) {
   auto said = speech_.read(line);
   if (auto* message = std::get_if<cut::ToProcess>(&said)) {
     if (!terms_.to.empty() && !terms_.to.contains(message->to))
-      bad("--to does not name '" + cli::shown(message->to) + "'");
+      bad(fmt::format("--to does not name '{}'", cli::shown(message->to)));
     else if (const std::string body = terms_.log.is_open() ? message->body : std::string();
              !core_.said(now, message->to, std::move(message->body)))
-      bad("nobody in the group is '" + cli::shown(message->to) + "'");
+      bad(fmt::format("nobody in the group is '{}'", cli::shown(message->to)));
     else
       log(record::Deed::sent, message->to, body);
   } else if (auto* state = std::get_if<cut::ToState>(&said)) {
     if (!terms_.state_command.empty() || !core_.answered(now, state->snapshot, std::move(state->text)))
-      cli::notice("dsnapshot", terms_.id + ": the state for snapshot " + cli::shown(state->snapshot) +
-                                   " comes too late, or was not asked for");
+      cli::notice("dsnapshot",
+                  fmt::format("{}: the state for snapshot {} comes too late, or was not asked for", terms_.id,
+                              cli::shown(state->snapshot)));
   } else if (const auto* wrong = std::get_if<cut::BadLine>(&said)) {
     bad(wrong->why);
   }
@@ -265,21 +270,24 @@ void Pump::take_line(Instant now, std::string_view line) {
 
 void Pump::bad(const std::string& why) {
   bad_lines_ = true;
-  cli::notice("dsnapshot", terms_.id + ": line " + std::to_string(line_number_) + " is not sent: " + why);
+  cli::notice("dsnapshot", fmt::format("{}: line {} is not sent: {}", terms_.id, line_number_, why));
 }
 
 void Pump::tell(const cut::Note& note) {
   if (const auto* back = std::get_if<cut::Returned>(&note)) {
     ++returned_;
-    cli::notice("dsnapshot",
-                terms_.id + ": not read, " + cli::shown(back->to) + " has ended: " + cli::shown(back->body));
+    cli::notice("dsnapshot", fmt::format("{}: not read, {} has ended: {}", terms_.id, cli::shown(back->to),
+                                         cli::shown(back->body)));
   } else if (const auto* unread = std::get_if<cut::Unread>(&note)) {
-    cli::notice("dsnapshot", terms_.id + ": " + cli::shown(unread->from) + " has ended, and " +
-                                 plural_lines(unread->messages) + " of it with it");
+    cli::notice("dsnapshot", fmt::format("{}: {} has ended, and {} of it with it", terms_.id,
+                                         cli::shown(unread->from), plural_lines(unread->messages)));
   } else {
     const auto& given_up = std::get<cut::GivenUp>(note);
-    cli::notice("dsnapshot", terms_.id + " has not answered snapshot " + cli::shown(given_up.snapshot) +
-                                 ": is its output buffered? stdbuf -oL, awk fflush(), python3 -u");
+    cli::notice(
+        "dsnapshot",
+        fmt::format(
+            "{} has not answered snapshot {}: is its output buffered? stdbuf -oL, awk fflush(), python3 -u",
+            terms_.id, cli::shown(given_up.snapshot)));
   }
 }
 

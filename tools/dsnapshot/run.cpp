@@ -10,6 +10,7 @@
 #include <memory>
 #include <thread>
 
+#include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
@@ -93,8 +94,8 @@ Status Run::id_is_free(GroupLine& line, cut::Life life) const {
     const record::Member* same = view->find(s_.id);
     if (same && same->life == life) return done();
     if (same)
-      return Error{ErrorKind::usage, "id '" + cli::shown(s_.id) + "'",
-                   "is in use on " + cli::shown(same->host), "take another one"};
+      return Error{ErrorKind::usage, fmt::format("id '{}'", cli::shown(s_.id)),
+                   fmt::format("is in use on {}", cli::shown(same->host)), "take another one"};
     if (line.is_others()) return others_group(s_.group, line.owner());
     if (process::boot_now() > end)
       return Error{ErrorKind::unavailable, cli::shown(s_.group), "the group does not show us", "see dpeers"};

@@ -58,10 +58,10 @@ void show_channels(const record::Snapshot& snapshot) {
                std::to_string(channel.messages.size()) + (channel.full ? " (full)" : ""),
                channel.messages.empty() ? "" : channel.messages.front().body});
   }
-  cli::print(table.empty() ? "nothing is on its way\n" : "\n" + cli::for_stdout(table));
+  cli::print(table.empty() ? "nothing is on its way\n" : fmt::format("\n{}", cli::for_stdout(table)));
   if (const auto cycle = record::full_cycle(snapshot); !cycle.empty()) {
     std::string path;
-    for (const auto& id : cycle) path += cli::shown(id) + " > ";
+    for (const auto& id : cycle) path += fmt::format("{} > ", cli::shown(id));
     cli::print(
         fmt::format("\nstuck: {}{}: each waits for room in a full channel, and reads nothing meanwhile\n",
                     path, cli::shown(cycle.front())));
@@ -84,7 +84,7 @@ Result<cli::Exit> show_sums(const Settings& s, const record::Snapshot& snapshot)
                       cli::json_string(snapshot.id), cli::json_string(field), sum->value.text(), sum->states,
                       sum->messages, snapshot.complete() ? "true" : "false"));
     } else {
-      cli::print(sum->value.text() + "\n");
+      cli::print(fmt::format("{}\n", sum->value.text()));
     }
   }
   return tell_incomplete(snapshot);
@@ -104,7 +104,7 @@ Result<cli::Exit> show(const Settings& s) {
     show_peers(*snapshot, true);
     return snapshot->complete() ? cli::Exit::done : cli::Exit::no;
   }
-  cli::print(headline(*snapshot) + "\n");
+  cli::print(fmt::format("{}\n", headline(*snapshot)));
   if (!snapshot->processes.empty()) show_processes(*snapshot);
   show_channels(*snapshot);
   return snapshot->complete() ? cli::Exit::done : cli::Exit::no;

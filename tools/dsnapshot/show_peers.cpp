@@ -65,7 +65,7 @@ void show_links(const record::Snapshot& snapshot, bool each) {
     const auto missing = std::ranges::find(snapshot.missing, name, &record::Missing::id);
     const std::string datagrams = kinds_text(in_flight_or_lost(link));
     std::string messages = kinds_text(link.messages);
-    if (missing != snapshot.missing.end()) messages = "not known: " + std::string(to_string(missing->why));
+    if (missing != snapshot.missing.end()) messages = fmt::format("not known: {}", to_string(missing->why));
     if (messages.empty() && datagrams.empty()) {
       ++empty;
       continue;
@@ -74,7 +74,7 @@ void show_links(const record::Snapshot& snapshot, bool each) {
     for (std::size_t i = 0; each && i < link.each.size(); ++i)
       table.row({"", fmt::format("{} {}", i + 1, link.each[i])});
   }
-  if (!table.empty()) cli::print("\n" + cli::for_stdout(table));
+  if (!table.empty()) cli::print(fmt::format("\n{}", cli::for_stdout(table)));
   if (empty > 0)
     cli::print((table.empty() ? "\nnothing is on its way: " : "nothing on ") + plural(empty, "link") +
                (table.empty() ? "\n" : " more\n"));
@@ -107,14 +107,14 @@ void show_claims(const record::Snapshot& snapshot) {
                fmt::format("{} of {}", generation.arrived, generation.count), ""});
   }
   if (table.empty()) return;
-  cli::print("\n" + cli::for_stdout(table));
+  cli::print(fmt::format("\n{}", cli::for_stdout(table)));
   if (left > 0) cli::print(fmt::format("and {} more: see --json\n", left));
 }
 
 }  // namespace
 
 void show_peers(const record::Snapshot& snapshot, bool each) {
-  cli::print(headline(snapshot) + "\n");
+  cli::print(fmt::format("{}\n", headline(snapshot)));
   show_states(snapshot);
   show_claims(snapshot);
   show_links(snapshot, each);

@@ -71,8 +71,9 @@ std::string headline(const record::Snapshot& snapshot) {
   const std::string whose = snapshot.of_peers()
                                 ? "the group"
                                 : fmt::format("{}, view {}", cli::shown(snapshot.group), snapshot.view);
-  return fmt::format("snapshot {} of {}, {}: {}", cli::shown(snapshot.id), whose, rfc3339(snapshot.at, 3),
-                     snapshot.complete() ? "complete" : "INCOMPLETE: " + missing_text(snapshot));
+  return fmt::format(
+      "snapshot {} of {}, {}: {}", cli::shown(snapshot.id), whose, rfc3339(snapshot.at, 3),
+      snapshot.complete() ? "complete" : fmt::format("INCOMPLETE: {}", missing_text(snapshot)));
 }
 
 cli::Exit tell_incomplete(const record::Snapshot& snapshot) {

@@ -49,7 +49,7 @@ Status write_file(const std::string& path, const std::string& text) {
     const auto file = cli::open_output_file(path, cli::shown(path));
     return file ? cli::write_output_file(*file, text, cli::shown(path)) : Status(file.error());
   }
-  const std::string beside = path + ".new";
+  const std::string beside = fmt::format("{}.new", path);
   ::unlink(beside.c_str());  // of one that was killed; a link that another user has put there is not followed
   const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
   const bool written =
@@ -74,9 +74,10 @@ void make_room(const std::string& path, std::size_t keep) {
 void hint(const record::Snapshot& snapshot) {
   for (const record::Missing& missing : snapshot.missing) {
     if (missing.why == record::Why::no_answer)
-      cli::notice("dsnapshot",
-                  cli::shown(missing.id) +
-                      " has not answered; is its output buffered? stdbuf -oL, awk fflush(), python3 -u");
+      cli::notice(
+          "dsnapshot",
+          fmt::format("{} has not answered; is its output buffered? stdbuf -oL, awk fflush(), python3 -u",
+                      cli::shown(missing.id)));
   }
 }
 
@@ -91,7 +92,7 @@ Result<cli::Exit> put(const Settings& s, const Taken& collected) {
     if (Status written = write_file(s.output, *text); !written) return written.error();
   }
   if (Status kept = keep(s.common, *text, collected.owner); !kept)
-    cli::notice("dsnapshot", "not kept: " + kept.error().text());
+    cli::notice("dsnapshot", fmt::format("not kept: {}", kept.error().text()));
   hint(collected.snapshot);
   return tell_incomplete(collected.snapshot);
 }

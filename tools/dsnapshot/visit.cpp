@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
@@ -125,7 +126,7 @@ Result<cli::Exit> send(const Settings& s) {
   if (!visit) return visit.error();
   const record::Member* to = visit->view().find(s.to);
   if (!to) {
-    cli::notice("dsnapshot", cli::shown(s.group) + ": nobody has the id " + cli::shown(s.to));
+    cli::notice("dsnapshot", fmt::format("{}: nobody has the id {}", cli::shown(s.group), cli::shown(s.to)));
     return cli::Exit::no;
   }
   channel::Channel& channel = visit->to(to->life);
@@ -154,7 +155,8 @@ Result<cli::Exit> stop(const Settings& s) {
     const bool external = std::ranges::any_of(collected->snapshot.processes, &record::Process::external);
     if (drained.state != cut::Drained::State::goes_on || (external && collected->snapshot.complete())) break;
     if (boot_now() >= end) {
-      cli::notice("dsnapshot", cli::shown(s.group) + ": not stopped: " + cli::shown(drained.why));
+      cli::notice("dsnapshot",
+                  fmt::format("{}: not stopped: {}", cli::shown(s.group), cli::shown(drained.why)));
       return cli::Exit::no;
     }
     ::poll(nullptr, 0, static_cast<int>(pause.next() / 1ms));

@@ -80,7 +80,8 @@ Chain climb(const ServerName& start, const Settings& settings, const Manner& man
     const ServerResult& last = chain.hops.back();
     if (last.reply->stratum <= 1) {
       chain.complete = true;
-      chain.end = "reference clock " + (last.reference().empty() ? "without a name" : last.reference());
+      chain.end =
+          fmt::format("reference clock {}", last.reference().empty() ? "without a name" : last.reference());
       return chain;
     }
     const auto next = above(last, start.port, why);

@@ -41,12 +41,12 @@ void report(const Measurement& m, const Settings& s) {
   } else if (s.csv) {
     cli::print(csv_title() + csv_report(m, s.list_samples));
   } else if (s.quiet) {
-    if (m.majority) cli::print(signed_seconds(m.offset) + "\n");
+    if (m.majority) cli::print(fmt::format("{}\n", signed_seconds(m.offset)));
   } else {
     const bool terminal = cli::is_terminal(STDOUT_FILENO);
     const std::size_t width = terminal ? cli::terminal_width(STDOUT_FILENO) : cli::Table::any_width;
     cli::print(text_report(m, {width, cli::wants_color(STDOUT_FILENO), s.verbose, s.list_samples}));
-    if (m.majority) cli::print(text_summary(m) + "\n");
+    if (m.majority) cli::print(fmt::format("{}\n", text_summary(m)));
   }
 }
 

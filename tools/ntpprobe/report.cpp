@@ -74,7 +74,7 @@ std::string csv_cell(const std::string& text) {
 std::string csv_line(const std::vector<std::string>& cells) {
   std::string line;
   for (std::size_t i = 0; i < cells.size(); ++i) line += (i == 0 ? "" : ",") + csv_cell(cells[i]);
-  return line + "\n";
+  return fmt::format("{}\n", line);
 }
 
 std::vector<std::string> csv_server(const ServerResult& s, WallTime as_of) {
@@ -113,7 +113,7 @@ std::string plain_seconds(Duration value) {
 }
 
 std::string server_label(const ServerResult& s) {
-  if (s.address.empty() || s.server == s.address || s.server.starts_with(s.address + ":") ||
+  if (s.address.empty() || s.server == s.address || s.server.starts_with(fmt::format("{}:", s.address)) ||
       s.server.starts_with(fmt::format("[{}]", s.address)))
     return s.server;
   return fmt::format("{} ({})", s.server, s.address);
@@ -171,7 +171,7 @@ std::string csv_report(const Measurement& m, bool samples) {
 
 std::string watch_line(const Measurement& m) {
   const std::string count = fmt::format("{}/{}", m.used, m.servers.size());
-  const std::string head = rfc3339(m.as_of, 3) + " ";
+  const std::string head = fmt::format("{} ", rfc3339(m.as_of, 3));
   if (!m.majority) return fmt::format("{}- - {} {}\n", head, count, m.failure());
   return fmt::format("{}{} {} {}\n", head, signed_seconds(m.offset), plain_seconds(m.bound), count);
 }

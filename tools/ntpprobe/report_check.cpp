@@ -13,7 +13,7 @@ constexpr const char* words[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
 CheckResult answer(int status, const std::string& text, const std::string& performance) {
   std::string line = fmt::format("NTP {}: ", words[status]);
   for (const char c : text) line += c == '|' || c == '\n' ? ' ' : c;  // either would end the text
-  return {status, fmt::format("{}{}\n", line, performance.empty() ? "" : " | " + performance)};
+  return {status, fmt::format("{}{}\n", line, performance.empty() ? "" : fmt::format(" | {}", performance))};
 }
 
 // -X:X, the range in which the value is well.

@@ -41,7 +41,7 @@ std::string fitting_label(const ServerResult& s, const TextStyle& style) {
   std::string label = server_label(s);
   if (style.width == Table::any_width) return label;
   const std::size_t room = style.width >= full_width ? 44 : style.width / 3;
-  if (cli::display_width(label) > room) label = std::string(cli::clipped(label, room - 3)) + "...";
+  if (cli::display_width(label) > room) label = fmt::format("{}...", cli::clipped(label, room - 3));
   return label;
 }
 
@@ -82,20 +82,20 @@ std::string details(const ServerResult& s) {
   };
   if (s.estimate) {
     const ntp::Estimate& e = *s.estimate;
-    fact("offset", signed_seconds(e.offset) + " s");
-    fact("bound", plain_seconds(s.bound) + " s");
-    fact("least-delay offset", signed_seconds(e.offset_min) + " s");
-    fact("mean offset", signed_seconds(e.offset_mean) + " s");
-    fact("delay", plain_seconds(e.delay) + " s");
-    fact("jitter", plain_seconds(e.jitter) + " s");
-    fact("dispersion", plain_seconds(e.dispersion) + " s");
-    fact("root distance", plain_seconds(s.root_distance) + " s");
+    fact("offset", fmt::format("{} s", signed_seconds(e.offset)));
+    fact("bound", fmt::format("{} s", plain_seconds(s.bound)));
+    fact("least-delay offset", fmt::format("{} s", signed_seconds(e.offset_min)));
+    fact("mean offset", fmt::format("{} s", signed_seconds(e.offset_mean)));
+    fact("delay", fmt::format("{} s", plain_seconds(e.delay)));
+    fact("jitter", fmt::format("{} s", plain_seconds(e.jitter)));
+    fact("dispersion", fmt::format("{} s", plain_seconds(e.dispersion)));
+    fact("root distance", fmt::format("{} s", plain_seconds(s.root_distance)));
     fact("stratum", std::to_string(s.reply->stratum));
     fact("reference", s.reference());
     const auto age = s.reference_age();
-    fact("reference age", age ? plain_seconds(*age) + " s" : "unknown");
+    fact("reference age", age ? fmt::format("{} s", plain_seconds(*age)) : "unknown");
     fact("leap", ntp::leap_text(s.reply->leap));
-    fact("precision", plain_seconds(s.precision) + " s");
+    fact("precision", fmt::format("{} s", plain_seconds(s.precision)));
     fact("stamps", s.stamp);
   }
   fact("packets", fmt::format("{} sent, {} received, {} rejected", s.counters.sent, s.counters.received,
@@ -117,13 +117,13 @@ std::string sample_table(const Measurement& m) {
       table.row({rfc3339(taken.wall, 3), server_label(s), signed_seconds(taken.sample.offset),
                  plain_seconds(taken.sample.delay), plain_seconds(taken.sample.dispersion),
                  stamp_text(taken.stamps), taken.interleaved ? "interleaved" : "basic"});
-  return table.empty() ? "" : table.text() + "\n";
+  return table.empty() ? "" : fmt::format("{}\n", table.text());
 }
 
 }  // namespace
 
 std::string text_summary(const Measurement& m) {
-  if (!m.majority) return "no offset: " + m.failure();
+  if (!m.majority) return fmt::format("no offset: {}", m.failure());
   return fmt::format("offset {} s, bound {} s, from {} of {}{}", signed_seconds(m.offset),
                      plain_seconds(m.bound), m.used, m.servers.size(),
                      m.servers.size() == 1 ? " server" : " servers");

@@ -124,7 +124,7 @@ class TimesyncdReader {
 
   // systemd-networkd's state: the servers that DHCP named. They come on top of the configured ones.
   void networkd() {
-    const std::string file = root_ + "/run/systemd/netif/state";
+    const std::string file = fmt::format("{}/run/systemd/netif/state", root_);
     const auto text = files_.read(file);
     if (!text) return;
     for (const std::string_view line : lines_of(*text)) {

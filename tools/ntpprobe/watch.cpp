@@ -62,7 +62,7 @@ class LiveScreen {
     std::string out = "\x1b[H";
     for (std::size_t i = 0; i < lines.size() && i < rows; ++i)
       out += fmt::format("{}{}\x1b[K", i == 0 ? "" : "\r\n", lines[i]);
-    cli::print(out + "\x1b[J");
+    cli::print(fmt::format("{}\x1b[J", out));
     static_cast<void>(cli::flush());
   }
 };
@@ -119,7 +119,7 @@ class LiveView {
 std::string line_of(const Measurement& m, const Settings& s) {
   if (s.json) return json_report(m, s.list_samples);
   if (s.csv) return csv_report(m, s.list_samples);
-  if (s.quiet) return m.majority ? signed_seconds(m.offset) + "\n" : "";
+  if (s.quiet) return m.majority ? fmt::format("{}\n", signed_seconds(m.offset)) : "";
   if (s.verbose || s.list_samples) {
     return fmt::format("{}{}\n", text_report(m, {cli::Table::any_width, false, s.verbose, s.list_samples}),
                        text_summary(m));

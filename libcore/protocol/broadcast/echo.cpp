@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/broadcast/echo.hpp"
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::broadcast {
@@ -56,8 +57,8 @@ void Echo::echo_if_settled(Actions& actions) {
 }
 
 std::string text(const Echo::Message& message) {
-  if (const auto* wave = std::get_if<Echo::Wave>(&message)) return "wave " + wave->payload;
-  return "echo of " + std::get<Echo::Back>(message).aggregate.text();
+  if (const auto* wave = std::get_if<Echo::Wave>(&message)) return fmt::format("wave {}", wave->payload);
+  return fmt::format("echo of {}", std::get<Echo::Back>(message).aggregate.text());
 }
 
 }  // namespace coord::broadcast

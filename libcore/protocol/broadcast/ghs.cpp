@@ -209,7 +209,7 @@ std::string line(const S::Reject&) {
   return "reject";
 }
 std::string line(const S::Report& m) {
-  return "report " + (m.best ? of(*m.best) : std::string("nothing"));
+  return fmt::format("report {}", m.best ? of(*m.best) : std::string("nothing"));
 }
 std::string line(const S::ChangeRoot&) {
   return "change root";

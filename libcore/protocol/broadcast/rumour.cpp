@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::broadcast {
@@ -79,8 +80,10 @@ void Rumour::was_unnecessary() {
 }
 
 std::string text(const Rumour::Message& message) {
-  if (const auto* tell = std::get_if<Rumour::Tell>(&message)) return "have you heard? " + tell->payload;
-  if (const auto* answer = std::get_if<Rumour::Answer>(&message)) return "yes: " + answer->payload;
+  if (const auto* tell = std::get_if<Rumour::Tell>(&message))
+    return fmt::format("have you heard? {}", tell->payload);
+  if (const auto* answer = std::get_if<Rumour::Answer>(&message))
+    return fmt::format("yes: {}", answer->payload);
   if (const auto* heard = std::get_if<Rumour::Heard>(&message)) return heard->news ? "no, thanks" : "I knew";
   return "any news?";
 }

@@ -82,10 +82,10 @@ void TreeCast::say(Actions& actions) const {
 }
 
 std::string text(const TreeCast::Message& message) {
-  if (const auto* down = std::get_if<TreeCast::Down>(&message)) return "down " + down->payload;
+  if (const auto* down = std::get_if<TreeCast::Down>(&message)) return fmt::format("down {}", down->payload);
   const auto& up = std::get<TreeCast::Up>(message);
   const std::string missing = up.missing.empty() ? "" : fmt::format(", {} missing", up.missing.size());
-  return "up " + up.aggregate.text() + missing;
+  return fmt::format("up {}{}", up.aggregate.text(), missing);
 }
 
 }  // namespace coord::broadcast

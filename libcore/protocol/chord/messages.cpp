@@ -10,11 +10,11 @@ namespace coord::chord {
 namespace {
 
 std::string short_text(const Id& id) {
-  return text(id).substr(0, 4) + "..";
+  return fmt::format("{}..", text(id).substr(0, 4));
 }
 
 std::string line(const Ask& message) {
-  return "ask " + text(message.whom);
+  return fmt::format("ask {}", text(message.whom));
 }
 std::string line(const Answer& message) {
   if (!message.view) return "answer no member";
@@ -33,13 +33,13 @@ std::string line(const RouteFound& message) {
   if (!message.route->successors.empty())
     return fmt::format("route-found nearer {} followed by {}", text(message.route->nearer),
                        text(message.route->successors));
-  return "route-found nearer " + text(message.route->nearer);
+  return fmt::format("route-found nearer {}", text(message.route->nearer));
 }
 std::string line(const WhoAreYou&) {
   return "who-are-you";
 }
 std::string line(const Places& message) {
-  return "places " + text(message.places);
+  return fmt::format("places {}", text(message.places));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus {
@@ -90,10 +91,12 @@ std::string text(const PromiseExchange::Message& message) {
     using Kind = std::decay_t<decltype(m)>;
     const std::string term = std::to_string(m.term);
     if constexpr (std::is_same_v<Kind, PromiseExchange::Proposal>)
-      return "propose " + m.value + " in " + term;
-    if constexpr (std::is_same_v<Kind, PromiseExchange::Promise>) return "promise " + term;
-    if constexpr (std::is_same_v<Kind, PromiseExchange::Commit>) return "commit " + m.value + " in " + term;
-    if constexpr (std::is_same_v<Kind, PromiseExchange::Acknowledge>) return "acknowledge " + term;
+      return fmt::format("propose {} in {}", m.value, term);
+    if constexpr (std::is_same_v<Kind, PromiseExchange::Promise>) return fmt::format("promise {}", term);
+    if constexpr (std::is_same_v<Kind, PromiseExchange::Commit>)
+      return fmt::format("commit {} in {}", m.value, term);
+    if constexpr (std::is_same_v<Kind, PromiseExchange::Acknowledge>)
+      return fmt::format("acknowledge {}", term);
   };
   return std::visit(line, message);
 }

@@ -157,7 +157,7 @@ std::string text(const Generals::Message& message) {
   const auto& order = std::get<Generals::Order>(message);
   std::string path;
   for (const NodeId node : order.path) path += fmt::format("{}{}", path.empty() ? "" : ">", node.value);
-  return order.value + " by " + path;
+  return fmt::format("{} by {}", order.value, path);
 }
 
 }  // namespace coord::consensus

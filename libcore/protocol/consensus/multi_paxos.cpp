@@ -277,7 +277,7 @@ std::string line(const M::Accepted& m) {
   return fmt::format("accepted {} at {}", m.ballot.text(), m.slot);
 }
 std::string line(const M::Rejected& m) {
-  return "rejected, promised " + m.promised.text();
+  return fmt::format("rejected, promised {}", m.promised.text());
 }
 std::string line(const M::Chosen& m) {
   return fmt::format("chosen at {} {}", m.slot, of(m.command));
@@ -289,7 +289,7 @@ std::string line(const M::Missing& m) {
   return fmt::format("missing from {}", m.from);
 }
 std::string line(const M::Forward& m) {
-  return "forward " + of(m.command);
+  return fmt::format("forward {}", of(m.command));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "base/rule.hpp"
 
 namespace coord::consensus {
@@ -157,23 +158,23 @@ void Paxos::send_to_all(const Message& message, Actions& actions) {
 namespace {
 
 std::string line(const Paxos::Prepare& m) {
-  return "prepare " + m.ballot.text();
+  return fmt::format("prepare {}", m.ballot.text());
 }
 std::string line(const Paxos::Promise& m) {
-  const std::string before = m.accepted ? ", accepted " + m.value + " in " + m.accepted.text() : "";
-  return "promise " + m.ballot.text() + before;
+  const std::string before = m.accepted ? fmt::format(", accepted {} in {}", m.value, m.accepted.text()) : "";
+  return fmt::format("promise {}{}", m.ballot.text(), before);
 }
 std::string line(const Paxos::Accept& m) {
-  return "accept " + m.ballot.text() + " " + m.value;
+  return fmt::format("accept {} {}", m.ballot.text(), m.value);
 }
 std::string line(const Paxos::Accepted& m) {
-  return "accepted " + m.ballot.text();
+  return fmt::format("accepted {}", m.ballot.text());
 }
 std::string line(const Paxos::Rejected& m) {
-  return "rejected " + m.ballot.text() + ", promised " + m.promised.text();
+  return fmt::format("rejected {}, promised {}", m.ballot.text(), m.promised.text());
 }
 std::string line(const Paxos::Chosen& m) {
-  return "chosen " + m.value;
+  return fmt::format("chosen {}", m.value);
 }
 
 }  // namespace

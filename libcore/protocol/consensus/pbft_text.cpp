@@ -16,19 +16,19 @@ std::string of(const Request& m) {
 }
 
 std::string line(const Request& m) {
-  return "request " + of(m);
+  return fmt::format("request {}", of(m));
 }
 std::string line(const PrePrepare& m) {
-  return "pre-prepare " + of(m.request) + " at " + at(m.view, m.sequence);
+  return fmt::format("pre-prepare {} at {}", of(m.request), at(m.view, m.sequence));
 }
 std::string line(const Prepare& m) {
-  return "prepare " + at(m.view, m.sequence);
+  return fmt::format("prepare {}", at(m.view, m.sequence));
 }
 std::string line(const Commit& m) {
-  return "commit " + at(m.view, m.sequence);
+  return fmt::format("commit {}", at(m.view, m.sequence));
 }
 std::string line(const Reply& m) {
-  return "reply " + m.result;
+  return fmt::format("reply {}", m.result);
 }
 std::string line(const Checkpoint& m) {
   return fmt::format("checkpoint {}", m.sequence);

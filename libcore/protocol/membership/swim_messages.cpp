@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "protocol/membership/swim_messages.hpp"
 
+#include "base/format.hpp"
+
 namespace coord::membership {
 
 namespace {
@@ -11,19 +13,19 @@ std::string list(const Rumours& rumours) {
   return all;
 }
 std::string line(const Ping& message) {
-  return "ping" + list(message.rumours);
+  return fmt::format("ping{}", list(message.rumours));
 }
 std::string line(const Ack& message) {
-  return "ack" + list(message.rumours);
+  return fmt::format("ack{}", list(message.rumours));
 }
 std::string line(const PingRequest& message) {
-  return "ping-request of " + std::to_string(message.target.value) + list(message.rumours);
+  return fmt::format("ping-request of {}{}", message.target.value, list(message.rumours));
 }
 std::string line(const Nack&) {
   return "nack";
 }
 std::string line(const Gossip& message) {
-  return "gossip" + list(message.rumours);
+  return fmt::format("gossip{}", list(message.rumours));
 }
 std::string line(const StreamPing&) {
   return "stream-ping";
@@ -46,8 +48,7 @@ bool goes_by_stream(const SwimMessage& message) {
 }
 
 std::string text(const Rumour& rumour) {
-  return std::to_string(rumour.node.value) + " " + name_of(rumour.state) + "@" +
-         std::to_string(rumour.incarnation.value);
+  return fmt::format("{} {}@{}", rumour.node.value, name_of(rumour.state), rumour.incarnation.value);
 }
 
 std::string text(const SwimMessage& message) {

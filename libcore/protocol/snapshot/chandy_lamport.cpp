@@ -101,7 +101,7 @@ std::string text(const Id& snapshot) {
 
 std::string text(const ChandyLamport::Message& message) {
   if (const auto* marker = std::get_if<ChandyLamport::Marker>(&message))
-    return "marker " + text(marker->snapshot);
+    return fmt::format("marker {}", text(marker->snapshot));
   return fmt::format("pays {}", std::get<ChandyLamport::Payment>(message).amount);
 }
 

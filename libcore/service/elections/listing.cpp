@@ -44,9 +44,9 @@ void Elections::list_staying(Words& words) const {
   }
   for (const auto& [name, leadership] : state().leaderships) {
     if (leadership.kept != Duration{})
-      words.add("delay of leadership " + name + ": " + Words::seconds(leadership.kept));
+      words.add(fmt::format("delay of leadership {}: {}", name, Words::seconds(leadership.kept)));
   }
-  for (const auto& [name, nodes] : state().enrolled) words.add("enrolment of " + name);
+  for (const auto& [name, nodes] : state().enrolled) words.add(fmt::format("enrolment of {}", name));
 }
 
 }  // namespace coord::service

@@ -94,7 +94,8 @@ void Locks::list_staying(Words& words) const {
     if (terms.period != Duration{}) {
       words.add(fmt::format("rate of {}: {} in {}", name, terms.permits, Words::seconds(terms.period)));
     } else {
-      words.add("delay of " + name + ": " + Words::seconds(std::max(terms.lock_delay, terms.min_hold)));
+      words.add(
+          fmt::format("delay of {}: {}", name, Words::seconds(std::max(terms.lock_delay, terms.min_hold))));
     }
   }
 }

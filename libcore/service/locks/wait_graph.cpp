@@ -235,7 +235,7 @@ std::optional<Deadlock> find_deadlock(const Locks& locks, const Request& suspect
 namespace {
 
 std::string cut(const std::string& text, std::size_t most) {
-  return text.size() <= most ? text : text.substr(0, most - 3) + "...";
+  return text.size() <= most ? text : fmt::format("{}...", text.substr(0, most - 3));
 }
 
 std::string who(const StateMachine& machine, SessionId id) {
@@ -251,15 +251,15 @@ std::string who(const StateMachine& machine, SessionId id) {
 std::string in_words(const StateMachine& machine, const Cycle& cycle) {
   constexpr std::size_t name_length = 40, room = 960;
   std::string text = "deadlock";
-  if (cycle.empty()) return text + ": waiting would never have ended";
+  if (cycle.empty()) return fmt::format("{}: waiting would never have ended", text);
   SessionId before{};
   for (const CycleLink& link : cycle) {
     std::string step = before == SessionId{} ? ": this" : "; ";
     if (before != SessionId{})
-      step += before == link.waiter ? "that" : who(machine, link.waiter) + ", inside of that,";
-    step += " waits for " + cut(link.name, name_length) + (link.holds ? ", held by " : ", behind ") +
-            who(machine, link.blocker);
-    if (text.size() + step.size() > room) return text + "; and so on";
+      step += before == link.waiter ? "that" : fmt::format("{}, inside of that,", who(machine, link.waiter));
+    step += fmt::format(" waits for {}{}{}", cut(link.name, name_length),
+                        link.holds ? ", held by " : ", behind ", who(machine, link.blocker));
+    if (text.size() + step.size() > room) return fmt::format("{}; and so on", text);
     text += step;
     before = link.blocker;
   }
