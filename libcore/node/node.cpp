@@ -218,7 +218,7 @@ void Node::tell(const Part& part, ToTool answer) {
 }
 
 void Node::send(const Part& part, Send send) {
-  const Level level = replica().speaks();
+  const Level level = log().speaks();
   if (level < wire::channels_since) {
     ++counts_.too_early;
   } else if (send.bytes.size() > wire::channel_bytes_limit) {

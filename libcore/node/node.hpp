@@ -109,7 +109,9 @@ class Node {
   std::optional<Instant> deadline() const;
 
   const replica::ReplicatedService& service() const { return service_; }
-  const replica::Replica& replica() const { return service_.replica(); }
+  const replica::OrderedLog& log() const { return service_.log(); }
+  const replica::Replica* voter() const { return service_.voter(); }
+  const replica::Replica& replica() const { return service_.replica(); }  // of a voter (checked)
   const Counts& counts() const { return counts_; }
   const Part* part(Channel channel) const;
   bool is_leaving() const;  // some part is
@@ -128,7 +130,7 @@ class Node {
  private:
   Part* find(std::uint16_t channel);
   Moment moment(Instant now, WallTime wall) const {
-    return {now, wall, replica().speaks(), &service_, out_.empty()};
+    return {now, wall, log().speaks(), &service_, out_.empty()};
   }
   void of_service(replica::ServiceActions actions);
   void tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said);

@@ -177,7 +177,7 @@ void Sessions::granted(Instant now, ConnectionId id, Record& record, Token token
     close(id, record, service::CloseReason::finished);
     return;
   }
-  if (now >= leases_.stop_by(record)) {
+  if (!COORD_RULE(late_grant_is_closed, now < leases_.stop_by(record))) {
     // Too late to be of use: the lease may be over before the command has begun. Ask
     // anew, with a new session.
     close_nobodys(record.session, service::CloseReason::finished);

@@ -51,6 +51,9 @@ struct Name {
   const char* operator()(const Rejected&) const { return "rejected"; }
   const char* operator()(const ReadRequest&) const { return "read request"; }
   const char* operator()(const ReadAnswer&) const { return "read answer"; }
+  const char* operator()(const Follow&) const { return "follow"; }
+  const char* operator()(const Fed&) const { return "fed"; }
+  const char* operator()(const FedState&) const { return "fed state"; }
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "base/level.hpp"
 #include "base/result.hpp"
 #include "protocol/raft/messages.hpp"
+#include "service/session.hpp"
 
 namespace coord::replica {
 
@@ -33,12 +34,13 @@ struct Rejected {
   enum class Why : std::uint8_t { leader_full, majority_full };
   std::vector<std::uint64_t> sequences;
   Why why = Why::leader_full;
+  service::ClientId client{};  // whose they are; of a later registration they are others. 0: not told
 
   bool operator==(const Rejected&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(sequences);
-    archive.since(2, why);
+    archive.since(2, why, client);
   }
 };
 
@@ -80,7 +82,61 @@ struct EitherWay {
   }
 };
 
-using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer, EitherWay>;
+// ---- from level 2 on, between a member that does not vote and the voter that it asks (feed.hpp)
+
+// Tell me what you have applied after `place`, to which I have come. Each is answered, also if there is
+// nothing new: who does not answer is not asked any longer.
+struct Follow {
+  std::uint64_t life = 0;    // of the member
+  std::uint64_t number = 0;  // of the question, in that life
+  LogIndex place;
+  bool again = false;          // something is missing, or this is the first: begin after `place`
+  LogIndex state;              // FedState::index of what it has begun to take; 0: none
+  std::uint64_t received = 0;  // bytes of that
+
+  bool operator==(const Follow&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(life, number, place, again, state, received);
+  }
+};
+
+// What the sender has applied, without a gap, after `after`.
+struct Fed {
+  std::uint64_t life = 0;    // whom it is told: of the member
+  std::uint64_t number = 0;  // of the last question
+  NodeId leader;             // as the sender knows it; 0: none
+  Term term;                 // of the sender
+  LogIndex after;
+  std::vector<raft::Entry> entries;
+  std::vector<NodeId> voters;  // empty: as before
+
+  bool operator==(const Fed&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(life, number, leader, term, after, entries, voters);
+  }
+};
+
+// A piece of the sender's state, for whom its log does not reach back: `index` is what was applied.
+struct FedState {
+  std::uint64_t life = 0, number = 0;  // as in Fed
+  LogIndex index;
+  Level level = first_level;  // of the state
+  std::uint64_t size = 0;     // of the whole
+  std::uint64_t offset = 0;
+  Bytes data;
+  std::vector<NodeId> voters;
+
+  bool operator==(const FedState&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(life, number, index, level, size, offset, data, voters);
+  }
+};
+
+using PeerMessage =
+    std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer, EitherWay, Follow, Fed, FedState>;
 
 // What is for Raft in it; null: nothing.
 inline const raft::Message* raft_message_in(const PeerMessage& message) {

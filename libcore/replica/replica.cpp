@@ -23,6 +23,10 @@ raft::Config of_level(const Config& config) {
   return raft;
 }
 
+Client::Config of_client(const Config& config) {
+  return {config.raft.self, config.level, config.resend, config.commands_in_flight, config.commands_queued};
+}
+
 }  // namespace
 
 Replica::Replica(Config config, raft::Recovered recovered, service::StateMachine machine,
@@ -33,6 +37,7 @@ Replica::Replica(Config config, raft::Recovered recovered, service::StateMachine
       machine_(std::move(machine)),
       applied_(recovered.snapshot ? recovered.snapshot->index : LogIndex{}),
       applied_term_(recovered.snapshot ? recovered.snapshot->term : Term{}),
+      commands_(of_client(config_), Client::draw_life(random_)),
       tokens_reserved_(tokens_reserved),
       tokens_asked_(tokens_reserved) {
   may_found_ = recovered.hard_state.founders.empty() && !config_.raft.rejoin;
@@ -42,8 +47,7 @@ Replica::Replica(Config config, raft::Recovered recovered, service::StateMachine
     ++i.value;
     spoken_ = std::max(spoken_, raft_.log().at(i)->level);
   }
-  while (nonce_ == 0) nonce_ = random_.next();
-  next_read_ = COORD_RULE_OR(read_ids_of_one_life, nonce_, 1);
+  next_read_ = COORD_RULE_OR(read_ids_of_one_life, life(), 1);
 }
 
 Actions Replica::step(Instant now, WallTime wall, const Event& event) {
@@ -57,12 +61,11 @@ Actions Replica::settle(Instant now, WallTime wall) {
   asked_ = false;
   if (halted_) return {};
   propose_token_floor(now);
-  register_here(now);
-  admit_queued();
   send_commands(now);
   raise_if_due(now);
   ask_reads(now);
   answer_reads();
+  feed_members();
   return std::exchange(out_, {});
 }
 
@@ -87,15 +90,27 @@ void Replica::on(Instant now, const FromPeer& event) {
   if (const auto* message = std::get_if<raft::Message>(&event.message)) {
     tell_raft(now, raft::Receive{event.from, *message});
   } else if (const auto* forward = std::get_if<Forward>(&event.message)) {
-    if (raft_.role() == raft::Role::leader) propose(now, event.from, forward->commands, event.level);
+    if (raft_.role() == raft::Role::leader) {
+      propose(now, event.from, forward->commands, event.level);
+    } else if (feed_.feeds(event.from) && has_quorum() && event.level == spoken_) {
+      send_peer(raft_.leader(), *forward);  // a member's: it asks whom it can reach
+    }
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
-    reject(*rejected, false);
+    commands_.reject(*rejected, false, machine_, wall_, out_);
   } else if (const auto* request = std::get_if<ReadRequest>(&event.message)) {
     read_for(now, event.from, *request);
   } else if (const auto* answer = std::get_if<ReadAnswer>(&event.message)) {
     const auto found = reads_.find(answer->id);
-    if (found == reads_.end() || found->second.asker != NodeId{}) return;
-    if (answer->known && event.from != NodeId{}) found->second.index = answer->index;
+    if (found == reads_.end() || event.from == NodeId{}) return;
+    if (found->second.asker != NodeId{}) {
+      send_peer(found->second.asker, ReadAnswer{found->second.asker_id, answer->known, answer->index});
+      reads_.erase(found);
+    } else if (answer->known) {
+      found->second.index = answer->index;
+    }
+  } else if (const auto* follow = std::get_if<Follow>(&event.message)) {
+    const bool takes_part = raft_.role() != raft::Role::bootstrap && !raft_.recovering();
+    if (takes_part && !is_voter(event.from)) feed_.asked(now, event.from, *follow);
   }
 }
 

@@ -7,19 +7,16 @@
 // lost command from a lost answer. The obvious way, send it again until somebody answers, executes it twice;
 // giving up leaves a lock taken by nobody.
 //
-// The way here (Raft thesis, section 6.3). The peer registers once with the group; the place in the log of
-// its Register is its client id. Every command carries (client, sequence), is kept here until this very peer
-// sees it applied, and is sent again whenever the leader changes or nothing came of it. The machine knows the
-// sequences that it has applied and skips doubles. There are no replies: every peer applies the whole log, so
-// a command's outcome is read off one's own machine. A leader broadcasts a new commit index at once, so that
-// this costs no extra round trip.
+// The way here (client.hpp): the peer is a registered client of the group, and keeps each command until this
+// very peer sees it applied. There are no replies: every peer applies the whole log, so a command's outcome
+// is read off one's own machine. A leader broadcasts a new commit index at once, so that this costs no extra
+// round trip.
 //
 // A replica is a pure state machine and the same object under coordd and in the simulator.
 // Threading: none; one owner.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,7 +25,10 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/raft.hpp"
+#include "replica/client.hpp"
 #include "replica/events.hpp"
+#include "replica/feed.hpp"
+#include "replica/ordered_log.hpp"
 #include "service/effects.hpp"
 #include "service/state_machine.hpp"
 #include "service/timers.hpp"
@@ -53,73 +53,39 @@ struct Config {
   Duration new_group_for = std::chrono::minutes(1);
 };
 
-// Whether the group's level can rise, as this peer sees it.
-struct LevelView {
-  enum class Missing : std::uint8_t {
-    unreachable,   // nothing stands with it
-    earlier,       // its program knows no later level
-    unregistered,  // its process has only begun, or is not the one that had announced
-  };
-  Level level = first_level;
-  Level next = first_level;             // == level: this program knows no later one
-  std::map<NodeId, Missing> missing{};  // voters that have not announced `next`
-  std::optional<Instant> due;           // a leader only: when it raises the level by itself
-};
-
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
 Result<service::StateMachine> machine_from(const raft::Snapshot& snapshot);
 
-class Replica {
+class Replica final : public OrderedLog {
  public:
   // `machine`: of the recovered snapshot (machine_from), or a new one. `tokens_reserved`: what the store says
   // an earlier life of this peer reserved while it was alone.
   Replica(Config config, raft::Recovered recovered, service::StateMachine machine, Token tokens_reserved,
           Random random, Instant now);
 
-  // Tells what happened. The actions are to be performed in order, those of one step before those of the
-  // next; DiskJobs may be begun after what comes behind them. `wall` goes into commands, for display.
-  [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event);
-  // To be called when no more events are at hand: sends what the last steps have gathered, in one message.
-  [[nodiscard]] Actions settle(Instant now, WallTime wall);
-  // Something was submitted, or a question put, since it last settled.
-  bool is_asked() const { return asked_; }
-  // When to be ticked next. Early ticks are harmless.
-  std::optional<Instant> deadline() const;
+  [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event) override;
+  [[nodiscard]] Actions settle(Instant now, WallTime wall) override;
+  bool is_asked() const override { return asked_; }
+  std::optional<Instant> deadline() const override;
 
-  const service::StateMachine& machine() const { return machine_; }
+  const service::StateMachine& machine() const override { return machine_; }
   const raft::Raft& raft() const { return raft_; }
-  LogIndex applied() const { return applied_; }
+  LogIndex applied() const override { return applied_; }
   bool lone() const { return config_.raft.peers.size() == 1; }
-  // Does this peer know of a leader that had a majority a moment ago?
-  bool has_quorum() const { return raft_.leader() != NodeId{}; }
+  NodeId leader() const override { return raft_.leader(); }
+  bool has_begun() const override { return raft_.role() != raft::Role::bootstrap; }
+  // Peers that are empty found the group together, when each has seen all (protocol/raft/bootstrap.cpp).
+  std::vector<NodeId> waits_for() const override { return raft_.not_met(); }
   // No grant of this peer, while it was alone, was above it.
   Token highest_token() const { return std::max(tokens_reserved_, machine_.state().last_token); }
   // Commands of this host are on their way.
-  bool has_pending() const { return !pending_.empty() || !queued_.empty(); }
-  // The registration of this peer; 0 until it has one.
-  service::ClientId client() const { return client_; }
-  // This life of the peer, for its greetings (Greeted::life).
-  std::uint64_t life() const { return nonce_; }
-  // What is sent and greeted with.
-  Level speaks() const { return spoken_; }
-  LevelView level_view() const;
+  bool has_pending() const { return commands_.has_pending(); }
+  service::ClientId client() const override { return commands_.id(); }
+  std::uint64_t life() const override { return commands_.life(); }
+  Level speaks() const override { return spoken_; }
+  LevelView level_view() const override;
 
  private:
-  struct Pending {
-    std::uint64_t ticket = 0;  // 0: nobody waits for the outcome
-    Bytes command;
-    Level level = first_level;  // by whose formats it is laid out
-    bool growing = false;       // refused when the disk is nearly full
-    std::uint64_t sends = 0;
-    std::string rejected;  // why, if nobody would put it into the log and nothing else came of it
-    std::optional<Instant> sent;
-    NodeId sent_to;
-    Term sent_in;
-  };
-  struct Queued {
-    std::uint64_t ticket = 0;
-    service::Body body;
-  };
   struct Reading {  // a linearizable read on its way, for a ticket here or for another peer
     std::uint64_t ticket = 0;
     NodeId asker;
@@ -145,6 +111,7 @@ class Replica {
   void on(Instant now, const GrantNothing& event);
 
   // ---- replica_raft.cpp: Raft's actions
+  bool is_voter(NodeId node) const;
   bool at_level_two() const { return spoken_ >= 2; }
   bool is_for_us(const FromPeer& event, const EitherWay& message);
   void tell_raft(Instant now, const raft::Event& event);
@@ -174,26 +141,19 @@ class Replica {
   std::optional<Instant> raise_due() const;
 
   // ---- replica_commands.cpp: this peer's commands on their way into the log
-  void register_here(Instant now);
-  void admit_queued();
-  Bytes encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body) const;
+  Client::Target target() const { return {raft_.leader(), raft_.term()}; }
   void send_commands(Instant now);
   void send_to_leader(Instant now, std::vector<Bytes> commands);
   void propose(Instant now, NodeId from, std::vector<Bytes> commands, Level level);
   void put_into_log(Instant now, std::vector<Bytes> commands, Level level);
   void drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level level);
   void reject_growing(NodeId from, std::vector<Bytes>& commands, Level level, Rejected::Why why);
-  void reject(const Rejected& rejected, bool here);
-  void reject(std::uint64_t sequence, const char* why);
-  void replace(std::uint64_t sequence, Pending& pending);
-  static std::string why_not(const Pending& pending, const service::Outcome& what);
   void propose_token_floor(Instant now);
   bool tokens_ready(std::size_t commands);
-  void settle_outcome(const service::Command& command, const service::Effects& effects);
-  void settle_after_replacement();
   std::optional<Instant> next_resend() const;
 
   // ---- replica_reads.cpp
+  void feed_members();
   void read_for(Instant now, NodeId asker, const ReadRequest& request);
   void answer_reads();
   void fail_old_reads(Instant now);
@@ -225,14 +185,8 @@ class Replica {
   };
   std::map<std::uint64_t, Job> jobs_;
 
-  service::ClientId client_;
-  std::uint64_t nonce_ = 0;
-  std::optional<Instant> register_sent_;
-  Term register_sent_in_;
-  NodeId register_sent_to_;
-  std::uint64_t next_sequence_ = 1;
-  std::map<std::uint64_t, Pending> pending_;
-  std::deque<Queued> queued_;
+  Client commands_;
+  Feed feed_;
   bool nearly_full_ = false;
 
   Token tokens_reserved_;

@@ -18,118 +18,29 @@ bool is_growing(const Bytes& bytes, Level level) {
   return command && service::nature_of(command->body).grows;
 }
 
-const char* text_of(Rejected::Why why, bool here) {
-  if (why == Rejected::Why::majority_full)
-    return "fewer than a majority of the peers have room on their disks";
-  return here ? "the disk is nearly full" : "the leader's disk is nearly full";
-}
-
-constexpr std::size_t forward_bytes = 256 * 1024;  // a message stays far below a frame
-
 }  // namespace
 
 void Replica::on(Instant, const Submit& event) {
   asked_ = true;
-  if (queued_.size() >= config_.commands_queued) {
-    out_.push_back(Outcome{event.ticket, {}, "too many commands are on their way: try again later"});
-    return;
-  }
-  queued_.push_back(Queued{event.ticket, event.body});
+  commands_.submit(event, out_);
   // A leader that answers for a renewal by itself goes on doing so after it was deposed.
   if (COORD_RULE_OR(renewed_through_the_log, false,
                     raft_.role() == raft::Role::leader && std::holds_alternative<service::Renew>(event.body)))
     out_.push_back(Outcome{event.ticket, {.kind = service::OutcomeKind::renewed}, {}});
 }
 
-// What waits here is dropped. What was sent may be in some log: another command takes its sequence number, so
-// that whichever is ordered first is the only one that takes effect.
 void Replica::on(Instant, const Retract& event) {
-  const auto queued = std::ranges::find(queued_, event.ticket, &Queued::ticket);
-  if (queued != queued_.end()) {
-    queued_.erase(queued);
-    out_.push_back(Outcome{event.ticket, {}, "nobody waits for it any more"});
-    return;
-  }
-  const auto found = std::ranges::find_if(
-      pending_, [&](const auto& pending) { return pending.second.ticket == event.ticket; });
-  if (found == pending_.end()) return;
-  replace(found->first, found->second);
+  commands_.retract(event, machine_, wall_, out_);
 }
 
-// By a command that does nothing, under the same number.
-void Replica::replace(std::uint64_t sequence, Pending& pending) {
-  pending.command = encoded(sequence, pending_.begin()->first - 1, service::Renew{});
-  pending.level = machine_.level();
-  pending.growing = false;
-  pending.sent.reset();
-}
-
-Bytes Replica::encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body) const {
-  service::Command command;
-  command.node = config_.raft.self;
-  command.client = client_;
-  command.sequence = sequence;
-  command.acknowledged = acknowledged;
-  command.wall = wall_;
-  command.body = std::move(body);
-  return wire::encode(command, machine_.level());
-}
-
-// Until the group knows this process: a Register goes to every new leader, and again when nothing came of it.
-void Replica::register_here(Instant now) {
-  if (client_ != service::ClientId{} || !has_quorum()) return;
-  const bool same_leader = register_sent_in_ == raft_.term() && register_sent_to_ == raft_.leader();
-  if (register_sent_ && same_leader && now < *register_sent_ + config_.resend) return;
-  register_sent_ = now;
-  register_sent_in_ = raft_.term();
-  register_sent_to_ = raft_.leader();
-  service::Command command;
-  command.node = config_.raft.self;
-  command.wall = wall_;
-  command.body =
-      service::Register{config_.raft.self, nonce_, machine_.registration(config_.raft.self), config_.level};
-  send_to_leader(now, {wire::encode(command, machine_.level())});
-}
-
-// Gives queued submits their sequence numbers, as far as the window of the machine allows.
-void Replica::admit_queued() {
-  if (client_ == service::ClientId{}) return;
-  while (!queued_.empty() && pending_.size() < config_.commands_in_flight) {
-    if (!pending_.empty() && next_sequence_ - pending_.begin()->first >= config_.commands_in_flight) break;
-    Queued next = std::move(queued_.front());
-    queued_.pop_front();
-    const std::uint64_t sequence = next_sequence_++;
-    const std::uint64_t acknowledged = pending_.empty() ? sequence - 1 : pending_.begin()->first - 1;
-    Pending pending;
-    pending.ticket = next.ticket;
-    pending.growing = service::nature_of(next.body).grows;
-    pending.command = encoded(sequence, acknowledged, std::move(next.body));
-    pending.level = machine_.level();
-    pending_.emplace(sequence, std::move(pending));
-  }
-}
-
-// Sends, in sequence order, what this leader has not been sent, or not lately.
 void Replica::send_commands(Instant now) {
-  if (!has_quorum()) return;
-  std::vector<Bytes> batch;
-  std::size_t bytes = 0;
-  for (auto& [sequence, pending] : pending_) {
-    const bool same_leader =
-        pending.sent && pending.sent_to == raft_.leader() && pending.sent_in == raft_.term();
-    if (same_leader && now < *pending.sent + config_.resend) continue;
-    if (bytes + pending.command.size() > forward_bytes && !batch.empty()) {
-      send_to_leader(now, std::exchange(batch, {}));
-      bytes = 0;
-    }
-    pending.sent = now;
-    ++pending.sends;
-    pending.sent_to = raft_.leader();
-    pending.sent_in = raft_.term();
-    bytes += pending.command.size();
-    batch.push_back(pending.command);
+  if (has_quorum()) {
+    if (auto registration = commands_.registration(now, target(), machine_, wall_))
+      send_to_leader(now, {std::move(*registration)});
   }
-  if (!batch.empty()) send_to_leader(now, std::move(batch));
+  commands_.admit(machine_, wall_);
+  if (!has_quorum()) return;
+  for (std::vector<Bytes>& commands : commands_.due(now, target())) send_to_leader(now, std::move(commands));
 }
 
 void Replica::send_to_leader(Instant now, std::vector<Bytes> commands) {
@@ -180,39 +91,26 @@ void Replica::put_into_log(Instant now, std::vector<Bytes> commands, Level level
             raft::Propose{std::move(commands), COORD_RULE_OR(work_done_is_synced, durable, false), level});
 }
 
-// Drops from `commands` what would add to the state, and tells its sender.
+// Drops from `commands` what would add to the state, and tells whose it is: who has sent it may only have
+// passed it on.
 void Replica::reject_growing(NodeId from, std::vector<Bytes>& commands, Level level, Rejected::Why why) {
-  Rejected rejected;
-  rejected.why = why;
+  std::map<std::pair<NodeId, service::ClientId>, Rejected> rejected;
   std::erase_if(commands, [&](const Bytes& bytes) {
     const auto command = wire::decode<service::Command>(bytes, {.version = level});
     if (!command || !service::nature_of(command->body).grows) return false;
-    rejected.sequences.push_back(command->sequence);
+    const NodeId whose = level < 2 ? from : command->node;
+    Rejected& of = rejected[{whose, command->client}];
+    of.client = command->client;
+    of.why = why;
+    of.sequences.push_back(command->sequence);
     return true;
   });
-  if (rejected.sequences.empty()) return;
-  if (from != config_.raft.self) {
-    send_peer(from, std::move(rejected));
-    return;
-  }
-  reject(rejected, true);
-}
-
-void Replica::reject(const Rejected& rejected, bool here) {
-  for (const std::uint64_t sequence : rejected.sequences) reject(sequence, text_of(rejected.why, here));
-}
-
-// Of what was sent more than once an older copy may be in a log: whoever asked is told when that is decided.
-void Replica::reject(std::uint64_t sequence, const char* why) {
-  const auto found = pending_.find(sequence);
-  if (found == pending_.end()) return;
-  const std::string text = fmt::format("{}: free some space there", why);
-  if (found->second.sends > 1) {
-    found->second.rejected = text;
-    replace(found->first, found->second);
-  } else {
-    out_.push_back(Outcome{found->second.ticket, {}, text});
-    pending_.erase(found);
+  for (auto& [whose, of] : rejected) {
+    if (whose.first == config_.raft.self) {
+      commands_.reject(of, true, machine_, wall_, out_);
+    } else {
+      send_peer(whose.first, std::move(of));
+    }
   }
 }
 
@@ -261,49 +159,8 @@ void Replica::on(Instant, const RaiseTokens& event) {
   asked_ = true;
 }
 
-void Replica::settle_outcome(const service::Command& command, const service::Effects& effects) {
-  for (const service::Effect& effect : effects) {
-    if (const auto* registered = std::get_if<service::Registered>(&effect)) {
-      if (registered->node == config_.raft.self && registered->nonce == nonce_) client_ = registered->client;
-    } else if (const auto* refused = std::get_if<service::NotRegistered>(&effect)) {
-      // What this peer knew of itself was old: again, with what it has learnt.
-      if (refused->node == config_.raft.self && refused->nonce == nonce_) register_sent_.reset();
-    }
-  }
-  if (command.client == service::ClientId{} || command.client != client_) return;
-  const auto found = pending_.find(command.sequence);
-  if (found == pending_.end()) return;
-  const service::Outcome what = machine_.outcome(config_.raft.self, client_, command.sequence);
-  out_.push_back(Outcome{found->second.ticket, what, why_not(found->second, what)});
-  pending_.erase(found);
-}
-
-std::string Replica::why_not(const Pending& pending, const service::Outcome& what) {
-  return what.kind == service::OutcomeKind::renewed ? pending.rejected : std::string();
-}
-
-// The entries were not seen one by one: ask the machine what became of each command.
-void Replica::settle_after_replacement() {
-  for (auto it = pending_.begin(); it != pending_.end();) {
-    const service::Outcome what = machine_.outcome(config_.raft.self, client_, it->first);
-    if (what.kind == service::OutcomeKind::pending) {
-      ++it;
-      continue;
-    }
-    out_.push_back(Outcome{it->second.ticket, what, why_not(it->second, what), true});
-    it = pending_.erase(it);
-  }
-}
-
 std::optional<Instant> Replica::next_resend() const {
-  if (!has_quorum()) return std::nullopt;
-  std::optional<Instant> next;
-  if (client_ == service::ClientId{} && register_sent_) next = *register_sent_ + config_.resend;
-  for (const auto& [sequence, pending] : pending_) {
-    if (pending.sent && (!next || *pending.sent + config_.resend < *next))
-      next = *pending.sent + config_.resend;
-  }
-  return next;
+  return has_quorum() ? commands_.next_resend() : std::nullopt;
 }
 
 }  // namespace coord::replica

@@ -18,10 +18,7 @@ void Replica::on(Instant, const Greeted& event) {
   announced_[event.from] = Announcement{event.knows, event.life};
   // What it was sent before may have gone into a connection that was dead already: again, and not after
   // config_.resend only. A cut that has healed shows in this.
-  for (auto& [sequence, pending] : pending_) {
-    if (pending.sent_to == event.from) pending.sent.reset();
-  }
-  if (register_sent_to_ == event.from) register_sent_.reset();
+  commands_.sent_in_vain_to(event.from);
   if (event.from != raft_.leader()) return;
   for (auto& [id, reading] : reads_) {
     if (reading.asker == NodeId{}) reading.asked.reset();
@@ -30,6 +27,7 @@ void Replica::on(Instant, const Greeted& event) {
 
 void Replica::on(Instant, const Parted& event) {
   announced_.erase(event.from);
+  feed_.parted(event.from);
 }
 
 void Replica::on(Instant, const RaiseNow&) {
@@ -41,7 +39,7 @@ std::optional<LevelView::Missing> Replica::why_missing(NodeId voter, Level level
   const auto announced = announced_.find(voter);
   const bool is_self = voter == config_.raft.self;
   if (!is_self && announced == announced_.end()) return LevelView::Missing::unreachable;
-  const Announcement& said = is_self ? Announcement{config_.level, nonce_} : announced->second;
+  const Announcement& said = is_self ? Announcement{config_.level, life()} : announced->second;
   if (!COORD_RULE(raise_counts_who_knows_it, said.knows >= level)) return LevelView::Missing::earlier;
   const auto registered = machine_.state().registrations.find(voter);
   const bool lives = registered != machine_.state().registrations.end() &&
@@ -119,18 +117,10 @@ bool Replica::apply_raise(Instant now, const raft::Entry& entry) {
   return true;
 }
 
-// What is on its way into the log is said anew in the formats of the level, under the same numbers.
 void Replica::level_has_changed() {
   speak(machine_.level());
   waiting_for_tokens_.clear();
-  for (auto& [sequence, pending] : pending_) {
-    const auto command = wire::decode<service::Command>(pending.command, {.version = pending.level});
-    COORD_CHECK(command.ok());
-    pending.command = wire::encode(*command, machine_.level());
-    pending.level = machine_.level();
-    pending.sent.reset();
-  }
-  if (client_ == service::ClientId{}) register_sent_.reset();
+  commands_.level_has_changed(machine_);
 }
 
 void Replica::speak(Level level) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What Raft answers, carried over into the replica's own actions and the machine.
+#include <algorithm>
+
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/replica.hpp"
@@ -48,6 +50,17 @@ bool Replica::is_for_us(const FromPeer& event, const EitherWay& message) {
                                                        known->second == message.from);
 }
 
+bool Replica::is_voter(NodeId node) const {
+  return std::ranges::find(config_.raft.peers, node) != config_.raft.peers.end();
+}
+
+void Replica::feed_members() {
+  if (feed_.size() == 0 || !at_level_two()) return;
+  const Feed::Source source{raft_.log(),        applied_,       machine_,
+                            config_.raft.peers, raft_.leader(), raft_.term()};
+  for (auto& [node, message] : feed_.due(source)) send_peer(node, std::move(message));
+}
+
 void Replica::send_peer(NodeId to, PeerMessage message) {
   out_.push_back(SendPeer{.to = to, .message = std::move(message), .level = spoken_});
 }
@@ -75,7 +88,7 @@ bool Replica::apply(Instant now, const raft::Entry& entry) {
   }
   service::Effects effects = machine_.apply(entry.index, *command);
   timers_.applied(now, effects, machine_);
-  settle_outcome(*command, effects);
+  commands_.applied(*command, effects, machine_, out_);
   out_.push_back(Applied{entry.index, std::move(effects)});
   return true;
 }
@@ -104,7 +117,7 @@ void Replica::perform(Instant, raft::Install&& action) {
   bytes_since_snapshot_ = 0;
   snapshot_bytes_ = action.snapshot.data.size();
   out_.push_back(Replaced{});
-  settle_after_replacement();
+  commands_.replaced(machine_, out_);
 }
 
 void Replica::perform(Instant, raft::ReadReady&& action) {

@@ -36,7 +36,10 @@ void Replica::ask_reads(Instant now) {
 
 void Replica::read_for(Instant now, NodeId asker, const ReadRequest& request) {
   const bool room = reads_.size() < config_.commands_queued;
-  if (raft_.role() != raft::Role::leader || !room) {
+  const bool leads = raft_.role() == raft::Role::leader;
+  // What a member asks is passed on to the leader.
+  const bool relayed = !leads && feed_.feeds(asker) && has_quorum();
+  if (!room || (!leads && !relayed)) {
     send_peer(asker, ReadAnswer{request.id, false, LogIndex{}});
     return;
   }
@@ -46,7 +49,11 @@ void Replica::read_for(Instant now, NodeId asker, const ReadRequest& request) {
   reading.asker_id = request.id;
   reading.began = now;
   reads_.emplace(id, reading);
-  tell_raft(now, raft::Read{id});
+  if (leads) {
+    tell_raft(now, raft::Read{id});
+  } else {
+    send_peer(raft_.leader(), ReadRequest{id});
+  }
 }
 
 void Replica::fail_old_reads(Instant now) {

@@ -21,8 +21,8 @@ ServiceActions ReplicatedService::step(Instant now, WallTime wall, const Service
                              std::is_same_v<T, CommandGone>) {
           perform(now, wall, desk_->on(concrete));
         } else {
-          if constexpr (std::is_same_v<T, Tick>) perform(now, wall, desk_->tick(now, replica_.machine()));
-          perform(now, wall, replica_.step(now, wall, concrete));
+          if constexpr (std::is_same_v<T, Tick>) perform(now, wall, desk_->tick(now, log_->machine()));
+          perform(now, wall, log_->step(now, wall, concrete));
         }
       },
       event);
@@ -30,28 +30,29 @@ ServiceActions ReplicatedService::step(Instant now, WallTime wall, const Service
 }
 
 void ReplicatedService::tool_said(Instant now, WallTime wall, FromTool event) {
-  if (auto refused = admit(event.request, event.who.uid, event.who.user, replica_.machine())) {
+  if (auto refused = admit(event.request, event.who.uid, event.who.user, log_->machine())) {
     out_.push_back(ToTool{event.connection, std::move(*refused)});
     return;
   }
-  perform(now, wall, desk_->on(now, event, replica_.machine(), wall));
+  perform(now, wall, desk_->on(now, event, log_->machine(), wall));
 }
 
 ServiceActions ReplicatedService::settle(Instant now, WallTime wall) {
   if (!begun_) look_whether_begun();
-  perform(now, wall, replica_.settle(now, wall));
+  perform(now, wall, log_->settle(now, wall));
   // An order that was a question until now goes out with this batch: nobody knows when the next one comes.
-  if (replica_.is_asked()) perform(now, wall, replica_.settle(now, wall));
+  if (log_->is_asked()) perform(now, wall, log_->settle(now, wall));
   return std::exchange(out_, {});
 }
 
 // Peers that are empty found the group together, when each has seen all (protocol/raft/bootstrap.cpp): until
 // then a majority is of no use.
 void ReplicatedService::look_whether_begun() {
-  begun_ = replica_.raft().role() != raft::Role::bootstrap;
+  begun_ = log_->has_begun();
   std::string text;
-  if (!begun_ && !replica_.lone()) {
-    const std::vector<NodeId> unseen = replica_.raft().not_met();
+  const bool lone = voter_ != nullptr && voter_->lone();
+  if (!begun_ && !lone) {
+    const std::vector<NodeId> unseen = log_->waits_for();
     for (std::size_t i = 0; i < unseen.size(); ++i) {
       const auto name = names_.find(unseen[i]);
       text += i == 0 ? "" : i + 1 == unseen.size() ? " and " : ", ";
@@ -67,20 +68,20 @@ void ReplicatedService::look_whether_begun() {
 }
 
 std::optional<Instant> ReplicatedService::deadline() const {
-  const std::optional<Instant> log = replica_.deadline(), desk = desk_->deadline();
+  const std::optional<Instant> log = log_->deadline(), desk = desk_->deadline();
   return log && desk ? std::min(*log, *desk) : log ? log : desk;
 }
 
 // What the replica answers is for the desk, or for the driver; some of it for both.
 void ReplicatedService::perform(Instant now, WallTime wall, Actions actions) {
-  const service::StateMachine& machine = replica_.machine();
+  const service::StateMachine& machine = log_->machine();
   for (Action& action : actions) {
     std::visit(
         [&]<class T>(T& concrete) {
           if constexpr (std::is_same_v<T, Outcome>) {
             perform(now, wall, desk_->on(now, concrete, machine));
           } else if constexpr (std::is_same_v<T, Applied> || std::is_same_v<T, Replaced>) {
-            perform(now, wall, desk_->on(now, concrete, replica_.client(), machine, wall));
+            perform(now, wall, desk_->on(now, concrete, log_->client(), machine, wall));
             // For history and for invariants.
             if constexpr (std::is_same_v<T, Applied>) out_.push_back(std::move(concrete));
           } else if constexpr (std::is_same_v<T, QueryReady>) {
@@ -105,7 +106,7 @@ void ReplicatedService::perform(Instant now, WallTime wall, SessionActions actio
         [&](auto& concrete) {
           using T = std::decay_t<decltype(concrete)>;
           if constexpr (std::is_same_v<T, Submit> || std::is_same_v<T, Retract> || std::is_same_v<T, Query>) {
-            perform(now, wall, replica_.step(now, wall, concrete));
+            perform(now, wall, log_->step(now, wall, concrete));
           } else {
             out_.push_back(std::move(concrete));
           }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All of a peer that is not input or output: the replica and the desk for this host's
-// tools, as one state machine.
+// All of a peer that is not input or output: the ordered log, as a voter (Replica) or a member (Forwarder)
+// has it, and the desk for this host's tools, as one state machine.
 //
 // coordd feeds it from one inbox and carries out what it answers; the simulator does the same with virtual
 // time, network and disk. Rule of use: after each batch of step()s, one settle(); perform the actions in the
@@ -14,7 +14,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.hpp"
 #include "replica/desk.hpp"
+#include "replica/ordered_log.hpp"
 #include "replica/replica.hpp"
 
 namespace coord::replica {
@@ -29,16 +31,26 @@ using ServiceActions = std::vector<ServiceAction>;
 
 class ReplicatedService {
  public:
-  ReplicatedService(Replica replica, SessionsConfig sessions)
-      : replica_(std::move(replica)),
+  ReplicatedService(std::unique_ptr<OrderedLog> log, SessionsConfig sessions)
+      : log_(std::move(log)),
+        voter_(dynamic_cast<const Replica*>(log_.get())),
         names_(sessions.names),
         desk_(std::make_unique<Desk>(std::move(sessions))) {}
+  ReplicatedService(Replica replica, SessionsConfig sessions)
+      : ReplicatedService(std::make_unique<Replica>(std::move(replica)), std::move(sessions)) {}
 
   [[nodiscard]] ServiceActions step(Instant now, WallTime wall, const ServiceEvent& event);
   [[nodiscard]] ServiceActions settle(Instant now, WallTime wall);
   std::optional<Instant> deadline() const;
 
-  const Replica& replica() const { return replica_; }
+  const OrderedLog& log() const { return *log_; }
+  // Null: this host has no part in keeping the log.
+  const Replica* voter() const { return voter_; }
+  // Of a host that has (checked).
+  const Replica& replica() const {
+    COORD_CHECK(voter_ != nullptr);
+    return *voter_;
+  }
   const Sessions& sessions() const { return desk_->sessions(); }
   // What a group that has never begun waits for, for users; empty: it has.
   const std::string& not_begun() const { return not_begun_; }
@@ -49,7 +61,8 @@ class ReplicatedService {
   void perform(Instant now, WallTime wall, Actions actions);
   void perform(Instant now, WallTime wall, SessionActions actions);
 
-  Replica replica_;
+  std::unique_ptr<OrderedLog> log_;
+  const Replica* voter_ = nullptr;  // the same one
   std::map<NodeId, std::string> names_;
   bool begun_ = false;          // the group; once for all
   std::string not_begun_;       // what it waits for

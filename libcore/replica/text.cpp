@@ -109,6 +109,14 @@ std::string to_text(const PeerMessage& message, Level level) {
   } else if (const auto* answer = std::get_if<ReadAnswer>(&message)) {
     text += answer->known ? fmt::format(" {} index {}", answer->id, answer->index.value)
                           : fmt::format(" {} not the leader", answer->id);
+  } else if (const auto* follow = std::get_if<Follow>(&message)) {
+    text += fmt::format(" {} after {}{}", follow->number, follow->place.value, follow->again ? " again" : "");
+  } else if (const auto* fed = std::get_if<Fed>(&message)) {
+    text += fmt::format(" {} after {}", fed->number, fed->after.value) +
+            some_of(fed->entries, [](const raft::Entry& entry) { return to_text(entry); });
+  } else if (const auto* state = std::get_if<FedState>(&message)) {
+    text +=
+        fmt::format(" {} of {} from {} of {}", state->number, state->index.value, state->offset, state->size);
   }
   return text;
 }

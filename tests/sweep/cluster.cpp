@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/cluster.hpp"
 
+#include "replica/forwarder.hpp"
 #include "replica/text.hpp"
 #include "wire/codec.hpp"
 
@@ -23,7 +24,21 @@ WallTime wall_time(Instant world_now) {
   return WallTime{start_ns + world_now.time_since_epoch().count()};
 }
 
-Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& port) {
+// What a voter has on its disk; a member has nothing.
+Result<std::unique_ptr<replica::OrderedLog>> Cluster::open_log(Instant now, sim::Port<Cluster>& port,
+                                                               std::optional<store::Store>& store) {
+  std::vector<NodeId> voters;
+  for (std::size_t i = 1; i <= config_.nodes; ++i) voters.push_back(NodeId{i});
+  if (port.self().value > config_.nodes) {
+    replica::Forwarder::Config config;
+    config.self = port.self();
+    config.voters = std::move(voters);
+    config.level = knows[port.self().value];
+    config.speaks = config_.founded_at;
+    config.commands_in_flight = config_.replica.commands_in_flight;
+    return std::unique_ptr<replica::OrderedLog>(
+        std::make_unique<replica::Forwarder>(std::move(config), Random(port.random().next()), now));
+  }
   store::Identity identity;
   identity.node = port.self();
   identity.incarnation = random_incarnation(port.random());
@@ -35,33 +50,45 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
 
   replica::Config config = config_.replica;
   config.raft.self = port.self();
-  config.raft.peers.clear();
-  for (std::size_t i = 1; i <= config_.nodes; ++i) config.raft.peers.push_back(NodeId{i});
+  config.raft.peers = std::move(voters);
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = rejoining[port.self().value];
   config.level = knows[port.self().value];
-  node::Parts parts;
-  if (config_.parts) parts = config_.parts({port.self(), config.raft.peers, port.random().next(), now});
-  service::StateMachine machine;
+  auto machine = service::StateMachine::at_level(config_.founded_at);
   if (opened->recovered.snapshot) {
     auto restored = replica::machine_from(*opened->recovered.snapshot);
     if (!restored) return restored.error();
     machine = std::move(*restored);
   }
-  if (watcher != nullptr) watcher->process_started(port.self());
   const Token reserved = opened->store.tokens_reserved();
-  replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
-                           Random(port.random().next()), now);
+  std::unique_ptr<replica::OrderedLog> log =
+      std::make_unique<replica::Replica>(std::move(config), std::move(opened->recovered), std::move(machine),
+                                         reserved, Random(port.random().next()), now);
+  store = std::move(opened->store);
+  return log;
+}
+
+Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& port) {
+  std::optional<store::Store> store;
+  auto log = open_log(now, port, store);
+  if (!log) return log.error();
+  node::Parts parts;
+  if (config_.parts) {
+    std::vector<NodeId> all;
+    for (std::size_t i = 1; i <= nodes(); ++i) all.push_back(NodeId{i});
+    parts = config_.parts({port.self(), std::move(all), port.random().next(), now});
+  }
+  if (watcher != nullptr) watcher->process_started(port.self());
   replica::SessionsConfig sessions;
   sessions.self = port.self();
   sessions.peer = sessions.host = "n" + std::to_string(port.self().value);
   sessions.ttl_low = std::chrono::milliseconds(100);
   sessions.enrolment_ttl = std::chrono::seconds(2);
   auto peer = std::make_unique<Peer>(
-      Peer{std::move(opened->store),
-           node::Node(replica::ReplicatedService(std::move(replica), std::move(sessions)), std::move(parts)),
+      Peer{std::move(store),
+           node::Node(replica::ReplicatedService(std::move(*log), std::move(sessions)), std::move(parts)),
            {}});
-  peer->greeting = {peer->replica().speaks(), knows[port.self().value], peer->replica().life()};
+  peer->greeting = {peer->log().speaks(), knows[port.self().value], peer->log().life()};
   if (levels != nullptr) levels->began(port.self(), *peer);
   const replica::Recovered found =
       recovered(port.self(), port.disk().counts().of(sim::FaultKind::disk_replaced));
@@ -162,7 +189,7 @@ void Cluster::look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port) {
     Job again;
     again.tries_again = true;
     port.job(std::move(again));
-  } else if (!peer.store.nearly_full()) {
+  } else if (!peer.store->nearly_full()) {
     peer.nearly_full = false;
     feed(peer, now, replica::Space{false}, port);
   } else {
@@ -312,26 +339,26 @@ void Cluster::perform(Peer& peer, Job& job) {
     job.done.push_back(std::move(first));
     peer.waiting.pop_front();
   }
-  job.nearly_full = !peer.waiting.empty() || peer.store.nearly_full();
+  job.nearly_full = !peer.waiting.empty() || peer.store->nearly_full();
 }
 
 void Cluster::attempt(Peer& peer, Job& job) {
   Status status = done();
   if (const auto* snapshot = std::get_if<raft::Snapshot>(&job.parts.front().work)) {
-    const Result<store::Saved> saved = peer.store.save_snapshot(*snapshot);
+    const Result<store::Saved> saved = peer.store->save_snapshot(*snapshot);
     if (!saved) status = saved.error();
     job.skipped = saved.ok() && *saved != store::Saved::yes;  // there was no room: nothing has changed
   } else if (const auto* reserve = std::get_if<replica::ReserveTokens>(&job.parts.front().work)) {
-    status = peer.store.reserve_tokens(reserve->up_to);
+    status = peer.store->reserve_tokens(reserve->up_to);
   } else {
     std::vector<raft::Persist> writes;
     for (const replica::DiskJob& part : job.parts) writes.push_back(std::get<raft::Persist>(part.work));
-    status = peer.store.persist(writes);
-    if (status.ok() && config_.prepare_ahead) status = peer.store.prepare();
+    status = peer.store->persist(writes);
+    if (status.ok() && config_.prepare_ahead) status = peer.store->prepare();
   }
-  job.waits = !status.ok() && !peer.store.failure();
+  job.waits = !status.ok() && !peer.store->failure();
   if (!status.ok() && !job.waits && !job.skipped) job.failure = status.error().text();
-  job.nearly_full = job.waits || peer.store.nearly_full();
+  job.nearly_full = job.waits || peer.store->nearly_full();
 }
 
 void Cluster::on_done(Peer& peer, Instant now, Job job, sim::Port<Cluster>& port) {

@@ -29,7 +29,7 @@ struct Greeting {
 
 // One life of one peer's process.
 struct Peer {
-  store::Store store;
+  std::optional<store::Store> store;  // none: of a member that does not vote
   node::Node node;
   Greeting greeting;
   bool nearly_full = false;
@@ -55,6 +55,8 @@ struct Peer {
   std::deque<Work> waiting{};        // for room on the disk, in order
   std::optional<Instant> look_at{};  // when to try again; none: it is being tried
 
+  const replica::OrderedLog& log() const { return node.log(); }
+  const replica::Replica* voter() const { return node.voter(); }  // null: it does not vote
   const replica::Replica& replica() const { return node.replica(); }
 };
 
@@ -85,7 +87,9 @@ class HostWatcher {
 };
 
 struct ClusterConfig {
-  std::size_t nodes = 3;
+  std::size_t nodes = 3;    // that vote
+  std::size_t members = 0;  // that do not: the nodes after those
+  Level founded_at = first_level;
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
   bool prepare_ahead = false;  // the store makes its next segment between writes
@@ -112,12 +116,12 @@ class Cluster {
   using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)
-      : rejoining(config.nodes + 1, false),
-        knows(config.nodes + 1, config.replica.level),
+      : rejoining(config.nodes + config.members + 1, false),
+        knows(config.nodes + config.members + 1, config.replica.level),
         config_(std::move(config)),
-        kept_(config_.nodes + 1),
-        complete_since_(config_.nodes + 1),
-        disks_(config_.nodes + 1) {}
+        kept_(knows.size()),
+        complete_since_(knows.size()),
+        disks_(knows.size()) {}
 
   Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
   void on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
@@ -131,6 +135,8 @@ class Cluster {
   std::string describe(const Message& message) const;
 
   const ClusterConfig& config() const { return config_; }
+  std::size_t voters() const { return config_.nodes; }
+  std::size_t nodes() const { return config_.nodes + config_.members; }
 
   HostWatcher* watcher = nullptr;
   Duration wall_offset{};       // how wrong all wall clocks are
@@ -139,6 +145,8 @@ class Cluster {
   LevelWatcher* levels = nullptr;
 
  private:
+  Result<std::unique_ptr<replica::OrderedLog>> open_log(Instant now, sim::Port<Cluster>& port,
+                                                        std::optional<store::Store>& store);
   static void forget_what_is_new(raft::Message& message);
   void attempt(Peer& peer, Job& job);
   void look_for_room(Peer& peer, Instant now, sim::Port<Cluster>& port);

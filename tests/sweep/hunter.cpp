@@ -14,7 +14,8 @@ NodeId Hunter::leader() const {
   Term term;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
-    if (peer == nullptr || peer->replica().raft().role() != raft::Role::leader) continue;
+    if (peer == nullptr || peer->voter() == nullptr || peer->replica().raft().role() != raft::Role::leader)
+      continue;
     if (peer->replica().raft().term() <= term) continue;
     term = peer->replica().raft().term();
     leader = NodeId{i};

@@ -35,6 +35,7 @@ void LogInvariants::look(NodeId node) {
     last.life = nullptr;
     return;
   }
+  if (peer->voter() == nullptr) return;
   const raft::Raft& raft = peer->replica().raft();
   if (last.life != peer) {
     last = Last{};
@@ -107,7 +108,7 @@ std::optional<std::string> LogInvariants::log_matching(NodeId node, const raft::
   constexpr std::uint64_t depth = 16;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* other = world_.node(NodeId{i});
-    if (other == nullptr || NodeId{i} == node) continue;
+    if (other == nullptr || other->voter() == nullptr || NodeId{i} == node) continue;
     const raft::Log& theirs = other->replica().raft().log();
     const std::uint64_t top = std::min(raft.log().last().value, theirs.last().value);
     bool same = false;

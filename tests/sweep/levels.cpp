@@ -16,6 +16,7 @@ std::string number(std::uint64_t value) {
 Levels::Levels(World& world, Cluster& cluster, std::uint64_t seed, bool upgrades, Instant end)
     : world_(world), cluster_(cluster), upgrades_(upgrades), end_(end), random_(seed ^ 0x75706772616465U) {
   cluster_.levels = this;
+  in_force_ = cluster_.config().founded_at;
 }
 
 void Levels::begin() {
@@ -36,7 +37,7 @@ void Levels::begin() {
 bool Levels::raise_was_tried() const {
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
-    if (peer == nullptr) continue;
+    if (peer == nullptr || peer->voter() == nullptr) continue;
     const raft::Log& log = peer->replica().raft().log();
     for (LogIndex at = log.last(); at > log.base() && at.value + 64 > log.last().value; --at.value) {
       if (log.at(at)->kind == raft::EntryKind::raise) return true;
@@ -81,8 +82,8 @@ void Levels::sent(NodeId node, const PeerMessage& message) {
 
 void Levels::raised(NodeId, const Peer& peer, Level level) {
   in_force_ = std::max(in_force_, level);
-  const auto& registrations = peer.replica().machine().state().registrations;
-  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+  const auto& registrations = peer.log().machine().state().registrations;
+  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
     const auto found = registrations.find(NodeId{i});
     const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
     if (knows < level)
@@ -93,7 +94,7 @@ void Levels::raised(NodeId, const Peer& peer, Level level) {
 
 // A raise waits for every voter.
 bool Levels::all_take_part() const {
-  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     if (peer == nullptr || peer->replica().raft().recovering() ||
         peer->replica().client() == service::ClientId{})
@@ -104,7 +105,7 @@ bool Levels::all_take_part() const {
 
 void Levels::judge_end() {
   if (world_.violation() || !all_take_part()) return;
-  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     const Level knows = cluster_.knows[i];
     if (peer->replica().machine().level() < knows)

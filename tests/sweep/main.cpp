@@ -28,7 +28,8 @@ constexpr const char* usage_text =
     "usage: coord_sweep --seeds N [--seed FIRST] [--jobs J] [--profile NAME] [--traces DIRECTORY]\n"
     "                   [--mutant RULE --expect INVARIANT,...]\n"
     "       coord_sweep --replay SEED [--profile NAME] [--mutant RULE] [--shrink yes]\n"
-    "profiles: mixed calm crowded renewals power damage elections alone upgrades; without --profile the seed "
+    "profiles: mixed calm crowded renewals power damage elections alone upgrades keys members; without "
+    "--profile the seed "
     "decides\n";
 
 struct Arguments {

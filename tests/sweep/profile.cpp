@@ -27,7 +27,8 @@ constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::elections, "elections", 12},
                                               {Profile::alone, "alone", 4},
                                               {Profile::upgrades, "upgrades", 4},
-                                              {Profile::keys, "keys", 2}}};
+                                              {Profile::keys, "keys", 2},
+                                              {Profile::members, "members", 0}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -136,13 +137,24 @@ void shape(Setting& setting, Random& random) {
       setting.cluster.replica.snapshot_every_entries = 30;
       tools.scripts_per_host = 1;
       break;
+    case Profile::members:
+      setting.cluster.founded_at = newest_level;
+      setting.cluster.members = 1 + random.below(3);
+      setting.cluster.in_bytes = random.chance(0.3);
+      setting.world.nodes = setting.cluster.nodes + setting.cluster.members;
+      faults = sim::FaultConfig::without_disks(active);
+      for (auto& [kind, gap] : faults.mean_gap) gap *= random.chance(0.5) ? 1 : 3;
+      faults.length_high = milliseconds(1500);
+      if (random.chance(0.4)) setting.hunt = milliseconds(400 + random.below(900));
+      setting.scribes = random.chance(0.3);
+      break;
   }
 }
 
 // Most groups rise to the newest level at once; some stay at an earlier one, for want of a release.
 Level level_of(std::uint64_t seed, Profile profile) {
   if (profile == Profile::upgrades) return first_level;
-  if (profile == Profile::keys) return newest_level;
+  if (profile == Profile::keys || profile == Profile::members) return newest_level;
   return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }
 
@@ -199,7 +211,7 @@ Setting setting_of(std::uint64_t seed, Profile profile) {
 
 std::vector<sim::Fault> plan_of(std::uint64_t seed, Profile profile) {
   const Setting setting = setting_of(seed, profile);
-  return sim::plan_faults(setting.faults, setting.cluster.nodes, seed);
+  return sim::plan_faults(setting.faults, setting.world.nodes, seed);
 }
 
 }  // namespace coord::sweep

@@ -27,9 +27,10 @@ enum class Profile : std::uint8_t {
   alone,      // a group of one
   upgrades,   // peers are upgraded one by one, some are taken back, and the group's level rises
   keys,       // keys are changed, read and watched while all kinds of faults happen (scribes.hpp)
+  members,    // hosts that do not vote, and voters that are killed, paused and cut off; not among all seeds
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::keys) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::members) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own

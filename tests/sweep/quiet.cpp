@@ -13,7 +13,7 @@ std::string number(std::uint64_t value) {
 
 const raft::Raft* raft_of(const World& world, NodeId node) {
   const Peer* peer = world.node(node);
-  return peer == nullptr ? nullptr : &peer->replica().raft();
+  return peer == nullptr || peer->voter() == nullptr ? nullptr : &peer->voter()->raft();
 }
 
 // What a leader that is told to leave must have handed on first.
@@ -100,7 +100,7 @@ NodeId Quiet::the_leader() const {
 }
 
 bool Quiet::all_vote() const {
-  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
     if (raft == nullptr || raft->recovering() || raft->role() == raft::Role::bootstrap) return false;
   }
@@ -109,11 +109,11 @@ bool Quiet::all_vote() const {
 
 void Quiet::service_is_back() {
   std::size_t up = 0;
-  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
     if (raft != nullptr && !raft->recovering() && raft->role() != raft::Role::bootstrap) ++up;
   }
-  if (up > world_.nodes() / 2 && the_leader() == NodeId{})
+  if (up > cluster_.voters() / 2 && the_leader() == NodeId{})
     return fail("no leader ten election time-outs after the last fault, with " + number(up) + " peers up");
   tools_.probe();
   participants_.probe();
@@ -134,9 +134,9 @@ void Quiet::enrolled_lead() {
 void Quiet::drill_begins() {
   drill_ = Drill::none;
   const NodeId leader = the_leader();
-  if (world_.nodes() < 3 || leader == NodeId{} || !all_vote()) return;
+  if (cluster_.voters() < 3 || leader == NodeId{} || !all_vote()) return;
   drill_ = static_cast<Drill>(1 + random_.below(static_cast<std::uint64_t>(Drill::leader_leaves)));
-  const NodeId follower{1 + (leader.value + random_.below(world_.nodes() - 1)) % world_.nodes()};
+  const NodeId follower{1 + (leader.value + random_.below(cluster_.voters() - 1)) % cluster_.voters()};
   before_ = {leader, raft_of(world_, leader)->term(), follower, world_.faults().of(sim::FaultKind::restart)};
   switch (drill_) {
     case Drill::none:
@@ -199,7 +199,7 @@ void Quiet::drill_is_over() {
 
 std::optional<std::string> Quiet::left_behind(NodeId node) const {
   const Peer& peer = *world_.node(node);
-  const service::State& state = peer.replica().machine().state();
+  const service::State& state = peer.log().machine().state();
   const auto some = [&](const char* what, std::size_t count) {
     return "node " + number(node.value) + " still has " + number(count) + " " + what +
            " although every user is gone";
@@ -207,8 +207,8 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.sessions.empty()) return some("sessions", state.sessions.size());
   if (!state.requests.empty()) return some("requests", state.requests.size());
   if (!state.lingering_holds.empty()) return some("lingering holds", state.lingering_holds.size());
-  if (!peer.replica().machine().of<service::Locks>().table().all().empty())
-    return some("locks", peer.replica().machine().of<service::Locks>().table().all().size());
+  if (!peer.log().machine().of<service::Locks>().table().all().empty())
+    return some("locks", peer.log().machine().of<service::Locks>().table().all().size());
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
   const std::size_t connections = peer.node.service().sessions().size();
@@ -226,11 +226,13 @@ void Quiet::all_is_done() {
     if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");
     return;
   }
-  const replica::Replica& first = world_.node(leader)->replica();
+  const replica::OrderedLog& first = world_.node(leader)->log();
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     if (world_.node(NodeId{i}) == nullptr) return fail("node " + number(i) + " is not running at the end");
-    const replica::Replica& other = world_.node(NodeId{i})->replica();
-    if (other.raft().recovering()) return fail("node " + number(i) + " has not caught up after it rejoined");
+    const replica::OrderedLog& other = world_.node(NodeId{i})->log();
+    const raft::Raft* raft = raft_of(world_, NodeId{i});
+    if (raft != nullptr && raft->recovering())
+      return fail("node " + number(i) + " has not caught up after it rejoined");
     if (other.applied() != first.applied())
       return fail("node " + number(i) + " has applied " + number(other.applied().value) + ", the leader " +
                   number(first.applied().value));

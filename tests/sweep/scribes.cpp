@@ -129,7 +129,7 @@ void Scribes::check_change(const Script& script, Token version) {
 
 // The machine may have applied more by now: what a change has made of its key is taken from its effects.
 void Scribes::applied(NodeId node, const replica::Applied& applied) {
-  const service::StateMachine& machine = world_.node(node)->replica().machine();
+  const service::StateMachine& machine = world_.node(node)->log().machine();
   const std::string* key = nullptr;
   for (const service::Effect& effect : applied.effects) {
     if (const auto* end = std::get_if<service::Closed>(&effect)) {
@@ -172,7 +172,7 @@ void Scribes::process_died(NodeId node) {
 std::optional<std::string> Scribes::unfinished() const {
   for (const auto& [number, script] : scripts_) {
     if (world_.node(script.host) == nullptr || !script.is_shown) continue;
-    const auto& values = world_.node(script.host)->replica().machine().state().values;
+    const auto& values = world_.node(script.host)->log().machine().state().values;
     const auto value = values.find(script.key);
     const Token version = value == values.end() ? Token{} : value->second.version;
     if (version != script.shown)

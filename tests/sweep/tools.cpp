@@ -172,7 +172,7 @@ void Tools::told(NodeId node, const replica::ToTool& answer) {
   }
   // Without a quorum a release is answered before it is ordered: there is nothing that a
   // shell script could wait for.
-  const bool ordered = world_.node(node) != nullptr && world_.node(node)->replica().has_quorum();
+  const bool ordered = world_.node(node) != nullptr && world_.node(node)->log().has_quorum();
   const bool sleeps = config_.wrapper_sleep_high > Duration{} && random_.chance(0.05);
   const Duration high = sleeps ? config_.wrapper_sleep_high : microseconds(200);
   Instant& heard = heard_[id];  // a socket keeps the order

@@ -69,11 +69,20 @@ const Named<replica::PeerMessage>& peer_messages() {
   static const Named<replica::PeerMessage> all{
       {"raft", raft::Message(raft::Heartbeat{Term{6}, LogIndex{43}, 1001})},
       {"forward", replica::Forward{{{1, 2, 3}, {}}}},
-      {"rejected", replica::Rejected{{7, 9}, replica::Rejected::Why::majority_full}},
+      {"rejected", replica::Rejected{{7, 9}, replica::Rejected::Why::majority_full, service::ClientId{11}}},
       {"read_request", replica::ReadRequest{5}},
       {"read_answer", replica::ReadAnswer{5, true, LogIndex{43}}},
       {"either_way",
        replica::EitherWay{incarnation(0x10), incarnation(0x20), raft::HeartbeatReply{Term{6}, 1001, true}}},
+      {"follow", replica::Follow{17, 4, LogIndex{43}, true, LogIndex{40}, 4096}},
+      {"fed", replica::Fed{17,
+                           4,
+                           NodeId{2},
+                           Term{6},
+                           LogIndex{42},
+                           {{Term{6}, LogIndex{43}, raft::EntryKind::command, {1, 2}, 2}},
+                           {NodeId{1}, NodeId{2}}}},
+      {"fed_state", replica::FedState{17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}}},
   };
   return all;
 }
