@@ -29,6 +29,6 @@ TEST_CASE("the cut of the group itself: each rule removed is found in the snapsh
                            "group_datagrams_carry_the_colour", "group_one_cut_a_snapshot",
                            "group_markers_behind_the_step", "group_unmarked_link_was_empty"}) {
     INFO(rule);
-    CHECK(found_without(rule, 300) != "");
+    CHECK(found_without(rule, 3000) != "");
   }
 }
