@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/format.hpp"
+#include "base/svg.hpp"
 #include "catalogue/picture.hpp"
 
 namespace coord::catalogue {
@@ -109,22 +110,6 @@ const char* class_of(Span::Kind kind) {
   return kind == Span::Kind::working ? "working" : kind == Span::Kind::waiting ? "waiting" : "other";
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string head(int width, int height) {
   const std::string size = fmt::format("{}\" height=\"{}", width, height);
   return fmt::format(
@@ -165,19 +150,20 @@ std::string draw_gantt_svg(const Gantt& gantt) {
   for (int i = 0; i < lanes; ++i) {
     const auto& lane = gantt.lanes[static_cast<std::size_t>(i)];
     const int top = margin + i * row + (row - bar) / 2;
-    out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, top + bar / 2 + 5, escaped(lane.name));
+    out += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, top + bar / 2 + 5,
+                       svg::escaped(lane.name));
     for (const Span& span : lane.spans) {
       const double from = x(span.from), width = std::max(1.5, x(span.to) - from);
       const std::string what = fmt::format("{} ms", ms_text(in_ms(span.to - span.from)));
       out += fmt::format(
           "<g><title>{}, {}</title><rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" "
           "rx=\"4\"/>",
-          escaped(span.text), what, class_of(span.kind), at(from), top, at(width), bar);
+          svg::escaped(span.text), what, class_of(span.kind), at(from), top, at(width), bar);
       const std::string both = fmt::format("{}, {}", span.text, what);
       const std::string& shown = width > 8.0 * static_cast<double>(both.size()) + 8 ? both : what;
       if (width > 8.0 * static_cast<double>(shown.size()) + 6) {
         out += fmt::format("<text class=\"in-{}\" text-anchor=\"middle\" x=\"{}\" y=\"{}\">{}</text>",
-                           class_of(span.kind), at(from + width / 2), top + bar / 2 + 5, escaped(shown));
+                           class_of(span.kind), at(from + width / 2), top + bar / 2 + 5, svg::escaped(shown));
       }
       out += "</g>\n";
     }

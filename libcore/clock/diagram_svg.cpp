@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/format.hpp"
+#include "base/svg.hpp"
 #include "clock/diagram.hpp"
 
 namespace coord::clock {
@@ -22,45 +23,9 @@ constexpr int narrowest_lane = 64, widest_lane = 150;
 constexpr std::size_t longest_text = 96;  // columns; the tooltip has the rest
 constexpr int clearance = dot_radius + 5;
 
-struct Colour {
-  const char *light, *dark;
-};
-constexpr std::array<Colour, 8> colours = {{{"#0072b2", "#56b4e9"},
-                                            {"#b8500b", "#ff9a57"},
-                                            {"#00805c", "#2fcf9f"},
-                                            {"#a5467f", "#ec95c8"},
-                                            {"#7a6a00", "#e5d24a"},
-                                            {"#5b52b5", "#aaa3f5"},
-                                            {"#a83232", "#ff8b8b"},
-                                            {"#4a5a68", "#a9bccb"}}};
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string number(double value) {
-  const auto tenths = std::lround(value * 10);
-  return fmt::format("{}{}", tenths / 10, tenths % 10 == 0 ? "" : fmt::format(".{}", std::abs(tenths % 10)));
-}
+using svg::colours;
+using svg::escaped;
+using svg::number;
 
 class SvgDrawing {
  public:
