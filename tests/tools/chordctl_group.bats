@@ -84,6 +84,15 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   [[ ${lines[0]} == "ring main: 3 hosts, 3 copies of each key" ]]
   [ "${#lines[@]}" -eq 4 ]
   [ "$(on b chordctl ring --json | jq -s 'map(.share) | add | . > 0.999 and . < 1.001')" = true ]
+  on a chordctl ring --svg "$BATS_TEST_TMPDIR/ring.svg"
+  [ "$(grep -c '<path ' "$BATS_TEST_TMPDIR/ring.svg")" -eq 24 ]
+  [ "$(grep -c '>8 places' <(on a chordctl ring --svg - | sed 's/[0-9.]* %, />/g'))" -eq 3 ]
+  run -64 on a chordctl ring --svg - --json
+  # A person sees the circle and its legend, a line of the terminal each.
+  run -0 on a script -qec "stty cols 80; chordctl ring" /dev/null
+  [[ $output == *HOST*PLACES*SHARE* ]]
+  [ "$(printf '%s\n' "$output" | tr -cd ABC | tr -d '\n' | wc -c)" -gt 40 ]
+  [ "$(printf '%s\n' "$output" | tr -d '\r' | wc -L)" -le 80 ]
   run -0 on b chordctl lookup k
   [[ ${lines[0]} == owner$'\t'* ]]
   [ "$(printf '%s\n' "$output" | cut -f2 | sort | tr -d '\n')" = abc ]

@@ -2,16 +2,17 @@
 // chordctl join, leave, ring, lookup: which hosts a ring has, and which of them keep what.
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <memory>
-#include <set>
 
 #include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "cli/terminal.hpp"
 #include "client.hpp"
+#include "ring/circle.hpp"
 #include "ring/placement.hpp"
 #include "verbs.hpp"
 
@@ -23,7 +24,7 @@ struct Settings {
   Patience patience;
   std::uint64_t places = 8, replicas = 3;
   bool json = false, check = false, discard = false;
-  std::string key;
+  std::string key, svg;
 
   std::string shown_ring() const { return cli::shown(common.ring); }
 };
@@ -39,6 +40,13 @@ struct Known {
   std::string name(NodeId host) const {
     const auto found = here.names.find(host);
     return found == here.names.end() ? std::to_string(host.value) : found->second;
+  }
+  ring::Circle circle() const {
+    std::vector<std::string> names;
+    for (const service::RingHost& host : view.hosts) names.push_back(cli::shown(name(host.host)));
+    ring::Circle circle = ring::circle_of(placement(), view.hosts, names);
+    circle.title = fmt::format("ring {}", cli::shown(view.ring));
+    return circle;
   }
   ring::Placement placement() const {
     return ring::Placement(service::Ring{view.number, view.replicas, view.hosts, view.before});
@@ -137,16 +145,6 @@ Result<cli::Exit> leave(const Settings& s) {
 
 // ---- what is shown
 
-std::map<NodeId, double> shares(const ring::Placement& placement) {
-  std::map<NodeId, double> shares;
-  const auto& places = placement.places();
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto& before = places[(i + places.size() - 1) % places.size()];
-    shares[places[i].host.host] += chord::share_of_ring(before.id, places[i].id);
-  }
-  return shares;
-}
-
 std::string percent(double share) {
   char text[16];
   std::snprintf(text, sizeof text, "%.1f%%", 100 * share);
@@ -172,19 +170,59 @@ void print_places(const Known& known) {
   }
 }
 
+constexpr std::size_t circle_rows = 15;
+
+// Beside the circle, from its middle on; below it where the terminal is too narrow for both.
+void print_circle(const ring::Circle& circle) {
+  std::vector<std::string> lines = circle_text(circle, circle_rows);
+  cli::Table table(
+      {{""}, {"HOST"}, {"PLACES", cli::Table::Align::right}, {"SHARE", cli::Table::Align::right}});
+  for (std::size_t i = 0; i < circle.hosts.size(); ++i) {
+    const ring::Circle::Host& host = circle.hosts[i];
+    table.row(
+        {std::string(1, ring::letter_of(i)), host.name, std::to_string(host.places), percent(host.share)});
+  }
+  constexpr std::size_t beside = 2 * circle_rows + 4, narrowest_legend = 30;
+  const std::size_t columns = cli::terminal_width(STDOUT_FILENO);
+  const bool fits = columns > beside + narrowest_legend;
+  const std::string text = table.text(fits ? columns - beside : columns);
+  std::vector<std::string> legend;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+    legend.push_back(text.substr(at, text.find('\n', at) - at));
+  const std::size_t top = fits && legend.size() < lines.size() ? (lines.size() - legend.size()) / 2 : 0;
+  for (std::size_t i = 0; fits && i < legend.size(); ++i) {
+    if (top + i >= lines.size()) lines.emplace_back();
+    lines[top + i].resize(beside, ' ');
+    lines[top + i] += legend[i];
+  }
+  if (!fits) lines.insert(lines.end(), legend.begin(), legend.end());
+  cli::print("\n");
+  for (std::string& line : lines)
+    cli::print(fmt::format("  {}\n", line.substr(0, line.find_last_not_of(' ') + 1)));
+}
+
 void print_ring(const Settings& s, const Known& known) {
   const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
   cli::print(fmt::format("ring {}: {} hosts, {}{} of each key{}\n", s.shown_ring(), known.view.hosts.size(),
                          copies, copies == 1 ? " copy" : " copies",
                          known.view.before.empty() ? "" : ", a host comes or goes"));
-  const auto share = shares(known.placement());
-  for (const service::RingHost& host : known.view.hosts) {
-    const double part = share.contains(host.host) ? share.at(host.host) : 0;
+  const ring::Circle circle = known.circle();
+  if (cli::is_terminal(STDOUT_FILENO)) return print_circle(circle);
+  for (const ring::Circle::Host& host : circle.hosts) {
     std::string bar;
-    for (double at = 0; at < part; at += 0.025) bar += '#';
-    cli::print(fmt::format("{}\t{} places\t{}\t{}\n", cli::shown(known.name(host.host)), host.places,
-                           percent(part), bar));
+    for (double at = 0; at < host.share; at += 0.025) bar += '#';
+    cli::print(fmt::format("{}\t{} places\t{}\t{}\n", host.name, host.places, percent(host.share), bar));
   }
+}
+
+Status write_picture(const Settings& s, const Known& known) {
+  const std::string picture = circle_svg(known.circle());
+  if (s.svg == "-") {
+    cli::print(picture);
+    return done();
+  }
+  const auto file = cli::open_output_file(s.svg, cli::shown(s.svg));
+  return file ? cli::write_output_file(*file, picture, cli::shown(s.svg)) : Status(file.error());
 }
 
 // What is wrong with it, as far as its hosts answer.
@@ -211,7 +249,9 @@ Result<cli::Exit> show(const Settings& s) {
   auto known = look(s, *client);
   if (!known) return known.error();
   if (known->view.number == Token{}) return in_no_ring(s);
-  if (s.json) {
+  if (!s.svg.empty()) {
+    if (Status written = write_picture(s, *known); !written) return written.error();
+  } else if (s.json) {
     print_places(*known);
   } else {
     print_ring(s, *known);
@@ -242,7 +282,7 @@ Result<cli::Exit> lookup(const Settings& s) {
 }
 
 std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(Settings{common, {}, 8, 3, false, false, false, {}});
+  return std::make_shared<Settings>(Settings{common, {}, 8, 3, false, false, false, {}, {}});
 }
 
 }  // namespace
@@ -273,11 +313,13 @@ void add_leave(cli::Options& tool, const Common& common) {
 void add_ring(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
   auto& made = tool.verb("ring", "which hosts there are, and the share of each");
-  made.synopsis("[--check] [--json]");
+  made.synopsis("[--check] [--json | --svg FILE]");
   made.flag("--check", s->check, "3: something is wrong, which is said");
   made.flag("--json", s->json, "one place a line, as JSON");
+  made.value("--svg", "FILE", s->svg, "a picture for a page, light or dark; -: to stdout").excludes("--json");
   add_patience(made, s->patience);
   made.example("chordctl ring --check", "");
+  made.example("chordctl ring --svg ring.svg", "for a page");
   made.does([s] { return show(*s); });
 }
 
