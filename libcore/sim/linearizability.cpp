@@ -40,6 +40,9 @@ class Search {
     build(operations);
   }
 
+  // `told`: of the operations placed, and how many configurations were tried for it.
+  void tell(std::function<void(const CheckSoFar&)> told) { told_ = std::move(told); }
+
   Answer run(std::uint64_t& budget) {
     if (!place_what_changes_nothing(budget)) return Answer::undecided;
     std::size_t at = next_[head];
@@ -69,6 +72,7 @@ class Search {
     return Answer::yes;
   }
 
+  std::uint64_t tried() const { return tried_; }
   const std::vector<std::size_t>& stuck() const { return stuck_; }
   std::string stuck_state() const { return object_.text(stuck_in_); }
 
@@ -149,6 +153,8 @@ class Search {
   }
 
   void place(std::size_t at, State state) {
+    constexpr std::uint64_t seldom = 4096;
+    if (++tried_ % seldom == 0 && told_) told_({path_.size(), tried_});
     path_.push_back({at, std::exchange(state_, std::move(state))});
     toggle(edges_[at].operation);
     take_out(at);
@@ -213,6 +219,8 @@ class Search {
   std::size_t deepest_ = 0;
   std::vector<std::size_t> stuck_;
   State stuck_in_;
+  std::function<void(const CheckSoFar&)> told_;
+  std::uint64_t tried_ = 0;
 };
 
 // Where values are distinct, and so say which operations belong together.
@@ -231,13 +239,23 @@ LinearizabilityVerdict check(const std::vector<Operation>& history, const Linear
   for (std::size_t i = 0; i < history.size(); ++i) by_name[history[i].name].push_back(i);
   std::uint64_t budget = options.limit + history.size();
   LinearizabilityVerdict verdict;
+  CheckSoFar before;  // of the names that are done
   for (const auto& [name, operations] : by_name) {
+    if (options.told) options.told(before);
     if (auto known = without_search<Object>(history, operations)) {
-      if (known->answer == Answer::yes) continue;
-      return *known;
+      if (known->answer != Answer::yes) return *known;
+      before.placed += operations.size();
+      before.tried += operations.size();
+      continue;
     }
     Search<Object> search(history, operations, Object(options));
+    if (options.told)
+      search.tell([&](const CheckSoFar& of_name) {
+        options.told({before.placed + of_name.placed, before.tried + of_name.tried});
+      });
     const Answer answer = search.run(budget);
+    before.placed += operations.size();
+    before.tried += search.tried();
     if (answer == Answer::yes) continue;
     verdict = {answer, name, {}, ""};
     if (answer == Answer::undecided) {

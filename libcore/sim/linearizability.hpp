@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -78,12 +79,19 @@ enum class Model : std::uint8_t {
   queue,  // First in, first out. Dequeuing fails only while it is empty.
 };
 
+// How far a check is. It tries at most LinearizabilityOptions::limit configurations beyond the operations.
+struct CheckSoFar {
+  std::uint64_t placed = 0;  // operations that have a place in the order now
+  std::uint64_t tried = 0;   // configurations: more than are placed once it had to go back
+};
+
 struct LinearizabilityOptions {
   // Configurations remembered over all names, 16 to 64 bytes each, beyond the one that every operation needs.
   std::uint64_t limit = 1'000'000;
   // A lock may be refused while nobody holds it: waiters, a lock delay, a limit.
   // Then only grants are checked.
   bool refusals_need_holder = true;
+  std::function<void(const CheckSoFar&)> told{};  // now and then, for who waits
 };
 
 struct LinearizabilityVerdict {

@@ -82,16 +82,19 @@ std::optional<LevelVerdict> regular_read(const Operations& history, const std::s
 }
 
 std::optional<LevelVerdict> regular(const Operations& history, const std::string& name,
-                                    const NamedRegister& named) {
-  for (const std::size_t place : named.reads)
+                                    const NamedRegister& named, const std::function<void()>& judged) {
+  for (const std::size_t place : named.reads) {
     if (auto verdict = regular_read(history, name, named, place)) return verdict;
+    judged();
+  }
   return std::nullopt;
 }
 
 std::optional<LevelVerdict> eventual(const Operations& history, const std::string& name,
-                                     const NamedRegister& named) {
+                                     const NamedRegister& named, const std::function<void()>& judged) {
   std::optional<std::size_t> first;
   for (const std::size_t place : named.reads) {
+    judged();
     if (!history[place].final) continue;
     if (!first) first = place;
     const auto set_of = [&](std::size_t read) {
@@ -143,13 +146,18 @@ std::optional<std::pair<std::size_t, std::size_t>> written_twice(const Operation
   return std::nullopt;
 }
 
-std::optional<LevelVerdict> check_level(const Operations& history, Level level) {
+std::optional<LevelVerdict> check_level(const Operations& history, Level level,
+                                        const std::function<void(std::uint64_t reads)>& told) {
   const auto all = by_name(history);
   for (const auto& [name, named] : all)
     if (auto verdict = out_of_thin_air(history, name, named)) return verdict;
   if (level == Level::causal) return check_causal(history);
+  const std::function<void()> judged = [&told, reads = std::uint64_t{0}]() mutable {
+    if (told) told(++reads);
+  };
   for (const auto& [name, named] : all) {
-    auto verdict = level == Level::regular ? regular(history, name, named) : eventual(history, name, named);
+    auto verdict = level == Level::regular ? regular(history, name, named, judged)
+                                           : eventual(history, name, named, judged);
     if (verdict) return verdict;
   }
   return LevelVerdict{};

@@ -28,6 +28,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,6 +72,8 @@ std::optional<std::pair<std::size_t, std::size_t>> written_twice(
 
 // Memory of `causal`: 4 bytes for each pair of operation and client; nothing if that is above 1 GB. Time of
 // `regular` and `eventual`: the reads times the writes of each name.
-std::optional<LevelVerdict> check_level(const std::vector<RegisterOperation>& history, Level level);
+// `told`: after each read that is judged, how many were so far.
+std::optional<LevelVerdict> check_level(const std::vector<RegisterOperation>& history, Level level,
+                                        const std::function<void(std::uint64_t reads)>& told = {});
 
 }  // namespace coord::sim

@@ -51,7 +51,9 @@ class SequentialSearch {
       if (history[i].outcome != Operation::Outcome::unknown) ++left_;
   }
 
-  Answer run(std::uint64_t budget) {
+  Answer run(std::uint64_t budget, const std::function<void(const CheckSoFar&)>& told) {
+    constexpr std::uint64_t seldom = 4096;
+    std::uint64_t tried = 0;
     steps_.push_back(choices());
     while (left_ > 0) {
       Step& step = steps_.back();
@@ -65,6 +67,7 @@ class SequentialSearch {
       const Choice choice = step.choices[step.next++];
       if (!apply(step, choice)) continue;
       if (budget-- == 0) return Answer::undecided;
+      if (++tried % seldom == 0 && told) told({steps_.size(), tried});
       steps_.push_back(choices());
     }
     return Answer::yes;
@@ -195,7 +198,7 @@ template <class Object>
 LinearizabilityVerdict check(const std::vector<Operation>& history, const LinearizabilityOptions& options) {
   SequentialSearch<Object> search(history, options);
   LinearizabilityVerdict verdict;
-  verdict.answer = search.run(options.limit + history.size());
+  verdict.answer = search.run(options.limit + history.size(), options.told);
   if (verdict.answer == Answer::undecided)
     verdict.explanation = fmt::format("undecided after {} configurations", options.limit + history.size());
   if (verdict.answer != Answer::no) return verdict;

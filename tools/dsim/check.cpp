@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/format.hpp"
+#include "cli/estimate.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -101,13 +102,41 @@ Result<cli::Exit> check_by_level(const Settings& s) {
   if (*s.level == sim::Level::eventual && std::ranges::none_of(file->operations, is_final))
     return Error{ErrorKind::data, s.history, "no read is marked as final",
                  "mark those that were made after all had come to rest: \"final\":true"};
-  const auto verdict = sim::check_level(file->operations, *s.level);
+  const auto is_read = [](const sim::RegisterOperation& operation) {
+    return operation.kind == sim::RegisterOperation::Kind::read;
+  };
+  const auto reads = static_cast<std::uint64_t>(std::ranges::count_if(file->operations, is_read));
+  cli::Estimate estimate("check", reads, "reads");
+  const auto verdict =
+      sim::check_level(file->operations, *s.level, [&](std::uint64_t judged) { estimate.at(judged); });
+  estimate.clear();
   if (!verdict)
     return Error{ErrorKind::data, s.history, "operations times clients are more than 250,000,000",
                  "check a part of it"};
   cli::print(s.json ? as_json(s, *file, *verdict) : as_text(s, *file, *verdict));
   return verdict->kept ? cli::Exit::done : cli::Exit::no;
 }
+
+// On a terminal. Of the operations, as long as each fits where it is tried; once it must go back and try
+// others, of what --limit allows: then it takes that long at most.
+class SearchEstimate {
+ public:
+  SearchEstimate(std::uint64_t operations, std::uint64_t limit)
+      : placed_("check", operations, "operations"),
+        tried_("check", operations + limit, "configurations that --limit allows") {}
+  void at(const sim::CheckSoFar& so_far) {
+    if (so_far.tried <= 2 * so_far.placed) return placed_.at(so_far.placed);
+    placed_.clear();
+    tried_.at(so_far.tried);
+  }
+  void clear() {
+    placed_.clear();
+    tried_.clear();
+  }
+
+ private:
+  cli::Estimate placed_, tried_;
+};
 
 Result<cli::Exit> check(const Settings& s) {
   if (s.level) return check_by_level(s);
@@ -120,8 +149,11 @@ Result<cli::Exit> check(const Settings& s) {
   }
   sim::LinearizabilityOptions options;
   options.limit = s.limit;
+  SearchEstimate estimate(file->operations.size(), s.limit);
+  options.told = [&](const sim::CheckSoFar& so_far) { estimate.at(so_far); };
   const auto verdict = s.weak ? check_sequential(file->operations, *s.model, options)
                               : check_linearizable(file->operations, *s.model, options);
+  estimate.clear();
   cli::print(s.json ? as_json(s, *file, verdict) : as_text(s, *file, verdict));
   return verdict.answer == Answer::yes  ? cli::Exit::done
          : verdict.answer == Answer::no ? cli::Exit::no

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -15,6 +16,7 @@
 #include <optional>
 
 #include "base/format.hpp"
+#include "cli/estimate.hpp"
 #include "cli/names.hpp"
 
 namespace coord::dsim {
@@ -250,9 +252,11 @@ std::string take(const std::string& line, Clients& clients, sim::RegisterOperati
   return "";
 }
 
-// `take_line`: of one line, what is wrong with it, or nothing.
+// `take_line`: of one line, what is wrong with it, or nothing. `size`: of the file; 0 is not known.
 template <class History>
-Result<History> read_lines(std::istream& in, const std::string& path, const auto& take_line) {
+Result<History> read_lines(std::istream& in, const std::string& path, std::uint64_t size,
+                           const auto& take_line) {
+  cli::Estimate estimate("read", size);
   History history;
   Clients clients(history.names);
   std::string line;
@@ -268,6 +272,7 @@ Result<History> read_lines(std::istream& in, const std::string& path, const auto
       line.push_back(static_cast<char>(c));
     }
     if (c == std::char_traits<char>::eof() && line.empty()) break;
+    estimate.add(line.size() + 1);
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (history.operations.size() == most_operations) return bad(number, "more than 20,000,000 operations");
     auto& operation = history.operations.emplace_back();
@@ -287,8 +292,10 @@ Result<History> read_file(const std::string& path, const auto& take_line) {
   const auto unreadable = [&](const std::string& why) {  // a directory, a broken disk
     return Error{ErrorKind::data, path, fmt::format("could not be read ({})", why), "is it a file?"};
   };
+  std::error_code not_known;  // of a pipe, say
+  const auto size = path == "-" ? 0 : std::filesystem::file_size(path, not_known);
   try {
-    auto history = read_lines<History>(path == "-" ? std::cin : file, path, take_line);
+    auto history = read_lines<History>(path == "-" ? std::cin : file, path, not_known ? 0 : size, take_line);
     if (path == "-" && std::ferror(stdin) != 0) return unreadable(std::strerror(errno));
     return history;
   } catch (const std::ios_base::failure& failure) {
