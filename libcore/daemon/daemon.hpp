@@ -44,6 +44,7 @@
 #include "node/narrator.hpp"
 #include "node/node.hpp"
 #include "process/nesting.hpp"
+#include "replica/enrolled_leaderships.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
 
@@ -177,6 +178,7 @@ class Daemon {
   void note_end(Tool& tool);
   void note_commits();
   void audit(const char* event, const Tool& tool, const std::string& line) const;
+  void note_enrolled(const replica::Applied& action);
   Gauges gauges() const;
   void tell_metrics(replica::ConnectionId connection, const Tool& tool, std::uint64_t request);
 
@@ -266,6 +268,7 @@ class Daemon {
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;
+  replica::EnrolledLeaderships enrolled_;
   std::uint64_t log_bytes_ = 0;
   std::deque<std::pair<LogIndex, Instant>> proposed_;  // this leader's, not committed yet
   std::shared_ptr<MetricsServer> metrics_;

@@ -73,6 +73,24 @@ void Daemon::audit(const char* event, const Tool& tool, const std::string& line)
               {"COORD_USER", tool.user}});
 }
 
+// No tool is there to be told of them.
+void Daemon::note_enrolled(const replica::Applied& action) {
+  const replica::Replica& replica = node_->replica();
+  for (const auto& change : enrolled_.after(action, settings_.node, replica.client(), replica.machine())) {
+    if (!log_.wants(net::LogLevel::info)) continue;
+    const std::string name = printable(std::string_view(change.name).substr(0, longest_audit));
+    const std::string user = printable(change.user);
+    const std::string line =
+        change.gained ? fmt::format("granted leadership of '{}' to {} (enrolled)", name, user)
+                      : fmt::format("lost leadership of '{}' of {} (enrolled): {}", name, user, change.why);
+    log_.audit(fmt::format("{}, token {}", line, change.token.value),
+               {{"COORD_EVENT", change.gained ? "grant" : "loss"},
+                {"COORD_NAME", change.name.substr(0, longest_audit)},
+                {"COORD_TOKEN", std::to_string(change.token.value)},
+                {"COORD_USER", change.user}});
+  }
+}
+
 void Daemon::note_answer(Tool& tool, const local::Answer& answer) {
   const auto who = [&tool] {
     return fmt::format("{} (pid {})", printable(tool.user),

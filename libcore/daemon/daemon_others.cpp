@@ -219,6 +219,7 @@ void Daemon::perform(replica::SpeakLevel&& action) {
 }
 
 void Daemon::perform(replica::Applied&& action) {
+  note_enrolled(action);
   for (const service::Effect& effect : action.effects) {
     const auto* raise = std::get_if<service::RaiseApplied>(&effect);
     if (raise == nullptr) continue;

@@ -63,6 +63,33 @@ kill $peer
 SH
 }
 
+@test "a leadership that a host has by enrolment is an entry, once, whatever restarts" {
+  on_host <<'SH'
+listen
+serve
+delect --socket "$PWD/sock" --enroll queue
+granted() { jq -s 'map(select(.COORD_EVENT == "grant" and .COORD_NAME == "queue"))' journal; }
+eventually entry '.COORD_EVENT == "grant" and .COORD_NAME == "queue"'
+granted | jq -e '.[0] | .PRIORITY == "6" and .COORD_USER == "root" and (.COORD_TOKEN | tonumber > 0) and .MESSAGE == "granted leadership of '"'queue'"' to root (enrolled), token " + .COORD_TOKEN'
+kill -9 $peer
+wait $peer || true
+serve
+eventually delect --socket "$PWD/sock" --is-leader -q queue
+delect --socket "$PWD/sock" --enroll after
+eventually entry '.COORD_EVENT == "grant" and .COORD_NAME == "after"'
+granted | jq -e 'length == 1'
+delect --socket "$PWD/sock" --resign queue
+eventually entry '.COORD_EVENT == "loss" and .COORD_NAME == "queue" and (.MESSAGE | startswith("lost leadership of '"'queue'"' of root (enrolled): it was told to step down, token "))'
+grants() { granted | jq -e "length == $1"; }
+eventually grants 2
+delect --socket "$PWD/sock" --withdraw queue
+delect --socket "$PWD/sock" --enroll last
+eventually entry '.COORD_NAME == "last"'
+jq -es 'map(select(.COORD_EVENT == "loss")) | length == 1' journal
+kill $peer
+SH
+}
+
 @test "priorities: a warning is 4, an error is 3, also of a start that fails" {
   on_host <<'SH'
 listen
