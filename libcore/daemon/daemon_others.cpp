@@ -67,6 +67,7 @@ Status Daemon::join_group() {
   config.timing = timing_of(settings_.options);
   config.token_floor = settings_.options.token_floor;
   config.founding = founding_;
+  config.has_state = node_->replica().raft().role() != raft::Role::bootstrap;
   net::PeerHandlers peers;
   peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
   peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };

@@ -37,17 +37,21 @@ std::string Greeting::refusal_of(const wire::PeerHello& hello) const {
 
 namespace {
 
-// Of two foundings of one group one is over.
-std::string other_founding(const std::string& ours, const std::string& theirs) {
+// Of two foundings of one group one is over. Which of them this host's disk is of only its own peer knows.
+std::string other_founding(const std::string& ours, const std::string& theirs, bool has_state) {
+  if (ours.empty() && !has_state)
+    return fmt::format(
+        "its group was founded anew, as {}, and this host has no state: empty its directory, write that id "
+        "into the file `group` in it, and start with --rejoin",
+        theirs);
   if (ours.empty())
     return fmt::format(
         "its group was founded anew, as {}: this host has the state of the former one. Move its state "
         "directory away and give coordd --found-from the file `founding` of the host that founded first",
         theirs);
   if (theirs.empty())
-    return "it is of the former group, and this one was founded anew: move its state directory away, and "
-           "give "
-           "coordd --found-from there the file `founding` of the host that founded first";
+    return "it is of the former group, and this one was founded anew, or its disk is empty: its own log and "
+           "dpeers doctor there say what to do";
   return fmt::format(
       "both were founded anew, as {} here and as {} there: give all hosts the file `founding` of one", ours,
       theirs);
@@ -67,7 +71,7 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
-  if (hello->founding != founding) return refuse(other_founding(founding, hello->founding));
+  if (hello->founding != founding) return refuse(other_founding(founding, hello->founding, has_state));
   if (hello->group != group)
     return refuse(fmt::format("it has another list of peers: {}make --peers the same on every host",
                               difference_of(peers, hello->peers)));

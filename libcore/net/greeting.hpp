@@ -24,6 +24,7 @@ struct Greeting {
   Token token_floor{};
   std::string peers{};     // as list_of() has it
   std::string founding{};  // id of a group that was founded anew
+  bool has_state = true;   // of a group
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;

@@ -70,7 +70,8 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                 config_.timing,
                 config_.token_floor,
                 list_of(config_.roster.founders()),
-                config_.founding},
+                config_.founding,
+                config_.has_state},
       tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {

@@ -51,6 +51,7 @@ struct PeerConfig {
   wire::PeerTiming timing = {};
   Token token_floor{};
   std::string founding{};  // id of a group that was founded anew
+  bool has_state = true;   // this host's disk, of a group
   // A link to a peer that does not vote is made when something is sent, and closed when it has been idle for
   // so long. So many of these at a time.
   Duration idle_after = std::chrono::seconds(60);

@@ -24,6 +24,12 @@ end_peer() {
   signal_peer KILL "$1"
   eventually peer_gone "$1"
 }
+# doctor NAME: of that host, though it finds faults
+doctor() {
+  printf 'name = "%s"\npeers = ["%s"]\nkey_file = "%s"\nstate_dir = "%s"\nsocket = "%s"\n' \
+    "$1" "$(sed 's/,/", "/g' "$group/peers")" "$group/key" "$group/$1" "$group/$1.sock" >"$group/$1.toml"
+  COORD_AUTOSTART=no dpeers doctor --json --config "$group/$1.toml" || true
+}
 says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
 
 @test "two disks of three are lost: the third's state begins a new group, with higher tokens, and the former peer stays out" {
@@ -54,6 +60,7 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   start_peer a "${calm[@]}"
   eventually says a "its group was founded anew, as $(cat "$group/c/group"): this host has the state of the former one"
   eventually says c "it is of the former group, and this one was founded anew"
+  doctor a | jq -es 'any(.check == "state" and .status == "fail" and (.remedy | contains("mv '"$group/a $group/a.former"'")))'
   run -69 on a dlock -n job true
   [ "$(on b dkv get colour)" = blue ]
 
@@ -78,8 +85,18 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   end_peer c
   rm -r "$group/c"
   install -d -m 700 "$group/c"
-  cp "$group/a/group" "$group/c/group"
-  start_peer c --rejoin "${calm[@]}"
+  start_peer c "${calm[@]}"
+  # Its own doctor says what to do in one line, the others' where to ask.
+  id=$(cat "$group/a/group")
+  remedy() { doctor $1 | jq -r 'select(.status == "fail" and .check == "'$2'") | .remedy' | grep -F "$3"; }
+  eventually remedy c state "rm $group/c/segment-* && echo $id >$group/c/group && touch $group/c/rejoin"
+  [ "$(doctor c | jq -r 'select(.status == "fail") | .check' | sort -u)" = state ]
+  eventually remedy a peer "run dpeers doctor there"
+  eventually says c "this host has no state: empty its directory, write that id into the file .group. in it, and start with --rejoin"
+  remedy=$(remedy c state echo)
+  end_peer c
+  eval "${remedy%, and restart the peer}"
+  start_peer c "${calm[@]}"
   eventually sees_leader c
   end_peer a
   eventually sees_leader c
@@ -103,6 +120,58 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   start_group "${calm[@]}"
   [ "$(on c dkv get colour)" = blue ]
   [ "$(token c job)" -gt "$before" ]
+}
+
+@test "a lock that was held when the majority was lost: its command is stopped, its token is below all of the new group" {
+  start_group "${calm[@]}"
+  on a dkv put colour blue
+  run -0 on c dpeers backup --state-dir "$group/c" kept # before the lock is taken: the new group knows nothing of it
+  on a dlock other true
+  dlock --socket "$group/a.sock" --report report job -- sh -c 'echo $DLOCK_TOKEN >token; exec sleep 600' 3>&- &
+  holder=$!
+  eventually is_file token
+  held=$(cat token)
+  for name in a b c; do end_peer $name; done
+  status=0
+  wait $holder || status=$?
+  [ "$status" = 75 ] # stopped in time, with no peer left to tell it
+  [ "$(jq -r .outcome report)" = lost ]
+  mv "$group/a" "$group/a.old"
+  rm -r "$group/b" "$group/c"
+  run -0 found c kept
+  tokens_above=$(sed -n 's/.*its tokens are above \([0-9]*\)$/\1/p' <<<"${lines[0]}")
+  [ "$tokens_above" -ge "$held" ]
+  found a - <"$group/c/founding"
+  found b - <"$group/c/founding"
+  start_group "${calm[@]}"
+  touch fenced
+  for name in a b c; do
+    new=$(token $name job)
+    [ "$new" -gt "$tokens_above" ] && [ "$new" -gt "$held" ]
+    run -0 on $name dlock --fence fenced --token "$new" -- true
+  done
+  # The former holder comes late to the resource.
+  run ! on a dlock --fence fenced --token "$held" -- touch spoilt
+  [ ! -e spoilt ]
+  [ "$(on b dkv get colour)" = blue ]
+}
+
+@test "a lock that is held while two of three are lost: the third's state has it, and its token is free again" {
+  start_group "${calm[@]}"
+  dlock --socket "$group/c.sock" job -- sh -c 'echo $DLOCK_TOKEN >token; exec sleep 600' 3>&- &
+  holder=$!
+  eventually is_file token
+  for name in a b c; do end_peer $name; done
+  status=0
+  wait $holder || status=$?
+  [ "$status" = 75 ]
+  for name in a b; do rm -r "$group/$name"; done
+  mv "$group/c" "$group/c.former"
+  found c "$group/c.former"
+  found a - <"$group/c/founding"
+  found b - <"$group/c/founding"
+  start_group "${calm[@]}"
+  [ "$(token b job)" -gt "$(cat token)" ] # waits until the hold of the former group has ended with its lease
 }
 
 @test "founded twice, or with nothing: they do not go together, and say so" {

@@ -18,6 +18,7 @@
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
 #include "cli/connect.hpp"
+#include "daemon/founding.hpp"
 #include "dpeers/doctor_told.hpp"
 #include "dpeers/findings.hpp"
 #include "net/address.hpp"
@@ -29,6 +30,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds connect_patience{2000};
+constexpr std::string_view founded_anew = "its group was founded anew, as ";
+constexpr std::size_t founding_digits = 32;
 
 void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
          std::string remedy = "") {
@@ -121,6 +124,8 @@ std::string listen_at(const net::Address& address) {
 
 // What the peer said of a connection that does not come about, and what most likely is behind it.
 std::string remedy_for(const std::string& trouble) {
+  if (trouble.find("founded anew") != std::string::npos)
+    return "run dpeers doctor there: it says how that host comes into this group";
   if (trouble.find("list of peers") != std::string::npos || trouble.find("group") != std::string::npos)
     return "make `peers` the same on both";
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
@@ -189,8 +194,38 @@ std::string how_to_rejoin(const Examined& examined) {
                                               : fmt::format("{}, and restart the peer", file);
 }
 
+// What keeps this host out of a group that was founded anew (coordd --found-from); empty: nothing.
+std::string founding_trouble(const local::Peers& answer) {
+  for (const auto& [name, trouble] : answer.troubles)
+    if (trouble.starts_with(founded_anew)) return trouble;
+  return "";
+}
+
+// True: this host is kept out, and that is all to be said of its peer.
+bool examine_founding(const local::PeerRecord& own, const local::Peers& answer, const Examined& examined,
+                      Findings& findings) {
+  const std::string trouble = founding_trouble(answer);
+  if (trouble.empty()) return false;
+  const std::string id = trouble.substr(founded_anew.size(), founding_digits);
+  const std::string directory = examined.state_dir.empty() ? "STATE_DIR" : examined.state_dir;
+  // It is "member" as long as it has had nothing of any group.
+  const bool empty = trouble.find("has no state") != std::string::npos && own.role == "member";
+  add(findings, Health::fail, "state", examined.state_dir.empty() ? own.name : directory,
+      fmt::format("{}: the group was founded anew, as {}",
+                  empty ? "its disk was replaced or emptied" : "it is the former group's", id),
+      empty ? fmt::format("rm {0}/segment-* && echo {1} >{0}/{2} && {3}", directory, id,
+                          daemon::group_file_name, how_to_rejoin(examined))
+            : fmt::format(
+                  "stop this peer, mv {0} {0}.former, and give coordd --found-from the file `{1}` of the "
+                  "host that founded first: coordd(8)",
+                  directory, daemon::founding_file_name));
+  return true;
+}
+
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings) {
+  if (peer.local && examine_founding(peer, answer, examined, findings)) return;
+  if (!peer.local && trouble_of(peer.name, answer).starts_with(founded_anew)) return;
   if (examine_member(peer, answer, findings)) return;
   if (peer.state == "suspect") return examine_one_way(peer, answer, port_of(own.address), findings);
   if (peer.state != "alive") {
@@ -332,7 +367,8 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
     }
     examine_limits(here, findings);
     examine_level(answer->level, findings);
-    const bool replaced = !trouble_of(here.name, *answer, "state: ").empty();
+    const bool replaced =
+        !trouble_of(here.name, *answer, "state: ").empty() || !founding_trouble(*answer).empty();
     if (!leader && replaced) {
       // said already, with what to do
     } else if (!leader && !answer->not_begun.empty()) {
