@@ -87,14 +87,30 @@ class Parser {
     return Options::Request::act;
   }
 
+  // Nothing by that name goes here: it may go with a verb, or without this one.
+  Error unknown(const std::string& name) {
+    std::vector<std::string> with;
+    for (Options& verb : scope_->verbs_)
+      if (verb.find(name) != nullptr) with.push_back(verb.verb_);
+    if (with.size() == 1)
+      return usage_error(shown(name), fmt::format("is for `{} {}`", tool_.tool_, with.front()),
+                         fmt::format("give {} before it", with.front()));
+    if (!with.empty())
+      return usage_error(shown(name), "is for commands", see_help("give one before it; see"));
+    if (scope_ != &tool_ && tool_.find(name) != nullptr)
+      return usage_error(shown(name), fmt::format("is for `{}` without a command", tool_.tool_),
+                         fmt::format("leave out {}", scope_->verb_));
+    if (!name.starts_with("--")) return usage_error(shown(name), "unknown option", see_help("see"));
+    return usage_error(shown(name), "unknown option",
+                       did_you_mean(name, scope_->long_names(), see_help("see")));
+  }
+
   // Both answer whether the next argument was used as the value.
   Result<bool> long_option(const std::string& word, const std::string* next) {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(0, equals);
     Option* option = scope_->find(name);
-    if (option == nullptr)
-      return usage_error(shown(name), "unknown option",
-                         did_you_mean(name, scope_->long_names(), see_help("see")));
+    if (option == nullptr) return unknown(name);
     note(*option, name);
     if (!takes_value(*option)) {
       given_.push_back({option, name, ""});
@@ -111,7 +127,7 @@ class Parser {
     for (std::size_t i = 1; i < word.size(); ++i) {
       const std::string name{'-', word[i]};
       Option* option = scope_->find(name);
-      if (option == nullptr) return usage_error(shown(name), "unknown option", see_help("see"));
+      if (option == nullptr) return unknown(name);
       note(*option, name);
       if (takes_value(*option) && i + 1 == word.size()) return value_follows(*option, name, next);
       given_.push_back({option, name, takes_value(*option) ? word.substr(i + 1) : ""});

@@ -111,6 +111,19 @@ EOS
   zsh_offers "$demo" 'vtool merge --' "it's [the] order: yours"
 }
 
+@test "dpeers: its verbs; after backup files and no verb" {
+  generate dpeers
+  cd "$demo" && touch kept-today
+  [ "$(bash_offers dpeers b)" = backup ]
+  [ "$(bash_offers dpeers backup kept)" = kept-today ]
+  [ -z "$(bash_offers dpeers backup doc)" ]
+  [ "$(bash_offers dpeers wait --sta)" = --state ]
+  fish --no-config -c "source $demo/dpeers.fish; complete -C 'dpeers backup kept'" | grep -qx kept-today
+  ! fish --no-config -c "source $demo/dpeers.fish; complete -C 'dpeers backup doc'" | grep doctor
+  zsh_offers "$demo" 'dpeers backup ' kept-today
+  zsh_offers "$demo" 'dpeers hand-over --' 'time to wait for holders'
+}
+
 @test "zsh uses the generated file: options, operand" {
   zsh_offers "$demo" 'clidemo --' '--lines'
   zsh_offers "$demo" 'clidemo li' 'live-one'

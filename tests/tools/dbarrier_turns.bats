@@ -99,6 +99,42 @@ turn_of() { [ "$(dbarrier --status --json "$name" | jq -r .turn)" = "$1" ]; }
   [ "$(cat alpha beta gamma)" = $'0\n0\n0' ]
 }
 
+@test "--in-turn: the peer of whose turn it is is killed: started again, the turn goes on; not, the command is stopped and the turn lost" {
+  export COORD_SOCKET=$group/b.sock
+  name=killed
+  mkfifo go
+  in_turn a alpha 'echo x >begun; read line <go; echo alpha >>log'
+  in_turn b beta 'echo beta >>log'
+  in_turn c gamma 'echo gamma >>log'
+  eventually is_file begun
+  signal_peer KILL a
+  eventually peer_gone a
+  start_peer a "${calm[@]}"
+  eventually sees_leader a
+  turn_of alpha
+  [ ! -e log ]
+  echo >go
+  wait
+  [ "$(paste -sd, log)" = alpha,beta,gamma ]
+  [ "$(cat alpha beta gamma)" = $'0\n0\n0' ]
+
+  name=gone
+  rm alpha beta gamma log
+  in_turn a alpha 'echo $$ >alpha.pid; exec sleep 600'
+  in_turn b beta 'echo beta >>log'
+  in_turn c gamma 'echo gamma >>log'
+  eventually is_file alpha.pid
+  signal_peer KILL a
+  eventually is_file beta
+  gone "$(cat alpha.pid)" # before anybody hears that the turn is over
+  wait
+  [ ! -e log ]
+  [ "$(cat beta gamma)" = $'3\n3' ]
+  grep -q "gone: broken: alpha was lost, and nobody after it ran" beta.out
+  start_peer a "${calm[@]}"
+  eventually sees_leader a
+}
+
 @test "--fail breaks it for those who wait and for those who come later, also if it is the first" {
   arrive a alpha -n 3 --id alpha ready
   eventually there ready 1

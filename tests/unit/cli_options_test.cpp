@@ -238,6 +238,7 @@ TEST_CASE("a tool of verbs: each has its own options, the tool's work before and
   CHECK(parse({"--json", "compare", "x", "y"}) == "compare");
   CHECK((one == "x" && two == "y"));
   CHECK(parse({"compare", "x"}) == "B: is missing: see dclock compare --help");
+  CHECK(parse({"--deep", "x"}) == "--deep: is for `dclock merge`: give merge before it");
   CHECK(parse({"compare", "--deep", "x"}) == "--deep: unknown option: see dclock compare --help");
   CHECK(parse({"marge"}) == "'marge': is not a command of dclock: did you mean merge?");
   CHECK(parse({"squash"}) == "'squash': is not a command of dclock: see dclock --help");
@@ -263,7 +264,7 @@ TEST_CASE("a tool of verbs with an action of its own: its options may be for tha
   CHECK((all && json));
   CHECK(parse({}) == "itself");
   CHECK(parse({"--json", "list", "--json"}) == "list");
-  CHECK(parse({"list", "--all"}) == "--all: unknown option: see dsnapshot list --help");
+  CHECK(parse({"list", "--all"}) == "--all: is for `dsnapshot` without a command: leave out list");
   CHECK(parse({"--all", "list"}) == "--all: does not go with one of the commands: see dsnapshot --help");
   CHECK(parse({"lost"}) == "'lost': is not a command of dsnapshot: did you mean list?");
   CHECK(parse({"--", "lost"}) == "'lost': is not a command of dsnapshot: did you mean list?");

@@ -35,8 +35,7 @@ struct Settings {
   std::optional<std::int64_t> count;  // with wait
   std::string state;
   std::optional<Duration> wait;
-  std::string state_dir;          // of backup
-  std::vector<std::string> what;  // nothing, "doctor", "wait", "level", "hand-over"; or "backup" and a file
+  std::string state_dir, file;  // of backup
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -83,41 +82,7 @@ cli::Exit examine(const Settings& settings) {
   return failed ? cli::Exit::no : cli::Exit::done;
 }
 
-// Whether the options go with the verb, or with its absence.
-Status check_company(const Settings& settings, const std::string& what) {
-  const auto misplaced = [](const char* option, const char* is_for, std::string remedy) {
-    return Error{ErrorKind::usage, option, is_for, std::move(remedy)};
-  };
-  if (settings.raise && what != "level")
-    return misplaced("--raise", "is for `dpeers level`", "give level before it");
-  if (what != "wait" && (settings.count || settings.wait || !settings.state.empty()))
-    return misplaced(settings.count  ? "-n"
-                     : settings.wait ? "-w"
-                                     : "--state",
-                     "is for `dpeers wait`", "give wait before it");
-  if (what == "wait" && !settings.count)
-    return misplaced("-n", "how many peers to wait for is not said", "give -n COUNT");
-  if ((settings.abort || settings.yes) && what != "hand-over")
-    return misplaced(settings.abort ? "--abort" : "--yes", "is for `dpeers hand-over`",
-                     "give hand-over before it");
-  if (!settings.state_dir.empty() && what != "backup")
-    return misplaced("--state-dir", "is for `dpeers backup`", "give backup FILE before it");
-  if (what == "backup" && settings.what.size() < 2)
-    return Error{ErrorKind::usage, "backup", "there is no FILE to write to", "give one"};
-  if (what != "backup" && settings.what.size() > 1)
-    return Error{ErrorKind::usage, cli::shown(settings.what[1]), "is one word too many", "leave it out"};
-  if (what.empty()) return done();
-  const std::string remedy = fmt::format("leave out {}", cli::shown(what));
-  if (settings.check) return misplaced("--check", "is for the group as a whole", remedy);
-  if (settings.open_metrics) return misplaced("--openmetrics", "is for the peer as a whole", remedy);
-  if (settings.watch) return misplaced("--watch", "is for the list of peers", remedy);
-  if (settings.live.wanted()) return misplaced("--live", "is for the list of peers", remedy);
-  return done();
-}
-
-Result<cli::Exit> act(const Settings& settings) {
-  const std::string what = settings.what.empty() ? "" : settings.what.front();
-  if (Status fits = check_company(settings, what); !fits) return fits.error();
+Result<cli::Exit> list(const Settings& settings) {
   if (settings.check) {
     const dpeers::Check check = dpeers::check(settings.peer);
     if (!settings.quiet) cli::print(fmt::format("{}\n", check.line));
@@ -130,19 +95,64 @@ Result<cli::Exit> act(const Settings& settings) {
     return cli::Exit::done;
   }
   const dpeers::ListSettings list{settings.peer, settings.json, settings.quiet, settings.live};
-  if (settings.watch) return dpeers::watch_peers(list);
-  if (what.empty()) return dpeers::list_peers(list);
-  if (what == "doctor") return examine(settings);
-  if (what == "wait")
+  return settings.watch ? dpeers::watch_peers(list) : dpeers::list_peers(list);
+}
+
+void add_doctor(cli::Options& tool, const Settings& settings) {
+  auto& verb = tool.verb("doctor", "look at all that this host's peer stands on: faults and remedies");
+  verb.synopsis("[--json]");
+  verb.example("dpeers doctor", "find a fault");
+  verb.does([&] { return Result<cli::Exit>(examine(settings)); });
+}
+
+void add_wait(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("wait", "wait until so many peers are alive");
+  verb.synopsis("-n COUNT [--state STATE] [-w SECONDS]");
+  verb.value("-n,--count", "COUNT", settings.count, "this host's peer counts too").between(1, 1'000'000);
+  verb.value("--state", "STATE", settings.state, "the state to be in (alive)")
+      .one_of({"alive", "suspect", "dead", "left", "recovering"});
+  verb.value("-w,--timeout,--wait", "SECONDS", settings.wait, "at most so long, then 1");
+  verb.example("dpeers wait -n 3 -w 60", "until three are alive, or for a minute");
+  verb.does([&]() -> Result<cli::Exit> {
+    if (!settings.count)
+      return Error{ErrorKind::usage, "-n", "how many peers to wait for is not said", "give -n COUNT"};
     return dpeers::wait_for_peers({settings.peer, settings.quiet, static_cast<std::uint64_t>(*settings.count),
                                    settings.state.empty() ? "alive" : settings.state, settings.wait});
-  if (what == "level") return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise});
-  if (what == "hand-over")
+  });
+}
+
+void add_level(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("level", "show the level of the group's formats and rules, or raise it");
+  verb.synopsis("[--raise]");
+  verb.flag("--raise", settings.raise, "raise it now, on the leader's host");
+  verb.example("dpeers level", "after an upgrade: may the group use the new formats?");
+  verb.does([&] { return dpeers::level({settings.peer, settings.json, settings.quiet, settings.raise}); });
+}
+
+void add_hand_over(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("hand-over", "before a group: the peer that serves this host alone ends");
+  verb.synopsis("[--within SECONDS] [--yes]");
+  verb.synopsis("--abort");
+  verb.value("--within", "SECONDS", settings.within, "time to wait for holders (60)")
+      .between(Duration{}, std::chrono::hours(24));
+  verb.flag("--yes", settings.yes, "do not ask");
+  verb.flag("--abort", settings.abort, "the peer alone grants again");
+  verb.example("dpeers hand-over && systemctl stop coordd-host.socket", "");
+  verb.does([&] {
     return dpeers::hand_over({settings.peer, settings.quiet, settings.abort, settings.yes, settings.within});
-  if (what == "backup")
-    return dpeers::back_up({settings.peer, settings.state_dir, settings.what[1], settings.quiet});
-  return Error{ErrorKind::usage, cli::shown(what), "is not known",
-               "give doctor, wait, level, hand-over, backup FILE, or nothing"};
+  });
+}
+
+void add_backup(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("backup", "write all that the group holds, as this host has it, to a file");
+  verb.synopsis("FILE [--state-dir DIR]");
+  verb.operand("FILE", settings.file, "is made, or replaced").operand_completes(cli::Completion::file);
+  verb.value("--state-dir", "DIR", settings.state_dir, "the peer's, if not the configured one")
+      .completes(cli::Completion::directory);
+  verb.example("dpeers backup /var/backups/coordutils", "");
+  verb.does([&] {
+    return dpeers::back_up({settings.peer, settings.state_dir, settings.file, settings.quiet});
+  });
 }
 
 }  // namespace
@@ -153,20 +163,13 @@ int main(int argc, char** argv) {
   options.synopsis("[--json | --live[=SECONDS] | --watch]", "list the peers");
   options.synopsis("--check", "one line and a status of 0 to 3, for monitoring");
   options.synopsis("--openmetrics", "counts and times, for monitoring");
-  options.synopsis("doctor [--json]", "name faults and remedies");
-  options.synopsis("wait -n COUNT [--state STATE] [-w SECONDS]", "until so many peers are alive");
-  options.synopsis("level [--raise]", "show the level of the group's formats and rules");
-  options.synopsis("hand-over [--within SECONDS] [--yes] | --abort", "before a group: the peer alone ends");
-  options.synopsis("backup FILE [--state-dir DIR]", "all that the group holds, as this host has it");
-  options.operands(
-      "doctor|wait|level|hand-over|backup FILE", settings.what, 0, 2,
-      "check this host's peer; wait for peers; show the group's level; make way for a group; write a backup");
-  options.operand_completes_from("echo doctor wait level hand-over backup");
   options.flag("--check", settings.check, "0 well, 1 something wrong, 2 nobody leads, 3 cannot ask")
-      .excludes("--json");
+      .excludes("--json")
+      .without_verb();
   options.flag("--openmetrics", settings.open_metrics, "what this host's peer counts, for monitoring")
       .excludes("--json")
-      .excludes("--check");
+      .excludes("--check")
+      .without_verb();
   cli::Option& live = settings.live.declare(options).excludes("--json").excludes("--watch");
   cli::Option& watch =
       options.flag("--watch", settings.watch, "a line at every member up, member down, leader");
@@ -174,28 +177,18 @@ int main(int argc, char** argv) {
     live.excludes(other);
     watch.excludes(other);
   }
-  options.value("-n,--count", "COUNT", settings.count, "with wait: this host's peer counts too")
-      .between(1, 1'000'000);
-  options.value("--state", "STATE", settings.state, "with wait: the state to be in (alive)")
-      .one_of({"alive", "suspect", "dead", "left", "recovering"});
-  options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "with wait: at most so long, then 1");
-  options.flag("--raise", settings.raise, "with level: raise it now, on the leader's host");
-  options.value("--within", "SECONDS", settings.within, "with hand-over: time to wait for holders (60)")
-      .between(Duration{}, std::chrono::hours(24))
-      .minor();
-  options.flag("--yes", settings.yes, "with hand-over: do not ask").minor();
-  options.flag("--abort", settings.abort, "with hand-over: the peer alone grants again").minor();
-  options
-      .value("--state-dir", "DIR", settings.state_dir, "with backup: the peer's, if not the configured one")
-      .completes(cli::Completion::directory)
-      .minor();
+  live.without_verb();
+  watch.without_verb();
   options.flag("--json", settings.json, "one peer, or one finding, a line, as JSON");
   options.flag("-q,--quiet", settings.quiet, "print errors only: the status tells").excludes("--json");
   cli::add_peer_options(options, settings.peer);
   options.example("dpeers", "the group as this host's peer sees it");
-  options.example("dpeers doctor", "find a fault");
-  options.example("dpeers level", "after an upgrade: may the group use the new formats?");
   options.example("dpeers --json | jq -r 'select(.role == \"leader\").name'", "the leader's name");
-  options.does([&] { return act(settings); });
+  options.does([&] { return list(settings); });
+  add_doctor(options, settings);
+  add_wait(options, settings);
+  add_level(options, settings);
+  add_hand_over(options, settings);
+  add_backup(options, settings);
   return cli::run(argc, argv, options, cli::read_by_app);
 }
