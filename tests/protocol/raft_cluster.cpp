@@ -86,8 +86,10 @@ Cluster::Cluster(Options options) : options_(std::move(options)), random_(option
     peer.disk.incarnation[0] = static_cast<std::uint8_t>(i + 1);
     founders[id_of(name)] = peer.disk.incarnation;
   }
+  for (std::size_t i = options_.peers - options_.later; i < options_.peers; ++i)
+    founders.erase(NodeId{i + 1});
   for (auto& [name, peer] : peers_) {
-    if (options_.founded) peer.disk.hard_state.founders = founders;
+    if (options_.founded && founders.contains(id_of(name))) peer.disk.hard_state.founders = founders;
   }
   for (const char name : names()) start(name);
 }
@@ -112,17 +114,19 @@ void Cluster::start(char name) {
   Peer& peer = peers_.at(name);
   Config config;
   config.self = id_of(name);
-  for (const char other : names()) config.peers.push_back(id_of(other));
+  for (std::size_t i = 0; i < options_.peers - options_.later; ++i) config.peers.push_back(NodeId{i + 1});
   config.incarnation = peer.disk.incarnation;
   config.rejoin = peer.rejoin;
   if (options_.tune) options_.tune(config);
   peer.applied.clear();
   peer.applied_index = LogIndex{};
   peer.applied_term = Term{};
+  peer.applied_voters = Voters{};
   if (peer.disk.snapshot) {
     peer.applied = applied_in(*peer.disk.snapshot);
     peer.applied_index = peer.disk.snapshot->index;
     peer.applied_term = peer.disk.snapshot->term;
+    peer.applied_voters = peer.disk.snapshot->voters;
   }
   peer.stalled = false;
   peer.raft =
@@ -173,11 +177,16 @@ void Cluster::transfer(char name, char to) {
   step(name, TransferLeadership{to == 0 ? NodeId{} : id_of(to)});
 }
 
+void Cluster::change(char name, Step what, char whom) {
+  step(name, ChangeMembers{{what, id_of(whom)}});
+}
+
 void Cluster::take_snapshot(char name) {
   Peer& peer = peers_.at(name);
   if (peer.applied_index.value == 0 || peer.raft->durable_index() < peer.applied_index) return;
   if (peer.disk.snapshot && peer.disk.snapshot->index >= peer.applied_index) return;
-  const Snapshot snapshot{peer.applied_index, peer.applied_term, state_of(peer.applied)};
+  const Snapshot snapshot{peer.applied_index, peer.applied_term, state_of(peer.applied), first_level,
+                          peer.applied_voters};
   peer.disk.snapshot = snapshot;
   std::erase_if(peer.disk.entries, [&](const Entry& e) { return e.index <= snapshot.index; });
   step(name, SnapshotStored{snapshot});
@@ -221,7 +230,8 @@ char Cluster::settle() {
     if (!has_leader()) return false;
     const LogIndex all = raft(leader()).last_index();
     return all.value > 0 && std::all_of(peers_.begin(), peers_.end(), [&](const auto& p) {
-             return p.second.raft == nullptr || p.second.applied_index == all;
+             return p.second.raft == nullptr || p.second.applied_index == all ||
+                    !raft(leader()).voters().has(id_of(p.first));
            });
   });
   COORD_CHECK(settled);
@@ -321,6 +331,7 @@ void Cluster::perform(char name, Action& action) {
     peer.applied = applied_in(install->snapshot);
     peer.applied_index = install->snapshot.index;
     peer.applied_term = install->snapshot.term;
+    peer.applied_voters = install->snapshot.voters;
     note(who + " starts again from the snapshot of " + std::to_string(install->snapshot.index.value));
   } else if (const auto* ready = std::get_if<ReadReady>(&action)) {
     peer.reads_ready.push_back(ready->id);

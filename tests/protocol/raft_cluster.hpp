@@ -31,6 +31,7 @@ struct Range {
 
 struct Options {
   std::size_t peers = 3;
+  std::size_t later = 0;  // the last so many of them are no founders
   std::uint64_t seed = 1;
   Range latency{10, 10};
   Range disk{1, 1};
@@ -65,6 +66,7 @@ struct Peer {
   std::map<LogIndex, std::string> applied;  // the state machine: every command in its place
   LogIndex applied_index;
   Term applied_term;
+  Voters applied_voters;  // empty: the founders
   std::vector<std::uint64_t> reads_ready, reads_dropped;
   std::vector<std::string> refused;
   std::string halted;
@@ -86,6 +88,7 @@ class Cluster {
   void propose(char name, const std::string& command);
   std::uint64_t read(char name);
   void transfer(char name, char to);
+  void change(char name, Step step, char whom);
   void take_snapshot(char name);  // of all that it has applied and that is durable there
   void crash(char name);          // writes in flight are lost
   void crash_after_writing(char name, std::size_t writes);  // but so many of them
@@ -128,6 +131,7 @@ class Cluster {
   void trace_heartbeats(bool on) { heartbeats_ = on; }
   std::string violation;
   std::set<std::string> committed_commands() const;
+  std::size_t committed_changes() const;  // of the voters
   Random& random() { return random_; }
   std::size_t steps() const { return steps_; }
 
@@ -150,6 +154,7 @@ class Cluster {
   void check_step(char name);
   void check_apply(char name, const Entry& entry);
   void check_read(char name, const ReadReady& ready);
+  bool is_held_by_majority(const Entry& entry, const Voters& voters) const;
   Duration draw(Range range);
 
   Options options_;

@@ -36,6 +36,11 @@ std::set<std::string> Cluster::committed_commands() const {
   return out;
 }
 
+std::size_t Cluster::committed_changes() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(committed_, [](const auto& at) { return at.second.kind == EntryKind::members; }));
+}
+
 void Cluster::note(const std::string& line) {
   char time[16];
   std::snprintf(time, sizeof time, "[%4d] ", now_ms());
@@ -84,21 +89,29 @@ void Cluster::check_apply(char name, const Entry& entry) {
   peer.applied_index = entry.index;
   peer.applied_term = entry.term;
   if (entry.kind == EntryKind::command) peer.applied[entry.index] = command_of(entry);
+  if (entry.kind == EntryKind::members) peer.applied_voters = decode_voters(entry.data).value();
   const auto [known, first] = committed_.emplace(entry.index, entry);
   if (!(known->second == entry)) {
     violated("state machine safety: " + std::string(1, name) + " applies another entry at " +
              std::to_string(entry.index.value));
   }
   if (!first) return;
+  // Who has counted may have a later word about the voters than who applies first.
+  const bool durable = std::ranges::any_of(peers_, [&](const auto& other) {
+    return other.second.raft && is_held_by_majority(entry, other.second.raft->voters());
+  });
+  if (!durable)
+    violated("durability: entry " + std::to_string(entry.index.value) + " is committed on too few disks");
+}
+
+bool Cluster::is_held_by_majority(const Entry& entry, const Voters& voters) const {
+  const auto held = [&](const DiskImage& disk) { return disk.holds(entry.index, entry.term); };
   std::size_t copies = 0;
-  for (const auto& [other, p] : peers_) {
-    const auto held = [&](const DiskImage& disk) { return disk.holds(entry.index, entry.term); };
-    copies += held(p.disk) || std::any_of(p.lost_disks.begin(), p.lost_disks.end(), held) ? 1 : 0;
+  for (const NodeId voter : voters.voters) {
+    const Peer& peer = peers_.at(name_of(voter));
+    copies += held(peer.disk) || std::ranges::any_of(peer.lost_disks, held) ? 1 : 0;
   }
-  if (copies < majority_of(peers_.size())) {
-    violated("durability: entry " + std::to_string(entry.index.value) + " is committed on " +
-             std::to_string(copies) + " disks only");
-  }
+  return copies >= majority_of(voters.voters.size());
 }
 
 void Cluster::check_read(char name, const ReadReady& ready) {

@@ -122,11 +122,27 @@ TEST_CASE("absurd messages, to a peer in any role, trip nothing", "[raft]") {
   CHECK(steps == 100000);
 }
 
-TEST_CASE("who is not one of the named peers is not heard", "[raft]") {
+TEST_CASE("what somebody says who is no voter counts for nothing", "[raft]") {
   Solo a;
-  a.receive('z', VoteRequest{Term{9}, LogIndex{9}, Term{8}});
-  CHECK(a.actions.empty());
-  a.receive('a', VoteRequest{Term{9}, LogIndex{9}, Term{8}});  // nor is oneself
+  a.tick_at_deadline();
+  a.receive('z', VoteReply{Term{1}, true, true});
+  CHECK(a.raft().role() == Role::pre_candidate);
+  a.receive('b', VoteReply{Term{1}, true, true});
+  a.durable();
+  a.receive('z', VoteReply{Term{1}, false, true});
+  CHECK(a.raft().role() == Role::candidate);
+  a.receive('b', VoteReply{Term{1}, false, true});
+  REQUIRE(a.raft().role() == Role::leader);
+  a.durable();
+  a.receive('z', AppendReply{Term{1}, true, false, LogIndex{1}, {}, {}});
+  CHECK(a.raft().commit_index() == LogIndex{0});
+  a.receive('b', AppendReply{Term{1}, true, false, LogIndex{1}, {}, {}});
+  CHECK(a.raft().commit_index() == LogIndex{1});
+}
+
+TEST_CASE("nobody hears oneself", "[raft]") {
+  Solo a;
+  a.receive('a', VoteRequest{Term{9}, LogIndex{9}, Term{8}});
   CHECK(a.actions.empty());
   CHECK(a.raft().term() == Term{0});
 }

@@ -13,5 +13,6 @@ struct RuleScenario {
 };
 
 const std::vector<RuleScenario>& rule_scenarios();
+const std::vector<RuleScenario>& member_rule_scenarios();  // of voters that change
 
 }  // namespace raft_test

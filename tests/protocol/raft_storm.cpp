@@ -51,10 +51,24 @@ Options options_for(std::uint64_t seed) {
   return options;
 }
 
+Options churning(std::uint64_t seed) {
+  Options options = options_for(seed);
+  Random random(seed ^ 0x636875726eU);
+  options.later = 2;
+  options.peers = 2 + random.below(3) + options.later;
+  options.founded = true;
+  options.level_one = false;
+  return options;
+}
+
 class Run {
  public:
-  explicit Run(std::uint64_t seed)
-      : kind_(kind_of(seed)), random_(~seed), ways_(seed ^ 0x77617973U), cluster_(options_for(seed)) {}
+  Run(std::uint64_t seed, bool churns)
+      : kind_(kind_of(seed)),
+        churns_(churns),
+        random_(~seed),
+        ways_(seed ^ 0x77617973U),
+        cluster_(churns ? churning(seed) : options_for(seed)) {}
 
   Storm all() {
     for (int i = 0; i < 120 && cluster_.violation.empty(); ++i) {
@@ -67,6 +81,7 @@ class Run {
     if (!storm.violation.empty()) storm.trace = cluster_.trace();
     storm.steps = cluster_.steps();
     storm.commands = cluster_.committed_commands().size();
+    storm.changes = cluster_.committed_changes();
     return storm;
   }
 
@@ -106,6 +121,7 @@ class Run {
 
   void something_happens() {
     const char name = any();
+    if (churns_ && ways_.chance(0.4)) return voters_change();
     if (ways_.chance(0.15)) return disks_and_ways(name);
     if (kind_ == Kind::leaders_fall && random_.chance(0.6)) return leader_falls();
     if (kind_ == Kind::late_messages && random_.chance(0.3)) {
@@ -150,6 +166,24 @@ class Run {
     }
   }
 
+  // Whoever believes to lead is told to; learners are promoted more often than voters go.
+  void voters_change() {
+    for (const char name : cluster_.names()) {
+      if (!cluster_.is_up(name) || cluster_.raft(name).role() != Role::leader) continue;
+      const Voters voters = cluster_.raft(name).voters();
+      const char whom = any();
+      const bool goes = voters.voters.size() > 4 || ways_.chance(0.4);
+      if (voters.learns(id_of(whom)) && !goes) {
+        cluster_.change(name, Step::promote, whom);
+      } else if (!voters.has(id_of(whom))) {
+        cluster_.change(name, Step::learn, whom);
+      } else if (goes) {
+        cluster_.change(name, ways_.chance(0.5) ? Step::demote : Step::remove, whom);
+      }
+      if (whom == name && ways_.chance(0.3)) cluster_.transfer(name, 0);
+    }
+  }
+
   // As in the paper's figure 8: the leader goes while its entries are on some peers
   // only, and comes back later.
   void leader_falls() {
@@ -179,7 +213,7 @@ class Run {
 
   // Never more than a minority: what a majority has forgotten nobody can bring back.
   void lose_disk(char name) {
-    if (missing() > 0 || random_.chance(0.5)) return;
+    if (churns_ || missing() > 0 || random_.chance(0.5)) return;
     cluster_.wipe(name);
     cluster_.peer(name).rejoin = random_.chance(0.8);
     cluster_.start(name);
@@ -205,7 +239,7 @@ class Run {
       cluster_.resume(name);
       if (peer.raft) cluster_.make_room(name);
       peer.fail_next_write = false;
-      if (peer.disk.hard_state.founders.empty()) {  // the operator has read what it says
+      if (peer.disk.hard_state.founders.empty() && !churns_) {  // the operator has read what it says
         peer.rejoin = true;
         if (peer.raft) cluster_.crash(name);
       }
@@ -214,10 +248,20 @@ class Run {
     if (!cluster_.violation.empty()) return;
     const std::string last = "the last";
     for (int attempt = 0; attempt < 100 && cluster_.violation.empty(); ++attempt) {
-      if (cluster_.has_leader()) cluster_.propose(cluster_.leader(), last);
+      if (cluster_.has_leader()) {
+        let_all_learn();
+        cluster_.propose(cluster_.leader(), last);
+      }
       if (cluster_.run_until([&] { return cluster_.applied_everywhere(last); }, 200)) return disturb();
     }
     blame("liveness: not every peer has applied the last command");
+  }
+
+  void let_all_learn() {
+    const char leader = cluster_.leader();
+    for (const char name : cluster_.names()) {
+      if (!cluster_.raft(leader).voters().has(id_of(name))) return cluster_.change(leader, Step::learn, name);
+    }
   }
 
   // In good weather: a peer that does not hear the leader, and one that comes back, disturb nobody. A leader
@@ -226,6 +270,8 @@ class Run {
     cluster_.run(1000);  // what was under way comes to its end, a transfer of the leadership for one
     if (!cluster_.run_until([&] { return cluster_.has_leader(); })) return blame("liveness: no leader");
     const char leader = cluster_.leader();
+    // A majority must be left where one does not hear.
+    if (cluster_.raft(leader).voters().voters.size() < 3) return read_only();
     const Term term = cluster_.raft(leader).term();
     const char other = leader == 'a' ? 'b' : 'a';
     cluster_.cut(leader, other);
@@ -266,6 +312,7 @@ class Run {
   }
 
   Kind kind_;
+  bool churns_;
   Random random_;
   Random ways_;  // a stream of its own: the rest of a storm is as it was without them
   Cluster cluster_;
@@ -275,7 +322,11 @@ class Run {
 }  // namespace
 
 Storm weather(std::uint64_t seed) {
-  return Run(seed).all();
+  return Run(seed, false).all();
+}
+
+Storm churn(std::uint64_t seed) {
+  return Run(seed, true).all();
 }
 
 }  // namespace raft_test

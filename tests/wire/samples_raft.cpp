@@ -22,6 +22,8 @@ const Named<raft::Entry>& entries() {
       {"entry_noop", entry(3, 17, raft::EntryKind::noop, {})},
       {"entry_command",
        entry(0x0102030405060708, 0xfffffffffffffffe, raft::EntryKind::command, {0xde, 0xad}, 2)},
+      {"entry_members",
+       entry(4, 19, raft::EntryKind::members, encode(raft::Voters{{NodeId{2}, NodeId{3}}, {NodeId{4}}}), 2)},
       {"entry_raise", entry(4, 18, raft::EntryKind::raise, {2, 0, 0, 0, 0, 0, 0, 0})},
   };
   return all;
@@ -50,7 +52,9 @@ const Named<raft::Message>& raft_messages() {
       {"append_reply", raft::AppendReply{Term{6}, true, true, LogIndex{43}, LogIndex{44}, Term{2}}},
       {"heartbeat", raft::Heartbeat{Term{6}, LogIndex{43}, 1001, {{NodeId{2}, raft::DiskState::full}}}},
       {"heartbeat_reply", raft::HeartbeatReply{Term{6}, 1001, true, raft::DiskState::stalled}},
-      {"snapshot_request", raft::SnapshotRequest{Term{7}, LogIndex{900}, Term{6}, 4096, 1024, {7, 7, 7}, 2}},
+      {"snapshot_request",
+       raft::SnapshotRequest{
+           Term{7}, LogIndex{900}, Term{6}, 4096, 1024, {7, 7, 7}, 2, {{NodeId{2}, NodeId{3}}, {NodeId{4}}}}},
       {"snapshot_reply", raft::SnapshotReply{Term{7}, LogIndex{900}, 1027, true, true}},
       {"timeout_now", raft::TimeoutNow{Term{8}}},
       {"state_query", raft::StateQuery{incarnation(0x30), 77}},

@@ -17,8 +17,7 @@ const char* Raft::flaw_of(const AppendRequest& request) {
     if (entry.index.value != ++index.value) return "sent entries with a gap: they were ignored";
     if (entry.term < term || entry.term > request.term)
       return "sent entries whose terms go back: they were ignored";
-    if (entry.kind == EntryKind::members || !level_needed(entry))
-      return "sent entries of a kind that is not known here: they were ignored";
+    if (!level_needed(entry)) return "sent entries of a kind that is not known here: they were ignored";
     term = entry.term;
   }
   return nullptr;
@@ -69,10 +68,15 @@ bool Raft::store(const AppendRequest& request) {
     if (entry.index <= log_.base()) continue;
     const bool conflict = entry.index <= log_.last() && log_.term_at(entry.index) != entry.term;
     if (conflict && entry.index <= commit_) return false;
-    if (COORD_RULE_OR(truncate_only_on_conflict, conflict, entry.index <= log_.last()))
+    if (COORD_RULE_OR(truncate_only_on_conflict, conflict, entry.index <= log_.last())) {
       log_.truncate(entry.index);
+      members_.truncate(entry.index);
+    }
     if (entry.index > log_.last()) {
-      for (; i < request.entries.size(); ++i) log_.append(request.entries[i]);
+      for (; i < request.entries.size(); ++i) {
+        log_.append(request.entries[i]);
+        note_members(request.entries[i]);
+      }
     }
   }
   return true;

@@ -147,10 +147,18 @@ bool Raft::recovering() const {
   return COORD_RULE_OR(rejoined_peer_is_mute, hard_.recovering_until.value != 0, false);
 }
 
+// The rule above asks the founders. Once the voters have changed, others may have led by this peer's
+// forgotten vote: it stays mute until they have removed it, which they have done without it, and learns anew.
+bool Raft::still_counted_as_before() const {
+  if (members_.are_founders()) return false;
+  return members_.index() > commit_ || voters().votes(config_.self);
+}
+
 // Called when the commit index has moved. Messages that show the peer unmuted wait until that is durable,
 // like all others.
 void Raft::unmute_if_caught_up() {
-  if (hard_.recovering_until.value == 0 || log_.term_at(commit_).value_or(Term{}) < hard_.recovering_until)
+  if (hard_.recovering_until.value == 0 || log_.term_at(commit_).value_or(Term{}) < hard_.recovering_until ||
+      !COORD_RULE(rejoined_only_among_founders, !still_counted_as_before()))
     return;
   hard_.recovering_until = Term{};
   hard_state_changed();

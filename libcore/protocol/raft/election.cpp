@@ -54,7 +54,7 @@ bool Raft::hears_no_leader() const {
 void Raft::election_timed_out() {
   leader_ = NodeId{};
   arm_election_timer();
-  if (recovering() || outdated_) return;
+  if (recovering() || outdated_ || !stands_for_election()) return;
   // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
   // and one that waits for a slow disk is not given up for a new one that would wait as long.
   if (!outbox_.is_durable(hard_write_)) return;
@@ -74,7 +74,7 @@ void Raft::ask_before_campaign() {
   votes_ = {{config_.self, true}};
   VoteRequest request = vote_request(Term{hard_.term.value + 1});
   request.pre = true;
-  for (const NodeId peer : config_.peers) {
+  for (const NodeId peer : voters().voters) {
     if (peer != config_.self) send(peer, request);
   }
   decide_election();
@@ -90,7 +90,7 @@ void Raft::campaign(bool transfer) {
   arm_election_timer();
   VoteRequest request = vote_request(hard_.term);
   request.transfer = transfer;
-  for (const NodeId peer : config_.peers) {
+  for (const NodeId peer : voters().voters) {
     if (peer != config_.self) send(peer, request);
   }
   if (outbox_.is_durable(write_of_term())) own_vote_is_durable();
@@ -104,7 +104,9 @@ void Raft::own_vote_is_durable() {
 }
 
 void Raft::decide_election() {
-  const Ballot ballot = tally(votes_, config_.peers.size());
+  std::map<NodeId, bool> counted = votes_;
+  std::erase_if(counted, [this](const auto& vote) { return !counts(vote.first); });
+  const Ballot ballot = tally(counted, voters().voters.size());
   if (ballot == Ballot::lost) {
     become_follower(hard_.term, NodeId{});
   } else if (ballot == Ballot::won && role_ == Role::pre_candidate) {
@@ -176,12 +178,7 @@ void Raft::become_leader() {
   rounds_sent_.clear();
   transfer_.reset();
   making_way_.reset();
-  for (const NodeId peer : config_.peers) {
-    if (peer == config_.self) continue;
-    Progress& progress = progress_[peer];
-    progress.next = LogIndex{log_.last().value + 1};  // "initialized to leader last log index + 1" (figure 2)
-    progress.heard = now_;
-  }
+  follow_members();
   // "Raft handles this by having each leader commit a blank no-op entry into the log at the start of its
   // term" (section 8): it may not count older entries (section 5.4.2), so without it they could wait for
   // ever, and every read with them.

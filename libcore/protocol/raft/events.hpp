@@ -36,6 +36,12 @@ struct Propose {
 struct ProposeRaise {
   Bytes data;
 };
+// A leader appends the change (members.cpp), if Raft::why_not() has nothing against it. Anyone else does
+// nothing.
+struct ChangeMembers {
+  Change change;
+  Level level = 2;  // that is in force
+};
 // Which index must be applied before a linearizable read with this number may be
 // answered? (thesis, section 6.4)
 struct Read {
@@ -66,8 +72,8 @@ struct TransferLeadership {
   NodeId to;
 };
 
-using Event = std::variant<Receive, Tick, Propose, ProposeRaise, Read, Persisted, PersistFailed,
-                           SnapshotStored, Room, TransferLeadership>;
+using Event = std::variant<Receive, Tick, Propose, ProposeRaise, ChangeMembers, Read, Persisted,
+                           PersistFailed, SnapshotStored, Room, TransferLeadership>;
 
 // ---- actions
 

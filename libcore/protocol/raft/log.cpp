@@ -16,6 +16,10 @@ LogIndex next_of(LogIndex index) {
 }  // namespace
 
 std::optional<Level> level_needed(const Entry& entry) {
+  if (entry.kind == EntryKind::members) {
+    const bool sound = entry.level >= 2 && decode_voters(entry.data).has_value();
+    return sound ? std::optional(entry.level) : std::nullopt;
+  }
   if (entry.kind != EntryKind::raise) return entry.level;
   if (entry.data.size() < 4) return std::nullopt;
   Level raised = 0;

@@ -115,12 +115,13 @@ struct SnapshotRequest {
   std::uint64_t offset = 0;
   Bytes data;
   Level level = first_level;  // of the state
+  Voters voters{};            // as of last_index
 
   bool operator==(const SnapshotRequest&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(term, last_index, last_term, size, offset, data);
-    archive.since(2, level);
+    archive.since(2, level, voters);
   }
 };
 

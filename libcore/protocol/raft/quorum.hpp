@@ -25,14 +25,14 @@ inline Ballot tally(const std::map<NodeId, bool>& votes, std::size_t peers) {
   for (const auto& [peer, granted] : votes) yes += granted ? 1 : 0;
   if (yes >= majority_of(peers)) return Ballot::won;
   const std::size_t no = votes.size() - yes;
-  return no > peers - majority_of(peers) ? Ballot::lost : Ballot::pending;
+  return no + majority_of(peers) > peers ? Ballot::lost : Ballot::pending;
 }
 
 // The largest value that a majority of the group has reached. Who is missing from `values`, or may not be
 // counted, has reached `nothing`: it still stands in the denominator.
 template <class Value>
 Value reached_by_majority(std::vector<Value> values, std::size_t peers, Value nothing) {
-  values.resize(peers, nothing);
+  values.resize(std::max(values.size(), peers), nothing);
   const auto nth = values.begin() + static_cast<std::ptrdiff_t>(majority_of(peers) - 1);
   std::nth_element(values.begin(), nth, values.end(), std::greater<>());
   return *nth;

@@ -13,7 +13,7 @@ namespace coord::raft {
 namespace {
 
 // What cannot be true of a disk that the store has checked; a later level's log, for one.
-std::string flaw_of_disk(const Recovered& recovered, Level known) {
+std::string flaw_of_disk(const Recovered& recovered, Level known, bool is_founder) {
   LogIndex index = recovered.snapshot ? recovered.snapshot->index : LogIndex{};
   Term term = recovered.snapshot ? recovered.snapshot->term : Term{};
   const auto too_new = [known](const char* what, Level level) {
@@ -26,8 +26,7 @@ std::string flaw_of_disk(const Recovered& recovered, Level known) {
     if (entry.index.value != ++index.value) return "the recovered log has a gap";
     if (entry.term < term) return "the recovered log's terms go back";
     const std::optional<Level> needed = level_needed(entry);
-    if (entry.kind == EntryKind::members || !needed)
-      return "the recovered log holds entries of a kind that is not known here";
+    if (!needed) return "the recovered log holds entries of a kind that is not known here";
     if (*needed > known) return too_new("the recovered log holds entries", *needed);
     term = entry.term;
   }
@@ -35,7 +34,7 @@ std::string flaw_of_disk(const Recovered& recovered, Level known) {
   const bool is_seed = recovered.snapshot && recovered.entries.empty() &&
                        recovered.hard_state.term == recovered.snapshot->term;
   const bool is_empty = index.value == 0 && recovered.hard_state.term.value == 0;
-  if (recovered.hard_state.founders.empty() && !is_empty && !is_seed) {
+  if (is_founder && recovered.hard_state.founders.empty() && !is_empty && !is_seed) {
     return "the recovered state has no founders";
   }
   return {};
@@ -47,22 +46,23 @@ Raft::Raft(Config config, Recovered recovered, Random random, Instant now)
     : config_(std::move(config)),
       random_(random),
       now_(now),
-      broken_(flaw_of_disk(recovered, config_.level)),
+      broken_(flaw_of_disk(recovered, config_.level, !joined_later())),
       hard_(std::move(recovered.hard_state)),
       log_(recovered.snapshot ? recovered.snapshot->index : LogIndex{},
            recovered.snapshot ? recovered.snapshot->term : Term{},
-           broken_.empty() ? std::move(recovered.entries) : std::vector<Entry>{}) {
-  COORD_CHECK(config_.peers.size() >= 1 && config_.peers.size() <= 15);
+           broken_.empty() ? std::move(recovered.entries) : std::vector<Entry>{}),
+      members_(log_.base(), recovered.snapshot ? recovered.snapshot->voters : Voters{}, config_.peers) {
+  COORD_CHECK(config_.peers.size() <= Voters::limit && (config_.peers.size() >= 1 || joined_later()));
   COORD_CHECK(std::is_sorted(config_.peers.begin(), config_.peers.end()));
   COORD_CHECK(std::adjacent_find(config_.peers.begin(), config_.peers.end()) == config_.peers.end());
-  COORD_CHECK(std::binary_search(config_.peers.begin(), config_.peers.end(), config_.self));
   COORD_CHECK(config_.heartbeat > Duration::zero() && config_.heartbeat < config_.election_low);
   COORD_CHECK(config_.election_low <= config_.election_high);
   if (recovered.snapshot) snapshot_ = std::make_shared<Snapshot>(*std::move(recovered.snapshot));
+  for (LogIndex at{log_.base().value + 1}; at <= log_.last(); ++at.value) note_members(*log_.at(at));
   commit_ = applied_ = log_.base();
   bootstrap_.nonce = random_.next();
   bootstrap_.ask_at = now;
-  if (hard_.founders.empty()) role_ = Role::bootstrap;
+  if (hard_.founders.empty() && !joined_later()) role_ = Role::bootstrap;
   arm_election_timer();
   reported_ = {role_, hard_.term, leader_};
 }
@@ -81,7 +81,7 @@ std::optional<Instant> Raft::deadline() const {
     case Role::bootstrap:
       return bootstrap_.write != 0 ? std::nullopt : std::optional<Instant>(bootstrap_.ask_at);
     case Role::leader:
-      return alone() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
+      return progress_.empty() ? std::nullopt : std::optional<Instant>(heartbeat_due_);
     case Role::candidate:
       if (alone())
         return std::nullopt;  // its own vote is on its way to the disk: there is nothing else to wait for
@@ -157,7 +157,9 @@ void Raft::on(const SnapshotStored& event) {
   COORD_CHECK(index <= applied_);
   snapshot_ = std::make_shared<Snapshot>(event.snapshot);
   log_.snapshot_stored(index);
-  if (index.value > config_.entries_behind) log_.compact(LogIndex{index.value - config_.entries_behind});
+  if (index.value <= config_.entries_behind) return;
+  log_.compact(LogIndex{index.value - config_.entries_behind});
+  members_.compact(log_.base());
 }
 
 void Raft::halt(std::string why) {
@@ -166,10 +168,6 @@ void Raft::halt(std::string why) {
 
 void Raft::refuse(NodeId peer, std::string why) {
   local_.emplace_back(Refused{peer, std::move(why)});
-}
-
-bool Raft::is_other_peer(NodeId node) const {
-  return node != config_.self && std::binary_search(config_.peers.begin(), config_.peers.end(), node);
 }
 
 // The Persist before which nobody may hear of the present term and vote (figure 2); mostly long durable.

@@ -18,18 +18,18 @@
 // term. A peer votes only for a log that holds at least what its own holds, so every later leader has every
 // committed entry. Beyond the paper's core: pre-vote and check-quorum against peers that come and go
 // (thesis 9.6, 6.2), linearizable reads without a log entry (reads.cpp, thesis 6.4), leadership transfer
-// (transfer.cpp, thesis 3.10), snapshots in pieces (snapshot.cpp, section 7), leaders whose disk is full or
-// stands still (writable.cpp), and the rule for peers with nothing on their disk (bootstrap.cpp), which the
-// paper leaves open: a peer that has forgotten its vote could give it twice.
+// (transfer.cpp, thesis 3.10), voters that change (members.cpp), snapshots in pieces (snapshot.cpp, section
+// 7), leaders whose disk is full or stands still (writable.cpp), and the rule for peers with nothing on their
+// disk (bootstrap.cpp), which the paper leaves open: a peer that has forgotten its vote could give it twice.
 //
 // A pure state machine: it is told what happened and answers with what to do (events.hpp). It has
 // no clock, socket, thread or global, and owns its randomness: the same events at the same
 // instants give the same actions.
 //
 // Threading: none. One owner calls step() for every event, in the order of their happening.
-// Not built yet: membership change and learners. EntryKind::members is their place, and is refused.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -46,15 +46,32 @@
 #include "protocol/raft/log.hpp"
 #include "protocol/raft/outbox.hpp"
 #include "protocol/raft/progress.hpp"
+#include "protocol/raft/quorum.hpp"
 #include "protocol/raft/types.hpp"
+#include "protocol/raft/voters.hpp"
 
 namespace coord::raft {
 
+// Why a leader does not begin a change of the voters.
+enum class ChangeRefusal : std::uint8_t {
+  not_leading,
+  hands_over,        // a transfer of the leadership is under way
+  not_yet,           // nothing of its term is committed so far
+  another,           // the last change is not committed
+  no_such_step,      // from these voters, that node
+  leads,             // it is the leader itself: it hands over first
+  behind,            // the learner has not caught up
+  recovering,        // a voter has come back empty, and has not caught up
+  no_majority_then,  // too few of those who would vote answer
+};
+
 struct Config {
   NodeId self;
-  std::vector<NodeId> peers;  // all named peers, self included, sorted, unique; 1 to 15
-  Incarnation incarnation{};  // of this state directory
-  bool rejoin = false;        // the operator says: I am back with nothing
+  // The founders, sorted, unique, 1 to 15: they vote until the log says otherwise. Without self: a peer that
+  // comes later. It founds nothing, and is nobody until a leader sends it the log.
+  std::vector<NodeId> peers;
+  Incarnation incarnation{};                          // of this state directory
+  bool rejoin = false;                                // the operator says: I am back with nothing
   Duration write_patience = std::chrono::seconds(1);  // a write that takes longer: the disk stands still
   Duration make_way_gap = std::chrono::minutes(1);    // a leader that cannot write hands over once in so long
   Duration heartbeat = std::chrono::milliseconds(50);      // below election_low, or followers lose patience
@@ -69,6 +86,8 @@ struct Config {
   // proposals are dropped beyond so many bytes not yet committed and durable here
   std::size_t uncommitted_limit = 16 * 1024 * 1024;
   std::size_t reads_limit = 4096;  // reads are dropped beyond so many unanswered ones
+  // a learner that lacks no more entries than this has caught up
+  std::uint64_t caught_up_within = 64;
   // entries kept before a snapshot, so that a peer a little behind needs none
   std::uint64_t entries_behind = 512;
   // entries and snapshots of a higher one are refused: this program cannot read them
@@ -113,8 +132,17 @@ class Raft {
   std::map<NodeId, DiskState> disks() const;
   // A leader that cannot write and is looking for somebody who can: what adds to the state should wait.
   bool is_making_way() const { return making_way_.has_value(); }
+  // As the latest word in the log says, committed or not; of a group that has never changed: the founders.
+  const Voters& voters() const { return members_.latest(); }
+  LogIndex voters_index() const { return members_.index(); }  // of that word
+  // Against a change of the voters, now; nothing: ChangeMembers appends it.
+  std::optional<ChangeRefusal> why_not(Change change) const;
+  // The only peer there is: nobody is to be asked or told.
+  bool alone() const {
+    return voters().voters.size() == 1 && voters().learners.empty() && voters().votes(config_.self);
+  }
   bool majority_has_room() const;  // as far as a leader was told; who has not told counts as having it
-  // Leader only, else empty: every other peer.
+  // Leader only, else empty: every other voter and learner.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
   // What a peer that is too far behind is sent; null: none yet.
   // A part of the group has what this program cannot read: it takes no part in elections any more.
@@ -182,8 +210,7 @@ class Raft {
   void hard_state_changed();
   std::uint64_t write_of_term() const;
   void commit_upto(LogIndex index);
-  bool alone() const { return config_.peers.size() == 1; }
-  bool is_other_peer(NodeId node) const;
+  bool joined_later() const { return !std::ranges::binary_search(config_.peers, config_.self); }
 
   // receive.cpp: the rules about terms that hold for every message
   template <class M>
@@ -253,8 +280,23 @@ class Raft {
 
   // transfer.cpp
   void begin_transfer(NodeId to);
+  void begin_transfer_to_best(NodeId wish);
   void advance_transfer();
   void receive(NodeId from, const TimeoutNow& message);
+
+  // members.cpp: voters that change
+  bool counts(NodeId peer) const;
+  bool stands_for_election() const;
+  bool has_caught_up(NodeId learner) const;
+  bool is_heard_by_majority_of(const Voters& next) const;
+  void on(const ChangeMembers& event);
+  void follow_members();
+  void let_go_of_removed();
+  void step_down_if_removed();
+  void note_members(const Entry& entry);
+  // What a majority of the voters has reached: `own` of this peer, `of` of the progress of each other one.
+  template <class Value, class Of>
+  Value reached_by_voters(Value own, Of of) const;
 
   // writable.cpp: what a peer that cannot write leaves to others
   static bool may_write(DiskState disk) { return disk == DiskState::ready || disk == DiskState::unknown; }
@@ -274,6 +316,7 @@ class Raft {
   void rejoin();
   void founded();
   void unmute_if_caught_up();
+  bool still_counted_as_before() const;
 
   Config config_;
   Random random_;
@@ -286,6 +329,7 @@ class Raft {
 
   HardState hard_;
   Log log_;
+  VotersOfLog members_;
   LogIndex commit_;
   LogIndex applied_;  // handed out by Apply or Install
   std::shared_ptr<const Snapshot> snapshot_;
@@ -321,5 +365,15 @@ class Raft {
 
   Bootstrap bootstrap_;
 };
+
+template <class Value, class Of>
+Value Raft::reached_by_voters(Value own, Of of) const {
+  std::vector<Value> reached;
+  if (counts(config_.self)) reached.push_back(own);
+  for (const auto& [peer, progress] : progress_) {
+    if (counts(peer)) reached.push_back(of(progress));
+  }
+  return reached_by_majority(std::move(reached), voters().voters.size(), Value{});
+}
 
 }  // namespace coord::raft

@@ -50,9 +50,7 @@ void Raft::advance_reads() {
 }
 
 std::uint64_t Raft::confirmed_round() const {
-  std::vector<std::uint64_t> answered{round_};
-  for (const auto& [peer, progress] : progress_) answered.push_back(progress.round);
-  return reached_by_majority(std::move(answered), config_.peers.size(), std::uint64_t{0});
+  return reached_by_voters(round_, [](const Progress& progress) { return progress.round; });
 }
 
 void Raft::drop_reads() {

@@ -59,7 +59,9 @@ bool plausible(const StateAnswer& m) {
 }  // namespace
 
 void Raft::on(const Receive& event) {
-  if (!is_other_peer(event.from)) return;
+  // Who this peer's log does not name may be a voter by a log that is further: let in by whoever knows the
+  // group's key, it is heard (thesis 4.2.2).
+  if (event.from == config_.self || event.from == NodeId{}) return;
   std::visit(
       [&](const auto& message) {
         using M = std::decay_t<decltype(message)>;
@@ -68,7 +70,7 @@ void Raft::on(const Receive& event) {
         } else if constexpr (std::is_same_v<M, StateQuery>) {
           answer_state(event.from, message);
         } else if constexpr (std::is_same_v<M, StateAnswer>) {
-          receive_state(event.from, message);
+          if (std::ranges::binary_search(config_.peers, event.from)) receive_state(event.from, message);
         } else if (role_ !=
                    Role::bootstrap) {  // who has not founded may have promised anything: it says nothing
           take(event.from, message);

@@ -56,16 +56,16 @@ void Raft::send_to_all() {
 // may still be overwritten (figure 8). The leader's own disk is one of the group's: it counts when
 // its own write is durable, like everybody's.
 void Raft::advance_commit() {
-  std::vector<LogIndex> reached{COORD_RULE_OR(self_counts_when_durable, log_.durable(), log_.last())};
-  for (const auto& [peer, progress] : progress_)
-    reached.push_back(progress.recovering ? LogIndex{} : progress.match);
-  const LogIndex agreed = reached_by_majority(std::move(reached), config_.peers.size(), LogIndex{});
+  const LogIndex own = COORD_RULE_OR(self_counts_when_durable, log_.durable(), log_.last());
+  const LogIndex agreed = reached_by_voters(
+      own, [](const Progress& progress) { return progress.recovering ? LogIndex{} : progress.match; });
   if (agreed > commit_ && COORD_RULE(commit_only_own_term, log_.term_at(agreed) == hard_.term)) {
     commit_upto(agreed);
     advance_reads();
   }
   send_to_all();
   tell_commit();
+  step_down_if_removed();
 }
 
 // At once: the others answer their own users from what they apply. Who was told with
@@ -136,22 +136,24 @@ bool Raft::takes_entries(const Progress& progress) const {
 // "A leader in Raft steps down if an election timeout elapses without a successful round of heartbeats to a
 // majority of its cluster" (thesis 6.2): its users look for the new one, and the others may elect it.
 bool Raft::hears_majority() const {
-  std::vector<Instant> heard{now_};
-  for (const auto& [peer, progress] : progress_) heard.push_back(progress.heard);
-  return now_ <
-         reached_by_majority(std::move(heard), config_.peers.size(), Instant{}) + config_.election_high;
+  const auto heard = reached_by_voters(now_, [](const Progress& progress) { return progress.heard; });
+  return now_ < heard + config_.election_high;
 }
 
 void Raft::lead_on_tick() {
   if (!COORD_RULE(check_quorum, hears_majority())) return become_follower(hard_.term, NodeId{});
   if (transfer_ && now_ >= transfer_->give_up) transfer_.reset();
+  let_go_of_removed();
+  step_down_if_removed();
+  if (role_ != Role::leader) return;
   make_way_if_disk_fails();
   if (role_ == Role::leader && now_ >= heartbeat_due_) begin_round();
 }
 
 void Raft::receive(NodeId from, const AppendReply& reply) {
-  if (role_ != Role::leader) return;
-  Progress& progress = progress_[from];
+  const auto of = progress_.find(from);
+  if (role_ != Role::leader || of == progress_.end()) return;
+  Progress& progress = of->second;
   if (!reply.accepted) {
     heard(progress, reply.recovering, progress.unanswered);
     return back_up(from, progress, reply);
@@ -188,8 +190,9 @@ void Raft::back_up(NodeId from, Progress& progress, const AppendReply& reply) {
 }
 
 void Raft::receive(NodeId from, const HeartbeatReply& reply) {
-  if (role_ != Role::leader) return;
-  Progress& progress = progress_[from];
+  const auto of = progress_.find(from);
+  if (role_ != Role::leader || of == progress_.end()) return;
+  Progress& progress = of->second;
   const bool counts = COORD_RULE(beats_alone_are_not_enough, takes_entries(progress));
   heard(progress, reply.recovering, counts ? sent_at(reply.round) : std::nullopt);
   if (!reply.recovering && reply.round <= round_) progress.round = std::max(progress.round, reply.round);

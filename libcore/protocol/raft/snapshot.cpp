@@ -20,7 +20,8 @@ void Raft::send_piece(NodeId to, Progress& progress) {
   const std::uint64_t size = snapshot.data.size();
   const std::uint64_t offset = std::min(progress.offset, size);
   const std::uint64_t end = std::min<std::uint64_t>(size, offset + config_.snapshot_piece);
-  SnapshotRequest request{hard_.term, snapshot.index, snapshot.term, size, offset, {}, snapshot.level};
+  SnapshotRequest request{hard_.term, snapshot.index, snapshot.term,  size, offset,
+                          {},         snapshot.level, snapshot.voters};
   request.data.assign(snapshot.data.begin() + static_cast<std::ptrdiff_t>(offset),
                       snapshot.data.begin() + static_cast<std::ptrdiff_t>(end));
   progress.sent = now_;
@@ -29,8 +30,9 @@ void Raft::send_piece(NodeId to, Progress& progress) {
 }
 
 void Raft::receive(NodeId from, const SnapshotReply& reply) {
-  if (role_ != Role::leader) return;
-  Progress& progress = progress_[from];
+  const auto of = progress_.find(from);
+  if (role_ != Role::leader || of == progress_.end()) return;
+  Progress& progress = of->second;
   if (progress.state != Progress::State::snapshot || reply.last_index != progress.snapshot->index) return;
   heard(progress, reply.recovering, progress.unanswered);
   if (reply.installed) {
@@ -59,6 +61,8 @@ void Raft::receive(NodeId from, const SnapshotRequest& request) {
       request.last_term > request.term) {
     return refuse(from, "sent a piece of a snapshot that does not fit into it: it was ignored");
   }
+  if (request.voters != Voters{} && !request.voters.is_sound())
+    return refuse(from, "sent a snapshot whose voters cannot be: it was ignored");
   // An older snapshot must not take back what is committed here. "If existing log entry has same index and
   // term as snapshot's last included entry, retain log entries following it" (figure 13): then the log has
   // all of it, and only learns that it is committed.
@@ -71,10 +75,14 @@ void Raft::receive(NodeId from, const SnapshotRequest& request) {
   const bool same = incoming_ && incoming_->from == from && incoming_->term == request.term &&
                     incoming_->snapshot.index == request.last_index &&
                     incoming_->snapshot.term == request.last_term && incoming_->size == request.size &&
-                    incoming_->snapshot.level == request.level;
+                    incoming_->snapshot.level == request.level &&
+                    incoming_->snapshot.voters == request.voters;
   if (!same) {
-    incoming_ = IncomingSnapshot{
-        from, request.term, {request.last_index, request.last_term, {}, request.level}, {}, request.size};
+    incoming_ = IncomingSnapshot{from,
+                                 request.term,
+                                 {request.last_index, request.last_term, {}, request.level, request.voters},
+                                 {},
+                                 request.size};
     incoming_->data.reserve(request.size);  // at most the limit; what comes in pieces is not moved again
   }
   Bytes& data = incoming_->data;
@@ -98,6 +106,7 @@ void Raft::install(NodeId from) {
   snapshot_ = snapshot;
   installing_ = Installing{outbox_.next_write(), snapshot};
   log_.restart(snapshot->index, snapshot->term);
+  members_.restart(snapshot->index, snapshot->voters);
   commit_ = snapshot->index;
   unmute_if_caught_up();
   send(from, SnapshotReply{hard_.term, snapshot->index, snapshot->data.size(), true, recovering()},

@@ -10,6 +10,10 @@ namespace coord::raft {
 // time-out without a success.
 void Raft::on(const TransferLeadership& event) {
   if (role_ != Role::leader || transfer_) return;
+  begin_transfer_to_best(event.to);
+}
+
+void Raft::begin_transfer_to_best(NodeId wish) {
   // To whoever is furthest; to one that cannot write only if there is nobody else.
   const auto better = [](const Progress& a, const Progress& b) {
     const bool a_writes = may_write(a.disk), b_writes = may_write(b.disk);
@@ -18,7 +22,7 @@ void Raft::on(const TransferLeadership& event) {
   const Progress* best = nullptr;
   NodeId to;
   for (const auto& [peer, progress] : progress_) {
-    if (progress.recovering || (event.to.value != 0 && event.to != peer)) continue;
+    if (progress.recovering || !voters().votes(peer) || (wish.value != 0 && wish != peer)) continue;
     if (best != nullptr && !better(progress, *best)) continue;
     best = &progress;
     to = peer;
@@ -34,13 +38,14 @@ void Raft::begin_transfer(NodeId to) {
 
 void Raft::advance_transfer() {
   if (role_ != Role::leader || !transfer_ || transfer_->told) return;
-  if (progress_[transfer_->to].match != log_.last()) return;
+  const auto to = progress_.find(transfer_->to);
+  if (to == progress_.end() || to->second.match != log_.last()) return;
   transfer_->told = true;
   send(transfer_->to, TimeoutNow{hard_.term});
 }
 
 void Raft::receive(NodeId from, const TimeoutNow& /*message*/) {
-  if (role_ != Role::follower || leader_ != from || recovering() || outdated_ ||
+  if (role_ != Role::follower || leader_ != from || recovering() || outdated_ || !stands_for_election() ||
       !outbox_.is_durable(hard_write_))
     return;
   if (disk_state() != DiskState::ready) return;

@@ -13,6 +13,7 @@
 #include "base/ids.hpp"
 #include "base/level.hpp"
 #include "base/shared_bytes.hpp"
+#include "protocol/raft/voters.hpp"
 
 namespace coord::raft {
 
@@ -24,7 +25,7 @@ using Incarnation = std::array<std::uint8_t, 16>;
 enum class EntryKind : std::uint8_t {
   noop,     // a new leader's first entry (Raft section 8)
   command,  // opaque to Raft
-  members,  // a membership change; reserved, refused for now
+  members,  // who votes and who learns from here on (voters.hpp); of level 2 at least
   raise,    // the group's level rises: `data` begins with the new one, as 4 bytes, little-endian, for ever
 };
 
@@ -71,6 +72,7 @@ struct Snapshot {
   Term term;
   SharedBytes data;
   Level level = first_level;  // that the state is at, and by whose formats it is laid out
+  Voters voters{};            // as of `index`; empty: the founders
 
   bool operator==(const Snapshot&) const = default;
 };

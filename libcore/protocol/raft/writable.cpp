@@ -36,7 +36,9 @@ DiskState Raft::disk_state() const {
 
 void Raft::note_disk(NodeId peer, DiskState disk) {
   if (role_ != Role::leader) return;
-  Progress& progress = progress_[peer];
+  const auto found = progress_.find(peer);
+  if (found == progress_.end()) return;
+  Progress& progress = found->second;
   progress.disk = disk;
   if (disk != DiskState::stalled || progress.state != Progress::State::probe || !progress.probing) return;
   progress.assume_they_meet();
@@ -51,9 +53,10 @@ std::map<NodeId, DiskState> Raft::disks() const {
 }
 
 bool Raft::majority_has_room() const {
-  std::size_t have = room_ ? 1 : 0;
-  for (const auto& [peer, progress] : progress_) have += progress.disk == DiskState::full ? 0 : 1;
-  return have >= majority_of(config_.peers.size());
+  std::size_t have = room_ && voters().votes(config_.self) ? 1 : 0;
+  for (const auto& [peer, progress] : progress_)
+    have += progress.disk != DiskState::full && voters().votes(peer) ? 1 : 0;
+  return have >= majority_of(voters().voters.size());
 }
 
 // Called when the election time-out has passed. Whose disk stands still could not even vote for itself.
@@ -74,8 +77,9 @@ bool Raft::leads_without_disk() const {
 
 void Raft::make_way_if_disk_fails() {
   if (alone() || disk_state() == DiskState::ready || leads_without_disk()) return making_way_.reset();
-  const bool nobody_can = std::ranges::all_of(
-      progress_, [&](const auto& other) { return cannot_take_over(other.first, other.second); });
+  const bool nobody_can = std::ranges::all_of(progress_, [&](const auto& other) {
+    return !voters().votes(other.first) || cannot_take_over(other.first, other.second);
+  });
   if (nobody_can) return making_way_.reset();
   if (!making_way_) {
     if (made_way_ && now_ < *made_way_ + config_.make_way_gap) return;
@@ -101,8 +105,8 @@ void Raft::ask_to_take_over() {
   NodeId to;
   for (const auto& [peer, progress] : progress_) {
     // Only who has answered in this term is known to be there, and to be what it says.
-    if (progress.recovering || progress.round == 0 || making_way_->asked.contains(peer) ||
-        !may_write(progress.disk))
+    if (progress.recovering || progress.round == 0 || !voters().votes(peer) ||
+        making_way_->asked.contains(peer) || !may_write(progress.disk))
       continue;
     if (best != nullptr && progress.acknowledged <= best->acknowledged) continue;
     best = &progress;

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+// The rules of voters that change: the textbook's ways to get two leaders by changing who votes.
+#include "raft_cluster.hpp"
+#include "raft_rules.hpp"
+#include "raft_solo.hpp"
+
+namespace raft_test {
+
+namespace {
+
+Options with_later(std::size_t founders, std::size_t later) {
+  Options options;
+  options.peers = founders + later;
+  options.later = later;
+  return options;
+}
+
+bool change_done(Cluster& group, Step step, char whom) {
+  const char leader = group.leader();
+  const LogIndex before = group.raft(leader).voters_index();
+  group.change(leader, step, whom);
+  const auto in_force = [&] {
+    const LogIndex index = group.raft(leader).voters_index();
+    return index > before && group.raft(leader).commit_index() >= index;
+  };
+  return group.run_until(in_force, 2000);
+}
+
+std::vector<char> others_of(const Cluster& group, char leader, std::size_t founders) {
+  std::vector<char> others;
+  for (const char name : group.names()) {
+    if (name != leader && others.size() + 1 < founders) others.push_back(name);
+  }
+  return others;
+}
+
+void part(Cluster& group, const std::string& one, const std::string& other) {
+  for (const char a : one) {
+    for (const char b : other) group.cut_both(a, b);
+  }
+}
+
+bool is_append(const Message& message) {
+  return std::holds_alternative<AppendRequest>(message);
+}
+
+// Ongaro's bug of 2015. A leader of four promotes a fifth, and only that one hears it. The next leader, which
+// knows nothing of it, removes the first before it has committed anything of its own.
+std::string change_before_own_commit() {
+  Cluster group(with_later(4, 1));
+  const char first = group.settle();
+  const auto others = others_of(group, first, 4);
+  const char second = others[0], third = others[1], fourth = others[2];
+  if (!change_done(group, Step::learn, 'e')) return "the learner was not taken";
+  group.run(300);
+  group.drop_if = [&](char from, char to, const Message& m) {
+    return from == first && to != 'e' && is_append(m);
+  };
+  group.change(first, Step::promote, 'e');
+  group.run(30);
+  if (!group.raft('e').voters().votes(id_of('e'))) return "the fifth has not heard of its vote";
+  // The first and the fifth are cut off. Whoever leads now reaches one other only with its entries.
+  part(group, {first, 'e'}, {second, third, fourth});
+  group.drop_if = [&](char from, char to, const Message& m) {
+    if (std::holds_alternative<VoteRequest>(m) && from != second && from != first) return true;
+    return to == fourth && is_append(m);
+  };
+  if (!group.run_until([&] { return group.raft(second).role() == Role::leader; }))
+    return "nobody was elected";
+  group.run(60);
+  group.change(second, Step::remove, first);
+  group.run(100);
+  // Then the first is elected by the fourth and the fifth, of five.
+  group.heal();
+  part(group, {second, third}, {first, fourth, 'e'});
+  group.run(3000);
+  return group.violation;
+}
+
+// Two promotions that are both not committed: three of five agree, and two of the three that the others know.
+std::string two_changes() {
+  Cluster group(with_later(3, 2));
+  const char leader = group.settle();
+  const auto others = others_of(group, leader, 3);
+  for (const char later : {'d', 'e'}) {
+    if (!change_done(group, Step::learn, later)) return "a learner was not taken";
+  }
+  group.run(300);
+  group.drop_if = [&](char from, char to, const Message& m) {
+    return from == leader && (to == others[0] || to == others[1]) && is_append(m);
+  };
+  group.change(leader, Step::promote, 'd');
+  group.change(leader, Step::promote, 'e');
+  group.run(60);
+  part(group, {leader, 'd', 'e'}, {others[0], others[1]});
+  group.run(1500);
+  return group.violation;
+}
+
+std::string learners_are_not_asked() {
+  Cluster group(with_later(3, 2));
+  const char leader = group.settle();
+  const auto others = others_of(group, leader, 3);
+  if (!change_done(group, Step::learn, 'd')) return "the learner was not taken";
+  group.drop_if = [&](char, char to, const Message& m) {
+    return (to == others[0] || to == others[1]) && is_append(m);
+  };
+  group.propose(leader, "held by a learner only");
+  group.run(200);
+  return group.violation;
+}
+
+std::string learners_catch_up() {
+  Cluster group(with_later(3, 1));
+  const char leader = group.settle();
+  group.drop_if = [&](char, char to, const Message& m) { return to == 'd' && is_append(m); };
+  if (!change_done(group, Step::learn, 'd')) return "the learner was not taken";
+  group.change(leader, Step::promote, 'd');
+  group.run(200);
+  return group.raft(leader).voters().votes(id_of('d')) ? "who has nothing of the log votes" : group.violation;
+}
+
+// The change that takes its vote away is in its log, and it is elected before that is committed.
+std::string removed_leader_leads_on() {
+  Solo a({1, 1}, 1, 4);
+  const Voters without{{NodeId{2}, NodeId{3}, NodeId{4}}, {NodeId{1}}};
+  a.recovered.entries.push_back({Term{1}, LogIndex{3}, EntryKind::members, encode(without), 2});
+  a.become_leader();
+  a.receive('b', AppendReply{Term{2}, true, false, LogIndex{4}, LogIndex{}, Term{}});
+  if (a.raft().commit_index() != LogIndex{0}) return "it has counted itself";
+  a.receive('c', AppendReply{Term{2}, true, false, LogIndex{4}, LogIndex{}, Term{}});
+  if (a.raft().commit_index() != LogIndex{4}) return "two of three have it, and it is not committed";
+  return a.raft().role() == Role::leader ? "it leads on, and has no vote" : "";
+}
+
+// A voter that came back empty asks the founders. Once others vote too, they may have used what it forgot.
+std::string rejoined_where_voters_changed() {
+  Solo a({}, 0);
+  a.config.rejoin = true;
+  a.recovered.hard_state.founders.clear();
+  a.tick_at_deadline();
+  std::uint64_t nonce = 0;
+  for (const Send& send : a.all<Send>()) nonce = std::get<StateQuery>(send.message).nonce;
+  const std::map<NodeId, Incarnation> founders{{NodeId{1}, {9}}, {NodeId{2}, {}}, {NodeId{3}, {}}};
+  for (const char name : {'b', 'c'}) a.receive(name, StateAnswer{nonce, {}, false, false, Term{4}, founders});
+  a.durable();
+  if (!a.raft().recovering()) return "it has not rejoined";
+  const Voters four{{NodeId{1}, NodeId{2}, NodeId{3}, NodeId{4}}, {}};
+  a.receive('b', AppendRequest{Term{5},
+                               LogIndex{},
+                               Term{},
+                               LogIndex{2},
+                               {{Term{2}, LogIndex{1}, EntryKind::members, encode(four), 2}, entry(5, 2)}});
+  a.durable();
+  if (!a.raft().recovering()) return "it votes again with what it has forgotten";
+  const Voters learns{{NodeId{2}, NodeId{3}, NodeId{4}}, {NodeId{1}}};
+  a.receive('b', AppendRequest{Term{5},
+                               LogIndex{2},
+                               Term{5},
+                               LogIndex{3},
+                               {{Term{5}, LogIndex{3}, EntryKind::members, encode(learns), 2}}});
+  return a.raft().recovering() ? "its vote was taken away, and it is still mute" : "";
+}
+
+}  // namespace
+
+const std::vector<RuleScenario>& member_rule_scenarios() {
+  static const std::vector<RuleScenario> all{
+      {"change_after_own_term_commit", change_before_own_commit},
+      {"one_change_at_a_time", two_changes},
+      {"learners_do_not_count", learners_are_not_asked},
+      {"learner_catches_up_first", learners_catch_up},
+      {"removed_leader_does_not_count", removed_leader_leads_on},
+      {"rejoined_only_among_founders", rejoined_where_voters_changed},
+  };
+  return all;
+}
+
+}  // namespace raft_test
