@@ -226,11 +226,39 @@ PY
   [ -S sock ]  # systemd's, not ours to remove
 }
 
+@test "started through its socket and of no use: whoever waits there is told so, and the socket is empty when it ends" {
+  command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate"
+  mkdir state kept
+  echo "no log" >state/segment-0000000000000001
+  for wrong in '' --nonsense; do
+    rm -f sock
+    systemd-socket-activate -l "$PWD/sock" -E "RUNTIME_DIRECTORY=$PWD/kept" -E "PATH=$PATH" \
+      coordd --name one --state-dir "$PWD/state" --socket "$PWD/sock" $wrong >>log 2>&1 3>&- &
+    peer=$!
+    pids="${pids-} $peer"
+    eventually test -S sock
+    # The first one's connection has started it, and so would start it again.
+    dlock --socket "$PWD/sock" job true >first 2>&1 3>&- && status=0 || status=$?
+    [ "$status" = 69 ]
+    [[ $(cat first) == *"the peer cannot start, and only a person can mend that"* ]]
+    status=0
+    wait "$peer" || status=$?
+    [ "$status" = $([ -z "$wrong" ] && echo 65 || echo 64) ]
+  done
+  # Elsewhere than under systemd nobody starts it again: it ends at once, and takes nobody's connection.
+  rm sock
+  run -65 coordd --name one --state-dir "$PWD/state" --socket "$PWD/sock"
+}
+
 @test "the units are right" {
   command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
   mkdir units
   for unit in coordd.service coordd.socket coordd-host.service coordd-host.socket; do
     sed "s,/usr/bin/coordd,$(command -v coordd)," "$COORD_SOURCE/scripts/systemd/$unit" >units/$unit
+  done
+  for unit in coordd coordd-host; do # what was said of a failed start is kept over the next one
+    grep -qx RuntimeDirectoryPreserve=yes units/$unit.service
+    grep -q ^RuntimeDirectory= units/$unit.service
   done
   run -0 systemd-analyze verify --man=no --recursive-errors=no "$PWD"/units/*
   echo "$output"

@@ -2,15 +2,22 @@
 #include "coordd/failed_start.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ctime>
 
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
+#include "process/boot_time.hpp"
+#include "wire/codec.hpp"
+#include "wire/frame.hpp"
+#include "wire/local.hpp"
 
 namespace coord::coordd {
 
@@ -45,6 +52,22 @@ bool said_lately(const std::string& directory, const std::string& cause) {
   if (::ftruncate(file.get(), 0) == 0) static_cast<void>(::pwrite(file.get(), said.data(), said.size(), 0));
   static_cast<void>(::futimens(file.get(), nullptr));
   return false;
+}
+
+void turn_away(int socket, const std::string& why, std::chrono::milliseconds time) {
+  constexpr std::size_t longest_word = 1024;
+  const local::Answer refusal = local::Refused{0, local::RefusedKind::limit, why.substr(0, longest_word)};
+  const Bytes frame = wire::frame(wire::FrameType::answer, wire::encode(refusal, 1));
+  const Instant end = process::boot_now() + time;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - process::boot_now());
+    pollfd comes{socket, POLLIN, 0};
+    const int wait_ms = static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+    if (::poll(&comes, 1, wait_ms) <= 0 || (comes.revents & POLLIN) == 0) return;
+    const Descriptor tool(::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!tool.is_open()) return;
+    static_cast<void>(::send(tool.get(), frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+  }
 }
 
 }  // namespace coord::coordd

@@ -266,6 +266,9 @@ int main(int argc, char** argv) {
   options.example("coordd --setup --peers alpha=192.0.2.1,beta=192.0.2.2", "the first host of a group");
   options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
   const std::vector<std::string> command_line(argv + std::min(argc, 1), argv + argc);
+  // A peer that runs closes its own.
+  const Descriptor socket(coordd::runtime_directory() ? ::fcntl(handed_over_socket(), F_DUPFD_CLOEXEC, 0)
+                                                      : -1);
   options.does([&]() -> Result<cli::Exit> {
     auto ended = act(arguments, options, command_line);
     const auto kept = coordd::runtime_directory();
@@ -277,5 +280,11 @@ int main(int argc, char** argv) {
       return cli::exit_of(ended.error().kind);
     return ended;
   });
-  return cli::run(argc, argv, options);
+  const int status = cli::run(argc, argv, options);
+  const bool is_for_a_person =
+      status == static_cast<int>(cli::Exit::usage) || status == static_cast<int>(cli::Exit::data);
+  if (is_for_a_person && socket.is_open())
+    coordd::turn_away(socket.get(),
+                      "the peer cannot start, and only a person can mend that");
+  return status;
 }
