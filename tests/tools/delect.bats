@@ -290,6 +290,11 @@ EOS
   done
 }
 
+@test "--help says that auto:1d is a day of UTC, and how another zone's is had" {
+  run -0 delect --help
+  [[ $output == *"--slot auto:1d "*"day of UTC; auto:1d@Europe/Berlin"* ]]
+}
+
 @test "--slot auto:1d@ZONE: the day there, by its date; the command's TZ is its own" {
   [ -e /usr/share/zoneinfo/Europe/Berlin ] || skip "no tzdata"
   run -0 delect --slot auto:1d@Pacific/Kiritimati east -- sh -c 'echo "$DELECT_SLOT ${TZ-none}"'

@@ -56,6 +56,45 @@ is "$(at beta stat -c '%U %a' /etc/coordutils/key)" 'coordutils 600'
 SH
 }
 
+@test "root checks a configuration, and founds anew, as the unit would: what is the service user's is read" {
+  on_hosts <<'SH'
+at alpha coordd --setup --peers $peers >out
+for name in beta gamma; do at alpha cat /etc/coordutils/join | at $name coordd --join-file - >out; done
+for name in alpha beta gamma; do # as a host's peer leaves it that has handed over
+  at $name install -d -o coordutils -m 700 /var/lib/coordutils-host
+  at $name sh -c 'cd /var/lib/coordutils-host && echo >lock && echo "group 1234567" >handed-over && chown coordutils lock handed-over'
+  is "$(status_at $name coordd --check-config)" "0 /etc/coordutils/coordd.toml: right*peer*$name*"
+done
+at beta chown root /etc/coordutils/key # the unit could not read it
+is "$(status_at beta coordd --check-config)" '69 coordd: /etc/coordutils/key: cannot open it: Permission denied*'
+at beta chown coordutils /etc/coordutils/key
+for name in alpha beta gamma; do as_service $name; done
+for name in alpha beta gamma; do eventually leads $name; done
+at beta dlock job true
+for name in alpha beta gamma; do
+  pid=$(at $name head -n 1 /var/lib/coordutils/lock)
+  kill -9 $pid
+  eventually sh -c "! kill -0 $pid 2>/dev/null"
+  at $name mv /var/lib/coordutils /var/lib/coordutils.former
+done
+is "$(status_at gamma coordd --found-from /var/lib/coordutils.former)" '0 /var/lib/coordutils: group *its tokens are above*ssh gamma cat*'
+is "$(at gamma stat -c '%U %a' /var/lib/coordutils/founding)" 'coordutils 600'
+for name in alpha beta; do
+  at gamma cat /var/lib/coordutils/founding | at $name coordd --found-from - >out
+done
+for name in alpha beta gamma; do as_service $name; done
+for name in alpha beta gamma; do eventually leads $name; done
+at alpha dlock job true
+at alpha dpeers backup /run/kept # root's file
+at beta rm -r /var/lib/coordutils.former
+at beta sh -c 'kill -9 $(head -n 1 /var/lib/coordutils/lock); mv /var/lib/coordutils /var/lib/coordutils.former'
+at alpha cat /run/kept >kept
+founds() { at beta coordd --found-from "$place/kept" >out; }
+eventually founds # tokens begin at a second of the clock, and this one may not have passed
+is "$(at beta stat -c '%U %a' /var/lib/coordutils /var/lib/coordutils/founding)" $'coordutils 700\ncoordutils 600'
+SH
+}
+
 @test "a way that is open in one direction only is named, with the port to open, and is 3" {
   on_hosts <<'SH'
 at beta iptables -L -n >/dev/null 2>&1 || exit 99

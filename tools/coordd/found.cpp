@@ -16,6 +16,7 @@
 #include "base/format.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "coordd/service_user.hpp"
 #include "daemon/founding.hpp"
 #include "daemon/settings.hpp"
 #include "replica/former_state.hpp"
@@ -199,6 +200,10 @@ Result<cli::Exit> found_from(const Arguments& arguments) {
                     fmt::format("move it away first: mv {0} {0}.former", place));
   auto source = read_source(arguments.found_from);
   if (!source) return source.error();
+  if (const auto unit = user_of_unit(arguments.config_read); unit && source->owner.value_or(0) == 0) {
+    source->owner = unit->user;
+    source->group = unit->group;
+  }
   const bool is_first = source->backup.founding == store::FoundingId{};
   std::string tokens;
   if (is_first) {

@@ -26,6 +26,7 @@
 #include "coordd/inherited.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
+#include "coordd/service_user.hpp"
 #include "coordd/setup.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/journal.hpp"
@@ -184,7 +185,10 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
 // --check-config: what this peer would be. Nothing is started, made or looked at beyond configuration and
 // keys.
 Result<cli::Exit> describe(const Arguments& arguments) {
-  const auto settings = daemon::check(arguments.peer);
+  const auto settings = [&] {
+    const coordd::AsServiceUser unit(arguments.config_read);
+    return daemon::check(arguments.peer);
+  }();
   if (!settings) return settings.error();
   std::string text =
       fmt::format("{}: right\n", arguments.config_read.empty() ? "command line" : arguments.config_read);
@@ -238,7 +242,11 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
     };
   }
   if (!arguments.peers.empty()) {
-    const auto floor = coordd::inherited_tokens(arguments);
+    const auto floor = [&] {
+      const bool starts = !arguments.check_config && arguments.found_from.empty();
+      const coordd::AsServiceUser unit(starts ? "" : arguments.config_read);
+      return coordd::inherited_tokens(arguments);
+    }();
     if (!floor) return floor.error();
     arguments.peer.token_floor = *floor;
   }
@@ -284,7 +292,6 @@ int main(int argc, char** argv) {
   const bool is_for_a_person =
       status == static_cast<int>(cli::Exit::usage) || status == static_cast<int>(cli::Exit::data);
   if (is_for_a_person && socket.is_open())
-    coordd::turn_away(socket.get(),
-                      "the peer cannot start, and only a person can mend that");
+    coordd::turn_away(socket.get(), "the peer cannot start, and only a person can mend that");
   return status;
 }

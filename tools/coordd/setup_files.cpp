@@ -22,6 +22,7 @@
 #include "cli/authority.hpp"
 #include "cli/config.hpp"
 #include "cli/home.hpp"
+#include "coordd/service_user.hpp"
 #include "daemon/settings.hpp"
 
 namespace coord::coordd {
@@ -29,7 +30,6 @@ namespace coord::coordd {
 namespace {
 
 constexpr std::size_t largest_invitation = std::size_t{64} << 10U;
-constexpr const char* service_user = "coordutils";
 constexpr const char* package_directory = "/etc/coordutils";
 
 Error unusable(const std::string& object, std::string what, std::string remedy) {

@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   options.operand_completes_from(live_names);
   options.command(settings.command);
   options.example("delect reports -- reports-daemon", "one host runs it, others stand by");
-  options.example("delect --slot \"$(date +%F)\" nightly -- job", "once a day, from every host's cron");
+  options.example("delect --slot auto:1d nightly -- job", "once a day of UTC; auto:1d@Europe/Berlin");
   options.refused([&] { report_misuse(settings); });
   options.does([&] { return act(settings); });
   return cli::run(argc, argv, options);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // dlock: flock across hosts. Runs a command while holding a named lock.
-#include <fcntl.h>
 
 #include <csignal>
 #include <cstring>
@@ -35,16 +34,16 @@ Status check_terms(dlock::Settings& settings) {
   return done();
 }
 
-// flock's form `(flock 9; ...) 9>file`: a number, alone, that is an open descriptor.
+// flock's form `(flock 9; ...) 9>file`: a number, alone. Whether it is open here says nothing: it may be
+// meant.
 bool is_descriptor_form(const std::vector<std::string>& words) {
   if (words.size() != 1 || words.front().size() > 9) return false;
-  const auto number = cli::read_integer(words.front(), {3, std::numeric_limits<int>::max()});
-  return number && ::fcntl(static_cast<int>(*number), F_GETFD) != -1;
+  return cli::read_integer(words.front(), {3, std::numeric_limits<int>::max()}).ok();
 }
 
 Error no_command(const std::vector<std::string>& operands) {
   if (!is_descriptor_form(operands)) return usage("COMMAND", "is missing", "see dlock --help");
-  return usage(operands.front(), "is an open descriptor, as flock locks them; dlock locks names",
+  return usage(operands.front(), "is flock's form for an open descriptor; dlock locks names",
                "give a name and what is to run: dlock NAME -c 'COMMANDS', or hold it for the script: "
                "dlock --acquire NAME, later dlock --release NAME");
 }
