@@ -187,13 +187,15 @@ mount -t overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work overlay 
 mkdir -p /etc/coordutils && cp "$1/etc/coordd.toml" /etc/coordutils/
 unset COORD_AUTOSTART
 export HOME=$1
-dlock job true
+status=0
+dlock job true || status=$?
+! pgrep -f -- "--config /etc/coordutils/coordd.toml" || exit 1
+exit $status
 SH
-  run unshare -m --propagation private bash inside "$PWD"
+  run unshare -m -p -f --mount-proc --kill-child --propagation private bash inside "$PWD" # its own processes only
   [ "$status" -ne 99 ] || skip "no overlay mounts here"
   [ "$status" -eq 69 ]
   [[ "$output" == "dlock: /run/coordutils/coordd.sock: "*": start its service: systemctl start coordd" ]]
-  ! pgrep -f -- "--config /etc/coordutils/coordd.toml"
 }
 
 @test "it takes the socket that it is handed, tells when it is ready and when it stops" {
