@@ -57,8 +57,9 @@ void Collector::packet(Instant now, Life from, ByteView bytes) {
 }
 
 void Collector::hear(Asked& asked) {
-  for (; asked.channel.front(); asked.channel.take()) {
+  while (asked.channel.front()) {
     auto item = decode(*asked.channel.front());
+    asked.channel.done(asked.channel.take());
     if (!item) continue;
     if (auto* part = std::get_if<Part>(&*item)) {
       if (!asked.answer && asked.text.size() + part->text.size() <= record::most_record_bytes)

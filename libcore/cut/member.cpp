@@ -11,8 +11,12 @@ namespace coord::cut {
 namespace {
 
 constexpr std::size_t most_visitors = 64;
-constexpr std::size_t most_at_once = 64;  // snapshots
+constexpr std::size_t most_at_once = 64;      // snapshots
+constexpr std::size_t bytes_of_a_piece = 64;  // in memory, wherever its content is
+// Who has lines for the command says that he is there more often than this.
 constexpr Duration visitor_patience = std::chrono::minutes(10);
+// Who asks, asks once; who leaves what is for him untaken for so long is gone.
+constexpr Duration answer_patience = std::chrono::seconds(30);
 
 template <class Time>
 void earliest(std::optional<Instant>& first, const Time& other) {
@@ -43,7 +47,8 @@ void Member::view(Instant, const View& next) {
     latest = std::max(latest, member.life);
     if (member.life == config_.life || peers_.contains(member.life)) continue;
     const auto peer = peers_.emplace(
-        member.life, Peer{member.id, channel::Channel(config_.life, member.life, config_.channels), {}, {}});
+        member.life,
+        Peer{member.id, channel::Channel(config_.life, member.life, config_.channels, config_.file), {}, {}});
     if (input_ended_) peer.first->second.channel.refuse();
   }
   for (auto peer = peers_.begin(); peer != peers_.end();) {
@@ -62,7 +67,7 @@ void Member::view(Instant, const View& next) {
 // What it has not read is the sender's again; what it has said and nobody has read is gone with it.
 void Member::part_with(Peer& peer) {
   std::uint64_t unread = 0;
-  for (; peer.channel.front(); peer.channel.take()) {
+  for (; peer.channel.front(); (void)peer.channel.take()) {
     const auto item = decode(*peer.channel.front());
     if (item && std::holds_alternative<Message>(*item)) ++unread;
   }
@@ -88,7 +93,8 @@ void Member::packet(Instant now, Life from, bool visitor, ByteView bytes) {
     const auto peer = peers_.find(from);
     if (peer == peers_.end()) return;
     peer->second.channel.receive(now, *message);
-    return give_back(peer->second.id, peer->second.channel.refused());
+    give_back(peer->second.id, peer->second.channel.refused());
+    return close_who_left(from, peer->second);
   }
   auto found = visitors_.find(from);
   if (found == visitors_.end()) {
@@ -108,14 +114,18 @@ void Member::reconnected() {
 }
 
 void Member::tick(Instant now) {
-  if (asked_ && spilled() > config_.spill) give_up(record::Why::gave_up);
+  if (asked_ && spilled() > asked_->queued + config_.spill) give_up(record::Why::gave_up);
   if (asked_ && now >= asked_->until) give_up(record::Why::no_answer);
   std::vector<std::string> late;
   for (const auto& [snapshot, recording] : recordings_) {
     if (now >= recording.until) late.push_back(snapshot);
   }
   for (const std::string& snapshot : late) close_incomplete(snapshot);
-  std::erase_if(visitors_, [&](const auto& entry) { return now - entry.second.heard > visitor_patience; });
+  std::erase_if(visitors_, [&](const auto& entry) {
+    const Visitor& visitor = entry.second;
+    const bool stays = visitor.has_lines && visitor.channel.all_taken();
+    return now - visitor.heard > (stays ? visitor_patience : answer_patience);
+  });
 }
 
 std::vector<Packet> Member::packets(Instant now) {
@@ -158,6 +168,11 @@ std::set<std::string> Member::full() const {
   return ids;
 }
 
+void Member::hurry() {
+  for (auto& [life, peer] : peers_)
+    if (!peer.channel.all_taken()) peer.channel.ask();
+}
+
 bool Member::all_taken() const {
   return std::ranges::all_of(peers_, [](const auto& entry) { return entry.second.channel.all_taken(); });
 }
@@ -166,19 +181,23 @@ bool Member::all_taken() const {
 
 void Member::input_ended() {
   if (std::exchange(input_ended_, true)) return;
+  if (asked_) give_up(record::Why::left);  // before it is said that no marker follows
+  handed_.clear();
+  unwritten_.clear();
   for (auto& [life, peer] : peers_) peer.channel.refuse();
   for (auto& [life, visitor] : visitors_) visitor.channel.refuse();
   leave_records();
 }
 
 bool Member::reads_output() const {
-  if (asked_) return spilled() <= config_.spill;
+  if (asked_) return spilled() <= asked_->queued + config_.spill;
   return std::ranges::all_of(peers_, [](const auto& entry) { return entry.second.channel.has_room(); });
 }
 
 std::size_t Member::spilled() const {
   std::size_t bytes = 0;
-  for (const auto& [life, peer] : peers_) bytes += peer.channel.queued_bytes();
+  for (const auto& [life, peer] : peers_)
+    bytes += peer.channel.queued_bytes() + bytes_of_a_piece * peer.channel.queued_pieces();
   return bytes;
 }
 
@@ -191,8 +210,7 @@ bool Member::is_of_this_view(std::uint64_t view) const {
 }
 
 std::optional<Input> Member::next_input(Instant now) {
-  if (input_ended_) return std::nullopt;
-  if (withholds_input()) return std::nullopt;
+  if (input_ended_ || input_ends_ || withholds_input()) return std::nullopt;
   // Processes and visitors take turns, by life.
   const auto serve = [&](Life life) -> std::optional<Input> {
     last_served_ = life;
@@ -212,15 +230,67 @@ std::optional<Input> Member::next_input(Instant now) {
       if (has_item(entry)) look(entry.first);
     if (!first) return std::nullopt;
     if (auto input = serve(after ? *after : *first)) return input;
-    if (withholds_input()) return std::nullopt;
+    if (input_ended_ || withholds_input()) return std::nullopt;
   }
+}
+
+channel::Channel* Member::channel_with(Life life) {
+  if (const auto peer = peers_.find(life); peer != peers_.end()) return &peer->second.channel;
+  const auto visitor = visitors_.find(life);
+  return visitor == visitors_.end() ? nullptr : &visitor->second.channel;
+}
+
+// Its sender keeps it until the command has it, and with it all that is behind it.
+void Member::handed(Life from, std::uint64_t number, bool is_input) {
+  std::deque<Handed>& before = handed_[from];
+  if (COORD_RULE_OR(cut_taken_is_written_to_the_command, is_input, false)) {
+    unwritten_.push_back(from);
+  } else if (before.empty()) {
+    channel_with(from)->done(number);
+    return;
+  }
+  before.push_back({number, is_input});
+}
+
+void Member::input_written(std::size_t inputs) {
+  for (; inputs > 0 && !unwritten_.empty(); --inputs) {
+    const Life from = unwritten_.front();
+    unwritten_.pop_front();
+    std::deque<Handed>& all = handed_[from];
+    channel::Channel* const channel = channel_with(from);
+    do {
+      if (channel) channel->done(all.front().number);
+      all.pop_front();
+    } while (!all.empty() && !all.front().is_input);
+    if (all.empty()) handed_.erase(from);
+  }
+  if (input_ends_ && unwritten_.empty()) input_ended();
+}
+
+// No marker comes from there any more: who waited for it has no whole record.
+void Member::close_who_left(Life life, const Peer& peer) {
+  if (!peer.channel.has_left()) return;
+  std::vector<std::string> waited;
+  for (auto& [snapshot, recording] : recordings_) {
+    if (recording.open.erase(life) == 0) continue;
+    recording.snapshot.missing.push_back({peer.id, record::Why::left});
+    waited.push_back(snapshot);
+  }
+  for (const std::string& snapshot : waited) close_if_whole(snapshot);
 }
 
 std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
   auto item = decode(*peer.channel.front());
-  peer.channel.take();
-  if (item && std::holds_alternative<Marker>(*item)) {
-    const auto& mark = std::get<Marker>(*item);
+  const std::uint64_t number = peer.channel.take();
+  auto input = item ? take(now, from, peer, std::move(*item)) : std::nullopt;
+  handed(from, number, input.has_value());
+  close_who_left(from, peer);
+  return input;
+}
+
+std::optional<Input> Member::take(Instant now, Life from, Peer& peer, Item item) {
+  if (std::holds_alternative<Marker>(item)) {
+    const auto& mark = std::get<Marker>(item);
     if (!is_of_this_view(mark.view)) return std::nullopt;
     if (known(mark.snapshot) || (asked_ && asked_->snapshot == mark.snapshot)) {
       marker(mark, from);
@@ -231,8 +301,8 @@ std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
     if (mark.given_up) give_up(record::Why::gave_up);
     return mark.given_up ? std::nullopt : input;
   }
-  if (!item || !std::holds_alternative<Message>(*item)) return std::nullopt;
-  auto& message = std::get<Message>(*item);
+  if (!std::holds_alternative<Message>(item)) return std::nullopt;
+  auto& message = std::get<Message>(item);
   for (const auto& [life, count] : message.clock) peer.heard[life] = count;
   for (const auto& [life, count] : peer.heard) {
     std::uint64_t& known_here = clock_[life];
@@ -249,18 +319,24 @@ std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
 
 std::optional<Input> Member::take_from(Instant now, Life from, Visitor& visitor) {
   auto item = decode(*visitor.channel.front());
-  visitor.channel.take();
-  if (!item) return std::nullopt;
-  if (auto* line = std::get_if<Line>(&*item)) return InputMessage{"", std::move(line->body)};
-  if (std::holds_alternative<EndInput>(*item)) {
-    input_ended();
-    return InputEnd{};
-  }
-  if (const auto* close = std::get_if<CloseNow>(&*item)) {
+  const std::uint64_t number = visitor.channel.take();
+  auto input = item ? take(now, from, std::move(*item)) : std::nullopt;
+  const bool ends = input && std::holds_alternative<InputEnd>(*input);
+  visitor.has_lines = visitor.has_lines || (input && std::holds_alternative<InputMessage>(*input));
+  handed(from, number, input.has_value() && !ends);
+  input_ends_ = input_ends_ || ends;
+  input_written(0);
+  return input;
+}
+
+std::optional<Input> Member::take(Instant now, Life from, Item item) {
+  if (auto* line = std::get_if<Line>(&item)) return InputMessage{"", std::move(line->body)};
+  if (std::holds_alternative<EndInput>(item)) return InputEnd{};
+  if (const auto* close = std::get_if<CloseNow>(&item)) {
     if (recordings_.contains(close->snapshot)) close_incomplete(close->snapshot);
     return std::nullopt;
   }
-  const auto* wish = std::get_if<Begin>(&*item);
+  const auto* wish = std::get_if<Begin>(&item);
   if (!wish) return std::nullopt;
   wanted_by_[wish->snapshot].insert(from);
   if (done_.contains(wish->snapshot)) {

@@ -21,9 +21,10 @@
 // it has not read is given back to the sender. So is what comes for a command that has ended, or whose input
 // has, while its life goes on until the others have read what it said: else two of these wait for ever.
 //
-// Driven as follows: next_input() when the command can be written to, said() for each line that it writes
-// (read only while reads_output()), packet() and view() as they come; after any of them packets() and
-// deadline().
+// Driven as follows: next_input() when the command can be written to, and input_written() once that is done;
+// said() for each line that it writes (read only while reads_output()), packet() and view() as they come;
+// after any of them packets() and deadline(). A line that was asked for and never written to the command
+// comes back to its sender when the input ends.
 #pragma once
 
 #include <chrono>
@@ -89,7 +90,8 @@ class Member {
     Life life = 0;
     Duration patience = std::chrono::seconds(10);
     std::size_t spill = std::size_t{64} << 20U;
-    bool external = false;  // the state is asked of another command
+    channel::Spill* file = nullptr;  // for output that waits; nullptr: memory
+    bool external = false;           // the state is asked of another command
     channel::Limits channels{};
   };
   explicit Member(Config config);
@@ -106,6 +108,8 @@ class Member {
   // ---- the command
   // What it gets next; nullopt: nothing now.
   std::optional<Input> next_input(Instant now);
+  // So many more of these were written to it, in their order.
+  void input_written(std::size_t inputs);
   // More of its output may be read.
   bool reads_output() const;
   // False: nobody in the view has this id.
@@ -117,6 +121,7 @@ class Member {
 
   // What it is asked for now; empty: nothing.
   std::string asked() const { return asked_ ? asked_->snapshot : std::string(); }
+  void hurry();            // it says nothing more, and waits until all is taken
   bool all_taken() const;  // all that it has said was written to others, or came back
   const View& group() const { return view_; }
   const Clock& clock() const { return clock_; }
@@ -137,10 +142,12 @@ class Member {
   struct Visitor {
     channel::Channel channel;
     Instant heard;
+    bool has_lines = false;  // it may have more of them later
   };
   struct Asked {
     std::string snapshot;
     std::optional<Life> by;  // whose marker was the first; that channel is empty
+    std::size_t queued = 0;  // bytes, before it was asked
     Instant until;
   };
   struct Recording {
@@ -155,8 +162,12 @@ class Member {
     Answer answer;
   };
 
+  channel::Channel* channel_with(Life life);
+  void handed(Life from, std::uint64_t number, bool is_input);
   std::optional<Input> take_from(Instant now, Life from, Peer& peer);
   std::optional<Input> take_from(Instant now, Life from, Visitor& visitor);
+  std::optional<Input> take(Instant now, Life from, Peer& peer, Item item);
+  std::optional<Input> take(Instant now, Life from, Item item);
   std::optional<Input> begin(Instant now, const std::string& snapshot, std::uint64_t view,
                              std::optional<Life> by);
   void marker(const Marker& marker, Life from);
@@ -167,6 +178,7 @@ class Member {
   void close_if_whole(const std::string& snapshot);
   void close_incomplete(const std::string& snapshot);
   void leave_records();
+  void close_who_left(Life life, const Peer& peer);
   void finish(const std::string& snapshot, record::Snapshot part, Answer answer);
   void answer(Life visitor, const std::string& snapshot);
   void void_records(const View& next);
@@ -186,6 +198,14 @@ class Member {
   std::map<Life, Visitor> visitors_;
   std::map<std::string, Life, std::less<>> by_id_;
   Life last_served_ = 0;  // channels take turns
+  // What the command has not got yet, and what came behind it in the same channel.
+  struct Handed {
+    std::uint64_t number = 0;
+    bool is_input = true;  // else nothing is written for it
+  };
+  std::map<Life, std::deque<Handed>> handed_;
+  std::deque<Life> unwritten_;  // whose inputs, in their order
+  bool input_ends_ = false;     // behind what is not written yet
   bool input_ended_ = false;
   std::uint64_t returned_ = 0;
 

@@ -44,7 +44,7 @@ record::VectorClock Member::named(const Clock& clock) const {
 
 std::optional<Input> Member::begin(Instant now, const std::string& snapshot, std::uint64_t view,
                                    std::optional<Life> by) {
-  asked_ = Asked{snapshot, by, now + config_.patience};
+  asked_ = Asked{snapshot, by, spilled(), now + config_.patience};
   if (!markers_leave_at_the_state()) send_markers({snapshot, view, false});
   return InputSnapshot{snapshot};
 }
@@ -78,6 +78,8 @@ void Member::cut(Instant now, std::string state) {
     if (peer.sent > 0) process.sent[peer.id] = peer.sent;
     if (peer.received > 0) process.received[peer.id] = peer.received;
     if (asked.by != life) recording.open.insert(life);
+    if (peer.channel.has_left() && recording.open.erase(life) > 0)
+      recording.snapshot.missing.push_back({peer.id, record::Why::left});
     if (!peer.channel.has_room()) recording.snapshot.channels.push_back({config_.id, peer.id, {}, true});
   }
   for (const auto& [life, visitor] : visitors_) {
@@ -112,7 +114,7 @@ void Member::give_up(record::Why why) {
   const std::string snapshot = asked_->snapshot;
   asked_.reset();
   late_state_.reset();
-  notes_.push_back(GivenUp{snapshot, why});
+  if (why != record::Why::left) notes_.push_back(GivenUp{snapshot, why});
   send_markers({snapshot, view_.number, true});
   record::Snapshot part = empty_part(snapshot);
   part.missing.push_back({config_.id, why});

@@ -32,7 +32,7 @@ struct Incoming {
   bool visitor = false;
   Bytes bytes;
 };
-// Somebody has registered or has gone, here or elsewhere: the view may be another one.
+// A process has registered or has gone, here or elsewhere: the view may be another one.
 struct Changed {};
 struct NotYours {  // this life is another user's: to register it, or to speak to it from outside
   Life life = 0;

@@ -37,20 +37,20 @@ void Shelf::said(replica::ConnectionId connection, std::uint32_t uid, const loca
   if (auto* piece = std::get_if<local::KeepPiece>(&*asked))
     return take(connection, uid, request.request, std::move(*piece));
   if (const auto* list = std::get_if<local::ListKept>(&*asked))
-    return submit(connection, request.request, [uid, group = list->group](ShelfFiles& files) -> Answers {
-      return {local::KeptList{files.list(uid, group)}};
+    return submit(connection, request.request, [uid, group = list->group](ShelfFiles& files) -> Done {
+      return {{local::KeptList{files.list(uid, group)}}};
     });
   submit(connection, request.request,
-         [uid, id = std::get<local::FetchKept>(*asked).id](ShelfFiles& files) -> Answers {
+         [uid, id = std::get<local::FetchKept>(*asked).id](ShelfFiles& files) -> Done {
            const auto text = files.fetch(uid, id);
-           if (!text) return {local::KeptNone{}};
+           if (!text) return {{local::KeptNone{}}};
            Answers pieces;
            for (std::size_t at = 0; pieces.empty() || at < text->size(); at += local::kept_piece_bytes) {
              const std::string_view piece = std::string_view(*text).substr(at, local::kept_piece_bytes);
              pieces.emplace_back(local::KeptPiece{Bytes(piece.begin(), piece.end()),
                                                   at + local::kept_piece_bytes >= text->size()});
            }
-           return pieces;
+           return {std::move(pieces)};
          });
 }
 
@@ -72,10 +72,10 @@ void Shelf::take(replica::ConnectionId connection, std::uint32_t uid, std::uint6
   piece_bytes_ -= whole.size();
   pieces_.erase(connection);
   const std::uint32_t whose = uid == 0 ? piece.owner : uid;
-  submit(connection, request, [whose, whole = std::move(whole)](ShelfFiles& files) -> Answers {
-    const Status kept = files.keep(whose, whole);
-    if (!kept) return {local::KeptRefused{kept.error().text()}};
-    return {local::KeptDone{}};
+  submit(connection, request, [whose, whole = std::move(whole)](ShelfFiles& files) -> Done {
+    auto written = files.write(whose, whole);
+    if (!written) return {{local::KeptRefused{written.error().text()}}};
+    return {{local::KeptDone{}}, std::move(*written)};
   });
 }
 
@@ -103,10 +103,12 @@ void Shelf::answer(replica::ConnectionId connection, std::uint64_t request, cons
                                     wire::encode(answer, local::kept_version)});
 }
 
+void Shelf::warn(std::string why) {
+  boost::asio::post(io_, [log = log_, why = std::move(why)] { log(net::LogLevel::warning, why); });
+}
+
 void Shelf::run() {
-  const Status opened = files_.open();
-  if (!opened)
-    boost::asio::post(io_, [log = log_, why = opened.error().text()] { log(net::LogLevel::warning, why); });
+  if (const Status opened = files_.open(); !opened) warn(opened.error().text());
   for (;;) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -114,11 +116,14 @@ void Shelf::run() {
     const Job job = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
+    Done done = job.work(files_);
     boost::asio::post(io_, [this, alive = alive_, connection = job.connection, request = job.request,
-                            answers = job.work(files_)] {
+                            answers = std::move(done.answers)] {
       if (!*alive) return;
       for (const local::KeptAnswer& said : answers) answer(connection, request, said);
     });
+    if (!done.to_place) continue;
+    if (const Status placed = files_.place(*done.to_place); !placed) warn(placed.error().text());
   }
 }
 

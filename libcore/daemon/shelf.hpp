@@ -2,8 +2,9 @@
 // The snapshots that this peer keeps for the users of its host: what tools say about them is done by a thread
 // of its own, for the disk may stall and the pump must not wait.
 //
-// A tool hands a snapshot over in pieces on its connection; it is kept when it is whole. A user reads and
-// replaces only what is his; root reads all. Threading: all calls on the io_context's thread.
+// A tool hands a snapshot over in pieces on its connection; it is kept when it is whole. The tool is told
+// when it is written, and does not wait until it is on the disk. A user reads and replaces only what is his;
+// root reads all. Threading: all calls on the io_context's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,12 +40,18 @@ class Shelf {
 
  private:
   using Answers = std::vector<local::KeptAnswer>;
-  using Work = std::function<Answers(ShelfFiles&)>;
+  // What is said, and what is done after that, before the next work.
+  struct Done {
+    Answers answers;
+    std::optional<ShelfFiles::Written> to_place{};
+  };
+  using Work = std::function<Done(ShelfFiles&)>;
 
   void take(replica::ConnectionId connection, std::uint32_t uid, std::uint64_t request,
             local::KeepPiece&& piece);
   void submit(replica::ConnectionId connection, std::uint64_t request, Work work);
   void answer(replica::ConnectionId connection, std::uint64_t request, const local::KeptAnswer& answer);
+  void warn(std::string why);  // by the thread
   void run();
 
   struct Job {

@@ -78,7 +78,12 @@ Status write_whole(const std::string& path, const std::string& text) {
     if (n <= 0) return failed(path);
     done_bytes += static_cast<std::size_t>(n);
   }
-  return ::fsync(file.get()) == 0 ? done() : Status(failed(path));
+  return done();
+}
+
+Status sync(const std::string& path, int flags) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags));
+  return file.is_open() && ::fsync(file.get()) == 0 ? done() : Status(failed(path));
 }
 
 std::vector<std::string> names_in(const std::string& directory) {
@@ -97,25 +102,40 @@ std::vector<std::string> names_in(const std::string& directory) {
 Status ShelfFiles::open() {
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) return failed(directory_);
   for (const std::string& name : names_in(directory_)) {
-    if (name.front() == '.' && name.ends_with(suffix)) ::unlink(path(name).c_str());
+    if (name.front() != '.' || !name.ends_with(suffix)) continue;
+    const auto text = read_up_to(path(name), local::most_kept_bytes);
+    const auto uid = uid_in(name.substr(1));
+    const auto snapshot =
+        text && uid ? record::from_text(*text, name) : Result<record::Snapshot>(failed(name));
+    if (!snapshot || !place({*uid, name.substr(1), snapshot->id, text->size()})) ::unlink(path(name).c_str());
   }
   return done();
 }
 
 std::vector<ShelfFiles::File> ShelfFiles::files() const {
   std::vector<File> out;
+  std::map<std::string, Known> known;
   for (const std::string& name : names_in(directory_)) {
     const auto uid = uid_in(name);
     struct stat status {};
     if (!uid || ::lstat(path(name).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    const auto text = read_up_to(path(name), most_head);
-    if (!text) continue;
-    const auto head = record::head_of(text->substr(0, text->find('\n')), name);
-    if (!head) continue;
-    out.push_back({name,
-                   {head->id, head->group, head->at, head->complete(),
-                    static_cast<std::uint64_t>(status.st_size), *uid}});
+    Known is{status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, {}};
+    const auto before = known_.find(name);
+    if (before != known_.end() && before->second.inode == is.inode &&
+        before->second.changed_s == is.changed_s && before->second.changed_ns == is.changed_ns) {
+      is.entry = before->second.entry;
+    } else {
+      const auto text = read_up_to(path(name), most_head);
+      if (!text) continue;
+      const auto head = record::head_of(text->substr(0, text->find('\n')), name);
+      if (!head) continue;
+      is.entry = {head->id, head->group, head->at, head->complete(), 0, *uid};
+    }
+    is.entry.bytes = static_cast<std::uint64_t>(status.st_size);
+    out.push_back({name, is.entry});
+    known.emplace(name, std::move(is));
   }
+  known_ = std::move(known);
   return out;
 }
 
@@ -141,21 +161,35 @@ void ShelfFiles::make_room(std::uint32_t uid, std::uint64_t bytes) {
   remove_while(limits_.of_all, limits_.bytes_of_all, false);
 }
 
-Status ShelfFiles::keep(std::uint32_t uid, const std::string& text) {
+Result<ShelfFiles::Written> ShelfFiles::write(std::uint32_t uid, const std::string& text) {
   const auto snapshot = record::from_text(text, "the snapshot");
   if (!snapshot) return snapshot.error();
-  for (const File& file : files()) {
-    if (file.entry.uid == uid && file.entry.id == snapshot->id) ::unlink(path(file.name).c_str());
-  }
-  make_room(uid, text.size());
-  const std::string name = name_of(uid, *snapshot), unfinished = path(fmt::format(".{}", name));
-  if (Status written = write_whole(unfinished, text); !written) {
+  Written written{uid, name_of(uid, *snapshot), snapshot->id, text.size()};
+  const std::string unfinished = path(fmt::format(".{}", written.name));
+  if (Status whole = write_whole(unfinished, text); !whole) {
     ::unlink(unfinished.c_str());
-    return written;
+    return whole.error();
   }
-  if (::rename(unfinished.c_str(), path(name).c_str()) != 0) return failed(path(name));
-  const Descriptor directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return directory.get() >= 0 && ::fsync(directory.get()) == 0 ? done() : Status(failed(directory_));
+  return written;
+}
+
+Status ShelfFiles::place(const Written& written) {
+  const std::string unfinished = path(fmt::format(".{}", written.name)), name = path(written.name);
+  if (Status synced = sync(unfinished, 0); !synced) {
+    ::unlink(unfinished.c_str());
+    return synced;
+  }
+  for (const File& file : files()) {
+    if (file.entry.uid == written.uid && file.entry.id == written.id) ::unlink(path(file.name).c_str());
+  }
+  make_room(written.uid, written.bytes);
+  if (::rename(unfinished.c_str(), name.c_str()) != 0) return failed(name);
+  return sync(directory_, O_DIRECTORY);
+}
+
+Status ShelfFiles::keep(std::uint32_t uid, const std::string& text) {
+  const auto written = write(uid, text);
+  return written ? place(*written) : Status(written.error());
 }
 
 std::vector<local::KeptEntry> ShelfFiles::list(std::uint32_t uid, const std::string& group) const {

@@ -140,6 +140,16 @@ Status LocalConnection::send(const Spoken& spoken) {
   return write(framed(spoken.request), spoken.pidfd);
 }
 
+Status LocalConnection::send_all(const std::vector<local::Request>& requests) {
+  Bytes all;
+  for (const local::Request& request : requests) {
+    if (Status known = check_known(request); !known) return known;
+    const Bytes one = framed(request);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return write(all);
+}
+
 // `pass`: a descriptor that goes with the first byte, or -1.
 Status LocalConnection::write(const Bytes& bytes, int pass) {
   std::size_t sent = 0;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
@@ -65,6 +66,8 @@ class LocalConnection {
   // Writes the whole request; waits while the peer is slow to read. An error: the peer is gone, or of a
   // release that does not know this request.
   Status send(const Spoken& spoken);
+  // The same for many, without pidfds, by as few writes as may be.
+  Status send_all(const std::vector<local::Request>& requests);
 
   // The next answer that has arrived, or nothing yet. An error: the peer is gone or talks nonsense.
   Result<std::optional<local::Answer>> receive();

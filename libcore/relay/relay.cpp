@@ -33,13 +33,20 @@ node::PartActions Relay::step(const node::Moment&, const node::Event& event) {
   } else if (const auto* heard = std::get_if<node::FromPeer>(&event)) {
     from_peer(*heard, out);
   } else if (const auto* gone = std::get_if<node::ToolGone>(&event)) {
-    if (std::erase_if(here_, [&](const auto& entry) { return entry.second.connection == gone->connection; }))
-      to_tell_ = has_changed_ = true;
+    std::erase_if(here_, [&](const auto& entry) {
+      if (entry.second.connection != gone->connection) return false;
+      to_tell_ = true;
+      has_changed_ = has_changed_ || !entry.second.whose.visitor;
+      return true;
+    });
   } else if (const auto* greeted = std::get_if<node::Greeted>(&event)) {
     out.push_back(node::Send{greeted->from, node::Way::stream, listing()});
   } else if (const auto* parted = std::get_if<node::Parted>(&event)) {
-    if (std::erase_if(there_, [&](const auto& entry) { return entry.second.node == parted->from; }))
-      has_changed_ = true;
+    std::erase_if(there_, [&](const auto& entry) {
+      if (entry.second.node != parted->from) return false;
+      has_changed_ = has_changed_ || !entry.second.whose.visitor;
+      return true;
+    });
   }
   return out;
 }
@@ -83,7 +90,8 @@ void Relay::enter(const node::FromTool& asked, const cut::Register& wish, node::
     return;
   }
   here_[wish.life] = {asked.connection, asked.request, {asked.who.user, wish.owner, is_root, wish.visitor}};
-  to_tell_ = has_changed_ = true;
+  to_tell_ = true;
+  has_changed_ = has_changed_ || !wish.visitor;
 }
 
 // From the life that this request has registered.
@@ -164,8 +172,13 @@ bool Relay::learn(NodeId from, ByteReader& in) {
     if (entry->second.node == from) before.insert(there_.extract(entry));
     entry = next;
   }
-  const auto life = [](const auto& entry) { return entry.first; };
-  has_changed_ = has_changed_ || !std::ranges::equal(before, now, {}, life, life);
+  const auto processes = [](const std::map<cut::Life, There>& all) {
+    std::vector<cut::Life> lives;
+    for (const auto& [life, there] : all)
+      if (!there.whose.visitor) lives.push_back(life);
+    return lives;
+  };
+  has_changed_ = has_changed_ || processes(before) != processes(now);
   there_.merge(now);
   return true;
 }

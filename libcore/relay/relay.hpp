@@ -79,7 +79,7 @@ class Relay final : public node::Part {
   std::map<cut::Life, There> there_;
   bool to_tell_ = false;      // the others
   Instant tell_again_;        // as long as there is something to tell
-  bool has_changed_ = false;  // tools of this host are to hear of it
+  bool has_changed_ = false;  // tools of this host are to hear of it: a process has come or gone
 };
 
 }  // namespace coord::relay

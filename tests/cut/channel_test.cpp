@@ -54,7 +54,7 @@ TEST_CASE("channel: items longer than a piece arrive whole, an empty one too") {
   pair.a.offer(item(""));
   pair.carry();
   CHECK(front(pair.b) == std::string(95, 'x'));
-  pair.b.take();
+  pair.b.done(pair.b.take());
   CHECK(front(pair.b).empty());
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("channel: an item is the sender's until it is taken, and comes back wh
   for (const char* text : {"one", "two", "three"}) pair.a.offer(item(text));
   pair.carry();
   CHECK_FALSE(pair.a.all_taken());
-  pair.b.take();
+  pair.b.done(pair.b.take());
   pair.carry();
   const auto back = pair.a.close();
   CHECK(back == std::vector<Bytes>{item("two"), item("three")});
@@ -82,7 +82,7 @@ TEST_CASE("channel: who is slow to take holds the sender up, within bounds") {
   CHECK(offered == 20);
   CHECK(pair.b.waiting() == 12);  // the window
   while (pair.b.waiting() > 0) {
-    pair.b.take();
+    pair.b.done(pair.b.take());
     pair.carry();
   }
   CHECK(pair.a.all_taken());
@@ -145,7 +145,7 @@ TEST_CASE("channel: once and in order over a carrier that loses, doubles and reo
       if (random.below(50) == 0) pair.a.reconnected();
       if (pair.b.front() && random.below(2) == 0) {
         REQUIRE(std::stoi(front(pair.b)) == ++taken);
-        pair.b.take();
+        pair.b.done(pair.b.take());
       }
     }
     INFO("seed " << seed);
@@ -176,7 +176,7 @@ TEST_CASE(
   for (const char* text : {"one", "two", "three"}) pair.a.offer(item(text));
   pair.b.offer(item("other way"));
   pair.carry();
-  pair.b.take();
+  pair.b.done(pair.b.take());
   pair.b.refuse();
   CHECK(pair.b.front() == nullptr);
   (void)pair.b.poll(pair.now);  // what says so is lost
@@ -194,4 +194,64 @@ TEST_CASE(
   // A late acknowledgement says nothing new.
   pair.a.receive(pair.now, Acknowledge{2, 1, 3, 3});
   CHECK(pair.a.all_taken());
+}
+
+TEST_CASE("channel: one acknowledgement is for many items, and who asks has it at once") {
+  Limits limits = small();
+  limits.acknowledge_after = 20ms;
+  Channel a(1, 2, limits), b(2, 1, limits);
+  Instant now{};
+  for (int i = 0; i < 3; ++i) {
+    a.offer(item("x"));
+    for (const Message& message : a.poll(now)) b.receive(now, message);
+    b.done(b.take());
+    CHECK(b.poll(now).empty());
+    now += 1ms;
+  }
+  REQUIRE(b.deadline());
+  now = *b.deadline();
+  const auto late = b.poll(now);
+  REQUIRE(late.size() == 1);
+  a.receive(now, late.front());
+  CHECK(a.all_taken());
+  a.offer(item("y"));
+  for (const Message& message : a.poll(now)) b.receive(now, message);
+  b.done(b.take());
+  a.ask();
+  for (const Message& message : a.poll(now)) b.receive(now, message);
+  for (const Message& message : b.poll(now)) a.receive(now, message);
+  CHECK(a.all_taken());
+}
+
+TEST_CASE(
+    "channel: what is beyond its queue waits in the owner's file, comes in its order, and is forgotten") {
+  struct Shelf final : Spill {
+    std::optional<std::uint64_t> put(ByteView bytes) override {
+      kept.emplace_back(bytes.begin(), bytes.end());
+      ++live;
+      return kept.size() - 1;
+    }
+    std::optional<Bytes> get(std::uint64_t at, std::size_t) override { return kept.at(at); }
+    void forget(std::uint64_t, std::size_t) override { --live; }
+    std::vector<Bytes> kept;
+    int live = 0;
+  } shelf;
+  {
+    Channel a(1, 2, small(), &shelf), b(2, 1, small());
+    for (int i = 0; i < 200; ++i) a.offer(item("number " + std::to_string(i)));
+    CHECK(shelf.live > 150);
+    Instant now{};
+    int next = 0;
+    for (int round = 0; round < 1000 && !a.all_taken(); ++round) {
+      for (const Message& message : a.poll(now)) b.receive(now, message);
+      for (; b.front(); b.done(b.take())) CHECK(front(b) == "number " + std::to_string(next++));
+      for (const Message& message : b.poll(now)) a.receive(now, message);
+    }
+    CHECK(next == 200);
+    CHECK(shelf.live == 0);
+    for (int i = 0; i < 50; ++i) a.offer(item("again"));
+    CHECK(shelf.live > 0);
+    CHECK(a.close().size() == 50);
+    CHECK(shelf.live == 0);
+  }
 }

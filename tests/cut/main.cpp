@@ -21,9 +21,10 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "%llu seeds: %llu snapshots, %llu complete, %llu asked whether all is done, %llu views, %llu "
-      "messages\n",
+      "leaves, %llu messages\n",
       static_cast<unsigned long long>(count), static_cast<unsigned long long>(tally.snapshots),
       static_cast<unsigned long long>(tally.complete), static_cast<unsigned long long>(tally.waits),
-      static_cast<unsigned long long>(tally.views), static_cast<unsigned long long>(tally.messages));
+      static_cast<unsigned long long>(tally.views), static_cast<unsigned long long>(tally.leaves),
+      static_cast<unsigned long long>(tally.messages));
   return 0;
 }

@@ -98,15 +98,93 @@ TEST_CASE("a snapshot of a process whose command has ended is incomplete at once
   const auto asked = two.b.next_input(two.now);
   REQUIRE((asked && std::holds_alternative<InputSnapshot>(*asked)));
   CHECK(two.b.answered(two.now, "S", "idle"));
-  two.now += 9s;  // the collector says that its time is nearly over
-  two.collector->tick(two.now);
-  two.carry();
-  (void)two.b.next_input(two.now);
   two.carry();
   REQUIRE(two.collector->over());
   const auto snapshot = two.collector->collected().snapshot;
   REQUIRE(snapshot.missing.size() == 1);
   CHECK(snapshot.missing.front().id == "A");
+  CHECK(snapshot.missing.front().why == record::Why::left);
+}
+
+TEST_CASE("a command that ends after its record was whole: its markers that are on their way still count") {
+  Two two;
+  two.take();
+  const auto ask = [&](Member& member) {
+    auto input = member.next_input(two.now);
+    while (input && !std::holds_alternative<InputSnapshot>(*input)) input = member.next_input(two.now);
+    return input.has_value();
+  };
+  REQUIRE(ask(two.b));
+  CHECK(two.b.answered(two.now, "S", "idle"));
+  two.carry();
+  REQUIRE(ask(two.a));
+  CHECK(two.a.answered(two.now, "S", "idle"));
+  (void)two.a.next_input(two.now);  // B's marker: A's record is whole
+  two.a.input_ended();
+  two.carry();
+  CHECK_FALSE(two.collector->over());
+  (void)two.b.next_input(two.now);  // A's marker, though A has ended since
+  two.carry();
+  REQUIRE(two.collector->over());
+  CHECK(two.collector->collected().snapshot.complete());
+}
+
+TEST_CASE("what was handed over and not written to the command comes back when it ends, the rest does not") {
+  Two two;
+  for (const char* line : {"one", "two", "three"}) CHECK(two.b.said(two.now, "A", line));
+  two.carry();
+  for (int i = 0; i < 3; ++i) REQUIRE(two.a.next_input(two.now));
+  two.carry();
+  CHECK_FALSE(two.b.all_taken());
+  two.a.input_written(1);
+  two.carry();
+  two.a.input_ended();
+  two.carry();
+  CHECK(two.b.all_taken());
+  CHECK(returned_to(two.b) == std::vector<std::string>{"A two", "A three"});
+}
+
+TEST_CASE("the end of the input comes behind what is not written yet, and nothing of it comes back") {
+  Two two;
+  CHECK(two.b.said(two.now, "A", "last"));
+  two.carry();
+  REQUIRE(two.a.next_input(two.now));
+  channel::Channel outside(visitor, 1);
+  outside.offer(encode(Item(EndInput{})));
+  for (const channel::Message& message : outside.poll(two.now))
+    two.a.packet(two.now, visitor, true, channel::encode(message));
+  const auto end = two.a.next_input(two.now);
+  REQUIRE((end && std::holds_alternative<InputEnd>(*end)));
+  CHECK_FALSE(two.a.next_input(two.now));
+  two.a.input_written(1);
+  two.carry();
+  CHECK(two.b.all_taken());
+  CHECK(returned_to(two.b).empty());
+}
+
+TEST_CASE("who has asked and is gone is not answered again and again") {
+  Two two;
+  two.take();
+  two.collector.reset();  // it was killed
+  for (Member* member : {&two.a, &two.b}) {
+    while (member->next_input(two.now)) {
+    }
+    CHECK(member->answered(two.now, "S", "idle"));
+  }
+  two.carry();
+  for (Member* member : {&two.a, &two.b}) (void)member->next_input(two.now);  // the markers
+  two.carry();
+  const auto packets_in = [&](Duration time) {
+    std::size_t all = 0;
+    for (const Instant end = two.now + time; two.now < end; two.now += 100ms) {
+      two.a.tick(two.now);
+      all += two.a.packets(two.now).size();
+    }
+    return all;
+  };
+  CHECK(packets_in(20s) > 0);
+  (void)packets_in(20s);
+  CHECK(packets_in(60s) == 0);
 }
 
 TEST_CASE("a command that ends while a snapshot is taken: its record is not called whole") {

@@ -28,11 +28,12 @@ std::set<std::string> noticed(const std::string& rule, std::uint64_t seeds) {
 
 TEST_CASE("a bank under faults notices each rule of channels and cuts that is removed") {
   CHECK(noticed("", 20).empty());
-  for (const char* rule : {"channel_takes_the_next_number", "channel_sends_again", "cut_input_is_withheld",
-                           "cut_markers_leave_at_the_state", "cut_marker_before_the_next_message",
-                           "cut_channel_ends_at_its_marker", "cut_second_marker_counts",
-                           "cut_state_at_its_place", "channel_gives_back_what_is_refused", "cut_gives_up",
-                           "cut_is_of_one_view", "wait_counts_every_channel"}) {
+  for (const char* rule :
+       {"channel_takes_the_next_number", "channel_sends_again", "cut_input_is_withheld",
+        "cut_markers_leave_at_the_state", "cut_marker_before_the_next_message",
+        "cut_channel_ends_at_its_marker", "cut_second_marker_counts", "cut_state_at_its_place",
+        "channel_gives_back_what_is_refused", "cut_gives_up", "cut_is_of_one_view",
+        "cut_taken_is_written_to_the_command", "wait_counts_every_channel"}) {
     INFO(rule);
     CHECK_FALSE(noticed(rule, 300).empty());
   }

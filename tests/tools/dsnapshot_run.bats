@@ -178,7 +178,7 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
   grep -q 'C: not read, A has ended: two' err.C
   kill -CONT "${pids[1]}"
   wait "${pids[0]}"
-  grep -q hello got
+  eventually grep -q hello got
 }
 
 @test "run -n ends when it is told to before all are there" {

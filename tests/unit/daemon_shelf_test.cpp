@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 
 #include "daemon/shelf_files.hpp"
@@ -92,6 +93,38 @@ TEST_CASE("shelf: what a crash has left half written is not there") {
   CHECK(ids(files, 0) == "whole");
   struct stat status {};
   CHECK(::stat(half.c_str(), &status) != 0);
+}
+
+TEST_CASE("shelf: a peer that is killed between the answer and the disk finds it at its next start") {
+  const TemporaryDirectory directory;
+  const std::string place = directory.path() + "/snapshots";
+  {
+    ShelfFiles files(place);
+    REQUIRE(files.open().ok());
+    REQUIRE(files.keep(1000, snapshot("before", 1)).ok());
+    REQUIRE(files.write(1000, snapshot("written", 2)).ok());
+    REQUIRE(files.write(1001, snapshot("before", 3)).ok());
+    CHECK(ids(files, 0) == "before");
+  }
+  ShelfFiles files(place);
+  REQUIRE(files.open().ok());
+  CHECK(ids(files, 1000) == "before written");
+  CHECK(ids(files, 1001) == "before");
+  CHECK(files.fetch(1000, "written") == snapshot("written", 2));
+}
+
+TEST_CASE("shelf: a file that has changed is read again") {
+  const TemporaryDirectory directory;
+  const std::string place = directory.path() + "/snapshots";
+  ShelfFiles files(place);
+  REQUIRE(files.open().ok());
+  REQUIRE(files.keep(1000, snapshot("one", 1)).ok());
+  REQUIRE(ids(files, 0) == "one");
+  const std::string other = place + "/other";
+  std::ofstream(other) << snapshot("two", 2);
+  for (const auto& entry : std::filesystem::directory_iterator(place))
+    if (entry.path() != other) std::filesystem::rename(other, entry.path());
+  CHECK(ids(files, 0) == "two");
 }
 
 TEST_CASE("shelf: what is no snapshot, or finds no place, is refused and nothing has changed") {

@@ -23,6 +23,10 @@ constexpr std::uint64_t relay_request = 1;
 constexpr Duration look_every = 2s;  // for a view that nobody has told of
 const std::string run_word = "run ", end_word = " -- ";
 
+local::Request to_relay(const cut::ToRelay& message) {
+  return local::ToPart{relay_request, static_cast<std::uint16_t>(wire::Channel::relay), encode(message)};
+}
+
 std::uint64_t number_of(const std::vector<record::Member>& members) {
   std::uint64_t hash = 14695981039346656037U;
   for (const record::Member& member : members) {
@@ -121,9 +125,7 @@ Result<GroupLine> GroupLine::open(Terms terms) {
 }
 
 void GroupLine::say(const cut::ToRelay& message) {
-  if (!peer_) return;
-  const local::ToPart whole{relay_request, static_cast<std::uint16_t>(wire::Channel::relay), encode(message)};
-  if (!peer_->send(local::Request(whole))) broken();
+  if (peer_ && !peer_->send(to_relay(message))) broken();
 }
 
 // Once the peer has greeted: before that nobody knows whether it has a relay.
@@ -137,8 +139,16 @@ void GroupLine::enter(const Heard& heard) {
 }
 
 void GroupLine::send(const std::vector<cut::Packet>& packets) {
-  if (!entered_) return;  // lost, as on any carrier that is broken
-  for (const cut::Packet& packet : packets) say(cut::Outgoing{packet.to, packet.bytes});
+  if (!peer_ || !entered_ || packets.empty()) return;  // lost, as on any carrier that is broken
+  std::vector<local::Request> requests;
+  for (const cut::Packet& packet : packets)
+    requests.push_back(to_relay(cut::Outgoing{packet.to, packet.bytes}));
+  if (!peer_->send_all(requests)) broken();
+}
+
+std::optional<engine::LocalConnection> GroupLine::part() {
+  entered_ = false;
+  return std::exchange(peer_, std::nullopt);
 }
 
 void GroupLine::ask_for_view() {

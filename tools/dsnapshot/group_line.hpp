@@ -54,6 +54,8 @@ class GroupLine {
   // All that has arrived. An Error: it is not ours to hear.
   Status hear(const Heard& heard);
   void send(const std::vector<cut::Packet>& packets);
+  // The connection, for another use; answers from the relay may still come by it. Nothing: it is broken.
+  std::optional<engine::LocalConnection> part();
   int fd() const { return peer_ ? peer_->fd() : -1; }  // -1: it is broken, and is tied again
   // When hear() is due though nothing has arrived.
   Instant due() const;

@@ -13,7 +13,7 @@
 namespace coord::dsnapshot {
 namespace {
 
-constexpr std::uint64_t request = 1;
+constexpr std::uint64_t request = 1'000'000;  // none of who had the connection before
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::kept_snapshots);
 // Of the peer's disk.
 constexpr Duration patience = std::chrono::seconds(30);
@@ -25,6 +25,7 @@ Error failed(const std::string& what) {
 // One connection, and what is said on it.
 class Line {
  public:
+  explicit Line(engine::LocalConnection peer) : peer_(std::move(peer)) {}
   static Result<Line> open(const Common& common) {
     auto peer = cli::connect_to_peer(common.peer, "dsnapshot");
     if (!peer) return peer.error();
@@ -42,7 +43,7 @@ class Line {
       if (!*answer) return failed("does not answer");
       if (const auto* refused = std::get_if<local::Refused>(&**answer)) return failed(refused->why);
       const auto* said = std::get_if<local::FromPart>(&**answer);
-      if (said == nullptr) continue;
+      if (said == nullptr || said->channel != channel) continue;  // of who had the connection before
       auto kept = wire::decode<local::KeptAnswer>(said->bytes, {.version = local::kept_version});
       if (!kept) return failed(fmt::format("its answer cannot be read: {}", kept.error().what));
       if (const auto* refused = std::get_if<local::KeptRefused>(&*kept)) return failed(refused->why);
@@ -51,16 +52,16 @@ class Line {
   }
 
  private:
-  explicit Line(engine::LocalConnection peer) : peer_(std::move(peer)) {}
   engine::LocalConnection peer_;
 };
 
 }  // namespace
 
-Status keep(const Common& common, std::string_view text, const std::string& owner) {
+Status keep(const Common& common, std::string_view text, const std::string& owner,
+            std::optional<engine::LocalConnection> peer) {
   const passwd* const user = owner.empty() || ::geteuid() != 0 ? nullptr : ::getpwnam(owner.c_str());
   const std::uint32_t uid = user == nullptr ? 0 : user->pw_uid;
-  auto line = Line::open(common);
+  auto line = peer ? Result<Line>(Line(std::move(*peer))) : Line::open(common);
   if (!line) return line.error();
   do {
     const std::string_view piece = text.substr(0, local::kept_piece_bytes);

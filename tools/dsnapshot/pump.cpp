@@ -36,11 +36,6 @@ std::string plural_lines(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " line" : " lines");
 }
 
-bool has_reader(int pipe) {
-  pollfd asked{pipe, 0, 0};
-  return ::poll(&asked, 1, 0) <= 0 || (asked.revents & POLLERR) == 0;
-}
-
 }  // namespace
 
 Pump::Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output)
@@ -53,6 +48,8 @@ Pump::Pump(Terms terms, GroupLine line, Descriptor input, Descriptor output)
         config.life = terms_.life;
         config.patience = terms_.patience;
         config.external = !terms_.state_command.empty();
+        config.file = spill_.get();
+        config.channels.acknowledge_after = std::chrono::milliseconds(25);
         return config;
       }()),
       speech_(terms_.format, terms_.id, terms_.line_end),
@@ -90,15 +87,23 @@ void Pump::work() {
     let_begin();
     core_.tick(boot_now());
     if (begun_ || command_ended_) {
-      read_output(boot_now());
+      if (output_is_ready_ || command_ended_) read_output(boot_now());
       take_state(boot_now());
       write_input(boot_now());
     }
     line_.send(core_.packets(boot_now()));
     write_log();
     for (const cut::Note& note : core_.notes()) tell(note);
+    if (spill_->is_broken()) {
+      cli::notice("dsnapshot",
+                  fmt::format("{}: the file of what waits to be sent cannot be read any more", terms_.id));
+      break;
+    }
     if (!over()) wait_for_more();
   }
+  // The command is not left to wait for nobody.
+  input_.reset();
+  output_.reset();
   if (returned_ > 0)
     cli::notice("dsnapshot",
                 fmt::format("{}: {} of it were not read by others", terms_.id, plural_lines(returned_)));
@@ -136,18 +141,15 @@ void Pump::let_begin() {
   to_write_ = (terms_.count > 1 ? "\n" : "") + speech_.first(ids);
 }
 
-// It reads no more: what comes for it from now on goes back to the senders.
-void Pump::end_input() {
+// It reads no more: what is not written to it goes back to the senders.
+void Pump::end_input(Instant now) {
+  read_output(now);  // its last answer may be there
   input_.reset();
   core_.input_ended();
-  const auto unread = std::ranges::count_if(line_ends_, [&](std::size_t end) { return end > written_; });
-  if (unread > 0)
-    cli::notice("dsnapshot", fmt::format("{}: it has ended before it read {}", terms_.id,
-                                         plural_lines(static_cast<std::uint64_t>(unread))));
 }
 
 void Pump::write_input(Instant now) {
-  if (input_.is_open() && (command_ended_ || !has_reader(input_.get()))) end_input();
+  if (input_.is_open() && (command_ended_ || input_has_no_reader_)) end_input(now);
   for (;;) {
     while (to_write_.size() - written_ < batch) {
       auto input = core_.next_input(now);
@@ -162,7 +164,9 @@ void Pump::write_input(Instant now) {
       } else {
         put_line(*input);
       }
+      input_ends_at_.push_back(to_write_.size());
     }
+    tell_written();
     if (!input_.is_open()) return;
     if (written_ == to_write_.size()) {
       if (input_ends_) input_.reset();
@@ -170,15 +174,22 @@ void Pump::write_input(Instant now) {
     }
     const ssize_t n = ::write(input_.get(), to_write_.data() + written_, to_write_.size() - written_);
     if (n < 0) {
-      if (errno != EAGAIN && errno != EINTR) end_input();
+      if (errno != EAGAIN && errno != EINTR) end_input(now);
       return;
     }
     written_ += static_cast<std::size_t>(n);
+    tell_written();
     if (written_ < to_write_.size()) continue;
     to_write_.clear();
-    line_ends_.clear();
     written_ = 0;
   }
+}
+
+// Received is what the command has got.
+void Pump::tell_written() {
+  std::size_t inputs = 0;
+  for (; !input_ends_at_.empty() && input_ends_at_.front() <= written_; ++inputs) input_ends_at_.pop_front();
+  core_.input_written(inputs);
 }
 
 // What ends a line for this command would make two of one, and the second one anything.
@@ -194,7 +205,6 @@ void Pump::put_line(const cut::Input& input) {
     return;
   }
   to_write_ += line;
-  if (message) line_ends_.push_back(to_write_.size());
 }
 
 void Pump::log(record::Deed deed, const std::string& other, const std::string& body) {
@@ -225,6 +235,7 @@ void Pump::read_output(Instant now) {
     if (n < 0 && errno == EAGAIN && !command_ended_) return;
     if (n <= 0) {  // or background work keeps it open
       output_.reset();
+      core_.hurry();
       if (!read_.empty() && !skips_) take_line(now, read_);
       read_.clear();
       return;
@@ -237,6 +248,7 @@ void Pump::read_output(Instant now) {
       from = end + 1;
     }
     read_.erase(0, from);
+    const bool may_have_more = static_cast<std::size_t>(n) == buffer.size() || command_ended_;
     if (skips_ || read_.size() > record::longest_body + batch) {
       if (!std::exchange(skips_, true)) {
         ++line_number_;
@@ -244,6 +256,7 @@ void Pump::read_output(Instant now) {
       }
       read_.clear();
     }
+    if (!may_have_more) return;
   }
 }
 
@@ -342,15 +355,19 @@ void Pump::wait_for_more() {
   };
   watch(wake_read_.get(), command_ended_ ? 0 : POLLIN);
   watch(line_.fd(), POLLIN);
-  if (begun_ && output_.is_open() && core_.reads_output()) watch(output_.get(), POLLIN);
-  // Without a wish: whether it still has a reader.
-  if (begun_ && input_.is_open()) watch(input_.get(), written_ < to_write_.size() ? POLLOUT : 0);
   if (state_.is_open()) watch(state_.get(), POLLIN);
+  const bool reads = begun_ && output_.is_open() && core_.reads_output();
+  if (reads) watch(output_.get(), POLLIN);
+  // Without a wish: whether it still has a reader.
+  const bool writes = begun_ && input_.is_open();
+  if (writes) watch(input_.get(), written_ < to_write_.size() ? POLLOUT : 0);
   Instant until = line_.due();
   if (const auto at = core_.deadline()) until = std::min(until, *at);
   const auto left = std::max<Duration>(until - boot_now(), Duration{});
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   ::poll(fds.data(), fds.size(), static_cast<int>(std::min<std::int64_t>(ms, 1000)));
+  input_has_no_reader_ = writes && (fds.back().revents & POLLERR) != 0;
+  output_is_ready_ = reads && fds[fds.size() - (writes ? 2 : 1)].revents != 0;
 }
 
 }  // namespace coord::dsnapshot

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +17,7 @@
 #include "cut/speech.hpp"
 #include "group_line.hpp"
 #include "snapshot/run_log.hpp"
+#include "spill_file.hpp"
 
 namespace coord::dsnapshot {
 
@@ -43,7 +46,8 @@ class Pump {
 
  private:
   void write_input(Instant now);
-  void end_input();
+  void tell_written();
+  void end_input(Instant now);
   void read_output(Instant now);
   void take_line(Instant now, std::string_view line);
   void take_state(Instant now);
@@ -59,6 +63,7 @@ class Pump {
 
   Terms terms_;
   GroupLine line_;
+  std::unique_ptr<SpillFile> spill_ = std::make_unique<SpillFile>();
   cut::Member core_;
   cut::Speech speech_;
   Descriptor input_, output_;
@@ -66,9 +71,10 @@ class Pump {
   std::atomic<bool> command_ended_ = false, lost_ = false;
   std::optional<Instant> away_since_;  // since then no peer carries what is left
   bool begun_ = false, input_ends_ = false;
+  bool output_is_ready_ = true, input_has_no_reader_ = false;  // when it was looked at last
   std::string to_write_, read_;
   std::size_t written_ = 0;
-  std::vector<std::size_t> line_ends_;  // in to_write_, of messages
+  std::deque<std::size_t> input_ends_at_;  // in to_write_, of each that the core has handed over
   std::uint64_t returned_ = 0;
   std::uint64_t line_number_ = 0;
   bool bad_lines_ = false;

@@ -41,8 +41,9 @@ void rest(Duration duration) {
   ::poll(nullptr, 0, static_cast<int>(std::min<std::int64_t>(ms, 1'000'000'000)));
 }
 
-// Whole or not at all: into a new file beside it, which then takes its place. A pipe or a device stays what
-// it is.
+// Whole or not at all, also if this is killed: into a new file beside it, which then takes its place. It is
+// not synced, for nobody is to wait for the disk: the one that the peer keeps is. A pipe or a device stays
+// what it is.
 Status write_file(const std::string& path, const std::string& text) {
   struct stat there {};
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
@@ -52,8 +53,7 @@ Status write_file(const std::string& path, const std::string& text) {
   const std::string beside = fmt::format("{}.new", path);
   ::unlink(beside.c_str());  // of one that was killed; a link that another user has put there is not followed
   const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-  const bool written =
-      file.is_open() && cli::write_output_file(file, text, cli::shown(path)).ok() && ::fsync(file.get()) == 0;
+  const bool written = file.is_open() && cli::write_output_file(file, text, cli::shown(path)).ok();
   if (!written || std::rename(beside.c_str(), path.c_str()) != 0) {
     ::unlink(beside.c_str());
     return Error{ErrorKind::output, cli::shown(path), "it could not be written", "name another file with -o"};
@@ -81,7 +81,7 @@ void hint(const record::Snapshot& snapshot) {
   }
 }
 
-Result<cli::Exit> put(const Settings& s, const Taken& collected) {
+Result<cli::Exit> put(const Settings& s, Taken& collected) {
   const auto text = record::to_text(collected.snapshot);
   if (!text) return text.error();
   if (s.output.empty() || s.output == "-") {
@@ -91,7 +91,7 @@ Result<cli::Exit> put(const Settings& s, const Taken& collected) {
     if (s.keep) make_room(s.output, *s.keep);
     if (Status written = write_file(s.output, *text); !written) return written.error();
   }
-  if (Status kept = keep(s.common, *text, collected.owner); !kept)
+  if (Status kept = keep(s.common, *text, collected.owner, std::move(collected.peer)); !kept)
     cli::notice("dsnapshot", fmt::format("not kept: {}", kept.error().text()));
   hint(collected.snapshot);
   return tell_incomplete(collected.snapshot);

@@ -49,7 +49,10 @@ Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string
       collector.tick(boot_now());
     }
     if (collector.view_changed() && attempt == 1) continue;
-    return Taken{collector.collected(), line->owner()};
+    line->send(collector.packets(boot_now()));  // what has come is not sent again
+    Taken taken{collector.collected(), line->owner(), {}};
+    taken.peer = line->part();
+    return taken;
   }
 }
 

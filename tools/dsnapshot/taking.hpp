@@ -10,7 +10,8 @@ namespace coord::dsnapshot {
 WallTime wall_now();
 
 struct Taken : cut::Collector::Collected {
-  std::string owner;  // the user whose group it is
+  std::string owner;                            // the user whose group it is
+  std::optional<engine::LocalConnection> peer;  // by which it was taken
 };
 
 // Begins once more if the view changes meanwhile; a second time it is incomplete. The id is of the time and

@@ -35,6 +35,11 @@ class Visit {
   }
   const cut::View& view() const { return view_; }
   channel::Channel& to(cut::Life life) { return channels_.try_emplace(life, life_, life).first->second; }
+  // What comes and goes in that time.
+  Status carry_for(Duration time) {
+    const Instant end = boot_now() + time;
+    return carry_until([end] { return boot_now() >= end; }, end + 1s);
+  }
   // Until `enough`; an Error: a receiver has ended (unless that is as good), or the time is over.
   Status carry_until(const std::function<bool()>& enough, Instant end, bool may_have_ended = false) {
     GroupLine::Heard heard;
@@ -96,10 +101,22 @@ struct Settings {
   bool json = false;
 };
 
+// The process forgets who is not heard of for long.
+constexpr Duration heard_every = 60s;
+
+Status wait_for_stdin(Visit& visit, channel::Channel& channel) {
+  for (pollfd input{STDIN_FILENO, POLLIN, 0}; ::poll(&input, 1, heard_every / 1ms) == 0;) {
+    channel.ask();
+    if (Status carried = visit.carry_for(1ms); !carried) return carried;
+  }
+  return done();
+}
+
 Status send_lines_of_stdin(Visit& visit, channel::Channel& channel, Duration wait) {
   std::string text;
   std::array<char, 65536> buffer{};
   for (ssize_t n = 1; n != 0;) {
+    if (Status heard = wait_for_stdin(visit, channel); !heard) return heard;
     n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (n < 0) return Error{ErrorKind::data, "standard input", "it cannot be read", ""};
     text.append(buffer.data(), static_cast<std::size_t>(n));
@@ -116,6 +133,9 @@ Status send_lines_of_stdin(Visit& visit, channel::Channel& channel, Duration wai
     text.erase(0, from);
     if (text.size() > record::longest_body)
       return Error{ErrorKind::data, "standard input", "a line is longer than 1 MiB", "send shorter ones"};
+    // What is there is not kept back for what may come.
+    if (Status taken = visit.carry_until([&] { return channel.all_taken(); }, boot_now() + wait); !taken)
+      return taken;
   }
   return done();
 }

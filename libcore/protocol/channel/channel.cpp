@@ -8,9 +8,14 @@
 
 namespace coord::channel {
 
-Channel::Channel(Life self, Life other, Limits limits) : self_(self), other_(other), limits_(limits) {
+Channel::Channel(Life self, Life other, Limits limits, Spill* spill)
+    : self_(self), other_(other), limits_(limits), spill_(spill) {
   COORD_CHECK(limits_.fragment > 0 && limits_.window >= limits_.longest_item);
   resend_after_ = limits_.resend_low;
+}
+
+Channel::~Channel() {
+  for (const Queued& piece : queue_) forget(piece);
 }
 
 void Channel::offer(ByteView item) {
@@ -21,25 +26,50 @@ void Channel::offer(ByteView item) {
     refused_.emplace_back(item.begin(), item.end());
     return;
   }
-  queued_bytes_ += item.size();
   do {
     const std::size_t size = std::min(item.size(), limits_.fragment);
-    queue_.push_back(
-        {size == item.size(), Bytes(item.begin(), item.begin() + static_cast<std::ptrdiff_t>(size))});
+    queue(item.first(size), size == item.size());
     item = item.subspan(size);
   } while (!queue_.back().last);
 }
 
-void Channel::take() {
+void Channel::queue(ByteView piece, bool last) {
+  Queued queued{last, piece.size(), {}, {}};
+  if (spill_ != nullptr && !has_room()) queued.spilled = spill_->put(piece);
+  if (!queued.spilled) queued.bytes.assign(piece.begin(), piece.end());
+  queued_bytes_ += piece.size();
+  queue_.push_back(std::move(queued));
+}
+
+std::optional<Bytes> Channel::bytes_of(const Queued& piece) const {
+  return piece.spilled ? spill_->get(*piece.spilled, piece.size) : std::optional(piece.bytes);
+}
+
+void Channel::forget(const Queued& piece) {
+  if (piece.spilled) spill_->forget(*piece.spilled, piece.size);
+}
+
+std::uint64_t Channel::take() {
   COORD_CHECK(!items_.empty());
-  taken_ = items_.front().last_piece;
+  handed_ = items_.front().last_piece;
   held_bytes_ -= items_.front().bytes.size();
+  unacknowledged_bytes_ += items_.front().bytes.size();
   items_.pop_front();
+  return handed_;
+}
+
+void Channel::done(std::uint64_t taken) {
+  COORD_CHECK(taken <= handed_);
+  if (refuses_ || taken <= taken_) return;
+  unacknowledged_ += taken - taken_;
+  taken_ = taken;
   acknowledge_ = true;
 }
 
 void Channel::refuse() {
-  refuses_ = acknowledge_ = true;
+  if (refuses_) return;
+  refuses_ = acknowledge_ = urgent_ = true;
+  offered_before_ = taken_there_ + queue_.size();
   items_.clear();
   part_.clear();
   held_bytes_ = 0;
@@ -48,14 +78,17 @@ void Channel::refuse() {
 std::vector<Bytes> Channel::close() {
   closed_ = true;
   acknowledge_ = false;
+  acknowledge_at_.reset();
   return take_back();
 }
 
 std::vector<Bytes> Channel::take_back() {
   std::vector<Bytes> void_items;
   Bytes item;
-  for (const Parcel::Piece& piece : queue_) {
-    item.insert(item.end(), piece.bytes.begin(), piece.bytes.end());
+  for (const Queued& piece : queue_) {
+    const auto bytes = bytes_of(piece);
+    forget(piece);
+    if (bytes) item.insert(item.end(), bytes->begin(), bytes->end());
     if (!piece.last) continue;
     void_items.push_back(std::move(item));
     item.clear();
@@ -78,6 +111,8 @@ void Channel::receive(Instant now, const Message& message) {
 
 void Channel::received(Instant, const Parcel& parcel) {
   acknowledge_ = true;
+  // Who asks, has a gap or says a thing twice does not know what has arrived.
+  if (refuses_ || parcel.pieces.empty() || parcel.first != arrived_ + 1) urgent_ = true;
   if (refuses_) return;
   std::uint64_t number = parcel.first;
   for (const Parcel::Piece& piece : parcel.pieces) {
@@ -109,14 +144,16 @@ void Channel::received(Instant now, const Acknowledge& acknowledge) {
   const std::uint64_t done = COORD_RULE_OR(channel_keeps_until_taken, acknowledge.taken, acknowledge.arrived);
   while (taken_there_ < done) {
     ++taken_there_;
-    const std::size_t size = queue_.front().bytes.size();
+    const std::size_t size = queue_.front().size;
     queued_bytes_ -= size;
     if (taken_there_ < next_) on_way_bytes_ -= size;
+    forget(queue_.front());
     queue_.pop_front();
   }
   next_ = std::max(next_, taken_there_ + 1);
   if (COORD_RULE_OR(channel_gives_back_what_is_refused, acknowledge.refuses, false)) {
     is_refused_ = true;
+    left_at_ = acknowledge.offered;
     refused_ = take_back();
     next_ = taken_there_ + 1;
     return;
@@ -131,7 +168,7 @@ void Channel::received(Instant now, const Acknowledge& acknowledge) {
 void Channel::reconnected() {
   if (closed_ || queue_.empty()) return;
   for (; next_ > arrived_there_ + 1; --next_)
-    on_way_bytes_ -= queue_[static_cast<std::size_t>(next_ - 2 - taken_there_)].bytes.size();
+    on_way_bytes_ -= queue_[static_cast<std::size_t>(next_ - 2 - taken_there_)].size;
   probe_ = true;
   resend_at_.reset();
 }
@@ -142,14 +179,15 @@ std::optional<Parcel> Channel::next_parcel() {
   while (parcel.pieces.size() < limits_.parcel_items && bytes < limits_.fragment) {
     const std::size_t at = static_cast<std::size_t>(next_ - 1 - taken_there_);
     if (at >= queue_.size()) break;
-    const Parcel::Piece& piece = queue_[at];
-    if (!COORD_RULE(channel_sends_what_there_is_room_for,
-                    on_way_bytes_ + piece.bytes.size() <= limits_.window))
+    const Queued& piece = queue_[at];
+    if (!COORD_RULE(channel_sends_what_there_is_room_for, on_way_bytes_ + piece.size <= limits_.window))
       break;
-    if (bytes > 0 && bytes + piece.bytes.size() > limits_.fragment) break;
-    bytes += piece.bytes.size();
-    on_way_bytes_ += piece.bytes.size();
-    parcel.pieces.push_back(piece);
+    if (bytes > 0 && bytes + piece.size > limits_.fragment) break;
+    auto content = bytes_of(piece);
+    if (!content) break;  // the owner of the spill knows
+    bytes += piece.size;
+    on_way_bytes_ += piece.size;
+    parcel.pieces.push_back({piece.last, std::move(*content)});
     ++(next_ <= highest_sent_ ? counts_.resent : counts_.sent);
     highest_sent_ = std::max(highest_sent_, next_);
     ++next_;
@@ -171,14 +209,25 @@ std::vector<Message> Channel::poll(Instant now) {
     if (COORD_RULE_OR(channel_sends_again, true, false)) reconnected();
     resend_at_.reset();
   }
-  if (acknowledge_) {
-    acknowledge_ = false;
+  if (acknowledge_ && !acknowledge_at_) acknowledge_at_ = now + limits_.acknowledge_after;
+  // Much has come: the sender may wait for room.
+  if (unacknowledged_ >= limits_.parcel_items / 4 || unacknowledged_bytes_ >= limits_.window / 4)
+    urgent_ = true;
+  if (acknowledge_ && (urgent_ || now >= *acknowledge_at_)) {
+    acknowledge_ = urgent_ = false;
+    acknowledge_at_.reset();
+    unacknowledged_ = unacknowledged_bytes_ = 0;
     ++counts_.acknowledgements;
-    out.push_back(Acknowledge{self_, other_, arrived_, taken_, refuses_});
+    out.push_back(Acknowledge{self_, other_, arrived_, taken_, refuses_, offered_before_});
   }
   while (auto parcel = next_parcel()) out.push_back(std::move(*parcel));
   start_timer(now);
   return out;
+}
+
+std::optional<Instant> Channel::deadline() const {
+  if (!resend_at_) return acknowledge_at_;
+  return acknowledge_at_ ? std::min(*acknowledge_at_, *resend_at_) : resend_at_;
 }
 
 Bytes encode(const Message& message) {
@@ -188,6 +237,7 @@ Bytes encode(const Message& message) {
     for (const std::uint64_t value :
          {acknowledge->from, acknowledge->to, acknowledge->arrived, acknowledge->taken})
       out.put(value);
+    if (acknowledge->refuses) out.put(acknowledge->offered);
     return out.take();
   }
   const auto& parcel = std::get<Parcel>(message);
@@ -210,6 +260,7 @@ std::optional<Message> decode(ByteView bytes) {
     for (std::uint64_t* value :
          {&acknowledge.from, &acknowledge.to, &acknowledge.arrived, &acknowledge.taken})
       *value = in.get<std::uint64_t>();
+    if (acknowledge.refuses) acknowledge.offered = in.get<std::uint64_t>();
     if (in.failed() || in.left() > 0) return std::nullopt;
     return acknowledge;
   }
