@@ -44,7 +44,7 @@ node::PartActions GroupSnapshot::step(const node::Moment& moment, const node::Ev
   level_ = moment.level;
   // What comes to a taker after its time is of no use: the others may have forgotten the snapshot, and no
   // more colour their datagrams.
-  look_whether_over(moment);
+  if (COORD_RULE_OR(group_time_is_over_before_what_comes, true, false)) look_whether_over(moment);
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
   look_whether_over(moment);
   return std::exchange(actions_, {});
@@ -116,8 +116,10 @@ void GroupSnapshot::disconnected(NodeId to) {
 // To whoever has not its own cut yet, as far as this node knows.
 std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
   std::vector<Bytes> messages;
-  for (const auto& [id, running] : cuts_)
-    messages.push_back(wire::encode(wire::GroupSnapshotMessage(marker(id, running, to, true)), level_));
+  for (const auto& [id, running] : cuts_) {
+    if (COORD_RULE_OR(group_connection_begins_with_the_marker, true, false))
+      messages.push_back(wire::encode(wire::GroupSnapshotMessage(marker(id, running, to, true)), level_));
+  }
   return messages;
 }
 
@@ -185,7 +187,8 @@ GroupSnapshot::Running* GroupSnapshot::cut(const node::Moment& moment, const Id&
 // As that node's marker says. One that has restarted since has forgotten its cut.
 bool GroupSnapshot::has_its_cut(const Running& running, NodeId node) const {
   const auto in = in_.find(node);
-  return in != in_.end() && running.cut.is_marked(node) && running.cut.life_of(node) == in->second.life;
+  return in != in_.end() && running.cut.is_marked(node) &&
+         COORD_RULE(group_restart_forgets_the_cut, running.cut.life_of(node) == in->second.life);
 }
 
 // All have their cut, and nothing more is awaited: they are kept only for nodes that restart meanwhile.

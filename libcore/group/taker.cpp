@@ -67,7 +67,7 @@ void GroupSnapshot::hear(const node::Moment&, NodeId from, wire::SnapshotOfPeer&
   if (!taking_ || taking_->id != report.id) return;
   if (taking_->died.contains(from)) return;
   const auto [known, is_first] = taking_->peers.try_emplace(from);
-  if (!is_first && known->second.life != report.life) {
+  if (!is_first && COORD_RULE_OR(group_two_lives_have_no_record, known->second.life != report.life, false)) {
     // What its first life had sent and got, the second one does not know.
     taking_->peers.erase(known);
     taking_->died.insert(from);
@@ -89,9 +89,11 @@ bool GroupSnapshot::is_link_there(NodeId from, NodeId to) const {
   const auto link = taking_->links.find({from, to});
   if (sender == taking_->peers.end() || receiver == taking_->peers.end() || link == taking_->links.end())
     return false;
-  if (link->second.life != receiver->second.life) return false;
-  return link->second.marked ? link->second.from_life == sender->second.life
-                             : COORD_RULE(group_unmarked_link_was_empty, !sender->second.up.contains(to));
+  if (!COORD_RULE(group_link_is_of_its_receivers_life, link->second.life == receiver->second.life))
+    return false;
+  return link->second.marked
+             ? COORD_RULE(group_marker_is_of_its_senders_life, link->second.from_life == sender->second.life)
+             : COORD_RULE(group_unmarked_link_was_empty, !sender->second.up.contains(to));
 }
 
 bool GroupSnapshot::is_all_there() const {
