@@ -46,11 +46,13 @@ void Collector::packet(Instant now, Life from, ByteView bytes) {
   const auto message = channel::decode(bytes);
   if (found == asked_.end() || !message) return;
   found->second.channel.receive(now, *message);
+  const bool had_ended = found->second.has_ended;
   hear(found->second);
   for (const Bytes& refused : found->second.channel.refused()) {
     const auto item = decode(refused);
     if (item && std::holds_alternative<Begin>(*item)) found->second.has_ended = true;
   }
+  if (found->second.has_ended && !had_ended) tell_ended(from);
   over_ = over_ || std::ranges::all_of(asked_, [](const auto& entry) {
             return entry.second.answer.has_value() || entry.second.has_ended;
           });
@@ -66,8 +68,16 @@ void Collector::hear(Asked& asked) {
         asked.text += part->text;
     } else if (auto* answer = std::get_if<Answer>(&*item); answer && answer->snapshot == snapshot_) {
       if (answer->view_differs) over_ = view_changed_ = true;
+      asked.has_ended = answer->left;
       asked.answer = std::move(*answer);
     }
+  }
+}
+
+// Its lines to others may be on their way for long, and its marker behind them.
+void Collector::tell_ended(Life who) {
+  for (auto& [life, asked] : asked_) {
+    if (life != who && !asked.answer) asked.channel.offer(encode(Item(CloseNow{snapshot_, who})));
   }
 }
 
@@ -84,7 +94,7 @@ void Collector::tick(Instant now) {
   if (closing_ || now < close_at_) return;
   closing_ = true;
   for (auto& [life, asked] : asked_) {
-    if (!asked.answer) asked.channel.offer(encode(Item(CloseNow{snapshot_})));
+    if (!asked.answer) asked.channel.offer(encode(Item(CloseNow{snapshot_, 0})));
   }
 }
 

@@ -49,9 +49,10 @@ class Collector {
     channel::Channel channel;
     std::string text;
     std::optional<Answer> answer;
-    bool has_ended = false;  // it came back: there is nobody to ask
+    bool has_ended = false;  // it came back, or its record was left off: nobody is to wait for its marker
   };
   void hear(Asked& asked);
+  void tell_ended(Life who);
 
   std::string snapshot_, group_;
   View view_;

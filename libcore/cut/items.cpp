@@ -49,16 +49,19 @@ void write(ByteWriter& out, const Part& item) {
 void write(ByteWriter& out, const Answer& item) {
   put(out, item.snapshot);
   put(out, item.view_differs);
+  put(out, item.left);
   out.put(item.returned);
   out.put(item.outside);
 }
 
 void write(ByteWriter& out, const CloseNow& item) {
   put(out, item.snapshot);
+  out.put(item.without);
 }
 
 void read(ByteReader& in, CloseNow& item) {
   item.snapshot = get_text(in);
+  item.without = in.get<std::uint64_t>();
 }
 void read(ByteReader& in, Message& item) {
   for (auto left = in.get<std::uint32_t>(); left > 0 && !in.failed(); --left) {
@@ -86,6 +89,7 @@ void read(ByteReader& in, Part& item) {
 void read(ByteReader& in, Answer& item) {
   item.snapshot = get_text(in);
   item.view_differs = get_flag(in);
+  item.left = get_flag(in);
   item.returned = in.get<std::uint64_t>();
   item.outside = in.get<std::uint64_t>();
 }

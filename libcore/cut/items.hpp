@@ -45,13 +45,16 @@ struct Part {
 struct Answer {
   std::string snapshot;
   bool view_differs = false;
+  bool left = false;           // its command has ended before its record was whole
   std::uint64_t returned = 0;  // messages of this process that came back: their receivers have ended
   std::uint64_t outside = 0;   // lines from outside that wait to be read
 };
 
-// From outside again: the time is nearly over; what is recorded is to be answered, without what is missing.
+// From outside again: what is recorded is to be answered without what is missing, for the time is nearly
+// over; or without this one's marker, for it has ended and has no record.
 struct CloseNow {
   std::string snapshot;
+  Life without = 0;  // 0: whoever it is
 };
 
 using Item = std::variant<Message, Marker, Begin, Line, EndInput, Part, Answer, CloseNow>;

@@ -93,8 +93,7 @@ void Member::packet(Instant now, Life from, bool visitor, ByteView bytes) {
     const auto peer = peers_.find(from);
     if (peer == peers_.end()) return;
     peer->second.channel.receive(now, *message);
-    give_back(peer->second.id, peer->second.channel.refused());
-    return close_who_left(from, peer->second);
+    return give_back(peer->second.id, peer->second.channel.refused());
   }
   auto found = visitors_.find(from);
   if (found == visitors_.end()) {
@@ -174,7 +173,10 @@ void Member::hurry() {
 }
 
 bool Member::all_taken() const {
-  return std::ranges::all_of(peers_, [](const auto& entry) { return entry.second.channel.all_taken(); });
+  return std::ranges::all_of(peers_, [](const auto& entry) {
+    return entry.second.channel.all_taken() &&
+           COORD_RULE(cut_ends_when_its_end_is_known, entry.second.channel.may_end());
+  });
 }
 
 // ---- the command
@@ -267,24 +269,11 @@ void Member::input_written(std::size_t inputs) {
   if (input_ends_ && unwritten_.empty()) input_ended();
 }
 
-// No marker comes from there any more: who waited for it has no whole record.
-void Member::close_who_left(Life life, const Peer& peer) {
-  if (!peer.channel.has_left()) return;
-  std::vector<std::string> waited;
-  for (auto& [snapshot, recording] : recordings_) {
-    if (recording.open.erase(life) == 0) continue;
-    recording.snapshot.missing.push_back({peer.id, record::Why::left});
-    waited.push_back(snapshot);
-  }
-  for (const std::string& snapshot : waited) close_if_whole(snapshot);
-}
-
 std::optional<Input> Member::take_from(Instant now, Life from, Peer& peer) {
   auto item = decode(*peer.channel.front());
   const std::uint64_t number = peer.channel.take();
   auto input = item ? take(now, from, peer, std::move(*item)) : std::nullopt;
   handed(from, number, input.has_value());
-  close_who_left(from, peer);
   return input;
 }
 
@@ -310,10 +299,7 @@ std::optional<Input> Member::take(Instant now, Life from, Peer& peer, Item item)
   }
   ++clock_[config_.life];
   ++peer.received;
-  for (auto& [snapshot, recording] : recordings_) {
-    if (COORD_RULE_OR(cut_channel_ends_at_its_marker, recording.open.contains(from), true))
-      recording.on_way[from].push_back({peer.received, message.body, named(peer.heard)});
-  }
+  record_on_way(from, peer, message.body);
   return InputMessage{peer.id, std::move(message.body)};
 }
 
@@ -333,7 +319,7 @@ std::optional<Input> Member::take(Instant now, Life from, Item item) {
   if (auto* line = std::get_if<Line>(&item)) return InputMessage{"", std::move(line->body)};
   if (std::holds_alternative<EndInput>(item)) return InputEnd{};
   if (const auto* close = std::get_if<CloseNow>(&item)) {
-    if (recordings_.contains(close->snapshot)) close_incomplete(close->snapshot);
+    if (recordings_.contains(close->snapshot)) close_without(close->snapshot, close->without);
     return std::nullopt;
   }
   const auto* wish = std::get_if<Begin>(&item);

@@ -121,8 +121,9 @@ class Member {
 
   // What it is asked for now; empty: nothing.
   std::string asked() const { return asked_ ? asked_->snapshot : std::string(); }
-  void hurry();            // it says nothing more, and waits until all is taken
-  bool all_taken() const;  // all that it has said was written to others, or came back
+  void hurry();  // it says nothing more, and waits until all is taken
+  // Whether all that it has said was written to others, or came back, and they know what was written here.
+  bool all_taken() const;
   const View& group() const { return view_; }
   const Clock& clock() const { return clock_; }
   record::VectorClock vector_clock() const { return named(clock_); }
@@ -154,7 +155,9 @@ class Member {
     record::Snapshot snapshot;  // this process's part
     std::set<Life> open;        // channels whose marker has not come
     std::map<Life, std::vector<record::Message>> on_way;
+    std::size_t bytes = 0;  // of those
     std::uint64_t returned = 0, outside = 0;
+    bool left = false;
     Instant until;
   };
   struct Done {
@@ -176,9 +179,10 @@ class Member {
   void flush_late(Peer& peer);
   void give_up(record::Why why);
   void close_if_whole(const std::string& snapshot);
+  void close_without(const std::string& snapshot, Life ended);
   void close_incomplete(const std::string& snapshot);
   void leave_records();
-  void close_who_left(Life life, const Peer& peer);
+  void record_on_way(Life from, const Peer& peer, const std::string& body);
   void finish(const std::string& snapshot, record::Snapshot part, Answer answer);
   void answer(Life visitor, const std::string& snapshot);
   void void_records(const View& next);

@@ -78,8 +78,6 @@ void Member::cut(Instant now, std::string state) {
     if (peer.sent > 0) process.sent[peer.id] = peer.sent;
     if (peer.received > 0) process.received[peer.id] = peer.received;
     if (asked.by != life) recording.open.insert(life);
-    if (peer.channel.has_left() && recording.open.erase(life) > 0)
-      recording.snapshot.missing.push_back({peer.id, record::Why::left});
     if (!peer.channel.has_room()) recording.snapshot.channels.push_back({config_.id, peer.id, {}, true});
   }
   for (const auto& [life, visitor] : visitors_) {
@@ -90,6 +88,23 @@ void Member::cut(Instant now, std::string state) {
   recordings_.emplace(asked.snapshot, std::move(recording));
   if (markers_leave_at_the_state()) send_markers({asked.snapshot, view_.number, false});
   close_if_whole(asked.snapshot);
+}
+
+void Member::record_on_way(Life from, const Peer& peer, const std::string& body) {
+  std::vector<std::string> too_large;
+  for (auto& [snapshot, recording] : recordings_) {
+    if (!COORD_RULE_OR(cut_channel_ends_at_its_marker, recording.open.contains(from), true)) continue;
+    recording.on_way[from].push_back({peer.received, body, named(peer.heard)});
+    recording.bytes += body.size();
+    if (recording.bytes > record::most_record_bytes) too_large.push_back(snapshot);
+  }
+  for (const std::string& snapshot : too_large) {
+    Recording& recording = recordings_.at(snapshot);
+    recording.on_way.clear();
+    recording.open.clear();
+    recording.snapshot.missing.push_back({config_.id, record::Why::gave_up});
+    close_if_whole(snapshot);
+  }
 }
 
 void Member::send_markers(const Marker& marker) {
@@ -122,7 +137,9 @@ void Member::give_up(record::Why why) {
   for (const auto& [life, peer] : peers_) {
     if (!peer.channel.has_room()) part.channels.push_back({config_.id, peer.id, {}, true});
   }
-  finish(snapshot, std::move(part), {});
+  Answer answer;
+  answer.left = why == record::Why::left;
+  finish(snapshot, std::move(part), answer);
 }
 
 void Member::close_if_whole(const std::string& snapshot) {
@@ -138,7 +155,18 @@ void Member::close_if_whole(const std::string& snapshot) {
   Answer answer;
   answer.returned = recording.returned;
   answer.outside = recording.outside;
+  answer.left = recording.left;
   finish(snapshot, std::move(recording.snapshot), answer);
+}
+
+// 0: whoever's marker has not come.
+void Member::close_without(const std::string& snapshot, Life ended) {
+  if (ended == 0) return close_incomplete(snapshot);
+  Recording& recording = recordings_.at(snapshot);
+  if (recording.open.erase(ended) == 0) return;
+  if (const auto peer = peers_.find(ended); peer != peers_.end())
+    recording.snapshot.missing.push_back({peer->second.id, record::Why::left});
+  close_if_whole(snapshot);
 }
 
 // Whose marker has not come is missing.
@@ -158,6 +186,7 @@ void Member::leave_records() {
   std::vector<std::string> all;
   for (auto& [snapshot, recording] : recordings_) {
     recording.snapshot.missing.push_back({config_.id, record::Why::left});
+    recording.left = true;
     recording.open.clear();
     all.push_back(snapshot);
   }

@@ -255,3 +255,23 @@ TEST_CASE(
     CHECK(shelf.live == 0);
   }
 }
+
+TEST_CASE("channel: who refuses may end when the other end knows what it has taken, and both may refuse") {
+  const bool both = GENERATE(false, true);
+  Pair pair;
+  pair.a.offer(item("taken"));
+  pair.carry();
+  pair.b.done(pair.b.take());
+  pair.carry();
+  CHECK(pair.b.may_end());
+  pair.b.refuse();
+  if (both) pair.a.refuse();
+  CHECK_FALSE(pair.b.may_end());
+  (void)pair.b.poll(pair.now);  // lost
+  CHECK_FALSE(pair.b.may_end());
+  REQUIRE(pair.b.deadline());
+  pair.now = *pair.b.deadline();
+  pair.carry();  // ends
+  CHECK(pair.b.may_end());
+  CHECK(pair.a.close().empty());
+}

@@ -14,8 +14,8 @@ TEST_CASE("items of a group's channels: there and back, and nothing that was cut
                                    Line{"hello"},
                                    EndInput{},
                                    Part{"text"},
-                                   Answer{"S1", true, 2, 1},
-                                   CloseNow{"S1"}};
+                                   Answer{"S1", true, true, 2, 1},
+                                   CloseNow{"S1", 7}};
   for (const Item& item : items) {
     Bytes bytes = encode(item);
     const auto read = decode(bytes);

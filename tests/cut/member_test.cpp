@@ -99,6 +99,8 @@ TEST_CASE("a snapshot of a process whose command has ended is incomplete at once
   REQUIRE((asked && std::holds_alternative<InputSnapshot>(*asked)));
   CHECK(two.b.answered(two.now, "S", "idle"));
   two.carry();
+  (void)two.b.next_input(two.now);  // that A has no marker
+  two.carry();
   REQUIRE(two.collector->over());
   const auto snapshot = two.collector->collected().snapshot;
   REQUIRE(snapshot.missing.size() == 1);
@@ -185,6 +187,29 @@ TEST_CASE("who has asked and is gone is not answered again and again") {
   CHECK(packets_in(20s) > 0);
   (void)packets_in(20s);
   CHECK(packets_in(60s) == 0);
+}
+
+TEST_CASE("a command that ends before its record is whole: nobody waits for its marker behind unread lines") {
+  Two two;
+  two.take();
+  const auto asked = two.a.next_input(two.now);
+  REQUIRE((asked && std::holds_alternative<InputSnapshot>(*asked)));
+  for (int i = 0; i < 50; ++i) CHECK(two.a.said(two.now, "B", "line"));
+  CHECK(two.a.answered(two.now, "S", "idle"));
+  two.a.input_ended();  // before B's marker; its lines and its own marker are on their way
+  two.carry();
+  int lines = 0;
+  while (!two.collector->over()) {
+    const auto input = two.b.next_input(two.now);
+    if (input && std::holds_alternative<InputSnapshot>(*input))
+      CHECK(two.b.answered(two.now, "S", "idle"));
+    else
+      REQUIRE(++lines < 10);
+    two.carry();
+  }
+  const auto snapshot = two.collector->collected().snapshot;
+  REQUIRE(snapshot.missing.size() == 1);
+  CHECK(snapshot.missing.front().id == "A");
 }
 
 TEST_CASE("a command that ends while a snapshot is taken: its record is not called whole") {

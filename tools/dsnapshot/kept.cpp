@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::uint64_t request = 1'000'000;  // none of who had the connection before
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::kept_snapshots);
+// Of what is handed over: far below what a peer takes as one request.
+constexpr std::size_t piece_bytes = std::size_t{256} << 10U;
+static_assert(piece_bytes <= local::kept_piece_bytes);
 // Of the peer's disk.
 constexpr Duration patience = std::chrono::seconds(30);
 
@@ -64,7 +67,7 @@ Status keep(const Common& common, std::string_view text, const std::string& owne
   auto line = peer ? Result<Line>(Line(std::move(*peer))) : Line::open(common);
   if (!line) return line.error();
   do {
-    const std::string_view piece = text.substr(0, local::kept_piece_bytes);
+    const std::string_view piece = text.substr(0, piece_bytes);
     text.remove_prefix(piece.size());
     if (Status said = line->say(local::KeepPiece{Bytes(piece.begin(), piece.end()), text.empty(), uid});
         !said)

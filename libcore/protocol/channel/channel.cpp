@@ -69,7 +69,6 @@ void Channel::done(std::uint64_t taken) {
 void Channel::refuse() {
   if (refuses_) return;
   refuses_ = acknowledge_ = urgent_ = true;
-  offered_before_ = taken_there_ + queue_.size();
   items_.clear();
   part_.clear();
   held_bytes_ = 0;
@@ -79,6 +78,7 @@ std::vector<Bytes> Channel::close() {
   closed_ = true;
   acknowledge_ = false;
   acknowledge_at_.reset();
+  refuse_at_.reset();
   return take_back();
 }
 
@@ -137,6 +137,12 @@ bool Channel::put_in(const Parcel::Piece& piece) {
 }
 
 void Channel::received(Instant now, const Acknowledge& acknowledge) {
+  // The other end waits to hear that it is known.
+  if (acknowledge.refuses && !acknowledge.settled) acknowledge_ = urgent_ = true;
+  if (acknowledge.knows && refuses_) {
+    is_known_ = true;
+    refuse_at_.reset();
+  }
   // Nothing can be acknowledged that was not sent, and late ones say nothing new.
   if (is_refused_ || acknowledge.arrived > highest_sent_ || acknowledge.taken > acknowledge.arrived) return;
   const bool moves = acknowledge.arrived > arrived_there_ || acknowledge.taken > taken_there_;
@@ -153,7 +159,6 @@ void Channel::received(Instant now, const Acknowledge& acknowledge) {
   next_ = std::max(next_, taken_there_ + 1);
   if (COORD_RULE_OR(channel_gives_back_what_is_refused, acknowledge.refuses, false)) {
     is_refused_ = true;
-    left_at_ = acknowledge.offered;
     refused_ = take_back();
     next_ = taken_there_ + 1;
     return;
@@ -209,6 +214,7 @@ std::vector<Message> Channel::poll(Instant now) {
     if (COORD_RULE_OR(channel_sends_again, true, false)) reconnected();
     resend_at_.reset();
   }
+  if (refuse_at_ && now >= *refuse_at_) acknowledge_ = urgent_ = true;
   if (acknowledge_ && !acknowledge_at_) acknowledge_at_ = now + limits_.acknowledge_after;
   // Much has come: the sender may wait for room.
   if (unacknowledged_ >= limits_.parcel_items / 4 || unacknowledged_bytes_ >= limits_.window / 4)
@@ -218,7 +224,9 @@ std::vector<Message> Channel::poll(Instant now) {
     acknowledge_at_.reset();
     unacknowledged_ = unacknowledged_bytes_ = 0;
     ++counts_.acknowledgements;
-    out.push_back(Acknowledge{self_, other_, arrived_, taken_, refuses_, offered_before_});
+    out.push_back(Acknowledge{self_, other_, arrived_, taken_, refuses_, is_refused_, is_known_});
+    if (refuses_ && COORD_RULE_OR(channel_says_until_it_is_known_that_it_refuses, !may_end(), false))
+      refuse_at_ = now + limits_.resend_low;
   }
   while (auto parcel = next_parcel()) out.push_back(std::move(*parcel));
   start_timer(now);
@@ -226,18 +234,20 @@ std::vector<Message> Channel::poll(Instant now) {
 }
 
 std::optional<Instant> Channel::deadline() const {
-  if (!resend_at_) return acknowledge_at_;
-  return acknowledge_at_ ? std::min(*acknowledge_at_, *resend_at_) : resend_at_;
+  std::optional<Instant> first;
+  for (const auto& at : {resend_at_, acknowledge_at_, refuse_at_})
+    if (at && (!first || *at < *first)) first = at;
+  return first;
 }
 
 Bytes encode(const Message& message) {
   ByteWriter out;
   if (const auto* acknowledge = std::get_if<Acknowledge>(&message)) {
-    out.put(std::uint8_t{acknowledge->refuses ? std::uint8_t{2} : std::uint8_t{1}});
+    out.put(static_cast<std::uint8_t>(1U + (acknowledge->refuses ? 1U : 0U) + (acknowledge->knows ? 2U : 0U) +
+                                      (acknowledge->settled ? 4U : 0U)));
     for (const std::uint64_t value :
          {acknowledge->from, acknowledge->to, acknowledge->arrived, acknowledge->taken})
       out.put(value);
-    if (acknowledge->refuses) out.put(acknowledge->offered);
     return out.take();
   }
   const auto& parcel = std::get<Parcel>(message);
@@ -254,13 +264,15 @@ Bytes encode(const Message& message) {
 std::optional<Message> decode(ByteView bytes) {
   ByteReader in(bytes);
   const auto kind = in.get<std::uint8_t>();
-  if (kind == 1 || kind == 2) {
+  if (kind >= 1 && kind <= 8) {
     Acknowledge acknowledge;
-    acknowledge.refuses = kind == 2;
+    const auto said = static_cast<unsigned>(kind - 1);
+    acknowledge.refuses = (said & 1U) != 0;
+    acknowledge.knows = (said & 2U) != 0;
+    acknowledge.settled = (said & 4U) != 0;
     for (std::uint64_t* value :
          {&acknowledge.from, &acknowledge.to, &acknowledge.arrived, &acknowledge.taken})
       *value = in.get<std::uint64_t>();
-    if (acknowledge.refuses) acknowledge.offered = in.get<std::uint64_t>();
     if (in.failed() || in.left() > 0) return std::nullopt;
     return acknowledge;
   }

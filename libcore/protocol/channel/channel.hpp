@@ -70,8 +70,9 @@ struct Acknowledge {
   Life from = 0, to = 0;
   std::uint64_t arrived = 0;  // all up to this number
   std::uint64_t taken = 0;
-  bool refuses = false;       // what was not taken never will be
-  std::uint64_t offered = 0;  // with that: pieces that the refusing end had offered before it refused
+  bool refuses = false;  // what was not taken never will be
+  bool knows = false;    // that the other end refuses, and what it has taken
+  bool settled = false;  // it refuses, and the other end knows
   bool operator==(const Acknowledge&) const = default;
 };
 using Message = std::variant<Parcel, Acknowledge>;
@@ -133,8 +134,9 @@ class Channel {
   void refuse();
   // What the other end has refused since this was asked, in order.
   std::vector<Bytes> refused() { return std::exchange(refused_, {}); }
-  // The other end takes nothing more, and all that it had offered before it said so has been taken here.
-  bool has_left() const { return left_at_ && handed_ >= *left_at_; }
+
+  // Refusing, it may end: the other end knows what was taken here, and takes nothing of that for unread.
+  bool may_end() const { return !refuses_ || is_known_ || handed_ == 0; }
 
   // The other life is over: what it has not taken, in order. Nothing is sent any more.
   std::vector<Bytes> close();
@@ -196,8 +198,8 @@ class Channel {
   std::uint64_t handed_ = 0;  // to the owner
   std::uint64_t taken_ = 0;   // the owner has done with
   bool refuses_ = false;
-  std::uint64_t offered_before_ = 0;  // it refused
-  std::optional<std::uint64_t> left_at_;
+  bool is_known_ = false;  // that it does, there
+  std::optional<Instant> refuse_at_;
   bool acknowledge_ = false, urgent_ = false;
   std::size_t unacknowledged_ = 0, unacknowledged_bytes_ = 0;  // taken since the last acknowledgement
   std::optional<Instant> acknowledge_at_;
