@@ -80,7 +80,10 @@ Result<Descriptor> open_checked(const std::string& path) {
   if (!file.is_open() && errno == ELOOP) return bad("it is a symbolic link", "name the key file itself");
   if (!file.is_open() && errno == ENOENT)
     return bad("no such file", "make one with coordd --keygen and copy it to every host");
-  if (!file.is_open()) return bad(std::string("cannot open it: ") + std::strerror(errno), "");
+  if (!file.is_open())
+    return bad(std::string("cannot open it: ") + std::strerror(errno),
+               errno == EACCES ? "give it, and the way to it, to the user that runs coordd"
+                               : "look at the file and its disk");
   struct stat info {};
   if (::fstat(file.get(), &info) != 0)
     return bad(std::string("cannot look at it: ") + std::strerror(errno), "");

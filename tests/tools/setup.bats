@@ -66,7 +66,8 @@ for name in alpha beta gamma; do # as a host's peer leaves it that has handed ov
   is "$(status_at $name coordd --check-config)" "0 /etc/coordutils/coordd.toml: right*peer*$name*"
 done
 at beta chown root /etc/coordutils/key # the unit could not read it
-is "$(status_at beta coordd --check-config)" '69 coordd: /etc/coordutils/key: cannot open it: Permission denied*'
+is "$(status_at beta coordd --check-config)" '69 coordd: /etc/coordutils/key: cannot open it: Permission denied: give it, *to the user that runs coordd'
+is "$(at beta dpeers doctor --json | jq -r 'select(.status == "fail" and .check == "key").remedy')" 'give it, *to the user that runs coordd'
 at beta chown coordutils /etc/coordutils/key
 for name in alpha beta gamma; do as_service $name; done
 for name in alpha beta gamma; do eventually leads $name; done
@@ -86,6 +87,8 @@ for name in alpha beta gamma; do as_service $name; done
 for name in alpha beta gamma; do eventually leads $name; done
 at alpha dlock job true
 at alpha dpeers backup /run/kept # root's file
+is "$(status_at alpha setpriv --reuid nobody --regid nogroup --clear-groups dpeers backup /tmp/kept)" \
+  '69 dpeers: /var/lib/coordutils: *Permission denied: back up as root, or as the user that runs coordd'
 at beta rm -r /var/lib/coordutils.former
 at beta sh -c 'kill -9 $(head -n 1 /var/lib/coordutils/lock); mv /var/lib/coordutils /var/lib/coordutils.former'
 at alpha cat /run/kept >kept

@@ -41,7 +41,12 @@ Result<raft::Recovered> read_log(const std::string& directory) {
   if (::stat(directory.c_str(), &status) != 0)
     return Error{ErrorKind::unavailable, directory, std::strerror(errno), "name a peer's state directory"};
   auto disk = store::PosixDisk::open_directory(directory);
-  if (!disk) return disk.error();
+  if (!disk) {
+    const bool may_not = ::access(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
+    Error error = disk.error();
+    if (may_not) error.remedy = "back up as root, or as the user that runs coordd";
+    return error;
+  }
   for (int reads = 1;; ++reads) {
     auto log = store::read_log_of_any(**disk, directory);
     if (log && *log) return std::move(**log);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// What dpeers doctor finds in what a peer tells, where a group of real ones gets there slowly: full tables,
+// an upgrade that is under way, clocks that are apart, a host that is too slow.
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "dpeers/doctor_told.hpp"
+
+using namespace coord;
+using namespace coord::dpeers;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string text_of(const Findings& findings) {
+  static constexpr const char* words[] = {"ok", "warn", "FAIL"};
+  std::string text;
+  for (const Finding& finding : findings) {
+    CHECK((finding.health == Health::ok) == finding.remedy.empty());  // one remedy a finding
+    text += std::string(words[static_cast<int>(finding.health)]) + " " + finding.check + " " +
+            finding.object + ": " + finding.what + "\n";
+  }
+  return text;
+}
+
+std::string limits(std::uint64_t sessions, std::uint64_t names) {
+  local::PeerRecord own;
+  own.sessions = sessions;
+  own.locks = names;
+  Findings findings;
+  examine_limits(own, findings);
+  return text_of(findings);
+}
+
+std::string level(const local::LevelRecord& record) {
+  Findings findings;
+  examine_level(record, findings);
+  return text_of(findings);
+}
+
+std::string offset(std::optional<Duration> measured) {
+  local::PeerRecord peer;
+  peer.name = "beta";
+  peer.offset = measured;
+  Findings findings;
+  examine_offset(peer, {}, findings);
+  return text_of(findings);
+}
+
+}  // namespace
+
+TEST_CASE("a table that is four fifths full is named, with what is in it and where it ends") {
+  CHECK(limits(0, 0).empty());
+  CHECK(limits(15'999, 31'999).empty());
+  CHECK(limits(16'000, 0) ==
+        "warn limit sessions: 16000 of 20000 in use: beyond that new ones are refused\n");
+  CHECK(limits(20'000, 32'000) ==
+        "warn limit sessions: 20000 of 20000 in use: beyond that new ones are refused\n"
+        "warn limit names: 32000 of 40000 in use: beyond that new ones are refused\n");
+}
+
+TEST_CASE("a level that cannot rise names each peer that is in the way") {
+  local::LevelRecord record;
+  record.level = record.next = 2;
+  CHECK(level(record).empty());
+  record.level = 1;
+  CHECK(level(record) ==
+        "ok level group: the group is at level 1, and this release knows level 2; all peers know it\n");
+  record.missing = {{"beta", "runs release 0.1.0"}, {"gamma", "not connected"}};
+  CHECK(
+      level(record) ==
+      "warn level group: the group is at level 1, and this release knows level 2; beta: runs release 0.1.0; "
+      "gamma: not connected\n");
+}
+
+TEST_CASE("clocks that are more than a second apart are a warning, with the direction") {
+  CHECK(offset(std::nullopt).empty());
+  CHECK(offset(400ms) == "ok clock beta: 0.400 s ahead of this host's clock\n");
+  CHECK(offset(-2500ms) == "warn clock beta: 2.500 s behind this host's clock\n");
+}
+
+TEST_CASE("a host that is too slow itself says so of itself") {
+  local::PeerRecord own;
+  own.name = "alpha";
+  own.local = true;
+  own.awareness = 2;
+  Findings findings;
+  CHECK_FALSE(examine_member(own, {}, findings));
+  CHECK(findings.empty());
+  own.awareness = 3;
+  CHECK_FALSE(examine_member(own, {}, findings));
+  CHECK(
+      text_of(findings) ==
+      "warn member alpha: this host's peer was too slow itself lately, and watches the others less often\n");
+}
