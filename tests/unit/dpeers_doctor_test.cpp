@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 
+#include "dpeers/check.hpp"
 #include "dpeers/doctor_told.hpp"
 
 using namespace coord;
@@ -77,6 +78,49 @@ TEST_CASE("clocks that are more than a second apart are a warning, with the dire
   CHECK(offset(std::nullopt).empty());
   CHECK(offset(400ms) == "ok clock beta: 0.400 s ahead of this host's clock\n");
   CHECK(offset(-2500ms) == "warn clock beta: 2.500 s behind this host's clock\n");
+}
+
+TEST_CASE(
+    "--check is a warning by a peer that is not alive, a disk, a clock, and critical without a leader") {
+  local::Peers group;
+  for (const char* name : {"alpha", "beta", "gamma"}) {
+    local::PeerRecord peer;
+    peer.name = name;
+    peer.state = "alive";
+    peer.role = group.peers.empty() ? "leader" : "follower";
+    peer.local = group.peers.empty();
+    if (peer.local) peer.term = 7;
+    group.peers.push_back(peer);
+  }
+  const auto said = [&group](std::optional<double> used = 0.79, const Findings& clock = {}) {
+    const Check check = judge(group, used, clock);
+    return std::to_string(static_cast<int>(check.verdict)) + " " + check.line;
+  };
+  CHECK(said() ==
+        "0 COORDUTILS OK - 3 of 3 peers alive, alpha leads | alive=3 peers=3 term=7 disk_used=79%;80");
+  CHECK(
+      said(0.8) ==
+      "1 COORDUTILS WARNING - 3 of 3 peers alive, alpha leads: the disk of the state directory is 80 % full "
+      "| alive=3 peers=3 term=7 disk_used=80%;80");
+  CHECK(said(std::nullopt, {{Health::warn, "clock", "rate", "corrected by 9 %", "x"}}) ==
+        "1 COORDUTILS WARNING - 3 of 3 peers alive, alpha leads: the clock's rate is corrected by 9 % "
+        "| alive=3 peers=3 term=7");
+  group.peers[1].offset = -2500ms;
+  group.peers[2].offset = 900ms;
+  CHECK(said(std::nullopt) ==
+        "1 COORDUTILS WARNING - 3 of 3 peers alive, alpha leads: the clock of beta is 2.500 s behind this "
+        "host's "
+        "clock | alive=3 peers=3 term=7");
+  group.peers[1].offset.reset();
+  group.peers[2].disk = "stalled";
+  group.peers[2].state = "suspect";
+  CHECK(said(std::nullopt) ==
+        "1 COORDUTILS WARNING - 2 of 3 peers alive, alpha leads: gamma is suspect, the disk of gamma takes "
+        "nothing "
+        "| alive=2 peers=3 term=7");
+  group.peers[0].role = "follower";
+  CHECK(said(std::nullopt)
+            .starts_with("2 COORDUTILS CRITICAL - 2 of 3 peers alive, nobody leads: nothing is granted"));
 }
 
 TEST_CASE("a host that is too slow itself says so of itself") {

@@ -21,7 +21,8 @@ struct Check {
 };
 
 // Pure. `used`: how full the file system of the state directory is, 0 to 1, where it can be asked; `clock`:
-// what doctor finds of it, of which a rate that leases do not allow for counts.
+// what doctor finds of this host's, of which a rate that leases do not allow for counts. The offsets of the
+// other hosts' clocks count as they do for doctor.
 Check judge(const local::Peers& group, std::optional<double> used, const Findings& clock);
 
 // Asks this host's peer, and starts none. What cannot be asked is a verdict, not an error.
