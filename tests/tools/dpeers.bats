@@ -52,6 +52,17 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
   [ "$output" = "dpeers: --raise: is for \`dpeers level\`: give level before it" ]
 }
 
+@test "cold: the peer that dpeers itself has started is shown when it leads, not as one that recovers" {
+  unset COORD_SOCKET COORD_CONFIG COORD_SCOPE COORD_AUTOSTART XDG_STATE_HOME XDG_CONFIG_HOME
+  for i in 1 2 3 4 5; do
+    export HOME="$BATS_TEST_TMPDIR/home$i" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run$i"
+    mkdir -m 700 "$HOME" "$XDG_RUNTIME_DIR"
+    told=$(dpeers --json)
+    stop_own_host
+    jq -e '.state == "alive" and .role == "leader" and .scope == "private"' <<<"$told"
+  done
+}
+
 @test "sessions and locks are counted" {
   start_group "${calm[@]}"
   hold a x,y

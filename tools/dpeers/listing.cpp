@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "dpeers/listing.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include "base/format.hpp"
 #include "cli/age.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "process/boot_time.hpp"
 
 namespace coord::dpeers {
 
@@ -72,10 +76,24 @@ std::string table_of(const local::Peers& peers, std::string_view scope) {
   return cli::for_stdout(std::move(table).with("SCOPE", scope));
 }
 
+// A peer alone that this very tool has started, say, leads within milliseconds: until then it would be shown
+// as one that is recovering, though nothing is wrong.
+Result<local::Peers> ask_once_begun(engine::LocalConnection& connection) {
+  constexpr auto patience = std::chrono::seconds(1);
+  constexpr auto pause = std::chrono::milliseconds(5);
+  const Instant until = process::boot_now() + patience;
+  for (;;) {
+    auto peers = ask_peers(connection);
+    const bool begins = peers && peers->peers.size() == 1 && peers->peers.front().role != "leader";
+    if (!begins || process::boot_now() >= until) return peers;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 Result<std::string> text_of_all(const ListSettings& settings) {
   auto peer = cli::connect_to_peer(settings.peer, "dpeers");
   if (!peer) return peer.error();
-  const auto peers = ask_peers(*peer);
+  const auto peers = ask_once_begun(*peer);
   if (!peers) return peers.error();
   const std::string_view scope = name_of(peer->welcome().scope);
   if (!settings.json) return table_of(*peers, scope);
