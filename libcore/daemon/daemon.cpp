@@ -275,6 +275,7 @@ void Daemon::pump() {
     node::NodeEvent event = std::move(inbox_.front());
     inbox_.pop_front();
     if (node::Narrator* const tell = narrator()) tell->hears(event);
+    note_overdue(event);
     carry_out(node_->step(process::boot_now(), wall_now(), std::move(event)));
     if (!ended_) note_commits();
   }

@@ -98,6 +98,7 @@ class Daemon {
     std::string asked_names;          // as they are, likewise
     std::vector<std::string> listed;  // those of metrics_names among them
     std::optional<Instant> asked_at, granted_at;
+    bool loss_told = false;  // of this grant
     Token token;
   };
   struct Traffic {
@@ -178,6 +179,7 @@ class Daemon {
   void note_end(Tool& tool);
   void note_commits();
   void audit(const char* event, const Tool& tool, const std::string& line) const;
+  void note_overdue(const node::NodeEvent& event);
   void note_enrolled(const replica::Applied& action);
   Gauges gauges() const;
   void tell_metrics(replica::ConnectionId connection, const Tool& tool, std::uint64_t request);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What this host's tools are granted and lose: audit lines of the log, and metrics.
 #include <chrono>
+#include <utility>
 
 #include "base/format.hpp"
 #include "base/utf8.hpp"
@@ -101,9 +102,11 @@ void Daemon::note_answer(Tool& tool, const local::Answer& answer) {
     if (!tool.asked_at || tool.granted_at) return;  // it was held before, by an earlier life or connection
     const Instant now = process::boot_now();
     tool.granted_at = now;
+    tool.loss_told = false;
     meters_.granted(tool.listed, now - *tool.asked_at);
     audit("grant", tool, fmt::format("granted {} to {}", tool.asked_for, who()));
-  } else if (const auto* lost = std::get_if<local::Lost>(&answer)) {
+  } else if (const auto* lost = std::get_if<local::Lost>(&answer);
+             lost != nullptr && !std::exchange(tool.loss_told, true)) {
     const bool broken = lost->why.starts_with("broken by ");
     meters_.lost(tool.listed);
     const std::string what = tool.asked_for.empty() ? "a hold" : tool.asked_for;
@@ -113,6 +116,21 @@ void Daemon::note_answer(Tool& tool, const local::Answer& answer) {
   } else if (std::holds_alternative<local::Released>(answer)) {
     note_end(tool);
   }
+}
+
+// A wrapper whose hold is not renewed stops its command by itself, and lets go of what it cannot keep: to the
+// group that is a release, and to people it is a loss.
+void Daemon::note_overdue(const node::NodeEvent& event) {
+  const auto* const of_service = std::get_if<replica::ServiceEvent>(&event);
+  if (of_service == nullptr) return;
+  const auto* const said = std::get_if<replica::FromTool>(of_service);
+  const auto* const gone = std::get_if<replica::HoldersGone>(of_service);
+  const bool lets_go = said != nullptr && std::holds_alternative<local::Release>(said->request);
+  if (!lets_go && gone == nullptr) return;
+  const auto found = tools_.find(lets_go ? said->connection : gone->connection);
+  if (found == tools_.end() || !found->second.granted_at || found->second.loss_told) return;
+  if (!node_->service().sessions().is_overdue(process::boot_now(), found->first)) return;
+  note_answer(found->second, local::Lost{"no renewal for too long: the peer cannot reach a majority"});
 }
 
 void Daemon::note_end(Tool& tool) {

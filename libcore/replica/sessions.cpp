@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/format.hpp"
+#include "base/lease.hpp"
 #include "base/rule.hpp"
 #include "wire/local_version.hpp"
 
@@ -197,6 +198,14 @@ void Sessions::tick(Instant now) {
   }
   renew(now, due);
   ledger_.give_up_late(hurry_, now);
+}
+
+bool Sessions::is_overdue(Instant now, ConnectionId id) const {
+  const auto found = records_.find(id);
+  if (found == records_.end()) return false;
+  const Record& record = found->second;
+  return record.stage == Stage::held && !record.take_up_by && !record.break_at &&
+         now >= lease::stop_by(record.renewal_sent, record.ttl) - record.grace;
 }
 
 LeaseUse Sessions::use_of(const Record& record) const {

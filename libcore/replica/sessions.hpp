@@ -101,6 +101,8 @@ class Sessions : public Clerk<Sessions, SessionRecord> {
   void tick(Instant now);
 
   bool ready(ConnectionId id) const;  // it has greeted, and has no session of its own
+  // What it holds has not been renewed for so long that its wrapper stops the command now, or has done so.
+  bool is_overdue(Instant now, ConnectionId id) const;
 
  private:
   friend Clerk;

@@ -71,6 +71,38 @@ is_state() { [ "$(state_of "$1")" = "$2" ]; }
   wait $holder
 }
 
+@test "a hold that is lost because nothing is renewed is in the log and counted, though its wrapper was first" {
+  start_group "${calm[@]}"
+  hold a job
+  on a dlock other true # let go of in time: no loss
+  signal_peer STOP b
+  signal_peer STOP c
+  status=0
+  wait "$holder" || status=$?
+  [ "$status" = 75 ]
+  lost() { grep -qE "info lost 'job' of $(id -un) \(pid $holder\): no renewal for too long: .*, token [0-9]+$" "$group/a.log"; }
+  eventually lost
+  [ "$(grep -c "info lost '" "$group/a.log")" = 1 ]
+  dpeers --openmetrics | grep -qx 'coordutils_losses_total 1'
+  signal_peer CONT b
+  signal_peer CONT c
+  eventually sees_leader a
+  dlock -w 20 job true
+  [ "$(grep -c "info lost '" "$group/a.log")" = 1 ]
+  # The command in its tool's place, which nobody waits for but the peer.
+  dlock -F --ttl 3 inplace sleep 600 3>&- &
+  holder=$!
+  held() { is_held a inplace; }
+  eventually held
+  signal_peer STOP b
+  signal_peer STOP c
+  wait "$holder" || true
+  lost() { grep -q "info lost 'inplace' of " "$group/a.log"; }
+  eventually lost
+  signal_peer CONT b
+  signal_peer CONT c
+}
+
 @test "a dead peer is seen to be dead, without a quorum too, and comes back alive" {
   start_group "${calm[@]}"
   signal_peer KILL c
