@@ -120,6 +120,7 @@ void Member::tick(Instant now) {
     if (now >= recording.until) late.push_back(snapshot);
   }
   for (const std::string& snapshot : late) close_incomplete(snapshot);
+  for (auto& [life, visitor] : visitors_) close_unbegun(now, life, visitor);
   std::erase_if(visitors_, [&](const auto& entry) {
     const Visitor& visitor = entry.second;
     const bool stays = visitor.has_lines && visitor.channel.all_taken();

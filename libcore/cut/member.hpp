@@ -177,7 +177,9 @@ class Member {
   void cut(Instant now, std::string state);
   void send_markers(const Marker& marker);
   void flush_late(Peer& peer);
+  record::Snapshot without_record(const std::string& snapshot, record::Why why) const;
   void give_up(record::Why why);
+  void close_unbegun(Instant now, Life from, Visitor& visitor);
   void close_if_whole(const std::string& snapshot);
   void close_without(const std::string& snapshot, Life ended);
   void close_incomplete(const std::string& snapshot);

@@ -124,6 +124,16 @@ void Member::flush_late(Peer& peer) {
   late_markers_.erase(late);
 }
 
+// Who waits for whom: perhaps that is why.
+record::Snapshot Member::without_record(const std::string& snapshot, record::Why why) const {
+  record::Snapshot part = empty_part(snapshot);
+  part.missing.push_back({config_.id, why});
+  for (const auto& [life, peer] : peers_) {
+    if (!peer.channel.has_room()) part.channels.push_back({config_.id, peer.id, {}, true});
+  }
+  return part;
+}
+
 void Member::give_up(record::Why why) {
   if (!COORD_RULE_OR(cut_gives_up, true, false)) return;
   const std::string snapshot = asked_->snapshot;
@@ -131,15 +141,29 @@ void Member::give_up(record::Why why) {
   late_state_.reset();
   if (why != record::Why::left) notes_.push_back(GivenUp{snapshot, why});
   send_markers({snapshot, view_.number, true});
-  record::Snapshot part = empty_part(snapshot);
-  part.missing.push_back({config_.id, why});
-  // Who waits for whom: perhaps that is why.
-  for (const auto& [life, peer] : peers_) {
-    if (!peer.channel.has_room()) part.channels.push_back({config_.id, peer.id, {}, true});
-  }
+  record::Snapshot part = without_record(snapshot, why);
   Answer answer;
   answer.left = why == record::Why::left;
   finish(snapshot, std::move(part), answer);
+}
+
+// The command reads nothing, so that it could not even be asked, and the time is nearly over.
+void Member::close_unbegun(Instant now, Life from, Visitor& visitor) {
+  if (input_ended_ || !visitor.channel.front()) return;
+  const auto item = decode(*visitor.channel.front());
+  const auto* wish = item ? std::get_if<Begin>(&*item) : nullptr;
+  if (!wish || (asked_ && asked_->snapshot == wish->snapshot)) return;
+  if (known(wish->snapshot)) return (void)take_from(now, from, visitor);
+  bool closes = false;
+  for (std::size_t place = 1; place < visitor.channel.waiting() && !closes; ++place) {
+    const auto next = decode(visitor.channel.waiting(place));
+    const auto* close = next ? std::get_if<CloseNow>(&*next) : nullptr;
+    closes = close && close->snapshot == wish->snapshot && close->without == 0;
+  }
+  if (!closes) return;
+  handed(from, visitor.channel.take(), false);
+  wanted_by_[wish->snapshot].insert(from);
+  finish(wish->snapshot, without_record(wish->snapshot, record::Why::no_answer), {});
 }
 
 void Member::close_if_whole(const std::string& snapshot) {

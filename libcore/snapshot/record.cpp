@@ -27,8 +27,11 @@ std::optional<Why> why_of(std::string_view word) {
 }
 
 const char* id_fault(std::string_view id) {
+  if (id.empty()) return "is empty";
+  if (id.size() > clock::longest_host) return "is longer than 255 bytes";
   if (id.starts_with('!')) return "begins with '!'";
-  return clock::host_name_fault(id);
+  if (id.starts_with('-') || id.starts_with('@')) return "begins with '-' or '@'";
+  return clock::host_name_fault(id) ? "contains a blank or a control character" : nullptr;
 }
 
 std::vector<std::string> full_cycle(const Snapshot& snapshot) {

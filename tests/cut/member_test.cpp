@@ -232,3 +232,25 @@ TEST_CASE("a command that ends while a snapshot is taken: its record is not call
   REQUIRE(two.collector->over());
   CHECK_FALSE(two.collector->collected().snapshot.complete());
 }
+
+TEST_CASE(
+    "a command that reads nothing cannot be asked: at the end of the time that is said, and who is full") {
+  Two two;
+  for (int i = 0; i < 3; ++i) {
+    while (two.a.reads_output()) CHECK(two.a.said(two.now, "B", std::string(100'000, 'x')));
+    while (two.b.reads_output()) CHECK(two.b.said(two.now, "A", std::string(100'000, 'x')));
+    two.carry();
+  }
+  two.take();  // neither takes any input
+  CHECK_FALSE(two.collector->over());
+  two.now += 9s;
+  two.collector->tick(two.now);
+  two.carry();
+  two.a.tick(two.now);
+  two.b.tick(two.now);
+  two.carry();
+  REQUIRE(two.collector->over());
+  const auto snapshot = two.collector->collected().snapshot;
+  CHECK(snapshot.missing.size() == 2);
+  CHECK(record::full_cycle(snapshot) == std::vector<std::string>{"A", "B"});
+}

@@ -138,3 +138,40 @@ slow_reader='while IFS= read -r line; do case $line in "!snapshot "*) echo "!sta
   wait "${pids[1]}"
   [ "$(paste -sd' ' got)" = "first second" ]
 }
+
+@test "who is killed is gone from the next snapshot, though the others have not heard of it yet" {
+  for round in 1 2 3; do
+    pids=()
+    process "g$round" --id A -- sh -c "$reader"
+    process "g$round" --id B -- sh -c "$reader"
+    eventually counts "g$round" 2
+    kill -KILL "${pids[1]}"
+    eventually counts "g$round" 1
+    dsnapshot take "g$round" -o s
+    [ "$(jq -r 'select(.type == "process").id' s)" = A ]
+    dsnapshot stop "g$round"
+    wait "${pids[0]}"
+  done
+  pids=()
+}
+
+@test "an id that cannot be one is refused with its fault, 64" {
+  run -64 dsnapshot run g --id '' -- true
+  [[ $output == *"id '': is empty"* ]]
+  run -64 dsnapshot run g --id '!x' -- true
+  [[ $output == *"id '!x': begins with '!'"* ]]
+  run -64 dsnapshot run g --id 'a b' -- true
+  [[ $output == *"contains a blank or a control character"* ]]
+}
+
+@test "two that read nothing and wait for room with each other: show names them, and the snapshot comes in time" {
+  flood='while :; do printf "%s\t%060000d\n" "$1" 0; done'
+  process g --id A -- sh -c "$flood" sh B
+  process g --id B -- sh -c "$flood" sh A
+  eventually counts g 2
+  stuck() {
+    dsnapshot take g -w 2 -o s || true
+    dsnapshot show s | grep -q 'stuck: A > B > A: each waits for room in a full channel'
+  }
+  eventually stuck
+}

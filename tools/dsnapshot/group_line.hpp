@@ -84,6 +84,7 @@ class GroupLine {
   std::uint64_t listing_ = 0;              // the request that is on its way; 0: none
   std::uint64_t last_request_ = 1;
   bool stale_ = true;  // the view may be another one
+  int soon_ = 0;       // looks at short intervals that are left: what was told of may not be in the log yet
   Instant look_again_, tie_at_;
   cli::BackOff pause_;
 };

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "taking.hpp"
 
+#include <poll.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 #include "cli/names.hpp"
 #include "process/boot_time.hpp"
@@ -11,6 +15,7 @@ namespace coord::dsnapshot {
 
 namespace {
 
+using namespace std::chrono_literals;
 using process::boot_now;
 
 std::string new_id(WallTime at, cut::Life life) {
@@ -29,7 +34,8 @@ WallTime wall_now() {
 }
 
 Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
-  for (int attempt = 1;; ++attempt) {
+  const Instant end = boot_now() + patience;
+  for (bool begun_again = false;;) {
     const cut::Life life = visitor_life();
     auto line = GroupLine::open({peer, group, life, true});
     if (!line) return line.error();
@@ -37,7 +43,8 @@ Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string
     if (!view) return view.error();
     if (view->members.empty()) return Taken{};
     const WallTime at = wall_now();
-    cut::Collector collector(boot_now(), life, new_id(at, life), group, *view, at, patience);
+    cut::Collector collector(boot_now(), life, new_id(at, life), group, *view, at,
+                             std::max<Duration>(end - boot_now(), 1ms));
     GroupLine::Heard heard;
     heard.packet = [&](cut::Life from, bool, ByteView bytes) { collector.packet(boot_now(), from, bytes); };
     heard.view = [&](const cut::View& now) { collector.view(now); };
@@ -48,7 +55,12 @@ Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string
       if (Status status = line->hear(heard); !status) return status.error();
       collector.tick(boot_now());
     }
-    if (collector.view_changed() && attempt == 1) continue;
+    if (collector.view_changed() && boot_now() < end) {
+      const bool has_moved = line->view()->number != view->number;
+      // Else somebody has not heard of this view yet.
+      if (!has_moved) ::poll(nullptr, 0, 50);
+      if (!has_moved || !std::exchange(begun_again, true)) continue;
+    }
     line->send(collector.packets(boot_now()));  // what has come is not sent again
     Taken taken{collector.collected(), line->owner(), {}};
     taken.peer = line->part();

@@ -129,6 +129,7 @@ class Channel {
   [[nodiscard]] std::uint64_t take();
   void done(std::uint64_t taken);
   std::size_t waiting() const { return items_.size(); }  // to be taken here
+  const Bytes& waiting(std::size_t place) const { return items_.at(place).bytes; }
 
   // Nothing more is taken here, ever: what waits here, and what comes, is the sender's again.
   void refuse();
