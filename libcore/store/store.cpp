@@ -61,6 +61,7 @@ Result<Opened> Store::take_over(Disk& disk, Identity identity, const Options& op
   Store store(disk, options, identity,
               Log(disk, options, std::move(recovery.file), recovery.last, recovery.end, recovery.chain));
   store.outline_ = std::move(recovery.outline);
+  store.tokens_ = store.outline_.state().tokens;
   for (const auto& [sequence, size] : recovery.segments) store.segments_.push_back({sequence, size});
   if (store.snapshot_index().value != 0) store.snapshot_files_.push_back(store.snapshot_index());
   if (Status status = store.remove_files(recovery.leftovers); !status.ok())
@@ -216,11 +217,15 @@ Status Store::replace_snapshot(const raft::Snapshot& snapshot) {
 Status Store::reserve_tokens(Token upto) {
   if (failure_) return *failure_;
   if (upto <= tokens_reserved()) return done();
-  if (Status status = append(RecordType::tokens, encode_tokens(upto)); !status.ok()) return settle(status);
+  // What is in the log counts for the header of the next segment, also while there is no room to write it.
+  if (upto > outline_.state().tokens) {
+    if (Status status = append(RecordType::tokens, encode_tokens(upto)); !status.ok()) return settle(status);
+    outline_.reserve(upto);
+  }
   if (Status status = COORD_RULE_OR(reserved_tokens_are_synced, log_.sync(), log_.write()); !status.ok()) {
     return settle(status);
   }
-  outline_.reserve(upto);
+  tokens_ = outline_.state().tokens;
   return done();
 }
 

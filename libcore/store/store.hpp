@@ -67,7 +67,7 @@ class Store {
   // Tokens up to and including `upto` may be handed out by entries that are not synced:
   // durable on return, never lowered.
   Status reserve_tokens(Token upto);
-  Token tokens_reserved() const { return outline_.state().tokens; }
+  Token tokens_reserved() const { return tokens_; }
 
   // One bounded step of making the next segment ahead of time. Call it when persist() has been answered and
   // nothing waits; without it the segment is made where it is needed, and that persist() takes as long.
@@ -113,6 +113,7 @@ class Store {
   std::vector<SegmentFile> segments_;     // ascending; the last is being written
   std::vector<LogIndex> snapshot_files_;  // ascending
   bool snapshot_unsynced_ = false;        // the last one is named in the log, and that is not durable yet
+  Token tokens_{};  // reserved durably; the log may hold more that found no room and is not written yet
   std::size_t added_ = 0;  // of a persist() that found no room: how many are in the log and not written yet
   std::optional<Error> failure_;
 };

@@ -95,6 +95,26 @@ TEST_CASE("room is wanting at any call of a batch: the same batch goes through w
   }
 }
 
+TEST_CASE("room is wanting at any call of a reservation of tokens: the log that goes on can be read back") {
+  for (std::uint64_t call = 0; call < 8; ++call) {
+    INFO("call " << call);
+    VirtualDisk disk(Random{call});
+    Opened opened = open_ok(disk);
+    REQUIRE(opened.store.persist(append(1, 1, 1)).ok());
+    disk.arm(call, sim::DiskFault::no_space);
+    const bool reserved = opened.store.reserve_tokens(Token{500}).ok();
+    disk.disarm();
+    CHECK(opened.store.tokens_reserved() == Token{reserved ? 500U : 0U});
+    // Nobody asks for tokens again, and the log goes on beyond its segment.
+    for (std::uint64_t index = 2; index < 40; ++index)
+      REQUIRE(opened.store.persist(append(1, index, 1, 900)).ok());
+    disk.crash(sim::CrashKind::power);
+    const Opened again = open_ok(disk);
+    CHECK(again.store.last_index().value == 39);
+    CHECK(again.store.tokens_reserved() >= opened.store.tokens_reserved());
+  }
+}
+
 TEST_CASE("a snapshot for which there is no room is not stored, and nothing is changed") {
   VirtualDisk disk(Random(3));
   Opened opened = open_ok(disk);
