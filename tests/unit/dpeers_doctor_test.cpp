@@ -81,7 +81,8 @@ TEST_CASE("clocks that are more than a second apart are a warning, with the dire
 }
 
 TEST_CASE(
-    "--check is a warning by a peer that is not alive, a disk, a clock, and critical without a leader") {
+    "dpeers --check is a warning by a peer that is not alive, a disk, a clock, and critical without a "
+    "leader") {
   local::Peers group;
   for (const char* name : {"alpha", "beta", "gamma"}) {
     local::PeerRecord peer;
