@@ -67,7 +67,7 @@ slow_reader='while IFS= read -r line; do case $line in "!snapshot "*) echo "!sta
   spilled() { find -L "/proc/${pids[1]}/fd" -type f -size +8M 2>/dev/null | grep -q .; }
   eventually spilled
   [ -z "$(ls -A spill)" ] # it has no name
-  [ "$(awk '$1 == "VmHWM:" { print $2 }' "/proc/${pids[1]}/status")" -lt 20000 ]
+  [ -n "${COORD_SANITIZE-}" ] || [ "$(awk '$1 == "VmHWM:" { print $2 }' "/proc/${pids[1]}/status")" -lt 20000 ]
   : >go
   kill -CONT "${pids[0]}"
   wait "$taker"
