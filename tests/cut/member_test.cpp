@@ -254,3 +254,38 @@ TEST_CASE(
   CHECK(snapshot.missing.size() == 2);
   CHECK(record::full_cycle(snapshot) == std::vector<std::string>{"A", "B"});
 }
+
+TEST_CASE("more on its way than a record may hold: that record is given up, and the lines go on") {
+  Two two;
+  two.take();
+  const auto next_of_b = [&] {
+    const auto input = two.b.next_input(two.now);
+    if (input) two.b.input_written(1);
+    return input;
+  };
+  auto input = next_of_b();
+  REQUIRE((input && std::holds_alternative<InputSnapshot>(*input)));
+  CHECK(two.b.answered(two.now, "S", "idle"));
+  // A is asked only now and does not answer yet: all that it says is on its way for B's record.
+  REQUIRE(two.a.next_input(two.now));
+  two.a.input_written(1);
+  const std::string line(std::size_t{1} << 20U, 'x');
+  const std::size_t lines = record::most_record_bytes / line.size() + 1;
+  std::size_t read = 0;
+  for (std::size_t said = 0; said < lines; ++said) {
+    REQUIRE(two.a.said(two.now, "B", line));
+    two.carry();
+    while (next_of_b()) ++read;
+    two.carry();
+    REQUIRE(read == said + 1);
+  }
+  CHECK(two.a.answered(two.now, "S", "idle"));
+  while (two.a.next_input(two.now)) {
+  }
+  two.carry();
+  REQUIRE(two.collector->over());
+  const auto& missing = two.collector->collected().snapshot.missing;
+  REQUIRE(missing.size() == 1);
+  CHECK(missing.front().id == "B");
+  CHECK(missing.front().why == record::Why::gave_up);
+}
