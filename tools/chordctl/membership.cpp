@@ -19,10 +19,12 @@
 namespace coord::chordctl {
 namespace {
 
+constexpr std::uint32_t usual_places = 8;
+
 struct Settings {
   const Common& common;
   Patience patience;
-  std::uint64_t places = 8, replicas = 3;
+  std::uint64_t places = usual_places, replicas = 3;
   bool json = false, check = false, discard = false;
   std::string key, svg;
 
@@ -34,6 +36,7 @@ struct Known {
   service::RingView view;
   ring::StatusOf here;
 
+  bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
   bool is_member() const {
     return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
   }
@@ -68,8 +71,14 @@ Result<Known> look(const Settings& s, Client& client) {
   return Known{std::move(*view), std::move(*here)};
 }
 
-Error in_no_ring(const Settings& s) {
-  return {ErrorKind::unavailable, s.shown_ring(), "the group has no such ring", "chordctl join"};
+// As look(), and where no host has joined: the ring of its own that this host has then.
+Result<Known> look_at_ring(const Settings& s, Client& client) {
+  auto known = look(s, client);
+  if (known && known->is_own()) {
+    known->view.replicas = 1;
+    known->view.hosts = {{known->here.host, Token{}, usual_places}};
+  }
+  return known;
 }
 
 // Until the change with this number has handed over all, and then makes it whole. Who comes again after an
@@ -203,9 +212,12 @@ void print_circle(const ring::Circle& circle) {
 
 void print_ring(const Settings& s, const Known& known) {
   const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
-  cli::print(fmt::format("ring {}: {} hosts, {}{} of each key{}\n", s.shown_ring(), known.view.hosts.size(),
-                         copies, copies == 1 ? " copy" : " copies",
-                         known.view.before.empty() ? "" : ", a host comes or goes"));
+  const std::size_t hosts = known.view.hosts.size();
+  cli::print(fmt::format("ring {}: {} host{}, {} cop{} of each key{}\n", s.shown_ring(), hosts,
+                         hosts == 1 ? "" : "s", copies, copies == 1 ? "y" : "ies",
+                         known.is_own()               ? "; this host's own, until one joins"
+                         : !known.view.before.empty() ? "; a host comes or goes"
+                                                      : ""));
   const ring::Circle circle = known.circle();
   if (cli::is_terminal(STDOUT_FILENO)) return print_circle(circle);
   for (const ring::Circle::Host& host : circle.hosts) {
@@ -246,9 +258,8 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
 Result<cli::Exit> show(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s, *client);
+  auto known = look_at_ring(s, *client);
   if (!known) return known.error();
-  if (known->view.number == Token{}) return in_no_ring(s);
   if (!s.svg.empty()) {
     if (Status written = write_picture(s, *known); !written) return written.error();
   } else if (s.json) {
@@ -263,9 +274,8 @@ Result<cli::Exit> lookup(const Settings& s) {
   if (Status right = check_key(s.key); !right) return right.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s, *client);
+  auto known = look_at_ring(s, *client);
   if (!known) return known.error();
-  if (known->view.number == Token{}) return in_no_ring(s);
   const ring::ReplicaSet set = known->placement().of_key(s.key);
   for (std::size_t i = 0; i < set.now.size(); ++i) {
     const char* const role = i == 0 ? "owner" : "replica";
@@ -282,7 +292,7 @@ Result<cli::Exit> lookup(const Settings& s) {
 }
 
 std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(Settings{common, {}, 8, 3, false, false, false, {}, {}});
+  return std::make_shared<Settings>(Settings{common, {}, usual_places, 3, false, false, false, {}, {}});
 }
 
 }  // namespace
