@@ -289,7 +289,10 @@ void Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
   if (!view) return;
   record.member = membership::name_of(view->member.state);
   record.incarnation = view->member.incarnation.value;
-  record.offset = view->offset;
+  if (view->offset) {
+    record.offset = view->offset->offset;
+    record.offset_bound = view->offset->bound;
+  }
   if (view->phi) record.phi_thousandths = static_cast<std::uint64_t>(std::min(*view->phi, 1e12) * 1000);
   const std::string by_links = record.state;
   record.state = worse_state(by_links, record.member);

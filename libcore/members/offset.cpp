@@ -10,6 +10,7 @@ namespace coord::members {
 namespace {
 
 constexpr Duration longest_round_trip = std::chrono::seconds(10);
+constexpr std::int64_t drift_ns_a_ms = 30;  // of two clocks
 
 // Sums of two of them are in range.
 bool is_plausible(WallTime time) {
@@ -18,21 +19,26 @@ bool is_plausible(WallTime time) {
 
 }  // namespace
 
-void Offset::add(WallTime asked, WallTime heard, WallTime sent, WallTime answered) {
+Duration Offset::Exchange::bound(Instant now) const {
+  const auto age_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - at).count();
+  return (round_trip + Duration(1)) / 2 + Duration(drift_ns_a_ms * (age_ms + 1));
+}
+
+void Offset::add(Instant now, WallTime asked, WallTime heard, WallTime sent, WallTime answered) {
   for (const WallTime time : {asked, heard, sent, answered})
     if (!is_plausible(time)) return;
   const Duration there(heard.unix_ns - asked.unix_ns), back(answered.unix_ns - sent.unix_ns);
   const Duration round_trip = there + back;
   if (round_trip < Duration{} || round_trip > longest_round_trip || sent < heard) return;
-  last_.at(count_++ % last_.size()) = {(there - back) / 2, round_trip};
+  last_.at(count_++ % last_.size()) = {now, (there - back) / 2, round_trip};
 }
 
-std::optional<Duration> Offset::estimate() const {
+std::optional<Offset::Estimate> Offset::estimate(Instant now) const {
   if (count_ == 0) return std::nullopt;
   const auto* const end = last_.begin() + std::min(count_, last_.size());
-  return std::min_element(last_.begin(), end,
-                          [](const Exchange& a, const Exchange& b) { return a.round_trip < b.round_trip; })
-      ->offset;
+  const auto* const best = std::min_element(
+      last_.begin(), end, [&](const Exchange& a, const Exchange& b) { return a.bound(now) < b.bound(now); });
+  return Estimate{best->offset, best->bound(now)};
 }
 
 }  // namespace coord::members

@@ -97,7 +97,8 @@ void MembersPart::on(const node::Moment& moment, const node::FromPeer& event) {
   if (const char* fault = fault_of(*said, event)) return out_.push_back(node::Unreadable{fault});
   drop_strangers(said->message);
   heard_.insert(event.from);
-  if (said->asked != WallTime{}) offsets_[event.from].add(said->asked, said->heard, said->sent, moment.wall);
+  if (said->asked != WallTime{})
+    offsets_[event.from].add(moment.now, said->asked, said->heard, said->sent, moment.wall);
   const bool asks = std::holds_alternative<membership::Ping>(said->message);
   if (asks) question_ = {event.from, said->sent, moment.wall};
   run(moment, Swim::Receive{event.from, std::move(said->message)});
@@ -232,7 +233,8 @@ std::optional<View> MembersPart::view(Instant now, NodeId node) const {
   if (!member || node == self_) return std::nullopt;
   View view{*member, {}, {}};
   if (heard_.contains(node)) view.phi = swim_->phi(now, node);
-  if (const auto found = offsets_.find(node); found != offsets_.end()) view.offset = found->second.estimate();
+  if (const auto found = offsets_.find(node); found != offsets_.end())
+    view.offset = found->second.estimate(now);
   return view;
 }
 

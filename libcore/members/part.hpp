@@ -32,8 +32,8 @@ namespace coord::members {
 // What this host holds of another one.
 struct View {
   membership::Member member;
-  std::optional<double> phi;       // none: not heard of in this life
-  std::optional<Duration> offset;  // of its clock from this one
+  std::optional<double> phi;               // none: not heard of in this life
+  std::optional<Offset::Estimate> offset;  // of its clock from this one
 };
 
 class MembersPart final : public node::Part {

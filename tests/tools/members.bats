@@ -79,6 +79,35 @@ all_say() { # NAME STATE
   [ -z "$output" ]
 }
 
+@test "ntpprobe --peers: the hosts' clocks, and whose is not known" {
+  members a b c
+  measured() { [ "$(ntpprobe --peers --json | wc -l)" -eq 2 ]; }
+  eventually measured
+  run -0 --separate-stderr ntpprobe --peers --json
+  jq -se 'map(.type == "pair" and .schema == 1 and .from == "a" and .bound_s > 0 and .bound_s < 0.5
+    and (.offset_s | fabs) <= .bound_s) | all' <<<"$output" # one machine: the clocks are the same
+  [ "$(jq -r .to <<<"$output" | sort | xargs)" = "b c" ]
+  [ -z "$stderr" ]
+  run -0 ntpprobe --peers
+  [[ ${lines[0]} == "FROM  TO "* ]]
+  signal_peer KILL c
+  dead() { [ "$(field a c state)" = dead ]; }
+  eventually dead
+  run -1 --separate-stderr ntpprobe --peers --json
+  [ "$(jq -r .to <<<"$output")" = b ]
+  [ "$stderr" = "ntpprobe: c: it is dead" ]
+  run -64 ntpprobe --peers pool.example
+  run -64 ntpprobe --peers --watch 1
+}
+
+@test "ntpprobe --peers of a peer alone: there is no clock to compare with" {
+  unset COORD_SOCKET
+  own_host
+  run -69 ntpprobe --peers
+  [[ $output == *"of no group"* ]]
+  stop_own_host
+}
+
 @test "a suspicion, even a death, ends no lease" {
   members a b c
   hold b job --ttl 60

@@ -179,30 +179,42 @@ TEST_CASE("the offset of another host's clock is found from pings", "[members]")
   group.run(5s);
   const auto offset = [&](NodeId here, NodeId of) { return group.part(here).view(group.now, of)->offset; };
   REQUIRE((offset(first, second) && offset(second, first) && offset(first, third)));
-  CHECK(std::chrono::abs(*offset(first, second) - 1500ms) < 2ms);
-  CHECK(std::chrono::abs(*offset(second, first) + 1500ms) < 2ms);
-  CHECK(std::chrono::abs(*offset(first, third)) < 2ms);
+  CHECK(std::chrono::abs(offset(first, second)->offset - 1500ms) < 2ms);
+  CHECK(std::chrono::abs(offset(second, first)->offset + 1500ms) < 2ms);
+  CHECK(std::chrono::abs(offset(first, third)->offset) < 2ms);
 }
 
 TEST_CASE("of the last exchanges the shortest counts, and times that cannot be are none", "[members]") {
   constexpr std::int64_t ms = 1'000'000, start = 1'700'000'000'000 * ms;
   const auto wall = [](std::int64_t since) { return WallTime{start + since * ms}; };
   Offset offset;
-  CHECK_FALSE(offset.estimate());
-  offset.add(wall(0), wall(-5), wall(10), wall(4));     // answered before it was heard of
-  offset.add(wall(0), wall(20), wall(10), wall(30));    // sent before it was heard
-  offset.add(wall(0), wall(1), wall(1), wall(20'000));  // too long ago
-  offset.add(wall(0), {1}, {std::numeric_limits<std::int64_t>::max()}, wall(1));
-  offset.add({std::numeric_limits<std::int64_t>::min()}, wall(1), wall(1), wall(2));
-  CHECK_FALSE(offset.estimate());
-  offset.add(wall(0), wall(150), wall(150), wall(100));  // 100 ahead, a round trip of 100
-  CHECK(*offset.estimate() == 100ms);
-  offset.add(wall(0), wall(92), wall(92), wall(4));  // 90 ahead, of 4
-  CHECK(*offset.estimate() == 90ms);
-  for (int i = 0; i < 7; ++i) offset.add(wall(0), wall(550), wall(550), wall(100));
-  CHECK(*offset.estimate() == 90ms);
-  offset.add(wall(0), wall(550), wall(550), wall(100));  // the short one is too old now
-  CHECK(*offset.estimate() == 500ms);
+  Instant now{};
+  CHECK_FALSE(offset.estimate(now));
+  offset.add(now, wall(0), wall(-5), wall(10), wall(4));     // answered before it was heard of
+  offset.add(now, wall(0), wall(20), wall(10), wall(30));    // sent before it was heard
+  offset.add(now, wall(0), wall(1), wall(1), wall(20'000));  // too long ago
+  offset.add(now, wall(0), {1}, {std::numeric_limits<std::int64_t>::max()}, wall(1));
+  offset.add(now, {std::numeric_limits<std::int64_t>::min()}, wall(1), wall(1), wall(2));
+  CHECK_FALSE(offset.estimate(now));
+  offset.add(now, wall(0), wall(150), wall(150), wall(100));  // 100 ahead, a round trip of 100
+  CHECK(offset.estimate(now)->offset == 100ms);
+  offset.add(now, wall(0), wall(92), wall(92), wall(4));  // 90 ahead, of 4
+  CHECK(offset.estimate(now)->offset == 90ms);
+  for (int i = 0; i < 7; ++i) offset.add(now, wall(0), wall(550), wall(550), wall(100));
+  CHECK(offset.estimate(now)->offset == 90ms);
+  offset.add(now, wall(0), wall(550), wall(550), wall(100));  // the short one is too old now
+  CHECK(offset.estimate(now)->offset == 500ms);
+
+  // What two clocks drift apart counts too: the longer round trip is the better one after a while.
+  Offset drifting;
+  drifting.add(now, wall(0), wall(1), wall(1), wall(2));  // none ahead, of 2
+  CHECK(drifting.estimate(now)->bound < 2ms);
+  now += 1h;
+  CHECK(drifting.estimate(now)->bound > 100ms);
+  drifting.add(now, wall(0), wall(30), wall(30), wall(20));  // 20 ahead, of 20
+  CHECK(drifting.estimate(now)->offset == 20ms);
+  CHECK(drifting.estimate(now)->bound >= 10ms);
+  CHECK(drifting.estimate(now)->bound < 11ms);
 }
 
 TEST_CASE("incarnations on the disk: kept over a power cut, and damage is told", "[members]") {

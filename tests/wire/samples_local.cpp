@@ -51,6 +51,7 @@ local::PeerRecord peer() {
   p.incarnation = 17;
   p.phi_thousandths = 3125;
   p.offset = -1500us;
+  p.offset_bound = 120us;
   p.awareness = 2;
   return p;
 }

@@ -9,6 +9,7 @@
 #include "cli/json.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
+#include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::dpeers {
@@ -83,7 +84,7 @@ Result<local::Peers> ask_once_begun(engine::LocalConnection& connection) {
   constexpr auto pause = std::chrono::milliseconds(5);
   const Instant until = process::boot_now() + patience;
   for (;;) {
-    auto peers = ask_peers(connection);
+    auto peers = engine::ask_peers(connection);
     const bool begins = peers && peers->peers.size() == 1 && peers->peers.front().role != "leader";
     if (!begins || process::boot_now() >= until) return peers;
     std::this_thread::sleep_for(pause);
@@ -103,16 +104,6 @@ Result<std::string> text_of_all(const ListSettings& settings) {
 }
 
 }  // namespace
-
-Result<local::Peers> ask_peers(engine::LocalConnection& peer, std::optional<Instant> until) {
-  if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
-  for (;;) {
-    auto answer = peer.wait(until);
-    if (!answer) return answer.error();
-    if (!*answer) return Error{ErrorKind::unavailable, "peer", "it does not answer", "see its log"};
-    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(*peers);
-  }
-}
 
 Result<cli::Exit> list_peers(const ListSettings& settings) {
   if (settings.live.wanted()) return settings.live.show([&] { return text_of_all(settings); }, "no peers");

@@ -20,9 +20,6 @@ struct ListSettings {
   cli::Live live;
 };
 
-// What the peer at the other end knows of the group.
-Result<local::Peers> ask_peers(engine::LocalConnection& peer, std::optional<Instant> until = std::nullopt);
-
 Result<cli::Exit> list_peers(const ListSettings& settings);
 Result<cli::Exit> watch_peers(const ListSettings& settings);  // watch.cpp
 

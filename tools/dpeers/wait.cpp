@@ -11,6 +11,7 @@
 #include "cli/follow.hpp"
 #include "cli/run.hpp"
 #include "dpeers/listing.hpp"
+#include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::dpeers {
@@ -62,7 +63,7 @@ Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
     // Also with no time left one answer is waited for.
     const auto patience =
         end ? std::optional(std::max(*end, process::boot_now() + std::chrono::seconds(1))) : std::nullopt;
-    const auto group = peer ? ask_peers(*peer, patience) : peer.error();
+    const auto group = peer ? engine::ask_peers(*peer, patience) : peer.error();
     if (group) {
       seen = seen_in(*group, settings.state);
       if (seen.count >= settings.count) return cli::Exit::done;

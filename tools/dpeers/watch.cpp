@@ -17,6 +17,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "dpeers/listing.hpp"
+#include "engine/ask_peers.hpp"
 
 namespace coord::dpeers {
 
@@ -35,7 +36,7 @@ class Watcher {
   // Until the connection breaks (the Error), or our output does.
   Error follow(engine::LocalConnection& peer, Status& output) {
     for (;;) {
-      const auto peers = ask_peers(peer);
+      const auto peers = engine::ask_peers(peer);
       if (!peers) return peers.error();
       compare(*peers, name_of(peer.welcome().scope));
       if (output = cli::flush(); !output) return output.error();

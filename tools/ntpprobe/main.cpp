@@ -8,6 +8,7 @@
 #include "cli_app/read_by_app.hpp"
 #include "ntpprobe/chain.hpp"
 #include "ntpprobe/measurement.hpp"
+#include "ntpprobe/peers.hpp"
 #include "ntpprobe/report.hpp"
 #include "ntpprobe/settings.hpp"
 #include "ntpprobe/watch.hpp"
@@ -52,6 +53,7 @@ void report(const Measurement& m, const Settings& s) {
 
 Result<cli::Exit> probe(const Settings& s) {
   if (const Status good = check_combinations(s); !good) return good.error();
+  if (s.peers) return show_peers(s);
   if (s.chain) return follow_chain(s);
   if (s.watch) return watch(s);
   if (s.check) return check(s);

@@ -30,6 +30,7 @@ void declare(cli::Options& o, Settings& s) {
   o.synopsis("[options] SERVER[:PORT]...", "measure the local clock against them");
   o.synopsis("--watch SECONDS [options] SERVER...", "keep measuring");
   o.synopsis("--chain SERVER", "follow the references up to stratum 1");
+  o.synopsis("--peers [--json]", "the clocks of the group's hosts, as this host's peer measures them");
   o.value("-n,--samples", "COUNT", s.samples, "exchanges with each server (4)").between(1, 1000);
   o.value("-i,--interval", "SECONDS", s.interval, "between them (2)")
       .between(least, most)
@@ -46,7 +47,14 @@ void declare(cli::Options& o, Settings& s) {
   o.value("--key", "ID", s.key_id, "authenticate with this key").between(1, 0xffffffff).needs("--keys");
   o.value("--watch", "SECONDS", s.watch, "measure again and again").between(milliseconds(20), most).minor();
   o.flag("--chain", s.chain, "up to stratum 1").operands(1, 1).excludes("--watch").minor();
-  o.flag("--check", s.check, "one Nagios line and status").excludes("--watch").excludes("--chain");
+  cli::Option& peers = o.flag("--peers", s.peers, "the clocks of the group's hosts").operands(0, 0);
+  for (const char* other :
+       {"-n", "-i", "--burst", "-w", "-4", "-6", "--interleaved", "--keys", "--watch", "--chain"})
+    peers.excludes(other);
+  o.flag("--check", s.check, "one Nagios line and status")
+      .excludes("--watch")
+      .excludes("--chain")
+      .excludes("--peers");
   o.value("--warn", "SECONDS", s.thresholds.warn, "--check: WARNING above")
       .between(Duration(0), most)
       .needs("--check")
@@ -60,19 +68,29 @@ void declare(cli::Options& o, Settings& s) {
       .needs("--check")
       .minor();
   o.flag("--json", s.json, "one object a line").excludes("--csv").excludes("-q").excludes("--check");
-  o.flag("--csv", s.csv, "comma-separated").excludes("-q").excludes("--check").excludes("--chain");
+  o.flag("--csv", s.csv, "comma-separated")
+      .excludes("--peers")
+      .excludes("-q")
+      .excludes("--check")
+      .excludes("--chain");
   o.flag("-q,--quiet", s.quiet, "the offset alone")
+      .excludes("--peers")
       .excludes("--check")
       .excludes("--chain")
       .excludes("--verbose");
-  o.flag("--verbose", s.verbose, "all about each server").excludes("--chain");
+  o.flag("--verbose", s.verbose, "all about each server").excludes("--peers").excludes("--chain");
   o.flag("--list-samples", s.list_samples, "each exchange too")
+      .excludes("--peers")
       .excludes("-q")
       .excludes("--check")
       .excludes("--chain")
       .minor();
   o.flag("--user-stamps", s.user_stamps, "no kernel time stamps").minor();
-  o.value("--root", "DIR", s.root, "configuration below DIR").completes(cli::Completion::directory).minor();
+  o.value("--root", "DIR", s.root, "configuration below DIR")
+      .excludes("--peers")
+      .completes(cli::Completion::directory)
+      .minor();
+  cli::add_peer_options(o, s.peer);
   o.operands("SERVER", s.servers, 0, most_servers, "host or address, with :PORT where it is not 123");
   o.operand_completes(cli::Completion::host);
   o.example("ntpprobe pool.ntp.org", "all addresses of a name");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/common.hpp"
 #include "cli/options.hpp"
 #include "ntpprobe/endpoint.hpp"
 #include "ntpprobe/report.hpp"
@@ -26,6 +27,9 @@ struct Settings {
   std::string key_file;
   std::optional<std::uint32_t> key_id;
   std::string root;  // where the system's configuration is looked for
+
+  bool peers = false;
+  cli::ConnectOptions peer;  // of --peers
 
   bool chain = false;
   std::optional<Duration> watch;
