@@ -83,7 +83,8 @@ std::optional<Bytes> Client::registration(Instant now, Target target, const serv
   service::Command command;
   command.node = config_.self;
   command.wall = wall;
-  command.body = service::Register{config_.self, life_, machine.registration(config_.self), config_.knows};
+  command.body = service::Register{config_.self,  life_,        machine.registration(config_.self),
+                                   config_.knows, config_.name, config_.address};
   return wire::encode(command, machine.level());
 }
 

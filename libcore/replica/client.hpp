@@ -33,6 +33,8 @@ class Client {
     Duration resend = std::chrono::seconds(1);
     std::size_t in_flight = 1024;
     std::size_t queued = 65536;
+    std::string name{};     // go with the registration, too
+    std::string address{};  // HOST:PORT
   };
   // Who takes commands now, and in which term: what was sent to another one goes again.
   struct Target {

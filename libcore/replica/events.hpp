@@ -45,6 +45,11 @@ struct RaiseTokens {
 struct GrantNothing {
   bool closed = false;
 };
+// A command of nobody's that guards itself (a Register for another host, a Forget), for the log if it can get
+// there now: the machine shows whether it did. Nothing below level 2.
+struct PutIntoLog {
+  service::Body body;
+};
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
 struct Submit {
@@ -76,7 +81,7 @@ struct Space {
 struct Leave {};  // this peer is about to stop: hand leadership over
 
 using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow, RaiseTokens, GrantNothing>;
+                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog>;
 
 // ---- answers
 

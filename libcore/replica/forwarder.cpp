@@ -14,7 +14,8 @@ namespace coord::replica {
 namespace {
 
 Client::Config of_client(const Forwarder::Config& config) {
-  return {config.self, config.level, config.resend, config.commands_in_flight, config.commands_queued};
+  return {config.self, config.level,  config.resend, config.commands_in_flight, config.commands_queued,
+          config.name, config.address};
 }
 
 }  // namespace
@@ -22,7 +23,7 @@ Client::Config of_client(const Forwarder::Config& config) {
 Forwarder::Forwarder(Config config, Random random, Instant)
     : config_(std::move(config)),
       random_(random),
-      commands_(of_client(config_), Client::draw_life(random_)),
+      commands_(of_client(config_), config_.life != 0 ? config_.life : Client::draw_life(random_)),
       spoken_(config_.speaks),
       voters_(config_.voters),
       next_read_(commands_.life()) {}
@@ -78,6 +79,15 @@ void Forwarder::on(Instant, const Submit& event) {
 
 void Forwarder::on(Instant, const Retract& event) {
   commands_.retract(event, machine_, wall_, out_);
+}
+
+void Forwarder::on(Instant, const PutIntoLog& event) {
+  if (!can_send()) return;
+  service::Command command;
+  command.node = config_.self;
+  command.wall = wall_;
+  command.body = event.body;
+  send(Forward{{wire::encode(command, machine_.level())}});
 }
 
 void Forwarder::on(Instant now, const Query& event) {

@@ -54,6 +54,9 @@ class Forwarder final : public OrderedLog {
     Duration avoid = std::chrono::seconds(5);            // one that has not
     std::size_t acknowledge_bytes = 256 * 1024;          // of entries, without waiting for the next question
     std::size_t state_limit = 64 * 1024 * 1024;
+    std::uint64_t life = 0;  // of this process; 0: to be drawn
+    std::string name{};      // of this host, for its registration
+    std::string address{};   // HOST:PORT
   };
 
   Forwarder(Config config, Random random, Instant now);
@@ -98,6 +101,7 @@ class Forwarder final : public OrderedLog {
   void on(Instant now, const Query& event);
   void on(Instant now, const Greeted& event);
   void on(Instant now, const Parted& event);
+  void on(Instant now, const PutIntoLog& event);
   template <class Other>
   void on(Instant, const Other&) {}  // of disks and voters
 

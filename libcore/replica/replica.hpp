@@ -51,6 +51,8 @@ struct Config {
   // release before. A group that this process has only just founded need not wait.
   Duration raise_after = std::chrono::minutes(10);
   Duration new_group_for = std::chrono::minutes(1);
+  std::string name{};     // of this peer, for its registration
+  std::string address{};  // HOST:PORT
 };
 
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
@@ -109,6 +111,7 @@ class Replica final : public OrderedLog {
   void on(Instant now, const RaiseNow&);
   void on(Instant now, const RaiseTokens& event);
   void on(Instant now, const GrantNothing& event);
+  void on(Instant now, const PutIntoLog& event);
 
   // ---- replica_raft.cpp: Raft's actions
   bool is_voter(NodeId node) const;

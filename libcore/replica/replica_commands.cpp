@@ -152,6 +152,15 @@ void Replica::on(Instant now, const GrantNothing& event) {
   tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, true, machine_.level()});
 }
 
+void Replica::on(Instant now, const PutIntoLog& event) {
+  if (!has_quorum() || machine_.level() < 2 || raft_.role() == raft::Role::bootstrap) return;
+  service::Command command;
+  command.node = config_.raft.self;
+  command.wall = wall_;
+  command.body = event.body;
+  send_to_leader(now, {wire::encode(command, machine_.level())});
+}
+
 void Replica::on(Instant, const RaiseTokens& event) {
   if (event.above <= std::max(inherited_, machine_.state().last_token)) return;
   inherited_ = COORD_RULE_OR(grants_above_inherited, event.above, inherited_);

@@ -37,12 +37,14 @@ struct Register {
   std::uint64_t nonce = 0;  // random, once a process
   ClientId replaces{};
   Level knows = first_level;  // the newest that its program knows; said from level 2 on
+  std::string name{};         // as people call the peer, and where others reach it; likewise
+  std::string address{};      // HOST:PORT
 
   bool operator==(const Register&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, nonce, replaces);
-    archive.since(2, knows);
+    archive.since(2, knows, name, address);
   }
 };
 
@@ -135,11 +137,24 @@ struct Shut {
   }
 };
 
+// A peer that does not vote is of the group no more: void if it has registered anew, or still has sessions.
+// Nothing that is held ends by this. From level 2 on.
+struct Forget {
+  NodeId node{};
+  ClientId client{};
+
+  bool operator==(const Forget&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, client);
+  }
+};
+
 // Which kinds there are: the core's own, and those of each family. Their order is part of the log's format.
 // Those of level 1: the core's own stand around those of the eldest family, each other family's behind them.
 // Then what came later, in the order in which it came.
 using SessionCommands = Types<Close, Renew, Expire, TimerOver, TokenFloor, Break>;
-using LaterCoreCommands = Types<Shut>;
+using LaterCoreCommands = Types<Shut, Forget>;
 using CoreCommands = Join<Types<Register>, SessionCommands, LaterCoreCommands>;
 
 template <class Eldest, class... Others>

@@ -34,6 +34,7 @@ Effects StateMachine::apply_raise(LogIndex index, const Raise& raise, const std:
     registration.knows = std::max(registration.knows, raise.level);
   }
   set_level(raise.level);
+  if (state_.group == GroupId{}) state_.group = group_of(index, raise);
   return {RaiseApplied{raise.level, true}};
 }
 

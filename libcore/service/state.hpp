@@ -6,11 +6,13 @@
 
 #include <cstdint>
 #include <map>
+#include <string>
 
 #include "base/ids.hpp"
 #include "base/level.hpp"
 #include "service/answer.hpp"
 #include "service/families.hpp"
+#include "service/group_id.hpp"
 #include "service/session.hpp"
 
 namespace coord::service {
@@ -22,12 +24,14 @@ struct Registration {
   std::uint64_t settled = 0;                   // every sequence up to this one is settled and forgotten
   std::map<std::uint64_t, Outcome> applied{};  // above `settled`; at most Limits::window
   Level knows = first_level;                   // what its program has announced
+  std::string name{};                          // empty: it has told none, or another peer took it
+  std::string address{};                       // HOST:PORT
 
   bool operator==(const Registration&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
-    archive.since(2, knows);
+    archive.since(2, knows, name, address);
   }
 };
 
@@ -42,13 +46,15 @@ struct CoreState {
   Token last_token{};         // the highest given or forbidden
   std::map<NodeId, Registration> registrations{};
   std::map<SessionId, Session> sessions{};
-  bool closed = false;  // nothing is granted: Shut; from level 2 on
+  bool closed = false;   // nothing is granted: Shut; from level 2 on
+  GroupId group{};       // which group this is: drawn when it comes to level 2; 0: not yet
+  LogIndex roster_at{};  // where names and addresses of registrations last changed
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed);
+    archive.since(2, closed, group, roster_at);
   }
 };
 

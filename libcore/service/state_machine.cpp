@@ -41,7 +41,7 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
 
 // Made by the leader, or by a process that the group does not know yet: each carries what it saw and is void
 // if that has changed.
-using GuardThemselves = Types<Register, Expire, TimerOver, TokenFloor, Shut>;
+using GuardThemselves = Types<Register, Expire, TimerOver, TokenFloor, Shut, Forget>;
 
 template <class F>
 constexpr bool may_own(TimerKind kind) {
@@ -139,24 +139,6 @@ Registration* StateMachine::begin_once(const Command& command, Step& step) {
     return nullptr;
   }
   return &registration;
-}
-
-void StateMachine::on(const Register& body, Step& step) {
-  const ClientId current = registration(body.node);
-  const auto it = state_.registrations.find(body.node);
-  if (it != state_.registrations.end() && it->second.nonce == body.nonce) {
-    step.effects.push_back(Registered{body.node, body.nonce, current});
-    return;
-  }
-  const bool full = it == state_.registrations.end() && state_.registrations.size() >= limits_.nodes;
-  const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
-  if (body.node.value == 0 || full || below || !COORD_RULE(late_register_void, body.replaces == current)) {
-    step.effects.push_back(NotRegistered{body.node, body.nonce, current});
-    return;
-  }
-  const ClientId client{step.index.value};
-  state_.registrations.insert_or_assign(body.node, Registration{client, body.nonce, 0, {}, body.knows});
-  step.effects.push_back(Registered{body.node, body.nonce, client});
 }
 
 void StateMachine::on(const TokenFloor& body, Step&) {

@@ -116,6 +116,8 @@ class StateMachine final : Core {
   void on(const TimerOver& body, Step& step);
   void on(const TokenFloor& body, Step& step);
   void on(const Shut& body, Step& step);
+  void on(const Forget& body, Step& step);
+  void take_name(const Register& body, LogIndex index);
   void end_session(SessionId id, End end, Step& step, AnswerTo to) override;
   bool is_asked(SessionId session, std::uint64_t request) const override;
   Status rebuild();

@@ -171,7 +171,7 @@ TEST_CASE(
       std::is_same_v<
           Body, std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
                              Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier,
-                             Shut, PutValue, RemoveValue, JoinRing, LeaveRing, SettleRing>>);
+                             Shut, Forget, PutValue, RemoveValue, JoinRing, LeaveRing, SettleRing>>);
   // A family that comes later stands behind all that came before it.
   using Later = BodyOf<Locks, Elections, Barriers, Values, Rings, Toy<Part::none>>::type;
   STATIC_REQUIRE(std::variant_size_v<Later> == std::variant_size_v<Body> + 1);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Peers come to the group, and go: who they are is part of the state.
+#include "base/rule.hpp"
+#include "service/state_machine.hpp"
+
+namespace coord::service {
+
+void StateMachine::on(const Register& body, Step& step) {
+  const ClientId current = registration(body.node);
+  const auto it = state_.registrations.find(body.node);
+  if (it != state_.registrations.end() && it->second.nonce == body.nonce) {
+    step.effects.push_back(Registered{body.node, body.nonce, current});
+    return;
+  }
+  const bool full = it == state_.registrations.end() && state_.registrations.size() >= limits_.nodes;
+  const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
+  const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes;
+  if (body.node.value == 0 || full || below || too_long ||
+      !COORD_RULE(late_register_void, body.replaces == current)) {
+    step.effects.push_back(NotRegistered{body.node, body.nonce, current});
+    return;
+  }
+  const ClientId client{step.index.value};
+  take_name(body, step.index);
+  state_.registrations.insert_or_assign(
+      body.node, Registration{client, body.nonce, 0, {}, body.knows, body.name, body.address});
+  step.effects.push_back(Registered{body.node, body.nonce, client});
+}
+
+// A host whose disk was lost comes again under its name, and is another node. What the former one holds is
+// held until its lease is over.
+void StateMachine::take_name(const Register& body, LogIndex index) {
+  const auto before = state_.registrations.find(body.node);
+  const bool same = before != state_.registrations.end() && before->second.name == body.name &&
+                    before->second.address == body.address;
+  if (same || (body.name.empty() && before == state_.registrations.end())) return;
+  state_.roster_at = index;
+  if (body.name.empty()) return;
+  for (auto& [node, registration] : state_.registrations) {
+    if (node != body.node && registration.name == body.name) registration.name = registration.address = {};
+  }
+}
+
+void StateMachine::on(const Forget& body, Step& step) {
+  const auto it = state_.registrations.find(body.node);
+  if (it == state_.registrations.end()) return;
+  if (!COORD_RULE(forget_only_that_life, it->second.client == body.client)) return;
+  if (!COORD_RULE(forget_frees_nothing, sessions_of(body.node).empty())) return;
+  state_.registrations.erase(it);
+  state_.roster_at = step.index;
+}
+
+}  // namespace coord::service

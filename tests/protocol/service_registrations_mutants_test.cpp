@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Peers come to a group, and go: names and addresses, and what may be forgotten of whom.
+#include <catch2/catch.hpp>
+
+#include "base/rule.hpp"
+#include "service_scenario.hpp"
+
+using namespace coord;
+using namespace coord::service;
+
+namespace {
+
+struct Hosts {
+  explicit Hosts(Level level = 2) { log.machine = StateMachine::at_level(level); }
+  std::string come(NodeId node, std::uint64_t life, const std::string& name, const std::string& address) {
+    return log.apply(
+        Command{.body = Register{node, life, log.machine.registration(node), newest_level, name, address}});
+  }
+  const Registration& of(NodeId node) const { return log.machine.state().registrations.at(node); }
+  LogIndex changed() const { return log.machine.state().roster_at; }
+  Log log;
+};
+
+constexpr NodeId first{1}, second{2};
+
+}  // namespace
+
+TEST_CASE("a peer's name and address are known from its registration, and where they last changed") {
+  Hosts hosts;
+  hosts.come(first, 10, "delta", "10.0.0.4:7411");
+  CHECK(hosts.of(first).name == "delta");
+  CHECK(hosts.changed() == LogIndex{1});
+  hosts.come(first, 11, "delta", "10.0.0.4:7411");
+  CHECK(hosts.of(first).nonce == 11);
+  CHECK(hosts.changed() == LogIndex{1});
+  hosts.come(first, 12, "delta", "10.0.0.5:7411");
+  CHECK(hosts.of(first).address == "10.0.0.5:7411");
+  CHECK(hosts.changed() == LogIndex{3});
+  hosts.come(second, 20, "", "");
+  CHECK(hosts.changed() == LogIndex{3});
+}
+
+TEST_CASE("who comes under a name that another has takes it") {
+  Hosts hosts;
+  hosts.come(first, 10, "delta", "10.0.0.4:7411");
+  hosts.come(second, 20, "delta", "10.0.0.9:7411");
+  CHECK(hosts.of(first).name.empty());
+  CHECK(hosts.of(second).name == "delta");
+  CHECK(hosts.of(second).address == "10.0.0.9:7411");
+}
+
+TEST_CASE("a name or an address beyond all bounds is not registered") {
+  Hosts hosts;
+  CHECK(hosts.come(first, 10, std::string(256, 'x'), "") == "not registered, current 0");
+  CHECK(hosts.come(first, 10, "x", std::string(256, '1')) == "not registered, current 0");
+}
+
+TEST_CASE("from level 2 on 4,096 peers may be registered") {
+  for (const Level level : {Level{1}, Level{2}}) {
+    Hosts hosts(level);
+    const std::uint64_t most = level == 1 ? 1024 : 4096;
+    for (std::uint64_t node = 1; node <= most; ++node) hosts.come(NodeId{node}, node, "", "");
+    CHECK(hosts.come(NodeId{most + 1}, 1, "", "") == "not registered, current 0");
+    CHECK(hosts.log.machine.state().registrations.size() == most);
+    if (level == 1) continue;
+    hosts.log.leader(Forget{NodeId{7}, hosts.log.machine.registration(NodeId{7})});
+    hosts.come(NodeId{most + 1}, 1, "", "");
+    CHECK(hosts.log.machine.registration(NodeId{most + 1}) != ClientId{});
+  }
+}
+
+TEST_CASE("forget_only_that_life: a peer that has registered anew is not forgotten") {
+  const auto known = [] {
+    Hosts hosts;
+    hosts.come(first, 10, "delta", "10.0.0.4:7411");
+    const ClientId seen = hosts.log.machine.registration(first);
+    hosts.come(first, 11, "delta", "10.0.0.4:7411");
+    hosts.log.leader(Forget{first, seen});
+    return hosts.log.machine.registration(first) != ClientId{};
+  };
+  CHECK(known());
+  mutants::removed = "forget_only_that_life";
+  CHECK_FALSE(known());
+  mutants::removed.clear();
+}
+
+TEST_CASE("forget_frees_nothing: a peer that holds a lock is not forgotten") {
+  const auto known = [] {
+    Hosts hosts;
+    hosts.come(first, 10, "delta", "10.0.0.4:7411");
+    const ClientId client = hosts.log.machine.registration(first);
+    hosts.log.apply(
+        Command{.node = first,
+                .client = client,
+                .sequence = 1,
+                .body = Acquire{.open = Open{Owner{"delta", "host", 1000, "alice", 42, "command"}, 10s, 7},
+                                .request = 1,
+                                .names = {"job"}}});
+    REQUIRE(hosts.log.machine.state().sessions.size() == 1);
+    hosts.log.leader(Forget{first, client});
+    return hosts.log.machine.registration(first) != ClientId{};
+  };
+  CHECK(known());
+  mutants::removed = "forget_frees_nothing";
+  CHECK_FALSE(known());
+  mutants::removed.clear();
+}
+
+TEST_CASE("a group that comes to level 2 has an id, which depends on the lives of its founders") {
+  const auto id = [](std::uint64_t life) {
+    StateMachine machine;
+    machine.apply(LogIndex{1}, {.body = Register{first, life, {}, 2}});
+    CHECK(machine.state().group == GroupId{});
+    machine.apply_raise(LogIndex{2}, {2, {{first, life}}}, {first});
+    REQUIRE(machine.level() == 2);
+    return machine.state().group;
+  };
+  CHECK(id(10) == id(10));
+  CHECK_FALSE(id(10) == id(11));
+  CHECK(text_of(id(10)).size() == 32);
+  CHECK(text_of({0xab, 1}) == "00000000000000ab0000000000000001");
+}
