@@ -8,6 +8,7 @@
 
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "base/rule.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::net {
@@ -17,7 +18,7 @@ Bytes Greeting::hello_to(const std::string& peer) const {
                          std::chrono::system_clock::now().time_since_epoch())
                          .count()};
   return wire::encode(wire::PeerHello{level, group, self, peer, software, knows, life, timing, token_floor,
-                                      peers, now, founding},
+                                      peers, now, founding, group_id},
                       hello_version);
 }
 
@@ -57,6 +58,13 @@ std::string other_founding(const std::string& ours, const std::string& theirs, b
       theirs);
 }
 
+std::string other_group(const std::string& ours, const std::string& theirs) {
+  const auto group = [](const std::string& id) {
+    return id.empty() ? std::string("none that it knows") : "group " + id;
+  };
+  return fmt::format("it is of {}, and this peer is of {}", group(theirs), group(ours));
+}
+
 }  // namespace
 
 Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::string& peer) const {
@@ -71,6 +79,12 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
   if (const std::string why = refusal_of(*hello); !why.empty()) return refuse(why);
   if (hello->name != peer || hello->to != self)
     return refuse("its hello names other peers than its key does");
+  // Who came later has no list: the group itself is what must be the same.
+  if (!are_founders(peer)) {
+    const bool same = hello->group_id == group_id && !group_id.empty();
+    if (COORD_RULE(members_are_of_this_group, same)) return hello;
+    return refuse(other_group(group_id, hello->group_id));
+  }
   if (hello->founding != founding) return refuse(other_founding(founding, hello->founding, has_state));
   if (hello->group != group)
     return refuse(fmt::format("it has another list of peers: {}make --peers the same on every host",

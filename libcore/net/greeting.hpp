@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -25,11 +26,16 @@ struct Greeting {
   std::string peers{};     // as list_of() has it
   std::string founding{};  // id of a group that was founded anew
   bool has_state = true;   // of a group
+  std::string group_id{};  // once it is known
+  std::set<std::string> founders{};
 
   // In a frame of hello_version.
   Bytes hello_to(const std::string& peer) const;
   // The other side's hello; an error says in `what` why it is refused.
   Result<wire::PeerHello> check(const wire::Frame& hello, const std::string& peer) const;
+  bool are_founders(const std::string& peer) const {
+    return founders.contains(self) && founders.contains(peer);
+  }
   // Why a peer that has said this must not take part; empty: it may.
   std::string refusal_of(const wire::PeerHello& hello) const;
 };

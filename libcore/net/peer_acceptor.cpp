@@ -219,8 +219,9 @@ void PeerAcceptor::receive_stranger(tcp::socket socket, const boost::asio::ip::a
 }
 
 void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& frame) {
-  if (frame.type != wire::FrameType::hello) return refuse(guest, "it did not begin with a hello");
   const std::string peer = guest->connection->peer();
+  if (peer == introduction_name) return introduce(guest, frame);
+  if (frame.type != wire::FrameType::hello) return refuse(guest, "it did not begin with a hello");
   const auto hello = greeting_.check(frame, peer);
   // The answer comes before any refusal: the other side can see, and say, what differs.
   guest->connection->send(wire::FrameType::hello, greeting_.hello_to(peer), hello_version);
@@ -229,6 +230,21 @@ void PeerAcceptor::on_stranger_frame(Guests::iterator guest, const wire::Frame& 
     return welcome(guest);
   }
   refuse(guest, fmt::format("peer {}: {}", peer, hello.error().what));
+}
+
+// One question, one answer; it is no peer by that.
+void PeerAcceptor::introduce(Guests::iterator guest, const wire::Frame& frame) {
+  wire::DecodeOptions options = frame.decode_options();
+  options.newer_sender = true;
+  const auto question = frame.type == wire::FrameType::introduction
+                            ? wire::decode<wire::IntroductionQuestion>(frame.payload, options)
+                            : Error{ErrorKind::data, "", "it asks nothing", ""};
+  if (!question) return refuse(guest, fmt::format("an introduction: {}", question.error().what));
+  const auto answer = handlers_.asked(*question, guest->source);
+  if (!answer) return refuse(guest, "an introduction: not here");
+  guest->connection->send(wire::FrameType::introduction, wire::encode(*answer, hello_version), hello_version);
+  guest->connection->abandon();
+  strangers_.erase(guest);
 }
 
 void PeerAcceptor::welcome(Guests::iterator guest) {
@@ -267,6 +283,7 @@ void PeerAcceptor::on_peer_frame(Guest& guest, wire::Frame&& frame) {
       ++received_[peer];
       return handlers_.message(std::string(peer), std::move(frame));
     case wire::FrameType::hello:
+    case wire::FrameType::introduction:
     case wire::FrameType::pong:
     case wire::FrameType::request:
     case wire::FrameType::answer:

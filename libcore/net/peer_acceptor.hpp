@@ -22,6 +22,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,6 +35,7 @@
 #include "net/refusal_log.hpp"
 #include "net/secure_connection.hpp"
 #include "net/tls.hpp"
+#include "wire/introduction.hpp"
 
 namespace coord::net {
 
@@ -52,6 +54,9 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
     std::function<void(const std::string& peer, const wire::PeerHello& hello)> greeted;
     std::function<void(const std::string& peer, wire::Frame&& message)> message;
     std::function<void(const std::string& peer)> gone = [](const std::string&) {};
+    // Whoever has the key asks who is here. Nothing: this peer answers no such question.
+    std::function<std::optional<wire::Introduction>(const wire::IntroductionQuestion&, const std::string&)>
+        asked = [](const wire::IntroductionQuestion&, const std::string&) { return std::nullopt; };
   };
 
   PeerAcceptor(boost::asio::io_context& io, std::shared_ptr<TlsSettings> tls, const Greeting& greeting,
@@ -68,6 +73,8 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses) {
     addresses_[peer] = addresses;
   }
+
+  void forget_addresses(const std::string& peer) { addresses_.erase(peer); }
 
   // Closes what was made with one of these keys, or is being made.
   void drop_keys(const std::set<std::string>& gone);
@@ -104,6 +111,7 @@ class PeerAcceptor : public std::enable_shared_from_this<PeerAcceptor> {
   void make_room(const std::string& network, bool known);
   void keep_below(std::size_t limit, const std::function<bool(const Guest&)>& alike);
   void on_stranger_frame(Guests::iterator guest, const wire::Frame& frame);
+  void introduce(Guests::iterator guest, const wire::Frame& frame);
   void welcome(Guests::iterator guest);
   void on_peer_frame(Guest& guest, wire::Frame&& frame);
   void refuse(Guests::iterator guest, const std::string& why);

@@ -84,6 +84,22 @@ void PeerLinks::hurry(const std::string& peer) {
   if (const auto found = links_.find(peer); found != links_.end()) found->second.link->hurry();
 }
 
+void PeerLinks::keep(std::set<std::string> peers) {
+  config_.kept = std::move(peers);
+  for (const std::string& peer : config_.kept) {
+    const auto [way, is_new] = links_.try_emplace(peer);
+    if (!is_new) continue;
+    way->second = Way{make_(peer), steady_now()};
+    if (!stopped_) way->second.link->start();
+  }
+  if (!stopped_ && on_demand() > 0 && !std::exchange(looking_, true)) look();
+}
+
+void PeerLinks::forget(const std::string& peer) {
+  config_.kept.erase(peer);
+  if (const auto found = links_.find(peer); found != links_.end()) close(found);
+}
+
 void PeerLinks::greet_anew() {
   for (auto& [peer, way] : links_) way.link->greet_anew();
 }

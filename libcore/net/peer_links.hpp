@@ -9,6 +9,7 @@
 // closes the one that was used longest ago. Threading: that of the io_context.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
@@ -44,10 +45,17 @@ class PeerLinks {
   // Its link is up: what waits for it goes out.
   void up(const std::string& peer);
   void hurry(const std::string& peer);
+  // Which are kept from now on. One that is kept no more is closed when it is idle.
+  void keep(std::set<std::string> peers);
+  // It is elsewhere, or there no more: what there is of a link to it is closed, and kept no more.
+  void forget(const std::string& peer);
   void greet_anew();
   void drop_keys(const std::set<std::string>& gone);
   LinkStatus status(const std::string& peer) const;
-  std::size_t on_demand() const { return links_.size() - config_.kept.size(); }
+  std::size_t on_demand() const {
+    return links_.size() - static_cast<std::size_t>(std::ranges::count_if(
+                               links_, [this](const auto& way) { return is_kept(way.first); }));
+  }
 
  private:
   struct Waiting {
@@ -72,7 +80,7 @@ class PeerLinks {
   void close_idle();
   void look();
 
-  const Config config_;
+  Config config_;
   Make make_;
   Closed closed_;
   Ways links_;  // all that are kept, and those others that are in use

@@ -36,6 +36,18 @@ T drawn() {
   return value;
 }
 
+std::set<std::string> founder_names(const Roster& roster) {
+  std::set<std::string> names;
+  for (const auto& [name, address] : roster.founders()) names.insert(name);
+  return names;
+}
+
+// Their keys are of the founding list: who came later has none.
+std::set<std::string> with_datagrams(const PeerConfig& config) {
+  std::set<std::string> founders = founder_names(config.roster);
+  return founders.contains(config.self) ? founders : std::set<std::string>{};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PeerTransport>> PeerTransport::open(boost::asio::io_context& io, PeerConfig config,
@@ -60,6 +72,7 @@ Status PeerTransport::listen(const Log& log) {
 
 PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, PeerHandlers handlers, Log log)
     : config_(std::move(config)),
+      roster_(config_.roster),
       handlers_(std::move(handlers)),
       greeting_{config_.self,
                 group_digest(config_.roster.founders(), config_.founding),
@@ -71,7 +84,9 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                 config_.token_floor,
                 list_of(config_.roster.founders()),
                 config_.founding,
-                config_.has_state},
+                config_.has_state,
+                config_.group_id,
+                founder_names(config_.roster)},
       tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
@@ -84,10 +99,12 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
     handlers_.message(peer, std::move(frame));
   };
   const auto gone = [this](const std::string& peer) { tell_if_parted(peer); };
-  acceptor_ = std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
-                                             PeerAcceptor::Handlers{greeted, message, gone}, log);
-  SealedDatagrams::Config sealed{config_.self,    config_.roster.names(), greeting_.group,       config_.keys,
-                                 drawn<LifeId>(), drawn<ChallengeNonce>,  config_.datagram_times};
+  acceptor_ =
+      std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
+                                     PeerAcceptor::Handlers{greeted, message, gone, handlers_.asked}, log);
+  SealedDatagrams::Config sealed{config_.self,          with_datagrams(config_), greeting_.group,
+                                 config_.keys,          drawn<LifeId>(),         drawn<ChallengeNonce>,
+                                 config_.datagram_times};
   datagrams_ = std::make_shared<DatagramSocket>(
       io, std::move(sealed),
       [this](const std::string& peer, wire::Frame&& frame) {
@@ -114,7 +131,33 @@ PeerLink::Handlers PeerTransport::link_handlers() {
 void PeerTransport::set_addresses(const std::string& peer,
                                   const std::vector<boost::asio::ip::address>& addresses) {
   acceptor_->set_addresses(peer, addresses);
-  datagrams_->set_addresses(peer, addresses, config_.roster.find(peer)->address.port);
+  datagrams_->set_addresses(peer, addresses, roster_.find(peer)->address.port);
+}
+
+std::set<std::string> PeerTransport::kept() const {
+  std::set<std::string> kept;
+  for (const auto& [id, node] : roster_.all())
+    if (node.name != config_.self && node.voter) kept.insert(node.name);
+  return kept;
+}
+
+void PeerTransport::update(const Roster& roster, const std::string& group_id) {
+  std::set<std::string> moved;
+  for (const auto& [id, node] : roster_.all()) {
+    const Roster::Node* const now = roster.find(id);
+    const bool same = now != nullptr && now->name == node.name && now->address == node.address;
+    if (node.name != config_.self && !same) moved.insert(node.name);
+  }
+  tls_->set_peers(roster.names());
+  for (const std::string& peer : moved) {
+    links_->forget(peer);
+    acceptor_->forget_addresses(peer);
+    if (roster.find(peer) == nullptr) acceptor_->drop(peer, "it is of the group no more");
+  }
+  roster_ = roster;
+  greeting_.group_id = group_id;
+  links_->keep(kept());
+  locate_undialled();
 }
 
 void PeerTransport::make_links(boost::asio::io_context& io, const Log& log) {
@@ -123,13 +166,11 @@ void PeerTransport::make_links(boost::asio::io_context& io, const Log& log) {
   config.wait = config_.times.establish;
   config.most_on_demand = config_.most_on_demand;
   config.queue_bytes = config_.limits.queue_bytes;
-  for (const auto& [id, node] : config_.roster.all()) {
-    if (node.name != config_.self && node.voter) config.kept.insert(node.name);
-  }
+  config.kept = kept();
   links_ = std::make_unique<PeerLinks>(
       io, std::move(config),
       [this, &io, log](const std::string& peer) {
-        return std::make_shared<PeerLink>(io, tls_, greeting_, peer, config_.roster.find(peer)->address,
+        return std::make_shared<PeerLink>(io, tls_, greeting_, peer, roster_.find(peer)->address,
                                           config_.times, config_.limits.queue_bytes,
                                           Random(drawn<std::uint64_t>()), link_handlers(), log);
       },
@@ -141,7 +182,7 @@ void PeerTransport::make_links(boost::asio::io_context& io, const Log& log) {
 
 // Where a peer is that is not dialled yet is known only if its address is a number.
 void PeerTransport::locate_undialled() {
-  for (const auto& [id, node] : config_.roster.all()) {
+  for (const auto& [id, node] : roster_.all()) {
     if (node.voter || node.name == config_.self) continue;
     boost::system::error_code no_number;
     const auto numeric = boost::asio::ip::make_address(node.address.host, no_number);
@@ -150,7 +191,7 @@ void PeerTransport::locate_undialled() {
 }
 
 bool PeerTransport::is_other(const std::string& peer) const {
-  return peer != config_.self && config_.roster.find(peer) != nullptr;
+  return peer != config_.self && roster_.find(peer) != nullptr;
 }
 
 PeerTransport::~PeerTransport() {
@@ -202,12 +243,12 @@ bool PeerTransport::send(const std::string& peer, ByteView message, Level versio
 
 std::vector<PeerStatus> PeerTransport::status() const {
   std::vector<PeerStatus> all;
-  for (const std::string& name : config_.roster.names()) {
+  for (const std::string& name : roster_.names()) {
     if (name == config_.self) continue;
     LinkStatus outgoing = links_->status(name);
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
-    all.push_back({name, config_.roster.find(name)->address, std::move(outgoing),
-                   acceptor_->heard_lately(name), acceptor_->received(name), datagrams_->status(name),
+    all.push_back({name, roster_.find(name)->address, std::move(outgoing), acceptor_->heard_lately(name),
+                   acceptor_->received(name), datagrams_->status(name), greeting_.are_founders(name),
                    tls_->offered_by(name), datagrams_->dropped(name)});
   }
   return all;

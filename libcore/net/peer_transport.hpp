@@ -55,7 +55,8 @@ struct PeerConfig {
   // A link to a peer that does not vote is made when something is sent, and closed when it has been idle for
   // so long. So many of these at a time.
   Duration idle_after = std::chrono::seconds(60);
-  std::size_t most_on_demand = 64;
+  std::size_t most_on_demand = 1024;
+  std::string group_id{};  // once it is known
 };
 
 struct PeerHandlers {
@@ -72,6 +73,9 @@ struct PeerHandlers {
   // send() reaches it from now on, and what is sent in this goes first.
   std::function<void(const std::string& peer)> up = [](const std::string&) {};
   std::function<void(const std::string& peer)> down = [](const std::string&) {};
+  // A host asks who is here, from that address (net/introduction.hpp).
+  std::function<std::optional<wire::Introduction>(const wire::IntroductionQuestion&, const std::string&)>
+      asked = [](const wire::IntroductionQuestion&, const std::string&) { return std::nullopt; };
 };
 
 struct PeerStatus {
@@ -81,7 +85,8 @@ struct PeerStatus {
   bool incoming = false;       // it is connected to us, and heard of lately
   std::uint64_t received = 0;  // messages
   DatagramStatus datagrams;
-  std::string offered_key{};  // the id of one that was offered in its name, and refused; empty: none
+  bool uses_datagrams = true;  // there are any between the two
+  std::string offered_key{};   // the id of one that was offered in its name, and refused; empty: none
   std::uint64_t datagrams_dropped = 0;  // they could not go: too large, nobody answers there, no way
 };
 
@@ -109,6 +114,9 @@ class PeerTransport {
   // All that is sent from now on is of this level: who cannot read it is cut off,
   // all others are greeted anew.
   void speak(Level level);
+  // Who is in the group from now on, this peer among them, and which group that is. Links to who is not, or
+  // is elsewhere, are closed; the founders are who they are.
+  void update(const Roster& roster, const std::string& group_id);
   // It has sent what cannot be read: its connection to us is closed.
   void drop(const std::string& peer, const std::string& why) { acceptor_->drop(peer, why); }
 
@@ -129,12 +137,14 @@ class PeerTransport {
   Status listen(const Log& log);
   void tell_if_parted(const std::string& peer);
   void locate_undialled();
+  std::set<std::string> kept() const;
   bool is_other(const std::string& peer) const;
   PeerLink::Handlers link_handlers();
   void make_links(boost::asio::io_context& io, const Log& log);
   void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses);
 
   const PeerConfig config_;
+  Roster roster_;  // as of the last update
   PeerHandlers handlers_;
   Greeting greeting_;  // links and acceptor look at this one
   const std::shared_ptr<TlsSettings> tls_;

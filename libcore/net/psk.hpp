@@ -26,6 +26,8 @@ struct PskIdentity {
 };
 
 inline constexpr std::size_t peer_name_limit = 64;
+// Stands for both ends of an introduction (net/introduction.hpp): no peer is called so.
+inline constexpr char introduction_name[] = "?";
 
 Bytes encode_identity(const PskIdentity& identity);
 Result<PskIdentity> decode_identity(ByteView bytes);

@@ -45,8 +45,9 @@ void SealedDatagrams::set_keys(KeyRing keys) {
 }
 
 std::optional<Bytes> SealedDatagrams::seal(const std::string& peer, ByteView payload) {
-  Pair& pair = pairs_.at(peer);
-  if (!pair.life) return std::nullopt;
+  const auto found = pairs_.find(peer);
+  if (found == pairs_.end() || !found->second.life) return std::nullopt;
+  Pair& pair = found->second;
   ++pair.status.sent;
   return seal_datagram(pair.sending.tag, pair.sealing, ++pair.counter, payload);
 }
@@ -171,10 +172,17 @@ std::optional<Instant> SealedDatagrams::deadline() const {
 }
 
 void SealedDatagrams::hurry(const std::string& peer) {
-  Pair& pair = pairs_.at(peer);
+  const auto found = pairs_.find(peer);
+  if (found == pairs_.end()) return;
+  Pair& pair = found->second;
   if (pair.status.unanswered == 0 && pair.life) return;
   pair.next_challenge = Instant{};
   pair.retry = config_.times.retry_low;
+}
+
+DatagramStatus SealedDatagrams::status(const std::string& peer) const {
+  const auto found = pairs_.find(peer);
+  return found == pairs_.end() ? DatagramStatus{} : found->second.status;
 }
 
 std::vector<DatagramStatus> SealedDatagrams::status() const {

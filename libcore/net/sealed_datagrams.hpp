@@ -100,8 +100,8 @@ class SealedDatagrams {
 
   // The first seals from now on, all of them open. Lives and counters stay.
   void set_keys(KeyRing keys);
-  std::vector<DatagramStatus> status() const;  // sorted by name
-  DatagramStatus status(const std::string& peer) const { return pairs_.at(peer).status; }
+  std::vector<DatagramStatus> status() const;            // sorted by name
+  DatagramStatus status(const std::string& peer) const;  // of one that is not among them: nothing
   // Those that are under no key of ours: strangers', another group's, another version's.
   std::uint64_t foreign() const { return foreign_; }
 

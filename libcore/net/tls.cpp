@@ -99,6 +99,12 @@ std::string TlsSettings::offered_by(const std::string& peer) const {
   return found == offered_.end() ? "" : found->second;
 }
 
+void TlsSettings::set_peers(std::set<std::string> peers) {
+  peers_ = std::move(peers);
+  peers_.erase(self_);
+  std::erase_if(offered_, [this](const auto& offer) { return !peers_.contains(offer.first); });
+}
+
 std::set<std::string> TlsSettings::set_keys(KeyRing keys) {
   std::set<std::string> gone;
   for (const ClusterKey& old : keys_.keys()) {
@@ -118,7 +124,8 @@ int TlsSettings::use_session(SSL* ssl, const EVP_MD*, const unsigned char** id, 
   Handshake& handshake = handshake_of(ssl);
   const TlsSettings& settings = settings_of(ssl);
   const ClusterKey& key = settings.keys_.sending();
-  const PskIdentity identity{key.id, settings.self_, handshake.peer};
+  const bool asks = handshake.peer == introduction_name;
+  const PskIdentity identity{key.id, asks ? introduction_name : settings.self_, handshake.peer};
   handshake.identity = encode_identity(identity);
   handshake.key_id = key.id;
   *id = handshake.identity.data();
@@ -149,11 +156,19 @@ Result<SecretKey> TlsSettings::key_for(ByteView identity, Handshake& handshake) 
   const auto claimed = decode_identity(identity);
   if (!claimed.ok()) return claimed.error();
   const std::string name = printable(claimed->initiator);
+  const ClusterKey* key = keys_.find(claimed->key_id);
+  if (claimed->initiator == introduction_name && claimed->responder == introduction_name) {
+    if (key == nullptr)
+      return refuse(fmt::format("it asks who is here, under a key {}: ours is {}", printable(claimed->key_id),
+                                own_key_id()));
+    handshake.peer = introduction_name;
+    handshake.key_id = key->id;
+    return derive_psk(key->key, *claimed);
+  }
   if (claimed->initiator == self_) return refuse(fmt::format("it calls itself {}, as this peer does", name));
   if (claimed->responder != self_)
     return refuse(fmt::format("it wants to speak to {}, not to us", printable(claimed->responder)));
   if (!peers_.contains(claimed->initiator)) return refuse(fmt::format("no peer here is called {}", name));
-  const ClusterKey* key = keys_.find(claimed->key_id);
   offered_[claimed->initiator] = printable(claimed->key_id).substr(0, 64);
   if (key == nullptr)
     return refuse(fmt::format("no key here has the id {} that {} uses: ours is {}",
@@ -172,6 +187,8 @@ std::string handshake_failure(const Handshake& handshake, const boost::system::e
                        handshake.key_id, printable(handshake.peer));
   if (reason == SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM || reason == SSL_R_NO_SHARED_CIPHER)
     return "it has no cluster key";
+  if (reason > SSL_AD_REASON_OFFSET && handshake.peer == introduction_name)
+    return fmt::format("it refused our key {} ({})", handshake.key_id, error.message());
   if (reason > SSL_AD_REASON_OFFSET)
     return fmt::format("it refused our key {} or our name ({}): compare the key files and --peers",
                        handshake.key_id, error.message());

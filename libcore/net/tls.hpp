@@ -38,6 +38,8 @@ class TlsSettings {
   TlsSettings& operator=(const TlsSettings&) = delete;
 
   boost::asio::ssl::context& context() { return context_; }
+  // Who may speak to this one from now on.
+  void set_peers(std::set<std::string> peers);
   // For connections made from now on. Answers with the ids of those that are gone, or stand for another key.
   std::set<std::string> set_keys(KeyRing keys);
   // The id of the key that another side has offered in this name and not proven to have: whoever that is.

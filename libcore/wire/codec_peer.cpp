@@ -3,6 +3,9 @@
 #include "wire/archive.hpp"
 #include "wire/channel.hpp"
 #include "wire/hello.hpp"
+#include "wire/introduction.hpp"
 
 COORD_WIRE_TYPE(coord::wire::PeerHello)
+COORD_WIRE_TYPE(coord::wire::IntroductionQuestion)
+COORD_WIRE_TYPE(coord::wire::Introduction)
 COORD_WIRE_TYPE(coord::wire::ChannelMessage)

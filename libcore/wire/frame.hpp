@@ -29,13 +29,14 @@ inline constexpr std::size_t stream_payload_limit = std::size_t{1} << 20U;
 inline constexpr std::size_t datagram_payload_limit = std::size_t{64} << 10U;
 
 enum class FrameType : std::uint8_t {
-  hello = 1,     // between peers: PeerHello, the first in both directions
-  ping = 2,      // between peers: is the connection alive? An 8-byte number, repeated by the pong
-  pong = 3,      //
-  message = 4,   // between peers: what the replicas say to each other
-  channel = 5,   // between peers, from version 2 on: ChannelMessage, for any other part of a node
-  request = 16,  // local::Request
-  answer = 17,   // local::Answer
+  hello = 1,         // between peers: PeerHello, the first in both directions
+  ping = 2,          // between peers: is the connection alive? An 8-byte number, repeated by the pong
+  pong = 3,          //
+  message = 4,       // between peers: what the replicas say to each other
+  channel = 5,       // between peers, from version 2 on: ChannelMessage, for any other part of a node
+  introduction = 6,  // under the key of introductions, from version 2 on: one each way (introduction.hpp)
+  request = 16,      // local::Request
+  answer = 17,       // local::Answer
 };
 
 struct Frame {

@@ -51,13 +51,14 @@ struct PeerHello {
   std::string peers{};     // the list that `group` is of, NAME=HOST:PORT,...; empty where it is too long
   WallTime wall{};         // the sender's clock when it was sent
   std::string founding{};  // id of its group, if that was founded anew; part of `group`
+  std::string group_id{};  // of its group, once that is known
 
   bool operator==(const PeerHello&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(version, group, at_most<255>(name), at_most<255>(to), text<1024>(software));
-    archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall,
-                  at_most<64>(founding));
+    archive.since(2, knows, life, timing, token_floor, text<longest_list>(peers), wall, at_most<64>(founding),
+                  at_most<64>(group_id));
   }
 };
 

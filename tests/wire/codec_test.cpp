@@ -261,6 +261,8 @@ TEST_CASE("every answer to a tool has its bytes and refuses all others") {
 
 TEST_CASE("the peers' hello has its bytes and refuses all others") {
   check_family("hello", samples::peer_hellos());
+  check_family("introduction_question", samples::introduction_questions(), wire::channels_since);
+  check_family("introduction", samples::introductions(), wire::channels_since);
 }
 
 TEST_CASE("a message on a channel has its bytes and refuses all others, whichever channel it is") {

@@ -15,6 +15,7 @@
 #include "wire/channel.hpp"
 #include "wire/group_snapshot.hpp"
 #include "wire/hello.hpp"
+#include "wire/introduction.hpp"
 #include "wire/kept_snapshots.hpp"
 #include "wire/local.hpp"
 
@@ -32,6 +33,8 @@ const Named<service::State>& states();
 const Named<local::Request>& requests();
 const Named<local::Answer>& answers();
 const Named<wire::PeerHello>& peer_hellos();
+const Named<wire::IntroductionQuestion>& introduction_questions();
+const Named<wire::Introduction>& introductions();
 const Named<wire::ChannelMessage>& channel_messages();
 const Named<wire::GroupSnapshotMessage>& group_snapshot_messages();
 const Named<wire::SnapshotColour>& snapshot_colours();

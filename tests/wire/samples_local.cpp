@@ -251,12 +251,32 @@ const Named<wire::PeerHello>& peer_hellos() {
   hello.group.fill(0xa5);
   hello.knows = 2;
   hello.founding = "00112233445566778899aabbccddeeff";
+  hello.group_id = "ffeeddccbbaa99887766554433221100";
   hello.life = 0x1122334455667788;
   hello.timing = {50ms, 150ms, 300ms};
   hello.token_floor = Token{1855425871872001};
   hello.peers = "a=192.0.2.1:7411,b=192.0.2.2:7411";
   hello.wall = WallTime{1'771'000'000'123'456'789};
   static const Named<wire::PeerHello> all{{"peer_hello", hello}};
+  return all;
+}
+
+const Named<wire::IntroductionQuestion>& introduction_questions() {
+  static const Named<wire::IntroductionQuestion> all{
+      {"who", {}},
+      {"admit",
+       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true}}};
+  return all;
+}
+
+const Named<wire::Introduction>& introductions() {
+  const wire::KnownPeer alpha{NodeId{1}, "alpha", "192.0.2.1:7411", true};
+  wire::Introduction not_yet;
+  not_yet.why_not = "its group has not begun";
+  static const Named<wire::Introduction> all{
+      {"not_yet", not_yet},
+      {"admitted",
+       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, true}}};
   return all;
 }
 

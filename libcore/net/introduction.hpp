@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// A host asks a group that it knows one address of who is there, and to be taken in.
+//
+// Problem: a link is between two peers that know each other's names: its key is derived from both
+// (net/psk.hpp), and who is in nobody's list is refused. A host that comes later knows one address, and
+// nobody knows it. Taking anybody's link would undo that; a list on each host is what groups outgrow.
+//
+// So there is one exchange of another kind, under a key that is derived for it alone, in which no name is
+// proven and nothing else can be said: one question, one answer, and the connection ends
+// (wire/introduction.hpp). Who has the group's key may ask. The answer comes from the group's own state, so
+// only a peer that has one answers, and what is asked for (to be admitted) is a command in the group's log.
+// Links are made as ever, once that is applied. Threading: none; it blocks, before there is a pump.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "net/address.hpp"
+#include "net/key_file.hpp"
+#include "wire/introduction.hpp"
+
+namespace coord::net {
+
+// ErrorKind::unavailable: nobody has answered there, or it cannot now. ErrorKind::data: who is there refuses
+// the key, or speaks otherwise.
+Result<wire::Introduction> ask_introduction(const KeyRing& keys, const Address& address,
+                                            const wire::IntroductionQuestion& question, Duration patience);
+
+}  // namespace coord::net

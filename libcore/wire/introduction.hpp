@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// What a host that knows nobody of the group asks the first peer that it reaches, and what it is told: under
+// the group's key, before there is a link (net/introduction.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/level.hpp"
+#include "wire/bounds.hpp"
+
+namespace coord::wire {
+
+struct IntroductionQuestion {
+  std::string name;  // of the host that asks; empty: it only wants to know who is there
+  NodeId node;
+  std::uint64_t life = 0;  // of its process
+  std::string address;     // HOST:PORT where others reach it; no host: where it comes from
+  std::string group;       // that it is of; empty: of none yet
+  Level knows = first_level;
+  bool admit = false;  // it wants to be of the group; else it only looks
+
+  bool operator==(const IntroductionQuestion&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit);
+  }
+};
+
+struct KnownPeer {
+  NodeId node;
+  std::string name;
+  std::string address;
+  bool votes = false;
+
+  bool operator==(const KnownPeer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, at_most<64>(name), at_most<300>(address), votes);
+  }
+};
+
+struct Introduction {
+  std::string why_not;  // not empty: this peer cannot introduce anybody now
+  std::string group;    // its id
+  Level level = first_level;
+  std::string name;  // of who answers, and its life
+  std::uint64_t life = 0;
+  std::string seen;                  // the address that the question came from
+  std::vector<KnownPeer> voters;     // the founders and all who vote
+  std::optional<KnownPeer> of_name;  // who has the name of who asks
+  std::optional<KnownPeer> of_node;  // who has its number
+  bool admitted = false;             // that very life is of the group
+
+  bool operator==(const Introduction&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
+            at_most<32>(voters), of_name, of_node, admitted);
+  }
+};
+
+}  // namespace coord::wire
