@@ -63,7 +63,10 @@ Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settin
                                              const node::MakeParts& parts, const MakeWorkers& workers) {
   std::unique_ptr<Daemon> peer(new Daemon(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
-  if (Status recovered = peer->recover(parts, workers); !recovered) return recovered.error();
+  if (Status come = peer->come_to_group(); !come) return come.error();
+  const bool is_member = peer->settings_.joins();
+  Status recovered = is_member ? peer->recover_as_member(parts, workers) : peer->recover(parts, workers);
+  if (!recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
   if (Status measuring = peer->open_metrics(); !measuring) return measuring.error();
   return peer;
@@ -104,8 +107,8 @@ Status Daemon::take_directory() {
   if (!founding) return founding.error();
   founding_ = std::move(*founding);
   struct stat asked {};
-  rejoin_asked_by_file_ =
-      !settings_.alone() && ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
+  rejoin_asked_by_file_ = !settings_.alone() && !settings_.joins() &&
+                          ::lstat((fmt::format("{}/{}", path, rejoin_file_name)).c_str(), &asked) == 0;
   if (rejoin_asked_by_file_) settings_.options.rejoin = true;
   if (::mkdir(hold_directory_.c_str(), 0700) != 0 && errno != EEXIST) {
     return Error{ErrorKind::unavailable, hold_directory_,
@@ -139,36 +142,16 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   config.raft.heartbeat = settings_.options.heartbeat;
   config.raft.election_low = settings_.options.election_low;
   config.raft.election_high = settings_.options.election_high;
-  node::Setting setting{settings_.node, config.raft.peers, from_system_random<std::uint64_t>(),
-                        process::boot_now()};
-  setting.names = settings_.roster.names_by_id();
   config.raise_after = settings_.options.raise_after;
-  replica::SessionsConfig sessions;
-  sessions.self = settings_.node;
-  sessions.peer = settings_.name;
-  sessions.scope = !settings_.alone()       ? local::Scope::cluster
-                   : settings_.options.host ? local::Scope::host
-                                            : local::Scope::private_peer;
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  sessions.host = host.data();
-  sessions.hurry.leader = leader_patience();
-  sessions.names = settings_.roster.names_by_id();
+  config.name = settings_.name;
+  if (!settings_.alone()) config.address = settings_.roster.find(settings_.node)->address.text();
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 
   if (Status again = take_up_again(opened->store); !again) return again;
   const Token reserved = opened->store.tokens_reserved();
+  std::vector<NodeId> founders = config.raft.peers;
   replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
                            Random(from_system_random<std::uint64_t>()), process::boot_now());
-  node_.emplace(replica::ReplicatedService(std::move(replica), std::move(sessions)),
-                parts ? parts(setting) : node::Parts{});
-  node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
-  for (auto& [which, worker] : made) {
-    workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
-                                                   [this, part = which](std::shared_ptr<node::Work> work) {
-                                                     push(node::PartWorked{part, std::move(work)});
-                                                   });
-  }
   StoreThread::Handlers handlers;
   handlers.done = [this](std::uint64_t job, bool skipped) { push(replica::JobDone{job, skipped}); };
   handlers.failed = [this](std::string why) { push(replica::JobFailed{std::move(why)}); };
@@ -183,6 +166,39 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
     log_bytes_ = log_bytes;
   };
   log_bytes_ = opened->store.log_bytes();
+  store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
+  return begin(replica::ReplicatedService(std::move(replica), sessions_config()), std::move(founders), parts,
+               workers);
+}
+
+replica::SessionsConfig Daemon::sessions_config() const {
+  replica::SessionsConfig sessions;
+  sessions.self = settings_.node;
+  sessions.peer = settings_.name;
+  sessions.scope = !settings_.alone()       ? local::Scope::cluster
+                   : settings_.options.host ? local::Scope::host
+                                            : local::Scope::private_peer;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  sessions.host = host.data();
+  sessions.hurry.leader = leader_patience();
+  sessions.names = settings_.roster.names_by_id();
+  return sessions;
+}
+
+Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> founders,
+                     const node::MakeParts& parts, const MakeWorkers& workers) {
+  node::Setting setting{settings_.node, std::move(founders), from_system_random<std::uint64_t>(),
+                        process::boot_now()};
+  setting.names = settings_.roster.names_by_id();
+  node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{});
+  node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
+  for (auto& [which, worker] : made) {
+    workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
+                                                   [this, part = which](std::shared_ptr<node::Work> work) {
+                                                     push(node::PartWorked{part, std::move(work)});
+                                                   });
+  }
   shelf_ = std::make_unique<Shelf>(
       io_, fmt::format("{}/snapshots", settings_.options.state_dir),
       [this](replica::ConnectionId connection, const local::FromPart& answer) {
@@ -190,7 +206,6 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
         if (tool != tools_.end() && tool->second.connected) tell(connection, tool->second, answer);
       },
       log_);
-  store_ = std::make_unique<StoreThread>(io_, std::move(opened->store), std::move(handlers));
   return recover_holds();
 }
 
@@ -238,7 +253,7 @@ void Daemon::leave() {
   leave_by_ = process::boot_now() + leave_within;
   log_(net::LogLevel::info, "stopping");
   push(replica::Leave{});
-  if (node_->replica().raft().role() != raft::Role::leader || settings_.alone()) {
+  if (role() != raft::Role::leader || settings_.alone()) {
     may_leave_ = true;
   }
 }
@@ -280,6 +295,7 @@ void Daemon::pump() {
     if (!ended_) note_commits();
   }
   if (ended_) return;
+  look_at_roster();
   carry_out(node_->settle(process::boot_now(), wall_now()));
   end_if_left();
   if (!ended_) give_up_if_unused();
@@ -290,7 +306,7 @@ void Daemon::pump() {
 // Nobody is connected, nothing is held, waited for or kept shut: a peer that others count
 // on (a voter) is never idle.
 bool Daemon::is_idle() const {
-  return settings_.alone() && tools_.empty() && !node_->replica().machine().busy();
+  return settings_.alone() && tools_.empty() && !node_->log().machine().busy();
 }
 
 void Daemon::end_if_idle() {
@@ -304,7 +320,7 @@ void Daemon::end_if_idle() {
   if (now < *idle_since_ + settings_.options.idle_exit) return;
   // Nobody holds anything: the moment to go on to the level that this release knows. A peer that ends when it
   // is idle seldom lives until it would do so by itself. That takes a write; then it ends.
-  const replica::LevelView view = node_->replica().level_view();
+  const replica::LevelView view = node_->log().level_view();
   if (view.next > view.level && view.missing.empty() && !std::exchange(raised_when_idle_, true)) {
     idle_since_ = now - settings_.options.idle_exit + std::chrono::seconds(1);
     return push(replica::RaiseNow{});

@@ -113,7 +113,12 @@ class Daemon {
   node::Narrator* narrator() { return log_.wants(net::LogLevel::debug) ? &narrator_ : nullptr; }
   node::Narrator make_narrator();
   Status take_directory();
+  Status come_to_group();
   Status recover(const node::MakeParts& parts, const MakeWorkers& workers);
+  Status recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers);
+  replica::SessionsConfig sessions_config() const;
+  Status begin(replica::ReplicatedService service, std::vector<NodeId> founders, const node::MakeParts& parts,
+               const MakeWorkers& workers);
   Status listen();
   void look_at_socket();
   Status listen_again();
@@ -172,6 +177,15 @@ class Daemon {
   std::string why_missing(NodeId voter, replica::LevelView::Missing why) const;
   void raise_level(replica::ConnectionId connection, const Tool& tool, const local::RaiseLevel& request);
 
+  // ---- daemon_members.cpp: hosts that came later
+  std::string group_id() const;
+  std::vector<NodeId> voters() const;
+  std::optional<wire::Introduction> introduce(const wire::IntroductionQuestion& question,
+                                              const std::string& source);
+  void look_at_roster();
+  void add_members(net::Roster& roster) const;
+  raft::Role role() const;
+
   // ---- daemon_meters.cpp: what is counted, and the audit lines of the log
   Status open_metrics();
   void note_request(Tool& tool, const local::Request& request) const;
@@ -225,6 +239,7 @@ class Daemon {
   std::vector<std::string> silent_peers() const;
   std::string disk_of(NodeId node) const;
   local::PeerRecord describe_self() const;
+  void describe_vote(local::PeerRecord& record) const;
   const members::MembersPart* membership() const;
   void add_membership(local::PeerRecord& record, NodeId node) const;
   void add_datagrams(local::PeerRecord& self) const;
@@ -279,6 +294,9 @@ class Daemon {
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
+  LogIndex roster_at_;                     // of the state whose names are in settings_.roster
+  std::vector<NodeId> voters_;             // likewise
+  std::string told_group_;                 // that links greet with
   std::string founding_;                   // id of a group that was founded anew
   std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;

@@ -53,8 +53,9 @@ Status Daemon::take_up_again(store::Store& store) {
 
 // Nobody holds or waits here, and nothing is on its way.
 bool Daemon::is_unused() const {
+  if (!settings_.alone()) return false;
   const service::State& state = node_->replica().machine().state();
-  return settings_.alone() && inbox_.empty() && !node_->replica().has_pending() && state.sessions.empty() &&
+  return inbox_.empty() && !node_->replica().has_pending() && state.sessions.empty() &&
          state.lingering_holds.empty();
 }
 
@@ -90,7 +91,7 @@ void Daemon::give_up() {
 // The first command of whoever leads raises the tokens; only a leader of release 0.1.0 does not know of it.
 bool Daemon::floor_is_missing() const {
   const Token floor = settings_.options.token_floor;
-  const service::State& state = node_->replica().machine().state();
+  const service::State& state = node_->log().machine().state();
   return state.applied != LogIndex{} && std::max(state.last_token, state.token_base) < floor;
 }
 

@@ -76,8 +76,8 @@ void Daemon::audit(const char* event, const Tool& tool, const std::string& line)
 
 // No tool is there to be told of them.
 void Daemon::note_enrolled(const replica::Applied& action) {
-  const replica::Replica& replica = node_->replica();
-  for (const auto& change : enrolled_.after(action, settings_.node, replica.client(), replica.machine())) {
+  const replica::OrderedLog& log = node_->log();
+  for (const auto& change : enrolled_.after(action, settings_.node, log.client(), log.machine())) {
     if (!log_.wants(net::LogLevel::info)) continue;
     const std::string name = printable(std::string_view(change.name).substr(0, longest_audit));
     const std::string user = printable(change.user);
@@ -141,6 +141,7 @@ void Daemon::note_end(Tool& tool) {
 
 // How long this leader's entries take until a majority has them: the last of each step stands for all of it.
 void Daemon::note_commits() {
+  if (node_->voter() == nullptr) return;
   const raft::Raft& raft = node_->replica().raft();
   if (raft.role() != raft::Role::leader) return proposed_.clear();
   const Instant now = process::boot_now();
@@ -154,19 +155,21 @@ void Daemon::note_commits() {
 }
 
 Gauges Daemon::gauges() const {
-  const replica::Replica& replica = node_->replica();
-  const raft::Raft& raft = replica.raft();
+  const service::StateMachine& machine = node_->log().machine();
   Gauges gauges;
   gauges.started_s = static_cast<double>(started_.unix_ns) / 1e9;
-  gauges.sessions = replica.machine().state().sessions.size();
-  gauges.locks = replica.machine().of<service::Locks>().table().all().size();
+  gauges.sessions = machine.state().sessions.size();
+  gauges.locks = machine.of<service::Locks>().table().all().size();
   gauges.tools = tools_.size();
-  gauges.term = raft.term().value;
-  gauges.level = replica.machine().level();
-  gauges.leads = raft.role() == raft::Role::leader;
-  gauges.has_leader = gauges.leads || raft.leader() != NodeId{};
-  const std::uint64_t covered = raft.snapshot() == nullptr ? 0 : raft.snapshot()->index.value;
-  gauges.log_entries = raft.last_index().value - std::min(covered, raft.last_index().value);
+  gauges.level = machine.level();
+  gauges.leads = role() == raft::Role::leader;
+  gauges.has_leader = gauges.leads || node_->log().leader() != NodeId{};
+  if (node_->voter() != nullptr) {
+    const raft::Raft& raft = node_->replica().raft();
+    gauges.term = raft.term().value;
+    const std::uint64_t covered = raft.snapshot() == nullptr ? 0 : raft.snapshot()->index.value;
+    gauges.log_entries = raft.last_index().value - std::min(covered, raft.last_index().value);
+  }
   gauges.log_bytes = log_bytes_;
   for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{})
     gauges.links.push_back({status.name, status.link.up, status.link.up ? status.link.rtt : std::nullopt});

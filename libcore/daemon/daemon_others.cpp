@@ -61,13 +61,14 @@ node::Narrator Daemon::make_narrator() {
 
 Status Daemon::join_group() {
   net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
-  config.level = node_->replica().speaks();
+  config.level = node_->log().speaks();
   config.knows = newest_level;
-  config.life = node_->replica().life();
+  config.life = node_->log().life();
   config.timing = timing_of(settings_.options);
   config.token_floor = settings_.options.token_floor;
   config.founding = founding_;
-  config.has_state = node_->replica().raft().role() != raft::Role::bootstrap;
+  config.has_state = role() != raft::Role::bootstrap;
+  config.group_id = told_group_ = group_id();
   net::PeerHandlers peers;
   peers.message = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, false); };
   peers.datagram = [this](const std::string& name, wire::Frame&& frame) { peer_said(name, frame, true); };
@@ -76,6 +77,9 @@ Status Daemon::join_group() {
   };
   peers.parted = [this](const std::string& name) { push(replica::Parted{settings_.roster.id_of(name)}); };
   peers.came = [this](const std::string& name) { push(node::Came{settings_.roster.id_of(name)}); };
+  peers.asked = [this](const wire::IntroductionQuestion& question, const std::string& source) {
+    return introduce(question, source);
+  };
   peers.up = [this](const std::string& name) { peer_up(name); };
   peers.down = [this](const std::string& name) {
     since_[name] = wall_now();
@@ -120,7 +124,7 @@ void Daemon::peer_up(const std::string& name) {
   since_[name] = wall_now();
   const NodeId node = settings_.roster.id_of(name);
   node_->connected(node);
-  const Level level = node_->replica().speaks();
+  const Level level = node_->log().speaks();
   for (const wire::ChannelMessage& message : node_->first_on(node))
     (void)transport_->send(name, wire::encode(message, level), level, wire::FrameType::channel);
 }
@@ -253,7 +257,7 @@ std::string Daemon::why_missing(NodeId voter, replica::LevelView::Missing why) c
 }
 
 local::LevelRecord Daemon::describe_level() const {
-  const replica::LevelView view = node_->replica().level_view();
+  const replica::LevelView view = node_->log().level_view();
   local::LevelRecord record;
   record.level = view.level;
   record.next = view.next;
@@ -262,7 +266,7 @@ local::LevelRecord Daemon::describe_level() const {
     record.missing.emplace_back(node == nullptr ? settings_.name : node->name, why_missing(voter, why));
   }
   if (view.level < 2 && view.next >= 2)
-    record.claimed = service::owned_names(node_->replica().machine().state(), most_claimed);
+    record.claimed = service::owned_names(node_->log().machine().state(), most_claimed);
   if (view.due) record.due = std::max(Duration{}, *view.due - process::boot_now());
   return record;
 }
@@ -275,12 +279,11 @@ void Daemon::raise_level(replica::ConnectionId connection, const Tool& tool,
     tell(connection, tool,
          local::Refused{request.request, local::RefusedKind::protocol, why.substr(0, 1024)});
   };
-  const raft::Raft& raft = node_->replica().raft();
   if (is_guest(tool)) return refuse("only root and the peer's own user may raise the level");
   if (now.next == now.level)
     return refuse(fmt::format("the group is at level {}, and this peer knows no later one", now.level));
-  if (raft.role() != raft::Role::leader) {
-    const net::Roster::Node* const leader = settings_.roster.find(raft.leader());
+  if (role() != raft::Role::leader) {
+    const net::Roster::Node* const leader = settings_.roster.find(node_->log().leader());
     return refuse(leader == nullptr ? "nobody leads now: try again later"
                                     : fmt::format("peer {} leads: ask on its host", leader->name));
   }

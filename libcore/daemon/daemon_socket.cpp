@@ -32,8 +32,9 @@ void Daemon::look_at_socket() {
 
 // Once it has caught up: until then a start in between is to go on with it.
 void Daemon::forget_rejoin_file() {
+  if (!rejoin_asked_by_file_) return;
   const raft::Raft& raft = node_->replica().raft();
-  if (!rejoin_asked_by_file_ || raft.recovering() || raft.role() == raft::Role::bootstrap) return;
+  if (raft.recovering() || raft.role() == raft::Role::bootstrap) return;
   rejoin_asked_by_file_ = false;
   (void)::unlink((fmt::format("{}/{}", settings_.options.state_dir, rejoin_file_name)).c_str());
   log_(net::LogLevel::info, "it has caught up with the group: the file that asked for --rejoin is removed");

@@ -12,6 +12,7 @@
 #include "net/steady_now.hpp"
 #include "process/boot_time.hpp"
 #include "process/pidfd.hpp"
+#include "replica/forwarder.hpp"
 #include "wire/codec.hpp"
 #include "wire/local_version.hpp"
 
@@ -262,6 +263,7 @@ void Daemon::add_datagrams(local::PeerRecord& self) const {
 }
 
 std::string Daemon::disk_of(NodeId node) const {
+  if (node_->voter() == nullptr) return "";
   const auto disks = node_->replica().raft().disks();
   const auto found = disks.find(node);
   switch (found == disks.end() ? raft::DiskState::unknown : found->second) {
@@ -301,13 +303,8 @@ void Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
   if (by_links == record.member) record.since = std::max(record.since, changed);
 }
 
-local::PeerRecord Daemon::describe_self() const {
-  const replica::Replica& replica = node_->replica();
-  const raft::Raft& raft = replica.raft();
-  local::PeerRecord record;
-  record.name = settings_.name;
-  record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
-  record.local = true;
+void Daemon::describe_vote(local::PeerRecord& record) const {
+  const raft::Raft& raft = node_->replica().raft();
   switch (raft.role()) {
     case raft::Role::leader:
       record.role = "leader";
@@ -327,9 +324,28 @@ local::PeerRecord Daemon::describe_self() const {
   record.voter = !recovering;
   record.term = raft.term().value;
   record.commit_index = raft.commit_index().value;
+}
+
+local::PeerRecord Daemon::describe_self() const {
+  const service::StateMachine& machine = node_->log().machine();
+  local::PeerRecord record;
+  record.name = settings_.name;
+  record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
+  record.local = true;
+  if (node_->voter() != nullptr) {
+    describe_vote(record);
+  } else {
+    const auto& member = dynamic_cast<const replica::Forwarder&>(node_->log());
+    record.role = "member";
+    record.state = member.has_begun() ? "alive" : "recovering";
+    record.voter = false;
+    record.term = member.term().value;
+    record.commit_index = member.applied().value;
+  }
+
   record.uptime = process::boot_now() - started_at_;
-  record.sessions = replica.machine().state().sessions.size();
-  record.locks = replica.machine().of<service::Locks>().table().all().size();
+  record.sessions = machine.state().sessions.size();
+  record.locks = machine.of<service::Locks>().table().all().size();
   record.version = COORD_VERSION;
   record.since = started_;
   record.disk = disk_of(settings_.node);
@@ -340,7 +356,7 @@ local::PeerRecord Daemon::describe_self() const {
        {std::pair{"of a part before level 2, not sent", node_->counts().too_early},
         std::pair{"of a part and too large, not sent", node_->counts().too_large}})
     if (count > 0) record.sent.emplace_back(what, count);
-  record.level = replica.machine().level();
+  record.level = machine.level();
   record.knows = newest_level;
   if (const auto* members = membership(); members != nullptr && members->runs()) {
     record.incarnation = members->incarnation().value;
@@ -358,14 +374,17 @@ local::Peers Daemon::describe() const {
   if (!transport_) return answer;
   if (!transport_->no_datagrams().empty())
     answer.troubles.emplace_back(settings_.name, fmt::format("datagrams: {}", transport_->no_datagrams()));
-  if (node_->replica().raft().role() == raft::Role::bootstrap && !lost_state_.empty())
+  if (role() == raft::Role::bootstrap && !lost_state_.empty())
     answer.troubles.emplace_back(settings_.name, fmt::format("state: {}", lost_state_.substr(0, 1000)));
-  const NodeId leader = node_->replica().raft().leader();
+  const NodeId leader = node_->log().leader();
   for (const net::PeerStatus& status : transport_->status()) {
     local::PeerRecord record;
     record.name = status.name;
     record.address = status.address.text();
-    record.role = settings_.roster.id_of(status.name) == leader ? "leader" : "follower";
+    const net::Roster::Node* const node = settings_.roster.find(status.name);
+    if (node == nullptr || (node_->voter() == nullptr && !node->voter)) continue;
+    record.voter = node->voter;
+    record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);
     if (const auto offset = clock_offset_.find(status.name); offset != clock_offset_.end() && status.link.up)
       answer.troubles.emplace_back(

@@ -19,6 +19,7 @@ bool within(const std::optional<Instant>& then, Instant now) {
 }
 
 std::string datagram_trouble(const net::PeerStatus& status, Instant now, const std::string& software) {
+  if (!status.uses_datagrams) return "";
   const net::LinkStatus& link = status.link;
   if (!link.up || now - link.since <= datagram_patience || within(status.datagrams.answered, now)) return "";
   if (link.software == without_datagrams && software != without_datagrams) return "";
@@ -28,7 +29,8 @@ std::string datagram_trouble(const net::PeerStatus& status, Instant now, const s
 }  // namespace
 
 std::string state_of(const net::PeerStatus& status) {
-  if (status.link.up && status.incoming) return "alive";
+  // A link that is made when there is something to send says nothing.
+  if (status.incoming && (status.link.up || status.link.asleep)) return "alive";
   return status.link.up || status.incoming ? "suspect" : "dead";
 }
 

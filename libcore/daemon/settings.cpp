@@ -13,14 +13,6 @@
 
 namespace coord::daemon {
 
-namespace {
-
-constexpr std::size_t most_peers = 15;  // as raft::Config: more voters make every commit slower, not safer
-
-Error usage(std::string object, std::string what, std::string remedy) {
-  return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
-}
-
 bool is_peer_name(const std::string& name) {
   const auto fits = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -28,6 +20,14 @@ bool is_peer_name(const std::string& name) {
   };
   return !name.empty() && name.size() <= 64 && name.front() != '-' &&
          std::all_of(name.begin(), name.end(), fits);
+}
+
+namespace {
+
+constexpr std::size_t most_peers = 15;  // as raft::Config: more voters make every commit slower, not safer
+
+Error usage(std::string object, std::string what, std::string remedy) {
+  return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
 }
 
 Status add_peer(const std::string& item, Settings& settings) {
@@ -96,6 +96,45 @@ Result<std::optional<net::Address>> metrics_of(const Options& options) {
   return std::optional<net::Address>(*address);
 }
 
+Result<Settings> check_the_rest(Settings settings) {
+  const Options& options = settings.options;
+  if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
+    return usage("--election-low", "the election time-out is too short for the heartbeat",
+                 "give at least two heartbeats, and no more than --election-high");
+  }
+  if (settings.alone() && options.rejoin)
+    return usage("--rejoin", "a peer alone has nobody to catch up with", "give --peers, or leave it out");
+  if (!options.listen.empty()) {
+    auto listen = net::parse_address(options.listen);
+    if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
+    settings.listen = *listen;
+  }
+  auto metrics = metrics_of(options);
+  if (!metrics) return metrics.error();
+  settings.metrics = *metrics;
+  return settings;
+}
+
+Status add_join(const Options& options, Settings& settings) {
+  if (!options.peers.empty())
+    return usage("--join", "not with --peers", "a group is founded by its list, or it is there and joined");
+  if (options.rejoin)
+    return usage("--join", "not with --rejoin", "a host that joins keeps no log: leave it out");
+  for (const std::string& list : options.join) {
+    for (std::size_t begin = 0; begin <= list.size();) {
+      const std::size_t end = std::min(list.find(',', begin), list.size());
+      auto address = net::parse_address(list.substr(begin, end - begin));
+      if (!address || address->host.empty() || address->port == 0)
+        return usage("--join", fmt::format("'{}' is no address of a peer", list.substr(begin, end - begin)),
+                     "write HOST:PORT,... of any hosts of the group");
+      settings.join.push_back(*address);
+      begin = end + 1;
+    }
+  }
+  settings.listen = {"", usual_port};
+  return done();
+}
+
 }  // namespace
 
 Result<Settings> check_but_keys(const Options& options) {
@@ -115,6 +154,10 @@ Result<Settings> check_but_keys(const Options& options) {
   const auto admitted = group_of(settings.admits_all ? "" : options.admit);
   if (!admitted) return admitted.error();
   settings.admitted = *admitted;
+  if (!options.join.empty()) {
+    if (Status whom = add_join(options, settings); !whom) return whom.error();
+    return check_the_rest(std::move(settings));
+  }
   settings.node = net::Roster::founding_id(options.name);
   std::size_t begin = 0;
   while (!options.peers.empty() && begin <= options.peers.size()) {
@@ -134,22 +177,8 @@ Result<Settings> check_but_keys(const Options& options) {
   if (settings.roster.size() > most_peers) {
     return usage("--peers", fmt::format("{} peers", settings.roster.size()), "a group has at most 15");
   }
-  if (options.heartbeat * 2 > options.election_low || options.election_low > options.election_high) {
-    return usage("--election-low", "the election time-out is too short for the heartbeat",
-                 "give at least two heartbeats, and no more than --election-high");
-  }
-  if (settings.alone() && options.rejoin)
-    return usage("--rejoin", "a peer alone has nobody to catch up with", "give --peers, or leave it out");
   settings.listen = self->address;
-  if (!options.listen.empty()) {
-    auto listen = net::parse_address(options.listen);
-    if (!listen) return usage("--listen", listen.error().text(), "write HOST:PORT");
-    settings.listen = *listen;
-  }
-  auto metrics = metrics_of(options);
-  if (!metrics) return metrics.error();
-  settings.metrics = *metrics;
-  return settings;
+  return check_the_rest(std::move(settings));
 }
 
 Result<Settings> check(const Options& options) {

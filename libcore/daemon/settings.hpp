@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/level.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "net/address.hpp"
@@ -22,9 +23,10 @@ namespace coord::daemon {
 // As written on the command line or in the configuration file.
 struct Options {
   std::string name;
-  std::string listen;    // HOST:PORT; empty: the peer's own address in `peers`
-  std::string peers;     // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
-  std::string key_file;  // needed with more than one peer
+  std::string listen;             // HOST:PORT; empty: the peer's own address in `peers`
+  std::string peers;              // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
+  std::vector<std::string> join;  // HOST:PORT,... of anybody of the group that this host comes to
+  std::string key_file;           // needed with more than one peer
   std::string state_dir;
   std::string socket;  // for the tools of this host
   std::string admit;  // a group whose members may use this peer, `*`: all users; empty: its own user and root
@@ -51,6 +53,8 @@ struct Options {
 // command line is not for once.
 inline constexpr char rejoin_file_name[] = "rejoin";
 
+inline constexpr std::uint16_t usual_port = 7411;
+
 struct Settings {
   std::string name;
   NodeId node;
@@ -61,10 +65,18 @@ struct Settings {
   bool admits_all = false;
   std::optional<net::Address> metrics;
   Options options;
+  // Of a host that comes to a group which is there: whom to ask, and once it has been told, what it is.
+  std::vector<net::Address> join;
+  std::string group;       // its id
+  std::uint64_t life = 0;  // of this process
+  Level level = first_level;
 
-  bool alone() const { return roster.size() <= 1; }
+  bool joins() const { return !join.empty(); }
+  bool alone() const { return !joins() && roster.size() <= 1; }
   bool admits_others() const { return admits_all || admitted; }
 };
+
+bool is_peer_name(const std::string& name);
 
 // Errors are ErrorKind::usage for what was written wrongly and ErrorKind::unavailable
 // for files that cannot be used.

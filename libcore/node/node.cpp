@@ -183,8 +183,12 @@ void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event,
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection,
         local::Refused{said.request, local::RefusedKind::protocol,
-                       fmt::format("this peer has no part {}: install the tool's release on this host",
-                                   said.channel)}}));
+                       voter() == nullptr
+                           ? std::string("this host does not vote, and has no part in this: ask "
+                                         "on a host that votes")
+                           : fmt::format("this peer has no part {}: install the tool's "
+                                         "release on this host",
+                                         said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};

@@ -68,6 +68,10 @@ void declare(cli::Options& options, Arguments& arguments) {
   daemon::Options& peer = arguments.peer;
   options.value("--name", "NAME", peer.name, "this peer's name, one of those in --peers");
   options.value("--peers", "LIST", arguments.peers, "all peers: a=HOST:PORT,b=...; absent: alone");
+  options
+      .value("--join", "LIST", peer.join,
+             "come to a group that is there, by HOST:PORT,... of any of its hosts; without a vote")
+      .excludes("--peers");
   options.value("--listen", "HOST:PORT", peer.listen, "address to listen on (its own in --peers)");
   options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
       .completes(cli::Completion::file);

@@ -105,6 +105,7 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   node::Parts parts;
   if (setting.founders.size() > 1)
     parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
+  if (setting.founders.empty()) return parts;  // this host does not vote
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
@@ -195,7 +196,10 @@ Result<cli::Exit> describe(const Arguments& arguments) {
   const auto line = [&text](const std::string& what, const std::string& is) {
     text += fmt::format("  {}{}{}\n", what, std::string(what.size() < 10 ? 10 - what.size() : 1, ' '), is);
   };
-  line("peer", settings->name + (settings->alone() ? ", alone" : ""));
+  line("peer", settings->name + (settings->alone()   ? ", alone"
+                                 : settings->joins() ? ", without a vote"
+                                                     : ""));
+  for (const net::Address& address : settings->join) line("joins", address.text());
   if (!settings->alone()) {
     for (const auto& [id, other] : settings->roster.all()) {
       if (other.name != settings->name)
@@ -264,6 +268,7 @@ int main(int argc, char** argv) {
   options.manual_section(8);
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
+  options.synopsis("--name NAME --join HOST:PORT[,...] [options]", "one more host of a group that is there");
   options.synopsis("--host", "as the package starts it for all users of a host");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");

@@ -25,6 +25,7 @@ std::string need_restart(const Arguments& running, const Arguments& wanted) {
   const std::pair<const char*, bool> changed[] = {
       {"name", was.name != is.name},
       {"peers", was.peers != is.peers},
+      {"join", was.join != is.join},
       {"listen", was.listen != is.listen},
       {"key_file", was.key_file.empty() != is.key_file.empty()},
       {"state_dir", was.state_dir != is.state_dir},

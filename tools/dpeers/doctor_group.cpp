@@ -317,6 +317,12 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
       why.empty() ? "free to listen on" : fmt::format("cannot be listened on: {}", why),
       why.empty() ? ""
                   : "stop the program on that port, or correct `listen` and this host's address in `peers`");
+  for (const net::Address& address : settings->join) {
+    const std::string refused = connect_to(address);
+    add(findings, refused.empty() ? Health::ok : Health::warn, "address", address.text(),
+        refused.empty() ? "a peer answers" : fmt::format("nobody answers: {}", refused),
+        refused.empty() ? "" : "start the peer there, open its TCP port to this host, or correct `join`");
+  }
   for (const auto& [name, address] : settings->roster.founders()) {
     if (name == settings->name) continue;
     const std::string refused = connect_to(address);

@@ -159,7 +159,8 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
   }
   examined.usable = true;
   add(findings, Health::ok, "configuration", examined.config,
-      fmt::format("{}, one of {}", settings->name, settings->roster.size()));
+      settings->joins() ? fmt::format("{}, without a vote", settings->name)
+                        : fmt::format("{}, one of {}", settings->name, settings->roster.size()));
   if (settings->roster.size() == 2)
     add(findings, Health::warn, "configuration", examined.config, "two peers stop when either is gone",
         "use three, or one");

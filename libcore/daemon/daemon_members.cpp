@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Hosts that came to the group later and do not vote: this one may be such a host, and any peer takes others
+// in. Who they are stands in the replicated state; which links there may be goes by that.
+#include <algorithm>
+
+#include "base/format.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/introducing.hpp"
+#include "daemon/joining.hpp"
+#include "daemon/system_random.hpp"
+#include "net/introduction.hpp"
+#include "process/boot_time.hpp"
+#include "replica/forwarder.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr Duration introduction_patience = std::chrono::seconds(2);
+
+}  // namespace
+
+// ---- this host is one
+
+Status Daemon::come_to_group() {
+  if (!settings_.joins()) {
+    auto file = read_member_file(*disk_);
+    if (!file) return file.error();
+    if (!*file) return done();
+    return Error{ErrorKind::usage, settings_.options.state_dir,
+                 "is of a host that came to its group with --join",
+                 "start it so, or give it an empty directory"};
+  }
+  const auto ask = [this](const net::Address& address, const wire::IntroductionQuestion& question) {
+    return net::ask_introduction(*settings_.keys, address, question, introduction_patience);
+  };
+  const auto wait = [](Duration time) {
+    const timespec left{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
+    (void)::nanosleep(&left, nullptr);
+  };
+  return join(*disk_, settings_, {ask, wait, from_system_random<std::uint64_t>, log_});
+}
+
+Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers) {
+  replica::Forwarder::Config config;
+  config.self = settings_.node;
+  for (const auto& [id, node] : settings_.roster.all())
+    if (node.voter) config.voters.push_back(id);
+  config.speaks = settings_.level;
+  config.life = settings_.life;
+  config.name = settings_.name;
+  config.address = settings_.roster.find(settings_.node)->address.text();
+  config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
+  auto log = std::make_unique<replica::Forwarder>(
+      std::move(config), Random(from_system_random<std::uint64_t>()), process::boot_now());
+  return begin(replica::ReplicatedService(std::move(log), sessions_config()), {}, parts, workers);
+}
+
+// Of a host that does not vote: it follows.
+raft::Role Daemon::role() const {
+  return node_->voter() == nullptr ? raft::Role::follower : node_->voter()->raft().role();
+}
+
+// ---- who is in the group
+
+std::string Daemon::group_id() const {
+  if (!founding_.empty()) return founding_;
+  const service::GroupId& group = node_->log().machine().state().group;
+  if (group != service::GroupId{}) return service::text_of(group);
+  return settings_.group;
+}
+
+std::vector<NodeId> Daemon::voters() const {
+  if (const auto* voter = node_->voter()) return voter->raft().voters().voters;
+  return dynamic_cast<const replica::Forwarder&>(node_->log()).voters();
+}
+
+// After each batch: what is applied says who may have links, and in which group.
+void Daemon::look_at_roster() {
+  if (!transport_) return;
+  const LogIndex at = node_->log().machine().state().roster_at;
+  const std::vector<NodeId> vote = voters();
+  if (at == roster_at_ && vote == voters_ && !told_group_.empty()) return;
+  const std::string group = group_id();
+  if (at == roster_at_ && vote == voters_ && group == told_group_) return;
+  roster_at_ = at;
+  voters_ = vote;
+  told_group_ = group;
+  net::Roster roster;
+  for (const auto& [id, node] : settings_.roster.all())
+    if (node.founder || id == settings_.node) (void)roster.admit(node);
+  add_members(roster);
+  for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
+  transport_->update(roster, group);
+  settings_.roster = std::move(roster);
+}
+
+// Of another host's name, number or address nobody is to hear who has one of its own here.
+void Daemon::add_members(net::Roster& roster) const {
+  for (const auto& [id, registration] : node_->log().machine().state().registrations) {
+    if (registration.name.empty() || roster.find(id) != nullptr) continue;
+    const auto address = net::parse_address(registration.address);
+    if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
+    (void)roster.admit({id, registration.name, *address, false, false});
+  }
+}
+
+// ---- another host asks
+
+std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQuestion& question,
+                                                    const std::string& source) {
+  if (ended_ || !node_) return std::nullopt;
+  const replica::OrderedLog& log = node_->log();
+  Introduced told = daemon::introduce(
+      {settings_.name, log.life(), group_id(), log.has_begun(), settings_.roster, log.machine()}, question,
+      source);
+  if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
+  return std::move(told.answer);
+}
+
+}  // namespace coord::daemon

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/introducing.hpp"
+
+#include "base/rule.hpp"
+#include "daemon/settings.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+std::optional<wire::KnownPeer> known(const net::Roster::Node* node) {
+  if (node == nullptr) return std::nullopt;
+  return wire::KnownPeer{node->id, node->name, node->address.text(), node->founder || node->voter};
+}
+
+bool makes_sense(const wire::IntroductionQuestion& question, Level level) {
+  const auto address = net::parse_address(question.address);
+  return is_peer_name(question.name) && question.node != NodeId{} && question.life != 0 &&
+         question.knows >= level && address && !address->host.empty() && address->port != 0;
+}
+
+// A name of one that votes, or a number that goes with another name, is never given to another host.
+bool is_another(const wire::IntroductionQuestion& question, const wire::Introduction& answer) {
+  const auto& name = answer.of_name;
+  const auto& node = answer.of_node;
+  return (name && name->votes && name->node != question.node) ||
+         (node && (node->votes || node->name != question.name));
+}
+
+}  // namespace
+
+Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& question,
+                     const std::string& source) {
+  Introduced told;
+  wire::Introduction& answer = told.answer;
+  answer.name = who.name;
+  answer.life = who.life;
+  answer.seen = source;
+  answer.group = who.group;
+  answer.level = who.machine.level();
+  const bool has_state = who.has_begun && answer.level >= 2 && !answer.group.empty();
+  if (!COORD_RULE(introduced_by_who_has_the_state, has_state)) {
+    answer.why_not = who.has_begun && answer.level < 2
+                         ? "its group is at level 1, which takes no host in: see dpeers level"
+                         : "its group has not begun, or it has not caught up";
+    return told;
+  }
+  for (const auto& [id, node] : who.roster.all())
+    if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
+  answer.of_name = known(who.roster.find(question.name));
+  answer.of_node = known(who.roster.find(question.node));
+  if (!question.admit || !makes_sense(question, answer.level) || question.group != answer.group) return told;
+  if (!COORD_RULE(names_of_voters_are_theirs, !is_another(question, answer))) return told;
+  const auto found = who.machine.state().registrations.find(question.node);
+  answer.admitted = found != who.machine.state().registrations.end() &&
+                    found->second.nonce == question.life && found->second.name == question.name;
+  if (!answer.admitted)
+    told.admit = service::Register{question.node,  question.life, who.machine.registration(question.node),
+                                   question.knows, question.name, question.address};
+  return told;
+}
+
+}  // namespace coord::daemon

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/joining.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/format.hpp"
+#include "base/rule.hpp"
+#include "store/segment.hpp"
+#include "store/snapshot_file.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr Duration between_rounds = std::chrono::milliseconds(200);
+constexpr int rounds_for_a_former_member = 3;
+constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
+
+class Joining {
+ public:
+  Joining(Disk& disk, Settings& settings, const Asker& asker)
+      : disk_(disk), settings_(settings), asker_(asker) {}
+
+  Status run() {
+    if (Status known = recall(); !known) return known;
+    for (int round = 0;; ++round) {
+      for (const net::Address& address : whom()) {
+        const auto ended = try_at(address);
+        if (!ended) return ended.error();
+        if (*ended) return done();
+      }
+      if (was_member_ && round >= rounds_for_a_former_member) return go_by_the_file();
+      if (round % rounds_until_told == 0)
+        asker_.log(net::LogLevel::warning, fmt::format("join: waits for the group: {}", last_trouble_));
+      asker_.wait(between_rounds);
+    }
+  }
+
+ private:
+  Status recall() {
+    auto file = read_member_file(disk_);
+    if (!file) return file.error();
+    do settings_.life = asker_.draw();
+    while (settings_.life == 0);
+    was_member_ = file->has_value();
+    if (!was_member_) return no_log();
+    file_ = std::move(**file);
+    if (file_.name == settings_.name) return done();
+    return Error{ErrorKind::usage, "--name", fmt::format("this state directory is of '{}'", file_.name),
+                 "use that name, or an empty directory"};
+  }
+
+  // A directory with a log is of a host that votes, whatever is asked for.
+  Status no_log() {
+    const auto names = disk_.list();
+    if (!names) return names.error();
+    const bool has_log = std::ranges::any_of(*names, [](const std::string& name) {
+      return store::segment_sequence(name).has_value() || store::snapshot_index(name).has_value();
+    });
+    if (!has_log) return done();
+    return Error{ErrorKind::usage, "--join", "this state directory is of a peer that votes, or was alone",
+                 "give --join an empty one"};
+  }
+
+  std::vector<net::Address> whom() const {
+    std::vector<net::Address> all = settings_.join;
+    for (const wire::KnownPeer& peer : file_.voters)
+      if (const auto address = net::parse_address(peer.address)) all.push_back(*address);
+    return all;
+  }
+
+  wire::IntroductionQuestion question(bool admit) const {
+    wire::IntroductionQuestion question;
+    question.name = settings_.name;
+    question.node = file_.node;
+    question.life = settings_.life;
+    question.address = own_address_.empty() ? settings_.listen.text() : own_address_;
+    question.group = file_.group;
+    question.knows = newest_level;
+    question.admit = admit;
+    return question;
+  }
+
+  // True: it is of the group.
+  Result<bool> try_at(const net::Address& address) {
+    auto answer = asker_.ask(address, question(false));
+    if (!answer && answer.error().kind == ErrorKind::data && !was_member_)
+      return Error{ErrorKind::unavailable, address.text(), answer.error().what,
+                   "give this host the group's key file and release"};
+    if (!answer) return not_yet(answer.error().text());
+    if (!answer->why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer->why_not));
+    if (Status fits = check(address, *answer); !fits) return fits.error();
+    if (Status written = remember(*answer); !written) return written.error();
+    const auto admitted = asker_.ask(address, question(true));
+    if (!admitted) return not_yet(admitted.error().text());
+    if (admitted->of_node && admitted->of_node->name != settings_.name && !was_member_) file_.node = NodeId{};
+    if (!admitted->admitted)
+      return not_yet(fmt::format("{}: has not admitted this host yet", address.text()));
+    fill_in(admitted->level);
+    return true;
+  }
+
+  Result<bool> not_yet(std::string why) {
+    last_trouble_ = std::move(why);
+    return false;
+  }
+
+  Status check(const net::Address& address, const wire::Introduction& answer) {
+    if (answer.level > newest_level)
+      return Error{ErrorKind::unavailable, address.text(),
+                   fmt::format("the group is at level {}, and this program knows level {}", answer.level,
+                               newest_level),
+                   "install the group's release"};
+    const bool same = file_.group.empty() || answer.group == file_.group;
+    if (!COORD_RULE(member_of_one_group, same))
+      return Error{ErrorKind::unavailable, address.text(),
+                   fmt::format("it is of group {}, and this host is of group {}", answer.group, file_.group),
+                   "correct --join, or move the state directory away"};
+    const std::string& host = settings_.listen.host;
+    const bool anywhere = host.empty() || host == "0.0.0.0" || host == "::";
+    own_address_ = net::Address{anywhere ? answer.seen : host, settings_.listen.port}.text();
+    return nobody_else(answer);
+  }
+
+  Status nobody_else(const wire::Introduction& answer) {
+    for (const auto& other : {answer.of_name, answer.of_node}) {
+      if (!other) continue;
+      const bool is_this = other->node == file_.node && other->address == own_address_;
+      if (is_this || (!other->votes && !lives(*other))) continue;
+      return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
+                   fmt::format("{} at {} is of the group and lives; this host is at {}", other->name,
+                               other->address, own_address_),
+                   "give this host a name and a state directory of its own, above all if it was cloned"};
+    }
+    return done();
+  }
+
+  // Of the name or the number that this host has: asked where it was last.
+  bool lives(const wire::KnownPeer& other) const {
+    const auto address = net::parse_address(other.address);
+    if (!address || address->host.empty() || other.address == own_address_) return false;
+    const auto answer = asker_.ask(*address, {});
+    return answer && answer->name == other.name && answer->life != settings_.life;
+  }
+
+  Status remember(const wire::Introduction& answer) {
+    MemberFile file = file_;
+    file.group = answer.group;
+    file.name = settings_.name;
+    file.level = answer.level;
+    file.address = own_address_;
+    file.voters = answer.voters;
+    while (file.node == NodeId{}) file.node = NodeId{asker_.draw()};
+    if (file == file_) return done();
+    if (Status written = write_member_file(disk_, file); !written) return written;
+    file_ = std::move(file);
+    return done();
+  }
+
+  Status go_by_the_file() {
+    asker_.log(net::LogLevel::warning,
+               fmt::format("join: nobody has answered: {}: goes by what it knew", last_trouble_));
+    own_address_ = file_.address;
+    fill_in(file_.level);
+    return done();
+  }
+
+  void fill_in(Level level) {
+    settings_.level = level;
+    settings_.group = file_.group;
+    settings_.node = file_.node;
+    settings_.roster = {};
+    for (const wire::KnownPeer& peer : file_.voters) {
+      const auto address = net::parse_address(peer.address);
+      if (address) (void)settings_.roster.admit({peer.node, peer.name, *address, true, peer.votes});
+    }
+    const auto own = net::parse_address(own_address_);
+    (void)settings_.roster.admit({file_.node, settings_.name, own ? *own : settings_.listen, false, false});
+  }
+
+  Disk& disk_;
+  Settings& settings_;
+  const Asker& asker_;
+  MemberFile file_;
+  bool was_member_ = false;  // before this start
+  std::string own_address_;
+  std::string last_trouble_ = "nobody was asked";
+};
+
+}  // namespace
+
+Status join(Disk& disk, Settings& settings, const Asker& asker) {
+  return Joining(disk, settings, asker).run();
+}
+
+}  // namespace coord::daemon

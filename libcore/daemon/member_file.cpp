@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/member_file.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "base/format.hpp"
+#include "net/address.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr char temporary[] = "member.tmp";
+constexpr char first_line[] = "coordutils member 1";
+constexpr std::size_t longest = 64 * 1024;
+constexpr std::size_t most_voters = 32;
+
+Error damaged(const std::string& what) {
+  return {ErrorKind::data, member_file_name, what,
+          "move the state directory away: the host comes to the group anew"};
+}
+
+bool has(const std::vector<std::string>& names, const char* name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+template <class Number>
+bool parse(const std::string& text, Number& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::istringstream in(line);
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+bool is_group(const std::string& text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool take(const std::vector<std::string>& words, MemberFile& file) {
+  if (words.size() == 2 && words[0] == "group") {
+    file.group = words[1];
+    return is_group(file.group);
+  }
+  if (words.size() == 2 && words[0] == "name") {
+    file.name = words[1];
+    return file.name.size() <= 64;
+  }
+  if (words.size() == 2 && words[0] == "node")
+    return parse(words[1], file.node.value) && file.node != NodeId{};
+  if (words.size() == 2 && words[0] == "address") {
+    file.address = words[1];
+    return net::parse_address(file.address).ok();
+  }
+  if (words.size() == 2 && words[0] == "level") return parse(words[1], file.level);
+  const bool votes = words.size() == 4 && words[0] == "voter";
+  if (!votes && (words.size() != 4 || words[0] != "founder")) return false;
+  wire::KnownPeer peer;
+  peer.name = words[1];
+  peer.address = words[3];
+  peer.votes = votes;
+  const auto address = net::parse_address(peer.address);
+  const bool right =
+      parse(words[2], peer.node.value) && address && !address->host.empty() && address->port != 0;
+  file.voters.push_back(std::move(peer));
+  return right && file.voters.size() <= most_voters;
+}
+
+}  // namespace
+
+std::string to_text(const MemberFile& file) {
+  std::string text = fmt::format("{}\ngroup {}\nname {}\nnode {}\naddress {}\nlevel {}\n", first_line,
+                                 file.group, file.name, file.node.value, file.address, file.level);
+  for (const wire::KnownPeer& peer : file.voters)
+    text += fmt::format("{} {} {} {}\n", peer.votes ? "voter" : "founder", peer.name, peer.node.value,
+                        peer.address);
+  return text;
+}
+
+Result<MemberFile> parse_member_file(const std::string& text) {
+  std::istringstream lines(text);
+  std::string line;
+  if (!std::getline(lines, line) || line != first_line)
+    return damaged("it does not begin as such a file does");
+  MemberFile file;
+  for (int number = 2; std::getline(lines, line); ++number) {
+    if (!take(words_of(line), file)) return damaged(fmt::format("line {} cannot be read", number));
+  }
+  if (file.group.empty() || file.name.empty() || file.node == NodeId{} || file.address.empty() ||
+      file.voters.empty())
+    return damaged("it ends too early");
+  return file;
+}
+
+Result<std::optional<MemberFile>> read_member_file(Disk& disk) {
+  const auto names = disk.list();
+  if (!names) return names.error();
+  if (!has(*names, member_file_name)) return std::optional<MemberFile>{};
+  auto file = disk.open(member_file_name);
+  if (!file) return file.error();
+  const auto bytes = (*file)->read(0, longest);
+  if (!bytes) return bytes.error();
+  auto parsed = parse_member_file(std::string(bytes->begin(), bytes->end()));
+  if (!parsed) return parsed.error();
+  return std::optional(std::move(*parsed));
+}
+
+// In a new file each time, so that a write that failed may be made again.
+Status write_member_file(Disk& disk, const MemberFile& member) {
+  const auto names = disk.list();
+  if (!names) return names.error();
+  if (has(*names, temporary)) {
+    if (Status removed = disk.remove(temporary); !removed) return removed;
+  }
+  auto file = disk.create(temporary);
+  if (!file) return file.error();
+  const std::string text = to_text(member);
+  if (Status written = (*file)->write(0, Bytes(text.begin(), text.end())); !written) return written;
+  if (Status synced = (*file)->sync(); !synced) return synced;
+  if (Status renamed = disk.rename(temporary, member_file_name); !renamed) return renamed;
+  return disk.sync_directory();
+}
+
+}  // namespace coord::daemon

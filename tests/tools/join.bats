@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Hosts that come to a group that is there, and have no vote: every tool works on them as on the others.
+load peer_helpers
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  new_group "$BATS_TEST_TMPDIR/group" a b c
+  read -r -a spare < <(free_ports 4)
+}
+
+teardown() {
+  end_jobs KILL
+  stop_group
+  stop_members
+}
+
+port_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=.*://p"; }
+
+# start_member NAME PORT PEER... [-- OPTION...]: by the addresses of these peers.
+start_member() {
+  local name=$1 port=$2 list=''
+  shift 2
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    list+="${list:+,}127.0.0.1:$(port_of "$1")"
+    shift
+  done
+  [ $# -eq 0 ] || shift
+  mkdir -p "$group/$name"
+  coordd --name "$name" --join "$list" --listen "127.0.0.1:$port" --key-file "${key:-$group/key}" --state-dir "$group/$name" \
+    --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
+  echo $! >"$group/$name.pid"
+  members+=("$name")
+  disown
+}
+serves() { on "$1" dlock --list >/dev/null 2>&1; }
+member() { start_member "$@" && eventually serves "$1"; }
+stop_members() {
+  local name
+  for name in "${members[@]}"; do
+    kill -CONT "$(pid_of "$name")" 2>/dev/null || true
+    kill -KILL "$(pid_of "$name")" 2>/dev/null || true
+  done
+  for name in "${members[@]}"; do eventually peer_gone "$name"; done
+}
+ended_with() { # PID STATUS
+  local status=0
+  wait "$1" || status=$?
+  [ "$status" -eq "$2" ] || { echo "ended with $status" && return 1; }
+}
+
+@test "a host joins by one address, and what it holds is excluded on a voter, and the reverse" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" b
+  hold m job
+  run on a dlock -n job -- true
+  [ "$status" -eq 1 ]
+  [[ "$(on a dlock --list --json job | jq -r '.holders[0].peer')" = m ]]
+  release job
+  wait "$holder"
+  on a dlock -n job -- true
+  hold c other
+  run on m dlock -n other -- true
+  [ "$status" -eq 1 ]
+  release other
+  wait "$holder"
+  on m dlock -n other -- true
+}
+
+@test "a second host joins by the address of one that has no vote itself" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  mkdir -p "$group/n"
+  coordd --name n --join "127.0.0.1:${spare[0]}" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" --state-dir "$group/n" \
+    --socket "$group/n.sock" </dev/null >>"$group/n.log" 2>&1 3>&- &
+  echo $! >"$group/n.pid"
+  members+=(n)
+  eventually serves n
+  hold n job
+  run on m dlock -n job -- true
+  [ "$status" -eq 1 ]
+}
+
+@test "elections, barriers and keys on a host without a vote" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  on m dkv put color green
+  [ "$(on b dkv get color)" = green ]
+  on b dkv put color red
+  [ "$(on m dkv get color)" = red ]
+  on m dbarrier -n 2 meet &
+  on c dbarrier -n 2 meet
+  wait $!
+  [ "$(on m delect job -- sh -c 'echo led')" = led ]
+}
+
+@test "the voter that it uses is killed, and a hold goes on" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a b c
+  hold m job --ttl 5
+  for name in a b c; do
+    signal_peer KILL $name
+    eventually peer_gone $name
+    on m dlock -w 10 "free-$name" -- true
+    start_peer $name "${calm[@]}"
+    eventually serves $name
+    run on $name dlock -n job -- true
+    [ "$status" -eq 1 ]
+  done
+  kill -0 "$command"
+  release job
+  wait "$holder"
+}
+
+@test "its coordd is killed and started again, and a hold goes on" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  hold m job --ttl 10
+  signal_peer KILL m
+  eventually peer_gone m
+  run on a dlock -n job -- true
+  [ "$status" -eq 1 ]
+  member m "${spare[0]}" a
+  release job
+  wait "$holder"
+  on a dlock -w 10 job -- true
+}
+
+@test "a host that was of the group serves again though the address of --join is gone" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  signal_peer TERM m
+  eventually peer_gone m
+  signal_peer KILL a
+  eventually peer_gone a
+  member m "${spare[0]}" a
+  on m dlock -w 10 job -- true
+}
+
+@test "a host waits for a group that is not there yet, and never founds one" {
+  start_member m "${spare[0]}" a b c
+  eventually grep -q 'waits for the group' "$group/m.log"
+  run on m dlock -n job -- true
+  [ "$status" -ne 0 ]
+  [ ! -e "$group/m/member" ]
+  start_group "${calm[@]}"
+  eventually serves m
+  on m dlock -n job -- true
+}
+
+@test "a name that lives is refused, with both addresses" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  for directory in other clone; do
+    mkdir -p "$group/$directory"
+    [ $directory = other ] || cp "$group/m/member" "$group/$directory"
+    run timeout 20 coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
+      --state-dir "$group/$directory" --socket "$group/o.sock"
+    echo "$output"
+    [ "$status" -eq 64 ]
+    [[ "$output" == *"127.0.0.1:${spare[0]}"*"127.0.0.1:${spare[1]}"* ]]
+  done
+  run timeout 20 coordd --name a --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
+    --state-dir "$group/other" --socket "$group/o.sock"
+  echo "$output"
+  [ "$status" -eq 64 ]
+  on m dlock -n job -- true
+}
+
+@test "a host whose disk was lost comes back under its name" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  on m dlock -n job -- true
+  signal_peer KILL m
+  eventually peer_gone m
+  rm -rf "$group/m"
+  member m "${spare[0]}" a
+  on m dlock -n job -- true
+}
+
+@test "another key is refused" {
+  start_group "${calm[@]}"
+  coordd --keygen >other-key
+  chmod 600 other-key
+  mkdir -p "$group/m"
+  run timeout 20 coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[0]}" --key-file other-key \
+    --state-dir "$group/m" --socket "$group/m.sock"
+  echo "$output"
+  [ "$status" -eq 69 ]
+  [[ "$output" == *key* ]]
+  [ ! -e "$group/m/member" ]
+}
+
+@test "another group under the same key is refused, and both are named" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  local first
+  first=$(sed -n 's/^group //p' "$group/m/member")
+  signal_peer TERM m
+  eventually peer_gone m
+  stop_group
+  rm -rf "$group"/{a,b,c}
+  mkdir "$group"/{a,b,c}
+  start_group "${calm[@]}"
+  run timeout 20 coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[0]}" --key-file "$group/key" \
+    --state-dir "$group/m" --socket "$group/m.sock"
+  echo "$output"
+  [ "$status" -eq 69 ]
+  [[ "$output" == *"it is of group "*"this host is of group $first"* ]]
+}
+
+@test "dpeers shows hosts without a vote, on every host" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  member_seen() { [ "$(on "$1" dpeers --json | jq -r 'select(.name == "m") | "\(.role) \(.state) \(.voter)"')" = "member alive false" ]; }
+  for name in a b c m; do eventually member_seen $name; done
+  [ "$(on m dpeers --json | jq -r 'select(.role == "leader") | .name')" = "$(leader_seen_by a)" ]
+  [ "$(on m dpeers | wc -l)" -ge 5 ]
+}
+
+@test "what cannot be is said at once" {
+  run coordd --name m --join nowhere --key-file "$group/key" --state-dir "$group/a" --socket s
+  [ "$status" -eq 64 ]
+  run coordd --name m --join 127.0.0.1:1 --state-dir "$group/a" --socket s
+  [ "$status" -eq 64 ]
+  run coordd --name m --join 127.0.0.1:1 --peers m=127.0.0.1:2 --key-file "$group/key" --state-dir "$group/a" --socket s
+  [ "$status" -eq 64 ]
+  run coordd --check-config --name m --join 127.0.0.1:1 --key-file "$group/key" --state-dir "$group/a" --socket s
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"without a vote"*"joins     127.0.0.1:1"* ]]
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+// A host comes to a group: what it asks, what it refuses, and what is on its disk when. The rules are removed
+// in turn in unit_joining_mutants, which runs the same cases.
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "base/rule.hpp"
+#include "daemon/introducing.hpp"
+#include "daemon/joining.hpp"
+#include "sim/disk.hpp"
+
+using namespace coord;
+using namespace coord::daemon;
+using namespace std::chrono_literals;
+
+namespace {
+
+#ifdef COORD_MUTANTS
+struct Without {
+  explicit Without(const char* rule) { mutants::removed = rule; }
+  Without(const Without&) = delete;
+  Without& operator=(const Without&) = delete;
+  ~Without() { mutants::removed.clear(); }
+};
+#endif
+
+const std::string group(32, 'a'), another(32, 'b');
+
+// A group of one peer that votes, alpha, as it answers; and hosts that answer for themselves.
+struct World {
+  World() {
+    machine = service::StateMachine::at_level(2);
+    REQUIRE(roster.found("alpha", {"10.0.0.1", 7411}).ok());
+    settings.name = "delta";
+    settings.join = {{"10.0.0.1", 7411}};
+    settings.listen = {"", 7411};
+  }
+
+  Result<wire::Introduction> ask(const net::Address& address, const wire::IntroductionQuestion& question) {
+    asked.push_back(question);
+    on_disk.push_back(read_member_file(disk)->has_value());
+    if (const auto living = lives.find(address.text()); living != lives.end()) {
+      wire::Introduction answer;
+      answer.name = living->second;
+      answer.life = 77;
+      return answer;
+    }
+    if (refuses) return Error{ErrorKind::data, address.text(), "it refused our key", ""};
+    if (address.text() != "10.0.0.1:7411" || silent > 0) {
+      if (silent > 0) --silent;
+      return Error{ErrorKind::unavailable, address.text(), "no answer in time", ""};
+    }
+    Introduced told = introduce({"alpha", 5, id, begun, roster, machine}, question, "10.0.0.4");
+    if (told.admit) {
+      machine.apply(LogIndex{++last}, {.body = *told.admit});
+      (void)roster.admit({told.admit->node, told.admit->name, *net::parse_address(told.admit->address)});
+    }
+    return told.answer;
+  }
+
+  Status run() {
+    settings.roster = {};
+    return join(disk, settings,
+                {[this](const net::Address& to, const auto& what) { return ask(to, what); },
+                 [this](Duration) {
+                   begun = true;
+                   ++waits;
+                   if (waits > 100) throw std::runtime_error("it waits for ever");
+                 },
+                 [this] { return ++drawn; },
+                 net::Log([this](net::LogLevel, const std::string& line) { log += line + "\n"; })});
+  }
+
+  sim::VirtualDisk disk{Random(1)};
+  Settings settings;
+  net::Roster roster;
+  service::StateMachine machine;
+  std::string id = group;
+  bool begun = true;
+  bool refuses = false;
+  int silent = 0;
+  int waits = 0;
+  std::uint64_t last = 0;
+  std::uint64_t drawn = 1000;
+  std::map<std::string, std::string> lives;  // by address: who is there, and not of this group's answers
+  std::vector<wire::IntroductionQuestion> asked;
+  std::vector<bool> on_disk;  // which group it is of, when it asked
+  std::string log;
+};
+
+}  // namespace
+
+TEST_CASE("the group's id is on the disk before the group hears that this host wants to be of it") {
+  World world;
+  REQUIRE(world.run().ok());
+  REQUIRE(world.asked.size() >= 2);
+  for (std::size_t i = 0; i < world.asked.size(); ++i) {
+    INFO(i);
+    CHECK(world.asked[i].admit <= world.on_disk[i]);
+  }
+  CHECK(world.settings.group == group);
+  CHECK(world.settings.level == 2);
+  CHECK(world.settings.roster.find("alpha")->voter);
+  CHECK(world.settings.roster.find("delta")->address == net::Address{"10.0.0.4", 7411});
+  const auto& registration = world.machine.state().registrations.at(world.settings.node);
+  CHECK(registration.name == "delta");
+  CHECK(registration.nonce == world.settings.life);
+}
+
+TEST_CASE("a host that starts again has its number, and serves though nobody answers") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  const std::uint64_t life = world.settings.life;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.node == node);
+  CHECK(world.settings.life != life);
+  world.silent = 1000;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.node == node);
+  CHECK(world.settings.roster.find("alpha")->address == net::Address{"10.0.0.1", 7411});
+  CHECK(world.settings.roster.find("delta")->address == net::Address{"10.0.0.4", 7411});
+}
+
+TEST_CASE("a host that never was of a group waits for it") {
+  World world;
+  world.silent = 20;
+  REQUIRE(world.run().ok());
+  CHECK(world.waits > 0);
+  CHECK(world.log.find("waits for the group") != std::string::npos);
+}
+
+TEST_CASE("a key that is refused ends the start at once") {
+  World world;
+  world.refuses = true;
+  const Status refused = world.run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::unavailable);
+  CHECK_FALSE(read_member_file(world.disk)->has_value());
+}
+
+TEST_CASE("member_of_one_group: a host of one group is not of another, and both are named") {
+  const auto run = [] {
+    World world;
+    REQUIRE(world.run().ok());
+    world.id = another;
+    return world.run();
+  };
+  const Status refused = run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().text().find(group) != std::string::npos);
+  CHECK(refused.error().text().find(another) != std::string::npos);
+#ifdef COORD_MUTANTS
+  const Without rule("member_of_one_group");
+  CHECK(run().ok());
+#endif
+}
+
+TEST_CASE("introduced_by_who_has_the_state: a peer whose group has not begun introduces nobody") {
+  const auto run = [] {
+    World world;
+    world.begun = false;
+    REQUIRE(world.run().ok());
+    return world.waits;
+  };
+  CHECK(run() == 2);  // for the group, and until it has admitted the host
+#ifdef COORD_MUTANTS
+  const Without rule("introduced_by_who_has_the_state");
+  CHECK(run() == 1);
+#endif
+}
+
+TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number of one that votes") {
+  const World world;
+  const auto admits = [&](const std::string& name, NodeId node) {
+    wire::IntroductionQuestion question{name, node, 9, "10.0.0.9:7411", group, 2, true};
+    return introduce({"alpha", 5, group, true, world.roster, world.machine}, question, "10.0.0.9")
+        .admit.has_value();
+  };
+  CHECK(admits("delta", NodeId{12}));
+  CHECK_FALSE(admits("alpha", NodeId{12}));
+  CHECK_FALSE(admits("delta", net::Roster::founding_id("alpha")));
+#ifdef COORD_MUTANTS
+  const Without rule("names_of_voters_are_theirs");
+  CHECK(admits("alpha", NodeId{12}));
+#endif
+}
+
+TEST_CASE("what makes no sense admits nobody") {
+  const World world;
+  const auto admits = [&](const wire::IntroductionQuestion& question) {
+    return introduce({"alpha", 5, group, true, world.roster, world.machine}, question, "10.0.0.9")
+        .admit.has_value();
+  };
+  const wire::IntroductionQuestion right{"delta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true};
+  CHECK(admits(right));
+  for (const auto& spoil : std::vector<std::function<void(wire::IntroductionQuestion&)>>{
+           [](auto& q) { q.name = "a b"; }, [](auto& q) { q.name.clear(); }, [](auto& q) { q.node = {}; },
+           [](auto& q) { q.life = 0; }, [](auto& q) { q.address = ":7411"; },
+           [](auto& q) { q.address = "x"; }, [](auto& q) { q.group = another; },
+           [](auto& q) { q.group.clear(); }, [](auto& q) { q.knows = 1; },
+           [](auto& q) { q.admit = false; }}) {
+    wire::IntroductionQuestion wrong = right;
+    spoil(wrong);
+    CHECK_FALSE(admits(wrong));
+  }
+}
+
+TEST_CASE("a name that lives elsewhere is refused with both addresses, and of one that is gone it is taken") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+  world.lives["10.0.0.8:7411"] = "delta";
+  const Status refused = world.run();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::usage);
+  CHECK(refused.error().text().find("10.0.0.8:7411") != std::string::npos);
+  CHECK(refused.error().text().find("10.0.0.4:7411") != std::string::npos);
+  world.lives["10.0.0.8:7411"] = "epsilon";  // that host is another one now
+  CHECK(world.run().ok());
+  CHECK(world.machine.state().registrations.at(world.settings.node).name == "delta");
+}
+
+TEST_CASE("a machine that was cloned is refused as long as the other one lives, and moves when it does not") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  world.settings.listen = {"10.0.0.7", 7411};
+  world.lives["10.0.0.4:7411"] = "delta";
+  CHECK_FALSE(world.run().ok());
+  world.lives.clear();
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.node == node);
+  CHECK(world.machine.state().registrations.at(node).address == "10.0.0.7:7411");
+}
+
+TEST_CASE("a directory of another name, of a peer that votes, or that is damaged is refused") {
+  World world;
+  REQUIRE(world.run().ok());
+  world.settings.name = "epsilon";
+  CHECK(world.run().error().kind == ErrorKind::usage);
+  World damaged;
+  auto file = damaged.disk.create(member_file_name);
+  REQUIRE(file.ok());
+  REQUIRE((*file)->write(0, bytes_of("coordutils member 1\ngroup x\n")).ok());
+  CHECK(damaged.run().error().kind == ErrorKind::data);
+}
+
+TEST_CASE("what is known of the group survives its writing, and what is not it is refused") {
+  const MemberFile file{
+      group,      "delta",
+      NodeId{12}, "10.0.0.4:7411",
+      2,          {{NodeId{1}, "alpha", "10.0.0.1:7411", true}, {NodeId{2}, "beta", "[::1]:7411", false}}};
+  const std::string text = to_text(file);
+  CHECK(*parse_member_file(text) == file);
+  CHECK_FALSE(parse_member_file("").ok());
+  CHECK_FALSE(parse_member_file(text + "what\n").ok());
+  CHECK_FALSE(parse_member_file(text + "voter gamma x 10.0.0.3:7411\n").ok());
+  CHECK_FALSE(parse_member_file(text + "voter gamma 3 10.0.0.3\n").ok());
+  for (std::size_t length = 0; length < text.size(); ++length) {
+    const auto cut = parse_member_file(text.substr(0, length));  // whatever it says, it ends
+    if (cut.ok()) CHECK_FALSE(cut->voters.empty());
+  }
+}
