@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
 #include "base/format.hpp"
 #include "net/address.hpp"
@@ -32,11 +31,15 @@ bool parse(const std::string& text, Number& value) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
-std::vector<std::string> words_of(const std::string& line) {
-  std::vector<std::string> words;
-  std::istringstream in(line);
-  for (std::string word; in >> word;) words.push_back(word);
-  return words;
+// No streams: whoever uses one gets all of the library's locales.
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(at, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 bool is_group(const std::string& text) {
@@ -84,13 +87,11 @@ std::string to_text(const MemberFile& file) {
 }
 
 Result<MemberFile> parse_member_file(const std::string& text) {
-  std::istringstream lines(text);
-  std::string line;
-  if (!std::getline(lines, line) || line != first_line)
-    return damaged("it does not begin as such a file does");
+  const std::vector<std::string> lines = split(text, '\n');
+  if (lines.empty() || lines.front() != first_line) return damaged("it does not begin as such a file does");
   MemberFile file;
-  for (int number = 2; std::getline(lines, line); ++number) {
-    if (!take(words_of(line), file)) return damaged(fmt::format("line {} cannot be read", number));
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (!take(split(lines[i], ' '), file)) return damaged(fmt::format("line {} cannot be read", i + 1));
   }
   if (file.group.empty() || file.name.empty() || file.node == NodeId{} || file.address.empty() ||
       file.voters.empty())
