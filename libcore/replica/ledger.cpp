@@ -23,6 +23,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case ring_is_changing:
     case not_in_ring:
     case last_in_ring:
+    case no_such_decision:
       return local::RefusedKind::held;
     case permits_differ:
     case invalid:
@@ -44,6 +45,8 @@ local::RefusedKind kind_of(service::Refusal why) {
       return local::RefusedKind::attempts_used;
     case generation_over:
       return local::RefusedKind::unknown;
+    case forgotten:
+      return local::RefusedKind::forgotten;
     case too_many_sessions:
     case too_many_of_user:
     case too_many_requests:
@@ -58,6 +61,8 @@ local::RefusedKind kind_of(service::Refusal why) {
     case moving:
     case too_many_values:
     case too_many_values_of_user:
+    case too_many_decisions:
+    case too_many_decisions_of_user:
       return local::RefusedKind::limit;
     case none:
     case no_such_session:

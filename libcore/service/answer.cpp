@@ -87,6 +87,14 @@ std::string describe(Refusal why) {
       return "this host is not in the ring: nothing to do";
     case Refusal::last_in_ring:
       return "no other host is in the ring, and what it keeps would be lost: dump it, then --discard";
+    case Refusal::forgotten:
+      return "it was forgotten after this proposal was made, which is void: propose again for a new decision";
+    case Refusal::no_such_decision:
+      return "nothing is decided: nothing to do";
+    case Refusal::too_many_decisions:
+      return "the group remembers too many decisions: forget some";
+    case Refusal::too_many_decisions_of_user:
+      return "the group remembers too many decisions of this user: forget some";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

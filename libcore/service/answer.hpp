@@ -71,6 +71,10 @@ enum class Refusal : std::uint8_t {
   ring_is_changing,  // a host comes or goes already
   not_in_ring,
   last_in_ring,  // what it keeps would be lost
+  forgotten,     // after it was proposed
+  no_such_decision,
+  too_many_decisions,  // names, or bytes of values, in the group
+  too_many_decisions_of_user,
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -173,6 +177,14 @@ constexpr const char* name_of(Refusal value) {
       return "not in ring";
     case last_in_ring:
       return "last in ring";
+    case forgotten:
+      return "forgotten";
+    case no_such_decision:
+      return "no such decision";
+    case too_many_decisions:
+      return "too many decisions";
+    case too_many_decisions_of_user:
+      return "too many decisions of user";
   }
   return nullptr;
 }

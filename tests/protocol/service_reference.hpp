@@ -327,6 +327,8 @@ class Reference {
   void on(const LeaveRing&) {}
   void on(const SettleRing&) {}
   void on(const RemoveValue&) {}
+  void on(const ProposeValue&) {}
+  void on(const ForgetDecision&) {}
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);

@@ -99,6 +99,12 @@ struct EffectText {
     return (e.why == Refusal::none ? std::string() : std::string(name_of(e.why)) + ", ") + "number " +
            std::to_string(e.number.value);
   }
+  std::string operator()(const DecisionAnswered& e) const {
+    return (e.why == Refusal::none ? std::string("generation ")
+                                   : std::string(name_of(e.why)) + ", generation ") +
+           number(e.generation.value);
+  }
+  std::string operator()(const DecisionChanged& e) const { return "changed " + e.decision; }
   std::string operator()(const RingChanged& e) const { return "changed ring " + e.ring; }
   std::string operator()(const ValueChanged& e) const { return "changed " + e.key; }
   std::string operator()(const Stale&) const { return "stale"; }

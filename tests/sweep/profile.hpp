@@ -26,8 +26,8 @@ enum class Profile : std::uint8_t {
   elections,  // whoever leads is cut off, killed or paused, again and again; entries travel one by one
   alone,      // a group of one
   upgrades,   // peers are upgraded one by one, some are taken back, and the group's level rises
-  keys,       // keys are changed, read and watched while all kinds of faults happen (scribes.hpp)
-  members,    // hosts that do not vote, and voters that are killed, paused and cut off; not among all seeds
+  keys,  // keys are changed, values proposed, while all kinds of faults happen (scribes.hpp, proposers.hpp)
+  members,  // hosts that do not vote, and voters that are killed, paused and cut off; not among all seeds
 };
 
 inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::members) + 1;

@@ -16,6 +16,7 @@ void Scribes::begin() {
     script.key = "key-" + std::to_string(random_.below(2));
     later(host);
   }
+  proposers_.begin();
 }
 
 void Scribes::later(std::uint64_t script) {
@@ -83,6 +84,7 @@ void Scribes::live(Script& script) {
 }
 
 void Scribes::told(NodeId node, const replica::ToTool& answer) {
+  if (proposers_.has(answer.connection)) return proposers_.told(node, answer);
   Script& script = scripts_.at(node.value);
   if (answer.connection == script.watch) {
     if (const auto* shown = std::get_if<local::Shown>(&answer.answer)) {
@@ -149,19 +151,21 @@ void Scribes::applied(NodeId node, const replica::Applied& applied) {
     }
   }
   top_ = std::max(top_, applied.index);
+  proposers_.applied(node);
 }
 
 std::size_t Scribes::connections(NodeId host) const {
   const auto found = scripts_.find(host.value);
   if (found == scripts_.end()) return 0;
   const Script& script = found->second;
-  std::size_t count = 0;
+  std::size_t count = proposers_.connections(host);
   for (const auto connection : {script.connection, script.watch, script.session})
     count += connection != replica::ConnectionId{};
   return count;
 }
 
 void Scribes::process_died(NodeId node) {
+  proposers_.process_died(node);
   const auto found = scripts_.find(node.value);
   if (found == scripts_.end()) return;
   Script& script = found->second;

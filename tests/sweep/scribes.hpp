@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sweep/cluster.hpp"
+#include "sweep/proposers.hpp"
 
 namespace coord::sweep {
 
@@ -23,7 +24,10 @@ class Scribes : public HostWatcher {
   static constexpr std::uint64_t first_connection = std::uint64_t{1} << 42U;
 
   Scribes(World& world, std::uint64_t seed, Instant quiet_from)
-      : world_(world), quiet_from_(quiet_from), random_(seed ^ 0x7363726962657300U) {}
+      : world_(world),
+        quiet_from_(quiet_from),
+        random_(seed ^ 0x7363726962657300U),
+        proposers_(world, seed, quiet_from, first_connection + first_connection / 2) {}
 
   void begin();
 
@@ -37,7 +41,7 @@ class Scribes : public HostWatcher {
   // ---- in good times: what a watcher was not shown
   std::optional<std::string> unfinished() const;
   std::size_t connections(NodeId host) const;  // that are left, each with a session or without
-  std::uint64_t changes() const { return changes_; }
+  std::uint64_t changes() const { return changes_ + proposers_.decided(); }
 
  private:
   // One connection, which lives until its peer dies. Its script asks one thing at a time.
@@ -65,6 +69,7 @@ class Scribes : public HostWatcher {
   World& world_;
   Instant quiet_from_;
   Random random_;
+  Proposers proposers_;
   std::map<std::uint64_t, Script> scripts_;
   std::uint64_t last_connection_ = first_connection;
   std::uint64_t changes_ = 0;

@@ -153,6 +153,9 @@ const Named<service::Command>& commands() {
       {"join_ring", command(service::JoinRing{"main", {2}, 8, 3, 1000, "backup"})},
       {"leave_ring", command(service::LeaveRing{"main", {2}, true, 1000, "backup"})},
       {"settle_ring", command(service::SettleRing{"main", Token{1855425871872001}, 1000, "backup"})},
+      {"propose_value", command(service::ProposeValue{"plan", "v", Token{1855425871872001},
+                                                      0x1122334455667788, "web1", 1000, "backup"})},
+      {"forget_decision", command(service::ForgetDecision{"plan", 1000, "backup"})},
   };
   return all;
 }
@@ -195,6 +198,11 @@ const Named<service::State>& states() {
       {"k", {"v", Token{1855425871871997}, "backup", WallTime{1700000000123456789}, {}, 0}},
       {"node/web1",
        {"up", Token{1855425871871998}, "backup", WallTime{1700000000123456789}, SessionId{12}, 5}}};
+  state.decisions = {
+      {"plan",
+       {"v", Token{1855425871871996}, 0x1122334455667788, "backup", "web1", WallTime{1700000000123456789}}}};
+  state.forgotten = {{"old", Token{1855425871871995}}};
+  state.forgotten_before = Token{1855425871871994};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};
   return all;
 }

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MIT
+// dpropose NAME VALUE: look, propose if nothing is decided, and say what is.
+//
+// A proposal is made again after a loss of the quorum, of the peer or of an answer, under the same number and
+// with the same moment at which nothing was decided: whatever became of the earlier ones, it counts once, and
+// never in a round that began after its name was forgotten (service/decisions/decisions.hpp).
+#include <sys/random.h>
+
+#include <map>
+#include <variant>
+
+#include "base/check.hpp"
+#include "base/format.hpp"
+#include "cli/connect.hpp"
+#include "cli/follow.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/output_file.hpp"
+#include "cli/refusal.hpp"
+#include "cli/run.hpp"
+#include "dpropose/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dpropose {
+
+namespace {
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  COORD_CHECK(::getrandom(&number, sizeof number, 0) == sizeof number);
+  return number;
+}
+
+class Proposal {
+ public:
+  Proposal(const Settings& settings, engine::LocalConnection peer)
+      : settings_(settings), object_(cli::shown(settings.name)), peer_(std::move(peer)) {
+    if (settings.wait) end_ = began_ + *settings.wait;
+  }
+
+  Result<cli::Exit> whole();
+  cli::JsonObject report() const;
+
+ private:
+  // An error: it may be tried again, unless it is one of usage or of the name's being forgotten.
+  Status attempt();
+  Status look(bool stale);
+  Status order();
+  Result<local::Answer> hear();
+  Status connect_again();
+  bool may_wait() const { return !settings_.no_wait && (!end_ || process::boot_now() < *end_); }
+  Result<cli::Exit> decided();
+  Error forgotten() const;
+  Error given_up(const Error& why) const;
+
+  const Settings& settings_;
+  std::string object_;
+  std::optional<engine::LocalConnection> peer_;
+  Instant began_ = process::boot_now();
+  std::optional<Instant> end_;
+  std::uint64_t number_ = random_number();
+  std::optional<Token> seen_;        // once it was seen that nothing is decided
+  std::optional<Token> generation_;  // once it is known that something is
+  bool uncertain_ = false, void_ = false;
+  service::DecisionView view_;
+  WallTime as_of_;
+  std::string outcome_ = "no_quorum";
+  std::map<std::string, std::uint64_t> messages_;
+};
+
+Error Proposal::forgotten() const {
+  return Error{ErrorKind::unavailable, object_, "it was forgotten after this proposal was made",
+               "propose again for a new decision"};
+}
+
+Result<local::Answer> Proposal::hear() {
+  Instant until = cli::must_answer_by(*peer_, process::boot_now());
+  if (end_ && !settings_.no_wait) until = std::min(until, *end_);
+  auto answer = peer_->wait(until);
+  if (answer && answer->has_value()) return std::move(**answer);
+  const bool silent = answer.ok();
+  const Error why =
+      silent ? Error{ErrorKind::unavailable, object_, "the peer does not answer", ""} : answer.error();
+  peer_.reset();  // an answer that comes later is not one to a later question
+  return why;
+}
+
+Status Proposal::look(bool stale) {
+  ++messages_["question"];
+  const local::Question question{1, service::GetDecision{settings_.name}, stale, false};
+  if (Status sent = peer_->send(question); !sent) {
+    peer_.reset();
+    return sent.error();
+  }
+  for (;;) {
+    auto answer = hear();
+    if (!answer) return answer.error();
+    if (auto* refused = std::get_if<local::Refused>(&*answer)) {
+      // Of no use to who proposes.
+      refused->why = refused->why.substr(0, refused->why.find(": --stale"));
+      return cli::refused_by_peer(object_, *refused);
+    }
+    auto* shown = std::get_if<local::Shown>(&*answer);
+    if (shown == nullptr) continue;
+    view_ = std::get<service::DecisionView>(std::move(shown->what));
+    as_of_ = shown->as_of;
+    return done();
+  }
+}
+
+Status Proposal::order() {
+  ++messages_["proposal"];
+  const local::Order order{
+      2,
+      service::ProposeValue{settings_.name, settings_.value, *seen_, number_, peer_->welcome().peer, 0, {}}};
+  if (Status sent = peer_->send(order); !sent) {
+    peer_.reset();
+    return sent.error();
+  }
+  uncertain_ = true;
+  for (;;) {
+    auto answer = hear();
+    if (!answer) return answer.error();
+    const auto* refused = std::get_if<local::Refused>(&*answer);
+    const auto* ordered = std::get_if<local::Ordered>(&*answer);
+    if (refused == nullptr && ordered == nullptr) continue;
+    if (ordered != nullptr && ordered->done) {
+      generation_ = ordered->token;
+      return done();
+    }
+    const local::RefusedKind kind = ordered != nullptr ? ordered->kind : refused->kind;
+    void_ = kind == local::RefusedKind::forgotten;
+    if (kind == local::RefusedKind::no_quorum || ordered != nullptr) uncertain_ = false;
+    return void_ ? forgotten()
+                 : cli::refused_by_peer(object_, {2, kind, ordered != nullptr ? ordered->why : refused->why});
+  }
+}
+
+Status Proposal::connect_again() {
+  auto again = connect(settings_);
+  if (!again) return again.error();
+  peer_ = std::move(*again);
+  return done();
+}
+
+Status Proposal::attempt() {
+  if (!peer_) {
+    if (Status there = connect_again(); !there) return there;
+  }
+  if (!seen_) {
+    if (Status seen = look(false); !seen) return seen;
+    if (view_.of.generation != Token{}) {
+      generation_ = view_.of.generation;
+      return done();
+    }
+    seen_ = view_.now;
+  }
+  if (!generation_) {
+    if (Status ordered = order(); !ordered) return ordered;
+    // The peer has applied it, so it need not ask the group.
+    if (Status seen = look(true); !seen) return seen;
+    if (view_.of.generation == *generation_) return done();
+  }
+  if (Status seen = look(false); !seen) return seen;
+  if (view_.of.generation == *generation_) return done();
+  void_ = true;
+  return forgotten();
+}
+
+Error Proposal::given_up(const Error& why) const {
+  if (!uncertain_ || generation_) return why;
+  return Error{ErrorKind::unknown, object_, why.what, "it may be decided: ask with --get, or propose again"};
+}
+
+Result<cli::Exit> Proposal::decided() {
+  outcome_ = "decided";
+  if (!settings_.json) {
+    print_value(settings_, view_.value);
+    return cli::Exit::done;
+  }
+  cli::print(report().line());
+  return cli::Exit::done;
+}
+
+cli::JsonObject Proposal::report() const {
+  const bool is_decided = outcome_ == "decided";
+  cli::JsonObject object;
+  if (is_decided) {
+    object = fields_of(view_.of, &view_.value);
+    object.boolean("won", view_.of.proposal == number_).time("as_of", as_of_);
+  } else {
+    object.name("name", settings_.name).null("value");
+  }
+  cli::JsonObject counts;
+  for (const auto& [type, count] : messages_) counts.integer(type, count);
+  object.text("outcome", outcome_).seconds("wait_s", process::boot_now() - began_);
+  return object.object("messages", counts).null("delays");
+}
+
+Result<cli::Exit> Proposal::whole() {
+  cli::BackOff pause;
+  bool told = settings_.quiet || settings_.no_wait;
+  for (;;) {
+    const Status status = attempt();
+    if (status) return decided();
+    const Error& why = status.error();
+    outcome_ = void_ ? "forgotten" : why.kind == ErrorKind::usage ? "usage" : "no_quorum";
+    if (void_) {
+      cli::complain("dpropose", why);
+      return cli::Exit::failed;
+    }
+    if (why.kind == ErrorKind::usage) return why;
+    if (!may_wait()) {
+      const Error last = given_up(why);
+      if (last.kind == ErrorKind::unknown) outcome_ = "unknown";
+      return last;
+    }
+    if (!std::exchange(told, true)) cli::notice("dpropose", fmt::format("{}: waiting", why.text()));
+    Duration how_long = pause.next();
+    if (end_) how_long = std::min<Duration>(how_long, *end_ - process::boot_now());
+    if (Status output = cli::pause_while_read(std::max(how_long, Duration{})); !output) return output.error();
+  }
+}
+
+}  // namespace
+
+Result<cli::Exit> propose(const Settings& settings) {
+  const std::string file_name = fmt::format("report {}", cli::shown(settings.report));
+  Descriptor file;
+  if (!settings.report.empty()) {
+    auto opened = cli::open_output_file(settings.report, file_name);
+    if (!opened) return opened.error();
+    file = std::move(*opened);
+  }
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  const local::Scope scope = peer->welcome().scope;
+  Proposal proposal(settings, std::move(*peer));
+  auto result = proposal.whole();
+  if (file.is_open()) {
+    const std::string line = proposal.report().text("scope", name_of(scope)).line();
+    if (Status written = cli::write_output_file(file, line, file_name); !written) {
+      cli::complain("dpropose", written.error());
+      if (result.ok() && *result == cli::Exit::done) return cli::Exit::output;
+    }
+  }
+  return result;
+}
+
+}  // namespace coord::dpropose
