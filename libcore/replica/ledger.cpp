@@ -24,6 +24,8 @@ local::RefusedKind kind_of(service::Refusal why) {
     case not_in_ring:
     case last_in_ring:
     case no_such_decision:
+    case not_decided:
+    case no_such_transaction:
       return local::RefusedKind::held;
     case permits_differ:
     case invalid:
@@ -34,6 +36,8 @@ local::RefusedKind kind_of(service::Refusal why) {
     case id_in_use:
     case terms_differ:
     case not_expected:
+    case counts_differ:
+    case all_have_come:
       return local::RefusedKind::mismatch;
     case deadlock:
       return local::RefusedKind::deadlock;
@@ -44,6 +48,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case attempts_used:
       return local::RefusedKind::attempts_used;
     case generation_over:
+    case run_replaced:
       return local::RefusedKind::unknown;
     case forgotten:
       return local::RefusedKind::forgotten;
@@ -63,6 +68,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case too_many_values_of_user:
     case too_many_decisions:
     case too_many_decisions_of_user:
+    case too_many_transactions:
       return local::RefusedKind::limit;
     case none:
     case no_such_session:

@@ -95,6 +95,18 @@ std::string describe(Refusal why) {
       return "the group remembers too many decisions: forget some";
     case Refusal::too_many_decisions_of_user:
       return "the group remembers too many decisions of this user: forget some";
+    case Refusal::too_many_transactions:
+      return "the group, or this user, has too many transactions: forget some";
+    case Refusal::counts_differ:
+      return "the others have another -n: use the same, or another name";
+    case Refusal::all_have_come:
+      return "it has as many participants as -n says, none with this --id: see --status";
+    case Refusal::run_replaced:
+      return "this participant was started again, and speaks no more here: leave it to the later one";
+    case Refusal::not_decided:
+      return "it is not decided yet: wait until it is, or let one who takes part end it with -w";
+    case Refusal::no_such_transaction:
+      return "there is no such transaction: nothing to do";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

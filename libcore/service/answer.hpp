@@ -75,6 +75,12 @@ enum class Refusal : std::uint8_t {
   no_such_decision,
   too_many_decisions,  // names, or bytes of values, in the group
   too_many_decisions_of_user,
+  too_many_transactions,  // in the group, or of the user
+  counts_differ,          // of participants
+  all_have_come,          // as many as the transaction has
+  run_replaced,           // the participant has come again since
+  not_decided,            // the transaction
+  no_such_transaction,
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -185,6 +191,18 @@ constexpr const char* name_of(Refusal value) {
       return "too many decisions";
     case too_many_decisions_of_user:
       return "too many decisions of user";
+    case too_many_transactions:
+      return "too many transactions";
+    case counts_differ:
+      return "counts differ";
+    case all_have_come:
+      return "all have come";
+    case run_replaced:
+      return "run replaced";
+    case not_decided:
+      return "not decided";
+    case no_such_transaction:
+      return "no such transaction";
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "service/barriers/barriers.hpp"
+#include "service/commits/commits.hpp"
 #include "service/decisions/decisions.hpp"
 #include "service/elections/elections.hpp"
 #include "service/family.hpp"
@@ -16,7 +17,7 @@
 namespace coord::service {
 
 // In the order of their sections in a snapshot, and in which a command is settled. A new one is appended.
-using Families = Types<Locks, Elections, Barriers, Values, Rings, Decisions>;
+using Families = Types<Locks, Elections, Barriers, Values, Rings, Decisions, Commits>;
 
 // What tools may say of them and ask of them, and what they are shown (family.hpp). Their order is part of
 // the tools' protocol.

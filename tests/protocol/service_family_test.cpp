@@ -171,18 +171,19 @@ TEST_CASE(
       std::is_same_v<Body, std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver,
                                         TokenFloor, Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart,
                                         Finish, ResetBarrier, Shut, Forget, PutValue, RemoveValue, JoinRing,
-                                        LeaveRing, SettleRing, ProposeValue, ForgetDecision>>);
+                                        LeaveRing, SettleRing, ProposeValue, ForgetDecision, JoinCommit,
+                                        VoteCommit, AbandonCommit, FinishCommit, ForgetCommit>>);
   // A family that comes later stands behind all that came before it.
-  using Later = BodyOf<Locks, Elections, Barriers, Values, Rings, Decisions, Toy<Part::none>>::type;
+  using Later = BodyOf<Locks, Elections, Barriers, Values, Rings, Decisions, Commits, Toy<Part::none>>::type;
   STATIC_REQUIRE(std::variant_size_v<Later> == std::variant_size_v<Body> + 1);
   STATIC_REQUIRE(std::is_same_v<std::variant_alternative_t<std::variant_size_v<Body>, Later>, Put>);
-  STATIC_REQUIRE(std::variant_size_v<Effect> == 33);
+  STATIC_REQUIRE(std::variant_size_v<Effect> == 35);
 }
 
 TEST_CASE("families have sections of their own") {
   std::vector<std::uint32_t> sections{CoreState::section};
   for_each_family([&]<class F>() { sections.push_back(F::section); });
-  CHECK(sections == std::vector<std::uint32_t>{1, 2, 3, 4, 5, 6, 7});
+  CHECK(sections == std::vector<std::uint32_t>{1, 2, 3, 4, 5, 6, 7, 8});
 }
 
 TEST_CASE("which commands may grow the state and which a lone peer syncs their families say") {

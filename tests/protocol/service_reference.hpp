@@ -329,6 +329,11 @@ class Reference {
   void on(const RemoveValue&) {}
   void on(const ProposeValue&) {}
   void on(const ForgetDecision&) {}
+  void on(const JoinCommit&) {}
+  void on(const VoteCommit&) {}
+  void on(const AbandonCommit&) {}
+  void on(const FinishCommit&) {}
+  void on(const ForgetCommit&) {}
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);

@@ -99,6 +99,12 @@ struct EffectText {
     return (e.why == Refusal::none ? std::string() : std::string(name_of(e.why)) + ", ") + "number " +
            std::to_string(e.number.value);
   }
+  std::string operator()(const CommitAnswered& e) const {
+    return (e.why == Refusal::none ? std::string("generation ")
+                                   : std::string(name_of(e.why)) + ", generation ") +
+           number(e.generation.value);
+  }
+  std::string operator()(const CommitChanged& e) const { return "changed " + e.transaction; }
   std::string operator()(const DecisionAnswered& e) const {
     return (e.why == Refusal::none ? std::string("generation ")
                                    : std::string(name_of(e.why)) + ", generation ") +

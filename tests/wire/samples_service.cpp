@@ -156,6 +156,15 @@ const Named<service::Command>& commands() {
       {"propose_value", command(service::ProposeValue{"plan", "v", Token{1855425871872001},
                                                       0x1122334455667788, "web1", 1000, "backup"})},
       {"forget_decision", command(service::ForgetDecision{"plan", 1000, "backup"})},
+      {"join_commit",
+       command(service::JoinCommit{"deploy", "a", "web1", 3, 0x1122334455667788, 1000, "backup"})},
+      {"vote_commit", command(service::VoteCommit{"deploy", Token{1855425871872001}, "a", 0x1122334455667788,
+                                                  false, "disk full", 1000, "backup"})},
+      {"abandon_commit", command(service::AbandonCommit{"deploy", Token{1855425871872001}, "a",
+                                                        0x1122334455667788, 1000, "backup"})},
+      {"finish_commit", command(service::FinishCommit{"deploy", Token{1855425871872001}, "a",
+                                                      0x1122334455667788, -1, 1000, "backup"})},
+      {"forget_commit", command(service::ForgetCommit{"deploy", 1000, "backup"})},
   };
   return all;
 }
@@ -201,6 +210,16 @@ const Named<service::State>& states() {
   state.decisions = {
       {"plan",
        {"v", Token{1855425871871996}, 0x1122334455667788, "backup", "web1", WallTime{1700000000123456789}}}};
+  state.transactions = {
+      {"deploy",
+       {Token{1855425871871993},
+        3,
+        "backup",
+        WallTime{1700000000123456789},
+        service::CommitOutcome::aborted,
+        "a",
+        {{"a", {"a", "web1", "backup", 0x1122334455667788, service::CommitVote::no, "disk full", true, 9}},
+         {"b", {"b", "web2", "root", 0x99, service::CommitVote::yes, "", false, 0}}}}}};
   state.forgotten = {{"old", Token{1855425871871995}}};
   state.forgotten_before = Token{1855425871871994};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};

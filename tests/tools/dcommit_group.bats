@@ -1,0 +1,112 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# dcommit over three peers: a release that is deployed on all three hosts or on none, with a host that fails, one that dies after its vote, and
+# one that is cut off.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  start_group "${calm[@]}"
+  export COORD_SOCKET=$group/a.sock
+  cd "$BATS_TEST_TMPDIR"
+  for host in a b c; do echo 1.4.1 >"$host.current"; done
+}
+
+teardown() {
+  end_jobs TERM
+  stop_group
+}
+
+end_peer() {
+  signal_peer KILL "$1"
+  eventually peer_gone "$1"
+}
+begin() { # HOST [OPTION...]: the same line on each host, in the background, as job_HOST
+  COORD_SOCKET=$group/$1.sock dcommit deploy-1.4.2 -n 3 --prepare "echo 1.4.2 >$1.new" --commit "mv $1.new $1.current" \
+    --abort "rm -f $1.new" "${@:2}" 2>"said.$1" 3>&- &
+  declare -g "job_$1=$!"
+}
+ends_with() { # HOST STATUS
+  local job="job_$1" status=0
+  wait "${!job}" || status=$?
+  [ "$status" -eq "$2" ] || { cat "said.$1" >&2; return 1; }
+}
+has_voted() { [ "$(on "$1" dcommit --json --status deploy-1.4.2 2>/dev/null | jq .voted)" = "$2" ]; }
+said() { [[ $(cat "said.$1") == *"$2"* ]]; }
+versions() { cat {a,b,c}.current | tr '\n' ' '; }
+
+@test "all three hosts deploy" {
+  for host in a b c; do begin $host; done
+  for host in a b c; do ends_with $host 0; done
+  [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+  [ "$(on b dcommit --json --status deploy-1.4.2 | jq -r '.participants[] | .id + .vote + .status' | tr '\n' ' ')" = 'ayesdone byesdone cyesdone ' ]
+}
+
+@test "a host that fails: none deploys" {
+  begin a
+  begin b
+  begin c --prepare 'echo 1.4.2 >c.new; exit 5'
+  for host in a b c; do ends_with $host 3; done
+  [ "$(versions)" = '1.4.1 1.4.1 1.4.1 ' ]
+  [ ! -e a.new ] && [ ! -e b.new ] && [ ! -e c.new ]
+  said a "c: --prepare ended with status 5"
+}
+
+@test "a host that dies after its vote: the others deploy, and it does when it is back" {
+  begin a
+  eventually has_voted b 1
+  kill -KILL "$job_a"
+  end_peer a
+  begin b
+  begin c
+  ends_with b 0
+  ends_with c 0
+  [ "$(versions)" = '1.4.1 1.4.2 1.4.2 ' ]
+  on b dcommit --json --status deploy-1.4.2 | jq -e '.participants[] | select(.id == "a") | .status == "outstanding"'
+  start_peer a "${calm[@]}"
+  eventually on a dcommit --list
+  begin a
+  ends_with a 0
+  [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+}
+
+@test "a host that is cut off with its vote: 76 there, and the same line is told the outcome" {
+  begin c -w 3
+  eventually has_voted a 1
+  signal_peer STOP a
+  signal_peer STOP b
+  ends_with c 76
+  said c "this host has voted"
+  [ "$(cat c.new)" = 1.4.2 ]
+  signal_peer CONT a
+  signal_peer CONT b
+  begin a
+  begin b
+  ends_with a 0
+  ends_with b 0
+  begin c
+  ends_with c 0
+  [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+}
+
+@test "without a majority nothing begins: 69, and nothing was prepared" {
+  end_peer b
+  end_peer c
+  eventually sees_none a
+  begin a -w 0.5
+  ends_with a 69
+  [ ! -e a.new ]
+}
+
+@test "the leader dies between the votes and the outcome: all are told the same" {
+  begin a
+  begin b
+  eventually has_voted a 2
+  leader=$(leader_seen_by a)
+  end_peer "$leader"
+  start_peer "$leader" "${calm[@]}"
+  begin c
+  for host in a b c; do ends_with $host 0; done
+  [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+// dcommit --status, --list and --forget.
+#include <algorithm>
+
+#include "base/format.hpp"
+#include "base/rfc3339.hpp"
+#include "cli/connect.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/refusal.hpp"
+#include "cli/run.hpp"
+#include "cli/table.hpp"
+#include "dcommit/settings.hpp"
+#include "dcommit/talk.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dcommit {
+
+namespace {
+
+using service::CommitOutcome;
+
+Result<local::Shown> ask(engine::LocalConnection& peer, const Settings& settings, service::AnyQuestion what) {
+  if (Status sent = peer.send(local::Question{1, std::move(what), settings.stale, false}); !sent)
+    return sent.error();
+  for (;;) {
+    auto answer = peer.wait(std::nullopt);
+    if (!answer) return answer.error();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      Error error =
+          cli::refused_by_peer(settings.name.empty() ? "transactions" : cli::shown(settings.name), *refused);
+      return error;
+    }
+    if (auto* shown = std::get_if<local::Shown>(&**answer)) return std::move(*shown);
+  }
+}
+
+// As --json says it.
+std::string_view word_of(CommitOutcome outcome) {
+  switch (outcome) {
+    case CommitOutcome::open:
+      return "open";
+    case CommitOutcome::committed:
+      return "committed";
+    case CommitOutcome::aborted:
+    case CommitOutcome::not_all_came:
+      return "aborted";
+  }
+  return "";
+}
+
+// What this participant is at.
+std::string status_of(const service::CommitParticipant& each, CommitOutcome outcome) {
+  if (outcome == CommitOutcome::open) return each.vote == service::CommitVote::none ? "preparing" : "waiting";
+  if (each.is_done()) return "done";
+  return each.ended ? fmt::format("failed {}", each.status) : "outstanding";
+}
+
+cli::JsonObject fields_of(const service::CommitRecord& record) {
+  cli::JsonObject object;
+  object.name("name", record.name)
+      .text("outcome", word_of(record.outcome))
+      .id("generation", record.generation);
+  object.integer("count", record.count).integer("came", record.came).integer("voted", record.voted);
+  object.integer("done", record.finished).time("since", record.since);
+  return object;
+}
+
+cli::Exit no_such(const Settings& settings) {
+  if (!settings.quiet)
+    cli::notice("dcommit", fmt::format("{}: there is no such transaction", cli::shown(settings.name)));
+  return cli::Exit::no;
+}
+
+}  // namespace
+
+std::string why_aborted(const service::CommitView& view) {
+  if (view.of.outcome == CommitOutcome::not_all_came)
+    return fmt::format("{} of {} came until {} waited no longer", view.of.came, view.of.count, view.of.by);
+  const auto by = std::ranges::find(view.participants, view.of.by, &service::CommitParticipant::id);
+  if (by != view.participants.end() && by->vote == service::CommitVote::no)
+    return fmt::format("{}: {}", cli::shown(by->id), cli::shown(by->why));
+  std::string missing;
+  for (const service::CommitParticipant& each : view.participants) {
+    if (each.vote == service::CommitVote::none)
+      missing += (missing.empty() ? "" : ", ") + cli::shown(each.id);
+  }
+  return fmt::format("{} waited no longer; not voted: {}", cli::shown(view.of.by),
+                     missing.empty() ? "-" : missing);
+}
+
+std::string json_of(const service::CommitView& view, const std::string& id) {
+  cli::JsonObject object = fields_of(view.of);
+  if (!id.empty()) object.name("id", id);
+  cli::JsonArray participants;
+  for (const service::CommitParticipant& each : view.participants) {
+    cli::JsonObject one;
+    one.name("id", each.id).text("host", each.host).text("user", each.user);
+    one.text("vote", name_of(each.vote)).text("status", status_of(each, view.of.outcome));
+    if (!each.why.empty()) one.text("why", each.why);
+    participants.object(one);
+  }
+  object.array("participants", participants);
+  const bool aborted = word_of(view.of.outcome) == "aborted";
+  if (aborted) object.text("why", why_aborted(view));
+  return object.line();
+}
+
+Result<cli::Exit> show_status(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  auto shown = ask(*peer, settings, service::GetCommit{settings.name});
+  if (!shown) return shown.error();
+  const auto& view = std::get<service::CommitView>(shown->what);
+  if (view.of.generation == Token{}) return no_such(settings);
+  if (settings.json) {
+    cli::print(json_of(view, ""));
+    return cli::Exit::done;
+  }
+  const bool aborted = word_of(view.of.outcome) == "aborted";
+  cli::print(fmt::format("{}: {}{}, {} of {} came, {} voted, {} done\n", cli::shown(settings.name),
+                         word_of(view.of.outcome), aborted ? fmt::format(" ({})", why_aborted(view)) : "",
+                         view.of.came, view.of.count, view.of.voted, view.of.finished));
+  cli::Table table({{"ID"}, {"HOST"}, {"USER"}, {"VOTE"}, {"STATUS"}});
+  for (const service::CommitParticipant& each : view.participants)
+    table.row({each.id, each.host, each.user, name_of(each.vote), status_of(each, view.of.outcome)});
+  cli::print(cli::for_stdout(std::move(table)));
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> list(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  const local::Scope scope = peer->welcome().scope;
+  cli::Table table({{"NAME"}, {"OUTCOME"}, {"CAME"}, {"VOTED"}, {"DONE"}, {"SINCE"}});
+  std::string after;
+  for (;;) {
+    auto shown = ask(*peer, settings, service::ListCommits{settings.name, after});
+    if (!shown) return shown.error();
+    const auto& view = std::get<service::CommitsView>(shown->what);
+    for (const service::CommitRecord& record : view.transactions) {
+      const auto part = [&](std::uint32_t count) { return fmt::format("{}/{}", count, record.count); };
+      if (settings.json) {
+        cli::JsonObject object = fields_of(record);
+        cli::print(object.text("scope", name_of(scope)).time("as_of", shown->as_of).line());
+      } else {
+        table.row({record.name, std::string(word_of(record.outcome)), part(record.came), part(record.voted),
+                   part(record.finished), rfc3339(record.since, 0)});
+      }
+    }
+    if (!view.more || view.transactions.empty()) break;
+    after = view.transactions.back().name;
+  }
+  if (!settings.json && !settings.quiet)
+    cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
+  return cli::Exit::done;
+}
+
+Result<cli::Exit> forget(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  const std::string object = cli::shown(settings.name);
+  const Instant end = cli::must_answer_by(*peer, process::boot_now());
+  if (Status sent = peer->send(local::Order{1, service::ForgetCommit{settings.name, 0, {}}}); !sent)
+    return sent.error();
+  for (;;) {
+    auto answer = peer->wait(end);
+    if (!answer || !answer->has_value())
+      return Error{ErrorKind::unknown, object, answer ? "the peer does not answer" : answer.error().what,
+                   "it may have taken effect: look with --status"};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer))
+      return cli::refused_by_peer(object, *refused);
+    const auto* ordered = std::get_if<local::Ordered>(&**answer);
+    if (ordered == nullptr) continue;
+    if (ordered->done) return cli::Exit::done;
+    if (ordered->kind != local::RefusedKind::held)
+      return cli::refused_by_peer(object, {1, ordered->kind, ordered->why});
+    cli::notice("dcommit", fmt::format("{}: {}", object, ordered->why));
+    return cli::Exit::no;
+  }
+}
+
+}  // namespace coord::dcommit
