@@ -191,6 +191,7 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
   node::Setting setting{settings_.node, std::move(founders), from_system_random<std::uint64_t>(),
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
+  setting.votes = service.voter() != nullptr;
   node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{});
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
   for (auto& [which, worker] : made) {

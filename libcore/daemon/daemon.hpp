@@ -241,7 +241,7 @@ class Daemon {
   local::PeerRecord describe_self() const;
   void describe_vote(local::PeerRecord& record) const;
   const members::MembersPart* membership() const;
-  void add_membership(local::PeerRecord& record, NodeId node) const;
+  bool add_membership(local::PeerRecord& record, NodeId node) const;  // false: it is not watched
   void add_datagrams(local::PeerRecord& self) const;
 
   boost::asio::io_context& io_;

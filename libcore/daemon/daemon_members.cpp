@@ -44,8 +44,11 @@ Status Daemon::come_to_group() {
 Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers) {
   replica::Forwarder::Config config;
   config.self = settings_.node;
-  for (const auto& [id, node] : settings_.roster.all())
+  std::vector<NodeId> founders;
+  for (const auto& [id, node] : settings_.roster.all()) {
     if (node.voter) config.voters.push_back(id);
+    if (node.founder) founders.push_back(id);
+  }
   config.speaks = settings_.level;
   config.life = settings_.life;
   config.name = settings_.name;
@@ -53,7 +56,8 @@ Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
   auto log = std::make_unique<replica::Forwarder>(
       std::move(config), Random(from_system_random<std::uint64_t>()), process::boot_now());
-  return begin(replica::ReplicatedService(std::move(log), sessions_config()), {}, parts, workers);
+  return begin(replica::ReplicatedService(std::move(log), sessions_config()), std::move(founders), parts,
+               workers);
 }
 
 // Of a host that does not vote: it follows.

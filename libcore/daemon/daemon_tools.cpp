@@ -284,11 +284,11 @@ const members::MembersPart* Daemon::membership() const {
 }
 
 // The worse of what the connections say and what the members tell each other.
-void Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
+bool Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
   const Instant now = process::boot_now();
   const auto* members = membership();
   const auto view = members == nullptr ? std::nullopt : members->view(now, node);
-  if (!view) return;
+  if (!view) return false;
   record.member = membership::name_of(view->member.state);
   record.incarnation = view->member.incarnation.value;
   if (view->offset) {
@@ -301,6 +301,7 @@ void Daemon::add_membership(local::PeerRecord& record, NodeId node) const {
   const WallTime changed{wall_now().unix_ns - (now - view->member.since).count()};
   if (record.state != by_links) record.since = changed;
   if (by_links == record.member) record.since = std::max(record.since, changed);
+  return true;
 }
 
 void Daemon::describe_vote(local::PeerRecord& record) const {
@@ -382,7 +383,7 @@ local::Peers Daemon::describe() const {
     record.name = status.name;
     record.address = status.address.text();
     const net::Roster::Node* const node = settings_.roster.find(status.name);
-    if (node == nullptr || (node_->voter() == nullptr && !node->voter)) continue;
+    if (node == nullptr) continue;
     record.voter = node->voter;
     record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);
@@ -405,7 +406,9 @@ local::Peers Daemon::describe() const {
     const auto since = since_.find(status.name);
     record.since = since == since_.end() ? started_ : since->second;
     record.disk = disk_of(settings_.roster.id_of(status.name));
-    add_membership(record, settings_.roster.id_of(status.name));
+    if (!node->voter) record.state = "alive";  // a link that is made on demand says nothing
+    const bool is_watched = add_membership(record, node->id);
+    if (!node->voter && !is_watched && !status.incoming) record.state = "dead";
     answer.peers.push_back(std::move(record));
   }
   std::sort(answer.peers.begin(), answer.peers.end(),

@@ -29,8 +29,7 @@ std::string datagram_trouble(const net::PeerStatus& status, Instant now, const s
 }  // namespace
 
 std::string state_of(const net::PeerStatus& status) {
-  // A link that is made when there is something to send says nothing.
-  if (status.incoming && (status.link.up || status.link.asleep)) return "alive";
+  if (status.link.up && status.incoming) return "alive";
   return status.link.up || status.incoming ? "suspect" : "dead";
 }
 

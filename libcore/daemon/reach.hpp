@@ -13,7 +13,7 @@ namespace coord::daemon {
 
 using Troubles = std::vector<std::pair<std::string, std::string>>;  // of a peer: what
 
-// "alive": connected in both directions, as far as there is anything to send; "suspect": in one; "dead": in
+// "alive": connected in both directions; "suspect": in one; "dead": in
 // none.
 std::string state_of(const net::PeerStatus& status);
 // Of the states that one peer sees another in: alive, suspect, dead, left, in this order.

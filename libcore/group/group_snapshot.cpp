@@ -116,6 +116,7 @@ void GroupSnapshot::disconnected(NodeId to) {
 // To whoever has not its own cut yet, as far as this node knows.
 std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
   std::vector<Bytes> messages;
+  if (!is_other(to)) return messages;
   for (const auto& [id, running] : cuts_) {
     if (COORD_RULE_OR(group_connection_begins_with_the_marker, true, false))
       messages.push_back(wire::encode(wire::GroupSnapshotMessage(marker(id, running, to, true)), level_));
@@ -125,6 +126,7 @@ std::vector<Bytes> GroupSnapshot::first_on(NodeId to) const {
 
 Bytes GroupSnapshot::colour(NodeId to) const {
   wire::SnapshotColour colour;
+  if (!is_other(to)) return {};
   for (const auto& [id, running] : cuts_) {
     if (COORD_RULE_OR(group_datagrams_carry_the_colour, !has_its_cut(running, to), false))
       colour.push_back(id);

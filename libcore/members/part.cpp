@@ -84,6 +84,7 @@ void MembersPart::begin(const node::Moment& moment) {
   Swim::Config config;
   config.self = self_;
   config.founders = founders_;
+  if (!std::ranges::binary_search(*founders_, self_)) config.contacts = *founders_;
   config.seed = seed_;
   config.own_pause = 500ms;
   if (founders_->size() <= small_group) config.suspicion_factor = 6;
@@ -94,8 +95,8 @@ void MembersPart::begin(const node::Moment& moment) {
 void MembersPart::on(const node::Moment& moment, const node::FromPeer& event) {
   auto said = wire::decode<Said>(event.bytes, {.version = event.level});
   if (!said) return out_.push_back(node::Unreadable{said.error().what});
-  if (const char* fault = fault_of(*said, event)) return out_.push_back(node::Unreadable{fault});
-  drop_strangers(said->message);
+  if (const char* fault = fault_of(moment, *said, event)) return out_.push_back(node::Unreadable{fault});
+  drop_strangers(moment, said->message);
   heard_.insert(event.from);
   if (said->asked != WallTime{})
     offsets_[event.from].add(moment.now, said->asked, said->heard, said->sent, moment.wall);
@@ -144,20 +145,35 @@ void MembersPart::on(const node::Moment& moment, const node::Worked& event) {
 
 // ---- what comes in
 
-const char* MembersPart::fault_of(const Said& said, const node::FromPeer& event) const {
-  if (!std::ranges::binary_search(*founders_, event.from)) return "it is of no member";
+// Of a member that has said its name; else null.
+const service::Registration* MembersPart::registration(const node::Moment& moment, NodeId node) {
+  if (moment.service == nullptr) return nullptr;
+  const auto& registrations = moment.service->log().machine().state().registrations;
+  const auto found = registrations.find(node);
+  return found == registrations.end() || found->second.name.empty() ? nullptr : &found->second;
+}
+
+bool MembersPart::is_member(const node::Moment& moment, NodeId node) const {
+  return std::ranges::binary_search(*founders_, node) || registration(moment, node) != nullptr;
+}
+
+const char* MembersPart::fault_of(const node::Moment& moment, const Said& said,
+                                  const node::FromPeer& event) const {
+  if (!is_member(moment, event.from)) return "it is of no member";
   if (membership::goes_by_stream(said.message) != (event.way == node::Way::stream))
     return "it came by the wrong way";
   const Rumours* const news = news_in(said.message);
-  const std::size_t most = event.way == node::Way::stream ? founders_->size() : membership::datagram_rumours;
+  // A table may name who is registered no more, and is dead.
+  const std::size_t table = moment.service == nullptr ? founders_->size() : membership::table_rumours;
+  const std::size_t most = event.way == node::Way::stream ? table : membership::datagram_rumours;
   return news != nullptr && news->size() > most ? "it has too much news" : nullptr;
 }
 
-void MembersPart::drop_strangers(SwimMessage& message) {
+void MembersPart::drop_strangers(const node::Moment& moment, SwimMessage& message) {
   Rumours* const news = news_in(message);
   if (news == nullptr) return;
   strangers_ += std::erase_if(*news, [&](const Rumour& rumour) {
-    return !COORD_RULE(members_are_of_the_list, std::ranges::binary_search(*founders_, rumour.node));
+    return !COORD_RULE(members_are_of_the_list, is_member(moment, rumour.node));
   });
 }
 
@@ -197,12 +213,13 @@ void MembersPart::reserve_ahead() {
   out_.push_back(node::Do{std::move(reserve)});
 }
 
-void MembersPart::perform(const node::Moment&, const Swim::Changed& action) {
+void MembersPart::perform(const node::Moment& moment, const Swim::Changed& action) {
   const State state = action.member.state;
   if (state == State::suspect || (state == State::alive && gone_.erase(action.node) == 0)) return;
   if (state != State::alive) gone_.insert(action.node);
-  std::string line = fmt::format("member {}: {}", name_of(action.node), membership::name_of(state));
-  if (action.by != self_ && action.by != action.node) line += fmt::format(", as {} says", name_of(action.by));
+  std::string line = fmt::format("member {}: {}", name_of(moment, action.node), membership::name_of(state));
+  if (action.by != self_ && action.by != action.node)
+    line += fmt::format(", as {} says", name_of(moment, action.by));
   out_.push_back(node::Report{fmt::format("{} (incarnation {})", line, action.member.incarnation.value)});
 }
 
@@ -223,9 +240,10 @@ void MembersPart::send(const node::Moment& moment, NodeId to, SwimMessage messag
 
 // ---- shown
 
-std::string MembersPart::name_of(NodeId node) const {
-  const auto found = names_.find(node);
-  return found == names_.end() ? std::to_string(node.value) : found->second;
+std::string MembersPart::name_of(const node::Moment& moment, NodeId node) const {
+  if (const auto found = names_.find(node); found != names_.end()) return found->second;
+  const service::Registration* const known = registration(moment, node);
+  return known == nullptr ? std::to_string(node.value) : known->name;
 }
 
 std::optional<View> MembersPart::view(Instant now, NodeId node) const {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // The members of this group, as a part of its node: runs SWIM (protocol/membership/swim.hpp) with the other
-// hosts of the founding list.
+// hosts of the group.
 //
 // Pings and news go by datagram, the ping beside the indirect ones and comparisons by stream. It begins when
 // the group is at level 2: before, the others do not know the channel. What it finds is for people and for
 // tools: no lease, lock or vote hangs on it, and it answers with nothing that could touch one.
 //
-// The list is fixed, so news of a host that is not on it is not taken. A host's own incarnation is told when
+// Who is on the founding list, or is registered with the group under a name (service::Registration), is a
+// member: news of others is not taken. A host's own incarnation is told when
 // its place on the disk is durable (incarnation.hpp); all else goes out meanwhile, so that a stalled disk
 // makes nobody dead.
 #pragma once
@@ -69,8 +70,10 @@ class MembersPart final : public node::Part {
   template <class Other>
   void on(const node::Moment&, const Other&) {}
 
-  const char* fault_of(const Said& said, const node::FromPeer& event) const;
-  void drop_strangers(membership::SwimMessage& message);
+  static const service::Registration* registration(const node::Moment& moment, NodeId node);
+  bool is_member(const node::Moment& moment, NodeId node) const;
+  const char* fault_of(const node::Moment& moment, const Said& said, const node::FromPeer& event) const;
+  void drop_strangers(const node::Moment& moment, membership::SwimMessage& message);
   void run(const node::Moment& moment, const membership::Swim::Event& event);
   void perform(const node::Moment& moment, membership::Swim::Send&& action);
   void perform(const node::Moment& moment, const membership::Swim::Persist& action);
@@ -79,7 +82,7 @@ class MembersPart final : public node::Part {
   void withhold_own_news(NodeId to, membership::Rumours& rumours);
   void send(const node::Moment& moment, NodeId to, membership::SwimMessage message);
   void reserve_ahead();
-  std::string name_of(NodeId node) const;
+  std::string name_of(const node::Moment& moment, NodeId node) const;
 
   const NodeId self_;
   const membership::Roster::Founders founders_;

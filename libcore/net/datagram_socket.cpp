@@ -94,8 +94,14 @@ std::uint64_t DatagramSocket::dropped(const std::string& peer) const {
 
 bool DatagramSocket::send(const std::string& peer, ByteView message, Level version, wire::FrameType type) {
   std::optional<Bytes> datagram;
-  if (message.size() <= datagram_message_limit && socket_.is_open())
-    datagram = datagrams_.seal(peer, wire::frame(type, message, version));
+  if (message.size() <= datagram_message_limit && socket_.is_open()) {
+    const Bytes frame = wire::frame(type, message, version);
+    const std::optional<Instant> before = datagrams_.deadline();
+    const bool waits = datagrams_.keep(steady_now(), peer, frame);
+    if (const auto next = datagrams_.deadline(); next && (!before || *next < *before)) tick();
+    if (waits) return true;
+    datagram = datagrams_.seal(peer, frame);
+  }
   if (datagram && transmit(peer, *datagram)) return true;
   ++dropped_[peer];
   return false;
@@ -118,6 +124,18 @@ bool DatagramSocket::transmit(const std::string& peer, const Bytes& datagram) {
 
 void DatagramSocket::hurry(const std::string& peer) {
   datagrams_.hurry(peer);
+  if (socket_.is_open()) arm();
+}
+
+void DatagramSocket::greeted(const std::string& peer) {
+  datagrams_.greeted(peer);
+  if (socket_.is_open()) arm();
+}
+
+void DatagramSocket::set_peers(const std::map<std::string, SealedDatagrams::Other>& others) {
+  datagrams_.set_peers(others);
+  std::erase_if(addresses_, [&](const auto& entry) { return !others.contains(entry.first); });
+  std::erase_if(dropped_, [&](const auto& entry) { return !others.contains(entry.first); });
   if (socket_.is_open()) arm();
 }
 

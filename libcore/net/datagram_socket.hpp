@@ -48,6 +48,8 @@ class DatagramSocket : public std::enable_shared_from_this<DatagramSocket> {
   bool send(const std::string& peer, ByteView message, Level version = first_level,
             wire::FrameType type = wire::FrameType::message);
   void hurry(const std::string& peer);
+  void greeted(const std::string& peer);
+  void set_peers(const std::map<std::string, SealedDatagrams::Other>& others);
   void set_keys(KeyRing keys) { datagrams_.set_keys(std::move(keys)); }
 
   bool is_open() const { return socket_.is_open(); }

@@ -42,10 +42,11 @@ std::set<std::string> founder_names(const Roster& roster) {
   return names;
 }
 
-// Their keys are of the founding list: who came later has none.
-std::set<std::string> with_datagrams(const PeerConfig& config) {
-  std::set<std::string> founders = founder_names(config.roster);
-  return founders.contains(config.self) ? founders : std::set<std::string>{};
+wire::GroupDigest digest_of(const std::string& group_id) {
+  wire::GroupDigest digest{};
+  const ByteView input = bytes_of(group_id);
+  crypto_generichash(digest.data(), digest.size(), input.data(), input.size(), nullptr, 0);
+  return digest;
 }
 
 }  // namespace
@@ -93,7 +94,7 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
     handlers_.greeted(peer, hello);
     handlers_.came(peer);
     links_->hurry(peer);
-    datagrams_->hurry(peer);
+    datagrams_->greeted(peer);
   };
   const auto message = [this](const std::string& peer, wire::Frame&& frame) {
     handlers_.message(peer, std::move(frame));
@@ -102,9 +103,9 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
   acceptor_ =
       std::make_shared<PeerAcceptor>(io, tls_, greeting_, config_.times, config_.limits,
                                      PeerAcceptor::Handlers{greeted, message, gone, handlers_.asked}, log);
-  SealedDatagrams::Config sealed{config_.self,          with_datagrams(config_), greeting_.group,
-                                 config_.keys,          drawn<LifeId>(),         drawn<ChallengeNonce>,
-                                 config_.datagram_times};
+  SealedDatagrams::Config sealed{
+      config_.self,          {}, greeting_.group, config_.keys, drawn<LifeId>(), drawn<ChallengeNonce>,
+      config_.datagram_times};
   datagrams_ = std::make_shared<DatagramSocket>(
       io, std::move(sealed),
       [this](const std::string& peer, wire::Frame&& frame) {
@@ -112,7 +113,23 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
         handlers_.datagram(peer, std::move(frame));
       },
       log);
+  datagrams_->set_peers(with_datagrams());
   make_links(io, log);
+}
+
+// Founders' keys are of the founding list; who came later, or has no list, goes by the group's id.
+std::map<std::string, SealedDatagrams::Other> PeerTransport::with_datagrams() const {
+  std::map<std::string, SealedDatagrams::Other> others;
+  const wire::GroupDigest by_id = digest_of(greeting_.group_id);
+  for (const auto& [id, node] : roster_.all()) {
+    if (node.name == config_.self) continue;
+    if (greeting_.are_founders(node.name)) {
+      others[node.name] = {greeting_.group, false};
+    } else if (!greeting_.group_id.empty()) {
+      others[node.name] = {by_id, true};
+    }
+  }
+  return others;
 }
 
 PeerLink::Handlers PeerTransport::link_handlers() {
@@ -156,6 +173,7 @@ void PeerTransport::update(const Roster& roster, const std::string& group_id) {
   }
   roster_ = roster;
   greeting_.group_id = group_id;
+  datagrams_->set_peers(with_datagrams());
   links_->keep(kept());
   locate_undialled();
 }

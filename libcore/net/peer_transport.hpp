@@ -138,6 +138,7 @@ class PeerTransport {
   void tell_if_parted(const std::string& peer);
   void locate_undialled();
   std::set<std::string> kept() const;
+  std::map<std::string, SealedDatagrams::Other> with_datagrams() const;
   bool is_other(const std::string& peer) const;
   PeerLink::Handlers link_handlers();
   void make_links(boost::asio::io_context& io, const Log& log);

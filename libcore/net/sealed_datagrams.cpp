@@ -8,23 +8,65 @@
 
 namespace coord::net {
 
+namespace {
+
+constexpr Instant never = Instant::max();
+
+}  // namespace
+
 SealedDatagrams::SealedDatagrams(Config config) : config_(std::move(config)) {
-  for (const std::string& peer : config_.peers) {
+  for (const std::string& peer : config_.peers)
+    if (peer != config_.self) add(peer, {config_.group, false});
+}
+
+void SealedDatagrams::add(const std::string& peer, const Other& other) {
+  Pair& pair = pairs_[peer];
+  pair.other = other;
+  pair.retry = config_.times.retry_low;
+  pair.answers_left = config_.times.answers_at_once;
+  pair.status.name = peer;
+  if (other.on_demand) pair.next_challenge = never;
+  derive(peer, pair);
+}
+
+void SealedDatagrams::set_peers(const std::map<std::string, Other>& others) {
+  std::erase_if(pairs_, [&](const auto& entry) {
+    const auto now = others.find(entry.first);
+    return now == others.end() || now->second.group != entry.second.other.group;
+  });
+  std::erase_if(places_, [&](const auto& entry) { return !pairs_.contains(entry.second.peer); });
+  for (const auto& [peer, other] : others) {
     if (peer == config_.self) continue;
-    Pair& pair = pairs_[peer];
-    pair.retry = config_.times.retry_low;
-    pair.answers_left = config_.times.answers_at_once;
-    pair.status.name = peer;
-    derive(peer, pair);
+    if (!pairs_.contains(peer)) add(peer, other);
   }
+}
+
+// At most so often, whatever makes it ask.
+void SealedDatagrams::ask(Instant now, Pair& pair) const {
+  if (!pair.other.on_demand || pair.next_challenge != never) return;
+  const bool lately = !pair.nonces.empty() && now - pair.nonces.back().sent < config_.times.nonce_every;
+  pair.next_challenge = lately ? now + config_.times.nonce_every : now;
+  pair.retry = config_.times.retry_low;
+  pair.status.unanswered = 0;
+}
+
+bool SealedDatagrams::keep(Instant now, const std::string& peer, ByteView payload) {
+  const auto found = pairs_.find(peer);
+  if (found == pairs_.end() || !found->second.other.on_demand) return false;
+  Pair& pair = found->second;
+  if (!pair.life || !pair.status.answered || now - *pair.status.answered > config_.times.ask_again)
+    ask(now, pair);
+  if (pair.life) return false;
+  pair.waiting = Waiting{Bytes(payload.begin(), payload.end()), now};
+  return true;
 }
 
 void SealedDatagrams::derive(const std::string& peer, Pair& pair) {
   const ClusterKey& first = config_.keys.sending();
-  pair.sending = derive_datagram_keys(first.key, {first.id, config_.self, peer, config_.group});
+  pair.sending = derive_datagram_keys(first.key, {first.id, config_.self, peer, pair.other.group});
   pair.receiving.clear();
   for (const ClusterKey& key : config_.keys.keys()) {
-    pair.receiving.push_back(derive_datagram_keys(key.key, {key.id, peer, config_.self, config_.group}));
+    pair.receiving.push_back(derive_datagram_keys(key.key, {key.id, peer, config_.self, pair.other.group}));
     places_[pair.receiving.back().tag] = {peer, pair.receiving.size() - 1};
   }
   derive_for_life(pair);
@@ -66,6 +108,11 @@ SealedDatagrams::Step SealedDatagrams::receive(Instant now, ByteView datagram) {
   } else if (auto answer = receive_challenge(now, *raw, place->second, pair)) {
     step.outgoing.push_back(std::move(*answer));
   }
+  if (pair.life && pair.waiting) {
+    const Waiting waiting = *std::exchange(pair.waiting, {});
+    if (now - waiting.since <= config_.times.wait)
+      step.outgoing.push_back({place->second.peer, *seal(place->second.peer, waiting.payload)});
+  }
   return step;
 }
 
@@ -74,6 +121,7 @@ std::optional<SealedDatagrams::Received> SealedDatagrams::receive_sealed(Instant
   auto opened = pair.life ? open_datagram(pair.opening.at(place.key), raw) : std::nullopt;
   if (!opened || !pair.window.accept(opened->counter)) {
     ++pair.status.refused;
+    ask(now, pair);  // one of the two may be in another life
     return std::nullopt;
   }
   ++pair.status.received;
@@ -95,7 +143,7 @@ std::optional<SealedDatagrams::Outgoing> SealedDatagrams::receive_challenge(Inst
     pair.status.answered = now;
     pair.status.unanswered = 0;
     pair.retry = config_.times.retry_low;
-    pair.next_challenge = now + config_.times.probe_every;
+    pair.next_challenge = pair.other.on_demand ? never : now + config_.times.probe_every;
   }
   // Whatever is no answer to a nonce of ours may be a recording, of an earlier life too.
   if (COORD_RULE(datagram_life_is_learnt_by_an_answer, fresh)) learn(challenge->life, pair);
@@ -158,7 +206,8 @@ std::vector<SealedDatagrams::Outgoing> SealedDatagrams::tick(Instant now) {
     if (now < pair.next_challenge) continue;
     due.push_back({peer, make_challenge(pair.sending, {config_.life, nonce_for(now, pair), {}})});
     ++pair.status.unanswered;
-    pair.next_challenge = now + pair.retry;
+    const bool in_vain = pair.other.on_demand && pair.status.unanswered >= config_.times.give_up_after;
+    pair.next_challenge = in_vain ? never : now + pair.retry;
     pair.retry = std::min(pair.retry * 2, config_.times.retry_high);
   }
   return due;
@@ -167,7 +216,7 @@ std::vector<SealedDatagrams::Outgoing> SealedDatagrams::tick(Instant now) {
 std::optional<Instant> SealedDatagrams::deadline() const {
   std::optional<Instant> first;
   for (const auto& [peer, pair] : pairs_)
-    if (!first || pair.next_challenge < *first) first = pair.next_challenge;
+    if (pair.next_challenge != never && (!first || pair.next_challenge < *first)) first = pair.next_challenge;
   return first;
 }
 
@@ -175,9 +224,19 @@ void SealedDatagrams::hurry(const std::string& peer) {
   const auto found = pairs_.find(peer);
   if (found == pairs_.end()) return;
   Pair& pair = found->second;
+  if (pair.other.on_demand) return;
   if (pair.status.unanswered == 0 && pair.life) return;
   pair.next_challenge = Instant{};
   pair.retry = config_.times.retry_low;
+}
+
+void SealedDatagrams::greeted(const std::string& peer) {
+  const auto found = pairs_.find(peer);
+  if (found == pairs_.end()) return;
+  if (!found->second.other.on_demand) return hurry(peer);
+  found->second.next_challenge = Instant{};
+  found->second.retry = config_.times.retry_low;
+  found->second.status.unanswered = 0;
 }
 
 DatagramStatus SealedDatagrams::status(const std::string& peer) const {

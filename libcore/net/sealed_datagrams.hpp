@@ -20,6 +20,10 @@
 // than what it answers; answers go to the peer's known address, never to where a datagram came from; what is
 // not authentic is not answered; what may be a recording is answered a limited number of times a second.
 //
+// A group may have many more peers than founders, and asking all of them every few seconds would be most of
+// what a host sends. So of the others (set_peers) one is asked when there is something to send to it, which
+// waits for the answer, and again after a minute of that, and when something shows that it has restarted.
+//
 // Each datagram carries one frame (wire/frame.hpp), as a stream carries many.
 //
 // Pure: time and randomness come from outside, which is how the tests drive it.
@@ -48,6 +52,10 @@ struct DatagramTimes {
   Duration nonce_every = std::chrono::milliseconds(100);  // challenges in between repeat the last nonce
   Duration answer_every = std::chrono::milliseconds(50);  // to what may be a recording, on average
   std::uint32_t answers_at_once = 20;
+  // Of those who are asked only when there is something to send:
+  Duration ask_again = std::chrono::seconds(60);
+  Duration wait = std::chrono::milliseconds(500);  // of what is sent, for the answer
+  std::uint32_t give_up_after = 6;                 // challenges without an answer
 };
 
 struct DatagramStatus {
@@ -88,6 +96,16 @@ class SealedDatagrams {
 
   explicit SealedDatagrams(Config config);
 
+  struct Other {
+    wire::GroupDigest group{};
+    bool on_demand = false;  // asked when there is something to send
+  };
+  // Who else there is from now on. What is known of those who stay as they were goes on.
+  void set_peers(const std::map<std::string, Other>& others);
+  // Before seal(), of what is to be sent now. True: it waits for the life of a peer on demand, and goes by
+  // itself.
+  bool keep(Instant now, const std::string& peer, ByteView payload);
+
   // Ready to go; nothing: its life is not known yet. `payload` is within sealed_payload_limit (checked).
   std::optional<Bytes> seal(const std::string& peer, ByteView payload);
   // What came from the network, whoever sent it.
@@ -97,6 +115,8 @@ class SealedDatagrams {
   std::optional<Instant> deadline() const;
   // It has shown itself in another way: if it does not answer so far, ask it again at the next tick.
   void hurry(const std::string& peer);
+  // A connection with it has come about: it may have restarted.
+  void greeted(const std::string& peer);
 
   // The first seals from now on, all of them open. Lives and counters stay.
   void set_keys(KeyRing keys);
@@ -110,7 +130,13 @@ class SealedDatagrams {
     ChallengeNonce value{};
     Instant sent;
   };
+  struct Waiting {
+    Bytes payload;
+    Instant since;
+  };
   struct Pair {
+    Other other;
+    std::optional<Waiting> waiting;
     DatagramKeys sending;
     std::vector<DatagramKeys> receiving;  // in the ring's order
     std::optional<LifeId> life;           // the other's, once it is learnt; with it:
@@ -130,7 +156,9 @@ class SealedDatagrams {
     std::size_t key = 0;
   };
 
+  void add(const std::string& peer, const Other& other);
   void derive(const std::string& peer, Pair& pair);
+  void ask(Instant now, Pair& pair) const;
   void derive_for_life(Pair& pair) const;
   std::optional<Received> receive_sealed(Instant now, const RawDatagram& raw, const Place& place, Pair& pair);
   std::optional<Outgoing> receive_challenge(Instant now, const RawDatagram& raw, const Place& place,

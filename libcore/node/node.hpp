@@ -91,10 +91,11 @@ struct Counts {
 // What a part is made from, alike in coordd and in the simulator.
 struct Setting {
   NodeId self;
-  std::vector<NodeId> founders;  // the nodes of the founding list, this one among them
+  std::vector<NodeId> founders;  // the nodes of the founding list, this one among them unless it came later
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
   std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
+  bool votes = true;                      // this node keeps the log
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 using MakeParts = std::function<Parts(const Setting&)>;

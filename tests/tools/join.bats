@@ -218,6 +218,34 @@ ended_with() { # PID STATUS
   [ "$(on m dpeers | wc -l)" -ge 5 ]
 }
 
+@test "hosts without a vote are watched as the others are: killed, stopped, back" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  member n "${spare[1]}" b
+  state_of() { on "$1" dpeers --json | jq -r "select(.name == \"$2\") | .state"; }
+  all_see() { # NAME STATE
+    local name
+    for name in a b c m n; do
+      [ "$name" = "$1" ] || [ "$(state_of "$name" "$1")" = "$2" ] || return 1
+    done
+  }
+  eventually all_see m alive
+  eventually all_see n alive
+  hold n job
+  signal_peer KILL m
+  eventually all_see m dead
+  grep -q 'member m: dead' "$group/a.log"
+  member m "${spare[0]}" c
+  eventually all_see m alive
+  signal_peer TERM m
+  sees_left() { [ "$(state_of "$1" m)" = left ]; }
+  for name in a b c n; do eventually sees_left $name; done
+  [ "$(state_of a n)" = alive ]
+  [ "$(on n dpeers --json | jq -r 'select(.name == "a") | .phi != null')" = true ]
+  release job
+  wait "$holder"
+}
+
 @test "what cannot be is said at once" {
   run coordd --name m --join nowhere --key-file "$group/key" --state-dir "$group/a" --socket s
   [ "$status" -eq 64 ]

@@ -103,9 +103,9 @@ std::optional<members::Incarnation> stored_incarnation(const std::string& direct
 // What a peer does beside the replicated service.
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
   node::Parts parts;
-  if (setting.founders.size() > 1)
+  if (setting.founders.size() > 1 || !setting.votes)
     parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
-  if (setting.founders.empty()) return parts;  // this host does not vote
+  if (!setting.votes) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
