@@ -297,6 +297,9 @@ void Daemon::pump() {
   }
   if (ended_) return;
   look_at_roster();
+  look_at_members();
+  look_at_own_place();
+  if (ended_) return;
   carry_out(node_->settle(process::boot_now(), wall_now()));
   end_if_left();
   if (!ended_) give_up_if_unused();

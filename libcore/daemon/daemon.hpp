@@ -184,6 +184,9 @@ class Daemon {
                                               const std::string& source);
   void look_at_roster();
   void add_members(net::Roster& roster) const;
+  void look_at_members();
+  bool is_heard(NodeId node) const;
+  void look_at_own_place();
   raft::Role role() const;
 
   // ---- daemon_meters.cpp: what is counted, and the audit lines of the log
@@ -294,6 +297,10 @@ class Daemon {
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
+  std::map<NodeId, Instant> heard_;        // of hosts without a vote: when, or since when nobody has
+  Instant members_seen_;                   // when they were last looked at
+  std::optional<Instant> voter_lost_;      // of such a host: since when nobody leads, as far as it knows
+  bool was_registered_ = false;            // in this life
   LogIndex roster_at_;                     // of the state whose names are in settings_.roster
   std::vector<NodeId> voters_;             // likewise
   std::string told_group_;                 // that links greet with

@@ -16,6 +16,7 @@ namespace coord::daemon {
 
 namespace {
 
+constexpr Duration look_at_members_every = std::chrono::milliseconds(500);
 constexpr Duration introduction_patience = std::chrono::seconds(2);
 
 }  // namespace
@@ -106,6 +107,57 @@ void Daemon::add_members(net::Roster& roster) const {
     const auto address = net::parse_address(registration.address);
     if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
     (void)roster.admit({id, registration.name, *address, false, false});
+  }
+}
+
+// ---- who is heard no more
+
+bool Daemon::is_heard(NodeId node) const {
+  const auto* members = membership();
+  const auto view = members == nullptr ? std::nullopt : members->view(process::boot_now(), node);
+  return view && membership::is_present(view->member.state);
+}
+
+// Each voter remembers whom it has heard, and the one that leads says so in the log: what it was told before
+// it led counts, what an earlier life was told does not. Only what holds nothing can be forgotten.
+void Daemon::look_at_members() {
+  const Instant now = process::boot_now();
+  if (node_->voter() == nullptr || !transport_ || now < members_seen_ + look_at_members_every) return;
+  members_seen_ = now;
+  const service::StateMachine& machine = node_->log().machine();
+  std::map<NodeId, Instant> heard;
+  for (const auto& [id, registration] : machine.state().registrations) {
+    const net::Roster::Node* const node = settings_.roster.find(id);
+    if (node != nullptr && (node->founder || node->voter)) continue;
+    if (std::ranges::find(voters_, id) != voters_.end()) continue;
+    const auto before = heard_.find(id);
+    heard[id] = before == heard_.end() || is_heard(id) ? now : before->second;
+    if (role() != raft::Role::leader || now - heard[id] < settings_.options.forget_after) continue;
+    if (!machine.sessions_of(id).empty()) continue;
+    log_(net::LogLevel::info,
+         fmt::format("host {}: nobody has heard of it for {} s: it is of the group no more",
+                     registration.name.empty() ? "without a name" : registration.name,
+                     (now - heard[id]) / std::chrono::seconds(1)));
+    push(replica::PutIntoLog{service::Forget{id, registration.client}});
+  }
+  heard_ = std::move(heard);
+}
+
+// A host that the group has forgotten comes to it anew: by its next start, which asks for that.
+void Daemon::look_at_own_place() {
+  if (node_->voter() != nullptr) return;
+  const auto& registrations = node_->log().machine().state().registrations;
+  const bool registered = registrations.contains(settings_.node);
+  if (was_registered_ && !registered)
+    return stop("this host was removed from the group: start it again to come back");
+  was_registered_ = registered;
+  const Instant now = process::boot_now();
+  if (node_->log().leader() != NodeId{}) {
+    voter_lost_.reset();
+  } else if (!voter_lost_) {
+    voter_lost_ = now;
+  } else if (now - *voter_lost_ > settings_.options.forget_after) {
+    stop("no voter has answered for so long that the group may have forgotten this host: start it again");
   }
 }
 

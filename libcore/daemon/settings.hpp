@@ -44,6 +44,7 @@ struct Options {
   Duration election_low = std::chrono::milliseconds(150);
   Duration election_high = std::chrono::milliseconds(300);
   Duration raise_after = std::chrono::minutes(10);  // replica::Config
+  Duration forget_after = std::chrono::hours(24);   // a host without a vote that nobody has heard of
   std::string metrics;                              // HOST:PORT to be asked at for metrics; empty: nowhere
   bool metrics_insecure = false;                    // also where other hosts reach it
   std::vector<std::string> metrics_names;           // of locks, that may be labels

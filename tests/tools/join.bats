@@ -246,6 +246,32 @@ ended_with() { # PID STATUS
   wait "$holder"
 }
 
+@test "a host that nobody hears of is forgotten, not while it holds something, and comes back by a start" {
+  start_group "${calm[@]}" --forget-after 2
+  member m "${spare[0]}" a -- --forget-after 60
+  listed() { on "$1" dpeers --json | jq -r .name | grep -qx m; }
+  unlisted() { ! listed "$1"; }
+  eventually listed a
+  hold m job --ttl 12
+  signal_peer KILL m
+  eventually peer_gone m
+  sees_dead() { [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .state')" = dead ]; }
+  eventually sees_dead
+  sleep 3 # longer than --forget-after
+  listed a
+  run on a dlock -n job -- true
+  [ "$status" -eq 1 ]
+  member m "${spare[0]}" a -- --forget-after 60
+  release job
+  wait "$holder"
+  signal_peer KILL m
+  eventually peer_gone m
+  for name in a b c; do eventually unlisted $name; done
+  member m "${spare[0]}" a -- --forget-after 60
+  for name in a b c; do eventually listed $name; done
+  on m dlock -n job -- true
+}
+
 @test "what cannot be is said at once" {
   run coordd --name m --join nowhere --key-file "$group/key" --state-dir "$group/a" --socket s
   [ "$status" -eq 64 ]

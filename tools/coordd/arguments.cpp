@@ -105,6 +105,11 @@ void declare(cli::Options& options, Arguments& arguments) {
              "raise the group's level once all peers know it for so long")
       .between(Duration{}, std::chrono::hours(24 * 365))
       .minor();
+  options
+      .value("--forget-after", "SECONDS", peer.forget_after,
+             "a host without a vote that was unheard for so long is of the group no more")
+      .between(std::chrono::seconds(1), std::chrono::hours(24 * 365))
+      .minor();
   options.value("--metrics", "ADDRESS:PORT", peer.metrics, "answer GET /metrics there, for monitoring")
       .minor();
   options.flag("--metrics-insecure", peer.metrics_insecure, "also where other hosts can ask").minor();
