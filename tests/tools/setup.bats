@@ -35,6 +35,31 @@ is "$(cat scope)" cluster
 SH
 }
 
+@test "one more host without a vote, by the same file: its configuration, and it serves" {
+  on_hosts <<'SH'
+at alpha sh -c 'umask 077; exec coordd --setup --peers "$1"' sh alpha=10.7.0.1,beta=10.7.0.2 >alpha.out 2>&1
+at alpha cat /etc/coordutils/join | at beta coordd --join-file - >beta.out 2>&1
+for name in alpha beta; do as_service $name; done
+eventually leads beta
+status=0
+at alpha cat /etc/coordutils/join | at gamma coordd --join-file - --without-vote --name beta >wrong 2>&1 || status=$?
+cat wrong; is $status 64
+at alpha cat /etc/coordutils/join | at gamma coordd --join-file - --without-vote --name gamma >gamma.out 2>&1 || { cat gamma.out; false; }
+cat gamma.out
+grep -q 'set up: gamma, without a vote' gamma.out
+grep -q '10.7.0.1:7411: alpha answers' gamma.out
+is "$(at gamma stat -c '%U %a' /etc/coordutils/coordd.toml)" 'root 644'
+at gamma grep -qx 'join = \["10.7.0.1:7411", "10.7.0.2:7411"\]' /etc/coordutils/coordd.toml
+as_service gamma
+serves() { at gamma dlock --list; }
+eventually serves
+is "$(at gamma dlock job -- sh -c 'echo $DLOCK_SCOPE')" cluster
+is "$(at alpha dpeers --json | jq -r 'select(.name == "gamma") | .address')" 10.7.0.3:7411
+at alpha cat /etc/coordutils/join | at gamma coordd --join-file - --without-vote --name gamma >again.out 2>&1
+grep -q 'set up already, nothing is changed' again.out
+SH
+}
+
 @test "once more nothing is changed, and it says so; what has the wrong owner or mode is mended" {
   on_hosts <<'SH'
 at alpha coordd --setup --peers $peers >out

@@ -159,6 +159,10 @@ void declare(cli::Options& options, Arguments& arguments) {
       .excludes("--keygen")
       .excludes("--peers");
   options
+      .flag("--without-vote", arguments.without_vote,
+            "with --join-file: one more host, which is none of the peers in it")
+      .needs("--join-file");
+  options
       .value("--found-from", "SOURCE", arguments.found_from,
              "the majority is lost for good: begin a new group with a state directory or backup; - reads")
       .completes(cli::Completion::file)

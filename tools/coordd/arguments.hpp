@@ -22,9 +22,10 @@ struct Arguments {
   bool keygen = false;
   bool check_config = false;
   bool setup = false;
-  std::string address;     // with setup: this peer's own
-  std::string join_file;   // of a host that was set up, or -
-  std::string found_from;  // a former state directory, a backup, the file of the first host, or -
+  std::string address;        // with setup: this peer's own
+  bool without_vote = false;  // with join_file: not one of its peers
+  std::string join_file;      // of a host that was set up, or -
+  std::string found_from;     // a former state directory, a backup, the file of the first host, or -
   net::LogLevel level = net::LogLevel::info;
 
   void join_peers();  // once all are known: `peers` as the one list that daemon::check wants

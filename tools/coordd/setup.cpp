@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <set>
 
 #include "base/format.hpp"
@@ -20,6 +21,7 @@
 #include "coordd/setup_files.hpp"
 #include "coordd/setup_probe.hpp"
 #include "daemon/settings.hpp"
+#include "net/introduction.hpp"
 
 namespace coord::coordd {
 
@@ -192,10 +194,32 @@ Result<std::string> who_am_i(const Arguments& given, const std::vector<Entry>& e
                fmt::format("give one of {}", names));
 }
 
+// By the file of the first host: one of its peers, or a host that does not vote.
+Result<Member> further_member(const Arguments& given, const std::vector<Entry>& entries,
+                              const std::optional<Arguments>& there) {
+  if (!given.without_vote) {
+    const auto name =
+        there && given.peer.name.empty() ? Result<std::string>(there->peer.name) : who_am_i(given, entries);
+    if (!name) return name.error();
+    if (find(entries, *name) == nullptr)
+      return usage("--name", fmt::format("{} is not among the peers", cli::shown(*name)),
+                   "give the name that the first host lists, or add --without-vote");
+    return member_of(*name, entries);
+  }
+  Member member;
+  member.name = !given.peer.name.empty() ? given.peer.name : there ? there->peer.name : host_name();
+  if (find(entries, member.name) != nullptr)
+    return usage("--without-vote", fmt::format("{} is one of the peers that vote", cli::shown(member.name)),
+                 "leave it out, or give --name");
+  for (const Entry& entry : entries) member.join.push_back(entry.address);
+  return member;
+}
+
 daemon::Options options_of(const Places& places, const Member& member) {
   daemon::Options options;
   options.name = member.name;
   for (const std::string& peer : member.peers) options.peers += (options.peers.empty() ? "" : ",") + peer;
+  options.join = member.join;
   options.key_file = places.key;
   options.state_dir = places.state_dir;
   options.socket = places.socket;
@@ -220,10 +244,12 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
     auto entries = entries_of(there->peers);
     if (!entries) return entries.error();
     begun.member = member_of(there->peer.name, *entries);
+    begun.member.join = there->peer.join;
     options = there->peer;
     begun.places.key = options.key_file;
     begun.places.state_dir = options.state_dir;
-    if (wanted && (wanted->name != begun.member.name || wanted->peers != begun.member.peers))
+    if (wanted && (wanted->name != begun.member.name || wanted->peers != begun.member.peers ||
+                   wanted->join.empty() != begun.member.join.empty()))
       return Error{ErrorKind::unavailable, places.config,
                    fmt::format("this host is set up otherwise, as {}", begun.member.name),
                    "change that file on all hosts, or remove it and its key"};
@@ -244,7 +270,7 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
     return usage("--peers", "there is no other peer",
                  "a peer alone needs no set-up; list all peers of the group");
   begun.settings = std::move(*settings);
-  if (!begun.was_configured) {
+  if (!begun.was_configured && !begun.settings.joins()) {
     if (Status can = can_listen(places, begun.settings); !can) return can.error();
   }
   return begun;
@@ -252,14 +278,31 @@ Result<Begun> begin(const Arguments& given, const Result<Member>& wanted, const 
 
 void tell(const Begun& begun, const Changes& changes) {
   for (const std::string& change : changes) cli::print(fmt::format("{}\n", change));
-  cli::print(fmt::format("{}{}, one of {}\n",
-                         changes.empty() ? "set up already, nothing is changed: " : "set up: ",
-                         begun.member.name, begun.member.peers.size()));
+  const std::string as = begun.member.join.empty() ? fmt::format("one of {}", begun.member.peers.size())
+                                                   : std::string("without a vote");
+  cli::print(fmt::format("{}{}, {}\n", changes.empty() ? "set up already, nothing is changed: " : "set up: ",
+                         begun.member.name, as));
 }
 
 std::string how_to_start(const Places& places) {
   if (places.of_system) return "systemctl start coordd";
   return fmt::format("coordd --config {}", places.config);
+}
+
+// Anybody of the group suffices; the way back is tried when coordd starts.
+Result<cli::Exit> look_for_anybody(const Begun& begun, const net::KeyRing& keys) {
+  bool anybody = false;
+  for (const net::Address& address : begun.settings.join) {
+    const auto answer = net::ask_introduction(keys, address, {}, std::chrono::seconds(2));
+    const std::string what = !answer                   ? answer.error().what
+                             : answer->why_not.empty() ? fmt::format("{} answers", answer->name)
+                                                       : fmt::format("{}: {}", answer->name, answer->why_not);
+    anybody = anybody || answer.ok();
+    cli::print(fmt::format("{}: {}\n", address.text(), what));
+  }
+  cli::print(fmt::format("next: open TCP and UDP {} to this host; {}\n",
+                         std::to_string(begun.settings.listen.port), how_to_start(begun.places)));
+  return anybody ? cli::Exit::done : cli::Exit::failed;
 }
 
 std::string port_of(const daemon::Settings& settings) {
@@ -327,13 +370,9 @@ Result<cli::Exit> join(const Arguments& given) {
   if (!places) return places.error();
   auto there = read_member(*places);
   if (!there) return there.error();
-  const auto name = *there && given.peer.name.empty() ? Result<std::string>((*there)->peer.name)
-                                                      : who_am_i(given, *entries);
-  if (!name) return name.error();
-  if (find(*entries, *name) == nullptr)
-    return usage("--name", fmt::format("{} is not among the peers", cli::shown(*name)),
-                 "give the name that the first host lists");
-  auto begun = begin(given, member_of(*name, *entries), *places, std::move(*there));
+  const auto wanted = further_member(given, *entries, *there);
+  if (!wanted) return wanted.error();
+  auto begun = begin(given, wanted, *places, std::move(*there));
   if (!begun) return begun.error();
   Changes changes;
   if (Status key = ensure_key(begun->places, invitation->lines, changes); !key) return key.error();
@@ -354,6 +393,7 @@ Result<cli::Exit> join(const Arguments& given) {
   if (Status out = cli::flush(); !out) return out.error();
   const auto ring = net::parse_keys(keys->lines, begun->places.key);
   if (!ring) return ring.error();
+  if (begun->settings.joins()) return look_for_anybody(*begun, *ring);
   const auto reached = probe(begun->settings, *ring);
   if (!reached) return reached.error();
   bool wrong = false;

@@ -283,9 +283,9 @@ Status ensure_config(const Places& places, const Member& member, Changes& change
       if (!value.empty()) text += fmt::format("{} = {}\n", key, cli::toml_text(value));
     };
     line("name", member.name);
-    text += "peers = [";
-    for (const std::string& peer : member.peers)
-      text += (&peer == &member.peers.front() ? "" : ", ") + cli::toml_text(peer);
+    const std::vector<std::string>& list = member.join.empty() ? member.peers : member.join;
+    text += member.join.empty() ? "peers = [" : "join = [";
+    for (const std::string& peer : list) text += (&peer == &list.front() ? "" : ", ") + cli::toml_text(peer);
     text += "]\n";
     line("key_file", places.key);
     line("state_dir", places.state_dir);

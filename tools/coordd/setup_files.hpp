@@ -62,7 +62,8 @@ Result<bool> has_keys(const KeyText& in, const KeyText& these);
 
 struct Member {
   std::string name;
-  std::vector<std::string> peers;  // NAME=HOST:PORT, sorted
+  std::vector<std::string> peers;   // NAME=HOST:PORT, sorted
+  std::vector<std::string> join{};  // HOST:PORT, of a host that is none of them and does not vote
 };
 Status ensure_config(const Places& places, const Member& member, Changes& changes);
 // That of the configuration that is there; nothing: there is none.
