@@ -51,16 +51,28 @@ Status Daemon::recover_holds() {
   if (!file) return file.error();
   hold_file_ = std::move(*file);
   replica::Recovered event;
-  event.complete_since = hold_file_->complete_since();
+  std::vector<SessionId> left_to_leases;
+  // A copy's holders may live where it was copied from: their sessions end by their leases, not by our word.
+  const bool may_be_copy = settings_.may_be_copy;
+  if (!may_be_copy) event.complete_since = hold_file_->complete_since();
   for (const KeptHold& kept : hold_file_->found()) {
     replica::Recovered::Hold hold;
     hold.connection = replica::ConnectionId{first_recovered + event.holds.size()};
     hold.record = kept.hold;
     hold.held = take_up(kept, hold);
+    if (may_be_copy && !hold.held) {
+      log_(net::LogLevel::info, fmt::format("session {} of an earlier life, or of the host that this one was "
+                                            "copied from: left to its lease",
+                                            kept.hold.session.value));
+      tools_.erase(hold.connection);
+      left_to_leases.push_back(kept.hold.session);
+      continue;
+    }
     log_(net::LogLevel::info, fmt::format("session {} of an earlier life: {}", kept.hold.session.value,
                                           hold.held ? "taken up again" : "its holders are gone"));
     event.holds.push_back(std::move(hold));
   }
+  for (const SessionId session : left_to_leases) hold_file_->forget(session);
   remove_left_over_files();
   push(std::move(event));
   return done();

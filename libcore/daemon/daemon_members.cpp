@@ -18,6 +18,8 @@ namespace {
 
 constexpr Duration look_at_members_every = std::chrono::milliseconds(500);
 constexpr Duration introduction_patience = std::chrono::seconds(2);
+// Its tools wait, and what it holds is not guarded until it goes on by what it knew.
+constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
 
 }  // namespace
 
@@ -33,7 +35,9 @@ Status Daemon::come_to_group() {
                  "start it so, or give it an empty directory"};
   }
   const auto ask = [this](const net::Address& address, const wire::IntroductionQuestion& question) {
-    return net::ask_introduction(*settings_.keys, address, question, introduction_patience);
+    const bool was_member = question.node != NodeId{};
+    return net::ask_introduction(*settings_.keys, address, question,
+                                 was_member ? patience_of_a_former_member : introduction_patience);
   };
   const auto wait = [](Duration time) {
     const timespec left{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
@@ -70,9 +74,11 @@ raft::Role Daemon::role() const {
 
 std::string Daemon::group_id() const {
   if (!founding_.empty()) return founding_;
+  // What was told when this host came: of a group that was founded anew the state has another one.
+  if (!settings_.group.empty()) return settings_.group;
   const service::GroupId& group = node_->log().machine().state().group;
   if (group != service::GroupId{}) return service::text_of(group);
-  return settings_.group;
+  return {};
 }
 
 std::vector<NodeId> Daemon::voters() const {

@@ -15,7 +15,8 @@ namespace coord::daemon {
 namespace {
 
 constexpr Duration between_rounds = std::chrono::milliseconds(200);
-constexpr int rounds_for_a_former_member = 3;
+constexpr int rounds_for_a_former_member = 1;
+constexpr int refusals_in_a_row = 10;  // a handshake that ends early may be a peer that is restarted
 constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
 
 class Joining {
@@ -26,11 +27,14 @@ class Joining {
   Status run() {
     if (Status known = recall(); !known) return known;
     for (int round = 0;; ++round) {
+      refusal_.reset();
       for (const net::Address& address : whom()) {
         const auto ended = try_at(address);
         if (!ended) return ended.error();
         if (*ended) return done();
       }
+      refusals_ = refusal_ ? refusals_ + 1 : 0;
+      if (refusals_ >= refusals_in_a_row && !was_member_) return *refusal_;
       if (was_member_ && round >= rounds_for_a_former_member) return go_by_the_file();
       if (round % rounds_until_told == 0)
         asker_.log(net::LogLevel::warning, fmt::format("join: waits for the group: {}", last_trouble_));
@@ -86,9 +90,9 @@ class Joining {
   // True: it is of the group.
   Result<bool> try_at(const net::Address& address) {
     auto answer = asker_.ask(address, question(false));
-    if (!answer && answer.error().kind == ErrorKind::data && !was_member_)
-      return Error{ErrorKind::unavailable, address.text(), answer.error().what,
-                   "give this host the group's key file and release"};
+    if (!answer && answer.error().kind == ErrorKind::data)
+      refusal_ = Error{ErrorKind::unavailable, address.text(), answer.error().what,
+                       "give this host the group's key file and release"};
     if (!answer) return not_yet(answer.error().text());
     if (!answer->why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer->why_not));
     if (Status fits = check(address, *answer); !fits) return fits.error();
@@ -121,6 +125,11 @@ class Joining {
     const std::string& host = settings_.listen.host;
     const bool anywhere = host.empty() || host == "0.0.0.0" || host == "::";
     own_address_ = net::Address{anywhere ? answer.seen : host, settings_.listen.port}.text();
+    const bool has_this = std::ranges::any_of(answer.voters, [&](const wire::KnownPeer& peer) {
+      return peer.name == settings_.name || (file_.node != NodeId{} && peer.node == file_.node);
+    });
+    if (has_this && !answer.of_name && !answer.of_node)
+      return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
     return nobody_else(answer);
   }
 
@@ -130,8 +139,9 @@ class Joining {
       const bool is_this = other->node == file_.node && other->address == own_address_;
       if (is_this || (!other->votes && !lives(*other))) continue;
       return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
-                   fmt::format("{} at {} is of the group and lives; this host is at {}", other->name,
-                               other->address, own_address_),
+                   fmt::format("{} at {} {}; this host is at {}", other->name, other->address,
+                               other->votes ? "is one of the peers that vote" : "is of the group and lives",
+                               own_address_),
                    "give this host a name and a state directory of its own, above all if it was cloned"};
     }
     return done();
@@ -154,6 +164,10 @@ class Joining {
     file.voters = answer.voters;
     while (file.node == NodeId{}) file.node = NodeId{asker_.draw()};
     if (file == file_) return done();
+    const auto as_read = parse_member_file(to_text(file));
+    if (!as_read || *as_read != file)
+      return Error{ErrorKind::data, "join", "the group's answer cannot be kept", "install one release"};
+    settings_.may_be_copy = settings_.may_be_copy || (was_member_ && file.address != file_.address);
     if (Status written = write_member_file(disk_, file); !written) return written;
     file_ = std::move(file);
     return done();
@@ -163,6 +177,7 @@ class Joining {
     asker_.log(net::LogLevel::warning,
                fmt::format("join: nobody has answered: {}: goes by what it knew", last_trouble_));
     own_address_ = file_.address;
+    settings_.may_be_copy = true;  // nobody has said that no other host has this name
     fill_in(file_.level);
     return done();
   }
@@ -184,7 +199,9 @@ class Joining {
   Settings& settings_;
   const Asker& asker_;
   MemberFile file_;
-  bool was_member_ = false;  // before this start
+  bool was_member_ = false;       // before this start
+  std::optional<Error> refusal_;  // in this round
+  int refusals_ = 0;              // rounds
   std::string own_address_;
   std::string last_trouble_ = "nobody was asked";
 };

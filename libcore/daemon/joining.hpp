@@ -6,7 +6,9 @@
 //   - which group it is of is on its disk before the group hears that it wants to be of it; another group,
 //     under the same key, is refused from then on;
 //   - no two hosts that live have one name or one number. A machine that was cloned has both: so who has the
-//     name now is asked at his own address, and if he answers this one does not start.
+//     name now is asked at his own address, and if he answers this one does not start. If he does not, he may
+//     be cut off, and hold locks: a directory that is at another address than before says nothing about
+//     holders, and what they hold ends by its leases.
 // A host that was of the group before serves its tools though nobody answers now: where the voters are stands
 // in its file. Threading: none; it blocks, before there is a pump.
 #pragma once

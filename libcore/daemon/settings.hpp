@@ -70,6 +70,8 @@ struct Settings {
   std::vector<net::Address> join;
   std::string group;       // its id
   std::uint64_t life = 0;  // of this process
+  // Its state directory may be the copy of one whose host lives: what it says of holders is no proof.
+  bool may_be_copy = false;
   Level level = first_level;
 
   bool joins() const { return !join.empty(); }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Hosts that come to a group that is there, and have no vote: every tool works on them as on the others.
+bats_require_minimum_version 1.5.0
 load peer_helpers
 
 setup() {
@@ -65,6 +66,35 @@ ended_with() { # PID STATUS
   release other
   wait "$holder"
   on m dlock -n other -- true
+}
+
+@test "what a host has handed over counts: tokens of the group it joins are above, and a missing word is refused" {
+  start_group "${calm[@]}"
+  high=$((($(date +%s) + 86400) << 20))
+  echo "group $high" >floor
+  start_member m "${spare[0]}" a -- --handed-over "$PWD/floor"
+  eventually serves m
+  [ "$(on m dlock job -- sh -c 'echo "$DLOCK_TOKEN"')" -gt "$high" ]
+  [ "$(on c dlock job -- sh -c 'echo "$DLOCK_TOKEN"')" -gt "$high" ]
+  run -69 coordd --name n --join "127.0.0.1:$(port_of a)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
+    --state-dir "$PWD/n" --socket "$PWD/n.sock" --handed-over "$PWD/missing"
+}
+
+@test "a copy of a host that is cut off says nothing about what that one holds" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  on m dlock --ttl 20 job -- sleep 100 3>&- &
+  is_held() { [ "$(on c dlock --list --json job | jq '.holders | length')" = 1 ]; }
+  eventually is_held
+  token=$(on c dlock --list --json job | jq '.holders[0].token')
+  signal_peer STOP m # it holds on, and answers nobody
+  cp -r "$group/m" "$PWD/copy"
+  coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
+    --state-dir "$PWD/copy" --socket "$PWD/copy.sock" </dev/null >>copy.log 2>&1 3>&- &
+  copy_serves() { COORD_SOCKET=$PWD/copy.sock dlock --list >/dev/null 2>&1; }
+  eventually copy_serves
+  [ "$(on c dlock --list --json job | jq '.holders[0].token')" = "$token" ]
+  run -1 on c dlock -n job true
 }
 
 @test "a second host joins by the address of one that has no vote itself" {

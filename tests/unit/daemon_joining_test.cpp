@@ -45,7 +45,7 @@ struct World {
       answer.life = 77;
       return answer;
     }
-    if (refuses) return Error{ErrorKind::data, address.text(), "it refused our key", ""};
+    if (refuses || refusals-- > 0) return Error{ErrorKind::data, address.text(), "it refused our key", ""};
     if (address.text() != "10.0.0.1:7411" || silent > 0) {
       if (silent > 0) --silent;
       return Error{ErrorKind::unavailable, address.text(), "no answer in time", ""};
@@ -78,6 +78,7 @@ struct World {
   std::string id = group;
   bool begun = true;
   bool refuses = false;
+  int refusals = 0;
   int silent = 0;
   int waits = 0;
   std::uint64_t last = 0;
@@ -228,9 +229,28 @@ TEST_CASE("a machine that was cloned is refused as long as the other one lives, 
   world.lives["10.0.0.4:7411"] = "delta";
   CHECK_FALSE(world.run().ok());
   world.lives.clear();
+  CHECK_FALSE(world.settings.may_be_copy);
   REQUIRE(world.run().ok());
   CHECK(world.settings.node == node);
+  CHECK(world.settings.may_be_copy);  // the other one may be cut off, and hold locks
   CHECK(world.machine.state().registrations.at(node).address == "10.0.0.7:7411");
+}
+
+TEST_CASE("an answer that cannot be kept, or that contradicts itself, is refused and changes nothing") {
+  World blank;
+  blank.roster = {};
+  REQUIRE(blank.roster.found("al pha", {"10.0.0.1", 7411}).ok());
+  CHECK(blank.run().error().kind == ErrorKind::data);
+  World other;
+  other.id = "not a group";
+  CHECK(other.run().error().kind == ErrorKind::data);
+  CHECK_FALSE(read_member_file(other.disk)->has_value());
+}
+
+TEST_CASE("a handshake that ends early is tried again: only who is refused again and again gives up") {
+  World world;
+  world.refusals = 5;
+  CHECK(world.run().ok());
 }
 
 TEST_CASE("a directory of another name, of a peer that votes, or that is damaged is refused") {

@@ -245,7 +245,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
       return there && *there;
     };
   }
-  if (!arguments.peers.empty()) {
+  if (!arguments.peers.empty() || !arguments.peer.join.empty()) {
     const auto floor = [&] {
       const bool starts = !arguments.check_config && arguments.found_from.empty();
       const coordd::AsServiceUser unit(starts ? "" : arguments.config_read);
