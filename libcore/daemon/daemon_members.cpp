@@ -2,6 +2,8 @@
 // Hosts that came to the group later and do not vote: this one may be such a host, and any peer takes others
 // in. Who they are stands in the replicated state; which links there may be goes by that.
 #include <algorithm>
+#include <ctime>
+#include <utility>
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"

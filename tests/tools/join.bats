@@ -302,6 +302,39 @@ ended_with() { # PID STATUS
   on m dlock -n job -- true
 }
 
+@test "by a configuration file, and dpeers doctor and --check find nothing wrong there" {
+  start_group "${calm[@]}"
+  mkdir -m 700 "$group/m"
+  printf '%s\n' 'name = "m"' "join = [\"127.0.0.1:$(port_of a)\", \"127.0.0.1:$(port_of b)\"]" "listen = \"127.0.0.1:${spare[0]}\"" \
+    "key_file = \"$group/key\"" "state_dir = \"$group/m\"" "socket = \"$group/m.sock\"" >m.toml
+  chmod 600 m.toml
+  coordd --config m.toml </dev/null >>"$group/m.log" 2>&1 3>&- &
+  echo $! >"$group/m.pid"
+  members+=(m)
+  eventually serves m
+  settled() { on m dpeers --check; }
+  eventually settled
+  sleep 11 # datagrams of a link that is younger say nothing
+  for name in a m; do
+    run on $name dpeers --json doctor --config m.toml
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ -z "$(jq -r 'select(.status == "fail" or .status == "warn") | select(.check == "peer" or .check == "datagrams" or .check == "member" or .check == "configuration" or .check == "address")' <<<"$output")" ]
+    settled
+  done
+}
+
+@test "what only hosts that vote can do says so on another one" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  for tool in "chordctl ring" "chordctl get k" "dsnapshot ps g" "dsnapshot -o x"; do
+    run on m timeout 20 $tool
+    echo "$tool: $status $output"
+    [ "$status" -eq 69 ]
+    [[ "$output" == *"does not vote"* ]]
+  done
+}
+
 @test "what cannot be is said at once" {
   run coordd --name m --join nowhere --key-file "$group/key" --state-dir "$group/a" --socket s
   [ "$status" -eq 64 ]

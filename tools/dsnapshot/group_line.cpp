@@ -206,7 +206,7 @@ Status GroupLine::hear(const Heard& heard) {
       take(*locks, heard);
     } else if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
       if (refused->request == relay_request)
-        return Error{ErrorKind::unavailable, "dsnapshot", refused->why, "upgrade this host's peer"};
+        return Error{ErrorKind::unavailable, "this host's peer", refused->why, ""};
       listing_ = 0;  // no quorum now
     }
   }
