@@ -55,13 +55,23 @@ std::optional<Instant> Relay::deadline() const {
   return here_.empty() ? std::nullopt : std::optional(tell_again_);
 }
 
+// The founders, and who came later and is registered under a name.
+std::set<NodeId> Relay::others(const node::Moment& moment) const {
+  std::set<NodeId> others(all_.begin(), all_.end());
+  if (moment.service != nullptr) {
+    for (const auto& [node, registration] : moment.service->log().machine().state().registrations)
+      if (!registration.name.empty()) others.insert(node);
+  }
+  others.erase(self_);
+  return others;
+}
+
 node::PartActions Relay::settle(const node::Moment& moment) {
   node::PartActions out;
   if (!here_.empty() && moment.now >= tell_again_) to_tell_ = true;
   if (to_tell_) tell_again_ = moment.now + tell_every;
   if (std::exchange(to_tell_, false)) {
-    for (const NodeId node : all_)
-      if (node != self_) out.push_back(node::Send{node, node::Way::stream, listing()});
+    for (const NodeId node : others(moment)) out.push_back(node::Send{node, node::Way::stream, listing()});
   }
   if (std::exchange(has_changed_, false)) {
     for (const auto& [life, tool] : here_)

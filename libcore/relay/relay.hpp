@@ -14,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,11 +71,12 @@ class Relay final : public node::Part {
   void deliver(Carried packet, node::PartActions& out);
   void from_peer(const node::FromPeer& heard, node::PartActions& out);
   bool learn(NodeId from, ByteReader& in);
+  std::set<NodeId> others(const node::Moment& moment) const;
   Bytes listing() const;
   static Bytes encode(const Carried& packet);
 
   NodeId self_;
-  std::vector<NodeId> all_;
+  std::vector<NodeId> all_;  // the founders
   std::map<cut::Life, Here> here_;
   std::map<cut::Life, There> there_;
   bool to_tell_ = false;      // the others

@@ -105,9 +105,9 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   node::Parts parts;
   if (setting.founders.size() > 1 || !setting.votes)
     parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
+  parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   if (!setting.votes) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
-  parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
   return parts;
 }
