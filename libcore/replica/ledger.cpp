@@ -38,6 +38,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case not_expected:
     case counts_differ:
     case all_have_come:
+    case algorithms_differ:
       return local::RefusedKind::mismatch;
     case deadlock:
       return local::RefusedKind::deadlock;

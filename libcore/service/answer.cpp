@@ -107,6 +107,8 @@ std::string describe(Refusal why) {
       return "it is not decided yet: wait until it is, or let one who takes part end it with -w";
     case Refusal::no_such_transaction:
       return "there is no such transaction: nothing to do";
+    case Refusal::algorithms_differ:
+      return "it is decided by another algorithm: use that one, see --list";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

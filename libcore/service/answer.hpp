@@ -81,6 +81,7 @@ enum class Refusal : std::uint8_t {
   run_replaced,           // the participant has come again since
   not_decided,            // the transaction
   no_such_transaction,
+  algorithms_differ,  // of the name's first entry, and this one's
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -203,6 +204,8 @@ constexpr const char* name_of(Refusal value) {
       return "not decided";
     case no_such_transaction:
       return "no such transaction";
+    case algorithms_differ:
+      return "algorithms differ";
   }
   return nullptr;
 }

@@ -26,6 +26,7 @@ enum class Channel : std::uint16_t {
   ring = 4,            // the Chord ring and its data
   metrics = 5,  // a tool and its own peer only: asked with no bytes, answered by pieces of OpenMetrics text
   membership = 6,  // members/messages.hpp
+  agreements = 7,  // agreements/messages.hpp
   trial = 0xff00,  // from here on: of tests, and of no release
 };
 

@@ -329,6 +329,7 @@ class Reference {
   void on(const RemoveValue&) {}
   void on(const ProposeValue&) {}
   void on(const ForgetDecision&) {}
+  void on(const OpenDecision&) {}
   void on(const JoinCommit&) {}
   void on(const VoteCommit&) {}
   void on(const AbandonCommit&) {}

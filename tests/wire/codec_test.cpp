@@ -279,6 +279,13 @@ TEST_CASE("what is said about snapshots has its bytes and refuses all others") {
   check_family("kept_answer", samples::kept_answers(), wire::channels_since);
 }
 
+TEST_CASE("what sites of a decision say to each other and to tools has its bytes and refuses all others") {
+  check_family("agreements_to_peer", samples::agreements_to_peer(), wire::channels_since);
+  check_family("agreements_items", samples::agreements_items(), wire::channels_since);
+  check_family("agreements_from_tool", samples::agreements_from_tool(), wire::channels_since);
+  check_family("agreements_to_tool", samples::agreements_to_tool(), wire::channels_since);
+}
+
 TEST_CASE("what members say to each other has its bytes and refuses all others") {
   check_family("members", samples::members_said(), wire::channels_since);
   std::set<std::size_t> seen;

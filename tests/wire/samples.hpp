@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "agreements/messages.hpp"
 #include "members/messages.hpp"
 #include "protocol/raft/messages.hpp"
 #include "replica/messages.hpp"
@@ -44,5 +45,9 @@ const Named<local::GroupSnapshotAnswer>& group_snapshot_answers();
 const Named<local::KeptRequest>& kept_requests();
 const Named<local::KeptAnswer>& kept_answers();
 const Named<members::Said>& members_said();
+const Named<agreements::ToPeer>& agreements_to_peer();
+const Named<agreements::AnyItem>& agreements_items();
+const Named<agreements::FromTool>& agreements_from_tool();
+const Named<agreements::ToTool>& agreements_to_tool();
 
 }  // namespace coord::samples

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "agreements/part.hpp"
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
 #include "cli/authority.hpp"
@@ -100,6 +101,17 @@ std::optional<members::Incarnation> stored_incarnation(const std::string& direct
   return std::nullopt;
 }
 
+// What sites of this peer have promised in earlier lives. Where that cannot be told it is none.
+agreements::Shelf stored_agreements(const node::Setting& setting, const std::string& directory,
+                                    const net::Log& log) {
+  const auto disk = open_disk(directory);
+  auto shelf =
+      disk ? agreements::read_shelf(**disk, Random(setting.seed ^ 0x6469736bU).next()) : disk.error();
+  if (shelf) return std::move(*shelf);
+  log(net::LogLevel::warning, shelf.error().text());
+  return {};
+}
+
 // What a peer does beside the replicated service.
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
   node::Parts parts;
@@ -109,6 +121,8 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   if (!setting.votes) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
+  parts.push_back(
+      std::make_unique<agreements::AgreementsPart>(setting, stored_agreements(setting, directory, log)));
   return parts;
 }
 
@@ -117,6 +131,8 @@ node::Workers make_workers(NodeId self, const std::string& directory, bool alone
   if (!alone)
     workers[node::Channel::membership] =
         std::make_unique<members::ReserveWorker>([directory] { return open_disk(directory); });
+  workers[node::Channel::agreements] =
+      std::make_unique<agreements::SaveWorker>([directory] { return open_disk(directory); });
   workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
       self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); });
   return workers;

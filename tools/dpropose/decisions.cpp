@@ -59,7 +59,13 @@ cli::JsonObject fields_of(const service::DecisionRecord& record, const std::stri
   object.name("name", record.name);
   if (record.generation == Token{}) return std::move(object.null("value").null("decided_by"));
   if (value != nullptr) object.name("value", *value);
-  object.text("decided_by", record.host).text("algorithm", "raft").id("generation", record.generation);
+  const bool by_log = record.algorithm == service::Agreement::raft;
+  if (by_log) {
+    object.text("decided_by", record.host);
+  } else {
+    object.null("decided_by");
+  }
+  object.text("algorithm", name_of(record.algorithm)).id("generation", record.generation);
   return std::move(
       object.integer("bytes", record.bytes).text("user", record.user).time("since", record.since));
 }
@@ -74,8 +80,16 @@ Result<cli::Exit> get(const Settings& settings) {
   if (!peer) return peer.error();
   auto seen = ask(*peer, settings, service::GetDecision{settings.name});
   if (!seen) return seen.error();
-  const auto& view = std::get<service::DecisionView>(seen->view);
+  auto& view = std::get<service::DecisionView>(seen->view);
   if (view.of.generation == Token{}) return nothing_decided(settings);
+  if (view.of.algorithm != service::Agreement::raft) {
+    auto told = ask_sites(*peer, cli::shown(settings.name), agreements::GetDecided{view.of.generation},
+                          cli::must_answer_by(*peer, process::boot_now()));
+    if (!told) return told.error();
+    auto* decided = std::get_if<agreements::Decided>(&*told);
+    if (decided == nullptr) return nothing_decided(settings);
+    view.value = std::move(decided->value);
+  }
   if (settings.json) {
     cli::JsonObject object = fields_of(view.of, &view.value);
     cli::print(object.text("scope", name_of(peer->welcome().scope)).time("as_of", seen->as_of).line());
@@ -110,7 +124,8 @@ Result<cli::Exit> list(const Settings& settings) {
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const local::Scope scope = peer->welcome().scope;
-  cli::Table table({{"NAME"}, {"BYTES", cli::Table::Align::right}, {"BY"}, {"USER"}, {"SINCE"}});
+  cli::Table table(
+      {{"NAME"}, {"BYTES", cli::Table::Align::right}, {"ALGORITHM"}, {"BY"}, {"USER"}, {"SINCE"}});
   std::string after;
   for (;;) {
     auto seen = ask(*peer, settings, service::ListDecisions{settings.name, after});
@@ -121,8 +136,8 @@ Result<cli::Exit> list(const Settings& settings) {
         cli::JsonObject object = fields_of(record, nullptr);
         cli::print(object.text("scope", name_of(scope)).time("as_of", seen->as_of).line());
       } else {
-        table.row(
-            {record.name, std::to_string(record.bytes), record.host, record.user, rfc3339(record.since, 0)});
+        table.row({record.name, std::to_string(record.bytes), name_of(record.algorithm), record.host,
+                   record.user, rfc3339(record.since, 0)});
       }
     }
     if (!view.more || view.decisions.empty()) break;

@@ -38,6 +38,13 @@ Result<cli::Exit> propose(dpropose::Settings& settings, const std::string& value
   if (read->size() > longest_value)
     return Error{ErrorKind::usage, cli::shown(settings.name), "its value is longer than 64 KiB",
                  "keep it in a file, and propose its name"};
+  if (settings.algorithm == service::Agreement::exchange && !settings.i_know)
+    return Error{ErrorKind::usage, "--algorithm exchange",
+                 "with two proposers two values may be decided: it shows why Paxos asks first",
+                 "add --i-know, or use --algorithm paxos"};
+  if (settings.trace && settings.algorithm == service::Agreement::raft)
+    return Error{ErrorKind::usage, "--trace", "raft's steps are the group's own",
+                 "give --algorithm paxos, ben-or or exchange"};
   settings.value = std::move(*read);
   return dpropose::propose(settings);
 }
@@ -78,6 +85,16 @@ int main(int argc, char** argv) {
   options.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait for a quorum at most so long")
       .between(Duration{}, std::chrono::hours(24 * 365))
       .without_mode();
+  options
+      .choice("--algorithm", "ALGORITHM", settings.algorithm,
+              {{"raft", service::Agreement::raft},
+               {"paxos", service::Agreement::paxos},
+               {"ben-or", service::Agreement::ben_or},
+               {"exchange", service::Agreement::exchange}},
+              "by the group's log, or among its voters as they are at first")
+      .without_mode();
+  options.flag("--trace", settings.trace, "the algorithm's messages here, with their times").without_mode();
+  options.flag("--i-know", settings.i_know, "that exchange promises nothing").without_mode().minor();
   options.value("--report", "FILE", settings.report, "one line of JSON: also whether VALUE won")
       .completes(cli::Completion::file)
       .without_mode();

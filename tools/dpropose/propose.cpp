@@ -46,6 +46,8 @@ class Proposal {
   Status attempt();
   Status look(bool stale);
   Status order();
+  Result<service::AnyOrder> what_to_order();
+  Status ask_the_sites();
   Result<local::Answer> hear();
   Status connect_again();
   bool may_wait() const { return !settings_.no_wait && (!end_ || process::boot_now() < *end_); }
@@ -63,6 +65,7 @@ class Proposal {
   std::optional<Token> generation_;  // once it is known that something is
   bool uncertain_ = false, void_ = false;
   service::DecisionView view_;
+  std::optional<agreements::Decided> by_sites_;
   WallTime as_of_;
   std::string outcome_ = "no_quorum";
   std::map<std::string, std::uint64_t> messages_;
@@ -108,11 +111,46 @@ Status Proposal::look(bool stale) {
   }
 }
 
+// By a classical algorithm it is which sites there are, as they are now.
+Result<service::AnyOrder> Proposal::what_to_order() {
+  const std::string& host = peer_->welcome().peer;
+  if (settings_.algorithm == service::Agreement::raft)
+    return service::AnyOrder(
+        service::ProposeValue{settings_.name, settings_.value, *seen_, number_, host, 0, {}});
+  auto told =
+      ask_sites(*peer_, object_, agreements::GetSites{}, cli::must_answer_by(*peer_, process::boot_now()));
+  if (!told) {
+    peer_.reset();
+    return told.error();
+  }
+  auto* sites = std::get_if<agreements::Sites>(&*told);
+  if (sites == nullptr) return Error{ErrorKind::unavailable, object_, "its peer does not say its sites", ""};
+  return service::AnyOrder(service::OpenDecision{
+      settings_.name, settings_.algorithm, std::move(sites->sites), *seen_, host, 0, {}});
+}
+
+// Its sites decide, as long as it takes.
+Status Proposal::ask_the_sites() {
+  std::optional<Instant> until = end_;
+  if (settings_.no_wait) until = cli::must_answer_by(*peer_, process::boot_now());
+  uncertain_ = true;
+  auto told = ask_sites(*peer_, object_, agreements::Propose{*generation_, settings_.value}, until);
+  if (!told) {
+    void_ = is_forgotten(told.error());
+    if (told.error().kind == ErrorKind::usage) uncertain_ = false;
+    peer_.reset();
+    return told.error();
+  }
+  if (auto* decided = std::get_if<agreements::Decided>(&*told)) by_sites_ = std::move(*decided);
+  return by_sites_ ? done()
+                   : Status(Error{ErrorKind::unavailable, object_, "its peer's answer cannot be", ""});
+}
+
 Status Proposal::order() {
+  auto what = what_to_order();
+  if (!what) return what.error();
   ++messages_["proposal"];
-  const local::Order order{
-      2,
-      service::ProposeValue{settings_.name, settings_.value, *seen_, number_, peer_->welcome().peer, 0, {}}};
+  const local::Order order{2, std::move(*what)};
   if (Status sent = peer_->send(order); !sent) {
     peer_.reset();
     return sent.error();
@@ -144,23 +182,28 @@ Status Proposal::connect_again() {
 }
 
 Status Proposal::attempt() {
+  const bool by_log = settings_.algorithm == service::Agreement::raft;
   if (!peer_) {
     if (Status there = connect_again(); !there) return there;
   }
   if (!seen_) {
     if (Status seen = look(false); !seen) return seen;
-    if (view_.of.generation != Token{}) {
-      generation_ = view_.of.generation;
-      return done();
-    }
+    const bool is_there = view_.of.generation != Token{};
+    if (is_there && view_.of.algorithm != settings_.algorithm)
+      return Error{ErrorKind::usage, object_,
+                   fmt::format("its first proposal was made by --algorithm {}", name_of(view_.of.algorithm)),
+                   "use the same"};
+    if (is_there) generation_ = view_.of.generation;
+    if (is_there && by_log) return done();
     seen_ = view_.now;
   }
   if (!generation_) {
     if (Status ordered = order(); !ordered) return ordered;
     // The peer has applied it, so it need not ask the group.
     if (Status seen = look(true); !seen) return seen;
-    if (view_.of.generation == *generation_) return done();
+    if (by_log && view_.of.generation == *generation_) return done();
   }
+  if (!by_log) return ask_the_sites();
   if (Status seen = look(false); !seen) return seen;
   if (view_.of.generation == *generation_) return done();
   void_ = true;
@@ -168,12 +211,15 @@ Status Proposal::attempt() {
 }
 
 Error Proposal::given_up(const Error& why) const {
-  if (!uncertain_ || generation_) return why;
+  const bool by_log = settings_.algorithm == service::Agreement::raft;
+  if (!uncertain_ || (generation_ && by_log)) return why;
   return Error{ErrorKind::unknown, object_, why.what, "it may be decided: ask with --get, or propose again"};
 }
 
 Result<cli::Exit> Proposal::decided() {
   outcome_ = "decided";
+  if (by_sites_) view_.value = by_sites_->value;
+  if (by_sites_ && settings_.trace) print_trace(*by_sites_, view_.sites, peer_->welcome().peer);
   if (!settings_.json) {
     print_value(settings_, view_.value);
     return cli::Exit::done;
@@ -187,14 +233,15 @@ cli::JsonObject Proposal::report() const {
   cli::JsonObject object;
   if (is_decided) {
     object = fields_of(view_.of, &view_.value);
-    object.boolean("won", view_.of.proposal == number_).time("as_of", as_of_);
+    object.boolean("won", by_sites_ ? view_.value == settings_.value : view_.of.proposal == number_);
+    object.time("as_of", as_of_);
   } else {
     object.name("name", settings_.name).null("value");
   }
   cli::JsonObject counts;
-  for (const auto& [type, count] : messages_) counts.integer(type, count);
-  object.text("outcome", outcome_).seconds("wait_s", process::boot_now() - began_);
-  return object.object("messages", counts).null("delays");
+  for (const auto& [type, count] : by_sites_ ? by_sites_->messages : messages_) counts.integer(type, count);
+  object.text("outcome", outcome_).seconds("wait_s", process::boot_now() - began_).object("messages", counts);
+  return std::move(by_sites_ ? object.integer("delays", by_sites_->delays) : object.null("delays"));
 }
 
 Result<cli::Exit> Proposal::whole() {

@@ -4,7 +4,9 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "agreements/messages.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "cli/common.hpp"
@@ -24,6 +26,8 @@ struct Settings {
   std::string value;      // read already
   bool as_it_is = false;  // no newline behind it: VALUE was -
   std::optional<Duration> wait;
+  service::Agreement algorithm = service::Agreement::raft;
+  bool trace = false, i_know = false;
   bool no_wait = false, stale = false, json = false, quiet = false;
   std::string report;
 };
@@ -35,6 +39,15 @@ Result<cli::Exit> propose(const Settings& settings);  // propose.cpp
 Result<cli::Exit> get(const Settings& settings);      // decisions.cpp
 Result<cli::Exit> forget(const Settings& settings);   //
 Result<cli::Exit> list(const Settings& settings);     //
+
+// What the sites of a decision by a classical algorithm say to this request (by_sites.cpp), until `end`.
+// CannotTell is an Error: of usage, or (forgotten) see `is_forgotten`.
+Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
+                                     const agreements::FromTool& what, std::optional<Instant> end);
+bool is_forgotten(const Error& error);
+// On stderr: what this host's site has sent and received on the way.
+void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
+                 const std::string& self);
 
 // The fields of --json; without its value if there is none to show.
 cli::JsonObject fields_of(const service::DecisionRecord& record, const std::string* value);

@@ -11,6 +11,55 @@
 
 namespace coord::service {
 
+// By what a name is decided: the group's log, or a classical algorithm among fixed sites (agreements/).
+enum class Agreement : std::uint8_t { raft, paxos, ben_or, exchange };
+constexpr const char* name_of(Agreement value) {
+  switch (value) {
+    using enum Agreement;
+    case raft:
+      return "raft";
+    case paxos:
+      return "paxos";
+    case ben_or:
+      return "ben-or";
+    case exchange:
+      return "exchange";
+  }
+  return nullptr;
+}
+
+// A host that takes part in deciding: no other host, no other disk of it, and where a restart forgets what
+// counts, no other life. 0: was not there when the sites were fixed, and counts, but never takes part.
+struct DecisionSite {
+  NodeId node{};
+  std::uint64_t disk = 0, life = 0;
+  std::string host{};
+
+  bool operator==(const DecisionSite&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, disk, life, host);
+  }
+};
+
+// The name is to be decided by these sites, if this is its first entry; with `seen` as in ProposeValue.
+struct OpenDecision {
+  std::string decision{};
+  Agreement algorithm = Agreement::raft;
+  std::vector<DecisionSite> sites{};
+  Token seen{};
+  std::string host{};
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  std::string& name() { return decision; }
+  bool operator==(const OpenDecision&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(decision, algorithm, sites, seen, host, uid, user);
+  }
+};
+
 // This value is the name's, if it is the first. `seen`: DecisionView::now of the answer by which its tool
 // learnt that nothing is decided. `proposal` tells it from others of the name: drawn at random by its tool.
 struct ProposeValue {
@@ -80,23 +129,25 @@ struct DecisionRecord {
   std::string user{};  // whose proposal it was
   std::string host{};
   WallTime since{};
+  Agreement algorithm = Agreement::raft;  // another: its sites know the value
 
   bool operator==(const DecisionRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(name, generation, proposal, bytes, user, host, since);
+    archive(name, generation, proposal, bytes, user, host, since, algorithm);
   }
 };
 
 struct DecisionView {
   DecisionRecord of{};
   std::string value{};
+  std::vector<DecisionSite> sites{};
   Token now{};  // above all that was forgotten before this answer, below all that is later
 
   bool operator==(const DecisionView&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(of, value, now);
+    archive(of, value, sites, now);
   }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "service/decisions/decisions.hpp"
 
+#include <algorithm>
+
 #include "base/rule.hpp"
 #include "service/core.hpp"
 #include "service/ownership.hpp"
@@ -12,7 +14,23 @@ namespace {
 
 DecisionRecord record_of(const std::string& name, const Decision& decision) {
   return {name,          decision.generation, decision.proposal, decision.value.size(),
-          decision.user, decision.host,       decision.since};
+          decision.user, decision.host,       decision.since,    decision.algorithm};
+}
+
+std::size_t bytes_of(const Decision& decision) {
+  std::size_t bytes = decision.value.size();
+  for (const DecisionSite& site : decision.sites) bytes += sizeof site + site.host.size();
+  return bytes;
+}
+
+constexpr std::size_t most_by_sites = 1'024;  // each peer keeps in memory what it has promised for each
+
+bool are_sites(const std::vector<DecisionSite>& sites) {
+  for (std::size_t i = 0; i < sites.size(); ++i) {
+    if (i > 0 && sites[i - 1].node >= sites[i].node) return false;
+    if (sites[i].host.size() > 255) return false;
+  }
+  return !sites.empty();
 }
 
 }  // namespace
@@ -32,19 +50,31 @@ Refusal Decisions::check(const std::string& name, std::uint32_t uid, const std::
   return core_->state().closed ? Refusal::moving : Refusal::none;
 }
 
-Refusal Decisions::check_room(const ProposeValue& body) const {
+Refusal Decisions::check_room(std::size_t bytes, std::uint32_t uid, const std::string& user) const {
   const Limits& limits = core_->limits();
-  if (bytes_ + body.value.size() > limits.all_decision_bytes) return Refusal::too_many_decisions;
+  if (bytes_ + bytes > limits.all_decision_bytes) return Refusal::too_many_decisions;
   if (kept().decisions.size() >= limits.decisions) return Refusal::too_many_decisions;
-  const auto of_user = of_user_.find(body.user);
+  const auto of_user = of_user_.find(user);
   const bool many = of_user != of_user_.end() && of_user->second >= limits.decisions_of_user;
-  return body.uid != 0 && many ? Refusal::too_many_decisions_of_user : Refusal::none;
+  return uid != 0 && many ? Refusal::too_many_decisions_of_user : Refusal::none;
 }
 
-// Its name was forgotten after its tool had looked.
-bool Decisions::is_late(const ProposeValue& body) const {
-  const auto found = kept().forgotten.find(body.decision);
-  return body.seen < (found == kept().forgotten.end() ? kept().forgotten_before : found->second);
+// The name was forgotten after the tool had looked.
+bool Decisions::is_late(const std::string& name, Token seen) const {
+  const auto found = kept().forgotten.find(name);
+  return seen < (found == kept().forgotten.end() ? kept().forgotten_before : found->second);
+}
+
+void Decisions::add(const std::string& name, Decision decision, Step& step) {
+  auto& decisions = kept().decisions;
+  const auto found = decisions.find(name);
+  const bool again = found != decisions.end();  // of a mutant only
+  decision.generation = again ? found->second.generation : core_->next_token(step.index);
+  bytes_ += bytes_of(decision) - (again ? bytes_of(found->second) : 0);
+  if (!again) ++of_user_[decision.user];
+  step.effects.push_back(DecisionChanged{name});
+  step.effects.push_back(DecisionAnswered{step.to, Refusal::none, decision.generation});
+  decisions[name] = std::move(decision);
 }
 
 void Decisions::on(const ProposeValue& body, Step& step) {
@@ -55,22 +85,43 @@ void Decisions::on(const ProposeValue& body, Step& step) {
   const Limits& limits = core_->limits();
   const bool fits = body.value.size() <= limits.one_decision_bytes && body.host.size() <= 255;
   if (why == Refusal::none && !fits) why = Refusal::invalid;
-  const bool late = is_late(body);
+  const bool late = is_late(body.decision, body.seen);
   if (why == Refusal::none && COORD_RULE_OR(proposals_before_a_forget_are_void, late, false))
     why = Refusal::forgotten;
   if (why != Refusal::none) return answer(why);
-  auto& decisions = kept().decisions;
-  const auto found = decisions.find(body.decision);
-  const bool decided = found != decisions.end();
+  const auto found = kept().decisions.find(body.decision);
+  const bool decided = found != kept().decisions.end();
+  if (decided && found->second.algorithm != Agreement::raft) return answer(Refusal::algorithms_differ);
   if (COORD_RULE_OR(first_proposal_is_the_value, decided, false))
     return answer(Refusal::none, found->second.generation);
-  if (why = check_room(body); why != Refusal::none) return answer(why);
-  const Token generation = decided ? found->second.generation : core_->next_token(step.index);
-  bytes_ += body.value.size() - (decided ? found->second.value.size() : 0);
-  if (!decided) ++of_user_[body.user];
-  decisions[body.decision] = {body.value, generation, body.proposal, body.user, body.host, step.wall};
-  step.effects.push_back(DecisionChanged{body.decision});
-  answer(Refusal::none, generation);
+  if (why = check_room(body.value.size(), body.uid, body.user); why != Refusal::none) return answer(why);
+  add(body.decision, {body.value, {}, body.proposal, body.user, body.host, step.wall, Agreement::raft, {}},
+      step);
+}
+
+// The value is the sites' affair.
+void Decisions::on(const OpenDecision& body, Step& step) {
+  const auto answer = [&](Refusal why, Token generation = {}) {
+    step.effects.push_back(DecisionAnswered{step.to, why, generation});
+  };
+  Refusal why = check(body.decision, body.uid, body.user);
+  const bool fits = body.algorithm != Agreement::raft && body.host.size() <= 255 && are_sites(body.sites);
+  if (why == Refusal::none && (!fits || body.sites.size() > core_->limits().decision_sites))
+    why = Refusal::invalid;
+  if (why == Refusal::none && is_late(body.decision, body.seen)) why = Refusal::forgotten;
+  if (why != Refusal::none) return answer(why);
+  const auto found = kept().decisions.find(body.decision);
+  if (found != kept().decisions.end()) {
+    const bool same = found->second.algorithm == body.algorithm;
+    return answer(same ? Refusal::none : Refusal::algorithms_differ,
+                  same ? found->second.generation : Token{});
+  }
+  const auto by_sites = std::ranges::count_if(
+      kept().decisions, [](const auto& entry) { return entry.second.algorithm != Agreement::raft; });
+  if (static_cast<std::size_t>(by_sites) >= most_by_sites) return answer(Refusal::too_many_decisions);
+  Decision decision{{}, {}, 0, body.user, body.host, step.wall, body.algorithm, body.sites};
+  if (why = check_room(bytes_of(decision), body.uid, body.user); why != Refusal::none) return answer(why);
+  add(body.decision, std::move(decision), step);
 }
 
 void Decisions::on(const ForgetDecision& body, Step& step) {
@@ -79,7 +130,7 @@ void Decisions::on(const ForgetDecision& body, Step& step) {
   const auto found = decisions.find(body.decision);
   if (why == Refusal::none && found == decisions.end()) why = Refusal::no_such_decision;
   if (why != Refusal::none) return step.effects.push_back(DecisionAnswered{step.to, why, {}});
-  bytes_ -= found->second.value.size();
+  bytes_ -= bytes_of(found->second);
   if (const auto user = of_user_.find(found->second.user); --user->second == 0) of_user_.erase(user);
   decisions.erase(found);
   const Token when = core_->next_token(step.index);
@@ -107,9 +158,14 @@ Status Decisions::rebuild(Rebuild& rebuild) {
   for (const auto& [name, decision] : kept().decisions) {
     if (!valid_name(name, limits) || decision.value.size() > limits.one_decision_bytes)
       return inconsistent("a decision beyond its bounds");
+    const bool by_log = decision.algorithm == Agreement::raft;
+    if (by_log ? !decision.sites.empty()
+               : !decision.value.empty() || !are_sites(decision.sites) ||
+                     decision.sites.size() > limits.decision_sites)
+      return inconsistent("a decision whose sites cannot be");
     if (!given(decision.generation))
       return inconsistent("a decision whose generation was not given, or twice");
-    bytes_ += decision.value.size();
+    bytes_ += bytes_of(decision);
     ++of_user_[decision.user];
   }
   for (const auto& [name, when] : kept().forgotten) {
@@ -133,6 +189,7 @@ DecisionView Decisions::answer(const GetDecision& question) const {
   if (found == kept().decisions.end()) return view;
   view.of = record_of(found->first, found->second);
   view.value = found->second.value;
+  view.sites = found->second.sites;
   return view;
 }
 

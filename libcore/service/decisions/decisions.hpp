@@ -13,6 +13,9 @@
 // name was forgotten after that. When is remembered for the names that were forgotten last; of all others a
 // proposal is refused that is older than the last one of them: more than is needed, never less.
 //
+// A name may be decided by a classical algorithm instead, whose sites are fixed by its first entry and never
+// change: a majority of one set and a majority of another need not meet.
+//
 // Source: the state machine approach (Schneider, "Implementing fault-tolerant services", 1990): consensus and
 // a total order are the same problem.
 #pragma once
@@ -39,7 +42,7 @@ class Decisions : public FamilyBase {
   // ---- what a family says of itself: family.hpp
   static constexpr std::uint32_t section = 7;
   static constexpr Level since = 2;
-  using Commands = Types<ProposeValue, ForgetDecision>;
+  using Commands = Types<ProposeValue, ForgetDecision, OpenDecision>;
   using Shares = Types<>;
   using Answers = Types<DecisionAnswered>;
   using News = Types<DecisionChanged>;
@@ -55,6 +58,7 @@ class Decisions : public FamilyBase {
 
   // What was told to be decided is after a power cut.
   static Nature nature(const ProposeValue&) { return {.grows = true, .durable = true}; }
+  static Nature nature(const OpenDecision&) { return {.grows = true, .durable = true}; }
   static Nature nature(const ForgetDecision&) { return {.grows = false, .durable = true}; }
   template <class Visit>
   static void for_each_name(const KeptDecisions& state, Visit&& visit) {
@@ -62,6 +66,7 @@ class Decisions : public FamilyBase {
   }
 
   void on(const ProposeValue& body, Step& step);
+  void on(const OpenDecision& body, Step& step);
   void on(const ForgetDecision& body, Step& step);
   void grants_again() {}
   void settle(Step&) {}
@@ -83,8 +88,9 @@ class Decisions : public FamilyBase {
   KeptDecisions& kept();
   const KeptDecisions& kept() const;
   Refusal check(const std::string& name, std::uint32_t uid, const std::string& user) const;
-  Refusal check_room(const ProposeValue& body) const;
-  bool is_late(const ProposeValue& body) const;
+  Refusal check_room(std::size_t bytes, std::uint32_t uid, const std::string& user) const;
+  bool is_late(const std::string& name, Token seen) const;
+  void add(const std::string& name, Decision decision, Step& step);
   void remember_forgotten(const std::string& name, Token when);
 
   // Computed from the state.

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/decisions/commands.hpp"
 
 namespace coord::service {
 
@@ -18,11 +20,13 @@ struct Decision {
   std::string user{};
   std::string host{};
   WallTime since{};
+  Agreement algorithm = Agreement::raft;
+  std::vector<DecisionSite> sites{};  // by node; of raft none, and the value is here
 
   bool operator==(const Decision&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(value, generation, proposal, user, host, since);
+    archive(value, generation, proposal, user, host, since, algorithm, sites);
   }
 };
 

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// What sites that decide by a classical algorithm say to each other on their channel, and tools to their
+// peer's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "service/decisions/commands.hpp"
+#include "wire/bounds.hpp"
+
+namespace coord::agreements {
+
+// ---- between peers
+
+// Who this peer is: this life of its process, and of its disk. Sent when asked for, and when a peer names
+// another life than this.
+struct Hello {
+  std::uint64_t life = 0, disk = 0;
+  bool asks = false;
+  bool operator==(const Hello&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(life, disk, asks);
+  }
+};
+// Of protocol/channel: what follows goes by items, each once and in order between two lives.
+struct Packet {
+  Bytes bytes;
+  bool operator==(const Packet&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<(std::size_t{512} << 10U)>(bytes));
+  }
+};
+using ToPeer = std::variant<Hello, Packet>;
+
+// A message of the algorithm of a decision. `depth`: how many messages one after the other have led to it.
+struct Item {
+  Token generation{};
+  std::uint32_t depth = 0;
+  Bytes message;
+  bool operator==(const Item&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, depth, wire::at_most<(std::size_t{256} << 10U)>(message));
+  }
+};
+// What is known to be decided?
+struct AskDecided {
+  Token generation{};
+  bool operator==(const AskDecided&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation);
+  }
+};
+struct TellDecided {
+  Token generation{};
+  bool decided = false;
+  std::string value{};
+  bool operator==(const TellDecided&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, decided, wire::at_most<65'536>(value));
+  }
+};
+using AnyItem = std::variant<Item, AskDecided, TellDecided>;
+
+// ---- a tool and its own peer
+
+struct GetSites {  // as they are now, for a name's first entry
+  bool operator==(const GetSites&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct Propose {
+  Token generation{};
+  std::string value{};
+  bool operator==(const Propose&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, wire::at_most<65'536>(value));
+  }
+};
+struct GetDecided {
+  Token generation{};
+  bool operator==(const GetDecided&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation);
+  }
+};
+using FromTool = std::variant<GetSites, Propose, GetDecided>;
+
+struct Sites {
+  std::vector<service::DecisionSite> sites{};
+  bool operator==(const Sites&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(sites);
+  }
+};
+struct Step {  // of the way to a decision, as this site saw it
+  Duration after{};
+  bool sent = false;
+  NodeId peer{};
+  std::string text{};
+  bool operator==(const Step&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(after, sent, peer, text);
+  }
+};
+struct Decided {
+  std::string value{};
+  std::map<std::string, std::uint64_t> messages{};  // sent and received here until then, by type
+  std::uint32_t delays = 0;                         // messages one after the other, from wish to decision
+  Duration took{};
+  std::vector<Step> steps{};
+  bool operator==(const Decided&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<65'536>(value), messages, delays, took, steps);
+  }
+};
+struct Undecided {
+  bool operator==(const Undecided&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct CannotTell {
+  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store };
+  Why why = Why::no_site;
+  std::string text{};
+  bool operator==(const CannotTell&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(why, text);
+  }
+};
+constexpr const char* name_of(CannotTell::Why value) {
+  switch (value) {
+    using enum CannotTell::Why;
+    case no_site:
+      return "no site";
+    case no_majority:
+      return "no majority";
+    case wrong:
+      return "wrong";
+    case forgotten:
+      return "forgotten";
+    case store:
+      return "store";
+  }
+  return nullptr;
+}
+using ToTool = std::variant<Sites, Decided, Undecided, CannotTell>;
+
+}  // namespace coord::agreements

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// The part of a peer that takes part in decisions by classical algorithms: the objects that the simulator
+// runs (classical/registry.hpp), on the links between real peers.
+//
+// Problem: such an algorithm is proved for a fixed set of sites, over channels that lose nothing between
+// sites that live, and, where it stores, for sites that keep what they stored. Peers come, go, are replaced
+// and restarted, and links break. Algorithm: which sites there are is an entry of the group's log, the name's
+// first, and is never read anew: two majorities of different sets need not meet. A site is a host and its
+// disk, and where the algorithm forgets at a restart also its process: any other one never answers for it.
+// Messages go by protocol/channel between two lives, which sends again what a broken link has lost: its
+// acknowledgements and repetitions are no messages of the algorithm, and are not counted among them. What is
+// to be stored is on the disk before any message that follows it.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agreements/messages.hpp"
+#include "agreements/shelf.hpp"
+#include "base/random.hpp"
+#include "classical/registry.hpp"
+#include "node/part.hpp"
+#include "protocol/channel/channel.hpp"
+
+namespace coord::node {
+struct Setting;
+}
+
+namespace coord::agreements {
+
+// A decision as the group's log has it.
+struct Known {
+  std::string name;
+  service::Agreement algorithm = service::Agreement::raft;
+  std::vector<service::DecisionSite> sites;
+};
+// Of this generation; nullopt: there is none (any more, or yet).
+using Find = std::function<std::optional<Known>(const node::Moment&, Token)>;
+std::optional<Known> find_in_log(const node::Moment& moment, Token generation);
+
+class AgreementsPart final : public node::Part {
+ public:
+  AgreementsPart(const node::Setting& setting, Shelf shelf, Find find = find_in_log);
+
+  node::Channel channel() const override { return node::Channel::agreements; }
+  std::string name() const override { return "agreements"; }
+  node::PartActions step(const node::Moment& moment, const node::Event& event) override;
+  node::PartActions settle(const node::Moment& moment) override;
+  std::optional<Instant> deadline() const override;
+
+ private:
+  struct Tool {
+    replica::ConnectionId connection;
+    std::uint64_t request = 0;
+  };
+  struct Peer {
+    std::uint64_t life = 0, disk = 0;
+    std::optional<channel::Channel> channel;
+    std::vector<Bytes> unsent;  // until its life is known
+  };
+  // One decision at this site.
+  struct Site {
+    Known known;
+    const classical::Algorithm* algorithm = nullptr;
+    std::unique_ptr<classical::Instance> core;
+    std::map<std::string, Bytes> records;
+    std::deque<classical::Action> held;  // behind what is being written
+    bool writing = false, broken = false;
+    std::optional<Instant> wished;
+    std::uint32_t depth = 0, depth_at_wish = 0;
+    std::map<std::string, std::uint64_t> messages;
+    std::vector<Step> steps;
+    std::optional<Decided> decided;
+    std::vector<Tool> waiting;
+  };
+  struct Asking {  // what others know
+    Tool tool;
+    std::set<NodeId> open;
+    std::size_t undecided = 0, majority = 0;
+    Instant until;
+  };
+  struct Gathering {  // who the sites are
+    Tool tool;
+    Instant until;
+  };
+
+  void on(const node::Moment& moment, const node::FromPeer& event);
+  void on(const node::Moment& moment, const node::FromTool& event);
+  void on(const node::Moment& moment, const node::Greeted& event);
+  void on(const node::Moment& moment, const node::ToolGone& event);
+  void on(const node::Moment& moment, const node::Worked& event);
+  template <class Other>
+  void on(const node::Moment&, const Other&) {}
+
+  void heard(const node::Moment& moment, NodeId from, const Hello& hello);
+  void heard(const node::Moment& moment, NodeId from, const Packet& packet);
+  void take(const node::Moment& moment, NodeId from, const AnyItem& item);
+  void item(const node::Moment& moment, NodeId from, const Item& item);
+  void item(const node::Moment& moment, NodeId from, const AskDecided& item);
+  void item(const node::Moment& moment, NodeId from, const TellDecided& item);
+  void asked(const node::Moment& moment, Tool tool, const GetSites& what);
+  void asked(const node::Moment& moment, Tool tool, const Propose& what);
+  void asked(const node::Moment& moment, Tool tool, const GetDecided& what);
+
+  // The site of this generation, made if this peer is one; null: `why` says why not.
+  Site* site(const node::Moment& moment, Token generation, CannotTell& why);
+  void perform(const node::Moment& moment, Token generation, Site& site, classical::Actions actions);
+  void go_on(const node::Moment& moment, Token generation, Site& site);
+  void decide(const node::Moment& moment, Token generation, Site& site, const std::string& value);
+  void save(Token generation, Site& site);
+  void note(const node::Moment& moment, Site& site, bool sent, NodeId peer, const Bytes& message);
+  void offer(const node::Moment& moment, NodeId to, const AnyItem& item);
+  void say(NodeId to, const ToPeer& what);
+  void hello(NodeId to, bool asks);
+  void tell(Tool tool, const ToTool& what);
+  void tell_sites(Tool tool);
+  void time_passes(const node::Moment& moment);
+  void forget_the_forgotten(const node::Moment& moment);
+  std::string host_of(NodeId node) const;
+
+  const NodeId self_;
+  const std::vector<NodeId> voters_;
+  const std::map<NodeId, std::string> names_;
+  const Find find_;
+  Random random_;
+  const std::uint64_t life_;
+  Shelf shelf_;
+  std::map<NodeId, Peer> peers_;
+  std::map<Token, Site> sites_;
+  std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
+  std::size_t early_count_ = 0;
+  std::map<Token, std::vector<Asking>> asking_;
+  std::vector<Gathering> gathering_;
+  std::optional<Instant> ask_again_;  // lives that are not known
+  LogIndex looked_at_;
+  node::PartActions out_;
+};
+
+}  // namespace coord::agreements

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "agreements/shelf.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/format.hpp"
+#include "store/crc32c.hpp"
+#include "wire/archive.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+constexpr std::string_view prefix = "agreement-";
+constexpr char disk_file[] = "agreement-disk";
+constexpr char temporary[] = "agreement-tmp";
+constexpr std::size_t longest = std::size_t{1} << 20U;
+
+Error damaged(const std::string& name) {
+  return {ErrorKind::data, name,
+          "it is damaged: this peer takes part in no decision of a classical algorithm",
+          "remove it, and forget the decisions that were open"};
+}
+
+Bytes sealed(const Bytes& bytes) {
+  ByteWriter out;
+  out.put(store::crc32c(bytes));
+  out.put(bytes);
+  return out.take();
+}
+
+Result<Bytes> read_file(Disk& disk, const std::string& name) {
+  auto file = disk.open(name);
+  if (!file) return file.error();
+  auto bytes = (*file)->read(0, longest);
+  if (!bytes) return bytes.error();
+  ByteReader in(*bytes);
+  const auto crc = in.get<std::uint32_t>();
+  if (in.failed()) return damaged(name);
+  const ByteView body = in.get(in.left());
+  if (store::crc32c(body) != crc) return damaged(name);
+  return Bytes(body.begin(), body.end());
+}
+
+// Whole or not at all: in a new file, renamed when it is on the disk.
+Status write_file(Disk& disk, const std::string& name, const Bytes& body) {
+  const auto names = disk.list();
+  if (!names) return names.error();
+  if (std::ranges::find(*names, temporary) != names->end()) {
+    if (Status removed = disk.remove(temporary); !removed) return removed;
+  }
+  auto file = disk.create(temporary);
+  if (!file) return file.error();
+  if (Status written = (*file)->write(0, sealed(body)); !written) return written;
+  if (Status synced = (*file)->sync(); !synced) return synced;
+  if (Status renamed = disk.rename(temporary, name); !renamed) return renamed;
+  return disk.sync_directory();
+}
+
+std::string file_of(Token generation) {
+  return fmt::format("{}{}", prefix, generation.value);
+}
+
+Status save(Disk& disk, const Kept& kept) {
+  const std::string name = file_of(kept.generation);
+  if (!kept.records.empty()) return write_file(disk, name, wire::encode(kept, 2));
+  const auto names = disk.list();
+  if (!names) return names.error();
+  return std::ranges::find(*names, name) == names->end() ? done() : disk.remove(name);
+}
+
+}  // namespace
+
+Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
+  const auto names = disk.list();
+  if (!names) return names.error();
+  Shelf shelf;
+  for (const std::string& name : *names) {
+    if (!name.starts_with(prefix) || name == temporary) continue;
+    auto bytes = read_file(disk, name);
+    if (!bytes) return bytes.error();
+    if (name == disk_file) {
+      ByteReader in(*bytes);
+      shelf.disk = in.get<std::uint64_t>();
+      if (in.failed() || shelf.disk == 0) return damaged(name);
+      continue;
+    }
+    auto kept = wire::decode<Kept>(*bytes);
+    if (!kept || file_of(kept->generation) != name) return damaged(name);
+    const Token generation = kept->generation;
+    shelf.kept.emplace(generation, std::move(*kept));
+  }
+  if (shelf.disk != 0) return shelf;
+  shelf.disk = drawn | 1U;
+  ByteWriter out;
+  out.put(shelf.disk);
+  if (Status written = write_file(disk, disk_file, out.take()); !written) return written.error();
+  return shelf;
+}
+
+void SaveWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
+  for (const auto& work : batch) {
+    auto& what = dynamic_cast<Save&>(*work);
+    const auto disk = open_();
+    what.outcome = disk ? save(**disk, what.kept) : disk.error();
+  }
+}
+
+}  // namespace coord::agreements
+
+COORD_WIRE_TYPE(coord::agreements::Kept)

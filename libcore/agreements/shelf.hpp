@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What this peer's sites have promised and accepted, kept over its lives: a file a decision, and the number
+// of the disk, drawn at random with the first. A site whose disk was replaced has forgotten what it promised,
+// so it is another site: by that number.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/disk.hpp"
+#include "base/ids.hpp"
+#include "node/part.hpp"
+
+namespace coord::agreements {
+
+struct Kept {
+  Token generation{};
+  std::map<std::string, Bytes> records{};
+  bool operator==(const Kept&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, records);
+  }
+};
+
+struct Shelf {
+  std::uint64_t disk = 0;  // 0: cannot be read, so that this peer is no site
+  std::map<Token, Kept> kept{};
+};
+
+// `drawn`: the number of a disk that has none yet.
+Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn);
+
+// From now on the disk holds this; without records, nothing of the generation.
+struct Save final : node::Work {
+  Kept kept;
+  Status outcome = done();
+};
+
+class SaveWorker final : public node::Worker {
+ public:
+  using Open = std::function<Result<std::unique_ptr<Disk>>()>;
+  explicit SaveWorker(Open open) : open_(std::move(open)) {}
+  void perform(std::vector<std::shared_ptr<node::Work>>& batch) override;
+
+ private:
+  Open open_;
+};
+
+}  // namespace coord::agreements

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# dpropose --algorithm over three real peers: the classical algorithms on real links, with peers that are killed, started again and replaced.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  start_group "${calm[@]}"
+  export COORD_SOCKET=$group/a.sock
+  cd "$BATS_TEST_TMPDIR"
+}
+
+teardown() {
+  end_jobs TERM
+  stop_group
+}
+
+end_peer() {
+  signal_peer KILL "$1"
+  eventually peer_gone "$1"
+}
+gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
+
+@test "paxos: one value on all hosts, in four messages one after the other, and the trace tells them" {
+  run -0 --separate-stderr on a dpropose --algorithm paxos plan one --json --trace
+  [ "$(jq -c '[.value, .algorithm, .won, .delays, .messages.prepare, .messages.accept]' <<<"$output")" = '["one","paxos",true,4,2,2]' ]
+  [[ $stderr == *"a -> b"*prepare* ]]
+  [[ $stderr == *"a <- b"*promise* ]]
+  [[ $stderr == *"a decided, after 4 messages"* ]]
+  [ "$(on b dpropose --algorithm paxos plan two)" = one ]
+  [ "$(on c dpropose --get plan)" = one ]
+  [ "$(on c dpropose --list --json | jq -r .algorithm)" = paxos ]
+}
+
+@test "paxos: hosts that propose at once print the same" {
+  for peer in a b c; do
+    on $peer dpropose --algorithm paxos race "from $peer" >"out.$peer" 3>&- &
+    askers+=($!)
+  done
+  for asker in "${askers[@]}"; do wait "$asker"; done
+  [ "$(sort -u out.* | wc -l)" -eq 1 ]
+  [[ $(cat out.a) == "from "* ]]
+}
+
+@test "paxos: a minority is killed, and comes back with what it had promised" {
+  on a dpropose --algorithm paxos other x
+  end_peer c
+  [ "$(on a dpropose --algorithm paxos plan one)" = one ]
+  start_peer c "${calm[@]}"
+  eventually gets c other x
+  for peer in a b; do
+    end_peer $peer
+    start_peer $peer "${calm[@]}"
+  done
+  eventually gets b plan one
+  eventually gets a plan one
+}
+
+@test "without a majority nothing is opened (69), and it is decided when they are back" {
+  on a dpropose --algorithm paxos plan one
+  for peer in b c; do signal_peer STOP $peer; done
+  run -69 on a dpropose --algorithm paxos new v -n
+  for peer in b c; do signal_peer CONT $peer; done
+  [ "$(on b dpropose --algorithm paxos new v)" = v ]
+}
+
+@test "ben-or: a bit, proposed on all, and a restarted peer takes no part in open names" {
+  run -64 on a dpropose --algorithm ben-or bit maybe
+  for peer in a b c; do
+    on $peer dpropose --algorithm ben-or bit 1 >"out.$peer" 3>&- &
+    askers+=($!)
+  done
+  for asker in "${askers[@]}"; do wait "$asker"; done
+  [ "$(sort -u out.*)" = 1 ]
+  run -76 on a dpropose --algorithm ben-or open 0 -w 0.5
+  end_peer b
+  start_peer b "${calm[@]}"
+  eventually on b dpropose --list
+  run -64 --separate-stderr on b dpropose --algorithm ben-or open 0
+  [[ $stderr == *"peer process was replaced"* ]]
+  gets b bit 1
+}
+
+@test "another algorithm than the first's is refused, exchange wants --i-know, and --forget begins anew" {
+  run -64 --separate-stderr on a dpropose --algorithm exchange plan v
+  [[ $stderr == *--i-know* ]]
+  [ "$(on a dpropose --algorithm exchange --i-know plan v)" = v ]
+  run -64 on b dpropose plan w
+  run -64 on b dpropose --algorithm paxos plan w
+  run -64 on b dpropose --trace log w
+  on c dpropose --forget plan
+  run -1 on a dpropose --get plan
+  [ "$(on b dpropose --algorithm paxos plan w)" = w ]
+  gets a plan w
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// The parts of several peers that decide by classical algorithms, and a network between them that loses what
+// it is told to.
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agreements/part.hpp"
+#include "node/node.hpp"
+#include "wire/archive.hpp"
+
+namespace coord::agreements::test {
+
+inline constexpr Token generation{7};
+
+struct Network {
+  struct Carried {
+    NodeId from, to;
+    Bytes bytes;
+  };
+  Instant now{std::chrono::seconds(1)};
+  std::size_t size;
+  std::map<NodeId, std::unique_ptr<AgreementsPart>> parts{};
+  std::map<NodeId, Shelf> shelves{};
+  std::deque<Carried> on_way{};
+  std::set<NodeId> cut{}, stalled{};
+  std::map<NodeId, std::deque<std::shared_ptr<node::Work>>> work{};
+  std::map<NodeId, std::vector<ToTool>> told{};
+  std::map<NodeId, std::optional<Known>> known{};  // as each one's log has it
+  std::uint64_t lives = 0;
+
+  explicit Network(std::size_t nodes) : size(nodes) {
+    for (std::uint64_t i = 1; i <= nodes; ++i) {
+      shelves[NodeId{i}].disk = 100 + i;
+      start(NodeId{i});
+    }
+  }
+
+  node::Moment moment() const { return {now, {}, 2, nullptr, true}; }
+  void start(NodeId node) {
+    node::Setting setting;
+    setting.self = node;
+    for (std::uint64_t i = 1; i <= size; ++i) setting.founders.push_back(NodeId{i});
+    setting.seed = ++lives;
+    setting.now = now;
+    work[node].clear();
+    parts[node] =
+        std::make_unique<AgreementsPart>(setting, shelves[node], [this, node](const node::Moment&, Token of) {
+          return of == generation ? known[node] : std::nullopt;
+        });
+    for (auto& [other, part] : parts) {
+      if (other == node) continue;
+      step(other, node::Greeted{node});
+      step(node, node::Greeted{other});
+    }
+  }
+  void step(NodeId node, const node::Event& event) {
+    perform(node, parts[node]->step(moment(), event));
+    perform(node, parts[node]->settle(moment()));
+  }
+  void perform(NodeId node, node::PartActions actions) {
+    for (node::PartAction& action : actions) {
+      if (auto* send = std::get_if<node::Send>(&action)) {
+        on_way.push_back({node, send->to, std::move(send->bytes)});
+      } else if (auto* tool = std::get_if<node::ToTool>(&action)) {
+        told[node].push_back(*wire::decode<ToTool>(tool->bytes));
+      } else if (auto* todo = std::get_if<node::Do>(&action)) {
+        work[node].push_back(todo->work);
+      }
+    }
+  }
+  bool does_some_work() {
+    for (auto& [node, queue] : work) {
+      if (queue.empty() || stalled.contains(node)) continue;
+      const auto done = queue.front();
+      queue.pop_front();
+      const Kept& kept = dynamic_cast<Save&>(*done).kept;
+      if (kept.records.empty()) {
+        shelves[node].kept.erase(kept.generation);
+      } else {
+        shelves[node].kept[kept.generation] = kept;
+      }
+      step(node, node::Worked{done});
+      return true;
+    }
+    return false;
+  }
+  void run(Duration length) {
+    const Instant end = now + length;
+    for (;;) {
+      if (does_some_work()) continue;
+      if (!on_way.empty()) {
+        const Carried next = std::move(on_way.front());
+        on_way.pop_front();
+        if (!cut.contains(next.from) && !cut.contains(next.to))
+          step(next.to, node::FromPeer{next.from, next.bytes, 2, node::Way::stream});
+        continue;
+      }
+      Instant at = end;
+      for (const auto& [node, part] : parts) at = std::min(at, part->deadline().value_or(end));
+      now = std::max(now, at);
+      if (now >= end) return;
+      for (const auto& [node, part] : parts) {
+        if (part->deadline() && *part->deadline() <= now) step(node, node::Tick{});
+      }
+      now += std::chrono::milliseconds(1);
+    }
+  }
+
+  void ask(NodeId node, const FromTool& what) {
+    step(node, node::FromTool{replica::ConnectionId{1}, {0, "root", {}, 2}, 1, wire::encode(what, 2)});
+  }
+  // All nodes up to `sites` are the sites, as they are now.
+  void open(service::Agreement algorithm, std::uint64_t sites) {
+    ask(NodeId{1}, GetSites{});
+    run(std::chrono::milliseconds(600));
+    auto found = std::get<Sites>(told[NodeId{1}].back()).sites;
+    found.resize(sites);
+    for (std::uint64_t i = 1; i <= size; ++i) known[NodeId{i}] = Known{"plan", algorithm, found};
+  }
+  void propose(std::uint64_t node, std::string value) {
+    ask(NodeId{node}, Propose{generation, std::move(value)});
+  }
+  std::string last_told(std::uint64_t node) {
+    if (told[NodeId{node}].empty()) return "";
+    const ToTool& what = told[NodeId{node}].back();
+    if (const auto* decided = std::get_if<Decided>(&what)) return "decided " + decided->value;
+    if (const auto* why = std::get_if<CannotTell>(&what)) return name_of(why->why);
+    return std::holds_alternative<Undecided>(what) ? "undecided" : "sites";
+  }
+  const Decided* decided(std::uint64_t node) {
+    return told[NodeId{node}].empty() ? nullptr : std::get_if<Decided>(&told[NodeId{node}].back());
+  }
+  // Its disk is lost: it begins with an empty one.
+  void replace_disk(std::uint64_t node) {
+    shelves[NodeId{node}] = Shelf{200 + node, {}};
+    start(NodeId{node});
+  }
+};
+
+}  // namespace coord::agreements::test

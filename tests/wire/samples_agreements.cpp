@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+#include "samples.hpp"
+
+namespace coord::samples {
+
+const Named<agreements::ToPeer>& agreements_to_peer() {
+  static const Named<agreements::ToPeer> all = {
+      {"hello", agreements::Hello{0x1122334455667788, 0x99aabbccddeeff00, true}},
+      {"packet", agreements::Packet{Bytes{1, 2, 3}}},
+  };
+  return all;
+}
+
+const Named<agreements::AnyItem>& agreements_items() {
+  static const Named<agreements::AnyItem> all = {
+      {"item", agreements::Item{Token{1855425871872001}, 4, Bytes{1, 2, 3}}},
+      {"ask_decided", agreements::AskDecided{Token{1855425871872001}}},
+      {"tell_decided", agreements::TellDecided{Token{1855425871872001}, true, "v"}},
+  };
+  return all;
+}
+
+const Named<agreements::FromTool>& agreements_from_tool() {
+  static const Named<agreements::FromTool> all = {
+      {"get_sites", agreements::GetSites{}},
+      {"propose", agreements::Propose{Token{1855425871872001}, "v"}},
+      {"get_decided", agreements::GetDecided{Token{1855425871872001}}},
+  };
+  return all;
+}
+
+const Named<agreements::ToTool>& agreements_to_tool() {
+  static const Named<agreements::ToTool> all = {
+      {"sites", agreements::Sites{{{NodeId{1}, 2, 3, "web1"}}}},
+      {"decided", agreements::Decided{"v",
+                                      {{"prepare", 2}},
+                                      4,
+                                      std::chrono::milliseconds(5),
+                                      {{std::chrono::milliseconds(1), true, NodeId{2}, "prepare 1.1"}}}},
+      {"undecided", agreements::Undecided{}},
+      {"cannot_tell", agreements::CannotTell{agreements::CannotTell::Why::no_majority, "too few"}},
+  };
+  return all;
+}
+
+}  // namespace coord::samples

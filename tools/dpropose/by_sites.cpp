@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// What a tool and the sites of a decision by a classical algorithm say to each other.
+#include <chrono>
+
+#include "base/format.hpp"
+#include "cli/names.hpp"
+#include "cli/refusal.hpp"
+#include "cli/run.hpp"
+#include "dpropose/settings.hpp"
+#include "wire/archive.hpp"
+#include "wire/channel.hpp"
+
+namespace coord::dpropose {
+
+namespace {
+
+constexpr const char* was_forgotten = "it was forgotten after this proposal was made";
+constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
+
+Error error_of(const std::string& object, const agreements::CannotTell& why) {
+  switch (why.why) {
+    case agreements::CannotTell::Why::no_site:
+    case agreements::CannotTell::Why::wrong:
+      return {ErrorKind::usage, object, why.text, ""};
+    case agreements::CannotTell::Why::forgotten:
+      return {ErrorKind::unavailable, object, was_forgotten, "propose again for a new decision"};
+    case agreements::CannotTell::Why::no_majority:
+    case agreements::CannotTell::Why::store:
+      break;
+  }
+  return {ErrorKind::unavailable, object, why.text, ""};
+}
+
+}  // namespace
+
+bool is_forgotten(const Error& error) {
+  return error.what == was_forgotten;
+}
+
+Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::string& object,
+                                     const agreements::FromTool& what, std::optional<Instant> end) {
+  static std::uint64_t last_request = 100;
+  const std::uint64_t request = ++last_request;
+  if (Status sent = peer.send(local::ToPart{request, channel, wire::encode(what, 2)}); !sent)
+    return sent.error();
+  for (;;) {
+    auto answer = peer.wait(end);
+    if (!answer) return answer.error();
+    if (!answer->has_value())
+      return Error{ErrorKind::unavailable, object, "its sites have not decided in time", ""};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer); refused && refused->request == request)
+      return cli::refused_by_peer(object, *refused);
+    const auto* said = std::get_if<local::FromPart>(&**answer);
+    if (said == nullptr || said->request != request) continue;
+    auto told = wire::decode<agreements::ToTool>(said->bytes);
+    if (!told)
+      return Error{ErrorKind::unavailable, object, "its peer's answer cannot be read",
+                   "install this release's coordd"};
+    if (const auto* why = std::get_if<agreements::CannotTell>(&*told)) return error_of(object, *why);
+    return std::move(*told);
+  }
+}
+
+void print_trace(const agreements::Decided& decided, const std::vector<service::DecisionSite>& sites,
+                 const std::string& self) {
+  const auto ms = [](Duration after) { return std::chrono::duration<double, std::milli>(after).count(); };
+  for (const agreements::Step& step : decided.steps) {
+    std::string peer = std::to_string(step.peer.value);
+    for (const service::DecisionSite& site : sites) {
+      if (site.node == step.peer) peer = site.host;
+    }
+    cli::notice("dpropose", fmt::format("{:9.3f} ms  {} {} {}  {}", ms(step.after), self,
+                                        step.sent ? "->" : "<-", peer, step.text));
+  }
+  cli::notice("dpropose", fmt::format("{:9.3f} ms  {} decided, after {} messages one after the other",
+                                      ms(decided.took), self, decided.delays));
+}
+
+}  // namespace coord::dpropose
