@@ -189,6 +189,23 @@ class Daemon {
   void look_at_own_place();
   raft::Role role() const;
 
+  // ---- daemon_voters.cpp: who votes
+  struct VoterAsker {
+    replica::ConnectionId connection;
+    std::uint64_t request = 0;
+    Instant began;
+  };
+  void order_voters(replica::ConnectionId connection, const Tool& tool, const local::OrderVoters& request);
+  void perform(replica::VotersAnswered&& action);
+  void perform(replica::VoterStep&& action);
+  void perform(replica::VotersChanged&& action);
+  std::string name_of_node(NodeId node) const;
+  std::vector<std::string> names_of_nodes(const std::vector<NodeId>& nodes) const;
+  std::string words_of(const replica::VoterOrder& order) const;
+  local::VoterView view_of(const replica::VoterAnswer& answer) const;
+  void add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const;
+  void add_vote(local::PeerRecord& record, NodeId node) const;
+
   // ---- daemon_meters.cpp: what is counted, and the audit lines of the log
   Status open_metrics();
   void note_request(Tool& tool, const local::Request& request) const;
@@ -285,6 +302,8 @@ class Daemon {
   std::optional<Instant> armed_;
 
   std::map<replica::ConnectionId, Tool> tools_;
+  std::map<std::uint64_t, VoterAsker> voter_orders_;  // by ticket
+  std::uint64_t last_order_ = 0;
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;

@@ -97,6 +97,8 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     return raise_level(tool->first, tool->second, *raise);
   if (const auto* step = std::get_if<local::HandOver>(&*request))
     return hand_over(tool->first, tool->second, *step);
+  if (const auto* order = std::get_if<local::OrderVoters>(&*request))
+    return order_voters(tool->first, tool->second, *order);
   if (const auto* order = std::get_if<local::Order>(&*request); order != nullptr && is_guest(tool->second)) {
     const auto body = std::visit([](const auto& what) { return service::Body(what); }, order->what);
     if (service::nature_of(body).operators)
@@ -323,6 +325,7 @@ void Daemon::describe_vote(local::PeerRecord& record) const {
   const bool recovering = raft.recovering() || raft.role() == raft::Role::bootstrap;
   record.state = recovering ? "recovering" : "alive";
   record.voter = !recovering;
+  if (!recovering) add_vote(record, settings_.node);
   record.term = raft.term().value;
   record.commit_index = raft.commit_index().value;
 }
@@ -387,6 +390,7 @@ local::Peers Daemon::describe() const {
     record.voter = node->voter;
     record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);
+    add_vote(record, settings_.roster.id_of(status.name));
     if (const auto offset = clock_offset_.find(status.name); offset != clock_offset_.end() && status.link.up)
       answer.troubles.emplace_back(
           status.name, fmt::format("clock: {}", static_cast<double>(offset->second.count()) / 1e9));

@@ -61,6 +61,7 @@ struct UseOf {
   Use operator()(local::RaiseLevel&) const { return {}; }
   Use operator()(local::HandOver&) const { return {}; }
   Use operator()(local::ToPart&) const { return {}; }
+  Use operator()(local::OrderVoters&) const { return {}; }
 };
 
 std::uint64_t number_of(const local::Request& request) {

@@ -45,6 +45,7 @@ struct Name {
   const char* operator()(const raft::TimeoutNow&) const { return "time-out now"; }
   const char* operator()(const raft::StateQuery&) const { return "state query"; }
   const char* operator()(const raft::StateAnswer&) const { return "state answer"; }
+  const char* operator()(const raft::NotVoter&) const { return "no voter"; }
   const char* operator()(const raft::Message& m) const { return std::visit(*this, m); }
   const char* operator()(const EitherWay& m) const { return std::visit(*this, m.message); }
   const char* operator()(const Forward&) const { return "forward"; }
@@ -54,6 +55,8 @@ struct Name {
   const char* operator()(const Follow&) const { return "follow"; }
   const char* operator()(const Fed&) const { return "fed"; }
   const char* operator()(const FedState&) const { return "fed state"; }
+  const char* operator()(const PassedOrder&) const { return "order for voters"; }
+  const char* operator()(const OrderAnswer&) const { return "answer to an order"; }
 };
 
 }  // namespace

@@ -50,6 +50,12 @@ struct GrantNothing {
 struct PutIntoLog {
   service::Body body;
 };
+// An operator's order. Answered by VotersAnswered with the same ticket, or not at all if nobody who leads has
+// answered: then it is asked again.
+struct AskVoters {
+  std::uint64_t ticket = 0;
+  VoterOrder order;
+};
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
 struct Submit {
@@ -81,7 +87,7 @@ struct Space {
 struct Leave {};  // this peer is about to stop: hand leadership over
 
 using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog>;
+                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters>;
 
 // ---- answers
 
@@ -132,6 +138,20 @@ struct LeaderChanged {
   Term term;
   NodeId leader;  // 0: none is known, so this peer sees no quorum
 };
+struct VotersAnswered {
+  std::uint64_t ticket = 0;
+  VoterAnswer answer;
+};
+// The leader makes a step for an order: for the log.
+struct VoterStep {
+  VoterOrder order;
+  std::optional<raft::Change> change;  // none: it hands over
+};
+// The voters are these from here on: a change of them is committed, and applied here.
+struct VotersChanged {
+  LogIndex index;
+  raft::Voters voters;
+};
 struct Report {  // for the log, and for the operator
   std::string text;
 };
@@ -139,8 +159,9 @@ struct Halted {
   std::string why;
 };
 
-using Action = std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady,
-                            QueryFailed, LeaderChanged, Report, Halted>;
+using Action =
+    std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady, QueryFailed,
+                 LeaderChanged, Report, Halted, VotersAnswered, VoterStep, VotersChanged>;
 using Actions = std::vector<Action>;
 
 }  // namespace coord::replica

@@ -92,7 +92,8 @@ void Feed::feed(NodeId node, Member& member, const Source& source, Letters& lett
 // new one.
 FedState Feed::piece_for(const Member& member, const Source& source) {
   if (!state_ || state_->index < source.log.base())
-    state_ = State{source.applied, source.machine.level(), wire::encode_state(source.machine.state(), 0)};
+    state_ = State{source.applied, source.machine.level(), wire::encode_state(source.machine.state(), 0),
+                   source.voters};
   FedState piece;
   piece.life = member.asked.life;
   piece.number = member.asked.number;
@@ -103,7 +104,7 @@ FedState Feed::piece_for(const Member& member, const Source& source) {
   const std::size_t length = std::min<std::size_t>(feed_bytes, piece.size - piece.offset);
   const auto begin = state_->data.begin() + static_cast<std::ptrdiff_t>(piece.offset);
   piece.data.assign(begin, begin + static_cast<std::ptrdiff_t>(length));
-  piece.voters = source.voters;
+  piece.voters = state_->voters;
   return piece;
 }
 

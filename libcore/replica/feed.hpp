@@ -63,6 +63,7 @@ class Feed {
     LogIndex index;
     Level level = first_level;
     SharedBytes data;
+    std::vector<NodeId> voters;
   };
 
   void feed(NodeId node, Member& member, const Source& source, Letters& letters);

@@ -258,6 +258,9 @@ bool Forwarder::apply(const raft::Entry& entry) {
     return true;
   }
   applied_ = entry.index;
+  if (entry.kind == raft::EntryKind::members) {
+    if (auto said = raft::decode_voters(entry.data)) voters_ = std::move(said->voters);
+  }
   if (entry.kind != raft::EntryKind::raise) return true;
   const auto raise = wire::decode<service::Raise>(entry.data);
   if (!raise) {

@@ -12,6 +12,7 @@
 #include "base/level.hpp"
 #include "base/result.hpp"
 #include "protocol/raft/messages.hpp"
+#include "replica/voter_order.hpp"
 #include "service/session.hpp"
 
 namespace coord::replica {
@@ -135,8 +136,31 @@ struct FedState {
   }
 };
 
-using PeerMessage =
-    std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer, EitherWay, Follow, Fed, FedState>;
+// An operator's order, for who leads. The answer says how far it is; the asker asks again.
+struct PassedOrder {
+  std::uint64_t id = 0;
+  VoterOrder order;
+
+  bool operator==(const PassedOrder&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, order);
+  }
+};
+
+struct OrderAnswer {
+  std::uint64_t id = 0;
+  VoterAnswer answer;
+
+  bool operator==(const OrderAnswer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, answer);
+  }
+};
+
+using PeerMessage = std::variant<raft::Message, Forward, Rejected, ReadRequest, ReadAnswer, EitherWay, Follow,
+                                 Fed, FedState, PassedOrder, OrderAnswer>;
 
 // What is for Raft in it; null: nothing.
 inline const raft::Message* raft_message_in(const PeerMessage& message) {

@@ -109,9 +109,13 @@ void Replica::on(Instant now, const FromPeer& event) {
     } else if (answer->known) {
       found->second.index = answer->index;
     }
+  } else if (const auto* passed = std::get_if<PassedOrder>(&event.message)) {
+    hear(now, event.from, *passed);
+  } else if (const auto* answered = std::get_if<OrderAnswer>(&event.message)) {
+    hear(*answered);
   } else if (const auto* follow = std::get_if<Follow>(&event.message)) {
     const bool takes_part = raft_.role() != raft::Role::bootstrap && !raft_.recovering();
-    if (takes_part && !is_voter(event.from)) feed_.asked(now, event.from, *follow);
+    if (takes_part && !has_log(event.from)) feed_.asked(now, event.from, *follow);
   }
 }
 

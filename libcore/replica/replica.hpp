@@ -29,6 +29,7 @@
 #include "replica/events.hpp"
 #include "replica/feed.hpp"
 #include "replica/ordered_log.hpp"
+#include "replica/voter_changes.hpp"
 #include "service/effects.hpp"
 #include "service/state_machine.hpp"
 #include "service/timers.hpp"
@@ -73,7 +74,7 @@ class Replica final : public OrderedLog {
   const service::StateMachine& machine() const override { return machine_; }
   const raft::Raft& raft() const { return raft_; }
   LogIndex applied() const override { return applied_; }
-  bool lone() const { return config_.raft.peers.size() == 1; }
+  bool lone() const { return raft_.always_alone(); }
   NodeId leader() const override { return raft_.leader(); }
   bool has_begun() const override { return raft_.role() != raft::Role::bootstrap; }
   // Peers that are empty found the group together, when each has seen all (protocol/raft/bootstrap.cpp).
@@ -112,9 +113,10 @@ class Replica final : public OrderedLog {
   void on(Instant now, const RaiseTokens& event);
   void on(Instant now, const GrantNothing& event);
   void on(Instant now, const PutIntoLog& event);
+  void on(Instant now, const AskVoters& event);
 
   // ---- replica_raft.cpp: Raft's actions
-  bool is_voter(NodeId node) const;
+  bool has_log(NodeId node) const;  // it votes or learns: Raft sends it all
   bool at_level_two() const { return spoken_ >= 2; }
   bool is_for_us(const FromPeer& event, const EitherWay& message);
   void tell_raft(Instant now, const raft::Event& event);
@@ -154,6 +156,11 @@ class Replica final : public OrderedLog {
   void propose_token_floor(Instant now);
   bool tokens_ready(std::size_t commands);
   std::optional<Instant> next_resend() const;
+
+  // ---- replica_voters.cpp
+  VoterAnswer carry_out(Instant now, const VoterOrder& order);
+  void hear(Instant now, NodeId from, const PassedOrder& passed);
+  void hear(const OrderAnswer& answer);
 
   // ---- replica_reads.cpp
   void feed_members();
@@ -211,6 +218,13 @@ class Replica final : public OrderedLog {
   std::optional<Instant> raise_ready_since_;
   bool raise_now_ = false;            // the operator has asked
   std::optional<LogIndex> raise_at_;  // proposed in this term, not applied yet
+
+  VoterChanges changes_;
+  struct Asked {
+    std::uint64_t ticket = 0;
+    Instant began;
+  };
+  std::map<std::uint64_t, Asked> asked_leader_;  // by the number under which the leader was asked
 
   std::map<std::uint64_t, Reading> reads_;
   std::uint64_t next_read_;  // from a number of this life

@@ -50,7 +50,7 @@ std::optional<LevelView::Missing> Replica::why_missing(NodeId voter, Level level
 // The newest level above the present one that every voter knows; the present one: none.
 Level Replica::known_by_all() const {
   Level known = machine_.level();
-  while (known < config_.level && std::ranges::none_of(config_.raft.peers, [&](NodeId voter) {
+  while (known < config_.level && std::ranges::none_of(raft_.voters().voters, [&](NodeId voter) {
            return why_missing(voter, known + 1).has_value();
          }))
     ++known;
@@ -62,7 +62,7 @@ LevelView Replica::level_view() const {
   view.level = machine_.level();
   view.next = std::max(view.level, std::min(view.level + 1, config_.level));
   if (view.next == view.level) return view;
-  for (const NodeId voter : config_.raft.peers) {
+  for (const NodeId voter : raft_.voters().voters) {
     if (const auto why = why_missing(voter, view.next)) view.missing.emplace(voter, *why);
   }
   view.due = raise_due();
@@ -96,7 +96,7 @@ void Replica::propose_raise(Instant now, Level level) {
   raise_now_ = false;
   raise_ready_since_.reset();
   service::Raise raise{level, {}};
-  for (const NodeId voter : config_.raft.peers)
+  for (const NodeId voter : raft_.voters().voters)
     raise.lives[voter] = machine_.state().registrations.at(voter).nonce;
   const LogIndex before = raft_.last_index();
   tell_raft(now, raft::ProposeRaise{wire::encode(raise)});
@@ -110,7 +110,7 @@ bool Replica::apply_raise(Instant now, const raft::Entry& entry) {
     halt_on(entry, raise.error());
     return false;
   }
-  service::Effects effects = machine_.apply_raise(entry.index, *raise, config_.raft.peers);
+  service::Effects effects = machine_.apply_raise(entry.index, *raise, raft_.voters_at(entry.index));
   timers_.applied(now, effects, machine_);
   if (std::get<service::RaiseApplied>(effects.front()).in_force) level_has_changed();
   out_.push_back(Applied{entry.index, std::move(effects)});

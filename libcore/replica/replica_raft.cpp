@@ -50,14 +50,14 @@ bool Replica::is_for_us(const FromPeer& event, const EitherWay& message) {
                                                        known->second == message.from);
 }
 
-bool Replica::is_voter(NodeId node) const {
-  return std::ranges::find(config_.raft.peers, node) != config_.raft.peers.end();
+bool Replica::has_log(NodeId node) const {
+  return raft_.voters().has(node);
 }
 
 void Replica::feed_members() {
   if (feed_.size() == 0 || !at_level_two()) return;
-  const Feed::Source source{raft_.log(),        applied_,       machine_,
-                            config_.raft.peers, raft_.leader(), raft_.term()};
+  const std::vector<NodeId> voters = raft_.voters_at(applied_);
+  const Feed::Source source{raft_.log(), applied_, machine_, voters, raft_.leader(), raft_.term()};
   for (auto& [node, message] : feed_.due(source)) send_peer(node, std::move(message));
 }
 
@@ -80,6 +80,10 @@ void Replica::perform(Instant now, raft::Apply&& action) {
 // False: this peer halts, for it cannot read what the others may have applied.
 bool Replica::apply(Instant now, const raft::Entry& entry) {
   if (entry.kind == raft::EntryKind::raise) return apply_raise(now, entry);
+  if (entry.kind == raft::EntryKind::members) {
+    if (auto voters = raft::decode_voters(entry.data))
+      out_.push_back(VotersChanged{entry.index, std::move(*voters)});
+  }
   if (entry.kind != raft::EntryKind::command) return true;
   const auto command = wire::decode<service::Command>(entry.data, {.version = entry.level});
   if (!command) {
@@ -179,7 +183,7 @@ void Replica::take_snapshot_if_due() {
   applied_since_snapshot_ = 0;
   bytes_since_snapshot_ = 0;
   raft::Snapshot snapshot{applied_, applied_term_, wire::encode_state(machine_.state(), expected),
-                          machine_.level()};
+                          machine_.level(), raft_.voters_said_at(applied_)};
   snapshot_bytes_ = snapshot.data.size();
   const std::uint64_t job = next_job_++;
   jobs_[job].snapshot = snapshot;

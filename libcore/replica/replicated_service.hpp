@@ -21,12 +21,13 @@
 
 namespace coord::replica {
 
-using ServiceEvent =
-    std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow, RaiseTokens,
-                 GrantNothing, PutIntoLog, FromTool, ToolGone, HoldersGone, CommandGone, Recovered>;
+using ServiceEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
+                                  RaiseTokens, GrantNothing, PutIntoLog, AskVoters, FromTool, ToolGone,
+                                  HoldersGone, CommandGone, Recovered>;
 using ServiceAction =
     std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
-                 SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers>;
+                 SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers,
+                 VotersAnswered, VoterStep, VotersChanged>;
 using ServiceActions = std::vector<ServiceAction>;
 
 class ReplicatedService {

@@ -117,6 +117,12 @@ std::string to_text(const PeerMessage& message, Level level) {
   } else if (const auto* state = std::get_if<FedState>(&message)) {
     text +=
         fmt::format(" {} of {} from {} of {}", state->number, state->index.value, state->offset, state->size);
+  } else if (const auto* passed = std::get_if<PassedOrder>(&message)) {
+    text += fmt::format(" {} {} {}", passed->id, name_of(passed->order.verb), passed->order.node.value);
+  } else if (const auto* told = std::get_if<OrderAnswer>(&message)) {
+    text += fmt::format(" {} {}", told->id,
+                        told->answer.refusal == VoterRefusal::none ? name_of(told->answer.progress)
+                                                                   : name_of(told->answer.refusal));
   }
   return text;
 }

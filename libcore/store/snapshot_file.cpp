@@ -36,6 +36,26 @@ std::optional<Level> version_in(ByteView file) {
   return version;
 }
 
+constexpr std::uint64_t before_state_limit = 1024;
+
+// From level 2 on the voters as of the snapshot stand before the state, and count as a part of it: how many
+// bytes they take (none: they are the founders), then as in an entry.
+Bytes before_state(const raft::Snapshot& snapshot) {
+  ByteWriter out;
+  if (snapshot.level < 2) return out.take();
+  const Bytes voters = snapshot.voters.empty() ? Bytes() : raft::encode(snapshot.voters);
+  out.put(static_cast<std::uint32_t>(voters.size()));
+  out.put(voters);
+  return out.take();
+}
+
+std::optional<raft::Voters> read_before_state(ByteReader& in, Level level) {
+  if (level < 2) return raft::Voters{};
+  const auto size = in.get<std::uint32_t>();
+  if (in.failed() || size > in.left()) return std::nullopt;
+  return size == 0 ? raft::Voters{} : raft::decode_voters(in.get(size));
+}
+
 Status write_all(DiskFile& file, const Bytes& head, ByteView data) {
   if (Status status = file.write(0, head); !status.ok()) return status;
   for (std::size_t at = 0; at < data.size(); at += write_step) {
@@ -59,11 +79,14 @@ std::optional<LogIndex> snapshot_index(const std::string& name) {
 }
 
 Result<SnapshotRef> write_snapshot(Disk& disk, const Identity& identity, const raft::Snapshot& snapshot) {
-  const SnapshotRef ref{snapshot.index, snapshot.term, snapshot.data.size(), crc32c(snapshot.data)};
+  const Bytes said = before_state(snapshot);
+  const SnapshotRef ref{snapshot.index, snapshot.term, said.size() + snapshot.data.size(),
+                        crc32c(snapshot.data, crc32c(said))};
   Result<std::unique_ptr<DiskFile>> file = disk.create(snapshot_temporary);
   if (!file.ok()) return file.error();
-  if (Status status = write_all(**file, file_head(identity, ref, snapshot.level), snapshot.data);
-      !status.ok()) {
+  Bytes head = file_head(identity, ref, snapshot.level);
+  head.insert(head.end(), said.begin(), said.end());
+  if (Status status = write_all(**file, head, snapshot.data); !status.ok()) {
     if (is_for_want_of_room(status.error())) {
       file->reset();
       if (Status removed = disk.remove(snapshot_temporary); !removed.ok()) return removed.error();
@@ -93,7 +116,11 @@ std::optional<raft::Snapshot> decode_snapshot(ByteView file, const Identity& ide
   if (!std::ranges::equal(file.first(head.size()), head)) return std::nullopt;
   const ByteView data = file.subspan(head.size());
   if (crc32c(data) != ref.crc) return std::nullopt;
-  return raft::Snapshot{ref.index, ref.term, Bytes(data.begin(), data.end()), *level};
+  ByteReader in(data);
+  const std::optional<raft::Voters> voters = read_before_state(in, *level);
+  if (!voters) return std::nullopt;
+  const ByteView state = in.get(in.left());
+  return raft::Snapshot{ref.index, ref.term, Bytes(state.begin(), state.end()), *level, *voters};
 }
 
 Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& identity,
@@ -102,7 +129,8 @@ Result<std::optional<raft::Snapshot>> read_snapshot(Disk& disk, const Identity& 
   if (!file.ok()) return file.error();
   const Result<std::uint64_t> size = (*file)->size();
   if (!size.ok()) return size.error();
-  if (ref.size > snapshot_limit || *size != file_head(identity, ref, first_level).size() + ref.size) {
+  if (ref.size > snapshot_limit + before_state_limit ||
+      *size != file_head(identity, ref, first_level).size() + ref.size) {
     return std::optional<raft::Snapshot>();
   }
   const Result<Bytes> content = (*file)->read(0, static_cast<std::size_t>(*size));

@@ -2,7 +2,8 @@
 // A snapshot's file: snapshot-INDEX (hexadecimal), the index in the name, a header,
 // the state machine's bytes.
 //
-// The version in its header is the level of the state (base/level.hpp).
+// The version in its header is the level of the state (base/level.hpp). From level 2 on the voters as of the
+// snapshot stand before it.
 //
 // It counts only once a record of the log names it, with its checksum: until then the log alone speaks, so a
 // crash at any point leaves the state before or the state after.

@@ -32,6 +32,7 @@
 #include "wire/local_part.hpp"
 #include "wire/local_peers.hpp"
 #include "wire/local_taking.hpp"
+#include "wire/local_voters.hpp"
 
 namespace coord::local {
 
@@ -199,7 +200,7 @@ struct LetGo {
 using Request =
     std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
                  ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand, Arrive, Ended,
-                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart, Order, Question>;
+                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart, Order, Question, OrderVoters>;
 
 // ---- peer to tool
 
@@ -327,6 +328,6 @@ struct Joined {
 using Answer =
     std::variant<Welcome, Granted, Renewed, Lost, Refused, Waiting, Cancelled, Released, Locks, Peers, Waits,
                  History, Joined, Done, Leaders, Passed, Broken, Departed, AllEnded, Barriers, BarrierIsReset,
-                 TakenUp, TakenBack, LoneView, FromPart, Ordered, Shown, TurnComes>;
+                 TakenUp, TakenBack, LoneView, FromPart, Ordered, Shown, TurnComes, VoterView>;
 
 }  // namespace coord::local

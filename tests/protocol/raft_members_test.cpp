@@ -264,7 +264,53 @@ TEST_CASE("a voter that was removed and did not hear of it disturbs nobody", "[r
   CHECK(group.leader() == leader);
   CHECK(group.raft(leader).term() == term);
   CHECK_FALSE(group.has_applied(gone, "19"));
+  // It was told, and is silent until it is taken in again.
+  CHECK(group.raft(gone).is_removed());
+  group.forget_trace();
+  group.run(3000);
+  CHECK(group.trace().find(std::string(1, gone) + " > ") == std::string::npos);
+  REQUIRE(make(group, Step::learn, gone));
+  REQUIRE(make(group, Step::promote, gone));
+  CHECK_FALSE(group.raft(gone).is_removed());
+  CHECK(group.has_applied(gone, "19"));
   CHECK(group.violation == "");
+}
+
+TEST_CASE("who asks for a vote is told that it has none, once that is committed", "[raft][members]") {
+  Solo a({1, 1});
+  a.recovered.entries.push_back(members(1, 3, voters("ab")));
+  VoteRequest request{Term{2}, LogIndex{2}, Term{1}, true};
+  a.receive('c', request);
+  CHECK(a.sent() == Lines{"c pre-vote term 2 granted"});
+  a.receive('b', AppendRequest{Term{2}, LogIndex{3}, Term{1}, LogIndex{3}, {entry(2, 4)}});
+  a.durable();
+  a.receive('c', request);
+  CHECK(a.sent() == Lines{"c no voter by 3", "c pre-vote term 2 refused"});
+}
+
+TEST_CASE("a peer believes that it was removed only by a word that it does not have", "[raft][members]") {
+  Solo a({1, 1});
+  a.recovered.entries.push_back(members(1, 3, voters("abc")));
+  a.receive('b', NotVoter{LogIndex{3}});
+  CHECK_FALSE(a.raft().is_removed());
+  a.receive('b', NotVoter{LogIndex{7}});
+  CHECK(a.raft().is_removed());
+  for (int i = 0; i < 3; ++i) {
+    a.tick_at_deadline();
+    CHECK(a.sent().empty());
+  }
+  a.receive('b', Heartbeat{Term{2}, LogIndex{}, 1});
+  CHECK_FALSE(a.raft().is_removed());
+}
+
+TEST_CASE("what a snapshot at an entry says of the voters", "[raft][members]") {
+  Solo a({1, 1});
+  a.recovered.entries.push_back(members(1, 3, voters("ab", "c")));
+  a.recovered.entries.push_back(members(1, 4, voters("ab")));
+  CHECK(a.raft().voters_said_at(LogIndex{2}).empty());
+  CHECK(a.raft().voters_at(LogIndex{2}) == a.config.peers);
+  CHECK(a.raft().voters_said_at(LogIndex{3}) == voters("ab", "c"));
+  CHECK(a.raft().voters_said_at(LogIndex{9}) == voters("ab"));
 }
 
 TEST_CASE("one that is removed while it answers is told, and stands no more", "[raft][members]") {

@@ -65,12 +65,13 @@ TEST_CASE(
   CHECK(disk.contents() == before);
 }
 
-TEST_CASE("a snapshot's file says its level, and an installed one opens a segment of it") {
+TEST_CASE("a snapshot's file says its level and voters, and an installed one opens a segment of it") {
+  const raft::Voters voters{{NodeId{1}, NodeId{4}}, {NodeId{2}}};
   sim::VirtualDisk disk(Random(1));
   {
     auto opened = open_as(disk, 2);
     raft::Persist persist;
-    persist.snapshot = raft::Snapshot{LogIndex{9}, Term{1}, {1, 2, 3}, 2};
+    persist.snapshot = raft::Snapshot{LogIndex{9}, Term{1}, {1, 2, 3}, 2, voters};
     REQUIRE(opened->store.persist(persist).ok());
     CHECK(version_of(disk, 2) == 2);
   }
@@ -78,6 +79,8 @@ TEST_CASE("a snapshot's file says its level, and an installed one opens a segmen
   REQUIRE(again.ok());
   REQUIRE(again->recovered.snapshot.has_value());
   CHECK(again->recovered.snapshot->level == 2);
+  CHECK(again->recovered.snapshot->voters == voters);
+  CHECK(again->recovered.snapshot->data == SharedBytes(Bytes{1, 2, 3}));
   CHECK_FALSE(open_as(disk, 1).ok());
 }
 

@@ -181,6 +181,7 @@ const Named<local::Request>& requests() {
       {"ask_commit", local::Question{8, service::GetCommit{"deploy"}, false, true}},
       {"ask_commits", local::Question{8, service::ListCommits{"a/", "a/b"}, true, false}},
       {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
+      {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta"}},
   };
   return all;
 }
@@ -284,6 +285,15 @@ const Named<local::Answer>& answers() {
                                                             service::CommitOutcome::committed, "",
                                                             WallTime{1700000000123456789}, 2, 2, 1}},
                                                           true}}},
+      {"voter_view", local::VoterView{9,
+                                      false,
+                                      true,
+                                      true,
+                                      "gamma is the only one that votes",
+                                      "promote another one first",
+                                      "alpha",
+                                      {"alpha", "gamma"},
+                                      {"delta"}}},
       {"shown_values", local::Shown{8, WallTime{1700000001000000000}, false,
                                     service::ValuesView{{{"k", Token{1855425871872001}, 1, "backup",
                                                           WallTime{1700000000123456789}, "", 0}},

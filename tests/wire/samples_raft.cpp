@@ -65,11 +65,13 @@ const Named<raft::Message>& raft_messages() {
                          true,
                          Term{9},
                          {{NodeId{1}, incarnation(0x50)}, {NodeId{0xffffffffffffffff}, incarnation(0)}}}},
+      {"not_voter", raft::NotVoter{LogIndex{41}}},
   };
   return all;
 }
 
 const Named<replica::PeerMessage>& peer_messages() {
+  const replica::VoterOrder order{replica::VoterVerb::replace, NodeId{3}, NodeId{4}, "root"};
   static const Named<replica::PeerMessage> all{
       {"raft", raft::Message(raft::Heartbeat{Term{6}, LogIndex{43}, 1001})},
       {"forward", replica::Forward{{{1, 2, 3}, {}}}},
@@ -86,6 +88,15 @@ const Named<replica::PeerMessage>& peer_messages() {
                            LogIndex{42},
                            {{Term{6}, LogIndex{43}, raft::EntryKind::command, {1, 2}, 2}},
                            {NodeId{1}, NodeId{2}}}},
+      {"passed_order", replica::PassedOrder{6, order}},
+      {"order_answer", replica::OrderAnswer{6,
+                                            {replica::VoterProgress::catches_up,
+                                             replica::VoterRefusal::other_order,
+                                             NodeId{3},
+                                             700,
+                                             order,
+                                             NodeId{1},
+                                             {{NodeId{1}, NodeId{2}}, {NodeId{4}}}}}},
       {"fed_state", replica::FedState{17, 4, LogIndex{40}, 2, 8192, 4096, {1, 2, 3}, {NodeId{1}, NodeId{2}}}},
   };
   return all;

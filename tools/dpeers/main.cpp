@@ -17,6 +17,7 @@
 #include "dpeers/level.hpp"
 #include "dpeers/listing.hpp"
 #include "dpeers/metrics.hpp"
+#include "dpeers/voters.hpp"
 #include "dpeers/wait.hpp"
 #include "dpeers/wrap.hpp"
 
@@ -36,6 +37,7 @@ struct Settings {
   std::string state;
   std::optional<Duration> wait;
   std::string state_dir, file;  // of backup
+  std::string name, other;      // of a voter
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -155,6 +157,37 @@ void add_backup(cli::Options& tool, Settings& settings) {
   });
 }
 
+// What all five verbs share.
+cli::Options& add_voter_verb(cli::Options& tool, Settings& settings, local::VoterVerb which,
+                             const char* summary) {
+  auto& verb = tool.verb(name_of(which), summary);
+  const bool replaces = which == local::VoterVerb::replace;
+  verb.synopsis(replaces ? "OLD NEW [-w SECONDS]" : "NAME [-w SECONDS]");
+  verb.operand(replaces ? "OLD" : "NAME", settings.name,
+               replaces ? "the peer that votes now" : "the peer, as `dpeers` shows it");
+  if (replaces) verb.operand("NEW", settings.other, "the peer that votes then");
+  verb.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long (60), then 1");
+  verb.does([&settings, which] {
+    return dpeers::order_voters({settings.peer, settings.quiet, settings.json, which, settings.name,
+                                 settings.other, settings.wait.value_or(std::chrono::seconds(60))});
+  });
+  return verb;
+}
+
+void add_voters(cli::Options& tool, Settings& settings) {
+  using enum local::VoterVerb;
+  add_voter_verb(tool, settings, promote, "let a peer vote, once it has caught up")
+      .example("dpeers promote gamma", "");
+  add_voter_verb(tool, settings, demote, "let a voter vote no longer: it goes on learning")
+      .example("dpeers demote gamma", "before long work on that host");
+  add_voter_verb(tool, settings, remove, "take a peer out of those who vote or learn")
+      .example("dpeers remove gamma", "its host is gone for good");
+  add_voter_verb(tool, settings, replace, "let one peer vote in the place of another")
+      .example("dpeers replace gamma delta", "");
+  add_voter_verb(tool, settings, transfer, "let another voter lead")
+      .example("dpeers transfer beta", "before work on the host that leads");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -190,5 +223,6 @@ int main(int argc, char** argv) {
   add_level(options, settings);
   add_hand_over(options, settings);
   add_backup(options, settings);
+  add_voters(options, settings);
   return cli::run(argc, argv, options, cli::read_by_app);
 }

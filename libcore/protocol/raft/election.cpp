@@ -54,7 +54,7 @@ bool Raft::hears_no_leader() const {
 void Raft::election_timed_out() {
   leader_ = NodeId{};
   arm_election_timer();
-  if (recovering() || outdated_ || !stands_for_election()) return;
+  if (recovering() || outdated_ || told_removed_ || !stands_for_election()) return;
   // A disk that has not taken the last term will not take another: candidacies must not pile up behind it,
   // and one that waits for a slow disk is not given up for a new one that would wait as long.
   if (!outbox_.is_durable(hard_write_)) return;

@@ -17,7 +17,8 @@
 // it (thesis 4.2.1). A leader that is to go hands over before that. One that finds, when it has been elected,
 // that the change which takes its vote away is still to be committed, leads until it is and does not count
 // itself (thesis 4.2.2). Who has been removed hears nothing more, and stands again and again: it is refused
-// as long as a leader lives (thesis 4.2.3, election.cpp). It is still sent the change itself, if it takes it.
+// as long as a leader lives (thesis 4.2.3, election.cpp), and told so, which ends it (NotVoter). It is still
+// sent the change itself, if it takes it.
 #include <algorithm>
 
 #include "base/rule.hpp"
@@ -123,6 +124,26 @@ void Raft::step_down_if_removed() {
   if (role_ != Role::leader || members_.index() > commit_ || voters().votes(config_.self)) return;
   if (!transfer_) begin_transfer_to_best(NodeId{});
   if (!transfer_ || transfer_->told) become_follower(hard_.term, NodeId{});
+}
+
+// Whoever asks for a vote that the others do not count, for it was away when it was removed, would ask for
+// ever: each time-out a message to everybody.
+void Raft::tell_if_removed(NodeId asker) {
+  const bool removed = !members_.are_founders() && members_.index() <= commit_ && !voters().has(asker);
+  if (removed) send(asker, NotVoter{members_.index()});
+}
+
+// A word that is committed and not in this log: without it this peer cannot win, whoever votes, so nothing is
+// lost when it is silent until a leader sends it the log.
+void Raft::receive(NodeId /*from*/, const NotVoter& message) {
+  if (role_ == Role::leader || message.index <= members_.index()) return;
+  told_removed_ = message.index;
+  if (role_ != Role::follower) become_follower(hard_.term, NodeId{});
+}
+
+bool Raft::is_removed() const {
+  if (role_ == Role::bootstrap || joined_later()) return false;
+  return told_removed_ || (members_.index() <= commit_ && !voters().has(config_.self));
 }
 
 void Raft::note_members(const Entry& entry) {

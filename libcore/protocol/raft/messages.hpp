@@ -177,8 +177,20 @@ struct StateAnswer {
   }
 };
 
+// To who asks for a vote: by the committed word of the log at `index` you neither vote nor learn. Only where
+// voters have changed, so at level 2 at least.
+struct NotVoter {
+  LogIndex index;
+
+  bool operator==(const NotVoter&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(index);
+  }
+};
+
 using Message = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, Heartbeat, HeartbeatReply,
-                             SnapshotRequest, SnapshotReply, TimeoutNow, StateQuery, StateAnswer>;
+                             SnapshotRequest, SnapshotReply, TimeoutNow, StateQuery, StateAnswer, NotVoter>;
 
 // What peers of level 2 also send as a datagram, if it is small: whichever copy comes first counts. It may
 // get lost, come late or twice. Not what must come in order or only once: a transfer, an election that it has

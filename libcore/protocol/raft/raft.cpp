@@ -223,7 +223,7 @@ void Raft::persist_what_changed(Actions& out) {
   if (!persist.entries.empty()) persist.first = persist.entries.front().index;
   if (hard_unsaved_) persist.hard_state = hard_;
   // A group of one: whoever crashes the machine ends the users of its locks too, so only the order must hold.
-  persist.sync = !alone() || hard_unsaved_ || new_snapshot || must_be_durable_;
+  persist.sync = !always_alone() || hard_unsaved_ || new_snapshot || must_be_durable_;
   must_be_durable_ = false;
   if (new_snapshot || !persist.entries.empty()) log_.handed_over(persist.id);
   hard_unsaved_ = false;

@@ -135,12 +135,23 @@ class Raft {
   // As the latest word in the log says, committed or not; of a group that has never changed: the founders.
   const Voters& voters() const { return members_.latest(); }
   LogIndex voters_index() const { return members_.index(); }  // of that word
+  // As of an entry that was applied: what a snapshot there holds. Empty: the founders.
+  Voters voters_said_at(LogIndex index) const { return members_.said_at(index); }
+  std::vector<NodeId> voters_at(LogIndex index) const {
+    const Voters said = voters_said_at(index);
+    return said.empty() ? config_.peers : said.voters;
+  }
+  // It has been a voter or a learner, and is nothing now: it keeps its state and is silent.
+  bool is_removed() const;
   // Against a change of the voters, now; nothing: ChangeMembers appends it.
   std::optional<ChangeRefusal> why_not(Change change) const;
   // The only peer there is: nobody is to be asked or told.
   bool alone() const {
     return voters().voters.size() == 1 && voters().learners.empty() && voters().votes(config_.self);
   }
+  // Nobody else was ever one of the group, as far as this peer knows: only then is not synced what others may
+  // know of.
+  bool always_alone() const { return alone() && config_.peers.size() == 1; }
   bool majority_has_room() const;  // as far as a leader was told; who has not told counts as having it
   // Leader only, else empty: every other voter and learner.
   const std::map<NodeId, Progress>& progress() const { return progress_; }
@@ -294,6 +305,8 @@ class Raft {
   void let_go_of_removed();
   void step_down_if_removed();
   void note_members(const Entry& entry);
+  void tell_if_removed(NodeId asker);
+  void receive(NodeId from, const NotVoter& message);
   // What a majority of the voters has reached: `own` of this peer, `of` of the progress of each other one.
   template <class Value, class Of>
   Value reached_by_voters(Value own, Of of) const;
@@ -346,6 +359,7 @@ class Raft {
   // follower and candidate
   Instant election_deadline_;
   std::optional<Instant> leader_heard_;
+  std::optional<LogIndex> told_removed_;        // by this word, since a leader was heard last
   std::uint64_t round_heard_ = 0;               // the last one of the present term's leader
   std::map<NodeId, DiskState> disks_told_;      // in it
   std::optional<Instant> nobody_stands_since_;  // there is no leader, and nobody has asked for a vote

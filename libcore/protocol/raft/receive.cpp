@@ -49,6 +49,9 @@ bool plausible(const SnapshotReply& m) {
 bool plausible(const TimeoutNow& m) {
   return plausible(m.term);
 }
+bool plausible(const NotVoter& m) {
+  return plausible(m.index);
+}
 bool plausible(const StateQuery& /*m*/) {
   return true;
 }
@@ -71,8 +74,12 @@ void Raft::on(const Receive& event) {
           answer_state(event.from, message);
         } else if constexpr (std::is_same_v<M, StateAnswer>) {
           if (std::ranges::binary_search(config_.peers, event.from)) receive_state(event.from, message);
-        } else if (role_ !=
-                   Role::bootstrap) {  // who has not founded may have promised anything: it says nothing
+        } else if (role_ == Role::bootstrap) {
+          // who has not founded may have promised anything: it says nothing
+        } else if constexpr (std::is_same_v<M, NotVoter>) {
+          receive(event.from, message);
+        } else {
+          if constexpr (std::is_same_v<M, VoteRequest>) tell_if_removed(event.from);
           take(event.from, message);
         }
       },
@@ -130,6 +137,7 @@ bool Raft::follow(NodeId from) {
   }
   if (role_ != Role::follower || leader_ != from) become_follower(hard_.term, from);
   leader_heard_ = now_;
+  told_removed_.reset();
   nobody_stands_since_.reset();
   arm_election_timer();
   return true;

@@ -67,6 +67,7 @@ struct Writer {
                        if_recovering(m.recovering));
   }
   std::string operator()(const TimeoutNow& m) const { return in_term("time out now", m.term); }
+  std::string operator()(const NotVoter& m) const { return fmt::format("no voter by {}", m.index.value); }
   std::string operator()(const StateQuery& /*m*/) const { return "state query"; }
   std::string operator()(const StateAnswer& m) const {
     if (m.empty) return "state answer empty";

@@ -79,6 +79,14 @@ std::optional<Voters> changed(Voters from, Change change) {
   return from.is_sound() ? std::optional(std::move(from)) : std::nullopt;
 }
 
+Voters VotersOfLog::said_at(LogIndex index) const {
+  const Said* last = &said_.front();
+  for (const Said& said : said_) {
+    if (said.index <= index) last = &said;
+  }
+  return last->by_log ? last->voters : Voters{};
+}
+
 void VotersOfLog::truncate(LogIndex first) {
   while (said_.size() > 1 && said_.back().index >= first) said_.pop_back();
 }

@@ -74,6 +74,7 @@ class VotersOfLog {
   LogIndex index() const { return said_.back().index; }  // of that word
   // Before the latest word; as the latest where it is the only one.
   const Voters& before() const { return said_.size() > 1 ? said_[said_.size() - 2].voters : latest(); }
+  Voters said_at(LogIndex index) const;  // empty: nothing was so far
   // Nothing was ever said: they are the founders.
   bool are_founders() const { return said_.size() == 1 && !said_.front().by_log; }
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Who votes: an operator's orders, and what the log and listings say of the voters.
+#include "base/format.hpp"
+#include "daemon/daemon.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr std::size_t most_orders = 256;
+constexpr Duration forgotten_after = std::chrono::seconds(10);
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+const char* words_of(raft::Step step) {
+  switch (step) {
+    case raft::Step::learn:
+      return "learns";
+    case raft::Step::promote:
+      return "votes";
+    case raft::Step::demote:
+      return "votes no longer, and learns";
+    case raft::Step::remove:
+      return "is removed";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string Daemon::name_of_node(NodeId node) const {
+  if (node == settings_.node) return settings_.name;
+  const net::Roster::Node* const found = settings_.roster.find(node);
+  return found != nullptr ? found->name : fmt::format("node {}", node.value);
+}
+
+std::vector<std::string> Daemon::names_of_nodes(const std::vector<NodeId>& nodes) const {
+  std::vector<std::string> names;
+  for (const NodeId node : nodes) names.push_back(name_of_node(node));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string Daemon::words_of(const replica::VoterOrder& order) const {
+  const std::string other =
+      order.verb == replica::VoterVerb::replace ? " " + name_of_node(order.other) : std::string();
+  return fmt::format("{} {}{}", local::name_of(order.verb), name_of_node(order.node), other);
+}
+
+void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
+                          const local::OrderVoters& request) {
+  const auto refuse = [&](local::RefusedKind kind, const std::string& why) {
+    tell(connection, tool, local::Refused{request.request, kind, why.substr(0, 1024)});
+  };
+  using enum local::RefusedKind;
+  if (is_guest(tool)) return refuse(mismatch, "only root and the peer's own user may change the voters");
+  if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
+  if (node_->voter() == nullptr)
+    return refuse(protocol, "this host does not vote: ask on the host of one that does");
+  if (node_->voter()->raft().is_removed())
+    return refuse(protocol, "this host's peer was removed from the voters: ask on a host that votes");
+  replica::VoterOrder order{request.verb, {}, {}, tool.user.substr(0, 255)};
+  const bool replaces = request.verb == local::VoterVerb::replace;
+  for (const auto& [name, node] : {std::pair{&request.name, &order.node}, {&request.other, &order.other}}) {
+    if (node == &order.other && !replaces) continue;
+    *node = settings_.roster.id_of(*name);
+    if (settings_.roster.find(*node) == nullptr)
+      return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
+  }
+  const NodeId comes = replaces ? order.other : order.node;
+  if (!settings_.roster.find(comes)->founder)
+    return refuse(mismatch,
+                  fmt::format("{} has come to the group with --join: it does not vote", name_of_node(comes)));
+  if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
+  const Instant now = process::boot_now();
+  std::erase_if(voter_orders_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
+  if (voter_orders_.size() >= most_orders) return refuse(protocol, "too many such orders at a time");
+  voter_orders_[++last_order_] = {connection, request.request, now};
+  push(replica::AskVoters{last_order_, std::move(order)});
+}
+
+void Daemon::perform(replica::VotersAnswered&& action) {
+  const auto found = voter_orders_.find(action.ticket);
+  if (found == voter_orders_.end()) return;
+  const VoterAsker asker = found->second;
+  voter_orders_.erase(found);
+  const auto tool = tools_.find(asker.connection);
+  if (tool == tools_.end() || !tool->second.connected) return;
+  local::VoterView view = view_of(action.answer);
+  view.request = asker.request;
+  tell(asker.connection, tool->second, view);
+}
+
+local::VoterView Daemon::view_of(const replica::VoterAnswer& answer) const {
+  using enum replica::VoterProgress;
+  local::VoterView view;
+  view.done = answer.progress == done;
+  view.refused = answer.refusal != replica::VoterRefusal::none;
+  view.quorum = answer.leader != NodeId{};
+  if (view.quorum) view.leader = name_of_node(answer.leader);
+  view.voters = names_of_nodes(answer.voters.voters);
+  view.learners = names_of_nodes(answer.voters.learners);
+  if (view.refused) {
+    add_refusal(answer, view);
+    return view;
+  }
+  switch (answer.progress) {
+    case done:
+      break;
+    case nobody_leads:
+      view.what = "nobody leads";
+      break;
+    case is_proposed:
+      view.what = answer.about == NodeId{}
+                      ? "a change is being committed"
+                      : fmt::format("a change of {} is being committed", name_of_node(answer.about));
+      break;
+    case catches_up:
+      view.what = fmt::format("{} catches up: {} entries behind", name_of_node(answer.about), answer.lacking);
+      break;
+    case hands_over:
+      view.what = answer.about == NodeId{} ? fmt::format("{} hands the leadership over", view.leader)
+                                           : fmt::format("{} hands the leadership over to {}", view.leader,
+                                                         name_of_node(answer.about));
+      break;
+    case leads_newly:
+      view.what = fmt::format("{} leads only now", view.leader);
+      break;
+    case waits_rejoined:
+      view.what = "a voter that has lost its state catches up";
+      break;
+  }
+  return view;
+}
+
+void Daemon::add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const {
+  const std::string about = name_of_node(answer.about);
+  switch (answer.refusal) {
+    using enum replica::VoterRefusal;
+    case none:
+      return;
+    case other_order:
+      view.what = answer.other_order ? fmt::format("another change is under way: {}, ordered by {}",
+                                                   words_of(*answer.other_order), answer.other_order->by)
+                                     : "another change is under way";
+      view.remedy = "try again when it is done";
+      return;
+    case no_majority:
+      view.what = "too few of the voters that there would be have answered in the last second";
+      view.remedy = "start those that do not run, or remove a dead one first: `dpeers` shows them";
+      return;
+    case last_voter:
+      view.what = fmt::format("{} is the only one that votes", about);
+      view.remedy = "promote another one first";
+      return;
+    case too_many:
+      view.what = fmt::format("{} vote and {} learn already, and 15 of each is the most", view.voters.size(),
+                              view.learners.size());
+      view.remedy = "remove one first";
+      return;
+    case no_voter:
+      view.what = fmt::format("{} does not vote, so it cannot lead", about);
+      view.remedy = fmt::format("`dpeers promote {}` first", about);
+      return;
+    case not_there:
+      view.what = fmt::format("{} does not vote", about);
+      view.remedy = "`dpeers` shows who does";
+      return;
+    case does_not_answer:
+      view.what = fmt::format("{} does not answer", about);
+      view.remedy = "start it, or choose another one";
+      return;
+    case cannot_write:
+      view.what = fmt::format("the disk of {} takes nothing now", about);
+      view.remedy = "look after that disk, or choose another one";
+      return;
+    case has_lost_state:
+      view.what = fmt::format("{} has lost its state, and has not caught up", about);
+      view.remedy = "wait, or choose another one";
+      return;
+    case too_early:
+      view.what = "the group is at level 1, and its voters can change from level 2 on";
+      view.remedy = "see `dpeers level`";
+      return;
+  }
+}
+
+// Each step of an order, at who leads.
+void Daemon::perform(replica::VoterStep&& action) {
+  const replica::VoterOrder& order = action.order;
+  const std::string what = action.change ? fmt::format("{} {}", name_of_node(action.change->node),
+                                                       daemon::words_of(action.change->step))
+                                         : std::string("the leadership is handed over");
+  log_.audit(fmt::format("voters: {}: {}, ordered by {}", words_of(order), what, order.by),
+             {{"COORD_EVENT", "voters"},
+              {"COORD_NAME", name_of_node(action.change ? action.change->node : order.node)},
+              {"COORD_USER", order.by}});
+}
+
+void Daemon::perform(replica::VotersChanged&& action) {
+  const std::string voters = joined(names_of_nodes(action.voters.voters));
+  const std::string learners = joined(names_of_nodes(action.voters.learners));
+  log_.audit(fmt::format("voters from entry {} on: {}{}", action.index.value, voters,
+                         learners.empty() ? "" : fmt::format("; learners: {}", learners)),
+             {{"COORD_EVENT", "voters"}, {"COORD_NAME", voters}});
+}
+
+// Of any peer, this one too: what it is by the log.
+void Daemon::add_vote(local::PeerRecord& record, NodeId node) const {
+  if (node_->voter() == nullptr) return;
+  const raft::Raft& raft = node_->voter()->raft();
+  if (raft.role() == raft::Role::bootstrap) return;
+  record.voter = raft.voters().votes(node);
+  if (record.voter || record.role == "leader") return;
+  record.role = raft.voters().learns(node) ? "learner" : "member";
+}
+
+}  // namespace coord::daemon

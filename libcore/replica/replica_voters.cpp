@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Orders of the voters (voter_changes.hpp): carried out where this peer leads, passed on where it does not.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "replica/replica.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+constexpr Duration forgotten_after = std::chrono::seconds(10);
+constexpr std::size_t most_asked = 256;
+
+}  // namespace
+
+VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order) {
+  VoterChanges::Next next = changes_.next(now, raft_, machine_.level(), order);
+  if (next.change || next.hand_over) out_.push_back(VoterStep{order, next.change});
+  if (next.change) tell_raft(now, raft::ChangeMembers{*next.change, machine_.level()});
+  if (next.hand_over) tell_raft(now, raft::TransferLeadership{*next.hand_over});
+  return std::move(next.answer);
+}
+
+void Replica::on(Instant now, const AskVoters& event) {
+  const bool leads = raft_.role() == raft::Role::leader;
+  if (leads || !has_quorum() || !at_level_two()) {
+    out_.push_back(VotersAnswered{event.ticket, carry_out(now, event.order)});
+    return;
+  }
+  std::erase_if(asked_leader_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
+  if (asked_leader_.size() >= most_asked) return;
+  const std::uint64_t id = next_read_++;
+  asked_leader_[id] = Asked{event.ticket, now};
+  send_peer(raft_.leader(), PassedOrder{id, event.order});
+}
+
+// From any host of the group: who has the key has asked its own operator.
+void Replica::hear(Instant now, NodeId from, const PassedOrder& passed) {
+  send_peer(from, OrderAnswer{passed.id, carry_out(now, passed.order)});
+}
+
+void Replica::hear(const OrderAnswer& answer) {
+  const auto found = asked_leader_.find(answer.id);
+  if (found == asked_leader_.end()) return;
+  out_.push_back(VotersAnswered{found->second.ticket, answer.answer});
+  asked_leader_.erase(found);
+}
+
+}  // namespace coord::replica

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What a tool and its peer say of changes of the voters: a part of wire/local.hpp. From version 2 on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wire/bounds.hpp"
+
+namespace coord::local {
+
+enum class VoterVerb : std::uint8_t {
+  promote,   // NAME votes
+  demote,    // it votes no longer, and goes on learning
+  remove,    // it is neither
+  replace,   // it is neither, and the other one votes
+  transfer,  // it leads
+};
+constexpr const char* name_of(VoterVerb value) {
+  switch (value) {
+    using enum VoterVerb;
+    case promote:
+      return "promote";
+    case demote:
+      return "demote";
+    case remove:
+      return "remove";
+    case replace:
+      return "replace";
+    case transfer:
+      return "transfer";
+  }
+  return nullptr;
+}
+
+// Bring this about. Any peer passes it on to the leader, which makes the next step and answers how far it is:
+// it is said again and again until it is done. Only root and the peer's own user may. Answered by VoterView,
+// or Refused.
+struct OrderVoters {
+  std::uint64_t request = 0;
+  VoterVerb verb = VoterVerb::promote;
+  std::string name;
+  std::string other;  // with replace: who votes instead
+
+  bool operator==(const OrderVoters&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, verb, wire::text<255>(name), wire::text<255>(other));
+  }
+};
+
+struct VoterView {
+  std::uint64_t request = 0;
+  bool done = false;
+  bool refused = false;                       // and it does not help to ask again
+  bool quorum = true;                         // somebody leads
+  std::string what;                           // how far it is, or why it is refused
+  std::string remedy;                         // of a refusal
+  std::string leader;                         // empty: nobody, or not known
+  std::vector<std::string> voters, learners;  // as the leader has them
+
+  bool operator==(const VoterView&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, done, refused, quorum, wire::text<1024>(what), wire::text<1024>(remedy),
+            wire::text<255>(leader), wire::at_most<15, 255>(voters), wire::at_most<15, 255>(learners));
+  }
+};
+
+}  // namespace coord::local

@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Voters that change while the group is in use: promote, demote, remove, replace, transfer.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() { export BATS_TEST_TIMEOUT=120; }
+
+teardown() {
+  end_jobs TERM
+  stop_group
+}
+
+# voters NAME...: a group of these, at level 2.
+voters() {
+  new_group "$BATS_TEST_TMPDIR/g" "$@"
+  export COORD_SOCKET=$group/$1.sock
+  start_group "${calm[@]}"
+  eventually at_level_2
+}
+at_level_2() { [ "$(dpeers level --json | jq .level)" = 2 ]; }
+leader() { leader_seen_by "${1:-${names[0]}}"; }
+a_follower() { others_than "$(leader)" | head -1; }
+who_votes() { on "$1" dpeers --json | jq -r 'select(.voter) | .name' | sort | tr -d '\n'; }  # SEEN_BY
+votes_are() { [ "$(who_votes "$1")" = "$2" ]; }                                                 # SEEN_BY NAMES
+role_of() { on "$1" dpeers --json | jq -r --arg name "$2" 'select(.name == $name) | .role'; }   # SEEN_BY NAME
+role_is() { [ "$(role_of "$1" "$2")" = "$3" ]; }
+locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
+
+@test "transfer: the leadership moves, and the verb ends when it has" {
+  voters a b c
+  to=$(a_follower)
+  run -0 dpeers transfer "$to"
+  [[ $output == "voters: a, b, c; $to leads" ]]
+  role_is "$to" "$to" leader
+  run -0 dpeers transfer "$to"
+  run -0 dpeers transfer a --json
+  jq -e '.verb == "transfer" and .name == "a" and .done and .leader == "a" and .voters == ["a", "b", "c"] and .learners == []' <<<"$output"
+  for name in a b c; do locks_work $name; done
+}
+
+@test "a follower is removed, and is silent, and votes again when it is promoted" {
+  voters a b c
+  gone=$(a_follower)
+  rest=$(printf '%s' abc | tr -d "$gone")
+  run -0 --separate-stderr dpeers remove "$gone"
+  [[ $stderr == *"2 voters: the group stands the loss of none, as it does with 1: an odd number is better"* ]]
+  for name in ${rest:0:1} ${rest:1:1}; do
+    eventually votes_are "$name" "$rest"
+    role_is "$name" "$gone" member
+    locks_work "$name"
+  done
+  eventually role_is "$gone" "$gone" member
+  votes_are "$gone" "$rest"
+  run -69 on "$gone" dpeers promote "$gone"
+  [[ $output == *"was removed from the voters: ask on a host that votes"* ]]
+  grep -q 'voters from entry' "$group/${rest:0:1}.log"
+  grep -q "remove $gone: $gone is removed, ordered by" "$group"/*.log
+  # Its state remains: started again it is what it was.
+  signal_peer TERM "$gone"
+  eventually peer_gone "$gone"
+  start_peer "$gone" "${calm[@]}"
+  eventually role_is "$gone" "$gone" member
+  run -0 on "${rest:0:1}" dpeers promote "$gone"
+  for name in a b c; do
+    eventually votes_are $name abc
+    locks_work $name
+  done
+}
+
+@test "the leader is removed: another one leads first, and it can come back" {
+  voters a b c
+  first=$(leader)
+  asked=$(a_follower)
+  run -0 on "$asked" dpeers remove "$first"
+  eventually sees_leader "$asked"
+  [ "$(leader "$asked")" != "$first" ]
+  locks_work "$asked"
+  run -0 on "$asked" dpeers promote "$first"
+  eventually votes_are "$first" abc
+  locks_work "$first"
+}
+
+@test "demote: it learns on and serves its tools, also after a restart" {
+  voters a b c
+  learner=$(a_follower)
+  other=$(others_than "$learner" | head -1)
+  run -0 on "$other" dpeers demote "$learner"
+  [[ $output == *"learners: $learner"* ]]
+  eventually role_is "$learner" "$learner" learner
+  locks_work "$learner"
+  signal_peer KILL "$learner"
+  eventually peer_gone "$learner"
+  locks_work "$other"
+  start_peer "$learner" "${calm[@]}"
+  eventually role_is "$learner" "$learner" learner
+  locks_work "$learner"
+  run -0 on "$learner" dpeers promote "$learner"
+  eventually votes_are "$learner" abc
+}
+
+@test "a dead voter of three is replaced by a fourth that stood by" {
+  voters a b c d
+  first=$(leader)
+  spare=$(a_follower)
+  run -0 on "$first" dpeers remove "$spare"
+  dead=$(others_than "$first" | grep -vx "$spare" | head -1)
+  signal_peer KILL "$dead"
+  eventually peer_gone "$dead"
+  run -0 on "$first" dpeers replace "$dead" "$spare"
+  expected=$(printf '%s' abcd | tr -d "$dead")
+  eventually votes_are "$first" "$expected"
+  eventually votes_are "$spare" "$expected"
+  locks_work "$spare"
+  # It comes back, is told that it does not vote, and disturbs nobody.
+  term=$(on "$first" dpeers --json | jq 'select(.local).term')
+  start_peer "$dead" "${calm[@]}"
+  eventually role_is "$dead" "$dead" member
+  [ "$(on "$first" dpeers --json | jq 'select(.local).term')" = "$term" ]
+}
+
+@test "the leader is killed in the middle of a change: the change goes on under the next one" {
+  voters a b c d e
+  first=$(leader)
+  mapfile -t rest < <(others_than "$first")
+  on "${rest[0]}" dpeers remove "${rest[3]}" -w 60
+  on "${rest[0]}" dpeers replace "${rest[2]}" "${rest[3]}" -w 60 3>&- &
+  change=$!
+  signal_peer KILL "$first"
+  wait $change
+  expected=$(printf '%s' abcde | tr -d "${rest[2]}")
+  eventually votes_are "${rest[0]}" "$expected"
+  locks_work "${rest[1]}"
+}
+
+@test "refused: without a majority of those who would vote, for who cannot lead, for an unknown name" {
+  voters a b c
+  first=$(leader)
+  mapfile -t rest < <(others_than "$first")
+  run -64 dpeers promote nobody
+  [[ $output == *"no peer of the group is called 'nobody'"* ]]
+  run -64 dpeers replace a a
+  run -0 on "$first" dpeers demote "${rest[0]}"
+  run -69 on "$first" dpeers transfer "${rest[0]}"
+  [[ $output == *"${rest[0]} does not vote, so it cannot lead: \`dpeers promote ${rest[0]}\` first"* ]]
+  run -0 on "$first" dpeers promote "${rest[0]}"
+  signal_peer KILL "${rest[1]}"
+  eventually peer_gone "${rest[1]}"
+  not_heard() { on "$first" dpeers transfer "${rest[1]}" -w 0 2>&1 | grep -qF "${rest[1]} does not answer"; }
+  eventually not_heard
+  run -69 on "$first" dpeers remove "${rest[0]}"
+  [[ $output == *"too few of the voters that there would be have answered in the last second"* ]]
+  votes_are "$first" abc
+}
+
+@test "nobody leads: 69 when the time is over, and an only voter cannot go" {
+  voters a b
+  run -0 --separate-stderr dpeers remove b
+  [[ $output == "voters: a; a leads" || $output == "voters: a; "* ]]
+  run -69 dpeers remove a
+  [[ $output == *"a is the only one that votes"* ]]
+  run -0 dpeers promote b
+  signal_peer KILL b
+  eventually peer_gone b
+  eventually sees_none a
+  run -69 dpeers demote b -w 1
+  [[ $output == *"nobody leads: nothing can be changed"* ]]
+}
+
+@test "another user: 64, and nothing changes" {
+  [ "$(id -u)" = 0 ] || skip "needs root for another user"
+  chmod 755 "$BATS_TEST_TMPDIR"
+  new_group "$BATS_TEST_TMPDIR/g" a b c
+  chmod 755 "$group"
+  export COORD_SOCKET=$group/a.sock
+  start_group "${calm[@]}" --admit nogroup
+  eventually at_level_2
+  as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups -- "$@"; }
+  run -0 as_nobody dpeers
+  for verb in promote demote remove transfer; do
+    run -64 as_nobody dpeers $verb b
+    [[ $output == *"only root and the peer's own user may change the voters"* ]]
+  done
+  votes_are a abc
+}

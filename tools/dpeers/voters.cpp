@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "dpeers/voters.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/format.hpp"
+#include "cli/follow.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/refusal.hpp"
+#include "cli/run.hpp"
+#include "cli/terminal.hpp"
+#include "engine/local_connection.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dpeers {
+
+namespace {
+
+constexpr Duration look_every = std::chrono::milliseconds(100);
+constexpr Duration answer_patience = std::chrono::seconds(1);
+
+using View = std::optional<local::VoterView>;
+
+// Nothing: who leads has not answered. An error: this host's peer is gone, or (`is_refused`) will not do it.
+Result<View> ask(engine::LocalConnection& peer, const VoterSettings& settings, std::uint64_t number,
+                 bool& is_refused) {
+  if (Status sent = peer.send(local::OrderVoters{number, settings.verb, settings.name, settings.other});
+      !sent)
+    return sent.error();
+  const Instant end = process::boot_now() + answer_patience;
+  for (;;) {
+    auto answer = peer.wait(end);
+    if (!answer) return answer.error();
+    if (!answer->has_value()) return View();
+    if (auto* view = std::get_if<local::VoterView>(&**answer); view != nullptr && view->request == number)
+      return View(std::move(*view));
+    const auto* refused = std::get_if<local::Refused>(&**answer);
+    if (refused == nullptr || refused->request != number) continue;
+    is_refused = true;
+    return cli::refused_by_peer(name_of(settings.verb), *refused);
+  }
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + cli::shown(name);
+  return text;
+}
+
+std::string json_of(const VoterSettings& settings, const local::VoterView& view, bool done) {
+  cli::JsonArray voters, learners;
+  for (const std::string& name : view.voters) voters.text(name);
+  for (const std::string& name : view.learners) learners.text(name);
+  cli::JsonObject object;
+  object.text("verb", name_of(settings.verb)).text("name", settings.name);
+  if (!settings.other.empty()) object.text("other", settings.other);
+  object.boolean("done", done);
+  if (view.leader.empty()) {
+    object.null("leader");
+  } else {
+    object.text("leader", view.leader);
+  }
+  return object.array("voters", voters).array("learners", learners).line();
+}
+
+void tell(const VoterSettings& settings, const local::VoterView& view) {
+  if (settings.json) {
+    cli::print(json_of(settings, view, true));
+  } else if (!settings.quiet) {
+    cli::print(fmt::format("voters: {}{}{}\n", joined(view.voters),
+                           view.learners.empty() ? "" : fmt::format("; learners: {}", joined(view.learners)),
+                           view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
+  }
+  const std::size_t count = view.voters.size();
+  if (settings.verb != local::VoterVerb::transfer && count % 2 == 0 && !settings.quiet)
+    cli::notice(
+        "dpeers",
+        fmt::format("{} voters: the group stands the loss of {}, as it does with {}: an odd number is "
+                    "better",
+                    count, count == 2 ? "none" : std::to_string(count / 2 - 1), count - 1));
+}
+
+Error refusal(const VoterSettings& settings, const local::VoterView& view) {
+  return Error{ErrorKind::unavailable,
+               fmt::format("{} {}", name_of(settings.verb), cli::shown(settings.name)), view.what,
+               view.remedy};
+}
+
+Result<cli::Exit> not_in_time(const VoterSettings& settings, const View& last) {
+  const std::string object = fmt::format("{} {}", name_of(settings.verb), cli::shown(settings.name));
+  if (!last || !last->quorum)
+    return Error{ErrorKind::unavailable, object, "nobody leads: nothing can be changed",
+                 "`dpeers doctor` says more"};
+  if (settings.json) cli::print(json_of(settings, *last, false));
+  if (!settings.quiet)
+    cli::notice("dpeers", fmt::format("{}: not yet: {}: say it again to go on", object, last->what));
+  return cli::Exit::no;
+}
+
+}  // namespace
+
+Result<cli::Exit> order_voters(const VoterSettings& settings) {
+  std::optional<Instant> end;
+  if (settings.within) end = process::boot_now() + *settings.within;
+  const auto left = [&] { return end ? std::max(Duration{}, *end - process::boot_now()) : Duration::max(); };
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  cli::Progress progress(!settings.quiet);
+  cli::BackOff pause;
+  View last;
+  std::uint64_t number = 0;
+  for (bool once = false; !once || left() > Duration{}; once = true) {
+    bool is_refused = false;
+    const auto asked = peer ? ask(*peer, settings, ++number, is_refused) : peer.error();
+    if (is_refused) return asked.error();
+    if (!asked) {
+      std::this_thread::sleep_for(std::min(pause.next(), left()));
+      peer = cli::connect_to_peer_again(settings.peer, "dpeers");
+      continue;
+    }
+    pause.reset();
+    if (!*asked) continue;
+    last = *asked;
+    if (last->done || last->refused) progress.clear();
+    if (last->refused) return refusal(settings, *last);
+    if (last->done) {
+      tell(settings, *last);
+      return cli::Exit::done;
+    }
+    progress.show(cli::shown(last->what));
+    std::this_thread::sleep_for(std::min(look_every, left()));
+  }
+  progress.clear();
+  return not_in_time(settings, last);
+}
+
+}  // namespace coord::dpeers

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// dpeers promote, demote, remove, replace, transfer: who votes, and who leads.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "cli/connect.hpp"
+#include "cli/exit_status.hpp"
+#include "wire/local_voters.hpp"
+
+namespace coord::dpeers {
+
+struct VoterSettings {
+  cli::ConnectOptions peer;
+  bool quiet = false, json = false;
+  local::VoterVerb verb = local::VoterVerb::promote;
+  std::string name, other;
+  std::optional<Duration> within;  // none: for ever
+};
+
+// 0: it is so. 1: it was not within the time. 69: refused for now, or nobody leads.
+Result<cli::Exit> order_voters(const VoterSettings& settings);
+
+}  // namespace coord::dpeers
