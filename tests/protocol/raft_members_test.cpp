@@ -279,7 +279,7 @@ TEST_CASE("a voter that was removed and did not hear of it disturbs nobody", "[r
 TEST_CASE("who asks for a vote is told that it has none, once that is committed", "[raft][members]") {
   Solo a({1, 1});
   a.recovered.entries.push_back(members(1, 3, voters("ab")));
-  VoteRequest request{Term{2}, LogIndex{2}, Term{1}, true};
+  VoteRequest request{Term{2}, LogIndex{3}, Term{1}, true};
   a.receive('c', request);
   CHECK(a.sent() == Lines{"c pre-vote term 2 granted"});
   a.receive('b', AppendRequest{Term{2}, LogIndex{3}, Term{1}, LogIndex{3}, {entry(2, 4)}});
