@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who votes: an operator's orders, and what the log and listings say of the voters.
+#include <algorithm>
+
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "process/boot_time.hpp"
@@ -62,8 +64,23 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
   if (node_->voter() == nullptr)
     return refuse(protocol, "this host does not vote: ask on the host of one that does");
-  if (node_->voter()->raft().is_removed())
+  if (node_->voter()->raft().is_removed()) {
+    // The order was carried out, on which this host was removed: whoever repeats it is not refused.
+    const raft::Voters& known = node_->voter()->raft().voters();
+    const bool is_other_in =
+        request.verb == local::VoterVerb::replace &&
+        std::ranges::find(known.voters, settings_.roster.id_of(request.other)) != known.voters.end();
+    if (request.name == settings_.name && (request.verb == local::VoterVerb::remove || is_other_in)) {
+      replica::VoterAnswer reached;
+      reached.progress = replica::VoterProgress::done;
+      reached.leader = node_->log().leader();
+      reached.voters = known;
+      local::VoterView view = view_of(reached);
+      view.request = request.request;
+      return tell(connection, tool, view);
+    }
     return refuse(protocol, "this host's peer was removed from the voters: ask on a host that votes");
+  }
   replica::VoterOrder order{request.verb, {}, {}, tool.user.substr(0, 255)};
   const bool replaces = request.verb == local::VoterVerb::replace;
   for (const auto& [name, node] : {std::pair{&request.name, &order.node}, {&request.other, &order.other}}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ways to the other peers: those of the voters and founders are kept, the others are made when
+// The ways to the other peers: those of the voters are kept, the others are made when
 // there is something to send.
 //
 // A group may have many more peers than vote, and a link to each costs a connection, its keys and a ping

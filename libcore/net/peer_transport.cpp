@@ -154,7 +154,7 @@ void PeerTransport::set_addresses(const std::string& peer,
 std::set<std::string> PeerTransport::kept() const {
   std::set<std::string> kept;
   for (const auto& [id, node] : roster_.all())
-    if (node.name != config_.self && (node.voter || node.founder)) kept.insert(node.name);
+    if (node.name != config_.self && node.voter) kept.insert(node.name);
   return kept;
 }
 
@@ -201,7 +201,7 @@ void PeerTransport::make_links(boost::asio::io_context& io, const Log& log) {
 // Where a peer is that is not dialled yet is known only if its address is a number.
 void PeerTransport::locate_undialled() {
   for (const auto& [id, node] : roster_.all()) {
-    if (node.voter || node.founder || node.name == config_.self) continue;
+    if (node.voter || node.name == config_.self) continue;
     boost::system::error_code no_number;
     const auto numeric = boost::asio::ip::make_address(node.address.host, no_number);
     if (!no_number) set_addresses(node.name, {numeric});

@@ -136,11 +136,13 @@ Next transfer(Instant now, const raft::Raft& raft, NodeId to) {
   return hand_over(to);
 }
 
+bool is_done(const raft::Raft& raft, const VoterOrder& order) {
+  return is_reached(raft, order) && raft.voters_index() <= raft.commit_index();
+}
+
 Next next_for(Instant now, const raft::Raft& raft, const VoterOrder& order) {
-  if (is_reached(raft, order)) {
-    const bool committed = raft.voters_index() <= raft.commit_index();
-    return under_way(committed ? VoterProgress::done : VoterProgress::is_proposed);
-  }
+  if (is_reached(raft, order))
+    return under_way(is_done(raft, order) ? VoterProgress::done : VoterProgress::is_proposed);
   if (order.verb == VoterVerb::transfer) return transfer(now, raft, order.node);
   const raft::Change step = step_of(raft.voters(), order);
   const bool stands_ready = order.verb != VoterVerb::replace || step.node != order.node ||
@@ -157,7 +159,8 @@ Next VoterChanges::next(Instant now, const raft::Raft& raft, Level level, const 
     next = refused(VoterRefusal::too_early);
   } else if (raft.role() != raft::Role::leader) {
     next = under_way(VoterProgress::nobody_leads);
-  } else if (current_ && !is_same(*current_, order) && now < asked_ + given_up_after) {
+  } else if (current_ && term_ == raft.term() && !is_same(*current_, order) &&
+             now < asked_ + given_up_after && !is_done(raft, *current_)) {
     next = refused(VoterRefusal::other_order);
     next.answer.other_order = current_;
   } else {
@@ -166,6 +169,7 @@ Next VoterChanges::next(Instant now, const raft::Raft& raft, Level level, const 
         next.answer.progress == VoterProgress::done || next.answer.refusal != VoterRefusal::none;
     current_ = over ? std::nullopt : std::optional(order);
     asked_ = now;
+    term_ = raft.term();
   }
   next.answer.leader = raft.leader();
   next.answer.voters = raft.voters();

@@ -12,7 +12,7 @@
 // makes the one step that is next and may be made, and answers how far it is. A new leader does the same. An
 // operator who stops asking leaves the group where it is, which is a whole configuration.
 //
-// One order at a time: until the last one has not been asked for a while, another one is refused.
+// One order at a time: until the last one is done, or has not been asked for a while, another one is refused.
 // Pure; owned by Replica, of which it asks the Raft core.
 #pragma once
 
@@ -38,6 +38,7 @@ class VoterChanges {
  private:
   std::optional<VoterOrder> current_;
   Instant asked_;  // for it
+  Term term_;      // in which that was: what an earlier leadership was asked for binds no later one
 };
 
 }  // namespace coord::replica

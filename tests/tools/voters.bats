@@ -68,6 +68,15 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   done
 }
 
+@test "a host that does not lead is removed by its own word: that is done, and not refused" {
+  voters a b c
+  gone=$(a_follower)
+  rest=$(printf '%s' abc | tr -d "$gone")
+  run -0 --separate-stderr on "$gone" dpeers remove "$gone"
+  [[ $output == "voters: ${rest:0:1}, ${rest:1:1}"* ]]
+  run -0 on "$gone" dpeers remove "$gone"
+}
+
 @test "the leader is removed: another one leads first, and it can come back" {
   voters a b c
   first=$(leader)
