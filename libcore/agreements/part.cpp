@@ -40,6 +40,14 @@ std::vector<NodeId> nodes_of(const Known& known) {
   return nodes;
 }
 
+// Not of all that there are: what a peer does not run is not in its program.
+const classical::Algorithm* hosted(std::string_view name) {
+  static const std::vector<classical::Algorithm> algorithms = classical::agreement_on_one();
+  const auto found = std::ranges::find_if(
+      algorithms, [name](const classical::Algorithm& one) { return one.identity.name == name; });
+  return found == algorithms.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::optional<Known> find_in_log(const node::Moment& moment, Token generation) {
@@ -250,7 +258,7 @@ AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token gen
     return nullptr;
   }
   const service::DecisionSite* self = site_of(*known, self_);
-  const classical::Algorithm* algorithm = classical::find(registered(known->algorithm));
+  const classical::Algorithm* algorithm = hosted(registered(known->algorithm));
   std::string others;
   for (const service::DecisionSite& each : known->sites) others += (others.empty() ? "" : ", ") + each.host;
   if (self == nullptr || algorithm == nullptr) {

@@ -5,6 +5,10 @@
 
 namespace coord::classical {
 
+std::vector<Algorithm> agreement_on_one() {
+  return {algorithm<Exchange>(), algorithm<Paxos>(), algorithm<BenOr>()};
+}
+
 std::vector<Algorithm> agreement() {
   return {algorithm<Exchange>(), algorithm<Paxos>(), algorithm<MultiPaxos>(), algorithm<BenOr>()};
 }
