@@ -51,8 +51,10 @@ TEST_CASE("who comes under a name that another has takes it") {
 
 TEST_CASE("a name or an address beyond all bounds is not registered") {
   Hosts hosts;
-  CHECK(hosts.come(first, 10, std::string(256, 'x'), "") == "not registered, current 0");
-  CHECK(hosts.come(first, 10, "x", std::string(256, '1')) == "not registered, current 0");
+  const std::size_t most = limits_of_level(2).peer_bytes;
+  CHECK(hosts.come(first, 10, std::string(most + 1, 'x'), "") == "not registered, current 0");
+  CHECK(hosts.come(first, 10, "x", std::string(most + 1, '1')) == "not registered, current 0");
+  CHECK(hosts.come(first, 10, std::string(most, 'x'), std::string(most, '1')) == "registered 3");
 }
 
 TEST_CASE("from level 2 on 4,096 peers may be registered") {
