@@ -270,7 +270,8 @@ PY
 }
 
 @test "a peer that ends whenever it begins: one line says why, and it is started seldom" {
-  hold_here job
+  [ -z "${COORD_SANITIZE-}" ] || skip "a start alone takes longer than the second that makes a peer a good one"
+  hold_here job --ttl 60  # longer than its peer is away
   dlock job true 2>told 3>&- &
   waiter=$!
   eventually sh -c 'dlock --list --json job | jq -e ".waiters | length == 1"'

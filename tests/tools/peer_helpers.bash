@@ -116,7 +116,9 @@ hold_here() { # the same at this host's own peer
   eventually is_file "$BATS_TEST_TMPDIR/held.$name"
   command=$(cat "$BATS_TEST_TMPDIR/held.$name")
 }
-release() { echo >"$BATS_TEST_TMPDIR/go.$1"; }
+release() { # a holder that is gone (its lock was lost) fails the test; a pipe without a reader would wait for ever
+  timeout 20 sh -c 'echo >"$1"' sh "$BATS_TEST_TMPDIR/go.$1" || { echo "the holder of $1 is gone"; return 1; }
+}
 
 # ---- one host, nothing configured
 
