@@ -79,7 +79,8 @@ function(coord_group group target)
 endfunction()
 
 # coord_test(NAME SOURCES file... USES layer... [LINKS target...] [LABELS label...]): a Catch2 program, one ctest a case.
-# Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers.
+# Labels that scripts/test knows: `threads` runs under ThreadSanitizer as well, `slow` and `mutants` not under sanitizers,
+# `release` under AddressSanitizer with --thorough only.
 function(coord_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES;LINKS;LABELS" ${ARGN})
   find_package(Catch2 REQUIRED)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Completions are generated from the option table; here the three shells load and use them.
+# labels: release
 
 bats_require_minimum_version 1.5.0
 load peer_helpers

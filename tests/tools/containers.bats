@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Tools in PID and user namespaces of their own (containers) at a peer outside of them: every number of a process is another one there,
 # so none may be believed.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dbarrier --in-turn and --fail as a shell user runs them, over three peers.
+# labels: release
 bats_require_minimum_version 1.5.0
 load shared_group
 

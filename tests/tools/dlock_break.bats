@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dlock --break and --check: somebody else's hold, ended by its own host, and a token looked at.
+# labels: release
 bats_require_minimum_version 1.5.0
 load shared_group
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dlock while peers stop, die and come back: lost means stopped, and nothing is granted that a majority does not know of.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

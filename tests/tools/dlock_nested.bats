@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dlock under dlock: names that are re-entered, and waits that would never end.
+# labels: release
 bats_require_minimum_version 1.5.0
 load shared_group
 

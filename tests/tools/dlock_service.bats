@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # What dlock shows of the group: the graph of waits, long listings; and the limits as a user meets them.
+# labels: release
 bats_require_minimum_version 1.5.0
 load shared_group
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dpropose as ordinary users run it: cold, with a private peer; and several of them at one peer.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load place_helpers

@@ -4,6 +4,7 @@
 #   export LC_ALL=C.UTF-8
 #   for s in $(dsim list --scenarios | awk 'NR > 1 { print $1 }'); do
 #     dsim play $s --width 80 >tests/tools/dsim/$s.txt; dsim play $s --trace >tests/tools/dsim/$s.trace; done
+# labels: release
 
 setup() { export LC_ALL=C.UTF-8; }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Every protocol that dsim knows, in runs with the faults that it promises to stand.
+# labels: release
 
 @test "sweep: every protocol stands what it promises" {
   for protocol in $(dsim list --protocols | awk 'NR > 1 { print $1 }'); do

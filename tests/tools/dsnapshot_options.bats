@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # The options of dsnapshot for processes, each as a shell user meets it: one host where nothing runs.
+# labels: release
 bats_require_minimum_version 1.5.0
 
 load peer_helpers

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # A group of processes is its user's: another one can neither join nor take nor read; root can. And an ordinary user alone.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load place_helpers

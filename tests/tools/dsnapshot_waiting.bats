@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What waits in a group of processes, and who does not have to: output while a state is asked for, lines that are not written
 # yet, snapshots with a process that has ended, senders whose input goes on.
+# labels: release
 bats_require_minimum_version 1.5.0
 
 load peer_helpers

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # What holds for each installed tool, whatever it does.
+# labels: release
 
 setup() {
   read -r -a tools <<<"${COORD_TOOLS-}"

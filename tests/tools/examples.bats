@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # The examples of the man pages do what they say: every one is run, with stand-ins for the programs that they name.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

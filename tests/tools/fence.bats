@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dlock --fence: a file that remembers the highest token. No peer runs here, and none may be started.
+# labels: release
 bats_require_minimum_version 1.5.0
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dpeers backup and coordd --found-from: a group whose majority is lost for good begins again; who is of the former one stays out.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

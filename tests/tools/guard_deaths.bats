@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The guards of a command: its wrapper (with -F a process of its own), and its host's peer. Whichever dies, the one that is left stops
 # the command in time when the lock is lost; and all may die and come back.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What a command has left in the background when its tool ended goes on holding, and is guarded: by its host's peer, and in a group by a
 # small process of its own.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers

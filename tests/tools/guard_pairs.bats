@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Two of a command's guards die, one after the other: the one that is left, or that comes back, stops the command in time. And what a
 # wrapper that was killed leaves behind.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers

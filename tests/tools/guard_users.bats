@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Commands of ordinary users, for whom no control group can be made and whose guards have no priority: what was forked twice, or forks on
 # and on, is found all the same, by the wrapper alone and by the peer alone.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers

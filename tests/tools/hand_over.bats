@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dpeers hand-over: a peer that is alone makes way for a group.
+# labels: release
 bats_require_minimum_version 1.5.0
 load host_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # One peer for all users of a host: who is sent to it, who is not, and the way to it from private peers.
+# labels: release
 bats_require_minimum_version 1.5.0
 load host_helpers
 

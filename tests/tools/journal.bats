@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # coordd's log under systemd: datagrams to the journal with priority and fields; elsewhere lines with a time.
+# labels: release
 bats_require_minimum_version 1.5.0
 load host_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Each check of scripts/lint must be able to fail, and must not fail on what is right.
+# labels: release
 
 setup() {
   cd "$BATS_TEST_TMPDIR"

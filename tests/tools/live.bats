@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # --live and --watch: what a person at a terminal sees, and what a program that reads them gets. Over three peers.
+# labels: release
 bats_require_minimum_version 1.5.0
 load shared_group
 

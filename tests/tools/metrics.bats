@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # dpeers --openmetrics and coordd --metrics: what a monitoring system is told, and that nobody who asks holds up the peer.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

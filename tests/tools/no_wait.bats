@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # -n and all that is not to wait: it waits for a leader, and for no lock. Each test starts cold: nothing runs.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # ntpprobe as a Nagios plugin: one line, performance data, statuses 0 to 3.
+# labels: release
 bats_require_minimum_version 1.5.0
 load ntp_helpers
 

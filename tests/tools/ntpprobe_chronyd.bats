@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Against a real server: chronyd on a port of its own, without control of the clock. What two programs by different
 # authors agree on is the protocol; our own test server could share our mistakes.
+# labels: release
 bats_require_minimum_version 1.5.0
 load ntp_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Measuring again and again, on a pipe and on a terminal.
+# labels: release
 bats_require_minimum_version 1.5.0
 load ntp_helpers
 

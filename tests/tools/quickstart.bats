@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # The README's first command, with the programs that are built already: what it shows, and that nothing is left of it.
+# labels: release
 bats_require_minimum_version 1.5.0
 
 setup() {

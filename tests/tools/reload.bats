@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # coordd while it runs: HUP reads keys and log level again, and a log that nobody reads holds up nobody.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

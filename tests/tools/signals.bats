@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # A signal reaches the command once, whoever is meant by it: the wrapper, its process group, its control group, or a program's name.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # Nothing is killed without a word: who stops a command says why, in one line, whatever is quiet.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load guard_helpers

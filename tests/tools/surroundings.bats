@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What programs may find around them: outputs that are closed or full, no input, no terminal, no HOME, no directory, a full disk. As
 # good Unix tools do: what needs none of it works, else there is one line that says so and the status for it.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
 # A peer for all users of a host: who may use it, whom its tools believe, and the units that start it.
+# labels: release
 bats_require_minimum_version 1.5.0
 load peer_helpers
 
