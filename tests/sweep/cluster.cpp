@@ -29,7 +29,7 @@ Result<std::unique_ptr<replica::OrderedLog>> Cluster::open_log(Instant now, sim:
                                                                std::optional<store::Store>& store) {
   std::vector<NodeId> voters;
   for (std::size_t i = 1; i <= config_.nodes; ++i) voters.push_back(NodeId{i});
-  if (port.self().value > config_.nodes) {
+  if (port.self().value > with_log()) {
     replica::Forwarder::Config config;
     config.self = port.self();
     config.voters = std::move(voters);
@@ -301,6 +301,13 @@ void Cluster::perform(Peer& peer, replica::ServiceAction& action, sim::Port<Clus
     kept_.at(port.self().value).erase(forget->session);
   } else if (auto* since = std::get_if<replica::HoldsCompleteSince>(&action)) {
     complete_since_.at(port.self().value) = since->registration;
+  } else if (const auto* answered = std::get_if<replica::VotersAnswered>(&action)) {
+    if (watcher != nullptr) watcher->voters_answered(port.self(), *answered);
+  } else if (const auto* step = std::get_if<replica::VoterStep>(&action)) {
+    port.note([&] {
+      return "makes a step of its order: " + std::string(local::name_of(step->order.verb)) + " " +
+             std::to_string(step->order.node.value);
+    });
   } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
     if (watcher != nullptr) watcher->applied(port.self(), *applied);
     for (const service::Effect& effect : applied->effects) {

@@ -84,11 +84,13 @@ class HostWatcher {
   // A new process finds the record of this session; `connection` stands for it until its tool is back. Has it
   // a holder left?
   virtual bool taken_up(NodeId, SessionId, replica::ConnectionId) { return false; }
+  virtual void voters_answered(NodeId, const replica::VotersAnswered&) {}
 };
 
 struct ClusterConfig {
-  std::size_t nodes = 3;    // that vote
-  std::size_t members = 0;  // that do not: the nodes after those
+  std::size_t nodes = 3;      // that found, and vote until that changes
+  std::size_t newcomers = 0;  // with a log, of whom the founders know nothing: the nodes after those
+  std::size_t members = 0;    // that only forward: the nodes after those
   Level founded_at = first_level;
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
@@ -112,12 +114,13 @@ class Cluster {
   using Node = Peer;
   using Message = PeerMessage;
   // What the tools of a host, and the operator, do to its peer.
-  using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave>;
+  using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave,
+                             replica::AskVoters>;
   using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)
-      : rejoining(config.nodes + config.members + 1, false),
-        knows(config.nodes + config.members + 1, config.replica.level),
+      : rejoining(config.nodes + config.newcomers + config.members + 1, false),
+        knows(rejoining.size(), config.replica.level),
         config_(std::move(config)),
         kept_(knows.size()),
         complete_since_(knows.size()),
@@ -135,8 +138,9 @@ class Cluster {
   std::string describe(const Message& message) const;
 
   const ClusterConfig& config() const { return config_; }
-  std::size_t voters() const { return config_.nodes; }
-  std::size_t nodes() const { return config_.nodes + config_.members; }
+  std::size_t founders() const { return config_.nodes; }
+  std::size_t with_log() const { return config_.nodes + config_.newcomers; }  // who may vote
+  std::size_t nodes() const { return with_log() + config_.members; }
 
   HostWatcher* watcher = nullptr;
   Duration wall_offset{};       // how wrong all wall clocks are

@@ -2,6 +2,7 @@
 // All who use a simulated group at once: each is told what concerns it.
 #pragma once
 
+#include "sweep/operators.hpp"
 #include "sweep/participants.hpp"
 #include "sweep/scribes.hpp"
 #include "sweep/tools.hpp"
@@ -10,8 +11,8 @@ namespace coord::sweep {
 
 class Crowd : public HostWatcher {
  public:
-  Crowd(Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes)
-      : tools_(tools), participants_(participants), scribes_(scribes) {
+  Crowd(Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes, Operators& operators)
+      : tools_(tools), participants_(participants), scribes_(scribes), operators_(operators) {
     cluster.watcher = this;
   }
 
@@ -33,6 +34,9 @@ class Crowd : public HostWatcher {
     tools_.process_started(node);
     participants_.process_started(node);
   }
+  void voters_answered(NodeId node, const replica::VotersAnswered& answer) override {
+    operators_.told(node, answer);
+  }
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override {
     return tools_.taken_up(node, session,
                            connection);  // of barriers nothing is kept: who is left arrives again
@@ -50,6 +54,7 @@ class Crowd : public HostWatcher {
   Tools& tools_;
   Participants& participants_;
   Scribes& scribes_;
+  Operators& operators_;
 };
 
 }  // namespace coord::sweep

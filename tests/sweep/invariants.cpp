@@ -2,6 +2,10 @@
 #include "sweep/invariants.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "protocol/raft/quorum.hpp"
 
 namespace coord::sweep {
 
@@ -51,6 +55,7 @@ void LogInvariants::look(NodeId node) {
   const bool now_leads =
       raft.role() == raft::Role::leader && (last.role != raft::Role::leader || last.term != raft.term());
   if (now_leads) judge("leader_completeness", leader_completeness(node, raft));
+  judge("no_two_majorities", no_two_majorities(raft, last, now_leads));
   last.role = raft.role();
   last.term = raft.term();
   judge("committed_stays", committed_stays(node, raft, last));
@@ -78,6 +83,58 @@ std::optional<std::string> LogInvariants::leader_completeness(NodeId node, const
   return std::nullopt;
 }
 
+// A leader of an earlier term that does not know of the latest one could still commit something: so many of
+// its voters, by its log, are in no later term.
+std::optional<std::string> LogInvariants::could_still_commit(NodeId node, const raft::Raft& raft) const {
+  const auto latest = leaders_.rbegin();
+  if (raft.role() != raft::Role::leader || latest->first <= raft.term()) return std::nullopt;
+  std::size_t with_it = 0;
+  for (const NodeId voter : raft.voters().voters) {
+    const Peer* peer = world_.node(voter);
+    if (peer != nullptr && peer->voter() != nullptr && peer->voter()->raft().term() <= raft.term()) ++with_it;
+  }
+  if (with_it < raft::majority_of(raft.voters().voters.size())) return std::nullopt;
+  return "node " + number(latest->second.value) + " leads term " + number(latest->first.value) +
+         ", and a majority of the voters of node " + number(node.value) +
+         " is still with that one, in term " + number(raft.term().value);
+}
+
+// Voters that change: whatever each peer takes for them at the moment, a majority of them has a voter in
+// common with what has elected the latest leader, and changes are committed one by one.
+std::optional<std::string> LogInvariants::no_two_majorities(const raft::Raft& raft, Last& last,
+                                                            bool now_leads) {
+  if (raft.role() != raft::Role::leader) return std::nullopt;
+  if (now_leads || raft.voters_index() != last.voters_index) {
+    last.voters_index = raft.voters_index();
+    // What nobody has committed: a new leader may not know of all that is.
+    const LogIndex committed = committed_.empty() ? LogIndex{} : committed_.rbegin()->first;
+    std::size_t open = 0;
+    for (LogIndex at = raft.log().last(); at > committed && at > raft.log().base(); --at.value)
+      open += raft.log().at(at)->kind == raft::EntryKind::members ? 1 : 0;
+    if (open > 1) return "a leader has " + number(open) + " changes of the voters that are not committed";
+  }
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    const Peer* other = world_.node(NodeId{i});
+    if (other == nullptr || other->voter() == nullptr) continue;
+    if (auto wrong = could_still_commit(NodeId{i}, other->voter()->raft())) return wrong;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> LogInvariants::follows_by_one(const raft::Entry& entry) {
+  if (entry.kind != raft::EntryKind::members) return std::nullopt;
+  const auto voters = raft::decode_voters(entry.data);
+  if (!voters) return "entry " + number(entry.index.value) + " says of no voters who they are";
+  const auto after = committed_voters_.emplace(entry.index, *voters).first;
+  if (after == committed_voters_.begin()) return std::nullopt;
+  std::vector<NodeId> different;
+  std::ranges::set_symmetric_difference(std::prev(after)->second.voters, voters->voters,
+                                        std::back_inserter(different));
+  if (different.size() <= 1) return std::nullopt;
+  return "the voters of entry " + number(entry.index.value) + " differ by " + number(different.size()) +
+         " from those before";
+}
+
 // What was committed once, and so acknowledged, is what every peer holds there for ever.
 std::optional<std::string> LogInvariants::committed_stays(NodeId node, const raft::Raft& raft, Last& last) {
   last.checked_commit = std::max(last.checked_commit, raft.log().base());
@@ -90,6 +147,7 @@ std::optional<std::string> LogInvariants::committed_stays(NodeId node, const raf
     }
     const Committed here{entry->term, raft.term(), content_of(*entry)};
     const Committed first = committed_.emplace(entry->index, here).first->second;
+    if (const auto wrong = follows_by_one(*entry)) return wrong;
     if (first.term != here.term || first.content != here.content) {
       return "entry " + number(entry->index.value) + " was committed in term " + number(first.term.value) +
              ", and node " + number(node.value) + " commits another, of term " + number(here.term.value);

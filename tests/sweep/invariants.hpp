@@ -32,17 +32,22 @@ class LogInvariants {
     raft::Role role = raft::Role::follower;
     LogIndex matched_last;
     Term matched_term;
+    LogIndex voters_index;
   };
 
   void look(NodeId node);
   std::optional<std::string> election_safety(NodeId node, const raft::Raft& raft);
   std::optional<std::string> leader_completeness(NodeId node, const raft::Raft& raft);
+  std::optional<std::string> no_two_majorities(const raft::Raft& raft, Last& last, bool now_leads);
+  std::optional<std::string> could_still_commit(NodeId node, const raft::Raft& raft) const;
+  std::optional<std::string> follows_by_one(const raft::Entry& entry);
   std::optional<std::string> committed_stays(NodeId node, const raft::Raft& raft, Last& last);
   std::optional<std::string> log_matching(NodeId node, const raft::Raft& raft, Last& last);
 
   World& world_;
   std::map<Term, NodeId> leaders_;
   std::map<LogIndex, Committed> committed_;
+  std::map<LogIndex, raft::Voters> committed_voters_;  // changes of them
   std::map<NodeId, Last> last_;
 };
 

@@ -83,7 +83,7 @@ void Levels::sent(NodeId node, const PeerMessage& message) {
 void Levels::raised(NodeId, const Peer& peer, Level level) {
   in_force_ = std::max(in_force_, level);
   const auto& registrations = peer.log().machine().state().registrations;
-  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const auto found = registrations.find(NodeId{i});
     const Level knows = found == registrations.end() ? Level{0} : knows_of_life_[found->second.nonce];
     if (knows < level)
@@ -94,7 +94,7 @@ void Levels::raised(NodeId, const Peer& peer, Level level) {
 
 // A raise waits for every voter.
 bool Levels::all_take_part() const {
-  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     if (peer == nullptr || peer->replica().raft().recovering() ||
         peer->replica().client() == service::ClientId{})
@@ -105,7 +105,7 @@ bool Levels::all_take_part() const {
 
 void Levels::judge_end() {
   if (world_.violation() || !all_take_part()) return;
-  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const Peer* peer = world_.node(NodeId{i});
     const Level knows = cluster_.knows[i];
     if (peer->replica().machine().level() < knows)

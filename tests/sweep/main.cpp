@@ -28,7 +28,7 @@ constexpr const char* usage_text =
     "usage: coord_sweep --seeds N [--seed FIRST] [--jobs J] [--profile NAME] [--traces DIRECTORY]\n"
     "                   [--mutant RULE --expect INVARIANT,...]\n"
     "       coord_sweep --replay SEED [--profile NAME] [--mutant RULE] [--shrink yes]\n"
-    "profiles: mixed calm crowded renewals power damage elections alone upgrades keys members; without "
+    "profiles: mixed calm crowded renewals power damage elections alone upgrades keys members churn; without "
     "--profile the seed "
     "decides\n";
 
@@ -111,12 +111,23 @@ int replay(const Arguments& arguments) {
 struct Totals {
   std::mutex mutex;
   std::uint64_t seeds = 0, events = 0, grants = 0, losses = 0, renewals = 0, listings = 0, resumptions = 0,
-                passes = 0, changes = 0, undecided = 0;
+                passes = 0, changes = 0, orders = 0, undecided = 0;
   double simulated_s = 0;
   sim::FaultCounts faults;
+  std::chrono::steady_clock::time_point shown;
   std::uint64_t seed = 0;  // that violated something first; 0: none
   sweep::RunResult worst;
 };
+
+// On a terminal only: a line that is written over.
+void show_progress(const Arguments& arguments, Totals& totals) {
+  static const bool is_terminal = isatty(STDERR_FILENO) == 1;
+  const auto now = std::chrono::steady_clock::now();
+  if (!is_terminal || now < totals.shown + std::chrono::seconds(1)) return;
+  totals.shown = now;
+  std::fprintf(stderr, "\r%llu of %llu seeds ", static_cast<unsigned long long>(totals.seeds),
+               static_cast<unsigned long long>(arguments.seeds));
+}
 
 void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, std::atomic<bool>& stop,
                 Totals& totals) {
@@ -128,6 +139,7 @@ void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, st
     const sweep::RunResult result = sweep::run_seed(seed, options);
     const std::lock_guard lock(totals.mutex);
     ++totals.seeds;
+    show_progress(arguments, totals);
     totals.events += result.events;
     totals.grants += result.grants;
     totals.losses += result.losses;
@@ -136,6 +148,7 @@ void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, st
     totals.resumptions += result.resumptions;
     totals.passes += result.passes;
     totals.changes += result.changes;
+    totals.orders += result.orders;
     totals.undecided += result.undecided ? 1 : 0;
     totals.simulated_s += result.simulated_s;
     totals.faults += result.faults;
@@ -157,10 +170,10 @@ void report(const Totals& totals, double wall_s) {
   std::printf(
       "%llu commands ran under a lock, %llu were stopped because it was lost; %llu renewals, "
       "%llu listings, %llu holds taken up by a restarted peer; %llu participants passed a barrier; %llu keys "
-      "were changed\n",
+      "were changed, %llu orders about the voters were carried out\n",
       printable(totals.grants), printable(totals.losses), printable(totals.renewals),
       printable(totals.listings), printable(totals.resumptions), printable(totals.passes),
-      printable(totals.changes));
+      printable(totals.changes), printable(totals.orders));
   std::printf("histories too long to be searched for an order: %llu\n", printable(totals.undecided));
   std::fputs(totals.faults.text().c_str(), stdout);
 }
@@ -219,6 +232,7 @@ int sweep_seeds(const Arguments& arguments) {
     threads.emplace_back([&] { sweep_some(arguments, next, stop, totals); });
   }
   for (std::thread& thread : threads) thread.join();
+  if (totals.shown != std::chrono::steady_clock::time_point{}) std::fputs("\r\033[K", stderr);
   if (!arguments.expect.empty()) return judge_mutant(arguments, totals);
   report(totals, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   if (totals.seed == 0) return 0;

@@ -28,7 +28,8 @@ constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::alone, "alone", 4},
                                               {Profile::upgrades, "upgrades", 4},
                                               {Profile::keys, "keys", 2},
-                                              {Profile::members, "members", 0}}};
+                                              {Profile::members, "members", 0},
+                                              {Profile::churn, "churn", 0}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -148,13 +149,28 @@ void shape(Setting& setting, Random& random) {
       if (random.chance(0.4)) setting.hunt = milliseconds(400 + random.below(900));
       setting.scribes = random.chance(0.3);
       break;
+    case Profile::churn:
+      setting.cluster.founded_at = newest_level;
+      setting.cluster.newcomers = random.below(3);
+      setting.cluster.members = random.below(2);
+      setting.cluster.in_bytes = random.chance(0.3);
+      setting.world.nodes = setting.cluster.nodes + setting.cluster.newcomers + setting.cluster.members;
+      setting.orders = milliseconds(60 + random.below(500));
+      faults = sim::FaultConfig::without_disks(active);
+      for (auto& [kind, gap] : faults.mean_gap) gap *= random.chance(0.5) ? 1 : 3;
+      faults.mean_gap[FaultKind::power_cut] = active / 3;
+      faults.length_high = milliseconds(1000);
+      if (random.chance(0.4)) setting.hunt = milliseconds(200 + random.below(900));
+      tools.scripts_per_host = 1;
+      break;
   }
 }
 
 // Most groups rise to the newest level at once; some stay at an earlier one, for want of a release.
 Level level_of(std::uint64_t seed, Profile profile) {
   if (profile == Profile::upgrades) return first_level;
-  if (profile == Profile::keys || profile == Profile::members) return newest_level;
+  if (profile == Profile::keys || profile == Profile::members || profile == Profile::churn)
+    return newest_level;
   return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }
 

@@ -27,10 +27,12 @@ enum class Profile : std::uint8_t {
   alone,      // a group of one
   upgrades,   // peers are upgraded one by one, some are taken back, and the group's level rises
   keys,  // keys are changed, values proposed, while all kinds of faults happen (scribes.hpp, proposers.hpp)
-  members,  // hosts that do not vote, and voters that are killed, paused and cut off; not among all seeds
+  // Not among all seeds:
+  members,  // hosts that do not vote, and voters that are killed, paused and cut off
+  churn,    // who votes is changed all the time, by several operators at once (operators.hpp)
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::members) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::churn) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own
@@ -44,6 +46,7 @@ struct Setting {
   sim::WorldConfig world;
   sim::FaultConfig faults;
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)
+  Duration orders{};             // the voters are changed about so often (operators.hpp); 0: never
   bool scribes = false;          // scripts that change, read and watch keys
   bool upgrades = false;         // all begin with the release of the first level (levels.hpp)
   bool operator_acts = false;    // peers that lost their disk are told to rejoin while faults go on

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/quiet.hpp"
 
+#include "sweep/operators.hpp"
+
 namespace coord::sweep {
 
 namespace {
@@ -100,20 +102,23 @@ NodeId Quiet::the_leader() const {
 }
 
 bool Quiet::all_vote() const {
-  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.with_log(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
     if (raft == nullptr || raft->recovering() || raft->role() == raft::Role::bootstrap) return false;
+    if (!raft->voters().votes(NodeId{i})) return false;
   }
   return true;
 }
 
 void Quiet::service_is_back() {
   std::size_t up = 0;
-  for (std::size_t i = 1; i <= cluster_.voters(); ++i) {
+  const raft::Voters* voters = latest_voters(world_);
+  for (std::size_t i = 1; voters != nullptr && i <= cluster_.with_log(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
-    if (raft != nullptr && !raft->recovering() && raft->role() != raft::Role::bootstrap) ++up;
+    const bool takes_part = raft != nullptr && !raft->recovering() && raft->role() != raft::Role::bootstrap;
+    if (takes_part && voters->votes(NodeId{i})) ++up;
   }
-  if (up > cluster_.voters() / 2 && the_leader() == NodeId{})
+  if (voters != nullptr && up > voters->voters.size() / 2 && the_leader() == NodeId{})
     return fail("no leader ten election time-outs after the last fault, with " + number(up) + " peers up");
   tools_.probe();
   participants_.probe();
@@ -134,9 +139,9 @@ void Quiet::enrolled_lead() {
 void Quiet::drill_begins() {
   drill_ = Drill::none;
   const NodeId leader = the_leader();
-  if (cluster_.voters() < 3 || leader == NodeId{} || !all_vote()) return;
+  if (cluster_.with_log() < 3 || leader == NodeId{} || !all_vote()) return;
   drill_ = static_cast<Drill>(1 + random_.below(static_cast<std::uint64_t>(Drill::leader_leaves)));
-  const NodeId follower{1 + (leader.value + random_.below(cluster_.voters() - 1)) % cluster_.voters()};
+  const NodeId follower{1 + (leader.value + random_.below(cluster_.with_log() - 1)) % cluster_.with_log()};
   before_ = {leader, raft_of(world_, leader)->term(), follower, world_.faults().of(sim::FaultKind::restart)};
   switch (drill_) {
     case Drill::none:
@@ -227,6 +232,10 @@ void Quiet::all_is_done() {
     return;
   }
   const replica::OrderedLog& first = world_.node(leader)->log();
+  for (std::size_t i = 1; i <= cluster_.with_log(); ++i) {
+    if (!raft_of(world_, leader)->voters().votes(NodeId{i}))
+      return fail("node " + number(i) + " does not vote although it was ordered to for seconds");
+  }
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     if (world_.node(NodeId{i}) == nullptr) return fail("node " + number(i) + " is not running at the end");
     const replica::OrderedLog& other = world_.node(NodeId{i})->log();

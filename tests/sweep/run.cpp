@@ -6,6 +6,7 @@
 #include "sweep/hunter.hpp"
 #include "sweep/invariants.hpp"
 #include "sweep/levels.hpp"
+#include "sweep/operators.hpp"
 #include "sweep/quiet.hpp"
 
 namespace coord::sweep {
@@ -22,7 +23,8 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   Tools tools(world, cluster, setting.tools, end);
   Participants participants(world, setting.participants, end);
   Scribes scribes(world, setting.world.seed, end);
-  const Crowd crowd(cluster, tools, participants, scribes);
+  Operators operators(world, cluster, seed, setting.orders, end);
+  const Crowd crowd(cluster, tools, participants, scribes, operators);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
   Levels levels(world, cluster, seed, setting.upgrades, end);
   Quiet quiet(world, cluster, tools, participants, scribes);
@@ -33,11 +35,13 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   tools.begin();
   participants.begin();
   if (setting.scribes) scribes.begin();
+  operators.begin();
 
   while (world.now() < end && !world.violation()) {
     world.run_for(std::chrono::milliseconds(500));
     if (setting.operator_acts && world.now() < end) quiet.repair();
   }
+  operators.promote_all();
   quiet.run();
   levels.judge_end();
   RunResult result;
@@ -59,6 +63,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.resumptions = tools.resumptions();
   result.passes = participants.passes();
   result.changes = scribes.changes();
+  result.orders = operators.done();
   cluster.watcher = nullptr;
   cluster.levels = nullptr;
   return result;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include "sweep/operators.hpp"
+
+#include <chrono>
+
+namespace coord::sweep {
+
+namespace {
+
+using local::VoterVerb;
+using std::chrono::milliseconds;
+
+constexpr Duration say_again = milliseconds(100);
+
+}  // namespace
+
+void Operators::begin() {
+  if (gap_ > Duration{}) world_.at(world_.now() + random_.between(Duration{}, 2 * gap_), [this] { act(); });
+}
+
+replica::VoterOrder Operators::some_order() {
+  constexpr VoterVerb verbs[] = {VoterVerb::promote, VoterVerb::promote,  VoterVerb::demote,
+                                 VoterVerb::remove,  VoterVerb::transfer, VoterVerb::replace,
+                                 VoterVerb::remove};
+  replica::VoterOrder order{verbs[random_.below(std::size(verbs))], somebody(), {}, "operator"};
+  if (order.verb == VoterVerb::replace) order.other = somebody();
+  if (order.node == order.other) order.verb = VoterVerb::promote, order.other = NodeId{};
+  return order;
+}
+
+void Operators::act() {
+  if (world_.now() >= end_ || world_.violation()) return;
+  begin();
+  const Ticket ticket = ++next_;
+  errands_[ticket] = {some_order(), somebody(),
+                      world_.now() + random_.between(milliseconds(300), milliseconds(3000))};
+  say(ticket);
+}
+
+// Nobody answers where the host is dead, removed, or knows no leader: then another one is asked.
+void Operators::say(Ticket ticket) {
+  const auto found = errands_.find(ticket);
+  if (found == errands_.end() || world_.violation()) return;
+  Errand& errand = found->second;
+  if (world_.now() >= errand.give_up) {
+    errands_.erase(found);
+    return;
+  }
+  if (random_.chance(0.2)) errand.host = somebody();
+  world_.input(errand.host, replica::AskVoters{ticket, errand.order});
+  world_.at(world_.now() + say_again, [this, ticket] { say(ticket); });
+}
+
+void Operators::told(NodeId, const replica::VotersAnswered& answer) {
+  const auto found = errands_.find(answer.ticket);
+  if (found == errands_.end()) return;
+  const bool done = answer.answer.progress == replica::VoterProgress::done;
+  const bool refused = answer.answer.refusal != replica::VoterRefusal::none;
+  // Without a leader nothing is refused for good; and in good times each order is to be carried out.
+  if (!done && (!refused || world_.now() >= end_)) return;
+  done_ += done ? 1 : 0;
+  errands_.erase(found);
+}
+
+void Operators::promote_all() {
+  if (gap_ == Duration{} || world_.violation()) return;
+  const raft::Voters* voters = latest_voters(world_);
+  for (std::size_t i = 1; voters != nullptr && errands_.empty() && i <= cluster_.with_log(); ++i) {
+    if (voters->votes(NodeId{i})) continue;
+    const Ticket ticket = ++next_;
+    errands_[ticket] = {{VoterVerb::promote, NodeId{i}, {}, "operator"},
+                        voters->voters.front(),
+                        world_.now() + std::chrono::seconds(2)};
+    say(ticket);
+  }
+  world_.at(world_.now() + milliseconds(50), [this] { promote_all(); });
+}
+
+const raft::Voters* latest_voters(const World& world) {
+  const raft::Voters* latest = nullptr;
+  LogIndex at;
+  for (std::size_t i = 1; i <= world.nodes(); ++i) {
+    const Peer* peer = world.node(NodeId{i});
+    if (peer == nullptr || peer->voter() == nullptr) continue;
+    const raft::Raft& raft = peer->voter()->raft();
+    if (raft.voters().empty() || (latest != nullptr && raft.voters_index() <= at)) continue;
+    latest = &raft.voters();
+    at = raft.voters_index();
+  }
+  return latest;
+}
+
+}  // namespace coord::sweep

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Operators who change who votes while everything else goes on: `dpeers promote`, `demote`, `remove`,
+// `replace` and `transfer`, of hosts chosen by lot. Each says its order to a host again and again until it is
+// done, refused, or given up; several do so at once, and nobody waits for the other.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/random.hpp"
+#include "sweep/cluster.hpp"
+
+namespace coord::sweep {
+
+class Operators {
+ public:
+  // An order about every `gap` until `end`; zero: none. Must outlive the run.
+  Operators(World& world, Cluster& cluster, std::uint64_t seed, Duration gap, Instant end)
+      : world_(world), cluster_(cluster), random_(seed ^ 0x6f70657261746f72U), gap_(gap), end_(end) {}
+
+  void begin();
+  void told(NodeId node, const replica::VotersAnswered& answer);
+  // In good times: every host that keeps a log is to vote again. Said by one operator, until it is so.
+  void promote_all();
+
+  std::uint64_t orders() const { return next_; }
+  std::uint64_t done() const { return done_; }
+
+ private:
+  struct Errand {
+    replica::VoterOrder order;
+    NodeId host;      // that is asked
+    Instant give_up;  // then
+  };
+  using Ticket = std::uint64_t;
+
+  void act();
+  void say(Ticket ticket);
+  replica::VoterOrder some_order();
+  NodeId somebody() { return NodeId{1 + random_.below(cluster_.with_log())}; }
+
+  World& world_;
+  Cluster& cluster_;
+  Random random_;
+  Duration gap_;
+  Instant end_;
+  std::map<Ticket, Errand> errands_;
+  Ticket next_ = 0;
+  std::uint64_t done_ = 0;
+};
+
+// The voters by the latest word that is in any log.
+const raft::Voters* latest_voters(const World& world);
+
+}  // namespace coord::sweep
