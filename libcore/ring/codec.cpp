@@ -17,6 +17,11 @@ constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
   return false;
 }
 
+template <>
+constexpr bool coord::wire::is_enumerator(coord::ring::Via::Kind value) {
+  return coord::ring::name_of(value) != nullptr;
+}
+
 COORD_WIRE_TYPE(coord::ring::Request)
 COORD_WIRE_TYPE(coord::ring::Answer)
 COORD_WIRE_TYPE(coord::ring::Entry)

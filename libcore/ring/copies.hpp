@@ -156,7 +156,53 @@ struct HasRead {
   }
 };
 
-using Message =
-    std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead, NotKept>;
+// A step of a lookup: what a place of the receiver knows nearer to the key (routing.hpp).
+struct AskRoute {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+  chord::Member whom;
+  chord::Id key;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, whom, key);
+  }
+};
+struct RouteIs {
+  std::uint64_t operation = 0;
+  Token number;
+  RouteSaid said;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, said);
+  }
+};
+
+// All that the receiver's places know.
+struct AskPlaces {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number);
+  }
+};
+struct PlacesAre {
+  std::uint64_t operation = 0;
+  Token number;
+  std::vector<PlaceKnown> places;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, places);
+  }
+};
+
+using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
+                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre>;
 
 }  // namespace coord::ring::copies

@@ -58,6 +58,8 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     return tell(*work, HandedOver{});
   }
   if (std::holds_alternative<List>(work->what)) return begin_listing(std::move(work));
+  if (std::holds_alternative<AskTrace>(work->what)) return begin_trace(std::move(work));
+  if (std::holds_alternative<AskFingers>(work->what)) return begin_fingers(std::move(work));
   const std::uint64_t id = ++last_;
   Operation operation;
   std::visit(

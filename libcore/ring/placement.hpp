@@ -42,6 +42,7 @@ class Placement {
   };
 
   Token number() const { return number_; }
+  std::size_t replicas() const { return replicas_; }
   bool is_changing() const { return !before_.empty(); }
   const std::vector<Place>& places() const { return now_; }
   ReplicaSet of(const chord::Id& key) const;

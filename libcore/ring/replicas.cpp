@@ -67,6 +67,7 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   Ring& mine = rings_[name];
   if (mine.placement.number() == ring.number) return;
   mine.placement = Placement(ring);
+  mine.members.reset();
   mine.have_read.clear();
   mine.gains.clear();
   std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });
@@ -196,7 +197,10 @@ void Replicas::tool_gone(replica::ConnectionId connection) {
     if (operation.work->connection == connection && !operation.is_told) gone.push_back(id);
   }
   for (const std::uint64_t id : gone) erase(id);
-  std::erase_if(listings_, [&](const auto& each) { return each.second.work->connection == connection; });
+  const auto is_its = [&](const auto& each) { return each.second.work->connection == connection; };
+  std::erase_if(listings_, is_its);
+  std::erase_if(traces_, is_its);
+  std::erase_if(fingerings_, is_its);
   for (auto& [name, ring] : rings_)
     std::erase_if(ring.awaiting, [&](const auto& each) { return each.second->connection == connection; });
   std::erase_if(held_, [&](const auto& each) {
@@ -223,13 +227,14 @@ void Replicas::tick() {
   tick_operations();
   tick_takings();
   tick_listings();
+  tick_traces();
   tick_hand_over();
   for (; !to_self_.empty(); to_self_.pop_front()) {
     auto [from, message] = std::move(to_self_.front());
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
-  const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() ||
-                       std::ranges::any_of(rings_, [](const auto& each) {
+  const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() || !traces_.empty() ||
+                       !fingerings_.empty() || std::ranges::any_of(rings_, [](const auto& each) {
                          const Ring& ring = each.second;
                          const auto open = [](const auto& s) { return !s.second.is_over(); };
                          return ring.placement.is_changing() || std::ranges::any_of(ring.repair, open);
@@ -245,6 +250,12 @@ Instant Replicas::next_tick() const {
   }
   for (const auto& [id, listing] : listings_) {
     if (listing.until > now_) next = std::min(next, listing.until);
+  }
+  for (const auto& [id, tracing] : traces_) {
+    if (tracing.until && *tracing.until > now_) next = std::min(next, *tracing.until);
+  }
+  for (const auto& [id, fingering] : fingerings_) {
+    if (fingering.until > now_) next = std::min(next, fingering.until);
   }
   return next;
 }

@@ -30,6 +30,7 @@
 #include "node/node.hpp"
 #include "ring/copies.hpp"
 #include "ring/placement.hpp"
+#include "ring/routing.hpp"
 #include "ring/work.hpp"
 
 namespace coord::ring {
@@ -86,6 +87,7 @@ class Replicas {
     std::map<NodeId, Source> gains;   // what this host gains by it
     std::map<NodeId, Source> repair;  // what it may have missed
     std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
+    std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
     bool is_marking = false;
   };
   struct Operation {
@@ -112,6 +114,22 @@ class Replicas {
     Token number{};
     std::map<Host, copies::RowsAre> got;
     Instant until, again;
+  };
+  // A lookup that a tool has asked for, and whom it waits for.
+  struct Tracing {
+    std::shared_ptr<Work> work;
+    Token number{};
+    std::shared_ptr<const chord::List> all;
+    std::unique_ptr<Trace> trace;  // of `all`
+    std::uint64_t operation = 0;
+    chord::Member asked{};
+    Instant asked_at, again;
+    bool asked_twice = false;
+    std::optional<Instant> until;
+  };
+  struct Fingering {
+    std::shared_ptr<Work> work;
+    Instant again, until;
   };
   // An entry of which values are lacking.
   struct Taking {
@@ -181,6 +199,20 @@ class Replicas {
   void tick_listings();
   std::string name_of(NodeId host) const;
 
+  // tracing.cpp
+  static const std::shared_ptr<const chord::List>& members(Ring& ring);
+  void begin_trace(std::shared_ptr<Work> work);
+  void restart_trace(std::uint64_t id);
+  void ask_route(std::uint64_t id);
+  void send_route(const Tracing& tracing);
+  void begin_fingers(std::shared_ptr<Work> work);
+  void ask_places(std::uint64_t id);
+  void receive(NodeId from, copies::AskRoute&& message);
+  void receive(NodeId from, copies::RouteIs&& message);
+  void receive(NodeId from, copies::AskPlaces&& message);
+  void receive(NodeId from, copies::PlacesAre&& message);
+  void tick_traces();
+
   NodeId self_;
   std::map<NodeId, std::string> names_;
   Instant now_;
@@ -198,6 +230,8 @@ class Replicas {
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
+  std::map<std::uint64_t, Tracing> traces_;
+  std::map<std::uint64_t, Fingering> fingerings_;
   std::uint64_t taking_bytes_ = 0;                                  // of their values
   std::map<std::uint64_t, std::pair<std::string, bool>> row_asks_;  // ring, and whether it gains
   std::uint64_t next_number_ = 0, end_number_ = 0;                  // of writes

@@ -12,6 +12,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "protocol/chord/lookup.hpp"
 #include "protocol/versions/version.hpp"
 #include "wire/bounds.hpp"
 
@@ -121,7 +122,31 @@ struct Forget {
     archive(wire::at_most<longest_ring_name>(ring));
   }
 };
-using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget>;
+// The way to a key, from this host on (routing.hpp). Absent: this host is not in the ring.
+struct AskTrace {
+  std::string ring, key;
+  std::optional<Duration> patience{};
+
+  bool operator==(const AskTrace&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), patience);
+  }
+};
+// What a host of the ring knows of the others for it. Absent: this host, or that one, is not in the ring.
+struct AskFingers {
+  std::string ring;
+  NodeId host;
+  std::optional<Duration> patience{};
+
+  bool operator==(const AskFingers&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), host, patience);
+  }
+};
+using Request =
+    std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget, AskTrace, AskFingers>;
 
 // ---- answered
 
@@ -229,6 +254,97 @@ struct HandedOver {
   template <class Archive>
   void serialize(Archive&) {}
 };
-using Answer = std::variant<Stored, Absent, Found, Page, StatusOf, Refused, NoQuorum, Partly, HandedOver>;
+
+// ---- of lookups: places are named as in protocol/chord
+
+// As what one place knows another one.
+struct Via {
+  enum class Kind : std::uint8_t { start, finger, successor } kind = Kind::start;
+  std::uint32_t finger = 0;  // its number, the largest one
+
+  bool operator==(const Via&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(kind, finger);
+  }
+};
+constexpr const char* name_of(Via::Kind value) {
+  switch (value) {
+    using enum Via::Kind;
+    case start:
+      return "start";
+    case finger:
+      return "finger";
+    case successor:
+      return "successor";
+  }
+  return nullptr;
+}
+struct RouteSaid {
+  chord::Route route;
+  std::vector<Via> as;  // of each of route.nearer
+
+  bool operator==(const RouteSaid&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(route.nearer, route.successors, as);
+  }
+};
+struct TraceHop {
+  chord::Member whom;
+  bool answered = false;
+  Via via;
+  Duration took{};
+
+  bool operator==(const TraceHop&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(whom, answered, via, took);
+  }
+};
+struct Traced {
+  chord::Id key;
+  chord::List owners;  // its owner first; empty: nobody who lives knows
+  std::vector<TraceHop> hops;
+
+  bool operator==(const Traced&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(key, owners, hops);
+  }
+};
+struct Finger {
+  std::uint32_t first = 0, last = 0;  // numbers i: the first member at or after place + 2^i
+  chord::Member member;
+
+  bool operator==(const Finger&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(first, last, member);
+  }
+};
+struct PlaceKnown {
+  chord::Member place;
+  chord::View view;
+  std::vector<Finger> fingers;
+
+  bool operator==(const PlaceKnown&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(place, view.predecessor, view.successors, fingers);
+  }
+};
+struct FingersOf {
+  std::vector<PlaceKnown> places;
+
+  bool operator==(const FingersOf&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(places);
+  }
+};
+
+using Answer = std::variant<Stored, Absent, Found, Page, StatusOf, Refused, NoQuorum, Partly, HandedOver,
+                            Traced, FingersOf>;
 
 }  // namespace coord::ring

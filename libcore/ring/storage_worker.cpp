@@ -232,6 +232,13 @@ Result<Answer> StorageWorker::on(Work&, const AwaitHandOver&) {
 Result<Answer> StorageWorker::on(Work&, const Forget&) {
   return Answer(HandedOver{});
 }
+// Of a ring of other hosts only: this one is alone.
+Result<Answer> StorageWorker::on(Work&, const AskTrace&) {
+  return Answer(Absent{});
+}
+Result<Answer> StorageWorker::on(Work&, const AskFingers&) {
+  return Answer(Absent{});
+}
 
 Result<Answer> StorageWorker::on(Work& work, const AskStatus& ask) {
   auto totals = storage_->totals(work.on_disk(ask.ring));

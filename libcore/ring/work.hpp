@@ -116,6 +116,8 @@ class StorageWorker final : public node::Worker {
   Result<Answer> on(Work& work, const AskStatus& ask);
   Result<Answer> on(Work& work, const AwaitHandOver& wait);
   Result<Answer> on(Work& work, const Forget& forget);
+  Result<Answer> on(Work& work, const AskTrace& trace);
+  Result<Answer> on(Work& work, const AskFingers& fingers);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
                 const std::optional<std::vector<Dot>>& replaces, Entry& entry);
   Result<Dot> next_dot();

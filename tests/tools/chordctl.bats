@@ -251,3 +251,13 @@ watches() {
   [ "$(chordctl get n/1000)" = new ]
   diff <(chordctl --ring restored keys) <(chordctl keys | grep -v '^n/')
 }
+
+@test "where no host has joined, this one is the owner, a lookup's only step, and all of its own fingers" {
+  chordctl put k v
+  [ "$(chordctl lookup k | cut -f 1)" = owner ]
+  [ "$(chordctl lookup --trace --json k | jq -r '[.hop, .via, .answered] | @csv')" = '0,"start",true' ]
+  [ "$(chordctl lookup --trace k | wc -l)" -eq 3 ]
+  [ "$(chordctl fingers --json | jq -s 'map(.last - .first + 1) | add')" = $((8 * 160)) ]
+  [ "$(chordctl fingers --json | jq -r .finger.host | sort -u | wc -l)" -eq 1 ]
+  [ "$(chordctl get --json k | jq -r .value)" = v ]
+}

@@ -110,6 +110,22 @@ Result<ring::Answer> Client::ask(ring::Request request) {
   return std::move(answered->answer);
 }
 
+Result<Addresses> Client::addresses() {
+  if (Status sent = peer_.send(local::ListPeers{++last_}); !sent) return sent.error();
+  for (;;) {
+    auto answer = peer_.wait(until_);
+    if (!answer) return answer.error();
+    if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
+    if (const auto* refusal = std::get_if<local::Refused>(&**answer))
+      return cli::refused_by_peer("", *refusal);
+    const auto* peers = std::get_if<local::Peers>(&**answer);
+    if (peers == nullptr) continue;
+    std::map<std::string, std::string> all;
+    for (const local::PeerRecord& peer : peers->peers) all.emplace(peer.name, peer.address);
+    return Addresses(std::move(all));
+  }
+}
+
 Result<service::RingView> Client::view(const std::string& ring) {
   const std::uint64_t number = ++last_;
   if (Status sent = peer_.send(local::Question{number, service::GetRing{ring}, false, false}); !sent)

@@ -2,6 +2,7 @@
 // A conversation with the ring's part of this host's peer.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,6 +22,19 @@ struct Patience {
   std::optional<Duration> wait;  // -w
 };
 void add_patience(cli::Options& verb, Patience& target);
+
+// Where the group's hosts are, by their names.
+class Addresses {
+ public:
+  explicit Addresses(std::map<std::string, std::string> all) : all_(std::move(all)) {}
+  std::string of(const std::string& host) const {
+    const auto found = all_.find(host);
+    return found == all_.end() ? "" : found->second;
+  }
+
+ private:
+  std::map<std::string, std::string> all_;
+};
 
 class Client {
  public:
@@ -43,6 +57,8 @@ class Client {
 
   // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
   Result<ring::Answer> ask(ring::Request request);
+
+  Result<Addresses> addresses();
 
   // ---- of the replicated service
   Result<service::RingView> view(const std::string& ring);

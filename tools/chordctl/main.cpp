@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   tool.synopsis("put KEY [VALUE|-] | get KEY | rm KEY", "one value");
   tool.synopsis("keys [PREFIX] | watch [PREFIX]", "which there are, and what changes");
   tool.synopsis("dump [PREFIX] | load | put --batch | status", "many values");
-  tool.synopsis("join | leave | ring | lookup KEY", "several hosts");
+  tool.synopsis("join | leave | ring | lookup KEY | fingers [HOST]", "several hosts");
   tool.example("chordctl put greeting hello; chordctl get greeting", "");
   tool.example("chordctl put backup - < backup.tar", "any bytes, to 8 MiB");
   tool.example("chordctl watch jobs/ | while read -r time what key version; do ...; done", "");
@@ -31,5 +31,6 @@ int main(int argc, char** argv) {
   chordctl::add_leave(tool, common);
   chordctl::add_ring(tool, common);
   chordctl::add_lookup(tool, common);
+  chordctl::add_fingers(tool, common);
   return cli::run(argc, argv, tool, cli::read_by_app);
 }

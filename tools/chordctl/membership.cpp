@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// chordctl join, leave, ring, lookup: which hosts a ring has, and which of them keep what.
+// chordctl join, leave, ring: which hosts a ring has.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -11,75 +11,21 @@
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
-#include "client.hpp"
-#include "ring/circle.hpp"
-#include "ring/placement.hpp"
+#include "known.hpp"
 #include "verbs.hpp"
 
 namespace coord::chordctl {
 namespace {
-
-constexpr std::uint32_t usual_places = 8;
 
 struct Settings {
   const Common& common;
   Patience patience;
   std::uint64_t places = usual_places, replicas = 3;
   bool json = false, check = false, discard = false;
-  std::string key, svg;
+  std::string svg;
 
   std::string shown_ring() const { return cli::shown(common.ring); }
 };
-
-// What the group has agreed on, and what this host's peer knows.
-struct Known {
-  service::RingView view;
-  ring::StatusOf here;
-
-  bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
-  bool is_member() const {
-    return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
-  }
-  std::string name(NodeId host) const {
-    const auto found = here.names.find(host);
-    return found == here.names.end() ? std::to_string(host.value) : found->second;
-  }
-  ring::Circle circle() const {
-    std::vector<std::string> names;
-    for (const service::RingHost& host : view.hosts) names.push_back(cli::shown(name(host.host)));
-    ring::Circle circle = ring::circle_of(placement(), view.hosts, names);
-    circle.title = fmt::format("ring {}", cli::shown(view.ring));
-    return circle;
-  }
-  ring::Placement placement() const {
-    return ring::Placement(service::Ring{view.number, view.replicas, view.hosts, view.before});
-  }
-};
-
-Error unexpected() {
-  return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
-}
-
-Result<Known> look(const Settings& s, Client& client) {
-  auto view = client.view(s.common.ring);
-  if (!view) return view.error();
-  auto answer = client.ask(ring::AskStatus{s.common.ring});
-  if (!answer) return answer.error();
-  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
-  auto* here = std::get_if<ring::StatusOf>(&*answer);
-  if (here == nullptr) return unexpected();
-  return Known{std::move(*view), std::move(*here)};
-}
-
-// As look(), and where no host has joined: the ring of its own that this host has then.
-Result<Known> look_at_ring(const Settings& s, Client& client) {
-  auto known = look(s, client);
-  if (known && known->is_own()) {
-    known->view.replicas = 1;
-    known->view.hosts = {{known->here.host, Token{}, usual_places}};
-  }
-  return known;
-}
 
 // Until the change with this number has handed over all, and then makes it whole. Who comes again after an
 // interruption goes on from here.
@@ -103,7 +49,7 @@ Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& order
 Result<cli::Exit> join(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s, *client);
+  auto known = look(s.common, *client);
   if (!known) return known.error();
   Token number = known->view.number;
   const bool is_lost = known->here.number == number && !known->here.is_complete;
@@ -128,7 +74,7 @@ Result<cli::Exit> join(const Settings& s) {
 Result<cli::Exit> leave(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look(s, *client);
+  auto known = look(s.common, *client);
   if (!known) return known.error();
   Token number = known->view.number;
   const bool was_here = known->is_member();
@@ -160,7 +106,7 @@ std::string percent(double share) {
   return text;
 }
 
-void print_places(const Known& known) {
+void print_places(const Known& known, const Addresses& addresses) {
   const ring::Placement placement = known.placement();
   const auto& places = placement.places();
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -172,6 +118,7 @@ void print_places(const Known& known) {
                    .text("ring", known.view.ring)
                    .text("id", chord::text(places[i].id))
                    .text("host", known.name(places[i].host.host))
+                   .text("address", addresses.of(known.name(places[i].host.host)))
                    .text("predecessor", chord::text(before.id))
                    .array("successors", successors)
                    .number("share", chord::share_of_ring(before.id, places[i].id))
@@ -247,7 +194,7 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     auto answer = client.ask(ring::List{s.common.ring, "", ""});
     if (!answer) return answer.error();
     const auto* page = std::get_if<ring::Page>(&*answer);
-    if (page == nullptr) return unexpected();
+    if (page == nullptr) return unexpected_answer();
     for (const std::string& hosts : page->unreachable)
       wrong.push_back(fmt::format("too few of {} answer for keys that they keep", hosts));
   }
@@ -258,41 +205,22 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
 Result<cli::Exit> show(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look_at_ring(s, *client);
+  auto known = look_at_ring(s.common, *client);
   if (!known) return known.error();
   if (!s.svg.empty()) {
     if (Status written = write_picture(s, *known); !written) return written.error();
   } else if (s.json) {
-    print_places(*known);
+    const auto addresses = client->addresses();
+    if (!addresses) return addresses.error();
+    print_places(*known, *addresses);
   } else {
     print_ring(s, *known);
   }
   return s.check ? check(s, *client, *known) : cli::Exit::done;
 }
 
-Result<cli::Exit> lookup(const Settings& s) {
-  if (Status right = check_key(s.key); !right) return right.error();
-  auto client = Client::open(s.common, s.patience);
-  if (!client) return client.error();
-  auto known = look_at_ring(s, *client);
-  if (!known) return known.error();
-  const ring::ReplicaSet set = known->placement().of_key(s.key);
-  for (std::size_t i = 0; i < set.now.size(); ++i) {
-    const char* const role = i == 0 ? "owner" : "replica";
-    const std::string name = known->name(set.now[i].host);
-    cli::print(s.json ? cli::JsonObject()
-                            .name("key", s.key)
-                            .text("id", chord::text(ring::id_of_key(s.key)))
-                            .text("role", role)
-                            .text("host", name)
-                            .line()
-                      : fmt::format("{}\t{}\n", role, cli::shown(name)));
-  }
-  return cli::Exit::done;
-}
-
 std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(Settings{common, {}, usual_places, 3, false, false, false, {}, {}});
+  return std::make_shared<Settings>(Settings{common, {}, usual_places, 3, false, false, false, {}});
 }
 
 }  // namespace
@@ -331,17 +259,6 @@ void add_ring(cli::Options& tool, const Common& common) {
   made.example("chordctl ring --check", "");
   made.example("chordctl ring --svg ring.svg", "for a page");
   made.does([s] { return show(*s); });
-}
-
-void add_lookup(cli::Options& tool, const Common& common) {
-  const auto s = settings(common);
-  auto& made = tool.verb("lookup", "which hosts keep a key: its owner first");
-  made.synopsis("[--json] KEY");
-  made.operand("KEY", s->key, "1 to 1024 bytes");
-  made.flag("--json", s->json, "one host a line, as JSON");
-  add_patience(made, s->patience);
-  made.example("chordctl lookup config/limit", "");
-  made.does([s] { return lookup(*s); });
 }
 
 }  // namespace coord::chordctl

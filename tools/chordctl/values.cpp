@@ -9,10 +9,11 @@
 
 #include "base/format.hpp"
 #include "base/rfc3339.hpp"
+#include "base/utf8.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
-#include "client.hpp"
+#include "known.hpp"
 #include "transfer.hpp"
 #include "verbs.hpp"
 
@@ -127,6 +128,39 @@ void print_versions(const Settings& s, const std::vector<ring::Version>& version
   }
 }
 
+cli::JsonObject described(const ring::Version& version) {
+  return cli::JsonObject()
+      .text("version", text(version.dot))
+      .time("time", version.time)
+      .integer("size", version.size);
+}
+
+// The value, or that it has siblings, with the hosts that keep it.
+Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& found) {
+  const auto known = look_at_ring(s.common, client);
+  if (!known) return known.error();
+  cli::JsonObject line;
+  line.name("key", s.key());
+  if (!found.value) {
+    line.null("value").null("version");
+  } else {
+    is_utf8(*found.value) ? line.text("value", *found.value) : line.text("value_b64", base64(*found.value));
+    line.text("version", text(found.siblings.front().dot));
+  }
+  cli::JsonArray siblings, replicas;
+  if (!found.value) {
+    for (const ring::Version& version : found.siblings) siblings.object(described(version));
+  }
+  const ring::ReplicaSet set = known->placement().of_key(s.key());
+  for (const ring::Host& host : set.now) replicas.text(known->name(host.host));
+  cli::print(line.array("siblings", siblings)
+                 .text("level", "quorum")
+                 .text("owner", known->name(set.now.front().host))
+                 .array("replicas", replicas)
+                 .line());
+  return found.value ? cli::Exit::done : cli::Exit::failed;
+}
+
 Result<cli::Exit> get(const Settings& s) {
   if (Status right = check_key(s.key()); !right) return right.error();
   std::optional<ring::Dot> version;
@@ -148,11 +182,16 @@ Result<cli::Exit> get(const Settings& s) {
   }
   auto found = fetch(*client, s.common.ring, s.key(), version);
   if (!found) return found.error();
-  if (found->siblings.size() > 1) {
+  const bool has_siblings = found->siblings.size() > 1;
+  if (!has_siblings && !found->value) return cli::Exit::no;
+  if (s.json) {
+    if (has_siblings) name_siblings(s.key(), found->siblings);
+    return print_json(s, *client, *found);
+  }
+  if (has_siblings) {
     name_siblings(s.key(), found->siblings);
     return cli::Exit::failed;
   }
-  if (!found->value) return cli::Exit::no;
   cli::print(*found->value);
   return cli::Exit::done;
 }
@@ -191,7 +230,7 @@ void add_get(cli::Options& tool, const Common& common) {
   made.operand_completes_from("chordctl keys 2>/dev/null");
   made.flag("--all", s->all, "list the versions instead").excludes("--version");
   made.value("--version", "V", s->version, "one of several versions");
-  made.flag("--json", s->json, "with --all: one version a line, as JSON").needs("--all");
+  made.flag("--json", s->json, "as JSON, with the hosts that keep it; with --all: one version a line");
   made.example("chordctl get greeting", "");
   made.example("chordctl get --all greeting", "version, time, host and size of each");
   made.does([s] { return get(*s); });

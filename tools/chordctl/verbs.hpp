@@ -27,6 +27,7 @@ void add_join(cli::Options& tool, const Common& common);
 void add_leave(cli::Options& tool, const Common& common);
 void add_ring(cli::Options& tool, const Common& common);
 void add_lookup(cli::Options& tool, const Common& common);
+void add_fingers(cli::Options& tool, const Common& common);
 void add_status(cli::Options& tool, const Common& common);
 
 }  // namespace coord::chordctl

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#include "known.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/format.hpp"
+#include "cli/names.hpp"
+
+namespace coord::chordctl {
+
+bool Known::is_member() const {
+  return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
+}
+
+std::string Known::name(NodeId host) const {
+  const auto found = here.names.find(host);
+  return found == here.names.end() ? std::to_string(host.value) : found->second;
+}
+
+ring::Circle Known::circle() const {
+  std::vector<std::string> names;
+  for (const service::RingHost& host : view.hosts) names.push_back(cli::shown(name(host.host)));
+  ring::Circle circle = ring::circle_of(placement(), view.hosts, names);
+  circle.title = fmt::format("ring {}", cli::shown(view.ring));
+  return circle;
+}
+
+ring::Placement Known::placement() const {
+  return ring::Placement(service::Ring{view.number, view.replicas, view.hosts, view.before});
+}
+
+Error unexpected_answer() {
+  return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
+}
+
+Result<Known> look(const Common& common, Client& client) {
+  auto view = client.view(common.ring);
+  if (!view) return view.error();
+  auto answer = client.ask(ring::AskStatus{common.ring});
+  if (!answer) return answer.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, common.ring);
+  auto* here = std::get_if<ring::StatusOf>(&*answer);
+  if (here == nullptr) return unexpected_answer();
+  return Known{std::move(*view), std::move(*here)};
+}
+
+Result<Known> look_at_ring(const Common& common, Client& client) {
+  auto known = look(common, client);
+  if (known && known->is_own()) {
+    known->view.replicas = 1;
+    known->view.hosts = {{known->here.host, Token{}, usual_places}};
+  }
+  return known;
+}
+
+}  // namespace coord::chordctl

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What is known of a ring: by the group, and by this host's peer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "client.hpp"
+#include "ring/circle.hpp"
+#include "ring/placement.hpp"
+
+namespace coord::chordctl {
+
+inline constexpr std::uint32_t usual_places = 8;
+
+struct Known {
+  service::RingView view;  // as the group has agreed
+  ring::StatusOf here;
+
+  bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
+  bool is_member() const;
+  std::string name(NodeId host) const;
+  ring::Circle circle() const;
+  ring::Placement placement() const;
+};
+
+Result<Known> look(const Common& common, Client& client);
+// As look(), and where no host has joined: the ring of its own that this host has then.
+Result<Known> look_at_ring(const Common& common, Client& client);
+
+Error unexpected_answer();
+
+}  // namespace coord::chordctl
