@@ -52,23 +52,27 @@ struct Item {
     archive(generation, depth, wire::at_most<(std::size_t{256} << 10U)>(message));
   }
 };
-// What is known to be decided?
+// What is known to be decided? `question`: of the asking life, so that an answer to an earlier one is none.
 struct AskDecided {
   Token generation{};
+  std::uint64_t question = 0;
   bool operator==(const AskDecided&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation);
+    archive(generation, question);
   }
 };
+// `begun`: this site has taken part, so that a value may be chosen of which it has not heard.
 struct TellDecided {
   Token generation{};
+  std::uint64_t question = 0;
+  bool begun = false;
   bool decided = false;
   std::string value{};
   bool operator==(const TellDecided&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, decided, wire::at_most<65'536>(value));
+    archive(generation, question, begun, decided, wire::at_most<65'536>(value));
   }
 };
 using AnyItem = std::variant<Item, AskDecided, TellDecided>;
@@ -136,7 +140,7 @@ struct Undecided {
   void serialize(Archive&) {}
 };
 struct CannotTell {
-  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store };
+  enum class Why : std::uint8_t { no_site, no_majority, wrong, forgotten, store, behind, open };
   Why why = Why::no_site;
   std::string text{};
   bool operator==(const CannotTell&) const = default;
@@ -158,6 +162,10 @@ constexpr const char* name_of(CannotTell::Why value) {
       return "forgotten";
     case store:
       return "store";
+    case behind:
+      return "behind";
+    case open:
+      return "open";
   }
   return nullptr;
 }

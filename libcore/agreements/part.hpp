@@ -13,7 +13,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "agreements/group_log.hpp"
 #include "agreements/messages.hpp"
 #include "agreements/shelf.hpp"
 #include "base/random.hpp"
@@ -34,19 +34,13 @@ struct Setting;
 
 namespace coord::agreements {
 
-// A decision as the group's log has it.
-struct Known {
-  std::string name;
-  service::Agreement algorithm = service::Agreement::raft;
-  std::vector<service::DecisionSite> sites;
-};
-// Of this generation; nullopt: there is none (any more, or yet).
-using Find = std::function<std::optional<Known>(const node::Moment&, Token)>;
-std::optional<Known> find_in_log(const node::Moment& moment, Token generation);
+// By which a peer's sites decide; nullptr: it has none (raft's is the group's log).
+const classical::Algorithm* hosted(service::Agreement algorithm);
 
 class AgreementsPart final : public node::Part {
  public:
-  AgreementsPart(const node::Setting& setting, Shelf shelf, Find find = find_in_log);
+  AgreementsPart(const node::Setting& setting, Shelf shelf,
+                 std::unique_ptr<const GroupLog> log = std::make_unique<ServiceLog>());
 
   node::Channel channel() const override { return node::Channel::agreements; }
   std::string name() const override { return "agreements"; }
@@ -63,6 +57,7 @@ class AgreementsPart final : public node::Part {
     std::uint64_t life = 0, disk = 0;
     std::optional<channel::Channel> channel;
     std::vector<Bytes> unsent;  // until its life is known
+    std::size_t unsent_bytes = 0;
   };
   // One decision at this site.
   struct Site {
@@ -71,7 +66,10 @@ class AgreementsPart final : public node::Part {
     std::unique_ptr<classical::Instance> core;
     std::map<std::string, Bytes> records;
     std::deque<classical::Action> held;  // behind what is being written
-    bool writing = false, broken = false;
+    std::size_t writing = 0;             // saves that are not over
+    bool broken = false;
+    // A value may be chosen that it has accepted.
+    bool begun() const { return !records.empty() || wished || depth > 0 || broken; }
     std::optional<Instant> wished;
     std::uint32_t depth = 0, depth_at_wish = 0;
     std::map<std::string, std::uint64_t> messages;
@@ -79,14 +77,18 @@ class AgreementsPart final : public node::Part {
     std::optional<Decided> decided;
     std::vector<Tool> waiting;
   };
-  struct Asking {  // what others know
+  // What others know. That nothing is chosen only those know who have not begun: a majority of them and one
+  // that has accepted would have a site in common.
+  struct Asking {
     Tool tool;
-    std::set<NodeId> open;
-    std::size_t undecided = 0, majority = 0;
+    std::uint64_t question = 0;
+    std::set<NodeId> open;  // have not answered
+    std::size_t answered = 0, not_begun = 0, majority = 0;
     Instant until;
   };
   struct Gathering {  // who the sites are
     Tool tool;
+    std::vector<NodeId> voters;
     Instant until;
   };
 
@@ -110,6 +112,11 @@ class AgreementsPart final : public node::Part {
 
   // The site of this generation, made if this peer is one; null: `why` says why not.
   Site* site(const node::Moment& moment, Token generation, CannotTell& why);
+  Site* make_site(const node::Moment& moment, Token generation, Known known, CannotTell& why);
+  // As the log has it; nullopt: `why` says why not.
+  std::optional<Known> known(const node::Moment& moment, Token generation, CannotTell& why) const;
+  // It is the one that was fixed: from another disk, or where that counts another life, it is no site's.
+  bool is_site(const Known& known, NodeId from) const;
   void perform(const node::Moment& moment, Token generation, Site& site, classical::Actions actions);
   void go_on(const node::Moment& moment, Token generation, Site& site);
   void decide(const node::Moment& moment, Token generation, Site& site, const std::string& value);
@@ -119,26 +126,35 @@ class AgreementsPart final : public node::Part {
   void say(NodeId to, const ToPeer& what);
   void hello(NodeId to, bool asks);
   void tell(Tool tool, const ToTool& what);
-  void tell_sites(Tool tool);
+  void tell_sites(const Gathering& gathering);
   void time_passes(const node::Moment& moment);
+  void ask_for_lives(const node::Moment& moment);
+  void questions_end(const node::Moment& moment);
   void forget_the_forgotten(const node::Moment& moment);
+  void forget(Token generation);
+  void take_the_early(const node::Moment& moment);
+  void keep_early(NodeId from, const Item& item);
+  void answered(Token generation, NodeId from, const TellDecided& what);
+  bool told_by_others(const Asking& asking);  // else others are waited for
+  void tell_no_answer(const Asking& asking);
   std::string host_of(NodeId node) const;
 
   const NodeId self_;
-  const std::vector<NodeId> voters_;
+  const std::vector<NodeId> founders_;  // who may be a site, and is heard
   const std::map<NodeId, std::string> names_;
-  const Find find_;
+  const std::unique_ptr<const GroupLog> log_;
   Random random_;
   const std::uint64_t life_;
   Shelf shelf_;
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;
   std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
-  std::size_t early_count_ = 0;
+  std::size_t early_count_ = 0, early_bytes_ = 0;
+  std::uint64_t last_question_ = 0;
   std::map<Token, std::vector<Asking>> asking_;
   std::vector<Gathering> gathering_;
   std::optional<Instant> ask_again_;  // lives that are not known
-  LogIndex looked_at_;
+  std::optional<Token> looked_at_;    // GroupLog::last_forgotten() when the forgotten were looked for
   node::PartActions out_;
 };
 

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: MIT
 // What tools of this host ask the part, and are told.
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+#include "service/answer.hpp"
+#include "service/ownership.hpp"
 #include "wire/archive.hpp"
 
 namespace coord::agreements {
 
 namespace {
+
+using Why = CannotTell::Why;
 
 constexpr Duration gather_for = std::chrono::milliseconds(500);  // the sites that are there
 constexpr Duration others_tell_in = std::chrono::milliseconds(1500);
@@ -29,23 +37,44 @@ void AgreementsPart::on(const node::Moment&, const node::ToolGone& event) {
   std::erase_if(gathering_, [&](const Gathering& gathering) { return its(gathering.tool); });
 }
 
+// What is others' is refused here too, for a tool need not have asked the log before.
 void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event) {
   const Tool tool{event.connection, event.request};
   auto said = wire::decode<FromTool>(event.bytes);
-  if (!said) return tell(tool, CannotTell{CannotTell::Why::wrong, "it is no request that this peer knows"});
+  if (!said) return tell(tool, CannotTell{Why::wrong, "it is no request that this peer knows"});
+  if (const auto* propose = std::get_if<Propose>(&*said)) {
+    const auto of = log_->find(moment, propose->generation);
+    if (of &&
+        !COORD_RULE(proposals_are_their_users, service::may_use(of->name, event.who.uid, event.who.user)))
+      return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
+  }
   std::visit([&](const auto& what) { asked(moment, tool, what); }, *said);
 }
 
+// Voters that came later are no sites: their names, and whether they run this part, are not known here.
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites&) {
-  for (const NodeId node : voters_) {
+  const std::vector<NodeId> voters = log_->voters(moment).value_or(founders_);
+  Gathering gathering{tool, {}, moment.now + gather_for};
+  std::ranges::set_intersection(voters, founders_, std::back_inserter(gathering.voters));
+  if (!std::ranges::binary_search(gathering.voters, self_)) {
+    std::string hosts;
+    for (const NodeId node : gathering.voters) hosts += (hosts.empty() ? "" : ", ") + host_of(node);
+    return tell(tool,
+                CannotTell{Why::no_site, fmt::format("this host is no site: propose on one of {}", hosts)});
+  }
+  if (shelf_.disk == 0)
+    return tell(tool, CannotTell{Why::store,
+                                 "this host cannot tell what it has promised: see its peer's log, "
+                                 "and propose on another host"});
+  for (const NodeId node : gathering.voters) {
     if (node != self_) hello(node, true);
   }
-  gathering_.push_back({tool, moment.now + gather_for});
+  gathering_.push_back(std::move(gathering));
 }
 
-void AgreementsPart::tell_sites(Tool tool) {
+void AgreementsPart::tell_sites(const Gathering& gathering) {
   Sites sites;
-  for (const NodeId node : voters_) {
+  for (const NodeId node : gathering.voters) {
     const auto peer = peers_.find(node);
     service::DecisionSite site{node, 0, 0, host_of(node)};
     if (node == self_) {
@@ -57,7 +86,7 @@ void AgreementsPart::tell_sites(Tool tool) {
     }
     sites.sites.push_back(std::move(site));
   }
-  tell(tool, sites);
+  tell(gathering.tool, sites);
 }
 
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose& what) {
@@ -66,11 +95,10 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
   if (found == nullptr) return tell(tool, why);
   if (found->decided) return tell(tool, *found->decided);
   if (found->broken)
-    return tell(tool, CannotTell{CannotTell::Why::store,
-                                 "this host's disk cannot be written: propose on another host"});
+    return tell(tool, CannotTell{Why::store, "this host's disk cannot be written: propose on another host"});
   if (!found->wished) {
     auto actions = found->core->wish(moment.now, classical::Propose{what.value});
-    if (!actions) return tell(tool, CannotTell{CannotTell::Why::wrong, actions.error().text()});
+    if (!actions) return tell(tool, CannotTell{Why::wrong, actions.error().text()});
     found->wished = moment.now;
     found->depth_at_wish = found->depth;
     found->waiting.push_back(tool);
@@ -79,19 +107,64 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
   found->waiting.push_back(tool);  // its value is one of a host that proposes already
 }
 
+// On a host that is no site too: the others know.
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecided& what) {
   CannotTell why;
-  const Site* const found = site(moment, what.generation, why);
-  if (found == nullptr) return tell(tool, why);
-  if (found->decided) return tell(tool, *found->decided);
-  Asking asking{tool, {}, 1, found->known.sites.size() / 2 + 1, moment.now + others_tell_in};
-  if (asking.majority <= 1) return tell(tool, Undecided{});
-  for (const service::DecisionSite& other : found->known.sites) {
+  const auto of = known(moment, what.generation, why);
+  if (!of) return tell(tool, why);
+  const Site* const own = site(moment, what.generation, why);
+  if (own != nullptr && own->decided) return tell(tool, *own->decided);
+  Asking asking{tool, ++last_question_, {}, 0, 0, of->sites.size() / 2 + 1, moment.now + others_tell_in};
+  if (own != nullptr) {
+    asking.answered = 1;
+    asking.not_begun = own->begun() ? 0 : 1;
+  }
+  for (const service::DecisionSite& other : of->sites) {
     if (other.node == self_) continue;
     asking.open.insert(other.node);
-    offer(moment, other.node, AskDecided{what.generation});
+    offer(moment, other.node, AskDecided{what.generation, asking.question});
   }
-  asking_[what.generation].push_back(std::move(asking));
+  if (!told_by_others(asking)) asking_[what.generation].push_back(std::move(asking));
+}
+
+void AgreementsPart::answered(Token generation, NodeId from, const TellDecided& what) {
+  const auto all = asking_.find(generation);
+  if (all == asking_.end()) return;
+  std::erase_if(all->second, [&](Asking& asking) {
+    // Of an earlier one it would say what was, perhaps before a value was chosen.
+    if (!COORD_RULE(answers_are_to_this_question, what.question == asking.question) && !what.decided)
+      return false;
+    if (asking.open.erase(from) == 0) return false;
+    if (what.decided) {
+      Decided decided;
+      decided.value = what.value;
+      tell(asking.tool, decided);
+      return true;
+    }
+    ++asking.answered;
+    if (COORD_RULE(who_has_begun_may_have_accepted, !what.begun)) ++asking.not_begun;
+    return told_by_others(asking);
+  });
+  if (all->second.empty()) asking_.erase(all);
+}
+
+bool AgreementsPart::told_by_others(const Asking& asking) {
+  if (asking.not_begun >= asking.majority) {
+    tell(asking.tool, Undecided{});
+  } else if (asking.open.empty()) {
+    tell_no_answer(asking);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void AgreementsPart::tell_no_answer(const Asking& asking) {
+  if (asking.answered < asking.majority)
+    return tell(asking.tool, CannotTell{Why::no_majority, "a majority of its sites does not answer"});
+  tell(asking.tool, CannotTell{Why::open,
+                               "it is being decided, or its proposer has ended before it was: ask "
+                               "again, or propose, which ends that"});
 }
 
 }  // namespace coord::agreements

@@ -20,7 +20,7 @@ constexpr std::size_t longest = std::size_t{1} << 20U;
 Error damaged(const std::string& name) {
   return {ErrorKind::data, name,
           "it is damaged: this peer takes part in no decision of a classical algorithm",
-          "remove it, and forget the decisions that were open"};
+          "remove it and restart the peer, which then counts as crashed for decisions that were made before"};
 }
 
 Bytes sealed(const Bytes& bytes) {
@@ -62,17 +62,13 @@ std::string file_of(Token generation) {
   return fmt::format("{}{}", prefix, generation.value);
 }
 
-Status save(Disk& disk, const Kept& kept) {
-  const std::string name = file_of(kept.generation);
-  if (!kept.records.empty()) return write_file(disk, name, wire::encode(kept, 2));
+Status remove_file(Disk& disk, const std::string& name) {
   const auto names = disk.list();
   if (!names) return names.error();
   return std::ranges::find(*names, name) == names->end() ? done() : disk.remove(name);
 }
 
-}  // namespace
-
-Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
+Result<Shelf> read_all(Disk& disk) {
   const auto names = disk.list();
   if (!names) return names.error();
   Shelf shelf;
@@ -91,10 +87,27 @@ Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
     const Token generation = kept->generation;
     shelf.kept.emplace(generation, std::move(*kept));
   }
-  if (shelf.disk != 0) return shelf;
-  shelf.disk = drawn | 1U;
+  return shelf;
+}
+
+}  // namespace
+
+Status save(Disk& disk, const Kept& kept) {
+  const std::string name = file_of(kept.generation);
+  return kept.records.empty() ? remove_file(disk, name) : write_file(disk, name, wire::encode(kept, 2));
+}
+
+Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn) {
+  auto shelf = read_all(disk);
+  if (!shelf && shelf.error().kind == ErrorKind::data && shelf.error().object != disk_file) {
+    Status removed = remove_file(disk, disk_file);
+    if (removed) removed = disk.sync_directory();
+    if (!removed) return removed.error();
+  }
+  if (!shelf || shelf->disk != 0) return shelf;
+  shelf->disk = drawn | 1U;
   ByteWriter out;
-  out.put(shelf.disk);
+  out.put(shelf->disk);
   if (Status written = write_file(disk, disk_file, out.take()); !written) return written.error();
   return shelf;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What this peer's sites have promised and accepted, kept over its lives: a file a decision, and the number
 // of the disk, drawn at random with the first. A site whose disk was replaced has forgotten what it promised,
-// so it is another site: by that number.
+// so it is another site: by that number. So is one whose files are damaged: the number is given up when that
+// is found, and the next one drawn when the damaged file was removed.
 #pragma once
 
 #include <functional>
@@ -35,8 +36,9 @@ struct Shelf {
 
 // `drawn`: the number of a disk that has none yet.
 Result<Shelf> read_shelf(Disk& disk, std::uint64_t drawn);
-
 // From now on the disk holds this; without records, nothing of the generation.
+Status save(Disk& disk, const Kept& kept);
+
 struct Save final : node::Work {
   Kept kept;
   Status outcome = done();

@@ -96,6 +96,20 @@ TEST_CASE("what is decided may be forgotten and begin anew, and what was said of
   CHECK(deal.is() == "committed, 1/1 1 0");
 }
 
+TEST_CASE("where no participant has room any more, those that are there come again and end what is open") {
+  Limits few = limits_of_level(2);
+  few.all_commit_participants = 2;
+  Deal deal(few);
+  (void)deal.join("a", 1, 3);
+  (void)deal.join("b", 2, 3);
+  CHECK(deal.join("c", 3, 3) == "too many transactions, generation 0");
+  CHECK(deal.join("a", 4, 3) == "changed deal; generation 3");
+  (void)deal.abandon("a", 4);
+  CHECK(deal.is() == "not all came by a, 2/3 0 0");
+  CHECK(deal.join("c", 5, 3) == "changed deal; generation 3");  // is told
+  CHECK(deal.is() == "not all came by a, 2/3 0 0");
+}
+
 TEST_CASE("transactions are bounded, and survive a snapshot") {
   Limits few = limits_of_level(2);
   few.transactions = 2;

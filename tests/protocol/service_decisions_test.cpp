@@ -91,3 +91,34 @@ TEST_CASE("decisions are listed by how they begin, and survive a snapshot") {
   wrong.decisions.at("a/1").generation = wrong.decisions.at("b/1").generation;
   CHECK_FALSE(StateMachine::restore(wrong).ok());
 }
+
+TEST_CASE("a decision by sites is found by its generation, until it is forgotten, and after a snapshot") {
+  Debate debate;
+  const auto open = [&](std::string name) {
+    const Token seen = debate.now(name);
+    (void)debate.a.propose(OpenDecision{
+        std::move(name), Agreement::paxos, {{NodeId{1}, 5, 6, "web1"}}, seen, "web1", 1000, "user"});
+  };
+  const auto name_of = [](const StateMachine& machine, Token generation) {
+    const std::string* name = machine.of<Decisions>().name_by_sites(generation);
+    return name == nullptr ? "" : *name;
+  };
+  open("plan");
+  open("other");
+  (void)debate.propose(debate.a, "by-log", "v", 1);
+  const Token plan = debate.view("plan").of.generation;
+  CHECK(name_of(debate.log.machine, plan) == "plan");
+  CHECK(name_of(debate.log.machine, debate.view("by-log").of.generation).empty());
+  CHECK(debate.log.machine.of<Decisions>().last_forgotten() == Token{});
+  (void)debate.forget("plan");
+  open("plan");
+  CHECK(name_of(debate.log.machine, plan).empty());
+  const auto again = StateMachine::restore(debate.log.machine.state());
+  REQUIRE(again.ok());
+  for (const StateMachine* machine :
+       std::initializer_list<const StateMachine*>{&debate.log.machine, &*again}) {
+    CHECK(name_of(*machine, debate.view("plan").of.generation) == "plan");
+    CHECK(name_of(*machine, debate.view("other").of.generation) == "other");
+    CHECK(machine->of<Decisions>().last_forgotten() > plan);
+  }
+}

@@ -24,11 +24,12 @@ end_peer() {
 }
 begin() { # HOST [OPTION...]: the same line on each host, in the background, as job_HOST
   COORD_SOCKET=$group/$1.sock dcommit deploy-1.4.2 -n 3 --prepare "echo 1.4.2 >$1.new" --commit "mv $1.new $1.current" \
-    --abort "rm -f $1.new" "${@:2}" 2>"said.$1" 3>&- &
+    --abort "rm -f $1.new" "${@:2}" 2>"said.$1" >"told.$1" 3>&- &
   declare -g "job_$1=$!"
 }
 ends_with() { # HOST STATUS
   local job="job_$1" status=0
+  eventually gone "${!job}"
   wait "${!job}" || status=$?
   [ "$status" -eq "$2" ] || { cat "said.$1" >&2; return 1; }
 }
@@ -72,12 +73,13 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
 }
 
 @test "a host that is cut off with its vote: 76 there, and the same line is told the outcome" {
-  begin c -w 3
+  begin c -w 3 --json
   eventually has_voted a 1
   signal_peer STOP a
   signal_peer STOP b
   ends_with c 76
   said c "this host has voted"
+  jq -e '.outcome == "blocked" and .id == "c" and .participants[0].id == "c"' told.c
   [ "$(cat c.new)" = 1.4.2 ]
   signal_peer CONT a
   signal_peer CONT b
@@ -106,6 +108,7 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
   leader=$(leader_seen_by a)
   end_peer "$leader"
   start_peer "$leader" "${calm[@]}"
+  eventually sees_leader "$leader"
   begin c
   for host in a b c; do ends_with $host 0; done
   [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]

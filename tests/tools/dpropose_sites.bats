@@ -60,13 +60,15 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
 @test "without a majority nothing is opened (69), and it is decided when they are back" {
   on a dpropose --algorithm paxos plan one
   for peer in b c; do signal_peer STOP $peer; done
-  run -69 on a dpropose --algorithm paxos new v -n
+  run -69 on a dpropose --algorithm paxos new v -n --report report
+  [ "$(jq -c '[.value, .algorithm, .outcome]' report)" = '[null,"paxos","no_quorum"]' ]
   for peer in b c; do signal_peer CONT $peer; done
   [ "$(on b dpropose --algorithm paxos new v)" = v ]
 }
 
 @test "ben-or: a bit, proposed on all, and a restarted peer takes no part in open names" {
   run -64 on a dpropose --algorithm ben-or bit maybe
+  [ -z "$(on a dpropose --list bit --json)" ]
   for peer in a b c; do
     on $peer dpropose --algorithm ben-or bit 1 >"out.$peer" 3>&- &
     askers+=($!)

@@ -26,4 +26,9 @@ teardown() { end_place; }
   run -64 as games dpropose --forget @root/plan
   dpropose --forget @games/plan
   [ "$(as games dpropose @/plan again)" = again ]
+  [ "$(dpropose --algorithm paxos @games/by-sites theirs)" = theirs ]
+  [ "$(as games dpropose --algorithm paxos @/by-sites again)" = theirs ]
+  dpropose --algorithm paxos @root/by-sites root
+  run -64 as games dpropose --algorithm paxos @root/by-sites mine
+  [ "$(as games dpropose --get @root/by-sites)" = root ]
 }

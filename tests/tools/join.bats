@@ -352,6 +352,8 @@ ended_with() { # PID STATUS
     [ "$status" -eq 69 ]
     [[ "$output" == *"does not vote"* ]]
   done
+  run -64 on m timeout 20 dpropose --algorithm paxos plan v
+  [[ "$output" == *"does not vote"* ]]
 }
 
 @test "what cannot be is said at once" {

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agreements/part.hpp"
@@ -20,6 +22,27 @@ namespace coord::agreements::test {
 
 inline constexpr Token generation{7};
 
+// A log that each node has as it is told.
+class ToldLog final : public GroupLog {
+ public:
+  struct State {
+    std::optional<Known> known;
+    bool behind = false;
+    Token forgotten{};
+    std::optional<std::vector<NodeId>> voters;
+  };
+  explicit ToldLog(const State& state) : state_(state) {}
+  std::optional<Known> find(const node::Moment&, Token of) const override {
+    return of == generation && !state_.behind ? state_.known : std::nullopt;
+  }
+  bool has_come_to(const node::Moment&, Token) const override { return !state_.behind; }
+  Token last_forgotten(const node::Moment&) const override { return state_.forgotten; }
+  std::optional<std::vector<NodeId>> voters(const node::Moment&) const override { return state_.voters; }
+
+ private:
+  const State& state_;
+};
+
 struct Network {
   struct Carried {
     NodeId from, to;
@@ -29,11 +52,12 @@ struct Network {
   std::size_t size;
   std::map<NodeId, std::unique_ptr<AgreementsPart>> parts{};
   std::map<NodeId, Shelf> shelves{};
-  std::deque<Carried> on_way{};
-  std::set<NodeId> cut{}, stalled{};
+  std::deque<Carried> on_way{}, late{};
+  std::optional<std::pair<NodeId, NodeId>> slow{};  // what goes there from here is late
+  std::set<NodeId> cut{}, stalled{}, full{};
   std::map<NodeId, std::deque<std::shared_ptr<node::Work>>> work{};
   std::map<NodeId, std::vector<ToTool>> told{};
-  std::map<NodeId, std::optional<Known>> known{};  // as each one's log has it
+  std::map<NodeId, ToldLog::State> log{};
   std::uint64_t lives = 0;
 
   explicit Network(std::size_t nodes) : size(nodes) {
@@ -52,9 +76,7 @@ struct Network {
     setting.now = now;
     work[node].clear();
     parts[node] =
-        std::make_unique<AgreementsPart>(setting, shelves[node], [this, node](const node::Moment&, Token of) {
-          return of == generation ? known[node] : std::nullopt;
-        });
+        std::make_unique<AgreementsPart>(setting, shelves[node], std::make_unique<ToldLog>(log[node]));
     for (auto& [other, part] : parts) {
       if (other == node) continue;
       step(other, node::Greeted{node});
@@ -81,8 +103,11 @@ struct Network {
       if (queue.empty() || stalled.contains(node)) continue;
       const auto done = queue.front();
       queue.pop_front();
-      const Kept& kept = dynamic_cast<Save&>(*done).kept;
-      if (kept.records.empty()) {
+      Save& save = dynamic_cast<Save&>(*done);
+      const Kept& kept = save.kept;
+      if (full.contains(node)) {
+        save.outcome = Error{ErrorKind::data, "agreement-7", "no space left", "make room"};
+      } else if (kept.records.empty()) {
         shelves[node].kept.erase(kept.generation);
       } else {
         shelves[node].kept[kept.generation] = kept;
@@ -92,15 +117,20 @@ struct Network {
     }
     return false;
   }
-  void run(Duration length) {
+  void run(Duration length, const std::function<bool()>& until = {}) {
     const Instant end = now + length;
     for (;;) {
+      if (until && until()) return;
       if (does_some_work()) continue;
       if (!on_way.empty()) {
         const Carried next = std::move(on_way.front());
         on_way.pop_front();
-        if (!cut.contains(next.from) && !cut.contains(next.to))
+        if (cut.contains(next.from) || cut.contains(next.to)) continue;
+        if (slow == std::pair(next.from, next.to)) {
+          late.push_back(next);
+        } else {
           step(next.to, node::FromPeer{next.from, next.bytes, 2, node::Way::stream});
+        }
         continue;
       }
       Instant at = end;
@@ -123,7 +153,14 @@ struct Network {
     run(std::chrono::milliseconds(600));
     auto found = std::get<Sites>(told[NodeId{1}].back()).sites;
     found.resize(sites);
-    for (std::uint64_t i = 1; i <= size; ++i) known[NodeId{i}] = Known{"plan", algorithm, found};
+    for (std::uint64_t i = 1; i <= size; ++i) log[NodeId{i}].known = Known{"plan", algorithm, found};
+  }
+  void forget() {
+    for (auto& [node, state] : log) {
+      state.known.reset();
+      state.forgotten.value++;
+      step(node, node::Tick{});
+    }
   }
   void propose(std::uint64_t node, std::string value) {
     ask(NodeId{node}, Propose{generation, std::move(value)});
@@ -134,6 +171,12 @@ struct Network {
     if (const auto* decided = std::get_if<Decided>(&what)) return "decided " + decided->value;
     if (const auto* why = std::get_if<CannotTell>(&what)) return name_of(why->why);
     return std::holds_alternative<Undecided>(what) ? "undecided" : "sites";
+  }
+  // Asks `node`, and lets `length` pass.
+  std::string get(std::uint64_t node, Duration length = std::chrono::seconds(2)) {
+    ask(NodeId{node}, GetDecided{generation});
+    run(length);
+    return last_told(node);
   }
   const Decided* decided(std::uint64_t node) {
     return told[NodeId{node}].empty() ? nullptr : std::get_if<Decided>(&told[NodeId{node}].back());

@@ -40,7 +40,7 @@ bool others_are_not_heard() {
   net.open(service::Agreement::paxos, 3);
   for (const std::uint64_t node : {1, 2}) {
     net.replace_disk(node);
-    net.known[NodeId{node}]->sites[node - 1].disk = 200 + node;
+    net.log[NodeId{node}].known->sites[node - 1].disk = 200 + node;
   }
   net.propose(3, "three");
   net.run(5s);
@@ -57,6 +57,50 @@ bool nothing_is_told_before_it_is_stored() {
   return net.last_told(1) == "sites";
 }
 
+// A majority has accepted, and only the proposer knows: whoever asks is not told that nothing is decided.
+bool what_may_be_chosen_is_not_undecided() {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.cut = {NodeId{3}};
+  net.propose(1, "one");
+  net.run(2s, [&] { return net.last_told(1) == "decided one"; });
+  net.on_way.clear();
+  net.cut = {NodeId{1}};
+  return net.get(3) == "open";
+}
+
+// That nothing was chosen when somebody asked before says nothing of now.
+bool an_earlier_answer_is_none() {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  (void)net.get(3);  // 2 and 3 know each other
+  net.cut = {NodeId{1}};
+  net.slow = {NodeId{2}, NodeId{3}};
+  if (net.get(3) != "no majority") return false;
+  net.slow.reset();
+  net.cut = {NodeId{3}};
+  net.propose(1, "one");
+  net.run(1s);
+  net.cut = {NodeId{1}};
+  net.ask(NodeId{3}, GetDecided{generation});
+  net.on_way.insert(net.on_way.begin(), net.late.begin(), net.late.end());
+  net.run(2s);
+  return net.last_told(3) == "decided one";
+}
+
+// Nobody proposes for others, also when a tool asks the part before it has asked the log.
+bool a_user_proposes_for_itself() {
+  Network net(1);
+  net.open(service::Agreement::paxos, 1);
+  net.log[NodeId{1}].known->name = "@alice/plan";
+  net.step(NodeId{1}, node::FromTool{replica::ConnectionId{1},
+                                     {1001, "bob", {}, 2},
+                                     1,
+                                     wire::encode(FromTool(Propose{generation, "his"}), 2)});
+  net.run(1s);
+  return net.last_told(1) == "wrong";
+}
+
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
@@ -64,7 +108,10 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
       {"acceptors_are_those_of_the_first_entry", sites_stay},
       {"site_is_the_one_that_was_fixed", a_replaced_disk_takes_no_part},
       {"only_fixed_sites_are_heard", others_are_not_heard},
-      {"stored_before_it_is_told", nothing_is_told_before_it_is_stored}};
+      {"stored_before_it_is_told", nothing_is_told_before_it_is_stored},
+      {"who_has_begun_may_have_accepted", what_may_be_chosen_is_not_undecided},
+      {"answers_are_to_this_question", an_earlier_answer_is_none},
+      {"proposals_are_their_users", a_user_proposes_for_itself}};
   for (const auto& [rule, story] : stories) {
     INFO(rule);
     CHECK(story());

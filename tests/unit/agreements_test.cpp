@@ -81,9 +81,7 @@ TEST_CASE("who asks what is decided is told so by others, or that nothing is, or
   net.run(2s);
   CHECK(net.last_told(1) == "decided one");
   net.cut.clear();
-  net.ask(NodeId{3}, GetDecided{generation});
-  net.run(3s);
-  CHECK(net.last_told(3) == "decided one");
+  CHECK(net.get(3) == "decided one");
 }
 
 TEST_CASE("ben-or decides on a bit, and takes no other value") {
@@ -104,14 +102,109 @@ TEST_CASE("ben-or: a peer that was started again is no site any more") {
   CHECK(net.last_told(2) == "no site");
 }
 
-TEST_CASE("a host that is none of the sites is told so, and what is forgotten") {
+TEST_CASE("a host that is none of the sites is told so when it proposes, and what is decided when it asks") {
   Network net(4);
   net.open(service::Agreement::paxos, 3);
   net.propose(4, "four");
   CHECK(net.last_told(4) == "no site");
-  net.known[NodeId{1}] = std::nullopt;
+  CHECK(net.get(4) == "undecided");
   net.propose(1, "one");
+  net.run(1s);
+  CHECK(net.get(4) == "decided one");
+}
+
+TEST_CASE("what is forgotten is taken from the disk, and who waits for it is told") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.cut = {NodeId{2}, NodeId{3}};
+  net.propose(1, "one");
+  net.run(1s);
+  CHECK(net.shelves[NodeId{1}].kept.size() == 1);
+  net.forget();
   CHECK(net.last_told(1) == "forgotten");
+  net.run(1s);
+  CHECK(net.shelves[NodeId{1}].kept.empty());
+  net.propose(1, "two");
+  CHECK(net.last_told(1) == "forgotten");
+}
+
+TEST_CASE("a later life takes what was forgotten meanwhile from the disk") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.propose(1, "one");
+  net.run(1s);
+  net.forget();
+  net.shelves[NodeId{1}].kept[generation] = {generation, {{"state", Bytes{1}}}};
+  net.start(NodeId{1});
+  net.step(NodeId{1}, node::Tick{});
+  net.run(1s);
+  CHECK(net.shelves[NodeId{1}].kept.empty());
+}
+
+TEST_CASE("a log that is behind says so, and what comes before it does waits for it") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.log[NodeId{2}].behind = true;
+  net.cut = {NodeId{3}};
+  net.propose(2, "two");
+  CHECK(net.last_told(2) == "behind");
+  CHECK(net.get(2, 1s) == "behind");
+  net.propose(1, "one");
+  net.run(100ms);
+  CHECK(net.last_told(1) == "sites");
+  net.log[NodeId{2}].behind = false;
+  net.step(NodeId{2}, node::Tick{});
+  net.run(100ms);  // before anything is said again
+  CHECK(net.last_told(1) == "decided one");
+}
+
+TEST_CASE("a site whose disk cannot be written takes no further part, and the others decide") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.full = {NodeId{3}};
+  net.propose(3, "three");
+  net.run(1s);
+  CHECK(net.last_told(3) == "store");
+  net.propose(3, "again");
+  CHECK(net.last_told(3) == "store");
+  net.propose(1, "one");
+  net.run(2s);
+  CHECK(net.last_told(1) == "decided one");
+  CHECK(net.get(3) == "decided one");
+}
+
+TEST_CASE("sites are those founders that vote by now, and only they open a name") {
+  Network net(4);
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    net.log[NodeId{i}].voters = {NodeId{1}, NodeId{3}, NodeId{4}, NodeId{9}};
+  net.ask(NodeId{2}, GetSites{});
+  CHECK(net.last_told(2) == "no site");
+  net.ask(NodeId{1}, GetSites{});
+  net.run(600ms);
+  std::vector<NodeId> nodes;
+  for (const auto& site : std::get<Sites>(net.told[NodeId{1}].back()).sites) nodes.push_back(site.node);
+  CHECK(nodes == std::vector{NodeId{1}, NodeId{3}, NodeId{4}});
+}
+
+TEST_CASE("a peer that cannot read what it has promised opens no name") {
+  Network net(3);
+  net.shelves[NodeId{1}].disk = 0;
+  net.start(NodeId{1});
+  net.ask(NodeId{1}, GetSites{});
+  CHECK(net.last_told(1) == "store");
+}
+
+TEST_CASE("what waits for a peer that takes nothing is bounded") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.cut = {NodeId{2}, NodeId{3}};
+  net.propose(1, std::string(60'000, 'x'));
+  net.run(10min);
+  const auto before = net.on_way.size();
+  net.cut.clear();
+  net.run(1min);
+  CHECK(net.last_told(1) == "decided " + std::string(60'000, 'x'));
+  CHECK(before < 1'000);
 }
 
 TEST_CASE("a site alone decides at once") {
@@ -130,24 +223,53 @@ TEST_CASE("bytes that are no message close the connection they came by") {
   CHECK(std::holds_alternative<node::Unreadable>(actions.front()));
 }
 
-TEST_CASE("the disk's number and what was promised are read again, and damage is refused") {
+TEST_CASE("what was promised is read again by the next life, until it is forgotten") {
   sim::VirtualDisk disk(Random(1));
   const auto first = read_shelf(disk, 42);
   REQUIRE(first.ok());
   CHECK(first->disk == 43);  // never 0
-  SaveWorker worker([&]() -> Result<std::unique_ptr<Disk>> {
-    return Error{ErrorKind::data, "disk", "away", ""};
-  });
-  auto save = std::make_shared<Save>();
-  save->kept = {Token{7}, {{"state", Bytes{1, 2, 3}}}};
-  std::vector<std::shared_ptr<node::Work>> batch{save};
-  worker.perform(batch);
-  CHECK_FALSE(save->outcome.ok());
-  const auto again = read_shelf(disk, 1000);
+  const Kept seven{Token{7}, {{"state", Bytes{1, 2, 3}}}}, nine{Token{9}, {{"state", Bytes{4}}}};
+  REQUIRE(save(disk, seven).ok());
+  REQUIRE(save(disk, nine).ok());
+  REQUIRE(save(disk, {Token{7}, {{"state", Bytes{5}}}}).ok());
+  auto again = read_shelf(disk, 1000);
   REQUIRE(again.ok());
   CHECK(again->disk == 43);
-  auto file = disk.open("agreement-disk");
-  REQUIRE(file.ok());
-  REQUIRE((*file)->write(4, Bytes{99}).ok());
-  CHECK_FALSE(read_shelf(disk, 7).ok());
+  CHECK(again->kept.at(Token{7}).records.at("state") == Bytes{5});
+  CHECK(again->kept.at(Token{9}) == nine);
+  REQUIRE(save(disk, {Token{7}, {}}).ok());
+  REQUIRE(save(disk, {Token{8}, {}}).ok());  // there was none
+  again = read_shelf(disk, 1000);
+  REQUIRE(again.ok());
+  CHECK(again->kept.size() == 1);
+}
+
+TEST_CASE("a worker whose disk is away says so") {
+  SaveWorker worker([]() -> Result<std::unique_ptr<Disk>> {
+    return Error{ErrorKind::data, "disk", "away", ""};
+  });
+  auto work = std::make_shared<Save>();
+  work->kept = {Token{7}, {{"state", Bytes{1, 2, 3}}}};
+  std::vector<std::shared_ptr<node::Work>> batch{work};
+  worker.perform(batch);
+  CHECK_FALSE(work->outcome.ok());
+}
+
+// Whatever is damaged: it has promised what nobody knows, and must not answer for that any more.
+TEST_CASE("a peer whose promises are damaged is another site once the damage is removed") {
+  for (const std::string damaged : {"agreement-disk", "agreement-7"}) {
+    INFO(damaged);
+    sim::VirtualDisk disk(Random(1));
+    REQUIRE(read_shelf(disk, 42).ok());
+    REQUIRE(save(disk, {Token{7}, {{"state", Bytes{1, 2, 3}}}}).ok());
+    auto file = disk.open(damaged);
+    REQUIRE(file.ok());
+    REQUIRE((*file)->write(4, Bytes{99}).ok());
+    CHECK_FALSE(read_shelf(disk, 100).ok());
+    CHECK_FALSE(read_shelf(disk, 100).ok());  // as long as it is there
+    REQUIRE(disk.remove(damaged).ok());
+    const auto after = read_shelf(disk, 100);
+    REQUIRE(after.ok());
+    CHECK(after->disk == 101);
+  }
 }

@@ -14,8 +14,8 @@ const Named<agreements::ToPeer>& agreements_to_peer() {
 const Named<agreements::AnyItem>& agreements_items() {
   static const Named<agreements::AnyItem> all = {
       {"item", agreements::Item{Token{1855425871872001}, 4, Bytes{1, 2, 3}}},
-      {"ask_decided", agreements::AskDecided{Token{1855425871872001}}},
-      {"tell_decided", agreements::TellDecided{Token{1855425871872001}, true, "v"}},
+      {"ask_decided", agreements::AskDecided{Token{1855425871872001}, 3}},
+      {"tell_decided", agreements::TellDecided{Token{1855425871872001}, 3, true, true, "v"}},
   };
   return all;
 }

@@ -33,8 +33,8 @@ Result<cli::Exit> show_status(const Settings& settings);  // status.cpp
 Result<cli::Exit> list(const Settings& settings);         //
 Result<cli::Exit> forget(const Settings& settings);       //
 
-// One line of JSON for a transaction.
-std::string json_of(const service::CommitView& view, const std::string& id);
+// One line of JSON for a transaction; `blocked`: this participant has voted, and cannot learn the outcome.
+std::string json_of(const service::CommitView& view, const std::string& id, bool blocked = false);
 // Who aborted it, and why.
 std::string why_aborted(const service::CommitView& view);
 

@@ -56,10 +56,10 @@ std::string status_of(const service::CommitParticipant& each, CommitOutcome outc
   return each.ended ? fmt::format("failed {}", each.status) : "outstanding";
 }
 
-cli::JsonObject fields_of(const service::CommitRecord& record) {
+cli::JsonObject fields_of(const service::CommitRecord& record, bool blocked = false) {
   cli::JsonObject object;
   object.name("name", record.name)
-      .text("outcome", word_of(record.outcome))
+      .text("outcome", blocked ? "blocked" : word_of(record.outcome))
       .id("generation", record.generation);
   object.integer("count", record.count).integer("came", record.came).integer("voted", record.voted);
   object.integer("done", record.finished).time("since", record.since);
@@ -89,8 +89,8 @@ std::string why_aborted(const service::CommitView& view) {
                      missing.empty() ? "-" : missing);
 }
 
-std::string json_of(const service::CommitView& view, const std::string& id) {
-  cli::JsonObject object = fields_of(view.of);
+std::string json_of(const service::CommitView& view, const std::string& id, bool blocked) {
+  cli::JsonObject object = fields_of(view.of, blocked);
   if (!id.empty()) object.name("id", id);
   cli::JsonArray participants;
   for (const service::CommitParticipant& each : view.participants) {

@@ -63,6 +63,7 @@ class Part {
   std::uint64_t run_ = random_number();
   std::optional<Instant> end_;
   Token generation_;
+  CommitView last_seen_;
   bool voted_ = false;
 };
 
@@ -144,6 +145,7 @@ Result<cli::Exit> Part::follow(const CommitView& view) {
 // Nothing can be said, or heard.
 Result<cli::Exit> Part::undecided(const Error& why) const {
   if (!voted_ || why.kind == ErrorKind::usage) return why;
+  if (settings_.json) cli::print(json_of(last_seen_, id_, true));
   return Error{ErrorKind::unknown, object_,
                fmt::format("this host has voted, and the outcome is not known: {}", why.what),
                "run the same line again"};
@@ -158,6 +160,7 @@ Result<cli::Exit> Part::whole() {
   generation_ = *joined;
   auto view = talk_.look(answered_by());
   if (!view) return undecided(view.error());
+  last_seen_ = *view;
   const service::CommitParticipant* own = self(*view);
   const bool is_open = view->of.outcome == CommitOutcome::open;
   if (own != nullptr) voted_ = own->vote != CommitVote::none;
@@ -165,6 +168,7 @@ Result<cli::Exit> Part::whole() {
     if (Status said = prepare(); !said) return undecided(said.error());
   }
   if (is_open) view = talk_.wait_for_outcome(end_);
+  if (view && view->of.generation == generation_) last_seen_ = *view;
   if (view && view->of.generation == generation_ && view->of.outcome == CommitOutcome::open) {
     const auto said =
         talk_.order(service::AbandonCommit{settings_.name, generation_, id_, run_, 0, {}}, answered_by());

@@ -26,6 +26,8 @@ Error error_of(const std::string& object, const agreements::CannotTell& why) {
       return {ErrorKind::unavailable, object, was_forgotten, "propose again for a new decision"};
     case agreements::CannotTell::Why::no_majority:
     case agreements::CannotTell::Why::store:
+    case agreements::CannotTell::Why::behind:
+    case agreements::CannotTell::Why::open:
       break;
   }
   return {ErrorKind::unavailable, object, why.text, ""};
@@ -48,8 +50,13 @@ Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::s
     if (!answer) return answer.error();
     if (!answer->has_value())
       return Error{ErrorKind::unavailable, object, "its sites have not decided in time", ""};
-    if (const auto* refused = std::get_if<local::Refused>(&**answer); refused && refused->request == request)
+    if (const auto* refused = std::get_if<local::Refused>(&**answer);
+        refused && refused->request == request) {
+      // A host without a vote has no sites.
+      if (refused->kind == local::RefusedKind::protocol)
+        return Error{ErrorKind::usage, object, refused->why, ""};
       return cli::refused_by_peer(object, *refused);
+    }
     const auto* said = std::get_if<local::FromPart>(&**answer);
     if (said == nullptr || said->request != request) continue;
     auto told = wire::decode<agreements::ToTool>(said->bytes);

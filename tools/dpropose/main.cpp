@@ -45,6 +45,9 @@ Result<cli::Exit> propose(dpropose::Settings& settings, const std::string& value
   if (settings.trace && settings.algorithm == service::Agreement::raft)
     return Error{ErrorKind::usage, "--trace", "raft's steps are the group's own",
                  "give --algorithm paxos, ben-or or exchange"};
+  if (settings.algorithm == service::Agreement::ben_or && *read != "0" && *read != "1")
+    return Error{ErrorKind::usage, cli::shown(settings.name), "--algorithm ben-or decides on a bit",
+                 "give 0 or 1 as VALUE"};
   settings.value = std::move(*read);
   return dpropose::propose(settings);
 }

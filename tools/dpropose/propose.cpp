@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include <map>
+#include <utility>
 #include <variant>
 
 #include "base/check.hpp"
@@ -133,11 +134,11 @@ Result<service::AnyOrder> Proposal::what_to_order() {
 Status Proposal::ask_the_sites() {
   std::optional<Instant> until = end_;
   if (settings_.no_wait) until = cli::must_answer_by(*peer_, process::boot_now());
-  uncertain_ = true;
+  const bool before = std::exchange(uncertain_, true);
   auto told = ask_sites(*peer_, object_, agreements::Propose{*generation_, settings_.value}, until);
   if (!told) {
     void_ = is_forgotten(told.error());
-    if (told.error().kind == ErrorKind::usage) uncertain_ = false;
+    if (told.error().kind == ErrorKind::usage) uncertain_ = before;
     peer_.reset();
     return told.error();
   }
@@ -155,7 +156,8 @@ Status Proposal::order() {
     peer_.reset();
     return sent.error();
   }
-  uncertain_ = true;
+  // This attempt has no effect when it is refused, but one before may have.
+  const bool before = std::exchange(uncertain_, true);
   for (;;) {
     auto answer = hear();
     if (!answer) return answer.error();
@@ -168,7 +170,7 @@ Status Proposal::order() {
     }
     const local::RefusedKind kind = ordered != nullptr ? ordered->kind : refused->kind;
     void_ = kind == local::RefusedKind::forgotten;
-    if (kind == local::RefusedKind::no_quorum || ordered != nullptr) uncertain_ = false;
+    if (kind == local::RefusedKind::no_quorum || ordered != nullptr) uncertain_ = before;
     return void_ ? forgotten()
                  : cli::refused_by_peer(object_, {2, kind, ordered != nullptr ? ordered->why : refused->why});
   }
@@ -236,7 +238,7 @@ cli::JsonObject Proposal::report() const {
     object.boolean("won", by_sites_ ? view_.value == settings_.value : view_.of.proposal == number_);
     object.time("as_of", as_of_);
   } else {
-    object.name("name", settings_.name).null("value");
+    object.name("name", settings_.name).null("value").text("algorithm", name_of(settings_.algorithm));
   }
   cli::JsonObject counts;
   for (const auto& [type, count] : by_sites_ ? by_sites_->messages : messages_) counts.integer(type, count);

@@ -66,13 +66,14 @@ Refusal Commits::check_join(const JoinCommit& body) const {
   if (!fits) return Refusal::invalid;
   if (!may_use(body.transaction, body.uid, body.user)) return Refusal::not_yours;
   if (core_->state().closed) return Refusal::moving;
-  if (participants_ >= limits.all_commit_participants) return Refusal::too_many_transactions;
+  const bool full = participants_ >= limits.all_commit_participants;
   const auto found = map().find(body.transaction);
   if (found == map().end()) {
     const auto of_user = of_user_.find(body.user);
-    const bool many = of_user != of_user_.end() && of_user->second >= limits.transactions_of_user;
-    return (body.uid != 0 && many) || map().size() >= limits.transactions ? Refusal::too_many_transactions
-                                                                          : Refusal::none;
+    const bool many =
+        body.uid != 0 && of_user != of_user_.end() && of_user->second >= limits.transactions_of_user;
+    return full || many || map().size() >= limits.transactions ? Refusal::too_many_transactions
+                                                               : Refusal::none;
   }
   const Transaction& transaction = found->second;
   if (transaction.count != body.count) return Refusal::counts_differ;
@@ -81,7 +82,9 @@ Refusal Commits::check_join(const JoinCommit& body) const {
     if (self->second.host != body.host) return Refusal::id_in_use;
     return self->second.user == body.user || body.uid == 0 ? Refusal::none : Refusal::not_yours;
   }
-  return transaction.participants.size() < transaction.count ? Refusal::none : Refusal::all_have_come;
+  if (transaction.participants.size() >= transaction.count) return Refusal::all_have_come;
+  // Who comes again, or to be told the outcome, adds nothing: so what is open can be ended.
+  return full && transaction.outcome == CommitOutcome::open ? Refusal::too_many_transactions : Refusal::none;
 }
 
 void Commits::on(const JoinCommit& body, Step& step) {

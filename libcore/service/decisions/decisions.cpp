@@ -74,6 +74,7 @@ void Decisions::add(const std::string& name, Decision decision, Step& step) {
   if (!again) ++of_user_[decision.user];
   step.effects.push_back(DecisionChanged{name});
   step.effects.push_back(DecisionAnswered{step.to, Refusal::none, decision.generation});
+  if (decision.algorithm != Agreement::raft) by_sites_.emplace(decision.generation, name);
   decisions[name] = std::move(decision);
 }
 
@@ -116,9 +117,7 @@ void Decisions::on(const OpenDecision& body, Step& step) {
     return answer(same ? Refusal::none : Refusal::algorithms_differ,
                   same ? found->second.generation : Token{});
   }
-  const auto by_sites = std::ranges::count_if(
-      kept().decisions, [](const auto& entry) { return entry.second.algorithm != Agreement::raft; });
-  if (static_cast<std::size_t>(by_sites) >= most_by_sites) return answer(Refusal::too_many_decisions);
+  if (by_sites_.size() >= most_by_sites) return answer(Refusal::too_many_decisions);
   Decision decision{{}, {}, 0, body.user, body.host, step.wall, body.algorithm, body.sites};
   if (why = check_room(bytes_of(decision), body.uid, body.user); why != Refusal::none) return answer(why);
   add(body.decision, std::move(decision), step);
@@ -132,6 +131,7 @@ void Decisions::on(const ForgetDecision& body, Step& step) {
   if (why != Refusal::none) return step.effects.push_back(DecisionAnswered{step.to, why, {}});
   bytes_ -= bytes_of(found->second);
   if (const auto user = of_user_.find(found->second.user); --user->second == 0) of_user_.erase(user);
+  by_sites_.erase(found->second.generation);
   decisions.erase(found);
   const Token when = core_->next_token(step.index);
   remember_forgotten(body.decision, when);
@@ -167,6 +167,7 @@ Status Decisions::rebuild(Rebuild& rebuild) {
       return inconsistent("a decision whose generation was not given, or twice");
     bytes_ += bytes_of(decision);
     ++of_user_[decision.user];
+    if (!by_log) by_sites_.emplace(decision.generation, name);
   }
   for (const auto& [name, when] : kept().forgotten) {
     if (!valid_name(name, limits) || !given(when))
@@ -205,6 +206,15 @@ DecisionsView Decisions::answer(const ListDecisions& question) const {
     view.decisions.push_back(record_of(at->first, at->second));
   }
   return view;
+}
+
+const std::string* Decisions::name_by_sites(Token generation) const {
+  const auto found = by_sites_.find(generation);
+  return found == by_sites_.end() ? nullptr : &found->second;
+}
+
+Token Decisions::last_forgotten() const {
+  return forgotten_.empty() ? kept().forgotten_before : forgotten_.rbegin()->first;
 }
 
 void Decisions::list_staying(Words& words) const {

@@ -83,6 +83,10 @@ class Decisions : public FamilyBase {
 
   DecisionView answer(const GetDecision& question) const;
   DecisionsView answer(const ListDecisions& question) const;
+  // Of a decision by sites; nullptr: there is none of this generation.
+  const std::string* name_by_sites(Token generation) const;
+  // When a decision was forgotten last, whichever; 0: none ever was.
+  Token last_forgotten() const;
 
  private:
   KeptDecisions& kept();
@@ -96,6 +100,7 @@ class Decisions : public FamilyBase {
   // Computed from the state.
   std::map<std::string, std::size_t> of_user_;
   std::map<Token, std::string> forgotten_;  // by when
+  std::map<Token, std::string> by_sites_;   // decisions by sites, by generation
   std::size_t bytes_ = 0;
 };
 

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// What the part says to its like on other hosts, and hears.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+#include "wire/archive.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+constexpr Duration ask_every = std::chrono::milliseconds(300);  // for a life that is not known
+constexpr std::size_t most_unsent = 1'024;                      // items, to a life that is not known
+constexpr std::size_t most_unsent_bytes = channel::Limits{}.queue;
+
+}  // namespace
+
+void AgreementsPart::say(NodeId to, const ToPeer& what) {
+  out_.push_back(node::Send{to, node::Way::stream, wire::encode(what, wire::channels_since)});
+}
+
+void AgreementsPart::hello(NodeId to, bool asks) {
+  say(to, Hello{life_, shelf_.disk, asks});
+}
+
+void AgreementsPart::on(const node::Moment&, const node::Greeted& event) {
+  const auto found = peers_.find(event.from);
+  if (found == peers_.end()) return;
+  if (found->second.channel) {
+    found->second.channel->reconnected();
+    hello(event.from, true);  // it may be another life
+  }
+}
+
+void AgreementsPart::on(const node::Moment& moment, const node::FromPeer& event) {
+  auto said = wire::decode<ToPeer>(event.bytes);
+  if (!said) return out_.push_back(node::Unreadable{"it is no message of agreements"});
+  if (!std::ranges::binary_search(founders_, event.from)) return;
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Hello>) {
+          heard(moment, event.from, what);
+        } else {
+          heard(moment, event.from, what);
+        }
+      },
+      *said);
+}
+
+void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello& what) {
+  if (what.life == 0 || from == self_) return;
+  Peer& peer = peers_[from];
+  if (peer.life != what.life) {
+    // What the earlier life has not taken is void.
+    peer.life = what.life;
+    peer.channel.emplace(life_, what.life);
+    for (const Bytes& bytes : std::exchange(peer.unsent, {})) peer.channel->offer(bytes);
+    peer.unsent_bytes = 0;
+  }
+  peer.disk = what.disk;
+  if (what.asks) hello(from, false);
+  (void)moment;
+}
+
+void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Packet& packet) {
+  const auto message = channel::decode(packet.bytes);
+  if (!message) return out_.push_back(node::Unreadable{"it is no packet of a channel"});
+  const auto [life, to] = std::visit([](const auto& of) { return std::pair(of.from, of.to); }, *message);
+  Peer& peer = peers_[from];
+  if (to != life_ || life != peer.life || !peer.channel) return hello(from, true);
+  peer.channel->receive(moment.now, *message);
+  while (const Bytes* const front = peer.channel->front()) {
+    auto what = wire::decode<AnyItem>(*front);
+    peer.channel->done(peer.channel->take());
+    if (!what) return out_.push_back(node::Unreadable{"it is no item of agreements"});
+    take(moment, from, *what);
+  }
+}
+
+void AgreementsPart::take(const node::Moment& moment, NodeId from, const AnyItem& what) {
+  std::visit([&](const auto& of) { item(moment, from, of); }, what);
+}
+
+// A peer that takes nothing for so long is as one that has crashed: no algorithm here relies on it.
+void AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what) {
+  Peer& peer = peers_[to];
+  Bytes bytes = wire::encode(what, wire::channels_since);
+  if (peer.channel) {
+    if (peer.channel->has_room()) peer.channel->offer(bytes);
+    return;
+  }
+  if (peer.unsent.size() < most_unsent && peer.unsent_bytes + bytes.size() <= most_unsent_bytes) {
+    peer.unsent_bytes += bytes.size();
+    peer.unsent.push_back(std::move(bytes));
+  }
+  if (ask_again_ && *ask_again_ > moment.now) return;
+  hello(to, true);
+  ask_again_ = moment.now + ask_every;
+}
+
+void AgreementsPart::ask_for_lives(const node::Moment& moment) {
+  if (ask_again_ && *ask_again_ > moment.now) return;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.unsent.empty()) continue;
+    hello(node, true);
+    ask_again_ = moment.now + ask_every;
+  }
+}
+
+// ---- items
+
+bool AgreementsPart::is_site(const Known& known, NodeId from) const {
+  const service::DecisionSite* const site = known.site(from);
+  const auto peer = peers_.find(from);
+  if (site == nullptr || site->disk == 0 || peer == peers_.end()) return false;
+  const classical::Algorithm* const algorithm = hosted(known.algorithm);
+  const bool same_life = site->life == peer->second.life;
+  return site->disk == peer->second.disk && algorithm != nullptr && (algorithm->stores || same_life);
+}
+
+void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& what) {
+  if (!log_->has_come_to(moment, what.generation)) return keep_early(from, what);
+  CannotTell why;
+  Site* const found = site(moment, what.generation, why);
+  if (found == nullptr || found->broken) return;
+  if (!COORD_RULE(only_fixed_sites_are_heard, is_site(found->known, from))) return;
+  found->depth = std::max(found->depth, what.depth);
+  note(moment, *found, false, from, what.message);
+  auto actions = found->core->receive(moment.now, from, what.message);
+  if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
+  perform(moment, what.generation, *found, std::move(*actions));
+}
+
+void AgreementsPart::item(const node::Moment& moment, NodeId from, const AskDecided& what) {
+  CannotTell why;
+  const Site* const found = site(moment, what.generation, why);
+  if (found == nullptr) return;
+  TellDecided answer{what.generation, what.question, found->begun(), found->decided.has_value(), {}};
+  if (found->decided) answer.value = found->decided->value;
+  offer(moment, from, answer);
+}
+
+void AgreementsPart::item(const node::Moment& moment, NodeId from, const TellDecided& what) {
+  CannotTell why;
+  const auto of = known(moment, what.generation, why);
+  if (!of || !is_site(*of, from)) return;
+  Site* const found = what.decided ? site(moment, what.generation, why) : nullptr;
+  if (found != nullptr) decide(moment, what.generation, *found, what.value);
+  answered(what.generation, from, what);
+}
+
+}  // namespace coord::agreements

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+// The sites of decisions at this peer: which ones it is, and what their algorithms ask for.
+#include <algorithm>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+using Why = CannotTell::Why;
+
+constexpr std::size_t most_sites = 1'024;      // decisions at once at this peer
+constexpr std::size_t most_steps = 256;        // that are told
+constexpr char decided_record[] = "!decided";  // beside the algorithm's own
+
+}  // namespace
+
+// Not of all that there are: what a peer does not run is not in its program.
+const classical::Algorithm* hosted(service::Agreement algorithm) {
+  static const std::vector<classical::Algorithm> all = classical::agreement_on_one();
+  const std::string_view name =
+      algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm);
+  const auto found = std::ranges::find_if(
+      all, [name](const classical::Algorithm& one) { return one.identity.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::optional<Known> AgreementsPart::known(const node::Moment& moment, Token generation,
+                                           CannotTell& why) const {
+  auto found = log_->find(moment, generation);
+  if (found) return found;
+  if (log_->has_come_to(moment, generation)) {
+    why = {Why::forgotten, "it was forgotten after this proposal was made"};
+  } else {
+    why = {Why::behind, "this host's peer has not caught up with the group"};
+  }
+  return std::nullopt;
+}
+
+AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token generation, CannotTell& why) {
+  if (const auto found = sites_.find(generation); found != sites_.end()) return &found->second;
+  auto of = known(moment, generation, why);
+  if (!of) return nullptr;
+  const service::DecisionSite* const self = of->site(self_);
+  const classical::Algorithm* const algorithm = hosted(of->algorithm);
+  if (self == nullptr || algorithm == nullptr) {
+    why = {Why::no_site, fmt::format("this host is none of its sites: ask on one of {}", of->hosts())};
+    return nullptr;
+  }
+  const bool same_disk = self->disk == shelf_.disk && shelf_.disk != 0;
+  const bool same = same_disk && (algorithm->stores || self->life == life_);
+  const bool has_decided =
+      shelf_.kept.contains(generation) && shelf_.kept.at(generation).records.contains(decided_record);
+  if (!COORD_RULE(site_is_the_one_that_was_fixed, same || (same_disk && has_decided))) {
+    why = {Why::no_site,
+           fmt::format(
+               "this host's {} was replaced since its sites were fixed, and takes no part: the sites are {}",
+               same_disk ? "peer process" : "disk", of->hosts())};
+    return nullptr;
+  }
+  if (sites_.size() >= most_sites) {
+    why = {Why::no_site, "this peer takes part in too many decisions: forget some"};
+    return nullptr;
+  }
+  return make_site(moment, generation, std::move(*of), why);
+}
+
+AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Token generation, Known known,
+                                                CannotTell& why) {
+  Site made;
+  made.known = std::move(known);
+  made.algorithm = hosted(made.known.algorithm);
+  if (const auto kept = shelf_.kept.find(generation); kept != shelf_.kept.end())
+    made.records = kept->second.records;
+  classical::Setup setup;
+  // Whom a majority is of: not whoever votes in the group by now.
+  const bool fixed = COORD_RULE_OR(acceptors_are_those_of_the_first_entry, true, false);
+  setup.group = {self_, fixed ? made.known.nodes() : founders_};
+  setup.seed = random_.next();
+  setup.now = moment.now;
+  setup.stored = made.records;
+  setup.stored.erase(decided_record);
+  auto core = made.algorithm->make(setup);
+  if (!core) {
+    why = {Why::wrong, core.error().text()};
+    return nullptr;
+  }
+  made.core = std::move(*core);
+  if (const auto decided = made.records.find(decided_record); decided != made.records.end()) {
+    made.decided.emplace();
+    made.decided->value.assign(decided->second.begin(), decided->second.end());
+  }
+  return &sites_.emplace(generation, std::move(made)).first->second;
+}
+
+void AgreementsPart::note(const node::Moment& moment, Site& site, bool sent, NodeId peer,
+                          const Bytes& message) {
+  const auto text = site.algorithm->describe(message);
+  if (!text || site.decided) return;
+  ++site.messages[std::string(text->type)];
+  if (site.wished && site.steps.size() < most_steps)
+    site.steps.push_back({moment.now - *site.wished, sent, peer, text->text});
+}
+
+void AgreementsPart::perform(const node::Moment& moment, Token generation, Site& site,
+                             classical::Actions actions) {
+  for (classical::Action& action : actions) site.held.push_back(std::move(action));
+  go_on(moment, generation, site);
+}
+
+// In their order; what stands behind a write waits for it.
+void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& site) {
+  while (!site.held.empty() && site.writing == 0 && !site.broken) {
+    classical::Action action = std::move(site.held.front());
+    site.held.pop_front();
+    if (auto* persist = std::get_if<classical::Persist>(&action)) {
+      site.records[persist->key] = std::move(persist->value);
+      if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
+    } else if (auto* send = std::get_if<classical::Send>(&action)) {
+      note(moment, site, true, send->to, send->message);
+      offer(moment, send->to, Item{generation, site.depth + 1, std::move(send->message)});
+    } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
+      if (const auto* decided = std::get_if<classical::Decided>(&told->what))
+        decide(moment, generation, site, decided->value);
+    }
+  }
+}
+
+void AgreementsPart::save(Token generation, Site& site) {
+  shelf_.kept[generation] = {generation, site.records};
+  auto work = std::make_shared<Save>();
+  work->kept = {generation, site.records};
+  ++site.writing;
+  out_.push_back(node::Do{std::move(work)});
+}
+
+void AgreementsPart::on(const node::Moment& moment, const node::Worked& event) {
+  const auto& work = dynamic_cast<const Save&>(*event.work);
+  const auto found = sites_.find(work.kept.generation);
+  if (!work.outcome) out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});
+  if (found == sites_.end() || work.kept.records.empty()) return;
+  Site& site = found->second;
+  --site.writing;
+  if (!work.outcome) {
+    // What the disk holds is not known: it takes no further part in this life.
+    site.broken = true;
+    for (const Tool& tool : std::exchange(site.waiting, {}))
+      tell(tool, CannotTell{Why::store, "this host's disk cannot be written: propose on another host"});
+    return;
+  }
+  go_on(moment, work.kept.generation, site);
+}
+
+void AgreementsPart::decide(const node::Moment& moment, Token generation, Site& site,
+                            const std::string& value) {
+  if (site.decided) return;
+  Decided decided;
+  decided.value = value;
+  decided.messages = site.messages;
+  decided.delays = site.depth - std::min(site.depth, site.depth_at_wish);
+  if (site.wished) decided.took = moment.now - *site.wished;
+  decided.steps = site.steps;
+  site.decided = std::move(decided);
+  for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, *site.decided);
+  site.records[decided_record] = Bytes(value.begin(), value.end());
+  save(generation, site);
+}
+
+}  // namespace coord::agreements
