@@ -84,14 +84,18 @@ std::optional<std::string> LogInvariants::leader_completeness(NodeId node, const
 }
 
 // A leader of an earlier term that does not know of the latest one could still commit something: so many of
-// its voters, by its log, are in no later term.
+// its voters, by its log, are in no later term. One that has come back empty is in none, and counts for
+// nothing.
 std::optional<std::string> LogInvariants::could_still_commit(NodeId node, const raft::Raft& raft) const {
   const auto latest = leaders_.rbegin();
   if (raft.role() != raft::Role::leader || latest->first <= raft.term()) return std::nullopt;
   std::size_t with_it = 0;
   for (const NodeId voter : raft.voters().voters) {
     const Peer* peer = world_.node(voter);
-    if (peer != nullptr && peer->voter() != nullptr && peer->voter()->raft().term() <= raft.term()) ++with_it;
+    if (peer == nullptr || peer->voter() == nullptr) continue;
+    const raft::Raft& of_voter = peer->voter()->raft();
+    if (of_voter.role() == raft::Role::bootstrap || of_voter.recovering()) continue;
+    with_it += of_voter.term() <= raft.term() ? 1 : 0;
   }
   if (with_it < raft::majority_of(raft.voters().voters.size())) return std::nullopt;
   return "node " + number(latest->second.value) + " leads term " + number(latest->first.value) +
