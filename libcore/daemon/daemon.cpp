@@ -239,6 +239,7 @@ void Daemon::start() {
   server_->start();
   look_at_socket();
   if (transport_) transport_->start();
+  if (settings_.goes_by_file) ask_again();
   if (settings_.options.token_floor != Token{}) push(replica::RaiseTokens{settings_.options.token_floor});
   push(replica::Tick{});
 }
@@ -269,6 +270,7 @@ void Daemon::stop(std::optional<std::string> why) {
   if (ended_) return;
   ended_ = true;
   inbox_.clear();
+  asking_again_.reset();
   if (transport_) transport_->stop();
   if (server_) server_->stop();
   if (metrics_) metrics_->stop();

@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/asking_again.hpp"
 #include "daemon/command_guard.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/hold_file.hpp"
@@ -114,6 +115,8 @@ class Daemon {
   node::Narrator make_narrator();
   Status take_directory();
   Status come_to_group();
+  Asker asker() const;
+  void ask_again();
   Status recover(const node::MakeParts& parts, const MakeWorkers& workers);
   Status recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers);
   replica::SessionsConfig sessions_config() const;
@@ -316,15 +319,16 @@ class Daemon {
   std::map<std::string, Duration> clock_offset_;  // of a peer's clock, when it greeted last
   std::string lost_state_;                        // why this peer takes no part, if its disk was replaced
   bool rejoin_asked_by_file_ = false;
-  std::map<NodeId, Instant> heard_;        // of hosts without a vote: when, or since when nobody has
-  Instant members_seen_;                   // when they were last looked at
-  std::optional<Instant> voter_lost_;      // of such a host: since when nobody leads, as far as it knows
-  bool was_registered_ = false;            // in this life
-  LogIndex roster_at_;                     // of the state whose names are in settings_.roster
-  std::vector<NodeId> voters_;             // likewise
-  std::string told_group_;                 // that links greet with
-  std::string founding_;                   // id of a group that was founded anew
-  std::map<std::string, WallTime> since_;  // of a peer's being up or down
+  std::map<NodeId, Instant> heard_;            // of hosts without a vote: when, or since when nobody has
+  Instant members_seen_;                       // when they were last looked at
+  std::optional<Instant> voter_lost_;          // of such a host: since when nobody leads, as far as it knows
+  bool was_registered_ = false;                // in this life
+  std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
+  LogIndex roster_at_;                         // of the state whose names are in settings_.roster
+  std::vector<NodeId> voters_;                 // likewise
+  std::string told_group_;                     // that links greet with
+  std::string founding_;                       // id of a group that was founded anew
+  std::map<std::string, WallTime> since_;      // of a peer's being up or down
   WallTime started_;
   Instant started_at_;
 };

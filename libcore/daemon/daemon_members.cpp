@@ -22,6 +22,7 @@ constexpr Duration look_at_members_every = std::chrono::milliseconds(500);
 constexpr Duration introduction_patience = std::chrono::seconds(2);
 // Its tools wait, and what it holds is not guarded until it goes on by what it knew.
 constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
+constexpr Duration asks_again_after = std::chrono::seconds(5);  // without a voter
 
 }  // namespace
 
@@ -36,16 +37,27 @@ Status Daemon::come_to_group() {
                  "is of a host that came to its group with --join",
                  "start it so, or give it an empty directory"};
   }
-  const auto ask = [this](const net::Address& address, const wire::IntroductionQuestion& question) {
-    const bool was_member = question.node != NodeId{};
-    return net::ask_introduction(*settings_.keys, address, question,
-                                 was_member ? patience_of_a_former_member : introduction_patience);
+  return join(*disk_, settings_, asker());
+}
+
+// Used on other threads, too: it has a copy of the keys.
+Asker Daemon::asker() const {
+  const auto patience = [](const wire::IntroductionQuestion& question) {
+    return question.node != NodeId{} ? patience_of_a_former_member : introduction_patience;
+  };
+  const auto ask = [=, keys = *settings_.keys](const net::Address& address,
+                                               const wire::IntroductionQuestion& question) {
+    return net::ask_introduction(keys, address, question, patience(question));
+  };
+  const auto ask_any = [=, keys = *settings_.keys](const std::vector<net::Address>& addresses,
+                                                   const wire::IntroductionQuestion& question) {
+    return net::ask_introduction_of_any(keys, addresses, question, patience(question));
   };
   const auto wait = [](Duration time) {
     const timespec left{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
     (void)::nanosleep(&left, nullptr);
   };
-  return join(*disk_, settings_, {ask, wait, from_system_random<std::uint64_t>, log_});
+  return {ask, ask_any, wait, from_system_random<std::uint64_t>, log_};
 }
 
 Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers) {
@@ -65,6 +77,25 @@ Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers
       std::move(config), Random(from_system_random<std::uint64_t>()), process::boot_now());
   return begin(replica::ReplicatedService(std::move(log), sessions_config()), std::move(founders), parts,
                workers);
+}
+
+// Beside all that it does: where the group is, and whether this host is of it.
+void Daemon::ask_again() {
+  if (asking_again_ || ended_) return;
+  const auto told = [this](Result<Settings> what) {
+    asking_again_.reset();
+    voter_lost_.reset();
+    if (!what) return stop(what.error().text());
+    log_(net::LogLevel::info, "join: the group has answered");
+    // Where the others are; what this host is does not change.
+    settings_.roster = what->roster;
+    told_group_.clear();
+    std::vector<NodeId> vote;
+    for (const auto& [id, node] : settings_.roster.all())
+      if (node.voter) vote.push_back(id);
+    push(replica::KnownVoters{std::move(vote)});
+  };
+  asking_again_ = std::make_unique<AskingAgain>(io_, *disk_, settings_, asker(), told);
 }
 
 // Of a host that does not vote: it follows.
@@ -159,12 +190,23 @@ void Daemon::look_at_own_place() {
   if (was_registered_ && !registered)
     return stop("this host was removed from the group: start it again to come back");
   was_registered_ = registered;
+  const bool name_is_taken = std::ranges::any_of(registrations, [this](const auto& each) {
+    return each.first != settings_.node && each.second.name == settings_.name;
+  });
+  if (name_is_taken)
+    return stop(
+        fmt::format("another host has come to the group as '{}', while nobody heard of this one: "
+                    "give this host a name of its own",
+                    settings_.name));
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {
     voter_lost_.reset();
   } else if (!voter_lost_) {
     voter_lost_ = now;
-  } else if (now - *voter_lost_ > settings_.options.forget_after) {
+  } else if (now - *voter_lost_ > asks_again_after) {
+    ask_again();
+  }
+  if (voter_lost_ && now - *voter_lost_ > settings_.options.forget_after) {
     stop("no voter has answered for so long that the group may have forgotten this host: start it again");
   }
 }

@@ -49,14 +49,16 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
   answer.of_name = known(who.roster.find(question.name));
   answer.of_node = known(who.roster.find(question.node));
+  if (answer.of_name) answer.name_since = who.machine.registration(answer.of_name->node).value;
   if (!question.admit || !makes_sense(question, answer.level) || question.group != answer.group) return told;
   if (!COORD_RULE(names_of_voters_are_theirs, !is_another(question, answer))) return told;
   const auto found = who.machine.state().registrations.find(question.node);
   answer.admitted = found != who.machine.state().registrations.end() &&
                     found->second.nonce == question.life && found->second.name == question.name;
   if (!answer.admitted)
-    told.admit = service::Register{question.node,  question.life, who.machine.registration(question.node),
-                                   question.knows, question.name, question.address};
+    told.admit = service::Register{
+        question.node, question.life,    who.machine.registration(question.node), question.knows,
+        question.name, question.address, service::ClientId{question.instead_of}};
   return told;
 }
 

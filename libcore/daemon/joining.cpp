@@ -15,7 +15,7 @@ namespace coord::daemon {
 namespace {
 
 constexpr Duration between_rounds = std::chrono::milliseconds(200);
-constexpr int rounds_for_a_former_member = 1;
+constexpr int rounds_of_a_former_member = 3;
 constexpr int refusals_in_a_row = 10;  // a handshake that ends early may be a peer that is restarted
 constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
 
@@ -26,6 +26,19 @@ class Joining {
 
   Status run() {
     if (Status known = recall(); !known) return known;
+    return was_member_ ? run_of_former_member() : run_of_new_host();
+  }
+
+  // With the file as it is.
+  Result<bool> run_again() {
+    const std::uint64_t life = settings_.life;
+    if (Status known = recall(); !known) return known.error();
+    settings_.life = life;
+    return was_member_ ? ask_all() : Result<bool>(false);
+  }
+
+ private:
+  Status run_of_new_host() {
     for (int round = 0;; ++round) {
       refusal_.reset();
       for (const net::Address& address : whom()) {
@@ -34,15 +47,31 @@ class Joining {
         if (*ended) return done();
       }
       refusals_ = refusal_ ? refusals_ + 1 : 0;
-      if (refusals_ >= refusals_in_a_row && !was_member_) return *refusal_;
-      if (was_member_ && round >= rounds_for_a_former_member) return go_by_the_file();
+      if (refusals_ >= refusals_in_a_row) return *refusal_;
       if (round % rounds_until_told == 0)
         asker_.log(net::LogLevel::warning, fmt::format("join: waits for the group: {}", last_trouble_));
       asker_.wait(between_rounds);
     }
   }
 
- private:
+  Status run_of_former_member() {
+    for (int round = 0; round < rounds_of_a_former_member; ++round) {
+      if (round > 0) asker_.wait(between_rounds);
+      const auto ended = ask_all();
+      if (!ended) return ended.error();
+      if (*ended) return done();
+      if (!answered_) break;
+    }
+    return go_by_the_file();
+  }
+
+  Result<bool> ask_all() {
+    auto answer = asker_.ask_any(whom(), question(false));
+    answered_ = answer.ok();
+    if (!answer) return not_yet(answer.error().text());
+    return take(answer->first, answer->second);
+  }
+
   Status recall() {
     auto file = read_member_file(disk_);
     if (!file) return file.error();
@@ -84,6 +113,7 @@ class Joining {
     question.group = file_.group;
     question.knows = newest_level;
     question.admit = admit;
+    if (admit) question.instead_of = instead_of_;
     return question;
   }
 
@@ -94,9 +124,13 @@ class Joining {
       refusal_ = Error{ErrorKind::unavailable, address.text(), answer.error().what,
                        "give this host the group's key file and release"};
     if (!answer) return not_yet(answer.error().text());
-    if (!answer->why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer->why_not));
-    if (Status fits = check(address, *answer); !fits) return fits.error();
-    if (Status written = remember(*answer); !written) return written.error();
+    return take(address, *answer);
+  }
+
+  Result<bool> take(const net::Address& address, const wire::Introduction& answer) {
+    if (!answer.why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer.why_not));
+    if (Status fits = check(address, answer); !fits) return fits.error();
+    if (Status written = remember(answer); !written) return written.error();
     const auto admitted = asker_.ask(address, question(true));
     if (!admitted) return not_yet(admitted.error().text());
     if (admitted->of_node && admitted->of_node->name != settings_.name && !was_member_) file_.node = NodeId{};
@@ -130,7 +164,10 @@ class Joining {
     });
     if (has_this && !answer.of_name && !answer.of_node)
       return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
-    return nobody_else(answer);
+    if (Status free = nobody_else(answer); !free) return free;
+    const bool of_another = answer.of_name && answer.of_name->node != file_.node;
+    instead_of_ = of_another ? answer.name_since : 0;
+    return done();
   }
 
   Status nobody_else(const wire::Introduction& answer) {
@@ -178,6 +215,7 @@ class Joining {
                fmt::format("join: nobody has answered: {}: goes by what it knew", last_trouble_));
     own_address_ = file_.address;
     settings_.may_be_copy = true;  // nobody has said that no other host has this name
+    settings_.goes_by_file = true;
     fill_in(file_.level);
     return done();
   }
@@ -200,9 +238,11 @@ class Joining {
   const Asker& asker_;
   MemberFile file_;
   bool was_member_ = false;       // before this start
+  bool answered_ = false;         // anybody, when all were asked last
   std::optional<Error> refusal_;  // in this round
   int refusals_ = 0;              // rounds
   std::string own_address_;
+  std::uint64_t instead_of_ = 0;  // of the name: whose registration, who does not live
   std::string last_trouble_ = "nobody was asked";
 };
 
@@ -210,6 +250,10 @@ class Joining {
 
 Status join(Disk& disk, Settings& settings, const Asker& asker) {
   return Joining(disk, settings, asker).run();
+}
+
+Result<bool> join_again(Disk& disk, Settings& settings, const Asker& asker) {
+  return Joining(disk, settings, asker).run_again();
 }
 
 }  // namespace coord::daemon

@@ -10,16 +10,19 @@
 //     be cut off, and hold locks: a directory that is at another address than before says nothing about
 //     holders, and what they hold ends by its leases.
 // A host that was of the group before serves its tools though nobody answers now: where the voters are stands
-// in its file. Threading: none; it blocks, before there is a pump.
+// in its file. It asks all that it knows at once, and not for long: until it goes on, nobody guards what it
+// holds. It asks on beside that (asking_again.hpp). Threading: none; it blocks, and is for no pump.
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "base/disk.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "daemon/member_file.hpp"
 #include "daemon/settings.hpp"
+#include "net/introduction.hpp"
 #include "net/log.hpp"
 
 namespace coord::daemon {
@@ -27,6 +30,10 @@ namespace coord::daemon {
 struct Asker {
   // As net::ask_introduction(), with the keys.
   std::function<Result<wire::Introduction>(const net::Address&, const wire::IntroductionQuestion&)> ask;
+  // As net::ask_introduction_of_any().
+  std::function<Result<net::IntroducedBy>(const std::vector<net::Address>&,
+                                          const wire::IntroductionQuestion&)>
+      ask_any;
   std::function<void(Duration)> wait;
   std::function<std::uint64_t()> draw;
   net::Log log;
@@ -36,5 +43,8 @@ struct Asker {
 // group; or, of one that was before, when nobody has answered for a moment. Waits for the group to come up
 // else.
 Status join(Disk& disk, Settings& settings, const Asker& asker);
+// Of a host that serves by what it knew: asks once more. False: nobody has answered, or not yet as it must
+// be. An error: it is not to go on. True: `settings` are those of the group as it is.
+Result<bool> join_again(Disk& disk, Settings& settings, const Asker& asker);
 
 }  // namespace coord::daemon

@@ -72,6 +72,7 @@ struct Settings {
   std::uint64_t life = 0;  // of this process
   // Its state directory may be the copy of one whose host lives: what it says of holders is no proof.
   bool may_be_copy = false;
+  bool goes_by_file = false;  // nobody has answered when it came to its group again
   Level level = first_level;
 
   bool joins() const { return !join.empty(); }

@@ -5,9 +5,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 
 #include "base/format.hpp"
 #include "net/greeting.hpp"
@@ -102,11 +106,52 @@ class Asking {
   std::optional<Error> error_;
 };
 
+// What those who ask for one caller have been told; they may outlive its patience.
+struct Told {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t asking = 0;
+  std::optional<IntroducedBy> answer;  // the first that introduces, or one that says why it does not
+  std::optional<Error> error;
+
+  void take(const Address& from, Result<wire::Introduction>&& said) {
+    const std::lock_guard lock(mutex);
+    --asking;
+    if (!said) {
+      error = said.error();
+    } else if (!answer || !answer->second.why_not.empty()) {
+      answer.emplace(from, std::move(*said));
+    }
+    changed.notify_all();
+  }
+  bool is_over() const { return asking == 0 || (answer && answer->second.why_not.empty()); }
+};
+
 }  // namespace
+
+Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vector<Address>& addresses,
+                                             const wire::IntroductionQuestion& question, Duration patience) {
+  const auto told = std::make_shared<Told>();
+  told->asking = addresses.size();
+  for (const Address& address : addresses) {
+    std::thread([told, keys, address, question, patience] {
+      Asking asking(keys, address, question);
+      told->take(address, asking.ask(patience));
+    }).detach();
+  }
+  std::unique_lock lock(told->mutex);
+  told->changed.wait_for(lock, patience, [&] { return told->is_over(); });
+  if (told->answer) return *told->answer;
+  if (told->error) return *told->error;
+  return Error{ErrorKind::unavailable, addresses.empty() ? "join" : addresses.front().text(),
+               "no answer in time", ""};
+}
 
 Result<wire::Introduction> ask_introduction(const KeyRing& keys, const Address& address,
                                             const wire::IntroductionQuestion& question, Duration patience) {
-  return Asking(keys, address, question).ask(patience);
+  auto answer = ask_introduction_of_any(keys, {address}, question, patience);
+  if (!answer) return answer.error();
+  return std::move(answer->second);
 }
 
 }  // namespace coord::net

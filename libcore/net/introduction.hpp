@@ -9,8 +9,13 @@
 // proven and nothing else can be said: one question, one answer, and the connection ends
 // (wire/introduction.hpp). Who has the group's key may ask. The answer comes from the group's own state, so
 // only a peer that has one answers, and what is asked for (to be admitted) is a command in the group's log.
-// Links are made as ever, once that is applied. Threading: none; it blocks, before there is a pump.
+// Links are made as ever, once that is applied. Threading: it blocks, and is for no pump. Looking a name up
+// may take far longer than one wants to wait, and cannot be ended: each address is asked by a thread of its
+// own, which is left behind when the time is over.
 #pragma once
+
+#include <utility>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -24,5 +29,9 @@ namespace coord::net {
 // the key, or speaks otherwise.
 Result<wire::Introduction> ask_introduction(const KeyRing& keys, const Address& address,
                                             const wire::IntroductionQuestion& question, Duration patience);
+// Asks all at once: the first that introduces is who counts. The error is that of the last one that gave one.
+using IntroducedBy = std::pair<Address, wire::Introduction>;
+Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vector<Address>& addresses,
+                                             const wire::IntroductionQuestion& question, Duration patience);
 
 }  // namespace coord::net

@@ -83,7 +83,8 @@ std::optional<Bytes> Client::registration(Instant now, Target target, const serv
   service::Command command;
   command.node = config_.self;
   command.wall = wall;
-  command.body = service::Register{config_.self,  life_,        machine.registration(config_.self),
+  register_replaces_ = machine.registration(config_.self);
+  command.body = service::Register{config_.self,  life_,        register_replaces_,
                                    config_.knows, config_.name, config_.address};
   return wire::encode(command, machine.level());
 }
@@ -160,7 +161,8 @@ void Client::applied(const service::Command& command, const service::Effects& ef
       if (registered->node == config_.self && registered->nonce == life_) id_ = registered->client;
     } else if (const auto* refused = std::get_if<service::NotRegistered>(&effect)) {
       // What this peer knew of itself was old: again, with what it has learnt.
-      if (refused->node == config_.self && refused->nonce == life_) register_sent_.reset();
+      if (refused->node == config_.self && refused->nonce == life_ && refused->current != register_replaces_)
+        register_sent_.reset();
     }
   }
   if (command.client == service::ClientId{} || command.client != id_) return;

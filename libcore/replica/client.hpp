@@ -105,6 +105,7 @@ class Client {
   service::ClientId id_;
   std::optional<Instant> register_sent_;
   Target register_sent_to_;
+  service::ClientId register_replaces_;
   std::uint64_t next_sequence_ = 1;
   std::map<std::uint64_t, Pending> pending_;
   std::deque<Queued> queued_;

@@ -56,6 +56,11 @@ struct AskVoters {
   std::uint64_t ticket = 0;
   VoterOrder order;
 };
+// Of a host that does not vote, from outside of the log: who votes. For one that no voter it knows has
+// answered.
+struct KnownVoters {
+  std::vector<NodeId> voters;
+};
 struct Tick {};  // early ticks are harmless
 // Have this command take effect once. Answered by one Outcome with the same ticket, however long that takes.
 struct Submit {
@@ -87,7 +92,7 @@ struct Space {
 struct Leave {};  // this peer is about to stop: hand leadership over
 
 using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters>;
+                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters>;
 
 // ---- answers
 

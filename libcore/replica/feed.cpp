@@ -27,6 +27,8 @@ void Feed::asked(Instant now, NodeId node, const Follow& question) {
     found->second.sent = question.place;
   }
   Member& member = found->second;
+  // What a new connection has overtaken.
+  if (question.life == member.asked.life && question.number < member.asked.number) return;
   const bool anew = question.again || question.life != member.asked.life || question.place > member.sent;
   member.asked = question;
   member.answered = false;

@@ -90,6 +90,12 @@ void Forwarder::on(Instant, const PutIntoLog& event) {
   send(Forward{{wire::encode(command, machine_.level())}});
 }
 
+void Forwarder::on(Instant, const KnownVoters& event) {
+  if (has_quorum() || event.voters.empty()) return;  // whom it follows knows better
+  voters_ = event.voters;
+  avoided_.clear();
+}
+
 void Forwarder::on(Instant now, const Query& event) {
   asked_ = true;
   reads_.emplace(next_read_++, Reading{event.ticket, now, {}, {}});

@@ -102,6 +102,7 @@ class Forwarder final : public OrderedLog {
   void on(Instant now, const Greeted& event);
   void on(Instant now, const Parted& event);
   void on(Instant now, const PutIntoLog& event);
+  void on(Instant now, const KnownVoters& event);
   template <class Other>
   void on(Instant, const Other&) {}  // of disks and voters
 

@@ -22,8 +22,8 @@
 namespace coord::replica {
 
 using ServiceEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
-                                  RaiseTokens, GrantNothing, PutIntoLog, AskVoters, FromTool, ToolGone,
-                                  HoldersGone, CommandGone, Recovered>;
+                                  RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromTool,
+                                  ToolGone, HoldersGone, CommandGone, Recovered>;
 using ServiceAction =
     std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
                  SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers,

@@ -39,12 +39,13 @@ struct Register {
   Level knows = first_level;  // the newest that its program knows; said from level 2 on
   std::string name{};         // as people call the peer, and where others reach it; likewise
   std::string address{};      // HOST:PORT
+  ClientId instead_of{};      // registration of another node from which it takes the name
 
   bool operator==(const Register&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, nonce, replaces);
-    archive.since(2, knows, name, address);
+    archive.since(2, knows, name, address, instead_of);
   }
 };
 

@@ -1,9 +1,21 @@
 // SPDX-License-Identifier: MIT
 // Peers come to the group, and go: who they are is part of the state.
+#include <algorithm>
+
 #include "base/rule.hpp"
 #include "service/state_machine.hpp"
 
 namespace coord::service {
+
+// Two hosts that come under one name at the same time have each been told that nobody has it, or that who has
+// it is gone: the first one has it, and the other one asks anew.
+bool StateMachine::may_take_name(const Register& body) const {
+  if (body.name.empty()) return true;
+  return std::ranges::all_of(state_.registrations, [&](const auto& each) {
+    const auto& [node, registration] = each;
+    return node == body.node || registration.name != body.name || registration.client == body.instead_of;
+  });
+}
 
 void StateMachine::on(const Register& body, Step& step) {
   const ClientId current = registration(body.node);
@@ -16,7 +28,8 @@ void StateMachine::on(const Register& body, Step& step) {
   const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
   const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes;
   if (body.node.value == 0 || full || below || too_long ||
-      !COORD_RULE(late_register_void, body.replaces == current)) {
+      !COORD_RULE(late_register_void, body.replaces == current) ||
+      !COORD_RULE(name_is_of_one_host, may_take_name(body))) {
     step.effects.push_back(NotRegistered{body.node, body.nonce, current});
     return;
   }

@@ -12,9 +12,10 @@ namespace {
 
 struct Hosts {
   explicit Hosts(Level level = 2) { log.machine = StateMachine::at_level(level); }
-  std::string come(NodeId node, std::uint64_t life, const std::string& name, const std::string& address) {
-    return log.apply(
-        Command{.body = Register{node, life, log.machine.registration(node), newest_level, name, address}});
+  std::string come(NodeId node, std::uint64_t life, const std::string& name, const std::string& address,
+                   ClientId instead_of = {}) {
+    return log.apply(Command{.body = Register{node, life, log.machine.registration(node), newest_level, name,
+                                              address, instead_of}});
   }
   const Registration& of(NodeId node) const { return log.machine.state().registrations.at(node); }
   LogIndex changed() const { return log.machine.state().roster_at; }
@@ -40,13 +41,32 @@ TEST_CASE("a peer's name and address are known from its registration, and where 
   CHECK(hosts.changed() == LogIndex{3});
 }
 
-TEST_CASE("who comes under a name that another has takes it") {
+TEST_CASE("who comes under a name that another has takes it, from the very life that it was told of") {
   Hosts hosts;
   hosts.come(first, 10, "delta", "10.0.0.4:7411");
-  hosts.come(second, 20, "delta", "10.0.0.9:7411");
+  const ClientId known = hosts.log.machine.registration(first);
+  hosts.come(first, 11, "delta", "10.0.0.4:7411");
+  CHECK(hosts.come(second, 20, "delta", "10.0.0.9:7411", known) == "not registered, current 0");
+  hosts.come(second, 20, "delta", "10.0.0.9:7411", hosts.log.machine.registration(first));
   CHECK(hosts.of(first).name.empty());
   CHECK(hosts.of(second).name == "delta");
   CHECK(hosts.of(second).address == "10.0.0.9:7411");
+}
+
+TEST_CASE("name_is_of_one_host: of two that come under one name at once the second has to ask again") {
+  const auto both = [] {
+    Hosts hosts;
+    hosts.come(first, 10, "delta", "10.0.0.4:7411");
+    hosts.come(second, 20, "delta", "10.0.0.9:7411");
+    // The one that was there goes on: it takes nothing from another one, and comes again.
+    const bool first_has_it = hosts.of(first).name == "delta" &&
+                              hosts.come(first, 11, "delta", "10.0.0.4:7411").starts_with("registered");
+    return hosts.log.machine.registration(second) != ClientId{} || !first_has_it;
+  };
+  CHECK_FALSE(both());
+  mutants::removed = "name_is_of_one_host";
+  CHECK(both());
+  mutants::removed.clear();
 }
 
 TEST_CASE("a name or an address beyond all bounds is not registered") {

@@ -197,6 +197,47 @@ ended_with() { # PID STATUS
   on m dlock -n job -- true
 }
 
+@test "of two hosts that come under one name at once, one is of the group" {
+  start_group "${calm[@]}"
+  for i in 0 1; do
+    mkdir -p "$group/m$i"
+    coordd --name m --join "127.0.0.1:$(port_of a),127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[$i]}" --key-file "$group/key" \
+      --state-dir "$group/m$i" --socket "$group/m$i.sock" </dev/null >"$group/m$i.log" 2>&1 3>&- &
+    echo $! >"$group/m$i.pid"
+    members+=("m$i")
+  done
+  one_has_ended() {
+    ended=
+    for i in 0 1; do kill -0 "$(pid_of m$i)" 2>/dev/null || ended=$i; done
+    [ -n "$ended" ]
+  }
+  eventually one_has_ended
+  # It is told so when it asks, or when it had been let in and did not listen yet: 69.
+  status=0
+  wait "$(pid_of "m$ended")" || status=$?
+  [ "$status" -eq 64 ] || [ "$status" -eq 69 ]
+  grep -Eq "is of the group and lives|another host has come to the group as 'm'" "$group/m$ended.log"
+  eventually serves "m$((1 - ended))"
+  on "m$((1 - ended))" dlock -n job -- true
+  [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .address')" = "127.0.0.1:${spare[$((1 - ended))]}" ]
+}
+
+@test "nobody answers at its start: it goes on soon, asks on, and comes back though it was forgotten" {
+  start_group "${calm[@]}" --forget-after 2s
+  member m "${spare[0]}" a
+  signal_peer TERM m
+  eventually peer_gone m
+  forgotten() { ! on a dpeers --json | jq -e 'select(.name == "m")' >/dev/null; }
+  eventually forgotten
+  for name in a b c; do signal_peer STOP $name; done
+  start_member m "${spare[0]}" a b c
+  eventually grep -q 'goes by what it knew' "$group/m.log"
+  for name in a b c; do signal_peer CONT $name; done
+  eventually grep -q 'the group has answered' "$group/m.log"
+  eventually serves m
+  on m dlock -n job -- true
+}
+
 @test "a host whose disk was lost comes back under its name" {
   start_group "${calm[@]}"
   member m "${spare[0]}" a

@@ -2,7 +2,11 @@
 // A host comes to a group: what it asks, what it refuses, and what is on its disk when. The rules are removed
 // in turn in unit_joining_mutants, which runs the same cases.
 #include <catch2/catch.hpp>
+#include <functional>
 #include <map>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/rule.hpp"
 #include "daemon/introducing.hpp"
@@ -50,25 +54,45 @@ struct World {
       if (silent > 0) --silent;
       return Error{ErrorKind::unavailable, address.text(), "no answer in time", ""};
     }
+    if (question.admit && on_admit) std::exchange(on_admit, {})();
     Introduced told = introduce({"alpha", 5, id, begun, roster, machine}, question, "10.0.0.4");
     if (told.admit) {
+      const NodeId node = told.admit->node;
       machine.apply(LogIndex{++last}, {.body = *told.admit});
-      (void)roster.admit({told.admit->node, told.admit->name, *net::parse_address(told.admit->address)});
+      if (machine.registration(node) == service::ClientId{last})
+        (void)roster.admit({node, told.admit->name, *net::parse_address(told.admit->address)});
     }
     return told.answer;
   }
 
+  Result<net::IntroducedBy> ask_any(const std::vector<net::Address>& all,
+                                    const wire::IntroductionQuestion& question) {
+    std::optional<Error> error;
+    for (const net::Address& address : all) {
+      auto answer = ask(address, question);
+      if (answer) return net::IntroducedBy{address, *std::move(answer)};
+      error = answer.error();
+    }
+    return *error;
+  }
+
+  Result<bool> again() { return join_again(disk, settings, asker()); }
+
   Status run() {
     settings.roster = {};
-    return join(disk, settings,
-                {[this](const net::Address& to, const auto& what) { return ask(to, what); },
-                 [this](Duration) {
-                   begun = true;
-                   ++waits;
-                   if (waits > 100) throw std::runtime_error("it waits for ever");
-                 },
-                 [this] { return ++drawn; },
-                 net::Log([this](net::LogLevel, const std::string& line) { log += line + "\n"; })});
+    return join(disk, settings, asker());
+  }
+
+  Asker asker() {
+    return {[this](const net::Address& to, const auto& what) { return ask(to, what); },
+            [this](const auto& all, const auto& what) { return ask_any(all, what); },
+            [this](Duration) {
+              begun = true;
+              ++waits;
+              if (waits > 100) throw std::runtime_error("it waits for ever");
+            },
+            [this] { return ++drawn; },
+            net::Log([this](net::LogLevel, const std::string& line) { log += line + "\n"; })};
   }
 
   sim::VirtualDisk disk{Random(1)};
@@ -84,6 +108,7 @@ struct World {
   std::uint64_t last = 0;
   std::uint64_t drawn = 1000;
   std::map<std::string, std::string> lives;  // by address: who is there, and not of this group's answers
+  std::function<void()> on_admit;
   std::vector<wire::IntroductionQuestion> asked;
   std::vector<bool> on_disk;  // which group it is of, when it asked
   std::string log;
@@ -121,6 +146,48 @@ TEST_CASE("a host that starts again has its number, and serves though nobody ans
   CHECK(world.settings.node == node);
   CHECK(world.settings.roster.find("alpha")->address == net::Address{"10.0.0.1", 7411});
   CHECK(world.settings.roster.find("delta")->address == net::Address{"10.0.0.4", 7411});
+}
+
+TEST_CASE("a host that serves by what it knew asks on: where the group is, and whether it may go on") {
+  World world;
+  REQUIRE(world.run().ok());
+  CHECK_FALSE(world.settings.goes_by_file);
+  world.silent = 1000;
+  world.waits = 0;
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.goes_by_file);
+  CHECK(world.waits == 0);  // nobody guards its holds meanwhile
+  const std::uint64_t life = world.settings.life;
+  const auto silent = world.again();
+  REQUIRE(silent.ok());
+  CHECK_FALSE(*silent);
+  world.silent = 0;
+  const auto first = world.again();
+  REQUIRE(first.ok());
+  const auto answered = *first ? first : world.again();
+  REQUIRE(answered.ok());
+  CHECK(*answered);
+  CHECK(world.settings.life == life);
+  CHECK(world.machine.state().registrations.at(world.settings.node).nonce == life);
+  world.id = another;
+  CHECK_FALSE(world.again().ok());
+}
+
+TEST_CASE("names are decided in the log: who has come meanwhile is looked at anew") {
+  World world;
+  REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+  world.machine.apply(LogIndex{++world.last},
+                      {.body = service::Register{NodeId{50}, 3, {}, 2, "delta", "10.0.0.8:7411"}});
+  // The former one is back between the two questions.
+  world.on_admit = [&] {
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Register{NodeId{50}, 4, world.machine.registration(NodeId{50}), 2,
+                                                   "delta", "10.0.0.8:7411"}});
+    world.lives["10.0.0.8:7411"] = "delta";
+  };
+  CHECK_FALSE(world.run().ok());
+  CHECK(world.machine.state().registrations.at(NodeId{50}).name == "delta");
+  CHECK(world.machine.state().registrations.size() == 1);
 }
 
 TEST_CASE("a host that never was of a group waits for it") {

@@ -321,7 +321,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
   static const Named<wire::IntroductionQuestion> all{
       {"who", {}},
       {"admit",
-       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true}}};
+       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9}}};
   return all;
 }
 
@@ -332,7 +332,7 @@ const Named<wire::Introduction>& introductions() {
   static const Named<wire::Introduction> all{
       {"not_yet", not_yet},
       {"admitted",
-       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, true}}};
+       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, 9, true}}};
   return all;
 }
 

@@ -124,8 +124,8 @@ service::BarrierState barriers() {
 
 const Named<service::Command>& commands() {
   static const Named<service::Command> all{
-      {"register",
-       command(service::Register{NodeId{1}, 77, service::ClientId{1}, 2, "alpha", "192.0.2.1:7411"})},
+      {"register", command(service::Register{NodeId{1}, 77, service::ClientId{1}, 2, "alpha",
+                                             "192.0.2.1:7411", service::ClientId{9}})},
       {"acquire", command(acquire({}))},
       {"open_and_acquire", command(acquire(service::Open{owner(), 10s, 99}))},
       {"cancel", command(service::Cancel{SessionId{12}, 3})},
