@@ -18,6 +18,11 @@ constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
 }
 
 template <>
+constexpr bool coord::wire::is_enumerator(coord::ring::Consistency value) {
+  return coord::ring::name_of(value) != nullptr;
+}
+
+template <>
 constexpr bool coord::wire::is_enumerator(coord::ring::Via::Kind value) {
   return coord::ring::name_of(value) != nullptr;
 }

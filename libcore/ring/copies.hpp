@@ -13,7 +13,7 @@
 
 namespace coord::ring::copies {
 
-// Of a key: what is known of it, without values.
+// Of a key: what is known of it, without values. Number 0: whatever number the ring has.
 struct AskEntry {
   std::uint64_t operation = 0;
   std::string ring;
@@ -202,7 +202,50 @@ struct PlacesAre {
   }
 };
 
+// The receiver, one of the key's copies, is to write it by itself, and to send it to the others
+// (one_copy.cpp).
+struct WriteOne {
+  std::uint64_t operation = 0;
+  std::string ring, key;
+  bool removed = false;
+  WallTime time;
+  std::optional<std::vector<Dot>> replaces;
+  std::uint64_t size = 0;  // of the value
+  Dot dot;                 // under which the sender has it, until it has its own
+  Bytes value;             // of one chunk at most, else it is asked for
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), removed, time,
+            replaces, size, dot, wire::at_most<chunk_bytes>(value));
+  }
+};
+struct WroteOne {  // durable there
+  std::uint64_t operation = 0;
+  service::RingHost by;
+  std::optional<Dot> dot;  // none: there was nothing to remove
+  Entry entry;
+  bool too_many_siblings = false;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, by, dot, entry, too_many_siblings);
+  }
+};
+
+// These hosts are lost for good: what the others have of the change with this number is all that there is.
+struct Adopting {
+  std::string ring;
+  Token number;
+  std::vector<NodeId> lost;
+
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), number, wire::at_most<most_lost>(lost));
+  }
+};
+
 using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
-                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre>;
+                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting>;
 
 }  // namespace coord::ring::copies

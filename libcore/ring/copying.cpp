@@ -18,7 +18,9 @@ constexpr std::uint64_t most_taking_bytes = std::uint64_t{64} << 20U;
 }  // namespace
 
 void Replicas::receive(NodeId from, copies::AskEntry&& message) {
-  Ring* ring = member_ring(message.ring, message.number);
+  const auto any = rings_.find(message.ring);
+  if (any == rings_.end()) return;
+  Ring* ring = message.number == Token{} ? &any->second : member_ring(message.ring, message.number);
   if (ring == nullptr || !is_complete(message.ring, *ring)) return;
   perform(Look{stored_ring(message.ring), message.key, {}},
           [this, from, id = message.operation, number = message.number, by = *own(*ring)](InnerWork& work) {
@@ -31,7 +33,7 @@ void Replicas::receive(NodeId from, copies::EntryIs&& message) {
   const auto found = operations_.find(message.operation);
   if (found == operations_.end() || message.by.host != from) return;
   Operation& operation = found->second;
-  if (operation.phase != Operation::Phase::reading || operation.number != message.number) return;
+  if (operation.phase != Operation::Phase::reading || number_said(operation) != message.number) return;
   if (!operation.set.is_kept_by(message.by)) return;
   operation.seen.emplace(message.by, std::move(message.entry));
   go_on(message.operation);
@@ -52,9 +54,10 @@ void Replicas::receive(NodeId from, copies::NotKept&& message) {
   const auto found = operations_.find(message.operation);
   if (found == operations_.end() || message.by.host != from) return;
   Operation& operation = found->second;
-  if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
+  if (operation.phase != Operation::Phase::storing || number_said(operation) != message.number) return;
   if (!operation.set.is_kept_by(message.by) || operation.stored.contains(message.by)) return;
   operation.not_stored[message.by] = message.is_full;
+  if (wants_one(*operation.work)) return give_up_with_one(message.operation);
   go_on(message.operation);
 }
 
@@ -106,8 +109,9 @@ void Replicas::go_on_taking(std::uint64_t id) {
     return send(whom, copies::AskChunk{id, taking.merge.ring, taking.merge.key, dot, value.size()});
   }
   // What was sent for an earlier number does not count for this one.
-  if (member_ring(taking.merge.ring, taking.number) == nullptr) return taken(id, false);
+  if (!taking.write && member_ring(taking.merge.ring, taking.number) == nullptr) return taken(id, false);
   taking.is_at_disk = true;
+  if (taking.write) return write_here(id);
   Merge merge = taking.merge;
   merge.ring = stored_ring(merge.ring);
   perform(std::move(merge), [this, id](InnerWork& work) {
@@ -131,10 +135,12 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
   const auto found = rings_.find(taking.merge.ring);
   if (found == rings_.end()) return;
   Ring& ring = found->second;
-  if (taking.operation != 0 && is_stored && own(ring) != nullptr)
+  if (taking.operation != 0 && is_stored && !taking.write && own(ring) != nullptr)
     send(taking.from, copies::Kept{taking.operation, taking.number, *own(ring)});
-  if (taking.operation != 0 && failed && own(ring) != nullptr)
-    send(taking.from, copies::NotKept{taking.operation, taking.number, *own(ring), is_full(*failed)});
+  if (taking.operation != 0 && failed && own(ring) != nullptr) {
+    const Token number = taking.write ? Token{} : taking.number;
+    send(taking.from, copies::NotKept{taking.operation, number, *own(ring), is_full(*failed)});
+  }
   if (!taking.gains && !taking.repairs) return;
   auto& sources = taking.gains ? ring.gains : ring.repair;
   const auto source = sources.find(taking.from);

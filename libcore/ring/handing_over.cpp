@@ -95,9 +95,35 @@ bool Replicas::has_read_all(const std::string& name, Ring& ring) {
     read.insert(*host);
   for (const ReplicaSet& set : ring.placement.arcs()) {
     if (!gains(set, *host)) continue;
-    if (!COORD_RULE(ring_gainer_reads_a_majority, set.can_read(read))) return false;
+    if (!has_read_enough(ring, set, read)) return false;
   }
   return true;
+}
+
+// Of a majority each acknowledged write was on one that was read. Where hosts are lost for good, any one that
+// is left may be the only one that has it: all of them are read.
+bool Replicas::has_read_enough(const Ring& ring, const ReplicaSet& set, const std::set<Host>& read) const {
+  if (ring.lost.empty()) return COORD_RULE(ring_gainer_reads_a_majority, set.can_read(read));
+  const auto is_read = [&](const Host& host) {
+    return ring.lost.contains(host.host) ||
+           COORD_RULE(ring_adopter_reads_all_that_are_left, read.contains(host));
+  };
+  return std::ranges::all_of(set.before, is_read);
+}
+
+void Replicas::tell_adopting(const std::string& name, const Ring& ring) {
+  for (const Host& other : ring.placement.all()) {
+    if (other.host != self_ && !ring.lost.contains(other.host))
+      send(other.host, copies::Adopting{name, ring.placement.number(), {ring.lost.begin(), ring.lost.end()}});
+  }
+}
+
+void Replicas::receive(NodeId from, copies::Adopting&& message) {
+  Ring* ring = member_ring(message.ring, message.number);
+  if (ring == nullptr || !ring->placement.is_changing()) return;
+  if (ring->placement.member(from) == nullptr && ring->placement.earlier_member(from) == nullptr) return;
+  ring->lost = {message.lost.begin(), message.lost.end()};
+  check_hand_over(message.ring, *ring);
 }
 
 void Replicas::check_hand_over(const std::string& name, Ring& ring) {
@@ -115,9 +141,11 @@ void Replicas::check_hand_over(const std::string& name, Ring& ring) {
       if (other.host != self_) send(other.host, copies::HasRead{name, number, *host});
     }
   }
+  std::set<Host> waited_for = gainers;
+  std::erase_if(waited_for, [&](const Host& each) { return ring.lost.contains(each.host); });
   const bool is_whole =
       !ring.placement.is_changing() ||
-      COORD_RULE(ring_settles_when_gainers_have_read, std::ranges::includes(ring.have_read, gainers));
+      COORD_RULE(ring_settles_when_gainers_have_read, std::ranges::includes(ring.have_read, waited_for));
   const bool keeps_all = host == nullptr || is_complete(name, ring);
   std::vector<std::pair<Token, std::shared_ptr<Work>>> wait;
   for (auto& each : std::exchange(ring.awaiting, {})) {
@@ -189,6 +217,7 @@ void Replicas::tick_hand_over() {
         source.operation = 0;
       }
     }
+    if (ring.adopts && ring.placement.is_changing()) tell_adopting(name, ring);
     if (!ring.gains.empty()) read_on(name, ring, true);
     read_on(name, ring, false);
     const Host* host = ring.placement.member(self_);

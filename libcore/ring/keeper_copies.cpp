@@ -50,6 +50,35 @@ Status StorageWorker::on(Merge& merge) {
   return storage_->keep(merge.ring, merge.key, both);
 }
 
+// In one transaction: the next number, what is replaced, and what is new.
+Status StorageWorker::on(WriteHere& write) {
+  auto found = storage_->find(write.ring, write.key);
+  if (!found) return found.error();
+  Entry entry = found->value_or(Entry{});
+  write.dot.reset();
+  write.entry = entry;
+  if (write.removed && entry.values().empty()) return done();
+  write.too_many_siblings = write.replaces && entry.versions.size() >= most_siblings + write.replaces->size();
+  if (write.too_many_siblings) return done();
+  auto last = storage_->last_write();
+  if (!last) return last.error();
+  const Dot dot{write.host, *last + 1};
+  if (Status set = storage_->set_last_write(dot.number); !set) return set;
+  const std::vector<Version> before = entry.versions;
+  ring::write(entry, Version{dot, write.time, write.removed, write.value.size()}, write.replaces);
+  for (const Version& old : before) {
+    if (old.removed || entry.find(old.dot) != nullptr) continue;
+    if (Status dropped = storage_->drop_value(write.ring, write.key, old.dot); !dropped) return dropped;
+  }
+  if (!write.removed) {
+    if (Status kept = storage_->keep_value(write.ring, write.key, dot, write.value); !kept) return kept;
+  }
+  if (Status kept = storage_->keep(write.ring, write.key, entry); !kept) return kept;
+  write.dot = dot;
+  write.entry = std::move(entry);
+  return done();
+}
+
 Status StorageWorker::on(ReadChunk& read) {
   read.chunk.reset();
   auto found = storage_->find(read.ring, read.key);

@@ -46,6 +46,11 @@ void Replicas::begin(std::shared_ptr<Work> work) {
   if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
     const auto found = rings_.find(wait->ring);
     if (found == rings_.end()) return tell(*work, HandedOver{});
+    if (!wait->lost.empty() && found->second.placement.number() == wait->number) {
+      found->second.lost = {wait->lost.begin(), wait->lost.end()};
+      found->second.adopts = true;
+      tell_adopting(wait->ring, found->second);
+    }
     found->second.awaiting.emplace_back(wait->number, work);
     const Placement& placement = found->second.placement;
     const Host* host = placement.member(self_);
@@ -77,7 +82,8 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     return tell(*work, Refused{Why::foreign, "the key is another user's"});
   }
   operation.work = std::move(work);
-  const bool is_write = writes(*operation.work);
+  // One copy is enough: it needs no line, for it has one at that copy.
+  const bool is_write = writes(*operation.work) && !wants_one(*operation.work);
   auto& line = writers_[{operation.ring, operation.key}];
   operations_.emplace(id, std::move(operation));
   tick_at_ = now_;
@@ -109,6 +115,7 @@ void Replicas::ask(std::uint64_t id) {
     if (operation.phase == Operation::Phase::fetching) operation.phase = Operation::Phase::reading;
   }
   using Phase = Operation::Phase;
+  if (wants_one(*operation.work)) return ask_one(id);
   for (const Host& host : operation.set.all()) {
     if (operation.phase == Phase::reading && !operation.seen.contains(host))
       send(host.host, copies::AskEntry{id, operation.ring, operation.number, operation.key});
@@ -144,6 +151,7 @@ std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) con
 void Replicas::go_on(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   if (!rings_.contains(operation.ring)) return;  // tick_operations() ends it
+  if (wants_one(*operation.work)) return go_on_with_one(id);
   if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen))) {
     if (writes(*operation.work)) return write(id);
     return answer_read(id);
@@ -323,13 +331,13 @@ void Replicas::tick_operations() {
       erase(id);
     } else if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing) {
-        finish(id, Partly{operation.set.wanted(), operation.stored.size()});
+        finish(id, Partly{wants_one(*operation.work) ? 1 : operation.set.wanted(), operation.stored.size()});
       } else {
         finish(id, NoQuorum{fmt::format("too few of the key's copies answer: {} of {}", operation.seen.size(),
                                         operation.set.all().size())});
       }
     } else if (operation.again <= now_ && operation.phase == Operation::Phase::storing &&
-               is_hopeless(operation.set, operation.not_stored)) {
+               !wants_one(*operation.work) && is_hopeless(operation.set, operation.not_stored)) {
       give_up(id);
     } else if (operation.again <= now_ && operation.phase != Operation::Phase::waiting) {
       ask(id);

@@ -157,7 +157,7 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
     work = found->second;
     assembling_.erase(found);
   } else {
-    work->what = Put{put.ring, put.key, put.total, {}, put.replaces, put.patience};
+    work->what = Put{put.ring, put.key, put.total, {}, put.replaces, put.patience, put.consistency};
   }
   const std::uint64_t total = std::get<Put>(work->what).total;
   if (put.chunk.size() > total - work->value.size()) {

@@ -24,6 +24,7 @@ struct ReplicaSet {
 
   bool is_kept_by(const Host& host) const;
   Hosts all() const;
+  const Hosts& readable() const { return before.empty() ? now : before; }  // have all that was written
   // Enough of them: each write is seen by each read that begins after it.
   bool can_read(const std::set<Host>& answered) const;
   bool is_written(const std::set<Host>& stored) const;

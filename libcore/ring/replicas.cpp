@@ -68,6 +68,8 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   if (mine.placement.number() == ring.number) return;
   mine.placement = Placement(ring);
   mine.members.reset();
+  mine.lost.clear();
+  mine.adopts = false;
   mine.have_read.clear();
   mine.gains.clear();
   std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });

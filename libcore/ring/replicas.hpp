@@ -87,6 +87,8 @@ class Replicas {
     std::map<NodeId, Source> gains;   // what this host gains by it
     std::map<NodeId, Source> repair;  // what it may have missed
     std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
+    std::set<NodeId> lost;                       // for good, of the change that is under way
+    bool adopts = false;                         // a tool of this host has said so
     std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
     bool is_marking = false;
   };
@@ -104,6 +106,7 @@ class Replicas {
     std::vector<copies::Holder> holders;  // of its values, while it is stored
     Dot dot;                              // that is written, or whose value is read
     std::size_t holder = 0;
+    std::optional<Host> writer;  // one copy is enough: the one that writes it
     std::optional<Instant> until;
     Instant again;
     bool is_told = false;  // and goes on for the copies that have not answered
@@ -142,7 +145,14 @@ class Replicas {
     bool is_at_disk = false;
     Instant again, until;
     bool gains = false, repairs = false;  // a Source of the ring waits for it
+    std::optional<WriteHere> write;       // this copy is to write it by itself
   };
+
+  // One copy is enough, of whatever number.
+  static bool wants_one(const Work& work);
+  static Token number_said(const Operation& operation) {
+    return wants_one(*operation.work) ? Token{} : operation.number;
+  }
 
   // replicas.cpp
   Ring* member_ring(const std::string& name, Token number);
@@ -188,6 +198,9 @@ class Replicas {
 
   // handing_over.cpp
   void begin_gaining(const std::string& name, Ring& ring);
+  bool has_read_enough(const Ring& ring, const ReplicaSet& set, const std::set<Host>& read) const;
+  void receive(NodeId from, copies::Adopting&& message);
+  void tell_adopting(const std::string& name, const Ring& ring);
   void begin_repair(const std::string& name, Ring& ring, std::optional<NodeId> only);
   void read_on(const std::string& name, Ring& ring, bool gains);
   bool has_read_all(const std::string& name, Ring& ring);
@@ -198,6 +211,15 @@ class Replicas {
   void list(std::uint64_t id, bool is_late);
   void tick_listings();
   std::string name_of(NodeId host) const;
+
+  // one_copy.cpp
+  void ask_one(std::uint64_t id);
+  void go_on_with_one(std::uint64_t id);
+  void give_up_with_one(std::uint64_t id);
+  void receive(NodeId from, copies::WriteOne&& message);
+  void receive(NodeId from, copies::WroteOne&& message);
+  void write_here(std::uint64_t id);
+  void wrote_here(std::uint64_t id, WriteHere&& did);
 
   // tracing.cpp
   static const std::shared_ptr<const chord::List>& members(Ring& ring);
@@ -230,6 +252,8 @@ class Replicas {
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
+  // Writes by this copy that are done: asked for again, they are not done again.
+  std::deque<std::pair<NodeId, copies::WroteOne>> written_;
   std::map<std::uint64_t, Tracing> traces_;
   std::map<std::uint64_t, Fingering> fingerings_;
   std::uint64_t taking_bytes_ = 0;                                  // of their values

@@ -24,8 +24,25 @@ inline constexpr std::uint64_t largest_value = std::uint64_t{8} << 20U;   // byt
 inline constexpr std::size_t chunk_bytes = std::size_t{256} << 10U;       // of a value, in one message
 inline constexpr std::size_t page_rows = 1000, page_bytes = chunk_bytes;  // of a listing
 inline constexpr std::size_t most_siblings = 100;                         // of one key
+inline constexpr std::size_t most_lost = 1024;                            // hosts
 
 // ---- asked
+
+// How many copies must have said or stored it.
+enum class Consistency : std::uint8_t {
+  quorum,  // so many that each read sees each write that ended before
+  one,     // one: it goes on where there is no majority, and may be behind
+};
+constexpr const char* name_of(Consistency value) {
+  switch (value) {
+    using enum Consistency;
+    case quorum:
+      return "quorum";
+    case one:
+      return "one";
+  }
+  return nullptr;
+}
 
 // A value comes in chunks, each a Put of its own with the request's number, in order; the last one is done
 // when `total` bytes are there.
@@ -35,23 +52,26 @@ struct Put {
   Bytes chunk;
   std::optional<std::vector<Dot>> replaces;
   std::optional<Duration> patience{};  // in a ring of several hosts: until it is answered all the same
+  Consistency consistency = Consistency::quorum;
 
   bool operator==(const Put&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), total,
-            wire::at_most<chunk_bytes>(chunk), replaces, patience);
+            wire::at_most<chunk_bytes>(chunk), replaces, patience, consistency);
   }
 };
 struct Remove {
   std::string ring, key;
   std::optional<std::vector<Dot>> replaces;
   std::optional<Duration> patience{};
+  Consistency consistency = Consistency::quorum;
 
   bool operator==(const Remove&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces, patience);
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces, patience,
+            consistency);
   }
 };
 // The versions of a key; of one of them, or of the only one, the bytes from `offset` on.
@@ -60,12 +80,13 @@ struct Get {
   std::optional<Dot> version;
   std::uint64_t offset = 0;
   std::optional<Duration> patience{};
+  Consistency consistency = Consistency::quorum;
 
   bool operator==(const Get&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), version, offset,
-            patience);
+            patience, consistency);
   }
 };
 // Keys in their order, behind `after`.
@@ -101,15 +122,17 @@ struct AskStatus {
     archive(wire::at_most<longest_ring_name>(ring));
   }
 };
-// Of a change of the ring's hosts: answered by HandedOver when all is where it belongs.
+// Of a change of the ring's hosts: answered by HandedOver when all is where it belongs. With hosts that are
+// lost for good it is the change that adopts what the others have: nobody waits for those.
 struct AwaitHandOver {
   std::string ring;
   Token number;
+  std::vector<NodeId> lost{};
 
   bool operator==(const AwaitHandOver&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), number);
+    archive(wire::at_most<longest_ring_name>(ring), number, wire::at_most<most_lost>(lost));
   }
 };
 // This host is in the ring no more: it has one of its own again.

@@ -36,6 +36,19 @@ struct Merge {
   std::map<Dot, Bytes> values;
   std::vector<Dot> lacks;  // what came of it
 };
+// A write by this copy alone: it replaces what it has of the key, or the dots that are named.
+struct WriteHere {
+  std::string ring, key;
+  NodeId host;  // in whose name the dot is given; the storage gives its number
+  bool removed = false;
+  WallTime time;
+  std::optional<std::vector<Dot>> replaces;
+  Bytes value;
+  // What came of it.
+  std::optional<Dot> dot;
+  Entry entry;
+  bool too_many_siblings = false;
+};
 // Of a version of which nothing else is asked.
 struct ReadChunk {
   std::string ring, key;
@@ -56,7 +69,8 @@ struct SetMembership {
   std::string ring;
   std::uint64_t joined = 0;  // 0: it is none any more
 };
-using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership>;
+using Inner =
+    std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership, WriteHere>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -104,6 +118,7 @@ class StorageWorker final : public node::Worker {
   Status on(Reserve& reserve);
   Status on(Look& look);
   Status on(Merge& merge);
+  Status on(WriteHere& write);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);
   Status on(ReadMemberships& read);

@@ -128,6 +128,47 @@ class Group {
       if (value.size() >= found->versions.front().size) return value;
     }
   }
+  Answer put_one(std::uint64_t at, const std::string& key, const std::string& value,
+                 std::optional<std::vector<Dot>> replaces = {}) {
+    return ask(
+        at, Put{"r", key, value.size(), {}, std::move(replaces), std::chrono::seconds(2), Consistency::one},
+        value);
+  }
+  std::string get_one(std::uint64_t at, const std::string& key) {
+    std::string value;
+    for (;;) {
+      const Answer answer =
+          ask(at, Get{"r", key, {}, value.size(), std::chrono::seconds(2), Consistency::one});
+      if (std::holds_alternative<Absent>(answer)) return "absent";
+      const auto* found = std::get_if<Found>(&answer);
+      if (found == nullptr) return "nobody";
+      if (found->versions.size() > 1) return "siblings";
+      value.append(found->chunk.begin(), found->chunk.end());
+      if (value.size() >= found->versions.front().size) return value;
+    }
+  }
+  // Hosts `one` to `other` hear nothing of each other, or do again.
+  void part(std::uint64_t one, std::uint64_t other) { cut.insert({{one, other}, {other, one}}); }
+  void see(std::uint64_t one, std::uint64_t other) {
+    hosts_.at(one).replicas->greeted(NodeId{other});
+    hosts_.at(other).replicas->greeted(NodeId{one});
+  }
+  // A key whose copies are on exactly these hosts.
+  std::string key_on(const std::set<std::uint64_t>& hosts) const {
+    const Placement placement(ring);
+    for (int i = 0;; ++i) {
+      std::set<std::uint64_t> of;
+      for (const Host& host : placement.of_key(std::to_string(i)).now) of.insert(host.host.value);
+      if (of == hosts) return std::to_string(i);
+    }
+  }
+  // As `chordctl ring --adopt` does it, for one host: the first `lost` leaves.
+  bool adopt(std::uint64_t at, const std::vector<NodeId>& lost) {
+    const Token number = leave(lost.front().value);
+    if (!std::holds_alternative<HandedOver>(ask(at, AwaitHandOver{"r", number, lost}))) return false;
+    settle();
+    return true;
+  }
   // Half a second, in steps.
   void run() {
     for (int i = 0; i < 10; ++i) {
@@ -184,9 +225,9 @@ class Group {
   // What writes, on a disk that is full.
   static bool is_refused(const std::shared_ptr<node::Work>& work) {
     auto& inner = dynamic_cast<InnerWork&>(*work);
-    const bool writes = std::holds_alternative<Reserve>(inner.what) ||
-                        std::holds_alternative<Merge>(inner.what) ||
-                        std::holds_alternative<SetMembership>(inner.what);
+    const bool writes =
+        std::holds_alternative<Reserve>(inner.what) || std::holds_alternative<Merge>(inner.what) ||
+        std::holds_alternative<WriteHere>(inner.what) || std::holds_alternative<SetMembership>(inner.what);
     if (writes) inner.failed = full_error("ring");
     return writes;
   }

@@ -88,6 +88,39 @@ bool answers_to_an_earlier_life_count_for_nothing() {
   group.run();
   return !group.told.contains(get);
 }
+// What host 1 has given a dot to where a majority answered, and does not have on its own disk.
+bool one_copy_replaces_what_it_has_seen_only() {
+  Group group(3);
+  group.found(3);
+  if (!is_stored(group.put(1, "other", "v"))) return false;
+  group.full = {1};
+  if (!is_stored(group.put(1, "k", "acknowledged"))) return false;
+  group.full = {};
+  group.stop(1);
+  group.part(1, 2);
+  group.part(1, 3);
+  group.start(1);
+  group.run();
+  if (!is_stored(group.put_one(1, "k", "by one"))) return false;
+  group.cut.clear();
+  group.see(1, 2);
+  group.see(1, 3);
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.get(2, "k") == "siblings";
+}
+// Host 1 has a copy of everything, gains nothing, and is not to be asked by those who do.
+bool adopter_reads_who_is_left() {
+  Group group(4);
+  group.found(4);
+  group.ring.hosts.front().places = 400;
+  group.agree();
+  group.stop(4);
+  group.cut = {{2, 1}, {3, 1}};
+  const Token number = group.leave(4);
+  const std::uint64_t wait = group.begin(2, AwaitHandOver{"r", number, {NodeId{4}}});
+  for (int i = 0; i < 4; ++i) group.run();
+  return !group.told.contains(wait);
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -107,6 +140,8 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_answers_for_its_number_only", other_number_is_not_answered},
       {"ring_writes_of_a_key_in_line", both_writes_stay},
       {"ring_entry_comes_with_its_values", value_is_on_each_copy},
+      {"ring_one_copy_has_a_name_of_its_own", one_copy_replaces_what_it_has_seen_only},
+      {"ring_adopter_reads_all_that_are_left", adopter_reads_who_is_left},
       {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
       {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
       {"ring_reads_from_those_of_before", read_asks_those_of_before},

@@ -21,16 +21,18 @@ struct Settings {
   const Common& common;
   Patience patience;
   std::uint64_t places = usual_places, replicas = 3;
-  bool json = false, check = false, discard = false;
+  bool json = false, check = false, discard = false, adopt = false;
   std::string svg;
+  std::vector<std::string> lost;
 
   std::string shown_ring() const { return cli::shown(common.ring); }
 };
 
 // Until the change with this number has handed over all, and then makes it whole. Who comes again after an
 // interruption goes on from here.
-Result<cli::Exit> settle(const Settings& s, Client& client, Token number) {
-  auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number});
+Result<cli::Exit> settle(const Settings& s, Client& client, Token number,
+                         const std::vector<NodeId>& lost = {}) {
+  auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number, lost});
   if (!answer) return answer.error();
   if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
   auto view = client.view(s.common.ring);
@@ -202,7 +204,80 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
   return wrong.empty() ? cli::Exit::done : cli::Exit::failed;
 }
 
+// ---- a ring whose majority is lost for good
+
+Result<std::vector<NodeId>> lost_hosts(const Settings& s, const Known& known) {
+  std::vector<NodeId> lost;
+  for (const std::string& name : s.lost) {
+    const auto is_named = [&](const ring::Host& host) { return known.name(host.host) == name; };
+    const ring::Hosts all = known.placement().all();
+    const auto found = std::ranges::find_if(all, is_named);
+    if (found == all.end())
+      return Error{ErrorKind::usage, cli::shown(name), "is not in the ring", "name hosts of `chordctl ring`"};
+    if (found->host == known.here.host)
+      return Error{ErrorKind::usage, cli::shown(name), "is this host", "name hosts that are lost"};
+    lost.push_back(found->host);
+  }
+  return lost;
+}
+
+// Before it is done: afterwards nobody can tell.
+void say_what_may_be_lost(const Settings& s, const Known& known, const std::vector<NodeId>& lost) {
+  const auto& hosts = known.view.before.empty() ? known.view.hosts : known.view.before;
+  const ring::Placement before(service::Ring{known.view.number, known.view.replicas, hosts, {}});
+  const auto& places = before.places();
+  double old = 0, gone = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& previous = places[(i + places.size() - 1) % places.size()];
+    const ring::Hosts set = before.of(places[i].id).now;
+    const auto is_left = [&](const ring::Host& host) {
+      return std::ranges::find(lost, host.host) == lost.end();
+    };
+    const auto left = static_cast<std::size_t>(std::ranges::count_if(set, is_left));
+    const double share = chord::share_of_ring(previous.id, places[i].id);
+    if (left == 0) gone += share;
+    if (left > 0 && left < set.size() / 2 + 1) old += share;
+  }
+  const auto say = [&](const std::string& what) {
+    cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), what));
+  };
+  if (gone > 0) say(fmt::format("{} of the keys have no copy left: their values are lost", percent(gone)));
+  if (old > 0)
+    say(fmt::format("of {} of the keys less than a majority is left: what was written last may be lost",
+                    percent(old)));
+  if (gone == 0 && old == 0)
+    say("a majority of each key's copies is left: nothing that was acknowledged is lost");
+}
+
+// One after the other they are out of the ring, and each time who is to have their keys reads all that is
+// left.
+Result<cli::Exit> adopt(const Settings& s) {
+  if (s.lost.empty()) return Error{ErrorKind::usage, "HOST", "is missing", "name the hosts that are lost"};
+  auto client = Client::open(s.common, s.patience);
+  if (!client) return client.error();
+  auto known = look(s.common, *client);
+  if (!known) return known.error();
+  if (!known->is_member()) return refused_change(s, {false, "this host is not in the ring", {}});
+  const auto lost = lost_hosts(s, *known);
+  if (!lost) return lost.error();
+  say_what_may_be_lost(s, *known, *lost);
+  // A change that they have interrupted is ended first.
+  if (!known->view.before.empty()) {
+    if (auto settled = settle(s, *client, known->view.number, *lost); !settled) return settled.error();
+  }
+  for (const NodeId host : *lost) {
+    auto ordered = client->order(service::LeaveRing{s.common.ring, host, false, 0, {}});
+    if (!ordered) return ordered.error();
+    if (!ordered->done) return refused_change(s, *ordered);
+    if (auto settled = settle(s, *client, ordered->number, *lost); !settled) return settled.error();
+  }
+  return cli::Exit::done;
+}
+
 Result<cli::Exit> show(const Settings& s) {
+  if (s.adopt) return adopt(s);
+  if (!s.lost.empty())
+    return Error{ErrorKind::usage, cli::shown(s.lost.front()), "is for --adopt only", "leave it out"};
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_at_ring(s.common, *client);
@@ -220,7 +295,8 @@ Result<cli::Exit> show(const Settings& s) {
 }
 
 std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(Settings{common, {}, usual_places, 3, false, false, false, {}});
+  return std::make_shared<Settings>(
+      Settings{common, {}, usual_places, 3, false, false, false, false, {}, {}});
 }
 
 }  // namespace
@@ -252,9 +328,16 @@ void add_ring(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
   auto& made = tool.verb("ring", "which hosts there are, and the share of each");
   made.synopsis("[--check] [--json | --svg FILE]");
+  made.synopsis("--adopt HOST...", "these hosts are lost for good: go on with what is left");
+  made.operands("HOST...", s->lost, 0, 1024, "with --adopt");
+  made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +2 | cut -f 1");
   made.flag("--check", s->check, "3: something is wrong, which is said");
   made.flag("--json", s->json, "one place a line, as JSON");
   made.value("--svg", "FILE", s->svg, "a picture for a page, light or dark; -: to stdout").excludes("--json");
+  made.flag("--adopt", s->adopt, "take lost hosts out; says first what may be lost")
+      .excludes("--json")
+      .excludes("--svg")
+      .excludes("--check");
   add_patience(made, s->patience);
   made.example("chordctl ring --check", "");
   made.example("chordctl ring --svg ring.svg", "for a page");

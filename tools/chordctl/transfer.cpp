@@ -19,11 +19,11 @@
 namespace coord::chordctl {
 
 Result<Fetched> fetch(Client& client, const std::string& ring, const std::string& key,
-                      const std::optional<ring::Dot>& version) {
+                      const std::optional<ring::Dot>& version, ring::Consistency level) {
   Fetched fetched;
   std::optional<ring::Dot> wanted = version;
   for (std::string value;;) {
-    auto answer = client.ask(ring::Get{ring, key, wanted, value.size()});
+    auto answer = client.ask(ring::Get{ring, key, wanted, value.size(), {}, level});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, key);
     if (std::holds_alternative<ring::Absent>(*answer)) {

@@ -16,7 +16,8 @@ struct Fetched {
   std::optional<std::string> value;     // of the version that was asked for, or of the only one
 };
 Result<Fetched> fetch(Client& client, const std::string& ring, const std::string& key,
-                      const std::optional<ring::Dot>& version);
+                      const std::optional<ring::Dot>& version,
+                      ring::Consistency level = ring::Consistency::quorum);
 
 // Of a listing: this host's copies only, and the hosts of arcs of which too few copies answered (nullptr:
 // that is an error).

@@ -26,6 +26,7 @@ struct Settings {
   std::vector<std::string> operands;
   std::optional<std::string> replaces, version;
   bool batch = false, all = false, json = false;
+  ring::Consistency level = ring::Consistency::quorum;
 
   const std::string& key() const { return operands.front(); }
 };
@@ -96,7 +97,8 @@ Result<cli::Exit> put(const Settings& s) {
   if (!value) return value.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  const auto sent = client->send(ring::Put{s.common.ring, s.key(), 0, {}, std::move(*replaces)}, *value);
+  const auto sent =
+      client->send(ring::Put{s.common.ring, s.key(), 0, {}, std::move(*replaces), {}, s.level}, *value);
   if (!sent) return sent.error();
   return written(s, client->receive());
 }
@@ -107,7 +109,8 @@ Result<cli::Exit> rm(const Settings& s) {
   if (!replaces) return replaces.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  const auto sent = client->send(ring::Request(ring::Remove{s.common.ring, s.key(), std::move(*replaces)}));
+  const auto sent =
+      client->send(ring::Request(ring::Remove{s.common.ring, s.key(), std::move(*replaces), {}, s.level}));
   if (!sent) return sent.error();
   return written(s, client->receive());
 }
@@ -154,7 +157,7 @@ Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& f
   const ring::ReplicaSet set = known->placement().of_key(s.key());
   for (const ring::Host& host : set.now) replicas.text(known->name(host.host));
   cli::print(line.array("siblings", siblings)
-                 .text("level", "quorum")
+                 .text("level", ring::name_of(s.level))
                  .text("owner", known->name(set.now.front().host))
                  .array("replicas", replicas)
                  .line());
@@ -173,14 +176,14 @@ Result<cli::Exit> get(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   if (s.all) {
-    auto answer = client->ask(ring::Get{s.common.ring, s.key(), version, 0});
+    auto answer = client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.key());
     if (std::holds_alternative<ring::Absent>(*answer)) return cli::Exit::no;
     print_versions(s, std::get<ring::Found>(*answer).versions);
     return cli::Exit::done;
   }
-  auto found = fetch(*client, s.common.ring, s.key(), version);
+  auto found = fetch(*client, s.common.ring, s.key(), version, s.level);
   if (!found) return found.error();
   const bool has_siblings = found->siblings.size() > 1;
   if (!has_siblings && !found->value) return cli::Exit::no;
@@ -203,6 +206,12 @@ cli::Options& verb(cli::Options& tool, const char* name, const char* summary,
   return made;
 }
 
+void add_level(cli::Options& made, const std::shared_ptr<Settings>& s) {
+  made.choice("--level", "LEVEL", s->level,
+              {{"quorum", ring::Consistency::quorum}, {"one", ring::Consistency::one}},
+              "quorum, or one: the first copy that answers");
+}
+
 void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
   made.value("--resolve", "V,...", s->replaces, "replace exactly these versions, not all that there are");
 }
@@ -216,7 +225,10 @@ void add_put(cli::Options& tool, const Common& common) {
   made.synopsis("[options] --batch", "JSON lines of key and value");
   made.operands("KEY [VALUE|-]", s->operands, 0, 2, "1 to 1024 bytes; the value to 8 MiB");
   add_resolve(made, s);
-  made.flag("--batch", s->batch, "many: JSON lines on standard input").excludes("--resolve");
+  add_level(made, s);
+  made.flag("--batch", s->batch, "many: JSON lines on standard input")
+      .excludes("--resolve")
+      .excludes("--level");
   made.example("chordctl put greeting hello", "");
   made.example("chordctl put -- -key- - < file", "a key that begins with -");
   made.does([s] { return put(*s); });
@@ -230,6 +242,7 @@ void add_get(cli::Options& tool, const Common& common) {
   made.operand_completes_from("chordctl keys 2>/dev/null");
   made.flag("--all", s->all, "list the versions instead").excludes("--version");
   made.value("--version", "V", s->version, "one of several versions");
+  add_level(made, s);
   made.flag("--json", s->json, "as JSON, with the hosts that keep it; with --all: one version a line");
   made.example("chordctl get greeting", "");
   made.example("chordctl get --all greeting", "version, time, host and size of each");
@@ -243,6 +256,7 @@ void add_rm(cli::Options& tool, const Common& common) {
   made.operands("KEY", s->operands, 1, 1, "");
   made.operand_completes_from("chordctl keys 2>/dev/null");
   add_resolve(made, s);
+  add_level(made, s);
   made.example("chordctl rm greeting", "");
   made.does([s] { return rm(*s); });
 }

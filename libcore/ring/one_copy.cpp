@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// Reads and writes of one copy: for whoever would rather have an answer than the newest one.
+//
+// Problem: a majority may be away, and a value that is old, or a write that others see later, is better than
+// none. The obvious answer, the same operations with a smaller quorum, loses writes: a version is a dot, and
+// a context says "all dots of this host up to this number", so a host that writes a key twice must know of
+// its first write when it makes the second, and a copy that was asked the second time need not have the
+// first. Algorithm: the copy that stores the value writes it, on its own disk and over what stands there, in
+// one transaction; it has heard of all that it has written itself. It gives dots in a name of its own for
+// that, so that they are apart from those that it gives where a majority answers. Then it sends the entry to
+// the other copies. Who was away reads it when it is seen again (handing_over.cpp), or when somebody reads
+// the key.
+#include <algorithm>
+
+#include "base/format.hpp"
+#include "base/rule.hpp"
+#include "ring/replicas.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr Duration again_every = std::chrono::milliseconds(500);
+constexpr Duration give_up_after = std::chrono::seconds(30);
+constexpr std::size_t most_written = 1024;  // that are remembered
+constexpr std::size_t most_takings = 4096;
+// No number of the group is so large.
+constexpr std::uint64_t by_itself = std::uint64_t{1} << 63U;
+
+NodeId writer_of(const Host& host) {
+  return NodeId{
+      COORD_RULE_OR(ring_one_copy_has_a_name_of_its_own, host.joined.value | by_itself, host.joined.value)};
+}
+
+}  // namespace
+
+bool Replicas::wants_one(const Work& work) {
+  return std::visit(
+      [](const auto& what) {
+        if constexpr (requires { what.consistency; }) return what.consistency == Consistency::one;
+        return false;
+      },
+      work.what);
+}
+
+// This host's own copy if it has one that is whole; else all others, and the first that answers counts.
+void Replicas::ask_one(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  const Ring& ring = rings_.at(operation.ring);
+  switch (operation.phase) {
+    case Operation::Phase::reading: {
+      Hosts hosts = operation.set.readable();
+      std::erase_if(hosts, [&](const Host& host) { return operation.not_stored.contains(host); });
+      const Host* host = own(ring);
+      const bool is_here = host != nullptr && is_complete(operation.ring, ring) &&
+                           std::ranges::find(hosts, *host) != hosts.end();
+      if (is_here) hosts = {*host};
+      for (const Host& each : hosts)
+        send(each.host, copies::AskEntry{id, operation.ring, Token{}, operation.key});
+      return;
+    }
+    case Operation::Phase::storing: {
+      const auto* put = std::get_if<Put>(&operation.work->what);
+      const Bytes& value = operation.work->value;
+      copies::WriteOne write{id,
+                             operation.ring,
+                             operation.key,
+                             put == nullptr,
+                             operation.work->time,
+                             put ? put->replaces : std::get<Remove>(operation.work->what).replaces,
+                             value.size(),
+                             operation.dot,
+                             {}};
+      if (value.size() <= chunk_bytes) write.value = value;
+      send(operation.writer->host, std::move(write));
+      return;
+    }
+    case Operation::Phase::fetching:
+      return fetch(id);
+    case Operation::Phase::waiting:
+      return;
+  }
+}
+
+void Replicas::go_on_with_one(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  if (operation.phase != Operation::Phase::reading) return;
+  const bool is_read = std::holds_alternative<Get>(operation.work->what);
+  if (is_read && !operation.seen.empty()) return answer_read(id);
+  const auto writer = std::ranges::find_if(
+      operation.seen, [&](const auto& seen) { return !operation.not_stored.contains(seen.first); });
+  if (is_read || writer == operation.seen.end()) return;
+  operation.writer = writer->first;
+  operation.dot = Dot{NodeId{}, id};
+  operation.phase = Operation::Phase::storing;
+  ask(id);
+}
+
+// The writer's disk has said no: the next one, or nobody is left.
+void Replicas::give_up_with_one(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  const std::size_t copies = operation.set.readable().size();
+  if (operation.not_stored.size() < copies) {
+    operation.phase = Operation::Phase::reading;
+    ask(id);
+    return go_on_with_one(id);
+  }
+  const bool is_full =
+      std::ranges::any_of(operation.not_stored, [](const auto& host) { return host.second; });
+  finish(id, Refused{is_full ? Why::full : Why::failed,
+                     fmt::format("{} on the disks of its {} copies",
+                                 is_full ? "there is no room" : "it cannot be written", copies)});
+}
+
+void Replicas::receive(NodeId from, copies::WroteOne&& message) {
+  const auto found = operations_.find(message.operation);
+  if (found == operations_.end() || message.by.host != from) return;
+  Operation& operation = found->second;
+  if (operation.phase != Operation::Phase::storing || operation.writer != message.by) return;
+  const std::uint64_t id = message.operation;
+  if (message.too_many_siblings)
+    return finish(id, Refused{Why::usage, "the key has too many siblings already"});
+  if (!message.dot) return finish(id, Absent{});
+  Stored stored{*message.dot, message.entry.values()};
+  std::erase_if(stored.beside, [&](const Version& other) { return other.dot == stored.dot; });
+  finish(id, stored);
+}
+
+// ---- the copy that writes
+
+void Replicas::receive(NodeId from, copies::WriteOne&& message) {
+  const auto found = rings_.find(message.ring);
+  if (found == rings_.end() || own(found->second) == nullptr || !is_complete(message.ring, found->second))
+    return;
+  const Ring& ring = found->second;
+  // Who comes has not read yet what it wrote itself when it was in before.
+  const Hosts set = ring.placement.of_key(message.key).readable();
+  if (std::ranges::find(set, *own(ring)) == set.end() || message.size > largest_value) return;
+  for (const auto& [who, did] : written_) {
+    if (who == from && did.operation == message.operation) return send(from, did);
+  }
+  for (const auto& [id, taking] : takings_) {
+    if (taking.write && taking.from == from && taking.operation == message.operation) return;
+  }
+  if (takings_.size() >= most_takings) return;
+  Taking taking;
+  taking.from = from;
+  taking.operation = message.operation;
+  taking.number = ring.placement.number();
+  taking.merge = Merge{message.ring, message.key, {}, {}, {}};
+  taking.until = now_ + give_up_after;
+  taking.write = WriteHere{stored_ring(message.ring),
+                           message.key,
+                           writer_of(*own(ring)),
+                           message.removed,
+                           message.time,
+                           std::move(message.replaces),
+                           {},
+                           {},
+                           {},
+                           false};
+  taking.sizes[message.dot] = message.size;
+  const bool is_here = message.value.size() == message.size;
+  taking_bytes_ += is_here ? message.value.size() : 0;
+  taking.merge.values[message.dot] = is_here ? std::move(message.value) : Bytes();
+  taking.merge.lacks = {message.dot};
+  taking.holders = {{message.dot, from}};
+  const std::uint64_t id = ++last_;
+  takings_.emplace(id, std::move(taking));
+  go_on_taking(id);
+}
+
+// The value is here.
+void Replicas::write_here(std::uint64_t id) {
+  const Taking& taking = takings_.at(id);
+  WriteHere write = *taking.write;
+  write.value = taking.merge.values.begin()->second;
+  perform(std::move(write), [this, id](InnerWork& work) {
+    if (!takings_.contains(id)) return;
+    if (work.failed) return taken(id, false, work.failed);
+    wrote_here(id, std::move(std::get<WriteHere>(work.what)));
+  });
+}
+
+void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
+  const Taking taking = takings_.at(id);
+  taken(id, true);
+  const auto found = rings_.find(taking.merge.ring);
+  if (found == rings_.end() || own(found->second) == nullptr) return;
+  const Host by = *own(found->second);
+  copies::WroteOne answer{taking.operation, by, did.dot, did.entry, did.too_many_siblings};
+  written_.emplace_back(taking.from, answer);
+  if (written_.size() > most_written) written_.pop_front();
+  send(taking.from, std::move(answer));
+  if (!did.dot) return;
+  copies::Store store{0, taking.merge.ring, found->second.placement.number(), did.key, did.entry, {}, {}, {}};
+  for (const Version& version : did.entry.versions) {
+    if (!version.removed) store.holders.push_back({version.dot, self_});
+  }
+  if (!did.removed && did.value.size() <= chunk_bytes) {
+    store.dot = did.dot;
+    store.value = did.value;
+  }
+  for (const Host& other : found->second.placement.of_key(did.key).all()) {
+    if (other.host != self_) send(other.host, store);
+  }
+}
+
+}  // namespace coord::ring

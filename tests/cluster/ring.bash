@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+# Users of a ring who write down what they have put and got, and the judgement of that history. After ../tools/peer_helpers.
+# shellcheck shell=bash disable=SC2154  # group and names are of peer_helpers
+ring_keys=6
+
+# Writes values that are each written once, and reads; a line of JSON for each.
+write_ring_user() {
+  cat >ring_user <<'USER'
+#!/usr/bin/env bash
+# NUMBER END_SECOND KEYS
+now() { echo "${EPOCHREALTIME/./}000"; }
+record() { printf '{"client":%d,"op":"%s","name":"%s","start_ns":%s%s}\n' "$user" "$1" "$2" "$begin" "$3" >>"history.$user"; }
+user=$1
+for ((n = 1; $(date +%s) < $2; n++)); do
+  key=key$((RANDOM % $3))
+  begin=$(now)
+  if ((RANDOM % 3)); then
+    value=$((user * 1000000 + n))
+    chordctl put -w 2 "$key" "$value" 2>>errors
+    case $? in
+      0) record write "$key" ",\"end_ns\":$(now),\"ok\":true,\"value\":$value" ;;
+      69) record write "$key" ",\"end_ns\":$(now),\"ok\":false,\"value\":$value" ;;
+      *) record write "$key" ",\"value\":$value" ;;
+    esac
+  else
+    value=$(chordctl get -w 2 "$key" 2>>errors)
+    case $? in
+      0) record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[$value]" ;;
+      1) record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[]" ;;
+      3) # siblings: all of them as they are at one time
+        if values=$(timeout 5 chordctl dump "$key" 2>>errors | jq -r '.value_b64 | @base64d' | paste -sd,) && [ -n "$values" ]; then
+          record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[$values]"
+        fi ;;
+    esac
+  fi
+done
+USER
+  chmod +x ring_user
+}
+
+# start_ring_users SECONDS PEER...: one at each
+start_ring_users() {
+  local end=$(($(date +%s) + $1)) peer number=0
+  shift
+  users=()
+  for peer; do
+    number=$((number + 1))
+    COORD_SOCKET=$group/$peer.sock ./ring_user "$number" "$end" "$ring_keys" 3>&- &
+    users+=($!)
+  done
+}
+
+checks() { on "$1" chordctl ring --check -w 5 >/dev/null 2>&1; }
+all_check() { for peer in "${names[@]}"; do checks "$peer" || return 1; done; }
+values_at() { on "$1" chordctl dump -w 10 "$2" | jq -r '.value_b64 | @base64d' | sort -n | paste -sd,; }
+
+# After the last fault: one ring, each key the same wherever it is asked for, and what was read is what the level promises.
+judge_ring() {
+  wait "${users[@]}" || true
+  eventually all_check
+  local key peer values
+  for ((key = 0; key < ring_keys; key++)); do
+    values=$(values_at "${names[0]}" "key$key")
+    for peer in "${names[@]}"; do [ "$(values_at "$peer" "key$key")" = "$values" ]; done
+    echo "{\"client\":0,\"op\":\"read\",\"name\":\"key$key\",\"start_ns\":${EPOCHREALTIME/./}000,\"end_ns\":${EPOCHREALTIME/./}001,\"ok\":true,\"values\":[$values],\"final\":true}"
+  done >history.0
+  cat history.* >history
+  echo "$(jq -s 'map(select(.op == "write" and .ok)) | length' history) values put, $(jq -s 'map(select(.op == "read")) | length' history) got"
+  [ "$(jq -s 'map(select(.op == "write" and .ok)) | length' history)" -ge "$1" ]
+  dsim check history --level regular
+  dsim check history --level eventual
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# chordctl where a majority of a key's copies is away: --level one goes on, and ring --adopt goes on for good.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup() {
+  new_group "$BATS_TEST_TMPDIR/g" a b c d e
+  start_group "${calm[@]}"
+  cd "$BATS_TEST_TMPDIR"
+}
+teardown() { stop_group; }
+
+join_all() { for peer in "${names[@]}"; do on "$peer" chordctl join -w 60 "$@"; done; }
+lose() {
+  for peer; do signal_peer KILL "$peer"; done
+  for peer; do eventually peer_gone "$peer"; done
+}
+gets() { [ "$(on "$1" chordctl get -w 5 "$2" 2>/dev/null)" = "$3" ]; }
+hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
+
+@test "two of a key's three copies are away: one writes and reads, a majority does not, and all have it when they are back" {
+  join_all
+  for i in $(seq 60); do [ "$(hosts_of a "$i")" != ade ] || { key=$i; break; }; done
+  on b chordctl put "$key" before
+  lose d e
+  run -69 on a chordctl get -w 1 "$key"
+  run -69 on b chordctl put -w 1 "$key" refused
+  [ "$(on a chordctl get --level one "$key")" = before ]
+  [ "$(on b chordctl get --level one -w 10 "$key")" = before ]
+  on b chordctl put --level one -w 10 "$key" after
+  [ "$(on c chordctl get --level one -w 10 "$key")" = after ]
+  [ "$(on c chordctl get --level one -w 10 --json "$key" | jq -r '.level + " " + .value')" = "one after" ]
+  head -c 900000 /dev/urandom >large
+  on c chordctl put --level one -w 10 "$key" - <large
+  on b chordctl get --level one -w 10 "$key" | cmp - large
+  on b chordctl rm --level one -w 10 "$key"
+  run -1 on c chordctl get --level one -w 10 "$key"
+  on b chordctl put --level one -w 10 "$key" last
+  start_peer d "${calm[@]}"
+  eventually gets b "$key" last
+  run -64 on a chordctl get --level two "$key"
+}
+
+@test "hosts with a majority of some keys' copies are lost: it is said what may be lost, and the others have the rest" {
+  join_all
+  for i in $(seq 40); do echo "{\"key\":\"k$i\",\"value\":\"v$i\"}"; done >all
+  on a chordctl load -w 30 <all
+  run -64 on a chordctl ring --adopt
+  run -64 on a chordctl ring --adopt nobody
+  run -64 on a chordctl ring d
+  lose d e
+  run on a chordctl keys -w 1
+  [ "$status" -eq 1 ]
+  run -0 --separate-stderr on a chordctl ring --adopt -w 60 d e
+  [[ $stderr == *"less than a majority is left: what was written last may be lost"* ]]
+  for i in $(seq 40); do [ "$(on b chordctl get -w 10 "k$i")" = "v$i" ]; done
+  [ "$(on c chordctl keys -w 10 | wc -l)" -eq 40 ]
+  on c chordctl put -w 10 k1 new
+  on a chordctl ring --check -w 10
+  # One that was given up brings nothing back.
+  start_peer d "${calm[@]}"
+  eventually on d dpeers >/dev/null
+  [ "$(on a chordctl ring -w 10 | head -n 1)" = "ring main: 3 hosts, 3 copies of each key" ]
+  gets a k1 new
+}

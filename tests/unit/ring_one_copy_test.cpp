@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Reads and writes of one copy, and a ring whose majority is lost.
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+TEST_CASE("one copy is enough to write and to read, and the others follow", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  for (const std::uint64_t away : {2, 3, 4}) group.part(1, away);
+  CHECK_FALSE(is_stored(group.put(1, key, "v")));
+  CHECK(is_stored(group.put_one(1, key, "v")));
+  CHECK(group.get_one(1, key) == "v");
+  CHECK(group.get(1, key) == "no quorum");
+  CHECK(group.get_one(2, key) == "absent");
+  group.cut.clear();
+  for (const std::uint64_t other : {2, 3}) group.see(other, 1);
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.get(2, key) == "v");
+  group.stop(1);
+  CHECK(group.get(3, key) == "v");
+}
+
+TEST_CASE("a host without a copy has it written by one, also where the value takes several messages",
+          "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  const std::string large(700'000, 'x');
+  CHECK(is_stored(group.put_one(4, key, large)));
+  CHECK(group.get_one(4, key) == large);
+  group.run();
+  CHECK(group.get(2, key) == large);
+  CHECK(is_stored(group.ask(4, Remove{"r", key, {}, {}, Consistency::one})));
+  CHECK(std::holds_alternative<Absent>(group.ask(4, Remove{"r", key, {}, {}, Consistency::one})));
+  group.run();
+  CHECK(group.get(2, key) == "absent");
+}
+
+TEST_CASE("writes of one copy on both sides of a cut become siblings", "[ring]") {
+  Group group(3);
+  group.found(3);
+  CHECK(is_stored(group.put(1, "k", "before")));
+  group.run();
+  for (const std::uint64_t away : {2, 3}) group.part(1, away);
+  CHECK(is_stored(group.put_one(1, "k", "one")));
+  CHECK(is_stored(group.put_one(1, "k", "one again")));
+  CHECK(is_stored(group.put(2, "k", "two")));
+  group.cut.clear();
+  group.see(2, 1);
+  group.see(3, 1);
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.get(2, "k") == "siblings");
+  CHECK(is_stored(group.put(3, "k", "all")));
+  CHECK(group.get(2, "k") == "all");
+}
+
+TEST_CASE("the disk of one copy is full: another one writes, and without any it is refused", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.full = {1};
+  CHECK(is_stored(group.put_one(1, "k", "v")));
+  CHECK(group.get(2, "k") == "v");
+  group.full = {1, 2, 3};
+  const Answer answer = group.put_one(1, "k", "w");
+  REQUIRE(std::holds_alternative<Refused>(answer));
+  CHECK(std::get<Refused>(answer).why == Why::full);
+  CHECK(group.get(2, "k") == "v");
+}
+
+TEST_CASE("nobody of a key's copies answers: neither read nor written, and nothing is stored later",
+          "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  for (const std::uint64_t away : {1, 2, 3}) group.part(4, away);
+  CHECK(std::holds_alternative<NoQuorum>(group.put_one(4, key, "v")));
+  CHECK(group.get_one(4, key) == "nobody");
+  group.cut.clear();
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.get(1, key) == "absent");
+}
+
+TEST_CASE("what is left of a ring whose majority is lost is adopted", "[ring]") {
+  Group group(5);
+  group.found(5);
+  for (int i = 0; i < 30; ++i) CHECK(is_stored(group.put(1, std::to_string(i), "v")));
+  group.run();
+  const std::string key = group.key_on({1, 4, 5});
+  CHECK(is_stored(group.put(1, key, "v")));
+  group.run();
+  group.stop(4);
+  group.stop(5);
+  CHECK(group.get(1, key) == "no quorum");
+  REQUIRE(group.adopt(1, {NodeId{4}, NodeId{5}}));
+  REQUIRE(group.adopt(1, {NodeId{5}, NodeId{4}}));
+  CHECK(group.get(2, key) == "v");
+  for (int i = 0; i < 30; ++i) CHECK(group.get(3, std::to_string(i)) == "v");
+  CHECK(is_stored(group.put(2, key, "w")));
+  CHECK(group.get(3, key) == "w");
+}
+
+TEST_CASE("without a word that hosts are lost a change waits for them", "[ring]") {
+  Group group(5);
+  group.found(5);
+  group.stop(4);
+  group.stop(5);
+  const Token number = group.leave(4);
+  const std::uint64_t wait = group.begin(1, AwaitHandOver{"r", number});
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK_FALSE(group.told.contains(wait));
+}
