@@ -60,6 +60,8 @@ Result<Exit> follow_peer(engine::LocalConnection peer, const Following& followin
     const Instant began = process::boot_now();
     const Error broken = following.follow(peer, output);
     if (!output) return output.error();
+    if (following.ended)
+      if (auto ended = following.ended()) return *ended;
     if (broken.kind == ErrorKind::usage) return broken;
     if (!std::exchange(told, true)) notice(following.tool, fmt::format("{}: waiting for it", broken.text()));
     if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -20,6 +21,8 @@ struct Following {
   std::function<Error(engine::LocalConnection& peer, Status& output)> follow;
   // One try to come to the peer again.
   std::function<Result<engine::LocalConnection>()> again;
+  // What it is followed for is done. Asked when `follow` has returned; none: never.
+  std::function<std::optional<Result<Exit>>()> ended{};
 };
 
 // Ends by an error of the output, or by one of kind usage: the peer will never tell this. A peer that is away

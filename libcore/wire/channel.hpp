@@ -27,6 +27,7 @@ enum class Channel : std::uint16_t {
   metrics = 5,  // a tool and its own peer only: asked with no bytes, answered by pieces of OpenMetrics text
   membership = 6,  // members/messages.hpp
   agreements = 7,  // agreements/messages.hpp
+  casts = 8,       // casts/messages.hpp
   trial = 0xff00,  // from here on: of tests, and of no release
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agreements/messages.hpp"
+#include "casts/messages.hpp"
 #include "members/messages.hpp"
 #include "protocol/raft/messages.hpp"
 #include "replica/messages.hpp"
@@ -49,5 +50,9 @@ const Named<agreements::ToPeer>& agreements_to_peer();
 const Named<agreements::AnyItem>& agreements_items();
 const Named<agreements::FromTool>& agreements_from_tool();
 const Named<agreements::ToTool>& agreements_to_tool();
+const Named<casts::ToPeer>& casts_to_peer();
+const Named<casts::Letter>& casts_letters();
+const Named<casts::FromTool>& casts_from_tool();
+const Named<casts::ToTool>& casts_to_tool();
 
 }  // namespace coord::samples

@@ -18,6 +18,7 @@
 #include "agreements/part.hpp"
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
+#include "casts/part.hpp"
 #include "cli/authority.hpp"
 #include "cli/host_peer.hpp"
 #include "cli/run.hpp"
@@ -115,9 +116,17 @@ agreements::Shelf stored_agreements(const node::Setting& setting, const std::str
 // What a peer does beside the replicated service.
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
   node::Parts parts;
-  if (setting.founders.size() > 1 || !setting.votes)
-    parts.push_back(std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log)));
+  casts::IsAlive is_alive;
+  if (setting.founders.size() > 1 || !setting.votes) {
+    auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
+    is_alive = [members = members.get()](Instant now, NodeId node) {
+      const auto view = members->view(now, node);
+      return view && membership::is_present(view->member.state);
+    };
+    parts.push_back(std::move(members));
+  }
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
+  parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
   if (!setting.votes) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<ring::RingPart>(setting));

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The listeners of this host: who is told which casts, and how fast each takes them.
+//
+// Problem: a listener that is stopped, or whose command takes long, would make its peer keep everything for
+// it, or wait. Algorithm: a listener says how many it has taken; no more than a window are on their way to
+// it, a bounded number wait here, and what comes beyond these is dropped and counted. The count takes the
+// place of what was dropped, so the listener learns where something is missing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "casts/messages.hpp"
+#include "node/part.hpp"
+
+namespace coord::casts {
+
+class Listeners {
+ public:
+  static constexpr std::size_t window = 32, window_bytes = std::size_t{256} << 10U;
+  static constexpr std::size_t most_waiting = 1024, most_bytes = std::size_t{4} << 20U;  // for one
+  static constexpr std::size_t most_bytes_of_all = std::size_t{32} << 20U;
+  using Key = std::pair<replica::ConnectionId, std::uint64_t>;  // and request
+
+  // `since`: what was cast before is not for it.
+  void add(const Key& key, std::string name, Instant since);
+  void remove(replica::ConnectionId connection);
+  // A cast that was made at `born`; to those that listen to its name, or to one of them only.
+  void tell(Instant born, const Came& what, node::PartActions& out, const Key* only = nullptr);
+  // A nonsensical count is taken for all that is on its way.
+  void took(const Key& key, std::size_t count, node::PartActions& out);
+  bool empty() const { return listeners_.empty(); }
+
+ private:
+  struct Item {
+    std::shared_ptr<const Bytes> bytes;  // null: `lost` instead
+    std::uint64_t lost = 0;
+  };
+  struct Listener {
+    std::string name;
+    Instant since;
+    std::deque<Item> waiting;
+    std::size_t waiting_bytes = 0, window_used = 0;
+    std::deque<std::size_t> on_way;  // sizes
+    bool is_late = false;            // which was reported
+  };
+
+  void put(const Key& key, Listener& listener, const std::shared_ptr<const Bytes>& bytes,
+           node::PartActions& out);
+  void go_on(const Key& key, Listener& listener, node::PartActions& out);
+
+  std::map<Key, Listener> listeners_;
+  std::size_t bytes_ = 0;  // that wait for all
+};
+
+}  // namespace coord::casts

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// What peers say to each other of casts, and tools to their peer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/time.hpp"
+#include "protocol/broadcast/gossip.hpp"
+#include "wire/bounds.hpp"
+
+namespace coord::casts {
+
+using broadcast::CastId;
+
+inline constexpr std::size_t longest_payload = std::size_t{64} << 10U;
+
+// ---- between peers
+
+using ToPeer = std::variant<broadcast::GossipMessage>;
+
+// The body of a cast.
+struct Letter {
+  std::string name{};
+  std::string user{};  // of the host where it was cast, as its kernel and its peer say
+  std::uint32_t uid = 0;
+  std::string host{};
+  WallTime sent{};  // by that host's clock
+  std::string payload{};
+  bool operator==(const Letter&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), wire::at_most<255>(user), uid, wire::at_most<255>(host), sent,
+            wire::at_most<longest_payload>(payload));
+  }
+};
+
+// ---- a tool and its own peer
+
+struct Say {
+  std::string name{};
+  std::string payload{};
+  Duration patience{};  // for another member's word that it has it
+  bool operator==(const Say&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), wire::at_most<longest_payload>(payload), patience);
+  }
+};
+// Answered by Listening, then by Came and Lost for as long as the connection lasts.
+struct Listen {
+  std::string name{};
+  Duration since{};  // for so long it listens already, at another life of the peer
+  bool operator==(const Listen&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), since);
+  }
+};
+struct Took {  // so many of what this request was told: there is room for more
+  std::uint32_t count = 0;
+  bool operator==(const Took&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count);
+  }
+};
+using FromTool = std::variant<Say, Listen, Took>;
+
+struct Taken {
+  CastId id{};
+  std::uint32_t members = 0;  // that are alive, besides this host
+  bool confirmed = false;     // one of them has it
+  bool operator==(const Taken&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, members, confirmed);
+  }
+};
+struct Later {  // too many at once: again after this
+  Duration after{};
+  bool operator==(const Later&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(after);
+  }
+};
+struct CannotCast {
+  enum class Why : std::uint8_t { wrong, not_yours, level };
+  Why why = Why::wrong;
+  std::string text{};
+  bool operator==(const CannotCast&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(why, text);
+  }
+};
+constexpr const char* name_of(CannotCast::Why value) {
+  switch (value) {
+    using enum CannotCast::Why;
+    case wrong:
+      return "wrong";
+    case not_yours:
+      return "not yours";
+    case level:
+      return "level";
+  }
+  return nullptr;
+}
+struct Listening {
+  bool operator==(const Listening&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct Came {
+  CastId id{};
+  Letter letter{};
+  bool operator==(const Came&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, letter);
+  }
+};
+struct Lost {  // so many came while this listener took none
+  std::uint64_t count = 0;
+  bool operator==(const Lost&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count);
+  }
+};
+using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost>;
+
+}  // namespace coord::casts

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#include "casts/part.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/format.hpp"
+#include "base/random.hpp"
+#include "base/rule.hpp"
+#include "node/node.hpp"
+#include "service/ownership.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::casts {
+
+using broadcast::Gossip;
+
+namespace {
+
+constexpr std::size_t datagram_bytes = 1190;  // with the channel's number within a network's packet
+constexpr Duration members_stay_for = std::chrono::milliseconds(250);
+constexpr Duration longest_patience = std::chrono::hours(24);
+
+Gossip::Config config_of(const node::Setting& setting) {
+  Random random(setting.seed ^ 0x6361737473U);
+  Gossip::Config config;
+  config.self = setting.self;
+  config.life = random.next() | 1U;
+  config.seed = random.next();
+  return config;
+}
+
+std::optional<Came> came_of(const broadcast::Cast& cast) {
+  auto letter = wire::decode<Letter>(
+      ByteView(reinterpret_cast<const std::uint8_t*>(cast.body.data()), cast.body.size()), {.version = 2});
+  if (!letter) return std::nullopt;
+  return Came{cast.id, std::move(*letter)};
+}
+
+}  // namespace
+
+CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
+    : self_(setting.self),
+      founders_(setting.founders),
+      names_(setting.names),
+      is_alive_(std::move(is_alive)),
+      gossip_(config_of(setting)) {}
+
+// ---- driven
+
+node::PartActions CastsPart::step(const node::Moment& moment, const node::Event& event) {
+  note_members(moment);
+  std::visit([&](const auto& what) { on(moment, what); }, event);
+  return std::exchange(out_, {});
+}
+
+node::PartActions CastsPart::settle(const node::Moment&) {
+  return {};
+}
+
+std::optional<Instant> CastsPart::deadline() const {
+  std::optional<Instant> first = gossip_.deadline();
+  const auto consider = [&](Instant at) {
+    if (!first || at < *first) first = at;
+  };
+  for (const auto& [id, waiting] : waiting_) consider(waiting.until);
+  if (!waiting_.empty() && members_noted_) consider(*members_noted_ + members_stay_for);
+  return first;
+}
+
+// The founders, and who came later and is registered under a name; as often as something happens.
+void CastsPart::note_members(const node::Moment& moment) {
+  if (members_noted_ && moment.now < *members_noted_ + members_stay_for) return;
+  members_noted_ = moment.now;
+  std::set<NodeId> others(founders_.begin(), founders_.end());
+  if (moment.service != nullptr) {
+    for (const auto& [node, registration] : moment.service->log().machine().state().registrations)
+      if (!registration.name.empty()) others.insert(node);
+  }
+  others.erase(self_);
+  Gossip::Members members{{}, {others.begin(), others.end()}};
+  for (const NodeId node : others)
+    if (!is_alive_ || is_alive_(moment.now, node)) members.alive.push_back(node);
+  alone_ = others.empty();
+  alive_ = static_cast<std::uint32_t>(members.alive.size());
+  run(moment, members);
+}
+
+void CastsPart::on(const node::Moment& moment, const node::FromPeer& event) {
+  auto said = wire::decode<ToPeer>(event.bytes, {.version = event.level});
+  if (!said) return out_.push_back(node::Unreadable{said.error().what});
+  auto& message = std::get<broadcast::GossipMessage>(*said);
+  if (const char* const why = broadcast::fault_of(message)) return out_.push_back(node::Unreadable{why});
+  run(moment, Gossip::Receive{event.from, std::move(message)});
+}
+
+void CastsPart::on(const node::Moment& moment, const node::Greeted& event) {
+  run(moment, Gossip::Meet{event.from});
+}
+
+void CastsPart::on(const node::Moment&, const node::ToolGone& event) {
+  listeners_.remove(event.connection);
+  std::erase_if(waiting_,
+                [&](const auto& entry) { return entry.second.tool.connection == event.connection; });
+}
+
+void CastsPart::on(const node::Moment& moment, const node::Tick&) {
+  run(moment, Gossip::Tick{});
+  std::erase_if(waiting_, [&](const auto& entry) {
+    if (entry.second.until > moment.now && alive_ > 0) return false;
+    tell(entry.second.tool, Taken{entry.first, alive_, false});
+    return true;
+  });
+}
+
+// ---- tools
+
+void CastsPart::on(const node::Moment& moment, const node::FromTool& event) {
+  auto said = wire::decode<FromTool>(event.bytes, {.version = 2});
+  if (!said)
+    return tell({event.connection, event.request},
+                CannotCast{CannotCast::Why::wrong, "it is no request that this peer knows"});
+  std::visit([&](const auto& what) { asked(moment, event, what); }, *said);
+}
+
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Say& what) {
+  const Tool tool{event.connection, event.request};
+  const auto refuse = [&](CannotCast::Why why, std::string text) {
+    tell(tool, CannotCast{why, std::move(text)});
+  };
+  const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
+  if (name.empty() || name.size() > 255) return refuse(CannotCast::Why::wrong, "a name has 1 to 255 bytes");
+  if (!COORD_RULE(only_its_user_casts_to_a_name, service::may_use(name, event.who.uid, event.who.user)))
+    return refuse(CannotCast::Why::not_yours,
+                  fmt::format("only {} and root may cast to it", service::owner_in(name)));
+  if (!alone_ && moment.level < wire::channels_since)
+    return refuse(CannotCast::Why::level, "the group is at level 1");
+  if (const auto after = allowance_.spend(moment.now, event.who.user, what.payload.size()))
+    return tell(tool, Later{*after});
+  const auto own = names_.find(self_);
+  const Letter letter{name,        event.who.user, event.who.uid, own == names_.end() ? "" : own->second,
+                      moment.wall, what.payload};
+  const Bytes body = wire::encode(letter, 2);
+  run(moment, Gossip::Begin{{body.begin(), body.end()}, {}});
+  const CastId id = gossip_.last();
+  if (alive_ == 0) return tell(tool, Taken{id, 0, false});
+  const Duration patience = std::clamp(what.patience, Duration{}, longest_patience);
+  waiting_.emplace(id, Waiting{tool, moment.now + patience, alive_});
+}
+
+// Whoever listens already, and has lost its peer, is told also what has come since the peer is back.
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Listen& what) {
+  const Tool tool{event.connection, event.request};
+  const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
+  if (name.empty() || name.size() > 255)
+    return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
+  const Instant since = moment.now - std::clamp(what.since, Duration{}, longest_patience);
+  const Listeners::Key key{event.connection, event.request};
+  listeners_.add(key, name, since);
+  tell(tool, Listening{});
+  if (what.since <= Duration{}) return;
+  for (const auto& [cast, born] : gossip_.kept())
+    if (const auto came = came_of(*cast)) listeners_.tell(born, *came, out_, &key);
+}
+
+void CastsPart::asked(const node::Moment&, const node::FromTool& event, const Took& what) {
+  listeners_.took({event.connection, event.request}, what.count, out_);
+}
+
+void CastsPart::tell(const Tool& tool, const ToTool& what) {
+  out_.push_back(node::ToTool{tool.connection, tool.request, wire::encode(what, 2)});
+}
+
+// ---- what the protocol answers
+
+void CastsPart::run(const node::Moment& moment, const Gossip::Event& event) {
+  for (Gossip::Action& action : gossip_.step(moment.now, event))
+    std::visit([&](auto& what) { perform(moment, std::move(what)); }, action);
+}
+
+void CastsPart::perform(const node::Moment& moment, Gossip::Send&& action) {
+  const bool by_stream = broadcast::goes_by_stream(action.message);
+  Bytes bytes = wire::encode(ToPeer(std::move(action.message)), moment.level);
+  const node::Way way = by_stream || bytes.size() > datagram_bytes ? node::Way::stream : node::Way::datagram;
+  out_.push_back(node::Send{action.to, way, std::move(bytes)});
+}
+
+// A peer that lets anybody cast to `@USER/` is of another release, or not ours: its word is not enough.
+void CastsPart::perform(const node::Moment& moment, const Gossip::Arrived& action) {
+  if (listeners_.empty()) return;
+  const auto came = came_of(*action.cast);
+  if (!came) return;
+  if (!COORD_RULE(a_cast_that_comes_is_its_users,
+                  service::may_use(came->letter.name, came->letter.uid, came->letter.user)))
+    return;
+  listeners_.tell(moment.now - action.age, *came, out_);
+}
+
+void CastsPart::perform(const node::Moment&, const Gossip::Confirmed& action) {
+  const auto found = waiting_.find(action.id);
+  if (found == waiting_.end()) return;
+  tell(found->second.tool, Taken{action.id, found->second.members, true});
+  waiting_.erase(found);
+}
+
+}  // namespace coord::casts

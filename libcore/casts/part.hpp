@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The part of a peer that carries casts: from a tool on one host to the listeners on all (dcast(1)).
+//
+// It runs a Gossip (protocol/broadcast/gossip.hpp) with the other hosts of the group, those without a vote
+// too; which of them live the members' part tells (members/part.hpp). Casts of this host come from its tools,
+// whose users the kernel names; whose name a cast may go to (`@USER/`) is judged here, and again by each peer
+// that it comes to. What a peer has forgotten at its restart others bring again; listeners come again too,
+// and say for how long they have listened.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "casts/allowance.hpp"
+#include "casts/listeners.hpp"
+#include "casts/messages.hpp"
+#include "node/part.hpp"
+#include "protocol/broadcast/gossip.hpp"
+
+namespace coord::node {
+struct Setting;
+}
+
+namespace coord::casts {
+
+// Whether that other host is held to live.
+using IsAlive = std::function<bool(Instant now, NodeId node)>;
+
+class CastsPart final : public node::Part {
+ public:
+  // Without `is_alive` all are.
+  explicit CastsPart(const node::Setting& setting, IsAlive is_alive = {});
+
+  node::Channel channel() const override { return node::Channel::casts; }
+  std::string name() const override { return "casts"; }
+  node::PartActions step(const node::Moment& moment, const node::Event& event) override;
+  node::PartActions settle(const node::Moment& moment) override;
+  std::optional<Instant> deadline() const override;
+
+  const broadcast::Gossip& gossip() const { return gossip_; }
+
+ private:
+  struct Tool {
+    replica::ConnectionId connection;
+    std::uint64_t request = 0;
+  };
+  struct Waiting {  // for another member's word
+    Tool tool;
+    Instant until;
+    std::uint32_t members = 0;
+  };
+
+  void on(const node::Moment& moment, const node::FromPeer& event);
+  void on(const node::Moment& moment, const node::FromTool& event);
+  void on(const node::Moment& moment, const node::Greeted& event);
+  void on(const node::Moment& moment, const node::ToolGone& event);
+  void on(const node::Moment& moment, const node::Tick& event);
+  template <class Other>
+  void on(const node::Moment&, const Other&) {}
+
+  void asked(const node::Moment& moment, const node::FromTool& event, const Say& what);
+  void asked(const node::Moment& moment, const node::FromTool& event, const Listen& what);
+  void asked(const node::Moment& moment, const node::FromTool& event, const Took& what);
+
+  void run(const node::Moment& moment, const broadcast::Gossip::Event& event);
+  void perform(const node::Moment& moment, broadcast::Gossip::Send&& action);
+  void perform(const node::Moment& moment, const broadcast::Gossip::Arrived& action);
+  void perform(const node::Moment& moment, const broadcast::Gossip::Confirmed& action);
+  void note_members(const node::Moment& moment);
+  void tell(const Tool& tool, const ToTool& what);
+
+  const NodeId self_;
+  const std::vector<NodeId> founders_;
+  const std::map<NodeId, std::string> names_;
+  const IsAlive is_alive_;
+  broadcast::Gossip gossip_;
+  std::optional<Instant> members_noted_;
+  std::uint32_t alive_ = 0;  // other hosts
+  bool alone_ = true;        // in the group
+  Allowance allowance_;
+  Listeners listeners_;
+  std::map<CastId, Waiting> waiting_;
+  node::PartActions out_;
+};
+
+}  // namespace coord::casts

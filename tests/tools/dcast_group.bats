@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# dcast over three peers and a host without a vote: all hear it, whoever is killed or stopped.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup_file() {
+  new_group "$BATS_FILE_TMPDIR/g" a b c
+  start_group "${calm[@]}"
+  member_port=$(free_ports 1)
+  export member_port
+  start_member
+  eventually serves m
+  eventually all_alive
+}
+start_member() {
+  mkdir -p "$group/m"
+  coordd --name m --join "$(cut -d= -f2 <"$group/peers" | cut -d, -f1)" --listen "127.0.0.1:$member_port" --key-file "$group/key" \
+    --state-dir "$group/m" --socket "$group/m.sock" </dev/null >>"$group/m.log" 2>&1 3>&- &
+  echo $! >"$group/m.pid"
+  disown
+}
+serves() { on "$1" dlock --list >/dev/null 2>&1; }
+all_alive() { # as each of them sees it
+  local name
+  for name in a b c m; do
+    [ "$(on "$name" dpeers --json | jq -r 'select(.state == "alive") | .name' | sort | xargs)" = "a b c m" ] || return 1
+  done
+}
+
+teardown_file() {
+  use_group "$BATS_FILE_TMPDIR/g"
+  names+=(m)
+  stop_group
+}
+
+setup() {
+  use_group "$BATS_FILE_TMPDIR/g"
+  cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() { end_jobs TERM; }
+
+# listen NAME PEER...: in the background, each into out.PEER, and waits until all listen.
+listen() {
+  local name=$1 peer
+  shift
+  for peer in "$@"; do
+    on "$peer" dcast --json --listen "$name" >"out.$peer" 2>"err.$peer" 3>&- &
+    eventually listens "out.$peer" 1
+  done
+}
+listens() { [ "$(grep -c '"listening"' "$1")" -ge "$2" ]; }
+payloads() { jq -r 'select(.event == "cast") | .payload' "out.$1"; }
+heard() { # PAYLOADS PEER...
+  local payloads=$1 peer
+  for peer in "${@:2}"; do [ "$(payloads "$peer" | sort | xargs)" = "$payloads" ] || return 1; done
+}
+
+@test "a cast from any host is heard on all, once, within a second; 64 KiB too" {
+  listen x a b c m
+  from=$(now_us)
+  on a dcast x 1
+  eventually heard 1 a b c m
+  took=$((($(now_us) - from) / 1000))
+  echo "heard by all after $took ms"
+  [ -n "${COORD_SANITIZE-}" ] || [ "$took" -lt 3000 ]
+  on m dcast x 2
+  run -0 on b dcast x 3 --json
+  [ "$(jq -c '[.members, .confirmed]' <<<"$output")" = '[3,true]' ]
+  eventually heard '1 2 3' a b c m
+  [ "$(jq -r 'select(.payload == "2") | .host' out.c)" = m ]
+  listen big c m
+  head -c 49152 /dev/urandom | base64 -w0 >big
+  on a dcast big - <big
+  whole() { cmp -s <(payloads "$1") <(cat big; echo); }
+  eventually whole m
+  eventually whole c
+  heard '1 2 3' a b
+}
+
+@test "a peer that is killed misses nothing: its listener hears the rest when it is back, once" {
+  listen y b m
+  on a dcast y 1
+  eventually heard 1 b m
+  for peer in b m; do signal_peer KILL $peer; done
+  for peer in b m; do eventually peer_gone $peer; done
+  on a dcast y 2
+  on c dcast y 3
+  start_peer b "${calm[@]}"
+  start_member
+  eventually heard '1 2 3' b m
+  listens out.b 2
+}
+
+@test "a stopped peer holds up nobody: the others hear at once, and it when it goes on" {
+  listen z a b
+  signal_peer STOP b
+  on c dcast z 1
+  eventually heard 1 a
+  heard '' b
+  signal_peer CONT b
+  eventually heard 1 b
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// The part of a peer that carries casts: its tools, their users, listeners that are slow, floods.
+#include <catch2/catch.hpp>
+
+#include "base/rule.hpp"
+#include "casts_group.hpp"
+
+using namespace coord;
+using namespace coord::casts;
+using namespace coord::casts::test;
+
+namespace {
+
+using Payloads = std::vector<std::string>;
+
+bool is_refused(const ToTool& answer, CannotCast::Why why) {
+  const auto* refused = std::get_if<CannotCast>(&answer);
+  return refused != nullptr && refused->why == why;
+}
+
+// ---- each rule's story: true if all is well
+
+bool a_flooding_user_is_held_up() {
+  Network net(1);
+  bool held_up = false;
+  for (int i = 0; i < 300; ++i) {
+    net.ask(1, 5, Say{"x", "y", {}}, alice);
+    held_up = held_up || std::holds_alternative<Later>(net.told[{NodeId{1}, 5}].back());
+  }
+  return held_up && std::holds_alternative<Taken>(net.say(1, "x", "y", bob));
+}
+
+bool a_flooding_host_is_held_up() {
+  Network net(1);
+  for (int user = 0; user < 10; ++user)
+    for (int i = 0; i < 100; ++i)
+      net.ask(1, 5, Say{"x", "y", {}}, {2000, "user" + std::to_string(user), {}, 2});
+  return std::holds_alternative<Later>(net.told[{NodeId{1}, 5}].back());
+}
+
+bool who_listens_later_hears_later_ones() {
+  Network net(2);
+  net.say(1, "x", "early");
+  net.run(1s);
+  net.kill(2);
+  net.start(2);
+  net.ask(2, 5, Listen{"x", {}});
+  net.step(2, node::Greeted{NodeId{1}});
+  net.step(1, node::Greeted{NodeId{2}});
+  net.run(1s);
+  net.say(1, "x", "late");
+  net.run(1s);
+  return net.heard(2, 5) == Payloads{"late"};
+}
+
+bool a_stopped_listener_is_bounded() {
+  Network net(1);
+  net.ask(1, 5, Listen{"x", {}});
+  const std::size_t all = Listeners::window + Listeners::most_waiting + 500;
+  for (std::size_t i = 0; i < all; ++i) {
+    net.say(1, "x", std::to_string(i));
+    net.run(50ms);
+  }
+  if (net.heard(1, 5).size() != Listeners::window || net.reports.size() != 1) return false;
+  while (net.lost(1, 5) == 0 && net.heard(1, 5).size() < all) net.ask(1, 5, Took{1});
+  const bool is_told = net.heard(1, 5).size() + net.lost(1, 5) == all;
+  net.ask(1, 5, Took{1000});
+  net.say(1, "x", "after");
+  return is_told && net.lost(1, 5) == 500 && net.heard(1, 5).back() == "after";
+}
+
+bool only_alice_casts_to_hers() {
+  Network net(1);
+  return is_refused(net.say(1, "@alice/x", "y", bob), CannotCast::Why::not_yours) &&
+         std::holds_alternative<Taken>(net.say(1, "@/x", "y", alice)) &&
+         std::holds_alternative<Taken>(net.say(1, "@alice/x", "y", root));
+}
+
+bool a_forged_one_is_not_heard() {
+  Network net(1);
+  net.ask(1, 5, Listen{"@alice/x", {}}, bob);
+  const Bytes body = wire::encode(Letter{"@alice/x", "bob", 1001, "elsewhere", {}, "forged"}, 2);
+  const broadcast::GossipMessage tell =
+      broadcast::Tell{{{NodeId{9}, 1, 1}, {}, {body.begin(), body.end()}}, 0s};
+  net.step(1, node::FromPeer{NodeId{9}, wire::encode(ToPeer(tell), 2), 2, node::Way::datagram});
+  net.say(1, "@alice/x", "real", alice);
+  return net.heard(1, 5) == Payloads{"real"};
+}
+
+}  // namespace
+
+TEST_CASE("a cast comes to the listeners of its name on all hosts, with who made it", "[casts]") {
+  Network net(5);
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    net.ask(i, 5, Listen{"x", {}});
+    net.ask(i, 6, Listen{"other", {}});
+  }
+  const ToTool answer = net.say(2, "x", "hello", alice);
+  REQUIRE(std::holds_alternative<Taken>(answer));
+  CHECK(std::get<Taken>(answer).confirmed);
+  CHECK(std::get<Taken>(answer).members == 4);
+  net.run(1s);
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    CHECK(net.heard(i, 5) == Payloads{"hello"});
+    CHECK(net.heard(i, 6).empty());
+  }
+  const auto came = std::get<Came>(net.told[{NodeId{4}, 5}].back());
+  CHECK(came.letter.host == "host2");
+  CHECK(came.letter.user == "alice");
+  CHECK(came.letter.sent.unix_ns > 0);
+  CHECK(net.unreadable == 0);
+}
+
+TEST_CASE("64 KiB come whole, in datagrams that a network takes", "[casts]") {
+  Network net(3);
+  net.ask(3, 5, Listen{"x", {}});
+  std::string payload(longest_payload, 'x');
+  for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i * 7 / 3);
+  net.say(1, "x", payload);
+  net.run(1s);
+  CHECK((net.heard(3, 5) == Payloads{payload}));
+  for (std::size_t size = 900; size < 1200; size += 7) net.say(1, "x", std::string(size, 'y'));
+  net.run(1s);
+  CHECK(net.largest_datagram <= 1194);
+  CHECK(net.heard(3, 5).size() == 32);  // the rest waits until they are taken
+  net.ask(3, 5, Took{1000});
+  CHECK(net.heard(3, 5).size() == 1 + 43);
+}
+
+TEST_CASE("who casts is told whether another member has it", "[casts]") {
+  Network net(3);
+  net.dead = {NodeId{2}, NodeId{3}};
+  net.run(1s);
+  const ToTool alone = net.say(1, "x", "y");
+  CHECK(std::get<Taken>(alone).members == 0);
+  net.dead.clear();
+  net.run(1s);
+  net.kill(2);
+  net.kill(3);
+  net.ask(1, 5, Say{"x", "y", 2s});
+  net.run(1s);
+  CHECK(net.told[{NodeId{1}, 5}].empty());
+  net.run(2s);
+  CHECK_FALSE(std::get<Taken>(net.told[{NodeId{1}, 5}].back()).confirmed);
+  CHECK(std::get<Taken>(net.told[{NodeId{1}, 5}].back()).members == 2);
+  // They are found dead meanwhile.
+  net.ask(1, 6, Say{"x", "y", 1h});
+  net.run(1s);
+  CHECK(net.told[{NodeId{1}, 6}].empty());
+  net.dead = {NodeId{2}, NodeId{3}};
+  net.run(1s);
+  CHECK(std::get<Taken>(net.told[{NodeId{1}, 6}].back()).members == 0);
+  // Who does not wait any more is told nothing.
+  net.dead.clear();
+  net.run(1s);
+  net.ask(1, 7, Say{"x", "y", 1s});
+  net.step(1, node::ToolGone{replica::ConnectionId{7}});
+  net.run(3s);
+  CHECK(net.told[{NodeId{1}, 7}].empty());
+}
+
+TEST_CASE("a peer that comes back brings its listeners what they have missed", "[casts]") {
+  Network net(3);
+  net.ask(3, 5, Listen{"x", {}});
+  net.say(1, "x", "one");
+  net.run(1s);
+  CHECK(net.heard(3, 5) == Payloads{"one"});
+  net.kill(3);
+  net.say(1, "x", "two");
+  net.run(20s);
+  net.start(3);
+  net.step(1, node::Greeted{NodeId{3}});
+  net.step(3, node::Greeted{NodeId{1}});
+  net.run(500ms);
+  net.ask(3, 5, Listen{"x", 30s});  // it comes back after the cast
+  net.run(1s);
+  CHECK(net.heard(3, 5) == Payloads{"one", "two"});  // the tool knows the first by its id
+}
+
+TEST_CASE("nonsense and strangers' words break nothing", "[casts]") {
+  Network net(2);
+  net.step(1, node::FromPeer{NodeId{2}, {}, 2, node::Way::stream});
+  net.step(1, node::FromPeer{NodeId{2}, Bytes(100, 0xff), 2, node::Way::datagram});
+  CHECK(net.unreadable == 2);
+  net.step(1, node::FromTool{replica::ConnectionId{5}, root, 1, Bytes(10, 0xff)});
+  CHECK(is_refused(net.told[{NodeId{1}, 5}].back(), CannotCast::Why::wrong));
+  net.ask(1, 5, Took{1'000'000});
+  net.ask(1, 5, Listen{"", {}});
+  CHECK(is_refused(net.told[{NodeId{1}, 5}].back(), CannotCast::Why::wrong));
+  net.ask(1, 5, Listen{"x", -1h});
+  net.ask(1, 5, Say{"x", "y", -1h});
+  net.level = 1;
+  CHECK(is_refused(net.say(1, "x", "y"), CannotCast::Why::level));
+  // A body that is no letter is carried, and heard by nobody.
+  net.level = 2;
+  net.ask(2, 6, Listen{"x", {}});
+  const broadcast::GossipMessage tell = broadcast::Tell{{{NodeId{1}, 1, 1}, {}, "no letter"}, 0s};
+  net.step(2, node::FromPeer{NodeId{1}, wire::encode(ToPeer(tell), 2), 2, node::Way::datagram});
+  net.run(1s);
+  CHECK(net.heard(2, 6).empty());
+}
+
+TEST_CASE("every rule of the casts' part that is removed is noticed", "[casts]") {
+  const std::map<std::string, bool (*)()> stories{
+      {"a_users_casts_are_bounded", a_flooding_user_is_held_up},
+      {"a_hosts_casts_are_bounded", a_flooding_host_is_held_up},
+      {"a_listener_hears_what_is_cast_from_then_on", who_listens_later_hears_later_ones},
+      {"who_does_not_listen_is_bounded", a_stopped_listener_is_bounded},
+      {"only_its_user_casts_to_a_name", only_alice_casts_to_hers},
+      {"a_cast_that_comes_is_its_users", a_forged_one_is_not_heard}};
+  for (const auto& [rule, story] : stories) {
+    INFO(rule);
+    CHECK(story());
+    mutants::removed = rule;
+    const bool holds = story();
+    mutants::removed.clear();
+    CHECK_FALSE(holds);
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "samples.hpp"
+
+namespace coord::samples {
+
+namespace {
+
+const casts::CastId id{NodeId{0x1122334455667788}, 0x99aabbccddeeff01, 7};
+const casts::Letter letter{"deploy", "alice", 1000, "web1", WallTime{1'700'000'000'000'000'000}, "1.4.2"};
+
+}  // namespace
+
+const Named<casts::ToPeer>& casts_to_peer() {
+  using namespace broadcast;
+  static const Named<casts::ToPeer> all = {
+      {"tell", GossipMessage(Tell{{id, {id}, "body"}, std::chrono::milliseconds(5)})},
+      {"offer", GossipMessage(Offer{id, {id}, std::chrono::milliseconds(5), 5000})},
+      {"want", GossipMessage(Want{id, {0x8000000000000001, 2}})},
+      {"piece", GossipMessage(Piece{id, 3, "bytes"})},
+      {"heard", GossipMessage(Heard{id, true})},
+      {"digest", GossipMessage(Digest{{{NodeId{1}, 2, 3, 4, {6, 8}}}, true, false, true})},
+      {"bring", GossipMessage(Bring{{{{id, {}, "body"}, std::chrono::milliseconds(5)}}})},
+  };
+  return all;
+}
+
+const Named<casts::Letter>& casts_letters() {
+  static const Named<casts::Letter> all = {{"letter", letter}};
+  return all;
+}
+
+const Named<casts::FromTool>& casts_from_tool() {
+  static const Named<casts::FromTool> all = {
+      {"say", casts::Say{"deploy", "1.4.2", std::chrono::seconds(5)}},
+      {"listen", casts::Listen{"deploy", std::chrono::seconds(60)}},
+      {"took", casts::Took{3}},
+  };
+  return all;
+}
+
+const Named<casts::ToTool>& casts_to_tool() {
+  static const Named<casts::ToTool> all = {
+      {"taken", casts::Taken{id, 4, true}},
+      {"later", casts::Later{std::chrono::milliseconds(20)}},
+      {"cannot_cast", casts::CannotCast{casts::CannotCast::Why::not_yours, "only alice and root"}},
+      {"listening", casts::Listening{}},
+      {"came", casts::Came{id, letter}},
+      {"lost", casts::Lost{9}},
+  };
+  return all;
+}
+
+}  // namespace coord::samples

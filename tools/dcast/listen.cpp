@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+// dcast --listen NAME: a line, or a command, for each cast, across restarts of the peer.
+//
+// A peer that was started again hears from the others what it has missed, and a listener tells it for how
+// long it has listened: so what was cast meanwhile comes, and what has come before is known by its id.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <deque>
+#include <set>
+
+#include "base/descriptor.hpp"
+#include "base/format.hpp"
+#include "cli/child.hpp"
+#include "cli/connect.hpp"
+#include "cli/follow.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "dcast/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dcast {
+
+namespace {
+
+using process::boot_now;
+
+constexpr std::size_t most_ids = 65'536;  // as many as peers remember
+
+// A file in memory that holds it, to be read from its beginning.
+Result<Descriptor> file_of(const std::string& payload) {
+  const auto failed = [] {
+    return Error{ErrorKind::internal, "the command's standard input", std::strerror(errno), ""};
+  };
+  Descriptor file(::memfd_create("dcast", MFD_CLOEXEC));
+  if (!file.is_open()) return failed();
+  for (std::size_t done = 0; done < payload.size();) {
+    const ssize_t count = ::write(file.get(), payload.data() + done, payload.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return failed();
+    done += static_cast<std::size_t>(count);
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) return failed();
+  return file;
+}
+
+bool ends_listening(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
+}
+
+class Listener {
+ public:
+  explicit Listener(const Settings& settings) : settings_(settings) {}
+
+  // Until the connection breaks (the Error), our output does, or it has ended().
+  Error follow(engine::LocalConnection& peer, Status& output) {
+    const Duration since = began_ ? boot_now() - *began_ : Duration{};
+    if (Status sent = peer.send(to_part(only_request, casts::Listen{settings_.name, since})); !sent)
+      return sent.error();
+    for (;;) {
+      auto answer = cli::next_answer(peer, output);
+      if (!answer) return answer.error();
+      auto told = of_part(settings_, only_request, *answer);
+      if (!told) return told.error();
+      if (!*told) continue;
+      if (Status done = take(**told); !done) return failed(done.error());
+      output = cli::flush();
+      if (!output) return output.error();
+      if (ended_) return Error{ErrorKind::internal, "", "", ""};
+      if (std::holds_alternative<casts::Listening>(**told)) continue;
+      if (Status sent = peer.send(to_part(only_request, casts::Took{1})); !sent) return sent.error();
+    }
+  }
+  const std::optional<Result<cli::Exit>>& ended() const { return ended_; }
+
+ private:
+  Error failed(const Error& why) {
+    ended_ = why;
+    return why;
+  }
+
+  Status take(const casts::ToTool& told) {
+    if (std::holds_alternative<casts::Listening>(told)) {
+      if (!began_) began_ = boot_now();
+      if (settings_.json) print(cli::JsonObject().text("event", "listening").name("name", settings_.name));
+    } else if (const auto* lost = std::get_if<casts::Lost>(&told)) {
+      if (settings_.json) {
+        print(cli::JsonObject()
+                  .text("event", "lost")
+                  .name("name", settings_.name)
+                  .integer("count", lost->count));
+      } else {
+        cli::notice("dcast",
+                    fmt::format("{}: {} casts are missing here: they came faster than they were taken",
+                                cli::shown(settings_.name), lost->count));
+      }
+    } else if (const auto* came = std::get_if<casts::Came>(&told); came != nullptr && is_new(came->id)) {
+      if (Status done = show(*came); !done) return done;
+      if (++heard_ == settings_.count && !ended_) ended_ = cli::Exit(worst_);
+    }
+    return done();
+  }
+
+  static void print(const cli::JsonObject& object) { cli::print(object.line()); }
+
+  bool is_new(const casts::CastId& id) {
+    if (!ids_.insert(id).second) return false;
+    order_.push_back(id);
+    if (order_.size() > most_ids) {
+      ids_.erase(order_.front());
+      order_.pop_front();
+    }
+    return true;
+  }
+
+  Status show(const casts::Came& came) {
+    if (!settings_.command.argv.empty()) return run(came);
+    const casts::Letter& letter = came.letter;
+    if (settings_.json) {
+      cli::JsonObject object;
+      object.text("event", "cast").name("name", letter.name).text("id", text_of(came.id));
+      object.name("host", letter.host).name("user", letter.user).time("sent", letter.sent);
+      print(object.name("payload", letter.payload));
+    } else {
+      cli::print(cli::shown(letter.payload) + "\n");
+    }
+    return done();
+  }
+
+  // One command after the other: what comes meanwhile waits at the peer.
+  Status run(const casts::Came& came) {
+    cli::Program program;
+    program.argv = settings_.command.argv;
+    program.environment = {{"DCAST_NAME", came.letter.name},
+                           {"DCAST_ID", text_of(came.id)},
+                           {"DCAST_HOST", came.letter.host},
+                           {"DCAST_USER", came.letter.user}};
+    auto input = file_of(came.letter.payload);
+    if (!input) return input.error();
+    if (::dup2(input->get(), STDIN_FILENO) < 0)
+      return Error{ErrorKind::internal, "the command's standard input", std::strerror(errno), ""};
+    auto started = cli::Child::start(program);
+    if (auto* error = std::get_if<cli::SpawnError>(&started)) {
+      cli::complain("dcast", error->error);
+      ended_ = error->exit;
+      return done();
+    }
+    const cli::Outcome outcome = std::get<std::unique_ptr<cli::Child>>(started)->run();
+    cli::die_as_interrupted(outcome);
+    const int status = static_cast<int>(outcome.exit());
+    if (status != 0) worst_ = status;
+    if (outcome.signal != 0 && ends_listening(outcome.signal)) {
+      ended_ = outcome.exit();
+    } else if (status != 0 && !settings_.quiet) {
+      cli::notice("dcast", fmt::format("{}: {} ended with status {}", cli::shown(settings_.name),
+                                       cli::shown(program.argv.front()), status));
+    }
+    return done();
+  }
+
+  const Settings& settings_;
+  std::optional<Instant> began_;
+  std::set<casts::CastId> ids_;
+  std::deque<casts::CastId> order_;
+  std::uint64_t heard_ = 0;
+  int worst_ = 0;  // the last status of a command that was not 0
+  std::optional<Result<cli::Exit>> ended_;
+};
+
+}  // namespace
+
+Result<cli::Exit> listen(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  Listener listener(settings);
+  return cli::follow_peer(
+      std::move(*peer),
+      {"dcast", settings.quiet,
+       [&](engine::LocalConnection& on, Status& output) { return listener.follow(on, output); },
+       [&] { return connect(settings); }, [&] { return listener.ended(); }});
+}
+
+}  // namespace coord::dcast

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// What dcast was asked to do.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "casts/messages.hpp"
+#include "cli/common.hpp"
+#include "cli/exit_status.hpp"
+#include "cli/options.hpp"
+#include "engine/local_connection.hpp"
+#include "wire/local.hpp"
+
+namespace coord::dcast {
+
+enum class Mode { say, listen };
+
+struct Settings {
+  cli::ConnectOptions peer;
+  Mode mode = Mode::say;
+  std::string name;
+  std::string payload;  // read already
+  cli::Command command;
+  std::optional<std::uint64_t> count;
+  std::optional<Duration> wait;
+  bool json = false, quiet = false;
+};
+
+inline constexpr std::uint64_t only_request = 1;
+
+// A peer that knows what dcast says; one of an earlier release does not (69).
+Result<engine::LocalConnection> connect(const Settings& settings);
+local::ToPart to_part(std::uint64_t request, const casts::FromTool& what);
+// What the peer answers to this request, if `answer` is for it; an Error: refused, or unreadable.
+Result<std::optional<casts::ToTool>> of_part(const Settings& settings, std::uint64_t request,
+                                             const local::Answer& answer);
+std::string text_of(const casts::CastId& id);
+
+Result<cli::Exit> say(const Settings& settings);     // say.cpp
+Result<cli::Exit> listen(const Settings& settings);  // listen.cpp
+
+}  // namespace coord::dcast
