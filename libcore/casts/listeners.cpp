@@ -17,10 +17,11 @@ Bytes encoded(ToTool what) {
 
 }  // namespace
 
-void Listeners::add(const Key& key, std::string name, Instant since) {
+void Listeners::add(const Key& key, std::string name, Instant since, bool causal) {
   Listener& listener = listeners_[key];
   listener.name = std::move(name);
   listener.since = since;
+  listener.causal = causal;
 }
 
 void Listeners::remove(replica::ConnectionId connection) {
@@ -31,12 +32,16 @@ void Listeners::remove(replica::ConnectionId connection) {
   });
 }
 
-void Listeners::tell(Instant born, const Came& what, node::PartActions& out, const Key* only) {
-  std::shared_ptr<const Bytes> bytes;
+void Listeners::tell(Instant born, const Came& what, const Gap& gap, bool causal, node::PartActions& out,
+                     const Key* only) {
+  std::shared_ptr<const Bytes> bytes, before;
   for (auto& [key, listener] : listeners_) {
     if (listener.name != what.letter.name || (only != nullptr && *only != key)) continue;
+    if (listener.causal != causal) continue;
     if (!COORD_RULE(a_listener_hears_what_is_cast_from_then_on, born >= listener.since)) continue;
     if (!bytes) bytes = std::make_shared<const Bytes>(encoded(what));
+    if (!before && !gap.missing.empty()) before = std::make_shared<const Bytes>(encoded(gap));
+    if (before) put(key, listener, before, out);
     put(key, listener, bytes, out);
   }
 }

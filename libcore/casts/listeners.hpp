@@ -28,11 +28,13 @@ class Listeners {
   static constexpr std::size_t most_bytes_of_all = std::size_t{32} << 20U;
   using Key = std::pair<replica::ConnectionId, std::uint64_t>;  // and request
 
-  // `since`: what was cast before is not for it.
-  void add(const Key& key, std::string name, Instant since);
+  // `since`: what was cast before is not for it. `causal`: it is told what is told so.
+  void add(const Key& key, std::string name, Instant since, bool causal);
   void remove(replica::ConnectionId connection);
-  // A cast that was made at `born`; to those that listen to its name, or to one of them only.
-  void tell(Instant born, const Came& what, node::PartActions& out, const Key* only = nullptr);
+  // A cast that was made at `born`, with what is missing before it; to those that listen to its name, or to
+  // one of them only.
+  void tell(Instant born, const Came& what, const Gap& gap, bool causal, node::PartActions& out,
+            const Key* only = nullptr);
   // A nonsensical count is taken for all that is on its way.
   void took(const Key& key, std::size_t count, node::PartActions& out);
   bool empty() const { return listeners_.empty(); }
@@ -45,6 +47,7 @@ class Listeners {
   struct Listener {
     std::string name;
     Instant since;
+    bool causal = false;
     std::deque<Item> waiting;
     std::size_t waiting_bytes = 0, window_used = 0;
     std::deque<std::size_t> on_way;  // sizes

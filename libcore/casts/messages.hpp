@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/time.hpp"
 #include "protocol/broadcast/gossip.hpp"
@@ -51,11 +52,12 @@ struct Say {
 // Answered by Listening, then by Came and Lost for as long as the connection lasts.
 struct Listen {
   std::string name{};
-  Duration since{};  // for so long it listens already, at another life of the peer
+  Duration since{};     // for so long it listens already, at another life of the peer
+  bool causal = false;  // each behind what its origin had heard before
   bool operator==(const Listen&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<255>(name), since);
+    archive(wire::at_most<255>(name), since, causal);
   }
 };
 struct Took {  // so many of what this request was told: there is room for more
@@ -130,6 +132,24 @@ struct Lost {  // so many came while this listener took none
     archive(count);
   }
 };
-using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost>;
+// In causal order: what should have come before the next one, and is not waited for any longer.
+struct Missing {
+  CastId id{};
+  std::string host{};
+  bool operator==(const Missing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, host);
+  }
+};
+struct Gap {
+  std::vector<Missing> missing{};
+  bool operator==(const Gap&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<broadcast::most_after>(missing));
+  }
+};
+using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost, Gap>;
 
 }  // namespace coord::casts

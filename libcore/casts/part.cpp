@@ -37,6 +37,11 @@ std::optional<Came> came_of(const broadcast::Cast& cast) {
   return Came{cast.id, std::move(*letter)};
 }
 
+// A peer that lets anybody cast to `@USER/` is of another release, or not ours: its word is not enough.
+bool is_its_users(const Letter& letter) {
+  return COORD_RULE(a_cast_that_comes_is_its_users, service::may_use(letter.name, letter.uid, letter.user));
+}
+
 }  // namespace
 
 CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
@@ -44,7 +49,8 @@ CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
       founders_(setting.founders),
       names_(setting.names),
       is_alive_(std::move(is_alive)),
-      gossip_(config_of(setting)) {}
+      gossip_(config_of(setting)),
+      order_({}, [this](const CastId& id) { return gossip_.knows(id); }) {}
 
 // ---- driven
 
@@ -64,6 +70,7 @@ std::optional<Instant> CastsPart::deadline() const {
     if (!first || at < *first) first = at;
   };
   for (const auto& [id, waiting] : waiting_) consider(waiting.until);
+  if (const auto due = order_.deadline()) consider(*due);
   if (!waiting_.empty() && members_noted_) consider(*members_noted_ + members_stay_for);
   return first;
 }
@@ -141,7 +148,8 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
   const Letter letter{name,        event.who.user, event.who.uid, own == names_.end() ? "" : own->second,
                       moment.wall, what.payload};
   const Bytes body = wire::encode(letter, 2);
-  run(moment, Gossip::Begin{{body.begin(), body.end()}, {}});
+  while (order_.needs_tie(moment.now)) run(moment, Gossip::Begin{{}, order_.frontier(moment.now)});
+  run(moment, Gossip::Begin{{body.begin(), body.end()}, order_.frontier(moment.now)});
   const CastId id = gossip_.last();
   if (alive_ == 0) return tell(tool, Taken{id, 0, false});
   const Duration patience = std::clamp(what.patience, Duration{}, longest_patience);
@@ -156,11 +164,44 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
     return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
   const Instant since = moment.now - std::clamp(what.since, Duration{}, longest_patience);
   const Listeners::Key key{event.connection, event.request};
-  listeners_.add(key, name, since);
+  listeners_.add(key, name, since, what.causal);
   tell(tool, Listening{});
-  if (what.since <= Duration{}) return;
-  for (const auto& [cast, born] : gossip_.kept())
-    if (const auto came = came_of(*cast)) listeners_.tell(born, *came, out_, &key);
+  if (what.since > Duration{}) tell_again(moment, key, what.causal);
+}
+
+// What has come already; in causal order by an order of its own, in which nothing is waited for.
+void CastsPart::tell_again(const node::Moment& moment, const Listeners::Key& key, bool causal) {
+  broadcast::CausalOrder order({}, [this](const CastId& id) { return gossip_.knows(id); });
+  for (const auto& [cast, born] : gossip_.kept()) {
+    if (!causal) {
+      if (const auto came = came_of(*cast)) listeners_.tell(born, *came, {}, false, out_, &key);
+    } else if (!order_.waits(cast->id)) {
+      order.enter(moment.now, cast, born);
+    }
+  }
+  while (order.waiting() > 0)
+    for (const auto& next : order.next(moment.now + std::chrono::minutes(1))) hear(moment, next, &key);
+}
+
+void CastsPart::hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next,
+                     const Listeners::Key* only) {
+  if (listeners_.empty()) return;
+  const auto came = came_of(*next.cast);
+  if (!came || !is_its_users(came->letter)) return;
+  Gap gap;
+  for (const CastId& id : next.missing) gap.missing.push_back({id, host_of(moment, id.origin)});
+  listeners_.tell(next.born, *came, gap, true, out_, only);
+}
+
+std::string CastsPart::host_of(const node::Moment& moment, NodeId node) const {
+  if (const auto found = names_.find(node); found != names_.end()) return found->second;
+  if (moment.service != nullptr) {
+    const auto& registrations = moment.service->log().machine().state().registrations;
+    if (const auto found = registrations.find(node);
+        found != registrations.end() && !found->second.name.empty())
+      return found->second.name;
+  }
+  return std::to_string(node.value);
 }
 
 void CastsPart::asked(const node::Moment&, const node::FromTool& event, const Took& what) {
@@ -176,6 +217,7 @@ void CastsPart::tell(const Tool& tool, const ToTool& what) {
 void CastsPart::run(const node::Moment& moment, const Gossip::Event& event) {
   for (Gossip::Action& action : gossip_.step(moment.now, event))
     std::visit([&](auto& what) { perform(moment, std::move(what)); }, action);
+  for (const auto& next : order_.next(moment.now)) hear(moment, next);
 }
 
 void CastsPart::perform(const node::Moment& moment, Gossip::Send&& action) {
@@ -185,15 +227,12 @@ void CastsPart::perform(const node::Moment& moment, Gossip::Send&& action) {
   out_.push_back(node::Send{action.to, way, std::move(bytes)});
 }
 
-// A peer that lets anybody cast to `@USER/` is of another release, or not ours: its word is not enough.
 void CastsPart::perform(const node::Moment& moment, const Gossip::Arrived& action) {
+  const Instant born = moment.now - action.age;
+  order_.enter(moment.now, action.cast, born);
   if (listeners_.empty()) return;
   const auto came = came_of(*action.cast);
-  if (!came) return;
-  if (!COORD_RULE(a_cast_that_comes_is_its_users,
-                  service::may_use(came->letter.name, came->letter.uid, came->letter.user)))
-    return;
-  listeners_.tell(moment.now - action.age, *came, out_);
+  if (came && is_its_users(came->letter)) listeners_.tell(born, *came, {}, false, out_);
 }
 
 void CastsPart::perform(const node::Moment&, const Gossip::Confirmed& action) {

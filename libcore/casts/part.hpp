@@ -20,6 +20,7 @@
 #include "casts/listeners.hpp"
 #include "casts/messages.hpp"
 #include "node/part.hpp"
+#include "protocol/broadcast/causal_order.hpp"
 #include "protocol/broadcast/gossip.hpp"
 
 namespace coord::node {
@@ -71,6 +72,10 @@ class CastsPart final : public node::Part {
   void perform(const node::Moment& moment, broadcast::Gossip::Send&& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Arrived& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Confirmed& action);
+  void hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next,
+            const Listeners::Key* only = nullptr);
+  void tell_again(const node::Moment& moment, const Listeners::Key& key, bool causal);
+  std::string host_of(const node::Moment& moment, NodeId node) const;
   void note_members(const node::Moment& moment);
   void tell(const Tool& tool, const ToTool& what);
 
@@ -79,6 +84,7 @@ class CastsPart final : public node::Part {
   const std::map<NodeId, std::string> names_;
   const IsAlive is_alive_;
   broadcast::Gossip gossip_;
+  broadcast::CausalOrder order_;
   std::optional<Instant> members_noted_;
   std::uint32_t alive_ = 0;  // other hosts
   bool alone_ = true;        // in the group

@@ -79,6 +79,21 @@ heard() { # PAYLOADS PEER...
   heard '1 2 3' a b
 }
 
+@test "with --causal an answer is heard behind its question, by all" {
+  for peer in a b c m; do
+    on $peer dcast --json --causal --listen talk >"out.$peer" 2>"err.$peer" 3>&- &
+    eventually listens "out.$peer" 1
+  done
+  on a dcast talk 1
+  eventually heard 1 b
+  on b dcast talk 2
+  eventually heard '1 2' m
+  on m dcast talk 3
+  on m dcast talk 4
+  eventually heard '1 2 3 4' a b c m
+  for peer in a b c m; do [ "$(payloads $peer | xargs)" = '1 2 3 4' ]; done
+}
+
 @test "a peer that is killed misses nothing: its listener hears the rest when it is back, once" {
   listen y b m
   on a dcast y 1

@@ -44,7 +44,7 @@ bool who_listens_later_hears_later_ones() {
   net.run(1s);
   net.kill(2);
   net.start(2);
-  net.ask(2, 5, Listen{"x", {}});
+  net.ask(2, 5, Listen{"x", {}, false});
   net.step(2, node::Greeted{NodeId{1}});
   net.step(1, node::Greeted{NodeId{2}});
   net.run(1s);
@@ -55,7 +55,7 @@ bool who_listens_later_hears_later_ones() {
 
 bool a_stopped_listener_is_bounded() {
   Network net(1);
-  net.ask(1, 5, Listen{"x", {}});
+  net.ask(1, 5, Listen{"x", {}, false});
   const std::size_t all = Listeners::window + Listeners::most_waiting + 500;
   for (std::size_t i = 0; i < all; ++i) {
     net.say(1, "x", std::to_string(i));
@@ -78,7 +78,7 @@ bool only_alice_casts_to_hers() {
 
 bool a_forged_one_is_not_heard() {
   Network net(1);
-  net.ask(1, 5, Listen{"@alice/x", {}}, bob);
+  net.ask(1, 5, Listen{"@alice/x", {}, false}, bob);
   const Bytes body = wire::encode(Letter{"@alice/x", "bob", 1001, "elsewhere", {}, "forged"}, 2);
   const broadcast::GossipMessage tell =
       broadcast::Tell{{{NodeId{9}, 1, 1}, {}, {body.begin(), body.end()}}, 0s};
@@ -92,8 +92,8 @@ bool a_forged_one_is_not_heard() {
 TEST_CASE("a cast comes to the listeners of its name on all hosts, with who made it", "[casts]") {
   Network net(5);
   for (std::uint64_t i = 1; i <= 5; ++i) {
-    net.ask(i, 5, Listen{"x", {}});
-    net.ask(i, 6, Listen{"other", {}});
+    net.ask(i, 5, Listen{"x", {}, false});
+    net.ask(i, 6, Listen{"other", {}, false});
   }
   const ToTool answer = net.say(2, "x", "hello", alice);
   REQUIRE(std::holds_alternative<Taken>(answer));
@@ -113,7 +113,7 @@ TEST_CASE("a cast comes to the listeners of its name on all hosts, with who made
 
 TEST_CASE("64 KiB come whole, in datagrams that a network takes", "[casts]") {
   Network net(3);
-  net.ask(3, 5, Listen{"x", {}});
+  net.ask(3, 5, Listen{"x", {}, false});
   std::string payload(longest_payload, 'x');
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i * 7 / 3);
   net.say(1, "x", payload);
@@ -161,7 +161,7 @@ TEST_CASE("who casts is told whether another member has it", "[casts]") {
 
 TEST_CASE("a peer that comes back brings its listeners what they have missed", "[casts]") {
   Network net(3);
-  net.ask(3, 5, Listen{"x", {}});
+  net.ask(3, 5, Listen{"x", {}, false});
   net.say(1, "x", "one");
   net.run(1s);
   CHECK(net.heard(3, 5) == Payloads{"one"});
@@ -172,9 +172,46 @@ TEST_CASE("a peer that comes back brings its listeners what they have missed", "
   net.step(1, node::Greeted{NodeId{3}});
   net.step(3, node::Greeted{NodeId{1}});
   net.run(500ms);
-  net.ask(3, 5, Listen{"x", 30s});  // it comes back after the cast
+  net.ask(3, 5, Listen{"x", 30s, false});  // it comes back after the cast
   net.run(1s);
   CHECK(net.heard(3, 5) == Payloads{"one", "two"});  // the tool knows the first by its id
+}
+
+TEST_CASE("in causal order what comes too early waits, and a gap is named", "[casts]") {
+  Network net(2);
+  net.ask(2, 5, Listen{"x", {}, true});
+  net.ask(2, 6, Listen{"x", {}, false});
+  const auto told = [&](std::uint64_t number, std::vector<CastId> after) {
+    const Bytes body = wire::encode(Letter{"x", "root", 0, "host1", {}, std::to_string(number)}, 2);
+    const broadcast::GossipMessage tell =
+        broadcast::Tell{{{NodeId{1}, 9, number}, std::move(after), {body.begin(), body.end()}}, 0s};
+    net.step(2, node::FromPeer{NodeId{1}, wire::encode(ToPeer(tell), 2), 2, node::Way::datagram});
+  };
+  told(2, {{NodeId{1}, 9, 1}});
+  CHECK(net.heard(2, 6) == Payloads{"2"});
+  CHECK(net.heard(2, 5).empty());
+  told(1, {});
+  CHECK(net.heard(2, 5) == Payloads{"1", "2"});
+  told(4, {{NodeId{1}, 9, 3}});
+  net.run(4s);
+  CHECK(net.heard(2, 5) == Payloads{"1", "2"});
+  net.run(2s);
+  CHECK(net.heard(2, 5) == Payloads{"1", "2", "4"});
+  const std::vector<ToTool>& all = net.told[{NodeId{2}, 5}];
+  REQUIRE(all.size() == 5);
+  CHECK(all[3] == ToTool(Gap{{{{NodeId{1}, 9, 3}, "host1"}}}));
+  // One that comes again is told all of it in order, too.
+  net.ask(2, 7, Listen{"x", 10s, true});
+  CHECK(net.heard(2, 7) == Payloads{"1", "2", "4"});
+}
+
+TEST_CASE("a cast follows what its peer has heard before", "[casts]") {
+  Network net(3);
+  for (std::uint64_t i = 1; i <= 3; ++i) net.ask(i, 5, Listen{"x", {}, true});
+  for (int i = 0; i < 10; ++i) net.say(1 + static_cast<std::uint64_t>(i) % 3, "x", std::to_string(i));
+  net.run(1s);
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    CHECK(net.heard(i, 5) == Payloads{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
 }
 
 TEST_CASE("nonsense and strangers' words break nothing", "[casts]") {
@@ -185,15 +222,15 @@ TEST_CASE("nonsense and strangers' words break nothing", "[casts]") {
   net.step(1, node::FromTool{replica::ConnectionId{5}, root, 1, Bytes(10, 0xff)});
   CHECK(is_refused(net.told[{NodeId{1}, 5}].back(), CannotCast::Why::wrong));
   net.ask(1, 5, Took{1'000'000});
-  net.ask(1, 5, Listen{"", {}});
+  net.ask(1, 5, Listen{"", {}, false});
   CHECK(is_refused(net.told[{NodeId{1}, 5}].back(), CannotCast::Why::wrong));
-  net.ask(1, 5, Listen{"x", -1h});
+  net.ask(1, 5, Listen{"x", -1h, false});
   net.ask(1, 5, Say{"x", "y", -1h});
   net.level = 1;
   CHECK(is_refused(net.say(1, "x", "y"), CannotCast::Why::level));
   // A body that is no letter is carried, and heard by nobody.
   net.level = 2;
-  net.ask(2, 6, Listen{"x", {}});
+  net.ask(2, 6, Listen{"x", {}, false});
   const broadcast::GossipMessage tell = broadcast::Tell{{{NodeId{1}, 1, 1}, {}, "no letter"}, 0s};
   net.step(2, node::FromPeer{NodeId{1}, wire::encode(ToPeer(tell), 2), 2, node::Way::datagram});
   net.run(1s);

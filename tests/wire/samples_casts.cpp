@@ -32,7 +32,7 @@ const Named<casts::Letter>& casts_letters() {
 const Named<casts::FromTool>& casts_from_tool() {
   static const Named<casts::FromTool> all = {
       {"say", casts::Say{"deploy", "1.4.2", std::chrono::seconds(5)}},
-      {"listen", casts::Listen{"deploy", std::chrono::seconds(60)}},
+      {"listen", casts::Listen{"deploy", std::chrono::seconds(60), true}},
       {"took", casts::Took{3}},
   };
   return all;
@@ -46,6 +46,7 @@ const Named<casts::ToTool>& casts_to_tool() {
       {"listening", casts::Listening{}},
       {"came", casts::Came{id, letter}},
       {"lost", casts::Lost{9}},
+      {"gap", casts::Gap{{{id, "web1"}}}},
   };
   return all;
 }

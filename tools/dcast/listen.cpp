@@ -59,7 +59,9 @@ class Listener {
   // Until the connection breaks (the Error), our output does, or it has ended().
   Error follow(engine::LocalConnection& peer, Status& output) {
     const Duration since = began_ ? boot_now() - *began_ : Duration{};
-    if (Status sent = peer.send(to_part(only_request, casts::Listen{settings_.name, since})); !sent)
+    if (Status sent =
+            peer.send(to_part(only_request, casts::Listen{settings_.name, since, settings_.causal}));
+        !sent)
       return sent.error();
     for (;;) {
       auto answer = cli::next_answer(peer, output);
@@ -98,11 +100,29 @@ class Listener {
                     fmt::format("{}: {} casts are missing here: they came faster than they were taken",
                                 cli::shown(settings_.name), lost->count));
       }
+    } else if (const auto* gap = std::get_if<casts::Gap>(&told)) {
+      tell(*gap);
     } else if (const auto* came = std::get_if<casts::Came>(&told); came != nullptr && is_new(came->id)) {
       if (Status done = show(*came); !done) return done;
       if (++heard_ == settings_.count && !ended_) ended_ = cli::Exit(worst_);
     }
     return done();
+  }
+
+  // Before the next one there should have been others, perhaps of other names.
+  void tell(const casts::Gap& gap) {
+    std::string hosts;
+    cli::JsonArray missing;
+    for (const casts::Missing& one : gap.missing) {
+      hosts += fmt::format("{}{} of {}", hosts.empty() ? "" : ", ", text_of(one.id), one.host);
+      missing.object(cli::JsonObject().text("id", text_of(one.id)).name("host", one.host));
+    }
+    if (settings_.json) {
+      print(cli::JsonObject().text("event", "gap").name("name", settings_.name).array("missing", missing));
+    } else {
+      cli::notice("dcast", fmt::format("{}: a gap before the next one: {} did not come in 5 s",
+                                       cli::shown(settings_.name), hosts));
+    }
   }
 
   static void print(const cli::JsonObject& object) { cli::print(object.line()); }

@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
   std::vector<std::string> operands;
   cli::Options options("dcast", "a message to all hosts of the group, at most once to each listener");
   options.synopsis("[options] NAME PAYLOAD|-", "cast it to all who listen to NAME, on any host");
-  options.synopsis("--listen NAME [--count N] [-- COMMAND [ARG...]]", "a line, or a command, for each");
+  options.synopsis("--listen NAME [--causal] [--count N] [-- COMMAND [ARG...]]",
+                   "a line, or a command, for each");
   options
       .value("-w,--timeout,--wait", "SECONDS", settings.wait,
              "wait at most so long until another host has it")
@@ -77,6 +78,8 @@ int main(int argc, char** argv) {
       .without_mode();
   options.mode("--listen", settings.mode, dcast::Mode::listen, "hear what is cast to NAME from now on")
       .operands(1, 1);
+  options.flag("--causal", settings.causal, "each behind what its sender had heard before")
+      .only_with({"--listen"});
   options.value("--count", "N", settings.count, "end after so many casts")
       .between(1, 1'000'000'000)
       .only_with({"--listen"});

@@ -27,7 +27,7 @@ struct Settings {
   cli::Command command;
   std::optional<std::uint64_t> count;
   std::optional<Duration> wait;
-  bool json = false, quiet = false;
+  bool causal = false, json = false, quiet = false;
 };
 
 inline constexpr std::uint64_t only_request = 1;

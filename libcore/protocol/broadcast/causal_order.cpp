@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+#include "protocol/broadcast/causal_order.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/rule.hpp"
+
+namespace coord::broadcast {
+
+void CausalOrder::enter(Instant now, std::shared_ptr<const Cast> cast, Instant born) {
+  note_frontier(*cast, born);
+  const CastId id = cast->id;
+  waiting_[id] = {std::move(cast), born, now + config_.patience};
+  entered_.push_back(id);
+}
+
+// Whoever waits does so for one that has not come, or that waits itself: so nothing is let go unless one that
+// has just come is, or something is given up.
+std::vector<CausalOrder::Next> CausalOrder::next(Instant now) {
+  forget(now);
+  bool changes = false;
+  std::vector<std::pair<Instant, CastId>> longest;
+  for (const auto& [id, waiting] : waiting_) longest.emplace_back(waiting.until, id);
+  std::ranges::sort(longest);
+  for (const auto& [until, id] : longest) {
+    const bool is_due = COORD_RULE_OR(a_gap_is_not_waited_for_for_ever, until <= now, false);
+    if (!is_due && longest.size() <= config_.most_waiting) break;
+    give_up(now, id);
+    changes = true;
+    if (!is_due) break;
+  }
+  for (const CastId& id : std::exchange(entered_, {})) {
+    const auto found = waiting_.find(id);
+    changes = changes || (found != waiting_.end() && may_be_heard(*found->second.cast));
+  }
+  return changes ? release() : std::vector<Next>();
+}
+
+std::optional<Instant> CausalOrder::deadline() const {
+  std::optional<Instant> first;
+  for (const auto& [id, waiting] : waiting_)
+    if (!first || waiting.until < *first) first = waiting.until;
+  return first;
+}
+
+// ---- who waits for what
+
+bool CausalOrder::was_heard(const CastId& id) const {
+  return given_up_.contains(id) || (knows_(id) && !waiting_.contains(id));
+}
+
+bool CausalOrder::may_be_heard(const Cast& cast) const {
+  return std::ranges::all_of(cast.after, [this](const CastId& id) {
+    return COORD_RULE(what_was_before_is_heard_before, was_heard(id));
+  });
+}
+
+// All that it waits for, also over others, and that has not come. Those that have come keep their order.
+void CausalOrder::give_up(Instant now, const CastId& waiting) {
+  std::vector<CastId> open{waiting};
+  std::set<CastId> seen{waiting};
+  while (!open.empty()) {
+    const CastId id = open.back();
+    open.pop_back();
+    const auto found = waiting_.find(id);
+    if (found == waiting_.end()) {
+      if (!was_heard(id)) given_up_.emplace(id, now);
+      continue;
+    }
+    if (id != waiting && COORD_RULE_OR(what_has_come_keeps_its_order, false, true))
+      given_up_.emplace(id, now);
+    for (const CastId& before : found->second.cast->after)
+      if (seen.insert(before).second) open.push_back(before);
+  }
+}
+
+std::vector<CausalOrder::Next> CausalOrder::release() {
+  std::vector<Next> next;
+  for (bool goes_on = true; goes_on;) {
+    goes_on = false;
+    for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+      if (!may_be_heard(*entry->second.cast)) {
+        ++entry;
+        continue;
+      }
+      Next one{entry->second.cast, entry->second.born, {}};
+      for (const CastId& id : one.cast->after)
+        if (given_up_.contains(id) && !knows_(id)) one.missing.push_back(id);
+      next.push_back(std::move(one));
+      entry = waiting_.erase(entry);
+      goes_on = true;
+    }
+  }
+  return next;
+}
+
+// ---- what the next cast follows
+
+void CausalOrder::note_frontier(const Cast& cast, Instant born) {
+  for (const CastId& id : cast.after) {
+    frontier_.erase(id);
+    if (!knows_(id)) covered_.emplace(id, born);
+  }
+  if (covered_.erase(cast.id) == 0) frontier_.emplace(cast.id, born);
+}
+
+bool CausalOrder::needs_tie(Instant now) {
+  forget(now);
+  return frontier_.size() > most_after;
+}
+
+std::vector<CastId> CausalOrder::frontier(Instant now) {
+  forget(now);
+  std::vector<CastId> first;
+  for (const auto& [id, born] : frontier_)
+    if (first.size() < most_after) first.push_back(id);
+  return first;
+}
+
+void CausalOrder::forget(Instant now) {
+  for (auto* ids : {&frontier_, &covered_, &given_up_})
+    std::erase_if(*ids, [&](const auto& entry) { return entry.second + config_.memory < now; });
+}
+
+}  // namespace coord::broadcast
