@@ -14,7 +14,8 @@ fi
 begin=${EPOCHREALTIME/./}
 n=$(<counter)
 sleep "0.0$((RANDOM % 3 + 1))"
-echo $((n + 1)) >|counter
+echo $((n + 1)) >|counter.new # whoever is stopped here must not leave an empty counter
+mv -f counter.new counter
 echo "$begin ${EPOCHREALTIME/./} $DLOCK_TOKEN" >>holds
 rm -f inside
 ADD
