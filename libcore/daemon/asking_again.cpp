@@ -9,7 +9,7 @@ namespace coord::daemon {
 
 namespace {
 
-constexpr Duration between_questions = std::chrono::seconds(2);
+constexpr Duration between_questions = std::chrono::seconds(1);
 
 }  // namespace
 

@@ -64,8 +64,8 @@ Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settin
   std::unique_ptr<Daemon> peer(new Daemon(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
   if (Status come = peer->come_to_group(); !come) return come.error();
-  const bool is_member = peer->settings_.joins();
-  Status recovered = is_member ? peer->recover_as_member(parts, workers) : peer->recover(parts, workers);
+  Status recovered =
+      peer->keeps_log() ? peer->recover(parts, workers) : peer->recover_as_member(parts, workers);
   if (!recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
   if (Status measuring = peer->open_metrics(); !measuring) return measuring.error();
@@ -136,20 +136,23 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   }
   replica::Config config;
   config.raft.self = settings_.node;
-  for (const auto& [id, node] : settings_.roster.all()) config.raft.peers.push_back(id);
+  std::vector<NodeId> founders;
+  for (const auto& [id, node] : settings_.roster.all())
+    if (node.founder) founders.push_back(id);
+  config.raft.peers = founders;
   config.raft.incarnation = opened->incarnation;
   config.raft.rejoin = settings_.options.rejoin;
   config.raft.heartbeat = settings_.options.heartbeat;
   config.raft.election_low = settings_.options.election_low;
   config.raft.election_high = settings_.options.election_high;
   config.raise_after = settings_.options.raise_after;
+  config.speaks = settings_.level;
   config.name = settings_.name;
   if (!settings_.alone()) config.address = settings_.roster.find(settings_.node)->address.text();
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 
   if (Status again = take_up_again(opened->store); !again) return again;
   const Token reserved = opened->store.tokens_reserved();
-  std::vector<NodeId> founders = config.raft.peers;
   replica::Replica replica(std::move(config), std::move(opened->recovered), std::move(machine), reserved,
                            Random(from_system_random<std::uint64_t>()), process::boot_now());
   StoreThread::Handlers handlers;
@@ -191,7 +194,7 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
   node::Setting setting{settings_.node, std::move(founders), from_system_random<std::uint64_t>(),
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
-  setting.votes = service.voter() != nullptr;
+  setting.votes = service.voter() != nullptr && !settings_.joins();
   node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{});
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
   for (auto& [which, worker] : made) {

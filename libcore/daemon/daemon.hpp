@@ -69,6 +69,9 @@ class Daemon {
   void start();
   // From now on; links made with a key that is gone are closed. False: this peer is alone, and needs none.
   bool set_keys(const net::KeyRing& keys);
+  // It has stopped only to begin anew in the same process: whether it is to keep a log then
+  // (Settings::keep_log).
+  std::optional<bool> begins_anew() const { return begins_anew_; }
   // Hands leadership over, if it leads, and stops within a second.
   void leave();
 
@@ -190,6 +193,11 @@ class Daemon {
   void look_at_members();
   bool is_heard(NodeId node) const;
   void look_at_own_place();
+  void look_whether_removed();
+  void begin_anew(bool keep_log, const std::string& why);
+  Status go_by_file(MemberFile file);
+  Status remember_group();
+  bool keeps_log() const;
   raft::Role role() const;
 
   // ---- daemon_voters.cpp: who votes
@@ -198,6 +206,7 @@ class Daemon {
     std::uint64_t request = 0;
     Instant began;
   };
+  std::optional<local::VoterView> remove_member(local::VoterVerb verb, const net::Roster::Node& node);
   void order_voters(replica::ConnectionId connection, const Tool& tool, const local::OrderVoters& request);
   void perform(replica::VotersAnswered&& action);
   void perform(replica::VoterStep&& action);
@@ -307,6 +316,7 @@ class Daemon {
   std::map<replica::ConnectionId, Tool> tools_;
   std::map<std::uint64_t, VoterAsker> voter_orders_;  // by ticket
   std::uint64_t last_order_ = 0;
+  std::map<std::string, Instant> removed_;  // hosts without a vote, by an order: when
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;
@@ -324,11 +334,13 @@ class Daemon {
   std::optional<Instant> voter_lost_;          // of such a host: since when nobody leads, as far as it knows
   bool was_registered_ = false;                // in this life
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
-  LogIndex roster_at_;                         // of the state whose names are in settings_.roster
-  std::vector<NodeId> voters_;                 // likewise
-  std::string told_group_;                     // that links greet with
-  std::string founding_;                       // id of a group that was founded anew
-  std::map<std::string, WallTime> since_;      // of a peer's being up or down
+  std::optional<bool> begins_anew_;
+  std::optional<Instant> removed_since_;   // of one that votes no longer
+  LogIndex roster_at_;                     // of the state whose names are in settings_.roster
+  std::vector<NodeId> voters_;             // likewise
+  std::string told_group_;                 // that links greet with
+  std::string founding_;                   // id of a group that was founded anew
+  std::map<std::string, WallTime> since_;  // of a peer's being up or down
   WallTime started_;
   Instant started_at_;
 };

@@ -22,7 +22,8 @@ constexpr Duration look_at_members_every = std::chrono::milliseconds(500);
 constexpr Duration introduction_patience = std::chrono::seconds(2);
 // Its tools wait, and what it holds is not guarded until it goes on by what it knew.
 constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
-constexpr Duration asks_again_after = std::chrono::seconds(5);  // without a voter
+constexpr Duration learner_patience = std::chrono::seconds(10);  // without a leader
+constexpr Duration asks_again_after = std::chrono::seconds(5);   // without a voter
 
 }  // namespace
 
@@ -33,6 +34,8 @@ Status Daemon::come_to_group() {
     auto file = read_member_file(*disk_);
     if (!file) return file.error();
     if (!*file) return done();
+    if ((*file)->node == net::Roster::founding_id(settings_.name) && (*file)->name == settings_.name)
+      return go_by_file(std::move(**file));
     return Error{ErrorKind::usage, settings_.options.state_dir,
                  "is of a host that came to its group with --join",
                  "start it so, or give it an empty directory"};
@@ -58,6 +61,81 @@ Asker Daemon::asker() const {
     (void)::nanosleep(&left, nullptr);
   };
   return {ask, ask_any, wait, from_system_random<std::uint64_t>, log_};
+}
+
+// A founder that votes no longer, or did once.
+Status Daemon::go_by_file(MemberFile file) {
+  const bool keep = settings_.keep_log.value_or(file.keeps_log);
+  if (keep != std::exchange(file.keeps_log, keep)) {
+    if (Status written = write_member_file(*disk_, file); !written) return written;
+  }
+  settings_.keep_log = keep;
+  if (keep) return done();
+  settings_.group = file.group;
+  settings_.level = file.level;
+  for (const auto& [id, node] : settings_.roster.all()) settings_.roster.set_voter(id, false);
+  for (const wire::KnownPeer& peer : file.voters) {
+    const auto address = net::parse_address(peer.address);
+    if (settings_.roster.find(peer.node) == nullptr && address)
+      (void)settings_.roster.admit({peer.node, peer.name, *address, false, false});
+    if (settings_.roster.find(peer.node) != nullptr) settings_.roster.set_voter(peer.node, peer.votes);
+  }
+  return done();
+}
+
+// What a founder that votes no longer goes by from its next start on.
+Status Daemon::remember_group() {
+  MemberFile file;
+  file.group = group_id();
+  file.name = settings_.name;
+  file.node = settings_.node;
+  file.level = node_->log().speaks();
+  file.address = settings_.roster.find(settings_.node)->address.text();
+  for (const NodeId id : voters()) {
+    const net::Roster::Node* const node = settings_.roster.find(id);
+    if (node != nullptr) file.voters.push_back({id, node->name, node->address.text(), true});
+  }
+  return write_member_file(*disk_, file);
+}
+
+bool Daemon::keeps_log() const {
+  return settings_.keep_log.value_or(!settings_.joins());
+}
+
+void Daemon::begin_anew(bool keep_log, const std::string& why) {
+  if (ended_) return;
+  log_(net::LogLevel::info, fmt::format("{}: begins anew", why));
+  begins_anew_ = keep_log;
+  stop(std::nullopt);
+}
+
+// Out of the voters, and of those who learn: it serves its host as a host without a vote does. One that only
+// learnt and was away meanwhile is told nothing: it finds nobody who leads.
+void Daemon::look_whether_removed() {
+  const raft::Raft& raft = node_->voter()->raft();
+  const Instant now = process::boot_now();
+  const bool only_learns = raft.role() == raft::Role::follower && !raft.recovering() &&
+                           (settings_.joins() || raft.voters_index() != LogIndex{}) &&
+                           !raft.voters().votes(settings_.node);
+  if (!only_learns || node_->log().leader() != NodeId{}) {
+    voter_lost_.reset();
+  } else if (!voter_lost_) {
+    voter_lost_ = now;
+  }
+  const bool lost = voter_lost_ && now - *voter_lost_ > learner_patience;
+  if (!raft.is_removed()) {
+    removed_since_.reset();
+  } else if (!removed_since_) {
+    removed_since_ = now;
+  }
+  // Its leader goes on telling it the change until it knows that this host has heard of it.
+  const bool removed = removed_since_ && now - *removed_since_ > 2 * settings_.options.election_high;
+  if (!removed && !lost) return;
+  if (group_id().empty() || voters().empty()) return;
+  if (!settings_.joins()) {
+    if (const Status written = remember_group(); !written) return stop(written.error().text());
+  }
+  begin_anew(false, lost ? "no voter has been heard of" : "this host does not vote any more");
 }
 
 Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers) {
@@ -95,7 +173,9 @@ void Daemon::ask_again() {
       if (node.voter) vote.push_back(id);
     push(replica::KnownVoters{std::move(vote)});
   };
-  asking_again_ = std::make_unique<AskingAgain>(io_, *disk_, settings_, asker(), told);
+  Settings settings = settings_;
+  settings.was_registered = was_registered_;
+  asking_again_ = std::make_unique<AskingAgain>(io_, *disk_, std::move(settings), asker(), told);
 }
 
 // Of a host that does not vote: it follows.
@@ -132,7 +212,8 @@ void Daemon::look_at_roster() {
   told_group_ = group;
   net::Roster roster;
   for (const auto& [id, node] : settings_.roster.all())
-    if (node.founder || id == settings_.node) (void)roster.admit(node);
+    if (node.founder || id == settings_.node || (node.voter && !node_->log().has_begun()))
+      (void)roster.admit(node);
   add_members(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
   transport_->update(roster, group);
@@ -168,7 +249,7 @@ void Daemon::look_at_members() {
   for (const auto& [id, registration] : machine.state().registrations) {
     const net::Roster::Node* const node = settings_.roster.find(id);
     if (node != nullptr && (node->founder || node->voter)) continue;
-    if (std::ranges::find(voters_, id) != voters_.end()) continue;
+    if (node_->voter()->raft().voters().has(id)) continue;
     const auto before = heard_.find(id);
     heard[id] = before == heard_.end() || is_heard(id) ? now : before->second;
     if (role() != raft::Role::leader || now - heard[id] < settings_.options.forget_after) continue;
@@ -184,7 +265,10 @@ void Daemon::look_at_members() {
 
 // A host that the group has forgotten comes to it anew: by its next start, which asks for that.
 void Daemon::look_at_own_place() {
-  if (node_->voter() != nullptr) return;
+  if (settings_.alone()) return;
+  if (node_->voter() != nullptr) return look_whether_removed();
+  if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
+    return begin_anew(true, "this host is sent the log: it is to vote");
   const auto& registrations = node_->log().machine().state().registrations;
   const bool registered = registrations.contains(settings_.node);
   if (was_registered_ && !registered)
@@ -203,7 +287,7 @@ void Daemon::look_at_own_place() {
     voter_lost_.reset();
   } else if (!voter_lost_) {
     voter_lost_ = now;
-  } else if (now - *voter_lost_ > asks_again_after) {
+  } else if (settings_.joins() && now - *voter_lost_ > asks_again_after) {
     ask_again();
   }
   if (voter_lost_ && now - *voter_lost_ > settings_.options.forget_after) {

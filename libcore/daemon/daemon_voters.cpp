@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t most_orders = 256;
 constexpr Duration forgotten_after = std::chrono::seconds(10);
+constexpr std::size_t most_named = 5;
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -31,6 +32,15 @@ const char* words_of(raft::Step step) {
       return "is removed";
   }
   return "";
+}
+
+// What was ordered is so, as far as this peer knows.
+replica::VoterAnswer reached(const replica::Replica& replica) {
+  replica::VoterAnswer answer;
+  answer.progress = replica::VoterProgress::done;
+  answer.leader = replica.leader();
+  answer.voters = replica.raft().voters();
+  return answer;
 }
 
 }  // namespace
@@ -62,6 +72,17 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   using enum local::RefusedKind;
   if (is_guest(tool)) return refuse(mismatch, "only root and the peer's own user may change the voters");
   if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
+  if (node_->voter() == nullptr && request.verb == local::VoterVerb::remove &&
+      request.name == settings_.name && !settings_.joins()) {
+    // That is why this founder does not vote.
+    local::VoterView view;
+    view.request = request.request;
+    view.done = true;
+    view.quorum = node_->log().has_quorum();
+    if (view.quorum) view.leader = name_of_node(node_->log().leader());
+    view.voters = names_of_nodes(voters());
+    return tell(connection, tool, view);
+  }
   if (node_->voter() == nullptr)
     return refuse(protocol, "this host does not vote: ask on the host of one that does");
   if (node_->voter()->raft().is_removed()) {
@@ -71,11 +92,7 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
         request.verb == local::VoterVerb::replace &&
         std::ranges::find(known.voters, settings_.roster.id_of(request.other)) != known.voters.end();
     if (request.name == settings_.name && (request.verb == local::VoterVerb::remove || is_other_in)) {
-      replica::VoterAnswer reached;
-      reached.progress = replica::VoterProgress::done;
-      reached.leader = node_->log().leader();
-      reached.voters = known;
-      local::VoterView view = view_of(reached);
+      local::VoterView view = view_of(reached(*node_->voter()));
       view.request = request.request;
       return tell(connection, tool, view);
     }
@@ -86,19 +103,54 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   for (const auto& [name, node] : {std::pair{&request.name, &order.node}, {&request.other, &order.other}}) {
     if (node == &order.other && !replaces) continue;
     *node = settings_.roster.id_of(*name);
+    const auto gone = removed_.find(*name);
+    const bool was_removed = request.verb == local::VoterVerb::remove && gone != removed_.end() &&
+                             process::boot_now() < gone->second + forgotten_after;
+    if (settings_.roster.find(*node) == nullptr && was_removed) {
+      local::VoterView view = view_of(reached(*node_->voter()));
+      view.request = request.request;
+      return tell(connection, tool, view);
+    }
     if (settings_.roster.find(*node) == nullptr)
       return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  const NodeId comes = replaces ? order.other : order.node;
-  if (!settings_.roster.find(comes)->founder)
-    return refuse(mismatch,
-                  fmt::format("{} has come to the group with --join: it does not vote", name_of_node(comes)));
+  if (auto view = remove_member(request.verb, *settings_.roster.find(order.node))) {
+    view->request = request.request;
+    return tell(connection, tool, *view);
+  }
   if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
   const Instant now = process::boot_now();
   std::erase_if(voter_orders_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
   if (voter_orders_.size() >= most_orders) return refuse(protocol, "too many such orders at a time");
   voter_orders_[++last_order_] = {connection, request.request, now};
   push(replica::AskVoters{last_order_, std::move(order)});
+}
+
+// Of a host that has no vote: it is forgotten, once nothing is held there. Nothing: the host is no such one.
+std::optional<local::VoterView> Daemon::remove_member(local::VoterVerb verb, const net::Roster::Node& node) {
+  const service::StateMachine& machine = node_->log().machine();
+  const bool votes = node.founder || node_->voter()->raft().voters().has(node.id);
+  if (verb != local::VoterVerb::remove || votes) return std::nullopt;
+  local::VoterView view = view_of(reached(*node_->voter()));
+  const std::vector<SessionId> sessions = machine.sessions_of(node.id);
+  view.done = false;
+  if (!sessions.empty()) {
+    std::string some;
+    for (std::size_t i = 0; i < sessions.size() && i < most_named; ++i) {
+      const service::Owner& owner = machine.state().sessions.at(sessions[i]).owner;
+      some += fmt::format("{}{} of {} (pid {})", i == 0 ? "" : ", ", owner.command.substr(0, 40), owner.user,
+                          owner.pid);
+    }
+    if (sessions.size() > most_named) some += fmt::format(" and {} more", sessions.size() - most_named);
+    view.refused = is_heard(node.id);
+    view.what = fmt::format("{} holds or waits for something: {}", node.name, some);
+    view.remedy = "end these commands first, or stop its coordd: what it holds ends with its leases";
+    return view;
+  }
+  removed_[node.name] = process::boot_now();
+  view.what = fmt::format("{} is being forgotten", node.name);
+  push(replica::PutIntoLog{service::Forget{node.id, machine.registration(node.id)}});
+  return view;
 }
 
 void Daemon::perform(replica::VotersAnswered&& action) {

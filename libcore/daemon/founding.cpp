@@ -33,6 +33,7 @@ Result<std::string> read_founding(const std::string& state_dir) {
 }
 
 store::GroupDigest log_group(const Settings& settings, const std::string& founding) {
+  if (settings.joins()) return net::group_digest({}, settings.group);
   std::map<std::string, net::Address> names;
   for (const auto& [name, address] : settings.roster.founders()) names.emplace(name, net::Address{});
   return net::group_digest(names, founding);

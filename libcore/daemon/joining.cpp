@@ -80,9 +80,17 @@ class Joining {
     was_member_ = file->has_value();
     if (!was_member_) return no_log();
     file_ = std::move(**file);
-    if (file_.name == settings_.name) return done();
+    if (file_.name == settings_.name) return keep_log();
     return Error{ErrorKind::usage, "--name", fmt::format("this state directory is of '{}'", file_.name),
                  "use that name, or an empty directory"};
+  }
+
+  // Before anything of a log is there, or after nothing of it counts any more.
+  Status keep_log() {
+    const bool keep = settings_.keep_log.value_or(file_.keeps_log);
+    settings_.keep_log = keep;
+    if (keep == std::exchange(file_.keeps_log, keep)) return done();
+    return write_member_file(disk_, file_);
   }
 
   // A directory with a log is of a host that votes, whatever is asked for.
@@ -99,8 +107,10 @@ class Joining {
 
   std::vector<net::Address> whom() const {
     std::vector<net::Address> all = settings_.join;
-    for (const wire::KnownPeer& peer : file_.voters)
-      if (const auto address = net::parse_address(peer.address)) all.push_back(*address);
+    for (const wire::KnownPeer& peer : file_.voters) {
+      const auto address = net::parse_address(peer.address);
+      if (address && peer.node != file_.node) all.push_back(*address);
+    }
     return all;
   }
 
@@ -130,6 +140,9 @@ class Joining {
   Result<bool> take(const net::Address& address, const wire::Introduction& answer) {
     if (!answer.why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer.why_not));
     if (Status fits = check(address, answer); !fits) return fits.error();
+    if (settings_.was_registered && !answer.of_node)
+      return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
+                   "this host was removed from the group", "start it again to come back"};
     if (Status written = remember(answer); !written) return written.error();
     const auto admitted = asker_.ask(address, question(true));
     if (!admitted) return not_yet(admitted.error().text());
@@ -227,7 +240,8 @@ class Joining {
     settings_.roster = {};
     for (const wire::KnownPeer& peer : file_.voters) {
       const auto address = net::parse_address(peer.address);
-      if (address) (void)settings_.roster.admit({peer.node, peer.name, *address, true, peer.votes});
+      const bool founded = peer.node == net::Roster::founding_id(peer.name);
+      if (address) (void)settings_.roster.admit({peer.node, peer.name, *address, founded, peer.votes});
     }
     const auto own = net::parse_address(own_address_);
     (void)settings_.roster.admit({file_.node, settings_.name, own ? *own : settings_.listen, false, false});

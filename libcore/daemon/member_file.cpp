@@ -62,6 +62,7 @@ bool take(const std::vector<std::string>& words, MemberFile& file) {
     return net::parse_address(file.address).ok();
   }
   if (words.size() == 2 && words[0] == "level") return parse(words[1], file.level);
+  if (words.size() == 2 && words[0] == "keeps") return file.keeps_log = words[1] == "log";
   const bool votes = words.size() == 4 && words[0] == "voter";
   if (!votes && (words.size() != 4 || words[0] != "founder")) return false;
   wire::KnownPeer peer;
@@ -80,6 +81,7 @@ bool take(const std::vector<std::string>& words, MemberFile& file) {
 std::string to_text(const MemberFile& file) {
   std::string text = fmt::format("{}\ngroup {}\nname {}\nnode {}\naddress {}\nlevel {}\n", first_line,
                                  file.group, file.name, file.node.value, file.address, file.level);
+  if (file.keeps_log) text += "keeps log\n";
   for (const wire::KnownPeer& peer : file.voters)
     text += fmt::format("{} {} {} {}\n", peer.votes ? "voter" : "founder", peer.name, peer.node.value,
                         peer.address);

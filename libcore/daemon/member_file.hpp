@@ -3,7 +3,8 @@
 //
 // The id of the group stands there before anything is sent to it, so that the host never serves two. The
 // number is its own for as long as the directory lasts. Where the voters were is how it finds them again when
-// nobody answers at the addresses of --join. Text, a line a thing, so that people can read it.
+// nobody answers at the addresses of --join. A founder that votes no longer has such a file, too: it says
+// that it serves by asking the voters. Text, a line a thing, so that people can read it.
 #pragma once
 
 #include <optional>
@@ -26,6 +27,7 @@ struct MemberFile {
   NodeId node;
   std::string address;                  // HOST:PORT where others reached it last
   Level level = first_level;            // of the group, when it was written
+  bool keeps_log = false;               // it is sent the log: it votes, or learns to
   std::vector<wire::KnownPeer> voters;  // the founders and all who vote
 
   bool operator==(const MemberFile&) const = default;

@@ -72,8 +72,13 @@ struct Settings {
   std::uint64_t life = 0;  // of this process
   // Its state directory may be the copy of one whose host lives: what it says of holders is no proof.
   bool may_be_copy = false;
+  bool was_registered =
+      false;  // in this life: if it is not any more it was removed, and comes by its next start only
   bool goes_by_file = false;  // nobody has answered when it came to its group again
   Level level = first_level;
+  // A host that can do without a log has been sent one, or sends it back (member_file.hpp): as its last life
+  // in this process has found.
+  std::optional<bool> keep_log;
 
   bool joins() const { return !join.empty(); }
   bool alone() const { return !joins() && roster.size() <= 1; }

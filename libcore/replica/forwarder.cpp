@@ -18,6 +18,14 @@ Client::Config of_client(const Forwarder::Config& config) {
           config.name, config.address};
 }
 
+// What a leader sends to who votes or learns, and to nobody else.
+bool is_of_log(const PeerMessage& message) {
+  const auto* either = std::get_if<EitherWay>(&message);
+  const auto* raft = either != nullptr ? &either->message : std::get_if<raft::Message>(&message);
+  return raft != nullptr && (std::holds_alternative<raft::AppendRequest>(*raft) ||
+                             std::holds_alternative<raft::Heartbeat>(*raft));
+}
+
 }  // namespace
 
 Forwarder::Forwarder(Config config, Random random, Instant)
@@ -112,13 +120,15 @@ void Forwarder::on(Instant now, const FromPeer& event) {
     hear(*answer);
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
     commands_.reject(*rejected, false, machine_, wall_, out_);
+  } else if (is_of_log(event.message)) {
+    is_sent_log_ = true;
   }
 }
 
 // ---- which voter
 
 bool Forwarder::is_voter(NodeId node) const {
-  return std::ranges::find(voters_, node) != voters_.end();
+  return node != config_.self && std::ranges::find(voters_, node) != voters_.end();
 }
 
 // A new connection: what was sent before may have gone into one that was dead already.
@@ -167,7 +177,8 @@ void Forwarder::attach(Instant now, NodeId voter) {
 
 void Forwarder::leave(Instant now) {
   avoided_[voter_] = now + config_.avoid;
-  const bool others = std::ranges::any_of(voters_, [this](NodeId node) { return !avoided_.contains(node); });
+  const bool others = std::ranges::any_of(
+      voters_, [this](NodeId node) { return is_voter(node) && !avoided_.contains(node); });
   if (!others) avoided_.clear();  // nobody is better
   voter_ = NodeId{};
   waiting_since_.reset();

@@ -76,6 +76,10 @@ class Forwarder final : public OrderedLog {
   bool has_begun() const override { return applied_ != LogIndex{}; }
   std::vector<NodeId> waits_for() const override { return voters_; }
 
+  // The leader sends it the log, which this host does not keep: it votes, or is to learn. It has to begin
+  // anew, as a Replica.
+  bool is_sent_log() const { return is_sent_log_; }
+
   NodeId voter() const { return voter_; }  // that is asked; 0: none can be reached
   Term term() const { return term_; }      // as that one has told
   const std::vector<NodeId>& voters() const { return voters_; }
@@ -139,6 +143,7 @@ class Forwarder final : public OrderedLog {
   Level spoken_;
   bool asked_ = false;
   bool halted_ = false;
+  bool is_sent_log_ = false;
   Actions out_;
   WallTime wall_;
 

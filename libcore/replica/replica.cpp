@@ -43,7 +43,7 @@ Replica::Replica(Config config, raft::Recovered recovered, service::StateMachine
       tokens_asked_(tokens_reserved) {
   may_found_ = recovered.hard_state.founders.empty() && !config_.raft.rejoin;
   if (recovered.snapshot) snapshot_bytes_ = recovered.snapshot->data.size();
-  spoken_ = machine_.level();
+  spoken_ = std::max(machine_.level(), config_.speaks);
   for (LogIndex i = raft_.log().base(); i < raft_.log().last();) {
     ++i.value;
     spoken_ = std::max(spoken_, raft_.log().at(i)->level);

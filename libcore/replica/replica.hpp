@@ -48,6 +48,7 @@ struct Config {
   std::size_t snapshot_every_bytes = 2 * 1024 * 1024;  // ... or so many bytes of them, whichever comes first
   std::uint64_t token_block = 65536;  // a lone peer reserves tokens in synced blocks of so many
   Level level = newest_level;         // that this program knows; another one than the newest only in tests
+  Level speaks = first_level;         // that the group is surely at, whatever this peer has applied
   // The group's level is raised once all voters have announced it for so long: time to take one back to the
   // release before. A group that this process has only just founded need not wait.
   Duration raise_after = std::chrono::minutes(10);

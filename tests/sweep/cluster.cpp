@@ -29,7 +29,7 @@ Result<std::unique_ptr<replica::OrderedLog>> Cluster::open_log(Instant now, sim:
                                                                std::optional<store::Store>& store) {
   std::vector<NodeId> voters;
   for (std::size_t i = 1; i <= config_.nodes; ++i) voters.push_back(NodeId{i});
-  if (port.self().value > with_log()) {
+  if (!keeps_log[port.self().value]) {
     replica::Forwarder::Config config;
     config.self = port.self();
     config.voters = std::move(voters);

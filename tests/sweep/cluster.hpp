@@ -88,9 +88,8 @@ class HostWatcher {
 };
 
 struct ClusterConfig {
-  std::size_t nodes = 3;      // that found, and vote until that changes
-  std::size_t newcomers = 0;  // with a log, of whom the founders know nothing: the nodes after those
-  std::size_t members = 0;    // that only forward: the nodes after those
+  std::size_t nodes = 3;    // that found, and vote until that changes
+  std::size_t members = 0;  // that came later, and forward: the nodes after those
   Level founded_at = first_level;
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
@@ -119,12 +118,15 @@ class Cluster {
   using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)
-      : rejoining(config.nodes + config.newcomers + config.members + 1, false),
+      : rejoining(config.nodes + config.members + 1, false),
+        keeps_log(rejoining.size(), false),
         knows(rejoining.size(), config.replica.level),
         config_(std::move(config)),
         kept_(knows.size()),
         complete_since_(knows.size()),
-        disks_(knows.size()) {}
+        disks_(knows.size()) {
+    for (std::size_t i = 1; i <= config_.nodes; ++i) keeps_log[i] = true;
+  }
 
   Result<std::unique_ptr<Peer>> start(Instant now, sim::Port<Cluster>& port);
   void on_message(Peer& peer, Instant now, NodeId from, Message message, sim::Port<Cluster>& port);
@@ -139,13 +141,14 @@ class Cluster {
 
   const ClusterConfig& config() const { return config_; }
   std::size_t founders() const { return config_.nodes; }
-  std::size_t with_log() const { return config_.nodes + config_.newcomers; }  // who may vote
-  std::size_t nodes() const { return with_log() + config_.members; }
+  std::size_t nodes() const { return config_.nodes + config_.members; }
 
   HostWatcher* watcher = nullptr;
   Duration wall_offset{};       // how wrong all wall clocks are
   std::vector<bool> rejoining;  // by node: the operator starts it with --rejoin
-  std::vector<Level> knows;     // by node: the newest level of the release that is installed there
+  // By node: what stands on its disk. It begins as a voter or learner does, or forwards.
+  std::vector<bool> keeps_log;
+  std::vector<Level> knows;  // by node: the newest level of the release that is installed there
   LevelWatcher* levels = nullptr;
 
  private:

@@ -2,6 +2,9 @@
 #include "sweep/operators.hpp"
 
 #include <chrono>
+#include <iterator>
+
+#include "replica/forwarder.hpp"
 
 namespace coord::sweep {
 
@@ -11,11 +14,57 @@ using local::VoterVerb;
 using std::chrono::milliseconds;
 
 constexpr Duration say_again = milliseconds(100);
+constexpr Duration look_again = milliseconds(50);
+// As in coordd, shorter: daemon_members.cpp.
+constexpr Duration told_by_then = milliseconds(700);
+constexpr Duration learner_patience = milliseconds(1500);
 
 }  // namespace
 
 void Operators::begin() {
-  if (gap_ > Duration{}) world_.at(world_.now() + random_.between(Duration{}, 2 * gap_), [this] { act(); });
+  if (gap_ == Duration{}) return;
+  look_at_logs();
+  act_later();
+}
+
+void Operators::act_later() {
+  world_.at(world_.now() + random_.between(Duration{}, 2 * gap_), [this] { act(); });
+}
+
+// Who is sent the log begins anew with one; who votes no longer, and learns no more, begins anew without it.
+void Operators::look_at_logs() {
+  if (world_.violation()) return;
+  for (std::size_t i = 1; i <= cluster_.nodes(); ++i) {
+    const NodeId node{i};
+    const Peer* peer = world_.node(node);
+    if (peer == nullptr || world_.state(node) != sim::NodeState::running) continue;
+    if (const auto* forwarder = dynamic_cast<const replica::Forwarder*>(&peer->log())) {
+      if (forwarder->is_sent_log()) begin_anew(node, true);
+    } else if (is_to_forward(node, peer->replica().raft())) {
+      begin_anew(node, false);
+    }
+  }
+  world_.at(world_.now() + look_again, [this] { look_at_logs(); });
+}
+
+bool Operators::is_to_forward(NodeId node, const raft::Raft& raft) {
+  const auto for_long = [&](std::map<NodeId, Instant>& since, bool is_so, Duration patience) {
+    if (!is_so) since.erase(node);
+    return is_so && world_.now() > since.emplace(node, world_.now()).first->second + patience;
+  };
+  const bool only_learns = raft.role() == raft::Role::follower && !raft.recovering() &&
+                           (node.value > cluster_.founders() || raft.voters_index() != LogIndex{}) &&
+                           !raft.voters().votes(node);
+  const bool lost = for_long(lost_, only_learns && raft.leader() == NodeId{}, learner_patience);
+  return for_long(removed_, raft.is_removed(), told_by_then) || lost;
+}
+
+void Operators::begin_anew(NodeId node, bool with_log) {
+  lost_.erase(node);
+  removed_.erase(node);
+  cluster_.keeps_log[node.value] = with_log;
+  world_.crash(node, sim::CrashKind::process);
+  world_.start(node);
 }
 
 replica::VoterOrder Operators::some_order() {
@@ -30,7 +79,7 @@ replica::VoterOrder Operators::some_order() {
 
 void Operators::act() {
   if (world_.now() >= end_ || world_.violation()) return;
-  begin();
+  act_later();
   const Ticket ticket = ++next_;
   errands_[ticket] = {some_order(), somebody(),
                       world_.now() + random_.between(milliseconds(300), milliseconds(3000))};
@@ -65,7 +114,7 @@ void Operators::told(NodeId, const replica::VotersAnswered& answer) {
 void Operators::promote_all() {
   if (gap_ == Duration{} || world_.violation()) return;
   const raft::Voters* voters = latest_voters(world_);
-  for (std::size_t i = 1; voters != nullptr && errands_.empty() && i <= cluster_.with_log(); ++i) {
+  for (std::size_t i = 1; voters != nullptr && errands_.empty() && i <= cluster_.founders(); ++i) {
     if (voters->votes(NodeId{i})) continue;
     const Ticket ticket = ++next_;
     errands_[ticket] = {{VoterVerb::promote, NodeId{i}, {}, "operator"},

@@ -2,6 +2,8 @@
 // Operators who change who votes while everything else goes on: `dpeers promote`, `demote`, `remove`,
 // `replace` and `transfer`, of hosts chosen by lot. Each says its order to a host again and again until it is
 // done, refused, or given up; several do so at once, and nobody waits for the other.
+//
+// A host that comes to vote, or does no more, begins anew for that, as coordd does.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,7 @@ class Operators {
 
   void begin();
   void told(NodeId node, const replica::VotersAnswered& answer);
-  // In good times: every host that keeps a log is to vote again. Said by one operator, until it is so.
+  // In good times: every founder is to vote again. Said by one operator, until it is so.
   void promote_all();
 
   std::uint64_t orders() const { return next_; }
@@ -36,9 +38,13 @@ class Operators {
   using Ticket = std::uint64_t;
 
   void act();
+  void act_later();
+  void look_at_logs();
+  bool is_to_forward(NodeId node, const raft::Raft& raft);
+  void begin_anew(NodeId node, bool with_log);
   void say(Ticket ticket);
   replica::VoterOrder some_order();
-  NodeId somebody() { return NodeId{1 + random_.below(cluster_.with_log())}; }
+  NodeId somebody() { return NodeId{1 + random_.below(cluster_.nodes())}; }
 
   World& world_;
   Cluster& cluster_;
@@ -46,6 +52,7 @@ class Operators {
   Duration gap_;
   Instant end_;
   std::map<Ticket, Errand> errands_;
+  std::map<NodeId, Instant> lost_, removed_;  // by node: since when
   Ticket next_ = 0;
   std::uint64_t done_ = 0;
 };

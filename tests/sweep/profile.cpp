@@ -151,10 +151,9 @@ void shape(Setting& setting, Random& random) {
       break;
     case Profile::churn:
       setting.cluster.founded_at = newest_level;
-      setting.cluster.newcomers = random.below(3);
-      setting.cluster.members = random.below(2);
+      setting.cluster.members = random.below(4);
       setting.cluster.in_bytes = random.chance(0.3);
-      setting.world.nodes = setting.cluster.nodes + setting.cluster.newcomers + setting.cluster.members;
+      setting.world.nodes = setting.cluster.nodes + setting.cluster.members;
       setting.orders = milliseconds(60 + random.below(500));
       faults = sim::FaultConfig::without_disks(active);
       for (auto& [kind, gap] : faults.mean_gap) gap *= random.chance(0.5) ? 1 : 3;

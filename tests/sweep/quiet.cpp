@@ -102,7 +102,7 @@ NodeId Quiet::the_leader() const {
 }
 
 bool Quiet::all_vote() const {
-  for (std::size_t i = 1; i <= cluster_.with_log(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
     if (raft == nullptr || raft->recovering() || raft->role() == raft::Role::bootstrap) return false;
     if (!raft->voters().votes(NodeId{i})) return false;
@@ -113,7 +113,7 @@ bool Quiet::all_vote() const {
 void Quiet::service_is_back() {
   std::size_t up = 0;
   const raft::Voters* voters = latest_voters(world_);
-  for (std::size_t i = 1; voters != nullptr && i <= cluster_.with_log(); ++i) {
+  for (std::size_t i = 1; voters != nullptr && i <= cluster_.founders(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
     const bool takes_part = raft != nullptr && !raft->recovering() && raft->role() != raft::Role::bootstrap;
     if (takes_part && voters->votes(NodeId{i})) ++up;
@@ -139,9 +139,9 @@ void Quiet::enrolled_lead() {
 void Quiet::drill_begins() {
   drill_ = Drill::none;
   const NodeId leader = the_leader();
-  if (cluster_.with_log() < 3 || leader == NodeId{} || !all_vote()) return;
+  if (cluster_.founders() < 3 || leader == NodeId{} || !all_vote()) return;
   drill_ = static_cast<Drill>(1 + random_.below(static_cast<std::uint64_t>(Drill::leader_leaves)));
-  const NodeId follower{1 + (leader.value + random_.below(cluster_.with_log() - 1)) % cluster_.with_log()};
+  const NodeId follower{1 + (leader.value + random_.below(cluster_.founders() - 1)) % cluster_.founders()};
   before_ = {leader, raft_of(world_, leader)->term(), follower, world_.faults().of(sim::FaultKind::restart)};
   switch (drill_) {
     case Drill::none:
@@ -232,7 +232,7 @@ void Quiet::all_is_done() {
     return;
   }
   const replica::OrderedLog& first = world_.node(leader)->log();
-  for (std::size_t i = 1; i <= cluster_.with_log(); ++i) {
+  for (std::size_t i = 1; i <= cluster_.founders(); ++i) {
     if (!raft_of(world_, leader)->voters().votes(NodeId{i}))
       return fail("node " + number(i) + " does not vote although it was ordered to for seconds");
   }

@@ -3,6 +3,7 @@
 # Hosts that come to a group that is there, and have no vote: every tool works on them as on the others.
 bats_require_minimum_version 1.5.0
 load peer_helpers
+load member_helpers
 
 setup() {
   cd "$BATS_TEST_TMPDIR" || return
@@ -14,40 +15,6 @@ teardown() {
   end_jobs KILL
   stop_group
   stop_members
-}
-
-port_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=.*://p"; }
-
-# start_member NAME PORT PEER... [-- OPTION...]: by the addresses of these peers.
-start_member() {
-  local name=$1 port=$2 list=''
-  shift 2
-  while [ $# -gt 0 ] && [ "$1" != -- ]; do
-    list+="${list:+,}127.0.0.1:$(port_of "$1")"
-    shift
-  done
-  [ $# -eq 0 ] || shift
-  mkdir -p "$group/$name"
-  coordd --name "$name" --join "$list" --listen "127.0.0.1:$port" --key-file "${key:-$group/key}" --state-dir "$group/$name" \
-    --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
-  echo $! >"$group/$name.pid"
-  members+=("$name")
-  disown
-}
-serves() { on "$1" dlock --list >/dev/null 2>&1; }
-member() { start_member "$@" && eventually serves "$1"; }
-stop_members() {
-  local name
-  for name in "${members[@]}"; do
-    kill -CONT "$(pid_of "$name")" 2>/dev/null || true
-    kill -KILL "$(pid_of "$name")" 2>/dev/null || true
-  done
-  for name in "${members[@]}"; do eventually peer_gone "$name"; done
-}
-ended_with() { # PID STATUS
-  local status=0
-  wait "$1" || status=$?
-  [ "$status" -eq "$2" ] || { echo "ended with $status" && return 1; }
 }
 
 @test "a host joins by one address, and what it holds is excluded on a voter, and the reverse" {
@@ -323,7 +290,7 @@ ended_with() { # PID STATUS
   listed() { on "$1" dpeers --json | jq -r .name | grep -qx m; }
   unlisted() { ! listed "$1"; }
   eventually listed a
-  hold m job --ttl 12
+  hold m job --ttl 30
   signal_peer KILL m
   eventually peer_gone m
   sees_dead() { [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .state')" = dead ]; }

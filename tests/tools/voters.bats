@@ -39,7 +39,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   for name in a b c; do locks_work $name; done
 }
 
-@test "a follower is removed, and is silent, and votes again when it is promoted" {
+@test "a follower is removed, serves by asking the voters, and votes again when it is promoted" {
   voters a b c
   gone=$(a_follower)
   rest=$(printf '%s' abc | tr -d "$gone")
@@ -52,8 +52,10 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   done
   eventually role_is "$gone" "$gone" member
   votes_are "$gone" "$rest"
+  eventually grep -q 'does not vote any more: begins anew' "$group/$gone.log"
+  eventually locks_work "$gone"
   run -69 on "$gone" dpeers promote "$gone"
-  [[ $output == *"was removed from the voters: ask on a host that votes"* ]]
+  [[ $output == *"does not vote: ask on the host of one that does"* ]]
   grep -q 'voters from entry' "$group/${rest:0:1}.log"
   grep -q "remove $gone: $gone is removed, ordered by" "$group"/*.log
   # Its state remains: started again it is what it was.
@@ -61,6 +63,7 @@ locks_work() { on "$1" timeout 20 dlock -w 15 "at-$1" -- true; }
   eventually peer_gone "$gone"
   start_peer "$gone" "${calm[@]}"
   eventually role_is "$gone" "$gone" member
+  locks_work "$gone"
   run -0 on "${rest:0:1}" dpeers promote "$gone"
   for name in a b c; do
     eventually votes_are $name abc

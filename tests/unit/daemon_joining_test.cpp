@@ -169,8 +169,37 @@ TEST_CASE("a host that serves by what it knew asks on: where the group is, and w
   CHECK(*answered);
   CHECK(world.settings.life == life);
   CHECK(world.machine.state().registrations.at(world.settings.node).nonce == life);
+  // The group has forgotten it: by itself it comes back only if that was before it began.
+  world.roster.remove(world.settings.node);
+  world.machine.apply(
+      LogIndex{++world.last},
+      {.body = service::Forget{world.settings.node, world.machine.registration(world.settings.node)}});
+  world.settings.was_registered = true;
+  const auto removed = world.again();
+  REQUIRE_FALSE(removed.ok());
+  CHECK(removed.error().text().find("was removed from the group") != std::string::npos);
+  world.settings.was_registered = false;
+  CHECK(world.again().ok());
   world.id = another;
   CHECK_FALSE(world.again().ok());
+}
+
+TEST_CASE("whether a host keeps a log stands in its file before it begins so, and stays until that changes") {
+  World world;
+  REQUIRE(world.run().ok());
+  CHECK_FALSE((*read_member_file(world.disk))->keeps_log);
+  world.settings.keep_log = true;  // it was sent the log
+  REQUIRE(world.run().ok());
+  CHECK((*read_member_file(world.disk))->keeps_log);
+  world.settings.keep_log.reset();  // another process
+  REQUIRE(world.run().ok());
+  CHECK(world.settings.keep_log == true);
+  CHECK(world.settings.roster.find("alpha")->founder);
+  world.settings.keep_log = false;
+  REQUIRE(world.run().ok());
+  CHECK_FALSE((*read_member_file(world.disk))->keeps_log);
+  const auto again = parse_member_file(to_text(**read_member_file(world.disk)));
+  REQUIRE(again.ok());
 }
 
 TEST_CASE("names are decided in the log: who has come meanwhile is looked at anew") {

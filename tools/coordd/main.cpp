@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agreements/part.hpp"
@@ -149,7 +150,7 @@ node::Workers make_workers(NodeId self, const std::string& directory, bool alone
 
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
                                       const std::vector<std::string>& command_line, daemon::Settings settings,
-                                      daemon::LogThread& lines) {
+                                      daemon::LogThread& lines, std::optional<bool>& anew) {
   boost::asio::io_context io(1);
   boost::asio::signal_set hup(io);
   if (!has_terminal()) hup.add(SIGHUP);
@@ -187,6 +188,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   coordd::tell_service_manager("READY=1");
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
+  anew = (*peer)->begins_anew();
   if (failure) {
     return Error{ErrorKind::unavailable, directory, *failure,
                  "look at the disk and the file system, then start again"};
@@ -202,7 +204,15 @@ Result<cli::Exit> serve(const Arguments& arguments, const std::vector<std::strin
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of that write
   net::raise_descriptor_limit();
   daemon::LogThread lines(STDERR_FILENO, arguments.level);
-  auto ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines);
+  std::optional<bool> anew;
+  auto ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
+  // It votes now, or does not any more: as another one, with the keys as they are by now.
+  while (ended && anew) {
+    settings = daemon::check(arguments.peer);
+    if (!settings) return settings.error();
+    settings->keep_log = std::exchange(anew, std::nullopt);
+    ended = serve_until_stopped(arguments, command_line, std::move(*settings), lines, anew);
+  }
   // Nobody reads standard error: another line there would wait for ever.
   if (!lines.finish(last_lines)) ::_exit(static_cast<int>(ended ? *ended : cli::exit_of(ended.error().kind)));
   return ended;

@@ -142,7 +142,8 @@ void Raft::receive(NodeId /*from*/, const NotVoter& message) {
 }
 
 bool Raft::is_removed() const {
-  if (role_ == Role::bootstrap || joined_later()) return false;
+  // Who came later and was sent nothing yet is to come in.
+  if (role_ == Role::bootstrap || (joined_later() && members_.are_founders())) return false;
   return told_removed_ || (members_.index() <= commit_ && !voters().has(config_.self));
 }
 

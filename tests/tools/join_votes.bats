@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Hosts that came with --join get a vote, lose it again, and go.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+load member_helpers
+
+setup_file() {
+  new_group "$BATS_FILE_TMPDIR/group" a b c
+  export group COORD_SOCKET=$group/a.sock
+  start_group "${calm[@]}"
+}
+
+teardown_file() {
+  use_group "$BATS_FILE_TMPDIR/group"
+  stop_group
+}
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  use_group "$BATS_FILE_TMPDIR/group"
+  read -r -a spare < <(free_ports 1)
+}
+
+teardown() {
+  end_jobs KILL
+  stop_members
+}
+
+voters_are() { [ "$(dpeers --json | jq -r 'select(.voter) | .name' | sort | tr -d '\n')" = "$1" ]; } # NAMES
+role_is() { [ "$(on "$1" dpeers --json | jq -r 'select(.local).role')" = "$2" ]; }                    # NAME ROLE
+unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/dev/null; }
+
+@test "a host that came later votes, what it holds goes on, and after kill -9 it votes" {
+  member m "${spare[0]}" a
+  hold m job --ttl 10
+  run -0 --separate-stderr dpeers promote m
+  [[ $output == "voters: a, b, c, m"* ]]
+  eventually voters_are abcm
+  eventually role_is m follower
+  run -1 dlock -n job -- true
+  kill -0 "$command"
+  release job
+  wait "$holder"
+  on m dlock -w 10 job -- true
+  signal_peer KILL m
+  eventually peer_gone m
+  member m "${spare[0]}" a
+  eventually role_is m follower
+  # Two of the four founders' votes are not enough without it.
+  signal_peer STOP c
+  dlock -w 20 job -- true
+  signal_peer CONT c
+  run -0 dpeers transfer m
+  run -0 dpeers transfer a -w 20
+  run -0 dpeers remove m
+  eventually role_is m member
+  eventually serves m
+  on m dlock -w 10 job -- true
+  run -0 dpeers remove m
+  eventually unlisted m
+  eventually peer_gone m
+  grep -q 'was removed from the group' "$group/m.log"
+}
+
+@test "a host without a vote that holds something is not removed, and what holds is named" {
+  member n "${spare[0]}" b
+  hold n job
+  run -69 dpeers remove n
+  [[ $output == *"n holds or waits for something: "*"(pid "* ]]
+  release job
+  wait "$holder"
+  run -0 dpeers remove n
+  eventually unlisted n
+  run -0 dpeers --json
+  run -64 dpeers remove nobody
+}
