@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "protocol/broadcast/gather.hpp"
 #include "protocol/broadcast/gossip.hpp"
 #include "wire/bounds.hpp"
 
@@ -15,13 +16,14 @@ namespace coord::casts {
 
 using broadcast::CastId;
 
+inline constexpr std::size_t longest_answer = std::size_t{16} << 10U;
 inline constexpr std::size_t longest_payload = std::size_t{64} << 10U;
 
 // ---- between peers
 
-using ToPeer = std::variant<broadcast::GossipMessage>;
+using ToPeer = std::variant<broadcast::GossipMessage, broadcast::GatherMessage>;
 
-// The body of a cast.
+// The body of a cast, and of a question.
 struct Letter {
   std::string name{};
   std::string user{};  // of the host where it was cast, as its kernel and its peer say
@@ -34,6 +36,18 @@ struct Letter {
   void serialize(Archive& archive) {
     archive(wire::at_most<255>(name), wire::at_most<255>(user), uid, wire::at_most<255>(host), sent,
             wire::at_most<longest_payload>(payload));
+  }
+};
+
+// One of a host's answers to a question.
+struct AnswerText {
+  std::string host{};       // as it names itself
+  std::int32_t status = 0;  // of the command
+  std::string text{};
+  bool operator==(const AnswerText&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(host), status, wire::at_most<longest_answer>(text));
   }
 };
 
@@ -68,7 +82,35 @@ struct Took {  // so many of what this request was told: there is room for more
     archive(count);
   }
 };
-using FromTool = std::variant<Say, Listen, Took>;
+struct Ask {
+  std::string name{};
+  std::string query{};
+  Duration patience{};
+  bool operator==(const Ask&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name), wire::at_most<longest_payload>(query), patience);
+  }
+};
+// Answered by Listening, then by Question for as long as the connection lasts.
+struct Answer {
+  std::string name{};
+  bool operator==(const Answer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<255>(name));
+  }
+};
+struct Reply {  // to a Question of the same request
+  CastId id{};
+  AnswerText answer{};
+  bool operator==(const Reply&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, answer);
+  }
+};
+using FromTool = std::variant<Say, Listen, Took, Ask, Answer, Reply>;
 
 struct Taken {
   CastId id{};
@@ -150,6 +192,34 @@ struct Gap {
     archive(wire::at_most<broadcast::most_after>(missing));
   }
 };
-using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost, Gap>;
+struct Question {
+  CastId id{};
+  Letter letter{};
+  Duration patience{};  // until it is too late for an answer
+  bool operator==(const Question&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, letter, patience);
+  }
+};
+struct Answered {
+  std::string member{};
+  AnswerText answer{};
+  bool operator==(const Answered&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(member, answer);
+  }
+};
+struct Gathered {  // the answer to Ask
+  std::vector<Answered> answers{};
+  std::vector<std::string> missing{};  // members
+  bool operator==(const Gathered&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(answers, missing);
+  }
+};
+using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost, Gap, Question, Gathered>;
 
 }  // namespace coord::casts

@@ -13,6 +13,7 @@
 
 namespace coord::casts {
 
+using broadcast::Gather;
 using broadcast::Gossip;
 
 namespace {
@@ -30,11 +31,16 @@ Gossip::Config config_of(const node::Setting& setting) {
   return config;
 }
 
+ByteView view_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+std::optional<Letter> letter_in(const std::string& body) {
+  auto letter = wire::decode<Letter>(view_of(body), {.version = 2});
+  return letter ? std::optional(std::move(*letter)) : std::nullopt;
+}
 std::optional<Came> came_of(const broadcast::Cast& cast) {
-  auto letter = wire::decode<Letter>(
-      ByteView(reinterpret_cast<const std::uint8_t*>(cast.body.data()), cast.body.size()), {.version = 2});
-  if (!letter) return std::nullopt;
-  return Came{cast.id, std::move(*letter)};
+  auto letter = letter_in(cast.body);
+  return letter ? std::optional(Came{cast.id, std::move(*letter)}) : std::nullopt;
 }
 
 // A peer that lets anybody cast to `@USER/` is of another release, or not ours: its word is not enough.
@@ -50,7 +56,8 @@ CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
       names_(setting.names),
       is_alive_(std::move(is_alive)),
       gossip_(config_of(setting)),
-      order_({}, [this](const CastId& id) { return gossip_.knows(id); }) {}
+      order_({}, [this](const CastId& id) { return gossip_.knows(id); }),
+      gather_({.self = setting.self, .life = gossip_.last().life}) {}
 
 // ---- driven
 
@@ -71,7 +78,9 @@ std::optional<Instant> CastsPart::deadline() const {
   };
   for (const auto& [id, waiting] : waiting_) consider(waiting.until);
   if (const auto due = order_.deadline()) consider(*due);
-  if (!waiting_.empty() && members_noted_) consider(*members_noted_ + members_stay_for);
+  if (const auto due = gather_.deadline()) consider(*due);
+  if (members_noted_ && (!waiting_.empty() || !gather_.waits_for().empty()))
+    consider(*members_noted_ + members_stay_for);
   return first;
 }
 
@@ -89,33 +98,49 @@ void CastsPart::note_members(const node::Moment& moment) {
   for (const NodeId node : others)
     if (!is_alive_ || is_alive_(moment.now, node)) members.alive.push_back(node);
   alone_ = others.empty();
-  alive_ = static_cast<std::uint32_t>(members.alive.size());
+  alive_ = members.alive;
   run(moment, members);
+  for (const NodeId node : gather_.waits_for())
+    if (!std::ranges::binary_search(alive_, node)) run(moment, Gather::Died{node});
 }
 
 void CastsPart::on(const node::Moment& moment, const node::FromPeer& event) {
   auto said = wire::decode<ToPeer>(event.bytes, {.version = event.level});
   if (!said) return out_.push_back(node::Unreadable{said.error().what});
-  auto& message = std::get<broadcast::GossipMessage>(*said);
-  if (const char* const why = broadcast::fault_of(message)) return out_.push_back(node::Unreadable{why});
-  run(moment, Gossip::Receive{event.from, std::move(message)});
+  const char* const why = std::visit([](const auto& message) { return broadcast::fault_of(message); }, *said);
+  if (why != nullptr) return out_.push_back(node::Unreadable{why});
+  if (auto* const gossip = std::get_if<broadcast::GossipMessage>(&*said)) {
+    run(moment, Gossip::Receive{event.from, std::move(*gossip)});
+  } else {
+    run(moment, Gather::Receive{event.from, std::move(std::get<broadcast::GatherMessage>(*said))});
+  }
 }
 
 void CastsPart::on(const node::Moment& moment, const node::Greeted& event) {
   run(moment, Gossip::Meet{event.from});
 }
 
-void CastsPart::on(const node::Moment&, const node::ToolGone& event) {
+void CastsPart::on(const node::Moment& moment, const node::ToolGone& event) {
   listeners_.remove(event.connection);
+  for (const Gather::Own& own : answerers_.remove(event.connection)) run(moment, own);
+  for (auto entry = asking_.begin(); entry != asking_.end();) {
+    if (entry->second.connection != event.connection) {
+      ++entry;
+      continue;
+    }
+    run(moment, Gather::End{entry->first});
+    entry = asking_.erase(entry);
+  }
   std::erase_if(waiting_,
                 [&](const auto& entry) { return entry.second.tool.connection == event.connection; });
 }
 
 void CastsPart::on(const node::Moment& moment, const node::Tick&) {
   run(moment, Gossip::Tick{});
+  run(moment, Gather::Tick{});
   std::erase_if(waiting_, [&](const auto& entry) {
-    if (entry.second.until > moment.now && alive_ > 0) return false;
-    tell(entry.second.tool, Taken{entry.first, alive_, false});
+    if (entry.second.until > moment.now && !alive_.empty()) return false;
+    tell(entry.second.tool, Taken{entry.first, static_cast<std::uint32_t>(alive_.size()), false});
     return true;
   });
 }
@@ -130,30 +155,44 @@ void CastsPart::on(const node::Moment& moment, const node::FromTool& event) {
   std::visit([&](const auto& what) { asked(moment, event, what); }, *said);
 }
 
-void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Say& what) {
+std::string CastsPart::name_for(const node::Moment& moment, const node::FromTool& event,
+                                const std::string& wanted, std::size_t bytes) {
   const Tool tool{event.connection, event.request};
   const auto refuse = [&](CannotCast::Why why, std::string text) {
     tell(tool, CannotCast{why, std::move(text)});
+    return std::string();
   };
-  const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
+  const std::string name = service::expand_own(wanted, event.who.uid, event.who.user);
   if (name.empty() || name.size() > 255) return refuse(CannotCast::Why::wrong, "a name has 1 to 255 bytes");
   if (!COORD_RULE(only_its_user_casts_to_a_name, service::may_use(name, event.who.uid, event.who.user)))
     return refuse(CannotCast::Why::not_yours,
                   fmt::format("only {} and root may cast to it", service::owner_in(name)));
   if (!alone_ && moment.level < wire::channels_since)
     return refuse(CannotCast::Why::level, "the group is at level 1");
-  if (const auto after = allowance_.spend(moment.now, event.who.user, what.payload.size()))
-    return tell(tool, Later{*after});
-  const auto own = names_.find(self_);
-  const Letter letter{name,        event.who.user, event.who.uid, own == names_.end() ? "" : own->second,
-                      moment.wall, what.payload};
-  const Bytes body = wire::encode(letter, 2);
+  if (const auto after = allowance_.spend(moment.now, event.who.user, bytes)) {
+    tell(tool, Later{*after});
+    return "";
+  }
+  return name;
+}
+
+Bytes CastsPart::letter_of(const node::Moment& moment, const node::FromTool& event, const std::string& name,
+                           const std::string& payload) const {
+  return wire::encode(
+      Letter{name, event.who.user, event.who.uid, host_of(moment, self_), moment.wall, payload}, 2);
+}
+
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Say& what) {
+  const std::string name = name_for(moment, event, what.name, what.payload.size());
+  if (name.empty()) return;
+  const Bytes body = letter_of(moment, event, name, what.payload);
   while (order_.needs_tie(moment.now)) run(moment, Gossip::Begin{{}, order_.frontier(moment.now)});
   run(moment, Gossip::Begin{{body.begin(), body.end()}, order_.frontier(moment.now)});
   const CastId id = gossip_.last();
-  if (alive_ == 0) return tell(tool, Taken{id, 0, false});
+  const Tool tool{event.connection, event.request};
+  if (alive_.empty()) return tell(tool, Taken{id, 0, false});
   const Duration patience = std::clamp(what.patience, Duration{}, longest_patience);
-  waiting_.emplace(id, Waiting{tool, moment.now + patience, alive_});
+  waiting_.emplace(id, Waiting{tool, moment.now + patience, static_cast<std::uint32_t>(alive_.size())});
 }
 
 // Whoever listens already, and has lost its peer, is told also what has come since the peer is back.
@@ -208,6 +247,30 @@ void CastsPart::asked(const node::Moment&, const node::FromTool& event, const To
   listeners_.took({event.connection, event.request}, what.count, out_);
 }
 
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Ask& what) {
+  const std::string name = name_for(moment, event, what.name, what.query.size());
+  if (name.empty()) return;
+  const Bytes body = letter_of(moment, event, name, what.query);
+  std::vector<NodeId> members = alive_;
+  members.push_back(self_);
+  const CastId id{self_, gather_.last().life, gather_.last().number + 1};
+  asking_[id] = {event.connection, event.request};
+  run(moment, Gather::Begin{{body.begin(), body.end()}, std::move(members), what.patience});
+}
+
+void CastsPart::asked(const node::Moment&, const node::FromTool& event, const Answer& what) {
+  const Tool tool{event.connection, event.request};
+  const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
+  if (name.empty() || name.size() > 255)
+    return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
+  answerers_.add({event.connection, event.request}, name);
+  tell(tool, Listening{});
+}
+
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Reply& what) {
+  if (const auto own = answerers_.reply({event.connection, event.request}, what)) run(moment, *own);
+}
+
 void CastsPart::tell(const Tool& tool, const ToTool& what) {
   out_.push_back(node::ToTool{tool.connection, tool.request, wire::encode(what, 2)});
 }
@@ -218,6 +281,38 @@ void CastsPart::run(const node::Moment& moment, const Gossip::Event& event) {
   for (Gossip::Action& action : gossip_.step(moment.now, event))
     std::visit([&](auto& what) { perform(moment, std::move(what)); }, action);
   for (const auto& next : order_.next(moment.now)) hear(moment, next);
+}
+
+void CastsPart::run(const node::Moment& moment, const Gather::Event& event) {
+  for (Gather::Action& action : gather_.step(moment.now, event))
+    std::visit([&](auto& what) { perform(moment, std::move(what)); }, action);
+}
+
+void CastsPart::perform(const node::Moment& moment, Gather::Pass&& action) {
+  Bytes bytes = wire::encode(ToPeer(std::move(action.message)), moment.level);
+  const node::Way way = bytes.size() > datagram_bytes ? node::Way::stream
+                        : action.surely               ? node::Way::both
+                                                      : node::Way::datagram;
+  out_.push_back(node::Send{action.to, way, std::move(bytes)});
+}
+
+void CastsPart::perform(const node::Moment& moment, const Gather::Asked& action) {
+  auto letter = letter_in(action.question);
+  if (!letter || !is_its_users(*letter)) return run(moment, Gather::Own{action.id, {}, true});
+  const Question question{action.id, std::move(*letter), std::max(Duration{}, action.until - moment.now)};
+  if (const auto own = answerers_.ask(moment.now, question, action.until, out_)) run(moment, *own);
+}
+
+void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& action) {
+  const auto found = asking_.find(action.id);
+  if (found == asking_.end()) return;
+  Gathered gathered;
+  for (const broadcast::Share& share : action.shares)
+    if (auto answer = wire::decode<AnswerText>(view_of(share.answer), {.version = 2}))
+      gathered.answers.push_back({host_of(moment, share.node), std::move(*answer)});
+  for (const NodeId node : action.missing) gathered.missing.push_back(host_of(moment, node));
+  tell(found->second, gathered);
+  asking_.erase(found);
 }
 
 void CastsPart::perform(const node::Moment& moment, Gossip::Send&& action) {

@@ -6,6 +6,9 @@
 // whose users the kernel names; whose name a cast may go to (`@USER/`) is judged here, and again by each peer
 // that it comes to. What a peer has forgotten at its restart others bring again; listeners come again too,
 // and say for how long they have listened.
+//
+// Questions and their answers go by a Gather (protocol/broadcast/gather.hpp) among the hosts that are held to
+// live when they are asked.
 #pragma once
 
 #include <functional>
@@ -17,10 +20,12 @@
 #include <vector>
 
 #include "casts/allowance.hpp"
+#include "casts/answerers.hpp"
 #include "casts/listeners.hpp"
 #include "casts/messages.hpp"
 #include "node/part.hpp"
 #include "protocol/broadcast/causal_order.hpp"
+#include "protocol/broadcast/gather.hpp"
 #include "protocol/broadcast/gossip.hpp"
 
 namespace coord::node {
@@ -67,8 +72,20 @@ class CastsPart final : public node::Part {
   void asked(const node::Moment& moment, const node::FromTool& event, const Say& what);
   void asked(const node::Moment& moment, const node::FromTool& event, const Listen& what);
   void asked(const node::Moment& moment, const node::FromTool& event, const Took& what);
+  void asked(const node::Moment& moment, const node::FromTool& event, const Ask& what);
+  void asked(const node::Moment& moment, const node::FromTool& event, const Answer& what);
+  void asked(const node::Moment& moment, const node::FromTool& event, const Reply& what);
+  // The name that it may be cast to, or asked under; empty: it was refused.
+  std::string name_for(const node::Moment& moment, const node::FromTool& event, const std::string& name,
+                       std::size_t bytes);
+  Bytes letter_of(const node::Moment& moment, const node::FromTool& event, const std::string& name,
+                  const std::string& payload) const;
 
   void run(const node::Moment& moment, const broadcast::Gossip::Event& event);
+  void run(const node::Moment& moment, const broadcast::Gather::Event& event);
+  void perform(const node::Moment& moment, broadcast::Gather::Pass&& action);
+  void perform(const node::Moment& moment, const broadcast::Gather::Asked& action);
+  void perform(const node::Moment& moment, const broadcast::Gather::Gathered& action);
   void perform(const node::Moment& moment, broadcast::Gossip::Send&& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Arrived& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Confirmed& action);
@@ -85,12 +102,15 @@ class CastsPart final : public node::Part {
   const IsAlive is_alive_;
   broadcast::Gossip gossip_;
   broadcast::CausalOrder order_;
+  broadcast::Gather gather_;
   std::optional<Instant> members_noted_;
-  std::uint32_t alive_ = 0;  // other hosts
-  bool alone_ = true;        // in the group
+  std::vector<NodeId> alive_;  // other hosts
+  bool alone_ = true;          // in the group
   Allowance allowance_;
   Listeners listeners_;
   std::map<CastId, Waiting> waiting_;
+  Answerers answerers_;
+  std::map<CastId, Tool> asking_;
   node::PartActions out_;
 };
 

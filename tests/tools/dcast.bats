@@ -118,6 +118,28 @@ dcast_with() { # the status of a listener with this command, after one cast
   eventually ends_with_again
 }
 
+@test "--ask: the answer of a command on this host, its status, and one that is too long or too slow" {
+  run -1 --separate-stderr dcast --ask q
+  [[ $stderr == *'nobody answers'* ]]
+  dcast --json --answer q -- sh -c 'read -r what; eval "$what"' >out 2>err 3>&- &
+  answerer=$!
+  eventually grep -q '"answering"' out
+  [ "$(dcast --ask q 'echo hello' | cut -d: -f2)" = ' hello' ]
+  [ "$(dcast --ask q 'echo "$DCAST_NAME $DCAST_USER"' --json | jq -r 'select(.answer) | .answer')" = "q $(id -un)" ]
+  run -1 --separate-stderr dcast --ask q 'echo 5; exit 3' --json --reduce sum
+  [ "$(jq -c 'select(.answer) | [.answer, .status]' <<<"$output")" = '["5",3]' ]
+  [ "$(jq -c 'select(.type) | [.value, .answered]' <<<"$output")" = '[null,0]' ]
+  run -1 --separate-stderr dcast --ask q 'echo five' --reduce sum
+  [[ $stderr == *'not counted'* ]]
+  run -1 --separate-stderr dcast --ask q 'head -c 20000 /dev/zero'
+  [[ $stderr == *'status 65'* ]]
+  [ "$(dcast --ask q 'head -c 16384 /dev/zero | tr "\0" x' --json | jq -r 'select(.answer) | .answer | length')" -eq 16384 ]
+  run -1 --separate-stderr dcast --ask q 'sleep 30' -w 1
+  [[ $stderr == *'no answer of'* ]]
+  [ "$(dcast --ask q 'echo 7' --reduce sum)" = 7 ]
+  kill "$answerer"
+}
+
 @test "kill -9 of the peer: the listener comes back, and hears what is cast later" {
   listen out --json
   eventually listens out
@@ -148,6 +170,10 @@ dcast_with() { # the status of a listener with this command, after one cast
   refused --count 1 x y
   refused --listen x --count 0
   refused --listen x -w 1
+  refused --answer x
+  refused x y --reduce sum
+  refused --ask x --reduce product
+  refused --ask x y z
   run -64 dcast x - <big
   run -69 dcast --no-autostart --socket "$PWD/none" x y
 }

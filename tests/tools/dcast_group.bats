@@ -46,7 +46,7 @@ listen() {
   local name=$1 peer
   shift
   for peer in "$@"; do
-    on "$peer" dcast --json --listen "$name" >"out.$peer" 2>"err.$peer" 3>&- &
+    COORD_SOCKET=$group/$peer.sock dcast --json --listen "$name" >"out.$peer" 2>"err.$peer" 3>&- &
     eventually listens "out.$peer" 1
   done
 }
@@ -79,9 +79,58 @@ heard() { # PAYLOADS PEER...
   heard '1 2 3' a b
 }
 
+# answer NAME PEER... -- COMMAND: in the background, and waits until all answer. Sets answerers.
+answer() {
+  local name=$1 peer peers=()
+  shift
+  while [ "$1" != -- ]; do
+    peers+=("$1")
+    shift
+  done
+  shift
+  answerers=()
+  for peer in "${peers[@]}"; do
+    COORD_SOCKET=$group/$peer.sock MEMBER=$peer dcast --json --answer "$name" -- "$@" >"answers.$peer" 2>"err.$peer" 3>&- &
+    answerers+=($!)
+    eventually grep -q '"answering"' "answers.$peer"
+  done
+}
+
+@test "--ask gathers the answers of all, adds them up, and names whose is missing" {
+  answer load a b c m -- sh -c 'read -r factor; case $MEMBER in a) n=1 ;; b) n=2 ;; c) n=3 ;; m) n=4.5 ;; esac; awk "BEGIN { print $n * ${factor:-1} }"'
+  run -0 on a dcast --ask load 1
+  [ "$(xargs <<<"$output")" = 'a: 1 b: 2 c: 3 m: 4.5' ]
+  [ "$(on m dcast --ask load 2 --reduce sum)" = 21 ]
+  [ "$(on b dcast --ask load --reduce max)" = 4.5 ]
+  [ "$(on b dcast --ask load --reduce min)" = 1 ]
+  [ "$(echo 10 | on c dcast --ask load - --reduce count)" = 4 ]
+  run -0 on a dcast --json --ask load 1 --reduce sum
+  [ "$(jq -r 'select(.member) | [.member, .host, .answer, .status] | @tsv' <<<"$output" | head -1)" = "a"$'\t'"$(hostname)"$'\t'"1"$'\t'"0" ]
+  [ "$(jq -c 'select(.type == "result") | [.reduce, .value, .answered, .missing]' <<<"$output")" = '["sum",10.5,4,[]]' ]
+  kill -STOP "${answerers[1]}"
+  run -1 --separate-stderr on a dcast --ask load 1 --reduce sum -w 1
+  kill -CONT "${answerers[1]}"
+  [ "$output" = 8.5 ]
+  [[ $stderr == *'load: no answer of b' ]]
+  end_jobs TERM
+  run -1 --separate-stderr on a dcast --ask load 1
+  [[ $stderr == *'nobody answers'* ]]
+}
+
+@test "a host that is stopped is named, and the others' answers are shown" {
+  answer who a b c m -- sh -c 'echo "$MEMBER"'
+  signal_peer STOP c
+  run -1 --separate-stderr on m dcast --json --ask who -w 3
+  signal_peer CONT c
+  [ "$(jq -r 'select(.member) | .answer' <<<"$output" | xargs)" = 'a b m' ]
+  [ "$(jq -c 'select(.type == "result") | .missing' <<<"$output")" = '["c"]' ]
+  all_answer() { [ "$(on a dcast --ask who --reduce count 2>/dev/null)" = 4 ]; }
+  eventually all_answer
+}
+
 @test "with --causal an answer is heard behind its question, by all" {
   for peer in a b c m; do
-    on $peer dcast --json --causal --listen talk >"out.$peer" 2>"err.$peer" 3>&- &
+    COORD_SOCKET=$group/$peer.sock dcast --json --causal --listen talk >"out.$peer" 2>"err.$peer" 3>&- &
     eventually listens "out.$peer" 1
   done
   on a dcast talk 1

@@ -8,14 +8,18 @@ load place_helpers
 setup() { new_place dcast; }
 teardown() { end_place; }
 
+# listen NAME: as games, in the background, into out
+listen() {
+  as games sh -c 'echo $$ >"$HOME/pid"; exec dcast --json --listen "$1"' sh "$1" >out 3>&- &
+  eventually listens out
+  pids+=("$(cat "$place/home/pid")")
+}
 listens() { grep -q '"listening"' "$1"; }
 payloads_are() { [ "$(jq -r 'select(.event == "cast") | .payload' "$1" | xargs)" = "$2" ]; }
 
 @test "cold, as an ordinary user: a cast, and a listener" {
   as games dcast x one
-  as games dcast --json --listen x >out 3>&- &
-  pids+=($!)
-  eventually listens out
+  listen x
   as games dcast x two
   eventually payloads_are out two
   [ "$(jq -r 'select(.event == "cast") | .user' out)" = games ]
@@ -23,9 +27,7 @@ payloads_are() { [ "$(jq -r 'select(.event == "cast") | .payload' "$1" | xargs)"
 
 @test "to a user's name only that user and root cast; all may listen" {
   begin_peer dcast x ready
-  as games dcast --json --listen @root/x >out 3>&- &
-  pids+=($!)
-  eventually listens out
+  listen @root/x
   run -64 --separate-stderr as games dcast @root/x forged
   [[ $stderr == *"only root"* ]]
   dcast @/x real

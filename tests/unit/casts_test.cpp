@@ -214,6 +214,73 @@ TEST_CASE("a cast follows what its peer has heard before", "[casts]") {
     CHECK(net.heard(i, 5) == Payloads{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"});
 }
 
+TEST_CASE("a question is told to all who answer to its name, and their answers are gathered", "[casts]") {
+  Network net(5);
+  for (std::uint64_t i = 1; i <= 4; ++i) net.ask(i, 5, Answer{"load"});
+  net.ask(4, 6, Answer{"load"});
+  net.ask(2, 7, Answer{"other"});
+  net.ask(1, 9, Ask{"load", "query", 10s}, alice);
+  net.run(100ms);
+  const auto question = [&](std::uint64_t node, std::uint64_t tool) {
+    const auto* asked = std::get_if<Question>(&net.told[{NodeId{node}, tool}].back());
+    return asked == nullptr ? Question{} : *asked;
+  };
+  CHECK(question(4, 6).letter.payload == "query");
+  CHECK(question(4, 6).letter.user == "alice");
+  CHECK(question(2, 7).letter.payload.empty());
+  for (std::uint64_t i = 1; i <= 4; ++i) net.ask(i, 5, Reply{question(i, 5).id, {"h", 0, std::to_string(i)}});
+  net.run(1s);
+  CHECK(net.told[{NodeId{1}, 9}].empty());  // one has not replied
+  net.ask(4, 6, Reply{question(4, 6).id, {"h", 3, "4b"}});
+  net.run(1s);
+  REQUIRE(net.told[{NodeId{1}, 9}].size() == 1);
+  const auto gathered = std::get<Gathered>(net.told[{NodeId{1}, 9}].back());
+  CHECK(gathered.missing.empty());
+  REQUIRE(gathered.answers.size() == 5);
+  CHECK(std::ranges::count(gathered.answers, Answered{"host4", {"h", 3, "4b"}}) == 1);
+  CHECK(std::ranges::count(gathered.answers, Answered{"host2", {"h", 0, "2"}}) == 1);
+}
+
+TEST_CASE("who does not answer is named: too slow, gone, dead, or with too many questions", "[casts]") {
+  Network net(4);
+  for (std::uint64_t i = 1; i <= 4; ++i) net.ask(i, 5, Answer{"load"});
+  const auto missing = [&](std::uint64_t tool) {
+    REQUIRE(net.told[{NodeId{1}, tool}].size() == 1);
+    auto names = std::get<Gathered>(net.told[{NodeId{1}, tool}].back()).missing;
+    std::ranges::sort(names);
+    return names;
+  };
+  net.ask(1, 9, Ask{"load", "", 2s});
+  net.run(1s);
+  CHECK(net.told[{NodeId{1}, 9}].empty());
+  net.step(2, node::ToolGone{replica::ConnectionId{5}});
+  net.run(5s);
+  CHECK(missing(9) == Payloads{"host1", "host2", "host3", "host4"});
+  // Nobody of host 2 answers to the name any more; host 3 dies, and that is found out.
+  net.ask(1, 10, Ask{"load", "", 1h});
+  net.run(100ms);
+  for (const std::uint64_t i : {1, 4})
+    net.ask(i, 5, Reply{std::get<Question>(net.told[{NodeId{i}, 5}].back()).id, {"h", 0, "x"}});
+  net.kill(3);
+  net.run(1s);
+  CHECK(net.told[{NodeId{1}, 10}].empty());
+  net.dead = {NodeId{3}};
+  net.run(1s);
+  CHECK(missing(10) == Payloads{"host3"});
+  for (std::uint64_t i = 0; i < Answerers::most_open + 3; ++i) net.ask(1, 20 + i, Ask{"load", "", 1s});
+  net.run(100ms);
+  CHECK(missing(20 + Answerers::most_open) == Payloads{"host1", "host4"});
+  net.run(20s);
+  // Whoever does not wait any more is told nothing, and nothing is left of it.
+  net.ask(1, 90, Ask{"load", "", 1h});
+  net.step(1, node::ToolGone{replica::ConnectionId{90}});
+  net.run(10s);
+  CHECK(net.told[{NodeId{1}, 90}].empty());
+  CHECK(is_refused(net.say(1, "@alice/x", "y", bob), CannotCast::Why::not_yours));
+  net.ask(1, 91, Ask{"@alice/x", "", 1s}, bob);
+  CHECK(is_refused(net.told[{NodeId{1}, 91}].back(), CannotCast::Why::not_yours));
+}
+
 TEST_CASE("nonsense and strangers' words break nothing", "[casts]") {
   Network net(2);
   net.step(1, node::FromPeer{NodeId{2}, {}, 2, node::Way::stream});

@@ -289,6 +289,7 @@ TEST_CASE("what sites of a decision say to each other and to tools has its bytes
 TEST_CASE("what peers say of casts, to each other and to tools, has its bytes and refuses all others") {
   check_family("casts_to_peer", samples::casts_to_peer(), wire::channels_since);
   check_family("casts_letters", samples::casts_letters(), wire::channels_since);
+  check_family("casts_answers", samples::casts_answers(), wire::channels_since);
   check_family("casts_from_tool", samples::casts_from_tool(), wire::channels_since);
   check_family("casts_to_tool", samples::casts_to_tool(), wire::channels_since);
 }

@@ -52,6 +52,7 @@ const Named<agreements::FromTool>& agreements_from_tool();
 const Named<agreements::ToTool>& agreements_to_tool();
 const Named<casts::ToPeer>& casts_to_peer();
 const Named<casts::Letter>& casts_letters();
+const Named<casts::AnswerText>& casts_answers();
 const Named<casts::FromTool>& casts_from_tool();
 const Named<casts::ToTool>& casts_to_tool();
 

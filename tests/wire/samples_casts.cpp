@@ -20,6 +20,10 @@ const Named<casts::ToPeer>& casts_to_peer() {
       {"heard", GossipMessage(Heard{id, true})},
       {"digest", GossipMessage(Digest{{{NodeId{1}, 2, 3, 4, {6, 8}}}, true, false, true})},
       {"bring", GossipMessage(Bring{{{{id, {}, "body"}, std::chrono::milliseconds(5)}}})},
+      {"down", GatherMessage(Down{id, std::chrono::seconds(5), {NodeId{1}, NodeId{2}}, "question"})},
+      {"got", GatherMessage(Got{id})},
+      {"up", GatherMessage(Up{id, {{NodeId{1}, "answer"}}, {NodeId{1}, NodeId{2}}})},
+      {"thanks", GatherMessage(Thanks{id})},
   };
   return all;
 }
@@ -29,11 +33,19 @@ const Named<casts::Letter>& casts_letters() {
   return all;
 }
 
+const Named<casts::AnswerText>& casts_answers() {
+  static const Named<casts::AnswerText> all = {{"answer", {"web1", 3, "0.5"}}};
+  return all;
+}
+
 const Named<casts::FromTool>& casts_from_tool() {
   static const Named<casts::FromTool> all = {
       {"say", casts::Say{"deploy", "1.4.2", std::chrono::seconds(5)}},
       {"listen", casts::Listen{"deploy", std::chrono::seconds(60), true}},
       {"took", casts::Took{3}},
+      {"ask", casts::Ask{"load", "query", std::chrono::seconds(5)}},
+      {"answer", casts::Answer{"load"}},
+      {"reply", casts::Reply{id, {"web1", 3, "0.5"}}},
   };
   return all;
 }
@@ -47,6 +59,8 @@ const Named<casts::ToTool>& casts_to_tool() {
       {"came", casts::Came{id, letter}},
       {"lost", casts::Lost{9}},
       {"gap", casts::Gap{{{id, "web1"}}}},
+      {"question", casts::Question{id, letter, std::chrono::seconds(5)}},
+      {"gathered", casts::Gathered{{{"web1", {"web1.example", 3, "0.5"}}}, {"web2"}}},
   };
   return all;
 }

@@ -3,23 +3,16 @@
 //
 // A peer that was started again hears from the others what it has missed, and a listener tells it for how
 // long it has listened: so what was cast meanwhile comes, and what has come before is known by its id.
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <deque>
 #include <set>
 
-#include "base/descriptor.hpp"
 #include "base/format.hpp"
-#include "cli/child.hpp"
 #include "cli/connect.hpp"
 #include "cli/follow.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
+#include "dcast/running.hpp"
 #include "dcast/settings.hpp"
 #include "process/boot_time.hpp"
 
@@ -30,27 +23,6 @@ namespace {
 using process::boot_now;
 
 constexpr std::size_t most_ids = 65'536;  // as many as peers remember
-
-// A file in memory that holds it, to be read from its beginning.
-Result<Descriptor> file_of(const std::string& payload) {
-  const auto failed = [] {
-    return Error{ErrorKind::internal, "the command's standard input", std::strerror(errno), ""};
-  };
-  Descriptor file(::memfd_create("dcast", MFD_CLOEXEC));
-  if (!file.is_open()) return failed();
-  for (std::size_t done = 0; done < payload.size();) {
-    const ssize_t count = ::write(file.get(), payload.data() + done, payload.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return failed();
-    done += static_cast<std::size_t>(count);
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0) return failed();
-  return file;
-}
-
-bool ends_listening(int signal) {
-  return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT || signal == SIGHUP;
-}
 
 class Listener {
  public:
@@ -153,31 +125,21 @@ class Listener {
 
   // One command after the other: what comes meanwhile waits at the peer.
   Status run(const casts::Came& came) {
-    cli::Program program;
-    program.argv = settings_.command.argv;
-    program.environment = {{"DCAST_NAME", came.letter.name},
-                           {"DCAST_ID", text_of(came.id)},
-                           {"DCAST_HOST", came.letter.host},
-                           {"DCAST_USER", came.letter.user}};
-    auto input = file_of(came.letter.payload);
-    if (!input) return input.error();
-    if (::dup2(input->get(), STDIN_FILENO) < 0)
-      return Error{ErrorKind::internal, "the command's standard input", std::strerror(errno), ""};
-    auto started = cli::Child::start(program);
-    if (auto* error = std::get_if<cli::SpawnError>(&started)) {
+    auto ran = dcast::run(settings_.command, came.id, came.letter);
+    if (!ran) return ran.error();
+    if (auto* error = std::get_if<cli::SpawnError>(&*ran)) {
       cli::complain("dcast", error->error);
       ended_ = error->exit;
       return done();
     }
-    const cli::Outcome outcome = std::get<std::unique_ptr<cli::Child>>(started)->run();
-    cli::die_as_interrupted(outcome);
+    const auto& outcome = std::get<cli::Outcome>(*ran);
     const int status = static_cast<int>(outcome.exit());
     if (status != 0) worst_ = status;
-    if (outcome.signal != 0 && ends_listening(outcome.signal)) {
+    if (ends_all(outcome)) {
       ended_ = outcome.exit();
     } else if (status != 0 && !settings_.quiet) {
       cli::notice("dcast", fmt::format("{}: {} ended with status {}", cli::shown(settings_.name),
-                                       cli::shown(program.argv.front()), status));
+                                       cli::shown(settings_.command.argv.front()), status));
     }
     return done();
   }

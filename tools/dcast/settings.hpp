@@ -17,7 +17,9 @@
 
 namespace coord::dcast {
 
-enum class Mode { say, listen };
+enum class Mode { say, listen, ask, answer };
+enum class Reduce { list, sum, min, max, count };
+const char* name_of(Reduce how);  // ask.cpp
 
 struct Settings {
   cli::ConnectOptions peer;
@@ -25,6 +27,7 @@ struct Settings {
   std::string name;
   std::string payload;  // read already
   cli::Command command;
+  Reduce reduce = Reduce::list;
   std::optional<std::uint64_t> count;
   std::optional<Duration> wait;
   bool causal = false, json = false, quiet = false;
@@ -42,5 +45,7 @@ std::string text_of(const casts::CastId& id);
 
 Result<cli::Exit> say(const Settings& settings);     // say.cpp
 Result<cli::Exit> listen(const Settings& settings);  // listen.cpp
+Result<cli::Exit> ask(const Settings& settings);     // ask.cpp
+Result<cli::Exit> answer(const Settings& settings);  // answer.cpp
 
 }  // namespace coord::dcast

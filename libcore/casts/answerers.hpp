@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The answerers of this host: tools that run a command for each question to a name. A question that comes is
+// told to all of its name; what they reply is this host's answer, complete when all have replied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "casts/messages.hpp"
+#include "node/part.hpp"
+#include "protocol/broadcast/gather.hpp"
+
+namespace coord::casts {
+
+class Answerers {
+ public:
+  // Questions that one has not answered yet; of more this host is missing.
+  static constexpr std::size_t most_open = 16;
+  using Key = std::pair<replica::ConnectionId, std::uint64_t>;
+  using Own = broadcast::Gather::Own;
+
+  void add(const Key& key, std::string name) { answerers_[key].name = std::move(name); }
+  // What is this host's answer to those that it owes one.
+  std::vector<Own> remove(replica::ConnectionId connection);
+  // Told to all of its name. An answer at once: there is none of them, or one that has too many.
+  std::optional<Own> ask(Instant now, const Question& what, Instant until, node::PartActions& out);
+  std::optional<Own> reply(const Key& key, const Reply& what);
+  void forget(Instant now);  // what it is too late for
+
+ private:
+  struct Answerer {
+    std::string name;
+    std::set<CastId> open;
+  };
+  struct Open {
+    Instant until;
+    std::set<Key> waits_for;
+    std::vector<broadcast::Payload> answers;
+    bool is_cut = false;  // one of them will not answer
+  };
+  std::optional<Own> own(const CastId& id);
+
+  std::map<Key, Answerer> answerers_;
+  std::map<CastId, Open> open_;
+};
+
+}  // namespace coord::casts

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Asking all members of a group that comes and goes, and gathering their answers: broadcast down a tree and
+// convergecast up it (Peleg, "Distributed Computing: A Locality-Sensitive Approach", 2000, chapter 3).
+//
+// Problem: one member wants an answer of each, soon, and wants to know whose is missing. Why the obvious
+// answer, it asks each itself, fails: it handles N questions and N answers, and its links all of them. Why a
+// known tree (tree_cast.hpp) does not serve: members come and die while it is used, and one that is lost
+// takes its subtree along. Algorithm: the tree is made by the question. Each member is told, with it, which
+// members are below it; it divides these among a few of them, and so on. Each waits for those that it has
+// asked, adds what it has itself, and answers who asked it.
+//
+// Who does not say at once that it has the question, or is found dead later, is given up; what was below it
+// is asked through another one of these. A member that is so asked twice answers both, and is counted once.
+// With the answers come the names of all that have answered, so that no one can be missing unnoticed. Each
+// level of the tree has a little less time than the one above: what is there when it is over goes up.
+// Datagrams may be lost and doubled: all is said again until it is acknowledged.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "protocol/broadcast/gossip.hpp"
+#include "protocol/broadcast/types.hpp"
+#include "protocol/shape.hpp"
+
+namespace coord::broadcast {
+
+// One of possibly several answers of a member.
+struct Share {
+  NodeId node{};
+  Payload answer{};
+  bool operator==(const Share&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, answer);
+  }
+};
+
+inline constexpr std::size_t most_asked = 8192;                            // members
+inline constexpr std::size_t longest_answers = (std::size_t{768} << 10U);  // of a subtree
+inline constexpr std::size_t longest_question = (std::size_t{64} << 10U) + 1024;
+
+struct Down {
+  CastId id{};  // of a question, by the numbers of Gather
+  Duration patience{};
+  std::vector<NodeId> below{};  // to be asked through whoever is told this
+  Payload question{};
+  bool operator==(const Down&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, patience, below, question);
+  }
+};
+struct Got {  // Down
+  CastId id{};
+  bool operator==(const Got&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id);
+  }
+};
+struct Up {
+  CastId id{};
+  std::vector<Share> shares{};
+  std::vector<NodeId> reached{};  // all that have answered, perhaps with no share
+  bool operator==(const Up&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id, shares, reached);
+  }
+};
+struct Thanks {  // for Up
+  CastId id{};
+  bool operator==(const Thanks&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(id);
+  }
+};
+using GatherMessage = std::variant<Down, Got, Up, Thanks>;
+const char* fault_of(const GatherMessage& message);
+std::string text(const GatherMessage& message);
+
+class Gather : public Shape<Gather> {
+ public:
+  using Message = GatherMessage;
+  struct Config {
+    NodeId self{};
+    std::uint64_t life = 1;
+    std::size_t fanout = 6;
+    Duration resend = std::chrono::milliseconds(60);
+    std::size_t most_tries = 6;  // without a word: then it is held to be gone
+    std::size_t most_open = 256;
+  };
+
+  struct Begin {
+    Payload question{};
+    std::vector<NodeId> members{};  // this node perhaps among them; it is asked in any case
+    Duration patience{};
+  };
+  struct Own {  // what this node answers; all before it is complete
+    CastId id{};
+    std::vector<Payload> answers{};
+    bool is_complete = false;
+    bool is_cut = false;  // there should be more, that will not come: this node has not answered
+  };
+  struct Died {  // a member is held dead
+    NodeId node{};
+  };
+  struct End {  // nobody waits for this question of this node's any more
+    CastId id{};
+  };
+  using Event = std::variant<Begin, Own, Died, End, Receive, Tick>;
+
+  struct Pass {  // by datagram, if it fits; `surely`: by stream too, for the datagrams seem to be lost
+    NodeId to;
+    Message message;
+    bool surely = false;
+  };
+  struct Asked {  // this node: answered by Own
+    CastId id{};
+    Payload question{};
+    Instant until;
+  };
+  struct Gathered {  // of this node's question
+    CastId id{};
+    std::vector<Share> shares{};
+    std::vector<NodeId> missing{};
+  };
+  using Action = std::variant<Pass, Asked, Gathered>;
+  using Actions = std::vector<Action>;
+
+  explicit Gather(Config config) : config_(config) {}
+
+  [[nodiscard]] Actions step(Instant now, const Event& event);
+  std::optional<Instant> deadline() const;
+  CastId last() const { return {config_.self, config_.life, last_number_}; }
+  std::size_t open() const { return questions_.size(); }
+  std::set<NodeId> waits_for() const;
+
+ private:
+  struct Child {
+    std::vector<NodeId> below;
+    bool has_it = false, is_over = false;
+    std::size_t tries = 0;
+    Instant again;
+  };
+  struct Parent {
+    bool has_thanked = false;
+    std::size_t tries = 0;
+    Instant again;
+  };
+  struct Question {
+    Payload question;
+    Instant until;
+    std::map<NodeId, Parent> parents;  // none: it is this node's
+    std::map<NodeId, Child> children;
+    std::vector<Payload> own;
+    bool own_is_complete = false;
+    bool own_is_cut = false;      // its time was over before
+    std::vector<Share> shares;    // of others
+    std::set<NodeId> reached;     // others
+    std::vector<NodeId> members;  // of this node's question
+    bool is_said = false;
+  };
+
+  void on(Instant now, const Begin& event, Actions& actions);
+  void on(Instant now, const Own& event, Actions& actions);
+  void on(Instant now, const Died& event, Actions& actions);
+  void on(Instant now, const End& event, Actions& actions);
+  void on(Instant now, const Receive& event, Actions& actions);
+  void on(Instant now, const Tick& event, Actions& actions);
+  void heard(Instant now, NodeId from, const Down& what, Actions& actions);
+  void heard(Instant now, NodeId from, const Got& what, Actions& actions);
+  void heard(Instant now, NodeId from, const Up& what, Actions& actions);
+  void heard(Instant now, NodeId from, const Thanks& what, Actions& actions);
+
+  void divide(Instant now, const CastId& id, Question& question, std::vector<NodeId> below, std::size_t among,
+              Actions& actions);
+  void ask(Instant now, const CastId& id, const Question& question, NodeId to, Child& child,
+           Actions& actions);
+  void lose(Instant now, const CastId& id, Question& question, NodeId node, Actions& actions);
+  void take(Question& question, const Up& what);
+  static bool is_asked(const Question& question, NodeId node);
+  void say_if_complete(Instant now, const CastId& id, Question& question, Actions& actions);
+  void time_is_over(Instant now, const CastId& id, Question& question, Actions& actions);
+  void say(Instant now, const CastId& id, const Question& question, NodeId to, Parent& parent,
+           Actions& actions) const;
+  void tick(Instant now, const CastId& id, Question& question, Actions& actions);
+  Up result(const CastId& id, const Question& question) const;
+
+  Config config_;
+  std::uint64_t last_number_ = 0;
+  std::map<CastId, Question> questions_;
+};
+
+}  // namespace coord::broadcast

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// dcast --answer NAME -- COMMAND: runs it for each question, one after the other; what it prints is the
+// answer.
+#include <unistd.h>
+
+#include <array>
+
+#include "base/format.hpp"
+#include "cli/connect.hpp"
+#include "cli/follow.hpp"
+#include "cli/json.hpp"
+#include "cli/names.hpp"
+#include "cli/run.hpp"
+#include "dcast/running.hpp"
+#include "dcast/settings.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::dcast {
+
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+class Answerer {
+ public:
+  explicit Answerer(const Settings& settings) : settings_(settings) {}
+
+  // Until the connection breaks (the Error), our output does, or it has ended().
+  Error follow(engine::LocalConnection& peer, Status& output) {
+    if (Status sent = peer.send(to_part(only_request, casts::Answer{settings_.name})); !sent)
+      return sent.error();
+    for (;;) {
+      auto answer = cli::next_answer(peer, output);
+      if (!answer) return answer.error();
+      auto told = of_part(settings_, only_request, *answer);
+      if (!told) return told.error();
+      if (!*told) continue;
+      if (std::holds_alternative<casts::Listening>(**told) && settings_.json)
+        cli::print(cli::JsonObject().text("event", "answering").name("name", settings_.name).line());
+      if (const auto* question = std::get_if<casts::Question>(&**told)) {
+        auto own = answer_to(*question);
+        if (!own) return end(own.error());
+        if (!*own) return end(*ended_);
+        if (Status sent = peer.send(to_part(only_request, casts::Reply{question->id, std::move(**own)}));
+            !sent)
+          return sent.error();
+        if (++answered_ == settings_.count) return end(cli::Exit::done);
+      }
+      output = cli::flush();
+      if (!output) return output.error();
+    }
+  }
+  const std::optional<Result<cli::Exit>>& ended() const { return ended_; }
+
+ private:
+  Error end(Result<cli::Exit> how) {
+    ended_ = std::move(how);
+    return Error{ErrorKind::internal, "", "", ""};
+  }
+
+  // Nothing: the command cannot be executed, or was ended by a user.
+  Result<std::optional<casts::AnswerText>> answer_to(const casts::Question& question) {
+    auto output = Output::make();
+    if (!output) return output.error();
+    auto ran = run(settings_.command, question.id, question.letter, process::boot_now() + question.patience,
+                   &*output);
+    if (!ran) return ran.error();
+    if (auto* error = std::get_if<cli::SpawnError>(&*ran)) {
+      cli::complain("dcast", error->error);
+      ended_ = error->exit;
+      return std::optional<casts::AnswerText>();
+    }
+    const auto& outcome = std::get<cli::Outcome>(*ran);
+    if (ends_all(outcome)) {
+      ended_ = outcome.exit();
+      return std::optional<casts::AnswerText>();
+    }
+    auto text = output->read();
+    if (!text) return text.error();
+    casts::AnswerText answer{host_name(), static_cast<std::int32_t>(outcome.exit()), {}};
+    if (*text) {
+      answer.text = std::move(**text);
+    } else {
+      answer.status = static_cast<std::int32_t>(cli::Exit::data);
+      if (!settings_.quiet)
+        cli::notice("dcast",
+                    fmt::format("{}: an answer is longer than 16 KiB: it is not given, with status 65",
+                                cli::shown(settings_.name)));
+    }
+    return std::optional(std::move(answer));
+  }
+
+  const Settings& settings_;
+  std::uint64_t answered_ = 0;
+  std::optional<Result<cli::Exit>> ended_;
+};
+
+}  // namespace
+
+Result<cli::Exit> answer(const Settings& settings) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  Answerer answerer(settings);
+  return cli::follow_peer(
+      std::move(*peer),
+      {"dcast", settings.quiet,
+       [&](engine::LocalConnection& on, Status& output) { return answerer.follow(on, output); },
+       [&] { return connect(settings); }, [&] { return answerer.ended(); }});
+}
+
+}  // namespace coord::dcast
