@@ -20,6 +20,7 @@ struct AskEntry {
   Token number;
   std::string key;
 
+  bool operator==(const AskEntry&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key));
@@ -31,6 +32,7 @@ struct EntryIs {
   service::RingHost by;
   Entry entry;
 
+  bool operator==(const EntryIs&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, number, by, entry);
@@ -42,6 +44,7 @@ struct Holder {
   Dot dot;
   NodeId host;
 
+  bool operator==(const Holder&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(dot, host);
@@ -57,6 +60,7 @@ struct Store {
   std::optional<Dot> dot;  // of the value that comes along
   Bytes value;
 
+  bool operator==(const Store&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key), entry,
@@ -68,6 +72,7 @@ struct Kept {  // durable
   Token number;
   service::RingHost by;
 
+  bool operator==(const Kept&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, number, by);
@@ -80,6 +85,7 @@ struct NotKept {  // its disk did not take it
   service::RingHost by;
   bool is_full = false;
 
+  bool operator==(const NotKept&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, number, by, is_full);
@@ -92,6 +98,7 @@ struct AskChunk {
   Dot dot;
   std::uint64_t offset = 0;
 
+  bool operator==(const AskChunk&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), dot, offset);
@@ -103,6 +110,7 @@ struct ChunkIs {
   bool is_there = false;
   Bytes chunk;
 
+  bool operator==(const ChunkIs&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, offset, is_there, wire::at_most<chunk_bytes>(chunk));
@@ -114,6 +122,7 @@ struct KeyAndEntry {
   std::string key;
   Entry entry;
 
+  bool operator==(const KeyAndEntry&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_key>(key), entry);
@@ -124,11 +133,13 @@ struct AskRows {
   std::string ring;
   Token number;
   std::string prefix, after;
+  Bytes buckets{};  // a bit each: only keys of these; empty: of all
 
+  bool operator==(const AskRows&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(prefix),
-            wire::at_most<longest_key>(after));
+            wire::at_most<longest_key>(after), wire::at_most<digest_buckets / 8>(buckets));
   }
 };
 struct RowsAre {
@@ -137,10 +148,36 @@ struct RowsAre {
   service::RingHost by;
   std::vector<KeyAndEntry> rows;
   bool more = false;
+  std::string last{};  // the last key that was looked at
 
+  bool operator==(const RowsAre&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation, number, by, rows, more);
+    archive(operation, number, by, rows, more, wire::at_most<longest_key>(last));
+  }
+};
+
+// All entries of the keys that both are to keep, taken together by buckets (comparing.cpp).
+struct AskDigest {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+
+  bool operator==(const AskDigest&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number);
+  }
+};
+struct DigestIs {
+  std::uint64_t operation = 0;
+  Token number;
+  std::vector<std::uint64_t> digest;
+
+  bool operator==(const DigestIs&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, wire::at_most<digest_buckets>(digest));
   }
 };
 
@@ -150,6 +187,7 @@ struct HasRead {
   Token number;
   service::RingHost by;
 
+  bool operator==(const HasRead&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), number, by);
@@ -164,6 +202,7 @@ struct AskRoute {
   chord::Member whom;
   chord::Id key;
 
+  bool operator==(const AskRoute&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, whom, key);
@@ -174,6 +213,7 @@ struct RouteIs {
   Token number;
   RouteSaid said;
 
+  bool operator==(const RouteIs&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, number, said);
@@ -186,6 +226,7 @@ struct AskPlaces {
   std::string ring;
   Token number;
 
+  bool operator==(const AskPlaces&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number);
@@ -196,6 +237,7 @@ struct PlacesAre {
   Token number;
   std::vector<PlaceKnown> places;
 
+  bool operator==(const PlacesAre&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, number, places);
@@ -214,6 +256,7 @@ struct WriteOne {
   Dot dot;                 // under which the sender has it, until it has its own
   Bytes value;             // of one chunk at most, else it is asked for
 
+  bool operator==(const WriteOne&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), removed, time,
@@ -227,6 +270,7 @@ struct WroteOne {  // durable there
   Entry entry;
   bool too_many_siblings = false;
 
+  bool operator==(const WroteOne&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, by, dot, entry, too_many_siblings);
@@ -239,13 +283,15 @@ struct Adopting {
   Token number;
   std::vector<NodeId> lost;
 
+  bool operator==(const Adopting&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), number, wire::at_most<most_lost>(lost));
   }
 };
 
-using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
-                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting>;
+using Message =
+    std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead, NotKept,
+                 AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting, AskDigest, DigestIs>;
 
 }  // namespace coord::ring::copies

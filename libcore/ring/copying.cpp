@@ -41,7 +41,9 @@ void Replicas::receive(NodeId from, copies::EntryIs&& message) {
 
 void Replicas::receive(NodeId from, copies::Kept&& message) {
   const auto found = operations_.find(message.operation);
-  if (found == operations_.end() || message.by.host != from) return;
+  if (message.by.host != from) return;
+  if (handings_.contains(message.operation)) return handed(message.operation, message.by);
+  if (found == operations_.end()) return;
   Operation& operation = found->second;
   if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
   if (!operation.set.is_kept_by(message.by)) return;
@@ -152,6 +154,7 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
     source->second.rows.clear();
     source->second.after.clear();
     source->second.more = true;
+    source->second.is_compared = false;
     if (failed) source->second.not_before = now_ + after_a_failure;
   }
   read_on(taking.merge.ring, ring, taking.gains);

@@ -14,6 +14,7 @@ constexpr std::size_t open_at_once = 16;  // entries on their way to the disk, o
 constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr Duration rows_again_every = std::chrono::seconds(3);
 constexpr Duration give_up_after = std::chrono::seconds(30);
+constexpr Duration compare_every = std::chrono::minutes(5);
 constexpr Duration listing_waits = std::chrono::seconds(3);
 
 bool gains(const ReplicaSet& set, const Host& host) {
@@ -73,10 +74,15 @@ void Replicas::read_on(const std::string& name, Ring& ring, bool gaining) {
     }
     if (!source.rows.empty() || source.open > 0 || !source.more || source.operation != 0) continue;
     if (now_ < source.not_before) continue;
+    if (!gaining && !source.is_compared) {
+      compare(name, ring, source);
+      continue;
+    }
     source.operation = ++last_;
     source.again = now_ + rows_again_every;
     row_asks_[source.operation] = {name, gaining};
-    send(node, copies::AskRows{source.operation, name, ring.placement.number(), {}, source.after});
+    send(node,
+         copies::AskRows{source.operation, name, ring.placement.number(), {}, source.after, source.buckets});
   }
   if (gaining) check_hand_over(name, ring);
 }
@@ -171,12 +177,18 @@ void Replicas::receive(NodeId from, copies::AskRows&& message) {
   Ring* ring = member_ring(message.ring, message.number);
   if (ring == nullptr || !is_complete(message.ring, *ring)) return;
   perform(ReadRows{stored_ring(message.ring), message.prefix, message.after, {}, false},
-          [this, from, id = message.operation, number = message.number, by = *own(*ring)](InnerWork& work) {
+          [this, from, id = message.operation, number = message.number, by = *own(*ring),
+           buckets = std::move(message.buckets)](InnerWork& work) {
             if (work.failed) return;
             auto& read = std::get<ReadRows>(work.what);
             copies::RowsAre answer{id, number, by, {}, read.more};
-            for (Storage::Row& row : read.rows)
-              answer.rows.push_back({std::move(row.key), std::move(row.entry)});
+            for (Storage::Row& row : read.rows) {
+              answer.last = row.key;
+              const std::size_t bucket = bucket_of(row.key);
+              const bool is_asked =
+                  buckets.size() != digest_buckets / 8 || ((buckets[bucket / 8] >> (bucket % 8)) & 1U) != 0;
+              if (is_asked) answer.rows.push_back({std::move(row.key), std::move(row.entry)});
+            }
             send(from, std::move(answer));
           });
 }
@@ -201,10 +213,24 @@ void Replicas::receive(NodeId from, copies::RowsAre&& message) {
   if (source == sources.end() || source->second.operation != message.operation) return;
   source->second.operation = 0;
   if (found->second.placement.number() != message.number) return;
-  source->second.more = message.more && !message.rows.empty();
-  if (!message.rows.empty()) source->second.after = message.rows.back().key;
+  source->second.more = message.more && message.last > source->second.after;
+  source->second.after = std::move(message.last);
   for (auto& row : message.rows) source->second.rows.push_back(std::move(row));
   read_on(name, found->second, gaining);
+}
+
+// Anti-entropy: what nobody knows to be missing is found all the same, before long.
+void Replicas::compare_again() {
+  if (rings_.empty()) return compare_at_.reset();
+  if (!compare_at_) compare_at_ = now_ + compare_every;
+  if (now_ < *compare_at_) return;
+  compare_at_ = now_ + compare_every;
+  ++next_compared_;
+  for (auto& [name, ring] : rings_) {
+    const Hosts all = ring.placement.all();
+    const NodeId other = all[next_compared_ % all.size()].host;
+    if (other != self_ && !ring.placement.is_changing()) begin_repair(name, ring, other);
+  }
 }
 
 // What was asked and not answered is asked again.

@@ -5,6 +5,7 @@
 
 #include "base/rule.hpp"
 #include "ring/work.hpp"
+#include "wire/codec.hpp"
 
 namespace coord::ring {
 
@@ -105,6 +106,38 @@ Status StorageWorker::on(ReadRows& read) {
   rows->resize(kept);
   read.rows = std::move(*rows);
   return done();
+}
+
+std::size_t bucket_of(const std::string& key) {
+  constexpr unsigned unused_bits = 20;  // of 32: 4096 buckets
+  return id_of_key(key).words[0] >> unused_bits;
+}
+
+Status StorageWorker::on(ReadDigest& read) {
+  auto rows = storage_->entries_after(read.ring, {}, read.after, page_rows);
+  if (!rows) return rows.error();
+  read.more = rows->size() == page_rows;
+  for (const Storage::Row& row : *rows) {
+    read.after = row.key;
+    const ReplicaSet set = read.placement->of_key(row.key);
+    if (!set.is_kept_by(read.own) || !set.is_kept_by(read.other)) continue;
+    const Bytes said = COORD_RULE_OR(ring_digest_covers_the_entry, wire::encode(row.entry), Bytes());
+    const chord::Id id = id_of_key(row.key + std::string(said.begin(), said.end()));
+    constexpr unsigned word = 32;
+    read.digest[bucket_of(row.key)] ^= (std::uint64_t{id.words[0]} << word) | id.words[1];
+  }
+  return done();
+}
+
+Status StorageWorker::on(const DropRow& drop) {
+  auto found = storage_->find(drop.ring, drop.key);
+  if (!found) return found.error();
+  if (!*found || **found != drop.entry) return done();
+  for (const Version& version : drop.entry.versions) {
+    if (version.removed) continue;
+    if (Status dropped = storage_->drop_value(drop.ring, drop.key, version.dot); !dropped) return dropped;
+  }
+  return storage_->keep(drop.ring, drop.key, Entry{});
 }
 
 Status StorageWorker::on(ReadMemberships& read) {

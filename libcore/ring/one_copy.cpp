@@ -20,7 +20,6 @@ namespace coord::ring {
 
 namespace {
 
-constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr Duration give_up_after = std::chrono::seconds(30);
 constexpr std::size_t most_written = 1024;  // that are remembered
 constexpr std::size_t most_takings = 4096;

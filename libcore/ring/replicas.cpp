@@ -75,6 +75,7 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });
   if (mine.placement.is_changing()) begin_gaining(name, mine);
   if (is_new) begin_repair(name, mine, std::nullopt);
+  begin_giving_back(name, mine);
   for (auto& [id, operation] : operations_) {
     if (operation.ring == name) operation.again = now_;
   }
@@ -123,6 +124,7 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
       for (auto& [name, each] : rings_) {
         if (each.placement.is_changing()) begin_gaining(name, each);
         begin_repair(name, each, std::nullopt);
+        begin_giving_back(name, each);
       }
       forget_ended();
     });
@@ -224,6 +226,7 @@ void Replicas::tick() {
     auto [from, message] = std::move(to_self_.front());
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
+  compare_again();
   if (!tick_at_ || now_ < *tick_at_) return;
   tick_at_.reset();
   tick_operations();
@@ -231,12 +234,14 @@ void Replicas::tick() {
   tick_listings();
   tick_traces();
   tick_hand_over();
+  tick_giving_back();
   for (; !to_self_.empty(); to_self_.pop_front()) {
     auto [from, message] = std::move(to_self_.front());
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
   const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() || !traces_.empty() ||
-                       !fingerings_.empty() || std::ranges::any_of(rings_, [](const auto& each) {
+                       !fingerings_.empty() || !handings_.empty() ||
+                       std::ranges::any_of(rings_, [](const auto& each) {
                          const Ring& ring = each.second;
                          const auto open = [](const auto& s) { return !s.second.is_over(); };
                          return ring.placement.is_changing() || std::ranges::any_of(ring.repair, open);
@@ -263,7 +268,8 @@ Instant Replicas::next_tick() const {
 }
 
 std::optional<Instant> Replicas::deadline() const {
-  return tick_at_;
+  if (tick_at_ && compare_at_) return std::min(*tick_at_, *compare_at_);
+  return tick_at_ ? tick_at_ : compare_at_;
 }
 
 }  // namespace coord::ring

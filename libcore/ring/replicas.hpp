@@ -79,7 +79,24 @@ class Replicas {
     bool more = true;
     std::deque<copies::KeyAndEntry> rows{};
     std::size_t open = 0;  // entries on their way to the disk
+    // Of what may have been missed: first it is compared.
+    bool is_compared = false;
+    std::optional<Digest> own_digest{}, other_digest{};
+    Bytes buckets{};  // that differ
     bool is_over() const { return !more && rows.empty() && open == 0 && operation == 0; }
+  };
+  // What this host keeps beyond its arcs.
+  struct Surplus {
+    std::string after{};
+    bool more = false, is_reading = false;
+    std::deque<copies::KeyAndEntry> rows{};
+  };
+  struct Handing {
+    std::string ring;
+    Token number{};
+    copies::KeyAndEntry row;
+    std::set<Host> stored;
+    Instant again;
   };
   struct Ring {
     Placement placement;
@@ -91,6 +108,7 @@ class Replicas {
     bool adopts = false;                         // a tool of this host has said so
     std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
     bool is_marking = false;
+    Surplus surplus;
   };
   struct Operation {
     enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
@@ -212,6 +230,23 @@ class Replicas {
   void tick_listings();
   std::string name_of(NodeId host) const;
 
+  // comparing.cpp
+  void compare(const std::string& name, Ring& ring, Source& source);
+  void compared(const std::string& name, Ring& ring, Source& source);
+  void digest(const std::string& name, const Ring& ring, const Host& with,
+              std::function<void(Digest&&)> then);
+  void go_on_with_digest(ReadDigest&& read, std::function<void(Digest&&)> then);
+  void receive(NodeId from, copies::AskDigest&& message);
+  void receive(NodeId from, copies::DigestIs&& message);
+  void compare_again();
+
+  // giving_back.cpp
+  void begin_giving_back(const std::string& name, Ring& ring);
+  void give_back(const std::string& name, Ring& ring);
+  void hand(std::uint64_t id);
+  void handed(std::uint64_t id, const Host& by);
+  void tick_giving_back();
+
   // one_copy.cpp
   void ask_one(std::uint64_t id);
   void go_on_with_one(std::uint64_t id);
@@ -252,6 +287,9 @@ class Replicas {
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
+  std::map<std::uint64_t, Handing> handings_;
+  std::optional<Instant> compare_at_;  // with the next host, though nothing is known to be missed
+  std::size_t next_compared_ = 0;
   // Writes by this copy that are done: asked for again, they are not done again.
   std::deque<std::pair<NodeId, copies::WroteOne>> written_;
   std::map<std::uint64_t, Tracing> traces_;

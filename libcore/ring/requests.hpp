@@ -24,6 +24,7 @@ inline constexpr std::uint64_t largest_value = std::uint64_t{8} << 20U;   // byt
 inline constexpr std::size_t chunk_bytes = std::size_t{256} << 10U;       // of a value, in one message
 inline constexpr std::size_t page_rows = 1000, page_bytes = chunk_bytes;  // of a listing
 inline constexpr std::size_t most_siblings = 100;                         // of one key
+inline constexpr std::size_t digest_buckets = 4096;                       // of the keys of a ring
 inline constexpr std::size_t most_lost = 1024;                            // hosts
 
 // ---- asked

@@ -31,6 +31,10 @@ chord::List members_of(const Placement& placement) {
   return all;
 }
 
+std::size_t hosts_in_list(const Placement& placement) {
+  return std::clamp<std::size_t>(placement.all().size() - 1, 1, placement.replicas());
+}
+
 std::optional<RouteSaid> route_said(const chord::List& all, const chord::Member& whom, const chord::Id& key,
                                     std::size_t hosts) {
   if (!std::ranges::binary_search(all, whom)) return std::nullopt;

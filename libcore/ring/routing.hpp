@@ -27,6 +27,9 @@ namespace coord::ring {
 // All places, in the order of their ids. A place's life is the number with which its host came in.
 chord::List members_of(const Placement& placement);
 
+// How many distinct hosts a list of successors names: as many others as a key has copies, or all there are.
+std::size_t hosts_in_list(const Placement& placement);
+
 // What the place `whom` answers who looks for `key`; nullopt: it is none of `all`. `hosts`: how many distinct
 // hosts a list of successors names.
 std::optional<RouteSaid> route_said(const chord::List& all, const chord::Member& whom, const chord::Id& key,

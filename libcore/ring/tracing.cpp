@@ -13,11 +13,6 @@ namespace {
 constexpr Duration again_after = std::chrono::milliseconds(500);
 constexpr Duration fingers_wait = std::chrono::seconds(3);
 
-// A list of successors names so many other hosts as a key has copies, or all there are.
-std::size_t hosts_of(const Placement& placement) {
-  return std::clamp<std::size_t>(placement.all().size() - 1, 1, placement.replicas());
-}
-
 }  // namespace
 
 const std::shared_ptr<const chord::List>& Replicas::members(Ring& ring) {
@@ -47,8 +42,8 @@ void Replicas::restart_trace(std::uint64_t id) {
   }
   tracing.number = found->second.placement.number();
   tracing.all = members(found->second);
-  tracing.trace =
-      std::make_unique<Trace>(self_, *tracing.all, hosts_of(found->second.placement), id_of_key(what.key));
+  tracing.trace = std::make_unique<Trace>(self_, *tracing.all, hosts_in_list(found->second.placement),
+                                          id_of_key(what.key));
   ask_route(id);
 }
 
@@ -77,7 +72,7 @@ void Replicas::send_route(const Tracing& tracing) {
 void Replicas::receive(NodeId from, copies::AskRoute&& message) {
   Ring* ring = member_ring(message.ring, message.number);
   if (ring == nullptr || message.whom.host != self_) return;
-  auto said = route_said(*members(*ring), message.whom, message.key, hosts_of(ring->placement));
+  auto said = route_said(*members(*ring), message.whom, message.key, hosts_in_list(ring->placement));
   if (said) send(from, copies::RouteIs{message.operation, message.number, std::move(*said)});
 }
 
@@ -117,7 +112,7 @@ void Replicas::receive(NodeId from, copies::AskPlaces&& message) {
   Ring* ring = member_ring(message.ring, message.number);
   if (ring == nullptr) return;
   send(from, copies::PlacesAre{message.operation, message.number,
-                               places_known(*members(*ring), self_, hosts_of(ring->placement))});
+                               places_known(*members(*ring), self_, hosts_in_list(ring->placement))});
 }
 
 void Replicas::receive(NodeId from, copies::PlacesAre&& message) {

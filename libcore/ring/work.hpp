@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "node/part.hpp"
+#include "ring/placement.hpp"
 #include "ring/requests.hpp"
 #include "ring/storage.hpp"
 
@@ -61,6 +62,22 @@ struct ReadRows {
   std::vector<Storage::Row> rows;  // what came of it
   bool more = false;
 };
+// By buckets, what this host has of the keys that it and another one are to keep: a slice of them.
+using Digest = std::vector<std::uint64_t>;
+struct ReadDigest {
+  std::string ring, after;
+  std::shared_ptr<const Placement> placement;
+  Host own, other;
+  Digest digest;  // what came of it, and of the slices before
+  bool more = false;
+};
+std::size_t bucket_of(const std::string& key);
+
+// A key that others keep. It stays if it is not as it was.
+struct DropRow {
+  std::string ring, key;
+  Entry entry;
+};
 // As which member this host has all that it is to keep, by ring.
 struct ReadMemberships {
   std::map<std::string, std::uint64_t> joined;  // what came of it
@@ -69,8 +86,8 @@ struct SetMembership {
   std::string ring;
   std::uint64_t joined = 0;  // 0: it is none any more
 };
-using Inner =
-    std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership, WriteHere>;
+using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership,
+                           WriteHere, ReadDigest, DropRow>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -119,6 +136,8 @@ class StorageWorker final : public node::Worker {
   Status on(Look& look);
   Status on(Merge& merge);
   Status on(WriteHere& write);
+  Status on(ReadDigest& read);
+  Status on(const DropRow& drop);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);
   Status on(ReadMemberships& read);

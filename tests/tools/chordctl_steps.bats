@@ -50,6 +50,10 @@ address_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=//p"; }
   [[ $stderr == *"nobody: is not in the ring"* ]]
 }
 
+@test "a check asks all hosts, and they are one ring" {
+  for peer in a b c d; do on "$peer" chordctl ring --check -w 10; done
+}
+
 @test "get --json names version, owner and replicas" {
   on a chordctl put k 'v "quoted"'
   on b chordctl get --json k >got
@@ -68,6 +72,18 @@ address_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=//p"; }
   run -1 on a chordctl get --json none
 }
 
+copies() { for peer in a b c d; do on "$peer" chordctl keys --local; done | wc -l; }
+has_copies() { [ "$(copies)" -eq "$1" ]; }
+
+@test "a host leaves and comes again: others drop what they kept in its place, and nothing is lost" {
+  for i in $(seq 50); do echo "{\"key\":\"n$i\",\"value\":\"v$i\"}"; done | on b chordctl load -w 20
+  on b chordctl leave -w 60
+  on b chordctl join -w 60 --replicas 2
+  count=$(on a chordctl keys -w 20 | wc -l)
+  eventually has_copies $((2 * count))
+  for i in $(seq 50); do [ "$(on b chordctl get -w 20 "n$i")" = "v$i" ]; done
+}
+
 @test "a host that is gone is passed over and named, and its fingers are not guessed" {
   signal_peer KILL d
   eventually peer_gone d
@@ -76,6 +92,8 @@ address_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=//p"; }
   done
   [ "$(jq -r 'select(.answered | not) | .host' hops | sort -u)" = d ]
   jq -se 'map(select(.answered | not).rtt_s == null) | all' hops
+  run -3 --separate-stderr on a chordctl ring --check -w 10
+  [[ $stderr == *"d does not say what it knows of the ring"* ]]
   run -69 --separate-stderr on a chordctl fingers -w 1 d
   [[ $stderr == *"d does not answer"* ]]
 }

@@ -162,6 +162,19 @@ class Group {
       if (of == hosts) return std::to_string(i);
     }
   }
+  // It is on that host's disk.
+  bool keeps(std::uint64_t id, const std::string& key) {
+    auto look = std::make_shared<InnerWork>();
+    look->what = Look{hosts_.at(id).replicas->stored_ring("r"), key, {}};
+    std::vector<std::shared_ptr<node::Work>> batch{look};
+    hosts_.at(id).worker->perform(batch);
+    return !std::get<Look>(look->what).entry.versions.empty();
+  }
+  // Messages of this kind that were sent so far.
+  template <class Kind>
+  std::size_t sent() const {
+    return sent_.contains(copies::Message(Kind{}).index()) ? sent_.at(copies::Message(Kind{}).index()) : 0;
+  }
   // As `chordctl ring --adopt` does it, for one host: the first `lost` leaves.
   bool adopt(std::uint64_t at, const std::vector<NodeId>& lost) {
     const Token number = leave(lost.front().value);
@@ -264,7 +277,10 @@ class Group {
   }
   void take(std::uint64_t id) {
     for (auto& action : hosts_.at(id).replicas->take_actions()) {
-      if (auto* send = std::get_if<node::Send>(&action)) wire_.push_back({id, send->to.value, send->bytes});
+      if (auto* send = std::get_if<node::Send>(&action)) {
+        ++sent_[wire::decode<copies::Message>(send->bytes)->index()];
+        wire_.push_back({id, send->to.value, send->bytes});
+      }
       if (auto* work = std::get_if<node::Do>(&action)) hosts_.at(id).batch.push_back(work->work);
       if (auto* answer = std::get_if<node::ToTool>(&action)) {
         auto read = wire::decode<Answer>(answer->bytes);
@@ -277,6 +293,7 @@ class Group {
   std::filesystem::path directory_;
   std::map<std::uint64_t, One> hosts_;
   std::vector<Message> wire_;
+  std::map<std::size_t, std::size_t> sent_;
   service::KeptRings kept_, earlier_;
   Instant now_{};
   std::uint64_t last_token_ = 10, earlier_last_ = 0, last_request_ = 0, lives_ = 0;

@@ -121,6 +121,41 @@ bool adopter_reads_who_is_left() {
   for (int i = 0; i < 4; ++i) group.run();
   return !group.told.contains(wait);
 }
+// What is to be kept by hosts 1, 2 and 5 and was by 3, while 2 cannot be reached.
+bool surplus_stays_until_all_have_it() {
+  Group group(5);
+  group.found(4);
+  service::Ring after = group.ring;
+  after.hosts.push_back({NodeId{5}, Token{99}, 8});
+  std::string key;
+  for (int i = 0; key.empty(); ++i) {
+    const auto ids = [](const Hosts& hosts) {
+      std::set<std::uint64_t> all;
+      for (const Host& host : hosts) all.insert(host.host.value);
+      return all;
+    };
+    const std::string candidate = std::to_string(i);
+    if (ids(Placement(group.ring).of_key(candidate).now) == std::set<std::uint64_t>{1, 2, 3} &&
+        ids(Placement(after).of_key(candidate).now) == std::set<std::uint64_t>{1, 2, 5})
+      key = candidate;
+  }
+  for (const std::uint64_t other : {1, 3, 4, 5}) group.part(2, other);
+  if (!is_stored(group.put(3, key, "v")) || !group.whole_join(5)) return false;
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.keeps(3, key);
+}
+bool missed_write_is_found() {
+  Group group(3);
+  group.found(3);
+  if (!is_stored(group.put(1, "k", "old"))) return false;
+  group.run();
+  group.stop(3);
+  if (!is_stored(group.put(1, "k", "new"))) return false;
+  group.stop(1);
+  group.start(3);
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.get_one(3, "k") == "new";
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -142,6 +177,8 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_entry_comes_with_its_values", value_is_on_each_copy},
       {"ring_one_copy_has_a_name_of_its_own", one_copy_replaces_what_it_has_seen_only},
       {"ring_adopter_reads_all_that_are_left", adopter_reads_who_is_left},
+      {"ring_arc_is_dropped_when_all_have_it", surplus_stays_until_all_have_it},
+      {"ring_digest_covers_the_entry", missed_write_is_found},
       {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
       {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
       {"ring_reads_from_those_of_before", read_asks_those_of_before},

@@ -2,6 +2,7 @@
 // chordctl join, leave, ring: which hosts a ring has.
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "base/format.hpp"
@@ -12,6 +13,8 @@
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "known.hpp"
+#include "protocol/chord/ring_check.hpp"
+#include "ring/routing.hpp"
 #include "verbs.hpp"
 
 namespace coord::chordctl {
@@ -186,6 +189,34 @@ Status write_picture(const Settings& s, const Known& known) {
   return file ? cli::write_output_file(*file, picture, cli::shown(s.svg)) : Status(file.error());
 }
 
+// What each host knows of its neighbours on the circle must fit together: one ring, in order.
+Result<std::vector<std::string>> objections(const Settings& s, Client& client, const Known& known) {
+  std::vector<std::string> wrong;
+  std::map<std::uint64_t, std::string> asked;
+  for (const service::RingHost& host : known.view.hosts) {
+    const auto number = client.send(ring::AskFingers{s.common.ring, host.host});
+    if (!number) return number.error();
+    asked.emplace(*number, cli::shown(known.name(host.host)));
+  }
+  std::vector<chord::MemberState> members;
+  while (!asked.empty()) {
+    auto answered = client.receive();
+    if (!answered) return answered.error();
+    const auto host = asked.find(answered->request);
+    if (host == asked.end()) continue;
+    if (auto* fingers = std::get_if<ring::FingersOf>(&answered->answer)) {
+      for (ring::PlaceKnown& place : fingers->places) members.push_back({place.place, std::move(place.view)});
+    } else {
+      wrong.push_back(fmt::format("{} does not say what it knows of the ring", host->second));
+    }
+    asked.erase(host);
+  }
+  if (!wrong.empty()) return wrong;
+  if (auto objection = chord::objection_to_ideal(members, ring::hosts_in_list(known.placement())))
+    wrong.push_back(fmt::format("its hosts are not one ring: {}", *objection));
+  return wrong;
+}
+
 // What is wrong with it, as far as its hosts answer.
 Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
   std::vector<std::string> wrong;
@@ -199,6 +230,9 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     if (page == nullptr) return unexpected_answer();
     for (const std::string& hosts : page->unreachable)
       wrong.push_back(fmt::format("too few of {} answer for keys that they keep", hosts));
+    auto objected = objections(s, client, known);
+    if (!objected) return objected.error();
+    wrong.insert(wrong.end(), objected->begin(), objected->end());
   }
   for (const std::string& each : wrong) cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), each));
   return wrong.empty() ? cli::Exit::done : cli::Exit::failed;

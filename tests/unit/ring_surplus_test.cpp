@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What copies differ in, and what a host keeps that is not its own any more.
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+TEST_CASE("hosts that have the same read no keys of each other, and a missed write is found", "[ring]") {
+  Group group(3);
+  group.found(3);
+  for (int i = 0; i < 50; ++i) CHECK(is_stored(group.put(1, std::to_string(i), "v")));
+  group.run();
+  std::size_t rows = group.sent<copies::AskRows>();
+  group.see(1, 2);
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.sent<copies::AskRows>() == rows);
+  CHECK(group.sent<copies::AskDigest>() > 0);
+  group.stop(3);
+  CHECK(is_stored(group.put(1, "7", "newer")));
+  CHECK(is_stored(group.ask(1, Remove{"r", "8", {}, {}})));
+  group.run();
+  group.start(3);
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.sent<copies::AskRows>() > rows);
+  CHECK(group.get_one(3, "7") == "newer");
+  CHECK(group.get_one(3, "8") == "absent");
+  CHECK(group.get_one(3, "9") == "v");
+}
+
+TEST_CASE("a host drops what others are to keep once all of them have it", "[ring]") {
+  Group group(5);
+  group.found(4);
+  for (int i = 0; i < 60; ++i)
+    CHECK(is_stored(group.put(1, std::to_string(i), std::string(i == 5 ? 600'000 : 1, 'v'))));
+  group.run();
+  REQUIRE(group.whole_join(5));
+  for (int i = 0; i < 8; ++i) group.run();
+  const Placement placement(group.ring);
+  std::size_t moved = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::string key = std::to_string(i);
+    for (std::uint64_t id = 1; id <= 5; ++id) {
+      const auto is_it = [&](const Host& host) { return host.host == NodeId{id}; };
+      CHECK(group.keeps(id, key) == std::ranges::any_of(placement.of_key(key).now, is_it));
+    }
+    moved += group.keeps(5, key) ? 1 : 0;
+    CHECK(group.get(2, key) == std::string(i == 5 ? 600'000 : 1, 'v'));
+  }
+  CHECK(moved > 10);
+}
