@@ -15,6 +15,7 @@
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
+#include "ring/writer.hpp"
 
 namespace coord::ring {
 
@@ -23,9 +24,6 @@ namespace {
 constexpr Duration give_up_after = std::chrono::seconds(30);
 constexpr std::size_t most_written = 1024;  // that are remembered
 constexpr std::size_t most_takings = 4096;
-// No number of the group is so large.
-constexpr std::uint64_t by_itself = std::uint64_t{1} << 63U;
-
 NodeId writer_of(const Host& host) {
   return NodeId{
       COORD_RULE_OR(ring_one_copy_has_a_name_of_its_own, host.joined.value | by_itself, host.joined.value)};

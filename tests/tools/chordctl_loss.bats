@@ -37,6 +37,7 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   on b chordctl rm --level one -w 10 "$key"
   run -1 on c chordctl get --level one -w 10 "$key"
   on b chordctl put --level one -w 10 "$key" last
+  [ "$(on b chordctl get --all --level one -w 10 "$key" | cut -f 3)" = a ]
   start_peer d "${calm[@]}"
   eventually gets b "$key" last
   run -64 on a chordctl get --level two "$key"

@@ -66,6 +66,8 @@ address_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=//p"; }
   version=$(jq -r .version got)
   on b chordctl put --resolve "$version" k one
   on c chordctl put --resolve "$version" k two
+  [ "$(on d chordctl get --all k | cut -f 3 | sort | tr -d '\n')" = bc ]
+  on d chordctl get --all --json k | jq -se 'map(.host) | sort == ["b", "c"]'
   run -3 --separate-stderr on a chordctl get --json k
   [ "$(jq '.siblings | length' <<<"$output")" -eq 2 ]
   [ "$(jq .value <<<"$output")" = null ]
@@ -96,4 +98,19 @@ has_copies() { [ "$(copies)" -eq "$1" ]; }
   [[ $stderr == *"d does not say what it knows of the ring"* ]]
   run -69 --separate-stderr on a chordctl fingers -w 1 d
   [[ $stderr == *"d does not answer"* ]]
+  # Without a majority of the group it is told all the same who answers.
+  for key in $(seq 60); do
+    [[ $(on a chordctl lookup "$key" | cut -f 2 | sort | tr -d '\n') != a[bc] ]] || break
+  done
+  on a chordctl put -w 20 "$key" value
+  for peer in b c; do
+    signal_peer KILL "$peer"
+    eventually peer_gone "$peer"
+  done
+  eventually sees_none a
+  on a chordctl fingers -w 10
+  run on a chordctl lookup --trace -w 10 "$key"
+  [[ $output == *HOP*no\ answer* || $output == *HOP*start* ]]
+  [ "$(on a chordctl get --json --level one -w 10 "$key" | jq -r '.value + " " + .level')" = "value one" ]
+  [ "$(on a chordctl get --all --level one -w 10 "$key" | cut -f 3)" = a ]
 }

@@ -126,9 +126,9 @@ Result<Addresses> Client::addresses() {
   }
 }
 
-Result<service::RingView> Client::view(const std::string& ring) {
+Result<service::RingView> Client::view(const std::string& ring, bool stale) {
   const std::uint64_t number = ++last_;
-  if (Status sent = peer_.send(local::Question{number, service::GetRing{ring}, false, false}); !sent)
+  if (Status sent = peer_.send(local::Question{number, service::GetRing{ring}, stale, false}); !sent)
     return sent.error();
   for (;;) {
     auto answer = peer_.wait(until_);

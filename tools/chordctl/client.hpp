@@ -61,7 +61,8 @@ class Client {
   Result<Addresses> addresses();
 
   // ---- of the replicated service
-  Result<service::RingView> view(const std::string& ring);
+  // `stale`: as this host knows it, also without a majority of the group.
+  Result<service::RingView> view(const std::string& ring, bool stale = false);
   struct Ordered {
     bool done = false;
     std::string why;

@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "cli/names.hpp"
+#include "ring/writer.hpp"
 
 namespace coord::chordctl {
 
@@ -16,6 +17,14 @@ bool Known::is_member() const {
 std::string Known::name(NodeId host) const {
   const auto found = here.names.find(host);
   return found == here.names.end() ? std::to_string(host.value) : found->second;
+}
+
+std::string Known::writer(const ring::Dot& dot) const {
+  if (is_own() && dot.host == here.host) return name(here.host);
+  for (const service::RingHost& host : placement().all()) {
+    if (ring::is_written_by(dot, host)) return name(host.host);
+  }
+  return text(dot).substr(text(dot).find('@') + 1);
 }
 
 ring::Circle Known::circle() const {
@@ -34,8 +43,8 @@ Error unexpected_answer() {
   return {ErrorKind::unavailable, "peer", "it answers something else", "install one release of both"};
 }
 
-Result<Known> look(const Common& common, Client& client) {
-  auto view = client.view(common.ring);
+Result<Known> look(const Common& common, Client& client, bool stale) {
+  auto view = client.view(common.ring, stale);
   if (!view) return view.error();
   auto answer = client.ask(ring::AskStatus{common.ring});
   if (!answer) return answer.error();
@@ -45,8 +54,8 @@ Result<Known> look(const Common& common, Client& client) {
   return Known{std::move(*view), std::move(*here)};
 }
 
-Result<Known> look_at_ring(const Common& common, Client& client) {
-  auto known = look(common, client);
+Result<Known> look_at_ring(const Common& common, Client& client, bool stale) {
+  auto known = look(common, client, stale);
   if (known && known->is_own()) {
     known->view.replicas = 1;
     known->view.hosts = {{known->here.host, Token{}, usual_places}};

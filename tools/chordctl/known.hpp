@@ -20,13 +20,14 @@ struct Known {
   bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
   bool is_member() const;
   std::string name(NodeId host) const;
+  std::string writer(const ring::Dot& dot) const;  // the host's name, or the number that it had in the ring
   ring::Circle circle() const;
   ring::Placement placement() const;
 };
 
-Result<Known> look(const Common& common, Client& client);
+Result<Known> look(const Common& common, Client& client, bool stale = false);
 // As look(), and where no host has joined: the ring of its own that this host has then.
-Result<Known> look_at_ring(const Common& common, Client& client);
+Result<Known> look_at_ring(const Common& common, Client& client, bool stale = false);
 
 Error unexpected_answer();
 

@@ -123,7 +123,7 @@ Result<cli::Exit> lookup(const Settings& s) {
   if (Status right = check_key(s.operands.front()); !right) return right.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look_at_ring(s.common, *client);
+  auto known = look_at_ring(s.common, *client, s.trace);
   if (!known) return known.error();
   if (!s.json || !s.trace) {
     const ring::ReplicaSet set = known->placement().of_key(s.operands.front());
@@ -192,7 +192,7 @@ void add_fingers(cli::Table& table, const Known& known, const Addresses& address
 Result<cli::Exit> fingers(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  auto known = look_at_ring(s.common, *client);
+  auto known = look_at_ring(s.common, *client, true);
   if (!known) return known.error();
   if (!known->is_own() && !known->is_member()) return outside(s);
   NodeId host = known->here.host;

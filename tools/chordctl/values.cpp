@@ -115,18 +115,19 @@ Result<cli::Exit> rm(const Settings& s) {
   return written(s, client->receive());
 }
 
-void print_versions(const Settings& s, const std::vector<ring::Version>& versions) {
+void print_versions(const Settings& s, const Known& known, const std::vector<ring::Version>& versions) {
   for (const ring::Version& version : versions) {
     if (s.json) {
       cli::print(cli::JsonObject()
                      .text("key", s.key())
                      .text("version", text(version.dot))
                      .time("time", version.time)
+                     .text("host", known.writer(version.dot))
                      .integer("size", version.size)
                      .line());
     } else {
       cli::print(fmt::format("{}\t{}\t{}\t{}\n", text(version.dot), rfc3339(version.time, 3),
-                             text(version.dot).substr(text(version.dot).find('@') + 1), version.size));
+                             cli::shown(known.writer(version.dot)), version.size));
     }
   }
 }
@@ -140,7 +141,7 @@ cli::JsonObject described(const ring::Version& version) {
 
 // The value, or that it has siblings, with the hosts that keep it.
 Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& found) {
-  const auto known = look_at_ring(s.common, client);
+  const auto known = look_at_ring(s.common, client, true);
   if (!known) return known.error();
   cli::JsonObject line;
   line.name("key", s.key());
@@ -180,7 +181,9 @@ Result<cli::Exit> get(const Settings& s) {
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.key());
     if (std::holds_alternative<ring::Absent>(*answer)) return cli::Exit::no;
-    print_versions(s, std::get<ring::Found>(*answer).versions);
+    const auto known = look_at_ring(s.common, *client, true);
+    if (!known) return known.error();
+    print_versions(s, *known, std::get<ring::Found>(*answer).versions);
     return cli::Exit::done;
   }
   auto found = fetch(*client, s.common.ring, s.key(), version, s.level);
