@@ -34,11 +34,40 @@ std::string Known::hosts() const {
 }
 
 std::optional<Known> ServiceLog::find(const node::Moment& moment, Token generation) const {
+  const auto& locks = machine_of(moment).of<service::Locks>();
+  if (const std::string* name = locks.name_in(generation)) {
+    const service::Epoch& epoch = *locks.epoch_of(*name);
+    return Known{*name, name_of(epoch.by), epoch.sites, true};
+  }
   const std::string* name = machine_of(moment).of<service::Decisions>().name_by_sites(generation);
   if (name == nullptr) return std::nullopt;
   const service::Decision& decision = machine_of(moment).state().decisions.at(*name);
-  if (decision.algorithm == service::Agreement::raft) return std::nullopt;
-  return Known{*name, decision.algorithm, decision.sites};
+  const bool exchange = decision.algorithm == service::Agreement::exchange;
+  return Known{*name, exchange ? "promise-exchange" : name_of(decision.algorithm), decision.sites, false};
+}
+
+std::optional<Token> ServiceLog::part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
+                                         std::uint32_t uid, const std::string& user) const {
+  const auto& locks = machine_of(moment).of<service::Locks>();
+  const auto& sessions = machine_of(moment).state().sessions;
+  const auto owned = sessions.find(session);
+  if (owned == sessions.end() || (uid != 0 && owned->second.owner.user != user)) return std::nullopt;
+  const auto& all = locks.requests_of(session);
+  const auto found = all.find(request);
+  if (found == all.end()) return std::nullopt;
+  const service::Request& hold = locks.requests().at(found->second);
+  const service::Epoch* epoch = hold.held() && hold.part ? locks.epoch_of(hold.names.front()) : nullptr;
+  return epoch == nullptr ? std::nullopt : std::optional(epoch->number);
+}
+
+bool ServiceLog::takes_part(const node::Moment& moment, Token epoch, SessionId session) const {
+  const auto& locks = machine_of(moment).of<service::Locks>();
+  const std::string* name = locks.name_in(epoch);
+  if (name == nullptr) return false;
+  return std::ranges::any_of(locks.requests_of(session), [&](const auto& entry) {
+    const service::Request& hold = locks.requests().at(entry.second);
+    return hold.held() && hold.part && hold.names.front() == *name;
+  });
 }
 
 bool ServiceLog::has_come_to(const node::Moment& moment, Token generation) const {

@@ -2,8 +2,10 @@
 // What the part asks of the group's log, as this peer has it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -12,11 +14,13 @@
 
 namespace coord::agreements {
 
-// A decision as the log has it.
+// What the log says of a generation: of a decision by sites, or (`region`) of an epoch of a name that is
+// entered by an algorithm.
 struct Known {
   std::string name;
-  service::Agreement algorithm = service::Agreement::raft;
+  std::string_view algorithm;  // as it is registered (classical/registry.hpp)
   std::vector<service::DecisionSite> sites;
+  bool region = false;
 
   const service::DecisionSite* site(NodeId node) const;  // nullptr: it is none
   std::vector<NodeId> nodes() const;
@@ -30,12 +34,17 @@ class GroupLog {
   GroupLog& operator=(const GroupLog&) = delete;
   virtual ~GroupLog() = default;
 
-  // Of this generation, decided by sites; nullopt: there is none, any more or yet.
+  // Of this generation; nullopt: there is none, any more or yet.
   virtual std::optional<Known> find(const node::Moment& moment, Token generation) const = 0;
   // Not: it says nothing of this generation yet.
   virtual bool has_come_to(const node::Moment& moment, Token generation) const = 0;
   // When a decision was forgotten last: as long as this stays, so do those that it has.
   virtual Token last_forgotten(const node::Moment& moment) const = 0;
+  // The epoch in which this request of a session takes part, if it is this user's.
+  virtual std::optional<Token> part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
+                                       std::uint32_t uid, const std::string& user) const = 0;
+  // The session takes part in this epoch.
+  virtual bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const = 0;
   // Who votes by now, sorted; nullopt: this peer cannot tell.
   virtual std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const = 0;
 };
@@ -46,6 +55,9 @@ class ServiceLog final : public GroupLog {
   std::optional<Known> find(const node::Moment& moment, Token generation) const override;
   bool has_come_to(const node::Moment& moment, Token generation) const override;
   Token last_forgotten(const node::Moment& moment) const override;
+  std::optional<Token> part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
+                               std::uint32_t uid, const std::string& user) const override;
+  bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const override;
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
 };
 

@@ -79,10 +79,13 @@ using AnyItem = std::variant<Item, AskDecided, TellDecided>;
 
 // ---- a tool and its own peer
 
-struct GetSites {  // as they are now, for a name's first entry
+struct GetSites {          // as they are now, for a name's first entry
+  bool answering = false;  // those only that say so
   bool operator==(const GetSites&) const = default;
   template <class Archive>
-  void serialize(Archive&) {}
+  void serialize(Archive& archive) {
+    archive(answering);
+  }
 };
 struct Propose {
   Token generation{};
@@ -101,7 +104,18 @@ struct GetDecided {
     archive(generation);
   }
 };
-using FromTool = std::variant<GetSites, Propose, GetDecided>;
+// This request of this session takes part in a name: it is to enter now. Answered by Entered when it has, and
+// is inside until it takes part no more; by Missing if it will not.
+struct Enter {
+  SessionId session{};
+  std::uint64_t request = 0;
+  bool operator==(const Enter&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request);
+  }
+};
+using FromTool = std::variant<GetSites, Propose, GetDecided, Enter>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -169,6 +183,28 @@ constexpr const char* name_of(CannotTell::Why value) {
   }
   return nullptr;
 }
-using ToTool = std::variant<Sites, Decided, Undecided, CannotTell>;
+struct Entered {
+  Token token{};  // larger than those of all who were inside before
+  Token epoch{};
+  std::vector<std::string> hosts{};                 // its sites
+  std::map<std::string, std::uint64_t> messages{};  // sent and received here from wish to entry, by type
+  std::uint32_t delays = 0;                         // messages one after the other
+  bool operator==(const Entered&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(token, epoch, hosts, messages, delays);
+  }
+};
+// Nobody enters in this epoch any more, as far as this site can tell: close it, and take part in the next.
+struct Missing {
+  Token epoch{};
+  std::string text{};
+  bool operator==(const Missing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(epoch, text);
+  }
+};
+using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing>;
 
 }  // namespace coord::agreements

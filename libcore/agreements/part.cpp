@@ -42,6 +42,7 @@ node::PartActions AgreementsPart::step(const node::Moment& moment, const node::E
 node::PartActions AgreementsPart::settle(const node::Moment& moment) {
   forget_the_forgotten(moment);
   take_the_early(moment);
+  see_who_left(moment);
   for (auto& [node, peer] : peers_) {
     if (!peer.channel) continue;
     for (const channel::Message& message : peer.channel->poll(moment.now))
@@ -56,7 +57,11 @@ std::optional<Instant> AgreementsPart::deadline() const {
     if (at && (!first || *at < *first)) first = at;
   };
   for (const auto& [generation, site] : sites_) {
-    if (site.writing == 0 && !site.broken && !site.decided) consider(site.core->deadline());
+    if (site.is_driven()) consider(site.core->deadline());
+  }
+  for (const auto& [epoch, region] : regions_) {
+    consider(region.core->deadline());
+    if (region.wished) consider(region.asked_at + ask_sites_every);
   }
   for (const auto& [node, peer] : peers_) {
     if (peer.channel) consider(peer.channel->deadline());
@@ -71,10 +76,11 @@ std::optional<Instant> AgreementsPart::deadline() const {
 
 void AgreementsPart::time_passes(const node::Moment& moment) {
   for (auto& [generation, site] : sites_) {
-    if (site.writing > 0 || site.broken || site.decided) continue;
+    if (!site.is_driven()) continue;
     const auto due = site.core->deadline();
     if (due && *due <= moment.now) perform(moment, generation, site, site.core->tick(moment.now));
   }
+  look_for_the_missing(moment);
   ask_for_lives(moment);
   questions_end(moment);
 }
@@ -93,7 +99,8 @@ void AgreementsPart::questions_end(const node::Moment& moment) {
       const auto peer = peers_.find(node);
       return node == self_ || (peer != peers_.end() && peer->second.life != 0);
     });
-    if (!all_known && gathering.until > moment.now) return false;
+    const bool all_there = gathering.silent.empty() || (all_known && !gathering.answering);
+    if (!all_there && gathering.until > moment.now) return false;
     tell_sites(gathering);
     return true;
   });

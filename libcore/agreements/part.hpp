@@ -12,12 +12,14 @@
 // to be stored is on the disk before any message that follows it.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agreements/group_log.hpp"
@@ -34,8 +36,11 @@ struct Setting;
 
 namespace coord::agreements {
 
-// By which a peer's sites decide; nullptr: it has none (raft's is the group's log).
-const classical::Algorithm* hosted(service::Agreement algorithm);
+// By which a peer's sites decide, or let in; nullptr: none of that name.
+const classical::Algorithm* hosted(std::string_view algorithm);
+
+// Whether the sites of a region are there, while one waits to enter.
+inline constexpr Duration ask_sites_every = std::chrono::milliseconds(500);
 
 class AgreementsPart final : public node::Part {
  public:
@@ -47,6 +52,8 @@ class AgreementsPart final : public node::Part {
   node::PartActions step(const node::Moment& moment, const node::Event& event) override;
   node::PartActions settle(const node::Moment& moment) override;
   std::optional<Instant> deadline() const override;
+  // Of a tool of this host, in this epoch.
+  std::optional<SessionId> inside(Token epoch) const;
 
  private:
   struct Tool {
@@ -58,6 +65,7 @@ class AgreementsPart final : public node::Part {
     std::optional<channel::Channel> channel;
     std::vector<Bytes> unsent;  // until its life is known
     std::size_t unsent_bytes = 0;
+    Instant heard{};  // last
   };
   // One decision at this site.
   struct Site {
@@ -68,6 +76,9 @@ class AgreementsPart final : public node::Part {
     std::deque<classical::Action> held;  // behind what is being written
     std::size_t writing = 0;             // saves that are not over
     bool broken = false;
+    // By time, until it has decided. Where nobody proposes, others' messages drive it: no site elects and
+    // beats for a proposer that is gone.
+    bool is_driven() const { return wished && writing == 0 && !broken && !decided; }
     // A value may be chosen that it has accepted.
     bool begun() const { return !records.empty() || wished || depth > 0 || broken; }
     std::optional<Instant> wished;
@@ -90,6 +101,25 @@ class AgreementsPart final : public node::Part {
     Tool tool;
     std::vector<NodeId> voters;
     Instant until;
+    std::set<NodeId> silent{};  // have not answered
+    bool answering = false;     // only those who have
+  };
+  // One epoch of a name that is entered by an algorithm, at this site.
+  struct Entrance {
+    Tool tool;
+    SessionId session;
+  };
+  struct Region {
+    Known known;
+    const classical::Algorithm* algorithm = nullptr;
+    std::unique_ptr<classical::Instance> core;
+    std::deque<Entrance> waiting{};     // of this host; for the first of them...
+    bool wished = false;                // ... the core waits
+    std::optional<SessionId> inside{};  // until it takes part no more
+    Entered entered{};                  // as it was told
+    std::uint32_t depth = 0, depth_at_wish = 0;
+    std::map<std::string, std::uint64_t> messages{};  // since the wish
+    Instant wished_at{}, asked_at{};
   };
 
   void on(const node::Moment& moment, const node::FromPeer& event);
@@ -109,6 +139,7 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const GetSites& what);
   void asked(const node::Moment& moment, Tool tool, const Propose& what);
   void asked(const node::Moment& moment, Tool tool, const GetDecided& what);
+  void asked(const node::Moment& moment, Tool tool, const Enter& what);
 
   // The site of this generation, made if this peer is one; null: `why` says why not.
   Site* site(const node::Moment& moment, Token generation, CannotTell& why);
@@ -117,6 +148,20 @@ class AgreementsPart final : public node::Part {
   std::optional<Known> known(const node::Moment& moment, Token generation, CannotTell& why) const;
   // It is the one that was fixed: from another disk, or where that counts another life, it is no site's.
   bool is_site(const Known& known, NodeId from) const;
+  // ---- part_regions.cpp
+  // Null: `why` says why not; of `wrong` no later epoch is another either.
+  Region* region(const node::Moment& moment, Token epoch, CannotTell& why);
+  void region_item(const node::Moment& moment, NodeId from, const Item& item, const Known& known);
+  void perform(const node::Moment& moment, Token epoch, Region& region, classical::Actions actions);
+  void wish(const node::Moment& moment, Token epoch, Region& region, const classical::Wish& what);
+  void enter(const node::Moment& moment, Token epoch, Region& region, Token token);
+  void next(const node::Moment& moment, Token epoch, Region& region);
+  void give_up(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
+  std::string missing(const node::Moment& moment, const Region& region) const;
+  void look_for_the_missing(const node::Moment& moment);
+  void see_who_left(const node::Moment& moment);
+  void leaves_line(const node::Moment& moment, replica::ConnectionId connection);
+
   void perform(const node::Moment& moment, Token generation, Site& site, classical::Actions actions);
   void go_on(const node::Moment& moment, Token generation, Site& site);
   void decide(const node::Moment& moment, Token generation, Site& site, const std::string& value);
@@ -148,6 +193,7 @@ class AgreementsPart final : public node::Part {
   Shelf shelf_;
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;
+  std::map<Token, Region> regions_;
   std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
   std::size_t early_count_ = 0, early_bytes_ = 0;
   std::uint64_t last_question_ = 0;

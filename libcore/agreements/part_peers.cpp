@@ -40,6 +40,8 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromPeer& event)
   auto said = wire::decode<ToPeer>(event.bytes);
   if (!said) return out_.push_back(node::Unreadable{"it is no message of agreements"});
   if (!std::ranges::binary_search(founders_, event.from)) return;
+  peers_[event.from].heard = moment.now;
+  for (Gathering& gathering : gathering_) gathering.silent.erase(event.from);
   std::visit(
       [&](const auto& what) {
         if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Hello>) {
@@ -124,6 +126,8 @@ bool AgreementsPart::is_site(const Known& known, NodeId from) const {
 
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& what) {
   if (!log_->has_come_to(moment, what.generation)) return keep_early(from, what);
+  const auto of = log_->find(moment, what.generation);
+  if (of && of->region) return region_item(moment, from, what, *of);
   CannotTell why;
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken) return;

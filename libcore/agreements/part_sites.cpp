@@ -20,12 +20,14 @@ constexpr char decided_record[] = "!decided";  // beside the algorithm's own
 }  // namespace
 
 // Not of all that there are: what a peer does not run is not in its program.
-const classical::Algorithm* hosted(service::Agreement algorithm) {
-  static const std::vector<classical::Algorithm> all = classical::agreement_on_one();
-  const std::string_view name =
-      algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm);
+const classical::Algorithm* hosted(std::string_view algorithm) {
+  static const std::vector<classical::Algorithm> all = [] {
+    std::vector<classical::Algorithm> some = classical::agreement_on_one();
+    for (classical::Algorithm& one : classical::mutual_exclusion()) some.push_back(std::move(one));
+    return some;
+  }();
   const auto found = std::ranges::find_if(
-      all, [name](const classical::Algorithm& one) { return one.identity.name == name; });
+      all, [&](const classical::Algorithm& one) { return one.identity.name == algorithm; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -45,6 +47,10 @@ AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token gen
   if (const auto found = sites_.find(generation); found != sites_.end()) return &found->second;
   auto of = known(moment, generation, why);
   if (!of) return nullptr;
+  if (of->region) {
+    why = {Why::wrong, "it is no decision"};
+    return nullptr;
+  }
   const service::DecisionSite* const self = of->site(self_);
   const classical::Algorithm* const algorithm = hosted(of->algorithm);
   if (self == nullptr || algorithm == nullptr) {

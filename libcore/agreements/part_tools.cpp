@@ -27,7 +27,8 @@ void AgreementsPart::tell(Tool tool, const ToTool& what) {
   out_.push_back(node::ToTool{tool.connection, tool.request, wire::encode(what, wire::channels_since)});
 }
 
-void AgreementsPart::on(const node::Moment&, const node::ToolGone& event) {
+void AgreementsPart::on(const node::Moment& moment, const node::ToolGone& event) {
+  leaves_line(moment, event.connection);
   const auto its = [&](const auto& of) { return of.connection == event.connection; };
   for (auto& [generation, site] : sites_) std::erase_if(site.waiting, its);
   for (auto& [generation, all] : asking_) {
@@ -44,17 +45,21 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
   if (!said) return tell(tool, CannotTell{Why::wrong, "it is no request that this peer knows"});
   if (const auto* propose = std::get_if<Propose>(&*said)) {
     const auto of = log_->find(moment, propose->generation);
-    if (of &&
+    if (of && !of->region &&
         !COORD_RULE(proposals_are_their_users, service::may_use(of->name, event.who.uid, event.who.user)))
       return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
   }
+  if (const auto* enter = std::get_if<Enter>(&*said);
+      enter != nullptr &&
+      !log_->part_of(moment, enter->session, enter->request, event.who.uid, event.who.user))
+    return tell(tool, CannotTell{Why::wrong, "this session does not take part in it"});
   std::visit([&](const auto& what) { asked(moment, tool, what); }, *said);
 }
 
 // Voters that came later are no sites: their names, and whether they run this part, are not known here.
-void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites&) {
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites& what) {
   const std::vector<NodeId> voters = log_->voters(moment).value_or(founders_);
-  Gathering gathering{tool, {}, moment.now + gather_for};
+  Gathering gathering{tool, {}, moment.now + gather_for, {}, what.answering};
   std::ranges::set_intersection(voters, founders_, std::back_inserter(gathering.voters));
   if (!std::ranges::binary_search(gathering.voters, self_)) {
     std::string hosts;
@@ -67,7 +72,9 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites
                                  "this host cannot tell what it has promised: see its peer's log, "
                                  "and propose on another host"});
   for (const NodeId node : gathering.voters) {
-    if (node != self_) hello(node, true);
+    if (node == self_) continue;
+    hello(node, true);
+    gathering.silent.insert(node);
   }
   gathering_.push_back(std::move(gathering));
 }
@@ -76,6 +83,7 @@ void AgreementsPart::tell_sites(const Gathering& gathering) {
   Sites sites;
   for (const NodeId node : gathering.voters) {
     const auto peer = peers_.find(node);
+    if (gathering.answering && gathering.silent.contains(node)) continue;
     service::DecisionSite site{node, 0, 0, host_of(node)};
     if (node == self_) {
       site.disk = shelf_.disk;
@@ -84,6 +92,7 @@ void AgreementsPart::tell_sites(const Gathering& gathering) {
       site.disk = peer->second.disk;
       site.life = peer->second.life;
     }
+    if (gathering.answering && site.disk == 0) continue;  // it could not be told from another one
     sites.sites.push_back(std::move(site));
   }
   tell(gathering.tool, sites);

@@ -6,7 +6,7 @@
 namespace coord::classical {
 
 std::vector<Algorithm> agreement_on_one() {
-  return {algorithm<Exchange>(), algorithm<Paxos>(), algorithm<BenOr>()};
+  return {algorithm<Exchange>(), algorithm<Paxos>(), algorithm<MultiPaxos>(), algorithm<BenOr>()};
 }
 
 std::vector<Algorithm> agreement() {

@@ -34,7 +34,7 @@ Result<std::unique_ptr<Instance>> make(std::string_view name, const Setup& setup
 std::vector<Algorithm> mutual_exclusion();
 std::vector<Algorithm> leader_election();
 std::vector<Algorithm> agreement();
-std::vector<Algorithm> agreement_on_one();  // those of them whose every instance is for one value
+std::vector<Algorithm> agreement_on_one();  // those that decide names; a log by its first value
 std::vector<Algorithm> byzantine_agreement();
 std::vector<Algorithm> atomic_commit();
 std::vector<Algorithm> broadcasts();

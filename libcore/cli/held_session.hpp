@@ -110,6 +110,10 @@ class HeldSession {
                [](const local::Answer& answer) { return std::holds_alternative<T>(answer); });
   }
 
+  using IsAnswer = std::function<bool(const local::Answer&)>;
+  bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
+           const IsAnswer& is_answer);
+
   // Ends the connection; nothing can be asked any more.
   void hang_up() { line_.hang_up(); }
 
@@ -118,9 +122,6 @@ class HeldSession {
   void let_go(std::optional<int> status = {});
 
  private:
-  using IsAnswer = std::function<bool(const local::Answer&)>;
-  bool ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
-           const IsAnswer& is_answer);
   engine::Spoken opening();
   bool hear_until(const IsAnswer& is_answer, Instant end);
   Result<std::optional<Verdict>> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);

@@ -54,8 +54,19 @@ Status RunReport::write() {
     object.null("exit_status").null("signal");
   }
   JsonObject counts;
-  for (const auto& [type, count] : messages) counts.integer(type, count);
+  for (const auto& [type, count] : entry ? entry->messages : messages) counts.integer(type, count);
   object.object("messages", counts);
+  if (entry) {
+    object.text("algorithm", entry->algorithm).id("epoch", entry->epoch);
+    JsonArray sites;
+    for (const std::string& site : entry->sites) sites.text(site);
+    object.array("sites", sites);
+    if (entry->delays) {
+      object.integer("delays", *entry->delays);
+    } else {
+      object.null("delays");
+    }
+  }
   return write_output_file(file_, object.line(), fmt::format("report {}", shown(path_)));
 }
 

@@ -2,9 +2,11 @@
 // The report of --report: what became of a run, for whoever must tell the command's status from the tool's.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/descriptor.hpp"
 #include "base/ids.hpp"
@@ -38,6 +40,15 @@ class RunReport {
   // The status where no command of ours ended: of the command that was joined, or 126 and 127.
   std::optional<int> status;
   MessageCounts messages;
+  // Of dlock --algorithm.
+  struct Entry {
+    std::string algorithm;
+    Token epoch{};
+    std::vector<std::string> sites;
+    std::optional<std::uint32_t> delays;
+    MessageCounts messages;  // the algorithm's, and told instead of the tool's own
+  };
+  std::optional<Entry> entry;
 
  private:
   std::string path_;

@@ -82,6 +82,7 @@ void Sessions::submit_acquire(Instant now, ConnectionId id, Record& record) {
     body.inside = record.inside;
   }
   body.put = request.put;
+  body.part = request.part;
   body.key = {request.key_high, request.key_low};
   body.join = request.join;
   record.stage = Stage::acquiring;

@@ -36,7 +36,9 @@ Level level_of(const local::Request& request) {
   const auto* arrive = std::get_if<local::Arrive>(&request);
   if (arrive != nullptr && (arrive->in_turn || arrive->fail)) return 2;
   const auto* acquire = std::get_if<local::Acquire>(&request);
-  return acquire != nullptr && acquire->put ? service::Values::since : first_level;
+  if (acquire == nullptr) return first_level;
+  if (acquire->part) return 2;
+  return acquire->put ? service::Values::since : first_level;
 }
 
 std::uint64_t number_of(const local::Request& request) {

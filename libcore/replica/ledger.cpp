@@ -39,6 +39,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case counts_differ:
     case all_have_come:
     case algorithms_differ:
+    case entries_differ:
       return local::RefusedKind::mismatch;
     case deadlock:
       return local::RefusedKind::deadlock;

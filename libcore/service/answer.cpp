@@ -107,6 +107,8 @@ std::string describe(Refusal why) {
       return "it is not decided yet: wait until it is, or let one who takes part end it with -w";
     case Refusal::no_such_transaction:
       return "there is no such transaction: nothing to do";
+    case Refusal::entries_differ:
+      return "in use with another --algorithm, or without one: use the same, or wait until it is free";
     case Refusal::algorithms_differ:
       return "it is decided by another algorithm: use that one, see --list";
     case Refusal::id_in_use:

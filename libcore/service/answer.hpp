@@ -82,6 +82,7 @@ enum class Refusal : std::uint8_t {
   not_decided,            // the transaction
   no_such_transaction,
   algorithms_differ,  // of the name's first entry, and this one's
+  entries_differ,     // another algorithm lets in there, or the group's log
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -204,6 +205,8 @@ constexpr const char* name_of(Refusal value) {
       return "not decided";
     case no_such_transaction:
       return "no such transaction";
+    case entries_differ:
+      return "entries differ";
     case algorithms_differ:
       return "algorithms differ";
   }

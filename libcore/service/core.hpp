@@ -68,6 +68,8 @@ class Core {
   virtual bool is_asked(SessionId session, std::uint64_t request) const = 0;
 
   Token next_token(LogIndex index);
+  // The next `count` ones are given by somebody else.
+  void reserve_tokens(std::uint64_t count);
   // Not while the machine is closed (machine_hand_over.cpp). `entered`: of each name that is asked for, the
   // hold that it is held by already; 0: none.
   bool may_grant(const std::vector<Token>& entered) const;

@@ -156,6 +156,11 @@ Token Core::next_token(LogIndex index) {
   return token;
 }
 
+void Core::reserve_tokens(std::uint64_t count) {
+  state_.last_token.value += COORD_RULE_OR(tokens_of_an_epoch_are_reserved, count, std::uint64_t{0});
+  COORD_CHECK(state_.last_token.value < token_end);
+}
+
 void StateMachine::on(const TimerOver& body, Step& step) {
   each([&]<class F>(F& family) {
     if (may_own<F>(body.kind)) family.timer_over(body.kind, body.token, step);

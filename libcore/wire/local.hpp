@@ -93,6 +93,7 @@ struct Acquire : service::LockTerms {
   bool bare = false;  // the command will not have the descriptor: it is stopped before the release
   std::optional<service::Candidacy> candidacy;  // instead of locks, the leadership of the one name
   std::optional<service::SessionValue> put{};   // instead of locks, a key of the map; no names then
+  std::optional<service::TakePart> part;        // shared by all who take part in the one name
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
@@ -103,7 +104,7 @@ struct Acquire : service::LockTerms {
     delays(archive);
     archive(pid, wire::text<4096>(command), wire::at_most<32>(outer), key_high, key_low, join, period, holder,
             signal, grace, bare, candidacy);
-    archive.since(2, put);
+    archive.since(2, put, part);
   }
 };
 

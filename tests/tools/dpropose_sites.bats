@@ -66,6 +66,21 @@ gets() { [ "$(on "$1" dpropose --get "$2" 2>/dev/null)" = "$3" ]; }
   [ "$(on b dpropose --algorithm paxos new v)" = v ]
 }
 
+@test "multi-paxos: one value on all hosts, also on one that comes later, and after restarts of all" {
+  for peer in a b; do
+    on $peer dpropose --algorithm multi-paxos plan "from $peer" >"out.$peer" 3>&- &
+    askers+=($!)
+  done
+  for asker in "${askers[@]}"; do wait "$asker"; done
+  [ "$(sort -u out.* | wc -l)" -eq 1 ]
+  for peer in a b c; do
+    end_peer $peer
+    start_peer $peer "${calm[@]}"
+  done
+  eventually gets c plan "$(cat out.a)"
+  [ "$(on c dpropose --algorithm multi-paxos plan late)" = "$(cat out.a)" ]
+}
+
 @test "ben-or: a bit, proposed on all, and a restarted peer takes no part in open names" {
   run -64 on a dpropose --algorithm ben-or bit maybe
   [ -z "$(on a dpropose --list bit --json)" ]

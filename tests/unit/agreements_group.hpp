@@ -30,6 +30,7 @@ class ToldLog final : public GroupLog {
     bool behind = false;
     Token forgotten{};
     std::optional<std::vector<NodeId>> voters;
+    std::set<SessionId> parts;  // of a region
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
@@ -38,6 +39,13 @@ class ToldLog final : public GroupLog {
   bool has_come_to(const node::Moment&, Token) const override { return !state_.behind; }
   Token last_forgotten(const node::Moment&) const override { return state_.forgotten; }
   std::optional<std::vector<NodeId>> voters(const node::Moment&) const override { return state_.voters; }
+  std::optional<Token> part_of(const node::Moment&, SessionId session, std::uint64_t, std::uint32_t,
+                               const std::string&) const override {
+    return takes_part({}, generation, session) ? std::optional(generation) : std::nullopt;
+  }
+  bool takes_part(const node::Moment&, Token of, SessionId session) const override {
+    return of == generation && state_.known && state_.known->region && state_.parts.contains(session);
+  }
 
  private:
   const State& state_;
@@ -148,12 +156,33 @@ struct Network {
     step(node, node::FromTool{replica::ConnectionId{1}, {0, "root", {}, 2}, 1, wire::encode(what, 2)});
   }
   // All nodes up to `sites` are the sites, as they are now.
-  void open(service::Agreement algorithm, std::uint64_t sites) {
+  void open(std::string_view algorithm, std::uint64_t sites, bool region = false) {
     ask(NodeId{1}, GetSites{});
     run(std::chrono::milliseconds(600));
     auto found = std::get<Sites>(told[NodeId{1}].back()).sites;
     found.resize(sites);
-    for (std::uint64_t i = 1; i <= size; ++i) log[NodeId{i}].known = Known{"plan", algorithm, found};
+    for (std::uint64_t i = 1; i <= size; ++i) log[NodeId{i}].known = Known{"plan", algorithm, found, region};
+  }
+  void open(service::Agreement algorithm, std::uint64_t sites) {
+    open(algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm), sites);
+  }
+  // A tool of `node`, whose connection and session have this number, takes part and waits to enter.
+  void enter(std::uint64_t node, std::uint64_t session) {
+    for (auto& [other, state] : log) state.parts.insert(SessionId{session});
+    step(NodeId{node}, node::FromTool{replica::ConnectionId{session},
+                                      {0, "root", {}, 2},
+                                      1,
+                                      wire::encode(FromTool(Enter{SessionId{session}, 1}), 2)});
+  }
+  // Whoever was told last that it has entered.
+  void leave_inside() {
+    for (auto& [node, part] : parts) {
+      if (const auto inside = part->inside(generation)) return leave(inside->value);
+    }
+  }
+  void leave(std::uint64_t session) {
+    for (auto& [other, state] : log) state.parts.erase(SessionId{session});
+    for (auto& [other, part] : parts) step(other, node::Tick{});
   }
   void forget() {
     for (auto& [node, state] : log) {
@@ -170,6 +199,8 @@ struct Network {
     const ToTool& what = told[NodeId{node}].back();
     if (const auto* decided = std::get_if<Decided>(&what)) return "decided " + decided->value;
     if (const auto* why = std::get_if<CannotTell>(&what)) return name_of(why->why);
+    if (std::holds_alternative<Entered>(what)) return "entered";
+    if (const auto* missing = std::get_if<Missing>(&what)) return "missing: " + missing->text;
     return std::holds_alternative<Undecided>(what) ? "undecided" : "sites";
   }
   // Asks `node`, and lets `length` pass.

@@ -101,6 +101,44 @@ bool a_user_proposes_for_itself() {
   return net.last_told(1) == "wrong";
 }
 
+// Whose session has ended meanwhile does not enter.
+bool who_takes_no_part_does_not_enter() {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.enter(2, 20);
+  net.run(100ms);
+  net.enter(1, 10);
+  net.run(100ms);
+  for (auto& [node, state] : net.log) state.parts.clear();
+  net.step(NodeId{2}, node::Tick{});
+  net.run(100ms);
+  return net.last_told(1) == "sites";
+}
+
+// It has forgotten what it had said.
+bool a_restarted_site_enters_no_more() {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.start(NodeId{2});
+  net.enter(2, 20);
+  return net.last_told(2).starts_with("missing");
+}
+
+// Nor do the others believe it.
+bool a_restarted_site_lets_nobody_in() {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.enter(2, 20);
+  net.run(100ms);
+  net.start(NodeId{2});
+  net.ask(NodeId{2}, GetSites{});
+  net.run(600ms);
+  net.log[NodeId{2}].known->sites[1].life = std::get<Sites>(net.told[NodeId{2}].back()).sites[1].life;
+  net.enter(1, 10);
+  net.run(100ms);
+  return net.last_told(1) != "entered";
+}
+
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
@@ -111,7 +149,10 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
       {"stored_before_it_is_told", nothing_is_told_before_it_is_stored},
       {"who_has_begun_may_have_accepted", what_may_be_chosen_is_not_undecided},
       {"answers_are_to_this_question", an_earlier_answer_is_none},
-      {"proposals_are_their_users", a_user_proposes_for_itself}};
+      {"proposals_are_their_users", a_user_proposes_for_itself},
+      {"who_enters_takes_part", who_takes_no_part_does_not_enter},
+      {"region_site_is_this_life", a_restarted_site_enters_no_more},
+      {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}};
   for (const auto& [rule, story] : stories) {
     INFO(rule);
     CHECK(story());

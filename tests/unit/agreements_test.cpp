@@ -84,6 +84,44 @@ TEST_CASE("who asks what is decided is told so by others, or that nothing is, or
   CHECK(net.get(3) == "decided one");
 }
 
+TEST_CASE("multi-paxos: proposers at once decide the same, whoever is cut off or started again meanwhile") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Network net(3);
+    net.open(service::Agreement::multi_paxos, 3);
+    Random random(seed);
+    for (std::uint64_t node = 1; node <= 3; ++node) net.propose(node, "of " + std::to_string(node));
+    for (int i = 0; i < 3; ++i) {
+      const NodeId off{1 + random.below(3)};
+      net.cut = {off};
+      net.run(std::chrono::milliseconds(random.below(400)));
+      net.cut.clear();
+      if (random.chance(0.5)) net.start(off);
+      net.run(100ms);
+    }
+    net.run(5s);
+    std::set<std::string> values;
+    for (std::uint64_t node = 1; node <= 3; ++node) {
+      net.propose(node, "again");
+      net.run(5s);
+      values.insert(net.last_told(node));
+    }
+    INFO(seed);
+    CHECK(values.size() == 1);
+    CHECK(values.begin()->starts_with("decided "));
+  }
+}
+
+TEST_CASE("multi-paxos: where nobody proposes no site goes on by time") {
+  Network net(3);
+  net.open(service::Agreement::multi_paxos, 3);
+  net.propose(1, "one");
+  net.run(2s);
+  CHECK(net.last_told(1) == "decided one");
+  net.start(NodeId{2});
+  CHECK(net.get(2) == "decided one");
+  CHECK_FALSE(net.parts[NodeId{3}]->deadline());
+}
+
 TEST_CASE("ben-or decides on a bit, and takes no other value") {
   Network net(3);
   net.open(service::Agreement::ben_or, 3);

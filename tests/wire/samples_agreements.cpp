@@ -22,7 +22,8 @@ const Named<agreements::AnyItem>& agreements_items() {
 
 const Named<agreements::FromTool>& agreements_from_tool() {
   static const Named<agreements::FromTool> all = {
-      {"get_sites", agreements::GetSites{}},
+      {"get_sites", agreements::GetSites{true}},
+      {"enter", agreements::Enter{SessionId{7}, 1}},
       {"propose", agreements::Propose{Token{1855425871872001}, "v"}},
       {"get_decided", agreements::GetDecided{Token{1855425871872001}}},
   };
@@ -38,6 +39,10 @@ const Named<agreements::ToTool>& agreements_to_tool() {
                                       std::chrono::milliseconds(5),
                                       {{std::chrono::milliseconds(1), true, NodeId{2}, "prepare 1.1"}}}},
       {"undecided", agreements::Undecided{}},
+      {"entered",
+       agreements::Entered{
+           Token{1855425871872009}, Token{1855425871872001}, {"web1", "web2"}, {{"request", 1}}, 2}},
+      {"missing", agreements::Missing{Token{1855425871872001}, "web2 does not answer"}},
       {"cannot_tell", agreements::CannotTell{agreements::CannotTell::Why::no_majority, "too few"}},
   };
   return all;

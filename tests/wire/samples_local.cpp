@@ -121,6 +121,13 @@ const Named<local::Request>& requests() {
   acquire.key_low = 0x99aabbccddeeff00;
   acquire.join = true;
   acquire.period = 250ms;
+  local::Acquire take_part;
+  take_part.request = 5;
+  take_part.names = {"door"};
+  take_part.mode = local::Mode::shared;
+  take_part.ttl = 10s;
+  take_part.part =
+      service::TakePart{service::EnterBy::ricart_agrawala, {{NodeId{1}, 2, 3, "web1"}}, Token{7}};
   local::Acquire campaign;
   campaign.request = 4;
   campaign.names = {"nightly"};
@@ -129,6 +136,7 @@ const Named<local::Request>& requests() {
   static const Named<local::Request> all{
       {"hello", local::Hello{1, "dlock 0.1.0", 2, Token{1855425871872001}}},
       {"acquire", acquire},
+      {"take_part", take_part},
       {"started", local::Started{3, 4712, 3s}},
       {"cancel", local::Cancel{3}},
       {"release", local::Release{3, 7}},

@@ -53,6 +53,17 @@ service::Acquire present() {
   return a;
 }
 
+service::Acquire take_part() {
+  service::Acquire a;
+  a.open = service::Open{owner(), 10s, 99};
+  a.request = 1;
+  a.names = {"door"};
+  a.terms.mode = service::Mode::shared;
+  a.part = service::TakePart{
+      service::EnterBy::maekawa, {{NodeId{1}, 2, 3, "web1"}, {NodeId{2}, 4, 5, "web2"}}, Token{7}};
+  return a;
+}
+
 service::ElectionState elections() {
   const WallTime then{1700000000123456789};
   service::ElectionState e;
@@ -85,7 +96,10 @@ service::Request request(Token token) {
           {1, 2},
           true,
           token == Token{} ? LogIndex{12} : LogIndex{},
-          token == Token{} ? std::optional<std::uint8_t>{7} : std::nullopt};
+          token == Token{} ? std::optional<std::uint8_t>{7} : std::nullopt,
+          token == Token{} ? std::optional(service::TakePart{
+                                 service::EnterBy::lamport, {{NodeId{1}, 2, 3, "web1"}}, Token{7}})
+                           : std::nullopt};
 }
 
 service::Arrive arrive() {
@@ -150,6 +164,7 @@ const Named<service::Command>& commands() {
       {"put_value", command(service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"})},
       {"remove_value", command(service::RemoveValue{"k", Token{1855425871872001}, 1000, "backup"})},
       {"put_session_value", command(present())},
+      {"take_part", command(take_part())},
       {"join_ring", command(service::JoinRing{"main", {2}, 8, 3, 1000, "backup"})},
       {"leave_ring", command(service::LeaveRing{"main", {2}, true, 1000, "backup"})},
       {"settle_ring", command(service::SettleRing{"main", Token{1855425871872001}, 1000, "backup"})},
@@ -208,6 +223,9 @@ const Named<service::State>& states() {
                      {{SessionId{7}, owner(), service::Mode::shared, 4, Token{1855425871870000},
                        WallTime{1600000000000000000}, WallTime{1600000001000000000},
                        WallTime{1600000002000000000}, service::CloseReason::broken, 7}}}}};
+  state.epochs = {
+      {"door",
+       {Token{1855425871871990}, service::EnterBy::suzuki_kasami, {{NodeId{1}, 2, 3, "web1"}}, true}}};
   state.elections = elections();
   state.barriers = barriers();
   state.values = {

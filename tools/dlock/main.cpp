@@ -29,6 +29,8 @@ Status check_terms(dlock::Settings& settings) {
   auto names = cli::parse_names(settings.name_list);
   if (!names) return names.error();
   settings.names = std::move(*names);
+  if (settings.algorithm && settings.names.size() > 1)
+    return usage("--algorithm", "is for one name", "leave the others out");
   if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
@@ -126,7 +128,7 @@ Status take_signal(std::string_view text, int& signal) {
 void takes_no_lock(cli::Option& mode) {
   for (const char* option : {"--shared", "--exclusive", "--nonblock", "--timeout", "--conflict-exit-code",
                              "--close", "--no-fork", "--ttl", "--grace", "--max-run", "--slots", "--join",
-                             "--rate", "--min-hold", "--lock-delay", "--report"})
+                             "--rate", "--min-hold", "--lock-delay", "--report", "--algorithm"})
     mode.excludes(option);
 }
 
@@ -187,6 +189,24 @@ int main(int argc, char** argv) {
       .between(Duration{}, std::chrono::hours(24 * 31));
   options.value("--lock-delay", "SECONDS", settings.lock_delay, "keep it shut so long after a lost holder")
       .between(Duration{}, std::chrono::hours(24 * 31));
+  options
+      .choice("--algorithm", "ALGORITHM", settings.algorithm,
+              {{"ricart-agrawala", service::EnterBy::ricart_agrawala},
+               {"lamport", service::EnterBy::lamport},
+               {"maekawa", service::EnterBy::maekawa},
+               {"token-ring", service::EnterBy::token_ring},
+               {"suzuki-kasami", service::EnterBy::suzuki_kasami}},
+              "enter by a classical algorithm among the voters, not by the log")
+      .minor()
+      .excludes("--shared")
+      .excludes("--exclusive")
+      .excludes("--nonblock")
+      .excludes("--no-fork")
+      .excludes("--slots")
+      .excludes("--join")
+      .excludes("--rate")
+      .excludes("--min-hold")
+      .excludes("--lock-delay");
   options.value("--report", "FILE", settings.report, "write the outcome to FILE as JSON")
       .completes(cli::Completion::file);
   options.value("--fence", "FILE", settings.fence, "run COMMAND unless FILE has seen a higher token")
@@ -202,6 +222,7 @@ int main(int argc, char** argv) {
       .excludes("--join")
       .excludes("--rate")
       .excludes("--report")
+      .excludes("--algorithm")
       .completes(cli::Completion::file);
   options.value("--token", "N", settings.token, "a holder's fencing token (DLOCK_TOKEN)")
       .only_with({"--fence", "--check", "--release"})
@@ -230,6 +251,7 @@ int main(int argc, char** argv) {
       .excludes("--join")
       .excludes("--rate")
       .excludes("--report")
+      .excludes("--algorithm")
       .excludes("--max-run");
   takes_no_lock(
       options.mode("--release", settings.mode, dlock::Mode::release, "release a hold of --acquire"));

@@ -81,6 +81,10 @@ local::Acquire request_of(const Settings& settings) {
     request.period = request.min_hold = settings.rate->period;
   }
   request.bare = settings.close;
+  if (settings.part) {
+    request.mode = local::Mode::shared;
+    request.part = settings.part;
+  }
   if (settings.mode == Mode::acquire) {
     request.holder = holder_of(settings);
     request.pid = request.holder;

@@ -6,6 +6,8 @@
 #include <cstdlib>
 
 #include "base/format.hpp"
+#include "cli/connect.hpp"
+#include "cli/follow.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -16,6 +18,7 @@
 #include "cli/trial.hpp"
 #include "dlock/request.hpp"
 #include "dlock/settings.hpp"
+#include "dlock/take_part.hpp"
 #include "process/boot_time.hpp"
 #include "process/pidfd.hpp"
 
@@ -55,6 +58,8 @@ class Run {
         session_(terms_of(settings, asked, holder), std::move(peer), report.messages, std::move(group)) {}
 
   Result<cli::Exit> whole();
+  // It took part in an epoch in which nobody enters any more (0: its session was lost): to be asked for anew.
+  std::optional<Token> again() const { return again_; }
 
  private:
   NotRun refused(const local::Refused& answer) const;
@@ -63,6 +68,7 @@ class Run {
   // Nothing: the turn was passed on before anything was begun.
   using Ended = std::optional<cli::Exit>;
   Result<Ended> run_locked();
+  Result<Ended> enter_and_run();
   Result<Ended> run_command();
   Result<Ended> become_command();
   Result<Ended> run_permitted();
@@ -81,6 +87,7 @@ class Run {
   cli::RunReport& report_;
   Instant asked_;
   cli::HeldSession session_;
+  std::optional<Token> again_;
   std::optional<bool> said_;  // what we wait for: our turn (true) or a majority
 };
 
@@ -132,7 +139,7 @@ cli::Program Run::program() const {
   const std::string session = std::to_string(session_.grant().session.value);
   program.environment = {
       {"DLOCK_NAME", settings_.name_list},
-      {"DLOCK_TOKEN", std::to_string(session_.grant().token.value)},
+      {"DLOCK_TOKEN", std::to_string(report_.token.value_or(session_.grant().token).value)},
       {"DLOCK_SESSION", outer != nullptr && *outer != '\0' ? fmt::format("{} {}", outer, session) : session},
       {"DLOCK_SCOPE", report_.scope},
   };
@@ -261,7 +268,43 @@ Result<Run::Ended> Run::tell_token() {
   return told.error();
 }
 
+// --algorithm: it takes part, and waits to enter.
+Result<Run::Ended> Run::enter_and_run() {
+  const std::string object = cli::shown(settings_.name_list);
+  const auto ours = take_up();
+  if (!ours) return ours.error();
+  if (!*ours) return Ended();
+  const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
+  auto entry = enter(session_, object, end);
+  report_.wait = process::boot_now() - asked_;
+  if (auto* entered = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr) {
+    report_.token = entered->token;
+    report_.entry->messages = std::move(entered->messages);
+    report_.entry->epoch = entered->epoch;
+    report_.entry->sites = std::move(entered->hosts);
+    report_.entry->delays = entered->delays;
+    note(fmt::format("{}: entered after {} s under token {}", object, cli::seconds_text(report_.wait),
+                     entered->token.value));
+    return run_command();
+  }
+  const bool lost = session_.lost();
+  session_.let_go();
+  if (!entry) return entry.error();
+  if (const auto* missing = std::get_if<agreements::Missing>(&*entry)) {
+    again_ = missing->epoch;
+    if (!settings_.quiet)
+      cli::notice("dlock", fmt::format("{}: {}: waiting for the next epoch", object, missing->text));
+    return Ended(cli::Exit::no);
+  }
+  if (lost) again_ = Token{};
+  if (lost) return Ended(cli::Exit::no);
+  const auto over = end_unlocked({static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
+                                  settings_.verbose ? "not entered in time" : ""});
+  return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
+}
+
 Result<Run::Ended> Run::run_locked() {
+  if (settings_.algorithm) return enter_and_run();
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
   note(fmt::format("{}: acquired after {} s under token {}", cli::shown(settings_.name_list),
@@ -298,10 +341,12 @@ Result<cli::Exit> Run::whole() {
 
 }  // namespace
 
-Result<cli::Exit> run_locked(const Settings& settings) {
+Result<cli::Exit> run_locked(const Settings& wanted) {
+  Settings settings = wanted;
   auto report = cli::RunReport::open(settings.report);
   if (!report) return report.error();
   report->name = settings.name_list;
+  if (settings.algorithm) report->entry = {name_of(*settings.algorithm), {}, {}, {}, {}};
   // A permit and a minimum hold count from the grant: not for a command that can never start.
   const bool uses_up = settings.rate || settings.min_hold > Duration::zero();
   if (uses_up && settings.mode == Mode::run) {
@@ -317,14 +362,26 @@ Result<cli::Exit> run_locked(const Settings& settings) {
     how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));
   const bool forks = settings.mode == Mode::run && !settings.no_fork;
   std::optional<process::Cgroup> group;
-  auto peer = cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, [&] {
-    if (forks && !group) group = process::Cgroup::create();
-  });
-  Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
-  if (peer) {
+  const auto reach = [&]() -> Result<engine::LocalConnection> {
+    if (settings.algorithm) return ask_to_take_part(settings, how);
+    return cli::connect_to_peer(how, "dlock", {request_of(settings), holder->get()}, [&] {
+      if (forks && !group) group = process::Cgroup::create();
+    });
+  };
+  Result<cli::Exit> result = cli::Exit::done;
+  cli::BackOff pause;
+  for (std::optional<Token> closes = Token{}; closes;) {
+    if (settings.part) settings.part->closes = *closes;
+    if (settings.part) (void)cli::pause_while_read(pause.next());
+    auto peer = reach();
+    closes.reset();
+    result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
+    if (!peer) break;
     ++report->messages["acquire"];
     report->scope = name_of(peer->welcome().scope);
-    result = Run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group)).whole();
+    Run run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group));
+    result = run.whole();
+    closes = run.again();
   }
   if (!result.ok() && report->outcome == "internal") {
     if (result.error().kind == ErrorKind::unavailable) report->outcome = "no_quorum";

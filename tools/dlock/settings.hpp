@@ -45,6 +45,8 @@ struct Settings {
   bool join = false;
   std::optional<Rate> rate;
   Mode mode = Mode::run;
+  std::optional<service::EnterBy> algorithm;
+  std::optional<service::TakePart> part;  // of it, as it is asked for now
   bool json = false, dot = false, stale = false;
   cli::Live live;  // with --list
   bool yes = false;

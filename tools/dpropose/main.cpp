@@ -43,8 +43,7 @@ Result<cli::Exit> propose(dpropose::Settings& settings, const std::string& value
                  "with two proposers two values may be decided: it shows why Paxos asks first",
                  "add --i-know, or use --algorithm paxos"};
   if (settings.trace && settings.algorithm == service::Agreement::raft)
-    return Error{ErrorKind::usage, "--trace", "raft's steps are the group's own",
-                 "give --algorithm paxos, ben-or or exchange"};
+    return Error{ErrorKind::usage, "--trace", "raft's steps are the group's own", "give another --algorithm"};
   if (settings.algorithm == service::Agreement::ben_or && *read != "0" && *read != "1")
     return Error{ErrorKind::usage, cli::shown(settings.name), "--algorithm ben-or decides on a bit",
                  "give 0 or 1 as VALUE"};
@@ -92,6 +91,7 @@ int main(int argc, char** argv) {
       .choice("--algorithm", "ALGORITHM", settings.algorithm,
               {{"raft", service::Agreement::raft},
                {"paxos", service::Agreement::paxos},
+               {"multi-paxos", service::Agreement::multi_paxos},
                {"ben-or", service::Agreement::ben_or},
                {"exchange", service::Agreement::exchange}},
               "by the group's log, or among its voters as they are at first")

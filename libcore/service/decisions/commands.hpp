@@ -12,7 +12,7 @@
 namespace coord::service {
 
 // By what a name is decided: the group's log, or a classical algorithm among fixed sites (agreements/).
-enum class Agreement : std::uint8_t { raft, paxos, ben_or, exchange };
+enum class Agreement : std::uint8_t { raft, paxos, ben_or, exchange, multi_paxos };
 constexpr const char* name_of(Agreement value) {
   switch (value) {
     using enum Agreement;
@@ -24,6 +24,8 @@ constexpr const char* name_of(Agreement value) {
       return "ben-or";
     case exchange:
       return "exchange";
+    case multi_paxos:
+      return "multi-paxos";
   }
   return nullptr;
 }

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/decisions/commands.hpp"
 #include "service/elections/commands.hpp"
 #include "service/session.hpp"
 #include "service/values/commands.hpp"
@@ -27,6 +28,41 @@ constexpr const char* name_of(Mode value) {
   }
   return nullptr;
 }
+
+// By which algorithm those who take part in a name settle who is inside (agreements/), instead of by the
+// group's log.
+enum class EnterBy : std::uint8_t { lamport, ricart_agrawala, maekawa, token_ring, suzuki_kasami };
+constexpr const char* name_of(EnterBy value) {
+  switch (value) {
+    using enum EnterBy;
+    case lamport:
+      return "lamport";
+    case ricart_agrawala:
+      return "ricart-agrawala";
+    case maekawa:
+      return "maekawa";
+    case token_ring:
+      return "token-ring";
+    case suzuki_kasami:
+      return "suzuki-kasami";
+  }
+  return nullptr;
+}
+
+// Instead of the one name: to take part in it (epochs.cpp). `sites`: who they are if an epoch begins with
+// this. `closes`: nobody more takes part in this epoch, for a site is missing or is none yet: who asks from
+// now on waits for the next one.
+struct TakePart {
+  EnterBy by = EnterBy::ricart_agrawala;
+  std::vector<DecisionSite> sites{};
+  Token closes{};
+
+  bool operator==(const TakePart&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(by, sites, closes);
+  }
+};
 
 // Which program with which arguments: two hashes of them, so that cutting and quoting matter to nobody.
 // Nothing else of a run is in it (directory, environment). 0,0: none.
@@ -80,6 +116,8 @@ struct Acquire {
   std::optional<Candidacy> candidacy{};
   // Instead of locks, a key of the map that is there as long as the session; no names then. From level 2 on.
   std::optional<SessionValue> put{};
+  // Shared, without permits, delays or a rate, by all who ask for the same algorithm. From level 2 on.
+  std::optional<TakePart> part{};
 
   bool operator==(const Acquire&) const = default;
   template <class Archive>
@@ -89,7 +127,7 @@ struct Acquire {
     archive(wait);
     terms.delays(archive);
     archive(inside, key, join, terms.period, candidacy);
-    archive.since(2, put);
+    archive.since(2, put, part);
   }
 };
 

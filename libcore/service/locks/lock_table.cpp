@@ -51,6 +51,13 @@ bool LockTable::period_fits(const Request& request) const {
   });
 }
 
+bool LockTable::entry_fits(const Request& request) const {
+  return std::ranges::all_of(request.names, [&](const std::string& name) {
+    const Lock* lock = find(name);
+    return lock == nullptr || lock->by == request.entry_by();
+  });
+}
+
 std::size_t LockTable::new_names(const Request& request) const {
   return static_cast<std::size_t>(
       std::ranges::count_if(request.names, [&](const std::string& name) { return find(name) == nullptr; }));
@@ -63,6 +70,8 @@ bool LockTable::admits_at(const Lock& lock, const Request& request, LogIndex pla
     return COORD_RULE(slots_respected, taken < lock.permits &&
                                            taken + waiting_before(lock, place, lock.permits) < lock.permits);
   }
+  if (lock.by && !COORD_RULE(epoch_begins_when_the_last_has_left, !lock.closed || lock.holders.empty()))
+    return false;
   if (request.terms.mode == Mode::exclusive) {
     return COORD_RULE(one_exclusive_holder, lock.holders.empty()) &&
            COORD_RULE(exclusive_waits_in_line, none_before(lock.waiting, place));
@@ -108,6 +117,7 @@ void LockTable::wait(const Request& request, LogIndex place) {
     Lock& lock = locks_.try_emplace(name).first->second;
     lock.permits = request.terms.permits;
     lock.period = request.terms.period;
+    lock.by = request.entry_by();
     lock.waiting.insert(place);
     if (request.terms.mode == Mode::exclusive) lock.waiting_exclusive.insert(place);
   }
@@ -129,6 +139,7 @@ void LockTable::hold(const std::vector<std::string>& names, std::uint32_t permit
     Lock& lock = locks_.try_emplace(names[i]).first->second;
     lock.permits = permits;
     lock.period = period;
+    lock.by = holder.by;
     holder.family = family_of(entered, i, token);
     const auto [known, is_new] = lock.holders.try_emplace(token, holder);
     if (!is_new) uncount(lock, std::exchange(known->second, holder));
@@ -148,6 +159,11 @@ void LockTable::let_go(const std::vector<std::string>& names, Token token) {
     }
     drop_if_free(it);
   }
+}
+
+void LockTable::close(const std::string& name, bool closed) {
+  const auto it = locks_.find(name);
+  if (it != locks_.end()) it->second.closed = closed;
 }
 
 void LockTable::drop_if_free(std::map<std::string, Lock>::iterator lock) {

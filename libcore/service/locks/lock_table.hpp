@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,11 +21,14 @@ struct Holder {
   Mode mode = Mode::exclusive;
   LogIndex place;  // of its request; 0: the hold is over, a LingeringHold with this token keeps the name shut
   Token family{};  // whose hold it counts with: its own, or that of the hold which it re-entered
+  std::optional<EnterBy> by{};  // it takes part
 };
 
 struct Lock {
   std::uint32_t permits = 1;
   Duration period{};                // not 0: a rate, of so many permits a period
+  std::optional<EnterBy> by{};      // those who have it take part
+  bool closed = false;              // nobody more does, until all have left
   std::map<Token, Holder> holders;  // by the grant's own number
   // How many of them count together: a family takes one slot and lets in only its own.
   std::map<Token, std::uint32_t> families;
@@ -44,6 +48,7 @@ class LockTable {
   // Whether every name of the request is free or in use with the same number of permits.
   bool permits_fit(const Request& request) const;
   bool period_fits(const Request& request) const;       // and the same period, or none
+  bool entry_fits(const Request& request) const;        // and entered by the same algorithm, or none
   std::size_t new_names(const Request& request) const;  // how many of its names are not in use
 
   // The rule of the header of locks.hpp; `place` is the request's place in line. `entered` is as
@@ -59,6 +64,7 @@ class LockTable {
   void hold(const std::vector<std::string>& names, std::uint32_t permits, Token token, Holder holder,
             const std::vector<Token>& entered, Duration period);
   void let_go(const std::vector<std::string>& names, Token token);
+  void close(const std::string& name, bool closed);
 
  private:
   bool admits_at(const Lock& lock, const Request& request, LogIndex place) const;

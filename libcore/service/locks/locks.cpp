@@ -28,7 +28,8 @@ Request request_from(const Acquire& body, WallTime wall) {
                   .key = body.key,
                   .join = body.join && body.key != CommandKey{},
                   .joins = {},
-                  .joined = {}};
+                  .joined = {},
+                  .part = body.part};
   std::ranges::sort(request.names);
   request.names.erase(std::unique(request.names.begin(), request.names.end()), request.names.end());
   return request;
@@ -62,6 +63,7 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
   if (core_->name_bytes() + bytes_of_names(request.names) > core_->limits().all_name_bytes)
     return Refusal::too_many_names;
   if (!COORD_RULE(rates_fit, table_.period_fits(request))) return Refusal::rate_differs;
+  if (!COORD_RULE(entries_fit, table_.entry_fits(request))) return Refusal::entries_differ;
   if (!table_.permits_fit(request)) return Refusal::permits_differ;
   return Refusal::none;
 }
@@ -86,10 +88,12 @@ void Locks::on(const Acquire& body, Step& step) {
   if (body.names.size() > core_->limits().names_a_request) return refuse(Refusal::invalid);
   Request request = request_from(body, step.wall);
   Refusal why = core_->check_sender(body.open, body.session, step.to.node);
+  if (why == Refusal::none) why = check_part(body, request);
   if (why == Refusal::none) why = check_request(body, request);
   if (why == Refusal::none) why = check_user(body, step.level);
   if (why != Refusal::none) return refuse(why);
-  request.inside = proved(body.inside, step.to.node);
+  if (!body.part) request.inside = proved(body.inside, step.to.node);
+  if (body.part) close_epoch(body);
   if (body.open) request.session = SessionId{step.index.value};
   const Entry inside = entry(request);
   if (!COORD_RULE(exclusive_in_shared_refused, !inside.shared_only))
@@ -166,8 +170,10 @@ void Locks::grant(LogIndex place, Step& step, AnswerTo to) {
   request.entered = entry(request).entered;
   request.token = core_->next_token(step.index);
   request.since = step.wall;
-  table_.hold(request.names, request.terms.permits, request.token, Holder{request.terms.mode, place, {}},
-              request.entered, request.terms.period);
+  table_.hold(request.names, request.terms.permits, request.token,
+              Holder{request.terms.mode, place, {}, request.entry_by()}, request.entered,
+              request.terms.period);
+  if (request.part) begin_epoch(request);
   leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
   suspect_waits(request);
@@ -216,6 +222,7 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   step.effects.push_back(Released{to, request.session, request.number, request.fence(), request.names});
   if (delay == Duration::zero() && min_hold == Duration::zero()) {
     table_.let_go(request.names, request.token);
+    end_epochs(request.names);
     touched_.insert(request.names.begin(), request.names.end());
     return;
   }

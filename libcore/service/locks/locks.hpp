@@ -102,6 +102,9 @@ class Locks : public FamilyBase {
   };
   Entry entry(const Request& request) const;
   const std::map<LogIndex, Request>& requests() const { return state().requests; }
+  // The name that is in this epoch; nullptr: it is over.
+  const std::string* name_in(Token epoch) const;
+  const Epoch* epoch_of(const std::string& name) const;
 
  private:
   LockState& state();
@@ -115,6 +118,13 @@ class Locks : public FamilyBase {
   void end_hold(LogIndex place, End end, Step& step, AnswerTo to);
   void withdraw(LogIndex place, Step& step, AnswerTo to);
   void forget_request(LogIndex place, const Request& request);
+
+  // ---- epochs.cpp
+  Refusal check_part(const Acquire& body, const Request& request) const;
+  void close_epoch(const Acquire& body);
+  void begin_epoch(const Request& request);
+  void end_epochs(const std::vector<std::string>& names);
+  Status rebuild_epochs();
 
   // ---- nesting.cpp
   std::vector<SessionId> proved(const std::vector<SessionId>& inside, NodeId node) const;
@@ -144,6 +154,7 @@ class Locks : public FamilyBase {
   std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name
   std::set<std::pair<LogIndex, std::string>> history_by_age_;  // the least recently used first
   std::size_t history_bytes_ = 0;
+  std::map<Token, std::string> epochs_;  // by number
 
   // Of the command that is applied; empty once it is settled.
   std::set<std::string> touched_;  // names at which someone may be let in now

@@ -63,6 +63,7 @@ Status Locks::rebuild(Rebuild& rebuild) {
       return inconsistent("a request that joined nobody");
     join(place, request.joins);
   }
+  if (Status status = rebuild_epochs(); !status) return status;
   for (const auto& [name, history] : state().history) {
     if (history.holds.empty() || history.holds.size() > core_->limits().history_holds)
       return inconsistent("a history of nothing, or too long");
@@ -107,6 +108,7 @@ Status Locks::rebuild_request(LogIndex place, const Request& request, Rebuild& r
     return inconsistent("a malformed request");
   core_->count_names(core_->state().sessions.at(request.session).owner, request.names);
   if (request.joined || (!request.held() && request.joins != LogIndex{})) return done();
+  if (!table_.entry_fits(request)) return inconsistent("a name that is entered in two ways");
   if (!table_.period_fits(request)) return inconsistent("a name with two rates");
   if (!request.held()) {
     if (!table_.permits_fit(request)) return inconsistent("a name with two numbers of permits");
@@ -118,8 +120,9 @@ Status Locks::rebuild_request(LogIndex place, const Request& request, Rebuild& r
     return inconsistent("a token that was given twice or not yet");
   if (!fits(table_, request.names, request.entered, request.token, request.terms.mode, request.terms.permits))
     return inconsistent("two holders of one lock");
-  table_.hold(request.names, request.terms.permits, request.token, Holder{request.terms.mode, place, {}},
-              request.entered, request.terms.period);
+  table_.hold(request.names, request.terms.permits, request.token,
+              Holder{request.terms.mode, place, {}, request.entry_by()}, request.entered,
+              request.terms.period);
   return done();
 }
 

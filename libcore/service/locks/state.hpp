@@ -36,12 +36,14 @@ struct Request {
   bool join = false;
   LogIndex joins{};                      // waits for the end of the hold of the request at this place...
   std::optional<std::uint8_t> joined{};  // ... which has ended with this status: waits for nothing any more
+  std::optional<TakePart> part{};        // held: it takes part
 
   bool held() const { return token.value != 0; }
   bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
   // What a resource checks: the grant's own number, or that of the hold (of the latest
   // one) that was re-entered.
   Token fence() const;
+  std::optional<EnterBy> entry_by() const { return part ? std::optional(part->by) : std::nullopt; }
   // Whose hold this one counts with at names[i].
   Token family(std::size_t i) const { return family_of(entered, i, token); }
 
@@ -52,6 +54,21 @@ struct Request {
     terms.sharing(archive);
     terms.delays(archive);
     archive(token, since, inside, entered, asked, key, join, joins, joined, terms.period);
+    archive.since(2, part);
+  }
+};
+
+// A name that is entered by an algorithm among these sites, as long as somebody takes part (epochs.cpp).
+struct Epoch {
+  Token number{};  // above all tokens that were given before; those of its entries come next
+  EnterBy by = EnterBy::ricart_agrawala;
+  std::vector<DecisionSite> sites{};  // by node
+  bool closed = false;
+
+  bool operator==(const Epoch&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(number, by, sites, closed);
   }
 };
 
@@ -111,11 +128,13 @@ struct LockState {
   std::map<LogIndex, Request> requests{};  // by place: the order of all queues
   std::map<Token, LingeringHold> lingering_holds{};
   std::map<std::string, NameHistory> history{};
+  std::map<std::string, Epoch> epochs{};
 
   bool operator==(const LockState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(requests, lingering_holds, history);
+    archive.since(2, epochs);
   }
 };
 

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// Names that are entered by a classical algorithm (dlock --algorithm), at this site.
+//
+// Problem: the algorithms let in one site at a time, and believe that a site which is inside says when it has
+// left. Its process may be killed while the command that it ran goes on. Algorithm: who enters takes part, by
+// the group's log (service/locks/epochs.cpp), with a session whose guards stop the command before its lease
+// is over; a site is inside until that session takes part no more, whatever its tool says or does. Of several
+// tools of one host the site lets in one after the other.
+//
+// A site that does not answer cannot be told from one that is inside and slow. Who waits is told that it is
+// missing, and takes part in the next epoch, which begins when nobody takes part in this one any more.
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rule.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+using Why = CannotTell::Why;
+
+constexpr Duration missing_after = std::chrono::seconds(2);
+constexpr std::uint64_t most_tokens = (std::uint64_t{1} << 20U) - 1;  // as the service reserves for an epoch
+
+}  // namespace
+
+std::optional<SessionId> AgreementsPart::inside(Token epoch) const {
+  const auto found = regions_.find(epoch);
+  return found == regions_.end() ? std::nullopt : found->second.inside;
+}
+
+AgreementsPart::Region* AgreementsPart::region(const node::Moment& moment, Token epoch, CannotTell& why) {
+  if (const auto found = regions_.find(epoch); found != regions_.end()) return &found->second;
+  auto of = log_->find(moment, epoch);
+  const classical::Algorithm* const algorithm = of && of->region ? hosted(of->algorithm) : nullptr;
+  if (algorithm == nullptr) {
+    why = {Why::no_site, "its epoch is over"};
+    return nullptr;
+  }
+  const service::DecisionSite* const self = of->site(self_);
+  if (!COORD_RULE(region_site_is_this_life, self != nullptr && self->life == life_)) {
+    why = {Why::no_site,
+           self == nullptr ? "this host is no site of it yet" : "this host's peer was restarted"};
+    return nullptr;
+  }
+  classical::Setup setup;
+  setup.group = {self_, of->nodes()};
+  setup.seed = random_.next();
+  setup.now = moment.now;
+  auto core = algorithm->make(setup);
+  if (!core) {
+    why = {Why::wrong, core.error().text()};
+    return nullptr;
+  }
+  Region made;
+  made.known = std::move(*of);
+  made.algorithm = algorithm;
+  made.core = std::move(*core);
+  return &regions_.emplace(epoch, std::move(made)).first->second;
+}
+
+void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const Item& what,
+                                 const Known& known) {
+  if (!COORD_RULE(only_lives_of_the_epoch_are_heard, is_site(known, from))) return;
+  CannotTell why;
+  Region* const found = region(moment, what.generation, why);
+  if (found == nullptr) return;
+  found->depth = std::max(found->depth, what.depth);
+  if (const auto text = found->algorithm->describe(what.message); text && found->wished)
+    ++found->messages[std::string(text->type)];
+  auto actions = found->core->receive(moment.now, from, what.message);
+  if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
+  perform(moment, what.generation, *found, std::move(*actions));
+}
+
+void AgreementsPart::perform(const node::Moment& moment, Token epoch, Region& region,
+                             classical::Actions actions) {
+  for (classical::Action& action : actions) {
+    if (auto* send = std::get_if<classical::Send>(&action)) {
+      if (region.wished) ++region.messages[std::string(send->type)];
+      offer(moment, send->to, Item{epoch, region.depth + 1, std::move(send->message)});
+    } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
+      if (const auto* granted = std::get_if<classical::Granted>(&told->what))
+        enter(moment, epoch, region, granted->token);
+      if (const auto* refused = std::get_if<classical::Refused>(&told->what))
+        give_up(moment, epoch, region, refused->why);
+    }
+  }
+}
+
+void AgreementsPart::wish(const node::Moment& moment, Token epoch, Region& region,
+                          const classical::Wish& what) {
+  auto actions = region.core->wish(moment.now, what);
+  if (!actions) return give_up(moment, epoch, region, actions.error().text());
+  perform(moment, epoch, region, std::move(*actions));
+}
+
+// The first in line has the region, if it still takes part: that is asked of the log, now.
+void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& region, Token token) {
+  region.wished = false;
+  std::erase_if(region.waiting, [&](const Entrance& each) {
+    return !COORD_RULE(who_enters_takes_part, log_->takes_part(moment, epoch, each.session));
+  });
+  const bool within = token.value <= most_tokens;
+  if (!within) give_up(moment, epoch, region, "its tokens are used up");
+  if (region.waiting.empty()) return wish(moment, epoch, region, classical::Leave{});
+  const Entrance first = region.waiting.front();
+  region.waiting.pop_front();
+  region.inside = first.session;
+  region.entered = {Token{epoch.value + token.value},
+                    epoch,
+                    {},
+                    region.messages,
+                    region.depth - std::min(region.depth, region.depth_at_wish)};
+  for (const service::DecisionSite& site : region.known.sites) region.entered.hosts.push_back(site.host);
+  tell(first.tool, region.entered);
+}
+
+void AgreementsPart::next(const node::Moment& moment, Token epoch, Region& region) {
+  if (region.inside || region.wished || region.waiting.empty()) return;
+  region.wished = true;
+  region.wished_at = region.asked_at = moment.now;
+  region.depth_at_wish = region.depth;
+  region.messages.clear();
+  wish(moment, epoch, region, classical::Enter{});
+}
+
+// All who wait here take part in the next epoch.
+void AgreementsPart::give_up(const node::Moment& moment, Token epoch, Region& region,
+                             const std::string& why) {
+  for (const Entrance& each : std::exchange(region.waiting, {})) tell(each.tool, Missing{epoch, why});
+  if (std::exchange(region.wished, false)) wish(moment, epoch, region, classical::Leave{});
+}
+
+// Who of its sites is not there any more; empty: nobody that is known.
+std::string AgreementsPart::missing(const node::Moment& moment, const Region& region) const {
+  for (const service::DecisionSite& site : region.known.sites) {
+    const auto peer = peers_.find(site.node);
+    if (site.node == self_) continue;
+    if (peer != peers_.end() && peer->second.life != 0 && peer->second.life != site.life)
+      return fmt::format("{} was restarted", site.host);
+    const Instant heard = peer == peers_.end() ? Instant{} : peer->second.heard;
+    if (moment.now - std::max(heard, region.wished_at) >= missing_after)
+      return fmt::format("{} does not answer", site.host);
+  }
+  return "";
+}
+
+void AgreementsPart::look_for_the_missing(const node::Moment& moment) {
+  for (auto& [epoch, region] : regions_) {
+    const auto due = region.core->deadline();
+    if (due && *due <= moment.now) perform(moment, epoch, region, region.core->tick(moment.now));
+    if (!region.wished || moment.now - region.asked_at < ask_sites_every) continue;
+    region.asked_at = moment.now;
+    if (const std::string who = missing(moment, region); !who.empty()) {
+      give_up(moment, epoch, region, who);
+      continue;
+    }
+    for (const service::DecisionSite& site : region.known.sites) {
+      if (site.node != self_) hello(site.node, true);
+    }
+  }
+}
+
+// Also what is over with its epoch.
+void AgreementsPart::see_who_left(const node::Moment& moment) {
+  for (auto at = regions_.begin(); at != regions_.end();) {
+    auto& [epoch, region] = *at;
+    if (log_->has_come_to(moment, epoch) && !log_->find(moment, epoch)) {
+      for (const Entrance& each : region.waiting) tell(each.tool, Missing{epoch, "its epoch is over"});
+      at = regions_.erase(at);
+      continue;
+    }
+    const Token number = epoch;
+    Region& of = region;
+    ++at;
+    if (of.inside && !log_->takes_part(moment, number, *of.inside)) {
+      of.inside.reset();
+      wish(moment, number, of, classical::Leave{});
+    }
+    next(moment, number, of);
+  }
+}
+
+void AgreementsPart::leaves_line(const node::Moment& moment, replica::ConnectionId connection) {
+  for (auto& [epoch, region] : regions_) {
+    std::erase_if(region.waiting, [&](const Entrance& each) { return each.tool.connection == connection; });
+    if (region.waiting.empty() && std::exchange(region.wished, false))
+      wish(moment, epoch, region, classical::Leave{});
+  }
+}
+
+// It takes part, and the session is its user's: on(FromTool) has asked the log.
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Enter& what) {
+  const auto epoch = log_->part_of(moment, what.session, what.request, 0, "");
+  if (!epoch) return tell(tool, CannotTell{Why::wrong, "this session does not take part in it"});
+  CannotTell why;
+  Region* const found = region(moment, *epoch, why);
+  if (found == nullptr && why.why == Why::wrong) return tell(tool, why);
+  if (found == nullptr) return tell(tool, Missing{*epoch, why.text});
+  if (found->inside == what.session) return tell(tool, found->entered);  // its peer's answer was lost
+  const auto there = std::ranges::find(found->waiting, what.session, &Entrance::session);
+  if (there != found->waiting.end()) {
+    there->tool = tool;
+  } else {
+    found->waiting.push_back({tool, what.session});
+  }
+  next(moment, *epoch, *found);
+}
+
+}  // namespace coord::agreements

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Names that are entered by a classical algorithm: who takes part, as the log sees it.
+#include "service_epochs_story.hpp"
+
+using namespace coord;
+using namespace coord::service;
+
+TEST_CASE("all who ask for the same algorithm take part at once, in one epoch, until the last has left") {
+  Gate gate;
+  CHECK(gate.join(gate.a) == "opened s3; granted s3#1 token 3 door");
+  CHECK(gate.join(gate.b) == "opened s4; granted s4#1 token 1048580 door");
+  CHECK(gate.is() == "3");
+  CHECK(gate.epoch()->sites.size() == 2);
+  REQUIRE(gate.log.machine.of<Locks>().name_in(Token{3}) != nullptr);
+  (void)gate.a.close(3);
+  CHECK(gate.is() == "3");
+  (void)gate.b.close(4);
+  CHECK(gate.is() == "none");
+  CHECK(gate.log.machine.of<Locks>().name_in(Token{3}) == nullptr);
+}
+
+TEST_CASE("tokens that are given later are above those of the entries") {
+  Gate gate;
+  (void)gate.join(gate.a);
+  const Token epoch = gate.epoch()->number;
+  (void)gate.b.lock({"other"});
+  CHECK(gate.log.find<Granted>().token.value > epoch.value + (1U << 20U) - 1);
+}
+
+TEST_CASE("a name in use by an algorithm is refused to all others, and the other way round") {
+  Gate gate;
+  SECTION("by the algorithm") {
+    (void)gate.join(gate.a);
+    CHECK(gate.b.lock({"door"}).starts_with("refused: in use with another --algorithm"));
+    CHECK(gate.b.lock({"door"}, Mode::shared).starts_with("refused: in use with another"));
+    CHECK(gate.join(gate.b, Gate::part(EnterBy::maekawa)).starts_with("refused: in use with another"));
+    (void)gate.a.close(3);
+    CHECK(gate.b.lock({"door"}).ends_with("door"));
+  }
+  SECTION("by the log") {
+    (void)gate.a.lock({"door"}, Mode::shared);
+    CHECK(gate.join(gate.b).starts_with("refused: in use with another"));
+  }
+}
+
+TEST_CASE("who closes an epoch waits for the next, which begins when the last one has left") {
+  Gate gate;
+  (void)gate.join(gate.a);
+  (void)gate.join(gate.b);
+  CHECK(gate.join(gate.a, Gate::part(EnterBy::ricart_agrawala, Token{3})) == "opened s5; queued s5#1");
+  CHECK(gate.is() == "3!");
+  CHECK(gate.join(gate.b) == "opened s6; queued s6#1");
+  (void)gate.a.close(3);
+  CHECK(gate.is() == "3!");
+  const std::string last = gate.b.close(4);
+  CHECK(last.find("granted s5#1") != std::string::npos);
+  CHECK(last.find("granted s6#1") != std::string::npos);
+  CHECK(gate.epoch()->number > Token{3});
+  CHECK_FALSE(gate.epoch()->closed);
+  // Who means an earlier one takes part in this.
+  CHECK(gate.join(gate.a, Gate::part(EnterBy::ricart_agrawala, Token{3})).find("granted") !=
+        std::string::npos);
+}
+
+TEST_CASE("who takes part says nothing else of the name, and names its sites in order") {
+  Gate gate;
+  Acquire acquire;
+  acquire.names = {"door"};
+  acquire.terms.mode = Mode::shared;
+  acquire.part = Gate::part();
+  SECTION("two names") {
+    acquire.names.push_back("window");
+  }
+  SECTION("alone") {
+    acquire.terms.mode = Mode::exclusive;
+  }
+  SECTION("with a delay") {
+    acquire.terms.lock_delay = 1s;
+  }
+  SECTION("no site") {
+    acquire.part->sites.clear();
+  }
+  SECTION("a site twice") {
+    acquire.part->sites[1].node = NodeId{1};
+  }
+  SECTION("another algorithm") {
+    acquire.part->by = EnterBy{77};
+  }
+  CHECK(gate.a.lock(std::move(acquire)).starts_with("refused"));
+}
+
+TEST_CASE("epochs survive a snapshot, and one that cannot be is refused") {
+  Gate gate;
+  (void)gate.join(gate.a);
+  (void)gate.join(gate.b);
+  (void)gate.join(gate.a, Gate::part(EnterBy::ricart_agrawala, Token{3}));
+  const State state = gate.log.machine.state();
+  auto again = StateMachine::restore(state);
+  REQUIRE(again.ok());
+  CHECK(again->state() == state);
+  CHECK(again->of<Locks>().name_in(Token{3}) != nullptr);
+  gate.log.machine = std::move(*again);
+  (void)gate.a.close(3);
+  CHECK(gate.b.close(4).find("granted s5#1") != std::string::npos);
+  State wrong = state;
+  SECTION("no epoch") {
+    wrong.epochs.clear();
+  }
+  SECTION("another algorithm") {
+    wrong.epochs.at("door").by = EnterBy::lamport;
+  }
+  SECTION("nobody takes part") {
+    wrong.epochs["window"] = wrong.epochs.at("door");
+    wrong.epochs["window"].number = Token{2};
+  }
+  SECTION("a number that was never given") {
+    wrong.epochs.at("door").number = Token{1'000'000'000};
+  }
+  CHECK_FALSE(StateMachine::restore(wrong).ok());
+}

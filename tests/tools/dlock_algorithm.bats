@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# dlock --algorithm: the classical algorithms for mutual exclusion between real peers, with peers that are killed, stopped and started again.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+
+setup_file() {
+  new_group "$BATS_FILE_TMPDIR/g" a b c
+  start_group "${calm[@]}"
+}
+teardown_file() {
+  use_group "$BATS_FILE_TMPDIR/g"
+  stop_group
+}
+
+setup() {
+  use_group "$BATS_FILE_TMPDIR/g"
+  export COORD_SOCKET=$group/a.sock
+  cd "$BATS_TEST_TMPDIR"
+}
+teardown() { end_jobs TERM; }
+
+is_there() { on "$1" dlock --list >/dev/null 2>&1; }
+# enter PEER NAME [OPTION...]: in the background until `echo >go.PEER`, as job_PEER; its token in in.PEER.
+enter() {
+  local peer=$1
+  rm -f "in.$peer" "go.$peer"
+  mkfifo "go.$peer"
+  COORD_SOCKET=$group/$peer.sock dlock --algorithm ricart-agrawala "${@:3}" "$2" -- sh -c 'echo $DLOCK_TOKEN >"$1"; read line <"$2"' sh "in.$peer" "go.$peer" 2>"said.$peer" 3>&- &
+  declare -g "job_$peer=$!"
+}
+is_in() { [ -s "in.$1" ]; }
+takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" -ge "$3" ]; }
+
+@test "each algorithm: commands on all hosts run one at a time, with tokens that rise" {
+  for algorithm in ricart-agrawala lamport maekawa token-ring suzuki-kasami; do
+    : >log
+    jobs=()
+    for peer in a b c a b c; do
+      on $peer dlock --algorithm $algorithm "door-$algorithm" -- sh -c 'mkdir inside || echo two >>log; echo $DLOCK_TOKEN >>log; rmdir inside' 3>&- &
+      jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do wait "$job"; done
+    [ "$(wc -l <log)" -eq 6 ]
+    sort -c -n -u log
+  done
+}
+
+@test "ricart-agrawala: the report counts 2(N-1) messages and two delays, and the command's status is dlock's" {
+  run -7 dlock --algorithm ricart-agrawala --report report alone -- sh -c 'exit 7'
+  [ "$(jq -c '[.outcome, .algorithm, (.sites | sort), .messages, .delays, .exit_status]' report)" = '["ran","ricart-agrawala",["a","b","c"],{"reply":2,"request":2},2,7]' ]
+  [ "$(jq .token report)" != null ]
+}
+
+@test "a name in use by an algorithm is refused to all others (64), and free when nobody takes part" {
+  enter a door
+  eventually is_in a
+  run -64 on b dlock -n door true
+  [[ $output == *"--algorithm"* ]]
+  run -64 on b dlock --algorithm maekawa door true
+  run -1 on b dlock --algorithm ricart-agrawala -w 0.3 door true
+  run -5 on b dlock --algorithm ricart-agrawala -w 0.1 -E 5 door true
+  echo >go.a
+  wait "$job_a"
+  on b dlock -n door true
+  token=$(on b dlock door -c 'echo $DLOCK_TOKEN')
+  [ "$token" -gt "$(cat in.a)" ]
+}
+
+@test "what cannot be with an algorithm is said at once" {
+  for option in -n -s -x -F '--slots 2' --join '--min-hold 1' '--lock-delay 1' '--rate 1/1'; do
+    run -64 dlock --algorithm ricart-agrawala $option door true
+  done
+  run -64 dlock --algorithm ricart-agrawala a,b true
+  run -64 dlock --algorithm peterson door true
+}
+
+@test "alone: one site is enough, but for a ring" {
+  unset COORD_SOCKET
+  own_host
+  [ "$(dlock --algorithm lamport door echo in)" = in ]
+  run -64 dlock --algorithm token-ring door true
+  [[ $output == *"at least 2"* || $output == *"two"* ]]
+  stop_own_host
+}
+
+@test "a wrapper that is killed leaves nobody in as long as its command runs" {
+  enter a door
+  eventually is_in a
+  enter b door
+  eventually takes_part b door 2
+  kill -KILL "$job_a"
+  run -1 on c dlock --algorithm ricart-agrawala -w 0.5 door true
+  ! is_in b
+  echo >go.a
+  eventually is_in b
+  [ "$(cat in.b)" -gt "$(cat in.a)" ]
+  echo >go.b
+  wait "$job_b"
+}
+
+@test "a peer that is restarted is missing, is named, and takes part in the next epoch" {
+  enter a door
+  eventually is_in a
+  signal_peer KILL c
+  eventually peer_gone c
+  start_peer c "${calm[@]}"
+  eventually is_there c
+  enter b door
+  enter c door
+  eventually is_file said.b
+  [[ $(cat said.b) == *"c was restarted: waiting for the next epoch"* ]]
+  ! is_in b
+  ! is_in c
+  echo >go.a
+  wait "$job_a"
+  release_one() {
+    local peer job
+    for peer in b c; do
+      job="job_$peer"
+      is_in $peer && [ -p go.$peer ] || continue
+      echo >go.$peer
+      rm go.$peer
+      wait "${!job}"
+      return
+    done
+    return 1
+  }
+  eventually release_one
+  eventually release_one
+  [ "$(cat in.b)" -ne "$(cat in.c)" ]
+}
+
+@test "a peer that is killed while its command is inside lets nobody in before that has ended" {
+  enter a door
+  eventually is_in a
+  enter b door
+  eventually takes_part b door 2
+  signal_peer KILL a
+  eventually peer_gone a
+  start_peer a "${calm[@]}"
+  eventually is_there a
+  eventually is_file said.b
+  ! is_in b
+  echo >go.a
+  wait "$job_a"
+  eventually is_in b
+  echo >go.b
+  wait "$job_b"
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// dlock --algorithm: a classical algorithm between the peers, not the group's log, says who is next.
+//
+// To take part is a hold of NAME that all have who ask for the same algorithm (service/locks/epochs.cpp);
+// under it one waits to enter, which the peer's site says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "agreements/messages.hpp"
+#include "cli/held_session.hpp"
+#include "dlock/settings.hpp"
+#include "engine/local_connection.hpp"
+
+namespace coord::dlock {
+
+// A connection over which settings.part was asked for, with the sites as they are now.
+Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how);
+
+struct NotEntered {};  // in time, or the session was lost
+using Entry = std::variant<agreements::Entered, agreements::Missing, NotEntered>;
+// Waits until it has entered, at most until `end`.
+Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end);
+
+}  // namespace coord::dlock
