@@ -27,8 +27,8 @@ struct MemberFile {
   NodeId node;
   std::string address;                  // HOST:PORT where others reached it last
   Level level = first_level;            // of the group, when it was written
-  bool keeps_log = false;               // it is sent the log: it votes, or learns to
   std::vector<wire::KnownPeer> voters;  // the founders and all who vote
+  bool keeps_log = false;               // it is sent the log: it votes, or learns to
 
   bool operator==(const MemberFile&) const = default;
 };
