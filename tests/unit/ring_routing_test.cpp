@@ -8,7 +8,7 @@ using namespace coord::ring;
 
 namespace {
 
-constexpr std::size_t hosts_in_list = 3;
+constexpr std::size_t most_hosts = 3;
 
 Placement placement_of(std::uint64_t hosts) {
   service::Ring ring{Token{100}, 3, {}, {}};
@@ -18,13 +18,13 @@ Placement placement_of(std::uint64_t hosts) {
 
 // Each host that is asked answers, but for those that are dead.
 Traced traced(const chord::List& all, const std::string& key, const std::set<NodeId>& dead = {}) {
-  Trace trace(NodeId{1}, all, hosts_in_list, id_of_key(key));
+  Trace trace(NodeId{1}, all, most_hosts, id_of_key(key));
   for (auto next = trace.next(); next; next = trace.next()) {
     REQUIRE(next->host != NodeId{1});
     if (dead.contains(next->host)) {
       trace.dead(*next, std::chrono::seconds(1));
     } else {
-      trace.answered(*next, *route_said(all, *next, id_of_key(key), hosts_in_list), Duration(1000));
+      trace.answered(*next, *route_said(all, *next, id_of_key(key), most_hosts), Duration(1000));
     }
   }
   return trace.result();
@@ -76,7 +76,7 @@ TEST_CASE("a lookup passes over hosts that do not answer, each of them asked onc
 
 TEST_CASE("what a place of another ring says is no part of a lookup", "[ring]") {
   const chord::List all = members_of(placement_of(3));
-  Trace trace(NodeId{1}, all, hosts_in_list, id_of_key("k"));
+  Trace trace(NodeId{1}, all, most_hosts, id_of_key("k"));
   RouteSaid strange;
   for (std::uint64_t i = 0; i < 1000; ++i)
     strange.route.nearer.push_back({chord::drawn_id(i), NodeId{77}, 5});
@@ -94,7 +94,7 @@ TEST_CASE("a ring of one is its own owner, with fingers that all lead to itself"
   const Traced way = traced(all, "k");
   REQUIRE(way.owners.size() == 1);
   CHECK(way.owners.front().host == NodeId{1});
-  const auto known = places_known(all, NodeId{1}, hosts_in_list);
+  const auto known = places_known(all, NodeId{1}, most_hosts);
   REQUIRE(known.size() == 1);
   REQUIRE(known[0].fingers.size() == 1);
   CHECK(known[0].fingers[0].last == chord::id_bits - 1);
@@ -102,7 +102,7 @@ TEST_CASE("a ring of one is its own owner, with fingers that all lead to itself"
 
 TEST_CASE("fingers are those of an ideal ring: the first place at or after each distance", "[ring]") {
   const chord::List all = members_of(placement_of(5));
-  for (const PlaceKnown& place : places_known(all, NodeId{3}, hosts_in_list)) {
+  for (const PlaceKnown& place : places_known(all, NodeId{3}, most_hosts)) {
     unsigned next = 0;
     for (const Finger& finger : place.fingers) {
       CHECK(finger.first == next);
