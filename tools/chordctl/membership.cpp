@@ -230,6 +230,8 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     if (page == nullptr) return unexpected_answer();
     for (const std::string& hosts : page->unreachable)
       wrong.push_back(fmt::format("too few of {} answer for keys that they keep", hosts));
+  }
+  if (known.is_member() && !known.is_own()) {  // of a ring of its own there is nobody to ask
     auto objected = objections(s, client, known);
     if (!objected) return objected.error();
     wrong.insert(wrong.end(), objected->begin(), objected->end());
