@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Each rule of names that are entered by an algorithm is removed in turn; a scenario must end otherwise.
-#include "base/rule.hpp"
+#include "mutants/stories.hpp"
 #include "service_epochs_story.hpp"
 
 using namespace coord;
@@ -20,14 +20,6 @@ std::string epochs_story() {
 }  // namespace
 
 TEST_CASE("every rule of names that are entered by an algorithm that is removed is noticed") {
-  const std::string right = epochs_story();
-  for (const char* rule :
-       {"entries_fit", "tokens_of_an_epoch_are_reserved", "epoch_begins_when_the_last_has_left"}) {
-    INFO(rule);
-    mutants::removed = rule;
-    const std::string wrong = epochs_story();
-    mutants::removed.clear();
-    CHECK(wrong != right);
-  }
-  CHECK(epochs_story() == right);
+  mutants::check_story(epochs_story, {"entries_fit", "tokens_of_an_epoch_are_reserved",
+                                      "epoch_begins_when_the_last_has_left"});
 }
