@@ -2,23 +2,7 @@
 # SPDX-License-Identifier: MIT
 # dlock --algorithm: the classical algorithms for mutual exclusion between real peers, with peers that are killed, stopped and started again.
 bats_require_minimum_version 1.5.0
-load peer_helpers
-
-setup_file() {
-  new_group "$BATS_FILE_TMPDIR/g" a b c
-  start_group "${calm[@]}"
-}
-teardown_file() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  stop_group
-}
-
-setup() {
-  use_group "$BATS_FILE_TMPDIR/g"
-  export COORD_SOCKET=$group/a.sock
-  cd "$BATS_TEST_TMPDIR"
-}
-teardown() { end_jobs TERM; }
+load shared_group
 
 is_there() { on "$1" dlock --list >/dev/null 2>&1; }
 # enter PEER NAME [OPTION...]: in the background until `echo >go.PEER`, as job_PEER; its token in in.PEER.

@@ -11,6 +11,38 @@ using namespace coord::agreements;
 using namespace coord::agreements::test;
 using namespace std::chrono_literals;
 
+namespace {
+
+// Three propose at once, and `cuts` times one after the other is cut off for a while, and perhaps started
+// again. What all of them are told `rest` later; "different: ..." if that is not the same.
+std::string what_is_decided(service::Agreement algorithm, std::uint64_t seed, int cuts, Duration rest) {
+  Network net(3);
+  net.open(algorithm, 3);
+  Random random(seed);
+  for (std::uint64_t node = 1; node <= 3; ++node) net.propose(node, "of " + std::to_string(node));
+  for (int i = 0; i < cuts; ++i) {
+    const NodeId off{1 + random.below(3)};
+    net.cut = {off};
+    net.run(std::chrono::milliseconds(random.below(400)));
+    net.cut.clear();
+    if (random.chance(0.5)) net.start(off);
+    net.run(100ms);
+  }
+  net.run(rest);
+  std::set<std::string> values;
+  for (std::uint64_t node = 1; node <= 3; ++node) {
+    net.propose(node, "again");
+    net.run(5s);
+    values.insert(net.last_told(node));
+  }
+  if (values.size() == 1) return *values.begin();
+  std::string all = "different:";
+  for (const std::string& value : values) all += " " + value + ";";
+  return all;
+}
+
+}  // namespace
+
 TEST_CASE("paxos: one proposer needs two round trips, and its messages are counted") {
   Network net(3);
   net.open(service::Agreement::paxos, 3);
@@ -29,28 +61,8 @@ TEST_CASE("paxos: one proposer needs two round trips, and its messages are count
 
 TEST_CASE("paxos: proposers at once decide the same, with links that are cut now and then") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    Network net(3);
-    net.open(service::Agreement::paxos, 3);
-    Random random(seed);
-    for (std::uint64_t node = 1; node <= 3; ++node) net.propose(node, "of " + std::to_string(node));
-    for (int i = 0; i < 5; ++i) {
-      const NodeId off{1 + random.below(3)};
-      net.cut = {off};
-      net.run(std::chrono::milliseconds(random.below(400)));
-      net.cut.clear();
-      if (random.chance(0.5)) net.start(off);
-      net.run(100ms);
-    }
-    net.run(20s);
-    std::set<std::string> values;
-    for (std::uint64_t node = 1; node <= 3; ++node) {
-      net.propose(node, "again");
-      net.run(5s);
-      values.insert(net.last_told(node));
-    }
     INFO(seed);
-    CHECK(values.size() == 1);
-    CHECK(values.begin()->starts_with("decided of "));
+    CHECK(what_is_decided(service::Agreement::paxos, seed, 5, 20s).starts_with("decided of "));
   }
 }
 
@@ -86,28 +98,8 @@ TEST_CASE("who asks what is decided is told so by others, or that nothing is, or
 
 TEST_CASE("multi-paxos: proposers at once decide the same, whoever is cut off or started again meanwhile") {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    Network net(3);
-    net.open(service::Agreement::multi_paxos, 3);
-    Random random(seed);
-    for (std::uint64_t node = 1; node <= 3; ++node) net.propose(node, "of " + std::to_string(node));
-    for (int i = 0; i < 3; ++i) {
-      const NodeId off{1 + random.below(3)};
-      net.cut = {off};
-      net.run(std::chrono::milliseconds(random.below(400)));
-      net.cut.clear();
-      if (random.chance(0.5)) net.start(off);
-      net.run(100ms);
-    }
-    net.run(5s);
-    std::set<std::string> values;
-    for (std::uint64_t node = 1; node <= 3; ++node) {
-      net.propose(node, "again");
-      net.run(5s);
-      values.insert(net.last_told(node));
-    }
     INFO(seed);
-    CHECK(values.size() == 1);
-    CHECK(values.begin()->starts_with("decided "));
+    CHECK(what_is_decided(service::Agreement::multi_paxos, seed, 3, 5s).starts_with("decided "));
   }
 }
 
