@@ -102,14 +102,7 @@ class Answerer {
 }  // namespace
 
 Result<cli::Exit> answer(const Settings& settings) {
-  auto peer = connect(settings);
-  if (!peer) return peer.error();
-  Answerer answerer(settings);
-  return cli::follow_peer(
-      std::move(*peer),
-      {"dcast", settings.quiet,
-       [&](engine::LocalConnection& on, Status& output) { return answerer.follow(on, output); },
-       [&] { return connect(settings); }, [&] { return answerer.ended(); }});
+  return follow(settings, Answerer(settings));
 }
 
 }  // namespace coord::dcast

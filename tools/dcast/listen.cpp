@@ -156,14 +156,7 @@ class Listener {
 }  // namespace
 
 Result<cli::Exit> listen(const Settings& settings) {
-  auto peer = connect(settings);
-  if (!peer) return peer.error();
-  Listener listener(settings);
-  return cli::follow_peer(
-      std::move(*peer),
-      {"dcast", settings.quiet,
-       [&](engine::LocalConnection& on, Status& output) { return listener.follow(on, output); },
-       [&] { return connect(settings); }, [&] { return listener.ended(); }});
+  return follow(settings, Listener(settings));
 }
 
 }  // namespace coord::dcast

@@ -11,6 +11,7 @@
 #include "casts/messages.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/follow.hpp"
 #include "cli/options.hpp"
 #include "engine/local_connection.hpp"
 #include "wire/local.hpp"
@@ -42,6 +43,18 @@ local::ToPart to_part(std::uint64_t request, const casts::FromTool& what);
 Result<std::optional<casts::ToTool>> of_part(const Settings& settings, std::uint64_t request,
                                              const local::Answer& answer);
 std::string text_of(const casts::CastId& id);
+
+// Over all connections to the peer until the follower has ended().
+template <class Follower>
+Result<cli::Exit> follow(const Settings& settings, Follower follower) {
+  auto peer = connect(settings);
+  if (!peer) return peer.error();
+  return cli::follow_peer(
+      std::move(*peer),
+      {"dcast", settings.quiet,
+       [&](engine::LocalConnection& on, Status& output) { return follower.follow(on, output); },
+       [&] { return connect(settings); }, [&] { return follower.ended(); }});
+}
 
 Result<cli::Exit> say(const Settings& settings);     // say.cpp
 Result<cli::Exit> listen(const Settings& settings);  // listen.cpp
