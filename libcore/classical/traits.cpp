@@ -21,7 +21,7 @@ Status check(const Identity& identity, const Group& group) {
                  fmt::format("at most {} can take part", nodes_limit));
   if (!group.knows(group.self)) return wrong("this node is none of its nodes", "start it on one of them");
   if (nodes.size() < identity.least_nodes)
-    return wrong(fmt::format("has {} nodes", nodes.size()),
+    return wrong(fmt::format("has {} node{}", nodes.size(), nodes.size() == 1 ? "" : "s"),
                  fmt::format("it needs at least {}", identity.least_nodes));
   return done();
 }

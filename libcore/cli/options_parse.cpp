@@ -26,6 +26,14 @@ bool is_shell_word(std::string_view word) {
   return word == "-c" || word == "--command";
 }
 
+// The word at `place` of "NAME VALUE", or the last one.
+std::string word_of(const std::string& words, std::size_t place) {
+  std::size_t begin = 0;
+  for (std::size_t end = 0; place > 0 && (end = words.find(' ', begin)) != std::string::npos; --place)
+    begin = end + 1;
+  return words.substr(begin, words.find(' ', begin) - begin);
+}
+
 }  // namespace
 
 class Parser {
@@ -310,11 +318,13 @@ class Parser {
     }
   }
 
+  // Operands that are declared together ("NAME VALUE") have a word each.
   std::string missing_operand(std::size_t count) const {
     std::size_t seen = 0;
     for (const auto& operand : scope_->operands_) {
+      const std::size_t before = seen;
       seen += std::max<std::size_t>(operand.least, 1);
-      if (count < seen) return operand.metavar;
+      if (count < seen) return word_of(operand.metavar, count - before);
     }
     return scope_->operands_.empty() ? "operand" : scope_->operands_.back().metavar;
   }

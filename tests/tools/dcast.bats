@@ -160,7 +160,11 @@ dcast_with() { # the status of a listener with this command, after one cast
     [[ $stderr == dcast:* ]]
   }
   refused
+  [[ $stderr == "dcast: NAME: is missing"* ]]
+  refused --listen
+  [[ $stderr == "dcast: NAME: is missing"* ]]
   refused x
+  [[ $stderr == "dcast: PAYLOAD: is missing"* ]]
   refused -x y
   refused '' y
   refused x y z
