@@ -135,6 +135,7 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   for name in a b c; do end_peer $name; done
   status=0
   wait $holder || status=$?
+  echo "status $status: $(cat report)"
   [ "$status" = 75 ] # stopped in time, with no peer left to tell it
   [ "$(jq -r .outcome report)" = lost ]
   mv "$group/a" "$group/a.old"
@@ -165,6 +166,7 @@ says() { grep -q "$2" "$group/$1.log"; } # PEER TEXT
   for name in a b c; do end_peer $name; done
   status=0
   wait $holder || status=$?
+  echo "status $status"
   [ "$status" = 75 ]
   for name in a b; do rm -r "$group/$name"; done
   mv "$group/c" "$group/c.former"
