@@ -15,7 +15,9 @@ set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
 # scripts/quickstart use it for trees that they make, and nobody else has it by chance (Layers.cmake, coord_apart).
 option(COORD_UNITY "compile several files of a target as one" OFF)
 set(CMAKE_UNITY_BUILD ${COORD_UNITY})
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
+if(NOT CMAKE_UNITY_BUILD_BATCH_SIZE)  # 5: little is compiled anew after a change; 12: less in all, for trees that are built once
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 5)
+endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual)
 # The presets set it: whoever builds by another compiler's warnings is not stopped by them.
@@ -24,6 +26,8 @@ if(COORD_WARNINGS_ARE_ERRORS)
   add_compile_options(-Werror)
 endif()
 add_compile_options("$<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>")  # g++ has it apart from -Wconversion in C++
+# libstdc++ 12's own stable_sort uses what it calls deprecated, and clang 19 says so where it is used.
+add_compile_options("$<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 warns about its own library's code here (GCC bugs 105329, 105651 and kin).
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds)
