@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include "casts/answerers.hpp"
 
+#include <algorithm>
+
+#include "base/rule.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::casts {
+
+bool Answerers::add(const Key& key, std::string name) {
+  const auto of_connection =
+      std::ranges::count_if(answerers_, [&](const auto& entry) { return entry.first.first == key.first; });
+  const bool fits =
+      answerers_.contains(key) ||
+      (answerers_.size() < most && static_cast<std::size_t>(of_connection) < most_of_connection);
+  if (!COORD_RULE(answerers_are_bounded, fits)) return false;
+  answerers_[key].name = std::move(name);
+  return true;
+}
 
 std::vector<Answerers::Own> Answerers::remove(replica::ConnectionId connection) {
   std::vector<Own> owed;
@@ -12,7 +26,7 @@ std::vector<Answerers::Own> Answerers::remove(replica::ConnectionId connection) 
       ++entry;
       continue;
     }
-    for (const CastId& id : entry->second.open) {
+    for (const auto& [id, size] : entry->second.unread) {
       const auto found = open_.find(id);
       if (found == open_.end() || found->second.waits_for.erase(entry->first) == 0) continue;
       found->second.is_cut = true;
@@ -23,19 +37,27 @@ std::vector<Answerers::Own> Answerers::remove(replica::ConnectionId connection) 
   return owed;
 }
 
-std::optional<Answerers::Own> Answerers::ask(Instant now, const Question& what, Instant until,
-                                             node::PartActions& out) {
-  forget(now);
-  Open open{until, {}, {}, false};
+std::size_t Answerers::open_of(const Key& key) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(open_, [&](const auto& entry) { return entry.second.waits_for.contains(key); }));
+}
+
+std::optional<Answerers::Own> Answerers::ask(Instant now, const Question& what, node::PartActions& out) {
+  if (COORD_RULE_OR(a_dead_question_takes_no_place, true, false)) forget(now);
+  Open open{what.until, {}, {}, false};
+  const Bytes bytes = wire::encode(ToTool(what), 2);
   for (auto& [key, answerer] : answerers_) {
     if (answerer.name != what.letter.name) continue;
-    if (answerer.open.size() >= most_open) {
+    const bool has_room =
+        answerer.unread.size() < most_unread && answerer.unread_bytes + bytes.size() <= most_unread_bytes;
+    if (open_of(key) >= most_open || !COORD_RULE(an_answerer_that_reads_nothing_is_bounded, has_room)) {
       open.is_cut = true;
       continue;
     }
-    answerer.open.insert(what.id);
+    answerer.unread[what.id] = bytes.size();
+    answerer.unread_bytes += bytes.size();
     open.waits_for.insert(key);
-    out.push_back(node::ToTool{key.first, key.second, wire::encode(ToTool(what), 2)});
+    out.push_back(node::ToTool{key.first, key.second, bytes});
   }
   open_[what.id] = std::move(open);
   return own(what.id);
@@ -43,7 +65,11 @@ std::optional<Answerers::Own> Answerers::ask(Instant now, const Question& what, 
 
 std::optional<Answerers::Own> Answerers::reply(const Key& key, const Reply& what) {
   const auto answerer = answerers_.find(key);
-  if (answerer == answerers_.end() || answerer->second.open.erase(what.id) == 0) return std::nullopt;
+  if (answerer == answerers_.end()) return std::nullopt;
+  const auto unread = answerer->second.unread.find(what.id);
+  if (unread == answerer->second.unread.end()) return std::nullopt;
+  answerer->second.unread_bytes -= unread->second;
+  answerer->second.unread.erase(unread);
   const auto found = open_.find(what.id);
   if (found == open_.end() || found->second.waits_for.erase(key) == 0) return std::nullopt;
   const Bytes body = wire::encode(what.answer, 2);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The answerers of this host: tools that run a command for each question to a name. A question that comes is
 // told to all of its name; what they reply is this host's answer, complete when all have replied.
+//
+// An answerer works on one after the other, and knows until when each is worth it. So a question takes one of
+// its places until it has replied or it is too late; what it has not read yet is bounded beside that, for one
+// that is stopped reads nothing.
 #pragma once
 
 #include <cstddef>
@@ -22,21 +26,25 @@ class Answerers {
  public:
   // Questions that one has not answered yet; of more this host is missing.
   static constexpr std::size_t most_open = 16;
+  // That one has not replied to, those too that it is too late for.
+  static constexpr std::size_t most_unread = 64, most_unread_bytes = std::size_t{1} << 20U;
+  static constexpr std::size_t most = 256;
   using Key = std::pair<replica::ConnectionId, std::uint64_t>;
   using Own = broadcast::Gather::Own;
 
-  void add(const Key& key, std::string name) { answerers_[key].name = std::move(name); }
+  bool add(const Key& key, std::string name);  // false: there are too many
   // What is this host's answer to those that it owes one.
   std::vector<Own> remove(replica::ConnectionId connection);
   // Told to all of its name. An answer at once: there is none of them, or one that has too many.
-  std::optional<Own> ask(Instant now, const Question& what, Instant until, node::PartActions& out);
+  std::optional<Own> ask(Instant now, const Question& what, node::PartActions& out);
   std::optional<Own> reply(const Key& key, const Reply& what);
   void forget(Instant now);  // what it is too late for
 
  private:
   struct Answerer {
     std::string name;
-    std::set<CastId> open;
+    std::map<CastId, std::size_t> unread;  // and their sizes
+    std::size_t unread_bytes = 0;
   };
   struct Open {
     Instant until;
@@ -45,6 +53,7 @@ class Answerers {
     bool is_cut = false;  // one of them will not answer
   };
   std::optional<Own> own(const CastId& id);
+  std::size_t open_of(const Key& key) const;
 
   std::map<Key, Answerer> answerers_;
   std::map<CastId, Open> open_;

@@ -4,7 +4,9 @@
 // Problem: a listener that is stopped, or whose command takes long, would make its peer keep everything for
 // it, or wait. Algorithm: a listener says how many it has taken; no more than a window are on their way to
 // it, a bounded number wait here, and what comes beyond these is dropped and counted. The count takes the
-// place of what was dropped, so the listener learns where something is missing.
+// place of what was dropped, so the listener learns where something is missing. All together have so much
+// room, with what is on its way to them; a listener that has taken all it was sent gets the next one in any
+// case.
 #pragma once
 
 #include <cstddef>
@@ -26,14 +28,17 @@ class Listeners {
   static constexpr std::size_t window = 32, window_bytes = std::size_t{256} << 10U;
   static constexpr std::size_t most_waiting = 1024, most_bytes = std::size_t{4} << 20U;  // for one
   static constexpr std::size_t most_bytes_of_all = std::size_t{32} << 20U;
+  static constexpr std::size_t most = 1024;
   using Key = std::pair<replica::ConnectionId, std::uint64_t>;  // and request
+  using Missed = std::vector<std::pair<Missing, Instant>>;      // and before when it was made
 
-  // `since`: what was cast before is not for it. `causal`: it is told what is told so.
-  void add(const Key& key, std::string name, Instant since, bool causal);
+  // `since`: what was cast before is not for it. `causal`: it is told what is told so. False: there are too
+  // many.
+  bool add(const Key& key, std::string name, Instant since, bool causal);
   void remove(replica::ConnectionId connection);
-  // A cast that was made at `born`, with what is missing before it; to those that listen to its name, or to
-  // one of them only.
-  void tell(Instant born, const Came& what, const Gap& gap, bool causal, node::PartActions& out,
+  // A cast that was made at `born`, with what is missing before it, of which each is told once; to those that
+  // listen to its name, or to one of them only.
+  void tell(Instant born, const Came& what, const Missed& missed, bool causal, node::PartActions& out,
             const Key* only = nullptr);
   // A nonsensical count is taken for all that is on its way.
   void took(const Key& key, std::size_t count, node::PartActions& out);
@@ -52,14 +57,16 @@ class Listeners {
     std::size_t waiting_bytes = 0, window_used = 0;
     std::deque<std::size_t> on_way;  // sizes
     bool is_late = false;            // which was reported
+    std::set<CastId> gaps;           // that it was told of
   };
+  Gap gap_for(Listener& listener, const Missed& missed) const;
 
   void put(const Key& key, Listener& listener, const std::shared_ptr<const Bytes>& bytes,
            node::PartActions& out);
   void go_on(const Key& key, Listener& listener, node::PartActions& out);
 
   std::map<Key, Listener> listeners_;
-  std::size_t bytes_ = 0;  // that wait for all
+  std::size_t waiting_bytes_ = 0, on_way_bytes_ = 0;  // of all
 };
 
 }  // namespace coord::casts

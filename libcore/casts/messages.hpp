@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "protocol/broadcast/causal_order.hpp"
 #include "protocol/broadcast/gather.hpp"
 #include "protocol/broadcast/gossip.hpp"
 #include "wire/bounds.hpp"
@@ -101,7 +102,7 @@ struct Answer {
     archive(wire::at_most<255>(name));
   }
 };
-struct Reply {  // to a Question of the same request
+struct Reply {  // to a Question of the same request; one that is too late says that it is read
   CastId id{};
   AnswerText answer{};
   bool operator==(const Reply&) const = default;
@@ -131,7 +132,7 @@ struct Later {  // too many at once: again after this
   }
 };
 struct CannotCast {
-  enum class Why : std::uint8_t { wrong, not_yours, level };
+  enum class Why : std::uint8_t { wrong, not_yours, level, full };
   Why why = Why::wrong;
   std::string text{};
   bool operator==(const CannotCast&) const = default;
@@ -149,6 +150,8 @@ constexpr const char* name_of(CannotCast::Why value) {
       return "not yours";
     case level:
       return "level";
+    case full:
+      return "full";
   }
   return nullptr;
 }
@@ -189,17 +192,17 @@ struct Gap {
   bool operator==(const Gap&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<broadcast::most_after>(missing));
+    archive(wire::at_most<broadcast::most_missing>(missing));
   }
 };
 struct Question {
   CastId id{};
   Letter letter{};
-  Duration patience{};  // until it is too late for an answer
+  Instant until{};  // then it is too late for an answer
   bool operator==(const Question&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(id, letter, patience);
+    archive(id, letter, until);
   }
 };
 struct Answered {
@@ -220,6 +223,9 @@ struct Gathered {  // the answer to Ask
     archive(answers, missing);
   }
 };
+// Bounds on what tools may make their peer remember.
+inline constexpr std::size_t most_of_connection = 16;  // Listen, and Answer
+
 using ToTool = std::variant<Taken, Later, CannotCast, Listening, Came, Lost, Gap, Question, Gathered>;
 
 }  // namespace coord::casts

@@ -21,6 +21,9 @@ namespace {
 constexpr std::size_t datagram_bytes = 1190;  // with the channel's number within a network's packet
 constexpr Duration members_stay_for = std::chrono::milliseconds(250);
 constexpr Duration longest_patience = std::chrono::hours(24);
+// Tools that wait for their questions' answers, or for another member's word.
+constexpr std::size_t most_asking = 256, most_waiting = 4096;
+constexpr Duration when_full = std::chrono::milliseconds(200);
 
 Gossip::Config config_of(const node::Setting& setting) {
   Random random(setting.seed ^ 0x6361737473U);
@@ -43,6 +46,18 @@ std::optional<Came> came_of(const broadcast::Cast& cast) {
   return letter ? std::optional(Came{cast.id, std::move(*letter)}) : std::nullopt;
 }
 
+// Whether it is a letter to this name: a letter begins with its name.
+bool is_to(const broadcast::Cast& cast, const Bytes& begin_of_letter) {
+  const ByteView body = view_of(cast.body);
+  return body.size() >= begin_of_letter.size() &&
+         std::ranges::equal(body.first(begin_of_letter.size()), begin_of_letter);
+}
+Bytes begin_of_letter_to(const std::string& name) {
+  Bytes begin = wire::encode(Letter{name, {}, 0, {}, {}, {}}, 2);
+  begin.resize(sizeof(std::uint32_t) + name.size());
+  return begin;
+}
+
 // A peer that lets anybody cast to `@USER/` is of another release, or not ours: its word is not enough.
 bool is_its_users(const Letter& letter) {
   return COORD_RULE(a_cast_that_comes_is_its_users, service::may_use(letter.name, letter.uid, letter.user));
@@ -56,7 +71,7 @@ CastsPart::CastsPart(const node::Setting& setting, IsAlive is_alive)
       names_(setting.names),
       is_alive_(std::move(is_alive)),
       gossip_(config_of(setting)),
-      order_({}, [this](const CastId& id) { return gossip_.knows(id); }),
+      order_({}, [this](const CastId& id) { return gossip_.standing(id); }),
       gather_({.self = setting.self, .life = gossip_.last().life}) {}
 
 // ---- driven
@@ -185,6 +200,7 @@ Bytes CastsPart::letter_of(const node::Moment& moment, const node::FromTool& eve
 void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Say& what) {
   const std::string name = name_for(moment, event, what.name, what.payload.size());
   if (name.empty()) return;
+  if (waiting_.size() >= most_waiting) return tell({event.connection, event.request}, Later{when_full});
   const Bytes body = letter_of(moment, event, name, what.payload);
   while (order_.needs_tie(moment.now)) run(moment, Gossip::Begin{{}, order_.frontier(moment.now)});
   run(moment, Gossip::Begin{{body.begin(), body.end()}, order_.frontier(moment.now)});
@@ -203,33 +219,46 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
     return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
   const Instant since = moment.now - std::clamp(what.since, Duration{}, longest_patience);
   const Listeners::Key key{event.connection, event.request};
-  listeners_.add(key, name, since, what.causal);
+  if (!listeners_.add(key, name, since, what.causal))
+    return tell(tool, CannotCast{CannotCast::Why::full, "too many listen on this host"});
   tell(tool, Listening{});
-  if (what.since > Duration{}) tell_again(moment, key, what.causal);
+  if (what.since > Duration{}) tell_again(moment, key, name, since, what.causal);
 }
 
-// What has come already; in causal order by an order of its own, in which nothing is waited for.
-void CastsPart::tell_again(const node::Moment& moment, const Listeners::Key& key, bool causal) {
-  broadcast::CausalOrder order({}, [this](const CastId& id) { return gossip_.knows(id); });
-  for (const auto& [cast, born] : gossip_.kept()) {
-    if (!causal) {
-      if (const auto came = came_of(*cast)) listeners_.tell(born, *came, {}, false, out_, &key);
-    } else if (!order_.waits(cast->id)) {
-      order.enter(moment.now, cast, born);
-    }
+// What has come already, to this name; in causal order without those that still wait in it. One pass over
+// what is kept, and only what is told is decoded: a listener that comes back holds up no heartbeat.
+void CastsPart::tell_again(const node::Moment& moment, const Listeners::Key& key, const std::string& name,
+                           Instant since, bool causal) {
+  const auto kept = gossip_.kept();
+  const Bytes begin = begin_of_letter_to(name);
+  const auto tell_one = [&](const broadcast::Cast& cast, Instant born) {
+    if (born < since || !is_to(cast, begin) || (causal && order_.waits(cast.id))) return;
+    const auto came = came_of(cast);
+    if (!came || !is_its_users(came->letter)) return;
+    const auto missed = causal ? named(moment, order_.missing_before(cast, born)) : Listeners::Missed();
+    listeners_.tell(born, *came, missed, causal, out_, &key);
+  };
+  if (!causal) {
+    for (const auto& [cast, born] : kept) tell_one(*cast, born);
+    return;
   }
-  while (order.waiting() > 0)
-    for (const auto& next : order.next(moment.now + std::chrono::minutes(1))) hear(moment, next, &key);
+  for (const std::size_t place : broadcast::places_in_causal_order(kept))
+    tell_one(*kept[place].first, kept[place].second);
 }
 
-void CastsPart::hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next,
-                     const Listeners::Key* only) {
+Listeners::Missed CastsPart::named(const node::Moment& moment,
+                                   const std::vector<broadcast::MissingCast>& missing) const {
+  Listeners::Missed named;
+  for (const broadcast::MissingCast& one : missing)
+    named.emplace_back(Missing{one.id, host_of(moment, one.id.origin)}, one.before);
+  return named;
+}
+
+void CastsPart::hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next) {
   if (listeners_.empty()) return;
   const auto came = came_of(*next.cast);
-  if (!came || !is_its_users(came->letter)) return;
-  Gap gap;
-  for (const CastId& id : next.missing) gap.missing.push_back({id, host_of(moment, id.origin)});
-  listeners_.tell(next.born, *came, gap, true, out_, only);
+  if (came && is_its_users(came->letter))
+    listeners_.tell(next.born, *came, named(moment, next.missing), true, out_);
 }
 
 std::string CastsPart::host_of(const node::Moment& moment, NodeId node) const {
@@ -250,6 +279,7 @@ void CastsPart::asked(const node::Moment&, const node::FromTool& event, const To
 void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Ask& what) {
   const std::string name = name_for(moment, event, what.name, what.query.size());
   if (name.empty()) return;
+  if (asking_.size() >= most_asking) return tell({event.connection, event.request}, Later{when_full});
   const Bytes body = letter_of(moment, event, name, what.query);
   std::vector<NodeId> members = alive_;
   members.push_back(self_);
@@ -263,7 +293,8 @@ void CastsPart::asked(const node::Moment&, const node::FromTool& event, const An
   const std::string name = service::expand_own(what.name, event.who.uid, event.who.user);
   if (name.empty() || name.size() > 255)
     return tell(tool, CannotCast{CannotCast::Why::wrong, "a name has 1 to 255 bytes"});
-  answerers_.add({event.connection, event.request}, name);
+  if (!answerers_.add({event.connection, event.request}, name))
+    return tell(tool, CannotCast{CannotCast::Why::full, "too many answer on this host"});
   tell(tool, Listening{});
 }
 
@@ -299,8 +330,8 @@ void CastsPart::perform(const node::Moment& moment, Gather::Pass&& action) {
 void CastsPart::perform(const node::Moment& moment, const Gather::Asked& action) {
   auto letter = letter_in(action.question);
   if (!letter || !is_its_users(*letter)) return run(moment, Gather::Own{action.id, {}, true});
-  const Question question{action.id, std::move(*letter), std::max(Duration{}, action.until - moment.now)};
-  if (const auto own = answerers_.ask(moment.now, question, action.until, out_)) run(moment, *own);
+  const Question question{action.id, std::move(*letter), action.until};
+  if (const auto own = answerers_.ask(moment.now, question, out_)) run(moment, *own);
 }
 
 void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& action) {

@@ -89,9 +89,11 @@ class CastsPart final : public node::Part {
   void perform(const node::Moment& moment, broadcast::Gossip::Send&& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Arrived& action);
   void perform(const node::Moment& moment, const broadcast::Gossip::Confirmed& action);
-  void hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next,
-            const Listeners::Key* only = nullptr);
-  void tell_again(const node::Moment& moment, const Listeners::Key& key, bool causal);
+  void hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next);
+  void tell_again(const node::Moment& moment, const Listeners::Key& key, const std::string& name,
+                  Instant since, bool causal);
+  Listeners::Missed named(const node::Moment& moment,
+                          const std::vector<broadcast::MissingCast>& missing) const;
   std::string host_of(const node::Moment& moment, NodeId node) const;
   void note_members(const node::Moment& moment);
   void tell(const Tool& tool, const ToTool& what);

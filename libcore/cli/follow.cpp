@@ -58,12 +58,11 @@ Result<Exit> follow_peer(engine::LocalConnection peer, const Following& followin
   bool told = following.quiet;
   for (;;) {
     const Instant began = process::boot_now();
-    const Error broken = following.follow(peer, output);
+    const std::optional<Error> broken = following.follow(peer, output);
     if (!output) return output.error();
-    if (following.ended)
-      if (auto ended = following.ended()) return *ended;
-    if (broken.kind == ErrorKind::usage) return broken;
-    if (!std::exchange(told, true)) notice(following.tool, fmt::format("{}: waiting for it", broken.text()));
+    if (!broken) return following.ended();
+    if (broken->kind == ErrorKind::usage) return *broken;
+    if (!std::exchange(told, true)) notice(following.tool, fmt::format("{}: waiting for it", broken->text()));
     if (process::boot_now() - began >= std::chrono::seconds(1)) pause.reset();  // else it ends as it begins
     for (bool back = false; !back;) {
       if (output = pause_while_read(pause.next()); !output) return output.error();

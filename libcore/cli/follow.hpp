@@ -17,12 +17,11 @@ struct Following {
   std::string tool;
   bool quiet = false;
   // Runs on one connection until that breaks, which is its Error, or until our output does, which is
-  // `output`.
-  std::function<Error(engine::LocalConnection& peer, Status& output)> follow;
+  // `output`; nothing: what it is followed for is done, and `ended` says how.
+  std::function<std::optional<Error>(engine::LocalConnection& peer, Status& output)> follow;
   // One try to come to the peer again.
   std::function<Result<engine::LocalConnection>()> again;
-  // What it is followed for is done. Asked when `follow` has returned; none: never.
-  std::function<std::optional<Result<Exit>>()> ended{};
+  std::function<Result<Exit>()> ended{};
 };
 
 // Ends by an error of the output, or by one of kind usage: the peer will never tell this. A peer that is away

@@ -137,6 +137,12 @@ dcast_with() { # the status of a listener with this command, after one cast
   run -1 --separate-stderr dcast --ask q 'sleep 30' -w 1
   [[ $stderr == *'no answer of'* ]]
   [ "$(dcast --ask q 'echo 7' --reduce sum)" = 7 ]
+  # What nobody waits for any more when its turn comes is not run.
+  dcast --ask q 'echo >begun; sleep 30' -w 3 2>/dev/null 3>&- &
+  eventually [ -e begun ]
+  run -1 dcast --ask q 'echo >ran' -w 0.5
+  [ "$(dcast --ask q 'echo 8' --reduce sum -w 20)" = 8 ]
+  [ ! -e ran ]
   kill "$answerer"
 }
 

@@ -157,6 +157,26 @@ answer() {
   listens out.b 2
 }
 
+@test "-w is over although this host's peer is stopped: 76, and 69 of a question" {
+  listen w a
+  answer w a -- sh -c 'echo >asked; exec sleep 30'
+  for peer in b c m; do signal_peer STOP $peer; done
+  COORD_SOCKET=$group/a.sock dcast -w 4 w x 2>say.err 3>&- &
+  say=$!
+  COORD_SOCKET=$group/a.sock dcast -w 4 --ask w 2>ask.err 3>&- &
+  ask=$!
+  eventually heard x a
+  eventually [ -e asked ]
+  signal_peer STOP a
+  says=0 asks=0
+  wait "$say" || says=$?
+  wait "$ask" || asks=$?
+  for peer in a b c m; do signal_peer CONT $peer; done
+  [ "$says $asks" = '76 69' ]
+  for file in say.err ask.err; do [[ $(cat $file) == "dcast: w: this host's peer does not answer"* ]]; done
+  eventually all_alive
+}
+
 @test "a stopped peer holds up nobody: the others hear at once, and it when it goes on" {
   listen z a b
   signal_peer STOP b

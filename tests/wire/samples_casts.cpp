@@ -59,7 +59,7 @@ const Named<casts::ToTool>& casts_to_tool() {
       {"came", casts::Came{id, letter}},
       {"lost", casts::Lost{9}},
       {"gap", casts::Gap{{{id, "web1"}}}},
-      {"question", casts::Question{id, letter, std::chrono::seconds(5)}},
+      {"question", casts::Question{id, letter, Instant{} + std::chrono::seconds(5)}},
       {"gathered", casts::Gathered{{{"web1", {"web1.example", 3, "0.5"}}}, {"web2"}}},
   };
   return all;

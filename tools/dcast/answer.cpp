@@ -6,8 +6,6 @@
 #include <array>
 
 #include "base/format.hpp"
-#include "cli/connect.hpp"
-#include "cli/follow.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -29,45 +27,27 @@ class Answerer {
  public:
   explicit Answerer(const Settings& settings) : settings_(settings) {}
 
-  // Until the connection breaks (the Error), our output does, or it has ended().
-  Error follow(engine::LocalConnection& peer, Status& output) {
-    if (Status sent = peer.send(to_part(only_request, casts::Answer{settings_.name})); !sent)
-      return sent.error();
-    for (;;) {
-      auto answer = cli::next_answer(peer, output);
-      if (!answer) return answer.error();
-      auto told = of_part(settings_, only_request, *answer);
-      if (!told) return told.error();
-      if (!*told) continue;
-      if (std::holds_alternative<casts::Listening>(**told) && settings_.json)
-        cli::print(cli::JsonObject().text("event", "answering").name("name", settings_.name).line());
-      if (const auto* question = std::get_if<casts::Question>(&**told)) {
-        auto own = answer_to(*question);
-        if (!own) return end(own.error());
-        if (!*own) return end(*ended_);
-        if (Status sent = peer.send(to_part(only_request, casts::Reply{question->id, std::move(**own)}));
-            !sent)
-          return sent.error();
-        if (++answered_ == settings_.count) return end(cli::Exit::done);
-      }
-      output = cli::flush();
-      if (!output) return output.error();
-    }
+  Followed::Took take(const casts::ToTool& told) {
+    if (std::holds_alternative<casts::Listening>(told) && settings_.json)
+      cli::print(cli::JsonObject().text("event", "answering").name("name", settings_.name).line());
+    const auto* question = std::get_if<casts::Question>(&told);
+    if (question == nullptr) return {};
+    // It came while the command ran for another one, and nobody waits for it any more.
+    if (process::boot_now() >= question->until) return {casts::Reply{question->id, {}}, {}};
+    auto own = answer_to(*question);
+    if (!own) return {{}, own.error()};
+    if (!*own) return {{}, *ended_};
+    Followed::Took took{casts::Reply{question->id, std::move(**own)}, {}};
+    if (++answered_ == settings_.count) took.end = cli::Exit::done;
+    return took;
   }
-  const std::optional<Result<cli::Exit>>& ended() const { return ended_; }
 
  private:
-  Error end(Result<cli::Exit> how) {
-    ended_ = std::move(how);
-    return Error{ErrorKind::internal, "", "", ""};
-  }
-
   // Nothing: the command cannot be executed, or was ended by a user.
   Result<std::optional<casts::AnswerText>> answer_to(const casts::Question& question) {
     auto output = Output::make();
     if (!output) return output.error();
-    auto ran = run(settings_.command, question.id, question.letter, process::boot_now() + question.patience,
-                   &*output);
+    auto ran = run(settings_.command, question.id, question.letter, question.until, &*output);
     if (!ran) return ran.error();
     if (auto* error = std::get_if<cli::SpawnError>(&*ran)) {
       cli::complain("dcast", error->error);
@@ -96,13 +76,15 @@ class Answerer {
 
   const Settings& settings_;
   std::uint64_t answered_ = 0;
-  std::optional<Result<cli::Exit>> ended_;
+  std::optional<cli::Exit> ended_;
 };
 
 }  // namespace
 
 Result<cli::Exit> answer(const Settings& settings) {
-  return follow(settings, Answerer(settings));
+  Answerer answerer(settings);
+  return follow(settings, {[&] { return casts::Answer{settings.name}; },
+                           [&](const casts::ToTool& told) { return answerer.take(told); }});
 }
 
 }  // namespace coord::dcast

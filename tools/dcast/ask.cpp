@@ -4,10 +4,8 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "base/format.hpp"
-#include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -18,10 +16,7 @@ namespace coord::dcast {
 
 namespace {
 
-using process::boot_now;
-
 constexpr Duration usual_wait = std::chrono::seconds(10);
-constexpr Duration on_the_way = std::chrono::seconds(2);  // from our peer, when the time is over
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -142,35 +137,17 @@ const char* name_of(Reduce how) {
 }
 
 Result<cli::Exit> ask(const Settings& settings) {
-  auto peer = connect(settings);
-  if (!peer) return peer.error();
-  const Instant end = boot_now() + settings.wait.value_or(usual_wait);
-  for (;;) {
-    const Duration patience = std::max(Duration{}, end - boot_now());
-    if (Status sent =
-            peer->send(to_part(only_request, casts::Ask{settings.name, settings.payload, patience}));
-        !sent)
-      return sent.error();
-    std::optional<casts::Later> later;
-    while (!later) {
-      auto answer = peer->wait(end + on_the_way);
-      if (!answer) return answer.error();
-      if (!answer->has_value())
-        return Error{ErrorKind::unavailable, cli::shown(settings.name), "this host's peer does not answer",
-                     "look at its log"};
-      auto told = of_part(settings, only_request, **answer);
-      if (!told) return told.error();
-      if (!*told) continue;
-      if (auto* gathered = std::get_if<casts::Gathered>(&**told)) return show(settings, std::move(*gathered));
-      if (const auto* wait = std::get_if<casts::Later>(&**told)) later = *wait;
-    }
-    if (boot_now() + later->after > end) {
-      cli::notice("dcast", fmt::format("{}: too much at once on this host: it was not asked",
-                                       cli::shown(settings.name)));
-      return cli::Exit::no;
-    }
-    std::this_thread::sleep_for(later->after);
-  }
+  Exchange what;
+  what.request = [&](Duration patience) { return casts::Ask{settings.name, settings.payload, patience}; };
+  what.end = process::boot_now() + settings.wait.value_or(usual_wait);
+  what.lost = ErrorKind::unavailable;
+  what.lost_remedy = "look at its log";
+  auto told = exchange(settings, what);
+  if (!told) return told.error();
+  if (auto* gathered = std::get_if<casts::Gathered>(&*told)) return show(settings, std::move(*gathered));
+  cli::notice("dcast",
+              fmt::format("{}: too much at once on this host: it was not asked", cli::shown(settings.name)));
+  return cli::Exit::no;
 }
 
 }  // namespace coord::dcast

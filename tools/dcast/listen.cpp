@@ -7,8 +7,6 @@
 #include <set>
 
 #include "base/format.hpp"
-#include "cli/connect.hpp"
-#include "cli/follow.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
@@ -28,36 +26,19 @@ class Listener {
  public:
   explicit Listener(const Settings& settings) : settings_(settings) {}
 
-  // Until the connection breaks (the Error), our output does, or it has ended().
-  Error follow(engine::LocalConnection& peer, Status& output) {
-    const Duration since = began_ ? boot_now() - *began_ : Duration{};
-    if (Status sent =
-            peer.send(to_part(only_request, casts::Listen{settings_.name, since, settings_.causal}));
-        !sent)
-      return sent.error();
-    for (;;) {
-      auto answer = cli::next_answer(peer, output);
-      if (!answer) return answer.error();
-      auto told = of_part(settings_, only_request, *answer);
-      if (!told) return told.error();
-      if (!*told) continue;
-      if (Status done = take(**told); !done) return failed(done.error());
-      output = cli::flush();
-      if (!output) return output.error();
-      if (ended_) return Error{ErrorKind::internal, "", "", ""};
-      if (std::holds_alternative<casts::Listening>(**told)) continue;
-      if (Status sent = peer.send(to_part(only_request, casts::Took{1})); !sent) return sent.error();
-    }
+  casts::FromTool begin() const {
+    return casts::Listen{settings_.name, began_ ? boot_now() - *began_ : Duration{}, settings_.causal};
   }
-  const std::optional<Result<cli::Exit>>& ended() const { return ended_; }
+  Followed::Took take(const casts::ToTool& told) {
+    if (Status done = hear(told); !done) ended_ = done.error();
+    Followed::Took took;
+    took.end = ended_;
+    if (!std::holds_alternative<casts::Listening>(told)) took.reply = casts::Took{1};
+    return took;
+  }
 
  private:
-  Error failed(const Error& why) {
-    ended_ = why;
-    return why;
-  }
-
-  Status take(const casts::ToTool& told) {
+  Status hear(const casts::ToTool& told) {
     if (std::holds_alternative<casts::Listening>(told)) {
       if (!began_) began_ = boot_now();
       if (settings_.json) print(cli::JsonObject().text("event", "listening").name("name", settings_.name));
@@ -156,7 +137,9 @@ class Listener {
 }  // namespace
 
 Result<cli::Exit> listen(const Settings& settings) {
-  return follow(settings, Listener(settings));
+  Listener listener(settings);
+  return follow(settings, {[&] { return listener.begin(); },
+                           [&](const casts::ToTool& told) { return listener.take(told); }});
 }
 
 }  // namespace coord::dcast

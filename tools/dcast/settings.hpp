@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -11,10 +12,7 @@
 #include "casts/messages.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
-#include "cli/follow.hpp"
 #include "cli/options.hpp"
-#include "engine/local_connection.hpp"
-#include "wire/local.hpp"
 
 namespace coord::dcast {
 
@@ -34,27 +32,30 @@ struct Settings {
   bool causal = false, json = false, quiet = false;
 };
 
-inline constexpr std::uint64_t only_request = 1;
-
-// A peer that knows what dcast says; one of an earlier release does not (69).
-Result<engine::LocalConnection> connect(const Settings& settings);
-local::ToPart to_part(std::uint64_t request, const casts::FromTool& what);
-// What the peer answers to this request, if `answer` is for it; an Error: refused, or unreadable.
-Result<std::optional<casts::ToTool>> of_part(const Settings& settings, std::uint64_t request,
-                                             const local::Answer& answer);
 std::string text_of(const casts::CastId& id);
 
-// Over all connections to the peer until the follower has ended().
-template <class Follower>
-Result<cli::Exit> follow(const Settings& settings, Follower follower) {
-  auto peer = connect(settings);
-  if (!peer) return peer.error();
-  return cli::follow_peer(
-      std::move(*peer),
-      {"dcast", settings.quiet,
-       [&](engine::LocalConnection& on, Status& output) { return follower.follow(on, output); },
-       [&] { return connect(settings); }, [&] { return follower.ended(); }});
-}
+// What is said once, and answered.
+struct Exchange {
+  std::function<casts::FromTool(Duration patience)> request;
+  std::optional<Instant> end;         // none: it takes as long as it takes
+  ErrorKind lost;                     // nobody knows what became of it: the peer is gone, or says nothing
+  const char* lost_remedy = nullptr;  // then
+};
+// The answer. While the peer says that there is too much at once it is said again; `casts::Later`: it was not
+// done, for there was too much until the end.
+Result<casts::ToTool> exchange(const Settings& settings, const Exchange& what);
+
+// For as long as the tool runs, over all connections to the peer.
+struct Followed {
+  std::function<casts::FromTool()> begin;  // said first on each
+  // One thing that the peer has told, and what it is answered; the end of the tool, if it is reached.
+  struct Took {
+    std::optional<casts::FromTool> reply{};
+    std::optional<Result<cli::Exit>> end{};
+  };
+  std::function<Took(const casts::ToTool& told)> take;
+};
+Result<cli::Exit> follow(const Settings& settings, const Followed& followed);
 
 Result<cli::Exit> say(const Settings& settings);     // say.cpp
 Result<cli::Exit> listen(const Settings& settings);  // listen.cpp

@@ -11,12 +11,15 @@
 // body.
 //
 // What is missing for Config::patience is not waited for any longer, and is named; what is known stays in its
-// order all the same. It is heard late if it comes later. Over a restart of the origin the order is not kept:
-// it has forgotten what it had heard, until others have told it again.
+// order all the same. It is heard late if it comes later. What never came and nobody has any more is named at
+// once. A gap is that of all that follows, also over others: whoever hears some of the casts only, those to
+// one name, is told of it before the first of these. Over a restart of the origin the order is not kept: it
+// has forgotten what it had heard, until others have told it again.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,22 +33,37 @@
 
 namespace coord::broadcast {
 
+inline constexpr std::size_t most_missing = 64;  // that are named before a cast
+
+// Should have been heard before a cast, and has not come.
+struct MissingCast {
+  CastId id{};
+  Instant before{};  // it was made before this: a cast that follows it was
+  bool operator==(const MissingCast&) const = default;
+};
+
+// The places of these casts in an order in which each is behind all of them that it follows: one pass.
+std::vector<std::size_t> places_in_causal_order(
+    const std::vector<std::pair<std::shared_ptr<const Cast>, Instant>>& casts);
+
 class CausalOrder {
  public:
   struct Config {
     Duration patience = std::chrono::seconds(5);
     Duration memory = std::chrono::minutes(10);  // that of the gossip: what is older nobody has any more
     std::size_t most_waiting = 1024;             // beyond, the one that waits longest waits no more
+    std::size_t most_behind_gaps = 4096;         // casts of which it is known what is missing before them
   };
-  // Whether it has come at all (Gossip::knows).
-  using Knows = std::function<bool(const CastId&)>;
+  // Whether it has come at all (Gossip::standing).
+  using StandingOf = std::function<Standing(const CastId&)>;
 
-  CausalOrder(Config config, Knows knows) : config_(config), knows_(std::move(knows)) {}
+  CausalOrder(Config config, StandingOf standing) : config_(config), standing_(std::move(standing)) {}
 
   struct Next {  // is to be heard
     std::shared_ptr<const Cast> cast;
     Instant born;
-    std::vector<CastId> missing{};  // that should have been heard before, and are not waited for any longer
+    // What should have been heard before, directly or over others, and is not waited for any longer.
+    std::vector<MissingCast> missing{};
   };
   // One that has come, for the first time. All that have come together enter before next() is asked.
   void enter(Instant now, std::shared_ptr<const Cast> cast, Instant born);
@@ -57,6 +75,8 @@ class CausalOrder {
   // to be tied together by a cast without a body, and this asked again.
   std::vector<CastId> frontier(Instant now);
   bool needs_tie(Instant now);
+  // What is still missing before one that was heard.
+  std::vector<MissingCast> missing_before(const Cast& cast, Instant born) const;
   bool waits(const CastId& id) const { return waiting_.contains(id); }
   std::size_t waiting() const { return waiting_.size(); }
 
@@ -65,20 +85,24 @@ class CausalOrder {
     std::shared_ptr<const Cast> cast;
     Instant born, until;
   };
-  bool was_heard(const CastId& id) const;
+  bool is_waited_for(const CastId& id) const;
   bool may_be_heard(const Cast& cast) const;
   void note_frontier(const Cast& cast, Instant born);
   void give_up(Instant now, const CastId& waiting);
-  std::vector<Next> release();
+  std::vector<Next> release(Instant now);
+  void note_gap(Instant now, const Next& next);
   void forget(Instant now);
 
   Config config_;
-  Knows knows_;
+  StandingOf standing_;
   std::map<CastId, Waiting> waiting_;
   std::vector<CastId> entered_;         // since next() was asked
   std::map<CastId, Instant> frontier_;  // and when they were cast
   std::map<CastId, Instant> covered_;   // followed by what has come, and not come themselves; since when
   std::map<CastId, Instant> given_up_;  // not waited for; since when
+  // What was missing before those that were heard, where something was; since when, the oldest first.
+  std::map<CastId, std::vector<MissingCast>> behind_gaps_;
+  std::deque<std::pair<Instant, CastId>> gaps_noted_;
 };
 
 }  // namespace coord::broadcast

@@ -288,16 +288,8 @@ void Gather::tick(Instant now, const CastId& id, Question& question, Actions& ac
 
 // ---- messages
 
-namespace {
-
-const char* fault(const CastId& id) {
-  return id.number == 0 || id.life == 0 || id.origin == NodeId{} ? "it names no question" : nullptr;
-}
-
-}  // namespace
-
 const char* fault_of(const GatherMessage& message) {
-  if (const char* const why = std::visit([](const auto& what) { return fault(what.id); }, message))
+  if (const char* const why = std::visit([](const auto& what) { return fault_of(what.id); }, message))
     return why;
   if (const auto* down = std::get_if<Down>(&message)) {
     if (down->patience < Duration{}) return "its time cannot be";

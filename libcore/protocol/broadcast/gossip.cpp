@@ -3,6 +3,7 @@
 #include "protocol/broadcast/gossip.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
@@ -12,6 +13,7 @@ namespace coord::broadcast {
 namespace {
 
 constexpr std::size_t most_hot = 1024;
+constexpr std::size_t most_missed = 64;  // rows of a life: the first of more are held to be taken
 
 }  // namespace
 
@@ -102,6 +104,17 @@ bool Gossip::knows(const CastId& id) const {
          COORD_RULE_OR(a_cast_is_taken_once, origin->second.held.contains(id.number), false);
 }
 
+Standing Gossip::standing(const CastId& id) const {
+  const auto found = origins_.find({id.origin, id.life});
+  if (found == origins_.end()) return Standing::unknown;
+  const Origin& origin = found->second;
+  if (origin.held.contains(id.number)) return Standing::taken;
+  if (id.number > origin.forgotten) return Standing::unknown;
+  const auto behind = origin.missed.upper_bound(id.number);
+  const bool is_missed = behind != origin.missed.begin() && std::prev(behind)->second >= id.number;
+  return COORD_RULE_OR(what_never_came_was_not_heard, is_missed, false) ? Standing::missed : Standing::taken;
+}
+
 bool Gossip::takes(const CastId& id, Duration age) const {
   const bool is_own = id.origin == config_.self && id.life == config_.life;
   return !is_own && COORD_RULE(no_cast_older_than_the_memory, age <= config_.memory) && !knows(id);
@@ -139,6 +152,21 @@ void Gossip::advance(Origin& origin) {
   while (origin.held.contains(origin.upto + 1)) ++origin.upto;
 }
 
+// Numbers above `forgotten` that are not held never were: whoever forgets one raises it to that one.
+void Gossip::forget_up_to(Origin& origin, std::uint64_t number) {
+  if (number <= origin.forgotten) return;
+  std::uint64_t next = origin.forgotten + 1;
+  for (auto held = origin.held.lower_bound(next); next <= number; ++held) {
+    const bool is_last = held == origin.held.end() || held->first > number;
+    const std::uint64_t last = is_last ? number : held->first - 1;
+    if (next <= last) origin.missed.emplace(next, last);
+    if (is_last) break;
+    next = held->first + 1;
+  }
+  while (origin.missed.size() > most_missed) origin.missed.erase(origin.missed.begin());
+  origin.forgotten = number;
+}
+
 void Gossip::has(Held& held, const CastId& id, NodeId node, Actions& actions) {
   if (held.hot) held.hot->have.insert(node);
   const bool is_own = id.origin == config_.self && id.life == config_.life;
@@ -171,8 +199,8 @@ void Gossip::forget_first(bool by_age) {
   if (held.cast) bytes_ -= held.cast->body.size();
   while (!with_body_.empty() && (find(with_body_.front()) == nullptr || with_body_.front() == id))
     with_body_.pop_front();
+  forget_up_to(origin, id.number);
   origin.held.erase(id.number);
-  origin.forgotten = std::max(origin.forgotten, id.number);
   if (by_age) origin.expired = std::max(origin.expired, id.number);
   advance(origin);
 }

@@ -54,6 +54,15 @@ struct CastId {
     archive(origin, life, number);
   }
 };
+// Why it is none; null: it may be one.
+const char* fault_of(const CastId& id);
+
+// What a node has of a cast.
+enum class Standing : std::uint8_t {
+  unknown,  // it has not come yet
+  taken,    // it came, and is perhaps forgotten
+  missed,   // it never came, and if it came now it would not be taken any more
+};
 
 struct Cast {
   CastId id{};
@@ -220,7 +229,8 @@ class Gossip : public Shape<Gossip> {
   std::optional<Instant> deadline() const;
 
   // ---- for listings and tests
-  bool knows(const CastId& id) const;  // or has forgotten it
+  bool knows(const CastId& id) const;  // or has forgotten it, or will never take it
+  Standing standing(const CastId& id) const;
   // All whose bodies are kept, with when they were cast, in the order in which they came.
   std::vector<std::pair<std::shared_ptr<const Cast>, Instant>> kept() const;
   std::size_t ids() const { return by_arrival_.size(); }
@@ -244,6 +254,8 @@ class Gossip : public Shape<Gossip> {
     std::uint64_t forgotten = 0;  // all up to this one are had or never taken
     std::uint64_t expired = 0;    // up to this one by age; the rest for want of room
     std::uint64_t upto = 0;       // all up to this one are held or forgotten
+    // Up to `forgotten`, what was never held: the first and the last of each row.
+    std::map<std::uint64_t, std::uint64_t> missed;
     std::map<std::uint64_t, Held> held;
     Instant last;
   };
@@ -288,6 +300,7 @@ class Gossip : public Shape<Gossip> {
   Digest digest(bool thorough, bool is_answer) const;
   void forget(Instant now);
   void forget_first(bool by_age);
+  static void forget_up_to(Origin& origin, std::uint64_t number);
   static void advance(Origin& origin);
   std::vector<NodeId> some(const std::vector<NodeId>& among, const std::set<NodeId>& but, std::size_t count);
 

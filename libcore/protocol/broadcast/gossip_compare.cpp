@@ -85,7 +85,7 @@ void Gossip::adopt(const Digest& theirs) {
   for (const Summary& summary : theirs.summaries) {
     const auto found = origins_.find({summary.origin, summary.life});
     if (found == origins_.end()) continue;
-    found->second.forgotten = std::max(found->second.forgotten, summary.expired);
+    forget_up_to(found->second, summary.expired);
     found->second.expired = std::max(found->second.expired, summary.expired);
     advance(found->second);
   }

@@ -6,43 +6,44 @@
 
 namespace coord::broadcast {
 
+const char* fault_of(const CastId& id) {
+  return id.number == 0 || id.life == 0 || id.origin == NodeId{} ? "it names none" : nullptr;
+}
+
 namespace {
 
 constexpr Duration oldest = std::chrono::hours(24 * 365);
 
-const char* fault(const CastId& id) {
-  return id.number == 0 || id.life == 0 || id.origin == NodeId{} ? "it names no cast" : nullptr;
-}
 const char* fault(const std::vector<CastId>& after, Duration age) {
   if (after.size() > most_after) return "it follows too many casts";
-  if (std::ranges::any_of(after, [](const CastId& id) { return fault(id) != nullptr; }))
+  if (std::ranges::any_of(after, [](const CastId& id) { return fault_of(id) != nullptr; }))
     return "it follows no cast";
   return age < Duration{} || age > oldest ? "its age cannot be" : nullptr;
 }
 const char* fault(const Tell& what) {
-  if (const char* const why = fault(what.cast.id)) return why;
+  if (const char* const why = fault_of(what.cast.id)) return why;
   if (const char* const why = fault(what.cast.after, what.age)) return why;
   return what.cast.body.size() > longest_body ? "it is too long" : nullptr;
 }
 const char* fault(const Offer& what) {
-  if (const char* const why = fault(what.id)) return why;
+  if (const char* const why = fault_of(what.id)) return why;
   if (const char* const why = fault(what.after, what.age)) return why;
   return what.size == 0 || what.size > longest_body ? "it cannot be so long" : nullptr;
 }
 const char* fault(const Want& what) {
-  return fault(what.id);
+  return fault_of(what.id);
 }
 const char* fault(const Piece& what) {
-  if (const char* const why = fault(what.id)) return why;
+  if (const char* const why = fault_of(what.id)) return why;
   return what.index >= most_pieces || what.bytes.size() > piece_bytes ? "it is no piece" : nullptr;
 }
 const char* fault(const Heard& what) {
-  return fault(what.id);
+  return fault_of(what.id);
 }
 const char* fault(const Digest& what) {
   if (what.summaries.size() > most_summaries) return "it is too long";
   for (const Summary& summary : what.summaries) {
-    if (const char* const why = fault(CastId{summary.origin, summary.life, 1})) return why;
+    if (const char* const why = fault_of(CastId{summary.origin, summary.life, 1})) return why;
     if (summary.extras.size() > most_extras || summary.expired > summary.upto) return "it cannot be";
   }
   return nullptr;
