@@ -33,7 +33,8 @@ std::uint64_t unix_seconds() {
 
 // It has ended for good: it does not begin again, but for a private peer whose host has no other any more.
 // What the host's has given meanwhile it can only tell by the clock: as with a group that is founded anew
-// (service/state_machine.cpp), at most a million tokens a second.
+// (service/state_machine.cpp), at most a million tokens a second. What was handed over to a group a person
+// has to go on with: the kind `data`.
 Status Daemon::take_up_again(store::Store& store) {
   const std::string& directory = settings_.options.state_dir;
   const auto before = handed_over(directory);
@@ -41,7 +42,7 @@ Status Daemon::take_up_again(store::Store& store) {
   if (!*before) return done();
   const auto& given_up = settings_.options.given_up;
   if ((*before)->to == HandedOver::To::group)
-    return Error{ErrorKind::unavailable, directory, "this peer has handed over to a group",
+    return Error{ErrorKind::data, directory, "this peer has handed over to a group",
                  "configure the group, or dpeers hand-over --abort"};
   if (!given_up || given_up())
     return Error{ErrorKind::unavailable, directory, "this user's locks are at the host's peer now",

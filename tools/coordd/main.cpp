@@ -317,10 +317,12 @@ int main(int argc, char** argv) {
   // A peer that runs closes its own.
   const Descriptor socket(coordd::runtime_directory() ? ::fcntl(handed_over_socket(), F_DUPFD_CLOEXEC, 0)
                                                       : -1);
+  std::string why;
   options.does([&]() -> Result<cli::Exit> {
     auto ended = act(arguments, options, command_line);
     const auto kept = coordd::runtime_directory();
     if (ended) return ended;
+    why = ": " + ended.error().what;
     if (kept && coordd::said_lately(*kept, ended.error().text())) return cli::exit_of(ended.error().kind);
     const Descriptor journal = daemon::open_journal(STDERR_FILENO);
     if (journal.is_open() && daemon::send_to_journal(journal, net::LogLevel::error, ended.error().text(),
@@ -332,6 +334,6 @@ int main(int argc, char** argv) {
   const bool is_for_a_person =
       status == static_cast<int>(cli::Exit::usage) || status == static_cast<int>(cli::Exit::data);
   if (is_for_a_person && socket.is_open())
-    coordd::turn_away(socket.get(), "the peer cannot start, and only a person can mend that");
+    coordd::turn_away(socket.get(), "the peer cannot start, and only a person can mend that" + why);
   return status;
 }

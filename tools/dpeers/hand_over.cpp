@@ -107,16 +107,17 @@ Result<bool> confirmed(const HandOverSettings& settings, const local::LoneView& 
   return ::read(STDIN_FILENO, answer.data(), answer.size()) > 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-// What has ended begins again, as it was. Only its directory's owner and root can do that.
-Status revive(const cli::Authority& authority) {
+// What has ended begins again, as it was. Only its directory's owner and root can do that. False: it has not
+// ended.
+Result<bool> revive(const cli::Authority& authority) {
   const std::string path = fmt::format("{}/{}", authority.state_dir, hand_over_name);
   struct stat status {};
-  if (authority.state_dir.empty() || ::lstat(path.c_str(), &status) != 0) return done();
-  return forget_handed_over(authority.state_dir);
+  if (authority.state_dir.empty() || ::lstat(path.c_str(), &status) != 0) return false;
+  if (Status forgotten = forget_handed_over(authority.state_dir); !forgotten) return forgotten.error();
+  return true;
 }
 
-Result<cli::Exit> open_again(const cli::Authority& authority) {
-  if (Status revived = revive(authority); !revived) return revived.error();
+Result<cli::Exit> open_now(const cli::Authority& authority) {
   auto peer = connect(authority);
   if (!peer) return peer.error();
   if (auto begun = look_once_begun(*peer); !begun) return begun.error();
@@ -126,6 +127,19 @@ Result<cli::Exit> open_again(const cli::Authority& authority) {
   if (view->closed)
     return Error{ErrorKind::unavailable, "hand-over", "the peer is still closed", "see its log"};
   return cli::Exit::done;
+}
+
+// At the host's socket a peer that a tool has started before may still be turning tools away (coordd's
+// failed_start.hpp): the next one begins.
+Result<cli::Exit> open_again(const cli::Authority& authority) {
+  const auto revived = revive(authority);
+  if (!revived) return revived.error();
+  const Instant end = process::boot_now() + answer_patience;
+  for (;;) {
+    auto opened = open_now(authority);
+    if (opened || !*revived || process::boot_now() >= end) return opened;
+    std::this_thread::sleep_for(look_every);
+  }
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ void Raft::try_to_found() {
   if (against != answers.end() && config_.rejoin && all_answered) return rejoin();
   if (against != answers.end() && !config_.rejoin) {
     const std::string why =
-        "has met this peer with a state that is lost now: it takes no part until it is started with --rejoin";
+        "has met this peer with a state that is lost now: it takes no part until it is started with "
+        "--rejoin, or with a file `rejoin` in its state directory";
     if (bootstrap_.refused != why) refuse(against->first, why);
     bootstrap_.refused = why;
   }
