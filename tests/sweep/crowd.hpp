@@ -2,6 +2,7 @@
 // All who use a simulated group at once: each is told what concerns it.
 #pragma once
 
+#include "sweep/casters.hpp"
 #include "sweep/operators.hpp"
 #include "sweep/participants.hpp"
 #include "sweep/scribes.hpp"
@@ -11,8 +12,13 @@ namespace coord::sweep {
 
 class Crowd : public HostWatcher {
  public:
-  Crowd(Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes, Operators& operators)
-      : tools_(tools), participants_(participants), scribes_(scribes), operators_(operators) {
+  Crowd(Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes, Casters& casters,
+        Operators& operators)
+      : tools_(tools),
+        participants_(participants),
+        scribes_(scribes),
+        casters_(casters),
+        operators_(operators) {
     cluster.watcher = this;
   }
 
@@ -29,6 +35,7 @@ class Crowd : public HostWatcher {
     tools_.process_died(node);
     participants_.process_died(node);
     scribes_.process_died(node);
+    casters_.process_died(node);
   }
   void process_started(NodeId node) override {
     tools_.process_started(node);
@@ -44,6 +51,8 @@ class Crowd : public HostWatcher {
 
  private:
   HostWatcher& of(replica::ConnectionId connection) {
+    if (connection.value >= Casters::first_connection && connection.value < 2 * Casters::first_connection)
+      return casters_;
     if (connection.value >= Scribes::first_connection && connection.value < 2 * Scribes::first_connection)
       return scribes_;
     const bool meets = connection.value >= Participants::first_connection &&
@@ -54,6 +63,7 @@ class Crowd : public HostWatcher {
   Tools& tools_;
   Participants& participants_;
   Scribes& scribes_;
+  Casters& casters_;
   Operators& operators_;
 };
 

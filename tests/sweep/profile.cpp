@@ -4,6 +4,8 @@
 #include <array>
 #include <initializer_list>
 
+#include "sweep/casters.hpp"
+
 namespace coord::sweep {
 
 namespace {
@@ -29,7 +31,8 @@ constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::upgrades, "upgrades", 4},
                                               {Profile::keys, "keys", 2},
                                               {Profile::members, "members", 0},
-                                              {Profile::churn, "churn", 0}}};
+                                              {Profile::churn, "churn", 0},
+                                              {Profile::casts, "casts", 0}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -162,13 +165,24 @@ void shape(Setting& setting, Random& random) {
       if (random.chance(0.4)) setting.hunt = milliseconds(200 + random.below(900));
       tools.scripts_per_host = 1;
       break;
+    case Profile::casts:
+      setting.casters = true;
+      setting.cluster.parts = make_casts;
+      faults = sim::FaultConfig::without_disks(active);
+      for (auto& [kind, gap] : faults.mean_gap) gap *= random.chance(0.5) ? 1 : 3;
+      for (const FaultKind kind : {FaultKind::stream_shut, FaultKind::datagram_shut, FaultKind::loss_burst})
+        faults.mean_gap[kind] = active / 4;
+      faults.length_high = milliseconds(1500);
+      tools.scripts_per_host = 1;
+      break;
   }
 }
 
 // Most groups rise to the newest level at once; some stay at an earlier one, for want of a release.
 Level level_of(std::uint64_t seed, Profile profile) {
   if (profile == Profile::upgrades) return first_level;
-  if (profile == Profile::keys || profile == Profile::members || profile == Profile::churn)
+  if (profile == Profile::keys || profile == Profile::members || profile == Profile::churn ||
+      profile == Profile::casts)
     return newest_level;
   return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }

@@ -30,9 +30,10 @@ enum class Profile : std::uint8_t {
   // Not among all seeds:
   members,  // hosts that do not vote, and voters that are killed, paused and cut off
   churn,    // who votes is changed all the time, by several operators at once (operators.hpp)
+  casts,    // casts and questions while messages are lost, hosts killed and cut off (casters.hpp)
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::churn) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::casts) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own
@@ -48,6 +49,7 @@ struct Setting {
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)
   Duration orders{};             // the voters are changed about so often (operators.hpp); 0: never
   bool scribes = false;          // scripts that change, read and watch keys
+  bool casters = false;          // casts, and who listens to them
   bool upgrades = false;         // all begin with the release of the first level (levels.hpp)
   bool operator_acts = false;    // peers that lost their disk are told to rejoin while faults go on
 };

@@ -43,6 +43,7 @@ void Quiet::run() {
     if (second == 9) tools_.enroll_everywhere(false);
     if (second == 9) tools_.look_everywhere();
     if (second == 9) participants_.go_home();
+    if (second == 9) casters_.ask_everybody();
     world_.run_for(seconds(1));
   }
   if (!world_.violation()) all_is_done();
@@ -217,7 +218,7 @@ std::optional<std::string> Quiet::left_behind(NodeId node) const {
   if (!state.elections.leaderships.empty()) return some("leaderships", state.elections.leaderships.size());
   if (!state.elections.enrolled.empty()) return some("enrolments", state.elections.enrolled.size());
   const std::size_t connections = peer.node.service().sessions().size();
-  if (connections > tools_.late_readers(node) + scribes_.connections(node))
+  if (connections > tools_.late_readers(node) + scribes_.connections(node) + casters_.connections(node))
     return some("connections", connections);
   return std::nullopt;
 }
@@ -226,6 +227,7 @@ void Quiet::all_is_done() {
   if (auto left = tools_.unfinished()) return fail(*left + " long after the last fault");
   if (auto left = participants_.unfinished()) return fail(*left + " long after the last fault");
   if (auto left = scribes_.unfinished()) return world_.fail("values", *left, NodeId{1});
+  if (auto left = casters_.unfinished()) return world_.fail("casts", *left, NodeId{1});
   const NodeId leader = the_leader();
   if (leader == NodeId{}) {
     if (world_.nodes() > 1 || world_.node(NodeId{1}) != nullptr) fail("there is no leader at the end");

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sweep/casters.hpp"
 #include "sweep/cluster.hpp"
 #include "sweep/participants.hpp"
 #include "sweep/scribes.hpp"
@@ -16,12 +17,14 @@ namespace coord::sweep {
 
 class Quiet {
  public:
-  Quiet(World& world, Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes)
+  Quiet(World& world, Cluster& cluster, Tools& tools, Participants& participants, Scribes& scribes,
+        Casters& casters)
       : world_(world),
         cluster_(cluster),
         tools_(tools),
         participants_(participants),
         scribes_(scribes),
+        casters_(casters),
         random_(world.random().next()) {}
 
   // Lives through it, from now on.
@@ -66,6 +69,7 @@ class Quiet {
   Tools& tools_;
   Participants& participants_;
   Scribes& scribes_;
+  Casters& casters_;
   Random random_;
   Drill drill_ = Drill::none;
   Seen before_;

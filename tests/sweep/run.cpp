@@ -23,11 +23,12 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   Tools tools(world, cluster, setting.tools, end);
   Participants participants(world, setting.participants, end);
   Scribes scribes(world, setting.world.seed, end);
+  Casters casters(world, seed, end);
   Operators operators(world, cluster, seed, setting.orders, end);
-  const Crowd crowd(cluster, tools, participants, scribes, operators);
+  const Crowd crowd(cluster, tools, participants, scribes, casters, operators);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
   Levels levels(world, cluster, seed, setting.upgrades, end);
-  Quiet quiet(world, cluster, tools, participants, scribes);
+  Quiet quiet(world, cluster, tools, participants, scribes, casters);
   sim::inject(world, options.plan != nullptr ? *options.plan : plan_of(seed, profile), end);
   if (setting.hunt) hunter.begin();
   levels.begin();
@@ -35,6 +36,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   tools.begin();
   participants.begin();
   if (setting.scribes) scribes.begin();
+  if (setting.casters) casters.begin();
   operators.begin();
 
   while (world.now() < end && !world.violation()) {
@@ -64,6 +66,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.passes = participants.passes();
   result.changes = scribes.changes();
   result.orders = operators.done();
+  result.heard = casters.heard();
   cluster.watcher = nullptr;
   cluster.levels = nullptr;
   return result;
