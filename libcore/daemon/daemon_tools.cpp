@@ -132,7 +132,8 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   note_request(tool->second, *request);
   replica::FromTool event;
   event.connection = tool->first;
-  event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks};
+  event.who = {tool->second.who.uid, tool->second.user, tool->second.secret, tool->second.speaks,
+               is_guest(tool->second)};
   event.unguardable = name_processes(tool->first, tool->second, *request);
   const bool asks_for_turn = std::holds_alternative<local::Acquire>(*request);
   if (asks_for_turn) {

@@ -22,6 +22,7 @@ struct Credentials {
   std::string user;
   local::Secret secret{};    // of the connection's session, made by the driver
   std::uint32_t speaks = 1;  // of the tools' protocol, both ends
+  bool is_guest = false;     // neither root nor the peer's own user: what is the operator's is not for it
 };
 
 // What a later life of this peer must know of a session that somebody holds. The driver keeps it where the

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "base/check.hpp"
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "base/svg.hpp"
 
@@ -118,9 +119,9 @@ std::string circle_svg(const Circle& circle) {
     const int shares_x = legend_x + 36 + static_cast<int>(widest) * column_width;
     out += fmt::format(
         "<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"14\" height=\"14\" rx=\"3\"/><text x=\"{}\" "
-        "y=\"{}\">{}</text><text class=\"faint\" x=\"{}\" y=\"{}\">{}, {} places</text>\n",
+        "y=\"{}\">{}</text><text class=\"faint\" x=\"{}\" y=\"{}\">{}, {}</text>\n",
         class_of(i), legend_x, y, legend_x + 22, y + 12, svg::escaped(host.name), shares_x, y + 12,
-        share_text(host.share), host.places);
+        share_text(host.share), counted(host.places, "place"));
   }
   return fmt::format("{}</svg>\n", out);
 }

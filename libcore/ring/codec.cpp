@@ -12,6 +12,7 @@ constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
     case foreign:
     case busy:
     case usage:
+    case living:
       return true;
   }
   return false;

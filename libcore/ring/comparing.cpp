@@ -8,6 +8,9 @@
 // 4,096 buckets by the key's place, and only keys of buckets that differ are read. A tree of two levels: a
 // ring's keys are spread evenly, so one more would save little.
 //
+// One reading of the disk at a time serves all who have asked before it began: a host that starts reads once,
+// not once for each other host, and who asks again because a large disk takes its time begins nothing new.
+//
 // Compared are entries, versions and context: who has missed a removal differs, too.
 #include <algorithm>
 
@@ -15,40 +18,89 @@
 
 namespace coord::ring {
 
+namespace {
+
+constexpr Duration digest_comes_within = std::chrono::seconds(10);  // from one slice to the next
+constexpr std::size_t digests_at_once = 64;                         // of 32 KiB each
+
+}  // namespace
+
 void Replicas::compare(const std::string& name, Ring& ring, Source& source) {
   source.operation = ++last_;
-  source.again = now_ + std::chrono::seconds(10);
   source.own_digest.reset();
   source.other_digest.reset();
   row_asks_[source.operation] = {name, false};
-  send(source.host.host, copies::AskDigest{source.operation, name, ring.placement.number()});
-  digest(name, ring, source.host, [this, name, host = source.host.host, id = source.operation](Digest&& own) {
+  ask_digests(name, ring, source);
+}
+
+// What is lacking still: the other's, own, or both. A reading that is under way is not begun again.
+void Replicas::ask_digests(const std::string& name, Ring& ring, Source& source) {
+  source.again = now_ + digest_comes_within;
+  if (!source.other_digest)
+    send(source.host.host, copies::AskDigest{source.operation, name, ring.placement.number()});
+  if (!source.own_digest) wish_for_digest(ring, source.host).is_own = true;
+}
+
+Replicas::DigestWish& Replicas::wish_for_digest(Ring& ring, const Host& with) {
+  const auto under_way = ring.reading.now.find(with.host);
+  // An own digest may be older than the other's: buckets that are equal all the same are lacking nothing
+  // here.
+  if (under_way != ring.reading.now.end() && under_way->second.is_own) return under_way->second;
+  DigestWish& wish = ring.reading.next[with.host];
+  wish.host = with;
+  tick_at_ = now_;
+  return wish;
+}
+
+// One reading at a time, for all that wished for it before it began. A slice at a time: what tools ask of the
+// disk has its turn in between.
+void Replicas::begin_reading(const std::string& name, Ring& ring) {
+  Reading& reading = ring.reading;
+  if (reading.id != 0 || reading.next.empty() || now_ < reading.not_before || own(ring) == nullptr) return;
+  while (!reading.next.empty() && reading.now.size() < digests_at_once)
+    reading.now.insert(reading.next.extract(reading.next.begin()));
+  reading.id = ++last_;
+  ReadDigests read{
+      stored_ring(name), {}, std::make_shared<const Placement>(ring.placement), *own(ring), {}, {}, false};
+  for (const auto& [host, wish] : reading.now) {
+    read.others.push_back(wish.host);
+    read.digests.emplace_back(digest_buckets);
+  }
+  read_digests(name, reading.id, std::move(read));
+}
+
+void Replicas::read_digests(const std::string& name, std::uint64_t id, ReadDigests&& read) {
+  perform(std::move(read), [this, name, id](InnerWork& work) {
     const auto found = rings_.find(name);
-    if (found == rings_.end()) return;
-    const auto asked = found->second.repair.find(host);
-    if (asked == found->second.repair.end() || asked->second.operation != id) return;
-    asked->second.own_digest = std::move(own);
-    compared(name, found->second, asked->second);
+    if (found == rings_.end() || found->second.reading.id != id) return;
+    Ring& ring = found->second;
+    auto& did = std::get<ReadDigests>(work.what);
+    const bool goes_on = !work.failed && did.placement->number() == ring.placement.number();
+    // Nobody loses patience while it goes on.
+    for (auto& [host, source] : ring.repair) {
+      if (goes_on && ring.reading.now.contains(host) && !source.is_compared)
+        source.again = now_ + digest_comes_within;
+    }
+    if (goes_on && did.more) return read_digests(name, id, std::move(did));
+    const auto wishes = std::exchange(ring.reading.now, {});
+    ring.reading.id = 0;
+    if (work.failed) ring.reading.not_before = now_ + disk_rests_for;
+    tick_at_ = now_;
+    if (!goes_on) return;
+    for (std::size_t i = 0; i < did.others.size(); ++i)
+      tell_digest(name, ring, wishes.at(did.others[i].host), std::move(did.digests[i]));
   });
 }
 
-// A slice at a time: what tools ask of the disk has its turn in between.
-void Replicas::digest(const std::string& name, const Ring& ring, const Host& with,
-                      std::function<void(Digest&&)> then) {
-  if (own(ring) == nullptr) return;
-  ReadDigest read{
-      stored_ring(name),      {},   std::make_shared<const Placement>(ring.placement), *own(ring), with,
-      Digest(digest_buckets), false};
-  go_on_with_digest(std::move(read), std::move(then));
-}
-
-void Replicas::go_on_with_digest(ReadDigest&& read, std::function<void(Digest&&)> then) {
-  perform(std::move(read), [this, then = std::move(then)](InnerWork& work) mutable {
-    if (work.failed) return;
-    auto& did = std::get<ReadDigest>(work.what);
-    if (did.more) return go_on_with_digest(std::move(did), std::move(then));
-    then(std::move(did.digest));
-  });
+void Replicas::tell_digest(const std::string& name, Ring& ring, const DigestWish& wish, Digest&& digest) {
+  if (wish.operation != 0)
+    send(wish.host.host, copies::DigestIs{wish.operation, ring.placement.number(), digest});
+  const auto source = ring.repair.find(wish.host.host);
+  if (!wish.is_own || source == ring.repair.end() || source->second.is_compared ||
+      source->second.operation == 0)
+    return;
+  source->second.own_digest = std::move(digest);
+  compared(name, ring, source->second);
 }
 
 void Replicas::receive(NodeId from, copies::AskDigest&& message) {
@@ -57,10 +109,12 @@ void Replicas::receive(NodeId from, copies::AskDigest&& message) {
   const Host* with = ring->placement.member(from);
   if (with == nullptr) with = ring->placement.earlier_member(from);
   if (with == nullptr) return;
-  digest(message.ring, *ring, *with,
-         [this, from, id = message.operation, number = message.number](Digest&& own) {
-           send(from, copies::DigestIs{id, number, std::move(own)});
-         });
+  // It has asked already, and asks again.
+  const auto under_way = ring->reading.now.find(from);
+  if (under_way != ring->reading.now.end() && under_way->second.operation == message.operation) return;
+  ring->reading.next[from].host = *with;
+  ring->reading.next[from].operation = message.operation;
+  tick_at_ = now_;
 }
 
 void Replicas::receive(NodeId from, copies::DigestIs&& message) {

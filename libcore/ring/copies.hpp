@@ -290,8 +290,40 @@ struct Adopting {
   }
 };
 
-using Message =
-    std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead, NotKept,
-                 AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting, AskDigest, DigestIs>;
+// What becomes of a WriteOne. Not under way: this host does not write it, and another copy may.
+struct WritingOne {
+  std::uint64_t operation = 0;
+  bool is_under_way = false;
+
+  bool operator==(const WritingOne&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, is_under_way);
+  }
+};
+
+// Whoever lives answers, whatever it knows of the ring.
+struct AskLiving {
+  std::uint64_t operation = 0;
+
+  bool operator==(const AskLiving&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation);
+  }
+};
+struct Living {
+  std::uint64_t operation = 0;
+
+  bool operator==(const Living&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation);
+  }
+};
+
+using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
+                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting,
+                             AskDigest, DigestIs, WritingOne, AskLiving, Living>;
 
 }  // namespace coord::ring::copies

@@ -11,9 +11,6 @@ namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
 constexpr Duration give_up_after = std::chrono::seconds(30);
-constexpr Duration after_a_failure = std::chrono::seconds(3);  // of the disk
-constexpr std::size_t most_takings = 4096;
-constexpr std::uint64_t most_taking_bytes = std::uint64_t{64} << 20U;
 
 }  // namespace
 
@@ -42,7 +39,7 @@ void Replicas::receive(NodeId from, copies::EntryIs&& message) {
 void Replicas::receive(NodeId from, copies::Kept&& message) {
   const auto found = operations_.find(message.operation);
   if (message.by.host != from) return;
-  if (handings_.contains(message.operation)) return handed(message.operation, message.by);
+  if (deliveries_.contains(message.operation)) return delivered(message.operation, message.by);
   if (found == operations_.end()) return;
   Operation& operation = found->second;
   if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
@@ -143,6 +140,7 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
     const Token number = taking.write ? Token{} : taking.number;
     send(taking.from, copies::NotKept{taking.operation, number, *own(ring), is_full(*failed)});
   }
+  if (taking.write && !is_stored && !failed) send(taking.from, copies::WritingOne{taking.operation, false});
   if (!taking.gains && !taking.repairs) return;
   auto& sources = taking.gains ? ring.gains : ring.repair;
   const auto source = sources.find(taking.from);
@@ -155,19 +153,20 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
     source->second.after.clear();
     source->second.more = true;
     source->second.is_compared = false;
-    if (failed) source->second.not_before = now_ + after_a_failure;
+    if (failed) source->second.not_before = now_ + disk_rests_for;
   }
   read_on(taking.merge.ring, ring, taking.gains);
 }
 
 void Replicas::receive(NodeId from, copies::AskChunk&& message) {
   // On its way to the disks it is here.
-  for (const auto& [id, operation] : operations_) {
+  for (auto& [id, operation] : operations_) {
     if (operation.phase != Operation::Phase::storing || operation.dot != message.dot ||
         operation.key != message.key || operation.ring != message.ring)
       continue;
     const Bytes& value = operation.work->value;
     if (message.offset > value.size()) return;
+    operation.heard = now_;
     const std::size_t size = std::min<std::size_t>(chunk_bytes, value.size() - message.offset);
     const auto begin = value.begin() + static_cast<std::ptrdiff_t>(message.offset);
     return send(from, copies::ChunkIs{message.operation, message.offset, true,

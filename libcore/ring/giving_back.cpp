@@ -6,42 +6,53 @@
 // majority of those of before, and not each of them, so of three copies of a write that two have acknowledged
 // one may be on the host that is no longer to keep it. Algorithm: such a key is sent to all hosts that are to
 // keep it, as a write is, and is dropped here once each of them has said that it is on its disk.
+//
+// A host that leaves sends all that it has, before its change is settled: what was written to it alone, where
+// no majority answered (one_copy.cpp), would go with it. There a majority of those who are to keep a key is
+// enough, as for a write; what its disk has stays.
 #include <algorithm>
 
-#include "base/rule.hpp"
 #include "ring/replicas.hpp"
 
 namespace coord::ring {
 
 namespace {
 
-constexpr std::size_t handings_at_once = 16;
-constexpr Duration hand_again_after = std::chrono::seconds(2);
+constexpr std::size_t surplus_at_once = 16;
 
 }  // namespace
 
 void Replicas::begin_giving_back(const std::string& name, Ring& ring) {
-  std::erase_if(handings_, [&](const auto& each) { return each.second.ring == name; });
+  std::erase_if(deliveries_,
+                [&](const auto& each) { return each.second.is_surplus && each.second.ring == name; });
   ring.surplus = {};
-  ring.surplus.more = !ring.placement.is_changing();
+  ring.surplus.more = !ring.placement.is_changing() || ring.placement.is_leaving(self_);
   tick_at_ = now_;
 }
 
 // Reads on through what is here, and sends what is not to be.
 void Replicas::give_back(const std::string& name, Ring& ring) {
-  if (!is_complete(name, ring) || ring.placement.is_changing()) return;
-  const auto is_its = [&](const auto& each) { return each.second.ring == name; };
-  auto open = static_cast<std::size_t>(std::ranges::count_if(handings_, is_its));
-  for (; !ring.surplus.rows.empty() && open < handings_at_once; ++open) {
-    const std::uint64_t id = ++last_;
-    Handing& handing = handings_[id];
-    handing.ring = name;
-    handing.number = ring.placement.number();
-    handing.row = std::move(ring.surplus.rows.front());
+  const bool leaves = ring.placement.is_leaving(self_);
+  if (leaves ? !memberships_ : !is_complete(name, ring) || ring.placement.is_changing()) return;
+  const auto is_its = [&](const auto& each) { return each.second.is_surplus && each.second.ring == name; };
+  auto open = static_cast<std::size_t>(std::ranges::count_if(deliveries_, is_its));
+  for (; !ring.surplus.rows.empty() && open < surplus_at_once; ++open) {
+    Delivery delivery;
+    delivery.ring = name;
+    delivery.number = ring.placement.number();
+    delivery.row = std::move(ring.surplus.rows.front());
+    delivery.is_surplus = true;
+    for (const Version& version : delivery.row.entry.values())
+      delivery.holders.push_back({version.dot, self_});
     ring.surplus.rows.pop_front();
-    hand(id);
+    const std::uint64_t id = ++last_;
+    deliver(id, std::move(delivery));
+    send_again(id);
   }
+  if (leaves && has_handed_over(name, ring) && own(ring) != nullptr && !ring.have_read.contains(*own(ring)))
+    return check_hand_over(name, ring);
   if (!ring.surplus.more || ring.surplus.is_reading || !ring.surplus.rows.empty()) return;
+  if (now_ < ring.surplus.not_before) return;
   ring.surplus.is_reading = true;
   const Token number = ring.placement.number();
   perform(ReadRows{stored_ring(name), {}, ring.surplus.after, {}, false},
@@ -51,57 +62,27 @@ void Replicas::give_back(const std::string& name, Ring& ring) {
             Ring& mine = found->second;
             mine.surplus.is_reading = false;
             auto& read = std::get<ReadRows>(work.what);
-            mine.surplus.more = !work.failed && read.more && !read.rows.empty();
+            if (work.failed) mine.surplus.not_before = now_ + disk_rests_for;
             if (work.failed || own(mine) == nullptr) return;
+            mine.surplus.more = read.more && !read.rows.empty();
+            const bool all = mine.placement.is_leaving(self_);
             for (Storage::Row& row : read.rows) {
               mine.surplus.after = row.key;
-              if (!mine.placement.of_key(row.key).is_kept_by(*own(mine)))
+              if (all || !mine.placement.of_key(row.key).is_kept_by(*own(mine)))
                 mine.surplus.rows.push_back({std::move(row.key), std::move(row.entry)});
             }
             give_back(name, mine);
           });
 }
 
-void Replicas::hand(std::uint64_t id) {
-  Handing& handing = handings_.at(id);
-  handing.again = now_ + hand_again_after;
-  copies::Store store{id, handing.ring, handing.number, handing.row.key, handing.row.entry, {}, {}, {}};
-  for (const Version& version : handing.row.entry.versions) {
-    if (!version.removed) store.holders.push_back({version.dot, self_});
-  }
-  for (const Host& host : rings_.at(handing.ring).placement.of_key(handing.row.key).now) {
-    if (!handing.stored.contains(host)) send(host.host, store);
-  }
-}
-
-void Replicas::handed(std::uint64_t id, const Host& by) {
-  Handing& handing = handings_.at(id);
-  const auto found = rings_.find(handing.ring);
-  if (found == rings_.end() || found->second.placement.number() != handing.number) return;
-  handing.stored.insert(by);
-  const Hosts set = found->second.placement.of_key(handing.row.key).now;
-  const auto has_it = [&](const Host& host) { return handing.stored.contains(host); };
-  if (!COORD_RULE(ring_arc_is_dropped_when_all_have_it, std::ranges::all_of(set, has_it))) return;
-  perform(DropRow{stored_ring(handing.ring), handing.row.key, handing.row.entry}, [](InnerWork&) {});
-  const std::string name = handing.ring;
-  handings_.erase(id);
-  give_back(name, found->second);
+bool Replicas::has_handed_over(const std::string& name, const Ring& ring) const {
+  const auto is_its = [&](const auto& each) { return each.second.is_surplus && each.second.ring == name; };
+  return memberships_ && !ring.surplus.more && !ring.surplus.is_reading && ring.surplus.rows.empty() &&
+         std::ranges::none_of(deliveries_, is_its);
 }
 
 void Replicas::tick_giving_back() {
   for (auto& [name, ring] : rings_) give_back(name, ring);
-  std::vector<std::uint64_t> late;
-  for (const auto& [id, handing] : handings_) {
-    if (handing.again <= now_) late.push_back(id);
-  }
-  for (const std::uint64_t id : late) {
-    const auto ring = rings_.find(handings_.at(id).ring);
-    if (ring == rings_.end() || ring->second.placement.number() != handings_.at(id).number) {
-      handings_.erase(id);
-    } else {
-      hand(id);
-    }
-  }
 }
 
 }  // namespace coord::ring

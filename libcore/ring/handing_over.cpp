@@ -41,8 +41,9 @@ void Replicas::begin_repair(const std::string& name, Ring& ring, std::optional<N
   for (const Host& other : ring.placement.all()) {
     if (other.host == self_ || (only && other.host != *only)) continue;
     const auto found = ring.repair.find(other.host);
-    if (found == ring.repair.end() || found->second.open == 0)
-      ring.repair[other.host] = Source{.host = other};
+    if (found != ring.repair.end() && found->second.open > 0) continue;
+    if (found != ring.repair.end()) row_asks_.erase(found->second.operation);
+    ring.repair[other.host] = Source{.host = other};
   }
   tick_at_ = now_;
 }
@@ -117,19 +118,11 @@ bool Replicas::has_read_enough(const Ring& ring, const ReplicaSet& set, const st
   return std::ranges::all_of(set.before, is_read);
 }
 
-void Replicas::tell_adopting(const std::string& name, const Ring& ring) {
+void Replicas::has_done_its_part(const std::string& name, Ring& ring, const Host& host) {
+  ring.have_read.insert(host);
   for (const Host& other : ring.placement.all()) {
-    if (other.host != self_ && !ring.lost.contains(other.host))
-      send(other.host, copies::Adopting{name, ring.placement.number(), {ring.lost.begin(), ring.lost.end()}});
+    if (other.host != self_) send(other.host, copies::HasRead{name, ring.placement.number(), host});
   }
-}
-
-void Replicas::receive(NodeId from, copies::Adopting&& message) {
-  Ring* ring = member_ring(message.ring, message.number);
-  if (ring == nullptr || !ring->placement.is_changing()) return;
-  if (ring->placement.member(from) == nullptr && ring->placement.earlier_member(from) == nullptr) return;
-  ring->lost = {message.lost.begin(), message.lost.end()};
-  check_hand_over(message.ring, *ring);
 }
 
 void Replicas::check_hand_over(const std::string& name, Ring& ring) {
@@ -142,12 +135,16 @@ void Replicas::check_hand_over(const std::string& name, Ring& ring) {
       if (!std::exchange(ring.is_marking, true)) set_member(name, host->joined.value);
       return;
     }
-    ring.have_read.insert(*host);
-    for (const Host& other : ring.placement.all()) {
-      if (other.host != self_) send(other.host, copies::HasRead{name, number, *host});
-    }
+    has_done_its_part(name, ring, *host);
   }
+  // What a leaver alone has, written where no majority answered, would go with it.
   std::set<Host> waited_for = gainers;
+  const std::set<Host> leavers = ring.placement.leavers();
+  if (COORD_RULE_OR(ring_leaver_hands_over_first, true, false))
+    waited_for.insert(leavers.begin(), leavers.end());
+  if (const Host* leaver = own(ring); leaver != nullptr && leavers.contains(*leaver) &&
+                                      !ring.have_read.contains(*leaver) && has_handed_over(name, ring))
+    has_done_its_part(name, ring, *leaver);
   std::erase_if(waited_for, [&](const Host& each) { return ring.lost.contains(each.host); });
   const bool is_whole =
       !ring.placement.is_changing() ||
@@ -166,9 +163,10 @@ void Replicas::check_hand_over(const std::string& name, Ring& ring) {
 
 void Replicas::receive(NodeId from, copies::HasRead&& message) {
   Ring* ring = member_ring(message.ring, message.number);
-  if (ring == nullptr || message.by.host != from || ring->placement.member(from) == nullptr ||
-      *ring->placement.member(from) != message.by)
-    return;
+  if (ring == nullptr || message.by.host != from) return;
+  const Host* by = ring->placement.member(from);
+  if (by == nullptr) by = ring->placement.earlier_member(from);
+  if (by == nullptr || *by != message.by) return;
   ring->have_read.insert(message.by);
   check_hand_over(message.ring, *ring);
 }
@@ -239,19 +237,21 @@ void Replicas::tick_hand_over() {
     for (auto* sources : {&ring.gains, &ring.repair}) {
       for (auto& [node, source] : *sources) {
         if (source.operation == 0 || source.again > now_) continue;
+        if (sources == &ring.repair && !source.is_compared) {
+          ask_digests(name, ring, source);
+          continue;
+        }
         row_asks_.erase(source.operation);
         source.operation = 0;
       }
     }
-    if (ring.adopts && ring.placement.is_changing()) tell_adopting(name, ring);
+    tick_adopting(name, ring);
+    if (ring.placement.is_changing()) tell_adopting(name, ring);
     if (!ring.gains.empty()) read_on(name, ring, true);
     read_on(name, ring, false);
-    const Host* host = ring.placement.member(self_);
-    if (ring.placement.is_changing() && host != nullptr && ring.have_read.contains(*host)) {
-      for (const Host& other : ring.placement.all()) {
-        if (other.host != self_) send(other.host, copies::HasRead{name, ring.placement.number(), *host});
-      }
-    }
+    const Host* host = own(ring);
+    if (ring.placement.is_changing() && host != nullptr && ring.have_read.contains(*host))
+      has_done_its_part(name, ring, *host);
     check_hand_over(name, ring);
   }
 }

@@ -113,18 +113,21 @@ std::size_t bucket_of(const std::string& key) {
   return id_of_key(key).words[0] >> unused_bits;
 }
 
-Status StorageWorker::on(ReadDigest& read) {
+Status StorageWorker::on(ReadDigests& read) {
   auto rows = storage_->entries_after(read.ring, {}, read.after, page_rows);
   if (!rows) return rows.error();
   read.more = rows->size() == page_rows;
   for (const Storage::Row& row : *rows) {
     read.after = row.key;
     const ReplicaSet set = read.placement->of_key(row.key);
-    if (!set.is_kept_by(read.own) || !set.is_kept_by(read.other)) continue;
+    if (!set.is_kept_by(read.own)) continue;
     const Bytes said = COORD_RULE_OR(ring_digest_covers_the_entry, wire::encode(row.entry), Bytes());
     const chord::Id id = id_of_key(row.key + std::string(said.begin(), said.end()));
     constexpr unsigned word = 32;
-    read.digest[bucket_of(row.key)] ^= (std::uint64_t{id.words[0]} << word) | id.words[1];
+    for (std::size_t i = 0; i < read.others.size(); ++i) {
+      if (set.is_kept_by(read.others[i]))
+        read.digests[i][bucket_of(row.key)] ^= (std::uint64_t{id.words[0]} << word) | id.words[1];
+    }
   }
   return done();
 }

@@ -9,7 +9,10 @@
 // one transaction; it has heard of all that it has written itself. It gives dots in a name of its own for
 // that, so that they are apart from those that it gives where a majority answers. Then it sends the entry to
 // the other copies. Who was away reads it when it is seen again (handing_over.cpp), or when somebody reads
-// the key.
+// the key. A copy that cannot write now says so, and another one is asked; so it is when the writer falls
+// silent. If that one had written all the same, the value is there twice, as siblings.
+//
+// A host that leaves takes no such write: it has read through what it hands over, and might be past this key.
 #include <algorithm>
 
 #include "base/format.hpp"
@@ -23,7 +26,9 @@ namespace {
 
 constexpr Duration give_up_after = std::chrono::seconds(30);
 constexpr std::size_t most_written = 1024;  // that are remembered
-constexpr std::size_t most_takings = 4096;
+constexpr Duration delivered_within = std::chrono::seconds(30);
+constexpr Duration writer_answers_within = std::chrono::seconds(3);
+
 NodeId writer_of(const Host& host) {
   return NodeId{
       COORD_RULE_OR(ring_one_copy_has_a_name_of_its_own, host.joined.value | by_itself, host.joined.value)};
@@ -47,7 +52,9 @@ void Replicas::ask_one(std::uint64_t id) {
   switch (operation.phase) {
     case Operation::Phase::reading: {
       Hosts hosts = operation.set.readable();
-      std::erase_if(hosts, [&](const Host& host) { return operation.not_stored.contains(host); });
+      std::erase_if(hosts, [&](const Host& host) {
+        return operation.not_stored.contains(host) || operation.passed_over.contains(host);
+      });
       const Host* host = own(ring);
       const bool is_here = host != nullptr && is_complete(operation.ring, ring) &&
                            std::ranges::find(hosts, *host) != hosts.end();
@@ -57,6 +64,10 @@ void Replicas::ask_one(std::uint64_t id) {
       return;
     }
     case Operation::Phase::storing: {
+      if (now_ - operation.heard >= writer_answers_within) {
+        operation.may_be_stored = true;
+        return pass_over_writer(id);
+      }
       const auto* put = std::get_if<Put>(&operation.work->what);
       const Bytes& value = operation.work->value;
       copies::WriteOne write{id,
@@ -84,13 +95,42 @@ void Replicas::go_on_with_one(std::uint64_t id) {
   if (operation.phase != Operation::Phase::reading) return;
   const bool is_read = std::holds_alternative<Get>(operation.work->what);
   if (is_read && !operation.seen.empty()) return answer_read(id);
-  const auto writer = std::ranges::find_if(
-      operation.seen, [&](const auto& seen) { return !operation.not_stored.contains(seen.first); });
+  const auto writer = std::ranges::find_if(operation.seen, [&](const auto& seen) {
+    return !operation.not_stored.contains(seen.first) && !operation.passed_over.contains(seen.first);
+  });
   if (is_read || writer == operation.seen.end()) return;
   operation.writer = writer->first;
   operation.dot = Dot{NodeId{}, id};
+  operation.heard = now_;
   operation.phase = Operation::Phase::storing;
   ask(id);
+}
+
+// The next one; when all have been, all of them anew, but not at once.
+void Replicas::pass_over_writer(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  operation.passed_over.insert(*operation.writer);
+  operation.phase = Operation::Phase::reading;
+  const Hosts set = operation.set.readable();
+  if (std::ranges::all_of(set, [&](const Host& host) {
+        return operation.not_stored.contains(host) || operation.passed_over.contains(host);
+      })) {
+    operation.passed_over.clear();
+    operation.seen.clear();
+    return;
+  }
+  ask(id);
+  if (operations_.contains(id)) go_on_with_one(id);
+}
+
+void Replicas::receive(NodeId from, copies::WritingOne&& message) {
+  const auto found = operations_.find(message.operation);
+  if (found == operations_.end()) return;
+  Operation& operation = found->second;
+  if (operation.phase != Operation::Phase::storing || !operation.writer || operation.writer->host != from)
+    return;
+  operation.heard = now_;
+  if (!message.is_under_way) pass_over_writer(message.operation);
 }
 
 // The writer's disk has said no: the next one, or nobody is left.
@@ -112,8 +152,9 @@ void Replicas::give_up_with_one(std::uint64_t id) {
 void Replicas::receive(NodeId from, copies::WroteOne&& message) {
   const auto found = operations_.find(message.operation);
   if (found == operations_.end() || message.by.host != from) return;
-  Operation& operation = found->second;
-  if (operation.phase != Operation::Phase::storing || operation.writer != message.by) return;
+  const Operation& operation = found->second;
+  // Also one that was passed over: it had it on the disk, and was late to say so.
+  if (operation.writer != message.by && !operation.passed_over.contains(message.by)) return;
   const std::uint64_t id = message.operation;
   if (message.too_many_siblings)
     return finish(id, Refused{Why::usage, "the key has too many siblings already"});
@@ -125,21 +166,29 @@ void Replicas::receive(NodeId from, copies::WroteOne&& message) {
 
 // ---- the copy that writes
 
+// Who comes has not read yet what it wrote itself when it was in before.
+bool Replicas::writes_by_itself(const std::string& name, const std::string& key) {
+  const auto found = rings_.find(name);
+  if (found == rings_.end() || !is_complete(name, found->second)) return false;
+  const Placement& placement = found->second.placement;
+  if (!COORD_RULE(ring_leaver_writes_nothing_new, !placement.is_leaving(self_))) return false;
+  const Hosts set = placement.of_key(key).readable();
+  return std::ranges::find(set, *own(found->second)) != set.end();
+}
+
 void Replicas::receive(NodeId from, copies::WriteOne&& message) {
-  const auto found = rings_.find(message.ring);
-  if (found == rings_.end() || own(found->second) == nullptr || !is_complete(message.ring, found->second))
-    return;
-  const Ring& ring = found->second;
-  // Who comes has not read yet what it wrote itself when it was in before.
-  const Hosts set = ring.placement.of_key(message.key).readable();
-  if (std::ranges::find(set, *own(ring)) == set.end() || message.size > largest_value) return;
   for (const auto& [who, did] : written_) {
     if (who == from && did.operation == message.operation) return send(from, did);
   }
   for (const auto& [id, taking] : takings_) {
-    if (taking.write && taking.from == from && taking.operation == message.operation) return;
+    if (taking.write && taking.from == from && taking.operation == message.operation)
+      return send(from, copies::WritingOne{message.operation, true});
   }
-  if (takings_.size() >= most_takings) return;
+  const bool fits = takings_.size() < most_takings && message.size <= largest_value &&
+                    taking_bytes_ + message.value.size() <= most_taking_bytes;
+  if (!fits || !writes_by_itself(message.ring, message.key))
+    return send(from, copies::WritingOne{message.operation, false});
+  const Ring& ring = rings_.at(message.ring);
   Taking taking;
   taking.from = from;
   taking.operation = message.operation;
@@ -170,6 +219,11 @@ void Replicas::receive(NodeId from, copies::WriteOne&& message) {
 // The value is here.
 void Replicas::write_here(std::uint64_t id) {
   const Taking& taking = takings_.at(id);
+  // It may have been another number of the ring when the value began to come.
+  if (!writes_by_itself(taking.merge.ring, taking.merge.key)) {
+    takings_.at(id).is_at_disk = false;
+    return taken(id, false);
+  }
   WriteHere write = *taking.write;
   write.value = taking.merge.values.begin()->second;
   perform(std::move(write), [this, id](InnerWork& work) {
@@ -190,14 +244,21 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
   if (written_.size() > most_written) written_.pop_front();
   send(taking.from, std::move(answer));
   if (!did.dot) return;
-  copies::Store store{0, taking.merge.ring, found->second.placement.number(), did.key, did.entry, {}, {}, {}};
-  for (const Version& version : did.entry.versions) {
-    if (!version.removed) store.holders.push_back({version.dot, self_});
-  }
+  Delivery delivery;
+  delivery.ring = taking.merge.ring;
+  delivery.number = found->second.placement.number();
+  delivery.row = {did.key, std::move(did.entry)};
+  for (const Version& version : delivery.row.entry.values()) delivery.holders.push_back({version.dot, self_});
+  delivery.stored = {by};
+  delivery.until = now_ + delivered_within;
+  const std::uint64_t number = ++last_;
+  copies::Store store{
+      number, delivery.ring, delivery.number, did.key, delivery.row.entry, delivery.holders, {}, {}};
   if (!did.removed && did.value.size() <= chunk_bytes) {
     store.dot = did.dot;
-    store.value = did.value;
+    store.value = std::move(did.value);
   }
+  deliver(number, std::move(delivery));
   for (const Host& other : found->second.placement.of_key(did.key).all()) {
     if (other.host != self_) send(other.host, store);
   }

@@ -46,10 +46,10 @@ void Replicas::begin(std::shared_ptr<Work> work) {
   if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
     const auto found = rings_.find(wait->ring);
     if (found == rings_.end()) return tell(*work, HandedOver{});
-    if (!wait->lost.empty() && found->second.placement.number() == wait->number) {
-      found->second.lost = {wait->lost.begin(), wait->lost.end()};
-      found->second.adopts = true;
-      tell_adopting(wait->ring, found->second);
+    const bool is_about_it = wait->number == Token{} || wait->number == found->second.placement.number();
+    if (!wait->lost.empty() && is_about_it) {
+      tick_at_ = now_;
+      return begin_adopting(wait->ring, found->second, {wait->lost.begin(), wait->lost.end()}, work);
     }
     found->second.awaiting.emplace_back(wait->number, work);
     const Placement& placement = found->second.placement;
@@ -157,34 +157,39 @@ void Replicas::go_on(std::uint64_t id) {
     return answer_read(id);
   }
   if (operation.phase != Operation::Phase::storing) return;
-  if (!operation.is_told && operation.set.is_written(operation.stored)) {
-    operation.is_told = true;
-    operation.until = now_ + lingers;
-    Stored stored{operation.dot, operation.entry.values()};
-    std::erase_if(stored.beside, [&](const Version& other) { return other.dot == operation.dot; });
-    tell(*operation.work, stored);
-    // The next write of the key may come.
-    const std::pair key{operation.ring, operation.key};
-    auto& line = writers_[key];
-    std::erase(line, id);
-    if (line.empty()) {
-      writers_.erase(key);
-    } else if (operations_.at(line.front()).phase == Operation::Phase::waiting) {
-      start(line.front());
-    }
-  }
+  if (operation.set.is_written(operation.stored)) return stored(id);
   const Hosts all = operation.set.all();
-  const auto has_it = [&](const Host& host) { return operation.stored.contains(host); };
-  if (operation.is_told && std::ranges::all_of(all, has_it)) return erase(id);
   const bool all_have_answered = operation.stored.size() + operation.not_stored.size() == all.size();
   if (all_have_answered && is_hopeless(operation.set, operation.not_stored)) give_up(id);
+}
+
+// On enough disks. The others get it all the same, and the next write of the key may come.
+void Replicas::stored(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  Stored answer{operation.dot, operation.entry.values()};
+  std::erase_if(answer.beside, [&](const Version& other) { return other.dot == operation.dot; });
+  Delivery rest;
+  rest.ring = operation.ring;
+  rest.number = operation.number;
+  rest.row = {operation.key, std::move(operation.entry)};
+  rest.stored = std::move(operation.stored);
+  rest.holders = std::move(operation.holders);
+  const bool is_here =
+      std::ranges::any_of(rest.stored, [this](const Host& host) { return host.host == self_; });
+  for (copies::Holder& holder : rest.holders) {
+    if (holder.dot == operation.dot && !is_here) holder.host = rest.stored.begin()->host;
+  }
+  rest.until = now_ + lingers;
+  const bool is_on_all = rest.stored.size() == operation.set.all().size();
+  finish(id, answer);
+  if (!is_on_all) deliver(id, std::move(rest));
 }
 
 // Disks have said no, and without them there are too few. A copy that was asked may be stored.
 void Replicas::give_up(std::uint64_t id) {
   const Operation& operation = operations_.at(id);
   const std::size_t copies = operation.set.all().size();
-  if (operation.is_told || operation.not_stored.size() < copies)
+  if (operation.not_stored.size() < copies)
     return finish(id, Partly{operation.set.wanted(), operation.stored.size()});
   const bool is_full =
       std::ranges::any_of(operation.not_stored, [](const auto& host) { return host.second; });
@@ -297,7 +302,7 @@ void Replicas::repair_copies(const Operation& operation, const Entry& entry) {
 // ---- the end
 
 void Replicas::finish(std::uint64_t id, const Answer& answer) {
-  if (!operations_.at(id).is_told) tell(*operations_.at(id).work, answer);
+  tell(*operations_.at(id).work, answer);
   erase(id);
 }
 
@@ -327,10 +332,8 @@ void Replicas::tick_operations() {
     Operation& operation = found->second;
     const auto ring = rings_.find(operation.ring);
     const bool is_over = operation.until && *operation.until <= now_;
-    if (is_over && operation.is_told) {
-      erase(id);
-    } else if (is_over || ring == rings_.end()) {
-      if (operation.phase == Operation::Phase::storing) {
+    if (is_over || ring == rings_.end()) {
+      if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
         finish(id, Partly{wants_one(*operation.work) ? 1 : operation.set.wanted(), operation.stored.size()});
       } else {
         finish(id, NoQuorum{fmt::format("too few of the key's copies answer: {} of {}", operation.seen.size(),

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
+#include "service/ownership.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::ring {
@@ -36,6 +38,14 @@ const char* fault_of(const Request& request) {
         return nullptr;
       },
       request);
+}
+
+// Whose word counts that hosts are lost: who may order the change of the ring that follows.
+bool may_order(const replica::Credentials& who, const Request& request) {
+  const auto* wait = std::get_if<AwaitHandOver>(&request);
+  if (wait == nullptr || wait->lost.empty()) return true;
+  return COORD_RULE(ring_hosts_are_lost_by_its_operators_word,
+                    !who.is_guest && service::may_use(wait->ring, who.uid, who.user));
 }
 
 void look(Replicas& replicas, const node::Moment& moment) {
@@ -91,6 +101,8 @@ void RingPart::on(const node::Moment& moment, const node::FromTool& event) {
     return tell(*work,
                 Refused{Why::usage, fmt::format("the request cannot be read: {}", request.error().what)});
   if (const char* fault = fault_of(*request)) return tell(*work, Refused{Why::usage, fault});
+  if (!may_order(event.who, *request))
+    return tell(*work, Refused{Why::foreign, "only root and the peer's own user may give hosts up for lost"});
   auto* const put = std::get_if<Put>(&*request);
   const Asked asked{work->connection, work->request};
   if (put != nullptr && discards(asked, *put)) return;

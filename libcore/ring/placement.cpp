@@ -123,6 +123,14 @@ std::vector<ReplicaSet> Placement::arcs() const {
   return arcs;
 }
 
+std::set<Host> Placement::leavers() const {
+  std::set<Host> leave;
+  for (const Host& host : hosts_before_) {
+    if (member(host.host) == nullptr) leave.insert(host);
+  }
+  return leave;
+}
+
 std::set<Host> Placement::gainers() const {
   std::set<Host> gain;
   if (!is_changing()) return gain;

@@ -55,6 +55,9 @@ class Placement {
   std::vector<ReplicaSet> arcs() const;
   // Who has to read keys that it did not keep before.
   std::set<Host> gainers() const;
+  // Who goes, with what it keeps. Not a host that comes again on another disk.
+  std::set<Host> leavers() const;
+  bool is_leaving(NodeId host) const { return earlier_member(host) != nullptr && member(host) == nullptr; }
 
  private:
   using Circle = std::vector<Place>;

@@ -69,10 +69,20 @@ void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   mine.placement = Placement(ring);
   mine.members.reset();
   mine.lost.clear();
+  if (mine.doubt && mine.doubt->work) {
+    mine.awaiting.emplace_back(std::get<AwaitHandOver>(mine.doubt->work->what).number, mine.doubt->work);
+  }
+  mine.doubt.reset();
   mine.adopts = false;
   mine.have_read.clear();
   mine.gains.clear();
   std::erase_if(row_asks_, [&](const auto& asked) { return asked.second == std::pair(name, true); });
+  mine.reading.next.clear();
+  for (auto& [host, source] : mine.repair) {
+    if (source.is_compared || source.operation == 0) continue;
+    row_asks_.erase(source.operation);
+    source.operation = 0;
+  }
   if (mine.placement.is_changing()) begin_gaining(name, mine);
   if (is_new) begin_repair(name, mine, std::nullopt);
   begin_giving_back(name, mine);
@@ -187,6 +197,7 @@ void Replicas::tell(const Work& work, const Answer& answer) {
 bool Replicas::heard(const node::FromPeer& event) {
   auto message = wire::decode<copies::Message>(event.bytes);
   if (!message) return false;
+  silent_.erase(event.from);
   std::visit([&](auto& what) { receive(event.from, std::move(what)); }, *message);
   return true;
 }
@@ -198,15 +209,17 @@ void Replicas::greeted(NodeId peer) {
 void Replicas::tool_gone(replica::ConnectionId connection) {
   std::vector<std::uint64_t> gone;
   for (const auto& [id, operation] : operations_) {
-    if (operation.work->connection == connection && !operation.is_told) gone.push_back(id);
+    if (operation.work->connection == connection) gone.push_back(id);
   }
   for (const std::uint64_t id : gone) erase(id);
   const auto is_its = [&](const auto& each) { return each.second.work->connection == connection; };
   std::erase_if(listings_, is_its);
   std::erase_if(traces_, is_its);
   std::erase_if(fingerings_, is_its);
-  for (auto& [name, ring] : rings_)
+  for (auto& [name, ring] : rings_) {
     std::erase_if(ring.awaiting, [&](const auto& each) { return each.second->connection == connection; });
+    if (ring.doubt && ring.doubt->work && ring.doubt->work->connection == connection) ring.doubt.reset();
+  }
   std::erase_if(held_, [&](const auto& each) {
     if (each->connection != connection) return false;
     released_ += each->value.size();
@@ -235,16 +248,19 @@ void Replicas::tick() {
   tick_traces();
   tick_hand_over();
   tick_giving_back();
+  tick_deliveries();
   for (; !to_self_.empty(); to_self_.pop_front()) {
     auto [from, message] = std::move(to_self_.front());
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
+  for (auto& [name, ring] : rings_) begin_reading(name, ring);
   const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() || !traces_.empty() ||
-                       !fingerings_.empty() || !handings_.empty() ||
+                       !fingerings_.empty() || !deliveries_.empty() ||
                        std::ranges::any_of(rings_, [](const auto& each) {
                          const Ring& ring = each.second;
                          const auto open = [](const auto& s) { return !s.second.is_over(); };
-                         return ring.placement.is_changing() || std::ranges::any_of(ring.repair, open);
+                         return ring.placement.is_changing() || ring.doubt || !ring.reading.next.empty() ||
+                                std::ranges::any_of(ring.repair, open);
                        });
   if (is_busy) tick_at_ = next_tick();
 }

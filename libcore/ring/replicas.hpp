@@ -35,6 +35,11 @@
 
 namespace coord::ring {
 
+inline constexpr Duration disk_rests_for = std::chrono::seconds(3);  // after it has failed
+// Entries that others store here.
+inline constexpr std::size_t most_takings = 4096;
+inline constexpr std::uint64_t most_taking_bytes = std::uint64_t{64} << 20U;  // of their values
+
 class Replicas {
  public:
   // `life`: another random number in each life of this node. Answers to an earlier life's operations may
@@ -89,26 +94,51 @@ class Replicas {
   struct Surplus {
     std::string after{};
     bool more = false, is_reading = false;
+    Instant not_before{};  // the disk has failed
     std::deque<copies::KeyAndEntry> rows{};
   };
-  struct Handing {
+  // An entry on its way to all who are to keep it, for which no tool waits (any more).
+  struct Delivery {
     std::string ring;
     Token number{};
     copies::KeyAndEntry row;
-    std::set<Host> stored;
-    Instant again;
+    std::vector<copies::Holder> holders{};
+    std::set<Host> stored{};
+    Instant again{};
+    bool is_surplus = false;         // this host is not to keep it, or leaves
+    std::optional<Instant> until{};  // not longer: who is away finds by comparing what it has missed
+  };
+  // Digests of what this host and another one are to keep: who has asked for them (comparing.cpp).
+  struct DigestWish {
+    Host host;
+    std::uint64_t operation = 0;  // of the other one, 0: it has not asked
+    bool is_own = false;          // this host compares
+  };
+  struct Reading {
+    std::uint64_t id = 0;  // 0: none is under way
+    std::map<NodeId, DigestWish> now, next;
+    Instant not_before{};  // the disk has failed
+  };
+  // Hosts that are said to be lost are asked whether they live (adopting.cpp).
+  struct Doubt {
+    std::set<NodeId> lost;
+    std::uint64_t operation = 0;
+    Instant until, again;
+    std::shared_ptr<Work> work;  // a tool of this host has said so
   };
   struct Ring {
     Placement placement;
-    std::set<Host> have_read;         // of the change that is under way
+    std::set<Host> have_read;         // of the change that is under way; of a leaver: have handed over
     std::map<NodeId, Source> gains;   // what this host gains by it
     std::map<NodeId, Source> repair;  // what it may have missed
     std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
     std::set<NodeId> lost;                       // for good, of the change that is under way
+    std::optional<Doubt> doubt;                  // whether hosts are lost
     bool adopts = false;                         // a tool of this host has said so
     std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
     bool is_marking = false;
     Surplus surplus;
+    Reading reading;
   };
   struct Operation {
     enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
@@ -124,10 +154,14 @@ class Replicas {
     std::vector<copies::Holder> holders;  // of its values, while it is stored
     Dot dot;                              // that is written, or whose value is read
     std::size_t holder = 0;
-    std::optional<Host> writer;  // one copy is enough: the one that writes it
+    // One copy is enough: the one that writes it, those that do not now, and whether one that was asked may
+    // have done so all the same.
+    std::optional<Host> writer;
+    std::set<Host> passed_over;
+    Instant heard{};  // of the writer
+    bool may_be_stored = false;
     std::optional<Instant> until;
     Instant again;
-    bool is_told = false;  // and goes on for the copies that have not answered
   };
   struct Listing {
     std::shared_ptr<Work> work;
@@ -191,6 +225,7 @@ class Replicas {
   void repair_copies(const Operation& operation, const Entry& entry);
   void write(std::uint64_t id);
   void reserve();
+  void stored(std::uint64_t id);
   void give_up(std::uint64_t id);
   void fetch(std::uint64_t id);
   void finish(std::uint64_t id, const Answer& answer);
@@ -217,12 +252,11 @@ class Replicas {
   // handing_over.cpp
   void begin_gaining(const std::string& name, Ring& ring);
   bool has_read_enough(const Ring& ring, const ReplicaSet& set, const std::set<Host>& read) const;
-  void receive(NodeId from, copies::Adopting&& message);
-  void tell_adopting(const std::string& name, const Ring& ring);
   void begin_repair(const std::string& name, Ring& ring, std::optional<NodeId> only);
   void read_on(const std::string& name, Ring& ring, bool gains);
   bool has_read_all(const std::string& name, Ring& ring);
   void check_hand_over(const std::string& name, Ring& ring);
+  void has_done_its_part(const std::string& name, Ring& ring, const Host& host);
   void tick_hand_over();
   void begin_listing(std::shared_ptr<Work> work);
   void ask_rows(std::uint64_t id);
@@ -230,12 +264,23 @@ class Replicas {
   void tick_listings();
   std::string name_of(NodeId host) const;
 
+  // adopting.cpp
+  void begin_adopting(const std::string& name, Ring& ring, std::set<NodeId> lost, std::shared_ptr<Work> work);
+  void tick_adopting(const std::string& name, Ring& ring);
+  void go_on_without(const std::string& name, Ring& ring);
+  void tell_adopting(const std::string& name, const Ring& ring);
+  void receive(NodeId from, copies::AskLiving&& message);
+  void receive(NodeId from, copies::Living&& message);
+  void receive(NodeId from, copies::Adopting&& message);
+
   // comparing.cpp
   void compare(const std::string& name, Ring& ring, Source& source);
   void compared(const std::string& name, Ring& ring, Source& source);
-  void digest(const std::string& name, const Ring& ring, const Host& with,
-              std::function<void(Digest&&)> then);
-  void go_on_with_digest(ReadDigest&& read, std::function<void(Digest&&)> then);
+  void ask_digests(const std::string& name, Ring& ring, Source& source);
+  DigestWish& wish_for_digest(Ring& ring, const Host& with);
+  void begin_reading(const std::string& name, Ring& ring);
+  void read_digests(const std::string& name, std::uint64_t id, ReadDigests&& read);
+  void tell_digest(const std::string& name, Ring& ring, const DigestWish& wish, Digest&& digest);
   void receive(NodeId from, copies::AskDigest&& message);
   void receive(NodeId from, copies::DigestIs&& message);
   void compare_again();
@@ -243,14 +288,22 @@ class Replicas {
   // giving_back.cpp
   void begin_giving_back(const std::string& name, Ring& ring);
   void give_back(const std::string& name, Ring& ring);
-  void hand(std::uint64_t id);
-  void handed(std::uint64_t id, const Host& by);
   void tick_giving_back();
+  bool has_handed_over(const std::string& name, const Ring& ring) const;
+
+  // delivering.cpp
+  void deliver(std::uint64_t id, Delivery delivery);
+  void send_again(std::uint64_t id);
+  void delivered(std::uint64_t id, const Host& by);
+  void tick_deliveries();
 
   // one_copy.cpp
   void ask_one(std::uint64_t id);
   void go_on_with_one(std::uint64_t id);
   void give_up_with_one(std::uint64_t id);
+  void pass_over_writer(std::uint64_t id);
+  bool writes_by_itself(const std::string& name, const std::string& key);
+  void receive(NodeId from, copies::WritingOne&& message);
   void receive(NodeId from, copies::WriteOne&& message);
   void receive(NodeId from, copies::WroteOne&& message);
   void write_here(std::uint64_t id);
@@ -287,9 +340,10 @@ class Replicas {
   std::map<std::pair<std::string, std::string>, std::deque<std::uint64_t>> writers_;
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
-  std::map<std::uint64_t, Handing> handings_;
+  std::map<std::uint64_t, Delivery> deliveries_;
   std::optional<Instant> compare_at_;  // with the next host, though nothing is known to be missed
   std::size_t next_compared_ = 0;
+  std::map<NodeId, Instant> silent_;  // did not say that they live, and were not heard since
   // Writes by this copy that are done: asked for again, they are not done again.
   std::deque<std::pair<NodeId, copies::WroteOne>> written_;
   std::map<std::uint64_t, Tracing> traces_;

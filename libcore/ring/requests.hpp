@@ -124,7 +124,8 @@ struct AskStatus {
   }
 };
 // Of a change of the ring's hosts: answered by HandedOver when all is where it belongs. With hosts that are
-// lost for good it is the change that adopts what the others have: nobody waits for those.
+// lost for good it is the change that adopts what the others have: nobody waits for those. Number 0: it is
+// only asked whether one of them lives.
 struct AwaitHandOver {
   std::string ring;
   Token number;
@@ -242,6 +243,7 @@ enum class Why : std::uint8_t {
   foreign,  // the key is another user's
   busy,     // too much is being written at once
   usage,    // what was asked is none of these
+  living,   // a host that is said to be lost answers
 };
 struct Refused {
   Why why = Why::failed;

@@ -62,13 +62,14 @@ struct ReadRows {
   std::vector<Storage::Row> rows;  // what came of it
   bool more = false;
 };
-// By buckets, what this host has of the keys that it and another one are to keep: a slice of them.
+// By buckets, what this host has of the keys that it and each of some others are to keep: a slice of them.
 using Digest = std::vector<std::uint64_t>;
-struct ReadDigest {
+struct ReadDigests {
   std::string ring, after;
   std::shared_ptr<const Placement> placement;
-  Host own, other;
-  Digest digest;  // what came of it, and of the slices before
+  Host own;
+  Hosts others;
+  std::vector<Digest> digests;  // of each: what came of it, and of the slices before
   bool more = false;
 };
 std::size_t bucket_of(const std::string& key);
@@ -87,7 +88,7 @@ struct SetMembership {
   std::uint64_t joined = 0;  // 0: it is none any more
 };
 using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership,
-                           WriteHere, ReadDigest, DropRow>;
+                           WriteHere, ReadDigests, DropRow>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -136,7 +137,7 @@ class StorageWorker final : public node::Worker {
   Status on(Look& look);
   Status on(Merge& merge);
   Status on(WriteHere& write);
-  Status on(ReadDigest& read);
+  Status on(ReadDigests& read);
   Status on(const DropRow& drop);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);

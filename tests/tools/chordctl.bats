@@ -30,6 +30,9 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   run -1 chordctl get -w 0 a
   run -1 chordctl get -w 0.001 a
   [ "$(chordctl keys | wc -l)" = 0 ]
+  chordctl put a 1
+  run -0 chordctl status
+  [ "${lines[1]}" = "1 key, 1 byte, 0 keys with siblings" ]
 }
 
 @test "a value is any bytes, to 8 MiB; one more is 65 and changes nothing" {

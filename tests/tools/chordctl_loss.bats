@@ -48,8 +48,13 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   for i in $(seq 40); do echo "{\"key\":\"k$i\",\"value\":\"v$i\"}"; done >all
   on a chordctl load -w 30 <all
   run -64 on a chordctl ring --adopt
+  [ "$output" = "chordctl: HOST: is missing: name the hosts that are lost" ]
   run -64 on a chordctl ring --adopt nobody
   run -64 on a chordctl ring d
+  # One that answers is not lost, and nothing is changed.
+  run -3 on a chordctl ring --adopt d
+  [ "$output" = "chordctl: main: d answers: it is not lost" ]
+  [ "$(on a chordctl ring | wc -l)" -eq 6 ]
   lose d e
   run on a chordctl keys -w 1
   [ "$status" -eq 1 ]

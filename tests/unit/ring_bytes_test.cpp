@@ -51,6 +51,9 @@ const Named<copies::Message>& messages() {
       {"adopting", copies::Adopting{ring, number, {NodeId{4}, NodeId{5}}}},
       {"ask_digest", copies::AskDigest{8, ring, number}},
       {"digest_is", copies::DigestIs{8, number, {1, 0xfedcba9876543210U}}},
+      {"writing_one", copies::WritingOne{7, true}},
+      {"ask_living", copies::AskLiving{9}},
+      {"living", copies::Living{9}},
   };
   return all;
 }

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -175,6 +176,11 @@ class Group {
   std::size_t sent() const {
     return sent_.contains(copies::Message(Kind{}).index()) ? sent_.at(copies::Message(Kind{}).index()) : 0;
   }
+  // What that host has asked of its disk so far.
+  template <class Kind>
+  std::size_t asked_of_disk(std::uint64_t id) {
+    return asked_of_disk_[{id, Inner(Kind{}).index()}];
+  }
   // As `chordctl ring --adopt` does it, for one host: the first `lost` leaves.
   bool adopt(std::uint64_t at, const std::vector<NodeId>& lost) {
     const Token number = leave(lost.front().value);
@@ -198,8 +204,11 @@ class Group {
   }
 
   std::map<std::uint64_t, Answer> told;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> cut;  // from, to
-  std::set<std::uint64_t> full;                           // hosts whose disks have no room
+  std::set<std::pair<std::uint64_t, std::uint64_t>> cut;             // from, to
+  std::set<std::uint64_t> full;                                      // hosts whose disks have no room
+  std::function<bool(std::uint64_t host, const Inner& what)> stuck;  // what a disk does not end
+  // Which messages are lost besides.
+  std::function<bool(std::uint64_t from, std::uint64_t to, const copies::Message&)> loses;
   std::set<std::uint64_t> behind;  // have not heard what was agreed on since agree_without()
   // Host `from` says to `to` that it has nothing, in answer to each of the operations 1 to `most`.
   void answer_all(std::uint64_t from, std::uint64_t to, std::uint64_t most) {
@@ -251,6 +260,15 @@ class Group {
     }
     if (!at_disk.empty()) hosts_.at(id).worker->perform(at_disk);
   }
+  // Puts back what is stuck.
+  void hold_back(std::uint64_t id, std::vector<std::shared_ptr<node::Work>>& batch) {
+    if (!stuck) return;
+    std::erase_if(batch, [&](const auto& work) {
+      if (!stuck(id, dynamic_cast<InnerWork&>(*work).what)) return false;
+      hosts_.at(id).batch.push_back(work);
+      return true;
+    });
+  }
 
   bool deliver() {
     bool any = false;
@@ -258,6 +276,7 @@ class Group {
       host.replicas->look_at(now_, known_to(id), last_known_to(id));
       host.replicas->tick();
       auto batch = std::exchange(host.batch, {});
+      hold_back(id, batch);
       any = any || !batch.empty();
       perform(id, batch);
       for (auto& each : batch) host.replicas->worked(dynamic_cast<InnerWork&>(*each));
@@ -267,6 +286,7 @@ class Group {
     for (Message& message : std::exchange(wire_, {})) {
       any = true;
       if (!hosts_.contains(message.to) || cut.contains({message.from, message.to})) continue;
+      if (loses && loses(message.from, message.to, *wire::decode<copies::Message>(message.bytes))) continue;
       auto& host = hosts_.at(message.to);
       host.replicas->look_at(now_, known_to(message.to), last_known_to(message.to));
       CHECK(host.replicas->heard(node::FromPeer{NodeId{message.from}, message.bytes}));
@@ -281,7 +301,10 @@ class Group {
         ++sent_[wire::decode<copies::Message>(send->bytes)->index()];
         wire_.push_back({id, send->to.value, send->bytes});
       }
-      if (auto* work = std::get_if<node::Do>(&action)) hosts_.at(id).batch.push_back(work->work);
+      if (auto* work = std::get_if<node::Do>(&action)) {
+        ++asked_of_disk_[{id, dynamic_cast<InnerWork&>(*work->work).what.index()}];
+        hosts_.at(id).batch.push_back(work->work);
+      }
       if (auto* answer = std::get_if<node::ToTool>(&action)) {
         auto read = wire::decode<Answer>(answer->bytes);
         REQUIRE(read);
@@ -294,6 +317,7 @@ class Group {
   std::map<std::uint64_t, One> hosts_;
   std::vector<Message> wire_;
   std::map<std::size_t, std::size_t> sent_;
+  std::map<std::pair<std::uint64_t, std::size_t>, std::size_t> asked_of_disk_;
   service::KeptRings kept_, earlier_;
   Instant now_{};
   std::uint64_t last_token_ = 10, earlier_last_ = 0, last_request_ = 0, lives_ = 0;

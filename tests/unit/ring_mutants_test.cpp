@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/rule.hpp"
+#include "ring/part.hpp"
 #include "ring_group.hpp"
 
 using namespace coord;
@@ -118,7 +119,7 @@ bool adopter_reads_who_is_left() {
   group.cut = {{2, 1}, {3, 1}};
   const Token number = group.leave(4);
   const std::uint64_t wait = group.begin(2, AwaitHandOver{"r", number, {NodeId{4}}});
-  for (int i = 0; i < 4; ++i) group.run();
+  for (int i = 0; i < 14; ++i) group.run();
   return !group.told.contains(wait);
 }
 // What is to be kept by hosts 1, 2 and 5 and was by 3, while 2 cannot be reached.
@@ -156,6 +157,45 @@ bool missed_write_is_found() {
   for (int i = 0; i < 4; ++i) group.run();
   return group.get_one(3, "k") == "new";
 }
+// Who leaves cannot be reached, and has what was written where no majority answered.
+bool leaver_hands_over_first() {
+  Group group(4);
+  group.found(4);
+  for (const std::uint64_t away : {2, 3, 4}) group.part(1, away);
+  if (!is_stored(group.put_one(1, group.key_on({1, 2, 3}), "v"))) return false;
+  const Token number = group.leave(1);
+  const std::uint64_t wait = group.begin(2, AwaitHandOver{"r", number});
+  for (int i = 0; i < 4; ++i) group.run();
+  return !group.told.contains(wait);
+}
+bool leaver_writes_nothing_new() {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  const Token number = group.leave(1);
+  if (!std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number}))) return false;
+  for (const std::uint64_t away : {2, 3, 4}) group.part(1, away);
+  return !is_stored(group.put_one(1, key, "v"));
+}
+bool living_host_is_not_lost() {
+  Group group(4);
+  group.found(4);
+  const Token number = group.leave(4);
+  return std::holds_alternative<Refused>(group.ask(2, AwaitHandOver{"r", number, {NodeId{4}}}));
+}
+bool guest_gives_no_host_up() {
+  RingPart part;
+  const auto answers_at_once = [&](const std::string& ring, std::uint32_t uid, bool is_guest) {
+    const Request request{AwaitHandOver{ring, Token{1}, {NodeId{4}}}};
+    const replica::Credentials who{uid, "u", {}, 2, is_guest};
+    const auto actions = part.step(
+        {}, node::FromTool{replica::ConnectionId{1}, who, uid + (is_guest ? 1 : 0), wire::encode(request)});
+    return std::ranges::any_of(actions,
+                               [](const auto& each) { return std::holds_alternative<node::ToTool>(each); });
+  };
+  return !answers_at_once("r", 1000, false) && answers_at_once("r", 1000, true) &&
+         answers_at_once("@other/r", 2000, false);
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -179,6 +219,10 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_adopter_reads_all_that_are_left", adopter_reads_who_is_left},
       {"ring_arc_is_dropped_when_all_have_it", surplus_stays_until_all_have_it},
       {"ring_digest_covers_the_entry", missed_write_is_found},
+      {"ring_leaver_hands_over_first", leaver_hands_over_first},
+      {"ring_leaver_writes_nothing_new", leaver_writes_nothing_new},
+      {"ring_living_host_is_not_lost", living_host_is_not_lost},
+      {"ring_hosts_are_lost_by_its_operators_word", guest_gives_no_host_up},
       {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
       {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
       {"ring_reads_from_those_of_before", read_asks_those_of_before},

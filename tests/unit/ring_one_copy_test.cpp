@@ -112,3 +112,92 @@ TEST_CASE("without a word that hosts are lost a change waits for them", "[ring]"
   for (int i = 0; i < 4; ++i) group.run();
   CHECK_FALSE(group.told.contains(wait));
 }
+
+TEST_CASE("what was written to one copy, and nobody else has, is handed over by its host when it leaves",
+          "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3}), large(600'000, 'x');
+  for (const std::uint64_t away : {2, 3, 4}) group.part(1, away);
+  CHECK(is_stored(group.put_one(1, key, "v")));
+  const std::string other = group.key_on({1, 2, 4});
+  CHECK(is_stored(group.put_one(1, other, large)));
+  group.cut.clear();
+  group.stop(3);  // a majority is enough
+  const Token number = group.leave(1);
+  const Answer left = group.ask(1, AwaitHandOver{"r", number});
+  CHECK_FALSE(std::holds_alternative<HandedOver>(left));  // host 3 gains keys, and has not read them
+  group.start(3);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number})));
+  group.settle();
+  group.stop(1);
+  CHECK(group.get(2, key) == "v");
+  CHECK(group.get(4, other) == large);
+}
+
+TEST_CASE("a host that leaves writes nothing by itself, and another copy does", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  const Token number = group.leave(1);
+  CHECK(is_stored(group.put_one(1, key, "at the leaver")));
+  CHECK(is_stored(group.put_one(4, key, "elsewhere")));
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number})));
+  group.settle();
+  CHECK(group.get(2, key) == "elsewhere");
+}
+
+TEST_CASE("a copy that falls silent before it writes is passed over", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    return to == 1 && std::holds_alternative<copies::WriteOne>(message);
+  };
+  const Request put{Put{"r", key, 1, {}, {}, std::chrono::seconds(8), Consistency::one}};
+  CHECK(is_stored(group.ask(4, put, "v")));
+  CHECK(group.get(2, key) == "v");
+  // With nobody else it is not known whether it is stored.
+  group.stop(2);
+  group.stop(3);
+  const Answer answer = group.ask(4, put, "w");
+  CHECK(std::holds_alternative<Partly>(answer));
+}
+
+TEST_CASE(
+    "a disk that does not end its writes holds 64 MiB of values at most, and the rest is written elsewhere",
+    "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.stuck = [](std::uint64_t host, const Inner& what) {
+    return host == 1 && std::holds_alternative<WriteHere>(what);
+  };
+  const std::string value(chunk_bytes, 'x');
+  std::vector<std::uint64_t> all;
+  for (int i = 0; i < 280; ++i) {
+    all.push_back(
+        group.begin(1, Put{"r", std::to_string(i), value.size(), {}, {}, {}, Consistency::one}, value));
+  }
+  for (int i = 0; i < 4; ++i) group.run();
+  const auto done = [&] {
+    return std::ranges::count_if(all, [&](std::uint64_t each) { return group.told.contains(each); });
+  };
+  CHECK(done() == 280 - static_cast<std::ptrdiff_t>(most_taking_bytes / chunk_bytes));
+  group.stuck = nullptr;
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(done() == 280);
+}
+
+TEST_CASE("a host that answers is not lost, whatever a command says", "[ring]") {
+  Group group(5);
+  group.found(5);
+  group.stop(5);
+  const auto refused = [](const Answer& answer) {
+    const auto* why = std::get_if<Refused>(&answer);
+    return why != nullptr && why->why == Why::living;
+  };
+  CHECK(refused(group.ask(1, AwaitHandOver{"r", Token{}, {NodeId{4}, NodeId{5}}})));
+  CHECK(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", Token{}, {NodeId{5}}})));
+  const Token number = group.leave(4);
+  CHECK(refused(group.ask(1, AwaitHandOver{"r", number, {NodeId{4}, NodeId{5}}})));
+}

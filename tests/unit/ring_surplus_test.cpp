@@ -48,3 +48,30 @@ TEST_CASE("a host drops what others are to keep once all of them have it", "[rin
   }
   CHECK(moved > 10);
 }
+
+TEST_CASE("a host that starts reads its disk once for all others, and a slow one is not asked to read anew",
+          "[ring]") {
+  Group group(5);
+  group.found(5);
+  for (int i = 0; i < 30; ++i) CHECK(is_stored(group.put(1, std::to_string(i), "v")));
+  group.run();
+  group.stop(1);
+  group.start(1);
+  const std::size_t before = group.asked_of_disk<ReadDigests>(1);
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.asked_of_disk<ReadDigests>(1) == before + 1);
+  // The disk of host 2 takes a minute for one slice.
+  group.stuck = [](std::uint64_t host, const Inner& what) {
+    return host == 2 && std::holds_alternative<ReadDigests>(what);
+  };
+  const std::size_t at_two = group.asked_of_disk<ReadDigests>(2),
+                    at_one = group.asked_of_disk<ReadDigests>(1);
+  group.see(1, 2);
+  for (int i = 0; i < 120; ++i) group.run();
+  CHECK(group.asked_of_disk<ReadDigests>(2) <= at_two + 1);
+  CHECK(group.asked_of_disk<ReadDigests>(1) <= at_one + 2);
+  group.stuck = nullptr;
+  const std::size_t digests = group.sent<copies::DigestIs>();
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK(group.sent<copies::DigestIs>() > digests);
+}

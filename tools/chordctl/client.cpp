@@ -195,6 +195,8 @@ Error refused(const ring::Refused& refusal, const std::string& key) {
       return {ErrorKind::unavailable, cli::shown(key), refusal.text, "try again"};
     case ring::Why::usage:
       return {ErrorKind::usage, cli::shown(key), refusal.text, ""};
+    case ring::Why::living:
+      return {ErrorKind::usage, cli::shown(key), refusal.text, "name hosts that are lost"};
     case ring::Why::failed:
       break;
   }
@@ -202,7 +204,8 @@ Error refused(const ring::Refused& refusal, const std::string& key) {
 }
 
 cli::Exit status_of(const ring::Refused& refusal) {
-  const bool is_said_by_the_page = refusal.why == ring::Why::full || refusal.why == ring::Why::foreign;
+  const bool is_said_by_the_page =
+      refusal.why == ring::Why::full || refusal.why == ring::Why::foreign || refusal.why == ring::Why::living;
   return is_said_by_the_page ? cli::Exit::failed : cli::exit_of(refused(refusal, "").kind);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "base/rfc3339.hpp"
 #include "cli/json.hpp"
@@ -130,9 +131,10 @@ Result<cli::Exit> status(const Settings& s) {
   const std::string where = hosts == 1
                                 ? "this host alone, 1 copy of each value"
                                 : fmt::format("{} hosts, {} copies of each value, here:", hosts, copies);
-  cli::print(
-      fmt::format("ring {}: {}\n{} keys, {} bytes, {} keys with siblings\n{} bytes on disk, of all rings\n",
-                  cli::shown(s.common.ring), where, of->keys, of->bytes, of->siblings, of->bytes_on_disk));
+  cli::print(fmt::format("ring {}: {}\n{}, {}, {} with siblings\n{} on disk, of all rings\n",
+                         cli::shown(s.common.ring), where, counted(of->keys, "key"),
+                         counted(of->bytes, "byte"), counted(of->siblings, "key"),
+                         counted(of->bytes_on_disk, "byte")));
   return cli::Exit::done;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
@@ -31,24 +32,29 @@ struct Settings {
   std::string shown_ring() const { return cli::shown(common.ring); }
 };
 
+Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& ordered) {
+  cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), ordered.why));
+  return cli::Exit::failed;
+}
+
+Result<cli::Exit> refused_by_part(const Settings& s, const ring::Refused& refusal) {
+  if (status_of(refusal) != cli::Exit::failed) return refused(refusal, s.common.ring);
+  return refused_change(s, {false, refusal.text, {}});
+}
+
 // Until the change with this number has handed over all, and then makes it whole. Who comes again after an
-// interruption goes on from here.
+// interruption goes on from here. Exit::failed: it was refused, which is said.
 Result<cli::Exit> settle(const Settings& s, Client& client, Token number,
                          const std::vector<NodeId>& lost = {}) {
   auto answer = client.ask(ring::AwaitHandOver{s.common.ring, number, lost});
   if (!answer) return answer.error();
-  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
+  if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused_by_part(s, *refusal);
   auto view = client.view(s.common.ring);
   if (!view) return view.error();
   if (view->number != number || view->before.empty()) return cli::Exit::done;
   auto ordered = client.order(service::SettleRing{s.common.ring, number, 0, {}});
   if (!ordered) return ordered.error();
   return cli::Exit::done;
-}
-
-Result<cli::Exit> refused_change(const Settings& s, const Client::Ordered& ordered) {
-  cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), ordered.why));
-  return cli::Exit::failed;
 }
 
 Result<cli::Exit> join(const Settings& s) {
@@ -60,8 +66,9 @@ Result<cli::Exit> join(const Settings& s) {
   const bool is_lost = known->here.number == number && !known->here.is_complete;
   if (!known->is_member() || (is_lost && known->view.before.empty() && known->view.hosts.size() > 1)) {
     if (!known->is_member() && known->here.keys > 0) {
-      cli::notice("chordctl", fmt::format("{}: this host's own {} keys are set aside until it leaves",
-                                          s.shown_ring(), known->here.keys));
+      cli::notice("chordctl",
+                  fmt::format("{}: {} of this host's own {} set aside until it leaves", s.shown_ring(),
+                              counted(known->here.keys, "key"), known->here.keys == 1 ? "is" : "are"));
     }
     auto ordered = client->order(service::JoinRing{s.common.ring,
                                                    known->here.host,
@@ -94,7 +101,7 @@ Result<cli::Exit> leave(const Settings& s) {
   }
   if (was_here || is_leaving) {
     auto settled = settle(s, *client, number);
-    if (!settled) return settled.error();
+    if (!settled || *settled != cli::Exit::done) return settled;
   }
   auto forgotten = client->ask(ring::Forget{s.common.ring});
   if (!forgotten) return forgotten.error();
@@ -165,8 +172,8 @@ void print_circle(const ring::Circle& circle) {
 void print_ring(const Settings& s, const Known& known) {
   const std::size_t copies = std::min<std::size_t>(known.view.replicas, known.view.hosts.size());
   const std::size_t hosts = known.view.hosts.size();
-  cli::print(fmt::format("ring {}: {} host{}, {} cop{} of each key{}\n", s.shown_ring(), hosts,
-                         hosts == 1 ? "" : "s", copies, copies == 1 ? "y" : "ies",
+  cli::print(fmt::format("ring {}: {}, {} of each key{}\n", s.shown_ring(), counted(hosts, "host"),
+                         counted(copies, "copy", "copies"),
                          known.is_own()               ? "; this host's own, until one joins"
                          : !known.view.before.empty() ? "; a host comes or goes"
                                                       : ""));
@@ -175,7 +182,8 @@ void print_ring(const Settings& s, const Known& known) {
   for (const ring::Circle::Host& host : circle.hosts) {
     std::string bar;
     for (double at = 0; at < host.share; at += 0.025) bar += '#';
-    cli::print(fmt::format("{}\t{} places\t{}\t{}\n", host.name, host.places, percent(host.share), bar));
+    cli::print(
+        fmt::format("{}\t{}\t{}\t{}\n", host.name, counted(host.places, "place"), percent(host.share), bar));
   }
 }
 
@@ -296,16 +304,22 @@ Result<cli::Exit> adopt(const Settings& s) {
   if (!known->is_member()) return refused_change(s, {false, "this host is not in the ring", {}});
   const auto lost = lost_hosts(s, *known);
   if (!lost) return lost.error();
+  // Hosts that live are refused before anything is changed.
+  auto living = client->ask(ring::AwaitHandOver{s.common.ring, Token{}, *lost});
+  if (!living) return living.error();
+  if (const auto* refusal = std::get_if<ring::Refused>(&*living)) return refused_by_part(s, *refusal);
   say_what_may_be_lost(s, *known, *lost);
   // A change that they have interrupted is ended first.
   if (!known->view.before.empty()) {
-    if (auto settled = settle(s, *client, known->view.number, *lost); !settled) return settled.error();
+    auto settled = settle(s, *client, known->view.number, *lost);
+    if (!settled || *settled != cli::Exit::done) return settled;
   }
   for (const NodeId host : *lost) {
     auto ordered = client->order(service::LeaveRing{s.common.ring, host, false, 0, {}});
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
-    if (auto settled = settle(s, *client, ordered->number, *lost); !settled) return settled.error();
+    if (auto settled = settle(s, *client, ordered->number, *lost); !settled || *settled != cli::Exit::done)
+      return settled;
   }
   return cli::Exit::done;
 }

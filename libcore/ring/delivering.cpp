@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Entries on their way to all who are to keep them, for which nobody waits: what a tool was told is stored on
+// enough disks goes on to the others, what one copy has written by itself goes to all, and what a host keeps
+// beyond its arcs goes to those whose it is (giving_back.cpp).
+//
+// Their values are not kept here: those who have them on disk are named, and who lacks one asks for it.
+#include <algorithm>
+
+#include "base/rule.hpp"
+#include "ring/replicas.hpp"
+
+namespace coord::ring {
+
+namespace {
+
+constexpr Duration sent_again_after = std::chrono::seconds(2);
+constexpr std::size_t most_deliveries = 16384;
+
+}  // namespace
+
+// What was sent under this number. Too much at once: comparing finds it.
+void Replicas::deliver(std::uint64_t id, Delivery delivery) {
+  if (!delivery.is_surplus && deliveries_.size() >= most_deliveries) return;
+  delivery.again = now_ + sent_again_after;
+  deliveries_.emplace(id, std::move(delivery));
+  tick_at_ = tick_at_.value_or(now_ + sent_again_after);
+}
+
+void Replicas::send_again(std::uint64_t id) {
+  Delivery& delivery = deliveries_.at(id);
+  delivery.again = now_ + sent_again_after;
+  const copies::Store store{
+      id, delivery.ring, delivery.number, delivery.row.key, delivery.row.entry, delivery.holders, {}, {}};
+  const ReplicaSet set = rings_.at(delivery.ring).placement.of_key(delivery.row.key);
+  for (const Host& host : delivery.is_surplus ? set.now : set.all()) {
+    if (!delivery.stored.contains(host)) send(host.host, store);
+  }
+}
+
+void Replicas::delivered(std::uint64_t id, const Host& by) {
+  Delivery& delivery = deliveries_.at(id);
+  const auto found = rings_.find(delivery.ring);
+  if (found == rings_.end() || found->second.placement.number() != delivery.number) return;
+  delivery.stored.insert(by);
+  const ReplicaSet set = found->second.placement.of_key(delivery.row.key);
+  const auto has_it = [&](const Host& host) { return delivery.stored.contains(host); };
+  if (!delivery.is_surplus) {
+    if (std::ranges::all_of(set.all(), has_it)) deliveries_.erase(id);
+    return;
+  }
+  if (found->second.placement.is_leaving(self_)) {
+    if (!ReplicaSet{set.now, {}}.is_written(delivery.stored)) return;
+  } else {
+    if (!COORD_RULE(ring_arc_is_dropped_when_all_have_it, std::ranges::all_of(set.now, has_it))) return;
+    perform(DropRow{stored_ring(delivery.ring), delivery.row.key, delivery.row.entry}, [](InnerWork&) {});
+  }
+  const std::string name = delivery.ring;
+  deliveries_.erase(id);
+  give_back(name, found->second);
+}
+
+void Replicas::tick_deliveries() {
+  std::vector<std::uint64_t> late;
+  for (const auto& [id, delivery] : deliveries_) {
+    if (delivery.again <= now_ || (delivery.until && *delivery.until <= now_)) late.push_back(id);
+  }
+  for (const std::uint64_t id : late) {
+    Delivery& delivery = deliveries_.at(id);
+    const auto ring = rings_.find(delivery.ring);
+    const bool is_over = ring == rings_.end() || (delivery.until && *delivery.until <= now_);
+    const bool is_other = !is_over && ring->second.placement.number() != delivery.number;
+    if (is_over || (is_other && delivery.is_surplus)) {
+      deliveries_.erase(id);
+      continue;
+    }
+    // Others are to have it now.
+    if (is_other) {
+      delivery.number = ring->second.placement.number();
+      delivery.stored.clear();
+    }
+    send_again(id);
+  }
+}
+
+}  // namespace coord::ring
