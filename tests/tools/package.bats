@@ -75,13 +75,13 @@ SH
   # And it would be noticed.
   dpkg-deb -R "$deb" spoilt
   printf '%s/x' "$COORD_SOURCE" >>spoilt/usr/bin/dclock
-  dpkg-deb --root-owner-group -b spoilt spoilt.deb
+  dpkg-deb -Znone --root-owner-group -b spoilt spoilt.deb
   run -70 "$COORD_SOURCE/scripts/package" --check "$PWD/spoilt.deb"
   [[ $output == "package: dclock: names the folder that it was built in: "* ]]
   if command -v lintian; then
     dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/bin/dclock >spoilt/usr/bin/dclock
     rm spoilt/usr/share/doc/coordutils/copyright
-    dpkg-deb --root-owner-group -b spoilt spoilt.deb
+    dpkg-deb -Znone --root-owner-group -b spoilt spoilt.deb
     run -70 "$COORD_SOURCE/scripts/package" --check "$PWD/spoilt.deb"
     [[ $output == *"no-copyright-file"* ]]
   fi

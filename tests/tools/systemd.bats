@@ -98,8 +98,8 @@ SH
 
 @test "what mends itself is back by itself, and its cause is one line; HUP reads a key again" {
   on_systemd <<'SH'
-boot alpha beta
-for name in alpha beta; do at $name dpkg -i "/place/$deb" >/dev/null; done
+boot alpha beta gamma
+for name in alpha beta gamma; do at $name dpkg -i "/place/$deb" >/dev/null; done
 at alpha systemctl stop coordd-host.socket
 at alpha coordd --setup --peers alpha=192.0.2.1,beta=192.0.2.2 >out
 at alpha systemctl start coordd
@@ -110,6 +110,8 @@ at beta chown root /etc/coordutils/key
 is "$(status_at beta systemctl start coordd)" '1 *'
 restarts() { [ "$(at beta systemctl show -P NRestarts coordd)" -ge "$1" ]; }
 eventually restarts 2
+shows() { [[ "$(at beta systemctl show -P StatusText coordd)" == $1 ]]; } # none while it is being started
+eventually shows '/etc/coordutils/key: cannot open it: Permission denied: *'
 is "$(journal beta | grep -c '/etc/coordutils/key: cannot open it: Permission denied')" 1
 at beta python3 -c 'import socket; s = socket.create_server(("192.0.2.2", 7411)); open("/place/taken", "w"); open("/place/free").read()' &
 mkfifo "$place/free"
@@ -119,6 +121,7 @@ eventually says beta '192.0.2.2:7411: cannot listen there: Address already in us
 echo >"$place/free"
 eventually leads beta
 is "$(at beta systemctl show -P ActiveState coordd.socket)" active
+eventually shows 'beta: term *: leader *'
 # Killed, again and again: systemd's limit is 5 starts in 10 s.
 for i in 1 2 3 4 5 6; do at beta systemctl restart coordd; done
 at beta systemctl kill -s KILL coordd
@@ -130,12 +133,17 @@ at beta systemctl start coordd
 eventually says beta '192.0.2.2 is no address of this host now'
 nsenter -t "${host[beta]}" -n ip addr add 192.0.2.2/24 dev eth0
 eventually leads beta
-# Another key on both, without a stop.
+# One more host, without a vote, in one line of the README.
+typed gamma "$(block 'One host, and three' 3)"
+eventually at gamma dlock -w 5 job true
+is "$(at gamma dlock job -- sh -c 'echo $DLOCK_SCOPE')" cluster
+is "$(at gamma systemctl --failed --no-legend)" ''
+# Another key on all, without a stop.
 pid=$(at beta systemctl show -P MainPID coordd)
 at beta coordd --keygen >"$place/new"
-for name in alpha beta; do at $name sh -c 'cat /place/new /etc/coordutils/key >/root/key && cat /root/key >/etc/coordutils/key'; at $name systemctl reload coordd; done
+for name in alpha beta gamma; do at $name sh -c 'cat /place/new /etc/coordutils/key >/root/key && cat /root/key >/etc/coordutils/key'; at $name systemctl reload coordd; done
 eventually says beta 'reload: keys and log level read again'
-at beta dlock -w 10 job true
+for name in beta gamma; do at $name dlock -w 10 job true; done
 is "$(at beta systemctl show -P MainPID coordd)" "$pid"
 SH
 }

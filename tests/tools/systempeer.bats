@@ -207,7 +207,7 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.bind("notify")
 s.settimeout(20)
 print("listening", flush=True)
-while (word := s.recv(100).decode()) != "STOPPING=1":
+while (word := s.recv(500).decode()) != "STOPPING=1":
     print(word, flush=True)
 print(word, flush=True)
 PY
@@ -223,6 +223,7 @@ PY
   run -0 dlock --socket "$PWD/sock" job echo served
   [[ "$output" == *served ]]
   eventually grep -q READY=1 heard
+  eventually grep -qx 'STATUS=one: term [0-9]*: leader one' heard
   kill "$peer"
   eventually grep -q STOPPING=1 heard
   eventually sh -c "! kill -0 $peer 2>/dev/null"

@@ -88,6 +88,12 @@ void reload_at(boost::asio::signal_set& hup, coordd::Reloader& reloader) {
   });
 }
 
+bool is_of_leader(const net::LogFields& fields) {
+  return std::ranges::any_of(fields, [](const auto& field) {
+    return std::string_view(field.first) == "COORD_EVENT" && field.second == "leader";
+  });
+}
+
 Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
   auto disk = store::PosixDisk::open_directory(directory);
   if (!disk) return disk.error();
@@ -156,7 +162,8 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   if (!has_terminal()) hup.add(SIGHUP);
   net::Log log([&lines](net::LogLevel level, const std::string& line) { lines.log(level, line); },
                [&lines](net::LogLevel level) { return lines.wants(level); });
-  log.set_audit([&lines](const std::string& line, net::LogFields fields) {
+  log.set_audit([&](const std::string& line, net::LogFields fields) {
+    if (is_of_leader(fields)) coordd::tell_status(fmt::format("{}: {}", arguments.peer.name, line));
     lines.log(net::LogLevel::info, line, std::move(fields));
   });
   std::optional<std::string> failure;
@@ -186,6 +193,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   });
   (*peer)->start();
   coordd::tell_service_manager("READY=1");
+  coordd::tell_status(fmt::format("{}: no leader yet", arguments.peer.name));
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
   anew = (*peer)->begins_anew();
@@ -323,6 +331,7 @@ int main(int argc, char** argv) {
     const auto kept = coordd::runtime_directory();
     if (ended) return ended;
     why = ": " + ended.error().what;
+    coordd::tell_status(ended.error().text());
     if (kept && coordd::said_lately(*kept, ended.error().text())) return cli::exit_of(ended.error().kind);
     const Descriptor journal = daemon::open_journal(STDERR_FILENO);
     if (journal.is_open() && daemon::send_to_journal(journal, net::LogLevel::error, ended.error().text(),
