@@ -39,6 +39,7 @@ class Answerers {
   std::optional<Own> ask(Instant now, const Question& what, node::PartActions& out);
   std::optional<Own> reply(const Key& key, const Reply& what);
   void forget(Instant now);  // what it is too late for
+  std::size_t count() const { return answerers_.size(); }
 
  private:
   struct Answerer {

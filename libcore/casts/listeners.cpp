@@ -83,6 +83,7 @@ void Listeners::put(const Key& key, Listener& listener, const std::shared_ptr<co
   } else {
     if (listener.waiting.empty() || listener.waiting.back().bytes) listener.waiting.push_back({nullptr, 0});
     ++listener.waiting.back().lost;
+    ++dropped_;
     if (!std::exchange(listener.is_late, true))
       out.push_back(node::Report{
           fmt::format("casts: a listener of {} does not keep up: what comes meanwhile is dropped, and it is "

@@ -43,6 +43,9 @@ class Listeners {
   // A nonsensical count is taken for all that is on its way.
   void took(const Key& key, std::size_t count, node::PartActions& out);
   bool empty() const { return listeners_.empty(); }
+  std::size_t count() const { return listeners_.size(); }
+  std::size_t bytes() const { return waiting_bytes_ + on_way_bytes_; }  // that were not taken
+  std::uint64_t dropped() const { return dropped_; }
 
  private:
   struct Item {
@@ -67,6 +70,7 @@ class Listeners {
 
   std::map<Key, Listener> listeners_;
   std::size_t waiting_bytes_ = 0, on_way_bytes_ = 0;  // of all
+  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace coord::casts

@@ -99,6 +99,24 @@ std::optional<Instant> CastsPart::deadline() const {
   return first;
 }
 
+std::vector<node::Count> CastsPart::counts() const {
+  return {
+      {"casts_made", "Casts of this host's tools.", true, made_},
+      {"casts_came", "Casts of other hosts that have come here.", true, came_},
+      {"casts_held_up", "Casts and questions of this host that had to wait: too many at once.", true,
+       held_up_},
+      {"casts_dropped", "Casts that a listener here missed: it did not keep up.", true, listeners_.dropped()},
+      {"casts_gaps", "Casts that did not come here within the time for causal order.", true, gaps_},
+      {"casts_remembered", "Casts that this peer knows by their ids.", false, gossip_.ids()},
+      {"casts_kept_bytes", "Payloads that this peer keeps for others.", false, gossip_.bytes()},
+      {"cast_listeners", "Listeners of this host.", false, listeners_.count()},
+      {"cast_listeners_bytes", "Casts that listeners here have not taken.", false, listeners_.bytes()},
+      {"cast_answerers", "Answerers of this host.", false, answerers_.count()},
+      {"questions_asked", "Questions of this host's tools.", true, asked_},
+      {"questions_answers", "Answers to these.", true, answered_},
+      {"questions_missing", "Hosts that have not answered these.", true, missing_}};
+}
+
 // The founders, and who came later and is registered under a name; as often as something happens.
 void CastsPart::note_members(const node::Moment& moment) {
   if (members_noted_ && moment.now < *members_noted_ + members_stay_for) return;
@@ -185,6 +203,7 @@ std::string CastsPart::name_for(const node::Moment& moment, const node::FromTool
   if (!alone_ && moment.level < wire::channels_since)
     return refuse(CannotCast::Why::level, "the group is at level 1");
   if (const auto after = allowance_.spend(moment.now, event.who.user, bytes)) {
+    ++held_up_;
     tell(tool, Later{*after});
     return "";
   }
@@ -204,6 +223,7 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
   const Bytes body = letter_of(moment, event, name, what.payload);
   while (order_.needs_tie(moment.now)) run(moment, Gossip::Begin{{}, order_.frontier(moment.now)});
   run(moment, Gossip::Begin{{body.begin(), body.end()}, order_.frontier(moment.now)});
+  ++made_;
   const CastId id = gossip_.last();
   const Tool tool{event.connection, event.request};
   if (alive_.empty()) return tell(tool, Taken{id, 0, false});
@@ -284,6 +304,7 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
   std::vector<NodeId> members = alive_;
   members.push_back(self_);
   const CastId id{self_, gather_.last().life, gather_.last().number + 1};
+  ++asked_;
   asking_[id] = {event.connection, event.request};
   run(moment, Gather::Begin{{body.begin(), body.end()}, std::move(members), what.patience});
 }
@@ -312,6 +333,7 @@ void CastsPart::run(const node::Moment& moment, const Gossip::Event& event) {
   for (Gossip::Action& action : gossip_.step(moment.now, event))
     std::visit([&](auto& what) { perform(moment, std::move(what)); }, action);
   for (const auto& next : order_.next(moment.now)) hear(moment, next);
+  gaps_ += order_.take_gaps();
 }
 
 void CastsPart::run(const node::Moment& moment, const Gather::Event& event) {
@@ -341,6 +363,8 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& acti
   for (const broadcast::Share& share : action.shares)
     if (auto answer = wire::decode<AnswerText>(view_of(share.answer), {.version = 2}))
       gathered.answers.push_back({host_of(moment, share.node), std::move(*answer)});
+  answered_ += gathered.answers.size();
+  missing_ += action.missing.size();
   for (const NodeId node : action.missing) gathered.missing.push_back(host_of(moment, node));
   tell(found->second, gathered);
   asking_.erase(found);
@@ -355,6 +379,7 @@ void CastsPart::perform(const node::Moment& moment, Gossip::Send&& action) {
 
 void CastsPart::perform(const node::Moment& moment, const Gossip::Arrived& action) {
   const Instant born = moment.now - action.age;
+  if (action.cast->id.origin != self_) ++came_;
   order_.enter(moment.now, action.cast, born);
   if (listeners_.empty()) return;
   const auto came = came_of(*action.cast);

@@ -47,6 +47,7 @@ class CastsPart final : public node::Part {
   node::PartActions step(const node::Moment& moment, const node::Event& event) override;
   node::PartActions settle(const node::Moment& moment) override;
   std::optional<Instant> deadline() const override;
+  std::vector<node::Count> counts() const override;
 
   const broadcast::Gossip& gossip() const { return gossip_; }
 
@@ -113,6 +114,8 @@ class CastsPart final : public node::Part {
   std::map<CastId, Waiting> waiting_;
   Answerers answerers_;
   std::map<CastId, Tool> asking_;
+  std::uint64_t made_ = 0, came_ = 0, held_up_ = 0, gaps_ = 0;
+  std::uint64_t asked_ = 0, answered_ = 0, missing_ = 0;
   node::PartActions out_;
 };
 

@@ -171,6 +171,7 @@ Gauges Daemon::gauges() const {
     gauges.log_entries = raft.last_index().value - std::min(covered, raft.last_index().value);
   }
   gauges.log_bytes = log_bytes_;
+  gauges.parts = node_->counts_of_parts();
   for (const net::PeerStatus& status : transport_ ? transport_->status() : std::vector<net::PeerStatus>{})
     gauges.links.push_back({status.name, status.link.up, status.link.up ? status.link.rtt : std::nullopt});
   for (const local::PeerRecord& peer : describe().peers) {

@@ -117,6 +117,15 @@ void add_members(Page& page, const Gauges& gauges) {
     if (member.phi) page.sample("coordutils_member_phi", label("peer", member.peer), number(*member.phi));
 }
 
+void add_parts(Page& page, const Gauges& gauges) {
+  for (const node::Count& count : gauges.parts) {
+    const std::string name = fmt::format("coordutils_{}", count.name);
+    page.family(name, count.only_rises ? "counter" : "gauge", name.ends_with("_bytes") ? "bytes" : "",
+                count.help);
+    page.sample(count.only_rises ? fmt::format("{}_total", name) : name, "", std::to_string(count.value));
+  }
+}
+
 }  // namespace
 
 void Histogram::observe(Duration time) {
@@ -208,6 +217,7 @@ std::string open_metrics(const Meters& meters, const Gauges& gauges) {
   page.gauge("coordutils_log_size_bytes", "bytes", "Size of the log on the disk.", whole(gauges.log_bytes));
   add_links(page, gauges);
   add_members(page, gauges);
+  add_parts(page, gauges);
   page.gauge("coordutils_start_time_seconds", "seconds", "When this peer started, Unix time.",
              gauges.started_s);
   return page.take();

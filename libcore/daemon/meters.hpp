@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "node/part.hpp"
 
 namespace coord::daemon {
 
@@ -79,6 +80,7 @@ struct Gauges {
     std::optional<double> phi;
   };
   std::vector<Member> members;  // the other peers
+  std::vector<node::Count> parts;
 };
 
 std::string open_metrics(const Meters& meters, const Gauges& gauges);

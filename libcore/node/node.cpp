@@ -54,6 +54,13 @@ const Part* Node::part(Channel channel) const {
   return const_cast<Node*>(this)->find(static_cast<std::uint16_t>(channel));
 }
 
+std::vector<Count> Node::counts_of_parts() const {
+  std::vector<Count> all;
+  for (const auto& part : parts_)
+    for (const Count& count : part->counts()) all.push_back(count);
+  return all;
+}
+
 bool Node::is_leaving() const {
   return std::ranges::any_of(parts_, [](const auto& part) { return part->is_leaving(); });
 }

@@ -116,6 +116,7 @@ class Node {
   const Counts& counts() const { return counts_; }
   const Part* part(Channel channel) const;
   bool is_leaving() const;  // some part is
+  std::vector<Count> counts_of_parts() const;
 
   // ---- for the driver, and one of the parts that watches (watcher.hpp)
   // A SendPeer or SendOnChannel was tried.

@@ -111,6 +111,14 @@ struct Moment {
   bool undisturbed = true;
 };
 
+// What a part counts, for monitoring. The name is that of a metric without the program's (casts_made, say).
+struct Count {
+  const char* name;
+  const char* help;
+  bool only_rises;  // since this process began
+  std::uint64_t value;
+};
+
 class Part {
  public:
   Part() = default;
@@ -127,6 +135,7 @@ class Part {
   virtual std::optional<Instant> deadline() const = 0;
   // Told to Leave, it has something to say yet: the node ends a moment later. Its end is a deadline.
   virtual bool is_leaving() const { return false; }
+  virtual std::vector<Count> counts() const { return {}; }
 };
 
 // Does a part's work. `batch`: what was waiting, in its order; they may share one write of the disk.

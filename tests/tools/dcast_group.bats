@@ -117,6 +117,16 @@ answer() {
   [[ $stderr == *'nobody answers'* ]]
 }
 
+@test "casts and questions are counted for monitoring" {
+  on c dpeers --openmetrics >page
+  python3 "$COORD_SOURCE/tests/tools/openmetrics.py" <page
+  value() { awk -v name="coordutils_$1" '$1 == name { print $2 }' page; }
+  [ "$(value casts_came_total)" -ge 4 ]
+  [ "$(value questions_asked_total)" -ge 1 ]
+  [ "$(value questions_answers_total)" -ge 4 ]
+  [ "$(value cast_listeners)" -eq 0 ]
+}
+
 @test "a host that is stopped is named, and the others' answers are shown" {
   answer who a b c m -- sh -c 'echo "$MEMBER"'
   signal_peer STOP c

@@ -430,6 +430,41 @@ TEST_CASE("who does not answer is named: too slow, gone, dead, or with too many 
   CHECK(is_refused(net.told[{NodeId{1}, 91}].back(), CannotCast::Why::not_yours));
 }
 
+TEST_CASE("casts, listeners and questions are counted", "[casts]") {
+  Network net(2);
+  const auto count = [&](std::uint64_t node, const std::string& name) {
+    for (const node::Count& one : net.parts.at(NodeId{node})->counts())
+      if (name == one.name) return one.value;
+    FAIL("no such count");
+    return std::uint64_t{0};
+  };
+  net.ask(2, 5, Listen{"x", {}, false});
+  net.ask(2, 6, Answer{"load"});
+  net.say(1, "x", "12345");
+  net.ask(1, 9, Ask{"load", "", 1s});
+  net.run(3s);
+  CHECK(count(1, "casts_made") == 1);
+  CHECK(count(1, "casts_came") == 0);
+  CHECK(count(2, "casts_came") == 1);
+  CHECK(count(2, "casts_remembered") == 1);
+  CHECK(count(2, "casts_kept_bytes") > 5);
+  CHECK(count(2, "cast_listeners") == 1);
+  CHECK(count(2, "cast_answerers") == 1);
+  CHECK(count(2, "cast_listeners_bytes") > 5);
+  net.ask(2, 5, Took{1});
+  CHECK(count(2, "cast_listeners_bytes") == 0);
+  CHECK(count(1, "questions_asked") == 1);
+  CHECK(count(1, "questions_answers") == 0);
+  CHECK(count(1, "questions_missing") == 1);
+  for (int i = 0; i < 2000; ++i) net.ask(1, 10, Say{"x", "y", {}});
+  CHECK(count(1, "casts_held_up") > 1000);
+  const broadcast::GossipMessage tell = broadcast::Tell{{{NodeId{1}, 9, 2}, {{NodeId{1}, 9, 1}}, ""}, 0s};
+  net.step(2, node::FromPeer{NodeId{1}, wire::encode(ToPeer(tell), 2), 2, node::Way::datagram});
+  net.run(6s);
+  CHECK(count(2, "casts_gaps") == 1);
+  CHECK(count(2, "casts_dropped") == 0);
+}
+
 TEST_CASE("nonsense and strangers' words break nothing", "[casts]") {
   Network net(2);
   net.step(1, node::FromPeer{NodeId{2}, {}, 2, node::Way::stream});

@@ -67,7 +67,7 @@ void CausalOrder::give_up(Instant now, const CastId& waiting) {
     open.pop_back();
     const auto found = waiting_.find(id);
     if (found == waiting_.end()) {
-      if (is_waited_for(id)) given_up_.emplace(id, now);
+      if (is_waited_for(id)) gaps_ += given_up_.emplace(id, now).second ? 1 : 0;
       continue;
     }
     if (id != waiting && COORD_RULE_OR(what_has_come_keeps_its_order, false, true))

@@ -77,6 +77,8 @@ class CausalOrder {
   bool needs_tie(Instant now);
   // What is still missing before one that was heard.
   std::vector<MissingCast> missing_before(const Cast& cast, Instant born) const;
+  // How many were found missing since this was asked last.
+  std::size_t take_gaps() { return std::exchange(gaps_, 0); }
   bool waits(const CastId& id) const { return waiting_.contains(id); }
   std::size_t waiting() const { return waiting_.size(); }
 
@@ -103,6 +105,7 @@ class CausalOrder {
   // What was missing before those that were heard, where something was; since when, the oldest first.
   std::map<CastId, std::vector<MissingCast>> behind_gaps_;
   std::deque<std::pair<Instant, CastId>> gaps_noted_;
+  std::size_t gaps_ = 0;
 };
 
 }  // namespace coord::broadcast
