@@ -16,6 +16,17 @@ std::size_t allowed(std::string_view word) {
   return letters <= 5 ? 1 : letters <= 8 ? 2 : 3;
 }
 
+std::optional<std::string> only_one_that_begins(std::string_view word,
+                                                const std::vector<std::string>& known) {
+  std::optional<std::string> found;
+  for (const std::string& candidate : known) {
+    if (word.find_first_not_of('-') == std::string_view::npos || !candidate.starts_with(word)) continue;
+    if (found) return std::nullopt;
+    found = candidate;
+  }
+  return found;
+}
+
 }  // namespace
 
 // Optimal string alignment: three rows of the usual table.
@@ -47,7 +58,7 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
     least = distance;
     best = candidate;
   }
-  return best;
+  return best ? best : only_one_that_begins(word, known);
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known,

@@ -13,7 +13,7 @@ namespace coord::cli {
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The nearest of `known`, the first of several; nothing where none is near: one edit in a word of three to
-// five characters, two up to eight, three in longer ones.
+// five characters, two up to eight, three in longer ones. Where none is, the only one that begins so.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& known);
 
 // "did you mean --ttl?", or what stands in `otherwise`.

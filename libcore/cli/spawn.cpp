@@ -178,8 +178,10 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 
 SpawnError cannot_execute(const std::string& name, int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
-  const std::string remedy =
-      missing ? "check its name, PATH, and the interpreter it names" : "check its permissions and format";
+  const bool is_option = name.starts_with('-');
+  const std::string remedy = !missing    ? "check its permissions and format"
+                             : is_option ? "options stand before NAME"
+                                         : "check its name, PATH, and the interpreter it names";
   return {missing ? Exit::not_found : Exit::not_executable,
           {ErrorKind::usage, shown(name), missing ? "not found" : std::strerror(error), remedy}};
 }

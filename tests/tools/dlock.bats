@@ -357,9 +357,18 @@ client.recv(1)' 3>&- &
   done
   run -64 bash -c 'dlock 9' 9>&- # as typed at a prompt, to see what it does
   [[ $output == "dlock: 9: is flock's form for an open descriptor"* ]]
+  for option in -u --unlock; do
+    run -64 dlock $option 9
+    [ "$output" = "dlock: --unlock: is flock's for a descriptor; here a hold ends with its command: end one of dlock --acquire NAME with dlock --release NAME" ]
+  done
   run -64 dlock 2 # standard error
   [ "$output" = "dlock: COMMAND: is missing: see dlock --help" ]
   run -64 bash -c 'dlock --report r job'
   jq -e '.outcome == "usage"' r
   run -0 bash -c 'dlock 9 true' 9>lock # a name all the same
+}
+
+@test "an option behind NAME is the command's name, and one is told where options stand" {
+  run -127 dlock job --timeout 3
+  [ "$output" = "dlock: --timeout: not found: options stand before NAME" ]
 }

@@ -88,8 +88,8 @@ PY
   [ "$(jq -sr 'last | .ended' <<<"$output")" = null ]
   run -0 dlock --history h1
   [ "${#lines[@]}" -eq 5 ]
-  [[ ${lines[0]} == *TOKEN*OUTCOME*COMMAND ]]
-  [[ ${lines[1]} == *released*5*"sh -c exit 5" ]]
+  [[ ${lines[0]} == HOST*AGO*OUTCOME*COMMAND*TOKEN ]]
+  [[ ${lines[1]} == *' '[0-9]*' s '*released*5*"sh -c exit 5 "*[0-9] ]]
   release h1
   run -64 dlock --history
   run -64 dlock --history a b

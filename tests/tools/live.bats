@@ -122,7 +122,8 @@ EOS
 }
 
 @test "an empty listing is said on stderr, to a person only" {
-  for case in 'dlock --list:nothing held' 'delect --list:nobody leads or stands' 'dbarrier --list:nobody waits or runs at a barrier'; do
+  for case in 'dlock --list:nothing held' 'delect --list:nobody leads or stands' 'dbarrier --list:nobody waits or runs at a barrier' \
+    'dkv list:no keys' 'dpropose --list:nothing decided' 'dcommit --list:no transactions'; do
     run -0 ${case%%:*}
     [ "$output" = "" ]
     terminal sh -c "${case%%:*} >out; exec true" <<<end | grep -q "${case#*:}"
@@ -135,6 +136,10 @@ EOS
   hold a job
   [[ $(dlock --list job) =~ ^NAME.*COMMAND\ +TOKEN$'\n'.*\ [0-9]+\ s\ .*[0-9]+$ ]]
   [[ $(dpeers) =~ \ FOR\ .*[0-9]\ (s|min)\  ]]
+  dkv put key value
+  [[ $(dkv list) =~ ^KEY.*\ FOR\ .*$'\n'key.*[0-9]\ s\  ]]
+  dpropose once value
+  [[ $(dpropose --list) =~ ^NAME.*\ FOR\ .*$'\n'once.*[0-9]\ s\  ]]
   release job
 }
 

@@ -82,6 +82,10 @@ TEST_CASE("a mistyped word is taken for the nearest one, if one is near") {
   CHECK_FALSE(nearest("--x", known).has_value());
   CHECK_FALSE(nearest("--colour", known).has_value());
   CHECK_FALSE(nearest(std::string(1'000'000, 'x'), known).has_value());
+  CHECK(nearest("--quie", {"--quiet", "--quick"}) == "--quiet");  // one edit
+  CHECK(nearest("--pee", {"--peers-of-all", "--list"}) == "--peers-of-all");
+  CHECK_FALSE(nearest("--pee", {"--peers-of-all", "--peers-of-one"}).has_value());
+  CHECK_FALSE(nearest("--", {"--list"}).has_value());
   CHECK(did_you_mean("--quite", known, "see --help") == "did you mean --quiet?");
   CHECK(did_you_mean("--zebra", known, "see --help") == "see --help");
 }

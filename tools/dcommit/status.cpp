@@ -3,9 +3,10 @@
 #include <algorithm>
 
 #include "base/format.hpp"
-#include "base/rfc3339.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
+#include "cli/live.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
@@ -132,7 +133,7 @@ Result<cli::Exit> list(const Settings& settings) {
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const local::Scope scope = peer->welcome().scope;
-  cli::Table table({{"NAME"}, {"OUTCOME"}, {"CAME"}, {"VOTED"}, {"DONE"}, {"SINCE"}});
+  cli::Table table({{"NAME"}, {"OUTCOME"}, {"CAME"}, {"VOTED"}, {"DONE"}, {"FOR", cli::Table::Align::right}});
   std::string after;
   for (;;) {
     auto shown = ask(*peer, settings, service::ListCommits{settings.name, after});
@@ -145,14 +146,18 @@ Result<cli::Exit> list(const Settings& settings) {
         cli::print(object.text("scope", name_of(scope)).time("as_of", shown->as_of).line());
       } else {
         table.row({record.name, std::string(word_of(record.outcome)), part(record.came), part(record.voted),
-                   part(record.finished), rfc3339(record.since, 0)});
+                   part(record.finished), cli::age_text(record.since, shown->as_of)});
       }
     }
     if (!view.more || view.transactions.empty()) break;
     after = view.transactions.back().name;
   }
-  if (!settings.json && !settings.quiet)
+  if (settings.json || settings.quiet) return cli::Exit::done;
+  if (table.empty()) {
+    cli::say_none("dcommit", "no transactions", false);
+  } else {
     cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
+  }
   return cli::Exit::done;
 }
 

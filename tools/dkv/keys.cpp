@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // dkv get and dkv list: what is there.
 #include "base/format.hpp"
-#include "base/rfc3339.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
+#include "cli/live.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
@@ -72,7 +73,7 @@ Result<cli::Exit> list(const Settings& settings) {
                     {"VERSION", cli::Table::Align::right},
                     {"BYTES", cli::Table::Align::right},
                     {"USER"},
-                    {"SINCE"},
+                    {"FOR", cli::Table::Align::right},
                     {"LIVES WITH"}});
   std::string after;
   for (;;) {
@@ -85,14 +86,18 @@ Result<cli::Exit> list(const Settings& settings) {
         cli::print(json_of(record, nullptr, seen->as_of, scope));
       } else {
         table.row({record.key, std::to_string(record.version.value), std::to_string(record.bytes),
-                   record.user, rfc3339(record.since, 0), whose});
+                   record.user, cli::age_text(record.since, seen->as_of), whose});
       }
     }
     if (!view.more || view.keys.empty()) break;
     after = view.keys.back().key;
   }
-  if (!settings.json && !settings.quiet)
+  if (settings.json || settings.quiet) return cli::Exit::done;
+  if (table.empty()) {
+    cli::say_none("dkv", "no keys", false);
+  } else {
     cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
+  }
   return cli::Exit::done;
 }
 

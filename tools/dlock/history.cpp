@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/format.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/run.hpp"
@@ -43,17 +44,20 @@ std::string json_of(const std::string& name, const local::HoldRecord& hold, Wall
   return object.line();
 }
 
-std::string tenths(Duration length) {
+// Of what takes less than two minutes the tenths matter.
+std::string length_text(Duration length) {
+  if (length >= std::chrono::minutes(2)) return cli::age_text(length);
   const std::int64_t tenth = length / std::chrono::milliseconds(100);
   return fmt::format("{}.{} s", tenth / 10, tenth % 10);
 }
 
 void add_row(cli::Table& table, const local::HoldRecord& hold, WallTime as_of) {
   const local::LockParty& holder = hold.holder;
-  table.row({std::to_string(holder.token.value), holder.host, std::to_string(holder.pid), holder.user,
-             tenths(between(holder.since, as_of)), tenths(between(hold.asked, holder.since)),
-             tenths(between(holder.since, hold.ended.value_or(as_of))), name_of(hold.ending),
-             hold.status ? std::to_string(*hold.status) : "", holder.command});
+  table.row({holder.host, std::to_string(holder.pid), holder.user, cli::age_text(holder.since, as_of),
+             length_text(between(hold.asked, holder.since)),
+             length_text(between(holder.since, hold.ended.value_or(as_of))), name_of(hold.ending),
+             hold.status ? std::to_string(*hold.status) : "", holder.command,
+             std::to_string(holder.token.value)});
 }
 
 }  // namespace
@@ -65,8 +69,7 @@ Result<cli::Exit> list_history(const Settings& settings) {
   if (Status sent = peer->send(local::ListHistory{1, name, settings.stale}); !sent) return sent.error();
   const std::string_view scope = name_of(peer->welcome().scope);
   using Align = cli::Table::Align;
-  cli::Table table({{"TOKEN", Align::right},
-                    {"HOST"},
+  cli::Table table({{"HOST"},
                     {"PID", Align::right},
                     {"USER"},
                     {"AGO", Align::right},
@@ -74,7 +77,8 @@ Result<cli::Exit> list_history(const Settings& settings) {
                     {"HELD", Align::right},
                     {"OUTCOME"},
                     {"STATUS", Align::right},
-                    {"COMMAND", Align::left, true}});
+                    {"COMMAND", Align::left, true},
+                    {"TOKEN", Align::right}});
   bool any = false;
   for (bool more = true; more;) {
     auto answer = peer->wait(std::nullopt);

@@ -50,6 +50,11 @@ Error no_command(const std::vector<std::string>& operands) {
                "dlock --acquire NAME, later dlock --release NAME");
 }
 
+Error no_unlocking() {
+  return usage("--unlock", "is flock's for a descriptor; here a hold ends with its command",
+               "end one of dlock --acquire NAME with dlock --release NAME");
+}
+
 Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>& operands) {
   if (settings.mode == dlock::Mode::list) {
     auto listed = cli::parse_lists(operands);
@@ -273,6 +278,8 @@ int main(int argc, char** argv) {
   options.example("dlock backup -- backup.sh", "one host at a time");
   options.example("dlock -n reports -c 'make reports' || echo busy", "or not at all");
   options.refused([&] { report_misuse(settings); });
-  options.does([&] { return act(settings, operands); });
+  bool unlocks = false;
+  options.flag("-u,--unlock", unlocks, "flock's").hidden();
+  options.does([&] { return unlocks ? Result<cli::Exit>(no_unlocking()) : act(settings, operands); });
   return cli::run(argc, argv, options);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // dpropose --get, --list and --forget: what is decided.
 #include "base/format.hpp"
-#include "base/rfc3339.hpp"
+#include "cli/age.hpp"
 #include "cli/connect.hpp"
+#include "cli/live.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
@@ -124,8 +125,12 @@ Result<cli::Exit> list(const Settings& settings) {
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const local::Scope scope = peer->welcome().scope;
-  cli::Table table(
-      {{"NAME"}, {"BYTES", cli::Table::Align::right}, {"ALGORITHM"}, {"BY"}, {"USER"}, {"SINCE"}});
+  cli::Table table({{"NAME"},
+                    {"BYTES", cli::Table::Align::right},
+                    {"ALGORITHM"},
+                    {"BY"},
+                    {"USER"},
+                    {"FOR", cli::Table::Align::right}});
   std::string after;
   for (;;) {
     auto seen = ask(*peer, settings, service::ListDecisions{settings.name, after});
@@ -137,14 +142,18 @@ Result<cli::Exit> list(const Settings& settings) {
         cli::print(object.text("scope", name_of(scope)).time("as_of", seen->as_of).line());
       } else {
         table.row({record.name, std::to_string(record.bytes), name_of(record.algorithm), record.host,
-                   record.user, rfc3339(record.since, 0)});
+                   record.user, cli::age_text(record.since, seen->as_of)});
       }
     }
     if (!view.more || view.decisions.empty()) break;
     after = view.decisions.back().name;
   }
-  if (!settings.json && !settings.quiet)
+  if (settings.json || settings.quiet) return cli::Exit::done;
+  if (table.empty()) {
+    cli::say_none("dpropose", "nothing decided", false);
+  } else {
     cli::print(cli::for_stdout(std::move(table).with("SCOPE", name_of(scope))));
+  }
   return cli::Exit::done;
 }
 
