@@ -118,13 +118,17 @@ answer() {
 }
 
 @test "casts and questions are counted for monitoring" {
+  listen counted c
+  on a dcast counted 1
+  eventually heard 1 c
+  run -1 on c dcast --ask nobody-answers
   on c dpeers --openmetrics >page
-  python3 "$COORD_SOURCE/tests/tools/openmetrics.py" <page
+  python3 "$COORD_SOURCE/tests/tools/openmetrics.py" <page >/dev/null
   value() { awk -v name="coordutils_$1" '$1 == name { print $2 }' page; }
-  [ "$(value casts_came_total)" -ge 4 ]
+  [ "$(value casts_came_total)" -ge 1 ]
+  [ "$(value cast_listeners)" -eq 1 ]
   [ "$(value questions_asked_total)" -ge 1 ]
-  [ "$(value questions_answers_total)" -ge 4 ]
-  [ "$(value cast_listeners)" -eq 0 ]
+  [ "$(value questions_missing_total)" -ge 0 ]
 }
 
 @test "a host that is stopped is named, and the others' answers are shown" {
