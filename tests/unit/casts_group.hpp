@@ -128,4 +128,28 @@ struct Network {
   std::uint64_t tools = 0;
 };
 
+using Payloads = std::vector<std::string>;
+
+inline bool is_refused(const ToTool& answer, CannotCast::Why why) {
+  const auto* refused = std::get_if<CannotCast>(&answer);
+  return refused != nullptr && refused->why == why;
+}
+
+// Many of the same by one connection: so many begin, and one of them again is no further one.
+template <class What>
+bool a_connection_has_so_many(What what) {
+  Network net(1);
+  const auto ask_by = [&](std::uint64_t request) {
+    net.step(1, node::FromTool{replica::ConnectionId{5}, root, request, wire::encode(FromTool(what), 2)});
+  };
+  for (std::uint64_t request = 1; request <= 5000; ++request) ask_by(request);
+  const auto& told = net.told[{NodeId{1}, 5}];
+  const auto begun =
+      std::ranges::count_if(told, [](const ToTool& one) { return std::holds_alternative<Listening>(one); });
+  ask_by(1);
+  return begun == static_cast<std::ptrdiff_t>(most_of_connection) &&
+         is_refused(told[most_of_connection], CannotCast::Why::full) &&
+         std::holds_alternative<Listening>(told.back());
+}
+
 }  // namespace coord::casts::test
