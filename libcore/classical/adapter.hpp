@@ -49,6 +49,13 @@ class InstanceOf final : public Instance {
     }
   }
   std::string state() const override { return Traits::state(core_); }
+  bool holds_up(NodeId node) const override {
+    if constexpr (requires { core_.holds_up(node); }) {
+      return core_.holds_up(node);
+    } else {
+      return false;
+    }
+  }
   std::optional<Token> floor() const override {
     if constexpr (requires { core_.floor(); }) {
       return core_.floor();

@@ -177,6 +177,8 @@ class Instance {
   virtual std::optional<Instant> deadline() const = 0;
   virtual std::set<NodeId> missing() const = 0;  // whom it waits for, as far as it knows
   virtual std::string state() const = 0;         // for people
+  // Mutual exclusion: what this node has asked for is held up here by another one.
+  virtual bool holds_up(NodeId node) const = 0;
   // Mutual exclusion: no token given so far is larger, if all nodes of the epoch that live are asked.
   virtual std::optional<Token> floor() const = 0;
 };

@@ -130,3 +130,13 @@ TEST_CASE("suzuki-kasami: who withdrew passes the token on when it comes") {
   REQUIRE(passed.size() == 1);
   CHECK(passed[0].to == three);
 }
+
+TEST_CASE("suzuki-kasami: who withdrew one request and made another is served") {
+  SuzukiKasami site(members(one));
+  REQUIRE(granted(acquire(site)));
+  static_cast<void>(hear(site, two, Request{0, 1}));
+  static_cast<void>(hear(site, two, Request{0, 2}));  // the first was withdrawn, which nobody is told
+  const auto passed = sends<SuzukiKasami>(release(site));
+  REQUIRE(passed.size() == 1);
+  CHECK(passed[0].to == two);
+}

@@ -69,6 +69,8 @@ class Lamport : public SiteShape<lamport::Message> {
   std::optional<Instant> deadline() const { return std::nullopt; }
   Phase phase() const { return phase_; }
   std::set<NodeId> missing() const;  // while waiting: who has said nothing later yet, or is before us
+  // A request of this site, which has come, is held up here by another.
+  bool holds_up(NodeId site) const { return !queue_.empty() && queue_.begin()->site != site; }
   Token floor() const;  // no token given so far is larger, if all sites of the epoch that live are asked
 
  private:

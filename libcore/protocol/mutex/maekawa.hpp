@@ -71,6 +71,8 @@ class Maekawa : public SiteShape<maekawa::Message> {
   std::optional<Instant> deadline() const { return std::nullopt; }
   Phase phase() const { return phase_; }
   std::set<NodeId> missing() const;  // while waiting: whose lock it has not got
+  // A request of this site, which has come, is held up here by another.
+  bool holds_up(NodeId site) const { return locked_for_ && locked_for_->site != site; }
   Token floor() const { return CountedToken::floor(config_.members.epoch); }
 
  private:

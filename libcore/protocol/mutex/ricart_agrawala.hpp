@@ -90,6 +90,8 @@ class RicartAgrawala : public Shape<RicartAgrawala> {
   const std::set<NodeId>& missing() const { return missing_; }  // while waiting: who has not replied
   std::optional<Stamp> request() const;                         // while waiting or inside
   Token token() const;                                          // while inside
+  // A request of this site, which has come, is held up here by another.
+  bool holds_up(NodeId site) const { return deferred_.contains(site); }
   Token floor() const;  // no token given so far is larger, if all sites of the epoch that live are asked
 
  private:

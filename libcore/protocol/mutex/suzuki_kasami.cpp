@@ -74,7 +74,7 @@ void SuzukiKasami::enter(Actions& actions) {
 
 bool SuzukiKasami::is_outstanding(NodeId site) const {
   const auto served = token_->served.find(site);
-  return served != token_->served.end() && requested_.at(site) == served->second + 1;
+  return served != token_->served.end() && requested_.at(site) > served->second;
 }
 
 // To the first who waits for it, in the order in which holders heard of the requests; else it stays here.

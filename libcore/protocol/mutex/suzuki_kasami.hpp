@@ -7,9 +7,10 @@
 // that arrives late, after the token has been and gone, makes it travel to a site that no longer wants it,
 // and one that misses the token on its travels is never served. Algorithm: the n-th request of a site goes to
 // all and says n. Every site keeps the highest n of each other (RN); the token carries the number of each
-// site's last request that was served (LN) and a queue. A request is outstanding exactly when RN = LN + 1.
-// Who leaves puts every outstanding site that is not in the queue at its end, and passes the token to the
-// first. Why never two: there is one token.
+// site's last request that was served (LN) and a queue. A request is outstanding exactly when RN > LN (RN =
+// LN + 1 in the paper, where nobody withdraws: who withdraws the n-th request and makes the next has LN = n -
+// 1 there). Who leaves puts every outstanding site that is not in the queue at its end, and passes the token
+// to the first. Why never two: there is one token.
 //
 // Costs no message if the site has the token, else N: N-1 requests and the token; one message delay from a
 // leaving to the next entering. The token counts the entries: that is the fencing token. Needs channels that
@@ -66,6 +67,8 @@ class SuzukiKasami : public SiteShape<suzuki_kasami::Message> {
   Phase phase() const { return phase_; }
   bool has_token() const { return token_.has_value(); }
   std::set<NodeId> missing() const;  // while waiting: any of these may have the token
+  // A request of this site, which has come, is held up here by another.
+  bool holds_up(NodeId) const { return phase_ == Phase::inside; }
   Token floor() const { return CountedToken::floor(members_.epoch); }
 
  private:

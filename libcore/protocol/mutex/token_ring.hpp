@@ -83,6 +83,8 @@ class TokenRing : public SiteShape<token_ring::Message> {
   Phase phase() const { return phase_; }
   bool has_token() const { return token_.has_value(); }
   std::set<NodeId> missing() const;  // while waiting: any of these may have the token
+  // A request of this site, which has come, is held up here by another.
+  bool holds_up(NodeId) const { return phase_ == Phase::inside; }
   Token floor() const { return CountedToken::floor(config_.members.epoch); }
 
  private:
