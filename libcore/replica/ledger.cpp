@@ -14,6 +14,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     using enum service::Refusal;
     case held:
     case no_such_request:
+    case no_such_epoch:
     case not_leading:
     case other_users_enrolment:
     case not_enrolled:
@@ -71,6 +72,7 @@ local::RefusedKind kind_of(service::Refusal why) {
     case too_many_decisions:
     case too_many_decisions_of_user:
     case too_many_transactions:
+    case too_many_epochs:
       return local::RefusedKind::limit;
     case none:
     case no_such_session:

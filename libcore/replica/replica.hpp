@@ -156,7 +156,7 @@ class Replica final : public OrderedLog {
   void drop_unreadable(NodeId from, std::vector<Bytes>& commands, Level level);
   void reject_growing(NodeId from, std::vector<Bytes>& commands, Level level, Rejected::Why why);
   void propose_token_floor(Instant now);
-  bool tokens_ready(std::size_t commands);
+  bool tokens_ready(const std::vector<Bytes>& commands, Level level);
   std::optional<Instant> next_resend() const;
 
   // ---- replica_voters.cpp
@@ -203,7 +203,8 @@ class Replica final : public OrderedLog {
 
   Token tokens_reserved_;
   Token tokens_asked_;
-  Token inherited_;  // RaiseTokens: all grants are above it
+  std::uint64_t tokens_under_way_ = 0;  // that commands may take which are not applied yet, of epochs
+  Token inherited_;                     // RaiseTokens: all grants are above it
   std::vector<Bytes> waiting_for_tokens_;
   Token floor_due_;  // to be proposed
 

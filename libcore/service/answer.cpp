@@ -108,7 +108,13 @@ std::string describe(Refusal why) {
     case Refusal::no_such_transaction:
       return "there is no such transaction: nothing to do";
     case Refusal::entries_differ:
-      return "in use with another --algorithm, or without one: use the same, or wait until it is free";
+      return "in use with another --algorithm or --among, or without: use the same, or wait until it is free "
+             "(a "
+             "minute after the last who takes part, or see dlock --forget-algorithm)";
+    case Refusal::no_such_epoch:
+      return "no --algorithm is in use there: nothing to do";
+    case Refusal::too_many_epochs:
+      return "too many names are in use with an --algorithm: wait, or see dlock --forget-algorithm";
     case Refusal::algorithms_differ:
       return "it is decided by another algorithm: use that one, see --list";
     case Refusal::id_in_use:

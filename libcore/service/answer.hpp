@@ -83,6 +83,8 @@ enum class Refusal : std::uint8_t {
   no_such_transaction,
   algorithms_differ,  // of the name's first entry, and this one's
   entries_differ,     // another algorithm lets in there, or the group's log
+  no_such_epoch,      // no algorithm lets in there
+  too_many_epochs,    // in the group, or its tokens are used up
 };
 constexpr const char* name_of(Refusal value) {
   switch (value) {
@@ -207,6 +209,10 @@ constexpr const char* name_of(Refusal value) {
       return "no such transaction";
     case entries_differ:
       return "entries differ";
+    case no_such_epoch:
+      return "no such epoch";
+    case too_many_epochs:
+      return "too many epochs";
     case algorithms_differ:
       return "algorithms differ";
   }

@@ -70,6 +70,7 @@ class Core {
   Token next_token(LogIndex index);
   // The next `count` ones are given by somebody else.
   void reserve_tokens(std::uint64_t count);
+  bool may_reserve_tokens(std::uint64_t count) const;
   // Not while the machine is closed (machine_hand_over.cpp). `entered`: of each name that is asked for, the
   // hold that it is held by already; 0: none.
   bool may_grant(const std::vector<Token>& entered) const;

@@ -156,6 +156,11 @@ Token Core::next_token(LogIndex index) {
   return token;
 }
 
+// What is left is more than all requests that wait to reserve some can take.
+bool Core::may_reserve_tokens(std::uint64_t count) const {
+  return state_.last_token.value + count < token_start_end;
+}
+
 void Core::reserve_tokens(std::uint64_t count) {
   state_.last_token.value += COORD_RULE_OR(tokens_of_an_epoch_are_reserved, count, std::uint64_t{0});
   COORD_CHECK(state_.last_token.value < token_end);

@@ -15,6 +15,7 @@ enum class TimerKind : std::uint8_t {
   min_hold,
   barrier_after,  // the delay after which a quorum suffices
   barrier_late,   // the time for which the late still belong to a generation
+  idle_epoch,     // how long a name stays an algorithm's in which nobody takes part
 };
 constexpr const char* name_of(TimerKind value) {
   switch (value) {
@@ -27,6 +28,8 @@ constexpr const char* name_of(TimerKind value) {
       return "barrier after";
     case barrier_late:
       return "barrier late";
+    case idle_epoch:
+      return "idle epoch";
   }
   return nullptr;
 }

@@ -114,6 +114,30 @@ TEST_CASE("a peer alone gives no token above the block that is reserved on its d
   }
 }
 
+TEST_CASE("a peer alone reserves on its disk what an epoch of a classical algorithm takes") {
+  Driver driver({NodeId{1}});
+  driver.pass(1s);
+  const auto take_part = [&](const std::string& name) {
+    auto body = std::get<service::Acquire>(driver.acquire(name));
+    body.terms.mode = service::Mode::shared;
+    body.part = service::TakePart{service::EnterBy::lamport, {{NodeId{1}, 1, 1, "web1"}}, {}, false, false};
+    return service::Body(body);
+  };
+  const auto last = [&] { return driver.replica().machine().state().last_token; };
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    const Token before = last();
+    driver.event(Submit{i, take_part(std::to_string(i))});
+    REQUIRE(driver.all<Outcome>().size() == i);
+    CHECK(last().value > before.value + (1U << 24U));
+    CHECK(last() <= driver.reserved);
+  }
+  driver.disk_stalls = true;
+  for (std::uint64_t i = 4; i <= 6; ++i) driver.event(Submit{i, take_part(std::to_string(i))});
+  driver.disk_goes_on();
+  CHECK(driver.all<Outcome>().size() == 6);
+  CHECK(last() <= driver.reserved);
+}
+
 TEST_CASE("a query at a peer alone is answered when all before it is applied") {
   Driver driver({NodeId{1}});
   driver.pass(1s);

@@ -8,15 +8,104 @@ using namespace coord::service;
 TEST_CASE("all who ask for the same algorithm take part at once, in one epoch, until the last has left") {
   Gate gate;
   CHECK(gate.join(gate.a) == "opened s3; granted s3#1 token 3 door");
-  CHECK(gate.join(gate.b) == "opened s4; granted s4#1 token 1048580 door");
+  CHECK(gate.join(gate.b) == "opened s4; granted s4#1 token 16777220 door");
   CHECK(gate.is() == "3");
   CHECK(gate.epoch()->sites.size() == 2);
   REQUIRE(gate.log.machine.of<Locks>().name_in(Token{3}) != nullptr);
   (void)gate.a.close(3);
   CHECK(gate.is() == "3");
-  (void)gate.b.close(4);
+  CHECK(gate.b.close(4).find("idle epoch of 3 starts") != std::string::npos);
+  CHECK(gate.is() == "3");
+  CHECK(gate.idle() == 60s);
+}
+
+TEST_CASE("a name in which nobody takes part is the algorithm's for a while, in the same epoch") {
+  Gate gate;
+  (void)gate.join(gate.a);
+  (void)gate.a.close(3);
+  CHECK(gate.b.lock({"door"}).starts_with("refused: in use with another --algorithm"));
+  CHECK(gate.join(gate.b, Gate::part(EnterBy::maekawa)).starts_with("refused: in use with another"));
+  SECTION("who comes next takes part in it") {
+    CHECK(gate.join(gate.b).find("granted") != std::string::npos);
+    CHECK(gate.is() == "3");
+    CHECK(gate.idle() == Duration{});
+    gate.idle_is_over();  // a late one
+    CHECK(gate.is() == "3");
+  }
+  SECTION("a minute later it is nobody's") {
+    gate.idle_is_over();
+    CHECK(gate.is() == "none");
+    CHECK(gate.b.lock({"door"}).ends_with("door"));
+  }
+  SECTION("who closes it begins the next at once") {
+    CHECK(gate.join(gate.b, Gate::part(EnterBy::ricart_agrawala, Token{3})).find("granted") !=
+          std::string::npos);
+    CHECK(gate.epoch()->number > Token{3});
+    CHECK_FALSE(gate.epoch()->closed);
+  }
+  SECTION("a snapshot keeps it") {
+    auto again = StateMachine::restore(gate.log.machine.state());
+    REQUIRE(again.ok());
+    CHECK(again->running_timers().size() == 1);
+    gate.log.machine = std::move(*again);
+    CHECK(gate.b.lock({"door"}).starts_with("refused"));
+    gate.idle_is_over();
+    CHECK(gate.is() == "none");
+  }
+}
+
+TEST_CASE("a name that is to be no algorithm's any more is not as long as somebody takes part") {
+  Gate gate;
+  CHECK(gate.end(gate.a).starts_with("refused: no --algorithm is in use there"));
+  (void)gate.join(gate.a);
+  CHECK(gate.end(gate.b).starts_with("refused: held"));
+  CHECK(gate.is() == "4");
+  (void)gate.a.close(4);
+  CHECK(gate.end(gate.b).ends_with("door"));  // and it has the name, as by any lock
   CHECK(gate.is() == "none");
-  CHECK(gate.log.machine.of<Locks>().name_in(Token{3}) == nullptr);
+  CHECK(gate.join(gate.a).starts_with("refused: in use with another"));
+}
+
+TEST_CASE("where sites are named, all who take part name the same") {
+  Gate gate;
+  TakePart named = Gate::part();
+  named.among = true;
+  (void)gate.join(gate.a, named);
+  CHECK(gate.join(gate.b).starts_with("refused: in use with another"));
+  TakePart fewer = named;
+  fewer.sites.pop_back();
+  CHECK(gate.join(gate.b, fewer).starts_with("refused: in use with another"));
+  named.sites[1].life = 77;  // a peer that was restarted
+  CHECK(gate.join(gate.b, named).find("granted") != std::string::npos);
+}
+
+TEST_CASE("names that are entered by an algorithm are bounded, and so are sites in line, and tokens") {
+  Gate gate;
+  (void)gate.join(gate.a);
+  SECTION("names") {
+    Limits limits;
+    limits.set_level(2);
+    limits.epochs = 1;
+    gate.log.machine = *StateMachine::restore(gate.log.machine.state(), limits);
+    CHECK(gate.join(gate.b).find("granted") != std::string::npos);
+    CHECK(gate.join(gate.b, Gate::part(), "window").starts_with("refused: too many names"));
+  }
+  SECTION("sites in line") {
+    Limits limits;
+    limits.set_level(2);
+    limits.all_site_bytes = 200;
+    gate.log.machine = *StateMachine::restore(gate.log.machine.state(), limits);
+    CHECK(gate.join(gate.b, Gate::part(EnterBy::ricart_agrawala, Token{3})).find("queued") !=
+          std::string::npos);
+    CHECK(gate.join(gate.b).starts_with("refused"));
+    CHECK(gate.log.machine.state().requests.begin()->second.part->sites.empty());
+  }
+  SECTION("tokens") {
+    State state = gate.log.machine.state();
+    state.last_token = Token{(std::uint64_t{1} << 52U) - 1};
+    gate.log.machine = *StateMachine::restore(state);
+    CHECK(gate.join(gate.b, Gate::part(), "window").starts_with("refused: too many names"));
+  }
 }
 
 TEST_CASE("tokens that are given later are above those of the entries") {
@@ -24,7 +113,7 @@ TEST_CASE("tokens that are given later are above those of the entries") {
   (void)gate.join(gate.a);
   const Token epoch = gate.epoch()->number;
   (void)gate.b.lock({"other"});
-  CHECK(gate.log.find<Granted>().token.value > epoch.value + (1U << 20U) - 1);
+  CHECK(gate.log.find<Granted>().token.value > epoch.value + (1U << 24U) - 1);
 }
 
 TEST_CASE("a name in use by an algorithm is refused to all others, and the other way round") {
@@ -34,8 +123,6 @@ TEST_CASE("a name in use by an algorithm is refused to all others, and the other
     CHECK(gate.b.lock({"door"}).starts_with("refused: in use with another --algorithm"));
     CHECK(gate.b.lock({"door"}, Mode::shared).starts_with("refused: in use with another"));
     CHECK(gate.join(gate.b, Gate::part(EnterBy::maekawa)).starts_with("refused: in use with another"));
-    (void)gate.a.close(3);
-    CHECK(gate.b.lock({"door"}).ends_with("door"));
   }
   SECTION("by the log") {
     (void)gate.a.lock({"door"}, Mode::shared);
@@ -86,6 +173,12 @@ TEST_CASE("who takes part says nothing else of the name, and names its sites in 
   SECTION("another algorithm") {
     acquire.part->by = EnterBy{77};
   }
+  SECTION("a site of no life") {
+    acquire.part->sites[1].life = 0;
+  }
+  SECTION("the end of an epoch, with others") {
+    acquire.part->ends = true;
+  }
   CHECK(gate.a.lock(std::move(acquire)).starts_with("refused"));
 }
 
@@ -109,7 +202,7 @@ TEST_CASE("epochs survive a snapshot, and one that cannot be is refused") {
   SECTION("another algorithm") {
     wrong.epochs.at("door").by = EnterBy::lamport;
   }
-  SECTION("nobody takes part") {
+  SECTION("closed, and nobody takes part") {
     wrong.epochs["window"] = wrong.epochs.at("door");
     wrong.epochs["window"].number = Token{2};
   }

@@ -33,7 +33,8 @@ struct EffectText {
     static const std::map<TimerKind, std::string> names{{TimerKind::lock_delay, "lock delay"},
                                                         {TimerKind::min_hold, "minimum hold"},
                                                         {TimerKind::barrier_after, "delay"},
-                                                        {TimerKind::barrier_late, "lateness"}};
+                                                        {TimerKind::barrier_late, "lateness"},
+                                                        {TimerKind::idle_epoch, "idle epoch"}};
     return names.at(kind) + " of " + number(token.value);
   }
   std::string operator()(const Registered& e) const { return "registered " + number(e.client.value); }

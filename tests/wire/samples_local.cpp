@@ -127,7 +127,7 @@ const Named<local::Request>& requests() {
   take_part.mode = local::Mode::shared;
   take_part.ttl = 10s;
   take_part.part =
-      service::TakePart{service::EnterBy::ricart_agrawala, {{NodeId{1}, 2, 3, "web1"}}, Token{7}};
+      service::TakePart{service::EnterBy::ricart_agrawala, {{NodeId{1}, 2, 3, "web1"}}, Token{7}, true, true};
   local::Acquire campaign;
   campaign.request = 4;
   campaign.names = {"nightly"};

@@ -59,8 +59,11 @@ service::Acquire take_part() {
   a.request = 1;
   a.names = {"door"};
   a.terms.mode = service::Mode::shared;
-  a.part = service::TakePart{
-      service::EnterBy::maekawa, {{NodeId{1}, 2, 3, "web1"}, {NodeId{2}, 4, 5, "web2"}}, Token{7}};
+  a.part = service::TakePart{service::EnterBy::maekawa,
+                             {{NodeId{1}, 2, 3, "web1"}, {NodeId{2}, 4, 5, "web2"}},
+                             Token{7},
+                             true,
+                             true};
   return a;
 }
 

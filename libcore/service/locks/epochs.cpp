@@ -9,11 +9,13 @@
 // its peers as they are then, each this life of its process. Who has entered holds, so an epoch in which
 // nobody takes part any more has nobody inside, wherever it ran: the next one begins then and not before.
 // Who asks may close an epoch, because a site is missing or is none yet: whoever asks after that waits for
-// the next one, as he does himself.
+// the next one, as he does himself. An epoch that is not closed outlives the last who takes part by a minute:
+// commands that come one after the other need no new one each, and no other way in gets between them.
 //
-// Tokens: an entry's is that of its algorithm, above the epoch's number. So many are reserved when it begins
-// that all tokens which the group gives later are larger.
+// Tokens: an entry's is that of its algorithm, above the epoch's number. So many are reserved when it begins,
+// which is when the first takes part, that all tokens which the group gives later are larger.
 #include <algorithm>
+#include <utility>
 
 #include "base/rule.hpp"
 #include "service/core.hpp"
@@ -33,44 +35,139 @@ const Epoch* Locks::epoch_of(const std::string& name) const {
 
 Refusal Locks::check_part(const Acquire& body, const Request& request) const {
   if (!body.part) return Refusal::none;
+  if (body.part->ends) return check_end(body, request);
   const auto& sites = body.part->sites;
   const bool plain = body.terms == LockTerms{.mode = Mode::shared} && request.names.size() == 1 && !body.join;
   const bool known = body.part->by <= EnterBy::suzuki_kasami && !sites.empty() &&
                      sites.size() <= core_->limits().decision_sites;
-  const bool fit =
-      std::ranges::all_of(sites, [](const DecisionSite& site) { return site.host.size() <= 255; });
+  const bool fit = std::ranges::all_of(sites, [](const DecisionSite& site) {
+    return site.host.size() <= 255 && site.node != NodeId{} && site.life != 0;
+  });
   const bool sorted = std::ranges::adjacent_find(sites, [](const DecisionSite& a, const DecisionSite& b) {
                         return a.node >= b.node;
                       }) == sites.end();
-  return plain && known && fit && sorted ? Refusal::none : Refusal::invalid;
+  return plain && known && fit && sorted ? check_room_for_part(body) : Refusal::invalid;
 }
 
-// The first of those who take part.
-void Locks::begin_epoch(const Request& request) {
+namespace {
+
+std::size_t bytes_of(const std::vector<DecisionSite>& sites) {
+  std::size_t bytes = 0;
+  for (const DecisionSite& site : sites) bytes += sizeof(DecisionSite) + site.host.size();
+  return bytes;
+}
+
+// Where they are named, all who take part name the same.
+bool same_sites(const Epoch& epoch, const TakePart& part) {
+  if (epoch.among != part.among) return false;
+  return !epoch.among ||
+         std::ranges::equal(epoch.sites, part.sites, {}, &DecisionSite::node, &DecisionSite::node);
+}
+
+}  // namespace
+
+Refusal Locks::check_room_for_part(const Acquire& body) const {
+  if (all_site_bytes_ + bytes_of(body.part->sites) > core_->limits().all_site_bytes)
+    return Refusal::too_many_requests;
+  const Epoch* const now = epoch_of(body.names.front());
+  const bool begins_one = now == nullptr || now->number == body.part->closes;
+  if (!begins_one) return Refusal::none;
+  const bool fits = (now != nullptr || state().epochs.size() < core_->limits().epochs) &&
+                    core_->may_reserve_tokens(tokens_of_epoch);
+  return fits ? Refusal::none : Refusal::too_many_epochs;
+}
+
+Refusal Locks::check_end(const Acquire& body, const Request& request) const {
+  const bool plain = body.terms == LockTerms{} && request.names.size() == 1 && !body.join && !body.wait;
+  if (!plain) return Refusal::invalid;
+  if (epoch_of(request.names.front()) == nullptr) return Refusal::no_such_epoch;
+  return COORD_RULE(only_an_idle_epoch_is_ended, is_idle(request.names.front())) ? Refusal::none
+                                                                                 : Refusal::held;
+}
+
+// As whoever uses the name now, or has used it last.
+bool Locks::entry_fits(const Request& request) const {
+  if (request.part && request.part->ends) return true;
+  return table_.entry_fits(request) && std::ranges::all_of(request.names, [&](const std::string& name) {
+           const Epoch* const epoch = epoch_of(name);
+           return epoch == nullptr || (epoch->by == request.entry_by() && same_sites(*epoch, *request.part));
+         });
+}
+
+// If there is none. The first of those who take part.
+void Locks::begin_epoch(Request& request, Step& step) {
   const std::string& name = request.names.front();
   const auto [at, is_new] = state().epochs.try_emplace(name);
-  if (!is_new) return;
-  at->second = {request.token, request.part->by, request.part->sites, false};
+  const auto sites = std::exchange(request.part->sites, {});
+  if (!is_new) {
+    if (table_.find(name)->holders.size() == 1)
+      step.effects.push_back(TimerEnded{TimerKind::idle_epoch, at->second.number});
+    return;
+  }
+  at->second = {request.token, request.part->by, sites, false, request.part->among};
   epochs_.emplace(request.token, name);
   table_.close(name, false);
-  core_->reserve_tokens(core_->limits().tokens_of_epoch);
+  core_->reserve_tokens(tokens_of_epoch);
 }
 
-void Locks::end_epochs(const std::vector<std::string>& names) {
+bool Locks::is_idle(const std::string& name) const {
+  const Lock* const lock = table_.find(name);
+  return epoch_of(name) != nullptr && (lock == nullptr || lock->holders.empty());
+}
+
+Duration Locks::idle_for(Token epoch) const {
+  const std::string* const name = name_in(epoch);
+  return name != nullptr && is_idle(*name) ? epoch_outlives_the_last : Duration::zero();
+}
+
+void Locks::end_epoch(const std::string& name, Step& step) {
+  const auto epoch = state().epochs.find(name);
+  const Token number = epoch->second.number;
+  step.effects.push_back(TimerEnded{TimerKind::idle_epoch, number});
+  epochs_.erase(number);
+  state().epochs.erase(epoch);
+  touched_.insert(name);
+}
+
+// The last one has left.
+void Locks::end_epochs(const std::vector<std::string>& names, Step& step) {
   for (const std::string& name : names) {
-    const auto epoch = state().epochs.find(name);
-    const Lock* lock = table_.find(name);
-    if (epoch == state().epochs.end() || (lock != nullptr && !lock->holders.empty())) continue;
-    epochs_.erase(epoch->second.number);
-    state().epochs.erase(epoch);
+    if (!is_idle(name)) continue;
+    const Epoch& epoch = state().epochs.at(name);
+    if (epoch.closed) {
+      end_epoch(name, step);
+    } else {
+      step.effects.push_back(TimerStarted{TimerKind::idle_epoch, epoch.number, epoch_outlives_the_last});
+    }
   }
 }
 
-void Locks::close_epoch(const Acquire& body) {
+void Locks::idle_over(Token epoch, Step& step) {
+  const std::string* const name = name_in(epoch);
+  if (name == nullptr || !COORD_RULE(only_an_idle_epoch_is_over, is_idle(*name))) return;
+  end_epoch(std::string(*name), step);
+}
+
+void Locks::close_epoch(const Acquire& body, Step& step) {
   const auto found = state().epochs.find(body.names.front());
   if (found == state().epochs.end() || found->second.number != body.part->closes) return;
+  if (is_idle(found->first)) return end_epoch(std::string(found->first), step);
   found->second.closed = true;
   table_.close(found->first, true);
+}
+
+void Locks::count_sites(LogIndex place, const Request& request) {
+  if (!request.part) return;
+  const std::size_t bytes = bytes_of(request.part->sites);
+  site_bytes_.emplace(place, bytes);
+  all_site_bytes_ += bytes;
+}
+
+void Locks::uncount_sites(LogIndex place) {
+  const auto found = site_bytes_.find(place);
+  if (found == site_bytes_.end()) return;
+  all_site_bytes_ -= found->second;
+  site_bytes_.erase(found);
 }
 
 Status Locks::rebuild_epochs() {
@@ -79,8 +176,8 @@ Status Locks::rebuild_epochs() {
     if (epoch.number == Token{} || epoch.number > core_->state().last_token || epoch.sites.empty() ||
         !epochs_.emplace(epoch.number, name).second)
       return inconsistent("an epoch that cannot be");
-    if (lock == nullptr || lock->holders.empty() || lock->by != epoch.by)
-      return inconsistent("an epoch in which nobody takes part");
+    if (epoch.closed && is_idle(name)) return inconsistent("a closed epoch in which nobody takes part");
+    if (lock != nullptr && lock->by != epoch.by) return inconsistent("an epoch of another algorithm");
     table_.close(name, epoch.closed);
   }
   for (const auto& [place, request] : state().requests) {

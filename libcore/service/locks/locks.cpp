@@ -63,7 +63,7 @@ Refusal Locks::check_request(const Acquire& body, const Request& request) const 
   if (core_->name_bytes() + bytes_of_names(request.names) > core_->limits().all_name_bytes)
     return Refusal::too_many_names;
   if (!COORD_RULE(rates_fit, table_.period_fits(request))) return Refusal::rate_differs;
-  if (!COORD_RULE(entries_fit, table_.entry_fits(request))) return Refusal::entries_differ;
+  if (!COORD_RULE(entries_fit, entry_fits(request))) return Refusal::entries_differ;
   if (!table_.permits_fit(request)) return Refusal::permits_differ;
   return Refusal::none;
 }
@@ -87,13 +87,16 @@ void Locks::on(const Acquire& body, Step& step) {
   };
   if (body.names.size() > core_->limits().names_a_request) return refuse(Refusal::invalid);
   Request request = request_from(body, step.wall);
+  const bool ends = body.part && body.part->ends;
   Refusal why = core_->check_sender(body.open, body.session, step.to.node);
   if (why == Refusal::none) why = check_part(body, request);
   if (why == Refusal::none) why = check_request(body, request);
   if (why == Refusal::none) why = check_user(body, step.level);
   if (why != Refusal::none) return refuse(why);
+  if (ends) end_epoch(request.names.front(), step);
+  if (ends) request.part.reset();
   if (!body.part) request.inside = proved(body.inside, step.to.node);
-  if (body.part) close_epoch(body);
+  if (request.part) close_epoch(body, step);
   if (body.open) request.session = SessionId{step.index.value};
   const Entry inside = entry(request);
   if (!COORD_RULE(exclusive_in_shared_refused, !inside.shared_only))
@@ -173,7 +176,7 @@ void Locks::grant(LogIndex place, Step& step, AnswerTo to) {
   table_.hold(request.names, request.terms.permits, request.token,
               Holder{request.terms.mode, place, {}, request.entry_by()}, request.entered,
               request.terms.period);
-  if (request.part) begin_epoch(request);
+  if (request.part) begin_epoch(request, step);
   leave_line(place, request);
   place_of_.insert_or_assign(request.token, place);
   suspect_waits(request);
@@ -222,7 +225,7 @@ void Locks::end_hold(LogIndex place, End end, Step& step, AnswerTo to) {
   step.effects.push_back(Released{to, request.session, request.number, request.fence(), request.names});
   if (delay == Duration::zero() && min_hold == Duration::zero()) {
     table_.let_go(request.names, request.token);
-    end_epochs(request.names);
+    end_epochs(request.names, step);
     touched_.insert(request.names.begin(), request.names.end());
     return;
   }
@@ -264,6 +267,7 @@ void Locks::forget_request(LogIndex place, const Request& request) {
 }
 
 Duration Locks::timer_length(TimerKind kind, Token token) const {
+  if (kind == TimerKind::idle_epoch) return idle_for(token);
   const auto held = place_of_.find(token);
   if (held != place_of_.end())
     return kind == TimerKind::min_hold ? state().requests.at(held->second).terms.min_hold : Duration::zero();
@@ -283,10 +287,12 @@ std::vector<RunningTimer> Locks::running_timers() const {
     note(TimerKind::min_hold, token, lingering_hold.terms.min_hold);
     note(TimerKind::lock_delay, token, lingering_hold.terms.lock_delay);
   }
+  for (const auto& [epoch, name] : epochs_) note(TimerKind::idle_epoch, epoch, idle_for(epoch));
   return running;
 }
 
 void Locks::timer_over(TimerKind kind, Token token, Step& step) {
+  if (kind == TimerKind::idle_epoch) return idle_over(token, step);
   const auto clear = [&](Duration& timer) {
     if (timer == Duration::zero()) return;
     timer = Duration::zero();

@@ -55,7 +55,7 @@ class Locks : public FamilyBase {
   using StatePart = LockState;
   using LimitsPart = LockLimits;
   static constexpr bool ends_before_holds = false;
-  static constexpr std::array timers{TimerKind::lock_delay, TimerKind::min_hold};
+  static constexpr std::array timers{TimerKind::lock_delay, TimerKind::min_hold, TimerKind::idle_epoch};
 
   static Nature nature(const Acquire&) { return {.grows = true, .durable = false}; }
   static Nature nature(const Cancel&) { return {.grows = false, .durable = false}; }
@@ -68,6 +68,7 @@ class Locks : public FamilyBase {
     for (const auto& [token, lingering_hold] : state.lingering_holds) {
       for (const std::string& name : lingering_hold.names) visit(name);
     }
+    for (const auto& [name, epoch] : state.epochs) visit(name);
   }
 
   void on(const Acquire& body, Step& step);
@@ -105,6 +106,7 @@ class Locks : public FamilyBase {
   // The name that is in this epoch; nullptr: it is over.
   const std::string* name_in(Token epoch) const;
   const Epoch* epoch_of(const std::string& name) const;
+  const std::map<std::string, Epoch>& epochs() const { return state().epochs; }
 
  private:
   LockState& state();
@@ -121,9 +123,18 @@ class Locks : public FamilyBase {
 
   // ---- epochs.cpp
   Refusal check_part(const Acquire& body, const Request& request) const;
-  void close_epoch(const Acquire& body);
-  void begin_epoch(const Request& request);
-  void end_epochs(const std::vector<std::string>& names);
+  Refusal check_room_for_part(const Acquire& body) const;
+  Refusal check_end(const Acquire& body, const Request& request) const;
+  bool entry_fits(const Request& request) const;
+  void close_epoch(const Acquire& body, Step& step);
+  void begin_epoch(Request& request, Step& step);
+  void end_epochs(const std::vector<std::string>& names, Step& step);
+  void end_epoch(const std::string& name, Step& step);
+  bool is_idle(const std::string& name) const;
+  Duration idle_for(Token epoch) const;
+  void idle_over(Token epoch, Step& step);
+  void count_sites(LogIndex place, const Request& request);
+  void uncount_sites(LogIndex place);
   Status rebuild_epochs();
 
   // ---- nesting.cpp
@@ -154,7 +165,9 @@ class Locks : public FamilyBase {
   std::map<std::string, std::set<LogIndex>> would_join_;       // requests in line, by their first name
   std::set<std::pair<LogIndex, std::string>> history_by_age_;  // the least recently used first
   std::size_t history_bytes_ = 0;
-  std::map<Token, std::string> epochs_;  // by number
+  std::map<Token, std::string> epochs_;         // by number
+  std::map<LogIndex, std::size_t> site_bytes_;  // of requests in line that take part
+  std::size_t all_site_bytes_ = 0;
 
   // Of the command that is applied; empty once it is settled.
   std::set<std::string> touched_;  // names at which someone may be let in now

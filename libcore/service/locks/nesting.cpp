@@ -68,6 +68,7 @@ const std::set<LogIndex>& Locks::waits_under(SessionId session) const {
 void Locks::wait_in_line(LogIndex place) {
   const Request& request = state().requests.at(place);
   table_.wait(request, place);
+  count_sites(place, request);
   if (request.join) would_join_[request.names.front()].insert(place);
   waits_under_[request.session].insert(place);
   for (const SessionId outer : request.inside) waits_under_[outer].insert(place);
@@ -76,6 +77,7 @@ void Locks::wait_in_line(LogIndex place) {
 // Does nothing for a request that did not wait.
 void Locks::leave_line(LogIndex place, const Request& request) {
   table_.stop_waiting(request, place);
+  uncount_sites(place);
   if (const auto line = would_join_.find(request.names.front()); line != would_join_.end()) {
     line->second.erase(place);
     if (line->second.empty()) would_join_.erase(line);

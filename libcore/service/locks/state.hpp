@@ -36,7 +36,7 @@ struct Request {
   bool join = false;
   LogIndex joins{};                      // waits for the end of the hold of the request at this place...
   std::optional<std::uint8_t> joined{};  // ... which has ended with this status: waits for nothing any more
-  std::optional<TakePart> part{};        // held: it takes part
+  std::optional<TakePart> part{};        // held: it takes part; the sites are in its epoch then
 
   bool held() const { return token.value != 0; }
   bool in_line() const { return !held() && joins == LogIndex{} && !joined; }
@@ -58,17 +58,19 @@ struct Request {
   }
 };
 
-// A name that is entered by an algorithm among these sites, as long as somebody takes part (epochs.cpp).
+// A name that is entered by an algorithm among these sites, as long as somebody takes part, and a while
+// longer (epochs.cpp).
 struct Epoch {
   Token number{};  // above all tokens that were given before; those of its entries come next
   EnterBy by = EnterBy::ricart_agrawala;
   std::vector<DecisionSite> sites{};  // by node
-  bool closed = false;
+  bool closed = false;                // it ends with the last who takes part
+  bool among = false;                 // the sites are named by those who take part
 
   bool operator==(const Epoch&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, by, sites, closed);
+    archive(number, by, sites, closed, among);
   }
 };
 
