@@ -46,18 +46,44 @@ std::optional<Known> ServiceLog::find(const node::Moment& moment, Token generati
   return Known{*name, exchange ? "promise-exchange" : name_of(decision.algorithm), decision.sites, false};
 }
 
-std::optional<Token> ServiceLog::part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
-                                         std::uint32_t uid, const std::string& user) const {
+PartOf ServiceLog::part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
+                           std::uint32_t uid, const std::string& user) const {
+  using enum PartOf::Standing;
   const auto& locks = machine_of(moment).of<service::Locks>();
   const auto& sessions = machine_of(moment).state().sessions;
   const auto owned = sessions.find(session);
-  if (owned == sessions.end() || (uid != 0 && owned->second.owner.user != user)) return std::nullopt;
+  if (owned == sessions.end()) return {not_yet, {}};
+  if (uid != 0 && owned->second.owner.user != user) return {never, {}};
   const auto& all = locks.requests_of(session);
   const auto found = all.find(request);
-  if (found == all.end()) return std::nullopt;
+  if (found == all.end()) return {never, {}};
   const service::Request& hold = locks.requests().at(found->second);
-  const service::Epoch* epoch = hold.held() && hold.part ? locks.epoch_of(hold.names.front()) : nullptr;
-  return epoch == nullptr ? std::nullopt : std::optional(epoch->number);
+  if (!hold.part) return {never, {}};
+  const service::Epoch* const epoch = hold.held() ? locks.epoch_of(hold.names.front()) : nullptr;
+  return epoch == nullptr ? PartOf{not_yet, {}} : PartOf{takes_part, epoch->number};
+}
+
+LogIndex ServiceLog::position(const node::Moment& moment) const {
+  return machine_of(moment).state().applied;
+}
+
+std::vector<Token> ServiceLog::epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const {
+  std::vector<Token> epochs;
+  for (const auto& [name, epoch] : machine_of(moment).of<service::Locks>().epochs()) {
+    const bool is_site = std::ranges::any_of(epoch.sites, [&](const service::DecisionSite& site) {
+      return site.node == node && site.life == life;
+    });
+    if (is_site) epochs.push_back(epoch.number);
+  }
+  return epochs;
+}
+
+bool ServiceLog::is_epoch(const node::Moment& moment, Token epoch) const {
+  return machine_of(moment).of<service::Locks>().name_in(epoch) != nullptr;
+}
+
+bool ServiceLog::has_quorum(const node::Moment& moment) const {
+  return moment.service->log().has_quorum();
 }
 
 bool ServiceLog::takes_part(const node::Moment& moment, Token epoch, SessionId session) const {

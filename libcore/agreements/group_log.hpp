@@ -27,6 +27,18 @@ struct Known {
   std::string hosts() const;  // for people
 };
 
+// What the log says of one who wants to enter.
+struct PartOf {
+  enum class Standing : std::uint8_t {
+    takes_part,
+    not_yet,  // as far as this peer has read: it may have been restarted and be behind, or the session be
+              // over
+    never,    // it is another user's, or asks for something else
+  };
+  Standing standing = Standing::never;
+  Token epoch{};
+};
+
 class GroupLog {
  public:
   GroupLog() = default;
@@ -41,8 +53,14 @@ class GroupLog {
   // When a decision was forgotten last: as long as this stays, so do those that it has.
   virtual Token last_forgotten(const node::Moment& moment) const = 0;
   // The epoch in which this request of a session takes part, if it is this user's.
-  virtual std::optional<Token> part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
-                                       std::uint32_t uid, const std::string& user) const = 0;
+  virtual PartOf part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
+                         std::uint32_t uid, const std::string& user) const = 0;
+  // How far this peer has read: as long as this stays, so does all that it says.
+  virtual LogIndex position(const node::Moment& moment) const = 0;
+  // The epochs of which this life of a node is a site.
+  virtual std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const = 0;
+  virtual bool is_epoch(const node::Moment& moment, Token epoch) const = 0;
+  virtual bool has_quorum(const node::Moment& moment) const = 0;
   // The session takes part in this epoch.
   virtual bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const = 0;
   // Who votes by now, sorted; nullopt: this peer cannot tell.
@@ -55,8 +73,12 @@ class ServiceLog final : public GroupLog {
   std::optional<Known> find(const node::Moment& moment, Token generation) const override;
   bool has_come_to(const node::Moment& moment, Token generation) const override;
   Token last_forgotten(const node::Moment& moment) const override;
-  std::optional<Token> part_of(const node::Moment& moment, SessionId session, std::uint64_t request,
-                               std::uint32_t uid, const std::string& user) const override;
+  PartOf part_of(const node::Moment& moment, SessionId session, std::uint64_t request, std::uint32_t uid,
+                 const std::string& user) const override;
+  LogIndex position(const node::Moment& moment) const override;
+  std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const override;
+  bool is_epoch(const node::Moment& moment, Token epoch) const override;
+  bool has_quorum(const node::Moment& moment) const override;
   bool takes_part(const node::Moment& moment, Token epoch, SessionId session) const override;
   std::optional<std::vector<NodeId>> voters(const node::Moment& moment) const override;
 };

@@ -41,17 +41,43 @@ struct Packet {
 };
 using ToPeer = std::variant<Hello, Packet>;
 
-// A message of the algorithm of a decision. `depth`: how many messages one after the other have led to it.
+// A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other
+// have led to it.
 struct Item {
+  enum class Kind : std::uint8_t {
+    message,
+    lost,     // none: its sender has lost one of this epoch, and takes part in it no more
+    is_busy,  // none: would this site let the sender wait, whose request came before this?
+    busy,     // ... it would
+    free,     // ... it does not
+  };
   Token generation{};
   std::uint32_t depth = 0;
-  Bytes message;
+  Bytes message{};
+  Kind kind = Kind::message;
+  std::uint64_t question = 0;  // of is_busy, and its answers
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, depth, wire::at_most<(std::size_t{256} << 10U)>(message));
+    archive(generation, depth, wire::at_most<(std::size_t{256} << 10U)>(message), kind, question);
   }
 };
+constexpr const char* name_of(Item::Kind value) {
+  switch (value) {
+    using enum Item::Kind;
+    case message:
+      return "message";
+    case lost:
+      return "lost";
+    case is_busy:
+      return "is busy";
+    case busy:
+      return "busy";
+    case free:
+      return "free";
+  }
+  return nullptr;
+}
 // What is known to be decided? `question`: of the asking life, so that an answer to an earlier one is none.
 struct AskDecided {
   Token generation{};
@@ -104,25 +130,48 @@ struct GetDecided {
     archive(generation);
   }
 };
-// This request of this session takes part in a name: it is to enter now. Answered by Entered when it has, and
-// is inside until it takes part no more; by Missing if it will not.
+// This request of this session takes part in a name: it is to enter now. Answered by Entered when it may; by
+// Missing if it will not. Who is told Entered says Begin before anything is begun, for it may have been
+// stopped, and its turn have passed on: answered by Begun, and it is inside until it takes part no more, or
+// as Enter.
 struct Enter {
   SessionId session{};
   std::uint64_t request = 0;
+  bool at_once = false;  // or be told Busy
   bool operator==(const Enter&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request, at_once);
+  }
+};
+struct Begin {
+  SessionId session{};
+  std::uint64_t request = 0;
+  bool operator==(const Begin&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(session, request);
   }
 };
-using FromTool = std::variant<GetSites, Propose, GetDecided, Enter>;
+// It does not wait any more. Answered by Withdrawn.
+struct Withdraw {
+  SessionId session{};
+  std::uint64_t request = 0;
+  bool operator==(const Withdraw&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(session, request);
+  }
+};
+using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
+  NodeId self{};  // this host
   bool operator==(const Sites&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(sites);
+    archive(sites, self);
   }
 };
 struct Step {  // of the way to a decision, as this site saw it
@@ -189,13 +238,15 @@ struct Entered {
   std::vector<std::string> hosts{};                 // its sites
   std::map<std::string, std::uint64_t> messages{};  // sent and received here from wish to entry, by type
   std::uint32_t delays = 0;                         // messages one after the other
+  std::uint64_t sent = 0, received = 0;             // of the algorithm's, here, in this epoch until now
   bool operator==(const Entered&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(token, epoch, hosts, messages, delays);
+    archive(token, epoch, hosts, messages, delays, sent, received);
   }
 };
-// Nobody enters in this epoch any more, as far as this site can tell: close it, and take part in the next.
+// Nobody enters in this epoch any more, as far as this site can tell: close it, and take part in the next. 0:
+// in which one it would be is not known here.
 struct Missing {
   Token epoch{};
   std::string text{};
@@ -205,6 +256,24 @@ struct Missing {
     archive(epoch, text);
   }
 };
-using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing>;
+struct Begun {
+  bool operator==(const Begun&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct Busy {
+  bool operator==(const Busy&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+struct Withdrawn {
+  bool quorum = false;  // the group has one, as far as this peer knows
+  bool operator==(const Withdrawn&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(quorum);
+  }
+};
+using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing, Begun, Withdrawn, Busy>;
 
 }  // namespace coord::agreements

@@ -42,7 +42,11 @@ node::PartActions AgreementsPart::step(const node::Moment& moment, const node::E
 node::PartActions AgreementsPart::settle(const node::Moment& moment) {
   forget_the_forgotten(moment);
   take_the_early(moment);
-  see_who_left(moment);
+  if (const LogIndex position = log_->position(moment); position != looked_until_) {
+    looked_until_ = position;
+    make_regions(moment);
+    see_who_left(moment);
+  }
   for (auto& [node, peer] : peers_) {
     if (!peer.channel) continue;
     for (const channel::Message& message : peer.channel->poll(moment.now))
@@ -62,6 +66,8 @@ std::optional<Instant> AgreementsPart::deadline() const {
   for (const auto& [epoch, region] : regions_) {
     consider(region.core->deadline());
     if (region.wished) consider(region.asked_at + ask_sites_every);
+    if (region.inside) consider(region.begins_by);
+    if (region.at_once) consider(region.at_once->until);
   }
   for (const auto& [node, peer] : peers_) {
     if (peer.channel) consider(peer.channel->deadline());
@@ -81,6 +87,8 @@ void AgreementsPart::time_passes(const node::Moment& moment) {
     if (due && *due <= moment.now) perform(moment, generation, site, site.core->tick(moment.now));
   }
   look_for_the_missing(moment);
+  see_who_begins(moment);
+  see_who_answers(moment);
   ask_for_lives(moment);
   questions_end(moment);
 }
@@ -137,13 +145,22 @@ void AgreementsPart::forget(Token generation) {
 
 void AgreementsPart::keep_early(NodeId from, const Item& item) {
   constexpr std::size_t most = 4'096, most_bytes = std::size_t{4} << 20U;
-  if (early_count_ >= most || early_bytes_ + item.message.size() > most_bytes) return;
+  constexpr std::size_t most_lost = 1'024;
+  if (early_count_ >= most || early_bytes_ + item.message.size() > most_bytes) {
+    if (early_lost_.size() >= most_lost) all_lost_to_ = std::max(all_lost_to_, item.generation);
+    if (early_lost_.size() < most_lost) early_lost_.insert(item.generation);
+    return;
+  }
   ++early_count_;
   early_bytes_ += item.message.size();
   early_[item.generation].emplace_back(from, item);
 }
 
 void AgreementsPart::take_the_early(const node::Moment& moment) {
+  // An epoch's that is no site here, or a decision's, which survives it.
+  std::erase_if(early_lost_, [&](Token generation) {
+    return log_->has_come_to(moment, generation) && !log_->is_epoch(moment, generation);
+  });
   while (!early_.empty() && log_->has_come_to(moment, early_.begin()->first)) {
     auto first = early_.extract(early_.begin());
     for (const auto& [from, what] : first.mapped()) {

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,6 +42,10 @@ const classical::Algorithm* hosted(std::string_view algorithm);
 
 // Whether the sites of a region are there, while one waits to enter.
 inline constexpr Duration ask_sites_every = std::chrono::milliseconds(500);
+// Who is not to wait hears from all sites within this, or gives up.
+inline constexpr Duration sites_answer_in = std::chrono::seconds(1);
+// Who is let in says so within this, or its turn passes on: it may have been stopped.
+inline constexpr Duration begins_within = std::chrono::seconds(2);
 
 class AgreementsPart final : public node::Part {
  public:
@@ -108,18 +113,29 @@ class AgreementsPart final : public node::Part {
   struct Entrance {
     Tool tool;
     SessionId session;
+    bool at_once = false;
   };
   struct Region {
     Known known;
     const classical::Algorithm* algorithm = nullptr;
     std::unique_ptr<classical::Instance> core;
-    std::deque<Entrance> waiting{};     // of this host; for the first of them...
-    bool wished = false;                // ... the core waits
-    std::optional<SessionId> inside{};  // until it takes part no more
-    Entered entered{};                  // as it was told
+    std::deque<Entrance> waiting{};      // of this host; for the first of them...
+    bool wished = false;                 // ... the core waits
+    std::optional<SessionId> inside{};   // until it takes part no more...
+    std::optional<Instant> begins_by{};  // ... or has not begun by then
+    std::string over{};                  // why this site serves it no more; empty: it does
+    Entered entered{};                   // as it was told
     std::uint32_t depth = 0, depth_at_wish = 0;
     std::map<std::string, std::uint64_t> messages{};  // since the wish
+    std::uint64_t sent = 0, received = 0;             // since the epoch began
     Instant wished_at{}, asked_at{};
+    // The first in line is not to wait: who has not said that he does not hold it up.
+    struct AtOnce {
+      std::uint64_t question = 0;
+      std::set<NodeId> open{};
+      Instant until{};
+    };
+    std::optional<AtOnce> at_once{};
   };
 
   void on(const node::Moment& moment, const node::FromPeer& event);
@@ -140,6 +156,8 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const Propose& what);
   void asked(const node::Moment& moment, Tool tool, const GetDecided& what);
   void asked(const node::Moment& moment, Tool tool, const Enter& what);
+  void asked(const node::Moment& moment, Tool tool, const Begin& what);
+  void asked(const node::Moment& moment, Tool tool, const Withdraw& what);
 
   // The site of this generation, made if this peer is one; null: `why` says why not.
   Site* site(const node::Moment& moment, Token generation, CannotTell& why);
@@ -151,6 +169,19 @@ class AgreementsPart final : public node::Part {
   // ---- part_regions.cpp
   // Null: `why` says why not; of `wrong` no later epoch is another either.
   Region* region(const node::Moment& moment, Token epoch, CannotTell& why);
+  // That of a session which takes part; null: the tool was told why not.
+  Region* region_of(const node::Moment& moment, Tool tool, SessionId session, std::uint64_t request,
+                    Token& epoch);
+  void make_regions(const node::Moment& moment);
+  void send(const node::Moment& moment, Token epoch, Region& region, classical::Send what);
+  void say(const node::Moment& moment, Region& region, NodeId to, Item what);
+  void ask_whether_busy(const node::Moment& moment, Token epoch, Region& region);
+  void busy_item(const node::Moment& moment, NodeId from, const Item& what, Region& region);
+  void give_up_waiting(const node::Moment& moment, Token epoch, Region& region, const ToTool& told);
+  void see_who_answers(const node::Moment& moment);
+  void serve_no_more(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
+  void is_over(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
+  void see_who_begins(const node::Moment& moment);
   void region_item(const node::Moment& moment, NodeId from, const Item& item, const Known& known);
   void perform(const node::Moment& moment, Token epoch, Region& region, classical::Actions actions);
   void wish(const node::Moment& moment, Token epoch, Region& region, const classical::Wish& what);
@@ -160,18 +191,22 @@ class AgreementsPart final : public node::Part {
   std::string missing(const node::Moment& moment, const Region& region) const;
   void look_for_the_missing(const node::Moment& moment);
   void see_who_left(const node::Moment& moment);
-  void leaves_line(const node::Moment& moment, replica::ConnectionId connection);
+  template <class Which>
+  void leaves_line(const node::Moment& moment, const Which& which);
 
   void perform(const node::Moment& moment, Token generation, Site& site, classical::Actions actions);
   void go_on(const node::Moment& moment, Token generation, Site& site);
   void decide(const node::Moment& moment, Token generation, Site& site, const std::string& value);
   void save(Token generation, Site& site);
   void note(const node::Moment& moment, Site& site, bool sent, NodeId peer, const Bytes& message);
-  void offer(const node::Moment& moment, NodeId to, const AnyItem& item);
+  // False: it was dropped, for that peer has taken nothing for long.
+  bool offer(const node::Moment& moment, NodeId to, const AnyItem& item, std::size_t most_bytes = some_bytes);
   void say(NodeId to, const ToPeer& what);
   void hello(NodeId to, bool asks);
   void tell(Tool tool, const ToTool& what);
   void tell_sites(const Gathering& gathering);
+  void forget_questions(replica::ConnectionId connection);
+  bool asks_too_much(const Tool& tool) const;
   void time_passes(const node::Moment& moment);
   void ask_for_lives(const node::Moment& moment);
   void questions_end(const node::Moment& moment);
@@ -183,6 +218,11 @@ class AgreementsPart final : public node::Part {
   bool told_by_others(const Asking& asking);  // else others are waited for
   void tell_no_answer(const Asking& asking);
   std::string host_of(NodeId node) const;
+
+  // Of what one peer has not taken: decisions stop before epochs, which end when something is lost.
+  static constexpr std::size_t some_bytes = channel::Limits{}.queue;
+  static constexpr std::size_t bytes_of_epochs = 2 * some_bytes;
+  static constexpr std::size_t any_bytes = std::numeric_limits<std::size_t>::max();
 
   const NodeId self_;
   const std::vector<NodeId> founders_;  // who may be a site, and is heard
@@ -196,6 +236,9 @@ class AgreementsPart final : public node::Part {
   std::map<Token, Region> regions_;
   std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
   std::size_t early_count_ = 0, early_bytes_ = 0;
+  std::set<Token> early_lost_;  // of which not all could be kept...
+  Token all_lost_to_{};         // ... and, where there were too many, all up to this
+  LogIndex looked_until_{};     // GroupLog::position() when the epochs were looked at
   std::uint64_t last_question_ = 0;
   std::map<Token, std::vector<Asking>> asking_;
   std::vector<Gathering> gathering_;

@@ -14,8 +14,7 @@ namespace coord::agreements {
 namespace {
 
 constexpr Duration ask_every = std::chrono::milliseconds(300);  // for a life that is not known
-constexpr std::size_t most_unsent = 1'024;                      // items, to a life that is not known
-constexpr std::size_t most_unsent_bytes = channel::Limits{}.queue;
+constexpr std::size_t bytes_beside = 256;                       // that an item costs here whatever it says
 
 }  // namespace
 
@@ -42,18 +41,10 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromPeer& event)
   if (!std::ranges::binary_search(founders_, event.from)) return;
   peers_[event.from].heard = moment.now;
   for (Gathering& gathering : gathering_) gathering.silent.erase(event.from);
-  std::visit(
-      [&](const auto& what) {
-        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Hello>) {
-          heard(moment, event.from, what);
-        } else {
-          heard(moment, event.from, what);
-        }
-      },
-      *said);
+  std::visit([&](const auto& what) { heard(moment, event.from, what); }, *said);
 }
 
-void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello& what) {
+void AgreementsPart::heard(const node::Moment&, NodeId from, const Hello& what) {
   if (what.life == 0 || from == self_) return;
   Peer& peer = peers_[from];
   if (peer.life != what.life) {
@@ -65,7 +56,6 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello&
   }
   peer.disk = what.disk;
   if (what.asks) hello(from, false);
-  (void)moment;
 }
 
 void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Packet& packet) {
@@ -87,21 +77,26 @@ void AgreementsPart::take(const node::Moment& moment, NodeId from, const AnyItem
   std::visit([&](const auto& of) { item(moment, from, of); }, what);
 }
 
-// A peer that takes nothing for so long is as one that has crashed: no algorithm here relies on it.
-void AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what) {
+// A peer that takes nothing for so long is as one that has crashed. Nobody who is none of the group's is
+// remembered, whomever a list of sites names.
+bool AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what,
+                           std::size_t most_bytes) {
+  if (!std::ranges::binary_search(founders_, to)) return false;
   Peer& peer = peers_[to];
   Bytes bytes = wire::encode(what, wire::channels_since);
   if (peer.channel) {
-    if (peer.channel->has_room()) peer.channel->offer(bytes);
-    return;
+    const std::size_t queued = peer.channel->queued_bytes() + bytes_beside * peer.channel->queued_pieces();
+    if (queued >= most_bytes) return false;
+    peer.channel->offer(bytes);
+    return true;
   }
-  if (peer.unsent.size() < most_unsent && peer.unsent_bytes + bytes.size() <= most_unsent_bytes) {
-    peer.unsent_bytes += bytes.size();
-    peer.unsent.push_back(std::move(bytes));
-  }
-  if (ask_again_ && *ask_again_ > moment.now) return;
+  if (peer.unsent_bytes >= most_bytes) return false;
+  peer.unsent_bytes += bytes.size() + bytes_beside;
+  peer.unsent.push_back(std::move(bytes));
+  if (ask_again_ && *ask_again_ > moment.now) return true;
   hello(to, true);
   ask_again_ = moment.now + ask_every;
+  return true;
 }
 
 void AgreementsPart::ask_for_lives(const node::Moment& moment) {
@@ -126,11 +121,13 @@ bool AgreementsPart::is_site(const Known& known, NodeId from) const {
 
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& what) {
   if (!log_->has_come_to(moment, what.generation)) return keep_early(from, what);
+  // What came before this and was kept comes first.
+  if (COORD_RULE_OR(early_messages_come_first, !early_.empty(), false)) take_the_early(moment);
   const auto of = log_->find(moment, what.generation);
   if (of && of->region) return region_item(moment, from, what, *of);
   CannotTell why;
   Site* const found = site(moment, what.generation, why);
-  if (found == nullptr || found->broken) return;
+  if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
   if (!COORD_RULE(only_fixed_sites_are_heard, is_site(found->known, from))) return;
   found->depth = std::max(found->depth, what.depth);
   note(moment, *found, false, from, what.message);
@@ -145,7 +142,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const AskDeci
   if (found == nullptr) return;
   TellDecided answer{what.generation, what.question, found->begun(), found->decided.has_value(), {}};
   if (found->decided) answer.value = found->decided->value;
-  offer(moment, from, answer);
+  (void)offer(moment, from, answer);
 }
 
 void AgreementsPart::item(const node::Moment& moment, NodeId from, const TellDecided& what) {

@@ -16,6 +16,7 @@
 #include "agreements/part.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "service/locks/limits.hpp"
 
 namespace coord::agreements {
 
@@ -24,7 +25,7 @@ namespace {
 using Why = CannotTell::Why;
 
 constexpr Duration missing_after = std::chrono::seconds(2);
-constexpr std::uint64_t most_tokens = (std::uint64_t{1} << 20U) - 1;  // as the service reserves for an epoch
+constexpr std::uint64_t most_tokens = service::tokens_of_epoch - 1;
 
 }  // namespace
 
@@ -39,6 +40,11 @@ AgreementsPart::Region* AgreementsPart::region(const node::Moment& moment, Token
   const classical::Algorithm* const algorithm = of && of->region ? hosted(of->algorithm) : nullptr;
   if (algorithm == nullptr) {
     why = {Why::no_site, "its epoch is over"};
+    return nullptr;
+  }
+  if (!std::ranges::all_of(of->nodes(),
+                           [&](NodeId node) { return std::ranges::binary_search(founders_, node); })) {
+    why = {Why::no_site, "it names a host that this peer does not know"};
     return nullptr;
   }
   const service::DecisionSite* const self = of->site(self_);
@@ -60,7 +66,47 @@ AgreementsPart::Region* AgreementsPart::region(const node::Moment& moment, Token
   made.known = std::move(*of);
   made.algorithm = algorithm;
   made.core = std::move(*core);
-  return &regions_.emplace(epoch, std::move(made)).first->second;
+  Region& placed = regions_.emplace(epoch, std::move(made)).first->second;
+  if (early_lost_.erase(epoch) > 0 || epoch <= all_lost_to_)
+    serve_no_more(moment, epoch, placed, "this host's peer has missed messages");
+  return &placed;
+}
+
+// Also where nobody of this host takes part: an algorithm may need all its sites, as a ring does.
+void AgreementsPart::make_regions(const node::Moment& moment) {
+  CannotTell why;
+  for (const Token epoch : log_->epochs_of(moment, self_, life_)) (void)region(moment, epoch, why);
+}
+
+// All algorithms here rely on it that no message is lost between two lives. So who cannot keep one says no
+// more in this epoch; all others are told, and go on to the next.
+void AgreementsPart::serve_no_more(const node::Moment& moment, Token epoch, Region& region,
+                                   const std::string& why) {
+  if (!region.over.empty() || !COORD_RULE_OR(who_lost_a_message_serves_no_more, true, false)) return;
+  is_over(moment, epoch, region, why);
+  for (const service::DecisionSite& site : region.known.sites) {
+    if (site.node != self_)
+      (void)offer(moment, site.node, Item{.generation = epoch, .kind = Item::Kind::lost}, any_bytes);
+  }
+}
+
+void AgreementsPart::is_over(const node::Moment& moment, Token epoch, Region& region,
+                             const std::string& why) {
+  region.over = why;
+  give_up(moment, epoch, region, why);
+}
+
+void AgreementsPart::send(const node::Moment& moment, Token epoch, Region& region, classical::Send what) {
+  if (region.wished && region.over.empty()) ++region.messages[std::string(what.type)];
+  ++region.sent;
+  say(moment, region, what.to, Item{epoch, region.depth + 1, std::move(what.message)});
+}
+
+void AgreementsPart::say(const node::Moment& moment, Region& region, NodeId to, Item what) {
+  if (!region.over.empty()) return;
+  const Token epoch = what.generation;
+  if (!offer(moment, to, std::move(what), bytes_of_epochs))
+    serve_no_more(moment, epoch, region, fmt::format("{} has taken no messages for long", host_of(to)));
 }
 
 void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const Item& what,
@@ -68,7 +114,11 @@ void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const 
   if (!COORD_RULE(only_lives_of_the_epoch_are_heard, is_site(known, from))) return;
   CannotTell why;
   Region* const found = region(moment, what.generation, why);
-  if (found == nullptr) return;
+  if (found == nullptr || !found->over.empty()) return;
+  if (what.kind == Item::Kind::lost)
+    return is_over(moment, what.generation, *found, fmt::format("{} has missed messages", host_of(from)));
+  if (what.kind != Item::Kind::message) return busy_item(moment, from, what, *found);
+  ++found->received;
   found->depth = std::max(found->depth, what.depth);
   if (const auto text = found->algorithm->describe(what.message); text && found->wished)
     ++found->messages[std::string(text->type)];
@@ -81,8 +131,7 @@ void AgreementsPart::perform(const node::Moment& moment, Token epoch, Region& re
                              classical::Actions actions) {
   for (classical::Action& action : actions) {
     if (auto* send = std::get_if<classical::Send>(&action)) {
-      if (region.wished) ++region.messages[std::string(send->type)];
-      offer(moment, send->to, Item{epoch, region.depth + 1, std::move(send->message)});
+      this->send(moment, epoch, region, std::move(*send));
     } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
       if (const auto* granted = std::get_if<classical::Granted>(&told->what))
         enter(moment, epoch, region, granted->token);
@@ -102,6 +151,7 @@ void AgreementsPart::wish(const node::Moment& moment, Token epoch, Region& regio
 // The first in line has the region, if it still takes part: that is asked of the log, now.
 void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& region, Token token) {
   region.wished = false;
+  region.at_once.reset();
   std::erase_if(region.waiting, [&](const Entrance& each) {
     return !COORD_RULE(who_enters_takes_part, log_->takes_part(moment, epoch, each.session));
   });
@@ -111,28 +161,33 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
   const Entrance first = region.waiting.front();
   region.waiting.pop_front();
   region.inside = first.session;
+  region.begins_by = moment.now + begins_within;
   region.entered = {Token{epoch.value + token.value},
                     epoch,
                     {},
                     region.messages,
-                    region.depth - std::min(region.depth, region.depth_at_wish)};
+                    region.depth - std::min(region.depth, region.depth_at_wish),
+                    region.sent,
+                    region.received};
   for (const service::DecisionSite& site : region.known.sites) region.entered.hosts.push_back(site.host);
   tell(first.tool, region.entered);
 }
 
 void AgreementsPart::next(const node::Moment& moment, Token epoch, Region& region) {
-  if (region.inside || region.wished || region.waiting.empty()) return;
+  if (region.inside || region.wished || region.waiting.empty() || !region.over.empty()) return;
   region.wished = true;
   region.wished_at = region.asked_at = moment.now;
   region.depth_at_wish = region.depth;
   region.messages.clear();
   wish(moment, epoch, region, classical::Enter{});
+  if (region.wished && region.waiting.front().at_once) ask_whether_busy(moment, epoch, region);
 }
 
 // All who wait here take part in the next epoch.
 void AgreementsPart::give_up(const node::Moment& moment, Token epoch, Region& region,
                              const std::string& why) {
   for (const Entrance& each : std::exchange(region.waiting, {})) tell(each.tool, Missing{epoch, why});
+  region.at_once.reset();
   if (std::exchange(region.wished, false)) wish(moment, epoch, region, classical::Leave{});
 }
 
@@ -170,7 +225,7 @@ void AgreementsPart::look_for_the_missing(const node::Moment& moment) {
 void AgreementsPart::see_who_left(const node::Moment& moment) {
   for (auto at = regions_.begin(); at != regions_.end();) {
     auto& [epoch, region] = *at;
-    if (log_->has_come_to(moment, epoch) && !log_->find(moment, epoch)) {
+    if (log_->has_come_to(moment, epoch) && !log_->is_epoch(moment, epoch)) {
       for (const Entrance& each : region.waiting) tell(each.tool, Missing{epoch, "its epoch is over"});
       at = regions_.erase(at);
       continue;
@@ -186,30 +241,76 @@ void AgreementsPart::see_who_left(const node::Moment& moment) {
   }
 }
 
-void AgreementsPart::leaves_line(const node::Moment& moment, replica::ConnectionId connection) {
+// Who was let in and does not say that it begins has not begun.
+void AgreementsPart::see_who_begins(const node::Moment& moment) {
   for (auto& [epoch, region] : regions_) {
-    std::erase_if(region.waiting, [&](const Entrance& each) { return each.tool.connection == connection; });
-    if (region.waiting.empty() && std::exchange(region.wished, false))
-      wish(moment, epoch, region, classical::Leave{});
+    if (!region.inside || !region.begins_by || moment.now < *region.begins_by) continue;
+    region.inside.reset();
+    wish(moment, epoch, region, classical::Leave{});
+    next(moment, epoch, region);
   }
 }
 
-// It takes part, and the session is its user's: on(FromTool) has asked the log.
+template <class Which>
+void AgreementsPart::leaves_line(const node::Moment& moment, const Which& which) {
+  for (auto& [epoch, region] : regions_) {
+    std::erase_if(region.waiting, which);
+    if (!region.waiting.empty()) continue;
+    region.at_once.reset();
+    if (std::exchange(region.wished, false)) wish(moment, epoch, region, classical::Leave{});
+  }
+}
+
+void AgreementsPart::on(const node::Moment& moment, const node::ToolGone& event) {
+  leaves_line(moment, [&](const Entrance& each) { return each.tool.connection == event.connection; });
+  forget_questions(event.connection);
+}
+
+// It takes part, and the session is its user's, or that is not known yet: on(FromTool) has asked the log.
+AgreementsPart::Region* AgreementsPart::region_of(const node::Moment& moment, Tool tool, SessionId session,
+                                                  std::uint64_t request, Token& epoch) {
+  const PartOf part = log_->part_of(moment, session, request, 0, "");
+  CannotTell why{Why::no_site, "this host's peer was restarted"};
+  epoch = part.epoch;
+  Region* const found = part.standing == PartOf::Standing::takes_part ? region(moment, epoch, why) : nullptr;
+  if (found != nullptr && found->over.empty()) return found;
+  if (found == nullptr && why.why == Why::wrong) {
+    tell(tool, why);
+  } else {
+    tell(tool, Missing{epoch, found == nullptr ? why.text : found->over});
+  }
+  return nullptr;
+}
+
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Enter& what) {
-  const auto epoch = log_->part_of(moment, what.session, what.request, 0, "");
-  if (!epoch) return tell(tool, CannotTell{Why::wrong, "this session does not take part in it"});
-  CannotTell why;
-  Region* const found = region(moment, *epoch, why);
-  if (found == nullptr && why.why == Why::wrong) return tell(tool, why);
-  if (found == nullptr) return tell(tool, Missing{*epoch, why.text});
+  Token epoch;
+  Region* const found = region_of(moment, tool, what.session, what.request, epoch);
+  if (found == nullptr) return;
   if (found->inside == what.session) return tell(tool, found->entered);  // its peer's answer was lost
   const auto there = std::ranges::find(found->waiting, what.session, &Entrance::session);
   if (there != found->waiting.end()) {
     there->tool = tool;
+  } else if (what.at_once && (found->inside || !found->waiting.empty())) {
+    return tell(tool, Busy{});
   } else {
-    found->waiting.push_back({tool, what.session});
+    found->waiting.push_back({tool, what.session, what.at_once});
   }
-  next(moment, *epoch, *found);
+  next(moment, epoch, *found);
+}
+
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Begin& what) {
+  Token epoch;
+  Region* const found = region_of(moment, tool, what.session, what.request, epoch);
+  if (found == nullptr) return;
+  if (!COORD_RULE(who_begins_is_inside, found->inside == what.session))
+    return asked(moment, tool, Enter{what.session, what.request});
+  found->begins_by.reset();
+  tell(tool, Begun{});
+}
+
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Withdraw& what) {
+  leaves_line(moment, [&](const Entrance& each) { return each.session == what.session; });
+  tell(tool, Withdrawn{log_->has_quorum(moment)});
 }
 
 }  // namespace coord::agreements

@@ -128,7 +128,7 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
       if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
     } else if (auto* send = std::get_if<classical::Send>(&action)) {
       note(moment, site, true, send->to, send->message);
-      offer(moment, send->to, Item{generation, site.depth + 1, std::move(send->message)});
+      (void)offer(moment, send->to, Item{generation, site.depth + 1, std::move(send->message)});
     } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
       if (const auto* decided = std::get_if<classical::Decided>(&told->what))
         decide(moment, generation, site, decided->value);

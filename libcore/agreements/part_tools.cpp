@@ -20,6 +20,7 @@ using Why = CannotTell::Why;
 
 constexpr Duration gather_for = std::chrono::milliseconds(500);  // the sites that are there
 constexpr Duration others_tell_in = std::chrono::milliseconds(1500);
+constexpr std::ptrdiff_t most_questions = 16;  // of a tool, that are not answered
 
 }  // namespace
 
@@ -27,15 +28,24 @@ void AgreementsPart::tell(Tool tool, const ToTool& what) {
   out_.push_back(node::ToTool{tool.connection, tool.request, wire::encode(what, wire::channels_since)});
 }
 
-void AgreementsPart::on(const node::Moment& moment, const node::ToolGone& event) {
-  leaves_line(moment, event.connection);
-  const auto its = [&](const auto& of) { return of.connection == event.connection; };
+void AgreementsPart::forget_questions(replica::ConnectionId connection) {
+  const auto its = [&](const auto& of) { return of.connection == connection; };
   for (auto& [generation, site] : sites_) std::erase_if(site.waiting, its);
   for (auto& [generation, all] : asking_) {
     std::erase_if(all, [&](const Asking& asking) { return its(asking.tool); });
   }
   std::erase_if(asking_, [](const auto& entry) { return entry.second.empty(); });
   std::erase_if(gathering_, [&](const Gathering& gathering) { return its(gathering.tool); });
+}
+
+// A tool asks one thing at a time; one that asks many at once is no tool of ours.
+bool AgreementsPart::asks_too_much(const Tool& tool) const {
+  const auto its = [&](const auto& of) { return of.tool.connection == tool.connection; };
+  std::ptrdiff_t questions = std::ranges::count_if(gathering_, its);
+  for (const auto& [generation, all] : asking_) questions += std::ranges::count_if(all, its);
+  for (const auto& [generation, site] : sites_)
+    questions += std::ranges::count(site.waiting, tool.connection, &Tool::connection);
+  return questions >= most_questions;
 }
 
 // What is others' is refused here too, for a tool need not have asked the log before.
@@ -49,10 +59,19 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
         !COORD_RULE(proposals_are_their_users, service::may_use(of->name, event.who.uid, event.who.user)))
       return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
   }
-  if (const auto* enter = std::get_if<Enter>(&*said);
-      enter != nullptr &&
-      !log_->part_of(moment, enter->session, enter->request, event.who.uid, event.who.user))
+  const bool is_its = std::visit(
+      [&](const auto& what) {
+        if constexpr (requires { what.session; }) {
+          return log_->part_of(moment, what.session, what.request, event.who.uid, event.who.user).standing !=
+                 PartOf::Standing::never;
+        }
+        return true;
+      },
+      *said);
+  if (!COORD_RULE(who_enters_is_the_sessions_user, is_its))
     return tell(tool, CannotTell{Why::wrong, "this session does not take part in it"});
+  if (asks_too_much(tool))
+    return tell(tool, CannotTell{Why::wrong, "too many questions at once: wait for an answer"});
   std::visit([&](const auto& what) { asked(moment, tool, what); }, *said);
 }
 
@@ -64,13 +83,15 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites
   if (!std::ranges::binary_search(gathering.voters, self_)) {
     std::string hosts;
     for (const NodeId node : gathering.voters) hosts += (hosts.empty() ? "" : ", ") + host_of(node);
-    return tell(tool,
-                CannotTell{Why::no_site, fmt::format("this host is no site: propose on one of {}", hosts)});
+    return tell(tool, CannotTell{Why::no_site, fmt::format("this host is no site: {} on one of {}",
+                                                           what.answering ? "ask" : "propose", hosts)});
   }
   if (shelf_.disk == 0)
-    return tell(tool, CannotTell{Why::store,
-                                 "this host cannot tell what it has promised: see its peer's log, "
-                                 "and propose on another host"});
+    return tell(
+        tool,
+        CannotTell{Why::store, fmt::format("this host's record of promises is damaged, so it is no site: see "
+                                           "its peer's log, and {} on another host",
+                                           what.answering ? "ask" : "propose")});
   for (const NodeId node : gathering.voters) {
     if (node == self_) continue;
     hello(node, true);
@@ -81,6 +102,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetSites
 
 void AgreementsPart::tell_sites(const Gathering& gathering) {
   Sites sites;
+  sites.self = self_;
   for (const NodeId node : gathering.voters) {
     const auto peer = peers_.find(node);
     if (gathering.answering && gathering.silent.contains(node)) continue;
@@ -129,9 +151,9 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const GetDecid
     asking.not_begun = own->begun() ? 0 : 1;
   }
   for (const service::DecisionSite& other : of->sites) {
-    if (other.node == self_) continue;
+    if (other.node == self_ || !std::ranges::binary_search(founders_, other.node)) continue;
     asking.open.insert(other.node);
-    offer(moment, other.node, AskDecided{what.generation, asking.question});
+    (void)offer(moment, other.node, AskDecided{what.generation, asking.question});
   }
   if (!told_by_others(asking)) asking_[what.generation].push_back(std::move(asking));
 }

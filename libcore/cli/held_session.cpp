@@ -11,6 +11,7 @@
 #include "cli/run.hpp"
 #include "cli/small_guard.hpp"
 #include "process/boot_time.hpp"
+#include "wire/local_version.hpp"
 
 namespace coord::cli {
 
@@ -311,16 +312,28 @@ HeldSession::Run HeldSession::never_begun() {
 
 bool HeldSession::ask(const local::Request& request, const std::function<Instant()>& end, bool insist,
                       const IsAnswer& is_answer) {
-  while (!lost_ && boot_now() < end()) {
-    if (!line_.away() && line_.peer().send(request)) {
+  for (bool again = false; !lost_ && boot_now() < end(); again = true) {
+    if (!line_.away() && hear_greeting(request, end()) && line_.peer().send(request)) {
       if (hear_until(is_answer, end())) return true;
       if (!line_.away()) return false;
     }
     line_.broken();
     if (!insist) return false;
-    if (!line_.come_back()) line_.pause(end());
+    if (again) line_.pause(end());
+    (void)line_.come_back();
   }
   return false;
+}
+
+// On a line that was tied again the peer's greeting may be on its way: what not every release reads waits for
+// it.
+bool HeldSession::hear_greeting(const local::Request& request, Instant end) {
+  while (!lost_ && !local::knows(line_.peer().speaks(), request)) {
+    auto answer = line_.peer().wait(std::min(end, boot_now() + engine::greeting_patience));
+    if (!answer || !answer->has_value() || std::holds_alternative<local::Refused>(**answer)) return false;
+    take(**answer, nullptr);
+  }
+  return !lost_;
 }
 
 bool HeldSession::hear_until(const IsAnswer& is_answer, Instant end) {

@@ -123,6 +123,7 @@ class HeldSession {
 
  private:
   engine::Spoken opening();
+  bool hear_greeting(const local::Request& request, Instant end);
   bool hear_until(const IsAnswer& is_answer, Instant end);
   Result<std::optional<Verdict>> take_waiting(const local::Answer& answer, const WhileWaiting& meanwhile);
   Status granted(const local::Granted& grant);

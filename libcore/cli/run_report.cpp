@@ -66,6 +66,7 @@ Status RunReport::write() {
     } else {
       object.null("delays");
     }
+    object.integer("epoch_sent", entry->epoch_sent).integer("epoch_received", entry->epoch_received);
   }
   return write_output_file(file_, object.line(), fmt::format("report {}", shown(path_)));
 }

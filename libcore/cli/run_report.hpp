@@ -46,7 +46,8 @@ class RunReport {
     Token epoch{};
     std::vector<std::string> sites;
     std::optional<std::uint32_t> delays;
-    MessageCounts messages;  // the algorithm's, and told instead of the tool's own
+    MessageCounts messages;                            // the algorithm's, and told instead of the tool's own
+    std::uint64_t epoch_sent = 0, epoch_received = 0;  // of them at this host's site since the epoch began
   };
   std::optional<Entry> entry;
 

@@ -189,13 +189,14 @@ void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event,
   if (part == nullptr) {
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection,
-        local::Refused{said.request, local::RefusedKind::protocol,
-                       voter() == nullptr
-                           ? std::string("this host does not vote, and has no part in this: ask "
-                                         "on a host that votes")
-                           : fmt::format("this peer has no part {}: install the tool's "
-                                         "release on this host",
-                                         said.channel)}}));
+        local::Refused{
+            said.request, local::RefusedKind::protocol,
+            voter() == nullptr
+                ? std::string("this host does not vote, and has no part in this: ask "
+                              "on a host that votes")
+                : fmt::format("this peer has no part {}, for it came with --join or is of an earlier "
+                              "release: ask on a host of the list of peers",
+                              said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};

@@ -10,7 +10,7 @@ enter() {
   local peer=$1
   rm -f "in.$peer" "go.$peer"
   mkfifo "go.$peer"
-  COORD_SOCKET=$group/$peer.sock dlock --algorithm ricart-agrawala "${@:3}" "$2" -- sh -c 'echo $DLOCK_TOKEN >"$1"; read line <"$2"' sh "in.$peer" "go.$peer" 2>"said.$peer" 3>&- &
+  COORD_SOCKET=$group/$peer.sock dlock --algorithm "${with-ricart-agrawala}" "${@:3}" "$2" -- sh -c 'echo $DLOCK_TOKEN >"$1"; read line <"$2"' sh "in.$peer" "go.$peer" 2>"said.$peer" 3>&- &
   declare -g "job_$peer=$!"
 }
 is_in() { [ -s "in.$1" ]; }
@@ -36,7 +36,7 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   [ "$(jq .token report)" != null ]
 }
 
-@test "a name in use by an algorithm is refused to all others (64), and free when nobody takes part" {
+@test "a name in use by an algorithm is refused to all others (64), for a minute after the last or until it is forgotten" {
   enter a door
   eventually is_in a
   run -64 on b dlock -n door true
@@ -44,26 +44,87 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   run -64 on b dlock --algorithm maekawa door true
   run -1 on b dlock --algorithm ricart-agrawala -w 0.3 door true
   run -5 on b dlock --algorithm ricart-agrawala -w 0.1 -E 5 door true
+  run -1 on c dlock --forget-algorithm door
   echo >go.a
   wait "$job_a"
+  run -64 on b dlock -n door true
+  on c dlock --forget-algorithm door
+  run -1 on c dlock --forget-algorithm door
+  [[ $output == *"no --algorithm"* ]]
   on b dlock -n door true
   token=$(on b dlock door -c 'echo $DLOCK_TOKEN')
   [ "$token" -gt "$(cat in.a)" ]
 }
 
 @test "what cannot be with an algorithm is said at once" {
-  for option in -n -s -x -F '--slots 2' --join '--min-hold 1' '--lock-delay 1' '--rate 1/1'; do
+  for option in -s -x '--slots 2' --join '--min-hold 1' '--lock-delay 1' '--rate 1/1'; do
     run -64 dlock --algorithm ricart-agrawala $option door true
   done
   run -64 dlock --algorithm ricart-agrawala a,b true
   run -64 dlock --algorithm peterson door true
 }
 
+@test "each algorithm: -n is refused while another is inside (1), and gets in after that, with -F too" {
+  for algorithm in ricart-agrawala lamport maekawa token-ring suzuki-kasami; do
+    with=$algorithm enter a "busy-$algorithm"
+    eventually is_in a
+    for peer in a b c; do run -1 on $peer dlock --algorithm $algorithm -n "busy-$algorithm" echo in; done
+    [ -z "$output" ]
+    echo >go.a
+    wait "$job_a"
+    [ "$(on c dlock --algorithm $algorithm -n -F "busy-$algorithm" echo in)" = in ]
+  done
+}
+
+@test "among: the sites are those that are named, by all alike, and this host is one of them" {
+  dlock --algorithm ricart-agrawala --among a,b --report report few true
+  [ "$(jq -c '[.sites, .messages]' report)" = '[["a","b"],{"reply":1,"request":1}]' ]
+  run -64 dlock --algorithm ricart-agrawala few true
+  run -64 on c dlock --algorithm ricart-agrawala --among a,b few true
+  [[ $output == *"no site"* ]]
+  run -64 on b dlock --algorithm ricart-agrawala --among a,b,c few true
+  run -69 dlock --algorithm ricart-agrawala --among a,zed few true
+  on b dlock --algorithm ricart-agrawala --among a,b few true
+}
+
+@test "one that is stopped while it waits is passed over, and gets in when it goes on" {
+  enter a door
+  eventually is_in a
+  enter b door
+  eventually takes_part b door 2
+  kill -STOP "$job_b"
+  echo >go.a
+  wait "$job_a"
+  [ "$(on c dlock --algorithm ricart-agrawala -w 20 door echo in)" = in ]
+  ! is_in b
+  kill -CONT "$job_b"
+  eventually is_in b
+  echo >go.b
+  wait "$job_b"
+}
+
+@test "one whose peer is restarted while it waits takes part anew" {
+  enter a door
+  eventually is_in a
+  enter c door
+  eventually takes_part c door 2
+  signal_peer KILL c
+  eventually peer_gone c
+  start_peer c "${calm[@]}"
+  eventually is_there c
+  eventually is_file said.c
+  echo >go.a
+  wait "$job_a"
+  eventually is_in c
+  echo >go.c
+  wait "$job_c"
+}
+
 @test "alone: one site is enough, but for a ring" {
   unset COORD_SOCKET
   own_host
   [ "$(dlock --algorithm lamport door echo in)" = in ]
-  run -64 dlock --algorithm token-ring door true
+  run -64 dlock --algorithm token-ring ring true
   [[ $output == *"at least 2"* || $output == *"two"* ]]
   stop_own_host
 }

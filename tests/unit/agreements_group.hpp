@@ -31,6 +31,7 @@ class ToldLog final : public GroupLog {
     Token forgotten{};
     std::optional<std::vector<NodeId>> voters;
     std::set<SessionId> parts;  // of a region
+    bool quorum = true;
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
@@ -39,16 +40,30 @@ class ToldLog final : public GroupLog {
   bool has_come_to(const node::Moment&, Token) const override { return !state_.behind; }
   Token last_forgotten(const node::Moment&) const override { return state_.forgotten; }
   std::optional<std::vector<NodeId>> voters(const node::Moment&) const override { return state_.voters; }
-  std::optional<Token> part_of(const node::Moment&, SessionId session, std::uint64_t, std::uint32_t,
-                               const std::string&) const override {
-    return takes_part({}, generation, session) ? std::optional(generation) : std::nullopt;
+  PartOf part_of(const node::Moment&, SessionId session, std::uint64_t, std::uint32_t uid,
+                 const std::string&) const override {
+    if (uid != 0) return {PartOf::Standing::never, {}};
+    if (state_.behind) return {PartOf::Standing::not_yet, {}};
+    if (!takes_part({}, generation, session)) return {PartOf::Standing::never, {}};
+    return {PartOf::Standing::takes_part, generation};
   }
+  LogIndex position(const node::Moment&) const override { return LogIndex{++asked_}; }
+  std::vector<Token> epochs_of(const node::Moment& moment, NodeId node, std::uint64_t life) const override {
+    if (!is_epoch(moment, generation)) return {};
+    const auto* site = state_.known->site(node);
+    return site != nullptr && site->life == life ? std::vector{generation} : std::vector<Token>{};
+  }
+  bool is_epoch(const node::Moment&, Token of) const override {
+    return of == generation && !state_.behind && state_.known && state_.known->region;
+  }
+  bool has_quorum(const node::Moment&) const override { return state_.quorum; }
   bool takes_part(const node::Moment&, Token of, SessionId session) const override {
     return of == generation && state_.known && state_.known->region && state_.parts.contains(session);
   }
 
  private:
   const State& state_;
+  mutable std::uint64_t asked_ = 0;
 };
 
 struct Network {
@@ -66,6 +81,7 @@ struct Network {
   std::map<NodeId, std::deque<std::shared_ptr<node::Work>>> work{};
   std::map<NodeId, std::vector<ToTool>> told{};
   std::map<NodeId, ToldLog::State> log{};
+  std::set<std::uint64_t> stopped{};  // tools that do not say that they begin
   std::uint64_t lives = 0;
 
   explicit Network(std::size_t nodes) : size(nodes) {
@@ -94,13 +110,27 @@ struct Network {
   void step(NodeId node, const node::Event& event) {
     perform(node, parts[node]->step(moment(), event));
     perform(node, parts[node]->settle(moment()));
+    begin_the_entered();
+  }
+  std::deque<std::pair<NodeId, std::uint64_t>> entered{};  // and have not begun
+  std::size_t begun = 0;
+  void begin_the_entered() {
+    while (!entered.empty()) {
+      const auto [node, session] = entered.front();
+      entered.pop_front();
+      if (!stopped.contains(session)) ask_as(node.value, session, Begin{SessionId{session}, 1});
+    }
   }
   void perform(NodeId node, node::PartActions actions) {
     for (node::PartAction& action : actions) {
       if (auto* send = std::get_if<node::Send>(&action)) {
         on_way.push_back({node, send->to, std::move(send->bytes)});
       } else if (auto* tool = std::get_if<node::ToTool>(&action)) {
-        told[node].push_back(*wire::decode<ToTool>(tool->bytes));
+        const ToTool what = *wire::decode<ToTool>(tool->bytes);
+        if (std::holds_alternative<Begun>(what)) ++begun;
+        if (std::holds_alternative<Begun>(what)) continue;
+        told[node].push_back(what);
+        if (std::holds_alternative<Entered>(what)) entered.emplace_back(node, tool->connection.value);
       } else if (auto* todo = std::get_if<node::Do>(&action)) {
         work[node].push_back(todo->work);
       }
@@ -167,12 +197,16 @@ struct Network {
     open(algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm), sites);
   }
   // A tool of `node`, whose connection and session have this number, takes part and waits to enter.
-  void enter(std::uint64_t node, std::uint64_t session) {
+  void enter(std::uint64_t node, std::uint64_t session, bool at_once = false) {
     for (auto& [other, state] : log) state.parts.insert(SessionId{session});
-    step(NodeId{node}, node::FromTool{replica::ConnectionId{session},
-                                      {0, "root", {}, 2},
-                                      1,
-                                      wire::encode(FromTool(Enter{SessionId{session}, 1}), 2)});
+    ask_as(node, session, Enter{SessionId{session}, 1, at_once});
+  }
+  void ask_as(std::uint64_t node, std::uint64_t session, const FromTool& what) {
+    step(NodeId{node},
+         node::FromTool{replica::ConnectionId{session}, {0, "root", {}, 2}, 1, wire::encode(what, 2)});
+  }
+  void gone(std::uint64_t node, std::uint64_t session) {
+    step(NodeId{node}, node::ToolGone{replica::ConnectionId{session}});
   }
   // Whoever was told last that it has entered.
   void leave_inside() {
@@ -201,6 +235,9 @@ struct Network {
     if (const auto* why = std::get_if<CannotTell>(&what)) return name_of(why->why);
     if (std::holds_alternative<Entered>(what)) return "entered";
     if (const auto* missing = std::get_if<Missing>(&what)) return "missing: " + missing->text;
+    if (std::holds_alternative<Busy>(what)) return "busy";
+    if (const auto* withdrawn = std::get_if<Withdrawn>(&what))
+      return withdrawn->quorum ? "withdrawn" : "withdrawn, no quorum";
     return std::holds_alternative<Undecided>(what) ? "undecided" : "sites";
   }
   // Asks `node`, and lets `length` pass.

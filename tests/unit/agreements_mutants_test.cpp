@@ -115,6 +115,61 @@ bool who_takes_no_part_does_not_enter() {
   return net.last_told(1) == "sites";
 }
 
+// A request that 2 has lost, for it came too early, is never put into its queue.
+bool who_lost_a_message_lets_nobody_in() {
+  Network net(2);
+  net.open("lamport", 2, true);
+  net.log[NodeId{2}].behind = true;
+  for (std::uint64_t session = 100; session < 2'300; ++session) {
+    net.enter(1, session);
+    net.gone(1, session);
+    net.run(0ms, [&] { return net.on_way.empty(); });
+  }
+  net.log[NodeId{2}].behind = false;
+  net.enter(2, 20);
+  net.run(100ms);
+  return net.last_told(2) != "entered";
+}
+
+bool a_late_wish_is_withdrawn() {
+  Network net(2);
+  net.open("lamport", 2, true);
+  net.log[NodeId{2}].behind = true;
+  net.enter(1, 10);
+  net.run(10ms);
+  net.log[NodeId{2}].behind = false;
+  net.gone(1, 10);
+  net.run(10ms);
+  net.enter(2, 20);
+  net.run(100ms);
+  return net.last_told(2) == "entered";
+}
+
+// Its turn has passed on while it was stopped.
+bool who_was_stopped_begins_nothing() {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.stopped = {10};
+  net.enter(1, 10);
+  net.run(100ms);
+  net.enter(2, 20);
+  net.run(4s);
+  const std::size_t begun = net.begun;
+  net.ask_as(1, 10, Begin{SessionId{10}, 1});
+  return net.begun == begun;
+}
+
+bool nobody_enters_for_others() {
+  Network net(1);
+  net.open("lamport", 1, true);
+  net.log[NodeId{1}].parts.insert(SessionId{10});
+  net.step(NodeId{1}, node::FromTool{replica::ConnectionId{1},
+                                     {1001, "bob", {}, 2},
+                                     1,
+                                     wire::encode(FromTool(Enter{SessionId{10}, 1}), 2)});
+  return net.last_told(1) == "wrong";
+}
+
 // It has forgotten what it had said.
 bool a_restarted_site_enters_no_more() {
   Network net(2);
@@ -149,6 +204,10 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
                           {"who_has_begun_may_have_accepted", what_may_be_chosen_is_not_undecided},
                           {"answers_are_to_this_question", an_earlier_answer_is_none},
                           {"proposals_are_their_users", a_user_proposes_for_itself},
+                          {"who_lost_a_message_serves_no_more", who_lost_a_message_lets_nobody_in},
+                          {"early_messages_come_first", a_late_wish_is_withdrawn},
+                          {"who_begins_is_inside", who_was_stopped_begins_nothing},
+                          {"who_enters_is_the_sessions_user", nobody_enters_for_others},
                           {"who_enters_takes_part", who_takes_no_part_does_not_enter},
                           {"region_site_is_this_life", a_restarted_site_enters_no_more},
                           {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});

@@ -187,3 +187,238 @@ TEST_CASE("sites of an epoch are those that answer now") {
   REQUIRE(sites.size() == 2);
   CHECK(sites[1].node == NodeId{3});
 }
+
+TEST_CASE("who takes part only at the last site gets in, by each algorithm") {
+  for (const char* algorithm : algorithms) {
+    INFO(algorithm);
+    Network net(3);
+    net.open(algorithm, 3, true);
+    for (std::uint64_t node = 1; node <= 3; ++node) net.step(NodeId{node}, node::Tick{});  // the log goes on
+    net.enter(3, 30);
+    net.run(1s);
+    CHECK(net.last_told(3) == "entered");
+  }
+}
+
+TEST_CASE("a host that has given up waiting once gets in the next time, by each algorithm") {
+  for (const char* algorithm : algorithms) {
+    for (const bool gone : {false, true}) {
+      INFO(algorithm << " " << gone);
+      Network net(3);
+      net.open(algorithm, 3, true);
+      net.enter(1, 10);
+      net.run(1s);
+      REQUIRE(net.last_told(1) == "entered");
+      for (std::uint64_t session = 20; session < 23; ++session) {
+        net.enter(2, session);
+        net.run(100ms);
+        if (gone) {
+          net.gone(2, session);
+        } else {
+          net.ask_as(2, session, Withdraw{SessionId{session}, 1});
+          CHECK(net.last_told(2) == "withdrawn");
+        }
+        net.run(100ms);
+      }
+      net.enter(2, 23);
+      net.run(100ms);
+      net.leave(10);
+      net.run(1s);
+      CHECK(net.last_told(2) == "entered");
+      net.enter(3, 30);
+      net.run(100ms);
+      CHECK(net.last_told(3).empty());
+      net.leave(23);
+      net.run(1s);
+      CHECK(net.last_told(3) == "entered");
+    }
+  }
+}
+
+TEST_CASE("who does not say that it begins lets the next one in, and enters again when it goes on") {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.stopped = {10};
+  net.enter(1, 10);
+  net.run(100ms);
+  REQUIRE(net.last_told(1) == "entered");
+  net.enter(2, 20);
+  net.run(1s);
+  CHECK(net.last_told(2).empty());
+  net.run(2s);
+  CHECK(net.last_told(2) == "entered");
+  const std::size_t told = net.told[NodeId{1}].size();
+  net.stopped.clear();
+  net.ask_as(1, 10, Begin{SessionId{10}, 1});
+  net.run(3s);
+  CHECK(net.told[NodeId{1}].size() == told);  // it waits
+  net.leave(20);
+  net.run(100ms);
+  CHECK(net.told[NodeId{1}].size() == told + 1);
+  CHECK(net.last_told(1) == "entered");
+  net.run(10s);
+  CHECK(net.parts[NodeId{1}]->inside(generation) == SessionId{10});
+}
+
+TEST_CASE("a peer that is behind tells who waits that it was restarted, and others' sessions nothing") {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.log[NodeId{2}].behind = true;
+  net.enter(2, 20);
+  CHECK(net.last_told(2) == "missing: this host's peer was restarted");
+  CHECK(std::get<Missing>(net.told[NodeId{2}].back()).epoch == Token{});
+  net.step(NodeId{2}, node::FromTool{replica::ConnectionId{21},
+                                     {1001, "bob", {}, 2},
+                                     1,
+                                     wire::encode(FromTool(Enter{SessionId{20}, 1}), 2)});
+  CHECK(net.last_told(2) == "wrong");
+}
+
+TEST_CASE("who gives up without a majority is told so") {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.log[NodeId{1}].quorum = false;
+  net.cut = {NodeId{2}};
+  net.enter(1, 10);
+  net.ask_as(1, 10, Withdraw{SessionId{10}, 1});
+  CHECK(net.last_told(1) == "withdrawn, no quorum");
+}
+
+TEST_CASE("sites that this peer does not know are spoken to by nobody") {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  for (auto& [node, state] : net.log) state.known->sites.push_back({NodeId{99}, 1, 1, "nobody"});
+  net.enter(1, 10);
+  CHECK(net.last_told(1) == "missing: it names a host that this peer does not know");
+  for (auto& [node, state] : net.log) state.known->region = false;
+  for (auto& [node, state] : net.log) state.known->algorithm = "paxos";
+  net.ask(NodeId{1}, GetDecided{generation});
+  net.propose(1, "one");
+  CHECK(std::ranges::none_of(net.on_way, [](const auto& carried) { return carried.to == NodeId{99}; }));
+}
+
+TEST_CASE("what came before the log did is taken before what comes after") {
+  Network net(2);
+  net.open("lamport", 2, true);
+  net.log[NodeId{2}].behind = true;
+  net.enter(1, 10);
+  net.run(10ms);
+  net.log[NodeId{2}].behind = false;  // the log goes on, and in the same step...
+  net.gone(1, 10);                    // ... it hears that the wish is withdrawn
+  net.run(10ms);
+  net.enter(2, 20);
+  net.run(100ms);
+  CHECK(net.last_told(2) == "entered");
+}
+
+TEST_CASE("who has lost a message of an epoch serves it no more, and all who wait hear of it") {
+  Network net(3);
+  net.open("lamport", 3, true);
+  SECTION("before its log had come to it") {
+    net.log[NodeId{2}].behind = true;
+    for (std::uint64_t session = 100; session < 2'300; ++session) {
+      net.enter(1, session);
+      net.gone(1, session);
+      net.run(0ms, [&] { return net.on_way.empty(); });
+    }
+    net.log[NodeId{2}].behind = false;
+    net.enter(3, 30);
+    net.run(100ms);
+    CHECK(net.last_told(3) == "missing: 2 has missed messages");
+    net.enter(2, 20);
+    CHECK(net.last_told(2) == "missing: this host's peer has missed messages");
+  }
+  SECTION("for a site that takes none") {
+    net.enter(1, 10);
+    net.run(100ms);
+    net.leave(10);
+    net.cut = {NodeId{3}};
+    for (std::uint64_t session = 100; session < 20'000 && !net.last_told(1).starts_with("missing");
+         ++session) {
+      net.enter(1, session);
+      net.gone(1, session);
+      net.run(0ms, [&] { return net.on_way.empty(); });
+    }
+    CHECK(net.last_told(1) == "missing: 3 has taken no messages for long");
+    net.cut.clear();
+    net.enter(3, 30);
+    net.run(5s);
+    CHECK(net.last_told(3) == "missing: 1 has missed messages");
+  }
+  net.enter(1, 11);
+  CHECK(net.last_told(1).ends_with(net.last_told(2).starts_with("missing") ? "2 has missed messages"
+                                                                           : "no messages for long"));
+}
+
+TEST_CASE("a tool that asks many things at once is told to wait") {
+  Network net(3);
+  net.cut = {NodeId{2}, NodeId{3}};
+  for (int i = 0; i < 20; ++i) net.ask(NodeId{1}, GetSites{true});
+  CHECK(net.last_told(1) == "wrong");
+  net.run(1s);
+  CHECK(net.told[NodeId{1}].size() == 20);
+}
+
+TEST_CASE("who is not to wait is told that another one is inside, by each algorithm, and gets in after it") {
+  for (const char* algorithm : algorithms) {
+    INFO(algorithm);
+    Network net(3);
+    net.open(algorithm, 3, true);
+    net.enter(1, 10, true);
+    net.run(500ms);
+    REQUIRE(net.last_told(1) == "entered");
+    net.enter(2, 20, true);
+    net.run(500ms);
+    CHECK(net.last_told(2) == "busy");
+    net.enter(1, 11, true);  // on the same host
+    CHECK(net.last_told(1) == "busy");
+    net.leave(10);
+    net.run(500ms);
+    net.enter(3, 30, true);
+    net.run(500ms);
+    CHECK(net.last_told(3) == "entered");
+  }
+}
+
+TEST_CASE("where stamps order them one of several who are not to wait wins") {
+  for (const char* algorithm : {"ricart-agrawala", "lamport"}) {
+    INFO(algorithm);
+    Network net(3);
+    net.open(algorithm, 3, true);
+    for (std::uint64_t node = 1; node <= 3; ++node) net.enter(node, node * 10, true);
+    net.run(500ms);
+    int in = 0, busy = 0;
+    for (std::uint64_t node = 1; node <= 3; ++node) {
+      in += net.last_told(node) == "entered" ? 1 : 0;
+      busy += net.last_told(node) == "busy" ? 1 : 0;
+    }
+    CHECK(in == 1);
+    CHECK(busy == 2);
+  }
+}
+
+TEST_CASE("who is not to wait is told within a second which site does not answer") {
+  Network net(3);
+  net.open("ricart-agrawala", 3, true);
+  net.cut = {NodeId{3}};
+  net.enter(1, 10, true);
+  net.run(1100ms);
+  CHECK(net.last_told(1) == "no majority");
+  CHECK(std::get<CannotTell>(net.told[NodeId{1}].back()).text == "no answer from 3");
+  net.cut.clear();
+  net.enter(2, 20);
+  net.run(3s);
+  CHECK(net.last_told(2) == "entered");
+}
+
+TEST_CASE("questions whether others are busy are counted apart") {
+  Network net(3);
+  net.open("ricart-agrawala", 3, true);
+  net.enter(1, 10, true);
+  net.run(100ms);
+  REQUIRE(entered(net, 1) != nullptr);
+  CHECK(entered(net, 1)->messages.at("request") == 2);
+  CHECK(entered(net, 1)->messages.at("reply") == 2);
+  CHECK(entered(net, 1)->messages.at("is busy") == 2);
+  CHECK(entered(net, 1)->delays == 2);
+}

@@ -69,12 +69,14 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     return dlock::list_history(settings);
   }
   if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
-  if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check) {
+  if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check ||
+      settings.mode == dlock::Mode::forget) {
     auto name = cli::parse_name(operands.front());
     if (!name) return name.error();
     settings.name_list = *name;
     settings.names = {std::move(*name)};
     if (settings.mode == dlock::Mode::break_it) return dlock::break_lock(settings);
+    if (settings.mode == dlock::Mode::forget) return dlock::forget_algorithm(settings);
     if (!settings.token) return usage("--token", "missing", "give the token to look for");
     return dlock::check_token(settings);
   }
@@ -112,6 +114,13 @@ Status take_rate(std::string_view text, std::optional<dlock::Rate>& rate) {
       cli::read_seconds(slash == text.size() ? "" : text.substr(slash + 1), {1'000'000, longest});
   if (!permits || !period) return bad();
   rate = dlock::Rate{static_cast<std::uint32_t>(*permits), *period};
+  return done();
+}
+
+Status take_hosts(std::string_view text, std::vector<std::string>& hosts) {
+  auto names = cli::parse_names(std::string(text));
+  if (!names) return names.error();
+  hosts = std::move(*names);
   return done();
 }
 
@@ -205,13 +214,18 @@ int main(int argc, char** argv) {
       .minor()
       .excludes("--shared")
       .excludes("--exclusive")
-      .excludes("--nonblock")
-      .excludes("--no-fork")
       .excludes("--slots")
       .excludes("--join")
       .excludes("--rate")
       .excludes("--min-hold")
       .excludes("--lock-delay");
+  options
+      .custom(
+          "--among", "HOST[,HOST...]",
+          [&settings](std::string_view text) { return take_hosts(text, settings.among); },
+          "the algorithm's sites, instead of all voters that answer")
+      .minor()
+      .needs("--algorithm");
   options.value("--report", "FILE", settings.report, "write the outcome to FILE as JSON")
       .completes(cli::Completion::file);
   options.value("--fence", "FILE", settings.fence, "run COMMAND unless FILE has seen a higher token")
@@ -260,6 +274,10 @@ int main(int argc, char** argv) {
       .excludes("--max-run");
   takes_no_lock(
       options.mode("--release", settings.mode, dlock::Mode::release, "release a hold of --acquire"));
+  takes_no_lock(
+      options
+          .mode("--forget-algorithm", settings.mode, dlock::Mode::forget, "NAME is no --algorithm's any more")
+          .minor());
   options.value("--pid", "PID", settings.pid, "that process (default: the parent)")
       .only_with({"--acquire", "--release"})
       .between(1, 4194304);

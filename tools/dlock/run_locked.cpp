@@ -178,6 +178,11 @@ Result<Run::Ended> Run::run_command() {
   }
   if (std::holds_alternative<cli::HeldSession::PassedOn>(end)) return Ended();
   const auto& ended = std::get<cli::HeldSession::Ended>(end);
+  if (settings_.algorithm && ended.child == nullptr) {  // lost before the command began: asked for anew
+    session_.let_go();
+    again_ = Token{};
+    return Ended(cli::Exit::no);
+  }
   report_.hold = process::boot_now() - began;
   if (ended.outcome.stopped == cli::StopCause::lost) {
     session_.let_go();
@@ -275,7 +280,7 @@ Result<Run::Ended> Run::enter_and_run() {
   if (!ours) return ours.error();
   if (!*ours) return Ended();
   const Instant end = asked_ + settings_.wait.value_or(std::chrono::hours(24 * 365));
-  auto entry = enter(session_, object, end);
+  auto entry = enter(session_, object, end, settings_.no_wait);
   report_.wait = process::boot_now() - asked_;
   if (auto* entered = entry ? std::get_if<agreements::Entered>(&*entry) : nullptr) {
     report_.token = entered->token;
@@ -283,9 +288,11 @@ Result<Run::Ended> Run::enter_and_run() {
     report_.entry->epoch = entered->epoch;
     report_.entry->sites = std::move(entered->hosts);
     report_.entry->delays = entered->delays;
+    report_.entry->epoch_sent = entered->sent;
+    report_.entry->epoch_received = entered->received;
     note(fmt::format("{}: entered after {} s under token {}", object, cli::seconds_text(report_.wait),
                      entered->token.value));
-    return run_command();
+    return settings_.no_fork ? become_command() : run_command();
   }
   const bool lost = session_.lost();
   session_.let_go();
@@ -298,8 +305,7 @@ Result<Run::Ended> Run::enter_and_run() {
   }
   if (lost) again_ = Token{};
   if (lost) return Ended(cli::Exit::no);
-  const auto over = end_unlocked({static_cast<cli::Exit>(settings_.conflict_status), "not_acquired",
-                                  settings_.verbose ? "not entered in time" : ""});
+  const auto over = end_unlocked(not_acquired({cli::only_request, std::get<NotEntered>(*entry).quorum, {}}));
   return over ? Result<Ended>(Ended(*over)) : Result<Ended>(over.error());
 }
 
@@ -346,7 +352,7 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   auto report = cli::RunReport::open(settings.report);
   if (!report) return report.error();
   report->name = settings.name_list;
-  if (settings.algorithm) report->entry = {name_of(*settings.algorithm), {}, {}, {}, {}};
+  if (settings.algorithm) report->entry.emplace().algorithm = name_of(*settings.algorithm);
   // A permit and a minimum hold count from the grant: not for a command that can never start.
   const bool uses_up = settings.rate || settings.min_hold > Duration::zero();
   if (uses_up && settings.mode == Mode::run) {

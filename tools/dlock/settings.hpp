@@ -20,7 +20,7 @@ namespace coord::dlock {
 
 inline constexpr cli::ValueBounds token_bounds{1, (std::int64_t{1} << 53) - 1};  // DESIGN: below 2^53
 
-enum class Mode { run, list, waits, history, break_it, check, acquire, release };
+enum class Mode { run, list, waits, history, break_it, check, acquire, release, forget };
 
 // At most so many grants in any stretch of this length.
 struct Rate {
@@ -46,6 +46,7 @@ struct Settings {
   std::optional<Rate> rate;
   Mode mode = Mode::run;
   std::optional<service::EnterBy> algorithm;
+  std::vector<std::string> among;         // its sites; empty: all voters that answer
   std::optional<service::TakePart> part;  // of it, as it is asked for now
   bool json = false, dot = false, stale = false;
   cli::Live live;  // with --list
@@ -74,6 +75,7 @@ Result<cli::Exit> list_waits(const Settings& settings);
 Result<cli::Exit> list_history(const Settings& settings);
 Result<cli::Exit> release_lock(const Settings& settings);
 Result<cli::Exit> break_lock(const Settings& settings);
+Result<cli::Exit> forget_algorithm(const Settings& settings);
 Result<cli::Exit> check_token(const Settings& settings);
 
 }  // namespace coord::dlock

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "dlock/take_part.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "dlock/request.hpp"
@@ -36,23 +38,48 @@ Result<agreements::ToTool> read(const std::string& object, const local::FromPart
   return std::move(*told);
 }
 
-Result<std::vector<service::DecisionSite>> sites_now(engine::LocalConnection& peer,
-                                                     const std::string& object) {
+Result<agreements::Sites> sites_now(engine::LocalConnection& peer, const std::string& object) {
   if (Status sent = peer.send(to_part(agreements::GetSites{true})); !sent) return sent.error();
   const Instant end = cli::must_answer_by(peer, process::boot_now());
   for (;;) {
     auto answer = peer.wait(end);
     if (!answer) return answer.error();
     if (!answer->has_value()) return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
-    // A host without a vote has no sites.
-    if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::usage, object, refused->why, ""};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      // A host without a vote has no sites.
+      const bool no_part = refused->kind == local::RefusedKind::protocol;
+      return Error{no_part ? ErrorKind::usage : ErrorKind::unavailable, object, refused->why, ""};
+    }
     const auto* said = std::get_if<local::FromPart>(&**answer);
     if (said == nullptr) continue;
     auto told = read(object, *said);
     if (!told) return told.error();
-    if (auto* sites = std::get_if<agreements::Sites>(&*told)) return std::move(sites->sites);
+    if (auto* sites = std::get_if<agreements::Sites>(&*told)) return std::move(*sites);
   }
+}
+
+// Of the sites that answer those that the user names, all of them.
+Status keep_named(agreements::Sites& told, const std::vector<std::string>& named, const std::string& object) {
+  if (named.empty()) return done();
+  auto& sites = told.sites;
+  const auto is_named = [&](const service::DecisionSite& site) {
+    return std::ranges::find(named, site.host) != named.end();
+  };
+  std::string there, silent;
+  for (const service::DecisionSite& site : sites) there += (there.empty() ? "" : ", ") + site.host;
+  for (const std::string& host : named) {
+    if (std::ranges::find(sites, host, &service::DecisionSite::host) == sites.end())
+      silent += (silent.empty() ? "" : ", ") + host;
+  }
+  if (!silent.empty())
+    return Error{ErrorKind::unavailable, object,
+                 fmt::format("{} does not answer, or has no vote: those that answer are {}", silent, there),
+                 ""};
+  std::erase_if(sites, [&](const auto& site) { return !is_named(site); });
+  if (std::ranges::find(sites, told.self, &service::DecisionSite::node) == sites.end())
+    return Error{ErrorKind::usage, object,
+                 "this host is no site, for --among does not name it: ask on one that it names", ""};
+  return done();
 }
 
 }  // namespace
@@ -66,27 +93,61 @@ Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::
                  "install this release's coordd"};
   auto sites = sites_now(*peer, object);
   if (!sites) return sites.error();
+  if (Status named = keep_named(*sites, settings.among, object); !named) return named.error();
   const Token closes = settings.part ? settings.part->closes : Token{};
-  settings.part = service::TakePart{*settings.algorithm, std::move(*sites), closes};
+  settings.part =
+      service::TakePart{*settings.algorithm, std::move(sites->sites), closes, false, !settings.among.empty()};
   if (Status sent = peer->send(request_of(settings)); !sent) return sent.error();
   return peer;
 }
 
-Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end) {
+namespace {
+
+// nullopt: no answer by `end`, or the session was lost. `only`: what else was asked before is answered, too.
+template <class Only = void>
+std::optional<Result<agreements::ToTool>> ask(cli::HeldSession& session, const std::string& object,
+                                              Instant end, const agreements::FromTool& what) {
   std::optional<Result<agreements::ToTool>> told;
-  const agreements::Enter wish{session.grant().session, cli::only_request};
   const bool answered = session.ask(
-      to_part(wish), [&] { return end; }, true,
+      to_part(what), [&] { return end; }, true,
       [&](const local::Answer& answer) {
         const auto* said = std::get_if<local::FromPart>(&answer);
-        if (said != nullptr) told = read(object, *said);
-        return said != nullptr;
+        if (said == nullptr) return false;
+        told = read(object, *said);
+        if constexpr (!std::is_void_v<Only>) return !*told || std::holds_alternative<Only>(**told);
+        return true;
       });
-  if (!answered) return Entry(NotEntered{});
-  if (!*told) return told->error();
-  if (auto* entered = std::get_if<agreements::Entered>(&**told)) return Entry(std::move(*entered));
-  if (auto* missing = std::get_if<agreements::Missing>(&**told)) return Entry(std::move(*missing));
-  return Error{ErrorKind::unavailable, object, "its peer's answer cannot be", ""};
+  return answered ? std::move(told) : std::nullopt;
+}
+
+// The peer says whether that it has not entered is for want of a majority.
+NotEntered withdraw(cli::HeldSession& session, const std::string& object) {
+  const Instant end = process::boot_now() + cli::answer_patience;
+  const agreements::Withdraw what{session.grant().session, cli::only_request};
+  const auto told = ask<agreements::Withdrawn>(session, object, end, what);
+  const auto* withdrawn = told && *told ? std::get_if<agreements::Withdrawn>(&**told) : nullptr;
+  return {withdrawn != nullptr && withdrawn->quorum};
+}
+
+}  // namespace
+
+Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once) {
+  const SessionId own = session.grant().session;
+  agreements::FromTool next = agreements::Enter{own, cli::only_request, at_once};
+  std::optional<agreements::Entered> entered;
+  for (;;) {
+    auto told = ask(session, object, end, next);
+    if (!told) return Entry(withdraw(session, object));
+    if (!*told) return told->error();
+    if (auto* missing = std::get_if<agreements::Missing>(&**told)) return Entry(std::move(*missing));
+    if (std::holds_alternative<agreements::Busy>(**told)) return Entry(NotEntered{true});
+    if (entered && std::holds_alternative<agreements::Begun>(**told)) return Entry(std::move(*entered));
+    if (auto* in = std::get_if<agreements::Entered>(&**told)) {
+      // Told while we were stopped, perhaps long ago: the peer may have let in another one meanwhile.
+      entered = std::move(*in);
+      next = agreements::Begin{own, cli::only_request};
+    }
+  }
 }
 
 }  // namespace coord::dlock

@@ -19,9 +19,11 @@ namespace coord::dlock {
 // A connection over which settings.part was asked for, with the sites as they are now.
 Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::ConnectOptions& how);
 
-struct NotEntered {};  // in time, or the session was lost
+struct NotEntered {  // in time, or the session was lost
+  bool quorum = false;
+};
 using Entry = std::variant<agreements::Entered, agreements::Missing, NotEntered>;
-// Waits until it has entered, at most until `end`.
-Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end);
+// Waits until it has entered, at most until `end`; `at_once`: not for others.
+Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once);
 
 }  // namespace coord::dlock
