@@ -59,7 +59,7 @@ Status check_owner(const std::string& directory) {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settings settings, net::Log log,
-                                             std::function<void(std::optional<std::string>)> stopped,
+                                             std::function<void(std::optional<Error>)> stopped,
                                              const node::MakeParts& parts, const MakeWorkers& workers) {
   std::unique_ptr<Daemon> peer(new Daemon(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
@@ -73,7 +73,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settin
 }
 
 Daemon::Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
-               std::function<void(std::optional<std::string>)> stopped)
+               std::function<void(std::optional<Error>)> stopped)
     : io_(io),
       settings_(std::move(settings)),
       log_(std::move(log)),
@@ -194,8 +194,8 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
   node::Setting setting{settings_.node, std::move(founders), from_system_random<std::uint64_t>(),
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
-  setting.votes = service.voter() != nullptr && !settings_.joins();
-  node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{});
+  setting.has_founders_parts = service.voter() != nullptr && !settings_.joins();
+  node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{}, setting.has_founders_parts);
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
   for (auto& [which, worker] : made) {
     workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
@@ -269,7 +269,13 @@ void Daemon::end_if_left() {
   if ((may_leave_ && !node_->is_leaving()) || process::boot_now() >= *leave_by_) stop(std::nullopt);
 }
 
-void Daemon::stop(std::optional<std::string> why) {
+// By its disk, or by what is on it.
+Error Daemon::failed(std::string why) const {
+  return {ErrorKind::unavailable, settings_.options.state_dir, std::move(why),
+          "look at the disk and the file system, then start again"};
+}
+
+void Daemon::stop(std::optional<Error> why) {
   if (ended_) return;
   ended_ = true;
   inbox_.clear();
@@ -414,7 +420,7 @@ void Daemon::perform(replica::Report&& action) {
 }
 
 void Daemon::perform(replica::Halted&& action) {
-  stop(action.why);
+  stop(failed(action.why));
 }
 
 }  // namespace coord::daemon

@@ -59,7 +59,7 @@ class Daemon {
   // does their work, each on a thread of its own.
   using MakeWorkers = std::function<node::Workers(NodeId self, const std::string& state_directory)>;
   static Result<std::unique_ptr<Daemon>> open(boost::asio::io_context& io, Settings settings, net::Log log,
-                                              std::function<void(std::optional<std::string> why)> stopped,
+                                              std::function<void(std::optional<Error> why)> stopped,
                                               const node::MakeParts& parts = {},
                                               const MakeWorkers& workers = {});
   ~Daemon();
@@ -111,7 +111,7 @@ class Daemon {
   };
 
   Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
-         std::function<void(std::optional<std::string>)> stopped);
+         std::function<void(std::optional<Error>)> stopped);
   Duration leader_patience() const;
   // Who tells what happens, line by line, at debug; null: nobody wants to read it.
   node::Narrator* narrator() { return log_.wants(net::LogLevel::debug) ? &narrator_ : nullptr; }
@@ -138,7 +138,8 @@ class Daemon {
   void arm_timer();
   bool is_idle() const;
   void end_if_idle();
-  void stop(std::optional<std::string> why);
+  void stop(std::optional<Error> why);
+  Error failed(std::string why) const;
   void end_if_left();
 
   void perform(replica::DiskJob&& action);
@@ -190,6 +191,8 @@ class Daemon {
                                               const std::string& source);
   void look_at_roster();
   void add_members(net::Roster& roster) const;
+  void add_departing(net::Roster& roster);
+  bool has_departed() const;
   void look_at_members();
   bool is_heard(NodeId node) const;
   void look_at_own_place();
@@ -206,7 +209,10 @@ class Daemon {
     std::uint64_t request = 0;
     Instant began;
   };
-  std::optional<local::VoterView> remove_member(local::VoterVerb verb, const net::Roster::Node& node);
+  std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
+  bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
+  std::optional<local::VoterView> remove_member(replica::ConnectionId by, local::VoterVerb verb,
+                                                const net::Roster::Node& node);
   void order_voters(replica::ConnectionId connection, const Tool& tool, const local::OrderVoters& request);
   void perform(replica::VotersAnswered&& action);
   void perform(replica::VoterStep&& action);
@@ -280,7 +286,7 @@ class Daemon {
   Settings settings_;
   net::Log log_;
   node::Narrator narrator_;
-  std::function<void(std::optional<std::string>)> stopped_;
+  std::function<void(std::optional<Error>)> stopped_;
   std::string hold_directory_;
   HoldStock stock_;
 
@@ -316,7 +322,13 @@ class Daemon {
   std::map<replica::ConnectionId, Tool> tools_;
   std::map<std::uint64_t, VoterAsker> voter_orders_;  // by ticket
   std::uint64_t last_order_ = 0;
-  std::map<std::string, Instant> removed_;  // hosts without a vote, by an order: when
+  // Hosts without a vote that are being forgotten by an order.
+  struct Removed {
+    replica::ConnectionId by;
+    service::ClientId registration;
+    Instant when;
+  };
+  std::map<std::string, Removed> removed_;
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;
@@ -332,10 +344,11 @@ class Daemon {
   std::map<NodeId, Instant> heard_;            // of hosts without a vote: when, or since when nobody has
   Instant members_seen_;                       // when they were last looked at
   std::optional<Instant> voter_lost_;          // of such a host: since when nobody leads, as far as it knows
-  bool was_registered_ = false;                // in this life
+  std::optional<LogIndex> registered_at_;      // in this life
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;
   std::optional<Instant> removed_since_;   // of one that votes no longer
+  std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still
   LogIndex roster_at_;                     // of the state whose names are in settings_.roster
   std::vector<NodeId> voters_;             // likewise
   std::string told_group_;                 // that links greet with

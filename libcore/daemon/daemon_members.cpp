@@ -24,6 +24,7 @@ constexpr Duration introduction_patience = std::chrono::seconds(2);
 constexpr Duration patience_of_a_former_member = std::chrono::milliseconds(700);
 constexpr Duration learner_patience = std::chrono::seconds(10);  // without a leader
 constexpr Duration asks_again_after = std::chrono::seconds(5);   // without a voter
+constexpr Duration told_within = std::chrono::seconds(2);        // that it is of the group no more
 
 }  // namespace
 
@@ -133,7 +134,7 @@ void Daemon::look_whether_removed() {
   if (!removed && !lost) return;
   if (group_id().empty() || voters().empty()) return;
   if (!settings_.joins()) {
-    if (const Status written = remember_group(); !written) return stop(written.error().text());
+    if (const Status written = remember_group(); !written) return stop(written.error());
   }
   begin_anew(false, lost ? "no voter has been heard of" : "this host does not vote any more");
 }
@@ -163,7 +164,7 @@ void Daemon::ask_again() {
   const auto told = [this](Result<Settings> what) {
     asking_again_.reset();
     voter_lost_.reset();
-    if (!what) return stop(what.error().text());
+    if (!what) return stop(what.error());
     log_(net::LogLevel::info, "join: the group has answered");
     // Where the others are; what this host is does not change.
     settings_.roster = what->roster;
@@ -174,7 +175,7 @@ void Daemon::ask_again() {
     push(replica::KnownVoters{std::move(vote)});
   };
   Settings settings = settings_;
-  settings.was_registered = was_registered_;
+  settings.registered_at = registered_at_;
   asking_again_ = std::make_unique<AskingAgain>(io_, *disk_, std::move(settings), asker(), told);
 }
 
@@ -204,9 +205,10 @@ void Daemon::look_at_roster() {
   if (!transport_) return;
   const LogIndex at = node_->log().machine().state().roster_at;
   const std::vector<NodeId> vote = voters();
-  if (at == roster_at_ && vote == voters_ && !told_group_.empty()) return;
+  const bool is_same = at == roster_at_ && vote == voters_ && !has_departed();
+  if (is_same && !told_group_.empty()) return;
   const std::string group = group_id();
-  if (at == roster_at_ && vote == voters_ && group == told_group_) return;
+  if (is_same && group == told_group_) return;
   roster_at_ = at;
   voters_ = vote;
   told_group_ = group;
@@ -215,6 +217,7 @@ void Daemon::look_at_roster() {
     if (node.founder || id == settings_.node || (node.voter && !node_->log().has_begun()))
       (void)roster.admit(node);
   add_members(roster);
+  add_departing(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
   transport_->update(roster, group);
   settings_.roster = std::move(roster);
@@ -228,6 +231,26 @@ void Daemon::add_members(net::Roster& roster) const {
     if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
     (void)roster.admit({id, registration.name, *address, false, false});
   }
+}
+
+// Who is of the group no more is told so over the link that it has: that stays for a moment, unless another
+// host has its name.
+void Daemon::add_departing(net::Roster& roster) {
+  const Instant now = process::boot_now();
+  for (const auto& [id, node] : settings_.roster.all()) {
+    if (roster.find(id) != nullptr) {
+      departing_.erase(id);
+      continue;
+    }
+    const auto until = departing_.try_emplace(id, now + told_within).first->second;
+    if (now < until) (void)roster.admit({id, node.name, node.address, false, false});
+  }
+  std::erase_if(departing_, [&](const auto& each) { return roster.find(each.first) == nullptr; });
+}
+
+bool Daemon::has_departed() const {
+  const Instant now = process::boot_now();
+  return std::ranges::any_of(departing_, [now](const auto& each) { return now >= each.second; });
 }
 
 // ---- who is heard no more
@@ -269,19 +292,23 @@ void Daemon::look_at_own_place() {
   if (node_->voter() != nullptr) return look_whether_removed();
   if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
     return begin_anew(true, "this host is sent the log: it is to vote");
-  const auto& registrations = node_->log().machine().state().registrations;
-  const bool registered = registrations.contains(settings_.node);
-  if (was_registered_ && !registered)
-    return stop("this host was removed from the group: start it again to come back");
-  was_registered_ = registered;
-  const bool name_is_taken = std::ranges::any_of(registrations, [this](const auto& each) {
+  const service::State& state = node_->log().machine().state();
+  const bool registered = state.registrations.contains(settings_.node);
+  const std::string object = fmt::format("'{}'", settings_.name);
+  if (registered_at_ && !registered)
+    return stop(Error{ErrorKind::unavailable, object, "this host was removed from the group",
+                      "start it again to come back"});
+  if (registered) registered_at_ = state.applied;
+  const auto other = std::ranges::find_if(state.registrations, [this](const auto& each) {
     return each.first != settings_.node && each.second.name == settings_.name;
   });
-  if (name_is_taken)
+  if (other != state.registrations.end())
     return stop(
-        fmt::format("another host has come to the group as '{}', while nobody heard of this one: "
-                    "give this host a name of its own",
-                    settings_.name));
+        Error{ErrorKind::usage, object,
+              fmt::format("another host, at {}, has come to the group under this name, while nobody heard of "
+                          "this one at {}",
+                          other->second.address, settings_.roster.find(settings_.node)->address.text()),
+              "give this host a name of its own"});
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {
     voter_lost_.reset();
@@ -291,7 +318,9 @@ void Daemon::look_at_own_place() {
     ask_again();
   }
   if (voter_lost_ && now - *voter_lost_ > settings_.options.forget_after) {
-    stop("no voter has answered for so long that the group may have forgotten this host: start it again");
+    stop(Error{ErrorKind::unavailable, object,
+               "no voter has answered for so long that the group may have forgotten this host",
+               "start it again"});
   }
 }
 
@@ -302,7 +331,8 @@ std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQues
   if (ended_ || !node_) return std::nullopt;
   const replica::OrderedLog& log = node_->log();
   Introduced told = daemon::introduce(
-      {settings_.name, log.life(), group_id(), log.has_begun(), settings_.roster, log.machine()}, question,
+      {settings_.name, log.life(), group_id(), log.has_begun(), log.has_quorum(), settings_.roster, log.machine()},
+      question,
       source);
   if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
   return std::move(told.answer);

@@ -387,7 +387,7 @@ local::Peers Daemon::describe() const {
     record.name = status.name;
     record.address = status.address.text();
     const net::Roster::Node* const node = settings_.roster.find(status.name);
-    if (node == nullptr) continue;
+    if (node == nullptr || departing_.contains(node->id)) continue;
     record.voter = node->voter;
     record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);

@@ -103,18 +103,19 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   for (const auto& [name, node] : {std::pair{&request.name, &order.node}, {&request.other, &order.other}}) {
     if (node == &order.other && !replaces) continue;
     *node = settings_.roster.id_of(*name);
-    const auto gone = removed_.find(*name);
-    const bool was_removed = request.verb == local::VoterVerb::remove && gone != removed_.end() &&
-                             process::boot_now() < gone->second + forgotten_after;
-    if (settings_.roster.find(*node) == nullptr && was_removed) {
+    if (request.verb == local::VoterVerb::remove && has_removed(connection, *name, *node)) {
       local::VoterView view = view_of(reached(*node_->voter()));
       view.request = request.request;
       return tell(connection, tool, view);
     }
-    if (settings_.roster.find(*node) == nullptr)
+    if (settings_.roster.find(*node) == nullptr || departing_.contains(*node))
       return refuse(mismatch, fmt::format("no peer of the group is called '{}'", *name));
   }
-  if (auto view = remove_member(request.verb, *settings_.roster.find(order.node))) {
+  if (auto view = remove_member(connection, request.verb, *settings_.roster.find(order.node))) {
+    view->request = request.request;
+    return tell(connection, tool, *view);
+  }
+  if (auto view = keep_copies(request.verb, order.node)) {
     view->request = request.request;
     return tell(connection, tool, *view);
   }
@@ -126,8 +127,39 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   push(replica::AskVoters{last_order_, std::move(order)});
 }
 
+// A founder that is in a ring has copies of its keys, and serves them only as long as it votes or learns. One
+// that does not live serves none. Nothing: the host may go.
+std::optional<local::VoterView> Daemon::keep_copies(local::VoterVerb verb, NodeId node) const {
+  const bool goes = verb == local::VoterVerb::remove || verb == local::VoterVerb::replace;
+  const bool lives = node == settings_.node || is_heard(node);
+  if (!goes || !lives || !node_->voter()->raft().voters().has(node)) return std::nullopt;
+  const auto is_it = [node](const service::RingHost& host) { return host.host == node; };
+  for (const auto& [name, ring] : node_->log().machine().state().rings) {
+    if (std::ranges::none_of(ring.hosts, is_it) && std::ranges::none_of(ring.before, is_it)) continue;
+    local::VoterView view = view_of(reached(*node_->voter()));
+    view.done = false;
+    view.refused = true;
+    view.what = fmt::format("{} has copies of the keys of ring '{}', and would serve them no more",
+                            name_of_node(node), name);
+    view.remedy = "let it leave first: `chordctl leave` there; or stop its coordd, if it is gone for good";
+    return view;
+  }
+  return std::nullopt;
+}
+
+// What this very tool has ordered is done, though the host may have come back since; any tool is told so as
+// long as nobody has that name.
+bool Daemon::has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const {
+  const auto found = removed_.find(name);
+  if (found == removed_.end() || process::boot_now() >= found->second.when + forgotten_after) return false;
+  const service::ClientId now = node_->log().machine().registration(node);
+  if (now == service::ClientId{}) return true;
+  return found->second.by == by && found->second.registration != now;
+}
+
 // Of a host that has no vote: it is forgotten, once nothing is held there. Nothing: the host is no such one.
-std::optional<local::VoterView> Daemon::remove_member(local::VoterVerb verb, const net::Roster::Node& node) {
+std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, local::VoterVerb verb,
+                                                      const net::Roster::Node& node) {
   const service::StateMachine& machine = node_->log().machine();
   const bool votes = node.founder || node_->voter()->raft().voters().has(node.id);
   if (verb != local::VoterVerb::remove || votes) return std::nullopt;
@@ -147,9 +179,10 @@ std::optional<local::VoterView> Daemon::remove_member(local::VoterVerb verb, con
     view.remedy = "end these commands first, or stop its coordd: what it holds ends with its leases";
     return view;
   }
-  removed_[node.name] = process::boot_now();
+  const service::ClientId registration = machine.registration(node.id);
+  removed_[node.name] = {by, registration, process::boot_now()};
   view.what = fmt::format("{} is being forgotten", node.name);
-  push(replica::PutIntoLog{service::Forget{node.id, machine.registration(node.id)}});
+  push(replica::PutIntoLog{service::Forget{node.id, registration}});
   return view;
 }
 

@@ -19,12 +19,24 @@ bool makes_sense(const wire::IntroductionQuestion& question, Level level) {
          question.knows >= level && address && !address->host.empty() && address->port != 0;
 }
 
+// One that votes, as the group knows it: its registration comes by its own log.
+bool is_that_voter(const wire::IntroductionQuestion& question, const wire::Introduction& answer) {
+  return answer.of_node &&
+         *answer.of_node == wire::KnownPeer{question.node, question.name, question.address, true};
+}
+
 // A name of one that votes, or a number that goes with another name, is never given to another host.
 bool is_another(const wire::IntroductionQuestion& question, const wire::Introduction& answer) {
   const auto& name = answer.of_name;
   const auto& node = answer.of_node;
   return (name && name->votes && name->node != question.node) ||
          (node && (node->votes || node->name != question.name));
+}
+
+std::string why_not(const Introducer& who, Level level) {
+  if (who.has_begun && level < 2) return "its group is at level 1, which takes no host in: see dpeers level";
+  if (who.has_begun && !who.has_leader) return "it sees nobody who leads the group";
+  return "its group has not begun, or it has not caught up";
 }
 
 }  // namespace
@@ -38,11 +50,10 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   answer.seen = source;
   answer.group = who.group;
   answer.level = who.machine.level();
-  const bool has_state = who.has_begun && answer.level >= 2 && !answer.group.empty();
+  answer.at = who.machine.state().applied;
+  const bool has_state = who.has_begun && who.has_leader && answer.level >= 2 && !answer.group.empty();
   if (!COORD_RULE(introduced_by_who_has_the_state, has_state)) {
-    answer.why_not = who.has_begun && answer.level < 2
-                         ? "its group is at level 1, which takes no host in: see dpeers level"
-                         : "its group has not begun, or it has not caught up";
+    answer.why_not = why_not(who, answer.level);
     return told;
   }
   for (const auto& [id, node] : who.roster.all())
@@ -51,6 +62,10 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   answer.of_node = known(who.roster.find(question.node));
   if (answer.of_name) answer.name_since = who.machine.registration(answer.of_name->node).value;
   if (!question.admit || !makes_sense(question, answer.level) || question.group != answer.group) return told;
+  if (is_that_voter(question, answer)) {
+    answer.admitted = true;
+    return told;
+  }
   if (!COORD_RULE(names_of_voters_are_theirs, !is_another(question, answer))) return told;
   const auto found = who.machine.state().registrations.find(question.node);
   answer.admitted = found != who.machine.state().registrations.end() &&

@@ -18,6 +18,7 @@ struct Introducer {
   std::uint64_t life = 0;
   std::string group;  // its id; empty: not known
   bool has_begun = false;
+  bool has_leader = false;  // who does not see one may be cut off, and speaks for nobody
   const net::Roster& roster;
   const service::StateMachine& machine;
 };

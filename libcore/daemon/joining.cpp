@@ -140,7 +140,10 @@ class Joining {
   Result<bool> take(const net::Address& address, const wire::Introduction& answer) {
     if (!answer.why_not.empty()) return not_yet(fmt::format("{}: {}", address.text(), answer.why_not));
     if (Status fits = check(address, answer); !fits) return fits.error();
-    if (settings_.was_registered && !answer.of_node)
+    const bool is_behind = settings_.registered_at && answer.at < *settings_.registered_at;
+    if (!COORD_RULE(removed_by_who_is_not_behind, !is_behind))
+      return not_yet(fmt::format("{}: is behind this host", address.text()));
+    if (settings_.registered_at && !answer.of_node)
       return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
     if (Status written = remember(answer); !written) return written.error();

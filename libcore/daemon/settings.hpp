@@ -72,8 +72,9 @@ struct Settings {
   std::uint64_t life = 0;  // of this process
   // Its state directory may be the copy of one whose host lives: what it says of holders is no proof.
   bool may_be_copy = false;
-  bool was_registered =
-      false;  // in this life: if it is not any more it was removed, and comes by its next start only
+  // Where in the group's log this host was of it, in this life: if it is not any more further on it was
+  // removed, and comes by its next start only. What a peer says that is behind this place counts for nothing.
+  std::optional<LogIndex> registered_at;
   bool goes_by_file = false;  // nobody has answered when it came to its group again
   Level level = first_level;
   // A host that can do without a log has been sent one, or sends it back (member_file.hpp): as its last life

@@ -2,19 +2,20 @@
 #include "net/introduction.hpp"
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
-#include <condition_variable>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/format.hpp"
 #include "net/greeting.hpp"
+#include "net/name_lookups.hpp"
 #include "net/secure_connection.hpp"
 #include "net/tls.hpp"
 #include "wire/codec.hpp"
@@ -25,35 +26,38 @@ namespace {
 
 constexpr std::size_t question_queue = std::size_t{16} << 10U;
 
+// One address is asked, on the io_context's thread. `told` comes once, or never.
 class Asking {
  public:
-  Asking(const KeyRing& keys, const Address& address, const wire::IntroductionQuestion& question)
-      : address_(address),
+  using Told = std::function<void(Result<wire::Introduction>&&)>;
+
+  Asking(boost::asio::io_context& io, const KeyRing& keys, Address address,
+         const wire::IntroductionQuestion& question, Told told)
+      : address_(std::move(address)),
         question_(question),
         tls_(std::make_shared<TlsSettings>(introduction_name, std::set<std::string>{}, keys)),
-        resolver_(io_),
-        socket_(io_) {}
+        lookup_(io),
+        socket_(io),
+        told_(std::move(told)) {}
   ~Asking() {
+    told_ = nullptr;
     if (connection_) connection_->close();
   }
   Asking(const Asking&) = delete;
   Asking& operator=(const Asking&) = delete;
 
-  Result<wire::Introduction> ask(Duration patience) {
-    resolver_.async_resolve(address_.host, std::to_string(address_.port),
-                            [this](const auto& error, const auto& there) {
-                              if (error) return fail(ErrorKind::unavailable, error.message());
-                              connect(there);
-                            });
-    io_.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
-    if (answer_) return *answer_;
-    if (error_) return *error_;
-    return Error{ErrorKind::unavailable, address_.text(), "no answer in time", ""};
+  void start() {
+    lookup_.find(address_.host, [this](const NameLookup::Found& found) {
+      if (!found) return fail(ErrorKind::unavailable, found.error().what);
+      for (const auto& there : *found) there_.emplace_back(there, address_.port);
+      connect();
+    });
   }
 
  private:
-  void connect(const boost::asio::ip::tcp::resolver::results_type& there) {
-    boost::asio::async_connect(socket_, there, [this](const auto& error, const auto&) {
+  void connect() {
+    boost::asio::async_connect(socket_, there_, [this](const auto& error, const auto&) {
+      if (error == boost::asio::error::operation_aborted) return;
       if (error) return fail(ErrorKind::unavailable, fmt::format("cannot connect: {}", error.message()));
       secure();
     });
@@ -85,64 +89,52 @@ class Asking {
     if (frame.type != wire::FrameType::introduction) return fail(ErrorKind::data, "it answers otherwise");
     auto answer = wire::decode<wire::Introduction>(frame.payload, options);
     if (!answer) return fail(ErrorKind::data, answer.error().what);
-    answer_ = std::move(*answer);
-    io_.stop();
+    tell(std::move(*answer));
   }
 
-  void fail(ErrorKind kind, const std::string& why) {
-    error_ = Error{kind, address_.text(), why, ""};
-    io_.stop();
+  void fail(ErrorKind kind, const std::string& why) { tell(Error{kind, address_.text(), why, ""}); }
+
+  void tell(Result<wire::Introduction>&& what) {
+    if (const Told told = std::exchange(told_, nullptr)) told(std::move(what));
   }
 
-  boost::asio::io_context io_{1};
   const Address address_;
   const wire::IntroductionQuestion question_;
   std::shared_ptr<TlsSettings> tls_;
-  boost::asio::ip::tcp::resolver resolver_;
+  NameLookup lookup_;
+  std::vector<boost::asio::ip::tcp::endpoint> there_;
   boost::asio::ip::tcp::socket socket_;
   std::shared_ptr<SecureConnection> connection_;
   bool secured_ = false;
-  std::optional<wire::Introduction> answer_;
-  std::optional<Error> error_;
-};
-
-// What those who ask for one caller have been told; they may outlive its patience.
-struct Told {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t asking = 0;
-  std::optional<IntroducedBy> answer;  // the first that introduces, or one that says why it does not
-  std::optional<Error> error;
-
-  void take(const Address& from, Result<wire::Introduction>&& said) {
-    const std::lock_guard lock(mutex);
-    --asking;
-    if (!said) {
-      error = said.error();
-    } else if (!answer || !answer->second.why_not.empty()) {
-      answer.emplace(from, std::move(*said));
-    }
-    changed.notify_all();
-  }
-  bool is_over() const { return asking == 0 || (answer && answer->second.why_not.empty()); }
+  Told told_;
 };
 
 }  // namespace
 
 Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vector<Address>& addresses,
                                              const wire::IntroductionQuestion& question, Duration patience) {
-  const auto told = std::make_shared<Told>();
-  told->asking = addresses.size();
+  boost::asio::io_context io(1);
+  const auto names_are_looked_up = boost::asio::make_work_guard(io);
+  std::optional<IntroducedBy> answer;  // the first that introduces, or one that says why it does not
+  std::optional<Error> error;
+  std::vector<std::unique_ptr<Asking>> asking;
+  std::size_t silent = addresses.size();
   for (const Address& address : addresses) {
-    std::thread([told, keys, address, question, patience] {
-      Asking asking(keys, address, question);
-      told->take(address, asking.ask(patience));
-    }).detach();
+    asking.push_back(std::make_unique<Asking>(
+        io, keys, address, question, [&, address](Result<wire::Introduction>&& said) {
+          --silent;
+          if (!said) {
+            error = said.error();
+          } else if (!answer || !answer->second.why_not.empty()) {
+            answer.emplace(address, std::move(*said));
+          }
+          if (silent == 0 || (answer && answer->second.why_not.empty())) io.stop();
+        }));
   }
-  std::unique_lock lock(told->mutex);
-  told->changed.wait_for(lock, patience, [&] { return told->is_over(); });
-  if (told->answer) return *told->answer;
-  if (told->error) return *told->error;
+  for (const auto& each : asking) each->start();
+  if (!asking.empty()) io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+  if (answer) return *std::move(answer);
+  if (error) return *error;
   return Error{ErrorKind::unavailable, addresses.empty() ? "join" : addresses.front().text(),
                "no answer in time", ""};
 }

@@ -9,9 +9,8 @@
 // proven and nothing else can be said: one question, one answer, and the connection ends
 // (wire/introduction.hpp). Who has the group's key may ask. The answer comes from the group's own state, so
 // only a peer that has one answers, and what is asked for (to be admitted) is a command in the group's log.
-// Links are made as ever, once that is applied. Threading: it blocks, and is for no pump. Looking a name up
-// may take far longer than one wants to wait, and cannot be ended: each address is asked by a thread of its
-// own, which is left behind when the time is over.
+// Links are made as ever, once that is applied. Threading: it blocks, and is for no pump. All
+// addresses are asked on the caller's thread; looking a name up may take longer than he waits (name_lookups.hpp).
 #pragma once
 
 #include <utility>

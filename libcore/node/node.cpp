@@ -26,8 +26,8 @@ std::uint16_t number_of(const Part& part) {
 
 }  // namespace
 
-Node::Node(replica::ReplicatedService service, Parts parts)
-    : service_(std::move(service)), parts_(std::move(parts)) {
+Node::Node(replica::ReplicatedService service, Parts parts, bool founders_parts)
+    : service_(std::move(service)), parts_(std::move(parts)), founders_parts_(founders_parts) {
   std::sort(parts_.begin(), parts_.end(),
             [](const auto& a, const auto& b) { return a->channel() < b->channel(); });
   COORD_CHECK(parts_.empty() || parts_.front()->channel() != Channel::service);
@@ -189,18 +189,19 @@ void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event,
   if (part == nullptr) {
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection,
-        local::Refused{
-            said.request, local::RefusedKind::protocol,
-            voter() == nullptr
-                ? std::string("this host does not vote, and has no part in this: ask "
-                              "on a host that votes")
-                : fmt::format("this peer has no part {}, for it came with --join or is of an earlier "
-                              "release: ask on a host of the list of peers",
-                              said.channel)}}));
+        local::Refused{said.request, local::RefusedKind::protocol, why_no_part(said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};
   of_part(*part, part->step(moment(now, wall), question));
+}
+
+std::string Node::why_no_part(std::uint16_t channel) const {
+  if (founders_parts_)
+    return fmt::format("this peer has no part {}: install the tool's release on this host", channel);
+  if (voter() == nullptr)
+    return "this host does not vote, and has no part in this: ask on a host of the founding list that votes";
+  return "this host came to the group with --join, and has no part in this: ask on a host of the founding list";
 }
 
 void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard) {

@@ -95,7 +95,9 @@ struct Setting {
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
   std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
-  bool votes = true;                      // this node keeps the log
+  // Whether this node has the parts that only founders which keep the log have: rings, agreements, snapshots of
+  // the group.
+  bool has_founders_parts = true;
 };
 using Parts = std::vector<std::unique_ptr<Part>>;
 using MakeParts = std::function<Parts(const Setting&)>;
@@ -103,7 +105,8 @@ using MakeParts = std::function<Parts(const Setting&)>;
 class Node {
  public:
   // No two parts have one channel, and none has the service's (checked).
-  explicit Node(replica::ReplicatedService service, Parts parts = {});
+  // `founders_parts`: as in Setting.
+  explicit Node(replica::ReplicatedService service, Parts parts = {}, bool founders_parts = true);
 
   [[nodiscard]] NodeActions step(Instant now, WallTime wall, NodeEvent&& event);
   [[nodiscard]] NodeActions settle(Instant now, WallTime wall);
@@ -142,9 +145,11 @@ class Node {
   void of_part(const Part& part, PartActions actions, const OnChannel* heard = nullptr);
   void send(const Part& part, Send send);
   void tell(const Part& part, ToTool answer);
+  std::string why_no_part(std::uint16_t channel) const;
 
   replica::ReplicatedService service_;
   Parts parts_;                 // by channel
+  bool founders_parts_;
   Watcher* watcher_ = nullptr;  // one of them, perhaps
   Part* watching_ = nullptr;    // the same one
   Counts counts_;

@@ -18,12 +18,15 @@ Client::Config of_client(const Forwarder::Config& config) {
           config.name, config.address};
 }
 
-// What a leader sends to who votes or learns, and to nobody else.
-bool is_of_log(const PeerMessage& message) {
+const raft::Message* of_log(const PeerMessage& message) {
   const auto* either = std::get_if<EitherWay>(&message);
-  const auto* raft = either != nullptr ? &either->message : std::get_if<raft::Message>(&message);
-  return raft != nullptr && (std::holds_alternative<raft::AppendRequest>(*raft) ||
-                             std::holds_alternative<raft::Heartbeat>(*raft));
+  return either != nullptr ? &either->message : std::get_if<raft::Message>(&message);
+}
+
+// What a leader sends to who votes or learns, and to nobody else.
+bool is_of_leader(const raft::Message& message) {
+  return std::holds_alternative<raft::AppendRequest>(message) ||
+         std::holds_alternative<raft::Heartbeat>(message);
 }
 
 }  // namespace
@@ -120,8 +123,11 @@ void Forwarder::on(Instant now, const FromPeer& event) {
     hear(*answer);
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
     commands_.reject(*rejected, false, machine_, wall_, out_);
-  } else if (is_of_log(event.message)) {
-    is_sent_log_ = true;
+  } else if (const raft::Message* const raft = of_log(event.message)) {
+    // It may have been given its vote while it was away, and the leader is gone: without that vote there may be
+    // no other. As long as one leads, who asks is behind.
+    const bool is_needed = std::holds_alternative<raft::VoteRequest>(*raft) && !has_quorum();
+    is_sent_log_ = is_sent_log_ || is_of_leader(*raft) || is_needed;
   }
 }
 

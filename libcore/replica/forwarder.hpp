@@ -76,8 +76,8 @@ class Forwarder final : public OrderedLog {
   bool has_begun() const override { return applied_ != LogIndex{}; }
   std::vector<NodeId> waits_for() const override { return voters_; }
 
-  // The leader sends it the log, which this host does not keep: it votes, or is to learn. It has to begin
-  // anew, as a Replica.
+  // The leader sends it the log, which this host does not keep, or nobody leads and its vote is asked for: it
+  // votes, or is to learn. It has to begin anew, as a Replica.
   bool is_sent_log() const { return is_sent_log_; }
 
   NodeId voter() const { return voter_; }  // that is asked; 0: none can be reached

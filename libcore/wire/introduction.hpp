@@ -57,12 +57,13 @@ struct Introduction {
   std::optional<KnownPeer> of_node;  // who has its number
   std::uint64_t name_since = 0;      // the registration of `of_name`; 0: it has none
   bool admitted = false;             // that very life is of the group
+  LogIndex at;  // up to here its state has been applied: what it says of who is of the group is so there
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
-            at_most<32>(voters), of_name, of_node, name_since, admitted);
+            at_most<32>(voters), of_name, of_node, name_since, admitted, at);
   }
 };
 

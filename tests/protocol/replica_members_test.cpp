@@ -255,6 +255,22 @@ TEST_CASE("the leader is asked where it can be reached") {
   CHECK(member.asked_of() == b);
 }
 
+TEST_CASE("a host that is sent the log, or asked for its vote when nobody leads, votes or is to learn") {
+  const auto is_to_vote = [](PeerMessage message, NodeId leader) {
+    Member member;
+    member.begin(a);
+    member.say(a, leader);
+    member.hear(b, std::move(message));
+    return member.log().is_sent_log();
+  };
+  CHECK(is_to_vote(raft::Message(raft::AppendRequest{}), a));
+  // It was given its vote while it was away, and who leads is gone.
+  CHECK(is_to_vote(raft::Message(raft::VoteRequest{}), NodeId{}));
+  // Who asks while another one leads has not heard that this host does not vote.
+  CHECK_FALSE(is_to_vote(raft::Message(raft::VoteRequest{}), a));
+  CHECK_FALSE(is_to_vote(raft::Message(raft::VoteReply{}), NodeId{}));
+}
+
 TEST_CASE("nothing_is_left_out: what does not follow is asked for again") {
   CHECK(after_a_gap() == LogIndex{0});
   CHECK(without("nothing_is_left_out", after_a_gap) == LogIndex{3});

@@ -179,11 +179,11 @@ teardown() {
     [ -n "$ended" ]
   }
   eventually one_has_ended
-  # It is told so when it asks, or when it had been let in and did not listen yet: 69.
+  # It is told so when it asks, or when it had been let in and did not listen yet.
   status=0
   wait "$(pid_of "m$ended")" || status=$?
-  [ "$status" -eq 64 ] || [ "$status" -eq 69 ]
-  grep -Eq "is of the group and lives|another host has come to the group as 'm'" "$group/m$ended.log"
+  [ "$status" -eq 64 ]
+  grep -Eq "is of the group and lives|another host, at 127.0.0.1:.*, has come to the group under this name" "$group/m$ended.log"
   eventually serves "m$((1 - ended))"
   on "m$((1 - ended))" dlock -n job -- true
   [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .address')" = "127.0.0.1:${spare[$((1 - ended))]}" ]
@@ -213,6 +213,24 @@ teardown() {
   eventually peer_gone m
   rm -rf "$group/m"
   member m "${spare[0]}" a
+  on m dlock -n job -- true
+}
+
+@test "its name is another host's by the time that somebody answers: it ends with 64, and says both addresses" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  for name in a b c; do signal_peer STOP $name; done
+  cp -r "$group/m" "$PWD/copy"
+  # Nobody answers at its start, so it serves by what it knew, and hears later.
+  coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:${spare[1]}" --key-file "$group/key" \
+    --state-dir "$PWD/copy" --socket "$PWD/copy.sock" </dev/null >copy.log 2>&1 3>&- &
+  eventually grep -q 'goes by what it knew' copy.log
+  for name in a b c; do signal_peer CONT $name; done
+  status=0
+  wait $! || status=$?
+  cat copy.log
+  [ "$status" -eq 64 ]
+  grep -q "127.0.0.1:${spare[0]}.*127.0.0.1:${spare[1]}" copy.log
   on m dlock -n job -- true
 }
 

@@ -47,6 +47,9 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually peer_gone m
   member m "${spare[0]}" a
   eventually role_is m follower
+  ! grep -q 'goes by what it knew' "$group/m.log"
+  run -69 on m timeout 20 chordctl ring
+  [[ $output == *"this host came to the group with --join, and has no part in this"* ]]
   # Two of the four founders' votes are not enough without it.
   signal_peer STOP c
   dlock -w 20 job -- true
@@ -70,8 +73,47 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   [[ $output == *"n holds or waits for something: "*"(pid "* ]]
   release job
   wait "$holder"
+  began=$SECONDS
   run -0 dpeers remove n
   eventually unlisted n
+  eventually peer_gone n
+  [ $((SECONDS - began)) -le 4 ] # it is told, and does not have to find out
+  grep -q "'n': this host was removed from the group: start it again to come back" "$group/n.log"
   run -0 dpeers --json
   run -64 dpeers remove nobody
+}
+
+@test "a host that comes back at once is removed once by one order" {
+  mkdir -p "$group/r"
+  (
+    until [ -e "$BATS_TEST_TMPDIR/stop" ]; do
+      coordd --name r --join "127.0.0.1:$(port_of a)" --listen "127.0.0.1:${spare[0]}" --key-file "$group/key" --state-dir "$group/r" \
+        --socket "$group/r.sock" </dev/null >>"$group/r.log" 2>&1 3>&- &
+      echo $! >"$group/r.pid"
+      wait $! || true
+    done
+  ) 3>&- &
+  members+=(r)
+  eventually serves r
+  run -0 dpeers remove r -w 10
+  came_back() { [ "$(grep -c 'peer r serves' "$group/r.log")" -ge 2 ]; }
+  eventually came_back
+  eventually serves r
+  touch "$BATS_TEST_TMPDIR/stop"
+  [ "$(grep -c 'was removed from the group' "$group/r.log")" -eq 1 ]
+}
+
+@test "a host that lives and has copies of a ring's keys is not removed, and one that is dead is" {
+  for name in a b c; do on $name chordctl join -w 20; done
+  for verb in "remove c" "replace c a"; do
+    run -69 dpeers $verb
+    [[ $output == *"c has copies of the keys of ring "*"\`chordctl leave\` there"* ]]
+  done
+  run -0 dpeers demote c # it goes on as a learner, and serves its copies
+  run -0 dpeers promote c
+  signal_peer KILL c
+  eventually peer_gone c
+  is_dead() { [ "$(dpeers --json | jq -r 'select(.name == "c") | .state')" = dead ]; }
+  eventually is_dead
+  run -0 dpeers remove c
 }

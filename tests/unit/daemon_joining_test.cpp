@@ -55,7 +55,7 @@ struct World {
       return Error{ErrorKind::unavailable, address.text(), "no answer in time", ""};
     }
     if (question.admit && on_admit) std::exchange(on_admit, {})();
-    Introduced told = introduce({"alpha", 5, id, begun, roster, machine}, question, "10.0.0.4");
+    Introduced told = introduce({"alpha", 5, id, begun, leads, roster, machine}, question, "10.0.0.4");
     if (told.admit) {
       const NodeId node = told.admit->node;
       machine.apply(LogIndex{++last}, {.body = *told.admit});
@@ -101,6 +101,7 @@ struct World {
   service::StateMachine machine;
   std::string id = group;
   bool begun = true;
+  bool leads = true;  // somebody, as alpha sees it
   bool refuses = false;
   int refusals = 0;
   int silent = 0;
@@ -174,14 +175,70 @@ TEST_CASE("a host that serves by what it knew asks on: where the group is, and w
   world.machine.apply(
       LogIndex{++world.last},
       {.body = service::Forget{world.settings.node, world.machine.registration(world.settings.node)}});
-  world.settings.was_registered = true;
+  world.settings.registered_at = LogIndex{1};
   const auto removed = world.again();
   REQUIRE_FALSE(removed.ok());
   CHECK(removed.error().text().find("was removed from the group") != std::string::npos);
-  world.settings.was_registered = false;
+  world.settings.registered_at.reset();
   CHECK(world.again().ok());
   world.id = another;
   CHECK_FALSE(world.again().ok());
+}
+
+TEST_CASE("removed_by_who_is_not_behind: a peer that does not know this host yet cannot say that it was removed") {
+  const auto goes_on = [] {
+    World world;
+    REQUIRE(world.run().ok());
+    // Another peer answers, which has not come so far in the log.
+    world.settings.registered_at = LogIndex{world.last};
+    world.roster.remove(world.settings.node);
+    world.machine = service::StateMachine::at_level(2);
+    return world.again().ok();
+  };
+  CHECK(goes_on());
+#ifdef COORD_MUTANTS
+  const Without rule("removed_by_who_is_not_behind");
+  CHECK_FALSE(goes_on());
+#endif
+}
+
+TEST_CASE("a peer that sees nobody lead introduces nobody, and ends nobody") {
+  World world;
+  REQUIRE(world.run().ok());
+  world.leads = false;
+  world.settings.registered_at = LogIndex{1};
+  world.roster.remove(world.settings.node);
+  const auto answer = world.again();
+  REQUIRE(answer.ok());
+  CHECK_FALSE(*answer);
+  const auto told = introduce({"alpha", 5, group, true, false, world.roster, world.machine},
+                              {"zeta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true}, "10.0.0.9");
+  CHECK_FALSE(told.admit);
+  CHECK(told.answer.why_not == "it sees nobody who leads the group");
+}
+
+TEST_CASE("a host that came later and votes is of the group at once when it starts again") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  world.settings.keep_log = true;
+  world.roster.set_voter(node, true);
+  world.waits = 0;
+  REQUIRE(world.run().ok());
+  CHECK(world.waits == 0);
+  CHECK_FALSE(world.settings.goes_by_file);
+  CHECK_FALSE(world.settings.may_be_copy);  // what it says of who held what counts
+  CHECK(world.settings.node == node);
+  // Nobody else is that voter: not under its number, nor its name, nor at another address.
+  const auto admitted = [&](const std::string& name, NodeId of, const std::string& address) {
+    const auto told = introduce({"alpha", 5, group, true, true, world.roster, world.machine},
+                                {name, of, 9, address, group, 2, true}, "10.0.0.9");
+    return told.answer.admitted || told.admit;
+  };
+  CHECK(admitted("delta", node, "10.0.0.4:7411"));
+  CHECK_FALSE(admitted("delta", node, "10.0.0.5:7411"));
+  CHECK_FALSE(admitted("delta", NodeId{12}, "10.0.0.4:7411"));
+  CHECK_FALSE(admitted("epsilon", node, "10.0.0.4:7411"));
 }
 
 TEST_CASE("whether a host keeps a log stands in its file before it begins so, and stays until that changes") {
@@ -271,7 +328,7 @@ TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number
   const World world;
   const auto admits = [&](const std::string& name, NodeId node) {
     wire::IntroductionQuestion question{name, node, 9, "10.0.0.9:7411", group, 2, true};
-    return introduce({"alpha", 5, group, true, world.roster, world.machine}, question, "10.0.0.9")
+    return introduce({"alpha", 5, group, true, true, world.roster, world.machine}, question, "10.0.0.9")
         .admit.has_value();
   };
   CHECK(admits("delta", NodeId{12}));
@@ -286,7 +343,7 @@ TEST_CASE("names_of_voters_are_theirs: nobody comes under the name or the number
 TEST_CASE("what makes no sense admits nobody") {
   const World world;
   const auto admits = [&](const wire::IntroductionQuestion& question) {
-    return introduce({"alpha", 5, group, true, world.roster, world.machine}, question, "10.0.0.9")
+    return introduce({"alpha", 5, group, true, true, world.roster, world.machine}, question, "10.0.0.9")
         .admit.has_value();
   };
   const wire::IntroductionQuestion right{"delta", NodeId{12}, 9, "10.0.0.9:7411", group, 2, true};

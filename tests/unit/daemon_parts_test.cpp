@@ -84,7 +84,7 @@ struct Host {
       return made;
     };
     auto opened = daemon::Daemon::open(
-        io, std::move(*settings), log, [](const std::optional<std::string>&) {}, parts);
+        io, std::move(*settings), log, [](const std::optional<Error>&) {}, parts);
     REQUIRE(opened.ok());
     peer = std::move(*opened);
     peer->start();

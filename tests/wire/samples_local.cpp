@@ -340,7 +340,7 @@ const Named<wire::Introduction>& introductions() {
   static const Named<wire::Introduction> all{
       {"not_yet", not_yet},
       {"admitted",
-       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, 9, true}}};
+       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, 9, true, LogIndex{17}}}};
   return all;
 }
 

@@ -125,7 +125,7 @@ agreements::Shelf stored_agreements(const node::Setting& setting, const std::str
 node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
   node::Parts parts;
   casts::IsAlive is_alive;
-  if (setting.founders.size() > 1 || !setting.votes) {
+  if (setting.founders.size() > 1 || !setting.has_founders_parts) {
     auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
     is_alive = [members = members.get()](Instant now, NodeId node) {
       const auto view = members->view(now, node);
@@ -135,7 +135,7 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   }
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
-  if (!setting.votes) return parts;
+  if (!setting.has_founders_parts) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
   parts.push_back(std::make_unique<ring::RingPart>(setting));
   parts.push_back(
@@ -167,9 +167,9 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     if (is_of_leader(fields)) coordd::tell_status(fmt::format("{}: {}", arguments.peer.name, line));
     lines.log(net::LogLevel::info, line, std::move(fields));
   });
-  std::optional<std::string> failure;
+  std::optional<Error> failure;
   const std::string directory = settings.options.state_dir;
-  const auto stopped = [&](std::optional<std::string> why) {
+  const auto stopped = [&](std::optional<Error> why) {
     failure = std::move(why);
     io.stop();
   };
@@ -198,10 +198,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
   log(net::LogLevel::info, fmt::format("peer {} serves {}", arguments.peer.name, arguments.peer.socket));
   io.run();
   anew = (*peer)->begins_anew();
-  if (failure) {
-    return Error{ErrorKind::unavailable, directory, *failure,
-                 "look at the disk and the file system, then start again"};
-  }
+  if (failure) return *failure;
   return cli::Exit::done;
 }
 
