@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Which order a group gives itself so that so many of its hosts vote (`dpeers voters N`).
+//
+// The problem: a voter whose host is gone for good counts against every majority until an operator takes it
+// out, and he may not come for days. The next loss may then stop the group.
+//
+// Why the obvious answer fails: whoever notices first and acts makes two who act, each on its own view; and
+// what hosts tell of each other is hearsay. A voter removed by mistake is one that a group of three needs.
+//
+// The rule: only the leader decides, only by its own contact (when the others have answered its rounds, which
+// is what its leadership hangs on, too), and only over a time of unbroken leadership: a new leader, or one
+// that was suspended, begins to count anew. It gives the order that an operator would give, `replace`: the
+// new one stands ready, caught up, before the old one goes (voter_changes.hpp). One replacement an hour, so
+// that a fault that is not the host's does not go through all hosts. While the operator works on hosts it
+// pauses. Pure; for Replica, which asks it twice a second while it leads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "protocol/raft/voters.hpp"
+#include "replica/voter_order.hpp"
+
+namespace coord::replica {
+
+class VoterKeeper {
+ public:
+  // As the operator wants it.
+  struct Policy {
+    std::uint32_t count = 0;  // of voters; 0: nothing is done
+    Duration after{};         // a voter is replaced that has not been heard for so long
+    WallTime paused_until{};
+  };
+  static constexpr Duration between_replacements = std::chrono::hours(1);
+  // An order that has come to nothing for so long is given up, and whom it was to bring in avoided.
+  static constexpr Duration order_patience = std::chrono::minutes(2);
+  static constexpr Duration avoided_for = std::chrono::minutes(30);
+  // Looked at less often: it was suspended, and what it knows of the others is from before.
+  static constexpr Duration longest_gap = std::chrono::seconds(5);
+
+  // As the leader has it now.
+  struct View {
+    NodeId self;
+    Policy policy;
+    raft::Voters voters;
+    std::map<NodeId, Instant> heard;  // others that vote or learn: when they have answered last
+    std::vector<NodeId> candidates;   // hosts of the group that are connected and do not vote
+  };
+
+  // What to order now, said again until it is done. `wall`: only to know whether a pause is over.
+  std::optional<VoterOrder> next(Instant now, WallTime wall, const View& view);
+  // What came of it.
+  void answered(Instant now, const VoterOrder& order, const VoterAnswer& answer);
+  // It does not lead.
+  void reset();
+
+ private:
+  std::optional<VoterOrder> choose(Instant now, const View& view) const;
+  std::optional<NodeId> candidate(const View& view) const;
+  std::optional<NodeId> silent_voter(Instant now, const View& view) const;
+
+  std::optional<Instant> since_;  // it leads without a break
+  Instant looked_;
+  std::optional<Instant> replaced_;
+  std::optional<VoterOrder> order_;  // is being carried out
+  Instant ordered_;
+  std::map<NodeId, Instant> avoided_;  // until when
+};
+
+}  // namespace coord::replica

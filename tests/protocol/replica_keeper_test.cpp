@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// A group that keeps so many voters by itself: what the leader orders, and when. The rules are removed here.
+#include <catch2/catch.hpp>
+#include <chrono>
+
+#include "base/rule.hpp"
+#include "replica/voter_keeper.hpp"
+
+using namespace coord;
+using namespace coord::replica;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr NodeId a{1}, b{2}, c{3}, d{4}, e{5};
+
+// `a` leads a, b, c; the clock is moved by looking every second, as the leader does.
+struct Leader {
+  Leader() {
+    view.self = a;
+    view.policy = {3, 60s, {}};
+    view.voters = {{a, b, c}, {}};
+    view.candidates = {d, e};
+    view.heard = {{b, now}, {c, now}};
+  }
+  // b is heard all the time; c as long as it lives. What is ordered then.
+  std::optional<VoterOrder> after(Duration time) {
+    std::optional<VoterOrder> order;
+    for (const Instant end = now + time; now < end; now += 1s) {
+      view.heard[b] = now;
+      if (lives) view.heard[c] = now;
+      order = keeper.next(now, wall, view);
+    }
+    return order;
+  }
+  void done(const VoterOrder& order) {
+    VoterAnswer answer;
+    answer.progress = VoterProgress::done;
+    keeper.answered(now, order, answer);
+  }
+
+  Instant now{1000s};
+  WallTime wall{100};
+  bool lives = true;
+  VoterKeeper keeper;
+  VoterKeeper::View view;
+};
+
+#ifdef COORD_MUTANTS
+template <class Condition>
+void noticed(const char* rule, Condition well) {
+  CHECK(well());
+  mutants::removed = rule;
+  CHECK_FALSE(well());
+  mutants::removed.clear();
+}
+#else
+template <class Condition>
+void noticed(const char*, Condition well) {
+  CHECK(well());
+}
+#endif
+
+}  // namespace
+
+TEST_CASE("a voter that has not been heard for so long is replaced by a host that stood by") {
+  Leader leader;
+  CHECK_FALSE(leader.after(600s));
+  leader.lives = false;
+  CHECK_FALSE(leader.after(59s));
+  const auto order = leader.after(3s);
+  REQUIRE(order);
+  CHECK(order->verb == VoterVerb::replace);
+  CHECK(order->node == c);
+  CHECK(order->other == d);
+  CHECK(leader.after(10s) == order);  // until it is done
+}
+
+TEST_CASE("nobody stands by, or nothing was ordered: nothing is done") {
+  Leader leader;
+  leader.lives = false;
+  leader.view.candidates.clear();
+  CHECK_FALSE(leader.after(600s));
+  leader.view.candidates = {d};
+  leader.view.policy.count = 0;
+  CHECK_FALSE(leader.after(600s));
+}
+
+TEST_CASE("too few voters: another one, too many: one goes, the silent one first, never who leads") {
+  Leader leader;
+  leader.view.policy.count = 5;
+  leader.view.voters.learners = {e};
+  auto order = leader.after(70s);
+  REQUIRE(order);
+  CHECK(order->verb == VoterVerb::promote);
+  CHECK(order->node == e);  // it learns already
+  Leader many;
+  many.view.policy.count = 1;
+  order = many.after(70s);
+  REQUIRE(order);
+  CHECK(order->verb == VoterVerb::remove);
+  CHECK(order->node == c);
+  many.done(*order);
+  many.view.voters.voters = {a};
+  CHECK_FALSE(many.after(70s));
+  Leader last;
+  last.view.self = c;
+  last.view.policy.count = 2;
+  last.view.heard = {{a, last.now}};
+  order = last.after(61s);
+  REQUIRE(order);
+  CHECK(order->node != c);
+}
+
+TEST_CASE("keeper_waits_for_unbroken_leadership: what an earlier leader saw counts for nothing") {
+  noticed("keeper_waits_for_unbroken_leadership", [] {
+    Leader leader;
+    leader.view.policy.count = 5;
+    return !leader.after(30s);
+  });
+}
+
+TEST_CASE("who was suspended, or led not for a while, begins to count anew") {
+  Leader leader;
+  leader.lives = false;
+  CHECK_FALSE(leader.after(50s));
+  leader.now += 30s;  // nobody looked
+  CHECK_FALSE(leader.after(50s));
+  leader.keeper.reset();
+  CHECK_FALSE(leader.after(50s));
+  CHECK(leader.after(12s));
+}
+
+TEST_CASE("keeper_replaces_one_an_hour: a fault that is not the host's does not go through all of them") {
+  noticed("keeper_replaces_one_an_hour", [] {
+    Leader leader;
+    leader.lives = false;
+    const auto first = leader.after(70s);
+    if (!first) return false;
+    leader.done(*first);
+    leader.view.voters.voters = {a, b, d};
+    const bool rests = !leader.after(90s) && !leader.after(57 * 60s);
+    return rests && leader.after(120s).has_value();
+  });
+}
+
+TEST_CASE("keeper_pauses: while the operator works on hosts nothing is done") {
+  noticed("keeper_pauses", [] {
+    Leader leader;
+    leader.lives = false;
+    leader.view.policy.paused_until = WallTime{200};
+    const bool paused = !leader.after(300s);
+    leader.wall = WallTime{200};
+    return paused && leader.after(1s).has_value();
+  });
+}
+
+TEST_CASE("a host that does not catch up is given up for another one") {
+  Leader leader;
+  leader.lives = false;
+  REQUIRE(leader.after(70s)->other == d);
+  const auto other = leader.after(VoterKeeper::order_patience + 2s);
+  REQUIRE(other);
+  CHECK(other->other == e);
+}
+
+TEST_CASE("an order that is refused is thought over") {
+  Leader leader;
+  leader.lives = false;
+  const auto order = leader.after(70s);
+  REQUIRE(order);
+  leader.lives = true;  // it is back
+  VoterAnswer refused;
+  refused.refusal = VoterRefusal::no_majority;
+  leader.keeper.answered(leader.now, *order, refused);
+  CHECK_FALSE(leader.after(30s));
+}
