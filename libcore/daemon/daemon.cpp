@@ -148,6 +148,7 @@ Status Daemon::recover(const node::MakeParts& parts, const MakeWorkers& workers)
   config.raise_after = settings_.options.raise_after;
   config.speaks = settings_.level;
   config.name = settings_.name;
+  config.zone = settings_.options.zone;
   if (!settings_.alone()) config.address = settings_.roster.find(settings_.node)->address.text();
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
 

@@ -210,6 +210,7 @@ class Daemon {
     Instant began;
   };
   std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
+  void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, local::VoterVerb verb,
                                                 const net::Roster::Node& node);
@@ -329,6 +330,7 @@ class Daemon {
     Instant when;
   };
   std::map<std::string, Removed> removed_;
+  service::VoterPolicy ordered_kept_;  // what a tool has ordered last
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;

@@ -150,6 +150,7 @@ Status Daemon::recover_as_member(const node::MakeParts& parts, const MakeWorkers
   config.speaks = settings_.level;
   config.life = settings_.life;
   config.name = settings_.name;
+  config.zone = settings_.options.zone;
   config.address = settings_.roster.find(settings_.node)->address.text();
   config.query_patience = std::max(config.query_patience, leader_patience() + std::chrono::seconds(1));
   auto log = std::make_unique<replica::Forwarder>(

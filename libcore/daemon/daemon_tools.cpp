@@ -97,6 +97,8 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
     return raise_level(tool->first, tool->second, *raise);
   if (const auto* step = std::get_if<local::HandOver>(&*request))
     return hand_over(tool->first, tool->second, *step);
+  if (const auto* keep = std::get_if<local::KeepVoters>(&*request))
+    return keep_voters(connection, tool->second, *keep);
   if (const auto* order = std::get_if<local::OrderVoters>(&*request))
     return order_voters(tool->first, tool->second, *order);
   if (const auto* order = std::get_if<local::Order>(&*request); order != nullptr && is_guest(tool->second)) {

@@ -123,6 +123,7 @@ class Joining {
     question.group = file_.group;
     question.knows = newest_level;
     question.admit = admit;
+    question.zone = settings_.options.zone;
     if (admit) question.instead_of = instead_of_;
     return question;
   }

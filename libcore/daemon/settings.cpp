@@ -146,6 +146,9 @@ Result<Settings> check_but_keys(const Options& options) {
                  options.name.empty() ? "missing" : fmt::format("'{}' is no peer's name", options.name),
                  "use 1 to 64 letters, digits, '-', '_' or '.'");
   }
+  if (!options.zone.empty() && !is_peer_name(options.zone))
+    return usage("--zone", fmt::format("'{}' is no zone's name", options.zone),
+                 "use 1 to 64 letters, digits, '-', '_' or '.'");
   if (options.state_dir.empty())
     return usage("--state-dir", "missing", "name the directory that keeps this peer's state");
   if (options.socket.empty())

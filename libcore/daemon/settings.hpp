@@ -45,6 +45,7 @@ struct Options {
   Duration election_high = std::chrono::milliseconds(300);
   Duration raise_after = std::chrono::minutes(10);  // replica::Config
   Duration forget_after = std::chrono::hours(24);   // a host without a vote that nobody has heard of
+  std::string zone;                                 // where this host stands, as people call that
   std::string metrics;                              // HOST:PORT to be asked at for metrics; empty: nowhere
   bool metrics_insecure = false;                    // also where other hosts reach it
   std::vector<std::string> metrics_names;           // of locks, that may be labels

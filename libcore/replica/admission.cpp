@@ -62,6 +62,7 @@ struct UseOf {
   Use operator()(local::HandOver&) const { return {}; }
   Use operator()(local::ToPart&) const { return {}; }
   Use operator()(local::OrderVoters&) const { return {}; }
+  Use operator()(local::KeepVoters&) const { return {}; }
 };
 
 std::uint64_t number_of(const local::Request& request) {

@@ -35,6 +35,7 @@ class Client {
     std::size_t queued = 65536;
     std::string name{};     // go with the registration, too
     std::string address{};  // HOST:PORT
+    std::string zone{};
   };
   // Who takes commands now, and in which term: what was sent to another one goes again.
   struct Target {

@@ -15,7 +15,7 @@ namespace {
 
 Client::Config of_client(const Forwarder::Config& config) {
   return {config.self, config.level,  config.resend, config.commands_in_flight, config.commands_queued,
-          config.name, config.address};
+          config.name, config.address, config.zone};
 }
 
 const raft::Message* of_log(const PeerMessage& message) {

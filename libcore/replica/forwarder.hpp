@@ -57,6 +57,7 @@ class Forwarder final : public OrderedLog {
     std::uint64_t life = 0;  // of this process; 0: to be drawn
     std::string name{};      // of this host, for its registration
     std::string address{};   // HOST:PORT
+    std::string zone{};      // where it stands
   };
 
   Forwarder(Config config, Random random, Instant now);

@@ -25,7 +25,7 @@ raft::Config of_level(const Config& config) {
 
 Client::Config of_client(const Config& config) {
   return {config.raft.self,       config.level, config.resend, config.commands_in_flight,
-          config.commands_queued, config.name,  config.address};
+          config.commands_queued, config.name,  config.address, config.zone};
 }
 
 }  // namespace
@@ -64,6 +64,7 @@ Actions Replica::settle(Instant now, WallTime wall) {
   propose_token_floor(now);
   send_commands(now);
   raise_if_due(now);
+  keep_voters(now);
   ask_reads(now);
   answer_reads();
   feed_members();

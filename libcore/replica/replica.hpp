@@ -30,6 +30,7 @@
 #include "replica/feed.hpp"
 #include "replica/ordered_log.hpp"
 #include "replica/voter_changes.hpp"
+#include "replica/voter_keeper.hpp"
 #include "service/effects.hpp"
 #include "service/state_machine.hpp"
 #include "service/timers.hpp"
@@ -55,6 +56,7 @@ struct Config {
   Duration new_group_for = std::chrono::minutes(1);
   std::string name{};     // of this peer, for its registration
   std::string address{};  // HOST:PORT
+  std::string zone{};     // where it stands
 };
 
 // The machine that a snapshot holds. An error: these bytes are not a snapshot of this program's.
@@ -159,6 +161,9 @@ class Replica final : public OrderedLog {
   bool tokens_ready(const std::vector<Bytes>& commands, Level level);
   std::optional<Instant> next_resend() const;
 
+  // ---- replica_keeper.cpp
+  void keep_voters(Instant now);
+
   // ---- replica_voters.cpp
   VoterAnswer carry_out(Instant now, const VoterOrder& order);
   void hear(Instant now, NodeId from, const PassedOrder& passed);
@@ -223,6 +228,8 @@ class Replica final : public OrderedLog {
   std::optional<LogIndex> raise_at_;  // proposed in this term, not applied yet
 
   VoterChanges changes_;
+  VoterKeeper keeper_;
+  Instant keeper_looked_;
   struct Asked {
     std::uint64_t ticket = 0;
     Instant began;

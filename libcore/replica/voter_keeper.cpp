@@ -2,6 +2,7 @@
 #include "replica/voter_keeper.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/rule.hpp"
 
@@ -10,6 +11,27 @@ namespace coord::replica {
 namespace {
 
 constexpr char by_itself[] = "the group (dpeers voters)";
+
+// How many of the voters but `without` stand where `node` does; of one that has not said where: none.
+std::size_t neighbours(const VoterKeeper::View& view, NodeId node, std::optional<NodeId> without) {
+  const auto zone = view.zones.find(node);
+  if (zone == view.zones.end()) return 0;
+  return static_cast<std::size_t>(std::ranges::count_if(view.voters.voters, [&](NodeId voter) {
+    const auto of_voter = view.zones.find(voter);
+    return voter != node && voter != without && of_voter != view.zones.end() &&
+           of_voter->second == zone->second;
+  }));
+}
+
+// Of too many voters: not who leads, and no one that is needed.
+std::optional<NodeId> too_many(const VoterKeeper::View& view) {
+  std::optional<NodeId> most;
+  for (const NodeId voter : view.voters.voters) {
+    if (voter == view.self || view.needed.contains(voter)) continue;
+    if (!most || neighbours(view, voter, {}) >= neighbours(view, *most, {})) most = voter;
+  }
+  return most;
+}
 
 NodeId comes(const VoterOrder& order) {
   return order.verb == VoterVerb::replace ? order.other : order.node;
@@ -61,11 +83,11 @@ std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) con
   const std::size_t count = view.voters.voters.size();
   const std::optional<NodeId> silent = silent_voter(now, view);
   if (count > view.policy.count) {
-    NodeId goes = silent.value_or(view.voters.voters.back());
-    if (goes == view.self) goes = view.voters.voters.front();
-    return VoterOrder{VoterVerb::remove, goes, {}, by_itself};
+    const std::optional<NodeId> goes = silent ? silent : too_many(view);
+    if (!goes) return std::nullopt;
+    return VoterOrder{VoterVerb::remove, *goes, {}, by_itself};
   }
-  const std::optional<NodeId> comes = candidate(view);
+  const std::optional<NodeId> comes = candidate(view, count < view.policy.count ? std::nullopt : silent);
   if (!comes) return std::nullopt;
   if (count < view.policy.count) return VoterOrder{VoterVerb::promote, *comes, {}, by_itself};
   const bool rests =
@@ -74,12 +96,15 @@ std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) con
   return VoterOrder{VoterVerb::replace, *silent, *comes, by_itself};
 }
 
-// One that learns already, before others.
-std::optional<NodeId> VoterKeeper::candidate(const View& view) const {
+// One that learns already, before others; then one that stands where the fewest voters do.
+std::optional<NodeId> VoterKeeper::candidate(const View& view, std::optional<NodeId> goes) const {
+  const auto rank = [&](NodeId node) {
+    return std::pair(!view.voters.learns(node), neighbours(view, node, goes));
+  };
   std::optional<NodeId> best;
   for (const NodeId node : view.candidates) {
     if (avoided_.contains(node) || view.voters.votes(node)) continue;
-    if (!best || (view.voters.learns(node) && !view.voters.learns(*best))) best = node;
+    if (!best || rank(node) < rank(*best)) best = node;
   }
   return best;
 }

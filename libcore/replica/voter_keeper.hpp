@@ -12,30 +12,26 @@
 // that was suspended, begins to count anew. It gives the order that an operator would give, `replace`: the
 // new one stands ready, caught up, before the old one goes (voter_changes.hpp). One replacement an hour, so
 // that a fault that is not the host's does not go through all hosts. While the operator works on hosts it
-// pauses. Pure; for Replica, which asks it twice a second while it leads.
+// pauses. Who comes in stands where the fewest voters do, and who is too many where the most do. Pure; for Replica, which asks it twice a second while it leads.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/voters.hpp"
 #include "replica/voter_order.hpp"
+#include "service/commands.hpp"
 
 namespace coord::replica {
 
 class VoterKeeper {
  public:
-  // As the operator wants it.
-  struct Policy {
-    std::uint32_t count = 0;  // of voters; 0: nothing is done
-    Duration after{};         // a voter is replaced that has not been heard for so long
-    WallTime paused_until{};
-  };
   static constexpr Duration between_replacements = std::chrono::hours(1);
   // An order that has come to nothing for so long is given up, and whom it was to bring in avoided.
   static constexpr Duration order_patience = std::chrono::minutes(2);
@@ -46,10 +42,12 @@ class VoterKeeper {
   // As the leader has it now.
   struct View {
     NodeId self;
-    Policy policy;
+    service::VoterPolicy policy;
     raft::Voters voters;
     std::map<NodeId, Instant> heard;  // others that vote or learn: when they have answered last
     std::vector<NodeId> candidates;   // hosts of the group that are connected and do not vote
+    std::map<NodeId, std::string> zones{};  // where they stand, of those that have said so
+    std::set<NodeId> needed{};              // voters that go only when they are silent
   };
 
   // What to order now, said again until it is done. `wall`: only to know whether a pause is over.
@@ -61,7 +59,7 @@ class VoterKeeper {
 
  private:
   std::optional<VoterOrder> choose(Instant now, const View& view) const;
-  std::optional<NodeId> candidate(const View& view) const;
+  std::optional<NodeId> candidate(const View& view, std::optional<NodeId> goes) const;
   std::optional<NodeId> silent_voter(Instant now, const View& view) const;
 
   std::optional<Instant> since_;  // it leads without a break

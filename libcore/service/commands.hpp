@@ -40,12 +40,13 @@ struct Register {
   std::string name{};         // as people call the peer, and where others reach it; likewise
   std::string address{};      // HOST:PORT
   ClientId instead_of{};      // registration of another node from which it takes the name
+  std::string zone{};         // where it stands, as people call that; empty: not told
 
   bool operator==(const Register&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(node, nonce, replaces);
-    archive.since(2, knows, name, address, instead_of);
+    archive.since(2, knows, name, address, instead_of, zone);
   }
 };
 
@@ -151,11 +152,22 @@ struct Forget {
   }
 };
 
+// So many of the group's hosts are to vote, and the leader sees to it: the last word counts. From level 2 on.
+struct KeepVoters {
+  VoterPolicy policy{};
+
+  bool operator==(const KeepVoters&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(policy);
+  }
+};
+
 // Which kinds there are: the core's own, and those of each family. Their order is part of the log's format.
 // Those of level 1: the core's own stand around those of the eldest family, each other family's behind them.
 // Then what came later, in the order in which it came.
 using SessionCommands = Types<Close, Renew, Expire, TimerOver, TokenFloor, Break>;
-using LaterCoreCommands = Types<Shut, Forget>;
+using LaterCoreCommands = Types<Shut, Forget, KeepVoters>;
 using CoreCommands = Join<Types<Register>, SessionCommands, LaterCoreCommands>;
 
 template <class Eldest, class... Others>

@@ -26,7 +26,8 @@ void StateMachine::on(const Register& body, Step& step) {
   }
   const bool full = it == state_.registrations.end() && state_.registrations.size() >= limits_.nodes;
   const bool below = COORD_RULE_OR(registers_at_level, body.knows < step.level, false);
-  const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes;
+  const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes ||
+                        body.zone.size() > limits_.peer_bytes;
   if (body.node.value == 0 || full || below || too_long ||
       !COORD_RULE(late_register_void, body.replaces == current) ||
       !COORD_RULE(name_is_of_one_host, may_take_name(body))) {
@@ -36,7 +37,7 @@ void StateMachine::on(const Register& body, Step& step) {
   const ClientId client{step.index.value};
   take_name(body, step.index);
   state_.registrations.insert_or_assign(
-      body.node, Registration{client, body.nonce, 0, {}, body.knows, body.name, body.address});
+      body.node, Registration{client, body.nonce, 0, {}, body.knows, body.name, body.address, body.zone});
   step.effects.push_back(Registered{body.node, body.nonce, client});
 }
 
@@ -61,6 +62,12 @@ void StateMachine::on(const Forget& body, Step& step) {
   if (!COORD_RULE(forget_frees_nothing, sessions_of(body.node).empty())) return;
   state_.registrations.erase(it);
   state_.roster_at = step.index;
+}
+
+// What cannot be is void.
+void StateMachine::on(const KeepVoters& body, Step&) {
+  if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{}) return;
+  state_.kept_voters = body.policy;
 }
 
 }  // namespace coord::service

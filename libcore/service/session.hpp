@@ -47,6 +47,21 @@ struct Open {
   }
 };
 
+// How many of the group's hosts are to vote (replica/voter_keeper.hpp).
+struct VoterPolicy {
+  static constexpr std::uint32_t most = 15;
+
+  std::uint32_t count = 0;  // 0: the group sees to nothing
+  Duration after{};         // a voter is replaced that has not been heard for so long
+  WallTime paused_until{};
+
+  bool operator==(const VoterPolicy&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count, after, paused_until);
+  }
+};
+
 struct Session {
   NodeId node{};  // whose commands alone may use it
   Owner owner{};

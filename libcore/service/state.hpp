@@ -26,12 +26,13 @@ struct Registration {
   Level knows = first_level;                   // what its program has announced
   std::string name{};                          // empty: it has told none, or another peer took it
   std::string address{};                       // HOST:PORT
+  std::string zone{};                          // empty: it has told none
 
   bool operator==(const Registration&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
-    archive.since(2, knows, name, address);
+    archive.since(2, knows, name, address, zone);
   }
 };
 
@@ -49,12 +50,13 @@ struct CoreState {
   bool closed = false;   // nothing is granted: Shut; from level 2 on
   GroupId group{};       // which group this is: drawn when it comes to level 2; 0: not yet
   LogIndex roster_at{};  // where names and addresses of registrations last changed
+  VoterPolicy kept_voters{};
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed, group, roster_at);
+    archive.since(2, closed, group, roster_at, kept_voters);
   }
 };
 

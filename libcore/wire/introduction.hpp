@@ -23,12 +23,13 @@ struct IntroductionQuestion {
   Level knows = first_level;
   bool admit = false;            // it wants to be of the group; else it only looks
   std::uint64_t instead_of = 0;  // of whose registration it takes the name, as it was told (name_since)
+  std::string zone{};            // where it stands
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of);
+            instead_of, at_most<64>(zone));
   }
 };
 

@@ -198,10 +198,10 @@ struct LetGo {
   }
 };
 
-using Request =
-    std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume, ListWaits, Break,
-                 ListHistory, LetGo, Completed, ListLeaders, WatchLeader, Depose, Stand, Arrive, Ended,
-                 ListBarriers, ResetBarrier, RaiseLevel, HandOver, ToPart, Order, Question, OrderVoters>;
+using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
+                             ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
+                             Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel, HandOver,
+                             ToPart, Order, Question, OrderVoters, KeepVoters>;
 
 // ---- peer to tool
 

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "wire/bounds.hpp"
 
 namespace coord::local {
@@ -50,6 +52,21 @@ struct OrderVoters {
   }
 };
 
+// So many peers are to vote, and the group sees to that by itself. What is not given stays; nothing given:
+// only tell. Said again until it is done, as OrderVoters, and answered as that is.
+struct KeepVoters {
+  std::uint64_t request = 0;
+  std::optional<std::uint32_t> count;  // 0: the group sees to nothing
+  std::optional<Duration> after;
+  std::optional<WallTime> paused_until;
+
+  bool operator==(const KeepVoters&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, count, after, paused_until);
+  }
+};
+
 struct VoterView {
   std::uint64_t request = 0;
   bool done = false;
@@ -59,12 +76,17 @@ struct VoterView {
   std::string remedy;                         // of a refusal
   std::string leader;                         // empty: nobody, or not known
   std::vector<std::string> voters, learners;  // as the leader has them
+  // In an answer to KeepVoters.
+  std::uint32_t kept = 0;  // so many voters; 0: the group sees to nothing
+  Duration after{};
+  Duration pause{};  // that is left
 
   bool operator==(const VoterView&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(request, done, refused, quorum, wire::text<1024>(what), wire::text<1024>(remedy),
-            wire::text<255>(leader), wire::at_most<15, 255>(voters), wire::at_most<15, 255>(learners));
+            wire::text<255>(leader), wire::at_most<15, 255>(voters), wire::at_most<15, 255>(learners), kept,
+            after, pause);
   }
 };
 

@@ -112,6 +112,27 @@ TEST_CASE("too few voters: another one, too many: one goes, the silent one first
   CHECK(order->node != c);
 }
 
+TEST_CASE("who comes in stands where the fewest voters do, and of too many one goes where the most are") {
+  Leader leader;
+  leader.view.zones = {{a, "north"}, {b, "south"}, {c, "east"}, {d, "south"}, {e, "east"}};
+  leader.lives = false;
+  CHECK(leader.after(70s)->other == e);  // c goes, and its zone would have none
+  Leader many;
+  many.view.zones = {{a, "north"}, {b, "north"}, {c, "south"}};
+  many.view.policy.count = 2;
+  auto order = many.after(70s);
+  REQUIRE(order);
+  CHECK(order->node == b);
+  Leader needed;
+  needed.view.policy.count = 1;
+  needed.view.needed = {b, c};
+  CHECK_FALSE(needed.after(70s));
+  needed.lives = false;
+  order = needed.after(70s);
+  REQUIRE(order);
+  CHECK(order->node == c);
+}
+
 TEST_CASE("keeper_waits_for_unbroken_leadership: what an earlier leader saw counts for nothing") {
   noticed("keeper_waits_for_unbroken_leadership", [] {
     Leader leader;

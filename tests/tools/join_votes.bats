@@ -103,6 +103,33 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   [ "$(grep -c 'was removed from the group' "$group/r.log")" -eq 1 ]
 }
 
+@test "the group keeps three voters: a dead one is replaced by a host that stood by, and comes back without a vote" {
+  run -0 dpeers voters
+  [[ $output == "the group does not change its voters by itself"* ]]
+  [ "$(dpeers voters --json | jq -c '[.verb, .kept, .voters]')" = '["voters",0,["a","b","c"]]' ]
+  run -64 dpeers voters 16
+  run -64 dpeers voters few
+  member s "${spare[0]}" a -- --zone north
+  run -0 --separate-stderr dpeers voters 3 --after 2s --pause 1h
+  [[ $output == "the group keeps 3 voters: one that has not been heard for 2 s is replaced; paused for"* ]]
+  [ "$(on s dpeers voters --json | jq -c '[.kept, .after_s, .pause_s > 3500]')" = '[3,2,true]' ]
+  run -0 on s dpeers voters --pause 0
+  dead=$(printf '%s\n' b c | grep -vx "$(leader_seen_by a)" | head -1)
+  signal_peer KILL "$dead"
+  eventually peer_gone "$dead"
+  eventually voters_are "$(printf '%s' abcs | tr -d "$dead")"
+  grep -q 'ordered by the group (dpeers voters)' "$group"/?.log
+  on s dlock -w 20 job -- true
+  start_peer "$dead" "${calm[@]}"
+  eventually serves "$dead"
+  on "$dead" dlock -w 20 job -- true
+  run -0 --separate-stderr dpeers voters 4
+  [[ $stderr == *"4 voters stand no more losses than 3: an odd number is better"* ]]
+  eventually voters_are abcs # it stands by itself
+  run -0 dpeers voters off
+  run -0 dpeers remove s
+}
+
 @test "a host that lives and has copies of a ring's keys is not removed, and one that is dead is" {
   for name in a b c; do on $name chordctl join -w 20; done
   for verb in "remove c" "replace c a"; do

@@ -189,6 +189,7 @@ const Named<local::Request>& requests() {
       {"ask_commit", local::Question{8, service::GetCommit{"deploy"}, false, true}},
       {"ask_commits", local::Question{8, service::ListCommits{"a/", "a/b"}, true, false}},
       {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
+      {"keep_voters", local::KeepVoters{9, 3, 600s, WallTime{7}}},
       {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta"}},
   };
   return all;
@@ -301,7 +302,10 @@ const Named<local::Answer>& answers() {
                                       "promote another one first",
                                       "alpha",
                                       {"alpha", "gamma"},
-                                      {"delta"}}},
+                                      {"delta"},
+                                      3,
+                                      600s,
+                                      7200s}},
       {"shown_values", local::Shown{8, WallTime{1700000001000000000}, false,
                                     service::ValuesView{{{"k", Token{1855425871872001}, 1, "backup",
                                                           WallTime{1700000000123456789}, "", 0}},
@@ -329,7 +333,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
   static const Named<wire::IntroductionQuestion> all{
       {"who", {}},
       {"admit",
-       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9}}};
+       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9, "rack-2"}}};
   return all;
 }
 

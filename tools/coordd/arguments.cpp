@@ -110,6 +110,10 @@ void declare(cli::Options& options, Arguments& arguments) {
              "a host without a vote that was unheard for so long is of the group no more")
       .between(std::chrono::seconds(1), std::chrono::hours(24 * 365))
       .minor();
+  options
+      .value("--zone", "LABEL", peer.zone,
+             "where this host stands (a rack, a site): `dpeers voters` spreads the voters")
+      .minor();
   options.value("--metrics", "ADDRESS:PORT", peer.metrics, "answer GET /metrics there, for monitoring")
       .minor();
   options.flag("--metrics-insecure", peer.metrics_insecure, "also where other hosts can ask").minor();

@@ -35,6 +35,7 @@ std::string need_restart(const Arguments& running, const Arguments& wanted) {
       {"election_low", was.election_low != is.election_low},
       {"election_high", was.election_high != is.election_high},
       {"rejoin", was.rejoin != is.rejoin},
+      {"zone", was.zone != is.zone},
       {"forget_after", was.forget_after != is.forget_after},
       {"metrics", was.metrics != is.metrics || was.metrics_insecure != is.metrics_insecure},
       {"metrics_names", was.metrics_names != is.metrics_names},

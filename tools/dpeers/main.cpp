@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // dpeers: who is in the group, who leads, who cannot be reached. Answered by this host's peer from what it
 // knows itself, so it answers without a quorum too.
+#include <charconv>
+#include <string>
+#include <vector>
+
 #include "base/format.hpp"
 #include "cli/common.hpp"
 #include "cli/connect.hpp"
@@ -36,8 +40,10 @@ struct Settings {
   std::optional<std::int64_t> count;  // with wait
   std::string state;
   std::optional<Duration> wait;
-  std::string state_dir, file;  // of backup
-  std::string name, other;      // of a voter
+  std::string state_dir, file;    // of backup
+  std::string name, other;        // of a voter
+  std::vector<std::string> keep;  // of `voters`: how many, or off
+  std::optional<Duration> after, pause;
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -174,6 +180,33 @@ cli::Options& add_voter_verb(cli::Options& tool, Settings& settings, local::Vote
   return verb;
 }
 
+void add_kept_voters(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("voters", "let the group keep so many voters by itself, or show whether it does");
+  verb.synopsis("[COUNT|off] [--after SECONDS] [--pause SECONDS]");
+  verb.operands("COUNT", settings.keep, 0, 1,
+                "1 to 15, three or five make sense; off: nothing is changed by itself");
+  verb.value("--after", "SECONDS", settings.after,
+             "replace a voter that the leader has not heard for so long (600)")
+      .between(std::chrono::seconds(1), std::chrono::hours(24 * 30));
+  verb.value("--pause", "SECONDS", settings.pause, "change nothing for so long: work on the hosts");
+  verb.example("dpeers voters 3 --after 10m", "");
+  verb.example("dpeers voters --pause 2h", "before maintenance");
+  verb.does([&settings]() -> Result<cli::Exit> {
+    dpeers::KeepSettings keep{settings.peer,  settings.quiet, settings.json, {},
+                              settings.after, settings.pause};
+    std::uint32_t count = 0;
+    if (settings.keep.empty()) return dpeers::keep_voters(keep);
+    const std::string& text = settings.keep.front();
+    const auto [read, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    const bool is_count =
+        error == std::errc{} && read == text.data() + text.size() && count >= 1 && count <= 15;
+    if (text != "off" && !is_count)
+      return Error{ErrorKind::usage, "COUNT", fmt::format("is none: {}", text), "give 1 to 15, or off"};
+    keep.count = text == "off" ? 0 : count;
+    return dpeers::keep_voters(keep);
+  });
+}
+
 void add_voters(cli::Options& tool, Settings& settings) {
   using enum local::VoterVerb;
   add_voter_verb(tool, settings, promote, "let a peer vote, once it has caught up")
@@ -224,5 +257,6 @@ int main(int argc, char** argv) {
   add_hand_over(options, settings);
   add_backup(options, settings);
   add_voters(options, settings);
+  add_kept_voters(options, settings);
   return cli::run(argc, argv, options, cli::read_by_app);
 }

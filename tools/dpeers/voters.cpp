@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,15 +24,14 @@ namespace {
 
 constexpr Duration look_every = std::chrono::milliseconds(100);
 constexpr Duration answer_patience = std::chrono::seconds(1);
+constexpr Duration keep_patience = std::chrono::seconds(10);
 
 using View = std::optional<local::VoterView>;
 
 // Nothing: who leads has not answered. An error: this host's peer is gone, or (`is_refused`) will not do it.
-Result<View> ask(engine::LocalConnection& peer, const VoterSettings& settings, std::uint64_t number,
-                 bool& is_refused) {
-  if (Status sent = peer.send(local::OrderVoters{number, settings.verb, settings.name, settings.other});
-      !sent)
-    return sent.error();
+Result<View> ask(engine::LocalConnection& peer, const local::Request& request, const char* verb,
+                 std::uint64_t number, bool& is_refused) {
+  if (Status sent = peer.send(request); !sent) return sent.error();
   const Instant end = process::boot_now() + answer_patience;
   for (;;) {
     auto answer = peer.wait(end);
@@ -42,7 +42,7 @@ Result<View> ask(engine::LocalConnection& peer, const VoterSettings& settings, s
     const auto* refused = std::get_if<local::Refused>(&**answer);
     if (refused == nullptr || refused->request != number) continue;
     is_refused = true;
-    return cli::refused_by_peer(name_of(settings.verb), *refused);
+    return cli::refused_by_peer(verb, *refused);
   }
 }
 
@@ -116,7 +116,9 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
   std::uint64_t number = 0;
   for (bool once = false; !once || left() > Duration{}; once = true) {
     bool is_refused = false;
-    const auto asked = peer ? ask(*peer, settings, ++number, is_refused) : peer.error();
+    ++number;
+    const local::OrderVoters order{number, settings.verb, settings.name, settings.other};
+    const auto asked = peer ? ask(*peer, order, name_of(settings.verb), number, is_refused) : peer.error();
     if (is_refused) return asked.error();
     if (!asked) {
       std::this_thread::sleep_for(std::min(pause.next(), left()));
@@ -137,6 +139,51 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
   }
   progress.clear();
   return not_in_time(settings, last);
+}
+
+Result<cli::Exit> keep_voters(const KeepSettings& settings) {
+  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  if (!peer) return peer.error();
+  local::KeepVoters request{0, settings.count, settings.after, {}};
+  if (settings.pause) {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    request.paused_until = WallTime{now.tv_sec * 1'000'000'000 + now.tv_nsec + settings.pause->count()};
+  }
+  const Instant end = process::boot_now() + keep_patience;
+  while (process::boot_now() < end) {
+    ++request.request;
+    bool is_refused = false;
+    const auto asked = ask(*peer, request, "voters", request.request, is_refused);
+    if (!asked) return asked.error();
+    if (!*asked || !(*asked)->done) {
+      std::this_thread::sleep_for(look_every);
+      continue;
+    }
+    const local::VoterView& view = **asked;
+    if (settings.json) {
+      cli::JsonArray voters;
+      for (const std::string& name : view.voters) voters.text(name);
+      cli::JsonObject object;
+      object.text("verb", "voters").integer("kept", view.kept);
+      if (view.kept > 0) object.seconds("after_s", view.after).seconds("pause_s", view.pause);
+      if (view.quorum) {
+        object.text("leader", view.leader);
+      } else {
+        object.null("leader");
+      }
+      cli::print(object.array("voters", voters).line());
+    } else if (!settings.quiet) {
+      cli::print(fmt::format("{}\nvoters: {}\n", view.what, joined(view.voters)));
+    }
+    const std::uint32_t count = settings.count.value_or(1);
+    if (count > 0 && count % 2 == 0 && !settings.quiet)
+      cli::notice("dpeers", fmt::format("{} voters stand no more losses than {}: an odd number is better",
+                                        count, count - 1));
+    return cli::Exit::done;
+  }
+  return Error{ErrorKind::unavailable, "voters", "nobody leads: nothing can be changed",
+               "`dpeers doctor` says more"};
 }
 
 }  // namespace coord::dpeers

@@ -2,6 +2,7 @@
 // dpeers promote, demote, remove, replace, transfer: who votes, and who leads.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,16 @@ struct VoterSettings {
   std::string name, other;
   std::optional<Duration> within;  // none: for ever
 };
+
+// dpeers voters: how many peers the group lets vote by itself.
+struct KeepSettings {
+  cli::ConnectOptions peer;
+  bool quiet = false, json = false;
+  std::optional<std::uint32_t> count;  // 0: none
+  std::optional<Duration> after, pause;
+};
+// 0: told, or it is so. 69: nobody leads.
+Result<cli::Exit> keep_voters(const KeepSettings& settings);
 
 // 0: it is so. 1: it was not within the time. 69: refused for now, or nobody leads.
 Result<cli::Exit> order_voters(const VoterSettings& settings);

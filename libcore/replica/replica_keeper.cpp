@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// So many of the group's hosts vote (voter_keeper.hpp): what the leader looks at, and what it does.
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "replica/replica.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+constexpr Duration look_every = std::chrono::milliseconds(500);
+
+// Copies of the keys of a ring are served only by who keeps the log.
+std::set<NodeId> in_rings(const service::State& state) {
+  std::set<NodeId> hosts;
+  for (const auto& [name, ring] : state.rings) {
+    for (const service::RingHost& host : ring.hosts) hosts.insert(host.host);
+    for (const service::RingHost& host : ring.before) hosts.insert(host.host);
+  }
+  return hosts;
+}
+
+}  // namespace
+
+void Replica::keep_voters(Instant now) {
+  // Time in which it has not heard a majority counts for nothing.
+  if (raft_.role() != raft::Role::leader || !has_quorum() || machine_.level() < 2) return keeper_.reset();
+  if (now < keeper_looked_ + look_every) return;
+  keeper_looked_ = now;
+  const service::State& state = machine_.state();
+  VoterKeeper::View view{config_.raft.self, state.kept_voters, raft_.voters(), {}, {}};
+  if (view.policy.count == 0) return keeper_.reset();
+  for (const auto& [peer, progress] : raft_.progress()) view.heard[peer] = progress.heard;
+  for (const auto& [node, registration] : state.registrations) {
+    if (!registration.zone.empty()) view.zones[node] = registration.zone;
+    const auto said = announced_.find(node);
+    const bool is_connected = said != announced_.end() && said->second.knows >= machine_.level();
+    if (is_connected && !registration.name.empty() && !raft_.voters().votes(node))
+      view.candidates.push_back(node);
+  }
+  view.needed = in_rings(state);
+  const auto order = keeper_.next(now, wall_, view);
+  if (order) keeper_.answered(now, *order, carry_out(now, *order));
+}
+
+}  // namespace coord::replica
