@@ -192,6 +192,7 @@ class Daemon {
   void look_at_roster();
   void add_members(net::Roster& roster) const;
   void add_departing(net::Roster& roster);
+  net::Roster::Node at_its_address(net::Roster::Node node) const;
   bool has_departed() const;
   void look_at_members();
   bool is_heard(NodeId node) const;
@@ -199,7 +200,7 @@ class Daemon {
   void look_whether_removed();
   void begin_anew(bool keep_log, const std::string& why);
   Status go_by_file(MemberFile file);
-  Status remember_group();
+  Status remember_group(const std::string& group);
   bool keeps_log() const;
   raft::Role role() const;
 
@@ -209,8 +210,10 @@ class Daemon {
     std::uint64_t request = 0;
     Instant began;
   };
+  bool seems_alive(NodeId node) const;
   std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
   void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);
+  void move_peer(replica::ConnectionId connection, const Tool& tool, const local::MovePeer& request);
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, local::VoterVerb verb,
                                                 const net::Roster::Node& node);
@@ -350,6 +353,9 @@ class Daemon {
   std::unique_ptr<AskingAgain> asking_again_;  // of such a host, while it goes by what it knew
   std::optional<bool> begins_anew_;
   std::optional<Instant> removed_since_;   // of one that votes no longer
+  std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
+  std::string greeted_group_;              // the group of who greeted last, as it said
+  std::string ordered_move_;               // what a tool has ordered last, in words
   std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still
   LogIndex roster_at_;                     // of the state whose names are in settings_.roster
   std::vector<NodeId> voters_;             // likewise

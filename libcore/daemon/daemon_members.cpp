@@ -85,9 +85,9 @@ Status Daemon::go_by_file(MemberFile file) {
 }
 
 // What a founder that votes no longer goes by from its next start on.
-Status Daemon::remember_group() {
+Status Daemon::remember_group(const std::string& group) {
   MemberFile file;
-  file.group = group_id();
+  file.group = group;
   file.name = settings_.name;
   file.node = settings_.node;
   file.level = node_->log().speaks();
@@ -132,9 +132,12 @@ void Daemon::look_whether_removed() {
   // Its leader goes on telling it the change until it knows that this host has heard of it.
   const bool removed = removed_since_ && now - *removed_since_ > 2 * settings_.options.election_high;
   if (!removed && !lost) return;
-  if (group_id().empty() || voters().empty()) return;
+  // After a start it has applied nothing yet, and nobody will send it the log: what the others greet with
+  // counts.
+  const std::string group = group_id().empty() ? greeted_group_ : group_id();
+  if (group.empty() || voters().empty()) return;
   if (!settings_.joins()) {
-    if (const Status written = remember_group(); !written) return stop(written.error());
+    if (const Status written = remember_group(group); !written) return stop(written.error());
   }
   begin_anew(false, lost ? "no voter has been heard of" : "this host does not vote any more");
 }
@@ -216,7 +219,7 @@ void Daemon::look_at_roster() {
   net::Roster roster;
   for (const auto& [id, node] : settings_.roster.all())
     if (node.founder || id == settings_.node || (node.voter && !node_->log().has_begun()))
-      (void)roster.admit(node);
+      (void)roster.admit(at_its_address(node));
   add_members(roster);
   add_departing(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
@@ -228,10 +231,21 @@ void Daemon::look_at_roster() {
 void Daemon::add_members(net::Roster& roster) const {
   for (const auto& [id, registration] : node_->log().machine().state().registrations) {
     if (registration.name.empty() || roster.find(id) != nullptr) continue;
-    const auto address = net::parse_address(registration.address);
+    const auto address = net::parse_address(registration.reached_at());
     if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
     (void)roster.admit({id, registration.name, *address, false, false});
   }
+}
+
+// What the operator has said of it counts more than the list that this host was started with (dpeers move).
+net::Roster::Node Daemon::at_its_address(net::Roster::Node node) const {
+  const auto& registrations = node_->log().machine().state().registrations;
+  const auto found = registrations.find(node.id);
+  if (const auto listed = listed_.find(node.id); listed != listed_.end()) node.address = listed->second;
+  if (found == registrations.end() || found->second.moved.empty()) return node;
+  const auto address = net::parse_address(found->second.moved);
+  if (address && !address->host.empty() && address->port != 0) node.address = *address;
+  return node;
 }
 
 // Who is of the group no more is told so over the link that it has: that stays for a moment, unless another
@@ -308,7 +322,7 @@ void Daemon::look_at_own_place() {
         Error{ErrorKind::usage, object,
               fmt::format("another host, at {}, has come to the group under this name, while nobody heard of "
                           "this one at {}",
-                          other->second.address, settings_.roster.find(settings_.node)->address.text()),
+                          other->second.reached_at(), settings_.roster.find(settings_.node)->address.text()),
               "give this host a name of its own"});
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {
@@ -331,10 +345,9 @@ std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQues
                                                     const std::string& source) {
   if (ended_ || !node_) return std::nullopt;
   const replica::OrderedLog& log = node_->log();
-  Introduced told = daemon::introduce(
-      {settings_.name, log.life(), group_id(), log.has_begun(), log.has_quorum(), settings_.roster, log.machine()},
-      question,
-      source);
+  Introduced told = daemon::introduce({settings_.name, log.life(), group_id(), log.has_begun(),
+                                       log.has_quorum(), settings_.roster, log.machine()},
+                                      question, source);
   if (told.admit) push(replica::PutIntoLog{std::move(*told.admit)});
   return std::move(told.answer);
 }

@@ -60,6 +60,8 @@ node::Narrator Daemon::make_narrator() {
 }
 
 Status Daemon::join_group() {
+  for (const auto& [id, node] : settings_.roster.all())
+    if (node.founder) listed_[id] = node.address;
   net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
   config.level = node_->log().speaks();
   config.knows = newest_level;
@@ -193,6 +195,7 @@ void Daemon::peer_greeted(const std::string& name, const wire::PeerHello& hello)
   push(replica::Greeted{settings_.roster.id_of(name), std::max(hello.knows, hello.version), hello.life});
   if (hello.wall != WallTime{})
     clock_offset_[name] = std::chrono::nanoseconds(hello.wall.unix_ns - wall_now().unix_ns);
+  if (!hello.group_id.empty()) greeted_group_ = hello.group_id;
   if (hello.token_floor != Token{}) push(replica::RaiseTokens{hello.token_floor});
   const std::string differs = difference(timing_of(settings_.options), hello.timing);
   if (!differs.empty() && differs != timing_[name])

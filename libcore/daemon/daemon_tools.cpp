@@ -98,7 +98,9 @@ void Daemon::tool_said(net::ClientNumber number, wire::Frame&& frame) {
   if (const auto* step = std::get_if<local::HandOver>(&*request))
     return hand_over(tool->first, tool->second, *step);
   if (const auto* keep = std::get_if<local::KeepVoters>(&*request))
-    return keep_voters(connection, tool->second, *keep);
+    return keep_voters(tool->first, tool->second, *keep);
+  if (const auto* move = std::get_if<local::MovePeer>(&*request))
+    return move_peer(tool->first, tool->second, *move);
   if (const auto* order = std::get_if<local::OrderVoters>(&*request))
     return order_voters(tool->first, tool->second, *order);
   if (const auto* order = std::get_if<local::Order>(&*request); order != nullptr && is_guest(tool->second)) {

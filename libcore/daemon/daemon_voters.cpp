@@ -40,8 +40,8 @@ const char* words_of(raft::Step step) {
 std::string words_of_kept(const local::VoterView& view) {
   if (view.kept == 0) return "the group does not change its voters by itself";
   const auto pause_s = view.pause / std::chrono::seconds(1);
-  return fmt::format("the group keeps {} voter{}: one that has not been heard for {} s is replaced{}", view.kept,
-                     view.kept == 1 ? "" : "s", view.after / std::chrono::seconds(1),
+  return fmt::format("the group keeps {} voter{}: one that has not been heard for {} s is replaced{}",
+                     view.kept, view.kept == 1 ? "" : "s", view.after / std::chrono::seconds(1),
                      pause_s > 0 ? fmt::format("; paused for {} s more", pause_s) : "");
 }
 
@@ -112,6 +112,44 @@ void Daemon::keep_voters(replica::ConnectionId connection, const Tool& tool,
              {{"COORD_EVENT", "voters"}, {"COORD_USER", tool.user}});
 }
 
+void Daemon::move_peer(replica::ConnectionId connection, const Tool& tool, const local::MovePeer& request) {
+  using enum local::RefusedKind;
+  const auto refuse = [&](local::RefusedKind kind, const std::string& why) {
+    tell(connection, tool, local::Refused{request.request, kind, why.substr(0, 1024)});
+  };
+  if (is_guest(tool)) return refuse(mismatch, "only root and the peer's own user may change addresses");
+  if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
+  const auto address = net::parse_address(request.address);
+  if (!address || address->host.empty() || address->port == 0)
+    return refuse(mismatch, fmt::format("'{}' is no address: give HOST:PORT", request.address));
+  const service::State& state = node_->log().machine().state();
+  if (state.level < 2)
+    return refuse(protocol,
+                  "the group is at level 1, and addresses can change from level 2 on: see `dpeers level`");
+  const net::Roster::Node* const node = settings_.roster.find(request.name);
+  if (node == nullptr || departing_.contains(node->id))
+    return refuse(mismatch, fmt::format("no peer of the group is called '{}'", request.name));
+  for (const auto& [id, other] : settings_.roster.all())
+    if (id != node->id && other.address == *address)
+      return refuse(mismatch, fmt::format("{} is the address of {}", address->text(), other.name));
+  const auto registration = state.registrations.find(node->id);
+  if (registration == state.registrations.end())
+    return refuse(protocol, fmt::format("{} has not been heard by the group yet", request.name));
+  local::VoterView view;
+  view.request = request.request;
+  view.quorum = node_->log().has_quorum();
+  if (view.quorum) view.leader = name_of_node(node_->log().leader());
+  view.voters = names_of_nodes(voters());
+  view.done = registration->second.reached_at() == address->text();
+  view.what = fmt::format("{} is reached at {}", request.name, address->text());
+  tell(connection, tool, view);
+  if (view.done) return;
+  push(replica::PutIntoLog{service::Move{node->id, registration->second.client, address->text()}});
+  if (std::exchange(ordered_move_, view.what) == view.what) return;  // the tool says it again until it is so
+  log_.audit(fmt::format("voters: {}, ordered by {}", view.what, tool.user),
+             {{"COORD_EVENT", "voters"}, {"COORD_NAME", request.name}, {"COORD_USER", tool.user}});
+}
+
 void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
                           const local::OrderVoters& request) {
   const auto refuse = [&](local::RefusedKind kind, const std::string& why) {
@@ -175,12 +213,24 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   push(replica::AskVoters{last_order_, std::move(order)});
 }
 
+// It is connected, or the others say so.
+bool Daemon::seems_alive(NodeId node) const {
+  if (node == settings_.node) return true;
+  const auto* members = membership();
+  const auto view = members == nullptr ? std::nullopt : members->view(process::boot_now(), node);
+  if (view && view->member.state == membership::State::alive) return true;
+  const std::string name = name_of_node(node);
+  const std::vector<net::PeerStatus> links = transport_->status();
+  return std::ranges::any_of(links, [&](const net::PeerStatus& link) {
+    return link.name == name && (link.link.up || link.incoming);
+  });
+}
+
 // A founder that is in a ring has copies of its keys, and serves them only as long as it votes or learns. One
 // that does not live serves none. Nothing: the host may go.
 std::optional<local::VoterView> Daemon::keep_copies(local::VoterVerb verb, NodeId node) const {
   const bool goes = verb == local::VoterVerb::remove || verb == local::VoterVerb::replace;
-  const bool lives = node == settings_.node || is_heard(node);
-  if (!goes || !lives || !node_->voter()->raft().voters().has(node)) return std::nullopt;
+  if (!goes || !seems_alive(node) || !node_->voter()->raft().voters().has(node)) return std::nullopt;
   const auto is_it = [node](const service::RingHost& host) { return host.host == node; };
   for (const auto& [name, ring] : node_->log().machine().state().rings) {
     if (std::ranges::none_of(ring.hosts, is_it) && std::ranges::none_of(ring.before, is_it)) continue;

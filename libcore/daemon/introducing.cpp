@@ -16,8 +16,8 @@ std::optional<wire::KnownPeer> known(const net::Roster::Node* node) {
 bool makes_sense(const wire::IntroductionQuestion& question, Level level) {
   const auto address = net::parse_address(question.address);
   return is_peer_name(question.name) && (question.zone.empty() || is_peer_name(question.zone)) &&
-         question.node != NodeId{} && question.life != 0 &&
-         question.knows >= level && address && !address->host.empty() && address->port != 0;
+         question.node != NodeId{} && question.life != 0 && question.knows >= level && address &&
+         !address->host.empty() && address->port != 0;
 }
 
 // One that votes, as the group knows it: its registration comes by its own log.
@@ -74,8 +74,7 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
   if (!answer.admitted)
     told.admit = service::Register{
         question.node, question.life,    who.machine.registration(question.node), question.knows,
-        question.name, question.address, service::ClientId{question.instead_of},
-        question.zone};
+        question.name, question.address, service::ClientId{question.instead_of},  question.zone};
   return told;
 }
 

@@ -120,16 +120,17 @@ Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vec
   std::vector<std::unique_ptr<Asking>> asking;
   std::size_t silent = addresses.size();
   for (const Address& address : addresses) {
-    asking.push_back(std::make_unique<Asking>(
-        io, keys, address, question, [&, address](Result<wire::Introduction>&& said) {
-          --silent;
-          if (!said) {
-            error = said.error();
-          } else if (!answer || !answer->second.why_not.empty()) {
-            answer.emplace(address, std::move(*said));
-          }
-          if (silent == 0 || (answer && answer->second.why_not.empty())) io.stop();
-        }));
+    asking.push_back(std::make_unique<Asking>(io, keys, address, question,
+                                              [&, address](Result<wire::Introduction>&& said) {
+                                                --silent;
+                                                if (!said) {
+                                                  error = said.error();
+                                                } else if (!answer || !answer->second.why_not.empty()) {
+                                                  answer.emplace(address, std::move(*said));
+                                                }
+                                                if (silent == 0 || (answer && answer->second.why_not.empty()))
+                                                  io.stop();
+                                              }));
   }
   for (const auto& each : asking) each->start();
   if (!asking.empty()) io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));

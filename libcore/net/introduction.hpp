@@ -10,7 +10,8 @@
 // (wire/introduction.hpp). Who has the group's key may ask. The answer comes from the group's own state, so
 // only a peer that has one answers, and what is asked for (to be admitted) is a command in the group's log.
 // Links are made as ever, once that is applied. Threading: it blocks, and is for no pump. All
-// addresses are asked on the caller's thread; looking a name up may take longer than he waits (name_lookups.hpp).
+// addresses are asked on the caller's thread; looking a name up may take longer than he waits
+// (name_lookups.hpp).
 #pragma once
 
 #include <utility>

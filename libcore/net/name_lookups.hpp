@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Addresses of host names, for somebody who does not wait for ever.
 //
-// Problem: getaddrinfo() waits for a silent name server as long as resolv.conf says (10 s and more), and cannot
-// be ended. The resolver of an io_context waits for it when that ends; a thread for each question, left behind,
-// becomes many where one asks every second.
+// Problem: getaddrinfo() waits for a silent name server as long as resolv.conf says (10 s and more), and
+// cannot be ended. The resolver of an io_context waits for it when that ends; a thread for each question,
+// left behind, becomes many where one asks every second.
 //
-// So each name is looked up by one thread at a time in the whole process, and whoever asks for it meanwhile is
-// told by that one. A numeric address needs none. Threading: `told` comes on the io_context's thread.
+// So each name is looked up by one thread at a time in the whole process, and whoever asks for it meanwhile
+// is told by that one. A numeric address needs none. Threading: `told` comes on the io_context's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

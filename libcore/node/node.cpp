@@ -201,7 +201,8 @@ std::string Node::why_no_part(std::uint16_t channel) const {
     return fmt::format("this peer has no part {}: install the tool's release on this host", channel);
   if (voter() == nullptr)
     return "this host does not vote, and has no part in this: ask on a host of the founding list that votes";
-  return "this host came to the group with --join, and has no part in this: ask on a host of the founding list";
+  return "this host came to the group with --join, and has no part in this: ask on a host of the founding "
+         "list";
 }
 
 void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard) {

@@ -63,6 +63,7 @@ struct UseOf {
   Use operator()(local::ToPart&) const { return {}; }
   Use operator()(local::OrderVoters&) const { return {}; }
   Use operator()(local::KeepVoters&) const { return {}; }
+  Use operator()(local::MovePeer&) const { return {}; }
 };
 
 std::uint64_t number_of(const local::Request& request) {

@@ -84,8 +84,8 @@ std::optional<Bytes> Client::registration(Instant now, Target target, const serv
   command.node = config_.self;
   command.wall = wall;
   register_replaces_ = machine.registration(config_.self);
-  command.body = service::Register{config_.self,  life_,        register_replaces_,
-                                   config_.knows, config_.name, config_.address, {}, config_.zone};
+  command.body = service::Register{config_.self,    life_, register_replaces_, config_.knows, config_.name,
+                                   config_.address, {},    config_.zone};
   return wire::encode(command, machine.level());
 }
 

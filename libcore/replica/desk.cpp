@@ -12,8 +12,8 @@ namespace coord::replica {
 namespace {
 
 // What the driver of the peer answers, and what never comes here.
-using ServedElsewhere =
-    service::Types<local::RaiseLevel, local::HandOver, local::ToPart, local::OrderVoters, local::KeepVoters>;
+using ServedElsewhere = service::Types<local::RaiseLevel, local::HandOver, local::ToPart, local::OrderVoters,
+                                       local::KeepVoters, local::MovePeer>;
 using Served = service::Join<Sessions::Serves, Participants::Serves, Orders::Serves, ServedElsewhere>;
 
 template <class Request>

@@ -14,7 +14,7 @@ namespace coord::replica {
 namespace {
 
 Client::Config of_client(const Forwarder::Config& config) {
-  return {config.self, config.level,  config.resend, config.commands_in_flight, config.commands_queued,
+  return {config.self, config.level,   config.resend, config.commands_in_flight, config.commands_queued,
           config.name, config.address, config.zone};
 }
 
@@ -124,8 +124,8 @@ void Forwarder::on(Instant now, const FromPeer& event) {
   } else if (const auto* rejected = std::get_if<Rejected>(&event.message)) {
     commands_.reject(*rejected, false, machine_, wall_, out_);
   } else if (const raft::Message* const raft = of_log(event.message)) {
-    // It may have been given its vote while it was away, and the leader is gone: without that vote there may be
-    // no other. As long as one leads, who asks is behind.
+    // It may have been given its vote while it was away, and the leader is gone: without that vote there may
+    // be no other. As long as one leads, who asks is behind.
     const bool is_needed = std::holds_alternative<raft::VoteRequest>(*raft) && !has_quorum();
     is_sent_log_ = is_sent_log_ || is_of_leader(*raft) || is_needed;
   }

@@ -24,7 +24,7 @@ raft::Config of_level(const Config& config) {
 }
 
 Client::Config of_client(const Config& config) {
-  return {config.raft.self,       config.level, config.resend, config.commands_in_flight,
+  return {config.raft.self,       config.level, config.resend,  config.commands_in_flight,
           config.commands_queued, config.name,  config.address, config.zone};
 }
 

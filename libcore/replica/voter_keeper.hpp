@@ -12,7 +12,8 @@
 // that was suspended, begins to count anew. It gives the order that an operator would give, `replace`: the
 // new one stands ready, caught up, before the old one goes (voter_changes.hpp). One replacement an hour, so
 // that a fault that is not the host's does not go through all hosts. While the operator works on hosts it
-// pauses. Who comes in stands where the fewest voters do, and who is too many where the most do. Pure; for Replica, which asks it twice a second while it leads.
+// pauses. Who comes in stands where the fewest voters do, and who is too many where the most do. Pure; for
+// Replica, which asks it twice a second while it leads.
 #pragma once
 
 #include <chrono>
@@ -44,8 +45,8 @@ class VoterKeeper {
     NodeId self;
     service::VoterPolicy policy;
     raft::Voters voters;
-    std::map<NodeId, Instant> heard;  // others that vote or learn: when they have answered last
-    std::vector<NodeId> candidates;   // hosts of the group that are connected and do not vote
+    std::map<NodeId, Instant> heard;        // others that vote or learn: when they have answered last
+    std::vector<NodeId> candidates;         // hosts of the group that are connected and do not vote
     std::map<NodeId, std::string> zones{};  // where they stand, of those that have said so
     std::set<NodeId> needed{};              // voters that go only when they are silent
   };

@@ -163,11 +163,25 @@ struct KeepVoters {
   }
 };
 
+// A host is reached elsewhere from now on: the operator's word, until the host itself registers with an
+// address that it has not said before. Void if that registration is not the host's any more. From level 2 on.
+struct Move {
+  NodeId node{};
+  ClientId client{};
+  std::string address{};  // HOST:PORT
+
+  bool operator==(const Move&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, client, address);
+  }
+};
+
 // Which kinds there are: the core's own, and those of each family. Their order is part of the log's format.
 // Those of level 1: the core's own stand around those of the eldest family, each other family's behind them.
 // Then what came later, in the order in which it came.
 using SessionCommands = Types<Close, Renew, Expire, TimerOver, TokenFloor, Break>;
-using LaterCoreCommands = Types<Shut, Forget, KeepVoters>;
+using LaterCoreCommands = Types<Shut, Forget, KeepVoters, Move>;
 using CoreCommands = Join<Types<Register>, SessionCommands, LaterCoreCommands>;
 
 template <class Eldest, class... Others>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Peers come to the group, and go: who they are is part of the state.
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "base/rule.hpp"
 #include "service/state_machine.hpp"
@@ -36,8 +38,15 @@ void StateMachine::on(const Register& body, Step& step) {
   }
   const ClientId client{step.index.value};
   take_name(body, step.index);
+  // An operator knows better than a configuration that still says what it said before.
+  std::string moved = it != state_.registrations.end() ? it->second.moved : std::string();
+  const bool says_the_same =
+      moved.empty() || it->second.address.empty() || it->second.address == body.address;
+  if (!says_the_same) moved = body.address;
   state_.registrations.insert_or_assign(
-      body.node, Registration{client, body.nonce, 0, {}, body.knows, body.name, body.address, body.zone});
+      body.node,
+      Registration{
+          client, body.nonce, 0, {}, body.knows, body.name, body.address, body.zone, std::move(moved)});
   step.effects.push_back(Registered{body.node, body.nonce, client});
 }
 
@@ -51,7 +60,8 @@ void StateMachine::take_name(const Register& body, LogIndex index) {
   state_.roster_at = index;
   if (body.name.empty()) return;
   for (auto& [node, registration] : state_.registrations) {
-    if (node != body.node && registration.name == body.name) registration.name = registration.address = {};
+    if (node != body.node && registration.name == body.name)
+      registration.name = registration.address = registration.moved = {};
   }
 }
 
@@ -68,6 +78,14 @@ void StateMachine::on(const Forget& body, Step& step) {
 void StateMachine::on(const KeepVoters& body, Step&) {
   if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{}) return;
   state_.kept_voters = body.policy;
+}
+
+void StateMachine::on(const Move& body, Step& step) {
+  const auto it = state_.registrations.find(body.node);
+  if (it == state_.registrations.end() || body.address.size() > limits_.peer_bytes) return;
+  if (!COORD_RULE(move_only_that_life, it->second.client == body.client)) return;
+  it->second.moved = body.address;
+  state_.roster_at = step.index;
 }
 
 }  // namespace coord::service

@@ -27,12 +27,15 @@ struct Registration {
   std::string name{};                          // empty: it has told none, or another peer took it
   std::string address{};                       // HOST:PORT
   std::string zone{};                          // empty: it has told none
+  std::string moved{};                         // where it is reached, by the operator's word; empty: none
+
+  const std::string& reached_at() const { return moved.empty() ? address : moved; }
 
   bool operator==(const Registration&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
-    archive.since(2, knows, name, address, zone);
+    archive.since(2, knows, name, address, zone, moved);
   }
 };
 

@@ -201,7 +201,7 @@ struct LetGo {
 using Request = std::variant<Hello, Acquire, Started, Cancel, Release, ListLocks, ListPeers, Resume,
                              ListWaits, Break, ListHistory, LetGo, Completed, ListLeaders, WatchLeader,
                              Depose, Stand, Arrive, Ended, ListBarriers, ResetBarrier, RaiseLevel, HandOver,
-                             ToPart, Order, Question, OrderVoters, KeepVoters>;
+                             ToPart, Order, Question, OrderVoters, KeepVoters, MovePeer>;
 
 // ---- peer to tool
 

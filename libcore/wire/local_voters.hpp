@@ -67,6 +67,20 @@ struct KeepVoters {
   }
 };
 
+// A peer is reached at another address from now on. Said again until it is done, as OrderVoters, and answered
+// as that is.
+struct MovePeer {
+  std::uint64_t request = 0;
+  std::string name;
+  std::string address;  // HOST:PORT
+
+  bool operator==(const MovePeer&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(request, wire::text<255>(name), wire::text<300>(address));
+  }
+};
+
 struct VoterView {
   std::uint64_t request = 0;
   bool done = false;

@@ -106,6 +106,39 @@ TEST_CASE("forget_only_that_life: a peer that has registered anew is not forgott
   mutants::removed.clear();
 }
 
+TEST_CASE("a host is reached where the operator says, until it says itself that it is elsewhere") {
+  Hosts hosts;
+  const auto reached_at = [&] { return hosts.log.machine.state().registrations.at(first).reached_at(); };
+  hosts.come(first, 10, "delta", "10.0.0.4:7411");
+  hosts.log.leader(Move{first, hosts.log.machine.registration(first), "10.0.0.5:7411"});
+  CHECK(reached_at() == "10.0.0.5:7411");
+  hosts.come(first, 11, "delta", "10.0.0.4:7411");  // by a list that is old
+  CHECK(reached_at() == "10.0.0.5:7411");
+  hosts.come(first, 12, "delta", "10.0.0.6:7411");
+  CHECK(reached_at() == "10.0.0.6:7411");
+  // What was said at level 1 is not known: the operator's word stands.
+  Hosts early;
+  early.come(first, 10, "", "");
+  early.log.leader(Move{first, early.log.machine.registration(first), "10.0.0.5:7411"});
+  early.come(first, 11, "delta", "10.0.0.4:7411");
+  CHECK(early.log.machine.state().registrations.at(first).reached_at() == "10.0.0.5:7411");
+}
+
+TEST_CASE("move_only_that_life: what was ordered of a former host of that number moves nobody") {
+  const auto stays = [] {
+    Hosts hosts;
+    hosts.come(first, 10, "delta", "10.0.0.4:7411");
+    const ClientId seen = hosts.log.machine.registration(first);
+    hosts.come(first, 11, "delta", "10.0.0.6:7411");
+    hosts.log.leader(Move{first, seen, "10.0.0.5:7411"});
+    return hosts.log.machine.state().registrations.at(first).reached_at() == "10.0.0.6:7411";
+  };
+  CHECK(stays());
+  mutants::removed = "move_only_that_life";
+  CHECK_FALSE(stays());
+  mutants::removed.clear();
+}
+
 TEST_CASE("forget_frees_nothing: a peer that holds a lock is not forgotten") {
   const auto known = [] {
     Hosts hosts;

@@ -101,6 +101,8 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually serves r
   touch "$BATS_TEST_TMPDIR/stop"
   [ "$(grep -c 'was removed from the group' "$group/r.log")" -eq 1 ]
+  run -0 dpeers remove r # and does not come back any more
+  eventually unlisted r
 }
 
 @test "the group keeps three voters: a dead one is replaced by a host that stood by, and comes back without a vote" {
@@ -113,6 +115,8 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   run -0 --separate-stderr dpeers voters 3 --after 2s --pause 1h
   [[ $output == "the group keeps 3 voters: one that has not been heard for 2 s is replaced; paused for"* ]]
   [ "$(on s dpeers voters --json | jq -c '[.kept, .after_s, .pause_s > 3500]')" = '[3,2,true]' ]
+  run -0 dpeers doctor
+  [[ $(tr -s ' \n' ' ' <<<"$output") == *"warn voters group: 3 of the group's 4 hosts vote; 1 came with --join, without a vote; the group keeps 3 by itself, but changes nothing for"* ]]
   run -0 on s dpeers voters --pause 0
   dead=$(printf '%s\n' b c | grep -vx "$(leader_seen_by a)" | head -1)
   signal_peer KILL "$dead"
@@ -128,6 +132,41 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually voters_are abcs # it stands by itself
   run -0 dpeers voters off
   run -0 dpeers remove s
+}
+
+@test "a peer is reached at another address, and the lists on the other hosts stay as they are" {
+  signal_peer TERM c
+  eventually peer_gone c
+  there=127.0.0.1:${spare[0]}
+  run -64 dpeers move c "127.0.0.1:$(port_of b)"
+  run -64 dpeers move nobody "$there"
+  run -64 dpeers move c nowhere
+  run -0 dpeers move c "$there"
+  [ "$output" = "c is reached at $there" ]
+  [ "$(dpeers --json | jq -r 'select(.name == "c") | .address')" = "$there" ]
+  start_peer c "${calm[@]}" --listen "$there"
+  eventually serves c
+  c_is() { [ "$(on "$1" dpeers --json | jq -r 'select(.name == "c") | "\(.address) \(.state)"')" = "$there alive" ]; }
+  for name in a b; do eventually c_is $name; done
+  # Also of a peer that begins with its old list.
+  signal_peer KILL b
+  eventually peer_gone b
+  start_peer b "${calm[@]}"
+  eventually c_is b || { tail -20 "$group/b.log"; false; }
+  run -0 dpeers move c "127.0.0.1:$(port_of c)"
+  signal_peer TERM c
+  eventually peer_gone c
+  start_peer c "${calm[@]}"
+  eventually serves c
+}
+
+@test "the offsets of the clocks of the group's hosts" {
+  known() { [ "$(dclock peers --json | jq -r 'select(.offset_s != null and .bound_s >= 0) | .name' | sort | tr -d '\n')" = bc ]; }
+  eventually known
+  run -0 dclock peers --within 30
+  [[ ${lines[0]} == "NAME"*"STATE"*"OFFSET s"*"BOUND s" ]]
+  run -1 dclock peers --within 0
+  [[ $output == *"may be "*" s from this host's clock"* ]]
 }
 
 @test "a host that lives and has copies of a ring's keys is not removed, and one that is dead is" {

@@ -185,7 +185,8 @@ TEST_CASE("a host that serves by what it knew asks on: where the group is, and w
   CHECK_FALSE(world.again().ok());
 }
 
-TEST_CASE("removed_by_who_is_not_behind: a peer that does not know this host yet cannot say that it was removed") {
+TEST_CASE(
+    "removed_by_who_is_not_behind: a peer that does not know this host yet cannot say that it was removed") {
   const auto goes_on = [] {
     World world;
     REQUIRE(world.run().ok());

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A host that nobody knows asks, and peers that came later: links go by the roster of the moment.
+#include <boost/asio/executor_work_guard.hpp>
 #include <catch2/catch.hpp>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "net/introduction.hpp"
+#include "net/name_lookups.hpp"
 #include "net_group.hpp"
 
 using namespace coord;
@@ -100,6 +104,34 @@ TEST_CASE("a peer that answers no questions, or is not there, is told apart from
   Answering a(io, address, false);
   CHECK(ask(io, key("k1", 1), address).error().kind == ErrorKind::unavailable);
   CHECK(ask(io, key("k1", 1), loopback(free_port())).error().kind == ErrorKind::unavailable);
+}
+
+TEST_CASE("a name is looked up by one thread at a time, and who has gone is told nothing") {
+  boost::asio::io_context io;
+  const auto guard = boost::asio::make_work_guard(io);
+  std::vector<std::unique_ptr<NameLookup>> asking;
+  int told = 0;
+  for (int i = 0; i < 20; ++i) {
+    asking.push_back(std::make_unique<NameLookup>(io));
+    asking.back()->find("localhost", [&told](const NameLookup::Found& found) {
+      REQUIRE(found.ok());
+      CHECK_FALSE(found->empty());
+      ++told;
+    });
+    CHECK(name_lookups() <= 1);
+  }
+  asking.pop_back();
+  CHECK(run_until(io, [&] { return told == 19; }));
+  bool numeric = false;
+  NameLookup number(io);
+  number.find("::1", [&](const NameLookup::Found& found) { numeric = found.ok() && found->size() == 1; });
+  CHECK(run_until(io, [&] { return numeric; }));
+  bool refused = false;
+  NameLookup unknown(io);
+  unknown.find("no-such-host.invalid", [&](const NameLookup::Found& found) { refused = !found.ok(); });
+  CHECK(run_until(io, [&] { return refused; }));
+  CHECK(run_until(io, [] { return name_lookups() == 0; }));
+  CHECK(told == 19);
 }
 
 TEST_CASE("who came later has links once it is in the roster, and none when it is no more") {

@@ -190,6 +190,7 @@ const Named<local::Request>& requests() {
       {"ask_commits", local::Question{8, service::ListCommits{"a/", "a/b"}, true, false}},
       {"ask_values", local::Question{8, service::ListValues{"a/", "a/b"}, true, false}},
       {"keep_voters", local::KeepVoters{9, 3, 600s, WallTime{7}}},
+      {"move_peer", local::MovePeer{9, "gamma", "192.0.2.7:7411"}},
       {"order_voters", local::OrderVoters{9, local::VoterVerb::replace, "gamma", "delta"}},
   };
   return all;
@@ -333,7 +334,8 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
   static const Named<wire::IntroductionQuestion> all{
       {"who", {}},
       {"admit",
-       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9, "rack-2"}}};
+       {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9,
+        "rack-2"}}};
   return all;
 }
 
@@ -341,10 +343,20 @@ const Named<wire::Introduction>& introductions() {
   const wire::KnownPeer alpha{NodeId{1}, "alpha", "192.0.2.1:7411", true};
   wire::Introduction not_yet;
   not_yet.why_not = "its group has not begun";
-  static const Named<wire::Introduction> all{
-      {"not_yet", not_yet},
-      {"admitted",
-       {"", "ffeeddccbbaa99887766554433221100", 2, "alpha", 7, "192.0.2.4", {alpha}, alpha, alpha, 9, true, LogIndex{17}}}};
+  static const Named<wire::Introduction> all{{"not_yet", not_yet},
+                                             {"admitted",
+                                              {"",
+                                               "ffeeddccbbaa99887766554433221100",
+                                               2,
+                                               "alpha",
+                                               7,
+                                               "192.0.2.4",
+                                               {alpha},
+                                               alpha,
+                                               alpha,
+                                               9,
+                                               true,
+                                               LogIndex{17}}}};
   return all;
 }
 

@@ -164,6 +164,7 @@ const Named<service::Command>& commands() {
       {"reset_barrier", command(service::ResetBarrier{"ready", 1000, "backup"})},
       {"shut", command(service::Shut{true})},
       {"forget", command(service::Forget{NodeId{4}, service::ClientId{9}})},
+      {"move", command(service::Move{NodeId{4}, service::ClientId{9}, "192.0.2.7:7411"})},
       {"keep_voters", command(service::KeepVoters{{3, 600s, WallTime{1'700'000'000'000'000'000}}})},
       {"put_value", command(service::PutValue{"k", "v", Token{1855425871872001}, 1000, "backup"})},
       {"remove_value", command(service::RemoveValue{"k", Token{1855425871872001}, 1000, "backup"})},
@@ -208,8 +209,16 @@ const Named<service::State>& states() {
                                  4,
                                  Token{},
                                  {{SessionId{12}, "backup", SessionId{14}, true}}};
-  state.registrations = {
-      {NodeId{1}, {service::ClientId{2}, 77, 4, {{5, granted}, {6, refused}}, 2, "alpha", "192.0.2.1:7411", "rack-2"}}};
+  state.registrations = {{NodeId{1},
+                          {service::ClientId{2},
+                           77,
+                           4,
+                           {{5, granted}, {6, refused}},
+                           2,
+                           "alpha",
+                           "192.0.2.1:7411",
+                           "rack-2",
+                           "192.0.2.7:7411"}}};
   state.group = {0x0123456789abcdef, 0xfedcba9876543210};
   state.roster_at = LogIndex{3};
   state.kept_voters = {5, 60s, WallTime{9}};

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   tool.synopsis("event|send|recv|stamp [options] ...", "count this host's events");
   tool.synopsis("compare A B", "which of two came first, if either");
   tool.synopsis("merge|validate|draw|... [options] LOG...", "ask the logs of many hosts");
+  tool.synopsis("peers [options]", "the offsets of the clocks of the group's hosts");
   tool.example("dclock event 'job started'", "one event: its line of the log");
   tool.example("t=$(dclock send); ssh b dclock recv \"'$t'\"", "a message from here to b");
   tool.example("dclock merge a.log b.log | dclock draw", "events and their causes");
@@ -29,5 +30,6 @@ int main(int argc, char** argv) {
   dclock::add_gc(tool);
   dclock::add_draw(tool);
   dclock::add_convert(tool);
+  dclock::add_peers(tool);
   return cli::run(argc, argv, tool, cli::read_by_app);
 }

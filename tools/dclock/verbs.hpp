@@ -21,5 +21,6 @@ void add_skew(cli::Options& tool);
 void add_gc(cli::Options& tool);
 void add_draw(cli::Options& tool);
 void add_convert(cli::Options& tool);
+void add_peers(cli::Options& tool);
 
 }  // namespace coord::dclock

@@ -21,6 +21,7 @@
 #include "daemon/founding.hpp"
 #include "dpeers/doctor_told.hpp"
 #include "dpeers/findings.hpp"
+#include "dpeers/voters.hpp"
 #include "net/address.hpp"
 
 namespace coord::dpeers {
@@ -372,7 +373,6 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
       examine_key(peer, *answer, findings);
     }
     examine_limits(here, findings);
-    examine_level(answer->level, findings);
     const bool replaced =
         !trouble_of(here.name, *answer, "state: ").empty() || !founding_trouble(*answer).empty();
     if (!leader && replaced) {
@@ -385,6 +385,13 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
           "see to it that a majority of the peers runs and reaches each other");
     }
     const auto settings = daemon::check(examined.arguments.peer);
+    if (leader && answer->peers.size() > 1) {
+      std::vector<std::string> founders;
+      if (settings)
+        for (const auto& [name, address] : settings->roster.founders()) founders.push_back(name);
+      examine_voters(*answer, kept_voters(options), founders, findings);
+    }
+    examine_level(answer->level, findings);
     if (settings && !settings->alone()) {
       for (const auto& [name, address] : settings->roster.founders())
         if (!names.contains(name))

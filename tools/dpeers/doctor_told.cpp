@@ -111,6 +111,45 @@ void examine_limits(const local::PeerRecord& own, Findings& findings) {
   look("names", own.locks.value_or(0), service::LockLimits{}.names);
 }
 
+void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,
+                    const std::vector<std::string>& founders, Findings& findings) {
+  std::vector<std::string> promoted, removed, learners;
+  std::size_t votes = 0;
+  std::size_t others = 0;
+  for (const local::PeerRecord& peer : answer.peers) {
+    const bool founded = std::ranges::find(founders, peer.name) != founders.end();
+    votes += peer.voter ? 1 : 0;
+    if (peer.role == "learner") learners.push_back(peer.name);
+    if (peer.role == "member" && founded) removed.push_back(peer.name);
+    if (peer.role == "member" && !founded) ++others;
+    if (peer.voter && !founded && !founders.empty()) promoted.push_back(peer.name);
+  }
+  std::string what = fmt::format("{} of the group's {} hosts vote", votes, answer.peers.size());
+  const auto also = [&what](const std::vector<std::string>& names, const char* why) {
+    for (std::size_t i = 0; i < names.size(); ++i)
+      what += fmt::format("{}{}{}", i == 0 ? "; " : ", ", names[i], i + 1 == names.size() ? why : "");
+  };
+  also(promoted, ": came with --join, and got a vote");
+  also(learners, ": sent everything, without a vote");
+  also(removed, ": removed from the voters");
+  if (others > 0) what += fmt::format("; {} came with --join, without a vote", others);
+  if (votes > 0 && votes % 2 == 0) what += "; an odd number is better";
+  if (!kept || kept->kept == 0) return add(findings, Health::ok, "voters", "group", what);
+  what += fmt::format("; the group keeps {} by itself", kept->kept);
+  const auto pause_s = kept->pause / std::chrono::seconds(1);
+  if (pause_s > 0) {
+    add(findings, Health::warn, "voters", "group",
+        fmt::format("{}, but changes nothing for {} s more: it is paused", what, pause_s),
+        "dpeers voters --pause 0, when the work on the hosts is done");
+  } else if (votes < kept->kept) {
+    add(findings, Health::warn, "voters", "group",
+        fmt::format("{}, and {} are missing", what, kept->kept - votes),
+        "let hosts come with --join, or wait: a new leader looks on for a while before it changes something");
+  } else {
+    add(findings, Health::ok, "voters", "group", what);
+  }
+}
+
 void examine_level(const local::LevelRecord& level, Findings& findings) {
   if (level.next <= level.level) return;
   std::string what =

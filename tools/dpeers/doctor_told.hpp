@@ -2,8 +2,10 @@
 // The part of dpeers doctor that goes by what this host's peer tells alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "dpeers/findings.hpp"
 #include "wire/local.hpp"
@@ -22,6 +24,10 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
 bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_offset(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_limits(const local::PeerRecord& own, Findings& findings);
+// Who votes, and what the group does about that by itself; `kept`: as it has told, `founders`: of this host's
+// list.
+void examine_voters(const local::Peers& answer, const std::optional<local::VoterView>& kept,
+                    const std::vector<std::string>& founders, Findings& findings);
 void examine_level(const local::LevelRecord& level, Findings& findings);
 
 }  // namespace coord::dpeers

@@ -207,6 +207,17 @@ void add_kept_voters(cli::Options& tool, Settings& settings) {
   });
 }
 
+void add_move(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("move", "let the group reach a peer at another address");
+  verb.synopsis("NAME ADDRESS");
+  verb.operand("NAME", settings.name, "the peer, as `dpeers` shows it");
+  verb.operand("ADDRESS", settings.other, "HOST:PORT, where it listens");
+  verb.example("dpeers move gamma 192.0.2.7:7411", "its host has got another address");
+  verb.does([&] {
+    return dpeers::move_peer({settings.peer, settings.quiet, settings.json, settings.name, settings.other});
+  });
+}
+
 void add_voters(cli::Options& tool, Settings& settings) {
   using enum local::VoterVerb;
   add_voter_verb(tool, settings, promote, "let a peer vote, once it has caught up")
@@ -258,5 +269,6 @@ int main(int argc, char** argv) {
   add_backup(options, settings);
   add_voters(options, settings);
   add_kept_voters(options, settings);
+  add_move(options, settings);
   return cli::run(argc, argv, options, cli::read_by_app);
 }

@@ -141,49 +141,83 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
   return not_in_time(settings, last);
 }
 
-Result<cli::Exit> keep_voters(const KeepSettings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+namespace {
+
+// Says it again until the group has it.
+template <class Request>
+Result<local::VoterView> ordered(const cli::ConnectOptions& where, Request request, const char* verb) {
+  auto peer = cli::connect_to_peer(where, "dpeers");
   if (!peer) return peer.error();
+  const Instant end = process::boot_now() + keep_patience;
+  while (process::boot_now() < end) {
+    ++request.request;
+    bool is_refused = false;
+    auto asked = ask(*peer, request, verb, request.request, is_refused);
+    if (!asked) return asked.error();
+    if (*asked && (*asked)->done) return *std::move(*asked);
+    std::this_thread::sleep_for(look_every);
+  }
+  return Error{ErrorKind::unavailable, verb, "nobody leads: nothing can be changed",
+               "`dpeers doctor` says more"};
+}
+
+cli::JsonObject json_begun(const char* verb, const local::VoterView& view) {
+  cli::JsonObject object;
+  object.text("verb", verb);
+  if (view.quorum) {
+    object.text("leader", view.leader);
+  } else {
+    object.null("leader");
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<cli::Exit> keep_voters(const KeepSettings& settings) {
   local::KeepVoters request{0, settings.count, settings.after, {}};
   if (settings.pause) {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     request.paused_until = WallTime{now.tv_sec * 1'000'000'000 + now.tv_nsec + settings.pause->count()};
   }
-  const Instant end = process::boot_now() + keep_patience;
-  while (process::boot_now() < end) {
-    ++request.request;
-    bool is_refused = false;
-    const auto asked = ask(*peer, request, "voters", request.request, is_refused);
-    if (!asked) return asked.error();
-    if (!*asked || !(*asked)->done) {
-      std::this_thread::sleep_for(look_every);
-      continue;
-    }
-    const local::VoterView& view = **asked;
-    if (settings.json) {
-      cli::JsonArray voters;
-      for (const std::string& name : view.voters) voters.text(name);
-      cli::JsonObject object;
-      object.text("verb", "voters").integer("kept", view.kept);
-      if (view.kept > 0) object.seconds("after_s", view.after).seconds("pause_s", view.pause);
-      if (view.quorum) {
-        object.text("leader", view.leader);
-      } else {
-        object.null("leader");
-      }
-      cli::print(object.array("voters", voters).line());
-    } else if (!settings.quiet) {
-      cli::print(fmt::format("{}\nvoters: {}\n", view.what, joined(view.voters)));
-    }
-    const std::uint32_t count = settings.count.value_or(1);
-    if (count > 0 && count % 2 == 0 && !settings.quiet)
-      cli::notice("dpeers", fmt::format("{} voters stand no more losses than {}: an odd number is better",
-                                        count, count - 1));
-    return cli::Exit::done;
+  const auto view = ordered(settings.peer, request, "voters");
+  if (!view) return view.error();
+  if (settings.json) {
+    cli::JsonArray voters;
+    for (const std::string& name : view->voters) voters.text(name);
+    cli::JsonObject object = json_begun("voters", *view);
+    object.integer("kept", view->kept);
+    if (view->kept > 0) object.seconds("after_s", view->after).seconds("pause_s", view->pause);
+    cli::print(object.array("voters", voters).line());
+  } else if (!settings.quiet) {
+    cli::print(fmt::format("{}\nvoters: {}\n", view->what, joined(view->voters)));
   }
-  return Error{ErrorKind::unavailable, "voters", "nobody leads: nothing can be changed",
-               "`dpeers doctor` says more"};
+  const std::uint32_t count = settings.count.value_or(1);
+  if (count > 0 && count % 2 == 0 && !settings.quiet)
+    cli::notice("dpeers", fmt::format("{} voters stand no more losses than {}: an odd number is better",
+                                      count, count - 1));
+  return cli::Exit::done;
+}
+
+std::optional<local::VoterView> kept_voters(const cli::ConnectOptions& peer) {
+  cli::ConnectOptions running = peer;
+  running.no_autostart = true;
+  auto view = ordered(running, local::KeepVoters{}, "voters");
+  if (!view) return std::nullopt;
+  return *std::move(view);
+}
+
+Result<cli::Exit> move_peer(const MoveSettings& settings) {
+  const auto view = ordered(settings.peer, local::MovePeer{0, settings.name, settings.address}, "move");
+  if (!view) return view.error();
+  if (settings.json) {
+    cli::JsonObject object = json_begun("move", *view);
+    cli::print(object.text("name", settings.name).text("address", settings.address).line());
+  } else if (!settings.quiet) {
+    cli::print(fmt::format("{}\n", cli::shown(view->what)));
+  }
+  return cli::Exit::done;
 }
 
 }  // namespace coord::dpeers

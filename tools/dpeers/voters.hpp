@@ -31,6 +31,17 @@ struct KeepSettings {
 };
 // 0: told, or it is so. 69: nobody leads.
 Result<cli::Exit> keep_voters(const KeepSettings& settings);
+// What holds; nothing: it is not told.
+std::optional<local::VoterView> kept_voters(const cli::ConnectOptions& peer);
+
+// dpeers move: where the group reaches a peer.
+struct MoveSettings {
+  cli::ConnectOptions peer;
+  bool quiet = false, json = false;
+  std::string name, address;
+};
+// 0: told, or it is so. 69: nobody leads.
+Result<cli::Exit> move_peer(const MoveSettings& settings);
 
 // 0: it is so. 1: it was not within the time. 69: refused for now, or nobody leads.
 Result<cli::Exit> order_voters(const VoterSettings& settings);
