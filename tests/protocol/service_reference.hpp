@@ -203,7 +203,8 @@ class Reference {
   void guarded(const Command& command, const Body& body) {
     if constexpr (std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
                   std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor> ||
-                  std::is_same_v<Body, Shut> || std::is_same_v<Body, Forget>) {
+                  std::is_same_v<Body, Shut> || std::is_same_v<Body, Forget> ||
+                  std::is_same_v<Body, KeepVoters> || std::is_same_v<Body, Move>) {
       on(body);
     } else {
       const auto it = nodes.find(command.node);
@@ -315,6 +316,8 @@ class Reference {
   void on(const TokenFloor&) {}
   void on(const Shut&) {}
   void on(const Forget&) {}
+  void on(const KeepVoters&) {}
+  void on(const Move&) {}
   void on(const Break&) {}  // service_break_test.cpp
   // Barriers have a judge of their own (service_barriers_run.hpp).
   void on(const Arrive&) {}
