@@ -49,6 +49,7 @@ void Replicas::receive(NodeId from, copies::AskLiving&& message) {
 }
 
 void Replicas::receive(NodeId from, copies::Living&& message) {
+  if (graves_.contains(message.operation)) return other_has_said(message.operation, from);
   for (auto& [name, ring] : rings_) {
     if (!ring.doubt || ring.doubt->operation != message.operation || !ring.doubt->lost.contains(from))
       continue;

@@ -13,6 +13,7 @@ constexpr bool coord::wire::is_enumerator(coord::ring::Why value) {
     case busy:
     case usage:
     case living:
+    case quota:
       return true;
   }
   return false;

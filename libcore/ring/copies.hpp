@@ -59,23 +59,26 @@ struct Store {
   std::vector<Holder> holders;
   std::optional<Dot> dot;  // of the value that comes along
   Bytes value;
+  // The receiver is not one of the key's copies: it keeps this until that host, which is away, has it.
+  std::optional<service::RingHost> hint_for{};
 
   bool operator==(const Store&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key), entry,
-            holders, dot, wire::at_most<chunk_bytes>(value));
+            holders, dot, wire::at_most<chunk_bytes>(value), hint_for);
   }
 };
 struct Kept {  // durable
   std::uint64_t operation = 0;
   Token number;
   service::RingHost by;
+  std::optional<service::RingHost> hint_for{};
 
   bool operator==(const Kept&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation, number, by);
+    archive(operation, number, by, hint_for);
   }
 };
 
@@ -83,12 +86,12 @@ struct NotKept {  // its disk did not take it
   std::uint64_t operation = 0;
   Token number;
   service::RingHost by;
-  bool is_full = false;
+  Why why = Why::failed;  // full, failed or quota
 
   bool operator==(const NotKept&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation, number, by, is_full);
+    archive(operation, number, by, why);
   }
 };
 
@@ -255,12 +258,14 @@ struct WriteOne {
   std::uint64_t size = 0;  // of the value
   Dot dot;                 // under which the sender has it, until it has its own
   Bytes value;             // of one chunk at most, else it is asked for
+  Past past{};
+  std::uint32_t copies = 1;  // it is answered once so many have it
 
   bool operator==(const WriteOne&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), removed, time,
-            replaces, size, dot, wire::at_most<chunk_bytes>(value));
+            replaces, size, dot, wire::at_most<chunk_bytes>(value), past, copies);
   }
 };
 struct WroteOne {  // durable there
@@ -294,11 +299,12 @@ struct Adopting {
 struct WritingOne {
   std::uint64_t operation = 0;
   bool is_under_way = false;
+  std::uint32_t stored = 0;  // on so many disks
 
   bool operator==(const WritingOne&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(operation, is_under_way);
+    archive(operation, is_under_way, stored);
   }
 };
 
@@ -322,8 +328,49 @@ struct Living {
   }
 };
 
+// Tombstones: does the receiver have anything else of these keys? What it has of them it merges.
+struct AskBury {
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+  std::vector<KeyAndEntry> rows;
+  bool is_second = false;  // all have said it: once nothing older is on its way to the receiver
+
+  bool operator==(const AskBury&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<most_buried>(rows),
+            is_second);
+  }
+};
+struct MayBury {
+  std::uint64_t operation = 0;
+  Token number;
+  service::RingHost by;
+  std::vector<std::string> others;  // keys of which it has something else
+  bool is_second = false;
+
+  bool operator==(const MayBury&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, number, by, wire::at_most<most_buried>(others), is_second);
+  }
+};
+struct Bury {  // all hosts have nothing else
+  std::uint64_t operation = 0;
+  std::string ring;
+  Token number;
+  std::vector<KeyAndEntry> rows;
+
+  bool operator==(const Bury&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<most_buried>(rows));
+  }
+};
+
 using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
                              NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting,
-                             AskDigest, DigestIs, WritingOne, AskLiving, Living>;
+                             AskDigest, DigestIs, WritingOne, AskLiving, Living, AskBury, MayBury, Bury>;
 
 }  // namespace coord::ring::copies

@@ -32,17 +32,26 @@ void Replicas::receive(NodeId from, copies::EntryIs&& message) {
   Operation& operation = found->second;
   if (operation.phase != Operation::Phase::reading || number_said(operation) != message.number) return;
   if (!operation.set.is_kept_by(message.by)) return;
-  operation.seen.emplace(message.by, std::move(message.entry));
+  operation.seen.insert_or_assign(message.by, std::move(message.entry));
   go_on(message.operation);
 }
 
 void Replicas::receive(NodeId from, copies::Kept&& message) {
   const auto found = operations_.find(message.operation);
   if (message.by.host != from) return;
-  if (deliveries_.contains(message.operation)) return delivered(message.operation, message.by);
+  if (const auto delivery = deliveries_.find(message.operation); delivery != deliveries_.end()) {
+    if (!message.hint_for) return delivered(message.operation, message.by);
+    delivery->second.hints.kept_for.insert(*message.hint_for);
+    return;
+  }
   if (found == operations_.end()) return;
   Operation& operation = found->second;
   if (operation.phase != Operation::Phase::storing || operation.number != message.number) return;
+  if (message.hint_for) {
+    operation.hints.kept_for.insert(*message.hint_for);
+    if (COORD_RULE_OR(ring_hint_is_not_counted, true, false)) return;
+    message.by = *message.hint_for;
+  }
   if (!operation.set.is_kept_by(message.by)) return;
   operation.stored.insert(message.by);
   operation.not_stored.erase(message.by);
@@ -55,8 +64,8 @@ void Replicas::receive(NodeId from, copies::NotKept&& message) {
   Operation& operation = found->second;
   if (operation.phase != Operation::Phase::storing || number_said(operation) != message.number) return;
   if (!operation.set.is_kept_by(message.by) || operation.stored.contains(message.by)) return;
-  operation.not_stored[message.by] = message.is_full;
-  if (wants_one(*operation.work)) return give_up_with_one(message.operation);
+  operation.not_stored[message.by] = message.why;
+  if (operation.by_one) return give_up_with_one(message.operation);
   go_on(message.operation);
 }
 
@@ -76,6 +85,7 @@ void Replicas::receive(NodeId from, copies::Store&& message) {
   taking.merge.key = std::move(message.key);
   taking.merge.entry = std::move(message.entry);
   taking.holders = std::move(message.holders);
+  taking.hint_for = message.hint_for;
   taking.until = now_ + give_up_after;
   for (const Version& version : taking.merge.entry.versions) taking.sizes[version.dot] = version.size;
   std::uint64_t message_bytes = 0;
@@ -113,6 +123,7 @@ void Replicas::go_on_taking(std::uint64_t id) {
   if (taking.write) return write_here(id);
   Merge merge = taking.merge;
   merge.ring = stored_ring(merge.ring);
+  merge.is_new = taking.operation != 0;
   perform(std::move(merge), [this, id](InnerWork& work) {
     const auto found = takings_.find(id);
     if (found == takings_.end()) return;
@@ -135,12 +146,14 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
   if (found == rings_.end()) return;
   Ring& ring = found->second;
   if (taking.operation != 0 && is_stored && !taking.write && own(ring) != nullptr)
-    send(taking.from, copies::Kept{taking.operation, taking.number, *own(ring)});
-  if (taking.operation != 0 && failed && own(ring) != nullptr) {
+    send(taking.from, copies::Kept{taking.operation, taking.number, *own(ring), taking.hint_for});
+  if (is_stored && taking.hint_for) keep_hint(taking.merge.ring, taking.merge.key, taking.merge.entry);
+  if (taking.operation != 0 && failed && !taking.hint_for && own(ring) != nullptr) {
     const Token number = taking.write ? Token{} : taking.number;
-    send(taking.from, copies::NotKept{taking.operation, number, *own(ring), is_full(*failed)});
+    send(taking.from, copies::NotKept{taking.operation, number, *own(ring), why_of(*failed)});
   }
-  if (taking.write && !is_stored && !failed) send(taking.from, copies::WritingOne{taking.operation, false});
+  if (taking.write && !is_stored && !failed)
+    send(taking.from, copies::WritingOne{taking.operation, false, 0});
   if (!taking.gains && !taking.repairs) return;
   auto& sources = taking.gains ? ring.gains : ring.repair;
   const auto source = sources.find(taking.from);
@@ -192,6 +205,7 @@ void Replicas::receive(NodeId from, copies::ChunkIs&& message) {
     if (!message.is_there || message.chunk.empty()) return start(message.operation);
     Found answer;
     answer.versions = operation.entry.values();
+    if (get.consistency == Consistency::causal) say_past(operation.entry, answer);
     answer.chunk = std::move(message.chunk);
     return finish(message.operation, std::move(answer));
   }

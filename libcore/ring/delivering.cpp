@@ -35,6 +35,7 @@ void Replicas::send_again(std::uint64_t id) {
   for (const Host& host : delivery.is_surplus ? set.now : set.all()) {
     if (!delivery.stored.contains(host)) send(host.host, store);
   }
+  if (!delivery.is_surplus) send_hints(store, delivery.stored, delivery.hints);
 }
 
 void Replicas::delivered(std::uint64_t id, const Host& by) {
@@ -45,6 +46,7 @@ void Replicas::delivered(std::uint64_t id, const Host& by) {
   const ReplicaSet set = found->second.placement.of_key(delivery.row.key);
   const auto has_it = [&](const Host& host) { return delivery.stored.contains(host); };
   if (!delivery.is_surplus) {
+    if (delivery.is_awaited) count_written(id, static_cast<std::uint32_t>(delivery.stored.size()));
     if (std::ranges::all_of(set.all(), has_it)) deliveries_.erase(id);
     return;
   }

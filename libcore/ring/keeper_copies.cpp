@@ -48,7 +48,7 @@ Status StorageWorker::on(Merge& merge) {
     if (Status kept = storage_->keep_value(merge.ring, merge.key, version.dot, value->second); !kept)
       return kept;
   }
-  return storage_->keep(merge.ring, merge.key, both);
+  return keep(merge.ring, merge.key, here, both, merge.is_new);
 }
 
 // In one transaction: the next number, what is replaced, and what is new.
@@ -58,6 +58,10 @@ Status StorageWorker::on(WriteHere& write) {
   Entry entry = found->value_or(Entry{});
   write.dot.reset();
   write.entry = entry;
+  // Else it would stand beside what it follows, as if it were concurrent with it.
+  write.is_behind =
+      !COORD_RULE(ring_causal_write_follows_its_past, entry.has_heard_of_all(write.past.at_least));
+  if (write.is_behind) return done();
   if (write.removed && entry.values().empty()) return done();
   write.too_many_siblings = write.replaces && entry.versions.size() >= most_siblings + write.replaces->size();
   if (write.too_many_siblings) return done();
@@ -65,16 +69,20 @@ Status StorageWorker::on(WriteHere& write) {
   if (!last) return last.error();
   const Dot dot{write.host, *last + 1};
   if (Status set = storage_->set_last_write(dot.number); !set) return set;
-  const std::vector<Version> before = entry.versions;
-  ring::write(entry, Version{dot, write.time, write.removed, write.value.size()}, write.replaces);
-  for (const Version& old : before) {
+  const Entry before = entry;
+  ring::write(
+      entry,
+      Version{dot, write.time, write.removed, write.value.size(),
+              COORD_RULE_OR(ring_version_carries_its_past, write.past.after, std::vector<Dependency>())},
+      write.replaces);
+  for (const Version& old : before.versions) {
     if (old.removed || entry.find(old.dot) != nullptr) continue;
     if (Status dropped = storage_->drop_value(write.ring, write.key, old.dot); !dropped) return dropped;
   }
   if (!write.removed) {
     if (Status kept = storage_->keep_value(write.ring, write.key, dot, write.value); !kept) return kept;
   }
-  if (Status kept = storage_->keep(write.ring, write.key, entry); !kept) return kept;
+  if (Status kept = keep(write.ring, write.key, before, entry, true); !kept) return kept;
   write.dot = dot;
   write.entry = std::move(entry);
   return done();
@@ -101,6 +109,9 @@ Status StorageWorker::on(ReadRows& read) {
   for (; kept < rows->size() && bytes < page_bytes; ++kept) {
     const Storage::Row& row = (*rows)[kept];
     bytes += row.key.size() + of_version * (1 + row.entry.versions.size() + row.entry.context.size());
+    for (const Version& version : row.entry.versions) {
+      for (const Dependency& each : version.after) bytes += of_version + each.key.size();
+    }
   }
   read.more = read.more || kept < rows->size();
   rows->resize(kept);
@@ -132,6 +143,36 @@ Status StorageWorker::on(ReadDigests& read) {
   return done();
 }
 
+Status StorageWorker::on(ReadRemoved& read) {
+  auto rows = storage_->removed_after(read.ring, read.after, most_buried);
+  if (!rows) return rows.error();
+  // A message takes so much.
+  std::size_t bytes = 0, kept = 0;
+  constexpr std::size_t of_row = 256;
+  for (; kept < rows->size() && bytes < page_bytes; ++kept) {
+    const Storage::Row& row = (*rows)[kept];
+    bytes += wire::encode(row.entry).size() + row.key.size() + of_row;
+  }
+  rows->resize(kept);
+  read.rows = std::move(*rows);
+  return done();
+}
+
+Status StorageWorker::on(KeepRemoved& keep) {
+  keep.others.clear();
+  for (const copies::KeyAndEntry& row : keep.rows) {
+    Merge merge{keep.ring, row.key, row.entry, {}, {}};
+    auto found = storage_->find(keep.ring, row.key);
+    if (!found) return found.error();
+    if (!*found) continue;
+    if (Status merged = on(merge); !merged) return merged;
+    found = storage_->find(keep.ring, row.key);
+    if (!found) return found.error();
+    if (!*found || **found != row.entry) keep.others.push_back(row.key);
+  }
+  return done();
+}
+
 Status StorageWorker::on(const DropRow& drop) {
   auto found = storage_->find(drop.ring, drop.key);
   if (!found) return found.error();
@@ -140,7 +181,7 @@ Status StorageWorker::on(const DropRow& drop) {
     if (version.removed) continue;
     if (Status dropped = storage_->drop_value(drop.ring, drop.key, version.dot); !dropped) return dropped;
   }
-  return storage_->keep(drop.ring, drop.key, Entry{});
+  return keep(drop.ring, drop.key, drop.entry, Entry{}, false);
 }
 
 Status StorageWorker::on(ReadMemberships& read) {

@@ -36,10 +36,35 @@ NodeId writer_of(const Host& host) {
 
 }  // namespace
 
+const Past& Replicas::past_of(const Work& work) {
+  static const Past none{};
+  return std::visit(
+      [](const auto& what) -> const Past& {
+        if constexpr (requires { what.past; }) {
+          return what.past;
+        } else {
+          return none;
+        }
+      },
+      work.what);
+}
+
+Copies Replicas::copies_of(const Work& work) {
+  return std::visit(
+      [](const auto& what) {
+        if constexpr (requires { what.copies; }) {
+          return what.copies;
+        } else {
+          return Copies{};
+        }
+      },
+      work.what);
+}
+
 bool Replicas::wants_one(const Work& work) {
   return std::visit(
       [](const auto& what) {
-        if constexpr (requires { what.consistency; }) return what.consistency == Consistency::one;
+        if constexpr (requires { what.consistency; }) return what.consistency != Consistency::quorum;
         return false;
       },
       work.what);
@@ -56,8 +81,9 @@ void Replicas::ask_one(std::uint64_t id) {
         return operation.not_stored.contains(host) || operation.passed_over.contains(host);
       });
       const Host* host = own(ring);
-      const bool is_here = host != nullptr && is_complete(operation.ring, ring) &&
-                           std::ranges::find(hosts, *host) != hosts.end();
+      // Others too, once it has said less than the session knows.
+      const bool is_here = operation.copies <= 1 && host != nullptr && is_complete(operation.ring, ring) &&
+                           std::ranges::find(hosts, *host) != hosts.end() && !operation.seen.contains(*host);
       if (is_here) hosts = {*host};
       for (const Host& each : hosts)
         send(each.host, copies::AskEntry{id, operation.ring, Token{}, operation.key});
@@ -80,6 +106,11 @@ void Replicas::ask_one(std::uint64_t id) {
                              operation.dot,
                              {}};
       if (value.size() <= chunk_bytes) write.value = value;
+      write.past = past_of(*operation.work);
+      if (operation.seen.size() >= operation.set.all().size() &&
+          !all_of(operation.seen).has_heard_of_all(write.past.at_least))
+        write.past.at_least.clear();
+      write.copies = std::max(1U, operation.copies);
       send(operation.writer->host, std::move(write));
       return;
     }
@@ -94,7 +125,17 @@ void Replicas::go_on_with_one(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   if (operation.phase != Operation::Phase::reading) return;
   const bool is_read = std::holds_alternative<Get>(operation.work->what);
-  if (is_read && !operation.seen.empty()) return answer_read(id);
+  if (is_read && operation.seen.size() >= std::max(1U, operation.copies)) {
+    const std::vector<Dot>& at_least = past_of(*operation.work).at_least;
+    // Where all copies have answered there is nothing to wait for: what the session saw was removed, and that
+    // record was collected (burying.cpp).
+    const bool is_all = operation.seen.size() >= operation.set.all().size();
+    if (COORD_RULE(ring_causal_read_waits_for_its_past,
+                   is_all || all_of(operation.seen).has_heard_of_all(at_least)))
+      return answer_read(id);
+    if (operation.seen.size() == 1) ask(id);  // this host's own: the others now
+    return;
+  }
   const auto writer = std::ranges::find_if(operation.seen, [&](const auto& seen) {
     return !operation.not_stored.contains(seen.first) && !operation.passed_over.contains(seen.first);
   });
@@ -115,6 +156,8 @@ void Replicas::pass_over_writer(std::uint64_t id) {
   if (std::ranges::all_of(set, [&](const Host& host) {
         return operation.not_stored.contains(host) || operation.passed_over.contains(host);
       })) {
+    // Copies that lack what others have get it, so that one of them can write.
+    repair_copies(operation, all_of(operation.seen));
     operation.passed_over.clear();
     operation.seen.clear();
     return;
@@ -130,6 +173,8 @@ void Replicas::receive(NodeId from, copies::WritingOne&& message) {
   if (operation.phase != Operation::Phase::storing || !operation.writer || operation.writer->host != from)
     return;
   operation.heard = now_;
+  operation.on_disks = message.stored;
+  if (message.stored > 0) operation.may_be_stored = true;
   if (!message.is_under_way) pass_over_writer(message.operation);
 }
 
@@ -142,11 +187,7 @@ void Replicas::give_up_with_one(std::uint64_t id) {
     ask(id);
     return go_on_with_one(id);
   }
-  const bool is_full =
-      std::ranges::any_of(operation.not_stored, [](const auto& host) { return host.second; });
-  finish(id, Refused{is_full ? Why::full : Why::failed,
-                     fmt::format("{} on the disks of its {} copies",
-                                 is_full ? "there is no room" : "it cannot be written", copies)});
+  finish(id, refused_by_disks(operation, copies));
 }
 
 void Replicas::receive(NodeId from, copies::WroteOne&& message) {
@@ -177,17 +218,17 @@ bool Replicas::writes_by_itself(const std::string& name, const std::string& key)
 }
 
 void Replicas::receive(NodeId from, copies::WriteOne&& message) {
-  for (const auto& [who, did] : written_) {
-    if (who == from && did.operation == message.operation) return send(from, did);
+  for (Written& written : written_) {
+    if (written.from == from && written.answer.operation == message.operation) return answer_written(written);
   }
   for (const auto& [id, taking] : takings_) {
     if (taking.write && taking.from == from && taking.operation == message.operation)
-      return send(from, copies::WritingOne{message.operation, true});
+      return send(from, copies::WritingOne{message.operation, true, 0});
   }
   const bool fits = takings_.size() < most_takings && message.size <= largest_value &&
                     taking_bytes_ + message.value.size() <= most_taking_bytes;
   if (!fits || !writes_by_itself(message.ring, message.key))
-    return send(from, copies::WritingOne{message.operation, false});
+    return send(from, copies::WritingOne{message.operation, false, 0});
   const Ring& ring = rings_.at(message.ring);
   Taking taking;
   taking.from = from;
@@ -202,9 +243,12 @@ void Replicas::receive(NodeId from, copies::WriteOne&& message) {
                            message.time,
                            std::move(message.replaces),
                            {},
+                           std::move(message.past),
                            {},
                            {},
+                           false,
                            false};
+  taking.copies = message.copies;
   taking.sizes[message.dot] = message.size;
   const bool is_here = message.value.size() == message.size;
   taking_bytes_ += is_here ? message.value.size() : 0;
@@ -229,6 +273,7 @@ void Replicas::write_here(std::uint64_t id) {
   perform(std::move(write), [this, id](InnerWork& work) {
     if (!takings_.contains(id)) return;
     if (work.failed) return taken(id, false, work.failed);
+    if (std::get<WriteHere>(work.what).is_behind) return taken(id, false);
     wrote_here(id, std::move(std::get<WriteHere>(work.what)));
   });
 }
@@ -239,11 +284,14 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
   const auto found = rings_.find(taking.merge.ring);
   if (found == rings_.end() || own(found->second) == nullptr) return;
   const Host by = *own(found->second);
-  copies::WroteOne answer{taking.operation, by, did.dot, did.entry, did.too_many_siblings};
-  written_.emplace_back(taking.from, answer);
-  if (written_.size() > most_written) written_.pop_front();
-  send(taking.from, std::move(answer));
-  if (!did.dot) return;
+  Written written{
+      taking.from, {taking.operation, by, did.dot, did.entry, did.too_many_siblings}, 0, taking.copies, 1};
+  if (written_.size() >= most_written) written_.pop_front();
+  if (!did.dot) {
+    written.copies = 1;
+    written_.push_back(std::move(written));
+    return answer_written(written_.back());
+  }
   Delivery delivery;
   delivery.ring = taking.merge.ring;
   delivery.number = found->second.placement.number();
@@ -258,10 +306,31 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
     store.dot = did.dot;
     store.value = std::move(did.value);
   }
+  written.delivery = number;
+  delivery.is_awaited = written.copies > 1;
+  written_.push_back(std::move(written));
   deliver(number, std::move(delivery));
+  answer_written(written_.back());
   for (const Host& other : found->second.placement.of_key(did.key).all()) {
     if (other.host != self_) send(other.host, store);
   }
+}
+
+void Replicas::count_written(std::uint64_t delivery, std::uint32_t stored) {
+  for (Written& written : written_) {
+    if (written.delivery != delivery || written.stored >= written.copies) continue;
+    written.stored = stored;
+    if (written.stored >= written.copies) answer_written(written);
+  }
+}
+
+// While whoever asked is there, it goes on to the others.
+void Replicas::answer_written(Written& written) {
+  if (COORD_RULE(ring_weak_write_is_on_as_many_as_was_said, written.stored >= written.copies))
+    return send(written.from, written.answer);
+  if (const auto delivery = deliveries_.find(written.delivery); delivery != deliveries_.end())
+    delivery->second.until = now_ + delivered_within;
+  send(written.from, copies::WritingOne{written.answer.operation, true, written.stored});
 }
 
 }  // namespace coord::ring

@@ -11,6 +11,7 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
+constexpr Duration hints_after = std::chrono::seconds(1);
 constexpr Duration lingers = std::chrono::seconds(30);  // for copies that have not answered yet
 constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
 constexpr std::uint64_t reserved_at_once = 1000;
@@ -22,25 +23,17 @@ std::set<Host> hosts_of(const std::map<Host, T>& seen) {
   return hosts;
 }
 
-Entry all_of(const std::map<Host, Entry>& seen) {
-  Entry all;
-  for (const auto& [host, entry] : seen) all = merged(all, entry);
-  return all;
-}
-
 bool writes(const Work& work) {
   return std::holds_alternative<Put>(work.what) || std::holds_alternative<Remove>(work.what);
 }
 
-bool is_hopeless(const ReplicaSet& set, const std::map<Host, bool>& without) {
-  std::set<Host> rest;
-  for (const Host& host : set.all()) {
-    if (!without.contains(host)) rest.insert(host);
-  }
-  return !set.is_written(rest);
-}
-
 }  // namespace
+
+Entry Replicas::all_of(const std::map<Host, Entry>& seen) {
+  Entry all;
+  for (const auto& [host, entry] : seen) all = merged(all, entry);
+  return all;
+}
 
 void Replicas::begin(std::shared_ptr<Work> work) {
   if (const auto* wait = std::get_if<AwaitHandOver>(&work->what)) {
@@ -82,14 +75,34 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     return tell(*work, Refused{Why::foreign, "the key is another user's"});
   }
   operation.work = std::move(work);
+  if (auto why = judge_copies(operation)) {
+    released_ += operation.work->value.size();
+    return tell(*operation.work, *why);
+  }
   // One copy is enough: it needs no line, for it has one at that copy.
-  const bool is_write = writes(*operation.work) && !wants_one(*operation.work);
+  const bool is_write = writes(*operation.work) && !operation.by_one;
   auto& line = writers_[{operation.ring, operation.key}];
   operations_.emplace(id, std::move(operation));
   tick_at_ = now_;
   if (is_write) line.push_back(id);
   if (!is_write && line.empty()) writers_.erase({operations_.at(id).ring, operations_.at(id).key});
   if (!is_write || COORD_RULE(ring_writes_of_a_key_in_line, line.front() == id)) start(id);
+}
+
+// How many copies are wanted, and whether it is done with a majority or by one of them.
+std::optional<Refused> Replicas::judge_copies(Operation& operation) const {
+  const Copies wanted = copies_of(*operation.work);
+  operation.by_one = wants_one(*operation.work);
+  if (wanted.count == 0 || operation.by_one) return std::nullopt;
+  const ReplicaSet set = rings_.at(operation.ring).placement.of_key(operation.key);
+  if (wanted.count > set.now.size())
+    return Refused{Why::usage, fmt::format("a key has {} copies, not {}", set.now.size(), wanted.count)};
+  operation.copies = wanted.count;
+  operation.by_one = wanted.count < set.wanted();
+  if (!operation.by_one || wanted.weak) return std::nullopt;
+  return Refused{Why::usage,
+                 fmt::format("fewer copies than {} of {} only with --weak: a get may not see them",
+                             set.wanted(), set.now.size())};
 }
 
 void Replicas::start(std::uint64_t id) {
@@ -115,20 +128,29 @@ void Replicas::ask(std::uint64_t id) {
     if (operation.phase == Operation::Phase::fetching) operation.phase = Operation::Phase::reading;
   }
   using Phase = Operation::Phase;
-  if (wants_one(*operation.work)) return ask_one(id);
-  for (const Host& host : operation.set.all()) {
-    if (operation.phase == Phase::reading && !operation.seen.contains(host))
-      send(host.host, copies::AskEntry{id, operation.ring, operation.number, operation.key});
-    if (operation.phase != Phase::storing || operation.stored.contains(host)) continue;
-    copies::Store store{id, operation.ring, operation.number, operation.key, operation.entry, {}, {}, {}};
-    store.holders = operation.holders;
-    if (!operation.work->value.empty() && operation.work->value.size() <= chunk_bytes) {
-      store.dot = operation.dot;
-      store.value = operation.work->value;
+  if (operation.by_one) return ask_one(id);
+  if (operation.phase == Phase::reading) {
+    for (const Host& host : operation.set.all()) {
+      if (!operation.seen.contains(host))
+        send(host.host, copies::AskEntry{id, operation.ring, operation.number, operation.key});
     }
-    send(host.host, std::move(store));
   }
+  if (operation.phase == Phase::storing) send_stores(id);
   if (operation.phase == Phase::fetching) fetch(id);
+}
+
+void Replicas::send_stores(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
+  copies::Store store{id, operation.ring, operation.number, operation.key, operation.entry, {}, {}, {}};
+  store.holders = operation.holders;
+  if (!operation.work->value.empty() && operation.work->value.size() <= chunk_bytes) {
+    store.dot = operation.dot;
+    store.value = operation.work->value;
+  }
+  for (const Host& host : operation.set.all()) {
+    if (!operation.stored.contains(host)) send(host.host, store);
+  }
+  if (now_ - operation.stores_since >= hints_after) send_hints(store, operation.stored, operation.hints);
 }
 
 std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) const {
@@ -151,16 +173,21 @@ std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) con
 void Replicas::go_on(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   if (!rings_.contains(operation.ring)) return;  // tick_operations() ends it
-  if (wants_one(*operation.work)) return go_on_with_one(id);
-  if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen))) {
-    if (writes(*operation.work)) return write(id);
+  if (operation.by_one) return go_on_with_one(id);
+  if (const auto* everywhere = std::get_if<AskEverywhere>(&operation.work->what))
+    return look_everywhere(id, everywhere->dots);
+  const bool is_write = writes(*operation.work);
+  if (operation.phase == Operation::Phase::reading && operation.set.can_read(hosts_of(operation.seen)) &&
+      (is_write || operation.seen.size() >= operation.copies)) {
+    if (is_write) return write(id);
     return answer_read(id);
   }
   if (operation.phase != Operation::Phase::storing) return;
-  if (operation.set.is_written(operation.stored)) return stored(id);
+  if (operation.set.is_written(operation.stored) && operation.stored.size() >= operation.copies)
+    return stored(id);
   const Hosts all = operation.set.all();
   const bool all_have_answered = operation.stored.size() + operation.not_stored.size() == all.size();
-  if (all_have_answered && is_hopeless(operation.set, operation.not_stored)) give_up(id);
+  if (all_have_answered && is_hopeless(operation)) give_up(id);
 }
 
 // On enough disks. The others get it all the same, and the next write of the key may come.
@@ -179,23 +206,43 @@ void Replicas::stored(std::uint64_t id) {
   for (copies::Holder& holder : rest.holders) {
     if (holder.dot == operation.dot && !is_here) holder.host = rest.stored.begin()->host;
   }
+  rest.hints = std::move(operation.hints);
   rest.until = now_ + lingers;
   const bool is_on_all = rest.stored.size() == operation.set.all().size();
   finish(id, answer);
   if (!is_on_all) deliver(id, std::move(rest));
 }
 
+Partly Replicas::partly(const Operation& operation) {
+  if (operation.by_one) return {std::max(1U, operation.copies), operation.on_disks};
+  return {std::max<std::uint64_t>(operation.set.wanted(), operation.copies), operation.stored.size()};
+}
+
+bool Replicas::is_hopeless(const Operation& operation) {
+  std::set<Host> rest;
+  for (const Host& host : operation.set.all()) {
+    if (!operation.not_stored.contains(host)) rest.insert(host);
+  }
+  return !operation.set.is_written(rest) || rest.size() < operation.copies;
+}
+
 // Disks have said no, and without them there are too few. A copy that was asked may be stored.
 void Replicas::give_up(std::uint64_t id) {
   const Operation& operation = operations_.at(id);
   const std::size_t copies = operation.set.all().size();
-  if (operation.not_stored.size() < copies)
-    return finish(id, Partly{operation.set.wanted(), operation.stored.size()});
-  const bool is_full =
-      std::ranges::any_of(operation.not_stored, [](const auto& host) { return host.second; });
-  finish(id, Refused{is_full ? Why::full : Why::failed,
-                     fmt::format("{} on the disks of its {} copies",
-                                 is_full ? "there is no room" : "it cannot be written", copies)});
+  if (operation.not_stored.size() < copies) return finish(id, partly(operation));
+  finish(id, refused_by_disks(operation, copies));
+}
+
+Refused Replicas::refused_by_disks(const Operation& operation, std::size_t copies) {
+  const auto is_for = [&](Why why) {
+    return std::ranges::any_of(operation.not_stored, [why](const auto& host) { return host.second == why; });
+  };
+  if (is_for(Why::quota)) return {Why::quota, "the quota of the key's user is used up"};
+  const bool is_full = is_for(Why::full);
+  return {is_full ? Why::full : Why::failed,
+          fmt::format("{} on the disks of its {} copies",
+                      is_full ? "there is no room" : "it cannot be written", copies)};
 }
 
 // ---- writing
@@ -221,6 +268,7 @@ void Replicas::write(std::uint64_t id) {
     return finish(id, Refused{Why::usage, "the key has too many siblings already"});
   operation.entry = std::move(entry);
   operation.phase = Operation::Phase::storing;
+  operation.stores_since = now_;
   operation.holders = holders_of(operation);
   ask(id);
 }
@@ -252,6 +300,18 @@ void Replicas::reserve() {
 
 // ---- reading
 
+// Who lacks it is sent it, and asked again.
+void Replicas::look_everywhere(std::uint64_t id, const std::vector<Dot>& dots) {
+  Operation& operation = operations_.at(id);
+  if (operation.seen.size() < operation.set.all().size()) return;
+  const auto has_them = [&](const auto& seen) { return seen.second.has_heard_of_all(dots); };
+  // What none of them has was removed, and that record was collected.
+  if (std::ranges::all_of(operation.seen, has_them) || std::ranges::none_of(operation.seen, has_them))
+    return finish(id, HandedOver{});
+  repair_copies(operation, all_of(operation.seen));
+  std::erase_if(operation.seen, [&](const auto& seen) { return !has_them(seen); });
+}
+
 void Replicas::answer_read(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   operation.entry = all_of(operation.seen);
@@ -259,7 +319,8 @@ void Replicas::answer_read(std::uint64_t id) {
   const auto& get = std::get<Get>(operation.work->what);
   Found found;
   found.versions = operation.entry.values();
-  if (found.versions.empty()) return finish(id, Absent{});
+  if (get.consistency == Consistency::causal) say_past(operation.entry, found);
+  if (found.versions.empty()) return found.seen.empty() ? finish(id, Absent{}) : finish(id, std::move(found));
   const Version* wanted = nullptr;
   for (const Version& version : found.versions) {
     if (get.version ? version.dot == *get.version : found.versions.size() == 1) wanted = &version;
@@ -334,13 +395,13 @@ void Replicas::tick_operations() {
     const bool is_over = operation.until && *operation.until <= now_;
     if (is_over || ring == rings_.end()) {
       if (operation.phase == Operation::Phase::storing || operation.may_be_stored) {
-        finish(id, Partly{wants_one(*operation.work) ? 1 : operation.set.wanted(), operation.stored.size()});
+        finish(id, partly(operation));
       } else {
         finish(id, NoQuorum{fmt::format("too few of the key's copies answer: {} of {}", operation.seen.size(),
                                         operation.set.all().size())});
       }
-    } else if (operation.again <= now_ && operation.phase == Operation::Phase::storing &&
-               !wants_one(*operation.work) && is_hopeless(operation.set, operation.not_stored)) {
+    } else if (operation.again <= now_ && operation.phase == Operation::Phase::storing && !operation.by_one &&
+               is_hopeless(operation)) {
       give_up(id);
     } else if (operation.again <= now_ && operation.phase != Operation::Phase::waiting) {
       ask(id);

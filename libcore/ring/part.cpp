@@ -32,6 +32,11 @@ const char* fault_of(const Request& request) {
           if (what.key.empty()) return "the key is empty";
           if (what.key.find('\0') != std::string::npos) return "the key has a NUL in it";
         }
+        if constexpr (requires { what.past; }) {
+          std::size_t bytes = 0;
+          for (const Dependency& each : what.past.after) bytes += each.key.size();
+          if (bytes > dependency_bytes) return "it depends on too much";
+        }
         if constexpr (requires { what.total; }) {
           if (what.total > largest_value) return "the value is larger than 8 MiB";
         }
@@ -169,7 +174,8 @@ void RingPart::take(std::shared_ptr<Work> work, Put&& put) {
     work = found->second;
     assembling_.erase(found);
   } else {
-    work->what = Put{put.ring, put.key, put.total, {}, put.replaces, put.patience, put.consistency};
+    work->what = Put{put.ring,     put.key,         put.total, {},        put.replaces,
+                     put.patience, put.consistency, put.past,  put.copies};
   }
   const std::uint64_t total = std::get<Put>(work->what).total;
   if (put.chunk.size() > total - work->value.size()) {

@@ -103,6 +103,12 @@ ReplicaSet Placement::of_key(const std::string& key) const {
   return of(id_of_key(key));
 }
 
+Hosts Placement::behind(const std::string& key) const {
+  Hosts all = owners(now_, id_of_key(key), hosts_.size());
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(replicas_, all.size())));
+  return all;
+}
+
 const Host* Placement::member(NodeId host) const {
   return find(hosts_, host);
 }

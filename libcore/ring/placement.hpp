@@ -48,6 +48,8 @@ class Placement {
   const std::vector<Place>& places() const { return now_; }
   ReplicaSet of(const chord::Id& key) const;
   ReplicaSet of_key(const std::string& key) const;
+  // The hosts behind those of the key, in their order on the circle.
+  Hosts behind(const std::string& key) const;
   const Host* member(NodeId host) const;          // as it is to be
   const Host* earlier_member(NodeId host) const;  // as it was before, while one comes or goes
   Hosts all() const;

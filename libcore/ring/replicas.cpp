@@ -254,13 +254,15 @@ void Replicas::tick() {
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
   for (auto& [name, ring] : rings_) begin_reading(name, ring);
+  for (auto& [name, ring] : rings_) tick_burying(name, ring);
+  tick_graves();
   const bool is_busy = !operations_.empty() || !takings_.empty() || !listings_.empty() || !traces_.empty() ||
                        !fingerings_.empty() || !deliveries_.empty() ||
                        std::ranges::any_of(rings_, [](const auto& each) {
                          const Ring& ring = each.second;
                          const auto open = [](const auto& s) { return !s.second.is_over(); };
                          return ring.placement.is_changing() || ring.doubt || !ring.reading.next.empty() ||
-                                std::ranges::any_of(ring.repair, open);
+                                ring.burying.operation != 0 || std::ranges::any_of(ring.repair, open);
                        });
   if (is_busy) tick_at_ = next_tick();
 }

@@ -35,6 +35,7 @@
 
 namespace coord::ring {
 
+inline constexpr std::size_t most_graves = 256;
 inline constexpr Duration disk_rests_for = std::chrono::seconds(3);  // after it has failed
 // Entries that others store here.
 inline constexpr std::size_t most_takings = 4096;
@@ -97,6 +98,11 @@ class Replicas {
     Instant not_before{};  // the disk has failed
     std::deque<copies::KeyAndEntry> rows{};
   };
+  // Who keeps an entry for hosts that are away.
+  struct Hints {
+    std::set<Host> kept_for;
+    std::size_t next = 0;  // who is asked next, of the hosts behind the key's own
+  };
   // An entry on its way to all who are to keep it, for which no tool waits (any more).
   struct Delivery {
     std::string ring;
@@ -104,8 +110,10 @@ class Replicas {
     copies::KeyAndEntry row;
     std::vector<copies::Holder> holders{};
     std::set<Host> stored{};
+    Hints hints{};
     Instant again{};
     bool is_surplus = false;         // this host is not to keep it, or leaves
+    bool is_awaited = false;         // somebody waits until so many have it (one_copy.cpp)
     std::optional<Instant> until{};  // not longer: who is away finds by comparing what it has missed
   };
   // Digests of what this host and another one are to keep: who has asked for them (comparing.cpp).
@@ -118,6 +126,23 @@ class Replicas {
     std::uint64_t id = 0;  // 0: none is under way
     std::map<NodeId, DigestWish> now, next;
     Instant not_before{};  // the disk has failed
+  };
+  // Tombstones of which all hosts are asked whether they have anything else (burying.cpp).
+  struct Burying {
+    std::uint64_t operation = 0;
+    Token number{};
+    std::vector<copies::KeyAndEntry> rows{};
+    std::set<Host> agreed{};
+    bool is_second = false;  // round
+    std::string after{};
+    Instant not_before{}, again{}, until{};
+  };
+  // Who has asked for the second time, and by whose words it is answered.
+  struct Grave {
+    NodeId from;
+    copies::AskBury ask;
+    std::set<NodeId> waits_for;
+    Instant until;
   };
   // Hosts that are said to be lost are asked whether they live (adopting.cpp).
   struct Doubt {
@@ -139,6 +164,7 @@ class Replicas {
     bool is_marking = false;
     Surplus surplus;
     Reading reading;
+    Burying burying;
   };
   struct Operation {
     enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
@@ -149,7 +175,9 @@ class Replicas {
     ReplicaSet set;
     std::map<Host, Entry> seen;
     std::set<Host> stored;
-    std::map<Host, bool> not_stored;  // by their last word; true: their disks are full
+    Hints hints;
+    Instant stores_since{};
+    std::map<Host, Why> not_stored;  // by their last word
     Entry entry;
     std::vector<copies::Holder> holders;  // of its values, while it is stored
     Dot dot;                              // that is written, or whose value is read
@@ -160,6 +188,9 @@ class Replicas {
     std::set<Host> passed_over;
     Instant heard{};  // of the writer
     bool may_be_stored = false;
+    bool by_one = false;
+    std::uint32_t copies = 0;    // that are wanted besides a majority; by one: in place of it
+    std::uint32_t on_disks = 0;  // by one: so many have it
     std::optional<Instant> until;
     Instant again;
   };
@@ -186,6 +217,14 @@ class Replicas {
     std::shared_ptr<Work> work;
     Instant again, until;
   };
+  // A write by this copy that is done.
+  struct Written {
+    NodeId from;
+    copies::WroteOne answer;
+    std::uint64_t delivery = 0;
+    std::uint32_t copies = 1;
+    std::uint32_t stored = 1;
+  };
   // An entry of which values are lacking.
   struct Taking {
     NodeId from;
@@ -198,12 +237,16 @@ class Replicas {
     Instant again, until;
     bool gains = false, repairs = false;  // a Source of the ring waits for it
     std::optional<WriteHere> write;       // this copy is to write it by itself
+    std::uint32_t copies = 1;             // and says so once so many have it
+    std::optional<Host> hint_for;         // this is none of the key's hosts, and keeps it for that one
   };
 
   // One copy is enough, of whatever number.
   static bool wants_one(const Work& work);
+  static const Past& past_of(const Work& work);
+  static Copies copies_of(const Work& work);
   static Token number_said(const Operation& operation) {
-    return wants_one(*operation.work) ? Token{} : operation.number;
+    return operation.by_one ? Token{} : operation.number;
   }
 
   // replicas.cpp
@@ -225,7 +268,14 @@ class Replicas {
   void repair_copies(const Operation& operation, const Entry& entry);
   void write(std::uint64_t id);
   void reserve();
+  std::optional<Refused> judge_copies(Operation& operation) const;
+  static bool is_hopeless(const Operation& operation);
+  static Partly partly(const Operation& operation);
+  static Refused refused_by_disks(const Operation& operation, std::size_t copies);
+  void send_stores(std::uint64_t id);
   void stored(std::uint64_t id);
+  void look_everywhere(std::uint64_t id, const std::vector<Dot>& dots);
+  static Entry all_of(const std::map<Host, Entry>& seen);
   void give_up(std::uint64_t id);
   void fetch(std::uint64_t id);
   void finish(std::uint64_t id, const Answer& answer);
@@ -273,6 +323,19 @@ class Replicas {
   void receive(NodeId from, copies::Living&& message);
   void receive(NodeId from, copies::Adopting&& message);
 
+  // burying.cpp
+  void begin_burying(const std::string& name, Ring& ring);
+  void end_burying(Ring& ring, bool goes_on);
+  void tick_burying(const std::string& name, Ring& ring);
+  void receive(NodeId from, copies::AskBury&& message);
+  void receive(NodeId from, copies::MayBury&& message);
+  void receive(NodeId from, copies::Bury&& message);
+  void answer_bury(NodeId from, copies::AskBury&& message);
+  bool is_on_its_way(const std::string& name, const Ring& ring, const std::string& key) const;
+  void wait_for_others(NodeId from, copies::AskBury&& message, const Ring& ring);
+  void other_has_said(std::uint64_t id, NodeId other);
+  void tick_graves();
+
   // comparing.cpp
   void compare(const std::string& name, Ring& ring, Source& source);
   void compared(const std::string& name, Ring& ring, Source& source);
@@ -291,6 +354,10 @@ class Replicas {
   void tick_giving_back();
   bool has_handed_over(const std::string& name, const Ring& ring) const;
 
+  // hinting.cpp
+  void send_hints(copies::Store store, const std::set<Host>& stored, Hints& hints);
+  void keep_hint(const std::string& name, const std::string& key, Entry entry);
+
   // delivering.cpp
   void deliver(std::uint64_t id, Delivery delivery);
   void send_again(std::uint64_t id);
@@ -308,6 +375,8 @@ class Replicas {
   void receive(NodeId from, copies::WroteOne&& message);
   void write_here(std::uint64_t id);
   void wrote_here(std::uint64_t id, WriteHere&& did);
+  void answer_written(Written& written);
+  void count_written(std::uint64_t delivery, std::uint32_t stored);
 
   // tracing.cpp
   static const std::shared_ptr<const chord::List>& members(Ring& ring);
@@ -343,9 +412,10 @@ class Replicas {
   std::map<std::uint64_t, Delivery> deliveries_;
   std::optional<Instant> compare_at_;  // with the next host, though nothing is known to be missed
   std::size_t next_compared_ = 0;
+  std::map<std::uint64_t, Grave> graves_;
   std::map<NodeId, Instant> silent_;  // did not say that they live, and were not heard since
   // Writes by this copy that are done: asked for again, they are not done again.
-  std::deque<std::pair<NodeId, copies::WroteOne>> written_;
+  std::deque<Written> written_;
   std::map<std::uint64_t, Tracing> traces_;
   std::map<std::uint64_t, Fingering> fingerings_;
   std::uint64_t taking_bytes_ = 0;                                  // of their values

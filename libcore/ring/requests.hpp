@@ -26,6 +26,10 @@ inline constexpr std::size_t page_rows = 1000, page_bytes = chunk_bytes;  // of 
 inline constexpr std::size_t most_siblings = 100;                         // of one key
 inline constexpr std::size_t digest_buckets = 4096;                       // of the keys of a ring
 inline constexpr std::size_t most_lost = 1024;                            // hosts
+inline constexpr std::size_t most_dependencies = 64;                      // of one version
+inline constexpr std::size_t most_buried = 128;                           // keys at once
+inline constexpr std::size_t most_in_session = 1024;                      // versions
+inline constexpr std::size_t dependency_bytes = 4096;                     // of their keys
 
 // ---- asked
 
@@ -33,6 +37,7 @@ inline constexpr std::size_t most_lost = 1024;                            // hos
 enum class Consistency : std::uint8_t {
   quorum,  // so many that each read sees each write that ended before
   one,     // one: it goes on where there is no majority, and may be behind
+  causal,  // one, and never behind what its session has read or written (session.hpp)
 };
 constexpr const char* name_of(Consistency value) {
   switch (value) {
@@ -41,9 +46,36 @@ constexpr const char* name_of(Consistency value) {
       return "quorum";
     case one:
       return "one";
+    case causal:
+      return "causal";
   }
   return nullptr;
 }
+
+// At the level causal: what a session knows.
+struct Past {
+  std::vector<Dot> at_least;      // of the key: whoever answers has these, or what took their place
+  std::vector<Dependency> after;  // of all keys: what the new version depends on
+
+  bool operator==(const Past&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<most_in_session>(at_least), wire::at_most<most_dependencies>(after));
+  }
+};
+
+// How many copies must have stored it, or said what they have; 0: a majority. Fewer than that only if `weak`
+// says that reads need not see what was written.
+struct Copies {
+  std::uint32_t count = 0;
+  bool weak = false;
+
+  bool operator==(const Copies&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(count, weak);
+  }
+};
 
 // A value comes in chunks, each a Put of its own with the request's number, in order; the last one is done
 // when `total` bytes are there.
@@ -54,12 +86,14 @@ struct Put {
   std::optional<std::vector<Dot>> replaces;
   std::optional<Duration> patience{};  // in a ring of several hosts: until it is answered all the same
   Consistency consistency = Consistency::quorum;
+  Past past{};
+  Copies copies{};
 
   bool operator==(const Put&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), total,
-            wire::at_most<chunk_bytes>(chunk), replaces, patience, consistency);
+            wire::at_most<chunk_bytes>(chunk), replaces, patience, consistency, past, copies);
   }
 };
 struct Remove {
@@ -67,12 +101,14 @@ struct Remove {
   std::optional<std::vector<Dot>> replaces;
   std::optional<Duration> patience{};
   Consistency consistency = Consistency::quorum;
+  Past past{};
+  Copies copies{};
 
   bool operator==(const Remove&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), replaces, patience,
-            consistency);
+            consistency, past, copies);
   }
 };
 // The versions of a key; of one of them, or of the only one, the bytes from `offset` on.
@@ -82,12 +118,14 @@ struct Get {
   std::uint64_t offset = 0;
   std::optional<Duration> patience{};
   Consistency consistency = Consistency::quorum;
+  Past past{};
+  Copies copies{};
 
   bool operator==(const Get&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key), version, offset,
-            patience, consistency);
+            patience, consistency, past, copies);
   }
 };
 // Keys in their order, behind `after`.
@@ -170,8 +208,21 @@ struct AskFingers {
     archive(wire::at_most<longest_ring_name>(ring), host, patience);
   }
 };
-using Request =
-    std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget, AskTrace, AskFingers>;
+// Whether all copies of the key have these versions, or what took their place. HandedOver: they do.
+struct AskEverywhere {
+  std::string ring, key;
+  std::vector<Dot> dots;
+  std::optional<Duration> patience{};
+
+  bool operator==(const AskEverywhere&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(key),
+            wire::at_most<most_in_session>(dots), patience);
+  }
+};
+using Request = std::variant<Put, Remove, Get, List, Watch, AskStatus, AwaitHandOver, Forget, AskTrace,
+                             AskFingers, AskEverywhere>;
 
 // ---- answered
 
@@ -193,11 +244,14 @@ struct Absent {
 struct Found {
   std::vector<Version> versions;  // values
   Bytes chunk;                    // of the one that was asked for, or of the only one
+  // At the level causal, also where there are no values: all that was seen, and what that depends on.
+  std::vector<Dot> seen{};
+  std::vector<Dependency> after{};
 
   bool operator==(const Found&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(versions, wire::at_most<chunk_bytes>(chunk));
+    archive(versions, wire::at_most<chunk_bytes>(chunk), seen, after);
   }
 };
 struct Row {
@@ -244,6 +298,7 @@ enum class Why : std::uint8_t {
   busy,     // too much is being written at once
   usage,    // what was asked is none of these
   living,   // a host that is said to be lost answers
+  quota,    // of the key's user
 };
 struct Refused {
   Why why = Why::failed;

@@ -10,6 +10,7 @@ namespace coord::ring {
 namespace {
 
 constexpr char full_text[] = "there is no room";
+constexpr char quota_text[] = "the quota of the key's user is used up";
 
 std::size_t size_of(const Row& row) {
   constexpr std::size_t of_version = 40;
@@ -31,8 +32,12 @@ Error full_error(std::string object) {
   return {ErrorKind::unavailable, std::move(object), full_text, "remove something"};
 }
 
+Why why_of(const Error& error) {
+  return is_full(error) ? Why::full : error.what == quota_text ? Why::quota : Why::failed;
+}
+
 Refused refusal(const Error& error) {
-  return {is_full(error) ? Why::full : Why::failed, error.text()};
+  return {why_of(error), error.text()};
 }
 
 bool is_foreign(const std::string& key, const std::string& user, bool all_users) {
@@ -40,8 +45,14 @@ bool is_foreign(const std::string& key, const std::string& user, bool all_users)
   return !owner.empty() && !all_users && owner != user;
 }
 
+void say_past(const Entry& entry, Found& found) {
+  for (const Version& version : entry.versions) found.seen.push_back(version.dot);
+  found.after = entry.dependencies();
+}
+
 Status StorageWorker::ready() {
   if (storage_) return done();
+  used_.clear();
   auto opened = open_();
   if (!opened) return opened.error();
   storage_ = std::move(*opened);
@@ -55,6 +66,7 @@ void StorageWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
   Status all = ready();
   if (all) all = do_all(batch);
   if (all) return;
+  used_.clear();  // what was counted is not there
   // One that fails takes all of its batch with it; so the others are tried again by themselves.
   if (storage_) storage_->roll_back();
   for (auto& work : batch) {
@@ -64,6 +76,7 @@ void StorageWorker::perform(std::vector<std::shared_ptr<node::Work>>& batch) {
     if (batch.size() == 1) one = all;
     if (one) continue;
     if (storage_) storage_->roll_back();
+    used_.clear();
     if (auto* inner = dynamic_cast<InnerWork*>(work.get())) {
       inner->failed = one.error();
       continue;
@@ -101,6 +114,10 @@ Result<Answer> StorageWorker::do_one(Work& work) {
             return Answer(Absent{});
           }
         }
+        if constexpr (requires { what.copies; }) {
+          if (what.copies.count > 1)
+            return Answer(Refused{Why::usage, fmt::format("a key has 1 copy, not {}", what.copies.count)});
+        }
         return on(work, what);
       },
       work.what);
@@ -117,14 +134,45 @@ Result<Dot> StorageWorker::next_dot() {
 Status StorageWorker::change(Work& work, const std::string& ring, const std::string& key,
                              const Version& version, const std::optional<std::vector<Dot>>& replaces,
                              Entry& entry) {
-  const std::vector<Version> before = entry.versions;
+  const Entry before = entry;
   write(entry, version, replaces);
-  for (const Version& old : before) {
+  for (const Version& old : before.versions) {
     if (entry.find(old.dot) != nullptr || old.removed) continue;
     if (Status dropped = storage_->drop_value(ring, key, old.dot); !dropped) return dropped;
   }
   work.changed = true;
-  return storage_->keep(ring, key, entry);
+  return keep(ring, key, before, entry, true);
+}
+
+// A user's keys are counted once, of all rings, and from then on with each change.
+Status StorageWorker::keep(const std::string& ring, const std::string& key, const Entry& before,
+                           const Entry& after, bool is_new) {
+  const std::string owner = owner_of(key);
+  if (owner.empty() || (quota_.keys == 0 && quota_.bytes == 0)) return storage_->keep(ring, key, after);
+  auto used = used_.find(owner);
+  if (used == used_.end()) {
+    auto totals = storage_->totals_of_all_rings(fmt::format("@{}/", owner));
+    if (!totals) return totals.error();
+    used = used_.emplace(owner, *totals).first;
+  }
+  const auto count = [](const Entry& entry) {
+    Storage::Totals totals;
+    totals.keys = entry.values().empty() ? 0 : 1;
+    for (const Version& version : entry.versions) totals.bytes += version.size;
+    return totals;
+  };
+  const Storage::Totals was = count(before), is = count(after);
+  Storage::Totals then = used->second;
+  then.keys += is.keys - was.keys;
+  then.bytes += is.bytes - was.bytes;
+  const bool is_more = is.keys > was.keys || is.bytes > was.bytes;
+  const bool fits =
+      (quota_.keys == 0 || then.keys <= quota_.keys) && (quota_.bytes == 0 || then.bytes <= quota_.bytes);
+  if (is_new && is_more && !fits)
+    return Error{ErrorKind::unavailable, fmt::format("@{}/", owner), quota_text,
+                 "remove something of that user"};
+  used->second = then;
+  return storage_->keep(ring, key, after);
 }
 
 Result<Answer> StorageWorker::on(Work& work, const Put& put) {
@@ -135,7 +183,7 @@ Result<Answer> StorageWorker::on(Work& work, const Put& put) {
   Entry entry = found->value_or(Entry{});
   if (put.replaces && entry.versions.size() >= most_siblings + put.replaces->size())
     return Answer(Refused{Why::usage, "the key has too many siblings already"});
-  const Version version{*dot, work.time, false, work.value.size()};
+  const Version version{*dot, work.time, false, work.value.size(), put.past.after};
   if (Status kept = storage_->keep_value(put.ring, put.key, *dot, work.value); !kept) return kept.error();
   if (Status changed = change(work, put.ring, put.key, version, put.replaces, entry); !changed)
     return changed.error();
@@ -151,14 +199,14 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   if (entry.values().empty()) return Answer(Absent{});
   auto dot = next_dot();
   if (!dot) return dot.error();
-  if (Status changed =
-          change(work, remove.ring, remove.key, Version{*dot, work.time, true, 0}, remove.replaces, entry);
+  if (Status changed = change(work, remove.ring, remove.key,
+                              Version{*dot, work.time, true, 0, remove.past.after}, remove.replaces, entry);
       !changed)
     return changed.error();
   Stored stored{*dot, entry.values()};
   // Nobody else has ever served this key: no copy can come back that the tombstone would have to keep out.
   if (entry.values().empty() && !work.keeps_tombstone) {
-    if (Status kept = storage_->keep(remove.ring, remove.key, Entry{}); !kept) return kept.error();
+    if (Status kept = keep(remove.ring, remove.key, entry, Entry{}, false); !kept) return kept.error();
   }
   return Answer(std::move(stored));
 }
@@ -168,7 +216,8 @@ Result<Answer> StorageWorker::on(Work&, const Get& get) {
   if (!found) return found.error();
   Found answer;
   if (*found) answer.versions = (*found)->values();
-  if (answer.versions.empty()) return Answer(Absent{});
+  if (*found && get.consistency == Consistency::causal) say_past(**found, answer);
+  if (answer.versions.empty()) return answer.seen.empty() ? Answer(Absent{}) : Answer(std::move(answer));
   const auto wanted = get.version ? std::ranges::find(answer.versions, *get.version, &Version::dot)
                       : answer.versions.size() == 1 ? answer.versions.begin()
                                                     : answer.versions.end();
@@ -215,6 +264,7 @@ Result<Answer> StorageWorker::on(Work& work, const Watch& watch) {
   for (Storage::Row& row : *rows) {
     if (row.key.compare(0, watch.prefix.size(), watch.prefix) != 0) continue;
     if (is_foreign(row.key, work.user, work.all_users)) continue;
+    for (Version& version : row.entry.versions) version.after.clear();
     page.rows.push_back({std::move(row.key), std::move(row.entry.versions)});
     bytes += size_of(page.rows.back());
     if (bytes < page_bytes) continue;
@@ -238,6 +288,11 @@ Result<Answer> StorageWorker::on(Work&, const AskTrace&) {
 }
 Result<Answer> StorageWorker::on(Work&, const AskFingers&) {
   return Answer(Absent{});
+}
+
+// There is one copy, and a session is of one that has it.
+Result<Answer> StorageWorker::on(Work&, const AskEverywhere&) {
+  return Answer(HandedOver{});
 }
 
 Result<Answer> StorageWorker::on(Work& work, const AskStatus& ask) {

@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "node/part.hpp"
+#include "ring/copies.hpp"
 #include "ring/placement.hpp"
 #include "ring/requests.hpp"
 #include "ring/storage.hpp"
@@ -35,7 +36,8 @@ struct Merge {
   std::string ring, key;
   Entry entry;
   std::map<Dot, Bytes> values;
-  std::vector<Dot> lacks;  // what came of it
+  std::vector<Dot> lacks{};  // what came of it
+  bool is_new = false;       // a write that is not acknowledged yet: a quota counts
 };
 // A write by this copy alone: it replaces what it has of the key, or the dots that are named.
 struct WriteHere {
@@ -45,10 +47,12 @@ struct WriteHere {
   WallTime time;
   std::optional<std::vector<Dot>> replaces;
   Bytes value;
+  Past past{};
   // What came of it.
   std::optional<Dot> dot;
   Entry entry;
   bool too_many_siblings = false;
+  bool is_behind = false;  // this copy lacks what the writer has seen: nothing is written
 };
 // Of a version of which nothing else is asked.
 struct ReadChunk {
@@ -79,6 +83,17 @@ struct DropRow {
   std::string ring, key;
   Entry entry;
 };
+// Keys of which nothing is left but tombstones.
+struct ReadRemoved {
+  std::string ring, after;
+  std::vector<Storage::Row> rows;  // what came of it
+};
+// Tombstones that others have: of keys of which something is here they are merged with it.
+struct KeepRemoved {
+  std::string ring;
+  std::vector<copies::KeyAndEntry> rows;
+  std::vector<std::string> others;  // what came of it: keys of which something else is here, too
+};
 // As which member this host has all that it is to keep, by ring.
 struct ReadMemberships {
   std::map<std::string, std::uint64_t> joined;  // what came of it
@@ -88,7 +103,7 @@ struct SetMembership {
   std::uint64_t joined = 0;  // 0: it is none any more
 };
 using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership,
-                           WriteHere, ReadDigests, DropRow>;
+                           WriteHere, ReadDigests, DropRow, ReadRemoved, KeepRemoved>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -118,15 +133,26 @@ struct Work final : node::Work {
 // Whether a key is hidden from this user: it begins with the name of another, as in @USER/.
 bool is_foreign(const std::string& key, const std::string& user, bool all_users);
 
+// What a session is told of what was read.
+void say_past(const Entry& entry, Found& found);
+
+Why why_of(const Error& error);
+
 // What a tool is told when a storage has failed.
 Refused refusal(const Error& error);
+
+// What the keys of one user, those that begin with @USER/, may come to on this host; 0: any number.
+struct Quota {
+  std::uint64_t keys = 0, bytes = 0;
+};
 
 // Does what stands in a batch in one transaction: durable at once, or not at all. Threading: the storage's.
 class StorageWorker final : public node::Worker {
  public:
   // `open`: called before the first work, and again after it has failed.
   using Open = std::function<Result<std::unique_ptr<Storage>>()>;
-  StorageWorker(NodeId self, Open open) : self_(self), open_(std::move(open)) {}
+  StorageWorker(NodeId self, Open open, Quota quota = {})
+      : self_(self), open_(std::move(open)), quota_(quota) {}
   void perform(std::vector<std::shared_ptr<node::Work>>& batch) override;
 
  private:
@@ -138,6 +164,8 @@ class StorageWorker final : public node::Worker {
   Status on(Merge& merge);
   Status on(WriteHere& write);
   Status on(ReadDigests& read);
+  Status on(ReadRemoved& read);
+  Status on(KeepRemoved& keep);
   Status on(const DropRow& drop);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);
@@ -153,12 +181,18 @@ class StorageWorker final : public node::Worker {
   Result<Answer> on(Work& work, const Forget& forget);
   Result<Answer> on(Work& work, const AskTrace& trace);
   Result<Answer> on(Work& work, const AskFingers& fingers);
+  Result<Answer> on(Work& work, const AskEverywhere& ask);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
                 const std::optional<std::vector<Dot>>& replaces, Entry& entry);
   Result<Dot> next_dot();
+  // In place of `before`. What is new must keep to the quota of the key's user.
+  Status keep(const std::string& ring, const std::string& key, const Entry& before, const Entry& after,
+              bool is_new);
 
   NodeId self_;
   Open open_;
+  Quota quota_;
+  std::map<std::string, Storage::Totals> used_;  // by users whose keys were written since the file was opened
   std::unique_ptr<Storage> storage_;
 };
 

@@ -99,9 +99,15 @@ class SqliteStorage final : public ring::Storage {
                                          const std::string& after, std::size_t most) override;
   Result<std::map<std::string, std::uint64_t>> memberships() override;
   Status set_membership(const std::string& ring, std::uint64_t joined) override;
+  Result<std::vector<Row>> removed_after(const std::string& ring, const std::string& after,
+                                         std::size_t most) override {
+    removed_.bind(1, ring).bind(2, after).bind(3, std::uint64_t{most});
+    return rows_of(removed_);
+  }
   Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
                                          std::size_t most) override;
   Result<Totals> totals(const std::string& ring) override;
+  Result<Totals> totals_of_all_rings(const std::string& prefix) override;
   Result<std::uint64_t> bytes_on_disk() override;
 
  private:
@@ -115,8 +121,8 @@ class SqliteStorage final : public ring::Storage {
   Database database_;
   std::string path_;
   Statement begin_, commit_, counter_, set_counter_, find_, keep_, forget_, forget_removed_, keep_value_,
-      drop_value_, value_, keys_, keys_to_, entries_, changes_, totals_, memberships_, set_membership_,
-      end_membership_;
+      drop_value_, value_, keys_, keys_to_, entries_, removed_, changes_, totals_, all_totals_, memberships_,
+      set_membership_, end_membership_;
 };
 
 Status SqliteStorage::prepare() {
@@ -131,6 +137,8 @@ Status SqliteStorage::prepare() {
       {&forget_removed_, "DELETE FROM entries WHERE live = 0 AND substr(ring, 1, 1) <> x'00'"},
       {&entries_,
        "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND key >= ? ORDER BY key LIMIT ?"},
+      {&removed_,
+       "SELECT key, entry, change FROM entries WHERE ring = ? AND key > ? AND live = 0 ORDER BY key LIMIT ?"},
       {&memberships_, "SELECT substr(name, 8), value FROM counters WHERE name LIKE 'member %'"},
       {&set_membership_, "INSERT OR REPLACE INTO counters VALUES ('member ' || CAST(? AS TEXT), ?)"},
       {&end_membership_, "DELETE FROM counters WHERE name = 'member ' || CAST(? AS TEXT)"},
@@ -148,6 +156,7 @@ Status SqliteStorage::prepare() {
        "ORDER BY key LIMIT ?"},
       {&changes_,
        "SELECT key, entry, change FROM entries WHERE ring = ? AND change > ? ORDER BY change LIMIT ?"},
+      {&all_totals_, "SELECT count(*), total(bytes) FROM entries WHERE key >= ? AND key < ? AND live > 0"},
       {&totals_, "SELECT count(*), total(bytes), total(live > 1) FROM entries WHERE ring = ? AND live > 0"}};
   for (const auto& [statement, text] : all) {
     auto prepared = Statement::prepare(database_.get(), path_, text);
@@ -294,6 +303,15 @@ Result<ring::Storage::Totals> SqliteStorage::totals(const std::string& ring) {
   return totals;
 }
 
+Result<ring::Storage::Totals> SqliteStorage::totals_of_all_rings(const std::string& prefix) {
+  const std::string end = behind(prefix).value_or(std::string());
+  auto row = all_totals_.bind(1, prefix).bind(2, end).step();
+  if (!row) return row.error();
+  const Totals totals{all_totals_.number(0), all_totals_.number(1), 0};
+  all_totals_.reset();
+  return totals;
+}
+
 Result<std::uint64_t> SqliteStorage::bytes_on_disk() {
   std::uint64_t bytes = 0;
   for (const char* suffix : {"", "-wal"}) {
@@ -346,6 +364,9 @@ Result<std::unique_ptr<ring::Storage>> open_sqlite(const std::string& path) {
     if (Status set = execute(database.get(), path, setting); !set) return set.error();
   }
   if (Status ours = make_or_check(database.get(), path); !ours) return ours.error();
+  const Status indexed = execute(database.get(), path,
+                                 "CREATE INDEX IF NOT EXISTS removed ON entries (ring, key) WHERE live = 0");
+  if (!indexed) return indexed.error();
   auto storage = std::make_unique<SqliteStorage>(std::move(database), path);
   if (Status prepared = storage->prepare(); !prepared) return prepared.error();
   return std::unique_ptr<ring::Storage>(std::move(storage));

@@ -117,6 +117,17 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   run -1 chordctl get k
 }
 
+@test "a session in a ring of one: what was written is read, and a file that is none is refused" {
+  chordctl put --level causal --session s k v
+  [ "$(chordctl get --level causal --session s k)" = v ]
+  for i in $(seq 70); do chordctl put --level causal --session s "k$i" v; done
+  [ "$(wc -l <s)" -le 65 ]
+  [ "$(stat -c %a s)" = 600 ]
+  echo no session >t
+  run -65 chordctl get --level causal --session t k
+  [[ $output == *"t:1: is no line of a session"* ]]
+}
+
 @test "rings have nothing in common; COORD_RING names one" {
   chordctl put k main
   chordctl --ring other put k other

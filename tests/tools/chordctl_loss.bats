@@ -23,7 +23,13 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   join_all
   for i in $(seq 60); do [ "$(hosts_of a "$i")" != ade ] || { key=$i; break; }; done
   on b chordctl put "$key" before
+  run -64 on a chordctl put --copies 1 "$key" before
+  [ "$output" = "chordctl: $key: fewer copies than 2 of 3 only with --weak: a get may not see them" ]
+  run -64 on a chordctl get --copies 4 "$key"
+  on a chordctl put --copies 3 -w 10 "$key" before
+  [ "$(on c chordctl get --copies 3 "$key")" = before ]
   lose d e
+  [ "$(on b chordctl get --copies 1 --weak -w 10 "$key")" = before ]
   run -69 on a chordctl get -w 1 "$key"
   run -69 on b chordctl put -w 1 "$key" refused
   [ "$(on a chordctl get --level one "$key")" = before ]
@@ -41,6 +47,30 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   start_peer d "${calm[@]}"
   eventually gets b "$key" last
   run -64 on a chordctl get --level two "$key"
+}
+
+@test "a session is never told less than it has seen: at a copy that is behind it waits, and what it read goes along" {
+  join_all
+  for i in $(seq 60); do [ "$(hosts_of a "$i")" != ade ] || { key=$i; break; }; done
+  run -64 on a chordctl get --level causal "$key"
+  [ "$output" = "chordctl: --level causal: has no session: give --session FILE" ]
+  run -64 on a chordctl get --session s "$key"
+  run -1 on a chordctl get --level causal --session s "$key"
+  on a chordctl put --level causal --session s "$key" question
+  on b chordctl put --level causal --session s reply yes
+  [ "$(jq -r .key s | sort | paste -sd,)" = "$key,reply" ]
+  # Another user reads the reply, and cannot miss the question.
+  [ "$(on c chordctl get --level causal --session t reply)" = yes ]
+  [ "$(jq -r .key t | sort | paste -sd,)" = "$key,reply" ]
+  [ "$(on d chordctl get --level causal --session t "$key")" = question ]
+  lose d e
+  on a chordctl put --level causal --session s "$key" again
+  [ "$(on b chordctl get --level causal --session s -w 10 "$key")" = again ]
+  on a chordctl rm --level causal --session s "$key"
+  run -1 on b chordctl get --level causal --session s -w 10 "$key"
+  lose a
+  run -69 on b chordctl get --level causal --session s -w 1 "$key"
+  run -64 on b chordctl get --ring other --level causal --session s "$key"
 }
 
 @test "hosts with a majority of some keys' copies are lost: it is said what may be lost, and the others have the rest" {

@@ -6,7 +6,7 @@ load peer_helpers
 
 setup_file() {
   new_group "$BATS_FILE_TMPDIR/g" a b c d
-  start_group "${calm[@]}"
+  start_group "${calm[@]}" --ring-user-keys 3
   for peer in a b c d; do on "$peer" chordctl join -w 60 --replicas 2; done
 }
 teardown_file() {
@@ -76,6 +76,18 @@ address_of() { tr , '\n' <"$group/peers" | sed -n "s/^$1=//p"; }
 
 copies() { for peer in a b c d; do on "$peer" chordctl keys --local; done | wc -l; }
 has_copies() { [ "$(copies)" -eq "$1" ]; }
+
+@test "a user's keys beyond the quota of this host are refused (3), and gets and other keys go on" {
+  [ "$(id -u)" = 0 ] || skip "needs root, which may write another user's keys"
+  for i in 1 2 3; do on a chordctl --ring own put "@nobody/k$i" "$i"; done
+  run -3 on a chordctl --ring own put @nobody/k4 4
+  [[ $output == *"the quota of the key's user is used up"* ]]
+  [ "$(on a chordctl --ring own get @nobody/k3)" = 3 ]
+  on a chordctl --ring own put @nobody/k3 new
+  on a chordctl --ring own put k4 4
+  on a chordctl --ring own rm @nobody/k1
+  on a chordctl --ring own put @nobody/k4 4
+}
 
 @test "a host leaves and comes again: others drop what they kept in its place, and nothing is lost" {
   for i in $(seq 50); do echo "{\"key\":\"n$i\",\"value\":\"v$i\"}"; done | on b chordctl load -w 20

@@ -21,7 +21,10 @@ using Named = std::vector<std::pair<std::string, T>>;
 const service::RingHost host{NodeId{3}, Token{40}, 8};
 const Dot dot{NodeId{40}, 12};
 const Version value{dot, WallTime{1'700'000'000'000'000'000}, false, 3};
-const Entry entry{{{NodeId{40}, 12}, {NodeId{41}, 2}}, {value, {{NodeId{41}, 2}, WallTime{5}, true, 0}}};
+const std::vector<Dependency> after{{"config/before", {NodeId{41}, 1}}};
+const Past past{{{NodeId{41}, 2}}, after};
+const Entry entry{{{NodeId{40}, 12}, {NodeId{41}, 2}},
+                  {value, {{NodeId{41}, 2}, WallTime{5}, true, 0, after}}};
 const chord::Member member{chord::drawn_id(1), NodeId{3}, 40}, next{chord::drawn_id(2), NodeId{4}, 41};
 const RouteSaid route{{{member, next}, {next}}, {{Via::Kind::finger, 158}, {Via::Kind::successor, 0}}};
 const PlaceKnown place{member, {next, {next}}, {{0, 159, next}}};
@@ -34,26 +37,30 @@ const Named<copies::Message>& messages() {
   static const Named<copies::Message> all{
       {"ask_entry", copies::AskEntry{1, ring, number, key}},
       {"entry_is", copies::EntryIs{1, number, host, entry}},
-      {"store", copies::Store{2, ring, number, key, entry, {{dot, NodeId{3}}}, dot, bytes}},
-      {"kept", copies::Kept{2, number, host}},
+      {"store", copies::Store{2, ring, number, key, entry, {{dot, NodeId{3}}}, dot, bytes, host}},
+      {"kept", copies::Kept{2, number, host, host}},
       {"ask_chunk", copies::AskChunk{3, ring, key, dot, 262'144}},
       {"chunk_is", copies::ChunkIs{3, 262'144, true, bytes}},
       {"ask_rows", copies::AskRows{4, ring, number, "con", "config/a", Bytes(512, 0x81)}},
       {"rows_are", copies::RowsAre{4, number, host, {{key, entry}}, true, key}},
       {"has_read", copies::HasRead{ring, number, host}},
-      {"not_kept", copies::NotKept{2, number, host, true}},
+      {"not_kept", copies::NotKept{2, number, host, Why::quota}},
       {"ask_route", copies::AskRoute{5, ring, number, member, chord::drawn_id(9)}},
       {"route_is", copies::RouteIs{5, number, route}},
       {"ask_places", copies::AskPlaces{6, ring, number}},
       {"places_are", copies::PlacesAre{6, number, {place}}},
-      {"write_one", copies::WriteOne{7, ring, key, false, WallTime{9}, dots, 3, {NodeId{}, 7}, bytes}},
+      {"write_one",
+       copies::WriteOne{7, ring, key, false, WallTime{9}, dots, 3, {NodeId{}, 7}, bytes, past, 2}},
       {"wrote_one", copies::WroteOne{7, host, dot, entry, true}},
       {"adopting", copies::Adopting{ring, number, {NodeId{4}, NodeId{5}}}},
       {"ask_digest", copies::AskDigest{8, ring, number}},
       {"digest_is", copies::DigestIs{8, number, {1, 0xfedcba9876543210U}}},
-      {"writing_one", copies::WritingOne{7, true}},
+      {"writing_one", copies::WritingOne{7, true, 2}},
       {"ask_living", copies::AskLiving{9}},
       {"living", copies::Living{9}},
+      {"ask_bury", copies::AskBury{10, ring, number, {{key, entry}}, true}},
+      {"may_bury", copies::MayBury{10, number, host, {key}, true}},
+      {"bury", copies::Bury{10, ring, number, {{key, entry}}}},
   };
   return all;
 }
@@ -61,9 +68,9 @@ const Named<copies::Message>& messages() {
 const Named<Request>& requests() {
   static const Duration second = std::chrono::seconds(1);
   static const Named<Request> all{
-      {"put", Put{ring, key, 3, bytes, dots, second, Consistency::one}},
-      {"remove", Remove{ring, key, dots, second, Consistency::one}},
-      {"get", Get{ring, key, dot, 262'144, second, Consistency::one}},
+      {"put", Put{ring, key, 3, bytes, dots, second, Consistency::one, past, {2, true}}},
+      {"remove", Remove{ring, key, dots, second, Consistency::causal, past, {2, false}}},
+      {"get", Get{ring, key, dot, 262'144, second, Consistency::one, past, {2, true}}},
       {"list", List{ring, "con", "config/a", true, second}},
       {"watch", Watch{ring, "con", 17}},
       {"ask_status", AskStatus{ring}},
@@ -71,6 +78,7 @@ const Named<Request>& requests() {
       {"forget", Forget{ring}},
       {"ask_trace", AskTrace{ring, key, second}},
       {"ask_fingers", AskFingers{ring, NodeId{4}, second}},
+      {"ask_everywhere", AskEverywhere{ring, key, dots, second}},
   };
   return all;
 }
@@ -79,7 +87,7 @@ const Named<Answer>& answers() {
   static const Named<Answer> all{
       {"stored", Stored{dot, {value}}},
       {"absent", Absent{}},
-      {"found", Found{{value}, bytes}},
+      {"found", Found{{value}, bytes, dots, after}},
       {"page", Page{{{key, {value}}}, true, 17, {"a,b"}}},
       {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}}},
       {"refused", Refused{Why::full, "there is no room"}},

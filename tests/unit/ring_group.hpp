@@ -36,8 +36,8 @@ class Group {
   void start(std::uint64_t id) {
     hosts_[id].replicas = std::make_unique<Replicas>(NodeId{id}, std::map<NodeId, std::string>{},
                                                      ++lives_ * 0x9e3779b97f4a7c15U);
-    hosts_[id].worker =
-        std::make_unique<StorageWorker>(NodeId{id}, [file = file(id)] { return table::open_sqlite(file); });
+    hosts_[id].worker = std::make_unique<StorageWorker>(
+        NodeId{id}, [file = file(id)] { return table::open_sqlite(file); }, quota);
     hosts_[id].batch.clear();
   }
   std::string file(std::uint64_t id) const { return (directory_ / ("ring" + std::to_string(id))).string(); }
@@ -188,6 +188,13 @@ class Group {
     settle();
     return true;
   }
+  // Nothing happens meanwhile.
+  void pass(Duration time) { now_ += time; }
+  // What waits on its way from one host to another goes on.
+  void release() {
+    held.clear();
+    for (Message& message : std::exchange(waiting_, {})) wire_.push_back(std::move(message));
+  }
   // Half a second, in steps.
   void run() {
     for (int i = 0; i < 10; ++i) {
@@ -203,8 +210,10 @@ class Group {
     }
   }
 
+  Quota quota{};  // of hosts that start from now on
   std::map<std::uint64_t, Answer> told;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;             // from, to
+  std::set<std::pair<std::uint64_t, std::uint64_t>> held;            // from, to: what is sent waits, in order
   std::set<std::uint64_t> full;                                      // hosts whose disks have no room
   std::function<bool(std::uint64_t host, const Inner& what)> stuck;  // what a disk does not end
   // Which messages are lost besides.
@@ -286,6 +295,10 @@ class Group {
     for (Message& message : std::exchange(wire_, {})) {
       any = true;
       if (!hosts_.contains(message.to) || cut.contains({message.from, message.to})) continue;
+      if (held.contains({message.from, message.to})) {
+        waiting_.push_back(std::move(message));
+        continue;
+      }
       if (loses && loses(message.from, message.to, *wire::decode<copies::Message>(message.bytes))) continue;
       auto& host = hosts_.at(message.to);
       host.replicas->look_at(now_, known_to(message.to), last_known_to(message.to));
@@ -315,7 +328,7 @@ class Group {
 
   std::filesystem::path directory_;
   std::map<std::uint64_t, One> hosts_;
-  std::vector<Message> wire_;
+  std::vector<Message> wire_, waiting_;
   std::map<std::size_t, std::size_t> sent_;
   std::map<std::pair<std::uint64_t, std::size_t>, std::size_t> asked_of_disk_;
   service::KeptRings kept_, earlier_;

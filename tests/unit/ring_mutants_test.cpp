@@ -4,6 +4,7 @@
 
 #include "base/rule.hpp"
 #include "ring/part.hpp"
+#include "ring/session.hpp"
 #include "ring_group.hpp"
 
 using namespace coord;
@@ -196,6 +197,124 @@ bool guest_gives_no_host_up() {
   return !answers_at_once("r", 1000, false) && answers_at_once("r", 1000, true) &&
          answers_at_once("@other/r", 2000, false);
 }
+// Written at host 1 while it is cut off, and asked for at host 2 by who knows of it.
+Answer behind_at_two(bool writes) {
+  Group group(3);
+  group.found(3);
+  for (const std::uint64_t other : {2, 3}) group.part(1, other);
+  const Answer first = group.put_one(1, "k", "v");
+  if (!is_stored(first)) return Refused{};
+  const Past past{{std::get<Stored>(first).dot}, {}};
+  const Duration second = std::chrono::seconds(1);
+  if (writes) return group.ask(2, Put{"r", "k", 1, {}, {}, second, Consistency::causal, past}, "w");
+  return group.ask(2, Get{"r", "k", {}, 0, second, Consistency::causal, past});
+}
+bool causal_read_waits() {
+  return std::holds_alternative<NoQuorum>(behind_at_two(false));
+}
+bool causal_write_follows() {
+  return !is_stored(behind_at_two(true));
+}
+bool version_carries_its_past() {
+  Group group(3);
+  group.found(3);
+  const Past past{{}, {{"other", {NodeId{1}, 1}}}};
+  if (!is_stored(group.ask(1, Put{"r", "k", 1, {}, {}, {}, Consistency::causal, past}, "v"))) return false;
+  const Answer answer = group.ask(2, Get{"r", "k", {}, 0, {}, Consistency::causal, {}});
+  const auto* found = std::get_if<Found>(&answer);
+  return found != nullptr && found->after == past.after;
+}
+bool reader_takes_over_dependencies() {
+  Session session;
+  Found found;
+  found.after = {{"other", {NodeId{1}, 1}}};
+  session.read("k", found);
+  return session.at_least("other") == std::vector<Dot>{{NodeId{1}, 1}};
+}
+bool weak_write_is_on_two() {
+  Group group(4);
+  group.found(4);
+  group.ring.replicas = 4;
+  group.agree();
+  for (const std::uint64_t away : {2, 3, 4}) group.part(1, away);
+  return !is_stored(group.ask(
+      1, Put{"r", "k", 1, {}, {}, std::chrono::seconds(1), Consistency::quorum, {}, {2, true}}, "v"));
+}
+// Host 3 has the value still, and hears nothing of its removal.
+bool tombstone_waits_for_all() {
+  Group group(3);
+  group.found(3);
+  if (!is_stored(group.put(1, "k", "v"))) return false;
+  group.run();
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    return to == 3 && (std::holds_alternative<copies::Store>(message) ||
+                       std::holds_alternative<copies::RowsAre>(message) ||
+                       std::holds_alternative<copies::AskBury>(message));
+  };
+  if (!is_stored(group.ask(1, Remove{"r", "k", {}, {}}))) return false;
+  group.pass(std::chrono::minutes(6));
+  for (int i = 0; i < 8; ++i) group.run();
+  group.loses = nullptr;
+  group.see(1, 3);
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.get(1, "k") == "absent" && group.get_one(3, "k") == "absent";
+}
+// The value is on its way from host 3 to host 2 while it is removed.
+bool tombstone_waits_for_what_is_on_its_way() {
+  Group group(3);
+  group.found(3);
+  std::string key;
+  for (int i = 0; key.empty(); ++i) {
+    if (Placement(group.ring).of_key(std::to_string(i)).now.front().host == NodeId{1})
+      key = std::to_string(i);
+  }
+  group.held = {{3, 2}};
+  if (!is_stored(group.put_one(3, key, "v"))) return false;
+  if (!is_stored(group.ask(1, Remove{"r", key, {}, {}}))) return false;
+  group.pass(std::chrono::minutes(6));
+  for (int i = 0; i < 8; ++i) group.run();
+  group.release();
+  for (int i = 0; i < 4; ++i) group.run();
+  return group.get_one(2, key) == "absent";
+}
+// Two of the key's three hosts are away, and the fourth keeps hints for them.
+bool hint_is_no_copy() {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.stop(2);
+  group.run();
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    return to == 3 && std::holds_alternative<copies::Store>(message);
+  };
+  return !is_stored(group.ask(1, Put{"r", key, 1, {}, {}, std::chrono::seconds(5)}, "v")) &&
+         group.keeps(4, key);
+}
+// The value, which needs no bytes of its own, is sent to host 3 again and again while it is removed.
+bool tombstone_waits_for_who_sends() {
+  Group group(3);
+  group.found(3);
+  std::string key;
+  for (int i = 0; key.empty(); ++i) {
+    if (Placement(group.ring).of_key(std::to_string(i)).now.front().host == NodeId{2})
+      key = std::to_string(i);
+  }
+  // The owner has looked for tombstones, and does again in a minute.
+  group.pass(std::chrono::minutes(2));
+  group.see(1, 2);
+  group.run();
+  group.pass(std::chrono::seconds(45));
+  group.loses = [](std::uint64_t from, std::uint64_t to, const copies::Message& message) {
+    return from == 1 && to == 3 && std::holds_alternative<copies::Store>(message);
+  };
+  if (!is_stored(group.put(1, key, "")) || !is_stored(group.ask(2, Remove{"r", key, {}, {}}))) return false;
+  group.pass(std::chrono::seconds(16));
+  group.see(1, 2);
+  for (int i = 0; i < 6; ++i) group.run();
+  group.loses = nullptr;
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.get_one(3, key) == "absent";
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -223,6 +342,15 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_leaver_writes_nothing_new", leaver_writes_nothing_new},
       {"ring_living_host_is_not_lost", living_host_is_not_lost},
       {"ring_hosts_are_lost_by_its_operators_word", guest_gives_no_host_up},
+      {"ring_causal_read_waits_for_its_past", causal_read_waits},
+      {"ring_causal_write_follows_its_past", causal_write_follows},
+      {"ring_version_carries_its_past", version_carries_its_past},
+      {"ring_reader_takes_over_dependencies", reader_takes_over_dependencies},
+      {"ring_weak_write_is_on_as_many_as_was_said", weak_write_is_on_two},
+      {"ring_tombstone_is_with_all_hosts", tombstone_waits_for_all},
+      {"ring_nothing_older_is_sent", tombstone_waits_for_who_sends},
+      {"ring_nothing_older_is_on_its_way", tombstone_waits_for_what_is_on_its_way},
+      {"ring_hint_is_not_counted", hint_is_no_copy},
       {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
       {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
       {"ring_reads_from_those_of_before", read_asks_those_of_before},

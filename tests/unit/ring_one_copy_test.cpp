@@ -201,3 +201,46 @@ TEST_CASE("a host that answers is not lost, whatever a command says", "[ring]") 
   const Token number = group.leave(4);
   CHECK(refused(group.ask(1, AwaitHandOver{"r", number, {NodeId{4}, NodeId{5}}})));
 }
+
+TEST_CASE("fewer copies than a majority answer where that was said to be enough, and more where it is wanted",
+          "[ring]") {
+  Group group(5);
+  group.found(5);
+  group.ring.replicas = 5;
+  group.agree();
+  const auto put = [&](std::uint64_t at, const Copies& copies) {
+    return group.ask(at, Put{"r", "k", 1, {}, {}, std::chrono::seconds(2), Consistency::quorum, {}, copies},
+                     "v");
+  };
+  const auto get = [&](std::uint64_t at, const Copies& copies) {
+    return group.ask(at, Get{"r", "k", {}, 0, std::chrono::seconds(2), Consistency::quorum, {}, copies});
+  };
+  const auto is_refused = [](const Answer& answer) {
+    const auto* refusal = std::get_if<Refused>(&answer);
+    return refusal != nullptr && refusal->why == Why::usage;
+  };
+  CHECK(is_refused(put(1, {2, false})));
+  CHECK(is_refused(get(1, {2, false})));
+  CHECK(is_refused(put(1, {6, true})));
+  CHECK(is_stored(put(1, {5, false})));
+  for (std::uint64_t away : {3, 4, 5}) group.stop(away);
+  const auto is_partly = [](const Answer& answer, std::uint64_t wanted, std::uint64_t stored) {
+    const auto* partly = std::get_if<Partly>(&answer);
+    return partly != nullptr && partly->wanted == wanted && partly->stored == stored;
+  };
+  CHECK(is_stored(put(1, {2, true})));
+  CHECK(std::holds_alternative<Found>(get(2, {2, true})));
+  CHECK(std::holds_alternative<NoQuorum>(get(2, {3, false})));
+  group.stop(2);
+  CHECK(is_partly(put(1, {2, true}), 2, 1));
+  CHECK(std::holds_alternative<NoQuorum>(get(1, {2, true})));
+  // The third copy comes back, and the write that waits for it ends.
+  const std::uint64_t wait =
+      group.begin(1, Put{"r", "k", 1, {}, {}, {}, Consistency::quorum, {}, {2, true}}, "v");
+  for (int i = 0; i < 4; ++i) group.run();
+  CHECK_FALSE(group.told.contains(wait));
+  group.start(2);
+  for (int i = 0; i < 8; ++i) group.run();
+  REQUIRE(group.told.contains(wait));
+  CHECK(is_stored(group.told.at(wait)));
+}

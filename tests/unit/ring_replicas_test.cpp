@@ -381,3 +381,25 @@ TEST_CASE("a listing has the keys of all hosts, and names whom it misses", "[rin
   const auto some = std::get<Page>(group.ask(2, List{"r", "", "", false, {}}));
   CHECK_FALSE(some.unreachable.empty());
 }
+
+TEST_CASE("a user's quota is each host's, and what was acknowledged is handed over all the same", "[ring]") {
+  Group group(4);
+  group.found(3);
+  CHECK(is_stored(group.put(1, "@u/a", "v")));
+  CHECK(is_stored(group.put(1, "@u/b", "v")));
+  group.quota = {1, 0};
+  for (std::uint64_t id = 1; id <= 4; ++id) {
+    group.stop(id);
+    group.start(id);
+  }
+  group.run();
+  for (const Answer& answer : {group.put(1, "@u/c", "v"), group.put_one(1, "@u/c", "v")}) {
+    const auto* refusal = std::get_if<Refused>(&answer);
+    REQUIRE(refusal != nullptr);
+    CHECK(refusal->why == Why::quota);
+  }
+  CHECK(is_stored(group.put(1, "@v/c", "v")));
+  REQUIRE(group.whole_join(4));
+  for (int i = 0; i < 4; ++i) group.run();
+  for (const char* key : {"@u/a", "@u/b"}) CHECK(group.get(4, key) == "v");
+}

@@ -27,9 +27,14 @@ class OneHost {
   OneHost& operator=(const OneHost&) = delete;
 
   std::string file() const { return (directory_ / "ring.db").string(); }
+  void limit(Quota quota) {
+    quota_ = quota;
+    restart();
+  }
   void restart() {
     part_ = std::make_unique<RingPart>();
-    keeper_ = std::make_unique<StorageWorker>(NodeId{7}, [this] { return table::open_sqlite(file()); });
+    keeper_ = std::make_unique<StorageWorker>(
+        NodeId{7}, [this] { return table::open_sqlite(file()); }, quota_);
   }
   // Handed to the part; its work is done with the next work().
   void ask(std::uint64_t tool, const Request& request, std::uint64_t number, const std::string& user = "u") {
@@ -68,6 +73,7 @@ class OneHost {
   std::map<std::pair<std::uint64_t, std::uint64_t>, Answer> told;  // by tool and request
 
  private:
+  Quota quota_{};
   void take(node::PartActions actions) {
     for (auto& action : actions) {
       if (auto* work = std::get_if<node::Do>(&action)) batch_.push_back(work->work);
@@ -95,6 +101,10 @@ std::vector<std::string> keys_of(const Answer& answer) {
 Refused refusal(const Answer& answer) {
   const auto* refused = std::get_if<Refused>(&answer);
   return refused ? *refused : Refused{Why::failed, "not refused"};
+}
+
+bool was_stored(const Answer& answer) {
+  return std::holds_alternative<Stored>(answer);
 }
 
 }  // namespace
@@ -299,4 +309,26 @@ TEST_CASE("a file that is none of ours, or damaged, is refused and left as it is
   CHECK(contents() == before);
   std::filesystem::remove(host.file());
   CHECK(std::holds_alternative<Stored>(host.put("a", "1")));  // it is opened anew
+}
+
+TEST_CASE("a user's keys have a quota on this host, those of others and of nobody have none", "[ring]") {
+  OneHost host;
+  host.limit({2, 10});
+  const auto is_over = [](const Answer& answer) {
+    const auto* refusal = std::get_if<Refused>(&answer);
+    return refusal != nullptr && refusal->why == Why::quota;
+  };
+  CHECK(was_stored(host.put("@u/a", "1234")));
+  CHECK(is_over(host.put("@u/b", "1234567")));
+  CHECK(was_stored(host.put("@u/b", "123456")));
+  CHECK(is_over(host.put("@u/c", "")));
+  CHECK(was_stored(host.put("@u/b", "1")));
+  host.restart();
+  CHECK(is_over(host.put("@u/b", "1234567")));
+  CHECK(host.get("@u/b") == "1");
+  CHECK(is_over(host.answer(Put{"other", "@u/c", 1, {'x'}, {}})));
+  CHECK(was_stored(host.put("c", "12345678901234567890")));
+  CHECK(was_stored(host.answer(Put{"main", "@v/c", 1, {'x'}, {}}, "v")));
+  CHECK(was_stored(host.answer(Remove{"main", "@u/a", {}})));
+  CHECK(was_stored(host.put("@u/c", "123456789")));
 }

@@ -75,3 +75,53 @@ TEST_CASE("a host that starts reads its disk once for all others, and a slow one
   for (int i = 0; i < 4; ++i) group.run();
   CHECK(group.sent<copies::DigestIs>() > digests);
 }
+
+TEST_CASE("what is left of a removed key goes once all hosts have heard of it, and not before", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const auto kept = [&](const std::string& key, std::uint64_t hosts = 4) {
+    int copies = 0;
+    for (std::uint64_t id = 1; id <= hosts; ++id) copies += group.keeps(id, key) ? 1 : 0;
+    return copies;
+  };
+  const auto later = [&] {
+    group.pass(std::chrono::minutes(6));
+    for (int i = 0; i < 8; ++i) group.run();
+  };
+  const std::string key = group.key_on({1, 2, 3}), other = group.key_on({2, 3, 4});
+  for (const std::string& each : {key, other}) CHECK(is_stored(group.put(1, each, "v")));
+  CHECK(is_stored(group.ask(1, Remove{"r", key, {}, {}})));
+  group.run();
+  CHECK(kept(key) == 3);
+  group.stop(4);  // keeps none of it, and might
+  later();
+  CHECK(kept(key, 3) == 3);
+  group.start(4);
+  later();
+  later();
+  CHECK(kept(key) == 0);
+  CHECK(kept(other) == 3);
+  CHECK(group.get(1, key) == "absent");
+  // A session that has seen the removal waits for nothing.
+  const Get get{"r", key, {}, 0, std::chrono::seconds(2), Consistency::causal, {{{NodeId{11}, 99}}, {}}};
+  CHECK(std::holds_alternative<Absent>(group.ask(4, get)));
+  CHECK(is_stored(group.put(2, key, "again")));
+  CHECK(group.get(1, key) == "again");
+}
+
+TEST_CASE("a host that is none of a key's keeps what one of those misses, until that one is back", "[ring]") {
+  Group group(5);
+  group.found(5);
+  const std::string key = group.key_on({1, 2, 3});
+  group.stop(3);
+  CHECK(is_stored(group.put(1, key, std::string(300'000, 'v'))));
+  for (int i = 0; i < 8; ++i) group.run();
+  CHECK(group.keeps(4, key) != group.keeps(5, key));
+  // All others' disks are lost, and it is there still.
+  const std::uint64_t keeper = group.keeps(4, key) ? 4 : 5;
+  group.start(3);
+  for (int i = 0; i < 12; ++i) group.run();
+  CHECK(group.keeps(3, key));
+  CHECK_FALSE(group.keeps(keeper, key));
+  CHECK(group.get_one(3, key) == std::string(300'000, 'v'));
+}

@@ -73,6 +73,7 @@ Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
     put.chunk.assign(chunk.begin(), chunk.end());
     if (Status sent = say(number, put); !sent) return sent.error();
     put.replaces.reset();  // the first chunk has said it
+    put.past = {};
   } while (!value.empty());
   return number;
 }
@@ -188,6 +189,7 @@ Error may_be_stored(const Error& error, const std::string& key) {
 Error refused(const ring::Refused& refusal, const std::string& key) {
   switch (refusal.why) {
     case ring::Why::full:
+    case ring::Why::quota:
       return {ErrorKind::unavailable, cli::shown(key), fmt::format("not stored: {}", refusal.text), ""};
     case ring::Why::foreign:
       return {ErrorKind::usage, cli::shown(key), refusal.text, "ask that user, or root"};
@@ -204,8 +206,8 @@ Error refused(const ring::Refused& refusal, const std::string& key) {
 }
 
 cli::Exit status_of(const ring::Refused& refusal) {
-  const bool is_said_by_the_page =
-      refusal.why == ring::Why::full || refusal.why == ring::Why::foreign || refusal.why == ring::Why::living;
+  const bool is_said_by_the_page = refusal.why == ring::Why::full || refusal.why == ring::Why::foreign ||
+                                   refusal.why == ring::Why::living || refusal.why == ring::Why::quota;
   return is_said_by_the_page ? cli::Exit::failed : cli::exit_of(refused(refusal, "").kind);
 }
 

@@ -19,11 +19,12 @@
 namespace coord::chordctl {
 
 Result<Fetched> fetch(Client& client, const std::string& ring, const std::string& key,
-                      const std::optional<ring::Dot>& version, ring::Consistency level) {
+                      const std::optional<ring::Dot>& version, ring::Consistency level,
+                      const std::vector<ring::Dot>& at_least, const ring::Copies& copies) {
   Fetched fetched;
   std::optional<ring::Dot> wanted = version;
   for (std::string value;;) {
-    auto answer = client.ask(ring::Get{ring, key, wanted, value.size(), {}, level});
+    auto answer = client.ask(ring::Get{ring, key, wanted, value.size(), {}, level, {at_least, {}}, copies});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, key);
     if (std::holds_alternative<ring::Absent>(*answer)) {
@@ -34,7 +35,10 @@ Result<Fetched> fetch(Client& client, const std::string& ring, const std::string
       continue;
     }
     auto& found = std::get<ring::Found>(*answer);
+    fetched.seen = std::move(found.seen);
+    fetched.after = std::move(found.after);
     fetched.siblings = found.versions;
+    if (found.versions.empty()) return fetched;
     if (!wanted && found.versions.size() > 1) return fetched;
     if (!wanted) wanted = found.versions.front().dot;
     const auto own = std::ranges::find(found.versions, *wanted, &ring::Version::dot);

@@ -14,10 +14,14 @@ namespace coord::chordctl {
 struct Fetched {
   std::vector<ring::Version> siblings;  // all that there are
   std::optional<std::string> value;     // of the version that was asked for, or of the only one
+  // At the level causal.
+  std::vector<ring::Dot> seen{};
+  std::vector<ring::Dependency> after{};
 };
 Result<Fetched> fetch(Client& client, const std::string& ring, const std::string& key,
                       const std::optional<ring::Dot>& version,
-                      ring::Consistency level = ring::Consistency::quorum);
+                      ring::Consistency level = ring::Consistency::quorum,
+                      const std::vector<ring::Dot>& at_least = {}, const ring::Copies& copies = {});
 
 // Of a listing: this host's copies only, and the hosts of arcs of which too few copies answered (nullptr:
 // that is an error).

@@ -14,6 +14,7 @@
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "known.hpp"
+#include "session_file.hpp"
 #include "transfer.hpp"
 #include "verbs.hpp"
 
@@ -27,7 +28,11 @@ struct Settings {
   std::optional<std::string> replaces, version;
   bool batch = false, all = false, json = false;
   ring::Consistency level = ring::Consistency::quorum;
+  std::string session;
+  std::uint32_t copies = 0;
+  bool weak = false;
 
+  ring::Copies wanted() const { return {copies, weak}; }
   const std::string& key() const { return operands.front(); }
 };
 
@@ -53,6 +58,28 @@ Result<std::optional<std::vector<ring::Dot>>> replaced(const Settings& s) {
   return std::optional(std::move(*dots));
 }
 
+// At the level causal there is a session, and at no other one.
+Result<std::optional<SessionFile>> session_of(const Settings& s) {
+  const bool is_causal = s.level == ring::Consistency::causal;
+  if (s.copies != 0 && s.level != ring::Consistency::quorum)
+    return Error{ErrorKind::usage, "--copies", "is for --level quorum", "leave one of them out"};
+  if (!is_causal && !s.session.empty())
+    return Error{ErrorKind::usage, "--session", "is for --level causal", "leave it out"};
+  if (!is_causal) return std::optional<SessionFile>();
+  if (s.session.empty())
+    return Error{ErrorKind::usage, "--level causal", "has no session", "give --session FILE"};
+  auto file = SessionFile::open(s.session, s.common.ring);
+  if (!file) return file.error();
+  return std::optional(std::move(*file));
+}
+
+// Of a write: what it follows.
+Result<ring::Past> past_of(const Settings& s, std::optional<SessionFile>& file, Client& client) {
+  if (!file) return ring::Past();
+  if (Status fits = file->shorten(client); !fits) return fits.error();
+  return ring::Past{file->session().at_least(s.key()), file->session().all()};
+}
+
 void name_siblings(const std::string& key, const std::vector<ring::Version>& siblings) {
   std::string names;
   for (const ring::Version& version : siblings) names += fmt::format(" {}", text(version.dot));
@@ -60,7 +87,8 @@ void name_siblings(const std::string& key, const std::vector<ring::Version>& sib
 }
 
 // Of a put or an rm.
-Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered) {
+Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered,
+                          std::optional<SessionFile>& file) {
   if (!answered) return may_be_stored(answered.error(), s.key());
   const ring::Answer& answer = answered->answer;
   if (const auto* refusal = std::get_if<ring::Refused>(&answer)) {
@@ -77,6 +105,10 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
                  "read it again"};
   }
   const auto& stored = std::get<ring::Stored>(answer);
+  if (file) {
+    file->session().wrote(s.key(), stored.dot);
+    if (Status saved = file->save(); !saved) return saved.error();
+  }
   if (!stored.beside.empty()) name_siblings(s.key(), stored.beside);
   return cli::Exit::done;
 }
@@ -95,24 +127,34 @@ Result<cli::Exit> put(const Settings& s) {
   const bool from_input = s.operands.size() < 2 || s.operands[1] == "-";
   auto value = from_input ? read_value() : Result<std::string>(s.operands[1]);
   if (!value) return value.error();
+  auto file = session_of(s);
+  if (!file) return file.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  const auto sent =
-      client->send(ring::Put{s.common.ring, s.key(), 0, {}, std::move(*replaces), {}, s.level}, *value);
+  auto past = past_of(s, *file, *client);
+  if (!past) return past.error();
+  const auto sent = client->send(
+      ring::Put{
+          s.common.ring, s.key(), 0, {}, std::move(*replaces), {}, s.level, std::move(*past), s.wanted()},
+      *value);
   if (!sent) return sent.error();
-  return written(s, client->receive());
+  return written(s, client->receive(), *file);
 }
 
 Result<cli::Exit> rm(const Settings& s) {
   if (Status right = check_key(s.key()); !right) return right.error();
   auto replaces = replaced(s);
   if (!replaces) return replaces.error();
+  auto file = session_of(s);
+  if (!file) return file.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
-  const auto sent =
-      client->send(ring::Request(ring::Remove{s.common.ring, s.key(), std::move(*replaces), {}, s.level}));
+  auto past = past_of(s, *file, *client);
+  if (!past) return past.error();
+  const auto sent = client->send(ring::Request(
+      ring::Remove{s.common.ring, s.key(), std::move(*replaces), {}, s.level, std::move(*past), s.wanted()}));
   if (!sent) return sent.error();
-  return written(s, client->receive());
+  return written(s, client->receive(), *file);
 }
 
 void print_versions(const Settings& s, const Known& known, const std::vector<ring::Version>& versions) {
@@ -165,6 +207,18 @@ Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& f
   return found.value ? cli::Exit::done : cli::Exit::failed;
 }
 
+// Before it is printed: who has seen it is never told older things.
+Status keep_read(const Settings& s, std::optional<SessionFile>& file, Client& client,
+                 const ring::Found& found) {
+  if (!file) return done();
+  file->session().read(s.key(), found);
+  constexpr std::size_t many = ring::most_in_session - 2 * ring::most_dependencies;
+  if (file->session().all().size() > many) {
+    if (Status fits = file->shorten(client); !fits) return fits;
+  }
+  return file->save();
+}
+
 Result<cli::Exit> get(const Settings& s) {
   if (Status right = check_key(s.key()); !right) return right.error();
   std::optional<ring::Dot> version;
@@ -174,20 +228,30 @@ Result<cli::Exit> get(const Settings& s) {
     if (dots->size() != 1) return Error{ErrorKind::usage, "--version", "names several versions", "give one"};
     version = dots->front();
   }
+  auto file = session_of(s);
+  if (!file) return file.error();
+  const std::vector<ring::Dot> at_least =
+      *file ? (*file)->session().at_least(s.key()) : std::vector<ring::Dot>();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   if (s.all) {
-    auto answer = client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level});
+    auto answer =
+        client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level, {at_least, {}}, s.wanted()});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.key());
     if (std::holds_alternative<ring::Absent>(*answer)) return cli::Exit::no;
+    const auto& found = std::get<ring::Found>(*answer);
+    if (Status kept = keep_read(s, *file, *client, found); !kept) return kept.error();
+    if (found.versions.empty()) return cli::Exit::no;
     const auto known = look_at_ring(s.common, *client, true);
     if (!known) return known.error();
-    print_versions(s, *known, std::get<ring::Found>(*answer).versions);
+    print_versions(s, *known, found.versions);
     return cli::Exit::done;
   }
-  auto found = fetch(*client, s.common.ring, s.key(), version, s.level);
+  auto found = fetch(*client, s.common.ring, s.key(), version, s.level, at_least, s.wanted());
   if (!found) return found.error();
+  if (Status kept = keep_read(s, *file, *client, {{}, {}, found->seen, found->after}); !kept)
+    return kept.error();
   const bool has_siblings = found->siblings.size() > 1;
   if (!has_siblings && !found->value) return cli::Exit::no;
   if (s.json) {
@@ -211,8 +275,15 @@ cli::Options& verb(cli::Options& tool, const char* name, const char* summary,
 
 void add_level(cli::Options& made, const std::shared_ptr<Settings>& s) {
   made.choice("--level", "LEVEL", s->level,
-              {{"quorum", ring::Consistency::quorum}, {"one", ring::Consistency::one}},
-              "quorum, or one: the first copy that answers");
+              {{"quorum", ring::Consistency::quorum},
+               {"causal", ring::Consistency::causal},
+               {"one", ring::Consistency::one}},
+              "quorum; one: the first copy that answers; causal: one that is not behind the session");
+  made.value("--session", "FILE", s->session, "what was read and written so far, for --level causal")
+      .completes(cli::Completion::file);
+  made.value("--copies", "N", s->copies, "so many copies must answer, not a majority").between(1, 16);
+  made.flag("--weak", s->weak, "also if that is fewer: then a get may not see what was put")
+      .needs("--copies");
 }
 
 void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
@@ -222,7 +293,8 @@ void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
 }  // namespace
 
 void add_put(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  const auto s = std::make_shared<Settings>(
+      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "put", "store a value", s);
   made.synopsis("[options] KEY [VALUE|-]", "- or nothing: standard input");
   made.synopsis("[options] --batch", "JSON lines of key and value");
@@ -231,14 +303,17 @@ void add_put(cli::Options& tool, const Common& common) {
   add_level(made, s);
   made.flag("--batch", s->batch, "many: JSON lines on standard input")
       .excludes("--resolve")
-      .excludes("--level");
+      .excludes("--level")
+      .excludes("--session")
+      .excludes("--copies");
   made.example("chordctl put greeting hello", "");
   made.example("chordctl put -- -key- - < file", "a key that begins with -");
   made.does([s] { return put(*s); });
 }
 
 void add_get(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  const auto s = std::make_shared<Settings>(
+      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "get", "print a value, byte for byte", s);
   made.synopsis("[options] KEY", "0; 1: no such key; 3: siblings, which are named");
   made.operands("KEY", s->operands, 1, 1, "");
@@ -253,7 +328,8 @@ void add_get(cli::Options& tool, const Common& common) {
 }
 
 void add_rm(cli::Options& tool, const Common& common) {
-  const auto s = std::make_shared<Settings>(Settings{common, {}, {}, {}, {}});
+  const auto s = std::make_shared<Settings>(
+      Settings{common, {}, {}, {}, {}, false, false, false, ring::Consistency::quorum, {}, 0, false});
   auto& made = verb(tool, "rm", "remove a key", s);
   made.synopsis("[options] KEY", "0; 1: no such key");
   made.operands("KEY", s->operands, 1, 1, "");

@@ -119,6 +119,11 @@ void declare(cli::Options& options, Arguments& arguments) {
   options.flag("--metrics-insecure", peer.metrics_insecure, "also where other hosts can ask").minor();
   options.value("--metrics-names", "NAME", peer.metrics_names, "a lock that is measured by name; at most 64")
       .minor();
+  options
+      .value("--ring-user-keys", "N", arguments.ring_user_keys,
+             "chordctl: so many keys of one user (@USER/...) at most are kept here")
+      .minor();
+  options.value("--ring-user-bytes", "N", arguments.ring_user_bytes, "so many bytes of their values").minor();
   options.choice("--log-level", "LEVEL", arguments.level,
                  {{"error", net::LogLevel::error},
                   {"warning", net::LogLevel::warning},

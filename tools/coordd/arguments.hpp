@@ -26,6 +26,8 @@ struct Arguments {
   bool without_vote = false;  // with join_file: not one of its peers
   std::string join_file;      // of a host that was set up, or -
   std::string found_from;     // a former state directory, a backup, the file of the first host, or -
+  std::uint64_t ring_user_keys = 0,
+                ring_user_bytes = 0;  // that one user's keys may come to here; 0: any number
   net::LogLevel level = net::LogLevel::info;
 
   void join_peers();  // once all are known: `peers` as the one list that daemon::check wants

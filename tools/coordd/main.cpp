@@ -143,7 +143,7 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   return parts;
 }
 
-node::Workers make_workers(NodeId self, const std::string& directory, bool alone) {
+node::Workers make_workers(NodeId self, const std::string& directory, bool alone, const ring::Quota& quota) {
   node::Workers workers;
   if (!alone)
     workers[node::Channel::membership] =
@@ -151,7 +151,7 @@ node::Workers make_workers(NodeId self, const std::string& directory, bool alone
   workers[node::Channel::agreements] =
       std::make_unique<agreements::SaveWorker>([directory] { return open_disk(directory); });
   workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
-      self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); });
+      self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); }, quota);
   return workers;
 }
 
@@ -174,8 +174,9 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     io.stop();
   };
   const auto parts = [&](const node::Setting& setting) { return make_parts(setting, directory, log); };
-  const auto workers = [alone = settings.alone()](NodeId self, const std::string& at) {
-    return make_workers(self, at, alone);
+  const ring::Quota quota{arguments.ring_user_keys, arguments.ring_user_bytes};
+  const auto workers = [alone = settings.alone(), quota](NodeId self, const std::string& at) {
+    return make_workers(self, at, alone, quota);
   };
   auto peer = daemon::Daemon::open(io, std::move(settings), log, stopped, parts, workers);
   if (!peer) return peer.error();

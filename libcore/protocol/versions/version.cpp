@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "base/check.hpp"
 #include "base/format.hpp"
@@ -41,9 +42,19 @@ const Version* Entry::find(const Dot& dot) const {
 std::vector<Version> Entry::values() const {
   std::vector<Version> all;
   for (const Version& version : versions) {
-    if (!version.removed) all.push_back(version);
+    if (!version.removed) all.push_back({version.dot, version.time, false, version.size, {}});
   }
   return all;
+}
+
+bool Entry::has_heard_of_all(const std::vector<Dot>& dots) const {
+  return std::ranges::all_of(dots, [this](const Dot& dot) { return has_heard_of(dot); });
+}
+
+std::vector<Dependency> Entry::dependencies() const {
+  std::set<Dependency> all;
+  for (const Version& version : versions) all.insert(version.after.begin(), version.after.end());
+  return {all.begin(), all.end()};
 }
 
 void write(Entry& entry, const Version& version, const std::optional<std::vector<Dot>>& replaces) {

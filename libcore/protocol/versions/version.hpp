@@ -40,16 +40,30 @@ struct Dot {
 std::string text(const Dot& dot);  // "12@9f3c21aa90b1c2d3"
 std::optional<Dot> read_dot(std::string_view text);
 
+// What a version's writer had read or written before: who reads the version must not read older ones of that
+// key any more.
+struct Dependency {
+  std::string key;
+  Dot dot;
+
+  auto operator<=>(const Dependency&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(key, dot);
+  }
+};
+
 struct Version {
   Dot dot;
   WallTime time;  // of the host that took it; for people
   bool removed = false;
-  std::uint64_t size = 0;  // of the value, in bytes
+  std::uint64_t size = 0;           // of the value, in bytes
+  std::vector<Dependency> after{};  // of a write at the level causal
 
   bool operator==(const Version&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(dot, time, removed, size);
+    archive(dot, time, removed, size, after);
   }
 };
 
@@ -65,8 +79,11 @@ struct Entry {
 
   bool has_heard_of(const Dot& dot) const;
   const Version* find(const Dot& dot) const;
-  // What a reader is given: no tombstones.
+  bool has_heard_of_all(const std::vector<Dot>& dots) const;
+  // What a reader is given: no tombstones, and not what they depend on.
   std::vector<Version> values() const;
+  // All that its versions depend on, each once.
+  std::vector<Dependency> dependencies() const;
 };
 
 // A write: `version` takes the place of those dots. None given: of all that the entry holds.

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// Sessions at the level causal: what is promised is judged by the model, over hosts that are cut off in turn.
+#include <random>
+
+#include "ring/session.hpp"
+#include "ring_group.hpp"
+#include "sim/register_levels.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+// Sessions that write and read at whatever host, and what came of it.
+class Users {
+ public:
+  Users(Group& group, std::uint64_t seed, Consistency level)
+      : group_(group), random_(seed), level_(level), sessions_(3) {}
+
+  void one_does_something() {
+    const std::uint64_t client = random_() % sessions_.size(), at = 1 + random_() % 4;
+    Session& session = sessions_[client];
+    const std::string key = "k" + std::to_string(random_() % 3);
+    sim::RegisterOperation did;
+    did.client = client;
+    did.name = key;
+    did.start = Instant{} + std::chrono::milliseconds(++time_);
+    const Duration patience = std::chrono::milliseconds(700);
+    const bool is_causal = level_ == Consistency::causal;
+    const Past past = is_causal ? Past{session.at_least(key), session.all()} : Past{};
+    if (random_() % 2 == 0) {
+      did.kind = sim::RegisterOperation::Kind::write;
+      did.value = ++last_value_;
+      const std::string value = std::to_string(did.value);
+      const Answer answer =
+          group_.ask(at, Put{"r", key, value.size(), {}, {}, patience, level_, past}, value);
+      const auto* stored = std::get_if<Stored>(&answer);
+      if (stored != nullptr) session.wrote(key, stored->dot);
+      did.outcome = stored != nullptr                          ? sim::Operation::Outcome::ok
+                    : std::holds_alternative<NoQuorum>(answer) ? sim::Operation::Outcome::failed
+                                                               : sim::Operation::Outcome::unknown;
+    } else if (!read(did, at, past, session)) {
+      return;
+    }
+    did.end = Instant{} + std::chrono::milliseconds(++time_);
+    history.push_back(did);
+  }
+
+  void read_at_the_end() {
+    for (int i = 0; i < 3; ++i) {
+      sim::RegisterOperation did;
+      did.client = 9;
+      did.name = "k" + std::to_string(i);
+      did.start = Instant{} + std::chrono::milliseconds(++time_);
+      did.final = true;
+      Session none;
+      REQUIRE(read(did, 1, {}, none));
+      did.end = Instant{} + std::chrono::milliseconds(++time_);
+      history.push_back(did);
+    }
+  }
+
+  std::vector<sim::RegisterOperation> history;
+
+ private:
+  bool read(sim::RegisterOperation& did, std::uint64_t at, const Past& past, Session& session) {
+    const Duration patience = std::chrono::milliseconds(700);
+    Answer answer = group_.ask(at, Get{"r", did.name, {}, 0, patience, level_, past});
+    const auto* found = std::get_if<Found>(&answer);
+    if (found == nullptr && !std::holds_alternative<Absent>(answer)) return false;
+    did.kind = sim::RegisterOperation::Kind::read;
+    did.outcome = sim::Operation::Outcome::ok;
+    did.whole = true;
+    if (found == nullptr) return true;
+    session.read(did.name, *found);
+    if (found->versions.size() == 1) did.values.push_back(std::stoull(text_of(found->chunk)));
+    for (const Version& version : found->versions) {
+      if (found->versions.size() == 1) break;
+      answer = group_.ask(at, Get{"r", did.name, version.dot, 0, patience, level_, {}});
+      const auto* one = std::get_if<Found>(&answer);
+      if (one == nullptr || one->chunk.empty()) return false;
+      did.values.push_back(std::stoull(text_of(one->chunk)));
+    }
+    return true;
+  }
+  static std::string text_of(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
+
+  Group& group_;
+  std::mt19937_64 random_;
+  Consistency level_;
+  std::vector<Session> sessions_;
+  std::uint64_t last_value_ = 0;
+  std::int64_t time_ = 0;
+};
+
+void play(std::uint64_t seed, Consistency level, const std::vector<sim::Level>& judged) {
+  Group group(4);
+  group.found(4);
+  Users users(group, seed, level);
+  std::mt19937_64 random(seed + 1000);
+  for (int i = 0; i < 40; ++i) {
+    if (random() % 4 == 0) {
+      const std::uint64_t one = 1 + random() % 4, other = 1 + random() % 4;
+      if (one != other) group.part(one, other);
+    }
+    if (random() % 8 == 0) group.cut.clear();
+    users.one_does_something();
+  }
+  group.cut.clear();
+  for (std::uint64_t one = 1; one <= 4; ++one) {
+    for (std::uint64_t other = one + 1; other <= 4; ++other) group.see(one, other);
+  }
+  for (int i = 0; i < 6; ++i) group.run();
+  users.read_at_the_end();
+  for (const sim::Level each : judged) {
+    const auto verdict = sim::check_level(users.history, each);
+    REQUIRE(verdict);
+    INFO("seed " << seed << ": " << verdict->explanation);
+    CHECK(verdict->kept);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("histories of sessions are causal, and in the end all hosts agree", "[ring]") {
+  for (std::uint64_t seed = 1; seed <= 4; ++seed)
+    play(seed, Consistency::causal, {sim::Level::causal, sim::Level::eventual});
+}
+
+TEST_CASE("histories of one copy agree in the end, and those of majorities are regular", "[ring]") {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    play(seed, Consistency::one, {sim::Level::eventual});
+    play(seed, Consistency::quorum, {sim::Level::regular, sim::Level::eventual});
+  }
+}
+
+TEST_CASE("a session is never told less than it has seen, and waits for it", "[ring]") {
+  Group group(3);
+  group.found(3);
+  for (const std::uint64_t other : {2, 3}) group.part(1, other);
+  Session session;
+  const auto put = [&](std::uint64_t at, const std::string& key) {
+    return group.ask(at,
+                     Put{"r",
+                         key,
+                         1,
+                         {},
+                         {},
+                         std::chrono::seconds(1),
+                         Consistency::causal,
+                         {session.at_least(key), session.all()}},
+                     "v");
+  };
+  const auto get = [&](std::uint64_t at, const std::string& key) {
+    return group.ask(
+        at, Get{"r", key, {}, 0, std::chrono::seconds(1), Consistency::causal, {session.at_least(key), {}}});
+  };
+  Answer answer = put(1, "question");
+  REQUIRE(is_stored(answer));
+  session.wrote("question", std::get<Stored>(answer).dot);
+  // Host 2 has nothing of it: neither is it told there, nor overwritten.
+  CHECK(std::holds_alternative<NoQuorum>(get(2, "question")));
+  CHECK_FALSE(is_stored(put(2, "question")));
+  answer = put(2, "reply");
+  REQUIRE(is_stored(answer));
+  // Who reads the reply does not miss the question.
+  Session reader;
+  answer = group.ask(3, Get{"r", "reply", {}, 0, std::chrono::seconds(1), Consistency::causal, {}});
+  REQUIRE(std::holds_alternative<Found>(answer));
+  reader.read("reply", std::get<Found>(answer));
+  CHECK(reader.at_least("question") == session.at_least("question"));
+  CHECK(std::holds_alternative<NoQuorum>(
+      group.ask(3, AskEverywhere{"r", "question", reader.at_least("question"), std::chrono::seconds(1)})));
+  group.cut.clear();
+  CHECK(std::holds_alternative<Found>(get(2, "question")));
+  CHECK(std::holds_alternative<HandedOver>(
+      group.ask(3, AskEverywhere{"r", "question", reader.at_least("question"), std::chrono::seconds(5)})));
+}
+
+TEST_CASE("a session that has seen a removal is not told what was removed", "[ring]") {
+  Group group(3);
+  group.found(3);
+  CHECK(is_stored(group.put(1, "k", "v")));
+  group.run();
+  for (const std::uint64_t other : {2, 3}) group.part(1, other);
+  CHECK(is_stored(group.ask(1, Remove{"r", "k", {}, {}, Consistency::one})));
+  Session session;
+  const Answer answer = group.ask(1, Get{"r", "k", {}, 0, {}, Consistency::causal, {}});
+  REQUIRE(std::holds_alternative<Found>(answer));
+  CHECK(std::get<Found>(answer).versions.empty());
+  session.read("k", std::get<Found>(answer));
+  const Get again{"r", "k", {}, 0, std::chrono::seconds(1), Consistency::causal, {session.at_least("k"), {}}};
+  CHECK(std::holds_alternative<NoQuorum>(group.ask(2, again)));
+}
+
+TEST_CASE("what a session carries is bounded", "[ring]") {
+  Session session;
+  for (std::uint64_t i = 0; i < most_dependencies; ++i) session.add(std::to_string(i), {NodeId{1}, i + 1});
+  CHECK(session.fits());
+  session.add("0", {NodeId{1}, 99});  // newer, in place of the other
+  CHECK(session.fits());
+  CHECK(session.at_least("0") == std::vector<Dot>{{NodeId{1}, 99}});
+  session.add("0", {NodeId{2}, 1});
+  CHECK_FALSE(session.fits());
+  session.forget("0");
+  CHECK(session.fits());
+  session.add(std::string(dependency_bytes, 'k'), {NodeId{1}, 1});
+  CHECK_FALSE(session.fits());
+}
