@@ -255,9 +255,10 @@ template <class Which>
 void AgreementsPart::leaves_line(const node::Moment& moment, const Which& which) {
   for (auto& [epoch, region] : regions_) {
     std::erase_if(region.waiting, which);
-    if (!region.waiting.empty()) continue;
-    region.at_once.reset();
-    if (std::exchange(region.wished, false)) wish(moment, epoch, region, classical::Leave{});
+    // What was asked was asked for one that was not to wait.
+    if (region.waiting.empty() || !region.waiting.front().at_once) region.at_once.reset();
+    if (region.waiting.empty() && std::exchange(region.wished, false))
+      wish(moment, epoch, region, classical::Leave{});
   }
 }
 

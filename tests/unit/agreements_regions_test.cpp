@@ -422,3 +422,18 @@ TEST_CASE("questions whether others are busy are counted apart") {
   CHECK(entered(net, 1)->messages.at("is busy") == 2);
   CHECK(entered(net, 1)->delays == 2);
 }
+
+TEST_CASE("who waits behind one that was not to wait, and is gone, goes on waiting") {
+  Network net(2);
+  net.open("ricart-agrawala", 2, true);
+  net.enter(2, 20);
+  net.run(100ms);
+  net.enter(1, 10, true);
+  net.enter(1, 11);
+  net.gone(1, 10);
+  net.run(2s);
+  CHECK(net.last_told(1) == "sites");
+  net.leave(20);
+  net.run(100ms);
+  CHECK(net.last_told(1) == "entered");
+}
