@@ -27,6 +27,8 @@ bool Listeners::add(const Key& key, std::string name, Instant since, bool causal
       (listeners_.size() < most && static_cast<std::size_t>(of_connection) < most_of_connection);
   if (!COORD_RULE(listeners_are_bounded, fits)) return false;
   Listener& listener = listeners_[key];
+  again_ -= listener.again.size();
+  listener.again.clear();
   listener.name = std::move(name);
   listener.since = since;
   listener.causal = causal;
@@ -38,6 +40,7 @@ void Listeners::remove(replica::ConnectionId connection) {
     if (entry.first.first != connection) return false;
     waiting_bytes_ -= entry.second.waiting_bytes;
     on_way_bytes_ -= entry.second.window_used;
+    again_ -= entry.second.again.size();
     return true;
   });
 }
@@ -55,10 +58,10 @@ Gap Listeners::gap_for(Listener& listener, const Missed& missed) const {
 }
 
 void Listeners::tell(Instant born, const Came& what, const Missed& missed, bool causal,
-                     node::PartActions& out, const Key* only) {
+                     node::PartActions& out) {
   std::shared_ptr<const Bytes> bytes;
   for (auto& [key, listener] : listeners_) {
-    if (listener.name != what.letter.name || (only != nullptr && *only != key)) continue;
+    if (listener.name != what.letter.name) continue;
     if (listener.causal != causal) continue;
     if (!COORD_RULE(a_listener_hears_what_is_cast_from_then_on, born >= listener.since)) continue;
     if (!bytes) bytes = std::make_shared<const Bytes>(encoded(what));
@@ -70,12 +73,10 @@ void Listeners::tell(Instant born, const Came& what, const Missed& missed, bool 
 
 void Listeners::put(const Key& key, Listener& listener, const std::shared_ptr<const Bytes>& bytes,
                     node::PartActions& out) {
-  const std::size_t of_all =
-      COORD_RULE_OR(what_is_on_its_way_counts, waiting_bytes_ + on_way_bytes_, waiting_bytes_);
-  const bool has_none = listener.waiting.empty() && listener.on_way.empty();
+  const bool has_none = listener.waiting.empty() && listener.on_way.empty() && listener.again.empty();
   const bool fits = has_none || (listener.waiting.size() < most_waiting &&
                                  listener.waiting_bytes + bytes->size() <= most_bytes &&
-                                 of_all + bytes->size() <= most_bytes_of_all);
+                                 all_bytes() + bytes->size() <= most_bytes_of_all);
   if (COORD_RULE(who_does_not_listen_is_bounded, fits)) {
     listener.waiting.push_back({bytes, 0});
     listener.waiting_bytes += bytes->size();
@@ -90,7 +91,62 @@ void Listeners::put(const Key& key, Listener& listener, const std::shared_ptr<co
                       "told how many",
                       listener.name)});
   }
-  go_on(key, listener, out);
+  if (listener.again.empty()) go_on(key, listener, out);
+}
+
+std::size_t Listeners::all_bytes() const {
+  return COORD_RULE_OR(what_is_on_its_way_counts, waiting_bytes_ + on_way_bytes_, waiting_bytes_);
+}
+
+bool Listeners::is_causal(const Key& key) const {
+  const auto found = listeners_.find(key);
+  return found != listeners_.end() && found->second.causal;
+}
+
+void Listeners::tell_again(const Key& key, std::vector<CastId> casts, const LookUp& look_up,
+                           node::PartActions& out) {
+  Listener& listener = listeners_.at(key);
+  const std::size_t room = most_again - std::min(again_, most_again);
+  const std::size_t first = casts.size() - std::min(casts.size(), room);
+  listener.lost_again = first;
+  listener.again.assign(casts.begin() + static_cast<std::ptrdiff_t>(first), casts.end());
+  again_ += listener.again.size();
+  if (go_on_again(key, listener, look_up, out)) go_on(key, listener, out);
+}
+
+// False: some are left, and wait until it takes what is on its way.
+bool Listeners::go_on_again(const Key& key, Listener& listener, const LookUp& look_up,
+                            node::PartActions& out) {
+  const auto tell_lost = [&] {
+    if (const std::uint64_t lost = std::exchange(listener.lost_again, 0); lost > 0)
+      send(key, listener, encoded(Lost{lost}), out);
+  };
+  while (!listener.again.empty()) {
+    const bool has_room = listener.on_way.size() < window && listener.window_used < window_bytes &&
+                          all_bytes() < most_bytes_of_all;
+    if (!listener.on_way.empty() && !has_room) return false;
+    const auto kept = look_up(listener.again.front());
+    listener.again.pop_front();
+    --again_;
+    if (!kept) {
+      ++listener.lost_again;
+      ++dropped_;
+      continue;
+    }
+    tell_lost();
+    if (Gap gap = gap_for(listener, kept->missed); !gap.missing.empty())
+      send(key, listener, encoded(std::move(gap)), out);
+    send(key, listener, encoded(kept->came), out);
+  }
+  tell_lost();
+  return true;
+}
+
+void Listeners::send(const Key& key, Listener& listener, const Bytes& bytes, node::PartActions& out) {
+  listener.on_way.push_back(bytes.size());
+  listener.window_used += bytes.size();
+  on_way_bytes_ += bytes.size();
+  out.push_back(node::ToTool{key.first, key.second, bytes});
 }
 
 void Listeners::go_on(const Key& key, Listener& listener, node::PartActions& out) {
@@ -110,7 +166,7 @@ void Listeners::go_on(const Key& key, Listener& listener, node::PartActions& out
   listener.is_late = false;
 }
 
-void Listeners::took(const Key& key, std::size_t count, node::PartActions& out) {
+void Listeners::took(const Key& key, std::size_t count, const LookUp& look_up, node::PartActions& out) {
   const auto found = listeners_.find(key);
   if (found == listeners_.end()) return;
   Listener& listener = found->second;
@@ -119,7 +175,7 @@ void Listeners::took(const Key& key, std::size_t count, node::PartActions& out) 
     on_way_bytes_ -= listener.on_way.front();
     listener.on_way.pop_front();
   }
-  go_on(key, listener, out);
+  if (go_on_again(key, listener, look_up, out)) go_on(key, listener, out);
 }
 
 }  // namespace coord::casts

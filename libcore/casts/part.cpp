@@ -246,24 +246,39 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
 }
 
 // What has come already, to this name; in causal order without those that still wait in it. One pass over
-// what is kept, and only what is told is decoded: a listener that comes back holds up no heartbeat.
+// what is kept, and what is told is decoded when its turn comes: a listener that comes back holds up no
+// heartbeat.
 void CastsPart::tell_again(const node::Moment& moment, const Listeners::Key& key, const std::string& name,
                            Instant since, bool causal) {
   const auto kept = gossip_.kept();
   const Bytes begin = begin_of_letter_to(name);
-  const auto tell_one = [&](const broadcast::Cast& cast, Instant born) {
+  const bool is_users = !service::owner_in(name).empty();
+  std::vector<CastId> casts;
+  const auto add = [&](const broadcast::Cast& cast, Instant born) {
     if (born < since || !is_to(cast, begin) || (causal && order_.waits(cast.id))) return;
-    const auto came = came_of(cast);
-    if (!came || !is_its_users(came->letter)) return;
-    const auto missed = causal ? named(moment, order_.missing_before(cast, born)) : Listeners::Missed();
-    listeners_.tell(born, *came, missed, causal, out_, &key);
+    const auto letter = is_users ? letter_in(cast.body) : std::nullopt;
+    if (!is_users || (letter && is_its_users(*letter))) casts.push_back(cast.id);
   };
-  if (!causal) {
-    for (const auto& [cast, born] : kept) tell_one(*cast, born);
-    return;
+  if (causal) {
+    for (const std::size_t place : broadcast::places_in_causal_order(kept))
+      add(*kept[place].first, kept[place].second);
+  } else {
+    for (const auto& [cast, born] : kept) add(*cast, born);
   }
-  for (const std::size_t place : broadcast::places_in_causal_order(kept))
-    tell_one(*kept[place].first, kept[place].second);
+  listeners_.tell_again(key, std::move(casts), looked_up_for(moment, key), out_);
+}
+
+Listeners::LookUp CastsPart::looked_up_for(const node::Moment& moment, const Listeners::Key& key) const {
+  return [this, &moment,
+          causal = listeners_.is_causal(key)](const CastId& id) -> std::optional<Listeners::Kept> {
+    const auto [cast, born] = gossip_.kept(id);
+    if (!cast) return std::nullopt;
+    auto came = came_of(*cast);
+    if (!came) return std::nullopt;
+    Listeners::Kept kept{std::move(*came), {}};
+    if (causal) kept.missed = named(moment, order_.missing_before(*cast, born));
+    return kept;
+  };
 }
 
 Listeners::Missed CastsPart::named(const node::Moment& moment,
@@ -292,8 +307,9 @@ std::string CastsPart::host_of(const node::Moment& moment, NodeId node) const {
   return std::to_string(node.value);
 }
 
-void CastsPart::asked(const node::Moment&, const node::FromTool& event, const Took& what) {
-  listeners_.took({event.connection, event.request}, what.count, out_);
+void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Took& what) {
+  const Listeners::Key key{event.connection, event.request};
+  listeners_.took(key, what.count, looked_up_for(moment, key), out_);
 }
 
 void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Ask& what) {

@@ -93,6 +93,7 @@ class CastsPart final : public node::Part {
   void hear(const node::Moment& moment, const broadcast::CausalOrder::Next& next);
   void tell_again(const node::Moment& moment, const Listeners::Key& key, const std::string& name,
                   Instant since, bool causal);
+  Listeners::LookUp looked_up_for(const node::Moment& moment, const Listeners::Key& key) const;
   Listeners::Missed named(const node::Moment& moment,
                           const std::vector<broadcast::MissingCast>& missing) const;
   std::string host_of(const node::Moment& moment, NodeId node) const;

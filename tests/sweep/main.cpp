@@ -5,6 +5,7 @@
 // violated, else 1 (tests/mutants).
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -115,7 +116,7 @@ struct Totals {
                 passes = 0, changes = 0, orders = 0, heard = 0, undecided = 0;
   double simulated_s = 0;
   sim::FaultCounts faults;
-  std::chrono::steady_clock::time_point shown;
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now(), shown;
   std::uint64_t seed = 0;  // that violated something first; 0: none
   sweep::RunResult worst;
 };
@@ -126,8 +127,11 @@ void show_progress(const Arguments& arguments, Totals& totals) {
   const auto now = std::chrono::steady_clock::now();
   if (!is_terminal || now < totals.shown + std::chrono::seconds(1)) return;
   totals.shown = now;
-  std::fprintf(stderr, "\r%llu of %llu seeds ", static_cast<unsigned long long>(totals.seeds),
-               static_cast<unsigned long long>(arguments.seeds));
+  const double passed = std::chrono::duration<double>(now - totals.began).count();
+  const auto left = static_cast<double>(arguments.seeds - std::min(totals.seeds, arguments.seeds));
+  std::fprintf(
+      stderr, "\r%llu of %llu seeds, %.0f s left \033[K", static_cast<unsigned long long>(totals.seeds),
+      static_cast<unsigned long long>(arguments.seeds), passed * left / static_cast<double>(totals.seeds));
 }
 
 void sweep_some(const Arguments& arguments, std::atomic<std::uint64_t>& next, std::atomic<bool>& stop,

@@ -97,6 +97,12 @@ std::vector<std::pair<std::shared_ptr<const Cast>, Instant>> Gossip::kept() cons
   return kept;
 }
 
+std::pair<std::shared_ptr<const Cast>, Instant> Gossip::kept(const CastId& id) const {
+  const Held* const held = find(id);
+  return held == nullptr ? std::pair<std::shared_ptr<const Cast>, Instant>()
+                         : std::pair(held->cast, held->born);
+}
+
 bool Gossip::knows(const CastId& id) const {
   const auto origin = origins_.find({id.origin, id.life});
   if (origin == origins_.end()) return false;

@@ -233,6 +233,7 @@ class Gossip : public Shape<Gossip> {
   Standing standing(const CastId& id) const;
   // All whose bodies are kept, with when they were cast, in the order in which they came.
   std::vector<std::pair<std::shared_ptr<const Cast>, Instant>> kept() const;
+  std::pair<std::shared_ptr<const Cast>, Instant> kept(const CastId& id) const;  // null: its body is not
   std::size_t ids() const { return by_arrival_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::size_t hot() const { return due_.size(); }
