@@ -10,6 +10,8 @@
 #include "base/level.hpp"
 #include "base/time.hpp"
 #include "protocol/raft/events.hpp"
+#include "replica/engine_frame.hpp"
+#include "replica/engine_verbs.hpp"
 #include "replica/messages.hpp"
 #include "service/commands.hpp"
 #include "service/effects.hpp"
@@ -91,8 +93,13 @@ struct Space {
 };
 struct Leave {};  // this peer is about to stop: hand leadership over
 
+// Of a gateway: what the engine tells that keeps its log.
+struct FromEngine {
+  engine::Told told;
+};
+
 using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters>;
+                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromEngine>;
 
 // ---- answers
 
@@ -163,10 +170,17 @@ struct Report {  // for the log, and for the operator
 struct Halted {
   std::string why;
 };
+// Of a gateway: for the engine, and what is to be kept on the own disk of what was seen there.
+struct ToEngine {
+  engine::Request request;
+};
+struct RememberEngine {
+  EngineMemory memory;
+};
 
 using Action =
     std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady, QueryFailed,
-                 LeaderChanged, Report, Halted, VotersAnswered, VoterStep, VotersChanged>;
+                 LeaderChanged, Report, Halted, VotersAnswered, VoterStep, VotersChanged, ToEngine, RememberEngine>;
 using Actions = std::vector<Action>;
 
 }  // namespace coord::replica

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/time.hpp"
@@ -73,6 +74,11 @@ class OrderedLog {
   // There is a state to speak of. Until then: which nodes it waits for.
   virtual bool has_begun() const = 0;
   virtual std::vector<NodeId> waits_for() const = 0;
+  // In words for users, why it does not serve, where that is not want of a majority of peers; else empty.
+  virtual const std::string& trouble() const {
+    static const std::string none;
+    return none;
+  }
 };
 
 }  // namespace coord::replica

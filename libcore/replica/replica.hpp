@@ -118,6 +118,7 @@ class Replica final : public OrderedLog {
   void on(Instant now, const PutIntoLog& event);
   void on(Instant now, const AskVoters& event);
   void on(Instant, const KnownVoters&) {}
+  void on(Instant, const FromEngine&) {}
 
   // ---- replica_raft.cpp: Raft's actions
   bool has_log(NodeId node) const;  // it votes or learns: Raft sends it all

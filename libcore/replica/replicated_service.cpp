@@ -38,7 +38,7 @@ void ReplicatedService::tool_said(Instant now, WallTime wall, FromTool event) {
 }
 
 ServiceActions ReplicatedService::settle(Instant now, WallTime wall) {
-  if (!begun_) look_whether_begun();
+  if (!begun_ || !log_->trouble().empty() || !not_begun_.empty()) look_whether_begun();
   perform(now, wall, log_->settle(now, wall));
   // An order that was a question until now goes out with this batch: nobody knows when the next one comes.
   if (log_->is_asked()) perform(now, wall, log_->settle(now, wall));
@@ -49,9 +49,9 @@ ServiceActions ReplicatedService::settle(Instant now, WallTime wall) {
 // then a majority is of no use.
 void ReplicatedService::look_whether_begun() {
   begun_ = log_->has_begun();
-  std::string text;
+  std::string text = log_->trouble();
   const bool lone = voter_ != nullptr && voter_->lone();
-  if (!begun_ && !lone) {
+  if (!begun_ && !lone && text.empty()) {
     const std::vector<NodeId> unseen = log_->waits_for();
     for (std::size_t i = 0; i < unseen.size(); ++i) {
       const auto name = names_.find(unseen[i]);

@@ -23,11 +23,11 @@ namespace coord::replica {
 
 using ServiceEvent = std::variant<FromPeer, Tick, JobDone, JobFailed, Space, Leave, Greeted, Parted, RaiseNow,
                                   RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromTool,
-                                  ToolGone, HoldersGone, CommandGone, Recovered>;
+                                  ToolGone, HoldersGone, CommandGone, Recovered, FromEngine>;
 using ServiceAction =
     std::variant<DiskJob, SendPeer, SpeakLevel, Applied, LeaderChanged, Report, Halted, ToTool, StopCommand,
                  SignalHolder, SessionOver, KeepHold, ForgetHold, HoldsCompleteSince, Moved, DescribePeers,
-                 VotersAnswered, VoterStep, VotersChanged>;
+                 VotersAnswered, VoterStep, VotersChanged, ToEngine, RememberEngine>;
 using ServiceActions = std::vector<ServiceAction>;
 
 class ReplicatedService {

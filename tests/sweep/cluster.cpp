@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sweep/cluster.hpp"
 
+#include "replica/engine_log.hpp"
 #include "replica/forwarder.hpp"
 #include "replica/text.hpp"
 #include "wire/codec.hpp"
@@ -27,6 +28,18 @@ WallTime wall_time(Instant world_now) {
 // What a voter has on its disk; a member has nothing.
 Result<std::unique_ptr<replica::OrderedLog>> Cluster::open_log(Instant now, sim::Port<Cluster>& port,
                                                                std::optional<store::Store>& store) {
+  if (config_.engine) {
+    replica::EngineLog::Config config;
+    config.self = port.self();
+    config.level = knows[port.self().value];
+    config.commands_in_flight = config_.replica.commands_in_flight;
+    config.seal_every_entries = config_.seal_every_entries;
+    config.memory = memories_.at(port.self().value);
+    config.name = "n" + std::to_string(port.self().value);
+    config.believe_again = std::chrono::seconds(1);
+    return std::unique_ptr<replica::OrderedLog>(
+        std::make_unique<replica::EngineLog>(std::move(config), Random(port.random().next()), now));
+  }
   std::vector<NodeId> voters;
   for (std::size_t i = 1; i <= config_.nodes; ++i) voters.push_back(NodeId{i});
   if (!keeps_log[port.self().value]) {
@@ -79,6 +92,7 @@ Result<std::unique_ptr<Peer>> Cluster::start(Instant now, sim::Port<Cluster>& po
     parts = config_.parts({port.self(), std::move(all), port.random().next(), now});
   }
   if (watcher != nullptr) watcher->process_started(port.self());
+  if (engine != nullptr) engine->process_started(port.self());
   replica::SessionsConfig sessions;
   sessions.self = port.self();
   sessions.peer = sessions.host = "n" + std::to_string(port.self().value);
@@ -301,6 +315,10 @@ void Cluster::perform(Peer& peer, replica::ServiceAction& action, sim::Port<Clus
     kept_.at(port.self().value).erase(forget->session);
   } else if (auto* since = std::get_if<replica::HoldsCompleteSince>(&action)) {
     complete_since_.at(port.self().value) = since->registration;
+  } else if (auto* asked = std::get_if<replica::ToEngine>(&action)) {
+    if (engine != nullptr) engine->ask(port.self(), std::move(asked->request));
+  } else if (const auto* kept = std::get_if<replica::RememberEngine>(&action)) {
+    memories_.at(port.self().value) = kept->memory;
   } else if (const auto* answered = std::get_if<replica::VotersAnswered>(&action)) {
     if (watcher != nullptr) watcher->voters_answered(port.self(), *answered);
   } else if (const auto* step = std::get_if<replica::VoterStep>(&action)) {

@@ -18,6 +18,8 @@
 
 namespace coord::sweep {
 
+namespace engine = replica::engine;
+
 // What a peer says of itself on its connections: a message belongs to one.
 struct Greeting {
   Level level = first_level;  // all that follows is at most of it
@@ -87,10 +89,20 @@ class HostWatcher {
   virtual void voters_answered(NodeId, const replica::VotersAnswered&) {}
 };
 
+// The engine that keeps the log of a cluster of gateways; VirtualEngine implements it.
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  virtual void process_started(NodeId node) = 0;
+  virtual void ask(NodeId node, replica::engine::Request request) = 0;
+};
+
 struct ClusterConfig {
   std::size_t nodes = 3;    // that found, and vote until that changes
   std::size_t members = 0;  // that came later, and forward: the nodes after those
   Level founded_at = first_level;
+  bool engine = false;  // all are gateways: none keeps a log
+  std::size_t seal_every_entries = 100;
   replica::Config replica;  // times and bounds; self and peers are filled in
   store::Options store;
   bool prepare_ahead = false;  // the store makes its next segment between writes
@@ -114,7 +126,7 @@ class Cluster {
   using Message = PeerMessage;
   // What the tools of a host, and the operator, do to its peer.
   using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave,
-                             replica::AskVoters>;
+                             replica::AskVoters, replica::FromEngine>;
   using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)
@@ -123,6 +135,7 @@ class Cluster {
         knows(rejoining.size(), config.replica.level),
         config_(std::move(config)),
         kept_(knows.size()),
+        memories_(knows.size()),
         complete_since_(knows.size()),
         disks_(knows.size()) {
     for (std::size_t i = 1; i <= config_.nodes; ++i) keeps_log[i] = true;
@@ -150,6 +163,7 @@ class Cluster {
   std::vector<bool> keeps_log;
   std::vector<Level> knows;  // by node: the newest level of the release that is installed there
   LevelWatcher* levels = nullptr;
+  EngineHost* engine = nullptr;
 
  private:
   Result<std::unique_ptr<replica::OrderedLog>> open_log(Instant now, sim::Port<Cluster>& port,
@@ -169,6 +183,7 @@ class Cluster {
 
   ClusterConfig config_;
   std::vector<std::map<SessionId, replica::HoldRecord>> kept_;  // by node: outlives its process
+  std::vector<replica::EngineMemory> memories_;                 // likewise, of gateways
   std::vector<service::ClientId> complete_since_;               // with kept_
   std::vector<std::uint64_t> disks_;  // by node: how often its disk had been replaced when it last started
   std::uint64_t last_recovered_ = std::uint64_t{1} << 63U;

@@ -32,7 +32,8 @@ constexpr std::array<Share, profiles> shares{{{Profile::mixed, "mixed", 28},
                                               {Profile::keys, "keys", 2},
                                               {Profile::members, "members", 0},
                                               {Profile::churn, "churn", 0},
-                                              {Profile::casts, "casts", 0}}};
+                                              {Profile::casts, "casts", 0},
+                                              {Profile::engine, "engine", 0}}};
 
 void only(sim::FaultConfig& faults, Duration gap, std::initializer_list<FaultKind> kinds) {
   faults.mean_gap.clear();
@@ -175,6 +176,20 @@ void shape(Setting& setting, Random& random) {
       faults.length_high = milliseconds(1500);
       tools.scripts_per_host = 1;
       break;
+    case Profile::engine:
+      setting.cluster.engine = true;
+      setting.cluster.founded_at = newest_level;
+      setting.cluster.nodes = 0;
+      setting.cluster.members = setting.world.nodes;
+      setting.cluster.seal_every_entries = random.chance(0.5) ? 30 : 200;
+      setting.engine.cut_gap = random.chance(0.8) ? milliseconds(300 + random.below(3000)) : Duration{};
+      setting.engine.outage_gap = random.chance(0.4) ? milliseconds(800 + random.below(3000)) : Duration{};
+      setting.engine.lost = random.chance(0.5) ? 0.002 * static_cast<double>(random.below(10)) : 0;
+      only(faults, active / 6,
+           {FaultKind::pause, FaultKind::process_crash, FaultKind::power_cut, FaultKind::clock_rate});
+      faults.length_high = milliseconds(1000);
+      setting.scribes = random.chance(0.3);
+      break;
   }
 }
 
@@ -182,7 +197,7 @@ void shape(Setting& setting, Random& random) {
 Level level_of(std::uint64_t seed, Profile profile) {
   if (profile == Profile::upgrades) return first_level;
   if (profile == Profile::keys || profile == Profile::members || profile == Profile::churn ||
-      profile == Profile::casts)
+      profile == Profile::casts || profile == Profile::engine)
     return newest_level;
   return Random(seed ^ 0x6c6576656c000000U).chance(0.8) ? newest_level : first_level;
 }

@@ -13,6 +13,7 @@
 #include "sweep/cluster.hpp"
 #include "sweep/participants.hpp"
 #include "sweep/tools.hpp"
+#include "sweep/virtual_engine.hpp"
 
 namespace coord::sweep {
 
@@ -31,9 +32,10 @@ enum class Profile : std::uint8_t {
   members,  // hosts that do not vote, and voters that are killed, paused and cut off
   churn,    // who votes is changed all the time, by several operators at once (operators.hpp)
   casts,    // casts and questions while messages are lost, hosts killed and cut off (casters.hpp)
+  engine,   // gateways, and an engine that keeps their log (virtual_engine.hpp)
 };
 
-inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::casts) + 1;
+inline constexpr std::uint8_t profiles = static_cast<std::uint8_t>(Profile::engine) + 1;
 std::string_view name_of(Profile profile);
 std::optional<Profile> profile_named(std::string_view name);
 Profile profile_of(std::uint64_t seed);  // the seed's own
@@ -44,6 +46,7 @@ struct Setting {
   ClusterConfig cluster;
   ToolsConfig tools;
   ParticipantsConfig participants;
+  VirtualEngine::Options engine;
   sim::WorldConfig world;
   sim::FaultConfig faults;
   std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)

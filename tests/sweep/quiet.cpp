@@ -92,6 +92,7 @@ void Quiet::rejoin(NodeId node) {
 }
 
 NodeId Quiet::the_leader() const {
+  if (cluster_.config().engine) return world_.node(NodeId{1}) != nullptr ? NodeId{1} : NodeId{};
   NodeId leader;
   for (std::size_t i = 1; i <= world_.nodes(); ++i) {
     const raft::Raft* raft = raft_of(world_, NodeId{i});
@@ -129,7 +130,7 @@ void Quiet::service_is_back() {
 // busy when it is asked what is held.
 void Quiet::enrolled_lead() {
   if (const NodeId leader = the_leader(); leader != NodeId{} && tools_.enrolls()) {
-    const auto& all = world_.node(leader)->replica().machine().state().elections.leaderships;
+    const auto& all = world_.node(leader)->log().machine().state().elections.leaderships;
     const auto found = all.find(enrolled_everywhere);
     if (found == all.end() || found->second.leading() == nullptr)
       return fail("nobody leads what every host is enrolled for");

@@ -28,10 +28,12 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   const Crowd crowd(cluster, tools, participants, scribes, casters, operators);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
   Levels levels(world, cluster, seed, setting.upgrades, end);
+  VirtualEngine engine(world, cluster, seed, setting.engine, end);
   Quiet quiet(world, cluster, tools, participants, scribes, casters);
   sim::inject(world, options.plan != nullptr ? *options.plan : plan_of(seed, profile), end);
   if (setting.hunt) hunter.begin();
   levels.begin();
+  if (setting.cluster.engine) engine.begin();
   world.start_all();
   tools.begin();
   participants.begin();
@@ -69,6 +71,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   result.heard = casters.heard();
   cluster.watcher = nullptr;
   cluster.levels = nullptr;
+  cluster.engine = nullptr;
   return result;
 }
 

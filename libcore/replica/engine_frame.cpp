@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "replica/engine_frame.hpp"
+
+#include <utility>
+
+#include "base/format.hpp"
+#include "store/crc32c.hpp"
+
+namespace coord::replica {
+
+namespace {
+
+constexpr std::uint32_t entry_mark = 0x31456375;   // "ucE1"
+constexpr std::uint32_t state_mark = 0x31536375;   // "ucS1"
+constexpr std::uint32_t memory_mark = 0x314d6375;  // "ucM1"
+constexpr std::uint32_t version = 1;
+constexpr std::size_t seals_limit = 1024;
+
+Error not_ours(const char* what) {
+  return Error{ErrorKind::data, what, "it is damaged, or nothing of coordd's",
+               "look who else writes under this prefix"};
+}
+
+Error of_later_release(const char* what, std::uint32_t seen) {
+  return Error{ErrorKind::data, what,
+               fmt::format("it is of version {}, and this program knows version {}", seen, version),
+               "install the release that the other gateways have"};
+}
+
+// Behind the mark and the version, before the checksum.
+template <class Write>
+Bytes framed(std::uint32_t mark, Write&& write) {
+  ByteWriter out;
+  out.put(mark);
+  out.put(version);
+  write(out);
+  out.put(store::crc32c(out.bytes()));
+  return out.take();
+}
+
+// Mark and checksum are right: what stands between the version and the checksum. `seen`: the version.
+std::optional<ByteView> opened(std::uint32_t mark, ByteView bytes, std::uint32_t& seen) {
+  constexpr std::size_t around = 12;
+  if (bytes.size() < around) return std::nullopt;
+  ByteReader reader(bytes);
+  if (reader.get<std::uint32_t>() != mark) return std::nullopt;
+  seen = reader.get<std::uint32_t>();
+  ByteReader end(bytes.last(4));
+  if (end.get<std::uint32_t>() != store::crc32c(bytes.first(bytes.size() - 4))) return std::nullopt;
+  return bytes.subspan(8, bytes.size() - around);
+}
+
+void put(ByteWriter& out, const EnginePlace& place) {
+  out.put(place.index);
+  out.put(place.chain);
+}
+
+EnginePlace get_place(ByteReader& reader) {
+  EnginePlace place;
+  place.index = reader.get<std::uint64_t>();
+  place.chain = reader.get<std::uint64_t>();
+  return place;
+}
+
+Bytes copied(ByteView view) {
+  return {view.begin(), view.end()};
+}
+
+}  // namespace
+
+// FNV-1a, 64 bits: it tells histories apart that came about by accident, not by malice.
+std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3U; };
+  for (const std::uint64_t number : {chain, position}) {
+    for (unsigned shift = 0; shift < 64; shift += 8) add(static_cast<std::uint8_t>(number >> shift));
+  }
+  for (const std::uint8_t byte : bytes) add(byte);
+  return hash;
+}
+
+Bytes encode(const EngineEntry& entry) {
+  return framed(entry_mark, [&](ByteWriter& out) {
+    out.put(entry.node.value);
+    out.put(static_cast<std::uint8_t>(entry.again));
+    out.put(static_cast<std::uint32_t>(entry.level));
+    out.put(ByteView(entry.command));
+  });
+}
+
+Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes) {
+  std::uint32_t seen = 0;
+  const auto body = opened(entry_mark, bytes, seen);
+  if (!body) return std::optional<EngineEntry>();
+  if (seen != version) return of_later_release("an entry of the log", seen);
+  ByteReader reader(*body);
+  EngineEntry entry;
+  entry.node = NodeId{reader.get<std::uint64_t>()};
+  const auto again = reader.get<std::uint8_t>();
+  entry.level = reader.get<std::uint32_t>();
+  if (reader.failed() || again > 1) return of_later_release("an entry of the log", seen);
+  entry.again = again == 1;
+  entry.command = copied(body->subspan(13));
+  return std::optional(std::move(entry));
+}
+
+Bytes encode(const EngineState& state) {
+  return framed(state_mark, [&](ByteWriter& out) {
+    out.put(state.era);
+    put(out, state.place);
+    out.put(static_cast<std::uint32_t>(state.seals.size()));
+    for (const EnginePlace& seal : state.seals) put(out, seal);
+    out.put(static_cast<std::uint32_t>(state.words.size()));
+    for (const auto& [session, word] : state.words) {
+      out.put(session.value);
+      out.put(word.renewal);
+      out.put(word.node.value);
+    }
+    out.put(static_cast<std::uint32_t>(state.level));
+    out.put(ByteView(state.machine));
+  });
+}
+
+Result<EngineState> decode_engine_state(ByteView bytes) {
+  std::uint32_t seen = 0;
+  const auto body = opened(state_mark, bytes, seen);
+  if (!body) return not_ours("the state that the engine keeps");
+  if (seen != version) return of_later_release("the state that the engine keeps", seen);
+  ByteReader reader(*body);
+  EngineState state;
+  state.era = reader.get<std::uint64_t>();
+  state.place = get_place(reader);
+  const auto seals = reader.get<std::uint32_t>();
+  if (seals > seals_limit) return not_ours("the state that the engine keeps");
+  for (std::uint32_t i = 0; i < seals && !reader.failed(); ++i) state.seals.push_back(get_place(reader));
+  const auto words = reader.get<std::uint32_t>();
+  for (std::uint32_t i = 0; i < words && !reader.failed(); ++i) {
+    const SessionId session{reader.get<std::uint64_t>()};
+    const auto renewal = reader.get<std::uint64_t>();
+    state.words[session] = ExpiryWord{renewal, NodeId{reader.get<std::uint64_t>()}};
+  }
+  state.level = reader.get<std::uint32_t>();
+  if (reader.failed() || state.words.size() != words) return not_ours("the state that the engine keeps");
+  const std::size_t before = 8 + 16 + 4 + std::size_t{16} * seals + 4 + std::size_t{24} * words + 4;
+  state.machine = copied(body->subspan(before));
+  return state;
+}
+
+Bytes encode(const EngineMemory& memory) {
+  return framed(memory_mark, [&](ByteWriter& out) {
+    out.put(memory.era);
+    put(out, memory.place);
+    put(out, memory.seal);
+  });
+}
+
+Result<EngineMemory> decode_engine_memory(ByteView bytes) {
+  std::uint32_t seen = 0;
+  const auto body = opened(memory_mark, bytes, seen);
+  if (!body || (seen == version && body->size() != 40))
+    return Error{ErrorKind::data, "what this gateway has kept of its engine", "it is damaged",
+                 "remove the file: the gateway then believes what the engine says"};
+  if (seen != version) return of_later_release("what this gateway has kept of its engine", seen);
+  ByteReader reader(*body);
+  EngineMemory memory;
+  memory.era = reader.get<std::uint64_t>();
+  memory.place = get_place(reader);
+  memory.seal = get_place(reader);
+  return memory;
+}
+
+}  // namespace coord::replica

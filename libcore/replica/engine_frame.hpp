@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// The bytes that a group keeps in an engine: entries of the log, and states with which an epoch begins.
+//
+// An engine is shared: another program may write under our prefix. So both have a mark, a version and a
+// checksum. What has not our mark, or is damaged, is nobody's: an entry of that kind is passed over, by the
+// same rule on every gateway. What has our mark and a version that is not known is of a later release: whoever
+// meets it stops. Both forms are fixed: golden bytes in tests/wire.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/level.hpp"
+#include "base/result.hpp"
+#include "service/state.hpp"
+
+namespace coord::replica {
+
+// How far a log of an engine has come, and by which way: two logs that have the same chain at an index are the
+// same up to there.
+struct EnginePlace {
+  std::uint64_t index = 0;  // entries before and with it
+  std::uint64_t chain = 0;
+
+  bool operator==(const EnginePlace&) const = default;
+};
+// The chain after one more entry.
+std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView bytes);
+
+struct EngineEntry {
+  NodeId node;                  // the gateway that has appended it
+  bool again = false;           // it has said the same before (EngineKeepers)
+  Level level = first_level;    // by whose formats the command is laid out
+  Bytes command;
+
+  bool operator==(const EngineEntry&) const = default;
+};
+Bytes encode(const EngineEntry& entry);
+// Nothing: not ours. An error: of a later release.
+Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes);
+
+// Who has said first that a lease is over.
+struct ExpiryWord {
+  std::uint64_t renewal = 0;
+  NodeId node;
+  bool operator==(const ExpiryWord&) const = default;
+};
+
+struct EngineState {
+  std::uint64_t era = 1;  // one more with each `coordd --new-epoch`
+  EnginePlace place;
+  std::vector<EnginePlace> seals;  // the last ones, this one among them
+  std::map<SessionId, ExpiryWord> words;
+  Level level = first_level;
+  Bytes machine;  // wire::encode_state
+
+  bool operator==(const EngineState&) const = default;
+};
+Bytes encode(const EngineState& state);
+Result<EngineState> decode_engine_state(ByteView bytes);
+
+// What a gateway keeps on its own disk of the log that it has seen: an engine that is behind it, or has come
+// another way, was restored from a backup.
+struct EngineMemory {
+  std::uint64_t era = 0;  // 0: it has seen none yet
+  EnginePlace place;
+  EnginePlace seal;  // the last seal before it
+  bool operator==(const EngineMemory&) const = default;
+};
+Bytes encode(const EngineMemory& memory);
+Result<EngineMemory> decode_engine_memory(ByteView bytes);
+
+}  // namespace coord::replica

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// The ordered log of a gateway: a host that keeps its log in an engine which others run (engine_verbs.hpp).
+//
+// Problem: whoever has a cluster of etcd, or of Redis, wants our locks without one more cluster. What such an
+// engine calls a lock cannot be trusted with them (engine_verbs.hpp says why), and has fewer features.
+//
+// The way here: every gateway is a registered client of one log (client.hpp), applies all of it to a machine
+// of its own, and reads what became of its commands off that, as a peer of a group does. So all that the
+// machine can do is there, and every rule of the desk holds:
+//   - a renewal counts when it comes back as an entry, from when it was sent. No lease of the engine's is
+//     used; leases are ended by entries (engine_keepers.hpp);
+//   - an append goes again, under its key, until its entry is seen. The key is of the command: (client,
+//     sequence); of a command that is withdrawn the one that takes its place has it;
+//   - what is read is at least as new as all that anybody was told before: the engine is asked where its end
+//     is. The last entry that came here says nothing of that.
+// The log is followed from the newest state that the engine keeps; what does not follow what was told before
+// is a gap, and all is read anew. An entry's index is the number of entries before it: base and count make the
+// tokens, whatever numbers the engine counts with.
+//
+// An engine that was restored from a backup goes back, and says nothing of it. So each gateway remembers how
+// far it has seen the log, and the way there (EngineMemory): an engine that is behind that, or has come by
+// another way, is refused.
+//
+// Pure. Threading: none; one owner.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "replica/client.hpp"
+#include "replica/engine_frame.hpp"
+#include "replica/engine_keepers.hpp"
+#include "replica/ordered_log.hpp"
+
+namespace coord::replica {
+
+class EngineLog final : public OrderedLog {
+ public:
+  struct Config {
+    NodeId self;
+    Level level = newest_level;                         // that this program knows
+    Duration resend = std::chrono::milliseconds(300);   // an engine's own time-outs are seconds
+    Duration query_retry = std::chrono::milliseconds(300);
+    Duration query_patience = std::chrono::seconds(2);
+    std::size_t commands_in_flight = 1024;
+    std::size_t commands_queued = 65536;
+    std::size_t seal_every_entries = 8192;
+    std::size_t seal_every_bytes = 2 * 1024 * 1024;
+    Duration remember_every = std::chrono::seconds(1);
+    Duration believe_again = std::chrono::seconds(5);  // an engine that was refused is read anew
+    EngineMemory memory{};  // of earlier lives
+    std::string name{};     // of this host, for its registration
+  };
+
+  EngineLog(Config config, Random random, Instant now);
+
+  [[nodiscard]] Actions step(Instant now, WallTime wall, const Event& event) override;
+  [[nodiscard]] Actions settle(Instant now, WallTime wall) override;
+  bool is_asked() const override { return asked_; }
+  std::optional<Instant> deadline() const override;
+
+  const service::StateMachine& machine() const override { return machine_; }
+  LogIndex applied() const override { return LogIndex{applied_}; }
+  service::ClientId client() const override { return commands_.id(); }
+  std::uint64_t life() const override { return commands_.life(); }
+  Level speaks() const override { return machine_.level(); }
+  LevelView level_view() const override;
+  // This gateway itself, while it follows the log: nobody leads.
+  NodeId leader() const override { return current_ ? config_.self : NodeId{}; }
+  bool has_begun() const override { return begun_; }
+  std::vector<NodeId> waits_for() const override { return {}; }
+  const std::string& trouble() const override { return trouble_; }
+
+  const EngineMemory& memory() const { return memory_; }
+
+ private:
+  struct Reading {
+    std::uint64_t ticket = 0;
+    Instant began;
+    std::optional<Instant> asked;
+    std::uint64_t barrier = 0;
+    bool ready = false;
+  };
+  struct Walk {  // over what the engine tells: behind `applied_` where that was seen before
+    EnginePlace place;
+    std::uint64_t position = 0;
+    std::uint64_t epoch = 0;
+    std::uint64_t era = 1;
+    std::vector<EnginePlace> seals;
+    std::size_t entries = 0, bytes = 0;  // of the open epoch
+  };
+
+  void on(Instant now, const Tick&);
+  void on(Instant now, const Submit& event);
+  void on(Instant now, const Retract& event);
+  void on(Instant now, const Query& event);
+  void on(Instant now, const PutIntoLog& event);
+  void on(Instant now, const FromEngine& event);
+  template <class Other>
+  void on(Instant, const Other&) {}  // of disks, peers and voters
+
+  // ---- engine_log_walk.cpp: what the engine tells
+  void hear(Instant now, const engine::Up&);
+  void hear(Instant now, const engine::Down& event);
+  void hear(Instant now, const engine::Empty&);
+  void hear(Instant now, const engine::State& event);
+  void hear(Instant now, const engine::Entry& event);
+  void hear(Instant now, const engine::Sealed& event);
+  void hear(Instant now, const engine::Reached& event);
+  void load(Instant now);
+  bool follows(Instant now, std::uint64_t after);
+  bool is_same_way(const EngineState& state) const;
+  void install(Instant now, EngineState&& state);
+  void apply(Instant now, const engine::Entry& event);
+  void seal_if_due(Instant now);
+  void keep_state(std::uint64_t epoch);
+  void remember(Instant now);
+  void lose(std::string why);
+  bool may_go_on(bool same_way);  // false: it does not, and refuses
+  void refuse(Instant now, std::string why);
+  void halt(std::string why);
+
+  void ask(engine::Request what);
+  void append(std::string key, const Bytes& command, bool again = false);
+  void send_commands(Instant now);
+  void keep_leases(Instant now);
+  void ask_reads(Instant now);
+  void answer_reads(Instant now);
+  std::string key_of(const Bytes& command) const;
+  // What was sent before a connection or an epoch began goes again.
+  Client::Target target() const { return {config_.self, Term{connection_ + (walk_ ? walk_->epoch : 0)}}; }
+
+  const Config config_;
+  Random random_;
+  Client commands_;
+  EngineKeepers keepers_;
+  service::StateMachine machine_;
+  std::uint64_t applied_ = 0;
+  bool begun_ = false;
+  bool asked_ = false;
+  bool halted_ = false;
+  Actions out_;
+  WallTime wall_;
+
+  bool up_ = false;
+  bool current_ = false;          // read to its end since it is up
+  std::uint64_t connection_ = 0;  // grows by more than there are epochs between
+  std::uint64_t last_ticket_ = 0;
+  std::uint64_t loading_ = 0;  // by this ticket; 0: it is followed
+  std::optional<Walk> walk_;
+  struct Sealing {
+    std::uint64_t epoch = 0;
+    Instant asked;
+  };
+  std::optional<Sealing> sealing_;  // what this gateway wants sealed
+  std::string trouble_ = "the engine has not answered yet";
+  std::optional<Instant> refused_at_;  // the engine is not believed
+  std::uint64_t last_key_ = 0;
+
+  EngineMemory memory_;
+  EngineMemory remembered_;
+  std::optional<Instant> remembered_at_;
+
+  std::map<std::uint64_t, Reading> reads_;
+  std::uint64_t next_read_ = 1;
+};
+
+}  // namespace coord::replica

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+#include "sweep/virtual_engine.hpp"
+
+#include <algorithm>
+
+#include "replica/engine_frame.hpp"
+#include "service/commands.hpp"
+#include "wire/codec.hpp"
+
+namespace coord::sweep {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+VirtualEngine::VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed, const Options& options,
+                             Instant end)
+    : world_(world), random_(seed ^ 0x656e67696e650000U), options_(options), end_(end), links_(world.nodes() + 1) {
+  if (cluster.config().engine) cluster.engine = this;
+}
+
+void VirtualEngine::begin() {
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    if (options_.cut_gap != Duration{}) cuts(NodeId{i});
+  }
+  if (options_.outage_gap != Duration{}) outages();
+  if (options_.restored) {
+    const Instant backup = Instant{random_.between(milliseconds(500), seconds(3))};
+    world_.at(backup, [this] { backup_ = log_; });
+    world_.at(backup + random_.between(milliseconds(300), seconds(2)), [this] { restore(); });
+  }
+}
+
+// ---- connections
+
+Duration VirtualEngine::delay() {
+  const bool slow = random_.chance(0.02);
+  return slow ? random_.between(milliseconds(5), milliseconds(400)) : random_.between(microseconds(200), milliseconds(6));
+}
+
+void VirtualEngine::process_started(NodeId node) {
+  ++links_.at(node.value).generation;
+  links_.at(node.value).up = false;
+  connect(node, random_.between(milliseconds(1), milliseconds(40)));
+}
+
+void VirtualEngine::connect(NodeId node, Duration after) {
+  const std::uint64_t generation = links_.at(node.value).generation;
+  world_.at(world_.now() + after, [this, node, generation] {
+    Link& link = links_.at(node.value);
+    if (link.generation != generation || link.up) return;
+    link.up = true;
+    link.following = link.gap = false;
+    link.asked_until = link.told_until = world_.now();
+    tell(node, engine::Up{});
+  });
+}
+
+void VirtualEngine::cut(NodeId node, Duration length) {
+  Link& link = links_.at(node.value);
+  if (!link.up) return;
+  ++link.generation;
+  link.up = link.following = false;
+  world_.input(node, replica::FromEngine{engine::Down{"engine: the connection broke"}});
+  connect(node, length);
+}
+
+void VirtualEngine::cuts(NodeId node) {
+  const Instant when = world_.now() + random_.between(options_.cut_gap / 4, options_.cut_gap * 2);
+  world_.at(when, [this, node] {
+    if (world_.now() >= end_) return;
+    cut(node, random_.between(milliseconds(5), milliseconds(random_.chance(0.3) ? 1500 : 100)));
+    cuts(node);
+  });
+}
+
+void VirtualEngine::outages() {
+  const Instant when = world_.now() + random_.between(options_.outage_gap / 4, options_.outage_gap * 2);
+  world_.at(when, [this] {
+    if (world_.now() >= end_) return;
+    const Duration length = random_.between(milliseconds(50), milliseconds(1200));
+    for (std::size_t i = 1; i < links_.size(); ++i) cut(NodeId{i}, length);
+    outages();
+  });
+}
+
+void VirtualEngine::restore() {
+  if (!backup_.made) return;
+  restored_ = true;
+  log_ = backup_;
+  for (std::size_t i = 1; i < links_.size(); ++i) cut(NodeId{i}, random_.between(milliseconds(5), milliseconds(300)));
+}
+
+// What is told comes in order; now and then something is lost, and a while later the connection with it.
+void VirtualEngine::tell(NodeId node, engine::Told what) {
+  Link& link = links_.at(node.value);
+  const bool may_be_lost = std::holds_alternative<engine::Entry>(what) && link.following && world_.now() < end_;
+  if (may_be_lost && random_.chance(options_.lost)) {
+    link.gap = true;
+    const std::uint64_t generation = link.generation;
+    world_.at(world_.now() + random_.between(milliseconds(50), milliseconds(600)), [this, node, generation] {
+      if (links_.at(node.value).generation == generation && links_.at(node.value).gap) cut(node, milliseconds(5));
+    });
+    return;
+  }
+  link.told_until = std::max(link.told_until, world_.now() + delay());
+  const std::uint64_t generation = link.generation;
+  world_.at(link.told_until, [this, node, generation, what = std::move(what)] {
+    if (links_.at(node.value).generation == generation) world_.input(node, replica::FromEngine{what});
+  });
+}
+
+// ---- requests
+
+void VirtualEngine::ask(NodeId node, engine::Request request) {
+  Link& link = links_.at(node.value);
+  if (!link.up) return;
+  link.asked_until = std::max(link.asked_until, world_.now() + delay());
+  const std::uint64_t generation = link.generation;
+  world_.at(link.asked_until, [this, node, generation, request = std::move(request)] {
+    const bool answered = links_.at(node.value).generation == generation;
+    if (answered) return carry_out(node, request, true);
+    if (!random_.chance(0.5)) return;
+    const Instant late = world_.now() + random_.between(Duration{}, seconds(random_.chance(0.2) ? 3 : 0) + milliseconds(50));
+    world_.at(late, [this, node, request] { carry_out(node, request, false); });
+  });
+}
+
+void VirtualEngine::carry_out(NodeId node, const engine::Request& request, bool answered) {
+  Link& link = links_.at(node.value);
+  if (const auto* append = std::get_if<engine::Append>(&request)) {
+    this->append(*append);
+  } else if (const auto* seal = std::get_if<engine::Seal>(&request)) {
+    this->seal(*seal);
+  } else if (const auto* keep = std::get_if<engine::Keep>(&request)) {
+    this->keep(*keep);
+  } else if (const auto* make = std::get_if<engine::Make>(&request)) {
+    if (log_.made) return;
+    log_.made = true;
+    log_.epoch = log_.kept_epoch = 1;
+    log_.opened[1] = ++log_.position;
+    log_.kept = make->state;
+  } else if (!answered) {
+    return;
+  } else if (const auto* load = std::get_if<engine::Load>(&request)) {
+    this->load(node, *load);
+  } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
+    if (link.gap) return cut(node, milliseconds(5));
+    if (link.following) tell(node, engine::Reached{barrier->ticket});
+  }
+}
+
+engine::Told VirtualEngine::told_of(std::uint64_t after, std::uint64_t position, const Item& item) {
+  if (item.seal) return engine::Sealed{after, position, item.epoch};
+  return engine::Entry{after, position, item.bytes};
+}
+
+void VirtualEngine::load(NodeId node, const engine::Load& request) {
+  Link& link = links_.at(node.value);
+  link.following = link.gap = false;
+  if (!log_.made) return tell(node, engine::Empty{});
+  link.told = log_.opened.at(log_.kept_epoch);
+  tell(node, engine::State{log_.kept_epoch, link.told, log_.kept});
+  for (const auto& [position, item] : log_.items) {
+    if (position <= link.told) continue;
+    tell(node, told_of(link.told, position, item));
+    link.told = position;
+  }
+  tell(node, engine::Reached{request.ticket});
+  link.following = true;
+}
+
+void VirtualEngine::tell_all(std::uint64_t position, const Item& item) {
+  for (std::size_t i = 1; i < links_.size(); ++i) {
+    Link& link = links_.at(i);
+    if (!link.up || !link.following) continue;
+    const std::uint64_t after = std::exchange(link.told, position);
+    tell(NodeId{i}, told_of(after, position, item));
+  }
+}
+
+void VirtualEngine::append(const engine::Append& request) {
+  if (!log_.made || request.epoch != log_.epoch) return;
+  if (!log_.keys[request.epoch].insert(request.key).second) return;
+  check_once(request);
+  log_.position += 1 + random_.below(3);
+  const Item item{false, log_.epoch, request.bytes};
+  log_.items[log_.position] = item;
+  tell_all(log_.position, item);
+}
+
+void VirtualEngine::seal(const engine::Seal& request) {
+  if (!log_.made || request.epoch != log_.epoch) return;
+  log_.position += 1 + random_.below(3);
+  const Item item{true, ++log_.epoch, {}};
+  log_.opened[log_.epoch] = log_.position;
+  log_.items[log_.position] = item;
+  tell_all(log_.position, item);
+}
+
+void VirtualEngine::keep(const engine::Keep& request) {
+  if (restored_ && request.epoch > log_.epoch) return;
+  const auto [known, first] = states_.try_emplace(request.epoch, request.state);
+  if (!first && known->second != request.state && !restored_)
+    return world_.fail("states_agree", "two gateways keep different states of epoch " + std::to_string(request.epoch));
+  if (request.epoch <= log_.kept_epoch || !log_.opened.contains(request.epoch)) return;
+  log_.kept_epoch = request.epoch;
+  log_.kept = request.state;
+  const std::uint64_t up_to = log_.opened.at(request.epoch);
+  log_.items.erase(log_.items.begin(), log_.items.upper_bound(up_to));
+  log_.keys.erase(log_.keys.begin(), log_.keys.lower_bound(request.epoch));
+}
+
+void VirtualEngine::check_once(const engine::Append& request) {
+  const auto entry = replica::decode_engine_entry(request.bytes);
+  if (!entry || !*entry) return;
+  const auto command = wire::decode<service::Command>((*entry)->command, {.version = (*entry)->level});
+  if (!command || command->client == service::ClientId{}) return;
+  if (!restored_ && !seen_.emplace(command->client.value, command->sequence).second)
+    world_.fail("once_in_log", "command " + std::to_string(command->sequence) + " of client " +
+                                   std::to_string(command->client.value) + " is in the log twice");
+}
+
+}  // namespace coord::sweep
