@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "base/descriptor.hpp"
+#include "base/engine_url.hpp"
 #include "base/format.hpp"
 #include "base/hand_over.hpp"
 #include "base/own_file.hpp"
@@ -242,10 +243,10 @@ Result<std::string> runtime_directory() {
   return path;
 }
 
-Result<std::string> private_socket(const std::string& state_dir) {
+Result<std::string> private_socket(const std::string& state_dir, const std::string& called) {
   auto directory = runtime_directory();
   if (!directory) return directory;
-  std::string name = "/private";
+  std::string name = fmt::format("/{}", called);
   if (*directory == fallback_directory()) {
     std::uint32_t hash = 2166136261U;  // FNV-1a
     for (const char c : state_dir) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
@@ -256,7 +257,34 @@ Result<std::string> private_socket(const std::string& state_dir) {
   return fmt::format("{}{}.sock", *directory, name);
 }
 
-Result<Authority> find_authority(const std::string& socket, const std::string& config) {
+namespace {
+
+// One for each engine and prefix, however the URL is written.
+Result<Authority> gateway_authority(const std::string& engine) {
+  const auto url = parse_engine_url(engine);
+  if (!url) return url.error();
+  Authority authority;
+  authority.kind = Authority::Kind::private_peer;
+  authority.engine = url->text();
+  std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
+  for (const char c : authority.engine) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  authority.state_dir = fmt::format("{}-engine-{:016x}", private_state_dir(), hash);
+  if (authority.state_dir.starts_with(fmt::format("{}/", homeless_state()))) {
+    if (Status own = own_directory(homeless_state()); !own) return own.error();
+  }
+  if (Status made = make_parents(authority.state_dir); !made) return made.error();
+  look_for_running(authority);
+  if (!authority.socket.empty()) return authority;
+  auto socket = private_socket(authority.state_dir, fmt::format("engine-{:08x}", hash >> 32U));
+  if (!socket) return socket.error();
+  authority.socket = std::move(*socket);
+  return authority;
+}
+
+}  // namespace
+
+Result<Authority> find_authority(const std::string& socket, const std::string& config,
+                                 const std::string& engine) {
   if (!socket.empty()) {
     Authority authority;
     authority.socket = socket;
@@ -264,6 +292,7 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
       authority.system_user = owner_of_directory_of(socket);
     return authority;
   }
+  if (!engine.empty()) return gateway_authority(engine);
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);
   const auto host_wide = has_host_peer();
   if (!host_wide) return host_wide.error();

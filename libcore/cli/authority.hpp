@@ -44,6 +44,7 @@ struct Authority {
   // answers now, it is not started again.
   std::optional<pid_t> running;
   std::string config;  // empty: none
+  std::string engine;  // of a private gateway: its engine's URL; empty: none
   // Whose peer may be believed besides root's and one's own: of the system's peer, the user that its
   // directory was given to. Others cannot make a directory there.
   std::optional<uid_t> system_user;
@@ -54,7 +55,9 @@ struct Authority {
 };
 
 // `socket` and `config` as given on the command line or in the environment; empty: not given.
-Result<Authority> find_authority(const std::string& socket, const std::string& config);
+// `engine`: a URL; where it is given, and no socket, the gateway of this user to that engine.
+Result<Authority> find_authority(const std::string& socket, const std::string& config,
+                                 const std::string& engine = {});
 
 // The peer alone that a group is to replace, whatever is configured: the host's, or this user's private one.
 Result<Authority> lone_authority(bool of_host);
@@ -69,6 +72,6 @@ Result<std::string> runtime_directory();
 
 // In it, the socket of the private peer with this state directory. The fallback in /tmp is one for all that
 // this user may have (XDG_STATE_HOME): there the name tells them apart.
-Result<std::string> private_socket(const std::string& state_dir);
+Result<std::string> private_socket(const std::string& state_dir, const std::string& called = "private");
 
 }  // namespace coord::cli

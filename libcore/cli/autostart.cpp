@@ -112,6 +112,7 @@ std::vector<std::string> arguments_of(const Authority& authority) {
   std::vector<std::string> arguments{"coordd", "--socket", authority.socket, "--log-level", "warning"};
   if (authority.kind == Authority::Kind::private_peer) {
     arguments.insert(arguments.end(), {"--private", "--state-dir", authority.state_dir});
+    if (!authority.engine.empty()) arguments.insert(arguments.end(), {"--engine", authority.engine});
   } else {
     arguments.insert(arguments.end(), {"--config", authority.config});
   }
@@ -131,7 +132,7 @@ std::vector<std::string> arguments_of(const Authority& authority) {
   const std::string pid = std::to_string(::getpid());
   ::setenv("LISTEN_FDS", "1", 1);
   ::setenv("LISTEN_PID", pid.c_str(), 1);
-  for (const char* own : {"COORD_SOCKET", "COORD_CONFIG", "COORD_SCOPE"}) ::unsetenv(own);
+  for (const char* own : {"COORD_SOCKET", "COORD_CONFIG", "COORD_SCOPE", "COORD_ENGINE"}) ::unsetenv(own);
   (void)!::chdir("/");
   ::umask(077);
   sigset_t none;

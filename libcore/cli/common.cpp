@@ -21,15 +21,28 @@ void add_peer_options(Options& options, ConnectOptions& target) {
       .env("COORD_CONFIG")
       .completes(Completion::file)
       .minor();
+  options.value("--engine", "URL", target.engine, "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX]")
+      .env("COORD_ENGINE")
+      .excludes("--socket")
+      .excludes("--config")
+      .minor();
   options
       .choice("--scope", "SCOPE", target.scope,
-              {{"private", Scope::private_peer}, {"host", Scope::host}, {"cluster", Scope::cluster}},
-              "private, host or cluster: refuse the other kinds")
+              {{"private", Scope::private_peer},
+               {"host", Scope::host},
+               {"cluster", Scope::cluster},
+               {"engine", Scope::engine}},
+              "private, host, cluster or engine: refuse the other kinds")
       .env("COORD_SCOPE")
       .minor();
   options.flag("--no-autostart", target.no_autostart, "never start a peer")
       .env("COORD_AUTOSTART", "no")
       .minor();
+}
+
+void default_ttl(const ConnectOptions& options, const Option& ttl, Duration& value) {
+  constexpr Duration with_engine = std::chrono::seconds(30);
+  if (!options.engine.empty() && options.socket.empty() && !ttl.given()) value = with_engine;
 }
 
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings) {

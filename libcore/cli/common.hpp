@@ -16,11 +16,12 @@
 namespace coord::cli {
 
 // How a tool finds its peer.
-enum class Scope { any, private_peer, host, cluster };  // another one than any: no other will do
+enum class Scope { any, private_peer, host, cluster, engine };  // another one than any: no other will do
 
 struct ConnectOptions {
   std::string socket;  // empty: this host's authority
   std::string config;  // empty: find_config()'s usual places (config.hpp)
+  std::string engine;  // URL, as given: a gateway of this user's to it
   Scope scope = Scope::any;
   bool no_autostart = false;
   Duration patience = std::chrono::seconds(5);  // for the peer's greeting
@@ -33,10 +34,13 @@ struct OutputOptions {
 };
 
 void add_peer_options(Options& options,
-                      ConnectOptions& target);  // --socket --config --scope --no-autostart, COORD_*
+                      ConnectOptions& target);  // --socket --config --engine --scope --no-autostart, COORD_*
 // --json -q --verbose. `listings`: the modes that print, with which alone --json makes sense; none: any.
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE
+
+// Where an engine keeps the log, and `ttl` was not given: a lease outlasts a change of the engine's leader.
+void default_ttl(const ConnectOptions& options, const Option& ttl, Duration& value);
 
 // Writes one JSON line to the file, which is created or emptied (it may be a pipe or
 // a device). ErrorKind::output.

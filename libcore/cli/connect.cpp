@@ -72,7 +72,7 @@ Result<Reached> reach(const ConnectOptions& options, const std::string& tool, co
                       const std::function<Status(const Authority&)>& may_ask) {
   const Instant began = process::boot_now();
   for (int tries = 1;;) {
-    const auto authority = find_authority(options.socket, options.config);
+    const auto authority = find_authority(options.socket, options.config, options.engine);
     if (!authority) return authority.error();
     if (Status may = may_ask(*authority); !may) return may.error();
     const bool started = tries > 1;
@@ -98,9 +98,16 @@ Result<Reached> reach(const ConnectOptions& options, const std::string& tool, co
 Status check_scope(Scope asked, local::Scope is, const std::string& socket) {
   const bool fits = asked == Scope::any || (asked == Scope::cluster && is == local::Scope::cluster) ||
                     (asked == Scope::host && is == local::Scope::host) ||
-                    (asked == Scope::private_peer && is == local::Scope::private_peer);
+                    (asked == Scope::private_peer && is == local::Scope::private_peer) ||
+                    (asked == Scope::engine && is == local::Scope::engine) ||
+                    (asked == Scope::cluster && is == local::Scope::engine);
   if (fits) return done();
   const std::string instead = fmt::format("ask for --scope {}, or leave --scope away", name_of(is));
+  if (is == local::Scope::engine)
+    return Error{ErrorKind::unavailable, socket, "an engine keeps the log of this host's peer", instead};
+  if (asked == Scope::engine)
+    return Error{ErrorKind::unavailable, socket, "no engine keeps the log of this host's peer",
+                 fmt::format("give --engine URL, or {}", instead)};
   if (is == local::Scope::cluster)
     return Error{ErrorKind::unavailable, socket, "this host's peer belongs to a group", instead};
   if (asked == Scope::cluster)
@@ -120,8 +127,10 @@ Result<engine::LocalConnection> connect(const ConnectOptions& options, const std
   // One that would only be started to be refused.
   const auto may_ask = [&](const Authority& authority) -> Status {
     if (options.scope == Scope::any || options.scope == Scope::private_peer ||
-        authority.kind != Authority::Kind::private_peer)
+        authority.kind != Authority::Kind::private_peer || !authority.engine.empty())
       return done();
+    if (options.scope == Scope::engine)
+      return Error{ErrorKind::unavailable, "--scope engine", "no engine is named", "give --engine URL"};
     if (options.scope == Scope::host)
       return Error{ErrorKind::unavailable, "--scope host", "this host has no peer of all its users",
                    fmt::format("install the package's, which {} tells of", host_file)};
@@ -164,7 +173,7 @@ std::string no_quorum_text(const std::string& not_begun) {
 }
 
 Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {
-  const auto authority = find_authority(options.socket, options.config);
+  const auto authority = find_authority(options.socket, options.config, options.engine);
   if (!authority) return authority.error();
   auto peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
   if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
@@ -179,7 +188,7 @@ Result<Again> connect_again(const ConnectOptions& options, const std::string& to
 }
 
 std::string why_it_ended(const ConnectOptions& options) {
-  const auto authority = find_authority(options.socket, options.config);
+  const auto authority = find_authority(options.socket, options.config, options.engine);
   return authority && authority->may_be_started() ? last_words(*authority) : "";
 }
 

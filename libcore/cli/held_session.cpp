@@ -34,7 +34,8 @@ HeldSession::HeldSession(SessionTerms terms, engine::LocalConnection peer, Messa
       counts_(counts),
       speaker_(terms_.tool),
       group_(std::move(group)),
-      in_group_(line_.peer().welcome().scope == local::Scope::cluster) {}
+      in_group_(line_.peer().welcome().scope == local::Scope::cluster ||
+                line_.peer().welcome().scope == local::Scope::engine) {}
 
 void HeldSession::note(const std::string& text) {
   if (!terms_.verbose) return;

@@ -64,8 +64,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(boost::asio::io_context& io, Settin
   std::unique_ptr<Daemon> peer(new Daemon(io, std::move(settings), std::move(log), std::move(stopped)));
   if (Status taken = peer->take_directory(); !taken) return taken.error();
   if (Status come = peer->come_to_group(); !come) return come.error();
-  Status recovered =
-      peer->keeps_log() ? peer->recover(parts, workers) : peer->recover_as_member(parts, workers);
+  Status recovered = peer->settings_.is_gateway() ? peer->recover_as_gateway()
+                     : peer->keeps_log()          ? peer->recover(parts, workers)
+                                                  : peer->recover_as_member(parts, workers);
   if (!recovered) return recovered.error();
   if (Status listening = peer->listen(); !listening) return listening.error();
   if (Status measuring = peer->open_metrics(); !measuring) return measuring.error();
@@ -90,6 +91,7 @@ Daemon::Daemon(boost::asio::io_context& io, Settings settings, net::Log log,
 
 Daemon::~Daemon() {
   if (transport_) transport_->stop();
+  if (engine_) engine_->stop();
   if (server_) server_->stop();
   if (metrics_) metrics_->stop();
 }
@@ -179,7 +181,8 @@ replica::SessionsConfig Daemon::sessions_config() const {
   replica::SessionsConfig sessions;
   sessions.self = settings_.node;
   sessions.peer = settings_.name;
-  sessions.scope = !settings_.alone()       ? local::Scope::cluster
+  sessions.scope = settings_.is_gateway()   ? local::Scope::engine
+                   : !settings_.alone()     ? local::Scope::cluster
                    : settings_.options.host ? local::Scope::host
                                             : local::Scope::private_peer;
   std::array<char, 256> host{};
@@ -243,6 +246,7 @@ void Daemon::start() {
   server_->start();
   look_at_socket();
   if (transport_) transport_->start();
+  if (engine_) engine_->start();
   if (settings_.goes_by_file) ask_again();
   if (settings_.options.token_floor != Token{}) push(replica::RaiseTokens{settings_.options.token_floor});
   push(replica::Tick{});
@@ -282,6 +286,7 @@ void Daemon::stop(std::optional<Error> why) {
   inbox_.clear();
   asking_again_.reset();
   if (transport_) transport_->stop();
+  if (engine_) engine_->stop();
   if (server_) server_->stop();
   if (metrics_) metrics_->stop();
   timer_.cancel();
@@ -322,6 +327,8 @@ void Daemon::pump() {
 // Nobody is connected, nothing is held, waited for or kept shut: a peer that others count
 // on (a voter) is never idle.
 bool Daemon::is_idle() const {
+  if (settings_.is_gateway())
+    return tools_.empty() && node_->log().machine().sessions_of(settings_.node).empty();
   return settings_.alone() && tools_.empty() && !node_->log().machine().busy();
 }
 
@@ -405,6 +412,11 @@ void Daemon::perform(replica::DiskJob&& action) {
 }
 
 void Daemon::perform(replica::LeaderChanged&& action) {
+  if (settings_.is_gateway()) {
+    log_(net::LogLevel::info,
+         action.leader == NodeId{} ? "the engine's log cannot be followed" : "the engine's log is followed");
+    return;
+  }
   const net::Roster::Node* const leader = settings_.roster.find(action.leader);
   const std::string who = leader == nullptr ? "no leader" : fmt::format("leader {}", leader->name);
   ++meters_.leader_changes;

@@ -26,6 +26,7 @@
 
 #include "daemon/asking_again.hpp"
 #include "daemon/command_guard.hpp"
+#include "daemon/engine_memory.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/hold_file.hpp"
 #include "daemon/meters.hpp"
@@ -36,6 +37,7 @@
 #include "daemon/store_thread.hpp"
 #include "daemon/user_names.hpp"
 #include "daemon/work_thread.hpp"
+#include "engines/driver.hpp"
 #include "members/part.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/log.hpp"
@@ -45,6 +47,7 @@
 #include "node/narrator.hpp"
 #include "node/node.hpp"
 #include "process/nesting.hpp"
+#include "replica/engine_log.hpp"
 #include "replica/enrolled_leaderships.hpp"
 #include "store/directory_lock.hpp"
 #include "store/posix_disk.hpp"
@@ -122,6 +125,7 @@ class Daemon {
   void ask_again();
   Status recover(const node::MakeParts& parts, const MakeWorkers& workers);
   Status recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers);
+  Status recover_as_gateway();
   replica::SessionsConfig sessions_config() const;
   Status begin(replica::ReplicatedService service, std::vector<NodeId> founders, const node::MakeParts& parts,
                const MakeWorkers& workers);
@@ -158,9 +162,15 @@ class Daemon {
   void perform(replica::HoldsCompleteSince&& action);
   void perform(replica::Moved&& action);
   void perform(replica::DescribePeers&& action);
+  void perform(replica::ToEngine&& action);
+  void perform(replica::RememberEngine&& action);
   void perform(node::SendOnChannel&& action);
   void perform(node::Unread&& action);
   void perform(node::PartWork&& action);
+
+  // ---- daemon_engine.cpp: the log of a gateway
+  const replica::EngineLog* gateway() const;  // null: this is none
+  void describe_gateways(local::Peers& answer) const;
 
   // ---- daemon_holds.cpp: sessions that outlive this process
   Status recover_holds();
@@ -298,6 +308,8 @@ class Daemon {
   std::optional<store::DirectoryLock> lock_;
   std::optional<node::Node> node_;
   std::unique_ptr<StoreThread> store_;
+  std::unique_ptr<engines::Driver> engine_;  // of a gateway
+  std::unique_ptr<WorkThread> engine_memory_;
   std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
   std::unique_ptr<Shelf> shelf_;
   std::unique_ptr<net::PeerTransport> transport_;

@@ -54,7 +54,7 @@ Status Daemon::take_up_again(store::Store& store) {
 
 // Nobody holds or waits here, and nothing is on its way.
 bool Daemon::is_unused() const {
-  if (!settings_.alone()) return false;
+  if (!settings_.alone() || settings_.is_gateway()) return false;
   const service::State& state = node_->replica().machine().state();
   return inbox_.empty() && !node_->replica().has_pending() && state.sessions.empty() &&
          state.lingering_holds.empty();
@@ -103,6 +103,7 @@ void Daemon::hand_over(replica::ConnectionId connection, const Tool& tool, const
     tell(connection, tool,
          local::Refused{request.request, local::RefusedKind::mismatch, why.substr(0, 1024)});
   };
+  if (settings_.is_gateway()) return refuse("this peer's log is kept by an engine: it has none to hand over");
   if (!settings_.alone()) return refuse("this peer is one of a group already");
   if (is_guest(tool)) return refuse("only root and the peer's own user may hand it over");
   local::LoneView not_begun;

@@ -200,6 +200,7 @@ std::string Daemon::group_id() const {
 }
 
 std::vector<NodeId> Daemon::voters() const {
+  if (settings_.is_gateway()) return {};
   if (const auto* voter = node_->voter()) return voter->raft().voters().voters;
   return dynamic_cast<const replica::Forwarder&>(node_->log()).voters();
 }

@@ -339,17 +339,20 @@ local::PeerRecord Daemon::describe_self() const {
   const service::StateMachine& machine = node_->log().machine();
   local::PeerRecord record;
   record.name = settings_.name;
-  record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
+  record.address = engine_ && !engine_->endpoint().empty() ? engine_->endpoint()
+                   : settings_.alone()                     ? "-"
+                                       : settings_.roster.find(settings_.node)->address.text();
   record.local = true;
   if (node_->voter() != nullptr) {
     describe_vote(record);
   } else {
-    const auto& member = dynamic_cast<const replica::Forwarder&>(node_->log());
+    const replica::OrderedLog& log = node_->log();
     record.role = "member";
-    record.state = member.has_begun() ? "alive" : "recovering";
+    record.state = log.has_begun() ? "alive" : "recovering";
     record.voter = false;
-    record.term = member.term().value;
-    record.commit_index = member.applied().value;
+    if (const auto* member = dynamic_cast<const replica::Forwarder*>(&log))
+      record.term = member->term().value;
+    record.commit_index = log.applied().value;
   }
 
   record.uptime = process::boot_now() - started_at_;
@@ -380,6 +383,7 @@ local::Peers Daemon::describe() const {
   answer.not_begun = node_->service().not_begun();
   answer.peers.push_back(describe_self());
   answer.level = describe_level();
+  if (settings_.is_gateway()) describe_gateways(answer);
   if (!transport_) return answer;
   if (!transport_->no_datagrams().empty())
     answer.troubles.emplace_back(settings_.name, fmt::format("datagrams: {}", transport_->no_datagrams()));

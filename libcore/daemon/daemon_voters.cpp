@@ -157,6 +157,8 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
   };
   using enum local::RefusedKind;
   if (is_guest(tool)) return refuse(mismatch, "only root and the peer's own user may change the voters");
+  if (settings_.is_gateway())
+    return refuse(mismatch, "this host's log is kept by an engine: who keeps that is its affair");
   if (settings_.alone()) return refuse(mismatch, "this host's peer is alone: there is no group");
   if (node_->voter() == nullptr && request.verb == local::VoterVerb::remove &&
       request.name == settings_.name && !settings_.joins()) {

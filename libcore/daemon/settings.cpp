@@ -2,13 +2,18 @@
 #include "daemon/settings.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 
+#include "base/descriptor.hpp"
 #include "base/format.hpp"
+#include "base/own_file.hpp"
 #include "daemon/meters.hpp"
 
 namespace coord::daemon {
@@ -28,6 +33,12 @@ constexpr std::size_t most_peers = 15;  // as raft::Config: more voters make eve
 
 Error usage(std::string object, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, std::move(object), std::move(what), std::move(remedy)};
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
 }
 
 Status add_peer(const std::string& item, Settings& settings) {
@@ -135,9 +146,72 @@ Status add_join(const Options& options, Settings& settings) {
   return done();
 }
 
+// Two hosts of one name, and two gateways of one host, are not one.
+NodeId gateway_id(const Options& options) {
+  std::array<char, 64> machine{};
+  if (const Descriptor file(::open("/etc/machine-id", O_RDONLY | O_CLOEXEC)); file.is_open())
+    (void)!::read(file.get(), machine.data(), machine.size() - 1);
+  return net::Roster::founding_id(
+      fmt::format("{} {} {} {}", host_name(), machine.data(), ::geteuid(), options.state_dir));
+}
+
+Result<std::string> password_of(const std::string& path) {
+  const auto file = open_own_file(path, O_RDONLY);
+  if (!file) return file.error();
+  struct stat status {};
+  if (::fstat(file->get(), &status) == 0 && (status.st_mode & 077) != 0)
+    return Error{ErrorKind::unavailable, path, "others may read it", "chmod 600 it"};
+  std::array<char, 1024> text{};
+  const ssize_t size = ::read(file->get(), text.data(), text.size() - 1);
+  std::string password(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  while (password.ends_with('\n') || password.ends_with('\r')) password.pop_back();
+  if (password.empty())
+    return Error{ErrorKind::unavailable, path, "there is no password in it", "write it there"};
+  return password;
+}
+
+Status add_engine(Settings& settings) {
+  const Options& options = settings.options;
+  if (!options.peers.empty() || !options.join.empty())
+    return usage("--engine", "not with --peers or --join", "the log is kept by an engine, or by peers");
+  auto url = parse_engine_url(options.engine);
+  if (!url) return url.error();
+  engines::Settings& access = settings.engine_access;
+  access.url = std::move(*url);
+  if (options.engine_user.empty() != options.engine_password_file.empty())
+    return usage("--engine-user", "only with --engine-password-file, and that only with it", "give both");
+  if (options.engine_cert.empty() != options.engine_key.empty())
+    return usage("--engine-cert", "only with --engine-key, and that only with it", "give both");
+  if (!access.url.tls && !(options.engine_ca + options.engine_cert).empty())
+    return usage("--engine-ca", "this URL is without TLS", "write etcds://");
+  access.user = options.engine_user;
+  access.ca = options.engine_ca;
+  access.certificate = options.engine_cert;
+  access.key = options.engine_key;
+  if (!options.engine_password_file.empty()) {
+    auto password = password_of(options.engine_password_file);
+    if (!password) return password.error();
+    access.password = std::move(*password);
+  }
+  settings.node = gateway_id(options);
+  return done();
+}
+
+std::string name_of_gateway(const Options& options) {
+  std::string name = host_name().substr(0, 48);
+  for (char& c : name) {
+    if (!is_peer_name(std::string("a") + c)) c = '-';
+  }
+  return fmt::format("{}-{:04x}", name.empty() || name.front() == '-' ? "host" : name,
+                     gateway_id(options).value & 0xffffU);
+}
+
 }  // namespace
 
-Result<Settings> check_but_keys(const Options& options) {
+Result<Settings> check_but_keys(const Options& given) {
+  Options options = given;
+  if (!options.engine.empty() && (options.name.empty() || options.name == "private"))
+    options.name = name_of_gateway(options);
   Settings settings;
   settings.options = options;
   settings.name = options.name;
@@ -181,6 +255,11 @@ Result<Settings> check_but_keys(const Options& options) {
     return usage("--peers", fmt::format("{} peers", settings.roster.size()), "a group has at most 15");
   }
   settings.listen = self->address;
+  if (settings.is_gateway()) {
+    if (Status added = add_engine(settings); !added) return added.error();
+    settings.roster = {};
+    (void)settings.roster.admit({settings.node, settings.name, {}, false, false});
+  }
   return check_the_rest(std::move(settings));
 }
 

@@ -14,6 +14,7 @@
 #include "base/level.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "engines/driver.hpp"
 #include "net/address.hpp"
 #include "net/key_file.hpp"
 #include "net/roster.hpp"
@@ -27,6 +28,9 @@ struct Options {
   std::string peers;              // a=HOST:PORT,b=HOST:PORT,...; empty: this peer alone
   std::vector<std::string> join;  // HOST:PORT,... of anybody of the group that this host comes to
   std::string key_file;           // needed with more than one peer
+  std::string engine;             // URL of an engine that keeps the log; empty: peers do
+  std::string engine_user, engine_password_file;
+  std::string engine_ca, engine_cert, engine_key;
   std::string state_dir;
   std::string socket;  // for the tools of this host
   std::string admit;  // a group whose members may use this peer, `*`: all users; empty: its own user and root
@@ -82,6 +86,9 @@ struct Settings {
   // in this process has found.
   std::optional<bool> keep_log;
 
+  engines::Settings engine_access;  // of a gateway
+
+  bool is_gateway() const { return !options.engine.empty(); }
   bool joins() const { return !join.empty(); }
   bool alone() const { return !joins() && roster.size() <= 1; }
   bool admits_others() const { return admits_all || admitted; }

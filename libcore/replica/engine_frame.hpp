@@ -3,8 +3,8 @@
 //
 // An engine is shared: another program may write under our prefix. So both have a mark, a version and a
 // checksum. What has not our mark, or is damaged, is nobody's: an entry of that kind is passed over, by the
-// same rule on every gateway. What has our mark and a version that is not known is of a later release: whoever
-// meets it stops. Both forms are fixed: golden bytes in tests/wire.
+// same rule on every gateway. What has our mark and a version that is not known is of a later release:
+// whoever meets it stops. Both forms are fixed: golden bytes in tests/wire.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@
 
 namespace coord::replica {
 
-// How far a log of an engine has come, and by which way: two logs that have the same chain at an index are the
-// same up to there.
+// How far a log of an engine has come, and by which way: two logs that have the same chain at an index are
+// the same up to there.
 struct EnginePlace {
-  std::uint64_t index = 0;  // entries before and with it
+  std::uint64_t index = 0;  // entries of ours before and with it
   std::uint64_t chain = 0;
 
   bool operator==(const EnginePlace&) const = default;
@@ -32,9 +32,9 @@ struct EnginePlace {
 std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView bytes);
 
 struct EngineEntry {
-  NodeId node;                  // the gateway that has appended it
-  bool again = false;           // it has said the same before (EngineKeepers)
-  Level level = first_level;    // by whose formats the command is laid out
+  NodeId node;                // the gateway that has appended it
+  bool again = false;         // it has said the same before (EngineKeepers)
+  Level level = first_level;  // by whose formats the command is laid out
   Bytes command;
 
   bool operator==(const EngineEntry&) const = default;

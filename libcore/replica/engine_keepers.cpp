@@ -10,7 +10,7 @@ namespace coord::replica {
 namespace {
 
 constexpr Duration a_rank = std::chrono::milliseconds(500);
-constexpr Duration without_rank = std::chrono::seconds(2);
+constexpr Duration without_rank = std::chrono::seconds(2), of_the_idle = std::chrono::seconds(4);
 constexpr Duration longest_default = std::chrono::seconds(30);
 
 Duration longest_ttl(const service::StateMachine& machine) {
@@ -49,10 +49,6 @@ void EngineKeepers::began(Instant now, const service::StateMachine& machine) {
   timers_from_.clear();
 }
 
-void EngineKeepers::lost() {
-  timers_.lost_leadership();
-}
-
 bool EngineKeepers::is_idle(const service::StateMachine& machine) const {
   return machine.sessions_of(self_).empty();
 }
@@ -73,6 +69,7 @@ std::optional<std::size_t> EngineKeepers::rank(Instant now, const service::State
 }
 
 Duration EngineKeepers::patience(Instant now, const service::StateMachine& machine, Random& random) const {
+  if (is_idle(machine)) return of_the_idle + random.between(Duration{}, a_rank * 2);
   const auto place = rank(now, machine);
   if (place) return a_rank * static_cast<Duration::rep>(*place);
   return without_rank + random.between(Duration{}, a_rank * 2);
@@ -81,7 +78,6 @@ Duration EngineKeepers::patience(Instant now, const service::StateMachine& machi
 std::vector<EngineKeepers::Word> EngineKeepers::due(Instant now, WallTime wall,
                                                     const service::StateMachine& machine, Random& random) {
   std::vector<Word> words;
-  if (is_idle(machine)) return words;
   for (service::Command& command : timers_.due(now, wall, machine)) {
     command.node = self_;
     if (const auto* over = std::get_if<service::TimerOver>(&command.body)) {
@@ -104,14 +100,9 @@ std::vector<EngineKeepers::Word> EngineKeepers::due(Instant now, WallTime wall,
     words.push_back({std::move(command), again});
   }
   std::erase_if(expiries_, [&](const auto& each) { return machine.session(each.first) == nullptr; });
-  std::erase_if(timers_from_, [&](const auto& each) {
-    return !machine.timer_runs(each.first.first, each.first.second);
-  });
+  std::erase_if(timers_from_,
+                [&](const auto& each) { return !machine.timer_runs(each.first.first, each.first.second); });
   return words;
-}
-
-std::optional<Instant> EngineKeepers::deadline(const service::StateMachine& machine) const {
-  return is_idle(machine) ? std::nullopt : timers_.deadline();
 }
 
 }  // namespace coord::replica

@@ -8,8 +8,9 @@
 // The way here, in two parts:
 //   - who speaks when. Gateways that wrote an entry within half the longest TTL have a rank, by registration;
 //     each waits half a second a rank, so that mostly the first alone speaks. All others wait two seconds and
-//     a random time. Who has no session here, and so waits for nothing and holds nothing, says nothing: an
-//     idle gateway writes nothing.
+//     a random time; those with no session here, which wait for nothing and hold nothing, four. So an idle
+//     gateway writes only where something is over and nobody who is concerned says so: else a command that
+//     does not wait (dlock -n) would for ever find the lock of a host that died.
 //   - when it counts. An Expire ends a session only when a second gateway has said it of the same renewal, or
 //     the same one a quarter of the TTL later. That is decided by the entries alone (`judge`), alike
 //     everywhere, and is part of the state that is kept in the engine.
@@ -47,8 +48,12 @@ class EngineKeepers {
   // ---- by the clock here
   // The log was read to its end, or cannot be followed any more.
   void began(Instant now, const service::StateMachine& machine);
-  void lost();
+  void lost() { timers_.lost_leadership(); }
   void heard(Instant now, NodeId node) { heard_[node] = now; }
+  std::optional<Instant> heard(NodeId node) const {
+    const auto found = heard_.find(node);
+    return found == heard_.end() ? std::nullopt : std::optional(found->second);
+  }
   void applied(Instant now, const service::Effects& effects, const service::StateMachine& machine) {
     timers_.applied(now, effects, machine);
   }
@@ -57,7 +62,7 @@ class EngineKeepers {
     bool again = false;
   };
   std::vector<Word> due(Instant now, WallTime wall, const service::StateMachine& machine, Random& random);
-  std::optional<Instant> deadline(const service::StateMachine& machine) const;
+  std::optional<Instant> deadline() const { return timers_.deadline(); }
   // 0: the first of those that have a rank; nothing: this gateway has none.
   std::optional<std::size_t> rank(Instant now, const service::StateMachine& machine) const;
 

@@ -13,8 +13,13 @@ namespace coord::replica {
 namespace {
 
 Client::Config of_client(const EngineLog::Config& config) {
-  return {config.self, config.level, config.resend, config.commands_in_flight, config.commands_queued,
-          config.name, {}};
+  return {config.self,
+          config.level,
+          config.resend,
+          config.commands_in_flight,
+          config.commands_queued,
+          config.name,
+          {}};
 }
 
 }  // namespace
@@ -55,7 +60,7 @@ std::optional<Instant> EngineLog::deadline() const {
   };
   if (current_) {
     also(commands_.next_resend());
-    also(keepers_.deadline(machine_));
+    also(keepers_.deadline());
   }
   if (refused_at_ && up_) also(*refused_at_ + config_.believe_again);
   if (remembered_ != memory_ && remembered_at_) also(*remembered_at_ + config_.remember_every);
@@ -140,7 +145,8 @@ void EngineLog::keep_leases(Instant now) {
     const auto* expire = std::get_if<service::Expire>(&word.command.body);
     const std::string key =
         expire != nullptr
-            ? fmt::format("e{:x}-{}-{}-{}", life(), expire->session.value, expire->renewal, word.again ? 2 : 1)
+            ? fmt::format("e{:x}-{}-{}-{}", life(), expire->session.value, expire->renewal,
+                          word.again ? 2 : 1)
             : fmt::format("t{:x}-{}", life(), std::get<service::TimerOver>(word.command.body).token.value);
     append(key, bytes, word.again);
   }

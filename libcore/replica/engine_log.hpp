@@ -14,7 +14,7 @@
 //   - what is read is at least as new as all that anybody was told before: the engine is asked where its end
 //     is. The last entry that came here says nothing of that.
 // The log is followed from the newest state that the engine keeps; what does not follow what was told before
-// is a gap, and all is read anew. An entry's index is the number of entries before it: base and count make the
+// is a gap, and all is read anew. An entry's index is its number among ours: base and count make the
 // tokens, whatever numbers the engine counts with.
 //
 // An engine that was restored from a backup goes back, and says nothing of it. So each gateway remembers how
@@ -44,8 +44,8 @@ class EngineLog final : public OrderedLog {
  public:
   struct Config {
     NodeId self;
-    Level level = newest_level;                         // that this program knows
-    Duration resend = std::chrono::milliseconds(300);   // an engine's own time-outs are seconds
+    Level level = newest_level;                        // that this program knows
+    Duration resend = std::chrono::milliseconds(300);  // an engine's own time-outs are seconds
     Duration query_retry = std::chrono::milliseconds(300);
     Duration query_patience = std::chrono::seconds(2);
     std::size_t commands_in_flight = 1024;
@@ -54,8 +54,8 @@ class EngineLog final : public OrderedLog {
     std::size_t seal_every_bytes = 2 * 1024 * 1024;
     Duration remember_every = std::chrono::seconds(1);
     Duration believe_again = std::chrono::seconds(5);  // an engine that was refused is read anew
-    EngineMemory memory{};  // of earlier lives
-    std::string name{};     // of this host, for its registration
+    EngineMemory memory{};                             // of earlier lives
+    std::string name{};                                // of this host, for its registration
   };
 
   EngineLog(Config config, Random random, Instant now);
@@ -77,7 +77,8 @@ class EngineLog final : public OrderedLog {
   std::vector<NodeId> waits_for() const override { return {}; }
   const std::string& trouble() const override { return trouble_; }
 
-  const EngineMemory& memory() const { return memory_; }
+  // When that gateway has said something last, while this one listened.
+  std::optional<Instant> heard(NodeId node) const { return keepers_.heard(node); }
 
  private:
   struct Reading {
@@ -117,7 +118,7 @@ class EngineLog final : public OrderedLog {
   bool follows(Instant now, std::uint64_t after);
   bool is_same_way(const EngineState& state) const;
   void install(Instant now, EngineState&& state);
-  void apply(Instant now, const engine::Entry& event);
+  void apply(Instant now, const EngineEntry& entry);
   void seal_if_due(Instant now);
   void keep_state(std::uint64_t epoch);
   void remember(Instant now);

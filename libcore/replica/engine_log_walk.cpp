@@ -18,7 +18,8 @@ constexpr std::uint64_t a_connection = std::uint64_t{1} << 32U;  // more than on
 constexpr std::size_t seals_kept = 64;
 
 constexpr char restored[] =
-    "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, or "
+    "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, "
+    "or "
     "the keys were removed: stop all commands that hold something, then run coordd --engine URL --new-epoch "
     "on one host";
 
@@ -76,7 +77,8 @@ void EngineLog::hear(Instant now, const engine::State& event) {
   auto state = decode_engine_state(event.bytes);
   if (!state) return refuse(now, state.error().text());
   if (state->level > config_.level)
-    return refuse(now, fmt::format("the log is of level {}, and this program knows level {}: install the release "
+    return refuse(now,
+                  fmt::format("the log is of level {}, and this program knows level {}: install the release "
                               "that the other gateways have",
                               state->level, config_.level));
   if (!may_go_on(is_same_way(*state))) return refuse(now, restored);
@@ -128,26 +130,29 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
   walk_->position = event.position;
   walk_->entries += 1;
   walk_->bytes += event.bytes.size();
+  auto entry = decode_engine_entry(event.bytes);
+  if (!entry) return halt(entry.error().text());
+  // Another program's. It may change or remove what is its own, so it counts for nothing.
+  if (!*entry)
+    return out_.push_back(Report{"an entry of the engine's log is not coordd's: it is passed over"});
   walk_->place = {walk_->place.index + 1, chained(walk_->place.chain, event.position, event.bytes)};
   const bool was_seen = walk_->place.index == memory_.place.index && walk_->era == memory_.era;
   if (!may_go_on(!was_seen || walk_->place == memory_.place)) return refuse(now, restored);
-  if (walk_->place.index > applied_) apply(now, event);
+  if (walk_->place.index > applied_) apply(now, **entry);
 }
 
-void EngineLog::apply(Instant now, const engine::Entry& event) {
+void EngineLog::apply(Instant now, const EngineEntry& entry) {
   applied_ = walk_->place.index;
-  auto entry = decode_engine_entry(event.bytes);
-  if (!entry) return halt(entry.error().text());
-  if (!*entry) return out_.push_back(Report{fmt::format("entry {} of the log is nobody's: passed over", applied_)});
-  if ((*entry)->level > config_.level)
-    return halt(fmt::format("log entry {} is of level {}, and this program knows level {}: install the release "
-                            "that the other gateways have",
-                            applied_, (*entry)->level, config_.level));
-  const auto command = wire::decode<service::Command>((*entry)->command, {.version = (*entry)->level});
+  if (entry.level > config_.level)
+    return halt(
+        fmt::format("log entry {} is of level {}, and this program knows level {}: install the release "
+                    "that the other gateways have",
+                    applied_, entry.level, config_.level));
+  const auto command = wire::decode<service::Command>(entry.command, {.version = entry.level});
   if (!command) return halt(fmt::format("log entry {} cannot be read ({})", applied_, command.error().what));
-  if (current_) keepers_.heard(now, (*entry)->node);
+  if (current_) keepers_.heard(now, entry.node);
   const service::Expire* expire = expiry_in(*command);
-  if (expire != nullptr && !keepers_.judge(**entry, *expire, machine_)) return;
+  if (expire != nullptr && !keepers_.judge(entry, *expire, machine_)) return;
   service::Effects effects = machine_.apply(LogIndex{applied_}, *command);
   keepers_.applied(now, effects, machine_);
   commands_.applied(*command, effects, machine_, out_);
@@ -176,7 +181,7 @@ void EngineLog::keep_state(std::uint64_t epoch) {
   state.words = keepers_.words();
   state.level = machine_.level();
   state.machine = wire::encode_state(machine_.state());
-  ask(engine::Keep{epoch, encode(state)});
+  ask(engine::Keep{epoch, walk_->position, encode(state)});
 }
 
 // Whoever is first of those that write seals it, the others some entries later.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is asked of an engine that others run (etcd, Redis, ...), and what it tells: all that an adapter has to
-// know.
+// What is asked of an engine that others run (etcd, Redis, ...), and what it tells: all that an adapter has
+// to know.
 //
 // Problem: each engine has locks, leases or sessions of its own, each with other promises, and some of them
 // break: an etcd leader whose disk stalled revokes live leases, a ZooKeeper follower that was cut off goes on
@@ -56,6 +56,7 @@ struct Seal {
 // What is older goes then: earlier states, and all epochs before this one.
 struct Keep {
   std::uint64_t epoch = 0;
+  std::uint64_t position = 0;  // where it was opened
   Bytes state;
 };
 using Request = std::variant<Load, Make, Append, Barrier, Seal, Keep>;

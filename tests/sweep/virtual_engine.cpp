@@ -19,7 +19,11 @@ using std::chrono::seconds;
 
 VirtualEngine::VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed, const Options& options,
                              Instant end)
-    : world_(world), random_(seed ^ 0x656e67696e650000U), options_(options), end_(end), links_(world.nodes() + 1) {
+    : world_(world),
+      random_(seed ^ 0x656e67696e650000U),
+      options_(options),
+      end_(end),
+      links_(world.nodes() + 1) {
   if (cluster.config().engine) cluster.engine = this;
 }
 
@@ -39,7 +43,8 @@ void VirtualEngine::begin() {
 
 Duration VirtualEngine::delay() {
   const bool slow = random_.chance(0.02);
-  return slow ? random_.between(milliseconds(5), milliseconds(400)) : random_.between(microseconds(200), milliseconds(6));
+  return slow ? random_.between(milliseconds(5), milliseconds(400))
+              : random_.between(microseconds(200), milliseconds(6));
 }
 
 void VirtualEngine::process_started(NodeId node) {
@@ -92,18 +97,21 @@ void VirtualEngine::restore() {
   if (!backup_.made) return;
   restored_ = true;
   log_ = backup_;
-  for (std::size_t i = 1; i < links_.size(); ++i) cut(NodeId{i}, random_.between(milliseconds(5), milliseconds(300)));
+  for (std::size_t i = 1; i < links_.size(); ++i)
+    cut(NodeId{i}, random_.between(milliseconds(5), milliseconds(300)));
 }
 
 // What is told comes in order; now and then something is lost, and a while later the connection with it.
 void VirtualEngine::tell(NodeId node, engine::Told what) {
   Link& link = links_.at(node.value);
-  const bool may_be_lost = std::holds_alternative<engine::Entry>(what) && link.following && world_.now() < end_;
+  const bool may_be_lost =
+      std::holds_alternative<engine::Entry>(what) && link.following && world_.now() < end_;
   if (may_be_lost && random_.chance(options_.lost)) {
     link.gap = true;
     const std::uint64_t generation = link.generation;
     world_.at(world_.now() + random_.between(milliseconds(50), milliseconds(600)), [this, node, generation] {
-      if (links_.at(node.value).generation == generation && links_.at(node.value).gap) cut(node, milliseconds(5));
+      if (links_.at(node.value).generation == generation && links_.at(node.value).gap)
+        cut(node, milliseconds(5));
     });
     return;
   }
@@ -125,7 +133,8 @@ void VirtualEngine::ask(NodeId node, engine::Request request) {
     const bool answered = links_.at(node.value).generation == generation;
     if (answered) return carry_out(node, request, true);
     if (!random_.chance(0.5)) return;
-    const Instant late = world_.now() + random_.between(Duration{}, seconds(random_.chance(0.2) ? 3 : 0) + milliseconds(50));
+    const Instant late =
+        world_.now() + random_.between(Duration{}, seconds(random_.chance(0.2) ? 3 : 0) + milliseconds(50));
     world_.at(late, [this, node, request] { carry_out(node, request, false); });
   });
 }
@@ -187,6 +196,11 @@ void VirtualEngine::append(const engine::Append& request) {
   if (!log_.made || request.epoch != log_.epoch) return;
   if (!log_.keys[request.epoch].insert(request.key).second) return;
   check_once(request);
+  if (random_.chance(0.01)) {  // another program's, under our prefix
+    const Item foreign{false, log_.epoch, Bytes(random_.below(40), 7)};
+    log_.items[++log_.position] = foreign;
+    tell_all(log_.position, foreign);
+  }
   log_.position += 1 + random_.below(3);
   const Item item{false, log_.epoch, request.bytes};
   log_.items[log_.position] = item;
@@ -206,7 +220,8 @@ void VirtualEngine::keep(const engine::Keep& request) {
   if (restored_ && request.epoch > log_.epoch) return;
   const auto [known, first] = states_.try_emplace(request.epoch, request.state);
   if (!first && known->second != request.state && !restored_)
-    return world_.fail("states_agree", "two gateways keep different states of epoch " + std::to_string(request.epoch));
+    return world_.fail("states_agree",
+                       "two gateways keep different states of epoch " + std::to_string(request.epoch));
   if (request.epoch <= log_.kept_epoch || !log_.opened.contains(request.epoch)) return;
   log_.kept_epoch = request.epoch;
   log_.kept = request.state;

@@ -4,9 +4,9 @@
 //
 // Requests are late, and of those that were under way when a connection broke some are carried out all the
 // same, up to seconds later; nobody is told of what. What is told may be lost on its way without a word: the
-// next thing told shows it. Connections break, one by one and all at once. It goes back to what it was a while
-// ago, as after a restore from a backup. Checked here: an entry is in the log once, and whoever keeps a state
-// keeps the same one.
+// next thing told shows it. Connections break, one by one and all at once. It goes back to what it was a
+// while ago, as after a restore from a backup. Checked here: an entry is in the log once, and whoever keeps a
+// state keeps the same one.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ namespace coord::sweep {
 class VirtualEngine : public EngineHost {
  public:
   struct Options {
-    Duration cut_gap{};      // of one connection; 0: never
-    Duration outage_gap{};   // of all
-    double lost = 0;         // of what is told
-    bool restored = false;   // once, from a backup
+    Duration cut_gap{};     // of one connection; 0: never
+    Duration outage_gap{};  // of all
+    double lost = 0;        // of what is told
+    bool restored = false;  // once, from a backup
   };
   VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed, const Options& options, Instant end);
   void begin();
@@ -50,9 +50,9 @@ class VirtualEngine : public EngineHost {
     bool made = false;
     std::uint64_t position = 0;
     std::uint64_t epoch = 0;
-    std::map<std::uint64_t, Item> items;            // by position
+    std::map<std::uint64_t, Item> items;                  // by position
     std::map<std::uint64_t, std::set<std::string>> keys;  // by epoch
-    std::map<std::uint64_t, std::uint64_t> opened;  // where, by epoch
+    std::map<std::uint64_t, std::uint64_t> opened;        // where, by epoch
     std::uint64_t kept_epoch = 0;
     Bytes kept;
   };
@@ -88,9 +88,9 @@ class VirtualEngine : public EngineHost {
   Log log_;
   Log backup_;
   bool restored_ = false;
-  std::vector<Link> links_;  // by node
+  std::vector<Link> links_;                                 // by node
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;  // (client, sequence)
-  std::map<std::uint64_t, Bytes> states_;                  // by epoch
+  std::map<std::uint64_t, Bytes> states_;                   // by epoch
 };
 
 }  // namespace coord::sweep

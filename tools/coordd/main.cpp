@@ -238,9 +238,11 @@ Result<cli::Exit> describe(const Arguments& arguments) {
   const auto line = [&text](const std::string& what, const std::string& is) {
     text += fmt::format("  {}{}{}\n", what, std::string(what.size() < 10 ? 10 - what.size() : 1, ' '), is);
   };
-  line("peer", settings->name + (settings->alone()   ? ", alone"
-                                 : settings->joins() ? ", without a vote"
-                                                     : ""));
+  line("peer", settings->name + (settings->is_gateway() ? ", a gateway"
+                                 : settings->alone()    ? ", alone"
+                                 : settings->joins()    ? ", without a vote"
+                                                        : ""));
+  if (settings->is_gateway()) line("engine", settings->engine_access.url.text());
   for (const net::Address& address : settings->join) line("joins", address.text());
   if (!settings->alone()) {
     for (const auto& [id, other] : settings->roster.all()) {
@@ -278,7 +280,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
   if (arguments.setup) return coordd::set_up(arguments);
   if (!arguments.join_file.empty()) return coordd::join(arguments);
   if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
-  if (arguments.private_peer) {
+  if (arguments.private_peer && arguments.peer.engine.empty()) {
     arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
       return cli::private_socket(directory);
     };
@@ -311,6 +313,7 @@ int main(int argc, char** argv) {
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--name NAME --join HOST:PORT[,...] [options]", "one more host of a group that is there");
+  options.synopsis("--engine URL [options]", "the gateway to an engine that keeps the log");
   options.synopsis("--host", "as the package starts it for all users of a host");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");

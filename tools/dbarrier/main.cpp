@@ -112,9 +112,10 @@ int main(int argc, char** argv) {
   options.value("--report", "FILE", settings.report, "write arrivals as JSON; -: a table on stderr")
       .completes(cli::Completion::file)
       .without_mode();
-  options.value("--ttl", "SECONDS", settings.ttl, "time until a lost host is not counted any more (10)")
-      .between(seconds(1), seconds(3600))
-      .without_mode();
+  const cli::Option& ttl =
+      options.value("--ttl", "SECONDS", settings.ttl, "time until a lost host is not counted any more (10)")
+          .between(seconds(1), seconds(3600))
+          .without_mode();
   options
       .mode("--fail", settings.mode, dbarrier::Mode::fail, "break it: the others get 3, also who comes later")
       .operands(1, 2);
@@ -134,6 +135,9 @@ int main(int argc, char** argv) {
   options.command(settings.command, false);
   options.example("dbarrier -n 3 ready && start", "on three hosts");
   options.example("dbarrier -n 3 -w 60 --id \"$HOST\" --expect a,b,c up", "or name the missing");
-  options.does([&] { return act(settings, operands); });
+  options.does([&] {
+    cli::default_ttl(settings.peer, ttl, settings.ttl);
+    return act(settings, operands);
+  });
   return cli::run(argc, argv, options);
 }

@@ -100,11 +100,12 @@ void add_campaign(cli::Options& options, delect::Settings& settings) {
       .between(0, 255)
       .minor()
       .without_mode();
-  options
-      .value("--ttl", "SECONDS", settings.ttl, "lease: time until others go on after this host is lost (10)")
-      .between(seconds(1), seconds(3600))
-      .minor()
-      .without_mode();
+  const cli::Option& ttl = options
+                               .value("--ttl", "SECONDS", settings.ttl,
+                                      "lease: time until others go on after this host is lost (10)")
+                               .between(seconds(1), seconds(3600))
+                               .minor()
+                               .without_mode();
   options
       .value("--grace", "SECONDS", settings.grace, "from TERM to KILL when leadership is lost (0.3 of TTL)")
       .between(Duration{}, seconds(3600))
@@ -179,6 +180,9 @@ int main(int argc, char** argv) {
   options.example("delect reports -- reports-daemon", "one host runs it, others stand by");
   options.example("delect --slot auto:1d nightly -- job", "once a day of UTC; auto:1d@Europe/Berlin");
   options.refused([&] { report_misuse(settings); });
-  options.does([&] { return act(settings); });
+  options.does([&] {
+    cli::default_ttl(settings.peer, ttl, settings.ttl);
+    return act(settings);
+  });
   return cli::run(argc, argv, options);
 }

@@ -179,9 +179,10 @@ int main(int argc, char** argv) {
       .excludes("--max-run")
       .excludes("--report")
       .excludes("--lock-delay");
-  options
-      .value("--ttl", "SECONDS", settings.ttl, "lease: time until others go on after this host is lost (10)")
-      .between(seconds(1), seconds(3600));
+  const cli::Option& ttl = options
+                               .value("--ttl", "SECONDS", settings.ttl,
+                                      "lease: time until others go on after this host is lost (10)")
+                               .between(seconds(1), seconds(3600));
   options.value("--grace", "SECONDS", settings.grace, "from TERM to KILL when the lock is lost (0.3 of TTL)")
       .between(Duration{}, seconds(3600));
   options.value("--max-run", "SECONDS", settings.max_run, "stop the command after so long: status 124")
@@ -298,6 +299,9 @@ int main(int argc, char** argv) {
   options.refused([&] { report_misuse(settings); });
   bool unlocks = false;
   options.flag("-u,--unlock", unlocks, "flock's").hidden();
-  options.does([&] { return unlocks ? Result<cli::Exit>(no_unlocking()) : act(settings, operands); });
+  options.does([&] {
+    cli::default_ttl(settings.peer, ttl, settings.ttl);
+    return unlocks ? Result<cli::Exit>(no_unlocking()) : act(settings, operands);
+  });
   return cli::run(argc, argv, options);
 }

@@ -241,7 +241,8 @@ Result<Run::Ended> Run::become_command() {
   if (!ours) return ours.error();
   if (!*ours) return Ended();
   const local::Resume& resume = session_.resume();
-  if (session_.peer().welcome().scope == local::Scope::cluster) {
+  const local::Scope scope = session_.peer().welcome().scope;
+  if (scope == local::Scope::cluster || scope == local::Scope::engine) {
     cli::GuardTerms terms;
     terms.tool = "dlock";
     terms.object = cli::shown(settings_.name_list);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// One connection to an engine, as its adapter speaks it: bytes and requests in, bytes and what it tells out.
+// Pure; a new one for each connection. Driven by driver.hpp. Threading: none; one owner.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+#include "replica/engine_verbs.hpp"
+
+namespace coord::engines {
+
+namespace engine = replica::engine;
+
+// Who asks, and where the log is.
+struct Access {
+  std::string prefix;  // of all keys; ends with `/`
+  std::string user;    // empty: without a name
+  std::string password;
+  std::uint64_t writer = 0;  // of this process: what it keeps in pieces has its name
+};
+
+class Adapter {
+ public:
+  struct Write {
+    Bytes bytes;
+  };
+  struct Tell {
+    engine::Told told;
+  };
+  struct Close {  // this connection is of no use
+    std::string why;
+  };
+  using Action = std::variant<Write, Tell, Close>;
+
+  Adapter() = default;
+  Adapter(const Adapter&) = delete;
+  Adapter& operator=(const Adapter&) = delete;
+  virtual ~Adapter() = default;
+
+  virtual void begin(Instant now) = 0;  // it stands
+  virtual void receive(Instant now, ByteView bytes) = 0;
+  virtual void ask(Instant now, const engine::Request& request) = 0;
+  virtual void tick(Instant now) = 0;
+  virtual std::optional<Instant> deadline() const = 0;
+
+  std::vector<Action> take() { return std::exchange(out_, {}); }
+
+ protected:
+  void write(Bytes bytes) { out_.push_back(Write{std::move(bytes)}); }
+  void tell(engine::Told told) { out_.push_back(Tell{std::move(told)}); }
+  void close(std::string why) { out_.push_back(Close{std::move(why)}); }
+
+ private:
+  std::vector<Action> out_;
+};
+
+// `host`: as people wrote it, for what goes wrong and for what has to be said.
+using MakeAdapter = std::function<std::unique_ptr<Adapter>(const std::string& host)>;
+
+}  // namespace coord::engines

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Connections to an engine: one at a time, to one endpoint after the other, with TLS or without, and on each
+// an adapter (adapter.hpp). What it tells goes to the pump; what goes wrong is told as Down, in words.
+// Threading: all of it on the io_context's one thread; a name is looked up on asio's own.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/engine_url.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "engines/adapter.hpp"
+
+namespace coord::engines {
+
+struct Settings {
+  EngineUrl url;
+  std::string ca, certificate,
+      key;  // files; empty: the system's authorities, and no certificate of one's own
+  std::string user, password;
+  std::uint64_t writer = 0;
+};
+
+class Driver {
+ public:
+  using Told = std::function<void(engine::Told told)>;
+  static Result<std::unique_ptr<Driver>> open(boost::asio::io_context& io, Settings settings, Told told);
+  virtual ~Driver() = default;
+
+  virtual void start() = 0;
+  virtual void stop() = 0;
+  virtual void ask(const engine::Request& request) = 0;  // dropped while there is no connection
+  virtual std::string endpoint() const = 0;              // that it is connected with; empty: none
+};
+
+}  // namespace coord::engines

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// The log in etcd, version 3.4 or later, by gRPC over an HTTP/2 of our own (http2.hpp).
+//
+//   PREFIX open                      the number of the epoch that is open
+//   PREFIX log/EPOCH/KEY             an entry: created once, ordered by its revision
+//   PREFIX log/EPOCH/~               the seal: with it `open` moves on, in one transaction
+//   PREFIX state/EPOCH               where the state is with which that epoch begins: WRITER PIECES POSITION
+//   PREFIX piece/EPOCH/WRITER/NUMBER its pieces
+//
+// A position is a revision of etcd's (mod_revision): no two of our keys below log/ are changed in one
+// transaction. An append compares `open` and that its key is absent. What is read on the way in is a range by
+// revision, which needs no history; from there a watch goes on at the next revision. Leases, locks and
+// elections of etcd's are not used: leases that lived were revoked by a former leader whose disk had stalled
+// (etcd #15247, in Debian 12's 3.4.23).
+//
+// Which answers are not believed:
+//   - that a watch has got so far, since progress may be told before an event (etcd #15220): a barrier asks
+//   for
+//     the revision by a linearizable read, and reads what lies between;
+//   - that no answer means anything: etcd's own time-outs are seconds. Appends come again by their key.
+#pragma once
+
+#include <map>
+
+#include "engines/adapter.hpp"
+#include "engines/etcd_calls.hpp"
+#include "engines/http2.hpp"
+
+namespace coord::engines {
+
+class Etcd final : public Adapter {
+ public:
+  Etcd(Access access, std::string host, bool tls);
+
+  void begin(Instant now) override;
+  void receive(Instant now, ByteView bytes) override;
+  void ask(Instant now, const engine::Request& request) override;
+  void tick(Instant now) override;
+  std::optional<Instant> deadline() const override;
+
+ private:
+  enum class Kind : std::uint8_t {
+    authenticate,
+    top,
+    pieces,
+    tail,
+    watch,
+    barrier,
+    behind,
+    change,
+    piece,
+    pointer
+  };
+  struct Call {
+    Kind kind{};
+    Instant sent;
+    std::uint64_t load = 0;  // of which Load, or the ticket of a barrier
+    Bytes answer;            // what has come of it
+  };
+  struct Loading {
+    std::uint64_t ticket = 0, number = 0;
+    std::uint64_t epoch = 0, position = 0;
+    std::string writer;
+    std::size_t pieces = 0, pieces_here = 0;
+    Bytes state;
+    std::uint64_t at_revision = 0;
+  };
+  struct Keeping {
+    engine::Keep what;
+    std::size_t next = 0;  // piece
+  };
+
+  void call(Instant now, Kind kind, const char* method, const Bytes& message, std::uint64_t number = 0);
+  void flush();
+  void ended(Instant now, Call&& call, const Http2::Ended& event);
+  void answered(Instant now, const Call& call, ByteView message);
+  void watched(Instant now, ByteView message);
+  void refused(Kind kind, const std::string& status, const std::string& text);
+  void unreadable();
+
+  void load(Instant now, const engine::Load& request);
+  void take_top(Instant now, const etcd::Answer& answer);
+  void take_pieces(Instant now, const etcd::Answer& answer);
+  void take_tail(Instant now, const etcd::Answer& answer);
+  void ask_pieces(Instant now);
+  void ask_tail(Instant now);
+  void take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
+  void take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
+  void ask_behind(Instant now, std::uint64_t ticket);
+  void deliver(const etcd::Pair& pair);
+  void keep(Instant now);
+  void take_pointer(Instant now, const etcd::Answer& answer);
+
+  std::string at(const char* what) const { return access_.prefix + what; }
+  std::string of_epoch(const char* what, std::uint64_t epoch) const;
+  std::string own_pieces(std::uint64_t epoch) const;
+
+  const Access access_;
+  const std::string host_;
+  const bool tls_;
+  Http2 http_;
+  std::string token_;
+  std::map<Http2::Stream, Call> calls_;
+  std::optional<Http2::Stream> watch_;
+  std::optional<Loading> loading_;
+  std::uint64_t loads_ = 0;
+  bool following_ = false;
+  std::uint64_t last_ = 0;  // position that was told last
+  std::uint64_t seen_ = 0;  // up to this revision all was told
+  std::optional<Keeping> keeping_;
+  bool closed_ = false;
+};
+
+}  // namespace coord::engines
