@@ -41,7 +41,10 @@ start_peer() {
   local name=$1 list
   shift
   list=$(cat "$group/peers")  # now, not in the background
-  coordd --name "$name" --peers "$list" --key-file "$group/key" --state-dir "$group/$name" \
+  local log=(--peers "$list" --key-file "$group/key")
+  # With tests/engines/again.sh: gateways, and a log of this group's own.
+  [ -z "${COORD_TEST_ENGINE-}" ] || log=(--engine "$COORD_TEST_ENGINE/$(cksum <<<"$group" | tr ' ' -)")
+  coordd --name "$name" "${log[@]}" --state-dir "$group/$name" \
     --socket "$group/$name.sock" "$@" </dev/null >>"$group/$name.log" 2>&1 3>&- &
   echo $! >"$group/$name.pid"
   disown
@@ -78,7 +81,9 @@ stop_group() {
 on() { COORD_SOCKET=$group/$1.sock "${@:2}"; }
 
 leader_seen_by() { on "$1" dpeers --json 2>/dev/null | jq -r 'select(.role == "leader") | .name'; }
-sees_leader() { [ -n "$(leader_seen_by "$1")" ]; }
+sees_leader() {
+  if [ -n "${COORD_TEST_ENGINE-}" ]; then on "$1" dlock --list no-such-lock >/dev/null 2>&1 || [ $? -eq 1 ]; else [ -n "$(leader_seen_by "$1")" ]; fi
+}
 sees_none() { [ -z "$(leader_seen_by "$1")" ]; }
 group_has_leader() {
   local name

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# again.sh FILE.bats: a file of tests/tools once more, with COORD_ENGINE: its peers are gateways to one log in three real servers.
+# Left out are tests that are about peers, scopes or the usual TTL (at most a tenth): each with its reason.
+set -uo pipefail
+file=$1
+case $(basename "$file") in
+dlock.bats)
+  without=(
+    'the command gets names, a growing token, its session and scope'  # the scope is another one
+  ) ;;
+*) without=() ;;
+esac
+dir=$(mktemp -d)
+trap '"$COORD_SOURCE/scripts/engine-servers" stop "$dir/etcd"; rm -rf "$dir"' EXIT
+url=$("$COORD_SOURCE/scripts/engine-servers" start "$COORD_BUILD/engines" "$dir/etcd" 3 2>"$dir/why") ||
+  { echo "engines: skipped: $(cat "$dir/why")"; exit 0; }
+export COORD_TEST_ENGINE=$url
+filter=$(grep -oP '^@test "\K[^"]*' "$file" | grep -vxFf <(printf '%s\n' "${without[@]-}" | grep .) |
+  sed 's/[][\.*^$+?(){}|]/\\&/g' | paste -sd'|')
+exec bats --print-output-on-failure --filter "^($filter)\$" "$file"

@@ -1,0 +1,179 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Gateways to three real etcd servers: what users see of them, and what happens when servers and gateways die.
+# labels: release
+bats_require_minimum_version 1.5.0
+load ../tools/peer_helpers
+
+servers() { "$COORD_SOURCE/scripts/engine-servers" "$@"; }
+
+setup_file() {
+  export engine_dir=$BATS_FILE_TMPDIR/etcd
+  url=$(servers start "$COORD_BUILD/engines" "$engine_dir" 3 2>"$BATS_FILE_TMPDIR/why") ||
+    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
+  export url
+}
+teardown_file() { servers stop "$engine_dir"; }
+
+# Each test has a log of its own, and gateways a and b as if they were two hosts.
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  group=$BATS_TEST_TMPDIR names=(a b)
+  prefix=t$BATS_TEST_NUMBER
+  own_host
+  unset COORD_ENGINE
+}
+teardown() {
+  end_jobs KILL
+  stop_group
+  stop_own_host
+}
+gateway() {
+  local name=$1
+  shift
+  mkdir -p "$name"
+  coordd --engine "$url/$prefix" --name "$name" --state-dir "$name" --socket "$name.sock" "$@" </dev/null >>"$name.log" 2>&1 3>&- &
+  echo $! >"$name.pid"
+  disown
+  eventually answers "$name"
+}
+answers() { on "$1" dlock --list >/dev/null 2>&1 || [ $? -eq 1 ]; }
+etcdctl() { servers ctl "$engine_dir" "$@"; }
+
+@test "nothing is set up: the first tool starts a gateway, and all on this host use it" {
+  export COORD_ENGINE=$url/$prefix
+  run -0 dlock x printenv DLOCK_SCOPE
+  [ "$output" = engine ]
+  [ "$(peers_running)" = 1 ]
+  first=$(dlock x printenv DLOCK_TOKEN)
+  [ "$(dlock x printenv DLOCK_TOKEN)" -gt "$first" ]
+  [ "$(dlock --list --json 2>/dev/null | wc -l)" = 0 ]
+  hold_here x
+  run -0 dlock --list --json x
+  [ "$(jq -r .scope <<<"$output")" = engine ]
+  [ "$(jq -r '.holders[0].ttl_s' <<<"$output")" = 30 ]
+  run -1 dlock -n x true
+  release x
+  [ "$(peers_running)" = 1 ]
+  [ "$(dpeers --json | jq -r .role)" = member ]
+}
+
+@test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
+  gateway a
+  gateway b
+  hold a x
+  run -1 on b dlock -n x true
+  on b dlock x touch second &
+  eventually waits_for b x
+  [ ! -e second ]
+  release x
+  eventually test -e second
+  on a dkv put k v
+  [ "$(on b dkv get k)" = v ]
+  on a dbarrier -n 2 meet &
+  run -0 on b dbarrier -n 2 -w 20 meet
+  [ "$(on a delect --json --value here e true 2>/dev/null | wc -l)" -ge 0 ]
+}
+
+@test "what cannot be is refused: 64, and which engines there are" {
+  run -64 --separate-stderr dlock --engine paxos://h x true
+  [[ $stderr == *"known are etcd:// etcds://"* ]]
+  run -64 --separate-stderr dlock --engine etcd://root:secret@h x true
+  [[ $stderr != *secret* && $stderr == *password-file* ]]
+  run -64 --separate-stderr coordd --engine etcd://h --peers a=h:1 --name a --state-dir s --socket s.sock
+  [[ $stderr == *--peers* ]]
+  run -64 --separate-stderr dlock --engine etcd://h --socket s.sock x true
+  printf 'engine = "etcd://h"\npeers = "a=h:1"\nname = "a"\nstate_dir = "s"\nsocket = "s.sock"\n' >both.toml
+  run -64 --separate-stderr coordd --check-config --config both.toml
+  [[ $stderr == *engine* ]]
+  export COORD_ENGINE=redis://h
+  run -64 dlock x true
+}
+
+@test "a scope is asked for: an engine's is no private one, but does for a cluster's" {
+  export COORD_ENGINE=$url/$prefix
+  run -0 dlock --scope engine x true
+  run -0 dlock --scope cluster x true
+  run -69 dlock --scope private x true
+  unset COORD_ENGINE
+  run -69 --separate-stderr dlock --scope engine x true
+  [[ $stderr == *"--engine URL"* ]]
+}
+
+@test "an engine that is not there: 69, with the endpoint and why" {
+  run -69 --separate-stderr dlock --engine etcd://127.0.0.1:1 x true
+  [[ $stderr == *"127.0.0.1:1"* ]]
+}
+
+@test "the engine's leader is killed: the hold stays, and the next one gets in soon" {
+  gateway a
+  gateway b
+  hold a x
+  leader=$(servers leader "$engine_dir")
+  servers kill "$engine_dir" "$leader"
+  run -0 on b dlock -w 20 y true
+  kill -0 "$command"
+  release x
+  run -0 on b dlock -w 20 x true
+  servers again "$engine_dir" "$leader"
+}
+
+@test "a majority is gone: the command is stopped within its lease, and tools say so" {
+  gateway a
+  on a dlock --ttl 2 x -- sh -c 'echo $$ >held; exec sleep 60' 2>lost.txt &
+  tool=$!
+  eventually is_file held
+  servers kill "$engine_dir" 1
+  servers kill "$engine_dir" 2
+  eventually gone "$(cat held)"
+  run -75 wait "$tool"
+  run -69 on a dlock -n y true
+  servers again "$engine_dir" 1
+  servers again "$engine_dir" 2
+  eventually on a dlock -n y true
+}
+
+@test "a gateway that is stopped beyond the lease has lost its lock to nobody before that" {
+  gateway a
+  gateway b
+  on a dlock --ttl 2 x -- sh -c 'while :; do date +%s.%N; sleep 0.01; done' >a.txt 2>/dev/null &
+  eventually is_file a.txt
+  signal_peer STOP a
+  on b dlock -w 20 x -- sh -c 'date +%s.%N' >b.txt
+  signal_peer CONT a
+  [ "$(printf '%s\n%s\n' "$(tail -1 a.txt)" "$(cat b.txt)" | sort -n | tail -1)" = "$(cat b.txt)" ]
+}
+
+@test "a host is gone with its gateway: the next one has the lock within the lease and 1.5 s" {
+  gateway a
+  gateway b
+  hold a x --ttl 2
+  begin=$(now_us)
+  kill -9 "$holder" "$command" "$(pid_of a)"
+  run -0 on b dlock -w 20 --ttl 2 x true
+  [ $(($(now_us) - begin)) -lt 4500000 ] || [ -n "${COORD_SANITIZE-}" ]
+}
+
+@test "foreign keys under the prefix are passed over" {
+  gateway a
+  etcdctl put "$prefix/log/0000000000000001/foreign" nonsense
+  etcdctl put "$prefix/log/other" nonsense
+  run -0 on a dlock x true
+  gateway b
+  run -0 on b dlock x true
+  grep -q "passed over" b.log
+}
+
+@test "an engine that has forgotten is refused with what to do" {
+  gateway a
+  run -0 on a dlock x true
+  eventually test -s a/engine
+  etcdctl del --prefix "$prefix/" >/dev/null
+  signal_peer KILL a
+  eventually peer_gone a
+  coordd --engine "$url/$prefix" --name a --state-dir a --socket a.sock </dev/null >>a.log 2>&1 3>&- &
+  echo $! >a.pid
+  disown
+  refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
+  eventually refused
+}
