@@ -82,7 +82,7 @@ std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView byte
 Bytes encode(const EngineEntry& entry) {
   return framed(entry_mark, [&](ByteWriter& out) {
     out.put(entry.node.value);
-    out.put(static_cast<std::uint8_t>(entry.again));
+    out.put(static_cast<std::uint8_t>(entry.kind));
     out.put(static_cast<std::uint32_t>(entry.level));
     out.put(ByteView(entry.command));
   });
@@ -96,10 +96,10 @@ Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes) {
   ByteReader reader(*body);
   EngineEntry entry;
   entry.node = NodeId{reader.get<std::uint64_t>()};
-  const auto again = reader.get<std::uint8_t>();
+  const auto kind = reader.get<std::uint8_t>();
   entry.level = reader.get<std::uint32_t>();
-  if (reader.failed() || again > 1) return of_later_release("an entry of the log", seen);
-  entry.again = again == 1;
+  if (reader.failed() || kind > 2) return of_later_release("an entry of the log", seen);
+  entry.kind = EngineEntry::Kind{kind};
   entry.command = copied(body->subspan(13));
   return std::optional(std::move(entry));
 }

@@ -32,8 +32,13 @@ struct EnginePlace {
 std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView bytes);
 
 struct EngineEntry {
-  NodeId node;                // the gateway that has appended it
-  bool again = false;         // it has said the same before (EngineKeepers)
+  enum class Kind : std::uint8_t {
+    command,
+    again,    // the gateway has said the same before (EngineKeepers)
+    new_era,  // of no command: `coordd --new-epoch` puts another state in the place of what follows
+  };
+  NodeId node;  // the gateway that has appended it
+  Kind kind = Kind::command;
   Level level = first_level;  // by whose formats the command is laid out
   Bytes command;
 

@@ -27,7 +27,7 @@ bool EngineKeepers::judge(const EngineEntry& entry, const service::Expire& said,
   if (session == nullptr || session->renewal != said.renewal) return true;  // void, as the machine says
   const auto found = words_.find(said.session);
   const bool is_new = found == words_.end() || found->second.renewal != said.renewal;
-  const bool counts = !is_new && (entry.again || found->second.node != entry.node);
+  const bool counts = !is_new && (entry.kind == EngineEntry::Kind::again || found->second.node != entry.node);
   if (!COORD_RULE(one_clock_ends_no_lease, counts)) {
     if (is_new) words_[said.session] = {said.renewal, entry.node};
     return false;

@@ -121,9 +121,9 @@ std::string EngineLog::key_of(const Bytes& bytes) const {
   return fmt::format("x{:x}-{}", life(), chained(0, 0, bytes));
 }
 
-void EngineLog::append(std::string key, const Bytes& command, bool again) {
+void EngineLog::append(std::string key, const Bytes& command, EngineEntry::Kind kind) {
   const std::string own = COORD_RULE_OR(append_keeps_its_key, key, fmt::format("{}.{}", key, ++last_key_));
-  EngineEntry entry{config_.self, again, machine_.level(), command};
+  EngineEntry entry{config_.self, kind, machine_.level(), command};
   ask(engine::Append{walk_->epoch, own, encode(entry)});
 }
 
@@ -148,7 +148,7 @@ void EngineLog::keep_leases(Instant now) {
             ? fmt::format("e{:x}-{}-{}-{}", life(), expire->session.value, expire->renewal,
                           word.again ? 2 : 1)
             : fmt::format("t{:x}-{}", life(), std::get<service::TimerOver>(word.command.body).token.value);
-    append(key, bytes, word.again);
+    append(key, bytes, word.again ? EngineEntry::Kind::again : EngineEntry::Kind::command);
   }
 }
 

@@ -77,6 +77,10 @@ class EngineLog final : public OrderedLog {
   std::vector<NodeId> waits_for() const override { return {}; }
   const std::string& trouble() const override { return trouble_; }
 
+  // `coordd --new-epoch`, for a log that is followed: all sessions end, every token is above this one and
+  // above all in the log, and nothing is granted until a Shut says so.
+  [[nodiscard]] Actions begin_era(Instant now, Token above);
+  std::uint64_t era() const { return walk_ ? walk_->era : 0; }
   // When that gateway has said something last, while this one listened.
   std::optional<Instant> heard(NodeId node) const { return keepers_.heard(node); }
 
@@ -121,6 +125,7 @@ class EngineLog final : public OrderedLog {
   void apply(Instant now, const EngineEntry& entry);
   void seal_if_due(Instant now);
   void keep_state(std::uint64_t epoch);
+  void keep_new_era(Instant now, std::uint64_t epoch);
   void remember(Instant now);
   void lose(std::string why);
   bool may_go_on(bool same_way);  // false: it does not, and refuses
@@ -128,7 +133,7 @@ class EngineLog final : public OrderedLog {
   void halt(std::string why);
 
   void ask(engine::Request what);
-  void append(std::string key, const Bytes& command, bool again = false);
+  void append(std::string key, const Bytes& command, EngineEntry::Kind kind = EngineEntry::Kind::command);
   void send_commands(Instant now);
   void keep_leases(Instant now);
   void ask_reads(Instant now);
@@ -161,6 +166,7 @@ class EngineLog final : public OrderedLog {
   };
   std::optional<Sealing> sealing_;  // what this gateway wants sealed
   std::string trouble_ = "the engine has not answered yet";
+  std::optional<Token> era_above_;     // a new era is being begun here
   std::optional<Instant> refused_at_;  // the engine is not believed
   std::uint64_t last_key_ = 0;
 

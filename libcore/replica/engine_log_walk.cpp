@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/engine_log.hpp"
@@ -143,6 +144,10 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
 
 void EngineLog::apply(Instant now, const EngineEntry& entry) {
   applied_ = walk_->place.index;
+  if (entry.kind == EngineEntry::Kind::new_era) {
+    if (!era_above_) refuse(now, "coordd --new-epoch is at work on the engine's log");
+    return;
+  }
   if (entry.level > config_.level)
     return halt(
         fmt::format("log entry {} is of level {}, and this program knows level {}: install the release "
@@ -168,7 +173,9 @@ void EngineLog::hear(Instant now, const engine::Sealed& event) {
   if (walk_->seals.size() > seals_kept) walk_->seals.erase(walk_->seals.begin());
   if (walk_->place.index != applied_) return;
   keepers_.tidy(machine_);
-  if (sealing_ && sealing_->epoch + 1 == event.epoch) keep_state(event.epoch);
+  const bool is_ours = sealing_ && sealing_->epoch + 1 == event.epoch;
+  if (is_ours && era_above_) return keep_new_era(now, event.epoch);
+  if (is_ours) keep_state(event.epoch);
   sealing_.reset();
 }
 
@@ -182,6 +189,40 @@ void EngineLog::keep_state(std::uint64_t epoch) {
   state.level = machine_.level();
   state.machine = wire::encode_state(machine_.state());
   ask(engine::Keep{epoch, walk_->position, encode(state)});
+}
+
+Actions EngineLog::begin_era(Instant now, Token above) {
+  COORD_CHECK(current_);
+  era_above_ = above;
+  append(fmt::format("n{:x}", life()), {}, EngineEntry::Kind::new_era);
+  sealing_ = Sealing{walk_->epoch, now};
+  ask(engine::Seal{walk_->epoch});
+  return std::exchange(out_, {});
+}
+
+// The same state after commands that are in no log: its place is behind them.
+void EngineLog::keep_new_era(Instant now, std::uint64_t epoch) {
+  service::StateMachine machine = machine_;
+  std::uint64_t index = walk_->place.index;
+  const auto apply_one = [&](service::Body body) {
+    service::Command command;
+    command.wall = wall_;
+    command.body = std::move(body);
+    (void)machine.apply(LogIndex{++index}, command);
+  };
+  const auto sessions = machine_.state().sessions;
+  for (const auto& [id, session] : sessions) apply_one(service::Expire{id, session.renewal});
+  apply_one(service::TokenFloor{std::max(*era_above_, machine.state().last_token)});
+  apply_one(service::Shut{true});
+  EngineState state;
+  state.era = walk_->era + 1;
+  state.place = {index, chained(walk_->place.chain, walk_->position, {})};
+  state.seals = {state.place};
+  state.level = machine.level();
+  state.machine = wire::encode_state(machine.state());
+  ask(engine::Keep{epoch, walk_->position, encode(state)});
+  era_above_.reset();
+  load(now);
 }
 
 // Whoever is first of those that write seals it, the others some entries later.

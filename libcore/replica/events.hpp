@@ -98,8 +98,9 @@ struct FromEngine {
   engine::Told told;
 };
 
-using Event = std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted,
-                           Parted, RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromEngine>;
+using Event =
+    std::variant<FromPeer, Tick, Submit, Retract, Query, JobDone, JobFailed, Space, Leave, Greeted, Parted,
+                 RaiseNow, RaiseTokens, GrantNothing, PutIntoLog, AskVoters, KnownVoters, FromEngine>;
 
 // ---- answers
 
@@ -178,9 +179,9 @@ struct RememberEngine {
   EngineMemory memory;
 };
 
-using Action =
-    std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady, QueryFailed,
-                 LeaderChanged, Report, Halted, VotersAnswered, VoterStep, VotersChanged, ToEngine, RememberEngine>;
+using Action = std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady,
+                            QueryFailed, LeaderChanged, Report, Halted, VotersAnswered, VoterStep,
+                            VotersChanged, ToEngine, RememberEngine>;
 using Actions = std::vector<Action>;
 
 }  // namespace coord::replica

@@ -11,7 +11,12 @@ namespace coord::local {
 
 using service::Mode;
 
-enum class Scope : std::uint8_t { private_peer, cluster, host, engine };  // host, engine: told from version 2 on
+enum class Scope : std::uint8_t {
+  private_peer,
+  cluster,
+  host,
+  engine
+};  // host, engine: told from version 2 on
 constexpr const char* name_of(Scope value) {
   switch (value) {
     using enum Scope;

@@ -20,12 +20,12 @@ namespace {
 
 constexpr NodeId self{9}, other{8}, third{7};
 
-Bytes entry_of(NodeId node, service::Body body, bool again = false) {
+Bytes entry_of(NodeId node, service::Body body, EngineEntry::Kind kind = EngineEntry::Kind::command) {
   service::Command command;
   command.node = node;
   command.wall = WallTime{1'000'000'000};
   command.body = std::move(body);
-  return encode(EngineEntry{node, again, 2, wire::encode(command, 2)});
+  return encode(EngineEntry{node, kind, 2, wire::encode(command, 2)});
 }
 
 // An engine that does what it is asked at once.
@@ -98,7 +98,8 @@ class Engine {
 
 class Gateway {
  public:
-  explicit Gateway(Engine& engine, EngineMemory memory = {}, std::size_t seal_every = 1000) : engine_(engine) {
+  explicit Gateway(Engine& engine, EngineMemory memory = {}, std::size_t seal_every = 1000)
+      : engine_(engine) {
     EngineLog::Config config;
     config.self = self;
     config.name = "g";
@@ -113,6 +114,10 @@ class Gateway {
   void connect() { tell(FromEngine{engine::Up{}}); }
   void pass(Duration time) {
     for (const Instant end = now + time; now < end; now += 10ms) tell(Tick{});
+  }
+  void begin_era(Token above) {
+    take(log->begin_era(now, above));
+    take(log->settle(now, WallTime{1'000'000'000}));
   }
   // Another gateway's, or another program's.
   void append(Bytes bytes) {
@@ -132,7 +137,7 @@ class Gateway {
     command.client = log->machine().registration(node);
     command.sequence = 1;
     command.body = acquire;
-    append(encode(EngineEntry{node, false, 2, wire::encode(command, 2)}));
+    append(encode(EngineEntry{node, EngineEntry::Kind::command, 2, wire::encode(command, 2)}));
     REQUIRE(log->machine().state().sessions.size() == 1);
     return log->machine().state().sessions.begin()->first;
   }
@@ -264,7 +269,7 @@ TEST_CASE("what is no entry of ours is passed over, and one of a later release h
   gateway.append(cut);
   CHECK(gateway.log->applied() == before);
   CHECK_FALSE(gateway.halted);
-  gateway.append(encode(EngineEntry{other, false, newest_level + 1, {1}}));
+  gateway.append(encode(EngineEntry{other, EngineEntry::Kind::command, newest_level + 1, {1}}));
   REQUIRE(gateway.halted);
   CHECK(gateway.halted->find("install the release") != std::string::npos);
 }
@@ -296,7 +301,7 @@ TEST_CASE("one_clock_ends_no_lease: a second gateway's word counts, or the same 
   }
   SECTION("the same one's again") {
     gateway.append(entry_of(third, service::Expire{session, 0}));
-    gateway.append(entry_of(third, service::Expire{session, 0}, true));
+    gateway.append(entry_of(third, service::Expire{session, 0}, EngineEntry::Kind::again));
   }
   SECTION("alone: four seconds of the lease, patience, and a quarter") {
     gateway.pass(4s);
@@ -309,6 +314,28 @@ TEST_CASE("one_clock_ends_no_lease: a second gateway's word counts, or the same 
 TEST_CASE("engine_may_not_go_back: an engine that was restored is refused") {
   CHECK(after_a_restore().find("restored from an older backup") != std::string::npos);
   CHECK(without("engine_may_not_go_back", after_a_restore) == "");
+}
+
+TEST_CASE("a new era: sessions are void, tokens above, nothing is granted, and others come along") {
+  Engine engine;
+  Gateway before(engine);
+  before.connect();
+  (void)before.session_of(other);
+  before.pass(2s);
+  Gateway operators(engine);
+  operators.connect();
+  const Token above{std::uint64_t{1} << 52U};
+  operators.begin_era(above);
+  CHECK(operators.log->era() == 2);
+  CHECK(operators.log->has_quorum());
+  CHECK(operators.log->machine().state().sessions.empty());
+  CHECK(operators.log->machine().state().closed);
+  CHECK(operators.log->machine().state().last_token >= above);
+  before.append(engine.items.empty() ? Bytes{} : engine.items.front().bytes);
+  before.tell(FromEngine{engine::Down{"gone"}});
+  before.connect();
+  CHECK(before.log->has_quorum());
+  CHECK(before.log->machine().state().closed);
 }
 
 TEST_CASE("an engine whose keys were removed is refused by who has seen some") {

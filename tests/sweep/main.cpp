@@ -29,7 +29,8 @@ constexpr const char* usage_text =
     "usage: coord_sweep --seeds N [--seed FIRST] [--jobs J] [--profile NAME] [--traces DIRECTORY]\n"
     "                   [--mutant RULE --expect INVARIANT,...]\n"
     "       coord_sweep --replay SEED [--profile NAME] [--mutant RULE] [--shrink yes]\n"
-    "profiles: mixed calm crowded renewals power damage elections alone upgrades keys members churn casts engine; "
+    "profiles: mixed calm crowded renewals power damage elections alone upgrades keys members churn casts "
+    "engine; "
     "without "
     "--profile the seed "
     "decides\n";

@@ -29,7 +29,7 @@ TEST_CASE("what is no engine's URL is refused with what to write") {
   CHECK(refused("etcd://root:secret@h:1").find("--engine-password-file") != std::string::npos);
   CHECK(refused("etcd://root:secret@h:1").find("secret") == std::string::npos);
   CHECK(refused("paxos://root:secret@h:1").find("secret") == std::string::npos);
-  for (const char* text : {"etcd://", "etcd://a,", "etcd://a:0", "etcd://a:65536", "etcd://a:1:2", "etcd://[::1",
-                           "etcd://a b", "etcd://h/a b"})
+  for (const char* text : {"etcd://", "etcd://a,", "etcd://a:0", "etcd://a:65536", "etcd://a:1:2",
+                           "etcd://[::1", "etcd://a b", "etcd://h/a b"})
     (void)refused(text);
 }

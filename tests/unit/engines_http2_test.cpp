@@ -21,8 +21,15 @@ Bytes hex(std::string_view text) {
 }
 
 Bytes frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const Bytes& payload) {
-  Bytes bytes{0, static_cast<std::uint8_t>(payload.size() >> 8U), static_cast<std::uint8_t>(payload.size()), type,
-              flags, 0, 0, static_cast<std::uint8_t>(stream >> 8U), static_cast<std::uint8_t>(stream)};
+  Bytes bytes{0,
+              static_cast<std::uint8_t>(payload.size() >> 8U),
+              static_cast<std::uint8_t>(payload.size()),
+              type,
+              flags,
+              0,
+              0,
+              static_cast<std::uint8_t>(stream >> 8U),
+              static_cast<std::uint8_t>(stream)};
   bytes.insert(bytes.end(), payload.begin(), payload.end());
   return bytes;
 }
@@ -31,8 +38,9 @@ Bytes frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const B
 
 TEST_CASE("header fields: the examples of RFC 7541, C.6, with Huffman codes and a table") {
   HeaderDecoder decoder;
-  const auto first = decoder.decode(
-      hex("488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3"));
+  const auto first =
+      decoder.decode(hex("488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171"
+                         "863c78f0b97c8e9ae82ae43d3"));
   REQUIRE(first);
   CHECK(*first == Headers{{":status", "302"},
                           {"cache-control", "private"},
@@ -48,11 +56,11 @@ TEST_CASE("header fields: what is sent is read back, and what is damaged is refu
   const Headers headers{{":path", "/etcdserverpb.KV/Txn"}, {"token", std::string(300, 'x')}};
   HeaderDecoder decoder;
   CHECK(decoder.decode(encode_headers(headers)) == headers);
-  CHECK_FALSE(decoder.decode(hex("ff")));        // a number without an end
-  CHECK_FALSE(decoder.decode(hex("80")));        // index 0
-  CHECK_FALSE(decoder.decode(hex("c6")));        // not in the table
+  CHECK_FALSE(decoder.decode(hex("ff")));          // a number without an end
+  CHECK_FALSE(decoder.decode(hex("80")));          // index 0
+  CHECK_FALSE(decoder.decode(hex("c6")));          // not in the table
   CHECK_FALSE(decoder.decode(hex("4004abcdef")));  // text that ends too early
-  CHECK_FALSE(decoder.decode(hex("3fe2ff03")));  // a table that is too large
+  CHECK_FALSE(decoder.decode(hex("3fe2ff03")));    // a table that is too large
 }
 
 TEST_CASE("HTTP/2: a call, its answer in two blocks of headers, and its end") {
@@ -99,7 +107,8 @@ TEST_CASE("HTTP/2: a server that is wrong, or none, ends the connection and noth
     for (int i = 0; i < 20 && !http.failed(); ++i) {
       Bytes payload(random.below(40), 0);
       for (auto& byte : payload) byte = static_cast<std::uint8_t>(random.below(256));
-      (void)http.receive(frame(static_cast<std::uint8_t>(random.below(11)), static_cast<std::uint8_t>(random.below(64)),
+      (void)http.receive(frame(static_cast<std::uint8_t>(random.below(11)),
+                               static_cast<std::uint8_t>(random.below(64)),
                                static_cast<std::uint32_t>(random.below(4)), payload));
     }
   }
@@ -107,11 +116,16 @@ TEST_CASE("HTTP/2: a server that is wrong, or none, ends the connection and noth
 
 TEST_CASE("etcd's messages: what was measured on the wire") {
   using namespace coord::engines::etcd;
-  CHECK(range({"a", "b", 0, 0, 9, Range::Order::by_change}).out() == hex("0a016112016228013003" "5009"));
+  CHECK(range({"a", "b", 0, 0, 9, Range::Order::by_change}).out() == hex("0a016112016228013003"
+                                                                         "5009"));
   Transaction change;
   change.if_absent("k").then_put("k", Bytes{1});
-  CHECK(change.out() == hex("0a0710011a016b2800" "120812060a016b120101"));
-  const auto answer = read_range(hex("0a021807" "12070a016118053005" "18012001"));
+  CHECK(change.out() == hex("0a0710011a016b2800"
+                            "120812060a016b120101"));
+  const auto answer =
+      read_range(hex("0a021807"
+                     "12070a016118053005"
+                     "18012001"));
   REQUIRE(answer);
   CHECK(answer->revision == 7);
   CHECK(answer->more);

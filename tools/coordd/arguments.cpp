@@ -180,6 +180,11 @@ void declare(cli::Options& options, Arguments& arguments) {
       .minor();
   options.flag("--check-config", arguments.check_config,
                "say what the configuration makes of this peer, and end");
+  options
+      .flag("--new-epoch", arguments.new_epoch,
+            "the engine was restored from a backup: void all that is held, and begin anew above all tokens")
+      .needs("--engine")
+      .excludes("--check-config");
   options.flag("--setup", arguments.setup, "make this the first host of a group: key and configuration")
       .excludes("--private")
       .excludes("--host")

@@ -21,6 +21,7 @@ struct Arguments {
   bool host = false;
   bool keygen = false;
   bool check_config = false;
+  bool new_epoch = false;
   bool setup = false;
   std::string address;        // with setup: this peer's own
   bool without_vote = false;  // with join_file: not one of its peers

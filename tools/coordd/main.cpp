@@ -28,6 +28,7 @@
 #include "coordd/failed_start.hpp"
 #include "coordd/found.hpp"
 #include "coordd/inherited.hpp"
+#include "coordd/new_epoch.hpp"
 #include "coordd/notify.hpp"
 #include "coordd/reload.hpp"
 #include "coordd/service_user.hpp"
@@ -280,6 +281,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
   if (arguments.setup) return coordd::set_up(arguments);
   if (!arguments.join_file.empty()) return coordd::join(arguments);
   if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
+  if (arguments.new_epoch) return coordd::begin_new_epoch(arguments);
   if (arguments.private_peer && arguments.peer.engine.empty()) {
     arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
       return cli::private_socket(directory);
@@ -314,6 +316,7 @@ int main(int argc, char** argv) {
   options.synopsis("[--config FILE]");
   options.synopsis("--name NAME --join HOST:PORT[,...] [options]", "one more host of a group that is there");
   options.synopsis("--engine URL [options]", "the gateway to an engine that keeps the log");
+  options.synopsis("--engine URL --new-epoch", "after the engine was restored from a backup");
   options.synopsis("--host", "as the package starts it for all users of a host");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// coordd --new-epoch: the log of an engine that was restored from a backup begins a new era.
+#pragma once
+
+#include "cli/exit_status.hpp"
+#include "coordd/arguments.hpp"
+
+namespace coord::coordd {
+
+// Told how it goes on standard error; over when the log grants again.
+Result<cli::Exit> begin_new_epoch(const Arguments& arguments);
+
+}  // namespace coord::coordd
