@@ -49,10 +49,22 @@ void Daemon::perform(replica::RememberEngine&& action) {
   if (engine_memory_) engine_memory_->submit(std::make_shared<Remember>(action.memory));
 }
 
-// The others as far as they have said something in the log lately: an idle gateway says nothing.
+// The engine in the place of who leads, and the others as far as they have said something in the log lately:
+// an idle gateway says nothing.
 void Daemon::describe_gateways(local::Peers& answer) const {
   constexpr Duration lately = std::chrono::seconds(60);
   const Instant now = process::boot_now();
+  const bool follows = node_->log().has_quorum();
+  const EngineUrl& url = settings_.engine_access.url;
+  local::PeerRecord engine;
+  engine.name = url.text().substr(0, url.text().find("://"));
+  engine.address = follows ? engine_->endpoint() : url.text();
+  engine.role = follows ? "leader" : "member";
+  engine.state = follows ? "alive" : "dead";
+  engine.voter = follows;
+  engine.level = engine.knows = node_->log().machine().level();
+  engine.since = started_;
+  answer.peers.push_back(std::move(engine));
   for (const auto& [node, registration] : node_->log().machine().state().registrations) {
     const auto heard = gateway()->heard(node);
     if (node == settings_.node || !heard || now > *heard + lately) continue;

@@ -339,9 +339,7 @@ local::PeerRecord Daemon::describe_self() const {
   const service::StateMachine& machine = node_->log().machine();
   local::PeerRecord record;
   record.name = settings_.name;
-  record.address = engine_ && !engine_->endpoint().empty() ? engine_->endpoint()
-                   : settings_.alone()                     ? "-"
-                                       : settings_.roster.find(settings_.node)->address.text();
+  record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
   record.local = true;
   if (node_->voter() != nullptr) {
     describe_vote(record);

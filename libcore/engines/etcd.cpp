@@ -132,10 +132,11 @@ void Etcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
   answered(now, done, ByteView(done.answer).subspan(5));
 }
 
-// An append, or what is kept, comes again by itself where etcd was only busy.
+// An append, a state or a barrier comes again by itself where etcd was only busy.
 void Etcd::refused(Kind kind, const std::string& status, const std::string& text) {
   const bool is_busy = status == "14" || status == "4" || status.empty();
-  const bool comes_again = kind == Kind::change || kind == Kind::piece || kind == Kind::pointer;
+  const bool comes_again = kind == Kind::change || kind == Kind::piece || kind == Kind::pointer ||
+                           kind == Kind::barrier || kind == Kind::behind;
   if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
   if (comes_again && is_busy) return;
   closed_ = true;

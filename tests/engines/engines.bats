@@ -55,7 +55,8 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   run -1 dlock -n x true
   release x
   [ "$(peers_running)" = 1 ]
-  [ "$(dpeers --json | jq -r .role)" = member ]
+  [ "$(dpeers --json | jq -r 'select(.role == "leader") | .name')" = etcd ]
+  [ "$(dpeers --json | jq -r 'select(.local) | .role')" = member ]
 }
 
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {

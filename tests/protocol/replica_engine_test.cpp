@@ -366,7 +366,7 @@ TEST_CASE("engine_gap_is_noticed: what was lost on its way is read again") {
 }
 
 TEST_CASE("what stands in an engine has a fixed form") {
-  const EngineEntry entry{NodeId{0x0102}, true, 2, {0xaa, 0xbb}};
+  const EngineEntry entry{NodeId{0x0102}, EngineEntry::Kind::again, 2, {0xaa, 0xbb}};
   const Bytes bytes = encode(entry);
   CHECK(Bytes(bytes.begin(), bytes.begin() + 23) ==
         Bytes{0x75, 0x63, 0x45, 0x31, 1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0xaa, 0xbb});

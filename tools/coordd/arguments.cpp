@@ -80,29 +80,24 @@ void declare(cli::Options& options, Arguments& arguments) {
       .excludes("--join");
   options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
       .env("COORD_ENGINE_USER")
-      .needs("--engine")
       .minor();
   options
       .value("--engine-password-file", "FILE", peer.engine_password_file,
              "with that user's password, mode 0600")
       .env("COORD_ENGINE_PASSWORD_FILE")
       .completes(cli::Completion::file)
-      .needs("--engine")
       .minor();
   options.value("--engine-ca", "FILE", peer.engine_ca, "who may sign the engine's certificate (the system's)")
       .env("COORD_ENGINE_CA")
       .completes(cli::Completion::file)
-      .needs("--engine")
       .minor();
   options.value("--engine-cert", "FILE", peer.engine_cert, "this host's certificate for the engine")
       .env("COORD_ENGINE_CERT")
       .completes(cli::Completion::file)
-      .needs("--engine")
       .minor();
   options.value("--engine-key", "FILE", peer.engine_key, "and its key")
       .env("COORD_ENGINE_KEY")
       .completes(cli::Completion::file)
-      .needs("--engine")
       .minor();
   options.value("--listen", "HOST:PORT", peer.listen, "address to listen on (its own in --peers)");
   options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")

@@ -129,6 +129,12 @@ Examined examine_configuration(const cli::ConnectOptions& options, Findings& fin
         "named by --socket: only the running peer is looked at");
     return examined;
   }
+  if (!authority->engine.empty()) {
+    examined.usable = true;
+    add(findings, Health::ok, "configuration", authority->engine,
+        "an engine keeps the log: this user's gateway to it serves this user only");
+    return examined;
+  }
   if (examined.config.empty()) {
     examined.usable = true;
     const bool of_host = authority->kind == cli::Authority::Kind::host;
