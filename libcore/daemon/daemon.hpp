@@ -310,6 +310,7 @@ class Daemon {
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<engines::Driver> engine_;  // of a gateway
   std::unique_ptr<WorkThread> engine_memory_;
+  std::string engine_trouble_;  // that was logged last
   std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
   std::unique_ptr<Shelf> shelf_;
   std::unique_ptr<net::PeerTransport> transport_;

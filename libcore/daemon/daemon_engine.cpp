@@ -26,8 +26,11 @@ Status Daemon::recover_as_gateway() {
   engines::Settings access = settings_.engine_access;
   access.writer = from_system_random<std::uint64_t>();
   auto engine = engines::Driver::open(io_, std::move(access), [this](replica::engine::Told told) {
-    if (const auto* down = std::get_if<replica::engine::Down>(&told))
+    const auto* down = std::get_if<replica::engine::Down>(&told);
+    if (down != nullptr && down->why != engine_trouble_)
       log_(net::LogLevel::warning, fmt::format("engine: {}", down->why));
+    if (down != nullptr || std::holds_alternative<replica::engine::Reached>(told))
+      engine_trouble_ = down != nullptr ? down->why : "";
     push(replica::FromEngine{std::move(told)});
   });
   if (!engine) return engine.error();

@@ -102,7 +102,7 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
 }
 
 @test "an engine that is not there: 69, with the endpoint and why" {
-  run -69 --separate-stderr dlock --engine etcd://127.0.0.1:1 x true
+  run -69 --separate-stderr dlock --engine etcd://127.0.0.1:1 -n x true
   [[ $stderr == *"127.0.0.1:1"* ]]
 }
 

@@ -86,7 +86,8 @@ void add_modes(cli::Options& options, delect::Settings& settings) {
   options.mode("--withdraw", settings.mode, Mode::withdraw, "end the enrolment").operands(1, 1);
 }
 
-void add_campaign(cli::Options& options, delect::Settings& settings) {
+// Answers with --ttl.
+const cli::Option& add_campaign(cli::Options& options, delect::Settings& settings) {
   using std::chrono::seconds;
   options.flag("-n,--nonblock,--nb", settings.no_wait, "fail with 1 rather than wait if another leads")
       .excludes("--timeout")
@@ -150,6 +151,7 @@ void add_campaign(cli::Options& options, delect::Settings& settings) {
   options.flag("--standby", settings.standby, "show the leader on a terminal meanwhile")
       .minor()
       .without_mode();
+  return ttl;
 }
 
 }  // namespace
@@ -161,7 +163,7 @@ int main(int argc, char** argv) {
   options.synopsis("--who NAME | --watch NAME | --list [NAME...] | --is-leader NAME | --last NAME");
   options.synopsis("--resign NAME | --evict NAME | --enroll NAME | --withdraw NAME");
   add_modes(options, settings);
-  add_campaign(options, settings);
+  const cli::Option& ttl = add_campaign(options, settings);
   options.flag("--stale", settings.stale, "show local knowledge, also without a quorum")
       .only_with({"--who", "--list", "--last"})
       .minor();
