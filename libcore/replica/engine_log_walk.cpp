@@ -44,7 +44,7 @@ void EngineLog::hear(Instant, const engine::Down& event) {
 }
 
 void EngineLog::load(Instant) {
-  lose("the engine's log is being read");
+  lose(refused_at_ ? std::string(trouble_) : "the engine's log is being read");
   walk_.reset();
   refused_at_.reset();
   sealing_.reset();

@@ -5,6 +5,7 @@
 #include "coordd/new_epoch.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
@@ -41,7 +42,7 @@ class NewEpoch {
   Result<cli::Exit> run() {
     auto driver = engines::Driver::open(io_, access_, [this](replica::engine::Told told) {
       if (const auto* down = std::get_if<replica::engine::Down>(&told)) why_ = down->why;
-      tell(replica::FromEngine{std::move(told)});
+      boost::asio::post(io_, [this, told = std::move(told)] { tell(replica::FromEngine{told}); });
     });
     if (!driver) return driver.error();
     driver_ = std::move(*driver);
