@@ -18,6 +18,8 @@ namespace {
 constexpr std::uint64_t a_connection = std::uint64_t{1} << 32U;  // more than one sees epochs
 constexpr std::size_t seals_kept = 64;
 
+constexpr char new_epoch_at_work[] = "coordd --new-epoch is at work on the engine's log";
+
 constexpr char restored[] =
     "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, "
     "or "
@@ -145,7 +147,7 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
 void EngineLog::apply(Instant now, const EngineEntry& entry) {
   applied_ = walk_->place.index;
   if (entry.kind == EngineEntry::Kind::new_era) {
-    if (!era_above_) refuse(now, "coordd --new-epoch is at work on the engine's log");
+    if (!era_above_) refuse(now, new_epoch_at_work);
     return;
   }
   if (entry.level > config_.level)
@@ -221,8 +223,7 @@ void EngineLog::keep_new_era(Instant now, std::uint64_t epoch) {
   state.level = machine.level();
   state.machine = wire::encode_state(machine.state());
   ask(engine::Keep{epoch, walk_->position, encode(state)});
-  era_above_.reset();
-  load(now);
+  refuse(now, new_epoch_at_work);  // until it is there
 }
 
 // Whoever is first of those that write seals it, the others some entries later.
@@ -248,6 +249,8 @@ void EngineLog::hear(Instant now, const engine::Reached& event) {
   if (event.ticket != loading_) return;
   const bool is_behind = walk_->era == memory_.era && walk_->place.index < memory_.place.index;
   if (!may_go_on(!is_behind)) return refuse(now, restored);
+  if (era_above_ && walk_->era == memory_.era) return refuse(now, new_epoch_at_work);
+  era_above_.reset();
   loading_ = 0;
   current_ = true;
   trouble_.clear();

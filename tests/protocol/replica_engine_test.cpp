@@ -326,6 +326,8 @@ TEST_CASE("a new era: sessions are void, tokens above, nothing is granted, and o
   operators.connect();
   const Token above{std::uint64_t{1'900'000'000} << 20U};
   operators.begin_era(above);
+  CHECK_FALSE(operators.log->has_quorum());
+  operators.pass(6s);
   CHECK(operators.log->era() == 2);
   CHECK(operators.log->has_quorum());
   CHECK(operators.log->machine().state().sessions.empty());

@@ -34,6 +34,7 @@ class NewEpoch {
     replica::EngineLog::Config config;
     config.self = NodeId{daemon::from_system_random<std::uint64_t>() | 1U};
     config.name = fmt::format("new-epoch-{:x}", config.self.value);
+    config.believe_again = std::chrono::milliseconds(300);
     log_.emplace(std::move(config), Random(daemon::from_system_random<std::uint64_t>()), process::boot_now());
     access_ = settings.engine_access;
     access_.writer = daemon::from_system_random<std::uint64_t>();
