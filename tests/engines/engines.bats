@@ -178,7 +178,7 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   eventually refused
 }
 
-@test "an engine that was restored from a backup is refused, and goes on after --new-epoch above all tokens" {
+@test "an engine that was restored from a backup is refused, and --new-epoch begins with nothing granted" {
   gateway a
   run -0 on a dlock x true
   servers save "$engine_dir" "$BATS_TEST_TMPDIR/backup"
@@ -191,5 +191,4 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   eventually grep -q "nothing is granted for 30 s" new.txt
   run -69 on a dlock -w 1 x true || run -1 on a dlock -w 1 x true
   kill -9 "$operator"
-  # The operator's patience is not this test's: what it says at the end is in tests/protocol.
 }
