@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The log in etcd, version 3.4 or later, by gRPC over an HTTP/2 of our own (http2.hpp).
+// The log in etcd, version 3.4 or later, by gRPC over HTTP/2 (http2.hpp).
 //
 //   PREFIX open                      the number of the epoch that is open
 //   PREFIX log/EPOCH/KEY             an entry: created once, ordered by its revision

@@ -1,271 +1,183 @@
 // SPDX-License-Identifier: MIT
 #include "engines/http2.hpp"
 
+#include <nghttp2/nghttp2.h>
+#include <sys/types.h>
+
 #include <algorithm>
-#include <utility>
+#include <array>
+#include <cstddef>
+
+#include "base/check.hpp"
 
 namespace coord::engines {
 
 namespace {
 
-constexpr std::size_t frame_head = 9;
-constexpr std::size_t own_frame_limit = 16384;  // what we have announced, by saying nothing
-constexpr std::size_t block_limit = 65536;
-constexpr std::uint32_t stream_window = 4U << 20U;
-constexpr std::uint32_t connection_window = 16U << 20U;
-constexpr std::uint32_t usual_window = 65535;
+constexpr std::int32_t stream_window = 4 << 20;
+constexpr std::int32_t connection_window = 16 << 20;
 
-enum Type : std::uint8_t {
-  data = 0,
-  headers = 1,
-  reset_stream = 3,
-  settings = 4,
-  push_promise = 5,
-  ping_frame = 6,
-  go_away = 7,
-  window_update = 8,
-  continuation = 9,
-};
-constexpr std::uint8_t end_stream = 1, acknowledges = 1, end_headers = 4, padded = 8, has_priority = 0x20;
-
-Bytes big_endian(std::uint32_t value) {
-  return {static_cast<std::uint8_t>(value >> 24U), static_cast<std::uint8_t>(value >> 16U),
-          static_cast<std::uint8_t>(value >> 8U), static_cast<std::uint8_t>(value)};
+nghttp2_nv field(const std::pair<std::string, std::string>& of) {
+  // Not changed: nghttp2 copies both before submit_request() returns.
+  const auto* name = reinterpret_cast<const std::uint8_t*>(of.first.data());
+  const auto* value = reinterpret_cast<const std::uint8_t*>(of.second.data());
+  return {const_cast<std::uint8_t*>(name), const_cast<std::uint8_t*>(value), of.first.size(),
+          of.second.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
-std::uint32_t number_at(ByteView bytes, std::size_t at) {
-  return (static_cast<std::uint32_t>(bytes[at]) << 24U) | (static_cast<std::uint32_t>(bytes[at + 1]) << 16U) |
-         (static_cast<std::uint32_t>(bytes[at + 2]) << 8U) | bytes[at + 3];
-}
-
-void put_setting(Bytes& out, std::uint16_t which, std::uint32_t value) {
-  out.push_back(static_cast<std::uint8_t>(which >> 8U));
-  out.push_back(static_cast<std::uint8_t>(which));
-  const Bytes number = big_endian(value);
-  out.insert(out.end(), number.begin(), number.end());
-}
-
-// Without padding and priority; false: they do not fit.
-bool strip(std::uint8_t flags, bool may_have_priority, ByteView& payload) {
-  std::size_t padding = 0;
-  if ((flags & padded) != 0) {
-    if (payload.empty()) return false;
-    padding = payload[0];
-    payload = payload.subspan(1);
-  }
-  if (may_have_priority && (flags & has_priority) != 0) {
-    if (payload.size() < 5) return false;
-    payload = payload.subspan(5);
-  }
-  if (padding > payload.size()) return false;
-  payload = payload.first(payload.size() - padding);
-  return true;
+std::string text(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
 }
 
 }  // namespace
 
+struct Http2::Callbacks {
+  static Http2& self(void* of) { return *static_cast<Http2*>(of); }
+
+  static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                    std::size_t name_size, const std::uint8_t* value, std::size_t value_size, std::uint8_t,
+                    void* of) {
+    const auto found = self(of).streams_.find(frame->hd.stream_id);
+    if (found != self(of).streams_.end())
+      found->second.headers.emplace_back(text(name, name_size), text(value, value_size));
+    return 0;
+  }
+
+  static int body(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* data,
+                  std::size_t size, void* of) {
+    if (self(of).streams_.count(stream) != 0)
+      self(of).events_.emplace_back(Body{stream, Bytes(data, data + size)});
+    return 0;
+  }
+
+  // A server may end what it says before we do: then the rest of ours is of no use to it.
+  static int received(nghttp2_session* session, const nghttp2_frame* frame, void* of) {
+    const bool may_end = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (may_end && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      const auto found = self(of).streams_.find(frame->hd.stream_id);
+      const bool ours_is_open = nghttp2_session_get_stream_local_close(session, frame->hd.stream_id) == 0;
+      if (found != self(of).streams_.end()) self(of).end(frame->hd.stream_id, false);
+      if (ours_is_open)
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_CANCEL);
+    } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+      ++self(of).pongs_;
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
+      self(of).going_ = true;
+    }
+    return 0;
+  }
+
+  // We say good-bye for one reason only: what came is not HTTP/2.
+  static int sent(nghttp2_session*, const nghttp2_frame* frame, void* of) {
+    if (frame->hd.type == NGHTTP2_GOAWAY) self(of).failed_ = true;
+    return 0;
+  }
+
+  static int closed(nghttp2_session*, std::int32_t stream, std::uint32_t code, void* of) {
+    self(of).end(stream, code != NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  static ssize_t more(nghttp2_session*, std::int32_t stream, std::uint8_t* to, std::size_t room,
+                      std::uint32_t* flags, nghttp2_data_source*, void* of) {
+    const auto found = self(of).streams_.find(stream);
+    if (found == self(of).streams_.end()) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    Open& open = found->second;
+    if (open.waiting.empty() && !open.last_waits) return NGHTTP2_ERR_DEFERRED;
+    const std::size_t size = std::min(room, open.waiting.size());
+    const auto end = open.waiting.begin() + static_cast<std::ptrdiff_t>(size);
+    std::copy(open.waiting.begin(), end, to);
+    open.waiting.erase(open.waiting.begin(), end);
+    if (open.waiting.empty() && open.last_waits) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return static_cast<ssize_t>(size);
+  }
+};
+
+void Http2::Delete::operator()(nghttp2_session* session) const {
+  nghttp2_session_del(session);
+}
+
 Http2::Http2() {
-  const ByteView preface = bytes_of("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  output_.insert(output_.end(), preface.begin(), preface.end());
-  Bytes ours;
-  put_setting(ours, 2, 0);  // no push
-  put_setting(ours, 4, stream_window);
-  frame(settings, 0, 0, ours);
-  frame(window_update, 0, 0, big_endian(connection_window - usual_window));
+  nghttp2_session_callbacks* callbacks = nullptr;
+  COORD_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);  // but for want of memory
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::body);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::received);
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::sent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::closed);
+  nghttp2_session* session = nullptr;
+  COORD_CHECK(nghttp2_session_client_new(&session, callbacks, this) == 0);
+  nghttp2_session_callbacks_del(callbacks);
+  session_.reset(session);
+  const std::array<nghttp2_settings_entry, 2> ours{{
+      {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, stream_window},
+  }};
+  COORD_CHECK(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, ours.data(), ours.size()) == 0);
+  COORD_CHECK(nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, connection_window) == 0);
+  pump();
 }
 
-void Http2::frame(std::uint8_t type, std::uint8_t flags, Stream stream, ByteView payload) {
-  const auto size = static_cast<std::uint32_t>(payload.size());
-  const Bytes length = big_endian(size);
-  output_.insert(output_.end(), length.begin() + 1, length.end());
-  output_.push_back(type);
-  output_.push_back(flags);
-  const Bytes id = big_endian(stream);
-  output_.insert(output_.end(), id.begin(), id.end());
-  output_.insert(output_.end(), payload.begin(), payload.end());
-}
+Http2::~Http2() = default;
 
-Http2::Stream Http2::open(const Headers& fields) {
-  const Stream id = next_;
-  next_ += 2;
-  streams_[id].window = first_window_;
-  frame(headers, end_headers, id, encode_headers(fields));
+Http2::Stream Http2::open(const Headers& headers) {
+  std::vector<nghttp2_nv> fields;
+  fields.reserve(headers.size());
+  for (const auto& header : headers) fields.push_back(field(header));
+  nghttp2_data_provider source{};
+  source.read_callback = Callbacks::more;
+  const Stream id =
+      nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(), &source, nullptr);
+  if (id < 0) {  // of 2^30 streams none is left: another connection has them again
+    failed_ = true;
+    return 0;
+  }
+  streams_[id];
+  pump();
   return id;
 }
 
 void Http2::send(Stream stream, ByteView body, bool last) {
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return;
-  Open& open = found->second;
-  open.waiting.insert(open.waiting.end(), body.begin(), body.end());
-  open.last_waits |= last;
-  flush(stream, open);
-}
-
-void Http2::flush(Stream id, Open& open) {
-  while (!open.waiting.empty() || open.last_waits) {
-    const std::int64_t room = std::min(window_, open.window);
-    const std::size_t size = std::min(
-        {open.waiting.size(), frame_limit_, static_cast<std::size_t>(std::max<std::int64_t>(room, 0))});
-    if (size == 0 && !open.waiting.empty()) return;
-    const bool last = open.last_waits && size == open.waiting.size();
-    frame(data, last ? end_stream : 0, id, ByteView(open.waiting).first(size));
-    open.waiting.erase(open.waiting.begin(), open.waiting.begin() + static_cast<std::ptrdiff_t>(size));
-    window_ -= static_cast<std::int64_t>(size);
-    open.window -= static_cast<std::int64_t>(size);
-    if (last) open.last_waits = false;
-  }
-}
-
-void Http2::flush_all() {
-  for (auto& [id, open] : streams_) flush(id, open);
+  found->second.waiting.insert(found->second.waiting.end(), body.begin(), body.end());
+  found->second.last_waits |= last;
+  nghttp2_session_resume_data(session_.get(), stream);
+  pump();
 }
 
 void Http2::reset(Stream stream) {
   if (streams_.erase(stream) == 0) return;
-  frame(reset_stream, 0, stream, big_endian(8));  // CANCEL
+  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+  pump();
 }
 
 void Http2::ping() {
-  frame(ping_frame, 0, 0, Bytes(8, 0));
+  nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+  pump();
 }
 
 std::vector<Http2::Event> Http2::receive(ByteView bytes) {
-  std::vector<Event> events;
-  if (failed_) return events;
-  input_.insert(input_.end(), bytes.begin(), bytes.end());
-  std::size_t at = 0;
-  while (input_.size() - at >= frame_head) {
-    const ByteView rest = ByteView(input_).subspan(at);
-    const std::uint32_t size = number_at(rest, 0) >> 8U;
-    if (size > own_frame_limit) {
-      failed_ = true;
-      break;
-    }
-    if (rest.size() < frame_head + size) break;
-    const Stream stream = number_at(rest, 5) & 0x7fffffffU;
-    if (!take(rest[3], rest[4], stream, rest.subspan(frame_head, size), events)) {
-      failed_ = true;
-      break;
-    }
-    at += frame_head + size;
-  }
-  input_.erase(input_.begin(), input_.begin() + static_cast<std::ptrdiff_t>(at));
-  return events;
+  if (failed_) return {};
+  if (nghttp2_session_mem_recv(session_.get(), bytes.data(), bytes.size()) < 0) failed_ = true;
+  pump();
+  return std::exchange(events_, {});
 }
 
-bool Http2::take(std::uint8_t type, std::uint8_t flags, Stream stream, ByteView payload,
-                 std::vector<Event>& events) {
-  if (block_of_ != 0 && (type != continuation || stream != block_of_)) return false;
-  switch (type) {
-    case data:
-      return take_data(flags, stream, payload, events);
-    case headers:
-      return take_headers(flags, stream, payload, events);
-    case continuation:
-      if (block_of_ == 0 || block_.size() + payload.size() > block_limit) return false;
-      block_.insert(block_.end(), payload.begin(), payload.end());
-      return (flags & end_headers) == 0 || end_of_block(events);
-    case reset_stream:
-      end(stream, true, events);
-      return true;
-    case settings:
-      return take_settings(flags, payload);
-    case push_promise:
-      return false;
-    case ping_frame:
-      if (payload.size() != 8) return false;
-      if ((flags & acknowledges) != 0) {
-        ++pongs_;
-      } else {
-        frame(ping_frame, acknowledges, 0, payload);
-      }
-      return true;
-    case go_away:
-      going_ = true;
-      return true;
-    case window_update: {
-      if (payload.size() != 4) return false;
-      const std::int64_t more = number_at(payload, 0) & 0x7fffffffU;
-      if (stream == 0) {
-        window_ += more;
-      } else if (const auto found = streams_.find(stream); found != streams_.end()) {
-        found->second.window += more;
-      }
-      flush_all();
-      return true;
-    }
-    default:
-      return true;  // kinds that are not known are passed over (section 4.1)
+void Http2::pump() {
+  while (!failed_) {
+    const std::uint8_t* data = nullptr;
+    const ssize_t size = nghttp2_session_mem_send(session_.get(), &data);
+    if (size < 0) failed_ = true;
+    if (size <= 0) return;
+    output_.insert(output_.end(), data, data + size);
   }
 }
 
-bool Http2::take_data(std::uint8_t flags, Stream stream, ByteView payload, std::vector<Event>& events) {
-  consumed_ += payload.size();
-  give_back(0, consumed_);
-  const auto found = streams_.find(stream);
-  const std::size_t whole = payload.size();
-  if (!strip(flags, false, payload)) return false;
-  if (found == streams_.end()) return true;  // it was reset
-  if (!payload.empty()) events.push_back(Body{stream, Bytes(payload.begin(), payload.end())});
-  found->second.consumed += whole;
-  if ((flags & end_stream) != 0) {
-    end(stream, false, events);
-  } else {
-    give_back(stream, found->second.consumed);
-  }
-  return true;
-}
-
-void Http2::give_back(Stream stream, std::uint64_t& consumed) {
-  if (consumed < (stream == 0 ? connection_window : stream_window) / 4) return;
-  frame(window_update, 0, stream, big_endian(static_cast<std::uint32_t>(consumed)));
-  consumed = 0;
-}
-
-bool Http2::take_headers(std::uint8_t flags, Stream stream, ByteView payload, std::vector<Event>& events) {
-  if (!strip(flags, true, payload)) return false;
-  block_.assign(payload.begin(), payload.end());
-  block_of_ = stream;
-  block_ends_ = (flags & end_stream) != 0;
-  return stream != 0 && ((flags & end_headers) == 0 || end_of_block(events));
-}
-
-bool Http2::end_of_block(std::vector<Event>& events) {
-  auto fields = decoder_.decode(block_);  // of streams that are gone too: the table is shared
-  const Stream stream = std::exchange(block_of_, 0);
-  if (!fields) return false;
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return true;
-  auto& known = found->second.headers;
-  known.insert(known.end(), std::make_move_iterator(fields->begin()), std::make_move_iterator(fields->end()));
-  if (block_ends_) end(stream, false, events);
-  return true;
-}
-
-bool Http2::take_settings(std::uint8_t flags, ByteView payload) {
-  if ((flags & acknowledges) != 0) return true;
-  if (payload.size() % 6 != 0) return false;
-  for (std::size_t at = 0; at < payload.size(); at += 6) {
-    const auto which = static_cast<std::uint16_t>((payload[at] << 8U) | payload[at + 1]);
-    const std::uint32_t value = number_at(payload, at + 2);
-    if (which == 4) {
-      if (value > 0x7fffffffU) return false;
-      for (auto& [id, open] : streams_) open.window += static_cast<std::int64_t>(value) - first_window_;
-      first_window_ = value;
-    } else if (which == 5 && value >= own_frame_limit) {
-      frame_limit_ = std::min<std::size_t>(value, own_frame_limit);
-    }
-  }
-  frame(settings, acknowledges, 0, {});
-  flush_all();
-  return true;
-}
-
-void Http2::end(Stream stream, bool reset, std::vector<Event>& events) {
+void Http2::end(Stream stream, bool reset) {
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return;
-  events.push_back(Ended{stream, std::move(found->second.headers), reset});
+  events_.emplace_back(Ended{stream, std::move(found->second.headers), reset});
   streams_.erase(found);
 }
 

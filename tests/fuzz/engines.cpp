@@ -15,8 +15,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)engines::etcd::read_range(bytes);
   (void)engines::etcd::read_transaction(bytes);
   (void)engines::etcd::read_watch(bytes);
-  engines::HeaderDecoder headers;
-  (void)headers.decode(bytes);
 
   engines::Etcd etcd({"p/", "", "", 1}, "host:1", false);
   const Instant now{std::chrono::seconds(1)};
