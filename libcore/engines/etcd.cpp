@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "base/format.hpp"
+#include "base/rule.hpp"
+#include "replica/engine_frame.hpp"
 
 namespace coord::engines {
 
@@ -21,6 +24,7 @@ constexpr std::size_t pieces_limit = 1024;
 constexpr std::uint64_t page = 512;
 constexpr std::size_t message_limit = 16U << 20U;
 constexpr char seal_name[] = "~";
+constexpr std::size_t epoch_digits = 16;
 
 Bytes text_bytes(const std::string& text) {
   const ByteView view = bytes_of(text);
@@ -38,6 +42,11 @@ std::optional<std::uint64_t> number_in(std::string_view text, int base) {
   return number;
 }
 
+// How a seal is told from what another program may have put under its name.
+Bytes seal_of(std::uint64_t epoch) {
+  return text_bytes(fmt::format("coordutils: sealed, {} is next", epoch + 1));
+}
+
 std::string header_in(const Headers& headers, std::string_view name) {
   std::string value;
   for (const auto& [known, said] : headers) {
@@ -53,6 +62,12 @@ Etcd::Etcd(Access access, std::string host, bool tls)
 
 std::string Etcd::of_epoch(const char* what, std::uint64_t epoch) const {
   return fmt::format("{}{}/{:016x}", access_.prefix, what, epoch);
+}
+
+// Which log it is, and which epoch of it is open: what every append compares. So what was meant for a log
+// that was removed does not get into one that was made in its place.
+Bytes Etcd::open_in(std::uint64_t log, std::uint64_t epoch) {
+  return text_bytes(fmt::format("{:016x} {}", log, epoch));
 }
 
 std::string Etcd::own_pieces(std::uint64_t epoch) const {
@@ -132,13 +147,16 @@ void Etcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
   answered(now, done, ByteView(done.answer).subspan(5));
 }
 
-// An append, a state or a barrier comes again by itself where etcd was only busy.
+// An append, a state or a barrier is asked again by those who want it: that etcd was busy is no reason to go.
+bool Etcd::comes_again(Kind kind) {
+  return kind == Kind::change || kind == Kind::piece || kind == Kind::pointer || kind == Kind::barrier ||
+         kind == Kind::behind;
+}
+
 void Etcd::refused(Kind kind, const std::string& status, const std::string& text) {
   const bool is_busy = status == "14" || status == "4" || status.empty();
-  const bool comes_again = kind == Kind::change || kind == Kind::piece || kind == Kind::pointer ||
-                           kind == Kind::barrier || kind == Kind::behind;
   if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
-  if (comes_again && is_busy) return;
+  if (comes_again(kind) && is_busy) return;
   closed_ = true;
   std::string remedy;
   if (text.find("database space exceeded") != std::string::npos)
@@ -148,6 +166,7 @@ void Etcd::refused(Kind kind, const std::string& status, const std::string& text
 }
 
 void Etcd::answered(Instant now, const Call& call, ByteView message) {
+  answered_at_ = now;
   if (call.kind == Kind::authenticate) {
     ProtoReader reader(message);
     while (const auto field = reader.next()) {
@@ -156,8 +175,7 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
     tell(engine::Up{});
     return;
   }
-  const bool is_range = call.kind == Kind::pieces || call.kind == Kind::tail || call.kind == Kind::barrier ||
-                        call.kind == Kind::behind;
+  const bool is_range = call.kind == Kind::pieces || call.kind == Kind::barrier;
   const auto answer = call.kind == Kind::piece ? std::optional(etcd::Answer{})
                       : is_range               ? etcd::read_range(message)
                                                : etcd::read_transaction(message);
@@ -199,17 +217,17 @@ void Etcd::ask(Instant now, const engine::Request& request) {
   if (const auto* append = std::get_if<engine::Append>(&request)) {
     const std::string key = of_epoch("log", append->epoch) + "/" + append->key;
     Transaction change;
-    change.if_value(at("open"), text_bytes(std::to_string(append->epoch))).if_absent(key);
+    change.if_value(at("open"), open_in(log_, append->epoch)).if_absent(key);
     call(now, Kind::change, txn, change.then_put(key, append->bytes).out());
   } else if (const auto* seal = std::get_if<engine::Seal>(&request)) {
     Transaction change;
-    change.if_value(at("open"), text_bytes(std::to_string(seal->epoch)));
-    change.then_put(at("open"), text_bytes(std::to_string(seal->epoch + 1)));
-    change.then_put(of_epoch("log", seal->epoch) + "/" + seal_name, {});
+    change.if_value(at("open"), open_in(log_, seal->epoch));
+    change.then_put(at("open"), open_in(log_, seal->epoch + 1));
+    change.then_put(of_epoch("log", seal->epoch) + "/" + seal_name, seal_of(seal->epoch));
     call(now, Kind::change, txn, change.out());
   } else if (const auto* make = std::get_if<engine::Make>(&request)) {
     Transaction change;
-    change.if_absent(at("open")).then_put(at("open"), text_bytes("1"));
+    change.if_absent(at("open")).then_put(at("open"), open_in(access_.writer, 1));
     change.then_put(own_pieces(1) + "0000", make->state);
     change.then_put(of_epoch("state", 1), text_bytes(fmt::format("{:016x} 1 0", access_.writer)));
     call(now, Kind::change, txn, change.out());
@@ -227,14 +245,28 @@ void Etcd::ask(Instant now, const engine::Request& request) {
   flush();
 }
 
+// A leader that is gone keeps the calls that it had taken, for seconds: they are not waited for while others
+// are answered. What matters of them is asked again.
 void Etcd::tick(Instant now) {
   if (closed_) return;
+  std::vector<Http2::Stream> given_up;
   for (const auto& [stream, call] : calls_) {
     if (call.kind == Kind::watch || now < call.sent + patience) continue;
+    if (comes_again(call.kind) && now < answered_at_ + patience) {
+      given_up.push_back(stream);
+      continue;
+    }
     closed_ = true;
     return close(fmt::format("{}: no answer within {} s: it has no leader, or cannot be reached", host_,
                              std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
   }
+  for (const Http2::Stream stream : given_up) {
+    const Kind kind = calls_.at(stream).kind;
+    if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
+    calls_.erase(stream);
+    http_.reset(stream);
+  }
+  flush();
 }
 
 std::optional<Instant> Etcd::deadline() const {
@@ -260,7 +292,8 @@ void Etcd::load(Instant now, const engine::Load& request) {
   Transaction read;
   read.then_range({at("open"), {}, 0, 0, 0, {}});
   const std::string states = at("state/");
-  read.then_range({states, etcd::after_prefix(states), 1, 0, 0, Range::Order::by_key_down});
+  // Of what others may have put there nothing is behind 16 digits.
+  read.then_range({states, states + std::string(epoch_digits, 'f'), 1, 0, 0, Range::Order::by_key_down});
   call(now, Kind::top, "/etcdserverpb.KV/Txn", read.out(), loads_);
 }
 
@@ -272,7 +305,10 @@ void Etcd::take_top(Instant now, const etcd::Answer& answer) {
   const std::string damaged = fmt::format(
       "{}: what is kept under {} cannot be read: look who else writes there", host_, access_.prefix);
   closed_ = true;
-  if (answer.pairs.size() < 2) return close(damaged);
+  const std::string opened = text_of(answer.pairs.front().value);
+  const auto log = number_in(std::string_view(opened).substr(0, opened.find(' ')), 16);
+  if (answer.pairs.size() < 2 || !log) return close(damaged);
+  log_ = *log;
   const etcd::Pair& pointer = answer.pairs.at(1);
   const std::string said = text_of(pointer.value);
   const std::size_t first = said.find(' '), second = said.find(' ', first + 1);
@@ -307,23 +343,60 @@ void Etcd::take_pieces(Instant now, const etcd::Answer& answer) {
   }
   if (loading_->pieces_here < loading_->pieces) return ask_pieces(now);
   last_ = loading_->position;
+  epoch_ = loading_->epoch;
   tell(engine::State{loading_->epoch, loading_->position, std::move(loading_->state)});
   ask_tail(now);
 }
 
 void Etcd::ask_tail(Instant now) {
+  ask_log(now, Kind::tail, loading_->at_revision, loads_);
+}
+
+// What is behind the place that was told last, and which epoch is open then, at one revision.
+void Etcd::ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint64_t number) {
   const std::string all = at("log/");
-  call(now, Kind::tail, "/etcdserverpb.KV/Range",
-       etcd::range(
-           {all, etcd::after_prefix(all), page, loading_->at_revision, last_ + 1, Range::Order::by_change})
-           .out(),
-       loads_);
+  Transaction read;
+  read.then_range({all, etcd::after_prefix(all), page, at_revision, last_ + 1, Range::Order::by_change});
+  read.then_range({at("open"), {}, 0, at_revision, 0, {}});
+  call(now, kind, "/etcdserverpb.KV/Txn", read.out(), number);
+}
+
+// True: all of it was told. Whole epochs are trimmed in one transaction, with what was not read of them; so
+// if another epoch is open than the one that the last entry leads to, or another log is there, entries were
+// lost.
+bool Etcd::deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer) {
+  bool is_open = false, any = false;
+  for (const etcd::Pair& pair : answer.pairs) {
+    if (pair.key == at("open")) {
+      is_open = pair.value == open_in(log_, epoch_);
+    } else if (!deliver(pair)) {
+      return false;
+    } else {
+      any = true;
+    }
+  }
+  if (answer.more && any) {
+    if (kind == Kind::tail) {
+      ask_tail(now);
+    } else {
+      ask_behind(now, number);
+    }
+    return false;
+  }
+  if (!COORD_RULE(etcd_no_epoch_is_missing, is_open)) gap();
+  return following_ || loading_;
+}
+
+// Whoever follows reads all anew.
+void Etcd::gap() {
+  following_ = false;
+  loading_.reset();
+  tell(engine::Entry{0, std::numeric_limits<std::uint64_t>::max(), {}});
 }
 
 void Etcd::take_tail(Instant now, const etcd::Answer& answer) {
   if (loading_->at_revision == 0) loading_->at_revision = answer.revision;
-  for (const etcd::Pair& pair : answer.pairs) deliver(pair);
-  if (answer.more && !answer.pairs.empty()) return ask_tail(now);
+  if (!deliver_all(now, Kind::tail, loads_, answer)) return;
   const std::uint64_t revision = loading_->at_revision;
   tell(engine::Reached{loading_->ticket});
   loading_.reset();
@@ -334,20 +407,26 @@ void Etcd::take_tail(Instant now, const etcd::Answer& answer) {
 }
 
 // What is older was told: a barrier was faster than the watch.
-void Etcd::deliver(const etcd::Pair& pair) {
-  if (pair.changed <= last_) return;
+bool Etcd::deliver(const etcd::Pair& pair) {
+  if (pair.changed <= last_) return true;
+  const std::string own = of_epoch("log", epoch_) + "/";
+  const bool is_seal = pair.key.ends_with(std::string("/") + seal_name) &&
+                       pair.value.size() > sizeof seal_name &&
+                       text_of(pair.value).starts_with("coordutils: sealed");
+  const auto entry = replica::decode_engine_entry(pair.value);
+  const bool is_ours = is_seal || !entry || *entry;  // a version that is not known is ours, too
+  if (!COORD_RULE(etcd_entry_is_of_the_epoch_told, !is_ours || pair.key.starts_with(own))) {
+    gap();
+    return false;
+  }
   const std::uint64_t after = std::exchange(last_, pair.changed);
   seen_ = std::max(seen_, last_);
-  const std::string all = at("log/");
-  const std::size_t slash = pair.key.find('/', all.size());
-  const auto epoch = slash == std::string::npos
-                         ? std::nullopt
-                         : number_in(std::string_view(pair.key).substr(all.size(), slash - all.size()), 16);
-  if (epoch && pair.key.compare(slash + 1, std::string::npos, seal_name) == 0) {
-    tell(engine::Sealed{after, last_, *epoch + 1});
+  if (is_seal && pair.value == seal_of(epoch_)) {
+    tell(engine::Sealed{after, last_, ++epoch_});
   } else {
     tell(engine::Entry{after, last_, pair.value});
   }
+  return true;
 }
 
 // Several messages may have come, or a part of one.
@@ -367,7 +446,10 @@ void Etcd::watched(Instant, ByteView) {
       const std::string why = answer->compacted != 0 ? "its history was compacted" : answer->why;
       return close(fmt::format("{}: {}", host_, why.empty() ? "it has ended the watch" : why));
     }
-    for (const etcd::Pair& pair : answer->pairs) deliver(pair);
+    if (!following_) continue;
+    for (const etcd::Pair& pair : answer->pairs) {
+      if (!deliver(pair)) break;
+    }
   }
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at_byte));
 }
@@ -376,21 +458,18 @@ void Etcd::watched(Instant, ByteView) {
 
 void Etcd::take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
   if (!following_) return;
-  if (answer.revision <= seen_) return tell(engine::Reached{ticket});
+  const bool is_open = !answer.pairs.empty() && answer.pairs.front().value == open_in(log_, epoch_);
+  if (answer.revision <= seen_ && is_open) return tell(engine::Reached{ticket});
   ask_behind(now, ticket);
 }
 
 void Etcd::ask_behind(Instant now, std::uint64_t ticket) {
-  const std::string all = at("log/");
-  call(now, Kind::behind, "/etcdserverpb.KV/Range",
-       etcd::range({all, etcd::after_prefix(all), page, 0, last_ + 1, Range::Order::by_change}).out(),
-       ticket);
+  ask_log(now, Kind::behind, 0, ticket);
 }
 
 void Etcd::take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
   if (!following_) return;
-  for (const etcd::Pair& pair : answer.pairs) deliver(pair);
-  if (answer.more && !answer.pairs.empty()) return ask_behind(now, ticket);
+  if (!deliver_all(now, Kind::behind, ticket, answer)) return;
   seen_ = std::max(seen_, answer.revision);
   tell(engine::Reached{ticket});
 }

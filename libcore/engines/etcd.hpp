@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The log in etcd, version 3.4 or later, by gRPC over HTTP/2 (http2.hpp).
 //
-//   PREFIX open                      the number of the epoch that is open
+//   PREFIX open                      LOG EPOCH: which log it is, and the epoch that is open
 //   PREFIX log/EPOCH/KEY             an entry: created once, ordered by its revision
 //   PREFIX log/EPOCH/~               the seal: with it `open` moves on, in one transaction
 //   PREFIX state/EPOCH               where the state is with which that epoch begins: WRITER PIECES POSITION
 //   PREFIX piece/EPOCH/WRITER/NUMBER its pieces
 //
 // A position is a revision of etcd's (mod_revision): no two of our keys below log/ are changed in one
-// transaction. An append compares `open` and that its key is absent. What is read on the way in is a range by
+// transaction, but for a trim, which takes whole epochs. So who reads while another trims finds entries of a
+// later epoch than the one that the last entry led to, or no entry and a later one open: a gap, and all is
+// read anew. An append compares `open` and that its key is absent. What is read on the way in is a range by
 // revision, which needs no history; from there a watch goes on at the next revision. Leases, locks and
 // elections of etcd's are not used: leases that lived were revoked by a former leader whose disk had stalled
 // (etcd #15247, in Debian 12's 3.4.23).
@@ -87,7 +89,12 @@ class Etcd final : public Adapter {
   void take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
   void take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer);
   void ask_behind(Instant now, std::uint64_t ticket);
-  void deliver(const etcd::Pair& pair);
+  void ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint64_t number);
+  bool deliver(const etcd::Pair& pair);
+  bool deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer);
+  void gap();
+  static bool comes_again(Kind kind);
+  static Bytes open_in(std::uint64_t log, std::uint64_t epoch);
   void keep(Instant now);
   void take_pointer(Instant now, const etcd::Answer& answer);
 
@@ -105,9 +112,12 @@ class Etcd final : public Adapter {
   std::optional<Loading> loading_;
   std::uint64_t loads_ = 0;
   bool following_ = false;
-  std::uint64_t last_ = 0;  // position that was told last
-  std::uint64_t seen_ = 0;  // up to this revision all was told
+  std::uint64_t log_ = 0;    // which log it is: drawn by the gateway that made it
+  std::uint64_t epoch_ = 0;  // in which the next entry must be
+  std::uint64_t last_ = 0;   // position that was told last
+  std::uint64_t seen_ = 0;   // up to this revision all was told
   std::optional<Keeping> keeping_;
+  Instant answered_at_{};
   bool closed_ = false;
 };
 

@@ -19,4 +19,4 @@ url=$("$COORD_SOURCE/scripts/engine-servers" start "$COORD_BUILD/engines" "$dir/
 export COORD_TEST_ENGINE=$url
 filter=$(grep -oP '^@test "\K[^"]*' "$file" | grep -vxFf <(printf '%s\n' "${without[@]-}" | grep .) |
   sed 's/[][\.*^$+?(){}|]/\\&/g' | paste -sd'|')
-exec bats --print-output-on-failure --filter "^($filter)\$" "$file"
+bats --print-output-on-failure --filter "^($filter)\$" "$file"

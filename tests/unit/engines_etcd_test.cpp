@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// The log in etcd, as an adapter reads it while others write and trim: answered line by line, without a
+// server.
+#include <catch2/catch.hpp>
+
+#include "base/rule.hpp"
+#include "engines/etcd.hpp"
+#include "replica/engine_frame.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+
+namespace {
+
+struct Key {
+  std::string key;
+  Bytes value;
+  std::uint64_t changed = 0;
+};
+
+Bytes bytes_in(std::string_view text) {
+  const ByteView view = bytes_of(text);
+  return {view.begin(), view.end()};
+}
+
+// An etcd that answers what the story says, on the connection's streams in their order.
+class Told {
+ public:
+  Told() {
+    etcd_.begin(now_);
+    feed(4, 0, 0, {});
+    CHECK(take().size() == 1);
+    etcd_.ask(now_, engine::Load{1});
+  }
+
+  void range(std::uint64_t revision, const std::vector<Key>& keys) { answer(range_of(revision, keys)); }
+  void transaction(std::uint64_t revision, const std::vector<Key>& log, const std::vector<Key>& open) {
+    ProtoWriter header, whole;
+    header.number(3, revision);
+    whole.message(1, header).number(2, 1);
+    for (const auto* keys : {&log, &open}) {
+      ProtoWriter operation;
+      operation.message(1, range_of(revision, *keys));
+      whole.message(3, operation);
+    }
+    answer(whole);
+  }
+  void barrier() {
+    etcd_.ask(now_, engine::Barrier{7});
+    stream_ = next_;
+    next_ += 2;
+  }
+  // The next stream is the watch's: it stays open.
+  void watch_begins() { next_ += 2; }
+
+  std::vector<engine::Told> take() {
+    std::vector<engine::Told> told;
+    for (Adapter::Action& action : etcd_.take()) {
+      REQUIRE_FALSE(std::holds_alternative<Adapter::Close>(action));
+      if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
+    }
+    return told;
+  }
+
+ private:
+  static ProtoWriter range_of(std::uint64_t revision, const std::vector<Key>& keys) {
+    ProtoWriter header, whole;
+    header.number(3, revision);
+    whole.message(1, header);
+    for (const Key& key : keys) {
+      ProtoWriter pair;
+      pair.text(1, key.key).number(2, key.changed).number(3, key.changed).number(4, 1).bytes(5, key.value);
+      whole.message(2, pair);
+    }
+    return whole;
+  }
+
+  void answer(const ProtoWriter& message) {
+    if (stream_ == 0) {
+      stream_ = next_;
+      next_ += 2;
+    }
+    Bytes framed{0, 0, 0, static_cast<std::uint8_t>(message.out().size() >> 8U),
+                 static_cast<std::uint8_t>(message.out().size())};
+    framed.insert(framed.end(), message.out().begin(), message.out().end());
+    feed(1, 4, stream_, {0x88});
+    feed(0, 0, stream_, framed);
+    Bytes status{0x00, 11};
+    for (const char c : std::string_view("grpc-status")) status.push_back(static_cast<std::uint8_t>(c));
+    status.insert(status.end(), {1, '0'});
+    feed(1, 5, std::exchange(stream_, 0), status);
+  }
+
+  void feed(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const Bytes& payload) {
+    Bytes bytes{0,
+                static_cast<std::uint8_t>(payload.size() >> 8U),
+                static_cast<std::uint8_t>(payload.size()),
+                type,
+                flags,
+                0,
+                0,
+                static_cast<std::uint8_t>(stream >> 8U),
+                static_cast<std::uint8_t>(stream)};
+    bytes.insert(bytes.end(), payload.begin(), payload.end());
+    etcd_.receive(now_, bytes);
+  }
+
+  Instant now_{std::chrono::seconds(1)};
+  Etcd etcd_{{"p/", "", "", 1}, "host:1", false};
+  std::uint32_t next_ = 1, stream_ = 0;
+};
+
+const std::string first = "0000000000000001", second = "0000000000000002";
+const Key of_the_first{"p/open", bytes_in(first + " 1"), 3};
+const Key of_the_second{"p/open", bytes_in(first + " 2"), 30};
+
+Key entry(const std::string& epoch, const std::string& key, std::uint64_t at) {
+  const replica::EngineEntry said{NodeId{3}, replica::EngineEntry::Kind::command, first_level, Bytes{1, 2}};
+  return {"p/log/" + epoch + "/" + key, replica::encode(said), at};
+}
+Key seal(std::uint64_t at) {
+  return {"p/log/" + first + "/~", bytes_in("coordutils: sealed, 2 is next"), at};
+}
+
+// Read up to the tail, which the story answers.
+void begins(Told& told) {
+  told.transaction(4, {of_the_first}, {{"p/state/" + first, bytes_in(first + " 1 3"), 3}});
+  told.range(4, {{"p/piece/" + first + "/" + first + "/0000", Bytes{9}, 3}});
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::State>(said.front()).position == 3);
+}
+
+template <class What>
+std::size_t count(const std::vector<engine::Told>& told) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(told, [](const auto& each) { return std::holds_alternative<What>(each); }));
+}
+bool tells_a_gap(const std::vector<engine::Told>& told) {
+  return std::ranges::any_of(told, [](const auto& each) {
+    const auto* said = std::get_if<engine::Entry>(&each);
+    return said != nullptr && said->after == 0;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("etcd: entries and a seal in their order, then a barrier") {
+  Told told;
+  begins(told);
+  told.transaction(20, {entry(first, "a", 10), seal(12), entry(second, "b", 14)}, {of_the_second});
+  told.watch_begins();
+  auto said = told.take();
+  CHECK(count<engine::Entry>(said) == 2);
+  CHECK(count<engine::Sealed>(said) == 1);
+  CHECK(count<engine::Reached>(said) == 1);
+  CHECK_FALSE(tells_a_gap(said));
+  told.barrier();
+  told.range(20, {of_the_second});
+  CHECK(count<engine::Reached>(told.take()) == 1);
+}
+
+TEST_CASE("etcd: what another trims while it is read is a gap, with entries behind it or none") {
+  const auto run = [](bool with_entries) {
+    Told told;
+    begins(told);
+    std::vector<Key> left;
+    if (with_entries) left.push_back(entry(second, "b", 34));
+    told.transaction(40, left, {of_the_second});
+    return told.take();
+  };
+  CHECK(tells_a_gap(run(true)));
+  CHECK(count<engine::Reached>(run(true)) == 0);
+  CHECK(tells_a_gap(run(false)));
+  CHECK(count<engine::Reached>(run(false)) == 0);
+
+  mutants::removed = "etcd_entry_is_of_the_epoch_told";
+  CHECK(count<engine::Entry>(run(true)) == 2);  // told as if nothing lay before it
+  mutants::removed = "etcd_no_epoch_is_missing";
+  CHECK(count<engine::Reached>(run(false)) == 1);
+  mutants::removed.clear();
+}
+
+TEST_CASE("etcd: a barrier notices that the log was trimmed, removed or made anew") {
+  for (const int what : {0, 1, 2}) {
+    Told told;
+    begins(told);
+    told.transaction(20, {}, {of_the_first});
+    told.watch_begins();
+    CHECK(count<engine::Reached>(told.take()) == 1);
+    told.barrier();
+    std::vector<Key> open;
+    if (what == 0) open = {of_the_second};
+    if (what == 1) open = {{"p/open", bytes_in("00000000000000aa 1"), 50}};
+    told.range(60, open);
+    told.transaction(60, {}, open);
+    const auto said = told.take();
+    CHECK(tells_a_gap(said));
+    CHECK(count<engine::Reached>(said) == 0);
+  }
+}
+
+TEST_CASE("etcd: keys of others below the log are passed over, whatever their names") {
+  Told told;
+  begins(told);
+  told.transaction(20,
+                   {{"p/log/" + first + "/~", bytes_in("mine"), 9},
+                    {"p/log/zz", {}, 10},
+                    {"p/log/" + second + "/~", {}, 11},
+                    {"p/log/ffffffffffffffff/x", bytes_in("mine"), 12},
+                    entry(first, "a", 13)},
+                   {of_the_first});
+  told.watch_begins();
+  const auto said = told.take();
+  CHECK(count<engine::Entry>(said) == 5);
+  CHECK(count<engine::Sealed>(said) == 0);
+  CHECK(count<engine::Reached>(said) == 1);
+  CHECK_FALSE(tells_a_gap(said));
+}
