@@ -20,7 +20,7 @@ constexpr std::size_t most_deliveries = 16384;
 
 // What was sent under this number. Too much at once: comparing finds it.
 void Replicas::deliver(std::uint64_t id, Delivery delivery) {
-  if (!delivery.is_surplus && deliveries_.size() >= most_deliveries) return;
+  if (!delivery.is_surplus && !delivery.is_awaited && deliveries_.size() >= most_deliveries) return;
   delivery.again = now_ + sent_again_after;
   deliveries_.emplace(id, std::move(delivery));
   tick_at_ = tick_at_.value_or(now_ + sent_again_after);
