@@ -2,50 +2,27 @@
 #include "engines/etcd.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 #include "base/format.hpp"
-#include "base/rule.hpp"
-#include "replica/engine_frame.hpp"
+#include "engines/etcd_text.hpp"
 
 namespace coord::engines {
 
 namespace {
 
+using etcd::message_limit;
+using etcd::number_in;
 using etcd::Range;
+using etcd::seal_name;
+using etcd::seal_of;
+using etcd::text_bytes;
+using etcd::text_of;
 using etcd::Transaction;
 
 constexpr Duration patience = std::chrono::seconds(2);  // a change of its leader takes 1.2 to 1.8 s
 constexpr std::size_t piece_bytes = 256 * 1024;
-constexpr std::size_t pieces_limit = 1024;
-constexpr std::uint64_t page = 512;
-constexpr std::size_t message_limit = 16U << 20U;
-constexpr char seal_name[] = "~";
-constexpr std::size_t epoch_digits = 16;
-
-Bytes text_bytes(const std::string& text) {
-  const ByteView view = bytes_of(text);
-  return {view.begin(), view.end()};
-}
-
-std::string text_of(const Bytes& bytes) {
-  return {bytes.begin(), bytes.end()};
-}
-
-std::optional<std::uint64_t> number_in(std::string_view text, int base) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-// How a seal is told from what another program may have put under its name.
-Bytes seal_of(std::uint64_t epoch) {
-  return text_bytes(fmt::format("coordutils: sealed, {} is next", epoch + 1));
-}
 
 std::string header_in(const Headers& headers, std::string_view name) {
   std::string value;
@@ -275,203 +252,6 @@ std::optional<Instant> Etcd::deadline() const {
     if (call.kind != Kind::watch && (!first || call.sent + patience < *first)) first = call.sent + patience;
   }
   return first;
-}
-
-// ---- on the way in
-
-void Etcd::load(Instant now, const engine::Load& request) {
-  if (watch_) {
-    http_.reset(*watch_);
-    calls_.erase(*watch_);
-    watch_.reset();
-  }
-  following_ = false;
-  loading_ = Loading{};
-  loading_->ticket = request.ticket;
-  loading_->number = ++loads_;
-  Transaction read;
-  read.then_range({at("open"), {}, 0, 0, 0, {}});
-  const std::string states = at("state/");
-  // Of what others may have put there nothing is behind 16 digits.
-  read.then_range({states, states + std::string(epoch_digits, 'f'), 1, 0, 0, Range::Order::by_key_down});
-  call(now, Kind::top, "/etcdserverpb.KV/Txn", read.out(), loads_);
-}
-
-void Etcd::take_top(Instant now, const etcd::Answer& answer) {
-  if (answer.pairs.empty() || answer.pairs.front().key != at("open")) {
-    loading_.reset();
-    return tell(engine::Empty{});
-  }
-  const std::string damaged = fmt::format(
-      "{}: what is kept under {} cannot be read: look who else writes there", host_, access_.prefix);
-  closed_ = true;
-  const std::string opened = text_of(answer.pairs.front().value);
-  const auto log = number_in(std::string_view(opened).substr(0, opened.find(' ')), 16);
-  if (answer.pairs.size() < 2 || !log) return close(damaged);
-  log_ = *log;
-  const etcd::Pair& pointer = answer.pairs.at(1);
-  const std::string said = text_of(pointer.value);
-  const std::size_t first = said.find(' '), second = said.find(' ', first + 1);
-  if (first == std::string::npos || second == std::string::npos) return close(damaged);
-  const std::string states = at("state/");
-  const auto epoch = number_in(std::string_view(pointer.key).substr(states.size()), 16);
-  const auto pieces = number_in(std::string_view(said).substr(first + 1, second - first - 1), 10);
-  const auto position = number_in(std::string_view(said).substr(second + 1), 10);
-  if (!epoch || !pieces || !position || *pieces > pieces_limit) return close(damaged);
-  closed_ = false;
-  loading_->epoch = *epoch;
-  loading_->pieces = static_cast<std::size_t>(*pieces);
-  loading_->writer = said.substr(0, first);
-  loading_->position = *position != 0 ? *position : pointer.changed;
-  ask_pieces(now);
-}
-
-void Etcd::ask_pieces(Instant now) {
-  const std::string all = fmt::format("{}/{}/", of_epoch("piece", loading_->epoch), loading_->writer);
-  const std::string from = fmt::format("{}{:04x}", all, loading_->pieces_here);
-  constexpr std::uint64_t at_once = 8;
-  call(now, Kind::pieces, "/etcdserverpb.KV/Range",
-       etcd::range({from, etcd::after_prefix(all), at_once, 0, 0, Range::Order::by_key}).out(), loads_);
-}
-
-// They are gone: a newer state is there by now.
-void Etcd::take_pieces(Instant now, const etcd::Answer& answer) {
-  if (answer.pairs.empty()) return load(now, engine::Load{loading_->ticket});
-  for (const etcd::Pair& pair : answer.pairs) {
-    loading_->state.insert(loading_->state.end(), pair.value.begin(), pair.value.end());
-    ++loading_->pieces_here;
-  }
-  if (loading_->pieces_here < loading_->pieces) return ask_pieces(now);
-  last_ = loading_->position;
-  epoch_ = loading_->epoch;
-  tell(engine::State{loading_->epoch, loading_->position, std::move(loading_->state)});
-  ask_tail(now);
-}
-
-void Etcd::ask_tail(Instant now) {
-  ask_log(now, Kind::tail, loading_->at_revision, loads_);
-}
-
-// What is behind the place that was told last, and which epoch is open then, at one revision.
-void Etcd::ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint64_t number) {
-  const std::string all = at("log/");
-  Transaction read;
-  read.then_range({all, etcd::after_prefix(all), page, at_revision, last_ + 1, Range::Order::by_change});
-  read.then_range({at("open"), {}, 0, at_revision, 0, {}});
-  call(now, kind, "/etcdserverpb.KV/Txn", read.out(), number);
-}
-
-// True: all of it was told. Whole epochs are trimmed in one transaction, with what was not read of them; so
-// if another epoch is open than the one that the last entry leads to, or another log is there, entries were
-// lost.
-bool Etcd::deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer) {
-  bool is_open = false, any = false;
-  for (const etcd::Pair& pair : answer.pairs) {
-    if (pair.key == at("open")) {
-      is_open = pair.value == open_in(log_, epoch_);
-    } else if (!deliver(pair)) {
-      return false;
-    } else {
-      any = true;
-    }
-  }
-  if (answer.more && any) {
-    if (kind == Kind::tail) {
-      ask_tail(now);
-    } else {
-      ask_behind(now, number);
-    }
-    return false;
-  }
-  if (!COORD_RULE(etcd_no_epoch_is_missing, is_open)) gap();
-  return following_ || loading_;
-}
-
-// Whoever follows reads all anew.
-void Etcd::gap() {
-  following_ = false;
-  loading_.reset();
-  tell(engine::Entry{0, std::numeric_limits<std::uint64_t>::max(), {}});
-}
-
-void Etcd::take_tail(Instant now, const etcd::Answer& answer) {
-  if (loading_->at_revision == 0) loading_->at_revision = answer.revision;
-  if (!deliver_all(now, Kind::tail, loads_, answer)) return;
-  const std::uint64_t revision = loading_->at_revision;
-  tell(engine::Reached{loading_->ticket});
-  loading_.reset();
-  following_ = true;
-  seen_ = std::max(last_, revision);
-  const std::string all = at("log/");
-  call(now, Kind::watch, "/etcdserverpb.Watch/Watch", etcd::watch(all, etcd::after_prefix(all), seen_ + 1));
-}
-
-// What is older was told: a barrier was faster than the watch.
-bool Etcd::deliver(const etcd::Pair& pair) {
-  if (pair.changed <= last_) return true;
-  const std::string own = of_epoch("log", epoch_) + "/";
-  const bool is_seal = pair.key.ends_with(std::string("/") + seal_name) &&
-                       pair.value.size() > sizeof seal_name &&
-                       text_of(pair.value).starts_with("coordutils: sealed");
-  const auto entry = replica::decode_engine_entry(pair.value);
-  const bool is_ours = is_seal || !entry || *entry;  // a version that is not known is ours, too
-  if (!COORD_RULE(etcd_entry_is_of_the_epoch_told, !is_ours || pair.key.starts_with(own))) {
-    gap();
-    return false;
-  }
-  const std::uint64_t after = std::exchange(last_, pair.changed);
-  seen_ = std::max(seen_, last_);
-  if (is_seal && pair.value == seal_of(epoch_)) {
-    tell(engine::Sealed{after, last_, ++epoch_});
-  } else {
-    tell(engine::Entry{after, last_, pair.value});
-  }
-  return true;
-}
-
-// Several messages may have come, or a part of one.
-void Etcd::watched(Instant, ByteView) {
-  Bytes& bytes = calls_.at(*watch_).answer;
-  std::size_t at_byte = 0;
-  while (bytes.size() - at_byte >= 5) {
-    std::size_t size = 0;
-    for (std::size_t i = 1; i < 5; ++i) size = (size << 8U) | bytes[at_byte + i];
-    if (bytes[at_byte] != 0 || size > message_limit) return unreadable();
-    if (bytes.size() - at_byte - 5 < size) break;
-    const auto answer = etcd::read_watch(ByteView(bytes).subspan(at_byte + 5, size));
-    if (!answer) return unreadable();
-    at_byte += 5 + size;
-    if (answer->cancelled) {
-      closed_ = true;
-      const std::string why = answer->compacted != 0 ? "its history was compacted" : answer->why;
-      return close(fmt::format("{}: {}", host_, why.empty() ? "it has ended the watch" : why));
-    }
-    if (!following_) continue;
-    for (const etcd::Pair& pair : answer->pairs) {
-      if (!deliver(pair)) break;
-    }
-  }
-  bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at_byte));
-}
-
-// ---- barriers
-
-void Etcd::take_barrier(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
-  if (!following_) return;
-  const bool is_open = !answer.pairs.empty() && answer.pairs.front().value == open_in(log_, epoch_);
-  if (answer.revision <= seen_ && is_open) return tell(engine::Reached{ticket});
-  ask_behind(now, ticket);
-}
-
-void Etcd::ask_behind(Instant now, std::uint64_t ticket) {
-  ask_log(now, Kind::behind, 0, ticket);
-}
-
-void Etcd::take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& answer) {
-  if (!following_) return;
-  if (!deliver_all(now, Kind::behind, ticket, answer)) return;
-  seen_ = std::max(seen_, answer.revision);
-  tell(engine::Reached{ticket});
 }
 
 // ---- states

@@ -41,6 +41,8 @@ void Replica::keep_voters(Instant now) {
       view.candidates.push_back(node);
   }
   view.needed = in_rings(state);
+  view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
+  view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   const auto order = keeper_.next(now, wall_, view);
   if (order) keeper_.answered(now, *order, carry_out(now, *order));
 }

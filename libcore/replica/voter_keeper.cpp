@@ -45,7 +45,8 @@ void VoterKeeper::reset() {
 }
 
 std::optional<VoterOrder> VoterKeeper::next(Instant now, WallTime wall, const View& view) {
-  if (since_ && now > looked_ + longest_gap) reset();
+  const Duration gap = std::min(longest_gap, after(view) / 2);
+  if (COORD_RULE_OR(keeper_counts_anew_after_a_gap, since_ && now > looked_ + gap, false)) reset();
   if (!since_) since_ = now;
   looked_ = now;
   std::erase_if(avoided_, [now](const auto& each) { return now >= each.second; });
@@ -55,6 +56,7 @@ std::optional<VoterOrder> VoterKeeper::next(Instant now, WallTime wall, const Vi
     order_.reset();
     return std::nullopt;
   }
+  if (order_ && !COORD_RULE(keeper_looks_again, is_wanted(now, view, *order_))) order_.reset();
   if (order_ && now > ordered_ + order_patience) {
     if (order_->verb != VoterVerb::remove) avoided_[comes(*order_)] = now + avoided_for;
     order_.reset();
@@ -77,8 +79,7 @@ void VoterKeeper::answered(Instant now, const VoterOrder& order, const VoterAnsw
 }
 
 std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) const {
-  const bool long_enough =
-      COORD_RULE(keeper_waits_for_unbroken_leadership, now >= *since_ + view.policy.after);
+  const bool long_enough = COORD_RULE(keeper_waits_for_unbroken_leadership, now >= *since_ + after(view));
   if (!long_enough) return std::nullopt;
   const std::size_t count = view.voters.voters.size();
   const std::optional<NodeId> silent = silent_voter(now, view);
@@ -111,11 +112,39 @@ std::optional<NodeId> VoterKeeper::candidate(const View& view, std::optional<Nod
 
 std::optional<NodeId> VoterKeeper::silent_voter(Instant now, const View& view) const {
   for (const NodeId voter : view.voters.voters) {
-    const auto found = view.heard.find(voter);
-    const Instant heard = found == view.heard.end() ? *since_ : std::max(*since_, found->second);
-    if (voter != view.self && now >= heard + view.policy.after) return voter;
+    if (is_silent(now, view, voter)) return voter;
   }
   return std::nullopt;
+}
+
+// A leader that hears hardly anybody was away itself, and knows nothing of the others.
+bool VoterKeeper::is_silent(Instant now, const View& view, NodeId voter) const {
+  const auto heard = [&](NodeId node) {
+    const auto found = view.heard.find(node);
+    return found == view.heard.end() ? *since_ : std::max(*since_, found->second);
+  };
+  const auto are_there = std::ranges::count_if(view.voters.voters, [&](NodeId other) {
+    return other == view.self || now < heard(other) + view.contact;
+  });
+  const bool hears_most = 2 * static_cast<std::size_t>(are_there) > view.voters.voters.size();
+  if (!COORD_RULE(keeper_hears_a_majority, hears_most)) return false;
+  return voter != view.self && now >= heard(voter) + after(view);
+}
+
+// Whoever has come back since stays, and so does everybody once as many vote as are wanted. An order that is
+// half done goes on: its voter is out, and the other one in its place has to come in.
+bool VoterKeeper::is_wanted(Instant now, const View& view, const VoterOrder& order) const {
+  const std::size_t count = view.voters.voters.size();
+  if (order.verb == VoterVerb::promote) return count < view.policy.count;
+  if (!view.voters.votes(order.node)) return true;
+  const bool silent = is_silent(now, view, order.node);
+  if (order.verb == VoterVerb::replace) return silent;
+  return count > view.policy.count && (silent || !view.needed.contains(order.node));
+}
+
+// Not so short that a voter is silent between two answers that come when they should.
+Duration VoterKeeper::after(const View& view) {
+  return std::max(view.policy.after, view.least_after);
 }
 
 }  // namespace coord::replica

@@ -10,7 +10,8 @@
 // The rule: only the leader decides, only by its own contact (when the others have answered its rounds, which
 // is what its leadership hangs on, too), and only over a time of unbroken leadership: a new leader, or one
 // that was suspended, begins to count anew. It gives the order that an operator would give, `replace`: the
-// new one stands ready, caught up, before the old one goes (voter_changes.hpp). One replacement an hour, so
+// new one stands ready, caught up, before the old one goes (voter_changes.hpp), and one that is heard again
+// meanwhile stays. One replacement an hour, so
 // that a fault that is not the host's does not go through all hosts. While the operator works on hosts it
 // pauses. Who comes in stands where the fewest voters do, and who is too many where the most do. Pure; for
 // Replica, which asks it twice a second while it leads.
@@ -45,10 +46,12 @@ class VoterKeeper {
     NodeId self;
     service::VoterPolicy policy;
     raft::Voters voters;
-    std::map<NodeId, Instant> heard;        // others that vote or learn: when they have answered last
-    std::vector<NodeId> candidates;         // hosts of the group that are connected and do not vote
-    std::map<NodeId, std::string> zones{};  // where they stand, of those that have said so
-    std::set<NodeId> needed{};              // voters that go only when they are silent
+    std::map<NodeId, Instant> heard;             // others that vote or learn: when they have answered last
+    std::vector<NodeId> candidates;              // hosts of the group that are connected and do not vote
+    std::map<NodeId, std::string> zones{};       // where they stand, of those that have said so
+    std::set<NodeId> needed{};                   // voters that go only when they are silent
+    Duration contact = std::chrono::seconds(1);  // a voter that has answered within it is there
+    Duration least_after{};                      // below this nobody is silent, whatever the policy says
   };
 
   // What to order now, said again until it is done. `wall`: only to know whether a pause is over.
@@ -62,6 +65,9 @@ class VoterKeeper {
   std::optional<VoterOrder> choose(Instant now, const View& view) const;
   std::optional<NodeId> candidate(const View& view, std::optional<NodeId> goes) const;
   std::optional<NodeId> silent_voter(Instant now, const View& view) const;
+  bool is_silent(Instant now, const View& view, NodeId voter) const;
+  bool is_wanted(Instant now, const View& view, const VoterOrder& order) const;
+  static Duration after(const View& view);
 
   std::optional<Instant> since_;  // it leads without a break
   Instant looked_;

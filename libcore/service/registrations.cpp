@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Peers come to the group, and go: who they are is part of the state.
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -76,7 +77,9 @@ void StateMachine::on(const Forget& body, Step& step) {
 
 // What cannot be is void.
 void StateMachine::on(const KeepVoters& body, Step&) {
-  if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{}) return;
+  constexpr Duration longest = std::chrono::hours(24 * 365);
+  if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{} || body.policy.after > longest)
+    return;
   state_.kept_voters = body.policy;
 }
 

@@ -196,3 +196,47 @@ TEST_CASE("an order that is refused is thought over") {
   leader.keeper.answered(leader.now, *order, refused);
   CHECK_FALSE(leader.after(30s));
 }
+
+TEST_CASE("a voter that is heard again before it was replaced stays") {
+  noticed("keeper_looks_again", [] {
+    Leader leader;
+    leader.lives = false;
+    if (!leader.after(65s)) return false;
+    leader.lives = true;
+    return !leader.after(3s);
+  });
+}
+
+TEST_CASE("a leader that hears nobody knows nothing of them") {
+  noticed("keeper_hears_a_majority", [] {
+    Leader leader;
+    bool orders = false;
+    for (const Instant end = leader.now + 200s; leader.now < end; leader.now += 1s)
+      orders |= leader.keeper.next(leader.now, leader.wall, leader.view).has_value();
+    return !orders;
+  });
+}
+
+TEST_CASE("a leader that was suspended counts anew, and nobody is silent between two answers") {
+  noticed("keeper_counts_anew_after_a_gap", [] {
+    Leader leader;
+    (void)leader.after(10s);
+    leader.lives = false;
+    leader.now += 300s;
+    return !leader.after(2s);
+  });
+  Leader slow;
+  slow.view.policy.after = 1s;
+  slow.view.least_after = 9s;
+  slow.lives = false;
+  CHECK_FALSE(slow.after(8s));
+  CHECK(slow.after(8s));
+}
+
+TEST_CASE("an order that the policy does not ask for any more is dropped") {
+  Leader leader;
+  leader.view.policy.count = 5;
+  REQUIRE(leader.after(70s));
+  leader.view.policy.count = 3;
+  CHECK_FALSE(leader.after(2s));
+}
