@@ -12,6 +12,10 @@
 
 namespace coord::engines {
 
+Bytes etcd::seal_of(std::uint64_t epoch) {
+  return text_bytes(fmt::format("coordutils: sealed, {} is next", epoch + 1));
+}
+
 using etcd::Range;
 using etcd::Transaction;
 

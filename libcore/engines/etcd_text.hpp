@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/format.hpp"
 
 namespace coord::engines::etcd {
 
@@ -35,8 +34,6 @@ inline std::optional<std::uint64_t> number_in(std::string_view text, int base) {
 }
 
 // How a seal is told from what another program may have put under its name.
-inline Bytes seal_of(std::uint64_t epoch) {
-  return text_bytes(fmt::format("coordutils: sealed, {} is next", epoch + 1));
-}
+Bytes seal_of(std::uint64_t epoch);
 
 }  // namespace coord::engines::etcd
