@@ -12,6 +12,12 @@
 
 namespace coord::cli {
 
+Status named_engine(std::string_view url, std::string& engine) {
+  if (url.empty()) return Error{ErrorKind::usage, "--engine", "is empty", "name the engine, or leave it out"};
+  engine = url;
+  return done();
+}
+
 void add_peer_options(Options& options, ConnectOptions& target) {
   options.value("--socket", "PATH", target.socket, "the peer's socket")
       .env("COORD_SOCKET")
@@ -21,7 +27,10 @@ void add_peer_options(Options& options, ConnectOptions& target) {
       .env("COORD_CONFIG")
       .completes(Completion::file)
       .minor();
-  options.value("--engine", "URL", target.engine, "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX]")
+  options
+      .custom(
+          "--engine", "URL", [&target](std::string_view url) { return named_engine(url, target.engine); },
+          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX]")
       .env("COORD_ENGINE")
       .excludes("--socket")
       .excludes("--config")

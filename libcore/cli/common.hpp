@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -38,6 +39,10 @@ void add_peer_options(Options& options,
 // --json -q --verbose. `listings`: the modes that print, with which alone --json makes sense; none: any.
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE
+
+// Stores the engine that --engine or COORD_ENGINE names; none is ErrorKind::usage: a peer alone in its place
+// would grant what others hold.
+Status named_engine(std::string_view url, std::string& engine);
 
 // Where an engine keeps the log, and `ttl` was not given: a lease outlasts a change of the engine's leader.
 void default_ttl(const ConnectOptions& options, const Option& ttl, Duration& value);

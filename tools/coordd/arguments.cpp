@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/format.hpp"
+#include "cli/common.hpp"
 #include "cli/config.hpp"
 #include "cli/host_peer.hpp"
 
@@ -73,8 +74,9 @@ void declare(cli::Options& options, Arguments& arguments) {
              "come to a group that is there, by HOST:PORT,... of any of its hosts; without a vote")
       .excludes("--peers");
   options
-      .value("--engine", "URL", peer.engine,
-             "an engine keeps the log, as etcd://HOST:PORT,HOST:PORT[/PREFIX]: this peer is its gateway")
+      .custom(
+          "--engine", "URL", [&peer](std::string_view url) { return cli::named_engine(url, peer.engine); },
+          "an engine keeps the log, as etcd://HOST:PORT,HOST:PORT[/PREFIX]: this peer is its gateway")
       .env("COORD_ENGINE")
       .excludes("--peers")
       .excludes("--join");
