@@ -144,6 +144,7 @@ class Joining {
     const bool is_behind = settings_.registered_at && answer.at < *settings_.registered_at;
     if (!COORD_RULE(removed_by_who_is_not_behind, !is_behind))
       return not_yet(fmt::format("{}: is behind this host", address.text()));
+    if (Status free = check_name(address, answer); !free) return free.error();
     if (settings_.registered_at && !answer.of_node)
       return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
@@ -173,6 +174,11 @@ class Joining {
       return Error{ErrorKind::unavailable, address.text(),
                    fmt::format("it is of group {}, and this host is of group {}", answer.group, file_.group),
                    "correct --join, or move the state directory away"};
+    return done();
+  }
+
+  // Nobody else has the name or the number: by one that is not behind.
+  Status check_name(const net::Address& address, const wire::Introduction& answer) {
     const std::string& host = settings_.listen.host;
     const bool anywhere = host.empty() || host == "0.0.0.0" || host == "::";
     own_address_ = net::Address{anywhere ? answer.seen : host, settings_.listen.port}.text();
