@@ -18,7 +18,7 @@
 namespace coord::net {
 namespace {
 
-constexpr std::size_t read_size = std::size_t{4} << 10U;  // most requests are far smaller
+constexpr std::size_t request_size = std::size_t{4} << 10U;  // most requests are far smaller
 constexpr std::size_t most_passed = 4;  // descriptors of a client that no request has taken yet
 
 // One sendmsg of the bytes and, with the first of them, the descriptor; the result and errno are its own.
@@ -55,7 +55,7 @@ UnixClient::~UnixClient() {
 }
 
 void UnixClient::start() {
-  read_buffer_.resize(read_size);
+  read_buffer_.resize(request_size);
   read();
 }
 
