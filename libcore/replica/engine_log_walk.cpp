@@ -20,7 +20,7 @@ constexpr std::size_t seals_kept = 64;
 
 constexpr char new_epoch_at_work[] = "coordd --new-epoch is at work on the engine's log";
 
-constexpr char restored[] =
+constexpr char engine_went_back[] =
     "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, "
     "or "
     "the keys were removed: stop all commands that hold something, then run coordd --engine URL --new-epoch "
@@ -66,7 +66,7 @@ void EngineLog::lose(std::string why) {
 // It was wiped, or there was never a log: only who has seen none may make one.
 void EngineLog::hear(Instant now, const engine::Empty&) {
   if (loading_ == 0) return;
-  if (!may_go_on(memory_.era == 0)) return refuse(now, restored);
+  if (!may_go_on(memory_.era == 0)) return refuse(now, engine_went_back);
   EngineState state;
   state.level = config_.level;
   const auto machine = service::StateMachine::at_level(config_.level);
@@ -84,8 +84,8 @@ void EngineLog::hear(Instant now, const engine::State& event) {
                   fmt::format("the log is of level {}, and this program knows level {}: install the release "
                               "that the other gateways have",
                               state->level, config_.level));
-  if (!may_go_on(is_same_way(*state))) return refuse(now, restored);
-  walk_.emplace();
+  if (!may_go_on(is_same_way(*state))) return refuse(now, engine_went_back);
+  walk_ = Walk{};
   walk_->place = state->place;
   walk_->position = event.position;
   walk_->epoch = event.epoch;
@@ -140,7 +140,7 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
     return out_.push_back(Report{"an entry of the engine's log is not coordd's: it is passed over"});
   walk_->place = {walk_->place.index + 1, chained(walk_->place.chain, event.position, event.bytes)};
   const bool was_seen = walk_->place.index == memory_.place.index && walk_->era == memory_.era;
-  if (!may_go_on(!was_seen || walk_->place == memory_.place)) return refuse(now, restored);
+  if (!may_go_on(!was_seen || walk_->place == memory_.place)) return refuse(now, engine_went_back);
   if (walk_->place.index > applied_) apply(now, **entry);
 }
 
@@ -248,7 +248,7 @@ void EngineLog::hear(Instant now, const engine::Reached& event) {
   }
   if (event.ticket != loading_) return;
   const bool is_behind = walk_->era == memory_.era && walk_->place.index < memory_.place.index;
-  if (!may_go_on(!is_behind)) return refuse(now, restored);
+  if (!may_go_on(!is_behind)) return refuse(now, engine_went_back);
   if (era_above_ && walk_->era == memory_.era) return refuse(now, new_epoch_at_work);
   era_above_.reset();
   loading_ = 0;

@@ -315,9 +315,7 @@ int main(int argc, char** argv) {
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--name NAME --join HOST:PORT[,...] [options]", "one more host of a group that is there");
-  options.synopsis("--engine URL [options]", "the gateway to an engine that keeps the log");
-  options.synopsis("--engine URL --new-epoch", "after the engine was restored from a backup");
-  options.synopsis("--host", "as the package starts it for all users of a host");
+  options.synopsis("--engine URL [--new-epoch] [options]", "the gateway to an engine that keeps the log");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");
   options.synopsis("--join-file FILE|-", "a further one");
@@ -325,7 +323,6 @@ int main(int argc, char** argv) {
   options.synopsis("--keygen", "print a new line for a key file");
   coordd::declare(options, arguments);
   options.example("coordd --setup --peers alpha=192.0.2.1,beta=192.0.2.2", "the first host of a group");
-  options.example("coordd --config /etc/coordutils/coordd.toml", "as a service starts it");
   const std::vector<std::string> command_line(argv + std::min(argc, 1), argv + argc);
   // A peer that runs closes its own.
   const Descriptor socket(coordd::runtime_directory() ? ::fcntl(handed_over_socket(), F_DUPFD_CLOEXEC, 0)
