@@ -13,7 +13,7 @@
 namespace coord::cli {
 
 Status named_engine(std::string_view url, std::string& engine) {
-  if (url.empty()) return Error{ErrorKind::usage, "--engine", "is empty", "name the engine, or leave it out"};
+  if (url.empty()) return Error{ErrorKind::usage, "", "is empty", "name the engine, or leave it out"};
   engine = url;
   return done();
 }

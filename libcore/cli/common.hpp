@@ -40,7 +40,7 @@ void add_peer_options(Options& options,
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE
 
-// Stores the engine that --engine or COORD_ENGINE names; none is ErrorKind::usage: a peer alone in its place
+// Stores the engine that --engine names; none is ErrorKind::usage: a peer alone in its place
 // would grant what others hold.
 Status named_engine(std::string_view url, std::string& engine);
 
