@@ -63,6 +63,7 @@ void Etcd::take_top(Instant now, const etcd::Answer& answer) {
   const std::size_t first = said.find(' '), second = said.find(' ', first + 1);
   if (first == std::string::npos || second == std::string::npos) return close(damaged);
   const std::string states = at("state/");
+  if (!pointer.key.starts_with(states)) return close(damaged);
   const auto epoch = etcd::number_in(std::string_view(pointer.key).substr(states.size()), 16);
   const auto pieces = etcd::number_in(std::string_view(said).substr(first + 1, second - first - 1), 10);
   const auto position = etcd::number_in(std::string_view(said).substr(second + 1), 10);
