@@ -71,8 +71,7 @@ Protocol lamport() {
 Protocol suzuki_kasami() {
   Protocol p = named(classical::SuzukiKasami::identity);
   p.stands = nothing_lost();
-  p.rules = {"sk_late_request_changes_nothing", "sk_token_stays_while_inside", "sk_token_counts_entries",
-             "sk_served_is_written_down"};
+  p.rules = {"sk_late_request_changes_nothing", "sk_token_stays_while_inside", "sk_token_counts_entries"};
   // The very first entry is the first site's, which has the token: it is the only one of all that are
   // measured which costs nothing.
   p.theory = {{Theory::Measure::messages, Load::one_by_one, "N, or 0 if it has the token",

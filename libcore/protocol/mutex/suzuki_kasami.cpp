@@ -79,9 +79,8 @@ bool SuzukiKasami::is_outstanding(NodeId site) const {
 
 // To the first who waits for it, in the order in which holders heard of the requests; else it stays here.
 void SuzukiKasami::pass_on(Actions& actions) {
-  const std::uint64_t own = requested_[members_.self];
-  std::uint64_t& served = token_->served[members_.self];
-  served = COORD_RULE_OR(sk_served_is_written_down, own, served);
+  // Else the others would take this site for one that waits, and pass the token where nobody wants in.
+  token_->served[members_.self] = requested_[members_.self];
   auto& queue = token_->queue;
   for (const NodeId site : members_.sites) {
     if (site == members_.self || !is_outstanding(site)) continue;
