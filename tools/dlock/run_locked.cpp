@@ -353,7 +353,10 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   auto report = cli::RunReport::open(settings.report);
   if (!report) return report.error();
   report->name = settings.name_list;
-  if (settings.algorithm) report->entry.emplace().algorithm = name_of(*settings.algorithm);
+  if (settings.algorithm) {
+    report->entry = cli::RunReport::Entry{};
+    report->entry->algorithm = name_of(*settings.algorithm);
+  }
   // A permit and a minimum hold count from the grant: not for a command that can never start.
   const bool uses_up = settings.rate || settings.min_hold > Duration::zero();
   if (uses_up && settings.mode == Mode::run) {
