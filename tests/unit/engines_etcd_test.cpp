@@ -5,6 +5,7 @@
 
 #include "base/rule.hpp"
 #include "engines/etcd.hpp"
+#include "http2_frames.hpp"
 #include "replica/engine_frame.hpp"
 
 using namespace coord;
@@ -92,17 +93,7 @@ class Told {
   }
 
   void feed(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const Bytes& payload) {
-    Bytes bytes{0,
-                static_cast<std::uint8_t>(payload.size() >> 8U),
-                static_cast<std::uint8_t>(payload.size()),
-                type,
-                flags,
-                0,
-                0,
-                static_cast<std::uint8_t>(stream >> 8U),
-                static_cast<std::uint8_t>(stream)};
-    bytes.insert(bytes.end(), payload.begin(), payload.end());
-    etcd_.receive(now_, bytes);
+    etcd_.receive(now_, frame(type, flags, stream, payload));
   }
 
   Instant now_{std::chrono::seconds(1)};

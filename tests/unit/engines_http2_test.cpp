@@ -5,6 +5,7 @@
 #include "base/random.hpp"
 #include "engines/etcd_calls.hpp"
 #include "engines/http2.hpp"
+#include "http2_frames.hpp"
 
 using namespace coord;
 using namespace coord::engines;
@@ -16,20 +17,6 @@ Bytes hex(std::string_view text) {
   const auto digit = [](char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); };
   for (std::size_t i = 0; i + 1 < text.size(); i += 2)
     bytes.push_back(static_cast<std::uint8_t>(digit(text[i]) * 16 + digit(text[i + 1])));
-  return bytes;
-}
-
-Bytes frame(std::uint8_t type, std::uint8_t flags, std::uint32_t stream, const Bytes& payload) {
-  Bytes bytes{0,
-              static_cast<std::uint8_t>(payload.size() >> 8U),
-              static_cast<std::uint8_t>(payload.size()),
-              type,
-              flags,
-              0,
-              0,
-              static_cast<std::uint8_t>(stream >> 8U),
-              static_cast<std::uint8_t>(stream)};
-  bytes.insert(bytes.end(), payload.begin(), payload.end());
   return bytes;
 }
 
