@@ -14,8 +14,9 @@ SH
   eventually is_file writes
 }
 
-# The process beside the command that has its peer's socket open: -F's guard.
-guard_of() {
+# Tells the process beside the command that has its peer's socket open: -F's guard. The command may write before it is there.
+guard_of() { eventually seen_guard_of "$1"; }
+seen_guard_of() {
   local process
   for process in /proc/[0-9]*; do
     [ "$(readlink "$process/exe")" = "$(command -v dlock)" ] && [ "${process#/proc/}" != "$1" ] || continue

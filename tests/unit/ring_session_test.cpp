@@ -74,8 +74,10 @@ class Users {
     if (found == nullptr) return true;
     session.read(did.name, *found);
     if (found->versions.size() == 1) did.values.push_back(std::stoull(text_of(found->chunk)));
-    for (const Version& version : found->versions) {
-      if (found->versions.size() == 1) break;
+    if (found->versions.size() == 1) return true;
+    // A copy: the next answers are put in the place of this one.
+    const std::vector<Version> siblings = found->versions;
+    for (const Version& version : siblings) {
       answer = group_.ask(at, Get{"r", did.name, version.dot, 0, patience, level_, {}});
       const auto* one = std::get_if<Found>(&answer);
       if (one == nullptr || one->chunk.empty()) return false;
