@@ -132,7 +132,6 @@ function(coord_tool name)
     coord_link_small(${name})
   endif()
   coord_group(tests_sanitized ${name})
-  coord_group(tests_threads ${name})
   set_property(GLOBAL APPEND PROPERTY COORD_TOOLS ${name})  # completions and the tests of every tool go through this list
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One host, nothing configured: the first tool starts a private peer and it just works.
 # labels: threads
+# programs: coordd dlock delect dpeers
 bats_require_minimum_version 1.5.0
 
 load peer_helpers
