@@ -41,6 +41,8 @@ struct Packet {
 };
 using ToPeer = std::variant<Hello, Packet>;
 
+inline constexpr std::size_t item_message_bytes = std::size_t{256} << 10U;  // at most
+
 // A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other
 // have led to it.
 struct Item {
@@ -59,7 +61,7 @@ struct Item {
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, depth, wire::at_most<(std::size_t{256} << 10U)>(message), kind, question);
+    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question);
   }
 };
 constexpr const char* name_of(Item::Kind value) {

@@ -76,16 +76,16 @@ class AgreementsPart final : public node::Part {
   struct Site {
     Known known;
     const classical::Algorithm* algorithm = nullptr;
-    std::unique_ptr<classical::Instance> core;
-    std::map<std::string, Bytes> records;
-    std::deque<classical::Action> held;  // behind what is being written
-    std::size_t writing = 0;             // saves that are not over
+    std::unique_ptr<classical::Instance> core;  // null: it had decided when it was made
+    std::map<std::string, Bytes> records;       // none any more once it has decided
+    std::deque<classical::Action> held;         // behind what is being written
+    std::size_t writing = 0;                    // saves that are not over
     bool broken = false;
-    // By time, until it has decided. Where nobody proposes, others' messages drive it: no site elects and
-    // beats for a proposer that is gone.
-    bool is_driven() const { return wished && writing == 0 && !broken && !decided; }
+    // By time, until it has decided, and as long as a tool waits for that. Else others' messages drive it: no
+    // site elects, beats and writes for a proposer that is gone.
+    bool is_driven() const { return !waiting.empty() && writing == 0 && !broken && !decided; }
     // A value may be chosen that it has accepted.
-    bool begun() const { return !records.empty() || wished || depth > 0 || broken; }
+    bool begun() const { return !records.empty() || decided || wished || depth > 0 || broken; }
     std::optional<Instant> wished;
     std::uint32_t depth = 0, depth_at_wish = 0;
     std::map<std::string, std::uint64_t> messages;
@@ -123,8 +123,9 @@ class AgreementsPart final : public node::Part {
     bool wished = false;                 // ... the core waits
     std::optional<SessionId> inside{};   // until it takes part no more...
     std::optional<Instant> begins_by{};  // ... or has not begun by then
-    std::string over{};                  // why this site serves it no more; empty: it does
-    Entered entered{};                   // as it was told
+    std::set<NodeId> unheard_lives{};  // that the epoch names, and to which something was said before a Hello
+    std::string over{};                // why this site serves it no more; empty: it does
+    Entered entered{};                 // as it was told
     std::uint32_t depth = 0, depth_at_wish = 0;
     std::map<std::string, std::uint64_t> messages{};  // since the wish
     std::uint64_t sent = 0, received = 0;             // since the epoch began
@@ -179,6 +180,7 @@ class AgreementsPart final : public node::Part {
   void busy_item(const node::Moment& moment, NodeId from, const Item& what, Region& region);
   void give_up_waiting(const node::Moment& moment, Token epoch, Region& region, const ToTool& told);
   void see_who_answers(const node::Moment& moment);
+  void another_life(const node::Moment& moment, NodeId of, bool is_first);
   void serve_no_more(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
   void is_over(const node::Moment& moment, Token epoch, Region& region, const std::string& why);
   void see_who_begins(const node::Moment& moment);

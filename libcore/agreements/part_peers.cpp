@@ -44,15 +44,17 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromPeer& event)
   std::visit([&](const auto& what) { heard(moment, event.from, what); }, *said);
 }
 
-void AgreementsPart::heard(const node::Moment&, NodeId from, const Hello& what) {
+void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Hello& what) {
   if (what.life == 0 || from == self_) return;
   Peer& peer = peers_[from];
   if (peer.life != what.life) {
     // What the earlier life has not taken is void.
+    const bool is_first = peer.life == 0;
     peer.life = what.life;
     peer.channel.emplace(life_, what.life);
     for (const Bytes& bytes : std::exchange(peer.unsent, {})) peer.channel->offer(bytes);
     peer.unsent_bytes = 0;
+    another_life(moment, from, is_first);
   }
   peer.disk = what.disk;
   if (what.asks) hello(from, false);
@@ -77,11 +79,14 @@ void AgreementsPart::take(const node::Moment& moment, NodeId from, const AnyItem
   std::visit([&](const auto& of) { item(moment, from, of); }, what);
 }
 
-// A peer that takes nothing for so long is as one that has crashed. Nobody who is none of the group's is
-// remembered, whomever a list of sites names.
+// A peer that takes nothing for so long is as one that has crashed. A message that is longer than any may be
+// is lost as well: our algorithms make none. Nobody who is none of the group's is remembered, whomever a list
+// of sites names.
 bool AgreementsPart::offer(const node::Moment& moment, NodeId to, const AnyItem& what,
                            std::size_t most_bytes) {
   if (!std::ranges::binary_search(founders_, to)) return false;
+  const auto* const item = std::get_if<Item>(&what);
+  if (item != nullptr && item->message.size() > item_message_bytes) return false;
   Peer& peer = peers_[to];
   Bytes bytes = wire::encode(what, wire::channels_since);
   if (peer.channel) {
@@ -129,6 +134,10 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
   if (!COORD_RULE(only_fixed_sites_are_heard, is_site(found->known, from))) return;
+  if (found->decided) {  // it promises nothing and accepts nothing any more, and has no more to keep for that
+    (void)offer(moment, from, TellDecided{what.generation, 0, true, true, found->decided->value});
+    return;
+  }
   found->depth = std::max(found->depth, what.depth);
   note(moment, *found, false, from, what.message);
   auto actions = found->core->receive(moment.now, from, what.message);

@@ -90,6 +90,19 @@ void AgreementsPart::serve_no_more(const node::Moment& moment, Token epoch, Regi
   }
 }
 
+// The log may tell of a host's new life before that says Hello. What was said to it until then went to the
+// one before, unless none was known.
+void AgreementsPart::another_life(const node::Moment& moment, NodeId of, bool is_first) {
+  const std::uint64_t life = peers_[of].life;
+  for (auto& [epoch, region] : regions_) {
+    const service::DecisionSite* const site = region.known.site(of);
+    if (site == nullptr || site->life != life || region.unheard_lives.erase(of) == 0 || is_first) continue;
+    if (COORD_RULE_OR(what_went_to_an_earlier_life_is_lost, true, false))
+      serve_no_more(moment, epoch, region,
+                    fmt::format("{} was restarted, and has missed messages", host_of(of)));
+  }
+}
+
 void AgreementsPart::is_over(const node::Moment& moment, Token epoch, Region& region,
                              const std::string& why) {
   region.over = why;
@@ -105,6 +118,10 @@ void AgreementsPart::send(const node::Moment& moment, Token epoch, Region& regio
 void AgreementsPart::say(const node::Moment& moment, Region& region, NodeId to, Item what) {
   if (!region.over.empty()) return;
   const Token epoch = what.generation;
+  const service::DecisionSite* const site = region.known.site(to);
+  const auto peer = peers_.find(to);
+  if (site != nullptr && (peer == peers_.end() || peer->second.life != site->life))
+    region.unheard_lives.insert(to);
   if (!offer(moment, to, std::move(what), bytes_of_epochs))
     serve_no_more(moment, epoch, region, fmt::format("{} has taken no messages for long", host_of(to)));
 }

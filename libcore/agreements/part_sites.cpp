@@ -14,7 +14,8 @@ namespace {
 using Why = CannotTell::Why;
 
 constexpr std::size_t most_sites = 1'024;      // decisions at once at this peer
-constexpr std::size_t most_steps = 256;        // that are told
+constexpr std::size_t most_steps = 256;        // that are told...
+constexpr std::size_t most_of_step = 160;      // ... so many bytes of each: a message has the value in it
 constexpr char decided_record[] = "!decided";  // beside the algorithm's own
 
 }  // namespace
@@ -59,8 +60,8 @@ AgreementsPart::Site* AgreementsPart::site(const node::Moment& moment, Token gen
   }
   const bool same_disk = self->disk == shelf_.disk && shelf_.disk != 0;
   const bool same = same_disk && (algorithm->stores || self->life == life_);
-  const bool has_decided =
-      shelf_.kept.contains(generation) && shelf_.kept.at(generation).records.contains(decided_record);
+  const auto kept = shelf_.kept.find(generation);
+  const bool has_decided = kept != shelf_.kept.end() && kept->second.records.contains(decided_record);
   if (!COORD_RULE(site_is_the_one_that_was_fixed, same || (same_disk && has_decided))) {
     why = {Why::no_site,
            fmt::format(
@@ -80,8 +81,13 @@ AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Toke
   Site made;
   made.known = std::move(known);
   made.algorithm = hosted(made.known.algorithm);
-  if (const auto kept = shelf_.kept.find(generation); kept != shelf_.kept.end())
-    made.records = kept->second.records;
+  if (auto kept = shelf_.kept.extract(generation)) made.records = std::move(kept.mapped().records);
+  if (const auto decided = made.records.find(decided_record); decided != made.records.end()) {
+    made.decided.emplace();
+    made.decided->value.assign(decided->second.begin(), decided->second.end());
+    made.records.clear();
+    return &sites_.emplace(generation, std::move(made)).first->second;
+  }
   classical::Setup setup;
   // Whom a majority is of: not whoever votes in the group by now.
   const bool fixed = COORD_RULE_OR(acceptors_are_those_of_the_first_entry, true, false);
@@ -89,17 +95,16 @@ AgreementsPart::Site* AgreementsPart::make_site(const node::Moment& moment, Toke
   setup.seed = random_.next();
   setup.now = moment.now;
   setup.stored = made.records;
-  setup.stored.erase(decided_record);
+  // A name is decided by the first value of a log: no site has to keep or to tell what would come after it.
+  if (std::ranges::find(made.algorithm->options, "places", &classical::Option::name) !=
+      made.algorithm->options.end())
+    setup.options["places"] = "1";
   auto core = made.algorithm->make(setup);
   if (!core) {
     why = {Why::wrong, core.error().text()};
     return nullptr;
   }
   made.core = std::move(*core);
-  if (const auto decided = made.records.find(decided_record); decided != made.records.end()) {
-    made.decided.emplace();
-    made.decided->value.assign(decided->second.begin(), decided->second.end());
-  }
   return &sites_.emplace(generation, std::move(made)).first->second;
 }
 
@@ -109,7 +114,7 @@ void AgreementsPart::note(const node::Moment& moment, Site& site, bool sent, Nod
   if (!text || site.decided) return;
   ++site.messages[std::string(text->type)];
   if (site.wished && site.steps.size() < most_steps)
-    site.steps.push_back({moment.now - *site.wished, sent, peer, text->text});
+    site.steps.push_back({moment.now - *site.wished, sent, peer, text->text.substr(0, most_of_step)});
 }
 
 void AgreementsPart::perform(const node::Moment& moment, Token generation, Site& site,
@@ -124,6 +129,7 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
     classical::Action action = std::move(site.held.front());
     site.held.pop_front();
     if (auto* persist = std::get_if<classical::Persist>(&action)) {
+      if (site.decided) continue;
       site.records[persist->key] = std::move(persist->value);
       if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
     } else if (auto* send = std::get_if<classical::Send>(&action)) {
@@ -137,9 +143,12 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
 }
 
 void AgreementsPart::save(Token generation, Site& site) {
-  shelf_.kept[generation] = {generation, site.records};
   auto work = std::make_shared<Save>();
   work->kept = {generation, site.records};
+  if (site.decided) {
+    const std::string& value = site.decided->value;
+    work->kept.records[decided_record] = Bytes(value.begin(), value.end());
+  }
   ++site.writing;
   out_.push_back(node::Do{std::move(work)});
 }
@@ -169,10 +178,11 @@ void AgreementsPart::decide(const node::Moment& moment, Token generation, Site& 
   decided.messages = site.messages;
   decided.delays = site.depth - std::min(site.depth, site.depth_at_wish);
   if (site.wished) decided.took = moment.now - *site.wished;
-  decided.steps = site.steps;
+  decided.steps = std::exchange(site.steps, {});
   site.decided = std::move(decided);
   for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, *site.decided);
-  site.records[decided_record] = Bytes(value.begin(), value.end());
+  site.decided->steps.clear();
+  site.records.clear();
   save(generation, site);
 }
 

@@ -68,12 +68,17 @@ struct MultiPaxos {
       duration_option("heartbeat_ms", 1, 50, "of a leader"),
       duration_option("election_low_ms", 2, 200,
                       "without a heartbeat: when a follower stands, at the earliest"),
-      duration_option("election_high_ms", 2, 500, "and at the latest")};
+      duration_option("election_high_ms", 2, 500, "and at the latest"),
+      number_option("places", 0, 1'000'000'000, 0, "of the log; 0: any number")};
   static constexpr std::array<std::string_view, 9> types = {
       "prepare", "promise", "accept", "accepted", "rejected", "chosen", "heartbeat", "missing", "forward"};
   static Result<Core> make(const Setup& setup, const Given& given, const Durable* restored) {
-    const Core::Config config{setup.group, setup.seed, given.duration("heartbeat_ms"),
-                              given.duration("election_low_ms"), given.duration("election_high_ms")};
+    const Core::Config config{setup.group,
+                              setup.seed,
+                              given.duration("heartbeat_ms"),
+                              given.duration("election_low_ms"),
+                              given.duration("election_high_ms"),
+                              given.number("places")};
     if (config.heartbeat >= config.election_low || config.election_low > config.election_high)
       return Error{ErrorKind::usage, std::string(identity.name), "its times are not in their order",
                    "heartbeat_ms is below election_low_ms, and that not above election_high_ms"};

@@ -211,6 +211,29 @@ TEST_CASE("Multi-Paxos: a new leader proposes again what was accepted, and fills
   CHECK(proposed == std::map<std::uint64_t, consensus::Command>{{1, {}}, {2, left}});
 }
 
+TEST_CASE("Multi-Paxos of one place: what comes second is proposed to nobody, and told to nobody") {
+  using Core = consensus::MultiPaxos;
+  Core::Config config;
+  config.group = {one, {one, two, three}};
+  config.places = 1;
+  Core::Durable durable;
+  for (const Core::Slot slot : {1, 2})
+    durable.accepted[slot] = {slot, Ballot{1, two}, consensus::Command{two, slot, "v"}};
+  Core acceptor(Instant{}, config, durable);
+  const auto promised =
+      only<Core::Send>(acceptor.step(Instant{}, Core::Receive{three, Core::Prepare{Ballot{2, three}, 1}}));
+  REQUIRE(promised.size() == 1);
+  CHECK(std::get<Core::Promise>(promised[0].message).accepted.size() == 1);
+  const Core::Accept second{Ballot{2, three}, 2, consensus::Command{three, 1, "w"}};
+  CHECK(acceptor.step(Instant{}, Core::Receive{three, second}).empty());
+  Core leader(Instant{}, config, {});
+  (void)leader.step(*leader.deadline(), Core::Tick{});
+  (void)leader.step(Instant{}, Core::Receive{two, Core::Promise{Ballot{1, one}, {}}});
+  REQUIRE(leader.leads());
+  CHECK_FALSE(only<Core::Send>(leader.step(Instant{}, Core::Submit{1, "v"})).empty());
+  CHECK(only<Core::Send>(leader.step(Instant{}, Core::Submit{2, "w"})).empty());
+}
+
 TEST_CASE("Ben-Or: all alike decide in the first round, a tie is broken by the coin") {
   auto setup = play::quiet(4);
   setup.operations = 30;

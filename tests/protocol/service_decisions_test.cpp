@@ -92,6 +92,21 @@ TEST_CASE("decisions are listed by how they begin, and survive a snapshot") {
   CHECK_FALSE(StateMachine::restore(wrong).ok());
 }
 
+TEST_CASE("a user has a share of the decisions by sites, which every peer keeps in memory") {
+  Debate debate;
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "d" + std::to_string(i);
+    (void)debate.a.propose(OpenDecision{
+        name, Agreement::paxos, {{NodeId{1}, 5, 6, "web1"}}, debate.now(name), "web1", 1000, "user"});
+  }
+  CHECK(debate.view("d255").of.generation != Token{});
+  CHECK(debate.view("d256").of.generation == Token{});
+  (void)debate.forget("d7");
+  (void)debate.a.propose(OpenDecision{
+      "more", Agreement::paxos, {{NodeId{1}, 5, 6, "web1"}}, debate.now("more"), "web1", 1000, "user"});
+  CHECK(debate.view("more").of.generation != Token{});
+}
+
 TEST_CASE("a decision by sites is found by its generation, until it is forgotten, and after a snapshot") {
   Debate debate;
   const auto open = [&](std::string name) {

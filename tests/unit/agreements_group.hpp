@@ -83,6 +83,7 @@ struct Network {
   std::map<NodeId, ToldLog::State> log{};
   std::set<std::uint64_t> stopped{};  // tools that do not say that they begin
   std::uint64_t lives = 0;
+  std::size_t saves = 0;
 
   explicit Network(std::size_t nodes) : size(nodes) {
     for (std::uint64_t i = 1; i <= nodes; ++i) {
@@ -141,6 +142,7 @@ struct Network {
       if (queue.empty() || stalled.contains(node)) continue;
       const auto done = queue.front();
       queue.pop_front();
+      ++saves;
       Save& save = dynamic_cast<Save&>(*done);
       const Kept& kept = save.kept;
       if (full.contains(node)) {

@@ -194,6 +194,22 @@ bool a_restarted_site_lets_nobody_in() {
   return net.last_told(1) != "entered";
 }
 
+// The log knows of the third one's new life before it says Hello.
+bool what_an_earlier_life_got_is_lost() {
+  Network net(3);
+  for (std::uint64_t node = 1; node <= 2; ++node) net.ask(NodeId{node}, GetSites{});
+  net.run(1s);
+  net.cut = {NodeId{2}};
+  net.start(NodeId{3});
+  net.run(1s);
+  net.open("lamport", 3, true);
+  for (auto& [node, part] : net.parts) net.step(node, node::Tick{});
+  net.cut.clear();
+  net.enter(2, 20);
+  net.run(5s);
+  return net.last_told(2).starts_with("missing: 3 was restarted, and");
+}
+
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
@@ -205,6 +221,7 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
                           {"answers_are_to_this_question", an_earlier_answer_is_none},
                           {"proposals_are_their_users", a_user_proposes_for_itself},
                           {"who_lost_a_message_serves_no_more", who_lost_a_message_lets_nobody_in},
+                          {"what_went_to_an_earlier_life_is_lost", what_an_earlier_life_got_is_lost},
                           {"early_messages_come_first", a_late_wish_is_withdrawn},
                           {"who_begins_is_inside", who_was_stopped_begins_nothing},
                           {"who_enters_is_the_sessions_user", nobody_enters_for_others},

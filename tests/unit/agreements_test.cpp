@@ -114,6 +114,57 @@ TEST_CASE("multi-paxos: where nobody proposes no site goes on by time") {
   CHECK_FALSE(net.parts[NodeId{3}]->deadline());
 }
 
+TEST_CASE("multi-paxos: long values of many at once are decided, also for one that comes late") {
+  Network net(5);
+  net.open(service::Agreement::multi_paxos, 5);
+  net.cut = {NodeId{5}};
+  const auto long_value = [](char of) { return std::string(classical::value_limit, of); };
+  for (std::uint64_t node = 1; node <= 4; ++node) net.propose(node, long_value("-abcd"[node]));
+  net.run(5s);
+  REQUIRE(net.decided(1) != nullptr);
+  for (const Step& step : net.decided(1)->steps) CHECK(step.text.size() < 200);
+  net.cut.clear();
+  net.start(NodeId{5});
+  net.propose(5, long_value('e'));
+  net.run(5s);
+  CHECK(net.last_told(5) == net.last_told(1));
+}
+
+TEST_CASE("a proposer that is gone drives nothing any more, and one that comes later does") {
+  for (const auto algorithm : {service::Agreement::paxos, service::Agreement::multi_paxos}) {
+    Network net(3);
+    net.open(algorithm, 3);
+    net.cut = {NodeId{2}, NodeId{3}};
+    net.propose(1, "one");
+    net.run(2s);
+    net.gone(1, 1);
+    net.run(1s);
+    const std::size_t saves = net.saves;
+    net.run(20s);
+    CHECK(net.saves == saves);
+    net.cut.clear();
+    net.propose(1, "two");
+    net.run(3s);
+    CHECK(net.last_told(1) == "decided one");
+  }
+}
+
+TEST_CASE("a site that has decided answers every message with the value, and keeps nothing else") {
+  Network net(3);
+  net.open(service::Agreement::paxos, 3);
+  net.cut = {NodeId{3}};
+  net.propose(1, "one");
+  net.run(2s);
+  CHECK(net.shelves[NodeId{1}].kept.at(generation).records.size() == 1);
+  net.cut.clear();
+  net.start(NodeId{1});
+  net.start(NodeId{2});
+  net.start(NodeId{3});
+  net.propose(3, "three");
+  net.run(3s);
+  CHECK(net.last_told(3) == "decided one");
+}
+
 TEST_CASE("ben-or decides on a bit, and takes no other value") {
   Network net(3);
   net.open(service::Agreement::ben_or, 3);

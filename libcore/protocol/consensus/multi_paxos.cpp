@@ -80,7 +80,7 @@ void MultiPaxos::receive(Instant now, NodeId from, const Prepare& message, Actio
   actions.push_back(PersistPromise{durable_.round, durable_.promised});
   Promise promise{message.ballot, {}};
   for (auto vote = durable_.accepted.lower_bound(message.from); vote != durable_.accepted.end(); ++vote) {
-    promise.accepted.push_back(vote->second);
+    if (within(vote->first)) promise.accepted.push_back(vote->second);
   }
   send(from, std::move(promise), actions);
 }
@@ -92,6 +92,7 @@ void MultiPaxos::receive(Instant now, NodeId from, const Promise& message, Actio
   if (std::any_of(message.accepted.begin(), message.accepted.end(), ahead)) return;
   promised_by_.insert(from);
   for (const Vote& vote : message.accepted) {
+    if (!within(vote.slot)) continue;
     const auto [told, first] = adopted_.emplace(vote.slot, vote);
     if (!first && COORD_RULE_OR(mp_highest_accepted_command, vote.ballot > told->second.ballot, false)) {
       told->second = vote;
@@ -137,7 +138,7 @@ void MultiPaxos::propose(Instant now, const Command& command, Actions& actions) 
   for (const auto& [slot, proposal] : proposals_) {
     if (proposal.command == command) return;
   }
-  propose_at(now, next_slot_++, command, actions);
+  if (within(next_slot_)) propose_at(now, next_slot_++, command, actions);
 }
 
 void MultiPaxos::propose_at(Instant now, Slot slot, const Command& command, Actions& actions) {
@@ -146,7 +147,7 @@ void MultiPaxos::propose_at(Instant now, Slot slot, const Command& command, Acti
 }
 
 void MultiPaxos::receive(Instant now, NodeId from, const Accept& message, Actions& actions) {
-  if (!near(message.slot) || !obeys(now, from, message.ballot, actions)) return;
+  if (!near(message.slot) || !within(message.slot) || !obeys(now, from, message.ballot, actions)) return;
   durable_.promised = COORD_RULE_OR(mp_accept_raises_the_promise, message.ballot, durable_.promised);
   const Vote vote{message.slot, message.ballot, message.command};
   durable_.accepted[message.slot] = vote;

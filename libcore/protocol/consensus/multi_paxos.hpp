@@ -64,6 +64,8 @@ class MultiPaxos : public Shape<MultiPaxos> {
     Duration heartbeat = std::chrono::milliseconds(50);
     Duration election_low = std::chrono::milliseconds(200);
     Duration election_high = std::chrono::milliseconds(500);
+    Slot places =
+        0;  // of the log; 0: any number. What goes beyond is proposed to nobody and accepted by nobody
   };
   struct Vote {  // what an acceptor accepted last for a place
     Slot slot = 0;
@@ -237,6 +239,7 @@ class MultiPaxos : public Shape<MultiPaxos> {
   bool obeys(Instant now, NodeId from, Ballot ballot, Actions& actions);
   Instant patience(Instant now);
   bool near(Slot slot) const;
+  bool within(Slot slot) const { return config_.places == 0 || slot <= config_.places; }
 
   Config config_;
   Durable durable_;

@@ -23,7 +23,8 @@ std::size_t bytes_of(const Decision& decision) {
   return bytes;
 }
 
-constexpr std::size_t most_by_sites = 1'024;  // each peer keeps in memory what it has promised for each
+// Each peer keeps in memory what it has promised for each, with the value.
+constexpr std::size_t most_by_sites = 1'024, most_by_sites_of_user = 256;
 
 bool are_sites(const std::vector<DecisionSite>& sites) {
   for (std::size_t i = 0; i < sites.size(); ++i) {
@@ -74,7 +75,8 @@ void Decisions::add(const std::string& name, Decision decision, Step& step) {
   if (!again) ++of_user_[decision.user];
   step.effects.push_back(DecisionChanged{name});
   step.effects.push_back(DecisionAnswered{step.to, Refusal::none, decision.generation});
-  if (decision.algorithm != Agreement::raft) by_sites_.emplace(decision.generation, name);
+  if (decision.algorithm != Agreement::raft && by_sites_.emplace(decision.generation, name).second)
+    ++by_sites_of_user_[decision.user];
   decisions[name] = std::move(decision);
 }
 
@@ -118,6 +120,9 @@ void Decisions::on(const OpenDecision& body, Step& step) {
                   same ? found->second.generation : Token{});
   }
   if (by_sites_.size() >= most_by_sites) return answer(Refusal::too_many_decisions);
+  const auto of_user = by_sites_of_user_.find(body.user);
+  if (body.uid != 0 && of_user != by_sites_of_user_.end() && of_user->second >= most_by_sites_of_user)
+    return answer(Refusal::too_many_decisions_of_user);
   Decision decision{{}, {}, 0, body.user, body.host, step.wall, body.algorithm, body.sites};
   if (why = check_room(bytes_of(decision), body.uid, body.user); why != Refusal::none) return answer(why);
   add(body.decision, std::move(decision), step);
@@ -131,7 +136,10 @@ void Decisions::on(const ForgetDecision& body, Step& step) {
   if (why != Refusal::none) return step.effects.push_back(DecisionAnswered{step.to, why, {}});
   bytes_ -= bytes_of(found->second);
   if (const auto user = of_user_.find(found->second.user); --user->second == 0) of_user_.erase(user);
-  by_sites_.erase(found->second.generation);
+  if (by_sites_.erase(found->second.generation) > 0) {
+    const auto by_sites = by_sites_of_user_.find(found->second.user);
+    if (--by_sites->second == 0) by_sites_of_user_.erase(by_sites);
+  }
   decisions.erase(found);
   const Token when = core_->next_token(step.index);
   remember_forgotten(body.decision, when);
@@ -167,7 +175,7 @@ Status Decisions::rebuild(Rebuild& rebuild) {
       return inconsistent("a decision whose generation was not given, or twice");
     bytes_ += bytes_of(decision);
     ++of_user_[decision.user];
-    if (!by_log) by_sites_.emplace(decision.generation, name);
+    if (!by_log && by_sites_.emplace(decision.generation, name).second) ++by_sites_of_user_[decision.user];
   }
   for (const auto& [name, when] : kept().forgotten) {
     if (!valid_name(name, limits) || !given(when))

@@ -101,6 +101,7 @@ class Decisions : public FamilyBase {
   std::map<std::string, std::size_t> of_user_;
   std::map<Token, std::string> forgotten_;  // by when
   std::map<Token, std::string> by_sites_;   // decisions by sites, by generation
+  std::map<std::string, std::size_t> by_sites_of_user_;
   std::size_t bytes_ = 0;
 };
 
