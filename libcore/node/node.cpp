@@ -223,8 +223,11 @@ void Node::of_part(const Part& part, PartActions actions, const OnChannel* heard
 }
 
 void Node::tell(const Part& part, ToTool answer) {
-  if (answer.bytes.size() > local::part_bytes_limit) {
+  if (answer.bytes.size() > local::part_bytes_limit) {  // a tool that heard nothing would wait for ever
     ++counts_.too_large;
+    out_.emplace_back(replica::ServiceAction(replica::ToTool{
+        answer.connection, local::Refused{answer.request, local::RefusedKind::limit,
+                                          fmt::format("the answer of {} is too large", part.name())}}));
     return;
   }
   out_.emplace_back(replica::ServiceAction(replica::ToTool{

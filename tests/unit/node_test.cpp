@@ -169,6 +169,16 @@ TEST_CASE("a tool's question reaches the part alone, and its answers bear the qu
   CHECK(driven.node->service().sessions().size() == 0);  // no session of a lock was made for it
 }
 
+TEST_CASE("an answer that is too large for a tool is told as that") {
+  Driven driven;
+  driven.one->answers = {ToTool{replica::ConnectionId{9}, 5, Bytes(local::part_bytes_limit + 1)}};
+  const auto answers = answers_in(driven.asked(0xff01));
+  REQUIRE(answers.size() == 1);
+  const auto& refused = std::get<local::Refused>(answers.front().answer);
+  CHECK(refused.request == 5);
+  CHECK(refused.kind == local::RefusedKind::limit);
+}
+
 TEST_CASE("a tool that asks a part which is not there is told so") {
   Driven driven;
   const auto answers = answers_in(driven.asked(77));
