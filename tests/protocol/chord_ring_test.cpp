@@ -240,6 +240,43 @@ TEST_CASE("a host joins behind the member before its place and nowhere else", "[
   without("chord_joins_behind_its_predecessor", [&] { CHECK(joins_behind_a_dead_head()); });
 }
 
+TEST_CASE("an answer to a host's earlier life is none to this one's request", "[chord]") {
+  // 10 begins anew, and hears of 20; an answer that 20 gave to its last life has the same number as its first
+  // question would have without the rule.
+  const auto stabilizes_on = [] {
+    const auto begun = [](std::uint64_t life) {
+      return Chord({NodeId{10}, life, {at(10)}, {NodeId{20}}, 2, 500ms, 500ms});
+    };
+    Instant now{1s};
+    const auto ask_of = [&](Chord& host) {
+      static_cast<void>(host.step(now, Chord::Resume{}));
+      static_cast<void>(host.step(now += 500ms, Chord::Tick{}));
+      const auto hello = host.step(now += 500ms, Chord::Tick{});
+      for (const auto& action : hello) {
+        const auto* send = std::get_if<Chord::Send>(&action);
+        const auto* who = send ? std::get_if<WhoAreYou>(&send->message) : nullptr;
+        if (who != nullptr)
+          static_cast<void>(host.step(now, Chord::Receive{NodeId{20}, Places{who->request, list({20})}}));
+      }
+      for (const auto& action : host.step(now += 500ms, Chord::Tick{})) {
+        const auto* send = std::get_if<Chord::Send>(&action);
+        if (send != nullptr && std::holds_alternative<Ask>(send->message))
+          return std::get<Ask>(send->message).request;
+      }
+      return std::uint64_t{0};
+    };
+    Chord before = begun(1), after = begun(2);
+    const std::uint64_t earlier = ask_of(before), now_asked = ask_of(after);
+    REQUIRE(now_asked != 0);
+    static_cast<void>(after.step(now, Chord::Receive{NodeId{20}, RouteFound{earlier, std::nullopt}}));
+    static_cast<void>(
+        after.step(now, Chord::Receive{NodeId{20}, Answer{now_asked, View{m(10), list({10})}}}));
+    return !after.members().front()->alone();
+  };
+  CHECK(stabilizes_on());
+  without("chord_answers_to_this_life_only", [&] { CHECK_FALSE(stabilizes_on()); });
+}
+
 TEST_CASE("a ring is checked from outside", "[chord]") {
   const List all = list({10, 20, 30, 40});
   std::vector<MemberState> ring;

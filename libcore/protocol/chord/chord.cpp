@@ -12,10 +12,14 @@ namespace coord::chord {
 namespace {
 
 constexpr std::size_t places_limit = 64;
+constexpr unsigned numbers_of_a_life = 32;  // bits
 
 }  // namespace
 
-Chord::Chord(Config config) : config_(std::move(config)) {
+// Answers to the requests of an earlier life may still be on their way.
+Chord::Chord(Config config)
+    : config_(std::move(config)),
+      last_number_(COORD_RULE_OR(chord_answers_to_this_life_only, config_.life << numbers_of_a_life, 0)) {
   COORD_CHECK(!config_.places.empty() && config_.places.size() <= places_limit);
   COORD_CHECK(config_.interval > Duration{} && config_.patience > Duration{});
   std::erase(config_.known, config_.self);

@@ -161,7 +161,7 @@ class Chord : public Shape<Chord> {
   std::vector<Place> places_;
   std::map<std::uint64_t, Open> open_;
   std::map<std::uint64_t, Search> searches_;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_number_;  // no two lives have the same
   std::size_t next_known_ = 0;
   List heard_of_;  // places of other hosts, to begin a lookup with while joining
   std::optional<Instant> round_at_;
