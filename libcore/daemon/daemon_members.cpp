@@ -9,6 +9,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/introducing.hpp"
 #include "daemon/joining.hpp"
+#include "daemon/ring_hosts.hpp"
 #include "daemon/system_random.hpp"
 #include "net/introduction.hpp"
 #include "process/boot_time.hpp"
@@ -292,7 +293,8 @@ void Daemon::look_at_members() {
     const auto before = heard_.find(id);
     heard[id] = before == heard_.end() || is_heard(id) ? now : before->second;
     if (role() != raft::Role::leader || now - heard[id] < settings_.options.forget_after) continue;
-    if (!machine.sessions_of(id).empty()) continue;
+    // What is held there goes on, and copies of a ring's keys may be the last ones.
+    if (!machine.sessions_of(id).empty() || ring_of(machine.state(), id) != nullptr) continue;
     log_(net::LogLevel::info,
          fmt::format("host {}: nobody has heard of it for {} s: it is of the group no more",
                      registration.name.empty() ? "without a name" : registration.name,

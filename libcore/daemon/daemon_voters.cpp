@@ -5,6 +5,7 @@
 
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/ring_hosts.hpp"
 #include "daemon/wall_now.hpp"
 #include "process/boot_time.hpp"
 
@@ -203,10 +204,6 @@ void Daemon::order_voters(replica::ConnectionId connection, const Tool& tool,
     view->request = request.request;
     return tell(connection, tool, *view);
   }
-  if (auto view = keep_copies(request.verb, order.node)) {
-    view->request = request.request;
-    return tell(connection, tool, *view);
-  }
   if (replaces && order.node == order.other) return refuse(mismatch, "a peer cannot replace itself");
   const Instant now = process::boot_now();
   std::erase_if(voter_orders_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
@@ -228,23 +225,18 @@ bool Daemon::seems_alive(NodeId node) const {
   });
 }
 
-// A founder that is in a ring has copies of its keys, and serves them only as long as it votes or learns. One
+// A host that is in a ring has copies of its keys, and serves them only as long as it is of the group. One
 // that does not live serves none. Nothing: the host may go.
 std::optional<local::VoterView> Daemon::keep_copies(local::VoterVerb verb, NodeId node) const {
-  const bool goes = verb == local::VoterVerb::remove || verb == local::VoterVerb::replace;
-  if (!goes || !seems_alive(node) || !node_->voter()->raft().voters().has(node)) return std::nullopt;
-  const auto is_it = [node](const service::RingHost& host) { return host.host == node; };
-  for (const auto& [name, ring] : node_->log().machine().state().rings) {
-    if (std::ranges::none_of(ring.hosts, is_it) && std::ranges::none_of(ring.before, is_it)) continue;
-    local::VoterView view = view_of(reached(*node_->voter()));
-    view.done = false;
-    view.refused = true;
-    view.what = fmt::format("{} has copies of the keys of ring '{}', and would serve them no more",
-                            name_of_node(node), name);
-    view.remedy = "let it leave first: `chordctl leave` there; or stop its coordd, if it is gone for good";
-    return view;
-  }
-  return std::nullopt;
+  const std::string* const ring = ring_of(node_->log().machine().state(), node);
+  if (verb != local::VoterVerb::remove || ring == nullptr || !seems_alive(node)) return std::nullopt;
+  local::VoterView view = view_of(reached(*node_->voter()));
+  view.done = false;
+  view.refused = true;
+  view.what = fmt::format("{} has copies of the keys of ring '{}', and would serve them no more",
+                          name_of_node(node), *ring);
+  view.remedy = "let it leave first: `chordctl leave` there; or stop its coordd, if it is gone for good";
+  return view;
 }
 
 // What this very tool has ordered is done, though the host may have come back since; any tool is told so as
@@ -263,6 +255,7 @@ std::optional<local::VoterView> Daemon::remove_member(replica::ConnectionId by, 
   const service::StateMachine& machine = node_->log().machine();
   const bool votes = node.founder || node_->voter()->raft().voters().has(node.id);
   if (verb != local::VoterVerb::remove || votes) return std::nullopt;
+  if (auto kept = keep_copies(verb, node.id)) return kept;
   local::VoterView view = view_of(reached(*node_->voter()));
   const std::vector<SessionId> sessions = machine.sessions_of(node.id);
   view.done = false;

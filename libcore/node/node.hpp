@@ -95,8 +95,8 @@ struct Setting {
   std::uint64_t seed = 0;        // for its choices; each life has another one
   Instant now;
   std::map<NodeId, std::string> names{};  // of all nodes, this one among them; empty: they have none
-  // Whether this node has the parts that only founders which keep the log have: rings, agreements, snapshots
-  // of the group.
+  // Whether this node has the parts that only founders which keep the log have: agreements, snapshots of the
+  // group.
   bool has_founders_parts = true;
 };
 using Parts = std::vector<std::unique_ptr<Part>>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "ring/answers.hpp"
 #include "ring/copies.hpp"
-#include "ring/requests.hpp"
 #include "wire/archive.hpp"
 
 template <>

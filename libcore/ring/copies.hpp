@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "ring/requests.hpp"
+#include "ring/answers.hpp"
 #include "service/rings/commands.hpp"
 
 namespace coord::ring::copies {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the storage does for a ring of several hosts.
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/rule.hpp"
@@ -182,6 +183,39 @@ Status StorageWorker::on(const DropRow& drop) {
     if (Status dropped = storage_->drop_value(drop.ring, drop.key, version.dot); !dropped) return dropped;
   }
   return keep(drop.ring, drop.key, drop.entry, Entry{}, false);
+}
+
+std::string joined_ring(const std::string& ring, std::uint64_t joined) {
+  const std::string mark(1, '\0');
+  return mark + ring + mark + std::to_string(joined);
+}
+
+std::optional<std::pair<std::string, std::uint64_t>> read_joined_ring(const std::string& stored) {
+  const std::size_t end = stored.rfind('\0');
+  if (stored.empty() || stored.front() != '\0' || end == 0) return std::nullopt;
+  std::uint64_t joined = 0;
+  const char* const last = stored.data() + stored.size();
+  const auto [behind, error] = std::from_chars(stored.data() + end + 1, last, joined);
+  if (error != std::errc() || behind != last) return std::nullopt;
+  return std::pair(stored.substr(1, end - 1), joined);
+}
+
+Status StorageWorker::on(DropEnded& drop) {
+  drop.more = false;
+  auto rings = storage_->joined_rings();
+  if (!rings) return rings.error();
+  for (const std::string& stored : *rings) {
+    const auto ring = read_joined_ring(stored);
+    const auto now = ring ? drop.joined.find(ring->first) : drop.joined.end();
+    const bool is_older = now != drop.joined.end() && ring->second < now->second;
+    if (!is_older && !drop.ended.contains(stored)) continue;
+    used_.clear();  // they were counted
+    auto more = storage_->drop_some(stored);
+    if (!more) return more.error();
+    drop.more = *more || &stored != &rings->back();
+    return done();
+  }
+  return done();
 }
 
 Status StorageWorker::on(ReadMemberships& read) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a tool asks of one key, done with a majority of its copies.
+// What a tool asks of one key, done with a majority of its copies: how it goes on, reads and ends
+// (writing.cpp: how it is stored).
 #include <algorithm>
 
 #include "base/format.hpp"
@@ -11,23 +12,18 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration again_every = std::chrono::milliseconds(500);
-constexpr Duration hints_after = std::chrono::seconds(1);
-constexpr Duration lingers = std::chrono::seconds(30);  // for copies that have not answered yet
-constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
-constexpr std::uint64_t reserved_at_once = 1000;
 
-template <class T>
-std::set<Host> hosts_of(const std::map<Host, T>& seen) {
+}  // namespace
+
+std::set<Host> Replicas::hosts_of(const std::map<Host, Entry>& seen) {
   std::set<Host> hosts;
   for (const auto& [host, what] : seen) hosts.insert(host);
   return hosts;
 }
 
-bool writes(const Work& work) {
+bool Replicas::writes(const Work& work) {
   return std::holds_alternative<Put>(work.what) || std::holds_alternative<Remove>(work.what);
 }
-
-}  // namespace
 
 Entry Replicas::all_of(const std::map<Host, Entry>& seen) {
   Entry all;
@@ -139,20 +135,6 @@ void Replicas::ask(std::uint64_t id) {
   if (operation.phase == Phase::fetching) fetch(id);
 }
 
-void Replicas::send_stores(std::uint64_t id) {
-  Operation& operation = operations_.at(id);
-  copies::Store store{id, operation.ring, operation.number, operation.key, operation.entry, {}, {}, {}};
-  store.holders = operation.holders;
-  if (!operation.work->value.empty() && operation.work->value.size() <= chunk_bytes) {
-    store.dot = operation.dot;
-    store.value = operation.work->value;
-  }
-  for (const Host& host : operation.set.all()) {
-    if (!operation.stored.contains(host)) send(host.host, store);
-  }
-  if (now_ - operation.stores_since >= hints_after) send_hints(store, operation.stored, operation.hints);
-}
-
 std::vector<copies::Holder> Replicas::holders_of(const Operation& operation) const {
   std::vector<copies::Holder> holders;
   for (const Version& version : operation.entry.versions) {
@@ -188,114 +170,6 @@ void Replicas::go_on(std::uint64_t id) {
   const Hosts all = operation.set.all();
   const bool all_have_answered = operation.stored.size() + operation.not_stored.size() == all.size();
   if (all_have_answered && is_hopeless(operation)) give_up(id);
-}
-
-// On enough disks. The others get it all the same, and the next write of the key may come.
-void Replicas::stored(std::uint64_t id) {
-  Operation& operation = operations_.at(id);
-  Stored answer{operation.dot, operation.entry.values()};
-  std::erase_if(answer.beside, [&](const Version& other) { return other.dot == operation.dot; });
-  Delivery rest;
-  rest.ring = operation.ring;
-  rest.number = operation.number;
-  rest.row = {operation.key, std::move(operation.entry)};
-  rest.stored = std::move(operation.stored);
-  rest.holders = std::move(operation.holders);
-  const bool is_here =
-      std::ranges::any_of(rest.stored, [this](const Host& host) { return host.host == self_; });
-  for (copies::Holder& holder : rest.holders) {
-    if (holder.dot == operation.dot && !is_here) holder.host = rest.stored.begin()->host;
-  }
-  rest.hints = std::move(operation.hints);
-  rest.until = now_ + lingers;
-  const bool is_on_all = rest.stored.size() == operation.set.all().size();
-  finish(id, answer);
-  if (!is_on_all) deliver(id, std::move(rest));
-}
-
-Partly Replicas::partly(const Operation& operation) {
-  if (operation.by_one) return {std::max(1U, operation.copies), operation.on_disks};
-  return {std::max<std::uint64_t>(operation.set.wanted(), operation.copies), operation.stored.size()};
-}
-
-bool Replicas::is_hopeless(const Operation& operation) {
-  std::set<Host> rest;
-  for (const Host& host : operation.set.all()) {
-    if (!operation.not_stored.contains(host)) rest.insert(host);
-  }
-  return !operation.set.is_written(rest) || rest.size() < operation.copies;
-}
-
-// Disks have said no, and without them there are too few. A copy that was asked may be stored.
-void Replicas::give_up(std::uint64_t id) {
-  const Operation& operation = operations_.at(id);
-  const std::size_t copies = operation.set.all().size();
-  if (operation.not_stored.size() < copies) return finish(id, partly(operation));
-  finish(id, refused_by_disks(operation, copies));
-}
-
-Refused Replicas::refused_by_disks(const Operation& operation, std::size_t copies) {
-  const auto is_for = [&](Why why) {
-    return std::ranges::any_of(operation.not_stored, [why](const auto& host) { return host.second == why; });
-  };
-  if (is_for(Why::quota)) return {Why::quota, "the quota of the key's user is used up"};
-  const bool is_full = is_for(Why::full);
-  return {is_full ? Why::full : Why::failed,
-          fmt::format("{} on the disks of its {} copies",
-                      is_full ? "there is no room" : "it cannot be written", copies)};
-}
-
-// ---- writing
-
-void Replicas::write(std::uint64_t id) {
-  Operation& operation = operations_.at(id);
-  const Ring& ring = rings_.at(operation.ring);
-  // One that has not all it is to keep may be on a new disk, and give a number that it gave before.
-  if (!is_complete(operation.ring, ring)) return;
-  if (next_number_ == end_number_) return reserve();
-  const auto* put = std::get_if<Put>(&operation.work->what);
-  Entry entry = all_of(operation.seen);
-  if (put == nullptr && entry.values().empty()) return finish(id, Absent{});
-  const auto& replaces = put ? put->replaces : std::get<Remove>(operation.work->what).replaces;
-  operation.dot = Dot{NodeId{own(ring)->joined.value}, next_number_++};
-  if (entry.has_heard_of(operation.dot))
-    return finish(id, Refused{Why::failed, "another host has given this host's numbers"});
-  const std::uint64_t size = operation.work->value.size();
-  ring::write(entry, Version{operation.dot, operation.work->time, put == nullptr, size}, replaces);
-  std::uint64_t bytes = 0;
-  for (const Version& version : entry.versions) bytes += version.size;
-  if (entry.versions.size() > most_siblings || bytes > most_bytes_of_key)
-    return finish(id, Refused{Why::usage, "the key has too many siblings already"});
-  operation.entry = std::move(entry);
-  operation.phase = Operation::Phase::storing;
-  operation.stores_since = now_;
-  operation.holders = holders_of(operation);
-  ask(id);
-}
-
-// More numbers for writes; those that wait for one go on, or end with what the disk has said.
-void Replicas::reserve() {
-  if (std::exchange(reserves_, true)) return;
-  perform(Reserve{reserved_at_once}, [this](InnerWork& work) {
-    reserves_ = false;
-    if (!work.failed) {
-      next_number_ = std::get<Reserve>(work.what).first;
-      end_number_ = next_number_ + reserved_at_once;
-    }
-    std::vector<std::uint64_t> all;
-    for (const auto& [number, each] : operations_) all.push_back(number);
-    for (const std::uint64_t each : all) {
-      const auto found = operations_.find(each);
-      if (found == operations_.end()) continue;
-      const Operation& operation = found->second;
-      if (!work.failed) {
-        go_on(each);
-      } else if (writes(*operation.work) && operation.phase == Operation::Phase::reading &&
-                 operation.set.can_read(hosts_of(operation.seen))) {
-        finish(each, refusal(*work.failed));
-      }
-    }
-  });
 }
 
 // ---- reading

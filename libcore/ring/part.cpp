@@ -53,16 +53,27 @@ bool may_order(const replica::Credentials& who, const Request& request) {
                     !who.is_guest && service::may_use(wait->ring, who.uid, who.user));
 }
 
-void look(Replicas& replicas, const node::Moment& moment) {
-  if (moment.service == nullptr) return replicas.look_at(moment.now, nullptr, {});
-  const service::State& state = moment.service->replica().machine().state();
-  replicas.look_at(moment.now, &state, state.last_token);
-}
-
 }  // namespace
 
+void RingPart::look(const node::Moment& moment) {
+  // A host without a vote knows nothing of the group before a voter has told it.
+  const auto* service = moment.service;
+  if (service == nullptr || (service->voter() == nullptr && !service->log().has_begun()))
+    return replicas_->look_at(moment.now, nullptr, {});
+  const service::State& state = service->log().machine().state();
+  if (state.roster_at != roster_at_) {
+    roster_at_ = state.roster_at;
+    std::map<NodeId, std::string> names;
+    for (const auto& [node, registration] : state.registrations) {
+      if (!registration.name.empty()) names.emplace(node, registration.name);
+    }
+    replicas_->know_names(names);
+  }
+  replicas_->look_at(moment.now, &state, state.last_token);
+}
+
 node::PartActions RingPart::step(const node::Moment& moment, const node::Event& event) {
-  if (replicas_) look(*replicas_, moment);
+  if (replicas_) look(moment);
   std::visit([&](const auto& concrete) { on(moment, concrete); }, event);
   collect();
   count_answers();
@@ -70,7 +81,7 @@ node::PartActions RingPart::step(const node::Moment& moment, const node::Event& 
 }
 
 node::PartActions RingPart::settle(const node::Moment& moment) {
-  if (replicas_) look(*replicas_, moment);
+  if (replicas_) look(moment);
   collect();
   count_answers();
   return std::exchange(out_, {});

@@ -42,6 +42,7 @@ class RingPart final : public node::Part {
   template <class Other>
   void on(const node::Moment&, const Other&) {}
 
+  void look(const node::Moment& moment);                // at what the group has agreed on
   bool admit(const Asked& asked, std::uint64_t bytes);  // false: too much is open
   void count_answers();
   bool discards(const Asked& asked, const Put& put);
@@ -62,6 +63,7 @@ class RingPart final : public node::Part {
   std::set<replica::ConnectionId> watchers_;
   std::uint64_t bytes_held_ = 0;  // of values, assembling or on their way to the disk
   std::unique_ptr<Replicas> replicas_;
+  LogIndex roster_at_{};  // as of which the hosts' names are known
   node::PartActions out_;
 };
 

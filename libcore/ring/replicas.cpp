@@ -11,6 +11,9 @@ namespace coord::ring {
 namespace {
 
 constexpr Duration tick_every = std::chrono::milliseconds(250);
+constexpr Duration links_every =
+    std::chrono::seconds(20);            // a link is closed that is idle for longer than that
+constexpr std::size_t most_linked = 64;  // hosts
 
 }  // namespace
 
@@ -40,6 +43,9 @@ void Replicas::look_at(Instant now, const service::KeptRings* rings, Token last)
     seen_ = newest;
     rings_seen_ = kept.rings.size();
     for (const auto& [name, ring] : kept.rings) agreed(name, ring);
+    for (const auto& [name, ring] : rings_) {
+      if (!kept.rings.contains(name)) membership_ended(name, ring);
+    }
     std::erase_if(rings_, [&](const auto& ring) { return !kept.rings.contains(ring.first); });
   }
   last_given_ = last;
@@ -59,7 +65,10 @@ void Replicas::forget_ended() {
 void Replicas::agreed(const std::string& name, const service::Ring& ring) {
   const auto is_self = [this](const Host& host) { return host.host == self_; };
   if (std::ranges::none_of(ring.hosts, is_self) && std::ranges::none_of(ring.before, is_self)) {
-    rings_.erase(name);
+    if (const auto found = rings_.find(name); found != rings_.end()) {
+      membership_ended(name, found->second);
+      rings_.erase(found);
+    }
     return;
   }
   if (!memberships_) set_member({}, 0);
@@ -103,8 +112,7 @@ Replicas::Standing Replicas::standing(const std::string& ring) const {
 std::string Replicas::stored_ring(const std::string& ring) const {
   const auto found = rings_.find(ring);
   if (found == rings_.end()) return ring;
-  return std::string(1, '\0') + ring + std::string(1, '\0') +
-         std::to_string(own(found->second)->joined.value);
+  return joined_ring(ring, own(found->second)->joined.value);
 }
 
 // Of whoever speaks of it with the same number.
@@ -131,6 +139,7 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
       }
       memberships_ = std::move(std::get<ReadMemberships>(work.what).joined);
       seen_ = {};  // look again
+      is_unclean_ = true;
       for (auto& [name, each] : rings_) {
         if (each.placement.is_changing()) begin_gaining(name, each);
         begin_repair(name, each, std::nullopt);
@@ -147,6 +156,7 @@ void Replicas::set_member(const std::string& ring, std::uint64_t joined) {
     if (work.failed || !memberships_) return;
     memberships_->erase(set.ring);
     if (set.joined != 0) memberships_->emplace(set.ring, set.joined);
+    is_unclean_ = true;
     if (rings_.contains(set.ring)) check_hand_over(set.ring, rings_.at(set.ring));
   });
 }
@@ -240,6 +250,8 @@ void Replicas::tick() {
     std::visit([&, sender = from](auto& what) { receive(sender, std::move(what)); }, message);
   }
   compare_again();
+  keep_links();
+  clean_up();
   if (!tick_at_ || now_ < *tick_at_) return;
   tick_at_.reset();
   tick_operations();
@@ -286,8 +298,31 @@ Instant Replicas::next_tick() const {
 }
 
 std::optional<Instant> Replicas::deadline() const {
-  if (tick_at_ && compare_at_) return std::min(*tick_at_, *compare_at_);
-  return tick_at_ ? tick_at_ : compare_at_;
+  std::optional<Instant> first = tick_at_;
+  for (const auto& other : {compare_at_, links_at_}) {
+    if (other && (!first || *other < *first)) first = other;
+  }
+  return first;
+}
+
+void Replicas::know_names(const std::map<NodeId, std::string>& names) {
+  for (const auto& [host, name] : names) names_.insert_or_assign(host, name);
+}
+
+// A link to a host without a vote is closed when it is idle; then nobody would notice that the host was away,
+// and find out what it has missed. Of many hosts these are found by hints, and by comparing now and then.
+void Replicas::keep_links() {
+  if (rings_.empty()) return links_at_.reset();
+  if (!links_at_) links_at_ = now_ + links_every;
+  if (now_ < *links_at_) return;
+  links_at_ = now_ + links_every;
+  std::set<NodeId> others;
+  for (const auto& [name, ring] : rings_) {
+    for (const Host& host : ring.placement.all()) others.insert(host.host);
+  }
+  others.erase(self_);
+  if (others.size() > most_linked) return;
+  for (const NodeId other : others) send(other, copies::AskLiving{});
 }
 
 }  // namespace coord::ring

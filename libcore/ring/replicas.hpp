@@ -28,10 +28,7 @@
 #include <vector>
 
 #include "node/node.hpp"
-#include "ring/copies.hpp"
-#include "ring/placement.hpp"
-#include "ring/routing.hpp"
-#include "ring/work.hpp"
+#include "ring/under_way.hpp"
 
 namespace coord::ring {
 
@@ -50,6 +47,8 @@ class Replicas {
   // Before each step and after each batch: what the group has
   // agreed on; `last`: the newest number that it has given.
   void look_at(Instant now, const service::KeptRings* rings, Token last);
+  // How hosts are called that have come to the group since.
+  void know_names(const std::map<NodeId, std::string>& names);
   // What a tool asks of this ring: here, of this host alone, or nobody knows yet.
   enum class Standing : std::uint8_t { unknown, alone, member };
   Standing standing(const std::string& ring) const;
@@ -75,171 +74,22 @@ class Replicas {
   void answer_status(StatusOf& status, const std::string& ring) const;
 
  private:
-  // Keys that are read from another host.
-  struct Source {
-    Host host;
-    std::string after{};
-    std::uint64_t operation = 0;  // what was asked, 0: nothing
-    Instant again{};              // when it is asked again
-    Instant not_before{};         // is nothing asked: what was read before could not be stored
-    bool more = true;
-    std::deque<copies::KeyAndEntry> rows{};
-    std::size_t open = 0;  // entries on their way to the disk
-    // Of what may have been missed: first it is compared.
-    bool is_compared = false;
-    std::optional<Digest> own_digest{}, other_digest{};
-    Bytes buckets{};  // that differ
-    bool is_over() const { return !more && rows.empty() && open == 0 && operation == 0; }
-  };
-  // What this host keeps beyond its arcs.
-  struct Surplus {
-    std::string after{};
-    bool more = false, is_reading = false;
-    Instant not_before{};  // the disk has failed
-    std::deque<copies::KeyAndEntry> rows{};
-  };
-  // Who keeps an entry for hosts that are away.
-  struct Hints {
-    std::set<Host> kept_for;
-    std::size_t next = 0;  // who is asked next, of the hosts behind the key's own
-  };
-  // An entry on its way to all who are to keep it, for which no tool waits (any more).
-  struct Delivery {
-    std::string ring;
-    Token number{};
-    copies::KeyAndEntry row;
-    std::vector<copies::Holder> holders{};
-    std::set<Host> stored{};
-    Hints hints{};
-    Instant again{};
-    bool is_surplus = false;         // this host is not to keep it, or leaves
-    bool is_awaited = false;         // somebody waits until so many have it (one_copy.cpp)
-    std::optional<Instant> until{};  // not longer: who is away finds by comparing what it has missed
-  };
-  // Digests of what this host and another one are to keep: who has asked for them (comparing.cpp).
-  struct DigestWish {
-    Host host;
-    std::uint64_t operation = 0;  // of the other one, 0: it has not asked
-    bool is_own = false;          // this host compares
-  };
-  struct Reading {
-    std::uint64_t id = 0;  // 0: none is under way
-    std::map<NodeId, DigestWish> now, next;
-    Instant not_before{};  // the disk has failed
-  };
-  // Tombstones of which all hosts are asked whether they have anything else (burying.cpp).
-  struct Burying {
-    std::uint64_t operation = 0;
-    Token number{};
-    std::vector<copies::KeyAndEntry> rows{};
-    std::set<Host> agreed{};
-    bool is_second = false;  // round
-    std::string after{};
-    Instant not_before{}, again{}, until{};
-  };
-  // Who has asked for the second time, and by whose words it is answered.
-  struct Grave {
-    NodeId from;
-    copies::AskBury ask;
-    std::set<NodeId> waits_for;
-    Instant until;
-  };
-  // Hosts that are said to be lost are asked whether they live (adopting.cpp).
-  struct Doubt {
-    std::set<NodeId> lost;
-    std::uint64_t operation = 0;
-    Instant until, again;
-    std::shared_ptr<Work> work;  // a tool of this host has said so
-  };
-  struct Ring {
-    Placement placement;
-    std::set<Host> have_read;         // of the change that is under way; of a leaver: have handed over
-    std::map<NodeId, Source> gains;   // what this host gains by it
-    std::map<NodeId, Source> repair;  // what it may have missed
-    std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
-    std::set<NodeId> lost;                       // for good, of the change that is under way
-    std::optional<Doubt> doubt;                  // whether hosts are lost
-    bool adopts = false;                         // a tool of this host has said so
-    std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
-    bool is_marking = false;
-    Surplus surplus;
-    Reading reading;
-    Burying burying;
-  };
-  struct Operation {
-    enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
-    std::shared_ptr<Work> work;
-    std::string ring, key;
-    Phase phase = Phase::waiting;
-    Token number{};
-    ReplicaSet set;
-    std::map<Host, Entry> seen;
-    std::set<Host> stored;
-    Hints hints;
-    Instant stores_since{};
-    std::map<Host, Why> not_stored;  // by their last word
-    Entry entry;
-    std::vector<copies::Holder> holders;  // of its values, while it is stored
-    Dot dot;                              // that is written, or whose value is read
-    std::size_t holder = 0;
-    // One copy is enough: the one that writes it, those that do not now, and whether one that was asked may
-    // have done so all the same.
-    std::optional<Host> writer;
-    std::set<Host> passed_over;
-    Instant heard{};  // of the writer
-    bool may_be_stored = false;
-    bool by_one = false;
-    std::uint32_t copies = 0;    // that are wanted besides a majority; by one: in place of it
-    std::uint32_t on_disks = 0;  // by one: so many have it
-    std::optional<Instant> until;
-    Instant again;
-  };
-  struct Listing {
-    std::shared_ptr<Work> work;
-    std::string ring;
-    Token number{};
-    std::map<Host, copies::RowsAre> got;
-    Instant until, again;
-  };
-  // A lookup that a tool has asked for, and whom it waits for.
-  struct Tracing {
-    std::shared_ptr<Work> work;
-    Token number{};
-    std::shared_ptr<const chord::List> all;
-    std::unique_ptr<Trace> trace;  // of `all`
-    std::uint64_t operation = 0;
-    chord::Member asked{};
-    Instant asked_at, again;
-    bool asked_twice = false;
-    std::optional<Instant> until;
-  };
-  struct Fingering {
-    std::shared_ptr<Work> work;
-    Instant again, until;
-  };
-  // A write by this copy that is done.
-  struct Written {
-    NodeId from;
-    copies::WroteOne answer;
-    std::uint64_t delivery = 0;
-    std::uint32_t copies = 1;
-    std::uint32_t stored = 1;
-  };
-  // An entry of which values are lacking.
-  struct Taking {
-    NodeId from;
-    std::uint64_t operation = 0;  // of who stores it; 0: nobody waits
-    Token number{};
-    Merge merge;
-    std::vector<copies::Holder> holders;
-    std::map<Dot, std::uint64_t> sizes;
-    bool is_at_disk = false;
-    Instant again, until;
-    bool gains = false, repairs = false;  // a Source of the ring waits for it
-    std::optional<WriteHere> write;       // this copy is to write it by itself
-    std::uint32_t copies = 1;             // and says so once so many have it
-    std::optional<Host> hint_for;         // this is none of the key's hosts, and keeps it for that one
-  };
+  using Source = under_way::Source;
+  using Surplus = under_way::Surplus;
+  using Hints = under_way::Hints;
+  using Delivery = under_way::Delivery;
+  using DigestWish = under_way::DigestWish;
+  using Reading = under_way::Reading;
+  using Burying = under_way::Burying;
+  using Grave = under_way::Grave;
+  using Doubt = under_way::Doubt;
+  using Ring = under_way::Ring;
+  using Operation = under_way::Operation;
+  using Listing = under_way::Listing;
+  using Tracing = under_way::Tracing;
+  using Fingering = under_way::Fingering;
+  using Written = under_way::Written;
+  using Taking = under_way::Taking;
 
   // One copy is enough, of whatever number.
   static bool wants_one(const Work& work);
@@ -259,30 +109,39 @@ class Replicas {
   void tell(const Work& work, const Answer& answer);
   void set_member(const std::string& ring, std::uint64_t joined);
   void forget_ended();
+  void keep_links();
+
+  // ended.cpp
+  void membership_ended(const std::string& name, const Ring& ring);
+  void clean_up();
 
   // operations.cpp
+  static std::set<Host> hosts_of(const std::map<Host, Entry>& seen);
+  static bool writes(const Work& work);
   void start(std::uint64_t id);
   void ask(std::uint64_t id);
   void go_on(std::uint64_t id);
   void answer_read(std::uint64_t id);
   void repair_copies(const Operation& operation, const Entry& entry);
-  void write(std::uint64_t id);
-  void reserve();
   std::optional<Refused> judge_copies(Operation& operation) const;
-  static bool is_hopeless(const Operation& operation);
-  static Partly partly(const Operation& operation);
-  static Refused refused_by_disks(const Operation& operation, std::size_t copies);
-  void send_stores(std::uint64_t id);
-  void stored(std::uint64_t id);
   void look_everywhere(std::uint64_t id, const std::vector<Dot>& dots);
   static Entry all_of(const std::map<Host, Entry>& seen);
-  void give_up(std::uint64_t id);
   void fetch(std::uint64_t id);
   void finish(std::uint64_t id, const Answer& answer);
   void erase(std::uint64_t id);
   Instant next_tick() const;
   void tick_operations();
   std::vector<copies::Holder> holders_of(const Operation& operation) const;
+
+  // writing.cpp
+  void write(std::uint64_t id);
+  void reserve();
+  static bool is_hopeless(const Operation& operation);
+  static Partly partly(const Operation& operation);
+  static Refused refused_by_disks(const Operation& operation, std::size_t copies);
+  void send_stores(std::uint64_t id);
+  void stored(std::uint64_t id);
+  void give_up(std::uint64_t id);
 
   // copying.cpp
   void receive(NodeId from, copies::AskEntry&& message);
@@ -410,6 +269,11 @@ class Replicas {
   std::map<std::uint64_t, Listing> listings_;
   std::map<std::uint64_t, Taking> takings_;
   std::map<std::uint64_t, Delivery> deliveries_;
+  std::set<std::string> ended_;  // rings on the disk whose membership is over, and what was kept is elsewhere
+  bool is_unclean_ = false;      // there may be some
+  bool is_cleaning_ = false;
+  Instant clean_not_before_{};
+  std::optional<Instant> links_at_;    // when all hosts are spoken to, so that each is missed when it is away
   std::optional<Instant> compare_at_;  // with the next host, though nothing is known to be missed
   std::size_t next_compared_ = 0;
   std::map<std::uint64_t, Grave> graves_;

@@ -19,8 +19,8 @@
 
 #include "base/time.hpp"
 #include "protocol/chord/lookup.hpp"
+#include "ring/answers.hpp"
 #include "ring/placement.hpp"
-#include "ring/requests.hpp"
 
 namespace coord::ring {
 

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "ring/requests.hpp"
+#include "ring/answers.hpp"
 
 namespace coord::ring {
 

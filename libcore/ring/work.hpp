@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,7 +15,6 @@
 #include "node/part.hpp"
 #include "ring/copies.hpp"
 #include "ring/placement.hpp"
-#include "ring/requests.hpp"
 #include "ring/storage.hpp"
 
 namespace coord::ring {
@@ -102,8 +102,15 @@ struct SetMembership {
   std::string ring;
   std::uint64_t joined = 0;  // 0: it is none any more
 };
+// Of rings of memberships that are over: those that are named, and all that are older than the one that is
+// whole. A slice at a time.
+struct DropEnded {
+  std::set<std::string> ended;
+  std::map<std::string, std::uint64_t> joined;
+  bool more = false;  // what came of it
+};
 using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership,
-                           WriteHere, ReadDigests, DropRow, ReadRemoved, KeepRemoved>;
+                           WriteHere, ReadDigests, DropRow, ReadRemoved, KeepRemoved, DropEnded>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -167,6 +174,7 @@ class StorageWorker final : public node::Worker {
   Status on(ReadRemoved& read);
   Status on(KeepRemoved& keep);
   Status on(const DropRow& drop);
+  Status on(DropEnded& drop);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);
   Status on(ReadMemberships& read);

@@ -24,6 +24,7 @@ using ring::Entry;
 
 constexpr std::uint64_t application = 0x436f5269;  // "CoRi"
 constexpr std::uint64_t format = 1;
+constexpr std::size_t dropped_at_once = 64;  // values may be large
 
 // Values stand apart from the entries, so that listings do not read them.
 constexpr char schema[] = R"(
@@ -97,6 +98,8 @@ class SqliteStorage final : public ring::Storage {
                                       const std::string& after, std::size_t most) override;
   Result<std::vector<Row>> entries_after(const std::string& ring, const std::string& prefix,
                                          const std::string& after, std::size_t most) override;
+  Result<std::vector<std::string>> joined_rings() override;
+  Result<bool> drop_some(const std::string& ring) override;
   Result<std::map<std::string, std::uint64_t>> memberships() override;
   Status set_membership(const std::string& ring, std::uint64_t joined) override;
   Result<std::vector<Row>> removed_after(const std::string& ring, const std::string& after,
@@ -122,7 +125,7 @@ class SqliteStorage final : public ring::Storage {
   std::string path_;
   Statement begin_, commit_, counter_, set_counter_, find_, keep_, forget_, forget_removed_, keep_value_,
       drop_value_, value_, keys_, keys_to_, entries_, removed_, changes_, totals_, all_totals_, memberships_,
-      set_membership_, end_membership_;
+      set_membership_, end_membership_, joined_rings_, drop_values_, drop_entries_;
 };
 
 Status SqliteStorage::prepare() {
@@ -142,6 +145,16 @@ Status SqliteStorage::prepare() {
       {&memberships_, "SELECT substr(name, 8), value FROM counters WHERE name LIKE 'member %'"},
       {&set_membership_, "INSERT OR REPLACE INTO counters VALUES ('member ' || CAST(? AS TEXT), ?)"},
       {&end_membership_, "DELETE FROM counters WHERE name = 'member ' || CAST(? AS TEXT)"},
+      // From one to the next by the index, not past all of their entries.
+      {&joined_rings_,
+       "WITH RECURSIVE rings(ring) AS (SELECT min(ring) FROM entries WHERE ring >= x'00' AND ring < x'01' "
+       "UNION ALL "
+       "SELECT (SELECT min(ring) FROM entries WHERE ring > rings.ring AND ring < x'01') FROM rings "
+       "WHERE ring IS NOT NULL) SELECT ring FROM rings WHERE ring IS NOT NULL"},
+      {&drop_values_,
+       "DELETE FROM contents WHERE rowid IN (SELECT rowid FROM contents WHERE ring = ? LIMIT ?)"},
+      {&drop_entries_,
+       "DELETE FROM entries WHERE ring = ? AND key IN (SELECT key FROM entries WHERE ring = ? LIMIT ?)"},
       {&keep_value_, "INSERT INTO contents VALUES (?, ?, ?, ?, ?)"},
       {&drop_value_, "DELETE FROM contents WHERE ring = ? AND key = ? AND host = ? AND number = ?"},
       {&value_,
@@ -270,6 +283,29 @@ Result<std::vector<ring::Storage::Row>> SqliteStorage::entries_after(const std::
   if (!rows) return rows;
   std::erase_if(*rows, [&](const Row& row) { return !row.key.starts_with(prefix); });
   return rows;
+}
+
+Result<std::vector<std::string>> SqliteStorage::joined_rings() {
+  std::vector<std::string> rings;
+  for (;;) {
+    auto row = joined_rings_.step();
+    if (!row) return row.error();
+    if (!*row) break;
+    rings.push_back(joined_rings_.string(0));
+  }
+  joined_rings_.reset();
+  return rings;
+}
+
+// Values first: as long as there are any, an entry says whose they are.
+Result<bool> SqliteStorage::drop_some(const std::string& ring) {
+  if (Status did = drop_values_.bind(1, ring).bind(2, std::uint64_t{dropped_at_once}).run(); !did)
+    return did.error();
+  if (sqlite3_changes(database_.get()) > 0) return true;
+  if (Status did = drop_entries_.bind(1, ring).bind(2, ring).bind(3, std::uint64_t{dropped_at_once}).run();
+      !did)
+    return did.error();
+  return sqlite3_changes(database_.get()) > 0;
 }
 
 Result<std::map<std::string, std::uint64_t>> SqliteStorage::memberships() {

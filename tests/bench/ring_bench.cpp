@@ -12,7 +12,7 @@
 
 #include "engine/local_connection.hpp"
 #include "process/boot_time.hpp"
-#include "ring/requests.hpp"
+#include "ring/answers.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"
 #include "wire/local.hpp"

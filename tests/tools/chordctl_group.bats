@@ -85,7 +85,7 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
 @test "ring shows hosts and shares, lookup the owner first, and both as JSON" {
   all_join
   run -0 on a chordctl ring
-  [[ ${lines[0]} == "ring main: 3 hosts, 3 copies of each key" ]]
+  [[ ${lines[0]} == "ring main: 3 hosts, 3 copies of each key; with so few hosts, each keeps all" ]]
   [ "${#lines[@]}" -eq 4 ]
   [ "$(on b chordctl ring --json | jq -s 'map(.share) | add | . > 0.999 and . < 1.001')" = true ]
   on a chordctl ring --svg "$BATS_TEST_TMPDIR/ring.svg"
@@ -156,7 +156,7 @@ in_small_disks() {
       on a chordctl put "big$i" - <value 2>>errors || { echo "put: $?"; break; }
     done'
   [ "$output" = "put: 76" ]
-  grep -q "2 copies wanted, 1 known to be stored" errors
+  grep -q "2 of 3 wanted, 1 stored" errors
 }
 
 @test "the disks of all are full: 3 without a wait's end, and gets go on" {

@@ -97,6 +97,6 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   # One that was given up brings nothing back.
   start_peer d "${calm[@]}"
   eventually on d dpeers >/dev/null
-  [ "$(on a chordctl ring -w 10 | head -n 1)" = "ring main: 3 hosts, 3 copies of each key" ]
+  [ "$(on a chordctl ring -w 10 | head -n 1)" = "ring main: 3 hosts, 3 copies of each key; with so few hosts, each keeps all" ]
   gets a k1 new
 }

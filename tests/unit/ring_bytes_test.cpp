@@ -92,7 +92,7 @@ const Named<Answer>& answers() {
       {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}}},
       {"refused", Refused{Why::full, "there is no room"}},
       {"no_quorum", NoQuorum{"too few"}},
-      {"partly", Partly{2, 1}},
+      {"partly", Partly{2, 1, 3}},
       {"handed_over", HandedOver{}},
       {"traced",
        Traced{chord::drawn_id(9), {member}, {{member, true, {Via::Kind::finger, 158}, Duration(7)}}}},

@@ -171,6 +171,15 @@ class Group {
     hosts_.at(id).worker->perform(batch);
     return !std::get<Look>(look->what).entry.versions.empty();
   }
+  // How many keys are on that host's disk under this name.
+  std::size_t rows(std::uint64_t id, const std::string& stored) {
+    auto read = std::make_shared<InnerWork>();
+    read->what = ReadRows{stored, {}, {}, {}, false};
+    std::vector<std::shared_ptr<node::Work>> batch{read};
+    hosts_.at(id).worker->perform(batch);
+    return std::get<ReadRows>(read->what).rows.size();
+  }
+  std::string stored_ring(std::uint64_t id) const { return hosts_.at(id).replicas->stored_ring("r"); }
   // Messages of this kind that were sent so far.
   template <class Kind>
   std::size_t sent() const {

@@ -315,6 +315,17 @@ bool tombstone_waits_for_who_sends() {
   for (int i = 0; i < 8; ++i) group.run();
   return group.get_one(3, key) == "absent";
 }
+// A host is given up for lost while its process lives and is cut off: its rows may be the last ones.
+bool lost_host_keeps_its_rows() {
+  Group group(4);
+  group.found(4);
+  for (int i = 0; i < 30; ++i) static_cast<void>(group.put(1, std::to_string(i), "v"));
+  const std::string stored = group.stored_ring(4);
+  for (std::uint64_t id = 1; id <= 3; ++id) group.part(id, 4);
+  if (!group.adopt(1, {NodeId{4}})) return false;
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.rows(4, stored) > 0;
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -337,6 +348,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_one_copy_has_a_name_of_its_own", one_copy_replaces_what_it_has_seen_only},
       {"ring_adopter_reads_all_that_are_left", adopter_reads_who_is_left},
       {"ring_arc_is_dropped_when_all_have_it", surplus_stays_until_all_have_it},
+      {"ring_only_what_was_handed_over_goes", lost_host_keeps_its_rows},
       {"ring_digest_covers_the_entry", missed_write_is_found},
       {"ring_leaver_hands_over_first", leaver_hands_over_first},
       {"ring_leaver_writes_nothing_new", leaver_writes_nothing_new},

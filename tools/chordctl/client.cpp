@@ -182,6 +182,10 @@ Result<std::vector<ring::Dot>> read_versions(const std::string& list) {
   return dots;
 }
 
+std::string text(const ring::Partly& partly) {
+  return fmt::format("{} of {} wanted, {} stored", partly.wanted, partly.copies, partly.stored);
+}
+
 Error may_be_stored(const Error& error, const std::string& key) {
   return {ErrorKind::unknown, cli::shown(key), fmt::format("it may be stored or not: {}", error.text()), ""};
 }

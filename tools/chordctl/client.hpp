@@ -10,7 +10,7 @@
 #include "base/time.hpp"
 #include "cli/exit_status.hpp"
 #include "engine/local_connection.hpp"
-#include "ring/requests.hpp"
+#include "ring/answers.hpp"
 #include "service/families.hpp"
 #include "verbs.hpp"
 
@@ -88,6 +88,8 @@ Status check_key(const std::string& key);
 // A version as it is printed.
 Result<std::vector<ring::Dot>> read_versions(const std::string& list);
 
+// How far a write has come.
+std::string text(const ring::Partly& partly);
 // Of a write that was sent and not answered.
 Error may_be_stored(const Error& error, const std::string& key);
 // What a refusal means to the user; `key` is what it was about.

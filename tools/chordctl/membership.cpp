@@ -176,6 +176,7 @@ void print_ring(const Settings& s, const Known& known) {
                          counted(copies, "copy", "copies"),
                          known.is_own()               ? "; this host's own, until one joins"
                          : !known.view.before.empty() ? "; a host comes or goes"
+                         : hosts <= copies            ? "; with so few hosts, each keeps all"
                                                       : ""));
   const ring::Circle circle = known.circle();
   if (cli::is_terminal(STDOUT_FILENO)) return print_circle(circle);

@@ -205,10 +205,7 @@ class Window {
       return Error{ErrorKind::unavailable, cli::shown(key), fmt::format("not stored: {}", too_few->text),
                    "try again"};
     if (const auto* partly = std::get_if<ring::Partly>(&answered->answer))
-      return may_be_stored(
-          Error{ErrorKind::unknown, "",
-                fmt::format("{} copies wanted, {} known to be stored", partly->wanted, partly->stored), ""},
-          key);
+      return may_be_stored(Error{ErrorKind::unknown, "", text(*partly), ""}, key);
     const auto* refusal = std::get_if<ring::Refused>(&answered->answer);
     if (refusal == nullptr) return cli::Exit::done;
     cli::complain("chordctl", refused(*refusal, key));

@@ -31,10 +31,19 @@ struct Settings {
   std::string session;
   std::uint32_t copies = 0;
   bool weak = false;
+  std::string if_version{};
+  bool if_absent = false;
 
   ring::Copies wanted() const { return {copies, weak}; }
   const std::string& key() const { return operands.front(); }
 };
+
+Status check_unconditional(const Settings& s) {
+  if (s.if_version.empty() && !s.if_absent) return done();
+  return Error{ErrorKind::usage, s.if_absent ? "--if-absent" : "--if-version",
+               "a ring has no conditional writes: its copies need not agree at each moment",
+               "use `dkv put` or `dkv rm`, or --resolve to keep both of two writes"};
+}
 
 // All of standard input, to 8 MiB.
 Result<std::string> read_value() {
@@ -100,9 +109,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
     return Error{ErrorKind::unavailable, cli::shown(s.key()), fmt::format("not stored: {}", too_few->text),
                  "try again"};
   if (const auto* partly = std::get_if<ring::Partly>(&answer)) {
-    return Error{ErrorKind::unknown, cli::shown(s.key()),
-                 fmt::format("{} copies wanted, {} known to be stored", partly->wanted, partly->stored),
-                 "read it again"};
+    return Error{ErrorKind::unknown, cli::shown(s.key()), text(*partly), "read it again"};
   }
   const auto& stored = std::get<ring::Stored>(answer);
   if (file) {
@@ -114,6 +121,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
 }
 
 Result<cli::Exit> put(const Settings& s) {
+  if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (s.batch) {
     if (!s.operands.empty())
       return Error{ErrorKind::usage, cli::shown(s.key()), "--batch reads keys from standard input",
@@ -142,6 +150,7 @@ Result<cli::Exit> put(const Settings& s) {
 }
 
 Result<cli::Exit> rm(const Settings& s) {
+  if (Status plain = check_unconditional(s); !plain) return plain.error();
   if (Status right = check_key(s.key()); !right) return right.error();
   auto replaces = replaced(s);
   if (!replaces) return replaces.error();
@@ -287,6 +296,8 @@ void add_level(cli::Options& made, const std::shared_ptr<Settings>& s) {
 }
 
 void add_resolve(cli::Options& made, const std::shared_ptr<Settings>& s) {
+  made.value("--if-version", "V", s->if_version, "see dkv").hidden();
+  made.flag("--if-absent", s->if_absent, "see dkv").hidden();
   made.value("--resolve", "V,...", s->replaces, "replace exactly these versions, not all that there are");
 }
 

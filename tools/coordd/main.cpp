@@ -136,9 +136,9 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   }
   parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
   parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
+  parts.push_back(std::make_unique<ring::RingPart>(setting));
   if (!setting.has_founders_parts) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
-  parts.push_back(std::make_unique<ring::RingPart>(setting));
   parts.push_back(
       std::make_unique<agreements::AgreementsPart>(setting, stored_agreements(setting, directory, log)));
   return parts;

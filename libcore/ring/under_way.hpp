@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// What a ring's host has begun and not ended: operations of tools, what it reads of others and sends them,
+// and what it remembers of each ring. All of it is lost with the process, and may be.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ring/copies.hpp"
+#include "ring/placement.hpp"
+#include "ring/routing.hpp"
+#include "ring/work.hpp"
+
+namespace coord::ring::under_way {
+
+// Keys that are read from another host.
+struct Source {
+  Host host;
+  std::string after{};
+  std::uint64_t operation = 0;  // what was asked, 0: nothing
+  Instant again{};              // when it is asked again
+  Instant not_before{};         // is nothing asked: what was read before could not be stored
+  bool more = true;
+  std::deque<copies::KeyAndEntry> rows{};
+  std::size_t open = 0;  // entries on their way to the disk
+  // Of what may have been missed: first it is compared.
+  bool is_compared = false;
+  std::optional<Digest> own_digest{}, other_digest{};
+  Bytes buckets{};  // that differ
+  bool is_over() const { return !more && rows.empty() && open == 0 && operation == 0; }
+};
+// What this host keeps beyond its arcs.
+struct Surplus {
+  std::string after{};
+  bool more = false, is_reading = false;
+  Instant not_before{};  // the disk has failed
+  std::deque<copies::KeyAndEntry> rows{};
+};
+// Who keeps an entry for hosts that are away.
+struct Hints {
+  std::set<Host> kept_for;
+  std::size_t next = 0;  // who is asked next, of the hosts behind the key's own
+};
+// An entry on its way to all who are to keep it, for which no tool waits (any more).
+struct Delivery {
+  std::string ring;
+  Token number{};
+  copies::KeyAndEntry row;
+  std::vector<copies::Holder> holders{};
+  std::set<Host> stored{};
+  Hints hints{};
+  Instant again{};
+  bool is_surplus = false;         // this host is not to keep it, or leaves
+  bool is_awaited = false;         // somebody waits until so many have it (one_copy.cpp)
+  std::optional<Instant> until{};  // not longer: who is away finds by comparing what it has missed
+};
+// Digests of what this host and another one are to keep: who has asked for them (comparing.cpp).
+struct DigestWish {
+  Host host;
+  std::uint64_t operation = 0;  // of the other one, 0: it has not asked
+  bool is_own = false;          // this host compares
+};
+struct Reading {
+  std::uint64_t id = 0;  // 0: none is under way
+  std::map<NodeId, DigestWish> now, next;
+  Instant not_before{};  // the disk has failed
+};
+// Tombstones of which all hosts are asked whether they have anything else (burying.cpp).
+struct Burying {
+  std::uint64_t operation = 0;
+  Token number{};
+  std::vector<copies::KeyAndEntry> rows{};
+  std::set<Host> agreed{};
+  bool is_second = false;  // round
+  std::string after{};
+  Instant not_before{}, again{}, until{};
+};
+// Who has asked for the second time, and by whose words it is answered.
+struct Grave {
+  NodeId from;
+  copies::AskBury ask;
+  std::set<NodeId> waits_for;
+  Instant until;
+};
+// Hosts that are said to be lost are asked whether they live (adopting.cpp).
+struct Doubt {
+  std::set<NodeId> lost;
+  std::uint64_t operation = 0;
+  Instant until, again;
+  std::shared_ptr<Work> work;  // a tool of this host has said so
+};
+struct Ring {
+  Placement placement;
+  std::set<Host> have_read;         // of the change that is under way; of a leaver: have handed over
+  std::map<NodeId, Source> gains;   // what this host gains by it
+  std::map<NodeId, Source> repair;  // what it may have missed
+  std::vector<std::pair<Token, std::shared_ptr<Work>>> awaiting;
+  std::set<NodeId> lost;                       // for good, of the change that is under way
+  std::optional<Doubt> doubt;                  // whether hosts are lost
+  bool adopts = false;                         // a tool of this host has said so
+  std::shared_ptr<const chord::List> members;  // of the placement, once a lookup has needed it
+  bool is_marking = false;
+  Surplus surplus;
+  Reading reading;
+  Burying burying;
+};
+struct Operation {
+  enum class Phase : std::uint8_t { waiting, reading, storing, fetching };
+  std::shared_ptr<Work> work;
+  std::string ring, key;
+  Phase phase = Phase::waiting;
+  Token number{};
+  ReplicaSet set;
+  std::map<Host, Entry> seen;
+  std::set<Host> stored;
+  Hints hints;
+  Instant stores_since{};
+  std::map<Host, Why> not_stored;  // by their last word
+  Entry entry;
+  std::vector<copies::Holder> holders;  // of its values, while it is stored
+  Dot dot;                              // that is written, or whose value is read
+  std::size_t holder = 0;
+  // One copy is enough: the one that writes it, those that do not now, and whether one that was asked may
+  // have done so all the same.
+  std::optional<Host> writer;
+  std::set<Host> passed_over;
+  Instant heard{};  // of the writer
+  bool may_be_stored = false;
+  bool by_one = false;
+  std::uint32_t copies = 0;    // that are wanted besides a majority; by one: in place of it
+  std::uint32_t on_disks = 0;  // by one: so many have it
+  std::optional<Instant> until;
+  Instant again;
+};
+struct Listing {
+  std::shared_ptr<Work> work;
+  std::string ring;
+  Token number{};
+  std::map<Host, copies::RowsAre> got;
+  Instant until, again;
+};
+// A lookup that a tool has asked for, and whom it waits for.
+struct Tracing {
+  std::shared_ptr<Work> work;
+  Token number{};
+  std::shared_ptr<const chord::List> all;
+  std::unique_ptr<Trace> trace;  // of `all`
+  std::uint64_t operation = 0;
+  chord::Member asked{};
+  Instant asked_at, again;
+  bool asked_twice = false;
+  std::optional<Instant> until;
+};
+struct Fingering {
+  std::shared_ptr<Work> work;
+  Instant again, until;
+};
+// A write by this copy that is done.
+struct Written {
+  NodeId from;
+  copies::WroteOne answer;
+  std::uint64_t delivery = 0;
+  std::uint32_t copies = 1;
+  std::uint32_t stored = 1;
+};
+// An entry of which values are lacking.
+struct Taking {
+  NodeId from;
+  std::uint64_t operation = 0;  // of who stores it; 0: nobody waits
+  Token number{};
+  Merge merge;
+  std::vector<copies::Holder> holders;
+  std::map<Dot, std::uint64_t> sizes;
+  bool is_at_disk = false;
+  Instant again, until;
+  bool gains = false, repairs = false;  // a Source of the ring waits for it
+  std::optional<WriteHere> write;       // this copy is to write it by itself
+  std::uint32_t copies = 1;             // and says so once so many have it
+  std::optional<Host> hint_for;         // this is none of the key's hosts, and keeps it for that one
+};
+
+}  // namespace coord::ring::under_way

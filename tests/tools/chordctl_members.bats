@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# chordctl on hosts without a vote: every verb is the same there.
+bats_require_minimum_version 1.5.0
+load peer_helpers
+load member_helpers
+
+setup_file() {
+  new_group "$BATS_FILE_TMPDIR/g" a b c
+  read -r -a spare < <(free_ports 2)
+  start_peer a "${calm[@]}"
+  start_peer b "${calm[@]}"
+  start_peer c "${calm[@]}"
+  eventually group_has_leader
+  members=()
+  member m "${spare[0]}" a -- "${calm[@]}"
+  member n "${spare[1]}" b -- "${calm[@]}"
+  echo "${spare[*]}" >"$BATS_FILE_TMPDIR/ports"
+  on m chordctl put own kept
+  for peer in m a b n c; do on "$peer" chordctl join -w 60; done
+}
+teardown_file() {
+  group=$BATS_FILE_TMPDIR/g
+  names=(a b c)
+  members=(m n)
+  stop_group
+  stop_members
+}
+setup() {
+  use_group "$BATS_FILE_TMPDIR/g"
+  read -r -a spare <"$BATS_FILE_TMPDIR/ports"
+  members=()
+  cd "$BATS_TEST_TMPDIR"
+}
+checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
+
+@test "every verb works on a host without a vote" {
+  [ "$(on a dpeers --json | jq -r 'select(.name == "m").role')" = member ]
+  run -1 on m chordctl get own # set aside
+  head -c 700000 /dev/urandom >large
+  on m chordctl put large - <large
+  on n chordctl get large | cmp - large
+  on a chordctl get large | cmp - large
+  on n chordctl put k v
+  [ "$(on m chordctl get k)" = v ]
+  [ "$(on m chordctl get --level one k)" = v ]
+  on m chordctl put --level causal --session s k w
+  [ "$(on b chordctl get -w 10 --level causal --session s k)" = w ]
+  on m chordctl rm k
+  run -1 on n chordctl get k
+  printf '{"key":"batch/%d","value":"v"}\n' $(seq 100) | on n chordctl put --batch
+  [ "$(on m chordctl keys batch/ | wc -l)" -eq 100 ]
+  [ "$(on m chordctl dump batch/ | on n chordctl --ring other load && on n chordctl --ring other keys | wc -l)" -eq 100 ]
+  run -0 on m chordctl ring --check
+  [[ ${lines[0]} == "ring main: 5 hosts, 3 copies of each key" ]]
+  run -0 on m chordctl status
+  [[ ${lines[0]} == "ring main: 5 hosts, 3 copies of each value, here:" ]]
+  [ "$(on m chordctl lookup --trace --json large | tail -n 1 | jq .answered)" = true ]
+  run -0 on m chordctl fingers n
+  run -0 on a chordctl fingers m
+}
+
+@test "a host without a vote is killed: the ring goes on, it is missed, and comes back as the member that it was" {
+  on m chordctl put before 1
+  signal_peer KILL n
+  eventually peer_gone n
+  for i in $(seq 20); do on m chordctl put "killed/$i" v; done
+  run -3 on a chordctl ring --check
+  member n "${spare[1]}" b -- "${calm[@]}"
+  eventually checks n
+  [ "$(on n chordctl get before)" = 1 ]
+  for i in $(seq 20); do [ "$(on n chordctl get "killed/$i")" = v ]; done
+  [ "$(on a chordctl ring | wc -l)" -eq 6 ]
+}
+
+@test "the group does not let go of a host with copies; it leaves, what it kept goes, and its own ring is there again" {
+  run -69 on a dpeers remove m
+  [[ $output == *"m has copies of the keys of ring "*"\`chordctl leave\` there"* ]]
+  on a chordctl put stays 1
+  on m chordctl leave
+  [ "$(on m chordctl get own)" = kept ]
+  [ "$(on m chordctl keys)" = own ]
+  kept() { [ "$(sqlite3 "file:$group/m/ring.db?mode=ro" "select count(*) from entries where hex(ring) like '00%'")" -eq 0 ]; }
+  ! command -v sqlite3 >/dev/null || eventually kept
+  [ "$(on n chordctl get stays)" = 1 ]
+  on m chordctl join
+  [ "$(on m chordctl get stays)" = 1 ]
+}
