@@ -22,8 +22,15 @@ struct Scheme {
   bool tls;
   std::uint16_t port;
 };
-constexpr std::array<Scheme, 2> schemes{
-    {{"etcd", EngineUrl::Kind::etcd, false, 2379}, {"etcds", EngineUrl::Kind::etcd, true, 2379}}};
+// The first one of a kind is how it is written in the end.
+constexpr auto schemes = std::to_array<Scheme>({
+    {"etcd", EngineUrl::Kind::etcd, false, 2379},
+    {"etcds", EngineUrl::Kind::etcd, true, 2379},
+    {"zookeeper", EngineUrl::Kind::zookeeper, false, 2181},
+    {"zookeepers", EngineUrl::Kind::zookeeper, true, 2281},
+    {"zk", EngineUrl::Kind::zookeeper, false, 2181},
+    {"zks", EngineUrl::Kind::zookeeper, true, 2281},
+});
 
 Error wrong(const std::string& url, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, fmt::format("--engine {}", url), std::move(what), std::move(remedy)};
@@ -64,14 +71,18 @@ std::optional<std::pair<std::string, std::uint16_t>> endpoint(std::string_view t
 
 }  // namespace
 
-const char* const engine_schemes = "etcd:// etcds://";
+std::string engine_schemes() {
+  std::string all;
+  for (const Scheme& scheme : schemes) all += fmt::format("{}{}://", all.empty() ? "" : " ", scheme.name);
+  return all;
+}
 
 Result<EngineUrl> parse_engine_url(const std::string& text) {
   const std::size_t colon = text.find("://");
   const auto scheme = std::ranges::find(schemes, std::string_view(text).substr(0, colon), &Scheme::name);
   if (colon == std::string::npos || scheme == schemes.end())
     return wrong(text.find('@') == std::string::npos ? text : "URL", "no engine of this kind is known",
-                 fmt::format("known are {}", engine_schemes));
+                 fmt::format("known are {}", engine_schemes()));
   std::string_view rest = std::string_view(text).substr(colon + 3);
   if (rest.find('@') != std::string_view::npos)
     return wrong(fmt::format("{}://...", scheme->name),

@@ -13,7 +13,7 @@
 namespace coord {
 
 struct EngineUrl {
-  enum class Kind : std::uint8_t { etcd } kind = Kind::etcd;
+  enum class Kind : std::uint8_t { etcd, zookeeper } kind = Kind::etcd;
   bool tls = false;
   std::vector<std::pair<std::string, std::uint16_t>> endpoints;  // one at least
   std::string prefix;                                            // ends with `/`
@@ -25,7 +25,7 @@ struct EngineUrl {
 // Errors are of ErrorKind::usage.
 Result<EngineUrl> parse_engine_url(const std::string& text);
 
-// Of URLs, for help: "etcd:// etcds://".
-extern const char* const engine_schemes;
+// Of URLs, for help: "etcd:// etcds:// ...".
+std::string engine_schemes();
 
 }  // namespace coord

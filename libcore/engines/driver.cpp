@@ -15,6 +15,7 @@
 
 #include "base/format.hpp"
 #include "engines/etcd.hpp"
+#include "engines/zookeeper.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::engines {
@@ -275,6 +276,12 @@ Status Connections::prepare() {
 
 std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) const {
   Access access{settings_.url.prefix, settings_.user, settings_.password, settings_.writer};
+  switch (settings_.url.kind) {
+    case EngineUrl::Kind::zookeeper:
+      return std::make_unique<ZooKeeper>(std::move(access), host);
+    case EngineUrl::Kind::etcd:
+      break;
+  }
   return std::make_unique<Etcd>(std::move(access), host, settings_.url.tls);
 }
 
