@@ -30,7 +30,7 @@ void add_peer_options(Options& options, ConnectOptions& target) {
   options
       .custom(
           "--engine", "URL", [&target](std::string_view url) { return named_engine(url, target.engine); },
-          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX]")
+          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://...")
       .env("COORD_ENGINE")
       .excludes("--socket")
       .excludes("--config")

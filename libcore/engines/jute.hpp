@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// ZooKeeper's records (jute) as bytes: big-endian numbers, and strings, buffers and lists behind their length.
-// Pure; what is read is bounded by what is there.
+// ZooKeeper's records (jute) as bytes: big-endian numbers, and strings, buffers and lists behind their
+// length. Pure; what is read is bounded by what is there.
 #pragma once
 
 #include <cstdint>

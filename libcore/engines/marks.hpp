@@ -2,62 +2,31 @@
 // Texts that adapters keep in an engine beside the entries. Of this folder only.
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.hpp"
-#include "base/format.hpp"
 
 namespace coord::engines::marks {
 
 // How the end of an epoch is told from an entry, and from what another program may have put there.
-inline std::string seal_of(std::uint64_t epoch) {
-  return fmt::format("coordutils: sealed, {} is next", epoch + 1);
-}
+std::string seal_of(std::uint64_t epoch);
 
-inline std::string name_of(std::uint64_t number) {
-  return fmt::format("{:016x}", number);
-}
-
-inline std::optional<std::uint64_t> number_in(std::string_view text, int base) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
+std::string name_of(std::uint64_t number);
+std::optional<std::uint64_t> number_in(std::string_view text, int base);
 // One of those that name_of() gives: others may have put anything beside them.
-inline std::optional<std::uint64_t> numbered(std::string_view name) {
-  return name.size() == 16 ? number_in(name, 16) : std::nullopt;
-}
+std::optional<std::uint64_t> numbered(std::string_view name);
 
-inline Bytes bytes_in(std::string_view text) {
-  const ByteView view = bytes_of(text);
-  return {view.begin(), view.end()};
-}
+Bytes bytes_in(std::string_view text);
 
 // Where a state is that is kept in pieces, and the position that it begins at (0: that of this text itself).
 struct Pointer {
   std::string writer;
   std::uint64_t pieces = 0, position = 0;
 };
-
-inline std::string text_of(const Pointer& pointer) {
-  return fmt::format("{} {} {}", pointer.writer, pointer.pieces, pointer.position);
-}
-
-inline std::optional<Pointer> pointer_in(std::string_view text) {
-  constexpr std::uint64_t pieces_limit = 1024;
-  const std::size_t first = text.find(' ');
-  const std::size_t second = first == std::string_view::npos ? first : text.find(' ', first + 1);
-  if (second == std::string_view::npos) return std::nullopt;
-  const auto pieces = number_in(text.substr(first + 1, second - first - 1), 10);
-  const auto position = number_in(text.substr(second + 1), 10);
-  if (!pieces || !position || *pieces == 0 || *pieces > pieces_limit) return std::nullopt;
-  return Pointer{std::string(text.substr(0, first)), *pieces, *position};
-}
+std::string text_of(const Pointer& pointer);
+std::optional<Pointer> pointer_in(std::string_view text);
 
 }  // namespace coord::engines::marks

@@ -77,7 +77,7 @@ void ZooKeeper::receive(Instant now, ByteView bytes) {
                       in_.begin() + static_cast<std::ptrdiff_t>(at_byte) + 4 + size);
     at_byte += 4 + static_cast<std::size_t>(size);
     if (connected_) {
-      take(now, frame);
+      take_frame(now, frame);
     } else {
       connected(now, frame);
     }
@@ -117,7 +117,7 @@ void ZooKeeper::connected(Instant now, ByteView frame) {
   tell(engine::Up{});
 }
 
-void ZooKeeper::take(Instant now, ByteView frame) {
+void ZooKeeper::take_frame(Instant now, ByteView frame) {
   JuteReader reader(frame);
   const std::int32_t xid = reader.number();
   (void)reader.longer();  // zxid
@@ -148,14 +148,15 @@ void ZooKeeper::answered(Instant now, const Call& call, std::int32_t error, Jute
   using namespace zookeeper;
   const bool is_multi = call.kind == Kind::change || call.kind == Kind::barrier || call.kind == Kind::remove;
   if (is_multi && error == 0 && !reader.left().empty()) {
-    const auto first = read_multi(reader);
-    if (!first) return unreadable();
-    error = *first;
+    const auto all = read_multi(reader);
+    if (!all) return unreadable();
+    error = all->error;
+    if (error == 0 && call.kind == Kind::change) created(now, all->created);
   }
   if (error == no_auth || error == invalid_acl || error == auth_failed)
     return refuse("it does not let this host in: --engine-user and --engine-password-file");
-  const bool is_told = error == 0 || error == no_node || error == bad_version || error == node_exists ||
-                       error == not_empty;
+  const bool is_told =
+      error == 0 || error == no_node || error == bad_version || error == node_exists || error == not_empty;
   if (!is_told) return refuse(fmt::format("it refuses (error {})", error));
   switch (call.kind) {
     case Kind::change:
@@ -248,13 +249,16 @@ void ZooKeeper::ask(Instant now, const engine::Request& request) {
 void ZooKeeper::tick(Instant now) {
   if (closed_) return;
   const auto over = [&](std::optional<Instant> since) { return since && now >= *since + zookeeper_patience; };
-  const bool silent = over(connecting_) || over(pinged_) || (!calls_.empty() && over(calls_.front().second.sent));
+  const bool silent =
+      over(connecting_) || over(pinged_) || (!calls_.empty() && over(calls_.front().second.sent));
   if (silent) {
-    return refuse(
-        fmt::format("no answer within {} s: it has no leader, or cannot be reached",
-                    std::chrono::duration_cast<std::chrono::seconds>(zookeeper_patience).count()));
+    return refuse(fmt::format("no answer within {} s: it has no leader, or cannot be reached",
+                              std::chrono::duration_cast<std::chrono::seconds>(zookeeper_patience).count()));
   }
   if (!connected_ || pinged_ || now < sent_ + ping_every_) return;
+  if (following_)  // does as well as a ping, and finds what no event has told
+    return call(now, Kind::epoch, Operation::exists, zookeeper::read(of_epoch("epoch", epoch_), false),
+                walk_);
   pinged_ = sent_ = now;
   packet(JuteWriter().number(of_ping).number(static_cast<std::int32_t>(Operation::ping)).out());
 }

@@ -7,8 +7,8 @@
 //                                      sealed, more when it is being removed
 //   /PREFIX/LOG/epoch/EPOCH/eNUMBER    its entries, numbered by ZooKeeper, the last one its seal
 //   /PREFIX/LOG/key/EPOCH/KEY          the keys of its entries
-//   /PREFIX/LOG/state/EPOCH            where the state is with which that epoch begins: WRITER PIECES POSITION
-//   /PREFIX/LOG/piece/EPOCH/WRITER/N   its pieces
+//   /PREFIX/LOG/state/EPOCH            where the state is with which that epoch begins: WRITER PIECES
+//   POSITION /PREFIX/LOG/piece/EPOCH/WRITER/N   its pieces
 //
 // An append is one transaction: the epoch's version is 0, its key is created, and its entry. A seal changes
 // the version and creates the next epoch, in one. So what comes late finds another version, or nothing; and a
@@ -99,7 +99,7 @@ class ZooKeeper final : public Adapter {
             std::uint64_t number = 0);
   void packet(const Bytes& body);
   void connected(Instant now, ByteView frame);
-  void take(Instant now, ByteView frame);
+  void take_frame(Instant now, ByteView frame);
   void answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
   void read_answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
   void write_answered(Instant now, const Call& call, std::int32_t error, JuteReader& reader);
@@ -125,6 +125,7 @@ class ZooKeeper final : public Adapter {
   void take_behind(Instant now, std::uint64_t ticket, bool found, JuteReader& reader);
   void reach();
   void event(Instant now, const std::string& path);
+  void created(Instant now, const std::string& path);
   void gap();
   void damaged();
 
@@ -161,9 +162,9 @@ class ZooKeeper final : public Adapter {
   bool following_ = false;
   std::uint64_t walk_ = 0;  // one more with each epoch and each load
   std::uint64_t epoch_ = 0;
-  std::uint64_t last_ = 0;                        // position that was told last
+  std::uint64_t last_ = 0;                          // position that was told last
   std::uint64_t told_ = 0, asked_ = 0, known_ = 0;  // of this epoch's numbers: below these
-  std::optional<std::uint64_t> looked_;           // for this one a watch is asked
+  std::optional<std::uint64_t> looked_;             // for this one a watch is asked
   std::map<std::uint64_t, Arrived> arrived_;
   std::vector<Waiting> waiting_;
 

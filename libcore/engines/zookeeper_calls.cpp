@@ -59,20 +59,20 @@ Bytes Multi::out() const {
   return whole.number(-1).flag(true).number(-1).out();
 }
 
-std::optional<std::int32_t> read_multi(JuteReader& reader) {
-  std::int32_t first = 0;
+std::optional<MultiAnswer> read_multi(JuteReader& reader) {
+  MultiAnswer answer;
   while (true) {
     const std::int32_t kind = reader.number();
     const bool is_last = reader.flag();
     (void)reader.number();
     if (reader.failed()) return std::nullopt;
-    if (is_last) return first;
+    if (is_last) return answer;
     switch (kind) {
       case -1:
-        if (const std::int32_t error = reader.number(); first == 0) first = error;
+        if (const std::int32_t error = reader.number(); answer.error == 0) answer.error = error;
         break;
       case static_cast<std::int32_t>(Operation::create):
-        (void)reader.buffer();
+        answer.created = reader.text();
         break;
       case static_cast<std::int32_t>(Operation::put):
         (void)read_stat(reader);

@@ -58,8 +58,11 @@ class Multi {
  private:
   JuteWriter out_;
 };
-// The first error of an answer to a Multi, 0 if there is none.
-std::optional<std::int32_t> read_multi(JuteReader& reader);
+struct MultiAnswer {
+  std::int32_t error = 0;  // the first one; 0: all was done
+  std::string created;     // the last path
+};
+std::optional<MultiAnswer> read_multi(JuteReader& reader);
 
 Bytes connect_request(std::int32_t session_ms);
 Bytes auth(const std::string& user, const std::string& password);

@@ -130,6 +130,15 @@ void ZooKeeper::event(Instant now, const std::string& path) {
   advance(now);
 }
 
+// By this gateway. Where another program has taken the number that is watched, no event tells of it.
+void ZooKeeper::created(Instant now, const std::string& path) {
+  if (!following_ || path.size() < 10 || !path.starts_with(of_epoch("epoch", epoch_) + "/e")) return;
+  const auto number = marks::number_in(std::string_view(path).substr(path.size() - 10), 10);
+  if (!number || *number < known_) return;
+  known_ = *number + 1;
+  advance(now);
+}
+
 // An epoch is marked before its entries are removed: where the mark is not, a number without an entry was
 // another program's.
 void ZooKeeper::take_epoch(Instant now, const Call& call, bool found, JuteReader& reader) {

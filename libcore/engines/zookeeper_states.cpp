@@ -56,11 +56,13 @@ void ZooKeeper::keep(Instant now) {
     call(now, Kind::keep, Operation::create, zookeeper::create(pieces_of, {}, rights()));
     return create(Kind::keep, fmt::format("{}/{}", pieces_of, keeping_->folder), {});
   }
-  const std::size_t pieces = std::max<std::size_t>((state.size() + bytes_in_a_piece - 1) / bytes_in_a_piece, 1);
+  const std::size_t pieces =
+      std::max<std::size_t>((state.size() + bytes_in_a_piece - 1) / bytes_in_a_piece, 1);
   if (keeping_->next < pieces) {
     const std::size_t from = keeping_->next * bytes_in_a_piece;
     const ByteView piece = ByteView(state).subspan(from, std::min(bytes_in_a_piece, state.size() - from));
-    return create(Kind::keep, fmt::format("{}/{}/{:04x}", pieces_of, keeping_->folder, keeping_->next++), piece);
+    return create(Kind::keep, fmt::format("{}/{}/{:04x}", pieces_of, keeping_->folder, keeping_->next++),
+                  piece);
   }
   const std::string pointer = marks::text_of({keeping_->folder, pieces, keeping_->what.position});
   create(Kind::kept, of_epoch("state", epoch), bytes_of(pointer));

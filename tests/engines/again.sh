@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# again.sh FILE.bats: a file of tests/tools once more, with COORD_ENGINE: its peers are gateways to one log in three real servers.
-# Left out are tests that are about peers, scopes or the usual TTL (at most a tenth): each with its reason.
+# again.sh FILE.bats [KIND [PATTERN]]: a file of tests/tools once more, with COORD_ENGINE: its peers are gateways to one log in three real servers.
+# PATTERN: only tests whose names match. Left out are tests that are about peers, scopes or the usual TTL (at most a tenth): each with its reason.
 set -uo pipefail
-file=$1
+file=$1 kind=${2-etcd} only=${3-.}
 case $(basename "$file") in
 dlock.bats)
   without=(
@@ -18,10 +18,11 @@ delect.bats)
 *) without=() ;;
 esac
 dir=$(mktemp -d)
-trap '"$COORD_SOURCE/scripts/engine-servers" stop "$dir/etcd"; rm -rf "$dir"' EXIT
-url=$("$COORD_SOURCE/scripts/engine-servers" start "$COORD_BUILD/engines" "$dir/etcd" 3 2>"$dir/why") ||
+chmod 755 "$dir"  # PostgreSQL's server is no root
+trap '"$COORD_SOURCE/scripts/engine-servers" stop "$dir/servers"; rm -rf "$dir"' EXIT
+url=$("$COORD_SOURCE/scripts/engine-servers" start "$COORD_BUILD/engines" "$dir/servers" 3 "$kind" 2>"$dir/why") ||
   { echo "engines: skipped: $(cat "$dir/why")"; exit 0; }
-export COORD_TEST_ENGINE=$url
-filter=$(grep -oP '^@test "\K[^"]*' "$file" | grep -vxFf <(printf '%s\n' "${without[@]-}" | grep .) |
+export COORD_TEST_ENGINE=$url COORD_ENGINE_UNSAFE=1
+filter=$(grep -oP '^@test "\K[^"]*' "$file" | grep -vxFf <(printf '%s\n' "${without[@]-}" | grep .) | grep -E -- "$only" |
   sed 's/[][\.*^$+?(){}|]/\\&/g' | paste -sd'|')
 bats --print-output-on-failure --filter "^($filter)\$" "$file"

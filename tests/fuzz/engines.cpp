@@ -3,7 +3,26 @@
 // states of ours that another program may have changed, and a whole adapter that is told such bytes.
 #include "base/check.hpp"
 #include "engines/etcd.hpp"
+#include "engines/zookeeper.hpp"
 #include "replica/engine_frame.hpp"
+
+namespace {
+
+void tell(coord::engines::Adapter& adapter, coord::ByteView greeting, coord::ByteView bytes) {
+  using namespace coord;
+  const Instant now{std::chrono::seconds(1)};
+  adapter.begin(now);
+  adapter.receive(now, greeting);
+  adapter.ask(now, replica::engine::Load{1});
+  adapter.ask(now, replica::engine::Barrier{2});
+  // In two pieces, as it may come.
+  adapter.receive(now, bytes.first(bytes.size() / 2));
+  adapter.receive(now, bytes.subspan(bytes.size() / 2));
+  adapter.tick(now + std::chrono::seconds(9));
+  (void)adapter.take();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace coord;
@@ -17,14 +36,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)engines::etcd::read_watch(bytes);
 
   engines::Etcd etcd({"p/", "", "", 1}, "host:1", false);
-  const Instant now{std::chrono::seconds(1)};
-  etcd.begin(now);
-  etcd.ask(now, replica::engine::Load{1});
-  etcd.ask(now, replica::engine::Barrier{2});
-  // In two pieces, as it may come.
-  etcd.receive(now, bytes.first(size / 2));
-  etcd.receive(now, bytes.subspan(size / 2));
-  etcd.tick(now + std::chrono::seconds(9));
-  (void)etcd.take();
+  tell(etcd, {}, bytes);
+  // What a server says first, so that what follows is read.
+  engines::ZooKeeper zookeeper({"p/", "", "", 1}, "host:1");
+  const Bytes session = engines::JuteWriter()
+                            .number(37)
+                            .number(0)
+                            .number(6000)
+                            .longer(5)
+                            .buffer(Bytes(16, 1))
+                            .flag(false)
+                            .out();
+  tell(zookeeper, session, bytes);
   return 0;
 }

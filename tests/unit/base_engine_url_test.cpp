@@ -15,6 +15,8 @@ TEST_CASE("an engine's URL is one for all who write it differently") {
   CHECK(parse_engine_url("etcd://a:2379,b:2380/coordutils/")->text() == url->text());
   CHECK(parse_engine_url("etcds://[2001:db8::1]:5/team/x")->text() == "etcds://[2001:db8::1]:5/team/x/");
   CHECK(parse_engine_url("etcds://[2001:db8::1]")->tls);
+  CHECK(parse_engine_url("zk://a")->text() == "zookeeper://a:2181/coordutils/");
+  CHECK(parse_engine_url("zks://a")->text() == parse_engine_url("zookeepers://a:2281")->text());
 }
 
 TEST_CASE("what is no engine's URL is refused with what to write") {

@@ -28,8 +28,7 @@ TestGateway::TestGateway(const EngineUrl& url, std::uint64_t writer) {
   settings.url = url;
   settings.writer = writer;
   settings.unsafe = true;
-  auto driver =
-      Driver::open(io_, std::move(settings), [this](engine::Told told) { hear(std::move(told)); });
+  auto driver = Driver::open(io_, std::move(settings), [this](engine::Told told) { hear(std::move(told)); });
   if (!driver) failed(driver.error().text());
   driver_ = std::move(*driver);
   driver_->start();

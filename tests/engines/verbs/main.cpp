@@ -113,7 +113,8 @@ class Story {
       a.run_for(std::chrono::milliseconds(1));
       b.run_for(std::chrono::milliseconds(1));
     }
-    for (TestGateway* one : {&a, &b}) one->until("all entries", [one] { return one->entries.size() == 2 * each; });
+    for (TestGateway* one : {&a, &b})
+      one->until("all entries", [one] { return one->entries.size() == 2 * each; });
     alike(a, b, "while both append");
     TestGateway late(url_, 3);
     late.load();
@@ -241,7 +242,8 @@ class Story {
     reader.paused = true;
     constexpr int entries = 200;
     for (std::uint64_t epoch = 1; epoch <= 3; ++epoch) {
-      for (int i = 0; i < entries; ++i) writer.append(epoch, fmt::format("k{}", i), fmt::format("{} {}", epoch, i));
+      for (int i = 0; i < entries; ++i)
+        writer.append(epoch, fmt::format("k{}", i), fmt::format("{} {}", epoch, i));
       writer.until("its entries", [&] { return writer.has(fmt::format("{} {}", epoch, entries - 1)); });
       next_epoch(writer, epoch, fmt::format("state {}", epoch + 1));
       writer.run_for(std::chrono::milliseconds(300));
@@ -252,8 +254,9 @@ class Story {
     reader.ask(engine::Barrier{with_barrier ? 77U : 78U});
     if (!with_barrier) reader.run_for(std::chrono::milliseconds(300));
     reader.until("the end, or that something is missing", [&] {
-      return reader.gap || (reader.has("end") && std::ranges::find(reader.reached, with_barrier ? 77U : 78U) !=
-                                                     reader.reached.end());
+      return reader.gap ||
+             (reader.has("end") &&
+              std::ranges::find(reader.reached, with_barrier ? 77U : 78U) != reader.reached.end());
     });
     const bool is_whole = !reader.gap;
     if (is_whole && reader.count("~4") + reader.count("1 0") + reader.count("3 199") != 3)

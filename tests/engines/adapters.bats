@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Gateways to real servers of the engine that COORD_TEST_KIND names: what is alike on every engine. (Of etcd: engines.bats, which also has
+# what does not depend on the engine.)
+bats_require_minimum_version 1.5.0
+load ../tools/peer_helpers
+
+servers() { "$COORD_SOURCE/scripts/engine-servers" "$@"; }
+
+setup_file() {
+  export kind=${COORD_TEST_KIND:-zookeeper} engine_dir=$BATS_FILE_TMPDIR/servers COORD_ENGINE_UNSAFE=1
+  chmod 755 "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true  # PostgreSQL's server is no root
+  url=$(servers start "$COORD_BUILD/engines" "$engine_dir" 3 "$kind" 2>"$BATS_FILE_TMPDIR/why") ||
+    { echo "engines: skipped: $(cat "$BATS_FILE_TMPDIR/why")" >&3; skip "$(cat "$BATS_FILE_TMPDIR/why")"; }
+  export url
+}
+teardown_file() { servers stop "$engine_dir"; }
+
+# Each test has a log of its own, and gateways a and b as if they were two hosts.
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  group=$BATS_TEST_TMPDIR names=(a b)
+  prefix=t$BATS_TEST_NUMBER
+  own_host
+  unset COORD_ENGINE
+}
+teardown() {
+  end_jobs KILL
+  stop_group
+  stop_own_host
+}
+of_kind() { [[ " $* " == *" $kind "* ]] || skip "not of $kind"; }
+begin_gateway() { # NAME [URL]
+  coordd --engine "${2-$url/$prefix}" --name "$1" --state-dir "$1" --socket "$1.sock" </dev/null >>"$1.log" 2>&1 3>&- &
+  echo $! >"$1.pid"
+  disown
+}
+gateway() {
+  mkdir -p "$1"
+  begin_gateway "$@"
+  eventually answers "$1"
+}
+answers() { on "$1" dlock --list >/dev/null 2>&1 || [ $? -eq 1 ]; }
+endpoint() { # of server NUMBER
+  . "$engine_dir/cluster"
+  echo "127.0.0.1:${clients[$1 - 1]}"
+}
+
+@test "the verbs that a log is made of" {
+  run -0 engine_verbs "$url/v"
+  [ "${#lines[@]}" -ge 10 ]
+}
+
+@test "nothing is set up: the first tool starts a gateway, and tokens grow" {
+  export COORD_ENGINE=$url/$prefix
+  run -0 dlock x printenv DLOCK_SCOPE
+  [ "$output" = engine ]
+  first=$(dlock x printenv DLOCK_TOKEN)
+  [ "$(dlock x printenv DLOCK_TOKEN)" -gt "$first" ]
+  [ "$(peers_running)" = 1 ]
+  [ "$(dpeers --json | jq -r 'select(.role == "leader") | .name')" = "$kind" ]
+}
+
+@test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
+  gateway a
+  gateway b
+  hold a x --ttl 30
+  run -1 on b dlock -n x true
+  on b dlock x touch second &
+  eventually waits_for b x
+  [ ! -e second ]
+  release x
+  eventually test -e second
+  on a dkv put k v
+  [ "$(on b dkv get k)" = v ]
+  on a dbarrier -n 2 meet &
+  run -0 on b dbarrier -n 2 -w 20 meet
+  kill -9 "$(pid_of a)"
+  eventually peer_gone a
+  begin_gateway a
+  eventually answers a
+  [ "$(on a dkv get k)" = v ]
+}
+
+@test "the leading server is killed: the hold stays, and the next one gets in soon" {
+  of_kind zookeeper consul
+  gateway a
+  gateway b
+  hold a x --ttl 30
+  leader=$(servers leader "$engine_dir")
+  servers kill "$engine_dir" "$leader"
+  run -0 on b dlock -w 20 y true
+  kill -0 "$command"
+  release x
+  run -0 on b dlock -w 20 x true
+  servers again "$engine_dir" "$leader"
+}
+
+@test "the leading server is stopped and goes on later: nobody has what is held" {
+  of_kind zookeeper consul
+  eventually servers leader "$engine_dir"
+  gateway a
+  gateway b
+  hold a x --ttl 30
+  leader=$(servers leader "$engine_dir")
+  servers freeze "$engine_dir" "$leader"
+  run -0 on b dlock -w 20 y true
+  run -1 on b dlock -n x true
+  servers thaw "$engine_dir" "$leader"
+  run -1 on b dlock -n x true
+  kill -0 "$command"
+  release x
+}
+
+@test "a server that was cut off answers pings, and grants and keeps nothing" {
+  of_kind zookeeper
+  eventually servers leader "$engine_dir"
+  leader=$(servers leader "$engine_dir")
+  left=$((leader % 3 + 1)) other=$(((leader + 1) % 3 + 1))
+  gateway b
+  gateway a "zookeeper://$(endpoint "$left")/$prefix"
+  on a dlock --ttl 2 x -- sh -c 'echo $$ >held; exec sleep 60' 2>lost.txt &
+  tool=$!
+  eventually is_file held
+  servers freeze "$engine_dir" "$leader"
+  servers freeze "$engine_dir" "$other"
+  eventually gone "$(cat held)"
+  wait "$tool" || status=$?
+  cat lost.txt >&2
+  echo "status $status"
+  [ "$status" = 75 ]
+  run -69 on a dlock -n y true
+  servers thaw "$engine_dir" "$leader"
+  servers thaw "$engine_dir" "$other"
+  eventually on a dlock -n x true
+}
+
+@test "no server is left: the command is stopped within its lease, tools say so, and all goes on when they are back" {
+  gateway a
+  on a dlock --ttl 2 x -- sh -c 'echo $$ >held; exec sleep 60' 2>lost.txt &
+  tool=$!
+  eventually is_file held
+  n=$(. "$engine_dir/cluster" && echo "$n")
+  for ((i = 1; i <= n; i++)); do servers kill "$engine_dir" "$i"; done
+  eventually gone "$(cat held)"
+  run -75 wait "$tool"
+  run -69 on a dlock -n y true
+  for ((i = 1; i <= n; i++)); do servers again "$engine_dir" "$i"; done
+  eventually on a dlock -n y true
+}
+
+@test "a gateway that is stopped beyond the lease has lost its lock to nobody before that" {
+  gateway a
+  gateway b
+  on a dlock --ttl 2 x -- sh -c 'while :; do date +%s.%N; sleep 0.01; done' >a.txt 2>/dev/null &
+  eventually is_file a.txt
+  signal_peer STOP a
+  on b dlock -w 20 x -- sh -c 'date +%s.%N' >b.txt
+  signal_peer CONT a
+  [ "$(printf '%s\n%s\n' "$(tail -1 a.txt)" "$(cat b.txt)" | sort -n | tail -1)" = "$(cat b.txt)" ]
+}
+
+@test "what others keep under the prefix is passed over" {
+  of_kind zookeeper redis consul
+  gateway a
+  run -0 on a dlock x true
+  servers put "$engine_dir" "$prefix/foreign" nonsense
+  case $kind in
+  zookeeper)
+    log=$(servers ctl "$engine_dir" get "/$prefix/log" 2>/dev/null | grep -oE '^[0-9a-f]{16}$')
+    servers put "$engine_dir" "$prefix/$log/epoch/0000000000000001/foreign" nonsense
+    servers put "$engine_dir" "$prefix/$log/state/zzz" nonsense
+    ;;
+  esac
+  run -0 on a dlock x true
+  gateway b
+  run -0 on b dlock x true
+}
+
+@test "an engine that has forgotten is refused with what to do" {
+  gateway a
+  run -0 on a dlock x true
+  eventually test -s a/engine
+  servers wipe "$engine_dir" "$prefix"
+  signal_peer KILL a
+  eventually peer_gone a
+  begin_gateway a
+  refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
+  eventually refused
+}
