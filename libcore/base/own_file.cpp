@@ -40,6 +40,12 @@ DirectoryHolder read_holder(int fd) {
   return holder;
 }
 
+const char* remedy_for(int error, bool makes_it) {
+  if (error == ENOSPC || error == EDQUOT) return "make room on its file system";
+  if (error == ENOENT) return makes_it ? "make its directory" : "name a file that is there";
+  return makes_it ? "make the directory writable" : "look at its owner and mode";
+}
+
 }  // namespace
 
 Result<Descriptor> open_own_file(const std::string& path, int flags) {
@@ -55,9 +61,8 @@ Result<Descriptor> open_own_file(const std::string& path, int flags) {
         ::lstat(path.c_str(), &status) == 0 && status.st_uid != ::geteuid() && status.st_uid != 0;
     errno = error;
     return unusable(path, std::string("cannot be opened: ") + std::strerror(error),
-                    anothers          ? "another user has made it: remove it, or name another path"
-                    : error == ENOENT ? "make its directory"
-                                      : "make the directory writable");
+                    anothers ? "another user has made it: remove it, or name another path"
+                             : remedy_for(error, (flags & O_CREAT) != 0));
   }
   if (::fstat(file.get(), &status) != 0) return failed(path, "stat");
   if (!S_ISREG(status.st_mode)) return unusable(path, "it is no regular file", "remove it");

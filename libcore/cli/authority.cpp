@@ -38,11 +38,14 @@ const char* variable(const char* name) {
   return value != nullptr && *value == '/' ? value : nullptr;
 }
 
+const char* to_make_it(int error) {
+  return error == ENOSPC || error == EDQUOT ? "make room on its file system" : "make its parent writable";
+}
+
 // A directory of this user's alone.
 Status own_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-    return unavailable(path, std::string("cannot be made: ") + std::strerror(errno),
-                       "make its parent writable");
+    return unavailable(path, std::string("cannot be made: ") + std::strerror(errno), to_make_it(errno));
   }
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return unavailable(path, std::strerror(errno), "");
@@ -57,8 +60,7 @@ Status make_parents(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
     if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
-      return unavailable(parent, std::string("cannot be made: ") + std::strerror(errno),
-                         "make its parent writable");
+      return unavailable(parent, std::string("cannot be made: ") + std::strerror(errno), to_make_it(errno));
     }
   }
   return done();

@@ -31,9 +31,10 @@ Error cannot_reach(const Authority& authority, const Error& error, bool started)
     const std::string said = last_words(authority);
     if (!said.empty()) {
       explained.what += fmt::format("; it said: {}", said);
+      explained.remedy.clear();  // what it said ends with one
     } else if (started) {
       explained.what += "; one that was started ended at once and could not say why";
-      explained.remedy = fmt::format("look whether there is room for {}.log", authority.socket);
+      explained.remedy = fmt::format("make room on its file system: see {}.log", authority.socket);
     }
   }
   return explained;
@@ -160,6 +161,15 @@ Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, c
   if (!peer) return peer;
   if (Status sent = peer->send(first); !sent) return sent.error();
   return peer;
+}
+
+ConnectOptions in_time(ConnectOptions options, const std::optional<Duration>& wait, bool no_wait) {
+  constexpr Duration at_once = std::chrono::seconds(1);
+  // -w of a moment is no reason to give up a peer that is only slow.
+  constexpr Duration shortest = std::chrono::milliseconds(500);
+  if (no_wait) options.patience = std::min(options.patience, at_once);
+  if (wait) options.patience = std::min(options.patience, std::max(*wait, shortest));
+  return options;
 }
 
 Instant must_answer_by(const engine::LocalConnection& peer, Instant asked) {

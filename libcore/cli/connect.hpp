@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,12 @@ namespace coord::cli {
 // `first` is the tool's first request: it may be sent together with the greeting, or after it. `meanwhile` is
 // for what can be done while the peer is at work: called once for each time that one is tried.
 Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool);
+
+// The same options for a tool that waits so long (-w), or not at all (-n): a peer that is there and does not
+// greet, for it is stopped or hangs, gets no longer than that. One that the tool has to start has its own
+// time.
+ConnectOptions in_time(ConnectOptions options, const std::optional<Duration>& wait, bool no_wait = false);
+
 Result<engine::LocalConnection> connect_to_peer(const ConnectOptions& options, const std::string& tool,
                                                 const engine::Spoken& first,
                                                 const std::function<void()>& meanwhile = {});

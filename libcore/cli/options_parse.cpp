@@ -5,9 +5,11 @@
 // `dlock x ls -q` is ls's), and writes the options apart (`--name`, `value`), so that an empty value stays
 // one. The second is a reader's: options_read.hpp.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -32,6 +34,22 @@ std::string word_of(const std::string& words, std::size_t place) {
   for (std::size_t end = 0; place > 0 && (end = words.find(' ', begin)) != std::string::npos; --place)
     begin = end + 1;
   return words.substr(begin, words.find(' ', begin) - begin);
+}
+
+// What other programs call it: the verb of this one that means the same.
+std::optional<std::string> same_as(std::string_view word, const std::vector<std::string>& verbs) {
+  using Words = std::array<std::string_view, 5>;
+  static constexpr std::array<Words, 4> meanings{{{"list", "keys", "ls", "dir", "show"},
+                                                  {"rm", "remove", "del", "delete", "unset"},
+                                                  {"put", "set", "write", "store", "add"},
+                                                  {"get", "read", "cat", "fetch", "show"}}};
+  for (const Words& words : meanings) {
+    if (std::ranges::find(words, word) == words.end()) continue;
+    const auto verb = std::ranges::find_if(
+        verbs, [&](const auto& one) { return std::ranges::find(words, one) != words.end(); });
+    if (verb != verbs.end()) return *verb;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -182,9 +200,11 @@ class Parser {
   Error no_such_verb(const std::string& word) const {
     std::vector<std::string> verbs;
     for (const Options& verb : scope_->verbs_) verbs.push_back(verb.verb_);
-    return usage_error(fmt::format("'{}'", shown(std::string_view(word).substr(0, 64))),
-                       fmt::format("is not a command of {}", tool_.tool_),
-                       did_you_mean(word, verbs, see_help("see")));
+    const auto meant = same_as(word, verbs);
+    return usage_error(
+        fmt::format("'{}'", shown(std::string_view(word).substr(0, 64))),
+        fmt::format("is not a command of {}", tool_.tool_),
+        meant ? fmt::format("did you mean {}?", *meant) : did_you_mean(word, verbs, see_help("see")));
   }
 
   // What came before the verb; an option of both is the verb's.

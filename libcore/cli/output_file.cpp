@@ -133,6 +133,13 @@ Result<Descriptor> open_output_file(const std::string& path, const std::string& 
   return file;
 }
 
+Result<Descriptor> open_report_file(const std::string& path, const std::string& object) {
+  if (path != "-") return open_output_file(path, object);
+  Descriptor own(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+  if (!own.is_open()) return cannot(object, std::strerror(errno));
+  return own;
+}
+
 Status write_output_file(const Descriptor& file, std::string_view text, const std::string& object) {
   while (!text.empty()) {
     const ssize_t count = ::write(file.get(), text.data(), text.size());

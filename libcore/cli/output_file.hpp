@@ -19,6 +19,10 @@ namespace coord::cli {
 // `object` is what errors name.
 Result<Descriptor> open_output_file(const std::string& path, const std::string& object);
 
+// The file of a --report: as open_output_file(), and `-` is standard error, for standard output is that of
+// the command.
+Result<Descriptor> open_report_file(const std::string& path, const std::string& object);
+
 // All of it, to a file that open_output_file() gave. Who reads a pipe has 5 s to make room.
 Status write_output_file(const Descriptor& file, std::string_view text, const std::string& object);
 

@@ -17,6 +17,7 @@ namespace coord::cli {
 namespace {
 
 constexpr const char* standard_output = "standard output";
+int write_failed = 0;  // errno of the first write by print() that failed; flush() would not see it
 
 // A closed standard descriptor is filled by /dev/null opened the wrong way round: using it still
 // fails with EBADF, but no file opened later can take its number. Close-on-exec, so that a command
@@ -89,7 +90,9 @@ Result<Exit> guarded(Options& options, const std::vector<std::string>& arguments
 }  // namespace
 
 void print(std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) < text.size() && write_failed == 0)
+    write_failed = errno;
 }
 
 Error output_error(int number) {
@@ -101,7 +104,8 @@ Status flush() {
   errno = 0;
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
   if (!failed) return done();
-  return output_error(errno == 0 ? EIO : errno);
+  const int number = write_failed != 0 ? write_failed : errno;
+  return output_error(number == 0 ? EIO : number);
 }
 
 std::string notice_line(std::string_view tool, std::string_view text) {

@@ -15,7 +15,7 @@ Result<RunReport> RunReport::open(const std::string& path) {
   RunReport report;
   report.path_ = path;
   if (path.empty()) return report;
-  auto file = open_output_file(path, fmt::format("report {}", shown(path)));
+  auto file = open_report_file(path, fmt::format("report {}", shown(path)));
   if (!file) return file.error();
   report.file_ = std::move(*file);
   return report;

@@ -70,6 +70,22 @@ Result<ClusterKey> parse_line(std::string_view line, const std::string& place) {
   return key;
 }
 
+// A line that is no key makes it another file, which is not to be closed to those who read it.
+bool is_for_keys(const Descriptor& file) {
+  start_sodium();
+  SecretText secret;
+  secret.text.resize(largest_file);
+  const ssize_t count = ::pread(file.get(), secret.text.data(), secret.text.size(), 0);
+  for (std::string_view text(secret.text.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+       !text.empty();) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = trimmed(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (!line.empty() && !line.starts_with('#') && !parse_line(line, "")) return false;
+  }
+  return true;
+}
+
 // The key file, open, if it passes every check but that of its content.
 Result<Descriptor> open_checked(const std::string& path) {
   const auto bad = [&](std::string what, std::string remedy) -> Error {
@@ -90,6 +106,7 @@ Result<Descriptor> open_checked(const std::string& path) {
   if (!S_ISREG(info.st_mode)) return bad("it is not a regular file", "name the key file itself");
   if (info.st_uid != ::geteuid() && info.st_uid != 0)
     return bad("it belongs to another user", "give it to the user that runs coordd, or to root");
+  if ((info.st_mode & 077U) != 0 && !is_for_keys(file)) return bad("it is no key file", too_large);
   if ((info.st_mode & 077U) != 0)
     return bad("others may read or write it", fmt::format("chmod 600 {}", path));
   if (static_cast<std::size_t>(info.st_size) > largest_file)

@@ -15,7 +15,7 @@ namespace {
 
 Error failed(const std::string& path, const char* call) {
   return {ErrorKind::unavailable, path, fmt::format("{}: {}", call, std::generic_category().message(errno)),
-          "check the state directory"};
+          errno == ENOSPC || errno == EDQUOT ? "make room on its file system" : "check the state directory"};
 }
 
 struct flock whole_file() {

@@ -109,8 +109,10 @@ std::unique_ptr<DiskFile> posix_file(std::string name, Descriptor file) {
 Result<std::unique_ptr<PosixDisk>> PosixDisk::open_directory(const std::string& path) {
   const bool made = ::mkdir(path.c_str(), 0700) == 0;
   if (!made && errno != EEXIST) {
+    const bool no_space = errno == ENOSPC || errno == EDQUOT;
     Error error = failed(path, "cannot be made");
-    error.remedy = "make its parent writable, or name another directory";
+    error.remedy =
+        no_space ? "make room on its file system" : "make its parent writable, or name another directory";
     return error;
   }
   if (made) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/disk.hpp"
 #include "base/result.hpp"
 #include "store/options.hpp"
 
@@ -31,7 +32,8 @@ inline Error misplaced(const Options& options, const std::string& file, std::str
 // A call of the disk failed at start: nothing was promised yet.
 inline Error unusable(const Options& options, const Error& error) {
   return {ErrorKind::unavailable, shown_path(options, error.object), error.what,
-          "check the disk, then start again"};
+          is_for_want_of_room(error) ? "make room on it, or raise the limit of open files, then start again"
+                                     : "check the disk, then start again"};
 }
 
 // A call of the disk failed while running: what it holds is unknown.

@@ -40,6 +40,8 @@ status_of() { "$@" >/dev/null 2>&1; echo $?; }
   run bash -c 'clidemo lines >/dev/full'
   [ "$status" -eq 74 ]
   [[ $output == "clidemo: standard output: "* ]]
+  run -74 bash -c 'clidemo -n 100000 lines >/dev/full' # more than is kept back
+  [ "$output" = "clidemo: standard output: No space left on device: free the device or redirect it elsewhere" ]
   [ "$(bash -c 'clidemo -n 100000 lines >/dev/full 2>/dev/null; echo $?')" -eq 74 ]
   [ "$(bash -c 'clidemo lines 2>/dev/null >&-; echo $?')" -eq 74 ]
   [ "$(bash -c 'clidemo quiet >&- ; echo $?')" -eq 0 ]

@@ -153,10 +153,11 @@ fill() { cat /dev/zero >small/zeros 2>/dev/null || true; }
   full_disk
   export XDG_STATE_HOME=$PWD/small/state
   for command in 'dlock job' 'delect job' 'dbarrier --count 1 job'; do
-    says 69 "${command%% *}: *No space left on device*" "$command touch ran"
+    says 69 "${command%% *}: *No space left on device: make room on *" "$command touch ran"
+    ! grep -q 'start it again' err
   done
   mkdir -m 700 small/run
-  XDG_RUNTIME_DIR=$PWD/small/run says 69 'dlock: *could not say why*private.sock.log' 'dlock job touch ran'
+  XDG_RUNTIME_DIR=$PWD/small/run says 69 'dlock: *could not say why: make room *private.sock.log' 'dlock job touch ran'
   [ ! -e ran ]
   unset XDG_STATE_HOME
   mkdir -m 700 small/run2

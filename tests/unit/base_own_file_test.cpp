@@ -19,7 +19,7 @@ TEST_CASE("a file of one's own is opened or made, for this user alone") {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/file";
   CHECK(open_own_file(path, O_RDONLY).error().text() ==
-        path + ": cannot be opened: No such file or directory: make its directory");
+        path + ": cannot be opened: No such file or directory: name a file that is there");
   REQUIRE(open_own_file(path, O_RDWR | O_CREAT).ok());
   struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);

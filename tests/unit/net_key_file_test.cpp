@@ -72,6 +72,9 @@ TEST_CASE("a key file that is not ours alone is refused") {
   const std::string line = "k1:" + key_of_ones + "\n";
   for (const mode_t mode : {0640, 0604, 0620, 0601})
     CHECK(refusal(directory.file(line, mode)).starts_with(": others may read or write it: chmod 600 "));
+  // What is no key file must not be closed to those who read it.
+  CHECK(refusal(directory.file("root:x:0:0:root:/root:/bin/bash\n", 0644)) ==
+        ": it is no key file: name the file that coordd --keygen made");
   const std::string good = directory.file(line);
   const std::string link = directory.path() + "/link";
   REQUIRE(::symlink(good.c_str(), link.c_str()) == 0);
