@@ -23,6 +23,7 @@
 #include "dpeers/findings.hpp"
 #include "dpeers/voters.hpp"
 #include "net/address.hpp"
+#include "store/directory_lock.hpp"
 
 namespace coord::dpeers {
 
@@ -132,6 +133,10 @@ std::string remedy_for(const std::string& trouble) {
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
       trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
     return "give both the same key file, and each its own name";
+  // It has said nothing against us, so that it may be no mistake at all.
+  if (trouble.empty() || trouble == "no answer in time")
+    return "look whether that peer is stopped, or its host overloaded; else compare name, peers and key on "
+           "both";
   return "compare name, peers and key on both; the other's log names the mistake";
 }
 
@@ -351,10 +356,29 @@ Result<local::Peers> ask_peer(const cli::ConnectOptions& options) {
   }
 }
 
+namespace {
+
+// Else it has ended since it was seen.
+bool still_held(const Examined& examined) {
+  const auto holder = store::DirectoryLock::holder(examined.state_dir);
+  return holder && *holder && (*holder)->pid == *examined.holder;
+}
+
+}  // namespace
+
 void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings) {
   const auto answer = ask_peer(options);
-  if (!answer) {
-    const bool on_demand = examined.usable && examined.config.empty();
+  // One that runs and does not answer is no peer that the next tool starts.
+  const bool silent = !answer && !answer.error().what.starts_with("no peer answers here");
+  const bool hangs = !answer && examined.holder && (silent || still_held(examined));
+  if (hangs) {
+    add(findings, Health::fail, "socket", answer.error().object,
+        fmt::format("process {} is there and does not answer: it is stopped, or hangs", *examined.holder),
+        fmt::format("kill -CONT {0} if it is stopped (T in ps {0}); else kill -KILL {0}, the next start "
+                    "goes on from its disk",
+                    *examined.holder));
+  } else if (!answer) {
+    const bool on_demand = examined.usable && examined.config.empty() && !silent;
     add(findings, on_demand ? Health::ok : Health::fail, "socket", answer.error().object,
         on_demand ? "no private peer runs now: the next tool starts one" : answer.error().what,
         on_demand ? "" : answer.error().remedy);

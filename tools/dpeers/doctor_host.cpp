@@ -213,6 +213,7 @@ void examine_state(Examined& examined, Findings& findings) {
                     examined.socket),
         "stop that peer, or correct `socket`");
   } else {
+    examined.holder = (*holder)->pid;
     add(findings, Health::ok, "state", directory, fmt::format("used by process {}", (*holder)->pid));
   }
   examine_disk(examined, findings);

@@ -30,8 +30,9 @@ struct Examined {
   std::string config;  // empty: none, so the private peer
   std::string socket;
   std::string state_dir;
-  bool usable = false;   // it was read, and says all that a peer needs
-  Duration disk_sync{};  // measured median; 0: not measured
+  std::optional<pid_t> holder;  // who uses the state directory
+  bool usable = false;          // it was read, and says all that a peer needs
+  Duration disk_sync{};         // measured median; 0: not measured
 };
 
 // ---- doctor_host.cpp: files, disk and clock of this host

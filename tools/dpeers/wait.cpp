@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dpeers/wait.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -10,6 +12,7 @@
 #include "cli/common.hpp"
 #include "cli/follow.hpp"
 #include "cli/run.hpp"
+#include "cli/terminal.hpp"
 #include "dpeers/listing.hpp"
 #include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
@@ -40,9 +43,18 @@ Duration left_of(const std::optional<Instant>& end) {
   return end ? std::max(Duration{}, *end - process::boot_now()) : Duration::max();
 }
 
+std::string in_words(const WaitSettings& settings, const Seen& seen) {
+  return fmt::format("{} of {} peers {}{}", seen.count, seen.peers, seen.count == 1 ? "is " : "are ",
+                     settings.state);
+}
+
+void say_waiting(const WaitSettings& settings, const Seen& seen) {
+  if (!settings.quiet && cli::is_terminal(STDERR_FILENO))
+    cli::notice("dpeers", fmt::format("wait: {}: waiting for {}", in_words(settings, seen), settings.count));
+}
+
 Result<cli::Exit> not_in_time(const WaitSettings& settings, const Seen& seen) {
-  const std::string what = fmt::format("{} of {} peers {}{}, {} were waited for", seen.count, seen.peers,
-                                       seen.count == 1 ? "is " : "are ", settings.state, settings.count);
+  const std::string what = fmt::format("{}, {} were waited for", in_words(settings, seen), settings.count);
   if (!seen.has_leader)
     return Error{ErrorKind::unavailable, "wait", fmt::format("{}; nobody leads", what),
                  "`dpeers doctor` says more"};
@@ -55,10 +67,11 @@ Result<cli::Exit> not_in_time(const WaitSettings& settings, const Seen& seen) {
 Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
   std::optional<Instant> end;
   if (settings.within) end = process::boot_now() + *settings.within;
-  auto peer = cli::connect_to_peer(settings.peer, "dpeers");
+  auto peer = cli::connect_to_peer(cli::in_time(settings.peer, settings.within), "dpeers");
   if (!peer) return peer.error();
   cli::BackOff pause;
   Seen seen;
+  bool told = false;
   for (bool once = false; !once || left_of(end) > Duration{}; once = true) {
     // Also with no time left one answer is waited for.
     const auto patience =
@@ -67,6 +80,7 @@ Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
     if (group) {
       seen = seen_in(*group, settings.state);
       if (seen.count >= settings.count) return cli::Exit::done;
+      if (!std::exchange(told, true)) say_waiting(settings, seen);
       pause.reset();
       std::this_thread::sleep_for(std::min(look_every, left_of(end)));
       continue;
