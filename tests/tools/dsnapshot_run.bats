@@ -192,8 +192,11 @@ ends() { ! kill -0 "$1" 2>/dev/null; }
 
 @test "wait: who has ended with 0 is idle, another end is status 3 and named, also when all have ended" {
   cold
-  run dsnapshot wait g
-  [ "$status" -eq 69 ]
+  for verb in wait take stop; do
+    run -1 dsnapshot "$verb" g
+    [ "$output" = 'dsnapshot: g: nobody is in this group: start one with dsnapshot run' ]
+  done
+  run -1 dsnapshot send g A x
   dsnapshot run g --id A -- true
   dsnapshot wait g
   process g --id B -- cat

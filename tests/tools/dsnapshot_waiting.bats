@@ -158,7 +158,9 @@ slow_reader='while IFS= read -r line; do case $line in "!snapshot "*) echo "!sta
 
 @test "an id that cannot be one is refused with its fault, 64" {
   run -64 dsnapshot run g --id '' -- true
-  [[ $output == *"id '': is empty"* ]]
+  [ "$output" = 'dsnapshot: --id: is missing, or empty: give --id ID' ]
+  run -64 dsnapshot run g -- true
+  [ "$output" = 'dsnapshot: --id: is missing, or empty: give --id ID' ]
   run -64 dsnapshot run g --id '!x' -- true
   [[ $output == *"id '!x': begins with '!'"* ]]
   run -64 dsnapshot run g --id 'a b' -- true

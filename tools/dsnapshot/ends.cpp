@@ -8,6 +8,7 @@
 #include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "group_line.hpp"
 
 namespace coord::dsnapshot {
@@ -26,7 +27,7 @@ Result<std::vector<HoldRecord>> history_of(const cli::ConnectOptions& options, c
     auto answer = peer->wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, cli::shown(group), refused->why, "see dpeers"};
+      return Error{ErrorKind::unavailable, cli::shown(group), cli::why_of(*refused), "see dpeers"};
     const auto* history = std::get_if<local::History>(&**answer);
     if (history == nullptr) continue;
     more = history->more;

@@ -80,7 +80,7 @@ class Gathering {
 };
 
 Result<record::Snapshot> take(const Settings& s) {
-  auto peer = cli::connect_to_peer(s.common.peer, "dsnapshot");
+  auto peer = cli::connect_to_peer(cli::in_time(s.common.peer, s.patience), "dsnapshot");
   if (!peer) return peer.error();
   if (peer->speaks() < 2) return no_answer("is of a release that takes no snapshots");
   const local::TakeGroupSnapshot wish{s.patience, s.messages};

@@ -93,6 +93,7 @@ Status check_group(const std::string& group) {
 }
 
 Status check_id(const std::string& id) {
+  if (id.empty()) return Error{ErrorKind::usage, "--id", "is missing, or empty", "give --id ID"};
   if (const char* fault = record::id_fault(id))
     return Error{ErrorKind::usage, fmt::format("id '{}'", cli::shown(id)), fault, "take another one"};
   return done();

@@ -8,6 +8,7 @@
 #include "cli/table.hpp"
 #include "kept.hpp"
 #include "stored.hpp"
+#include "taking.hpp"
 #include "verbs.hpp"
 
 namespace coord::dsnapshot {
@@ -20,6 +21,7 @@ struct Settings {
 };
 
 Result<cli::Exit> list(const Settings& s) {
+  const WallTime as_of = wall_now();
   const auto entries = list_kept(s.common, s.group.empty() ? std::string() : s.group.front());
   if (!entries) return entries.error();
   using Align = cli::Table::Align;
@@ -34,6 +36,7 @@ Result<cli::Exit> list(const Settings& s) {
                      .boolean("complete", entry.complete)
                      .integer("bytes", entry.bytes)
                      .integer("uid", entry.uid)
+                     .time("as_of", as_of)
                      .line());
     } else {
       table.row({entry.id, entry.group, rfc3339(entry.at, 3), entry.complete ? "yes" : "no",

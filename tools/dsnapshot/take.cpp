@@ -103,6 +103,7 @@ Result<cli::Exit> take(const Settings& s) {
     const Instant began = boot_now();
     auto collected = take_one(s.common.peer, s.group, s.patience);
     if (!collected) return collected.error();
+    if (collected->snapshot.members.empty()) return nobody_in(s.group);
     auto exit = put(s, *collected);
     if (!exit || !s.every) return exit;
     rest(began + *s.every - boot_now());
@@ -141,9 +142,7 @@ void print_done(const WaitSettings& s, const record::Snapshot& snapshot) {
 Result<cli::Exit> end_wait(const WaitSettings& s, const record::Snapshot& snapshot) {
   auto ends = ends_in(s.common.peer, s.group);
   if (!ends) return ends.error();
-  if (!ends->any)
-    return Error{ErrorKind::unavailable, cli::shown(s.group), "nobody is in this group",
-                 "start one with dsnapshot run"};
+  if (!ends->any) return nobody_in(s.group);
   if (!ends->badly.empty()) {
     cli::notice("dsnapshot", fmt::format("{}: {}", cli::shown(s.group), ends->badly));
     return cli::Exit::failed;
@@ -162,7 +161,7 @@ Result<cli::Exit> wait(const WaitSettings& s) {
   std::string why;  // of the last complete snapshot: one that was cut short says less
   for (;;) {
     const Duration patience = end ? std::clamp<Duration>(*end - boot_now(), 1ms, 10s) : Duration(10s);
-    auto collected = take_one_of_any(s.common.peer, s.group, patience);
+    auto collected = take_one(s.common.peer, s.group, patience);
     if (!collected) return collected.error();
     const cut::Drained drained = cut::drained(*collected, idle);
     if (drained.state == cut::Drained::State::done) return end_wait(s, collected->snapshot);

@@ -8,7 +8,9 @@
 #include <ctime>
 #include <utility>
 
+#include "base/format.hpp"
 #include "cli/names.hpp"
+#include "cli/run.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::dsnapshot {
@@ -33,11 +35,11 @@ WallTime wall_now() {
   return WallTime{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
 }
 
-Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
+Result<Taken> take_one(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
   const Instant end = boot_now() + patience;
   for (bool begun_again = false;;) {
     const cut::Life life = visitor_life();
-    auto line = GroupLine::open({peer, group, life, true});
+    auto line = GroupLine::open({cli::in_time(peer, patience), group, life, true});
     if (!line) return line.error();
     auto view = first_view(*line);
     if (!view) return view.error();
@@ -68,12 +70,10 @@ Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string
   }
 }
 
-Result<Taken> take_one(const cli::ConnectOptions& peer, const std::string& group, Duration patience) {
-  auto collected = take_one_of_any(peer, group, patience);
-  if (collected && collected->snapshot.members.empty())
-    return Error{ErrorKind::unavailable, cli::shown(group), "nobody is in this group",
-                 "see dsnapshot ps, start one with dsnapshot run"};
-  return collected;
+cli::Exit nobody_in(const std::string& group) {
+  cli::notice("dsnapshot",
+              fmt::format("{}: nobody is in this group: start one with dsnapshot run", cli::shown(group)));
+  return cli::Exit::no;
 }
 
 }  // namespace coord::dsnapshot

@@ -15,9 +15,9 @@ struct Taken : cut::Collector::Collected {
 };
 
 // Begins once more if the view changes meanwhile; a second time it is incomplete. The id is of the time and
-// of this taking. An Error: nobody is in the group, or who is cannot be known.
+// of this taking. Without members: nobody is in the group. An Error: who is cannot be known.
 Result<Taken> take_one(const cli::ConnectOptions& peer, const std::string& group, Duration patience);
-// The same, where nobody is a snapshot without members.
-Result<Taken> take_one_of_any(const cli::ConnectOptions& peer, const std::string& group, Duration patience);
+// Says that nobody is: status 1.
+cli::Exit nobody_in(const std::string& group);
 
 }  // namespace coord::dsnapshot

@@ -168,9 +168,10 @@ Result<cli::Exit> stop(const Settings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
   const Instant end = boot_now() + s.wait;
   cli::BackOff pause;
-  for (;;) {
+  for (bool any = false;; any = true) {
     auto collected = take_one(s.common.peer, s.group, std::max<Duration>(end - boot_now(), 1ms));
     if (!collected) return collected.error();
+    if (collected->snapshot.members.empty()) return any ? cli::Exit::done : nobody_in(s.group);
     const cut::Drained drained = cut::drained(*collected, [](std::string_view) { return true; });
     const bool external = std::ranges::any_of(collected->snapshot.processes, &record::Process::external);
     if (drained.state != cut::Drained::State::goes_on || (external && collected->snapshot.complete())) break;
@@ -196,6 +197,7 @@ Result<cli::Exit> stop(const Settings& s) {
 
 Result<cli::Exit> ps(const Settings& s) {
   if (Status named = check_group(s.group); !named) return named.error();
+  const WallTime as_of = wall_now();
   auto visit = Visit::open(s.common.peer, s.group);
   if (!visit) return visit.error();
   cli::Table table({{"ID"}, {"HOST"}, {"LIFE", cli::Table::Align::right}});
@@ -207,6 +209,7 @@ Result<cli::Exit> ps(const Settings& s) {
                      .name("id", member.id)
                      .name("host", member.host)
                      .integer("life", member.life)
+                     .time("as_of", as_of)
                      .line());
     } else {
       table.row({member.id, member.host, std::to_string(member.life)});
