@@ -22,9 +22,11 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   chordctl put a 1
   run -0 chordctl get a
   [ "$output" = 1 ]
-  run -1 chordctl get b
-  [ -z "$output" ]
-  run -1 chordctl rm b
+  for verb in get rm 'get --all' 'get --json'; do
+    run -1 --separate-stderr chordctl $verb b
+    [ -z "$output" ]
+    [ "$stderr" = "chordctl: b: there is no such key" ]
+  done
   chordctl rm a
   run -1 chordctl get a
   run -1 chordctl get -w 0 a
@@ -33,6 +35,15 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   chordctl put a 1
   run -0 chordctl status
   [ "${lines[1]}" = "1 key, 1 byte, 0 keys with siblings" ]
+  for listing in keys status ring; do
+    now=$(date +%s)
+    seen=$(chordctl "$listing" --json | jq -r .as_of | head -n 1)
+    [ "$(date -d "$seen" +%s)" -ge "$now" ]
+  done
+  run -0 --separate-stderr chordctl ring --check
+  [ -z "$stderr" ]
+  run -0 script -qec 'chordctl ring --check' /dev/null
+  [[ $output == *'chordctl: main: nothing is wrong'* ]]
 }
 
 @test "a value is any bytes, to 8 MiB; one more is 65 and changes nothing" {
@@ -211,7 +222,7 @@ watches() {
       chordctl --socket "$PWD/s.sock" put "big$i" - <value 2>>errors || { echo "put: $?"; break; }
     done
     [ "$(chordctl --socket "$PWD/s.sock" get k)" = kept ]
-    ! chordctl --socket "$PWD/s.sock" get "big$i"'
+    ! chordctl --socket "$PWD/s.sock" get "big$i" 2>>errors'
   [ "$output" = "put: 3" ]
   grep -q "not stored: .*there is no room" errors
 }

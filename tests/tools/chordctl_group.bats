@@ -86,7 +86,8 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   all_join
   run -0 on a chordctl ring
   [[ ${lines[0]} == "ring main: 3 hosts, 3 copies of each key; with so few hosts, each keeps all" ]]
-  [ "${#lines[@]}" -eq 4 ]
+  [ "${#lines[@]}" -eq 5 ]
+  [ "${lines[1]}" = $'HOST\tPLACES\tSHARE\tBAR' ]
   [ "$(on b chordctl ring --json | jq -s 'map(.share) | add | . > 0.999 and . < 1.001')" = true ]
   on a chordctl ring --svg "$BATS_TEST_TMPDIR/ring.svg"
   [ "$(grep -c '<path ' "$BATS_TEST_TMPDIR/ring.svg")" -eq 24 ]

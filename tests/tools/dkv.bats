@@ -43,13 +43,37 @@ version_of() { dkv --json get "$1" | jq .version; }
   [ "$output" = "" ]
 }
 
+@test "what other programs call a command is answered with its name here" {
+  for word in ls del delete set; do
+    run -64 dkv "$word" k
+    case $word in ls) verb=list ;; set) verb=put ;; *) verb=rm ;; esac
+    [ "$output" = "dkv: '$word': is not a command of dkv: did you mean $verb?" ]
+  done
+}
+
+@test "--report: - is standard error" {
+  run -0 --separate-stderr dkv put node up --session --report - -- true
+  [ "$(jq -r .outcome <<<"$stderr")" = ran ]
+  [ ! -e ./- ]
+  run -0 --separate-stderr dpropose --report - p v
+  [ "$output" = v ]
+  [ "$(jq -r .outcome <<<"$stderr")" = decided ]
+  run -0 --separate-stderr dlock --report - job echo done
+  [ "$output" = done ]
+  [ "$(jq -r .outcome <<<"$stderr")" = ran ]
+}
+
 @test "a wrong version changes nothing, ends with 1 and says which it is" {
   dkv put --if-absent k one
   v=$(version_of k)
   run -1 --separate-stderr dkv put --if-absent k two
-  [[ $stderr == *"version $v"* ]]
+  [ "$stderr" = "dkv: k: version $v: the key is there already: dkv get shows it" ]
+  run -1 dkv put --if-absent k two --session -- true
+  [ "$output" = "dkv: k: version $v: the key is there already: dkv get shows it" ]
+  run -1 dkv put nokey x --if-version 5
+  [ "$output" = "dkv: nokey: there is no such key" ]
   run -1 --separate-stderr dkv put k two --if-version $((v + 1))
-  [[ $stderr == *"version $v"* ]]
+  [ "$stderr" = "dkv: k: version $v: the key has another version: read it again" ]
   [ "$(dkv get k)" = one ]
   dkv put k two --if-version "$v"
   [ "$(dkv get k)" = two ]

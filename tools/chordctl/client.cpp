@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "client.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -9,6 +11,8 @@
 #include "cli/follow.hpp"
 #include "cli/names.hpp"
 #include "cli/refusal.hpp"
+#include "cli/run.hpp"
+#include "cli/terminal.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 #include "wire/codec.hpp"
@@ -22,6 +26,8 @@ namespace {
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::ring);
 // Hosts that are well may take longer for a question and its answers: a shorter wait is as none.
 constexpr Duration shortest_wait = std::chrono::milliseconds(100);
+// Who sits at a terminal is told after that what is waited for.
+constexpr Duration usual_wait = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -34,7 +40,8 @@ void add_patience(cli::Options& verb, Patience& target) {
 Result<Client> Client::open(const Common& common, const Patience& patience) {
   if (common.ring.empty() || common.ring.size() > ring::longest_ring_name)
     return Error{ErrorKind::usage, "--ring", "is not 1 to 255 bytes long", "give a shorter name"};
-  auto peer = cli::connect_to_peer(common.peer, "chordctl");
+  const cli::ConnectOptions how = cli::in_time(common.peer, patience.wait, patience.no_wait);
+  auto peer = cli::connect_to_peer(how, "chordctl");
   if (!peer) return peer.error();
   const Instant now = process::boot_now();
   if (!patience.wait && !patience.no_wait) return Client(std::move(*peer), std::nullopt, std::nullopt);
@@ -79,6 +86,15 @@ Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
 }
 
 Result<std::optional<local::Answer>> Client::wait() {
+  if (!ends_unread_ && !told_ && cli::is_terminal(STDERR_FILENO)) {
+    const Instant soon = process::boot_now() + usual_wait;
+    if (!until_ || soon < *until_) {
+      auto answer = peer_.wait(soon);
+      if (!answer || *answer) return answer;
+      told_ = true;
+      cli::notice("chordctl", "waiting for answers of other hosts: `dpeers` shows which are away");
+    }
+  }
   if (!ends_unread_) return peer_.wait(until_);
   Status output = done();
   auto answer = cli::next_answer(peer_, output);

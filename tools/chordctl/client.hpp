@@ -81,6 +81,7 @@ class Client {
   std::optional<Duration> patience_;  // of the ring's part
   std::uint64_t last_ = 0;
   bool ends_unread_ = false;
+  bool told_ = false;  // that it waits
 };
 
 // A key as the command line gives it (ErrorKind::usage), and the name of a ring.

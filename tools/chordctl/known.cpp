@@ -2,6 +2,7 @@
 #include "known.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "base/format.hpp"
@@ -37,6 +38,12 @@ ring::Circle Known::circle() const {
 
 ring::Placement Known::placement() const {
   return ring::Placement(service::Ring{view.number, view.replicas, view.hosts, view.before});
+}
+
+WallTime wall_now() {
+  return {std::chrono::duration_cast<std::chrono::nanoseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
 }
 
 Error unexpected_answer() {

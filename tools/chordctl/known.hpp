@@ -29,6 +29,9 @@ Result<Known> look(const Common& common, Client& client, bool stale = false);
 // As look(), and where no host has joined: the ring of its own that this host has then.
 Result<Known> look_at_ring(const Common& common, Client& client, bool stale = false);
 
+// Of a listing: before it was asked for, so that nothing in it is older.
+WallTime wall_now();
+
 Error unexpected_answer();
 
 }  // namespace coord::chordctl

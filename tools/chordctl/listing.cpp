@@ -12,6 +12,7 @@
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "client.hpp"
+#include "known.hpp"
 #include "transfer.hpp"
 #include "verbs.hpp"
 
@@ -36,6 +37,7 @@ Result<cli::Exit> keys(const Settings& s) {
   if (Status right = check_prefix(s); !right) return right.error();
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  const WallTime as_of = wall_now();
   std::set<std::string> unreachable;
   const Status all = each_key(*client, s.common.ring, s.prefix(),
                               [&](const ring::Row& row) {
@@ -46,6 +48,7 @@ Result<cli::Exit> keys(const Settings& s) {
                                                  .name("key", row.key)
                                                  .integer("versions", row.versions.size())
                                                  .integer("bytes", bytes)
+                                                 .time("as_of", as_of)
                                                  .line());
                                 } else if (s.zero) {
                                   cli::print(row.key + '\0');
@@ -105,6 +108,7 @@ Result<cli::Exit> watch(const Settings& s) {
 Result<cli::Exit> status(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  const WallTime as_of = wall_now();
   auto answer = client->ask(ring::AskStatus{s.common.ring});
   if (!answer) return answer.error();
   if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.common.ring);
@@ -125,6 +129,7 @@ Result<cli::Exit> status(const Settings& s) {
                    .integer("bytes", of->bytes)
                    .integer("siblings", of->siblings)
                    .integer("bytes_on_disk", of->bytes_on_disk)
+                   .time("as_of", as_of)
                    .line());
     return cli::Exit::done;
   }

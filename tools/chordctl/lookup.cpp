@@ -240,7 +240,7 @@ void add_fingers(cli::Options& tool, const Common& common) {
   auto& made = tool.verb("fingers", "which places a host knows for lookups");
   made.synopsis("[--json] [HOST]", "without HOST: this one");
   made.operands("HOST", s->operands, 0, 1, "a host of the ring");
-  made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +2 | cut -f 1");
+  made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +3 | cut -f 1");
   made.flag("--json", s->json, "one finger a line, as JSON");
   add_patience(made, s->patience);
   made.example("chordctl fingers beta", "");

@@ -8,6 +8,7 @@
 #include "base/counted.hpp"
 #include "base/format.hpp"
 #include "cli/json.hpp"
+#include "cli/live.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 #include "cli/run.hpp"
@@ -118,7 +119,7 @@ std::string percent(double share) {
   return text;
 }
 
-void print_places(const Known& known, const Addresses& addresses) {
+void print_places(const Known& known, const Addresses& addresses, WallTime as_of) {
   const ring::Placement placement = known.placement();
   const auto& places = placement.places();
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -134,6 +135,7 @@ void print_places(const Known& known, const Addresses& addresses) {
                    .text("predecessor", chord::text(before.id))
                    .array("successors", successors)
                    .number("share", chord::share_of_ring(before.id, places[i].id))
+                   .time("as_of", as_of)
                    .line());
   }
 }
@@ -180,6 +182,7 @@ void print_ring(const Settings& s, const Known& known) {
                                                       : ""));
   const ring::Circle circle = known.circle();
   if (cli::is_terminal(STDOUT_FILENO)) return print_circle(circle);
+  cli::print("HOST\tPLACES\tSHARE\tBAR\n");
   for (const ring::Circle::Host& host : circle.hosts) {
     std::string bar;
     for (double at = 0; at < host.share; at += 0.025) bar += '#';
@@ -246,6 +249,7 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     wrong.insert(wrong.end(), objected->begin(), objected->end());
   }
   for (const std::string& each : wrong) cli::notice("chordctl", fmt::format("{}: {}", s.shown_ring(), each));
+  if (wrong.empty()) cli::say_none("chordctl", fmt::format("{}: nothing is wrong", s.shown_ring()), false);
   return wrong.empty() ? cli::Exit::done : cli::Exit::failed;
 }
 
@@ -331,6 +335,7 @@ Result<cli::Exit> show(const Settings& s) {
     return Error{ErrorKind::usage, cli::shown(s.lost.front()), "is for --adopt only", "leave it out"};
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
+  const WallTime as_of = wall_now();
   auto known = look_at_ring(s.common, *client);
   if (!known) return known.error();
   if (!s.svg.empty()) {
@@ -338,7 +343,7 @@ Result<cli::Exit> show(const Settings& s) {
   } else if (s.json) {
     const auto addresses = client->addresses();
     if (!addresses) return addresses.error();
-    print_places(*known, *addresses);
+    print_places(*known, *addresses, as_of);
   } else {
     print_ring(s, *known);
   }
@@ -381,7 +386,7 @@ void add_ring(cli::Options& tool, const Common& common) {
   made.synopsis("[--check] [--json | --svg FILE]");
   made.synopsis("--adopt HOST...", "these hosts are lost for good: go on with what is left");
   made.operands("HOST...", s->lost, 0, 1024, "with --adopt");
-  made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +2 | cut -f 1");
+  made.operand_completes_from("chordctl ring 2>/dev/null | tail -n +3 | cut -f 1");
   made.flag("--check", s->check, "3: something is wrong, which is said");
   made.flag("--json", s->json, "one place a line, as JSON");
   made.value("--svg", "FILE", s->svg, "a picture for a page, light or dark; -: to stdout").excludes("--json");

@@ -95,6 +95,12 @@ void name_siblings(const std::string& key, const std::vector<ring::Version>& sib
   cli::notice("chordctl", fmt::format("{}: siblings:{}", cli::shown(key), names));
 }
 
+cli::Exit no_such_key(const Settings& s) {
+  cli::notice("chordctl",
+              fmt::format("{}: there is no such {}", cli::shown(s.key()), s.version ? "version" : "key"));
+  return cli::Exit::no;
+}
+
 // Of a put or an rm.
 Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered,
                           std::optional<SessionFile>& file) {
@@ -104,7 +110,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
     cli::complain("chordctl", refused(*refusal, s.key()));
     return status_of(*refusal);
   }
-  if (std::holds_alternative<ring::Absent>(answer)) return cli::Exit::no;
+  if (std::holds_alternative<ring::Absent>(answer)) return no_such_key(s);
   if (const auto* too_few = std::get_if<ring::NoQuorum>(&answer))
     return Error{ErrorKind::unavailable, cli::shown(s.key()), fmt::format("not stored: {}", too_few->text),
                  "try again"};
@@ -248,10 +254,10 @@ Result<cli::Exit> get(const Settings& s) {
         client->ask(ring::Get{s.common.ring, s.key(), version, 0, {}, s.level, {at_least, {}}, s.wanted()});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, s.key());
-    if (std::holds_alternative<ring::Absent>(*answer)) return cli::Exit::no;
+    if (std::holds_alternative<ring::Absent>(*answer)) return no_such_key(s);
     const auto& found = std::get<ring::Found>(*answer);
     if (Status kept = keep_read(s, *file, *client, found); !kept) return kept.error();
-    if (found.versions.empty()) return cli::Exit::no;
+    if (found.versions.empty()) return no_such_key(s);
     const auto known = look_at_ring(s.common, *client, true);
     if (!known) return known.error();
     print_versions(s, *known, found.versions);
@@ -262,7 +268,7 @@ Result<cli::Exit> get(const Settings& s) {
   if (Status kept = keep_read(s, *file, *client, {{}, {}, found->seen, found->after}); !kept)
     return kept.error();
   const bool has_siblings = found->siblings.size() > 1;
-  if (!has_siblings && !found->value) return cli::Exit::no;
+  if (!has_siblings && !found->value) return no_such_key(s);
   if (s.json) {
     if (has_siblings) name_siblings(s.key(), found->siblings);
     return print_json(s, *client, *found);

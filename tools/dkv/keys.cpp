@@ -27,8 +27,7 @@ Result<Seen> ask(engine::LocalConnection& peer, const Settings& settings, servic
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      Error error = cli::refused_by_peer(settings.key.empty() ? "keys" : cli::shown(settings.key), *refused);
-      return error;
+      return cli::refused_by_peer(settings.key.empty() ? "keys" : cli::shown(settings.key), *refused, true);
     }
     if (auto* shown = std::get_if<local::Shown>(&**answer)) return Seen{shown->as_of, std::move(shown->what)};
   }

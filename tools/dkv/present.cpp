@@ -65,7 +65,7 @@ Result<cli::Exit> Presence::refused(const local::Refused& answer) {
     return cli::refused_by_peer(cli::shown(settings_.key), answer);
   }
   report_.outcome = "not_acquired";
-  cli::notice("dkv", fmt::format("{}: {}", cli::shown(settings_.key), answer.why));
+  cli::notice("dkv", fmt::format("{}: {}", cli::shown(settings_.key), why_not(settings_, answer.why)));
   return cli::Exit::no;
 }
 

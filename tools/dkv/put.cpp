@@ -60,7 +60,7 @@ Result<cli::Exit> order(const Settings& settings, service::AnyOrder what) {
       return cli::refused_by_peer(object, {1, ordered->kind, ordered->why});
     const std::string version =
         ordered->token == Token{} ? "" : fmt::format("version {}: ", ordered->token.value);
-    cli::notice("dkv", fmt::format("{}: {}{}", object, version, ordered->why));
+    cli::notice("dkv", fmt::format("{}: {}", object, why_not(settings, version + ordered->why)));
     return cli::Exit::no;
   }
 }
@@ -71,6 +71,15 @@ service::WantedVersion Settings::wanted() const {
   if (if_absent) return Token{};
   if (if_version) return Token{*if_version};
   return std::nullopt;
+}
+
+// The group knows only that another version was wanted: what for, is said by the options.
+std::string why_not(const Settings& settings, const std::string& why) {
+  const std::size_t at = why.find("the key has another version");
+  if (at == std::string::npos) return why;
+  const std::string version = why.substr(0, at);  // empty: it has none
+  if (settings.if_absent) return version + "the key is there already: dkv get shows it";
+  return settings.if_version && version.empty() ? "there is no such key" : why;
 }
 
 Result<engine::LocalConnection> connect(const Settings& settings) {

@@ -37,6 +37,8 @@ struct Settings {
 
 // A peer that knows what dkv says; one of release 0.1.0 does not (69).
 Result<engine::LocalConnection> connect(const Settings& settings);
+// What a refused condition means, from why the group refused ("version 3: ..." if the key has one).
+std::string why_not(const Settings& settings, const std::string& why);
 Error not_answered(const std::string& object, const Error& why);
 
 Result<cli::Exit> put(const Settings& settings);                         // put.cpp
