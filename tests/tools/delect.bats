@@ -346,6 +346,8 @@ EOS
   [ "$(paste -sd' ' log)" = "gain hooked run loss" ]
   [ ! -e lead ]
   [[ $(cat content) == *" "[0-9]* ]]
+  run -0 delect --on-gain false hooked true
+  [ "$output" = "delect: hooked: --on-gain false ended with status 1, which changes nothing: have it end with 0, or put it into the command" ]
   # One that a killed leader has left behind goes; a living leader's stays.
   echo stale >lead
   run -0 delect --lead-file lead hooked -- grep -q ' ' lead

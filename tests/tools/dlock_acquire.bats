@@ -21,6 +21,25 @@ free() { on b dlock -n "$1" true; }
   eventually free job
 }
 
+@test "--acquire: a token that nobody can read is no hold" {
+  run -74 bash -c 'dlock --acquire --pid $$ unread >/dev/full'
+  run -1 dlock --list unread
+  # As in a pipe whose reader has ended.
+  cat >unread.py <<'PY'
+import os, signal, sys
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL if sys.argv[1] == "default" else signal.SIG_IGN)
+os.execvp(sys.argv[2], sys.argv[2:])
+PY
+  run -141 python3 unread.py default dlock --acquire --pid $$ unread
+  [ -z "$output" ]
+  run -1 dlock --list unread
+  run -74 python3 unread.py ignored dlock --acquire --pid $$ unread
+  run -1 dlock --list unread
+}
+
 @test "--release by name, by token, by pid; what is not held so is 1" {
   first=$(dlock --acquire --pid $$ job)
   run -1 dlock -n --acquire --pid $$ job

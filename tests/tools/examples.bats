@@ -50,6 +50,41 @@ examples() {
   wait
 }
 
+@test "dcast(1)" {
+  examples dcast.1 7
+  printf '#!/bin/sh\necho "pull $*" >>"%s/ran"\n' "$PWD" >stand-ins/pull
+  chmod +x stand-ins/pull
+  cp /etc/hosts hosts
+  listeners=()
+  for example in "${examples[@]}"; do
+    case $example in
+      *@root/*) ;; # of the whole machine
+      *--listen* | *--answer*)
+        timeout 60 bash -c "exec ${example//\/etc\//$PWD/}" >>heard 2>&1 3>&- &
+        listeners+=($!)
+        ;;
+    esac
+  done
+  [ "${#listeners[@]}" -eq 4 ]
+  said() { dcast release 1.4.2 && grep -qx 'pull 1.4.2' ran; }
+  eventually said
+  said() { dcast conf/hosts - </etc/hosts && cmp -s hosts.new /etc/hosts; }
+  eventually said
+  said() { dcast --ask load | grep -q '^[^ ]*: [0-9]' && dcast --ask load --reduce max | grep -qx '[0-9.]*'; }
+  eventually said
+  said() { dcast go now && grep -qx now heard; }
+  eventually said
+  wait "${listeners[2]}" # it has come once, and that is enough
+  for example in "${examples[@]}"; do
+    case $example in
+      *--listen* | *--answer*) ;;
+      *) run -0 bash -c "$example" ;;
+    esac
+  done
+  kill "${listeners[@]:0:2}" "${listeners[3]}"
+  wait "${listeners[@]}" || true
+}
+
 @test "dpeers(1)" {
   examples dpeers.1 4
   run -0 dlock any true

@@ -45,8 +45,9 @@ local::Arrive request_of(const Settings& settings) {
 // of which release it is.
 Result<engine::LocalConnection> say_arrival(const Settings& settings, const local::Arrive& arrival) {
   const bool is_new = arrival.in_turn || arrival.fail;
-  if (!is_new) return cli::connect_to_peer(settings.peer, "dbarrier", arrival);
-  auto peer = cli::connect_to_peer(settings.peer, "dbarrier");
+  const cli::ConnectOptions how = cli::in_time(settings.peer, settings.wait, arrival.fail);
+  if (!is_new) return cli::connect_to_peer(how, "dbarrier", arrival);
+  auto peer = cli::connect_to_peer(how, "dbarrier");
   if (!peer) return peer;
   if (peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host",

@@ -20,6 +20,7 @@
 #include "cli/speaker.hpp"
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
+#include "cli/waiting.hpp"
 #include "dbarrier/arrival.hpp"
 #include "dbarrier/record.hpp"
 #include "dbarrier/settings.hpp"
@@ -47,6 +48,7 @@ class Meeting {
   Result<cli::Exit> wait_for_release();  // and all that follows
 
  private:
+  void say_waiting(const local::Waiting& waiting);
   Result<cli::Exit> refused(const local::Refused& answer) const;
   Result<cli::Exit> departed(const local::Departed& answer);
   Result<cli::Exit> broken(const local::Broken& answer);
@@ -129,12 +131,16 @@ Result<cli::Exit> Meeting::wait_for_release() {
                    "this host was stopped or overloaded: try again"};
     if (const auto* waiting = std::get_if<local::Waiting>(&**answer)) {
       if (waiting->generation != 0) arrival_.generation = waiting->generation;
-      if (std::exchange(said_quorum_, waiting->quorum) != waiting->quorum)
-        note(waiting->quorum              ? "waiting for the others"
-             : waiting->not_begun.empty() ? "waiting for a majority of the peers"
-                                          : fmt::format("waiting: {}", waiting->not_begun));
+      if (std::exchange(said_quorum_, waiting->quorum) != waiting->quorum) say_waiting(*waiting);
     }
   }
+}
+
+// That there is no majority is said at a terminal without --verbose too.
+void Meeting::say_waiting(const local::Waiting& waiting) {
+  if (waiting.quorum) return note("waiting for the others");
+  if (settings_.verbose || cli::wonders_why(settings_.quiet, line_.peer().welcome().scope))
+    tell(cli::waiting_for_majority(waiting));
 }
 
 Result<cli::Exit> Meeting::refused(const local::Refused& answer) const {

@@ -28,7 +28,7 @@ constexpr Duration on_the_way = std::chrono::seconds(2);  // from our peer, when
 
 // A peer that knows what dcast says; one of an earlier release does not (69).
 Result<engine::LocalConnection> connect(const Settings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dcast");
+  auto peer = cli::connect_to_peer(cli::in_time(settings.peer, settings.wait), "dcast");
   if (peer && peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no casts",
                  "install this release's coordd"};

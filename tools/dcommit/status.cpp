@@ -28,8 +28,8 @@ Result<local::Shown> ask(engine::LocalConnection& peer, const Settings& settings
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      Error error =
-          cli::refused_by_peer(settings.name.empty() ? "transactions" : cli::shown(settings.name), *refused);
+      Error error = cli::refused_by_peer(settings.name.empty() ? "transactions" : cli::shown(settings.name),
+                                         *refused, true);
       return error;
     }
     if (auto* shown = std::get_if<local::Shown>(&**answer)) return std::move(*shown);
@@ -77,7 +77,8 @@ cli::Exit no_such(const Settings& settings) {
 
 std::string why_aborted(const service::CommitView& view) {
   if (view.of.outcome == CommitOutcome::not_all_came)
-    return fmt::format("{} of {} came until {} waited no longer", view.of.came, view.of.count, view.of.by);
+    return fmt::format("only {} of {} had come when {} stopped waiting", view.of.came, view.of.count,
+                       cli::shown(view.of.by));
   const auto by = std::ranges::find(view.participants, view.of.by, &service::CommitParticipant::id);
   if (by != view.participants.end() && by->vote == service::CommitVote::no)
     return fmt::format("{}: {}", cli::shown(by->id), cli::shown(by->why));

@@ -16,7 +16,7 @@
 namespace coord::dcommit {
 
 Result<engine::LocalConnection> connect(const Settings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dcommit");
+  auto peer = cli::connect_to_peer(cli::in_time(settings.peer, settings.wait), "dcommit");
   if (peer && peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no transactions",
                  "install this release's coordd"};

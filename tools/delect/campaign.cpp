@@ -2,12 +2,15 @@
 // delect NAME COMMAND: stand, wait, run while leading, write down what is complete, resign.
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
 #include "cli/trial.hpp"
+#include "cli/waiting.hpp"
 #include "delect/lead_file.hpp"
 #include "delect/settings.hpp"
 #include "delect/standby.hpp"
@@ -72,6 +75,7 @@ class Campaign {
 
  private:
   std::optional<NotLed> wait_for_turn();
+  void say_waiting(const local::Waiting& news);
   NotLed refused(const local::Refused& answer) const;
   NotLed not_led(const local::Cancelled& over) const;
   // Nothing: the turn was passed on before anything was begun.
@@ -83,7 +87,7 @@ class Campaign {
   cli::Program program(std::vector<std::string> argv) const;
   std::variant<cli::Outcome, cli::SpawnError> run_guarded(std::vector<std::string> argv);
   std::variant<cli::Outcome, cli::SpawnError> run_unguarded(std::vector<std::string> argv);
-  void run_hook(const std::string& text, bool guarded);
+  void run_hook(const char* option, const std::string& text, bool guarded);
   bool write_down();
   void note(const std::string& text) const {
     if (settings_.output.verbose > 0) cli::notice("delect", text);
@@ -94,6 +98,7 @@ class Campaign {
   cli::RunReport& report_;
   Instant asked_;
   cli::HeldSession session_;
+  bool said_ = false;               // that there is no majority
   bool passed_on_ = false;          // as HeldSession says of what was to be begun
   std::optional<Error> not_begun_;  // or why it cannot
 };
@@ -130,13 +135,21 @@ NotLed Campaign::refused(const local::Refused& answer) const {
   }
 }
 
+// At a terminal that there is no majority is said once, without --verbose too.
+void Campaign::say_waiting(const local::Waiting& news) {
+  if (news.quorum) return note("standing by");
+  if (settings_.output.verbose > 0) return note(cli::waiting_for_majority(news));
+  if (!cli::wonders_why(settings_.output.quiet, session_.peer().welcome().scope)) return;
+  if (!std::exchange(said_, true))
+    cli::notice("delect",
+                fmt::format("{}: {}", cli::shown(settings_.name()), cli::waiting_for_majority(news)));
+}
+
 std::optional<NotLed> Campaign::wait_for_turn() {
   Standby standby(settings_, asked_);
   cli::WhileWaiting meanwhile;
   meanwhile.news = [&](const local::Waiting& news) {
-    note(news.quorum              ? "standing by"
-         : news.not_begun.empty() ? "waiting for a majority of the peers"
-                                  : fmt::format("waiting: {}", news.not_begun));
+    say_waiting(news);
     standby.show();
   };
   if (standby.active()) meanwhile.glance = [&] { standby.show(); };
@@ -191,7 +204,7 @@ std::variant<cli::Outcome, cli::SpawnError> Campaign::run_unguarded(std::vector<
 }
 
 // A hook's own status decides nothing; that it failed is said.
-void Campaign::run_hook(const std::string& text, bool guarded) {
+void Campaign::run_hook(const char* option, const std::string& text, bool guarded) {
   if (text.empty()) return;
   const std::vector<std::string> shell{"/bin/sh", "-c", text};
   const auto end = guarded ? run_guarded(shell) : run_unguarded(shell);
@@ -200,7 +213,10 @@ void Campaign::run_hook(const std::string& text, bool guarded) {
   if (outcome == nullptr) cli::complain("delect", std::get<cli::SpawnError>(end).error);
   if (outcome != nullptr && outcome->exit() != cli::Exit::done)
     cli::notice("delect",
-                fmt::format("hook: {}: status {}", cli::shown(text), static_cast<int>(outcome->exit())));
+                fmt::format("{}: {} {} ended with status {}, which changes nothing: have it end with 0, or "
+                            "put it into the command",
+                            cli::shown(settings_.name()), option, cli::shown(text),
+                            static_cast<int>(outcome->exit())));
 }
 
 // That COMMAND has succeeded, before anybody else may lead. False: it is not sure to be in the log. Without a
@@ -238,7 +254,7 @@ Status Campaign::appear() {
 Result<Campaign::Ended> Campaign::run_leading() {
   const Instant began = process::boot_now();
   passed_on_ = false;
-  run_hook(settings_.on_gain, true);
+  run_hook("--on-gain", settings_.on_gain, true);
   cli::Exit exit = cli::Exit::lost;
   report_.outcome = "lost";
   const bool begins = !passed_on_ && !not_begun_ && !session_.lost();
@@ -257,7 +273,7 @@ Result<Campaign::Ended> Campaign::run_leading() {
   // In order: nobody else leads before the hook has ended. After a loss it may take as long as it likes.
   const bool in_order = !session_.lost();
   if (!in_order) session_.let_go();
-  run_hook(settings_.on_loss, in_order);
+  run_hook("--on-loss", settings_.on_loss, in_order);
   if (in_order) session_.let_go();
   if (!recorded && settings_.slot)
     return Error{ErrorKind::unknown, cli::shown(settings_.name()),
@@ -310,7 +326,8 @@ Result<cli::Exit> lead(const Settings& settings) {
   const Instant asked = process::boot_now();
   ++report->messages["acquire"];
   std::optional<process::Cgroup> group;
-  auto peer = cli::connect_to_peer(settings.peer, "delect", request_of(settings), [&] {
+  const cli::ConnectOptions how = cli::in_time(settings.peer, settings.wait, settings.no_wait);
+  auto peer = cli::connect_to_peer(how, "delect", request_of(settings), [&] {
     if (!group) group = process::Cgroup::create();
   });
   Result<cli::Exit> result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());

@@ -10,6 +10,7 @@
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "delect/settings.hpp"
@@ -78,8 +79,12 @@ Result<local::Leaders> ask_leaders(engine::LocalConnection& peer, const Settings
   for (;;) {
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
-    if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "leaderships", refused->why, "see dpeers"};
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      const bool has_stale =
+          settings.mode == Mode::who || settings.mode == Mode::list || settings.mode == Mode::last;
+      return Error{ErrorKind::unavailable, "leaderships", has_stale ? refused->why : cli::why_of(*refused),
+                   "see dpeers"};
+    }
     auto* part = std::get_if<local::Leaders>(&**answer);
     if (part == nullptr) continue;
     whole.as_of = part->as_of;

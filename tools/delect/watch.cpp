@@ -7,6 +7,7 @@
 #include "cli/connect.hpp"
 #include "cli/follow.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "delect/settings.hpp"
 
@@ -25,7 +26,7 @@ class Watcher {
       auto answer = cli::next_answer(peer, output);
       if (!answer) return answer.error();
       if (const auto* refused = std::get_if<local::Refused>(&*answer))
-        return Error{ErrorKind::unavailable, cli::shown(settings_.name()), refused->why, ""};
+        return Error{ErrorKind::unavailable, cli::shown(settings_.name()), cli::why_of(*refused), ""};
       const auto* leaders = std::get_if<local::Leaders>(&*answer);
       if (leaders == nullptr || leaders->leaders.empty()) continue;
       show(leaders->leaders.front(), leaders->as_of, peer.welcome().scope);

@@ -9,6 +9,7 @@
 #include "cli/json.hpp"
 #include "cli/live.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dlock/listing.hpp"
@@ -156,7 +157,7 @@ Result<Holders> holders_of(engine::LocalConnection& peer, const std::string& nam
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer))
-      return Error{ErrorKind::unavailable, "locks", refused->why, "see dpeers"};
+      return Error{ErrorKind::unavailable, cli::shown(name), cli::why_of(*refused), "see dpeers"};
     const auto* locks = std::get_if<local::Locks>(&**answer);
     if (locks == nullptr) continue;
     more = locks->more;

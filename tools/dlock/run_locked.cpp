@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/format.hpp"
@@ -44,6 +46,11 @@ cli::SessionTerms terms_of(const Settings& settings, Instant asked, int holder) 
   terms.grace = settings.grace_or_default();
   terms.verbose = settings.verbose;
   return terms;
+}
+
+// For people; --report has it exactly.
+std::string milliseconds_of(Duration time) {
+  return cli::seconds_text(std::chrono::round<std::chrono::milliseconds>(time));
 }
 
 // From the moment that the lock was asked for.
@@ -267,10 +274,13 @@ Result<Run::Ended> Run::tell_token() {
   const auto ours = take_up();
   if (!ours) return ours.error();
   if (!*ours) return Ended();
+  const auto before = std::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is no end of us
   cli::print(fmt::format("{}\n", session_.grant().token.value));
   const Status told = cli::flush();
+  (void)std::signal(SIGPIPE, before);
   if (told) return Ended(cli::Exit::done);
   take_back();  // our caller will believe that it has nothing
+  if (told.error().what == cli::output_error(EPIPE).what && before != SIG_IGN) (void)std::raise(SIGPIPE);
   return told.error();
 }
 
@@ -291,7 +301,7 @@ Result<Run::Ended> Run::enter_and_run() {
     report_.entry->delays = entered->delays;
     report_.entry->epoch_sent = entered->sent;
     report_.entry->epoch_received = entered->received;
-    note(fmt::format("{}: entered after {} s under token {}", object, cli::seconds_text(report_.wait),
+    note(fmt::format("{}: entered after {} s under token {}", object, milliseconds_of(report_.wait),
                      entered->token.value));
     return settings_.no_fork ? become_command() : run_command();
   }
@@ -315,7 +325,7 @@ Result<Run::Ended> Run::run_locked() {
   report_.token = session_.grant().token;
   const std::string token = std::to_string(session_.grant().token.value);
   note(fmt::format("{}: acquired after {} s under token {}", cli::shown(settings_.name_list),
-                   cli::seconds_text(report_.wait), token));
+                   milliseconds_of(report_.wait), token));
   if (settings_.mode == Mode::acquire) return tell_token();
   if (settings_.rate) return run_permitted();
   return settings_.no_fork ? become_command() : run_command();
@@ -366,10 +376,7 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   auto holder = settings.mode == Mode::acquire ? open_holder(settings) : Result<Descriptor>(Descriptor());
   if (!holder) return holder.error();
   const Instant asked = process::boot_now();
-  cli::ConnectOptions how = settings.peer;
-  // -w of a moment is no reason to give up a peer that is only slow.
-  if (settings.wait)
-    how.patience = std::min(how.patience, std::max(*settings.wait, Duration(std::chrono::seconds(1))));
+  const cli::ConnectOptions how = cli::in_time(settings.peer, settings.wait, settings.no_wait);
   const bool forks = settings.mode == Mode::run && !settings.no_fork;
   std::optional<process::Cgroup> group;
   const auto reach = [&]() -> Result<engine::LocalConnection> {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What somebody at a terminal is told who has to wait.
+#include "cli/waiting.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -42,13 +44,7 @@ std::string describe(const local::WaitRecord& wait) {
 }  // namespace
 
 std::string in_words(const local::Waiting& waiting) {
-  if (!waiting.quorum && !waiting.not_begun.empty()) return fmt::format("waiting: {}", waiting.not_begun);
-  if (!waiting.quorum) {
-    std::string text = "waiting for a majority of the peers";
-    for (std::size_t i = 0; i < waiting.silent_peers.size(); ++i)
-      text += (i == 0 ? ": no answer from " : ", ") + waiting.silent_peers[i];
-    return text;
-  }
+  if (!waiting.quorum) return cli::waiting_for_majority(waiting);
   std::string text;
   for (const local::WaitRecord& wait : waiting.blockers)
     text += (text.empty() ? "waiting: " : "; ") + describe(wait);

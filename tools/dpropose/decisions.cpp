@@ -27,8 +27,8 @@ Result<Seen> ask(engine::LocalConnection& peer, const Settings& settings, servic
     auto answer = peer.wait(std::nullopt);
     if (!answer) return answer.error();
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      Error error =
-          cli::refused_by_peer(settings.name.empty() ? "decisions" : cli::shown(settings.name), *refused);
+      Error error = cli::refused_by_peer(settings.name.empty() ? "decisions" : cli::shown(settings.name),
+                                         *refused, true);
       return error;
     }
     if (auto* shown = std::get_if<local::Shown>(&**answer)) return Seen{shown->as_of, std::move(shown->what)};
@@ -48,7 +48,8 @@ Error may_be_forgotten(const std::string& object, const std::string& why) {
 }  // namespace
 
 Result<engine::LocalConnection> connect(const Settings& settings) {
-  auto peer = cli::connect_to_peer(settings.peer, "dpropose");
+  const cli::ConnectOptions how = cli::in_time(settings.peer, settings.wait, settings.no_wait);
+  auto peer = cli::connect_to_peer(how, "dpropose");
   if (peer && peer->speaks() < 2)
     return Error{ErrorKind::unavailable, "the peer of this host", "its release has no decisions",
                  "install this release's coordd"};

@@ -6,6 +6,8 @@
 // never in a round that began after its name was forgotten (service/decisions/decisions.hpp).
 #include <sys/random.h>
 
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 #include <variant>
@@ -20,6 +22,7 @@
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "dpropose/settings.hpp"
+#include "engine/ask_peers.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::dpropose {
@@ -50,6 +53,7 @@ class Proposal {
   Result<service::AnyOrder> what_to_order();
   Status ask_the_sites();
   Result<local::Answer> hear();
+  Error why_silent();
   Status connect_again();
   bool may_wait() const { return !settings_.no_wait && (!end_ || process::boot_now() < *end_); }
   Result<cli::Exit> decided();
@@ -82,11 +86,22 @@ Result<local::Answer> Proposal::hear() {
   if (end_ && !settings_.no_wait) until = std::min(until, *end_);
   auto answer = peer_->wait(until);
   if (answer && answer->has_value()) return std::move(**answer);
-  const bool silent = answer.ok();
-  const Error why =
-      silent ? Error{ErrorKind::unavailable, object_, "the peer does not answer", ""} : answer.error();
+  const Error why = answer.ok() ? why_silent() : answer.error();
   peer_.reset();  // an answer that comes later is not one to a later question
   return why;
+}
+
+// A peer that looks for a leader takes longer to say so than -w may last; of itself it tells at once.
+Error Proposal::why_silent() {
+  constexpr Duration at_once = std::chrono::milliseconds(500);
+  const auto known = engine::ask_peers(*peer_, process::boot_now() + at_once);
+  if (!known)
+    return Error{ErrorKind::unavailable, object_, "the peer does not answer", "`dpeers doctor` says more"};
+  const bool has_leader = std::ranges::any_of(known->peers, [](const local::PeerRecord& peer) {
+    return peer.role == "leader" && peer.state != "dead" && peer.state != "left";
+  });
+  if (has_leader) return Error{ErrorKind::unavailable, object_, "the group has not answered in time", ""};
+  return Error{ErrorKind::unavailable, object_, cli::no_quorum_text(known->not_begun), "see dpeers"};
 }
 
 Status Proposal::look(bool stale) {
@@ -99,11 +114,8 @@ Status Proposal::look(bool stale) {
   for (;;) {
     auto answer = hear();
     if (!answer) return answer.error();
-    if (auto* refused = std::get_if<local::Refused>(&*answer)) {
-      // Of no use to who proposes.
-      refused->why = refused->why.substr(0, refused->why.find(": --stale"));
+    if (const auto* refused = std::get_if<local::Refused>(&*answer))
       return cli::refused_by_peer(object_, *refused);
-    }
     auto* shown = std::get_if<local::Shown>(&*answer);
     if (shown == nullptr) continue;
     view_ = std::get<service::DecisionView>(std::move(shown->what));
@@ -277,7 +289,7 @@ Result<cli::Exit> propose(const Settings& settings) {
   const std::string file_name = fmt::format("report {}", cli::shown(settings.report));
   Descriptor file;
   if (!settings.report.empty()) {
-    auto opened = cli::open_output_file(settings.report, file_name);
+    auto opened = cli::open_report_file(settings.report, file_name);
     if (!opened) return opened.error();
     file = std::move(*opened);
   }
