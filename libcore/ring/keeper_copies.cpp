@@ -10,6 +10,18 @@
 
 namespace coord::ring {
 
+namespace {
+
+constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
+
+}  // namespace
+
+bool fits_one_key(const Entry& entry) {
+  std::uint64_t bytes = 0;
+  for (const Version& version : entry.versions) bytes += version.size;
+  return entry.versions.size() <= most_siblings && bytes <= most_bytes_of_key;
+}
+
 Status StorageWorker::on(Reserve& reserve) {
   auto last = storage_->last_write();
   if (!last) return last.error();
@@ -39,6 +51,9 @@ Status StorageWorker::on(Merge& merge) {
   }
   if (!COORD_RULE(ring_entry_comes_with_its_values, merge.lacks.empty())) return done();
   merge.lacks.clear();
+  if (merge.is_new) {
+    if (Status fits = check_quota(merge.key, here, both); !fits) return fits;
+  }
   for (const Version& version : here.versions) {
     if (version.removed || both.find(version.dot) != nullptr) continue;
     if (Status dropped = storage_->drop_value(merge.ring, merge.key, version.dot); !dropped) return dropped;
@@ -49,7 +64,7 @@ Status StorageWorker::on(Merge& merge) {
     if (Status kept = storage_->keep_value(merge.ring, merge.key, version.dot, value->second); !kept)
       return kept;
   }
-  return keep(merge.ring, merge.key, here, both, merge.is_new);
+  return keep(merge.ring, merge.key, here, both);
 }
 
 // In one transaction: the next number, what is replaced, and what is new.
@@ -64,18 +79,21 @@ Status StorageWorker::on(WriteHere& write) {
       !COORD_RULE(ring_causal_write_follows_its_past, entry.has_heard_of_all(write.past.at_least));
   if (write.is_behind) return done();
   if (write.removed && entry.values().empty()) return done();
-  write.too_many_siblings = write.replaces && entry.versions.size() >= most_siblings + write.replaces->size();
-  if (write.too_many_siblings) return done();
   auto last = storage_->last_write();
   if (!last) return last.error();
   const Dot dot{write.host, *last + 1};
-  if (Status set = storage_->set_last_write(dot.number); !set) return set;
+  if (entry.has_heard_of(dot)) return given_before();
   const Entry before = entry;
   ring::write(
       entry,
       Version{dot, write.time, write.removed, write.value.size(),
               COORD_RULE_OR(ring_version_carries_its_past, write.past.after, std::vector<Dependency>())},
       write.replaces);
+  // Else the other copies could never take it.
+  write.too_many_siblings = !COORD_RULE(ring_key_stays_small_enough_to_copy, fits_one_key(entry));
+  if (write.too_many_siblings) return done();
+  if (Status fits = check_quota(write.key, before, entry); !fits) return fits;
+  if (Status set = storage_->set_last_write(dot.number); !set) return set;
   for (const Version& old : before.versions) {
     if (old.removed || entry.find(old.dot) != nullptr) continue;
     if (Status dropped = storage_->drop_value(write.ring, write.key, old.dot); !dropped) return dropped;
@@ -83,7 +101,7 @@ Status StorageWorker::on(WriteHere& write) {
   if (!write.removed) {
     if (Status kept = storage_->keep_value(write.ring, write.key, dot, write.value); !kept) return kept;
   }
-  if (Status kept = keep(write.ring, write.key, before, entry, true); !kept) return kept;
+  if (Status kept = keep(write.ring, write.key, before, entry); !kept) return kept;
   write.dot = dot;
   write.entry = std::move(entry);
   return done();
@@ -182,7 +200,7 @@ Status StorageWorker::on(const DropRow& drop) {
     if (version.removed) continue;
     if (Status dropped = storage_->drop_value(drop.ring, drop.key, version.dot); !dropped) return dropped;
   }
-  return keep(drop.ring, drop.key, drop.entry, Entry{}, false);
+  return keep(drop.ring, drop.key, drop.entry, Entry{});
 }
 
 std::string joined_ring(const std::string& ring, std::uint64_t joined) {
@@ -226,6 +244,7 @@ Status StorageWorker::on(ReadMemberships& read) {
 }
 
 Status StorageWorker::on(const SetMembership& set) {
+  used_.clear();  // other rows count from now on
   return storage_->set_membership(set.ring, set.joined);
 }
 

@@ -75,7 +75,7 @@ class Storage {
   virtual Result<std::vector<Row>> changes_after(const std::string& ring, std::uint64_t change,
                                                  std::size_t most) = 0;
   virtual Result<Totals> totals(const std::string& ring) = 0;
-  // Of keys with this prefix: reads all that there are.
+  // Of keys with this prefix, without those of memberships that are over: reads all that there are.
   virtual Result<Totals> totals_of_all_rings(const std::string& prefix) = 0;
   virtual Result<std::uint64_t> bytes_on_disk() = 0;
 };

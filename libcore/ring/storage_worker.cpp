@@ -11,10 +11,24 @@ namespace {
 
 constexpr char full_text[] = "there is no room";
 constexpr char quota_text[] = "the quota of the key's user is used up";
+constexpr char given_text[] = "the number of this write was given before";
 
 std::size_t size_of(const Row& row) {
   constexpr std::size_t of_version = 40;
   return row.key.size() + of_version * (1 + row.versions.size());
+}
+
+// Of one piece of work, which has written nothing: the others of its batch go on.
+bool is_refusal(const Error& error) {
+  return error.what == quota_text || error.what == given_text;
+}
+
+// As a quota counts it.
+Storage::Totals counted(const Entry& entry) {
+  Storage::Totals totals;
+  totals.keys = entry.values().empty() ? 0 : 1;
+  for (const Version& version : entry.versions) totals.bytes += version.size;
+  return totals;
 }
 
 std::string owner_of(const std::string& key) {
@@ -30,6 +44,10 @@ bool is_full(const Error& error) {
 
 Error full_error(std::string object) {
   return {ErrorKind::unavailable, std::move(object), full_text, "remove something"};
+}
+
+Error given_before() {
+  return {ErrorKind::unavailable, "ring.db", given_text, "is the disk restored from an older copy?"};
 }
 
 Why why_of(const Error& error) {
@@ -91,13 +109,16 @@ Status StorageWorker::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
   if (Status begun = storage_->begin(); !begun) return begun;
   for (auto& each : batch) {
     if (auto* inner = dynamic_cast<InnerWork*>(each.get())) {
+      inner->failed.reset();
       Status did = std::visit([this](auto& what) -> Status { return on(what); }, inner->what);
-      if (!did) return did;
+      if (!did && !is_refusal(did.error())) return did;
+      if (!did) inner->failed = did.error();
       continue;
     }
     auto& work = static_cast<Work&>(*each);
     work.changed = false;
     auto answer = do_one(work);
+    if (!answer && is_refusal(answer.error())) answer = Answer(refusal(answer.error()));
     if (!answer) return answer.error();
     work.answer = std::move(*answer);
   }
@@ -123,9 +144,10 @@ Result<Answer> StorageWorker::do_one(Work& work) {
       work.what);
 }
 
-Result<Dot> StorageWorker::next_dot() {
+Result<Dot> StorageWorker::next_dot(const Entry& entry) {
   auto last = storage_->last_write();
   if (!last) return last.error();
+  if (entry.has_heard_of({self_, *last + 1})) return given_before();
   if (Status set = storage_->set_last_write(*last + 1); !set) return set.error();
   return Dot{self_, *last + 1};
 }
@@ -136,57 +158,76 @@ Status StorageWorker::change(Work& work, const std::string& ring, const std::str
                              Entry& entry) {
   const Entry before = entry;
   write(entry, version, replaces);
+  if (Status fits = check_quota(key, before, entry); !fits) return fits;
   for (const Version& old : before.versions) {
     if (entry.find(old.dot) != nullptr || old.removed) continue;
     if (Status dropped = storage_->drop_value(ring, key, old.dot); !dropped) return dropped;
   }
   work.changed = true;
-  return keep(ring, key, before, entry, true);
+  return keep(ring, key, before, entry);
 }
 
-// A user's keys are counted once, of all rings, and from then on with each change.
-Status StorageWorker::keep(const std::string& ring, const std::string& key, const Entry& before,
-                           const Entry& after, bool is_new) {
-  const std::string owner = owner_of(key);
-  if (owner.empty() || (quota_.keys == 0 && quota_.bytes == 0)) return storage_->keep(ring, key, after);
+// A user's keys are counted once, and from then on with each change.
+Result<Storage::Totals> StorageWorker::used_with(const std::string& owner, const Entry& before,
+                                                 const Entry& after) {
   auto used = used_.find(owner);
   if (used == used_.end()) {
     auto totals = storage_->totals_of_all_rings(fmt::format("@{}/", owner));
     if (!totals) return totals.error();
     used = used_.emplace(owner, *totals).first;
   }
-  const auto count = [](const Entry& entry) {
-    Storage::Totals totals;
-    totals.keys = entry.values().empty() ? 0 : 1;
-    for (const Version& version : entry.versions) totals.bytes += version.size;
-    return totals;
+  const Storage::Totals was = counted(before), is = counted(after);
+  // What goes may be of a membership that is over, which is not counted.
+  const auto changed = [](std::uint64_t all, std::uint64_t less, std::uint64_t more) {
+    return all + more - std::min(less, all + more);
   };
-  const Storage::Totals was = count(before), is = count(after);
   Storage::Totals then = used->second;
-  then.keys += is.keys - was.keys;
-  then.bytes += is.bytes - was.bytes;
-  const bool is_more = is.keys > was.keys || is.bytes > was.bytes;
+  then.keys = changed(then.keys, was.keys, is.keys);
+  then.bytes = changed(then.bytes, was.bytes, is.bytes);
+  return then;
+}
+
+bool StorageWorker::is_counted(const std::string& owner) const {
+  return !owner.empty() && (quota_.keys != 0 || quota_.bytes != 0);
+}
+
+// What is new must keep to the quota of the key's user.
+Status StorageWorker::check_quota(const std::string& key, const Entry& before, const Entry& after) {
+  const std::string owner = owner_of(key);
+  const Storage::Totals was = counted(before), is = counted(after);
+  if (!is_counted(owner) || (is.keys <= was.keys && is.bytes <= was.bytes)) return done();
+  auto then = used_with(owner, before, after);
+  if (!then) return then.error();
   const bool fits =
-      (quota_.keys == 0 || then.keys <= quota_.keys) && (quota_.bytes == 0 || then.bytes <= quota_.bytes);
-  if (is_new && is_more && !fits)
-    return Error{ErrorKind::unavailable, fmt::format("@{}/", owner), quota_text,
-                 "remove something of that user"};
-  used->second = then;
+      (quota_.keys == 0 || then->keys <= quota_.keys) && (quota_.bytes == 0 || then->bytes <= quota_.bytes);
+  if (fits) return done();
+  return Error{ErrorKind::unavailable, fmt::format("@{}/", owner), quota_text,
+               "remove something of that user"};
+}
+
+Status StorageWorker::keep(const std::string& ring, const std::string& key, const Entry& before,
+                           const Entry& after) {
+  if (const std::string owner = owner_of(key); is_counted(owner)) {
+    auto then = used_with(owner, before, after);
+    if (!then) return then.error();
+    used_[owner] = *then;
+  }
   return storage_->keep(ring, key, after);
 }
 
 Result<Answer> StorageWorker::on(Work& work, const Put& put) {
   auto found = storage_->find(put.ring, put.key);
   if (!found) return found.error();
-  auto dot = next_dot();
-  if (!dot) return dot.error();
   Entry entry = found->value_or(Entry{});
-  if (put.replaces && entry.versions.size() >= most_siblings + put.replaces->size())
-    return Answer(Refused{Why::usage, "the key has too many siblings already"});
+  auto dot = next_dot(entry);
+  if (!dot) return dot.error();
   const Version version{*dot, work.time, false, work.value.size(), put.past.after};
-  if (Status kept = storage_->keep_value(put.ring, put.key, *dot, work.value); !kept) return kept.error();
+  Entry then = entry;
+  write(then, version, put.replaces);
+  if (!fits_one_key(then)) return Answer(Refused{Why::usage, "the key has too many siblings already"});
   if (Status changed = change(work, put.ring, put.key, version, put.replaces, entry); !changed)
     return changed.error();
+  if (Status kept = storage_->keep_value(put.ring, put.key, *dot, work.value); !kept) return kept.error();
   Stored stored{*dot, entry.values()};
   std::erase_if(stored.beside, [&](const Version& other) { return other.dot == *dot; });
   return Answer(std::move(stored));
@@ -197,7 +238,7 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   if (!found) return found.error();
   Entry entry = found->value_or(Entry{});
   if (entry.values().empty()) return Answer(Absent{});
-  auto dot = next_dot();
+  auto dot = next_dot(entry);
   if (!dot) return dot.error();
   if (Status changed = change(work, remove.ring, remove.key,
                               Version{*dot, work.time, true, 0, remove.past.after}, remove.replaces, entry);
@@ -206,7 +247,7 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   Stored stored{*dot, entry.values()};
   // Nobody else has ever served this key: no copy can come back that the tombstone would have to keep out.
   if (entry.values().empty() && !work.keeps_tombstone) {
-    if (Status kept = keep(remove.ring, remove.key, entry, Entry{}, false); !kept) return kept.error();
+    if (Status kept = keep(remove.ring, remove.key, entry, Entry{}); !kept) return kept.error();
   }
   return Answer(std::move(stored));
 }

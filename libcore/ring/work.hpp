@@ -144,6 +144,11 @@ bool is_foreign(const std::string& key, const std::string& user, bool all_users)
 void say_past(const Entry& entry, Found& found);
 
 Why why_of(const Error& error);
+// A disk that was restored would give one version's number to another one.
+Error given_before();
+
+// So few siblings, and so few bytes of values, that any copy can take all of them at once.
+bool fits_one_key(const Entry& entry);
 
 // What a tool is told when a storage has failed.
 Refused refusal(const Error& error);
@@ -192,10 +197,12 @@ class StorageWorker final : public node::Worker {
   Result<Answer> on(Work& work, const AskEverywhere& ask);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
                 const std::optional<std::vector<Dot>>& replaces, Entry& entry);
-  Result<Dot> next_dot();
-  // In place of `before`. What is new must keep to the quota of the key's user.
-  Status keep(const std::string& ring, const std::string& key, const Entry& before, const Entry& after,
-              bool is_new);
+  Result<Dot> next_dot(const Entry& entry);
+  // In place of `before`.
+  Status keep(const std::string& ring, const std::string& key, const Entry& before, const Entry& after);
+  bool is_counted(const std::string& owner) const;
+  Result<Storage::Totals> used_with(const std::string& owner, const Entry& before, const Entry& after);
+  Status check_quota(const std::string& key, const Entry& before, const Entry& after);
 
   NodeId self_;
   Open open_;

@@ -12,7 +12,6 @@ namespace {
 
 constexpr Duration hints_after = std::chrono::seconds(1);
 constexpr Duration lingers = std::chrono::seconds(30);  // for copies that have not answered yet
-constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
 constexpr std::uint64_t reserved_at_once = 1000;
 
 }  // namespace
@@ -32,10 +31,7 @@ void Replicas::write(std::uint64_t id) {
     return finish(id, Refused{Why::failed, "another host has given this host's numbers"});
   const std::uint64_t size = operation.work->value.size();
   ring::write(entry, Version{operation.dot, operation.work->time, put == nullptr, size}, replaces);
-  std::uint64_t bytes = 0;
-  for (const Version& version : entry.versions) bytes += version.size;
-  if (entry.versions.size() > most_siblings || bytes > most_bytes_of_key)
-    return finish(id, Refused{Why::usage, "the key has too many siblings already"});
+  if (!fits_one_key(entry)) return finish(id, Refused{Why::usage, "the key has too many siblings already"});
   operation.entry = std::move(entry);
   operation.phase = Operation::Phase::storing;
   operation.stores_since = now_;

@@ -169,7 +169,14 @@ Status SqliteStorage::prepare() {
        "ORDER BY key LIMIT ?"},
       {&changes_,
        "SELECT key, entry, change FROM entries WHERE ring = ? AND change > ? ORDER BY change LIMIT ?"},
-      {&all_totals_, "SELECT count(*), total(bytes) FROM entries WHERE key >= ? AND key < ? AND live > 0"},
+      // Ring by ring, by the index; not those of memberships that are over.
+      {&all_totals_,
+       "WITH RECURSIVE rings(ring) AS (SELECT min(ring) FROM entries UNION ALL "
+       "SELECT (SELECT min(ring) FROM entries WHERE ring > rings.ring) FROM rings WHERE ring IS NOT NULL) "
+       "SELECT count(*), total(bytes) FROM rings CROSS JOIN entries ON entries.ring = rings.ring "
+       "AND key >= ? AND key < ? AND live > 0 WHERE substr(rings.ring, 1, 1) <> x'00' OR rings.ring IN "
+       "(SELECT CAST(x'00' || substr(name, 8) || x'00' || value AS BLOB) FROM counters "
+       "WHERE name LIKE 'member %')"},
       {&totals_, "SELECT count(*), total(bytes), total(live > 1) FROM entries WHERE ring = ? AND live > 0"}};
   for (const auto& [statement, text] : all) {
     auto prepared = Statement::prepare(database_.get(), path_, text);
