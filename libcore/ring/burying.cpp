@@ -13,6 +13,7 @@
 // come, and says the same again. Then all drop the tombstone. Another number of the ring ends all that, and
 // it begins anew.
 #include <algorithm>
+#include <set>
 
 #include "base/rule.hpp"
 #include "ring/replicas.hpp"
@@ -105,8 +106,10 @@ void Replicas::answer_bury(NodeId from, copies::AskBury&& message) {
               InnerWork& work) mutable {
             if (work.failed) return;
             answer.by = by;
-            answer.others = std::move(std::get<KeepRemoved>(work.what).others);
-            answer.others.insert(answer.others.end(), busy.begin(), busy.end());
+            // A key may be both here and on its way: it is named once, as the message has no room for more.
+            std::set<std::string> others(busy.begin(), busy.end());
+            for (std::string& key : std::get<KeepRemoved>(work.what).others) others.insert(std::move(key));
+            answer.others.assign(others.begin(), others.end());
             send(from, std::move(answer));
           });
 }
@@ -128,8 +131,12 @@ bool Replicas::is_on_its_way(const std::string& name, const Ring& ring, const st
              deliveries_,
              [&](const auto& each) { return each.second.ring == name && each.second.row.key == key; }) ||
          std::ranges::any_of(operations_, [&](const auto& each) {
-           return each.second.ring == name && each.second.key == key &&
-                  each.second.phase == Operation::Phase::storing;
+           const Operation& operation = each.second;
+           // What it has been told it may send to other copies yet.
+           const bool remembers =
+               COORD_RULE_OR(ring_nothing_older_is_remembered, !operation.seen.empty(), false);
+           return operation.ring == name && operation.key == key &&
+                  (operation.phase == Operation::Phase::storing || remembers);
          });
 }
 

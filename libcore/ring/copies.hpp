@@ -61,12 +61,13 @@ struct Store {
   Bytes value;
   // The receiver is not one of the key's copies: it keeps this until that host, which is away, has it.
   std::optional<service::RingHost> hint_for{};
+  bool is_acknowledged = false;  // it is on a disk, and counts: no quota keeps it from the others
 
   bool operator==(const Store&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(operation, wire::at_most<longest_ring_name>(ring), number, wire::at_most<longest_key>(key), entry,
-            holders, dot, wire::at_most<chunk_bytes>(value), hint_for);
+            holders, dot, wire::at_most<chunk_bytes>(value), hint_for, is_acknowledged);
   }
 };
 struct Kept {  // durable

@@ -86,6 +86,7 @@ void Replicas::receive(NodeId from, copies::Store&& message) {
   taking.merge.entry = std::move(message.entry);
   taking.holders = std::move(message.holders);
   taking.hint_for = message.hint_for;
+  taking.merge.is_new = message.operation != 0 && !message.is_acknowledged;
   taking.until = now_ + give_up_after;
   for (const Version& version : taking.merge.entry.versions) taking.sizes[version.dot] = version.size;
   std::uint64_t message_bytes = 0;
@@ -123,7 +124,6 @@ void Replicas::go_on_taking(std::uint64_t id) {
   if (taking.write) return write_here(id);
   Merge merge = taking.merge;
   merge.ring = stored_ring(merge.ring);
-  merge.is_new = taking.operation != 0;
   perform(std::move(merge), [this, id](InnerWork& work) {
     const auto found = takings_.find(id);
     if (found == takings_.end()) return;

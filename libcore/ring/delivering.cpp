@@ -29,8 +29,9 @@ void Replicas::deliver(std::uint64_t id, Delivery delivery) {
 void Replicas::send_again(std::uint64_t id) {
   Delivery& delivery = deliveries_.at(id);
   delivery.again = now_ + sent_again_after;
-  const copies::Store store{
+  copies::Store store{
       id, delivery.ring, delivery.number, delivery.row.key, delivery.row.entry, delivery.holders, {}, {}};
+  store.is_acknowledged = true;
   const ReplicaSet set = rings_.at(delivery.ring).placement.of_key(delivery.row.key);
   for (const Host& host : delivery.is_surplus ? set.now : set.all()) {
     if (!delivery.stored.contains(host)) send(host.host, store);

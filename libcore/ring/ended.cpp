@@ -14,6 +14,7 @@ namespace coord::ring {
 
 // The group has agreed on a ring without this host.
 void Replicas::membership_ended(const std::string& name, const Ring& ring) {
+  answer_awaiting(ring);
   const Host* host = own(ring);
   if (host == nullptr) return;
   const bool is_handed_over = ring.placement.is_leaving(self_) && ring.have_read.contains(*host);

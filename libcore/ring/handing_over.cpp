@@ -27,6 +27,8 @@ bool gains(const ReplicaSet& set, const Host& host) {
 void Replicas::begin_gaining(const std::string& name, Ring& ring) {
   const Host* host = ring.placement.member(self_);
   if (host == nullptr || !ring.placement.gainers().contains(*host)) return;
+  // Once what the disk says is known it is begun anew: nothing that was read before may be open then.
+  if (!memberships_) return;
   ring.gains.clear();
   for (const Host& other : ring.placement.all()) {
     if (ring.placement.earlier_member(other.host) == nullptr || other == *host) continue;
@@ -159,6 +161,12 @@ void Replicas::check_hand_over(const std::string& name, Ring& ring) {
     }
   }
   ring.awaiting = std::move(wait);
+}
+
+// This host is in the ring no more: another host's command may have settled the change.
+void Replicas::answer_awaiting(const Ring& ring) {
+  for (const auto& [number, work] : ring.awaiting) tell(*work, HandedOver{});
+  if (ring.doubt && ring.doubt->work) tell(*ring.doubt->work, HandedOver{});
 }
 
 void Replicas::receive(NodeId from, copies::HasRead&& message) {
@@ -337,6 +345,11 @@ void Replicas::tick_listings() {
   std::vector<std::uint64_t> all;
   for (const auto& [id, listing] : listings_) all.push_back(id);
   for (const std::uint64_t id : all) {
+    if (!rings_.contains(listings_.at(id).ring)) {
+      tell(*listings_.at(id).work, NoQuorum{"this host has left the ring"});
+      listings_.erase(id);
+      continue;
+    }
     const bool is_late = listings_.at(id).until <= now_;
     if (is_late) list(id, true);
     if (listings_.contains(id) && listings_.at(id).again <= now_) ask_rows(id);

@@ -76,6 +76,11 @@ void Replicas::ask_one(std::uint64_t id) {
   const Ring& ring = rings_.at(operation.ring);
   switch (operation.phase) {
     case Operation::Phase::reading: {
+      // Disks have said no, and the other copies cannot write now, or do not answer.
+      if (!operation.not_stored.empty() && now_ - operation.refused_at >= writer_answers_within) {
+        if (operation.may_be_stored) return finish(id, partly(operation));
+        return finish(id, refused_by_disks(operation, operation.not_stored.size()));
+      }
       Hosts hosts = operation.set.readable();
       std::erase_if(hosts, [&](const Host& host) {
         return operation.not_stored.contains(host) || operation.passed_over.contains(host);
@@ -147,10 +152,15 @@ void Replicas::go_on_with_one(std::uint64_t id) {
   ask(id);
 }
 
-// The next one; when all have been, all of them anew, but not at once.
 void Replicas::pass_over_writer(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   operation.passed_over.insert(*operation.writer);
+  next_writer(id);
+}
+
+// When all have been asked, all whose disks have not said no are asked anew, but not at once.
+void Replicas::next_writer(std::uint64_t id) {
+  Operation& operation = operations_.at(id);
   operation.phase = Operation::Phase::reading;
   const Hosts set = operation.set.readable();
   if (std::ranges::all_of(set, [&](const Host& host) {
@@ -182,11 +192,8 @@ void Replicas::receive(NodeId from, copies::WritingOne&& message) {
 void Replicas::give_up_with_one(std::uint64_t id) {
   Operation& operation = operations_.at(id);
   const std::size_t copies = operation.set.readable().size();
-  if (operation.not_stored.size() < copies) {
-    operation.phase = Operation::Phase::reading;
-    ask(id);
-    return go_on_with_one(id);
-  }
+  if (operation.not_stored.size() == 1) operation.refused_at = now_;
+  if (operation.not_stored.size() < copies) return next_writer(id);
   finish(id, refused_by_disks(operation, copies));
 }
 
@@ -302,6 +309,7 @@ void Replicas::wrote_here(std::uint64_t id, WriteHere&& did) {
   const std::uint64_t number = ++last_;
   copies::Store store{
       number, delivery.ring, delivery.number, did.key, delivery.row.entry, delivery.holders, {}, {}};
+  store.is_acknowledged = true;
   if (!did.removed && did.value.size() <= chunk_bytes) {
     store.dot = did.dot;
     store.value = std::move(did.value);

@@ -165,6 +165,7 @@ class Replicas {
   void read_on(const std::string& name, Ring& ring, bool gains);
   bool has_read_all(const std::string& name, Ring& ring);
   void check_hand_over(const std::string& name, Ring& ring);
+  void answer_awaiting(const Ring& ring);
   void has_done_its_part(const std::string& name, Ring& ring, const Host& host);
   void tick_hand_over();
   void begin_listing(std::shared_ptr<Work> work);
@@ -228,6 +229,7 @@ class Replicas {
   void go_on_with_one(std::uint64_t id);
   void give_up_with_one(std::uint64_t id);
   void pass_over_writer(std::uint64_t id);
+  void next_writer(std::uint64_t id);
   bool writes_by_itself(const std::string& name, const std::string& key);
   void receive(NodeId from, copies::WritingOne&& message);
   void receive(NodeId from, copies::WriteOne&& message);

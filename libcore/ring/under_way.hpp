@@ -130,7 +130,8 @@ struct Operation {
   // have done so all the same.
   std::optional<Host> writer;
   std::set<Host> passed_over;
-  Instant heard{};  // of the writer
+  Instant heard{};       // of the writer
+  Instant refused_at{};  // when the first disk has said no
   bool may_be_stored = false;
   bool by_one = false;
   std::uint32_t copies = 0;    // that are wanted besides a majority; by one: in place of it

@@ -244,3 +244,90 @@ TEST_CASE("fewer copies than a majority answer where that was said to be enough,
   REQUIRE(group.told.contains(wait));
   CHECK(is_stored(group.told.at(wait)));
 }
+
+TEST_CASE("a key takes no more values than another copy can take at once, whatever versions are named",
+          "[ring]") {
+  Group group(3);
+  group.found(3);
+  const std::vector<Dot> nothing(50, Dot{NodeId{99}, 1});
+  const std::string large(largest_value, 'x');
+  for (int i = 0; i < 2; ++i) CHECK(is_stored(group.put_one(1, "k", large, nothing)));
+  const auto is_refused = [](const Answer& answer) {
+    const auto* refusal = std::get_if<Refused>(&answer);
+    return refusal != nullptr && refusal->why == Why::usage;
+  };
+  CHECK(is_refused(group.put_one(1, "k", "x", nothing)));
+  for (std::size_t i = 0; i < most_siblings; ++i) {
+    group.begin(1, Put{"r", "many", 1, {}, nothing, {}, Consistency::one}, "x");
+    if (i % 10 == 9) group.run();
+  }
+  CHECK(is_refused(group.put_one(1, "many", "x", nothing)));
+  CHECK(is_stored(group.put_one(1, "many", "x")));
+}
+
+TEST_CASE("a disk that was restored from an older copy gives no number twice, and another copy writes",
+          "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.stop(1);
+  const std::string file = group.file(1), older = file + ".older";
+  std::filesystem::copy_file(file, older);
+  group.start(1);
+  group.run();
+  CHECK(is_stored(group.put_one(1, "k", "v")));
+  group.run();
+  group.stop(1);
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file + suffix);
+  std::filesystem::copy_file(older, file);
+  group.start(1);
+  for (int i = 0; i < 4; ++i) group.run();
+  REQUIRE(group.get_one(1, "k") == "v");
+  CHECK(is_stored(group.put_one(1, "k", "w")));
+  group.run();
+  CHECK(group.get(2, "k") == "w");
+}
+
+TEST_CASE("no quota keeps an acknowledged value from the hosts that are to have it", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.quota = {1, 0};
+  for (const std::uint64_t host : {2, 3}) {
+    group.stop(host);
+    group.start(host);
+  }
+  group.run();
+  CHECK(is_stored(group.put(1, "@u/a", "v")));
+  group.run();
+  CHECK_FALSE(is_stored(group.put(1, "@u/b", "v")));
+  CHECK(is_stored(group.put_one(1, "@u/c", "v")));
+  const Token number = group.leave(1);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(1, AwaitHandOver{"r", number})));
+  group.settle();
+  CHECK(group.get(2, "@u/c") == "v");
+}
+
+TEST_CASE("two disks say no and the third copy does not write: refused, and not waited for", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  const auto is_full = [](const Answer& answer) {
+    const auto* refusal = std::get_if<Refused>(&answer);
+    return refusal != nullptr && refusal->why == Why::full;
+  };
+  const Put put{"r", key, 1, {}, {}, {}, Consistency::one};
+  group.leave(1);
+  group.full = {2, 3};
+  CHECK(is_full(group.ask(4, put, "v")));
+}
+
+TEST_CASE("a host that is silent and two disks that say no: whether it is stored is not known", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  group.full = {2, 3};
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    return to == 1 && std::holds_alternative<copies::WriteOne>(message);
+  };
+  const Answer answer = group.ask(4, Put{"r", key, 1, {}, {}, {}, Consistency::one}, "v");
+  CHECK(std::holds_alternative<Partly>(answer));
+}

@@ -125,3 +125,38 @@ TEST_CASE("a host that is none of a key's keeps what one of those misses, until 
   CHECK_FALSE(group.keeps(keeper, key));
   CHECK(group.get_one(3, key) == std::string(300'000, 'v'));
 }
+
+// Each of these keys is on host 3 anew, and on its way from there to the others, while its owner asks whether
+// its tombstone may go.
+TEST_CASE("a host that is asked about tombstones names each key once", "[ring]") {
+  Group group(3);
+  group.found(3);
+  std::vector<std::string> keys;
+  for (int i = 0; keys.size() < 100; ++i) {
+    if (Placement(group.ring).of_key(std::to_string(i)).now.front().host == NodeId{2})
+      keys.push_back(std::to_string(i));
+  }
+  // The owner has looked for tombstones, and does again in a minute.
+  group.pass(std::chrono::minutes(2));
+  group.see(1, 2);
+  group.run();
+  group.pass(std::chrono::seconds(45));
+  for (const std::string& key : keys) group.begin(1, Put{"r", key, 0, {}, {}, {}});
+  group.run();
+  for (const std::string& key : keys) group.begin(1, Remove{"r", key, {}, {}});
+  group.run();
+  group.loses = [](std::uint64_t from, std::uint64_t, const copies::Message& message) {
+    return from == 3 && std::holds_alternative<copies::Store>(message);
+  };
+  for (const std::string& key : keys) group.begin(3, Put{"r", key, 0, {}, {}, {}, Consistency::one});
+  group.run();
+  const std::size_t asked = group.sent<copies::AskBury>();
+  group.pass(std::chrono::seconds(16));
+  group.see(1, 2);
+  for (int i = 0; i < 6; ++i) group.run();
+  CHECK(group.sent<copies::AskBury>() > asked);
+  group.loses = nullptr;
+  for (int i = 0; i < 8; ++i) group.run();
+  for (const std::string& key : keys) CHECK(group.keeps(2, key));
+  CHECK(group.get(2, keys.front()).empty());
+}
