@@ -30,8 +30,8 @@ void Replicas::receive(NodeId from, copies::EntryIs&& message) {
   const auto found = operations_.find(message.operation);
   if (found == operations_.end() || message.by.host != from) return;
   Operation& operation = found->second;
+  if (!operation.set.is_kept_by(message.by)) return heard_elsewhere(message.operation, message);
   if (operation.phase != Operation::Phase::reading || number_said(operation) != message.number) return;
-  if (!operation.set.is_kept_by(message.by)) return;
   operation.seen.insert_or_assign(message.by, std::move(message.entry));
   go_on(message.operation);
 }

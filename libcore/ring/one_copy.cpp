@@ -112,8 +112,7 @@ void Replicas::ask_one(std::uint64_t id) {
                              {}};
       if (value.size() <= chunk_bytes) write.value = value;
       write.past = past_of(*operation.work);
-      if (operation.seen.size() >= operation.set.all().size() &&
-          !all_of(operation.seen).has_heard_of_all(write.past.at_least))
+      if (!all_of(operation.seen).has_heard_of_all(write.past.at_least) && is_collected(id))
         write.past.at_least.clear();
       write.copies = std::max(1U, operation.copies);
       send(operation.writer->host, std::move(write));
@@ -132,12 +131,12 @@ void Replicas::go_on_with_one(std::uint64_t id) {
   const bool is_read = std::holds_alternative<Get>(operation.work->what);
   if (is_read && operation.seen.size() >= std::max(1U, operation.copies)) {
     const std::vector<Dot>& at_least = past_of(*operation.work).at_least;
-    // Where all copies have answered there is nothing to wait for: what the session saw was removed, and that
-    // record was collected (burying.cpp).
-    const bool is_all = operation.seen.size() >= operation.set.all().size();
+    // What the session saw was removed, or that record was even collected: there is nothing to wait for.
     if (COORD_RULE(ring_causal_read_waits_for_its_past,
-                   is_all || all_of(operation.seen).has_heard_of_all(at_least)))
+                   all_of(operation.seen).has_heard_of_all(at_least) || is_collected(id)))
       return answer_read(id);
+    const bool is_all = operation.seen.size() >= operation.set.all().size();
+    if (is_all) operation.seen.clear();       // asked anew before long
     if (operation.seen.size() == 1) ask(id);  // this host's own: the others now
     return;
   }

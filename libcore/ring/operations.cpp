@@ -121,9 +121,13 @@ void Replicas::ask(std::uint64_t id) {
     operation.seen.clear();
     operation.stored.clear();
     operation.not_stored.clear();
+    operation.lacking.clear();
+    operation.is_nowhere_else = false;
     if (operation.phase == Operation::Phase::fetching) operation.phase = Operation::Phase::reading;
   }
   using Phase = Operation::Phase;
+  if (operation.asks_elsewhere && !operation.is_nowhere_else && operation.phase == Phase::reading)
+    ask_elsewhere(id);
   if (operation.by_one) return ask_one(id);
   if (operation.phase == Phase::reading) {
     for (const Host& host : operation.set.all()) {
@@ -179,9 +183,12 @@ void Replicas::look_everywhere(std::uint64_t id, const std::vector<Dot>& dots) {
   Operation& operation = operations_.at(id);
   if (operation.seen.size() < operation.set.all().size()) return;
   const auto has_them = [&](const auto& seen) { return seen.second.has_heard_of_all(dots); };
-  // What none of them has was removed, and that record was collected.
-  if (std::ranges::all_of(operation.seen, has_them) || std::ranges::none_of(operation.seen, has_them))
-    return finish(id, HandedOver{});
+  if (std::ranges::all_of(operation.seen, has_them)) return finish(id, HandedOver{});
+  // What nobody has was removed, and that record was collected.
+  if (std::ranges::none_of(operation.seen, has_them)) {
+    if (is_collected(id)) return finish(id, HandedOver{});
+    return operation.seen.clear();
+  }
   repair_copies(operation, all_of(operation.seen));
   std::erase_if(operation.seen, [&](const auto& seen) { return !has_them(seen); });
 }

@@ -239,6 +239,12 @@ class Replicas {
   void answer_written(Written& written);
   void count_written(std::uint64_t delivery, std::uint32_t stored);
 
+  // collected.cpp
+  bool is_collected(std::uint64_t id);
+  void ask_elsewhere(std::uint64_t id);
+  void heard_elsewhere(std::uint64_t id, const copies::EntryIs& message);
+  static const std::vector<Dot>& seen_by_session(const Work& work);
+
   // tracing.cpp
   static const std::shared_ptr<const chord::List>& members(Ring& ring);
   void begin_trace(std::shared_ptr<Work> work);

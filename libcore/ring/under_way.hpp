@@ -133,6 +133,9 @@ struct Operation {
   Instant heard{};       // of the writer
   Instant refused_at{};  // when the first disk has said no
   bool may_be_stored = false;
+  // Hosts that are none of the key's, which lack what the session has seen (collected.cpp).
+  bool asks_elsewhere = false, is_nowhere_else = false;
+  std::set<Host> lacking{};
   bool by_one = false;
   std::uint32_t copies = 0;    // that are wanted besides a majority; by one: in place of it
   std::uint32_t on_disks = 0;  // by one: so many have it

@@ -104,7 +104,8 @@ class Group {
     work->request = ++last_request_;
     work->what = std::move(what);
     work->value = Bytes(value.begin(), value.end());
-    work->all_users = true;
+    work->all_users = user.empty();
+    work->user = user;
     hosts_.at(at).replicas->look_at(now_, known_to(at), last_known_to(at));
     hosts_.at(at).replicas->begin(work);
     return last_request_;
@@ -163,6 +164,22 @@ class Group {
       if (of == hosts) return std::to_string(i);
     }
   }
+  // A key of hosts 1, 2 and 3 that is of 1, 2 and `joins` once that one has come as the next host.
+  std::string key_that_moves(std::uint64_t joins) const {
+    service::Ring after = ring;
+    after.hosts.push_back({NodeId{joins}, Token{99}, 8});
+    const auto ids = [](const Hosts& hosts) {
+      std::set<std::uint64_t> all;
+      for (const Host& host : hosts) all.insert(host.host.value);
+      return all;
+    };
+    for (int i = 0;; ++i) {
+      const std::string key = std::to_string(i);
+      if (ids(Placement(ring).of_key(key).now) == std::set<std::uint64_t>{1, 2, 3} &&
+          ids(Placement(after).of_key(key).now) == std::set<std::uint64_t>{1, 2, joins})
+        return key;
+    }
+  }
   // It is on that host's disk.
   bool keeps(std::uint64_t id, const std::string& key) {
     auto look = std::make_shared<InnerWork>();
@@ -219,7 +236,8 @@ class Group {
     }
   }
 
-  Quota quota{};  // of hosts that start from now on
+  std::string user;  // who asks from now on; empty: root
+  Quota quota{};     // of hosts that start from now on
   std::map<std::uint64_t, Answer> told;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut;             // from, to
   std::set<std::pair<std::uint64_t, std::uint64_t>> held;            // from, to: what is sent waits, in order

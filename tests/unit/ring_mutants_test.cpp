@@ -127,20 +127,7 @@ bool adopter_reads_who_is_left() {
 bool surplus_stays_until_all_have_it() {
   Group group(5);
   group.found(4);
-  service::Ring after = group.ring;
-  after.hosts.push_back({NodeId{5}, Token{99}, 8});
-  std::string key;
-  for (int i = 0; key.empty(); ++i) {
-    const auto ids = [](const Hosts& hosts) {
-      std::set<std::uint64_t> all;
-      for (const Host& host : hosts) all.insert(host.host.value);
-      return all;
-    };
-    const std::string candidate = std::to_string(i);
-    if (ids(Placement(group.ring).of_key(candidate).now) == std::set<std::uint64_t>{1, 2, 3} &&
-        ids(Placement(after).of_key(candidate).now) == std::set<std::uint64_t>{1, 2, 5})
-      key = candidate;
-  }
+  const std::string key = group.key_that_moves(5);
   for (const std::uint64_t other : {1, 3, 4, 5}) group.part(2, other);
   if (!is_stored(group.put(3, key, "v")) || !group.whole_join(5)) return false;
   for (int i = 0; i < 4; ++i) group.run();
@@ -326,6 +313,47 @@ bool lost_host_keeps_its_rows() {
   for (int i = 0; i < 8; ++i) group.run();
   return group.rows(4, stored) > 0;
 }
+// Host 1 has been told the value, and waits for host 3, while it is removed.
+bool tombstone_waits_for_who_remembers() {
+  Group group(3);
+  group.found(3);
+  const Answer first = group.put(2, "k", "");
+  if (!is_stored(first)) return false;
+  group.run();
+  group.loses = [](std::uint64_t from, std::uint64_t to, const copies::Message& message) {
+    return from == 1 && to == 3 && std::holds_alternative<copies::AskEntry>(message);
+  };
+  group.begin(1, AskEverywhere{"r", "k", {std::get<Stored>(first).dot}, {}});
+  group.run();
+  if (!is_stored(group.ask(2, Remove{"r", "k", {}, {}}))) return false;
+  group.pass(std::chrono::minutes(6));
+  for (int i = 0; i < 8; ++i) group.run();
+  group.loses = nullptr;
+  for (int i = 0; i < 8; ++i) group.run();
+  return group.get_one(3, "k") == "absent";
+}
+// Host 3 was cut off while it took the write, and is to keep the key no more.
+bool outsiders_are_asked() {
+  Group group(5);
+  group.found(4);
+  const std::string key = group.key_that_moves(5);
+  for (const std::uint64_t other : {1, 2, 4, 5}) group.part(3, other);
+  const Answer first = group.put_one(3, key, "v");
+  if (!is_stored(first) || !group.whole_join(5)) return false;
+  const Past past{{std::get<Stored>(first).dot}, {}};
+  return std::holds_alternative<NoQuorum>(
+      group.ask(1, Get{"r", key, {}, 0, std::chrono::seconds(1), Consistency::causal, past}));
+}
+bool key_stays_small() {
+  Group group(3);
+  group.found(3);
+  const std::vector<Dot> nothing(50, Dot{NodeId{99}, 1});
+  const std::string large(largest_value, 'x');
+  for (int i = 0; i < 2; ++i) {
+    if (!is_stored(group.put_one(1, "k", large, nothing))) return false;
+  }
+  return !is_stored(group.put_one(1, "k", large, nothing));
+}
 const ReplicaSet changing{{{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{4}, Token{4}, 8}},
                           {{NodeId{1}, Token{1}, 8}, {NodeId{2}, Token{2}, 8}, {NodeId{3}, Token{3}, 8}}};
 bool read_asks_those_of_before() {
@@ -362,6 +390,9 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_tombstone_is_with_all_hosts", tombstone_waits_for_all},
       {"ring_nothing_older_is_sent", tombstone_waits_for_who_sends},
       {"ring_nothing_older_is_on_its_way", tombstone_waits_for_what_is_on_its_way},
+      {"ring_nothing_older_is_remembered", tombstone_waits_for_who_remembers},
+      {"ring_nobody_has_what_was_collected", outsiders_are_asked},
+      {"ring_key_stays_small_enough_to_copy", key_stays_small},
       {"ring_hint_is_not_counted", hint_is_no_copy},
       {"ring_gainer_reads_a_majority", gainer_reads_before_it_is_settled},
       {"ring_settles_when_gainers_have_read", leaver_waits_for_gainers},
