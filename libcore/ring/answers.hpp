@@ -56,11 +56,12 @@ struct Page {
   bool more = false;
   std::uint64_t since = 0;                 // of a watch: what to ask with next
   std::vector<std::string> unreachable{};  // arcs of which too few copies answered: hosts, in words
+  std::string last{};                      // of a listing: what to ask behind next
 
   bool operator==(const Page&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(rows, more, since, unreachable);
+    archive(rows, more, since, unreachable, wire::at_most<longest_key>(last));
   }
 };
 struct StatusOf {

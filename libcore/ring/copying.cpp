@@ -205,7 +205,7 @@ void Replicas::receive(NodeId from, copies::ChunkIs&& message) {
     if (!message.is_there || message.chunk.empty()) return start(message.operation);
     Found answer;
     answer.versions = operation.entry.values();
-    if (get.consistency == Consistency::causal) say_past(operation.entry, answer);
+    if (get.consistency == Consistency::causal) say_past(operation.entry, *operation.work, answer);
     answer.chunk = std::move(message.chunk);
     return finish(message.operation, std::move(answer));
   }

@@ -331,12 +331,14 @@ void Replicas::list(std::uint64_t id, bool is_late) {
       page.more = true;
       break;
     }
+    page.last = key;
     std::vector<Version> values = entry.values();
-    if (is_foreign(key, listing.work->user, listing.work->all_users)) values.clear();
+    if (values.empty() || is_foreign(key, listing.work->user, listing.work->all_users)) continue;
     bytes += key.size() + 40 * (1 + values.size());
     page.rows.push_back({key, std::move(values)});
   }
   page.more = page.more || end.has_value();
+  page.last = listed_to(page.last, *listing.work);
   tell(*listing.work, page);
   listings_.erase(id);
 }

@@ -65,7 +65,10 @@ void Replicas::begin(std::shared_ptr<Work> work) {
         }
       },
       work->what);
-  if (is_foreign(operation.key, work->user, work->all_users)) {
+  // Whether all copies have what a session has seen tells nothing of a value.
+  const bool is_hidden = !std::holds_alternative<AskEverywhere>(work->what) &&
+                         is_foreign(operation.key, work->user, work->all_users);
+  if (is_hidden) {
     released_ += work->value.size();
     if (!writes(*work)) return tell(*work, Absent{});
     return tell(*work, Refused{Why::foreign, "the key is another user's"});
@@ -200,7 +203,7 @@ void Replicas::answer_read(std::uint64_t id) {
   const auto& get = std::get<Get>(operation.work->what);
   Found found;
   found.versions = operation.entry.values();
-  if (get.consistency == Consistency::causal) say_past(operation.entry, found);
+  if (get.consistency == Consistency::causal) say_past(operation.entry, *operation.work, found);
   if (found.versions.empty()) return found.seen.empty() ? finish(id, Absent{}) : finish(id, std::move(found));
   const Version* wanted = nullptr;
   for (const Version& version : found.versions) {

@@ -63,9 +63,19 @@ bool is_foreign(const std::string& key, const std::string& user, bool all_users)
   return !owner.empty() && !all_users && owner != user;
 }
 
-void say_past(const Entry& entry, Found& found) {
+// How keys of others are called is not told.
+void say_past(const Entry& entry, const Work& reader, Found& found) {
   for (const Version& version : entry.versions) found.seen.push_back(version.dot);
   found.after = entry.dependencies();
+  std::erase_if(found.after,
+                [&](const Dependency& each) { return is_foreign(each.key, reader.user, reader.all_users); });
+}
+
+std::string listed_to(const std::string& last, const Work& work) {
+  if (!is_foreign(last, work.user, work.all_users)) return last;
+  std::string behind_all = "@" + owner_of(last) + "/";
+  behind_all.resize(longest_key, '\xff');
+  return behind_all;
 }
 
 Status StorageWorker::ready() {
@@ -128,7 +138,7 @@ Status StorageWorker::do_all(std::vector<std::shared_ptr<node::Work>>& batch) {
 Result<Answer> StorageWorker::do_one(Work& work) {
   return std::visit(
       [&](const auto& what) -> Result<Answer> {
-        if constexpr (requires { what.key; }) {
+        if constexpr (requires { what.key; } && !std::is_same_v<decltype(what), const AskEverywhere&>) {
           if (is_foreign(what.key, work.user, work.all_users)) {
             if constexpr (requires { what.replaces; })
               return Answer(Refused{Why::foreign, fmt::format("the key is of user {}", owner_of(what.key))});
@@ -252,12 +262,12 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   return Answer(std::move(stored));
 }
 
-Result<Answer> StorageWorker::on(Work&, const Get& get) {
+Result<Answer> StorageWorker::on(Work& work, const Get& get) {
   auto found = storage_->find(get.ring, get.key);
   if (!found) return found.error();
   Found answer;
   if (*found) answer.versions = (*found)->values();
-  if (*found && get.consistency == Consistency::causal) say_past(**found, answer);
+  if (*found && get.consistency == Consistency::causal) say_past(**found, work, answer);
   if (answer.versions.empty()) return answer.seen.empty() ? Answer(Absent{}) : Answer(std::move(answer));
   const auto wanted = get.version ? std::ranges::find(answer.versions, *get.version, &Version::dot)
                       : answer.versions.size() == 1 ? answer.versions.begin()
@@ -276,11 +286,9 @@ Result<Answer> StorageWorker::on(Work& work, const List& list) {
   std::size_t bytes = 0;
   bool all = rows->size() < page_rows;
   for (Storage::Row& row : *rows) {
+    page.last = row.key;
     std::vector<Version> values = row.entry.values();
-    if (is_foreign(row.key, work.user, work.all_users)) values.clear();
-    // The last row of a page says how far it got, even without values.
-    const bool is_last = &row == &rows->back() && !all;
-    if (values.empty() && !is_last) continue;
+    if (values.empty() || is_foreign(row.key, work.user, work.all_users)) continue;
     page.rows.push_back({std::move(row.key), std::move(values)});
     bytes += size_of(page.rows.back());
     if (bytes < page_bytes) continue;
@@ -288,6 +296,7 @@ Result<Answer> StorageWorker::on(Work& work, const List& list) {
     break;
   }
   page.more = !all;
+  page.last = listed_to(page.last, work);
   return Answer(std::move(page));
 }
 

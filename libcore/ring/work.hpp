@@ -141,7 +141,11 @@ struct Work final : node::Work {
 bool is_foreign(const std::string& key, const std::string& user, bool all_users);
 
 // What a session is told of what was read.
-void say_past(const Entry& entry, Found& found);
+void say_past(const Entry& entry, const Work& reader, Found& found);
+
+// How far a listing got that has looked at this key last, without the name of another user's key: those of
+// one user stand behind each other.
+std::string listed_to(const std::string& last, const Work& work);
 
 Why why_of(const Error& error);
 // A disk that was restored would give one version's number to another one.

@@ -37,7 +37,7 @@ const Named<copies::Message>& messages() {
   static const Named<copies::Message> all{
       {"ask_entry", copies::AskEntry{1, ring, number, key}},
       {"entry_is", copies::EntryIs{1, number, host, entry}},
-      {"store", copies::Store{2, ring, number, key, entry, {{dot, NodeId{3}}}, dot, bytes, host}},
+      {"store", copies::Store{2, ring, number, key, entry, {{dot, NodeId{3}}}, dot, bytes, host, true}},
       {"kept", copies::Kept{2, number, host, host}},
       {"ask_chunk", copies::AskChunk{3, ring, key, dot, 262'144}},
       {"chunk_is", copies::ChunkIs{3, 262'144, true, bytes}},
@@ -88,7 +88,7 @@ const Named<Answer>& answers() {
       {"stored", Stored{dot, {value}}},
       {"absent", Absent{}},
       {"found", Found{{value}, bytes, dots, after}},
-      {"page", Page{{{key, {value}}}, true, 17, {"a,b"}}},
+      {"page", Page{{{key, {value}}}, true, 17, {"a,b"}, key}},
       {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}}},
       {"refused", Refused{Why::full, "there is no room"}},
       {"no_quorum", NoQuorum{"too few"}},

@@ -403,3 +403,81 @@ TEST_CASE("a user's quota is each host's, and what was acknowledged is handed ov
   for (int i = 0; i < 4; ++i) group.run();
   for (const char* key : {"@u/a", "@u/b"}) CHECK(group.get(4, key) == "v");
 }
+
+TEST_CASE("a listing over several hosts names no key of another user", "[ring]") {
+  Group group(3);
+  group.found(3);
+  for (const char* key : {"@v/hidden", "@w/own", "a", "z"}) CHECK(is_stored(group.put(1, key, "v")));
+  CHECK(is_stored(group.ask(1, Remove{"r", "a", {}, {}})));
+  group.user = "w";
+  const Answer answer = group.ask(2, List{"r", "", ""});
+  REQUIRE(std::holds_alternative<Page>(answer));
+  std::vector<std::string> keys;
+  for (const Row& row : std::get<Page>(answer).rows) keys.push_back(row.key);
+  CHECK(keys == std::vector<std::string>{"@w/own", "z"});
+  CHECK(std::get<Page>(answer).last == "z");
+}
+
+TEST_CASE("who waits while another host's command settles that this one has left is answered", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.run();
+  for (const std::uint64_t other : {2, 3}) group.part(1, other);
+  CHECK(is_stored(group.put_one(1, "k", "v")));
+  const Token number = group.leave(1);
+  const std::uint64_t leaves = group.begin(1, AwaitHandOver{"r", number});
+  const std::uint64_t keys = group.begin(1, List{"r", "", ""});
+  group.run();
+  CHECK_FALSE(group.told.contains(leaves));
+  CHECK_FALSE(group.told.contains(keys));
+  group.settle();
+  group.run();
+  REQUIRE(group.told.contains(leaves));
+  CHECK(std::holds_alternative<HandedOver>(group.told.at(leaves)));
+  REQUIRE(group.told.contains(keys));
+  CHECK(std::holds_alternative<NoQuorum>(group.told.at(keys)));
+}
+
+// Its disk says late what it has, and later what it was given to keep.
+TEST_CASE("a host that begins again while it joins reads all that it gains", "[ring]") {
+  Group group(4);
+  group.found(3);
+  for (int i = 0; i < 60; ++i) group.begin(1, Put{"r", std::to_string(i), 1, {}, {}, {}}, "v");
+  group.run();
+  const Token number = group.join(4);
+  group.stop(4);
+  bool tells = false, keeps = false;
+  group.stuck = [&](std::uint64_t host, const Inner& what) {
+    return host == 4 && ((!tells && std::holds_alternative<ReadMemberships>(what)) ||
+                         (!keeps && std::holds_alternative<Merge>(what)));
+  };
+  group.start(4);
+  group.run();
+  tells = true;
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    return to == 4 && std::holds_alternative<copies::RowsAre>(message);
+  };
+  group.run();
+  keeps = true;
+  group.run();
+  group.loses = nullptr;
+  CHECK(std::holds_alternative<HandedOver>(group.ask(4, AwaitHandOver{"r", number})));
+}
+
+TEST_CASE("what is left of an earlier membership counts towards no quota", "[ring]") {
+  Group group(2);
+  group.found(2);
+  CHECK(is_stored(group.put(1, "@u/a", "v")));
+  group.run();
+  const Token number = group.leave(2);
+  REQUIRE(std::holds_alternative<HandedOver>(group.ask(2, AwaitHandOver{"r", number})));
+  group.settle();
+  group.run();
+  REQUIRE(group.whole_join(2));
+  group.quota = {2, 0};
+  group.stop(2);
+  group.start(2);
+  group.run();
+  CHECK(is_stored(group.put(1, "@u/b", "v")));
+  CHECK_FALSE(is_stored(group.put(1, "@u/c", "v")));
+}

@@ -195,6 +195,75 @@ TEST_CASE("a session that has seen a removal is not told what was removed", "[ri
   CHECK(std::holds_alternative<NoQuorum>(group.ask(2, again)));
 }
 
+// Host 3 was cut off while it took the write, is to keep the key no more, and has not handed it over yet.
+TEST_CASE("what a session has seen is waited for as long as any host of the ring has it", "[ring]") {
+  Group group(5);
+  group.found(4);
+  const std::string key = group.key_that_moves(5);
+  for (const std::uint64_t other : {1, 2, 4, 5}) group.part(3, other);
+  const Answer first = group.put_one(3, key, "v");
+  REQUIRE(is_stored(first));
+  const std::vector<Dot> seen{std::get<Stored>(first).dot};
+  REQUIRE(group.whole_join(5));
+  group.cut.clear();
+  group.loses = [](std::uint64_t from, std::uint64_t, const copies::Message& message) {
+    return from == 3 && std::holds_alternative<copies::Store>(message);
+  };
+  const Duration second = std::chrono::seconds(1);
+  const Get get{"r", key, {}, 0, second, Consistency::causal, {seen, {}}};
+  const Put put{"r", key, 1, {}, {}, second, Consistency::causal, {seen, {}}};
+  CHECK(std::holds_alternative<NoQuorum>(group.ask(1, get)));
+  CHECK_FALSE(is_stored(group.ask(1, put, "w")));
+  CHECK_FALSE(std::holds_alternative<HandedOver>(group.ask(1, AskEverywhere{"r", key, seen, second})));
+  group.loses = nullptr;
+  for (int i = 0; i < 8; ++i) group.run();
+  CHECK(std::holds_alternative<Found>(group.ask(1, get)));
+  CHECK(std::holds_alternative<HandedOver>(group.ask(1, AskEverywhere{"r", key, seen, second})));
+  CHECK(is_stored(group.ask(1, put, "w")));
+  CHECK(group.get(1, key) == "w");
+}
+
+TEST_CASE("a session that has seen what is collected writes and forgets", "[ring]") {
+  Group group(4);
+  group.found(4);
+  const std::string key = group.key_on({1, 2, 3});
+  const std::vector<Dot> seen{{NodeId{11}, 99}};
+  const Duration second = std::chrono::seconds(2);
+  CHECK(std::holds_alternative<HandedOver>(group.ask(4, AskEverywhere{"r", key, seen, second})));
+  // Nobody knows as long as one of them is away.
+  group.stop(4);
+  CHECK(std::holds_alternative<NoQuorum>(group.ask(1, AskEverywhere{"r", key, seen, second})));
+  group.start(4);
+  group.run();
+  CHECK(is_stored(
+      group.ask(1, Put{"r", key, 1, {}, {}, std::chrono::seconds(4), Consistency::causal, {seen, {}}}, "v")));
+}
+
+TEST_CASE("how another user's keys are called is told to nobody else, and they are forgotten all the same",
+          "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.user = "alice";
+  const Answer own = group.put_one(1, "@alice/secret", "v");
+  REQUIRE(is_stored(own));
+  group.run();
+  const Dot dot = std::get<Stored>(own).dot;
+  const std::vector<Dependency> after{{"@alice/secret", dot}, {"public", {NodeId{1}, 1}}};
+  CHECK(is_stored(group.ask(1, Put{"r", "k", 1, {}, {}, {}, Consistency::causal, {{}, after}}, "v")));
+  group.run();
+  const auto told_of = [&](std::uint64_t at) {
+    const Answer answer = group.ask(at, Get{"r", "k", {}, 0, {}, Consistency::causal, {}});
+    return std::holds_alternative<Found>(answer) ? std::get<Found>(answer).after : std::vector<Dependency>();
+  };
+  CHECK(told_of(2) == after);
+  group.user = "bob";
+  CHECK(told_of(2) == std::vector<Dependency>{after.back()});
+  CHECK(std::holds_alternative<Absent>(group.ask(2, Get{"r", "@alice/secret", {}, 0, {}})));
+  // A session file of an earlier release may name it.
+  CHECK(std::holds_alternative<HandedOver>(
+      group.ask(2, AskEverywhere{"r", "@alice/secret", {dot}, std::chrono::seconds(2)})));
+}
+
 TEST_CASE("what a session carries is bounded", "[ring]") {
   Session session;
   for (std::uint64_t i = 0; i < most_dependencies; ++i) session.add(std::to_string(i), {NodeId{1}, i + 1});

@@ -252,7 +252,7 @@ TEST_CASE("keys are listed by prefix, page after page, without those of others",
     const auto page = std::get<Page>(host.answer(List{"main", "many", after}));
     for (const Row& row : page.rows) CHECK(seen.insert(row.key).second);
     if (!page.more) break;
-    after = page.rows.back().key;
+    after = page.last;
   }
   CHECK(seen.size() == 2500);
 }
@@ -331,4 +331,51 @@ TEST_CASE("a user's keys have a quota on this host, those of others and of nobod
   CHECK(was_stored(host.answer(Put{"main", "@v/c", 1, {'x'}, {}}, "v")));
   CHECK(was_stored(host.answer(Remove{"main", "@u/a", {}})));
   CHECK(was_stored(host.put("@u/c", "123456789")));
+}
+
+TEST_CASE("a page of a listing names no key of another user, and ends nowhere among them", "[ring]") {
+  OneHost host;
+  std::uint64_t number = 1000;
+  for (int i = 0; i < 1500; ++i)
+    host.ask(1, Put{"main", "@v/hidden" + std::to_string(i), 1, {1}, {}}, ++number, "v");
+  for (const char* key : {"@a", "z"}) host.ask(1, Put{"main", key, 1, {1}, {}}, ++number);
+  host.work();
+  std::vector<std::string> keys;
+  for (std::string after;;) {
+    const auto page = std::get<Page>(host.answer(List{"main", "", after}));
+    for (const std::string& key : keys_of(page)) keys.push_back(key);
+    CHECK(page.last.find("hidden") == std::string::npos);
+    if (!page.more) break;
+    REQUIRE(page.last > after);
+    after = page.last;
+  }
+  CHECK(keys == std::vector<std::string>{"@a", "z"});
+}
+
+TEST_CASE("a quota refuses one write of a batch, and the others are durable at once", "[ring]") {
+  OneHost host;
+  host.limit({1, 0});
+  CHECK(was_stored(host.put("@u/a", "1")));
+  const auto log_size = [&] { return std::filesystem::file_size(host.file() + "-wal"); };
+  const auto before = log_size();
+  for (std::uint64_t i = 1; i <= 100; ++i)
+    host.ask(2, Put{"main", i == 50 ? "@u/b" : "k" + std::to_string(i), 1, {1}, {}}, i);
+  host.work();
+  CHECK(refusal(host.told.at({2, 50})).why == Why::quota);
+  for (std::uint64_t i = 1; i <= 100; ++i) CHECK((i == 50 || was_stored(host.told.at({2, i}))));
+  // Each transaction by itself takes a page of each table at least.
+  constexpr std::uintmax_t page = 4096, transactions = 20;
+  CHECK(log_size() - before < transactions * page * 2);
+  CHECK(host.get("@u/b") == "absent");
+  CHECK(host.get("k100") == std::string(1, 1));
+}
+
+TEST_CASE("a version that names bogus ones does not grow a key without end", "[ring]") {
+  OneHost host;
+  const std::vector<Dot> nothing(200, Dot{NodeId{9}, 1});
+  std::uint64_t number = 1000;
+  for (std::size_t i = 0; i < most_siblings; ++i) host.ask(1, Put{"main", "s", 1, {1}, nothing}, ++number);
+  host.work();
+  CHECK(was_stored(host.told.at({1, number})));
+  CHECK(refusal(host.answer(Put{"main", "s", 1, {1}, nothing})).why == Why::usage);
 }

@@ -68,11 +68,10 @@ Status each_key(Client& client, const std::string& ring, const std::string& pref
                    fmt::format("too few of {} answer", page->unreachable.front()),
                    "start the hosts that are away"};
     for (const ring::Row& each : page->rows) {
-      if (each.versions.empty()) continue;
       if (Status went = row(each); !went) return went;
     }
-    if (!page->more || page->rows.empty()) return done();
-    after = page->rows.back().key;
+    if (!page->more || page->last <= after) return done();
+    after = page->last;
   }
 }
 
