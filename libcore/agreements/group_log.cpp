@@ -5,6 +5,7 @@
 
 #include "replica/replica.hpp"
 #include "replica/replicated_service.hpp"
+#include "service/locks/wait_graph.hpp"
 
 namespace coord::agreements {
 
@@ -44,6 +45,49 @@ std::optional<Known> ServiceLog::find(const node::Moment& moment, Token generati
   const service::Decision& decision = machine_of(moment).state().decisions.at(*name);
   const bool exchange = decision.algorithm == service::Agreement::exchange;
   return Known{*name, exchange ? "promise-exchange" : name_of(decision.algorithm), decision.sites, false};
+}
+
+std::optional<KnownDeal> ServiceLog::deal(const node::Moment& moment, Token generation) const {
+  const std::string* name = machine_of(moment).of<service::Commits>().name_by_sites(generation);
+  if (name == nullptr) return std::nullopt;
+  const service::Transaction& of = machine_of(moment).state().transactions.at(*name);
+  KnownDeal known{*name, of.protocol, of.bound, {}, 0};
+  for (const auto& [id, each] : of.participants) {
+    if (id == of.first) known.first = known.participants.size();
+    known.participants.push_back({id, each.run, each.user, each.site});
+  }
+  return known;
+}
+
+std::vector<GroupLog::Wait> ServiceLog::waits(const node::Moment& moment) const {
+  constexpr std::size_t most_holders = 64, most_waits = 4'096;
+  const service::StateMachine& machine = machine_of(moment);
+  std::vector<Wait> waits;
+  for (const auto& [place, request] : machine.state().requests) {
+    if (request.held() || request.joined || waits.size() >= most_waits) continue;
+    Wait wait{request.session, place.value, request.names.front(), request.inside, {}};
+    for (const service::WaitEdge& edge : service::edges_of(machine, place, most_holders)) {
+      if (edge.over) continue;  // it opens by itself
+      wait.name = edge.name;
+      wait.blockers.push_back(edge.blocker);
+    }
+    waits.push_back(std::move(wait));
+  }
+  return waits;
+}
+
+std::optional<NodeId> ServiceLog::home_of(const node::Moment& moment, SessionId session) const {
+  const auto& sessions = machine_of(moment).state().sessions;
+  const auto found = sessions.find(session);
+  return found == sessions.end() ? std::nullopt : std::optional(found->second.node);
+}
+
+WaitParty ServiceLog::party(const node::Moment& moment, SessionId session) const {
+  const auto& sessions = machine_of(moment).state().sessions;
+  const auto found = sessions.find(session);
+  if (found == sessions.end()) return {};
+  const service::Owner& owner = found->second.owner;
+  return {owner.host, owner.pid, owner.user, owner.command};
 }
 
 PartOf ServiceLog::part_of(const node::Moment& moment, SessionId session, std::uint64_t request,

@@ -8,8 +8,11 @@
 #include <string_view>
 #include <vector>
 
+#include "agreements/messages.hpp"
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "node/part.hpp"
+#include "service/commits/commands.hpp"
 #include "service/decisions/commands.hpp"
 
 namespace coord::agreements {
@@ -25,6 +28,21 @@ struct Known {
   const service::DecisionSite* site(NodeId node) const;  // nullptr: it is none
   std::vector<NodeId> nodes() const;
   std::string hosts() const;  // for people
+};
+
+// What the log says of a transaction by a classical algorithm, in which all have come.
+struct KnownDeal {
+  struct Participant {
+    std::string id;
+    std::uint64_t run = 0;
+    std::string user;
+    service::DecisionSite site;
+  };
+  std::string name;
+  service::CommitBy by = service::CommitBy::two_phase;
+  Duration bound{};
+  std::vector<Participant> participants;  // by id
+  std::size_t first = 0;                  // who began it: its host coordinates
 };
 
 // What the log says of one who wants to enter.
@@ -48,6 +66,20 @@ class GroupLog {
 
   // Of this generation; nullopt: there is none, any more or yet.
   virtual std::optional<Known> find(const node::Moment& moment, Token generation) const = 0;
+  // nullopt: there is none of this generation, any more or yet, or not all have come.
+  virtual std::optional<KnownDeal> deal(const node::Moment&, Token) const { return std::nullopt; }
+  // A request that stands in line, and whose holds, or earlier requests, keep it there.
+  struct Wait {
+    SessionId waiter;
+    std::uint64_t number = 0;  // no other wait has it
+    std::string name;
+    std::vector<SessionId> outer;  // that run it
+    std::vector<SessionId> blockers;
+  };
+  virtual std::vector<Wait> waits(const node::Moment&) const { return {}; }
+  // The node whose session it is.
+  virtual std::optional<NodeId> home_of(const node::Moment&, SessionId) const { return std::nullopt; }
+  virtual WaitParty party(const node::Moment&, SessionId) const { return {}; }
   // Not: it says nothing of this generation yet.
   virtual bool has_come_to(const node::Moment& moment, Token generation) const = 0;
   // When a decision was forgotten last: as long as this stays, so do those that it has.
@@ -71,6 +103,10 @@ class GroupLog {
 class ServiceLog final : public GroupLog {
  public:
   std::optional<Known> find(const node::Moment& moment, Token generation) const override;
+  std::optional<KnownDeal> deal(const node::Moment& moment, Token generation) const override;
+  std::vector<Wait> waits(const node::Moment& moment) const override;
+  std::optional<NodeId> home_of(const node::Moment& moment, SessionId session) const override;
+  WaitParty party(const node::Moment& moment, SessionId session) const override;
   bool has_come_to(const node::Moment& moment, Token generation) const override;
   Token last_forgotten(const node::Moment& moment) const override;
   PartOf part_of(const node::Moment& moment, SessionId session, std::uint64_t request, std::uint32_t uid,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What sites that decide by a classical algorithm say to each other on their channel, and tools to their
-// peer's.
+// What sites that decide by a classical algorithm say to each other on their channel (peer_messages.hpp), and
+// tools to their peer's.
 #pragma once
 
 #include <cstdint>
@@ -9,101 +9,14 @@
 #include <variant>
 #include <vector>
 
+#include "agreements/peer_messages.hpp"
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
-#include "service/decisions/commands.hpp"
+#include "service/decision_site.hpp"
 #include "wire/bounds.hpp"
 
 namespace coord::agreements {
-
-// ---- between peers
-
-// Who this peer is: this life of its process, and of its disk. Sent when asked for, and when a peer names
-// another life than this.
-struct Hello {
-  std::uint64_t life = 0, disk = 0;
-  bool asks = false;
-  bool operator==(const Hello&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(life, disk, asks);
-  }
-};
-// Of protocol/channel: what follows goes by items, each once and in order between two lives.
-struct Packet {
-  Bytes bytes;
-  bool operator==(const Packet&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(wire::at_most<(std::size_t{512} << 10U)>(bytes));
-  }
-};
-using ToPeer = std::variant<Hello, Packet>;
-
-inline constexpr std::size_t item_message_bytes = std::size_t{256} << 10U;  // at most
-
-// A message of the algorithm of a decision, or of an epoch. `depth`: how many messages one after the other
-// have led to it.
-struct Item {
-  enum class Kind : std::uint8_t {
-    message,
-    lost,     // none: its sender has lost one of this epoch, and takes part in it no more
-    is_busy,  // none: would this site let the sender wait, whose request came before this?
-    busy,     // ... it would
-    free,     // ... it does not
-  };
-  Token generation{};
-  std::uint32_t depth = 0;
-  Bytes message{};
-  Kind kind = Kind::message;
-  std::uint64_t question = 0;  // of is_busy, and its answers
-  bool operator==(const Item&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question);
-  }
-};
-constexpr const char* name_of(Item::Kind value) {
-  switch (value) {
-    using enum Item::Kind;
-    case message:
-      return "message";
-    case lost:
-      return "lost";
-    case is_busy:
-      return "is busy";
-    case busy:
-      return "busy";
-    case free:
-      return "free";
-  }
-  return nullptr;
-}
-// What is known to be decided? `question`: of the asking life, so that an answer to an earlier one is none.
-struct AskDecided {
-  Token generation{};
-  std::uint64_t question = 0;
-  bool operator==(const AskDecided&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(generation, question);
-  }
-};
-// `begun`: this site has taken part, so that a value may be chosen of which it has not heard.
-struct TellDecided {
-  Token generation{};
-  std::uint64_t question = 0;
-  bool begun = false;
-  bool decided = false;
-  std::string value{};
-  bool operator==(const TellDecided&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(generation, question, begun, decided, wire::at_most<65'536>(value));
-  }
-};
-using AnyItem = std::variant<Item, AskDecided, TellDecided>;
 
 // ---- a tool and its own peer
 
@@ -139,11 +52,12 @@ struct GetDecided {
 struct Enter {
   SessionId session{};
   std::uint64_t request = 0;
-  bool at_once = false;  // or be told Busy
+  bool at_once = false;            // or be told Busy
+  std::vector<SessionId> outer{};  // that run it, as it says
   bool operator==(const Enter&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(session, request, at_once);
+    archive(session, request, at_once, wire::at_most<32>(outer));
   }
 };
 struct Begin {
@@ -165,7 +79,87 @@ struct Withdraw {
     archive(session, request);
   }
 };
-using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw>;
+struct GetSelf {  // this host as a site; answered by Sites at once
+  bool operator==(const GetSelf&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+// What this run of a participant of a transaction asks: how it stands; to wait for the outcome, and that it
+// votes, if it has not; or not to wait, and if it has not voted, to say no. Answered by DealIs: to a vote
+// when it is decided.
+struct AskDeal {
+  enum class What : std::uint8_t { how_it_stands, yes, no, give_up };
+  Token generation{};
+  std::string id{};
+  std::uint64_t run = 0;
+  What what = What::how_it_stands;
+  bool operator==(const AskDeal&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, wire::at_most<256>(id), run, what);
+  }
+};
+constexpr const char* name_of(AskDeal::What value) {
+  switch (value) {
+    using enum AskDeal::What;
+    case how_it_stands:
+      return "how it stands";
+    case yes:
+      return "yes";
+    case no:
+      return "no";
+    case give_up:
+      return "give up";
+  }
+  return nullptr;
+}
+// This host stands for a leadership as long as the connection lasts, or until StepDown. Answered by Standing,
+// at once and at every change; said again, how it stands now.
+struct Stand {
+  ElectBy by = ElectBy::bully;
+  std::string name{};
+  Duration bound{};  // as of Election
+  bool operator==(const Stand&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(by, wire::at_most<1'024>(name), bound);
+  }
+};
+struct StepDown {
+  ElectBy by = ElectBy::bully;
+  std::string name{};
+  bool operator==(const StepDown&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(by, wire::at_most<1'024>(name));
+  }
+};
+struct WhoLeads {  // as far as this host knows
+  ElectBy by = ElectBy::bully;
+  std::string name{};
+  bool operator==(const WhoLeads&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(by, wire::at_most<1'024>(name));
+  }
+};
+// The events of a generation at this host, after the first `after` lines; answered by LogIs.
+struct GetLog {
+  Token generation{};
+  std::uint64_t after = 0;
+  bool operator==(const GetLog&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(generation, after);
+  }
+};
+struct FindCircles {  // of waits, by probes; answered by Circles
+  bool operator==(const FindCircles&) const = default;
+  template <class Archive>
+  void serialize(Archive&) {}
+};
+using FromTool = std::variant<GetSites, Propose, GetDecided, Enter, Begin, Withdraw, GetSelf, AskDeal, Stand,
+                              StepDown, WhoLeads, GetLog, FindCircles>;
 
 struct Sites {
   std::vector<service::DecisionSite> sites{};
@@ -276,6 +270,87 @@ struct Withdrawn {
     archive(quorum);
   }
 };
-using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing, Begun, Withdrawn, Busy>;
+// How a transaction stands at one of its participants.
+struct DealIs {
+  enum class Stage : std::uint8_t { not_voted, voted, committed, aborted };
+  Stage stage = Stage::not_voted;
+  std::vector<std::string> waits_for{};             // voted: hosts
+  std::map<std::string, std::uint64_t> messages{};  // sent and received for this participant, by type
+  std::uint32_t delays = 0;                         // messages one after the other, from the first one on
+  bool operator==(const DealIs&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(stage, waits_for, messages, delays);
+  }
+};
+constexpr const char* name_of(DealIs::Stage value) {
+  switch (value) {
+    using enum DealIs::Stage;
+    case not_voted:
+      return "not voted";
+    case voted:
+      return "voted";
+    case committed:
+      return "committed";
+    case aborted:
+      return "aborted";
+  }
+  return nullptr;
+}
+struct Standing {
+  bool leads = false;      // this tool
+  bool here = false;       // some tool of this host
+  std::string leader{};    // the host that leads, as far as this one knows; empty: none
+  std::uint64_t term = 0;  // no token
+  Instant until{};         // leads: so long without another answer
+  std::vector<std::string> hosts{};
+  std::map<std::string, std::uint64_t> messages{};  // sent and received here since it stands, by type
+  std::uint32_t delays = 0;
+  bool operator==(const Standing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(leads, here, leader, term, until, hosts, messages, delays);
+  }
+};
+struct LogIs {
+  std::vector<std::string> lines{};  // as dclock reads them
+  bool more = false;
+  bool whole = true;  // there were no more events than are kept
+  bool operator==(const LogIs&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(lines, more, whole);
+  }
+};
+struct WaitParty {
+  std::string host{};
+  std::uint32_t pid = 0;
+  std::string user{}, command{};
+  bool operator==(const WaitParty&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(host, pid, user, command);
+  }
+};
+struct Circle {
+  std::vector<WaitStep> steps{};
+  std::vector<WaitParty> waiters{};  // of each step
+  bool operator==(const Circle&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(steps, waiters);
+  }
+};
+struct Circles {
+  std::vector<Circle> circles{};
+  std::vector<std::string> silent{};  // hosts
+  bool operator==(const Circles&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(circles, silent);
+  }
+};
+using ToTool = std::variant<Sites, Decided, Undecided, CannotTell, Entered, Missing, Begun, Withdrawn, Busy,
+                            DealIs, Standing, LogIs, Circles>;
 
 }  // namespace coord::agreements

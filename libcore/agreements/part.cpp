@@ -15,14 +15,24 @@ using Why = CannotTell::Why;
 
 }  // namespace
 
-AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::unique_ptr<const GroupLog> log)
+AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::unique_ptr<const GroupLog> log,
+                               Trace trace)
     : self_(setting.self),
       founders_(setting.founders),
       names_(setting.names),
       log_(std::move(log)),
       random_(setting.seed ^ 0x61677265656d6500U),
       life_(random_.next() | 1U),
-      shelf_(std::move(shelf)) {
+      shelf_(std::move(shelf)),
+      trace_(std::move(trace.write)),
+      started_at_(setting.now) {
+  by_name_ = founders_;
+  std::ranges::stable_sort(by_name_, {}, [&](NodeId node) { return host_of(node); });
+  for (const auto& [node, name] : names_) {
+    const auto known = trace.known.find(name);
+    if (known != trace.known.end()) trace_clock_[node] = known->second;
+  }
+  for (const auto& [generation, kept] : shelf_.kept) deals_kept_.insert(generation);
   COORD_CHECK(log_ != nullptr && std::ranges::is_sorted(founders_));
 }
 
@@ -46,6 +56,7 @@ node::PartActions AgreementsPart::settle(const node::Moment& moment) {
     looked_until_ = position;
     make_regions(moment);
     see_who_left(moment);
+    make_deals(moment);
   }
   for (auto& [node, peer] : peers_) {
     if (!peer.channel) continue;
@@ -69,6 +80,10 @@ std::optional<Instant> AgreementsPart::deadline() const {
     if (region.inside) consider(region.begins_by);
     if (region.at_once) consider(region.at_once->until);
   }
+  for (const auto& [generation, deal] : deals_) consider(deadline_of(deal));
+  for (const auto& [key, race] : races_) consider(deadline_of(key, race));
+  for (const auto& [name, store] : stores_) consider(store.core->deadline());
+  for (const Finding& finding : finding_) consider(finding.until);
   for (const auto& [node, peer] : peers_) {
     if (peer.channel) consider(peer.channel->deadline());
     if (!peer.unsent.empty()) consider(ask_again_);
@@ -86,6 +101,9 @@ void AgreementsPart::time_passes(const node::Moment& moment) {
     const auto due = site.core->deadline();
     if (due && *due <= moment.now) perform(moment, generation, site, site.core->tick(moment.now));
   }
+  deals_go_on(moment);
+  races_go_on(moment);
+  circles_go_on(moment);
   look_for_the_missing(moment);
   see_who_begins(moment);
   see_who_answers(moment);
@@ -126,8 +144,12 @@ void AgreementsPart::forget_the_forgotten(const node::Moment& moment) {
   for (const auto& [generation, site] : sites_) all.insert(generation);
   for (const auto& [generation, kept] : shelf_.kept) all.insert(generation);
   for (const Token generation : all) {
-    if (log_->has_come_to(moment, generation) && !log_->find(moment, generation)) forget(generation);
+    if (log_->has_come_to(moment, generation) && !is_in_log(moment, generation)) forget(generation);
   }
+}
+
+bool AgreementsPart::is_in_log(const node::Moment& moment, Token generation) const {
+  return log_->find(moment, generation) || log_->deal(moment, generation);
 }
 
 // A write of it that is under way comes before this one.
@@ -137,6 +159,13 @@ void AgreementsPart::forget(Token generation) {
       tell(tool, CannotTell{Why::forgotten, "it was forgotten after this proposal was made"});
     sites_.erase(site);
   }
+  if (const auto deal = deals_.find(generation); deal != deals_.end()) {
+    for (const auto& [role, of] : deal->second.roles) {
+      if (of.waiting) tell(*of.waiting, CannotTell{Why::forgotten, "it was forgotten meanwhile"});
+    }
+    deals_.erase(deal);
+  }
+  deals_kept_.erase(generation);
   shelf_.kept.erase(generation);
   auto work = std::make_shared<Save>();
   work->kept.generation = generation;

@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
@@ -47,10 +48,17 @@ inline constexpr Duration sites_answer_in = std::chrono::seconds(1);
 // Who is let in says so within this, or its turn passes on: it may have been stopped.
 inline constexpr Duration begins_within = std::chrono::seconds(2);
 
+// Writes a line of this host's events down; `known`: how many events of each host the last line of its
+// earlier lives knew.
+struct Trace {
+  std::function<void(const std::string& line)> write{};
+  std::map<std::string, std::uint64_t> known{};
+};
+
 class AgreementsPart final : public node::Part {
  public:
   AgreementsPart(const node::Setting& setting, Shelf shelf,
-                 std::unique_ptr<const GroupLog> log = std::make_unique<ServiceLog>());
+                 std::unique_ptr<const GroupLog> log = std::make_unique<ServiceLog>(), Trace trace = {});
 
   node::Channel channel() const override { return node::Channel::agreements; }
   std::string name() const override { return "agreements"; }
@@ -114,6 +122,8 @@ class AgreementsPart final : public node::Part {
     Tool tool;
     SessionId session;
     bool at_once = false;
+    std::vector<SessionId> outer{};
+    std::uint64_t number = 0;  // of this wait
   };
   struct Region {
     Known known;
@@ -139,6 +149,63 @@ class AgreementsPart final : public node::Part {
     std::optional<AtOnce> at_once{};
   };
 
+  // One participant of a transaction, or its coordinator: a node of the algorithm.
+  struct Role {
+    std::unique_ptr<classical::Instance> core;
+    std::optional<bool> vote{};  // as its tool says
+    bool voted = false;          // the core has it
+    bool asked = false;          // the core waits for it
+    bool heard = false;          // from the coordinator, in this life
+    std::optional<bool> committed{};
+    std::optional<Tool> waiting{};
+    std::uint32_t depth = 0;
+    std::map<std::string, std::uint64_t> messages{};
+  };
+  // One transaction, with those of its roles that are this host's.
+  struct Deal {
+    struct Local {
+      NodeId from, to;
+      std::uint32_t depth;
+      Bytes message;
+    };
+    KnownDeal known;
+    const classical::Algorithm* algorithm = nullptr;
+    std::map<NodeId, Role> roles{};
+    std::map<std::string, Bytes> records{};                   // of all these, by role
+    std::deque<std::pair<NodeId, classical::Action>> held{};  // behind what is being written
+    std::deque<Local> local{};                                // messages between roles of this host
+    std::size_t writing = 0;
+    bool broken = false;
+    std::map<NodeId, bool> ready{};  // at the coordinator: who can vote, and says yes
+    bool begun = false;              //
+    Instant say_ready_at{};
+    Duration ready_pause{};
+  };
+
+  // A leadership for which this host stands, by its tools in the order in which they came.
+  using RaceKey = std::pair<ElectBy, std::string>;
+  struct Race {
+    Duration bound{};
+    std::deque<Tool> standing{};  // the first one stands; the others after it
+    std::unique_ptr<classical::Instance> core{};
+    bool leads = false;
+    std::optional<Instant> begins_at{};  // elected, and leads from then on
+    NodeId leader{};                     // by bully
+    Instant heard{};                     // that it leads
+    Instant beat_at{};
+    std::uint64_t term = 0;
+    std::uint32_t depth = 0;
+    std::map<std::string, std::uint64_t> messages{};
+  };
+  struct Belief {
+    NodeId leader;
+    Instant until;
+  };
+  struct Store {  // of leases
+    Duration bound;
+    std::unique_ptr<classical::Instance> core;
+  };
+
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::FromTool& event);
   void on(const node::Moment& moment, const node::Greeted& event);
@@ -149,6 +216,8 @@ class AgreementsPart final : public node::Part {
 
   void heard(const node::Moment& moment, NodeId from, const Hello& hello);
   void heard(const node::Moment& moment, NodeId from, const Packet& packet);
+  void heard(const node::Moment& moment, NodeId from, const Election& what);
+  void heard(const node::Moment& moment, NodeId from, const Probe& what);
   void take(const node::Moment& moment, NodeId from, const AnyItem& item);
   void item(const node::Moment& moment, NodeId from, const Item& item);
   void item(const node::Moment& moment, NodeId from, const AskDecided& item);
@@ -159,6 +228,103 @@ class AgreementsPart final : public node::Part {
   void asked(const node::Moment& moment, Tool tool, const Enter& what);
   void asked(const node::Moment& moment, Tool tool, const Begin& what);
   void asked(const node::Moment& moment, Tool tool, const Withdraw& what);
+  void asked(const node::Moment& moment, Tool tool, const GetSelf& what);
+  void asked(const node::Moment& moment, Tool tool, const AskDeal& what);
+
+  // ---- part_log.cpp
+  using Clock = std::map<NodeId, std::uint64_t>;
+  struct Log {
+    std::string name;
+    Clock clock;
+    std::vector<std::string> lines;
+    bool whole = true;
+  };
+  void asked(const node::Moment& moment, Tool tool, const GetLog& what);
+  bool may_read(const GetLog& what, std::uint32_t uid, const std::string& user) const;
+  std::string line_of(const node::Moment& moment, const Clock& clock, const std::string& text) const;
+  void event(const node::Moment& moment, Token generation, const std::string& name, const std::string& text,
+             const Item* received = nullptr);
+  void stamp(const node::Moment& moment, const std::string& name, NodeId to,
+             const classical::Algorithm* algorithm, Item& item);
+  void note_received(const node::Moment& moment, const std::string& name, NodeId from,
+                     const classical::Algorithm* algorithm, const Item& item);
+  static std::string words_of(const classical::Algorithm* algorithm, const Item& item);
+
+  // ---- part_circles.cpp
+  struct Search {  // of another host, or of this one
+    Instant until{};
+    std::set<std::pair<SessionId, SessionId>> dependent{};  // initiators, and who has been asked for them
+  };
+  struct Finding {  // for a tool of this host
+    Tool tool{};
+    int round = 0;
+    std::uint64_t number = 0;
+    Instant until{};
+    std::set<NodeId> silent{};
+    std::set<std::vector<WaitStep>> first{}, second{};  // what each round has found
+  };
+  void asked(const node::Moment& moment, Tool tool, const FindCircles& what);
+  void begin_round(const node::Moment& moment, Finding& finding);
+  void begin_search(const node::Moment& moment, const Probe& probe);
+  Search& search_of(const node::Moment& moment, const Probe& probe);
+  void chase(const node::Moment& moment, const Probe& probe, SessionId session,
+             const std::vector<WaitStep>& path);
+  void pass_on(const node::Moment& moment, const Probe& probe, std::vector<WaitStep> path, WaitStep step);
+  bool is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer) const;
+  void held_up(const node::Moment& moment, const Probe& question, NodeId from, Region& region);
+  void circles_go_on(const node::Moment& moment);
+
+  // ---- part_elections.cpp
+  void asked(const node::Moment& moment, Tool tool, const Stand& what);
+  void asked(const node::Moment& moment, Tool tool, const StepDown& what);
+  void asked(const node::Moment& moment, Tool tool, const WhoLeads& what);
+  NodeId candidate_role(NodeId founder) const;
+  NodeId founder_of(NodeId role) const;  // whose it is; 0: nobody's
+  Result<std::unique_ptr<classical::Instance>> make_racer(const node::Moment& moment, ElectBy by, NodeId role,
+                                                          Duration bound);
+  void begin_race(const node::Moment& moment, const RaceKey& key, Race& race);
+  Standing standing(const node::Moment& moment, const RaceKey& key, const Race& race, Tool tool) const;
+  std::string believed(const node::Moment& moment, const RaceKey& key) const;
+  void step_down(const node::Moment& moment, const RaceKey& key, replica::ConnectionId connection);
+  void races_forget(const node::Moment& moment, replica::ConnectionId connection);
+  void tell_standing(const node::Moment& moment, const RaceKey& key, const Race& race);
+  void say_to_all(const RaceKey& key, const Race& race, Election::Kind kind);
+  void perform(const node::Moment& moment, const RaceKey& key, Race& race, classical::Actions actions);
+  void race_told(const node::Moment& moment, const RaceKey& key, Race& race, const classical::Told& what);
+  void store_takes(const node::Moment& moment, NodeId from, const Election& what);
+  void store_answers(const node::Moment& moment, const std::string& name, Store& store, std::uint32_t depth,
+                     classical::Actions actions);
+  void refused_by_store(const RaceKey& key);
+  void believe(const node::Moment& moment, const RaceKey& key, NodeId leader, Duration bound);
+  void race_takes(const node::Moment& moment, NodeId from, const Election& what);
+  void hears_a_leader(const node::Moment& moment, const RaceKey& key, Race& race, NodeId from);
+  void suspect(const node::Moment& moment, const RaceKey& key, Race& race);
+  std::optional<Instant> deadline_of(const RaceKey& key, const Race& race) const;
+  void races_go_on(const node::Moment& moment);
+
+  // ---- part_deals.cpp
+  // Made if a role of it is this host's; null: `why` says why not.
+  Deal* deal(const node::Moment& moment, Token generation, CannotTell& why);
+  Status add_role(const node::Moment& moment, Deal& deal, NodeId role);
+  void make_deals(const node::Moment& moment);
+  void deal_item(const node::Moment& moment, NodeId from, const Item& what);
+  void receive(const node::Moment& moment, Token generation, Deal& deal, const Deal::Local& message);
+  void ready(const node::Moment& moment, Token generation, Deal& deal, NodeId role, bool yes);
+  void wish(const node::Moment& moment, Token generation, Deal& deal, NodeId role,
+            const classical::Wish& what);
+  void perform(const node::Moment& moment, Token generation, Deal& deal, NodeId role,
+               classical::Actions actions);
+  void go_on(const node::Moment& moment, Token generation, Deal& deal);
+  void act(const node::Moment& moment, Token generation, Deal& deal, NodeId role, classical::Action action);
+  void told(const node::Moment& moment, Token generation, Deal& deal, NodeId role,
+            const classical::Told& what);
+  void vote(const node::Moment& moment, Token generation, Deal& deal, NodeId role);
+  void say_ready(const node::Moment& moment, Token generation, Deal& deal);
+  void save(Token generation, Deal& deal);
+  void deal_saved(const node::Moment& moment, const Save& work);
+  void deals_go_on(const node::Moment& moment);
+  DealIs how_it_stands(const node::Moment& moment, const Deal& deal, NodeId role) const;
+  std::optional<Instant> deadline_of(const Deal& deal) const;
 
   // The site of this generation, made if this peer is one; null: `why` says why not.
   Site* site(const node::Moment& moment, Token generation, CannotTell& why);
@@ -209,10 +375,13 @@ class AgreementsPart final : public node::Part {
   void tell_sites(const Gathering& gathering);
   void forget_questions(replica::ConnectionId connection);
   bool asks_too_much(const Tool& tool) const;
+  bool is_participant(const node::Moment& moment, const AskDeal& ask, std::uint32_t uid,
+                      const std::string& user) const;
   void time_passes(const node::Moment& moment);
   void ask_for_lives(const node::Moment& moment);
   void questions_end(const node::Moment& moment);
   void forget_the_forgotten(const node::Moment& moment);
+  bool is_in_log(const node::Moment& moment, Token generation) const;
   void forget(Token generation);
   void take_the_early(const node::Moment& moment);
   void keep_early(NodeId from, const Item& item);
@@ -229,6 +398,7 @@ class AgreementsPart final : public node::Part {
   const NodeId self_;
   const std::vector<NodeId> founders_;  // who may be a site, and is heard
   const std::map<NodeId, std::string> names_;
+  std::vector<NodeId> by_name_;  // the founders: their order in elections
   const std::unique_ptr<const GroupLog> log_;
   Random random_;
   const std::uint64_t life_;
@@ -236,6 +406,18 @@ class AgreementsPart final : public node::Part {
   std::map<NodeId, Peer> peers_;
   std::map<Token, Site> sites_;
   std::map<Token, Region> regions_;
+  std::vector<Finding> finding_;
+  std::map<std::pair<NodeId, std::uint64_t>, Search> searches_;
+  std::uint64_t last_wait_ = 0;
+  std::map<Token, Log> logs_;
+  std::function<void(const std::string&)> trace_;
+  Clock trace_clock_;
+  std::map<RaceKey, Race> races_;
+  std::map<RaceKey, Belief> beliefs_;
+  std::map<std::string, Store> stores_;
+  const Instant started_at_;
+  std::map<Token, Deal> deals_;
+  std::set<Token> deals_kept_;  // whose records are there from an earlier life, and which are not made yet
   std::map<Token, std::vector<std::pair<NodeId, Item>>> early_;  // the log is behind
   std::size_t early_count_ = 0, early_bytes_ = 0;
   std::set<Token> early_lost_;  // of which not all could be kept...

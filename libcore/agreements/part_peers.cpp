@@ -130,6 +130,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   if (COORD_RULE_OR(early_messages_come_first, !early_.empty(), false)) take_the_early(moment);
   const auto of = log_->find(moment, what.generation);
   if (of && of->region) return region_item(moment, from, what, *of);
+  if (what.to != 0) return deal_item(moment, from, what);
   CannotTell why;
   Site* const found = site(moment, what.generation, why);
   if (found == nullptr || found->broken || what.kind != Item::Kind::message) return;
@@ -140,6 +141,7 @@ void AgreementsPart::item(const node::Moment& moment, NodeId from, const Item& w
   }
   found->depth = std::max(found->depth, what.depth);
   note(moment, *found, false, from, what.message);
+  note_received(moment, found->known.name, from, found->algorithm, what);
   auto actions = found->core->receive(moment.now, from, what.message);
   if (!actions) return out_.push_back(node::Report{fmt::format("agreements: {}", actions.error().text())});
   perform(moment, what.generation, *found, std::move(*actions));

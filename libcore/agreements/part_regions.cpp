@@ -85,8 +85,10 @@ void AgreementsPart::serve_no_more(const node::Moment& moment, Token epoch, Regi
   if (!region.over.empty() || !COORD_RULE_OR(who_lost_a_message_serves_no_more, true, false)) return;
   is_over(moment, epoch, region, why);
   for (const service::DecisionSite& site : region.known.sites) {
-    if (site.node != self_)
-      (void)offer(moment, site.node, Item{.generation = epoch, .kind = Item::Kind::lost}, any_bytes);
+    if (site.node == self_) continue;
+    Item item{.generation = epoch, .kind = Item::Kind::lost};
+    stamp(moment, region.known.name, site.node, region.algorithm, item);
+    (void)offer(moment, site.node, item, any_bytes);
   }
 }
 
@@ -122,6 +124,7 @@ void AgreementsPart::say(const node::Moment& moment, Region& region, NodeId to, 
   const auto peer = peers_.find(to);
   if (site != nullptr && (peer == peers_.end() || peer->second.life != site->life))
     region.unheard_lives.insert(to);
+  stamp(moment, region.known.name, to, region.algorithm, what);
   if (!offer(moment, to, std::move(what), bytes_of_epochs))
     serve_no_more(moment, epoch, region, fmt::format("{} has taken no messages for long", host_of(to)));
 }
@@ -132,6 +135,7 @@ void AgreementsPart::region_item(const node::Moment& moment, NodeId from, const 
   CannotTell why;
   Region* const found = region(moment, what.generation, why);
   if (found == nullptr || !found->over.empty()) return;
+  note_received(moment, found->known.name, from, found->algorithm, what);
   if (what.kind == Item::Kind::lost)
     return is_over(moment, what.generation, *found, fmt::format("{} has missed messages", host_of(from)));
   if (what.kind != Item::Kind::message) return busy_item(moment, from, what, *found);
@@ -187,6 +191,7 @@ void AgreementsPart::enter(const node::Moment& moment, Token epoch, Region& regi
                     region.sent,
                     region.received};
   for (const service::DecisionSite& site : region.known.sites) region.entered.hosts.push_back(site.host);
+  event(moment, epoch, region.known.name, "enters");
   tell(first.tool, region.entered);
 }
 
@@ -196,6 +201,7 @@ void AgreementsPart::next(const node::Moment& moment, Token epoch, Region& regio
   region.wished_at = region.asked_at = moment.now;
   region.depth_at_wish = region.depth;
   region.messages.clear();
+  event(moment, epoch, region.known.name, "wants to enter");
   wish(moment, epoch, region, classical::Enter{});
   if (region.wished && region.waiting.front().at_once) ask_whether_busy(moment, epoch, region);
 }
@@ -252,6 +258,7 @@ void AgreementsPart::see_who_left(const node::Moment& moment) {
     ++at;
     if (of.inside && !log_->takes_part(moment, number, *of.inside)) {
       of.inside.reset();
+      event(moment, number, of.known.name, "leaves");
       wish(moment, number, of, classical::Leave{});
     }
     next(moment, number, of);
@@ -263,6 +270,7 @@ void AgreementsPart::see_who_begins(const node::Moment& moment) {
   for (auto& [epoch, region] : regions_) {
     if (!region.inside || !region.begins_by || moment.now < *region.begins_by) continue;
     region.inside.reset();
+    event(moment, epoch, region.known.name, "its turn passes on");
     wish(moment, epoch, region, classical::Leave{});
     next(moment, epoch, region);
   }
@@ -282,6 +290,8 @@ void AgreementsPart::leaves_line(const node::Moment& moment, const Which& which)
 void AgreementsPart::on(const node::Moment& moment, const node::ToolGone& event) {
   leaves_line(moment, [&](const Entrance& each) { return each.tool.connection == event.connection; });
   forget_questions(event.connection);
+  std::erase_if(finding_, [&](const Finding& each) { return each.tool.connection == event.connection; });
+  races_forget(moment, event.connection);
 }
 
 // It takes part, and the session is its user's, or that is not known yet: on(FromTool) has asked the log.
@@ -311,7 +321,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Enter& w
   } else if (what.at_once && (found->inside || !found->waiting.empty())) {
     return tell(tool, Busy{});
   } else {
-    found->waiting.push_back({tool, what.session, what.at_once});
+    found->waiting.push_back({tool, what.session, what.at_once, what.outer, ++last_wait_});
   }
   next(moment, epoch, *found);
 }

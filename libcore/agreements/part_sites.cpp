@@ -25,6 +25,8 @@ const classical::Algorithm* hosted(std::string_view algorithm) {
   static const std::vector<classical::Algorithm> all = [] {
     std::vector<classical::Algorithm> some = classical::agreement_on_one();
     for (classical::Algorithm& one : classical::mutual_exclusion()) some.push_back(std::move(one));
+    for (classical::Algorithm& one : classical::leader_election()) some.push_back(std::move(one));
+    for (classical::Algorithm& one : classical::atomic_commit()) some.push_back(std::move(one));
     return some;
   }();
   const auto found = std::ranges::find_if(
@@ -134,7 +136,9 @@ void AgreementsPart::go_on(const node::Moment& moment, Token generation, Site& s
       if (COORD_RULE_OR(stored_before_it_is_told, true, false)) save(generation, site);
     } else if (auto* send = std::get_if<classical::Send>(&action)) {
       note(moment, site, true, send->to, send->message);
-      (void)offer(moment, send->to, Item{generation, site.depth + 1, std::move(send->message)});
+      Item item{generation, site.depth + 1, std::move(send->message)};
+      stamp(moment, site.known.name, send->to, site.algorithm, item);
+      (void)offer(moment, send->to, item);
     } else if (const auto* told = std::get_if<classical::Tell>(&action)) {
       if (const auto* decided = std::get_if<classical::Decided>(&told->what))
         decide(moment, generation, site, decided->value);
@@ -156,6 +160,7 @@ void AgreementsPart::save(Token generation, Site& site) {
 void AgreementsPart::on(const node::Moment& moment, const node::Worked& event) {
   const auto& work = dynamic_cast<const Save&>(*event.work);
   const auto found = sites_.find(work.kept.generation);
+  if (deals_.contains(work.kept.generation)) return deal_saved(moment, work);
   if (!work.outcome) out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});
   if (found == sites_.end() || work.kept.records.empty()) return;
   Site& site = found->second;
@@ -180,6 +185,7 @@ void AgreementsPart::decide(const node::Moment& moment, Token generation, Site& 
   if (site.wished) decided.took = moment.now - *site.wished;
   decided.steps = std::exchange(site.steps, {});
   site.decided = std::move(decided);
+  event(moment, generation, site.known.name, fmt::format("decided {}", value));
   for (const Tool& tool : std::exchange(site.waiting, {})) tell(tool, *site.decided);
   site.decided->steps.clear();
   site.records.clear();

@@ -31,6 +31,11 @@ void AgreementsPart::tell(Tool tool, const ToTool& what) {
 void AgreementsPart::forget_questions(replica::ConnectionId connection) {
   const auto its = [&](const auto& of) { return of.connection == connection; };
   for (auto& [generation, site] : sites_) std::erase_if(site.waiting, its);
+  for (auto& [generation, deal] : deals_) {
+    for (auto& [number, role] : deal.roles) {
+      if (role.waiting && its(*role.waiting)) role.waiting.reset();
+    }
+  }
   for (auto& [generation, all] : asking_) {
     std::erase_if(all, [&](const Asking& asking) { return its(asking.tool); });
   }
@@ -48,6 +53,16 @@ bool AgreementsPart::asks_too_much(const Tool& tool) const {
   return questions >= most_questions;
 }
 
+// As the log has it by now: a later run of it speaks in its place.
+bool AgreementsPart::is_participant(const node::Moment& moment, const AskDeal& ask, std::uint32_t uid,
+                                    const std::string& user) const {
+  const auto of = log_->deal(moment, ask.generation);
+  if (!of) return true;  // nothing is answered for it
+  return std::ranges::any_of(of->participants, [&](const KnownDeal::Participant& each) {
+    return each.id == ask.id && each.run == ask.run && (uid == 0 || each.user == user);
+  });
+}
+
 // What is others' is refused here too, for a tool need not have asked the log before.
 void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event) {
   const Tool tool{event.connection, event.request};
@@ -59,6 +74,26 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
         !COORD_RULE(proposals_are_their_users, service::may_use(of->name, event.who.uid, event.who.user)))
       return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
   }
+  if (const auto* read = std::get_if<GetLog>(&*said);
+      read != nullptr && !may_read(*read, event.who.uid, event.who.user))
+    return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
+  if (const auto* ask = std::get_if<AskDeal>(&*said)) {
+    if (!COORD_RULE(who_votes_is_the_participant,
+                    is_participant(moment, *ask, event.who.uid, event.who.user)))
+      return tell(tool, CannotTell{Why::wrong, "this is not a participant's last run"});
+  }
+  const bool may_stand = std::visit(
+      [&](auto& what) {
+        if constexpr (requires { what.by; }) {
+          what.name = service::expand_own(what.name, event.who.uid, event.who.user);
+          return std::is_same_v<decltype(what), WhoLeads&> ||
+                 service::may_use(what.name, event.who.uid, event.who.user);
+        }
+        return true;
+      },
+      *said);
+  if (!COORD_RULE(who_stands_may_use_the_name, may_stand))
+    return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
   const bool is_its = std::visit(
       [&](const auto& what) {
         if constexpr (requires { what.session; }) {
@@ -133,6 +168,7 @@ void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Propose&
     found->wished = moment.now;
     found->depth_at_wish = found->depth;
     found->waiting.push_back(tool);
+    event(moment, what.generation, found->known.name, fmt::format("proposes {}", what.value));
     return perform(moment, what.generation, *found, std::move(*actions));
   }
   found->waiting.push_back(tool);  // its value is one of a host that proposes already

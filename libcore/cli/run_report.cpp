@@ -57,7 +57,9 @@ Status RunReport::write() {
   for (const auto& [type, count] : entry ? entry->messages : messages) counts.integer(type, count);
   object.object("messages", counts);
   if (entry) {
-    object.text("algorithm", entry->algorithm).id("epoch", entry->epoch);
+    object.text("algorithm", entry->algorithm);
+    const bool has_epochs = entry->epoch != Token{};
+    if (has_epochs) object.id("epoch", entry->epoch);
     JsonArray sites;
     for (const std::string& site : entry->sites) sites.text(site);
     object.array("sites", sites);
@@ -66,7 +68,8 @@ Status RunReport::write() {
     } else {
       object.null("delays");
     }
-    object.integer("epoch_sent", entry->epoch_sent).integer("epoch_received", entry->epoch_received);
+    if (has_epochs)
+      object.integer("epoch_sent", entry->epoch_sent).integer("epoch_received", entry->epoch_received);
   }
   return write_output_file(file_, object.line(), fmt::format("report {}", shown(path_)));
 }

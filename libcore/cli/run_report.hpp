@@ -40,7 +40,7 @@ class RunReport {
   // The status where no command of ours ended: of the command that was joined, or 126 and 127.
   std::optional<int> status;
   MessageCounts messages;
-  // Of dlock --algorithm.
+  // Of dlock --algorithm, and of delect, which has no epochs.
   struct Entry {
     std::string algorithm;
     Token epoch{};

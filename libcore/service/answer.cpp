@@ -116,7 +116,7 @@ std::string describe(Refusal why) {
     case Refusal::too_many_epochs:
       return "too many names are in use with an --algorithm: wait, or see dlock --forget-algorithm";
     case Refusal::algorithms_differ:
-      return "it is decided by another algorithm: use that one, see --list";
+      return "it is decided by another algorithm or protocol: use that one, see --list";
     case Refusal::id_in_use:
       return "a participant with this id is there already: give each an --id of its own";
     case Refusal::terms_differ:

@@ -19,6 +19,13 @@ std::string commit_story() {
     (void)deal.vote("a", 2, true);
     said += deal.is() + " " + name_of(deal.view().participants.front().vote) + "\n";
   }
+  {
+    Deal deal;
+    (void)deal.join_by("a", 1);
+    (void)deal.join_by("b", 2);
+    (void)deal.abandon("a", 1);  // another one may have decided
+    said += deal.is() + "\n";
+  }
   Deal deal;
   (void)deal.join("a", 1);
   (void)deal.vote("a", 1, true);
@@ -32,6 +39,7 @@ std::string commit_story() {
 }  // namespace
 
 TEST_CASE("every rule of transactions that is removed is noticed") {
-  mutants::check_story(commit_story, {"only_the_last_run_speaks", "outcome_never_changes",
-                                      "a_vote_is_given_once", "commit_needs_every_yes"});
+  mutants::check_story(commit_story,
+                       {"only_the_last_run_speaks", "outcome_never_changes", "a_vote_is_given_once",
+                        "commit_needs_every_yes", "log_ends_only_what_it_settles"});
 }

@@ -28,7 +28,21 @@ struct Deal {
   std::string finish(std::string id, std::uint64_t run, std::int32_t status = 0) {
     return a.propose(FinishCommit{"deal", generation(), std::move(id), run, status, 1000, "user"});
   }
-  std::string forget() { return a.propose(ForgetCommit{"deal", 1000, "user"}); }
+  std::string forget(bool open_too = false) {
+    return a.propose(ForgetCommit{"deal", 1000, "user", open_too});
+  }
+  // By two phases, or as `by` says, from the host with this number.
+  std::string join_by(std::string id, std::uint64_t host, CommitBy by = CommitBy::two_phase) {
+    JoinCommit join{"deal", std::move(id), "web" + std::to_string(host), 2, host, 1000, "user"};
+    join.by = by;
+    join.site = {NodeId{host}, 100 + host, 0, join.host};
+    return a.propose(join);
+  }
+  std::string learn(std::string id, std::uint64_t run, CommitOutcome outcome,
+                    CommitVote vote = CommitVote::none, std::string why = {}) {
+    return a.propose(
+        LearnCommit{"deal", generation(), std::move(id), run, outcome, vote, std::move(why), 1000, "user"});
+  }
   CommitView view() const { return log.machine.of<Commits>().answer(GetCommit{"deal"}); }
   // OUTCOME by WHOM, CAME/COUNT came, voted, done
   std::string is() const {

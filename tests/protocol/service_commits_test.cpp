@@ -141,3 +141,52 @@ TEST_CASE("transactions are bounded, and survive a snapshot") {
   }
   CHECK_FALSE(StateMachine::restore(wrong).ok());
 }
+
+TEST_CASE("of a transaction by two phases the log has who takes part, and what they tell of it") {
+  Deal deal;
+  CHECK(deal.join_by("a", 1) == "changed deal; generation 3");
+  CHECK(deal.join_by("b", 2, CommitBy::three_phase) == "algorithms differ, generation 0");
+  CHECK(deal.join("b", 2) == "algorithms differ, generation 0");
+  CHECK(deal.log.machine.of<Commits>().name_by_sites(Token{3}) == nullptr);  // not all have come
+  CHECK(deal.learn("a", 1, CommitOutcome::aborted) == "invalid, generation 0");
+  CHECK(deal.join_by("b", 2) == "changed deal; generation 3");
+  REQUIRE(deal.log.machine.of<Commits>().name_by_sites(Token{3}) != nullptr);
+  CHECK(deal.vote("a", 1, true) == "algorithms differ, generation 0");
+  CHECK(deal.learn("a", 1, CommitOutcome::open) == "invalid, generation 0");
+  CHECK(deal.forget() == "not decided, generation 0");
+  SECTION("all tell the same") {
+    (void)deal.learn("b", 2, CommitOutcome::aborted);
+    CHECK(deal.is() == "aborted, 2/2 0 0");
+    (void)deal.learn("a", 1, CommitOutcome::aborted, CommitVote::no, "no room");
+    CHECK(deal.is() == "aborted by a, 2/2 1 0");
+    (void)deal.finish("a", 1);
+    (void)deal.finish("b", 2);
+    CHECK(deal.is() == "aborted by a, 2/2 1 2");
+    CHECK(deal.forget() == "changed deal; generation 3");
+  }
+  SECTION("one tells another outcome") {
+    (void)deal.learn("a", 1, CommitOutcome::committed, CommitVote::yes);
+    (void)deal.learn("b", 2, CommitOutcome::aborted);
+    CHECK(deal.is() == "torn, 2/2 1 0");
+    (void)deal.learn("b", 2, CommitOutcome::committed);  // said once
+    CHECK(deal.is() == "torn, 2/2 1 0");
+  }
+  SECTION("nobody tells anything, and it is forgotten all the same") {
+    CHECK(deal.forget(true) == "changed deal; generation 3");
+  }
+}
+
+TEST_CASE("what is said of a protocol must be possible") {
+  Deal deal;
+  JoinCommit join{"deal", "a", "web1", 2, 1, 1000, "user"};
+  join.by = CommitBy::two_phase;
+  CHECK(deal.a.propose(join) == "invalid, generation 0");  // no disk
+  join.site = {NodeId{1}, 7, 0, "web1"};
+  join.bound = std::chrono::hours(2);
+  CHECK(deal.a.propose(join) == "invalid, generation 0");
+  join.bound = {};
+  join.by = CommitBy{7};
+  CHECK(deal.a.propose(join) == "invalid, generation 0");
+  join.by = CommitBy::majority;
+  CHECK(deal.a.propose(join) == "invalid, generation 0");  // it has no sites
+}

@@ -168,12 +168,12 @@ TEST_CASE(
     "every kind of command and effect is in the list of one family or of the core, at its place in the log") {
   // The order of release 0.1.0: the eldest family stands between the core's own. Then what came later.
   STATIC_REQUIRE(
-      std::is_same_v<Body,
-                     std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver,
-                                  TokenFloor, Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart,
-                                  Finish, ResetBarrier, Shut, Forget, KeepVoters, Move, PutValue, RemoveValue,
-                                  JoinRing, LeaveRing, SettleRing, ProposeValue, ForgetDecision, OpenDecision,
-                                  JoinCommit, VoteCommit, AbandonCommit, FinishCommit, ForgetCommit>>);
+      std::is_same_v<
+          Body, std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
+                             Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier,
+                             Shut, Forget, KeepVoters, Move, PutValue, RemoveValue, JoinRing, LeaveRing,
+                             SettleRing, ProposeValue, ForgetDecision, OpenDecision, JoinCommit, VoteCommit,
+                             AbandonCommit, FinishCommit, ForgetCommit, LearnCommit>>);
   // A family that comes later stands behind all that came before it.
   using Later = BodyOf<Locks, Elections, Barriers, Values, Rings, Decisions, Commits, Toy<Part::none>>::type;
   STATIC_REQUIRE(std::variant_size_v<Later> == std::variant_size_v<Body> + 1);

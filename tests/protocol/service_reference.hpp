@@ -338,6 +338,7 @@ class Reference {
   void on(const AbandonCommit&) {}
   void on(const FinishCommit&) {}
   void on(const ForgetCommit&) {}
+  void on(const LearnCommit&) {}
 
   void close(SessionId id, bool lost) {
     sessions.erase(id);

@@ -125,7 +125,7 @@ times() { grep -c "$1" log || true; }
   run -64 dcommit t
   run -64 dcommit t -n 0 --prepare true --commit true --abort true
   run -64 dcommit t -n 2 --prepare true --commit true
-  run -64 dcommit t -n 2 --protocol 2pc --prepare true --commit true --abort true
+  run -64 dcommit t -n 2 --protocol 4pc --prepare true --commit true --abort true
   run -64 dcommit '' "${line[@]}"
   run -64 dcommit --status t -n 2
   run -1 dcommit t --id a "${line[@]}" -w 0.5
@@ -146,4 +146,69 @@ times() { grep -c "$1" log || true; }
   dcommit --forget t
   run -1 dcommit --status t
   [ "$(dcommit --list --json | wc -l)" -eq 0 ]
+}
+
+by() { # PROTOCOL ID [OPTION...]
+  dcommit t --protocol "$1" --i-know --id "$2" "${line[@]}" "${@:3}"
+}
+
+@test "2pc and 3pc say what can happen, and want --i-know" {
+  run -64 --separate-stderr dcommit t --protocol 2pc "${line[@]}"
+  [[ $stderr == *"neither commit nor abort"*"--i-know"* ]]
+  run -64 --separate-stderr dcommit t --protocol 3pc "${line[@]}"
+  [[ $stderr == *"one host may commit and another one abort"*"--i-know"* ]]
+  run -64 dcommit t --protocol 2pc --bound 1 --i-know "${line[@]}"
+  [ ! -e log ]
+}
+
+@test "by 2pc, and by 3pc: both say yes, both commit, and the messages are counted" {
+  for protocol in 2pc 3pc; do
+    rm -f log
+    by $protocol a 3>&- &
+    a=$!
+    eventually outcome_of t
+    by $protocol b --report report
+    wait "$a"
+    [ "$(sort log | tr '\n' ' ')" = 'commit a commit b prepare a prepare b ' ]
+    jq -e --arg protocol $protocol '.protocol == $protocol and .outcome == "committed" and .messages.vote == 1 and .delays >= 3' report
+    [ "$(dcommit --json --status t | jq -r '.participants[] | .told + .status' | tr '\n' ' ')" = 'committeddone committeddone ' ]
+    by $protocol a
+    [ "$(times 'prepare a')" -eq 1 ]
+    dcommit --forget t
+  done
+}
+
+@test "by 2pc: one says no: both abort, with 3, who and why" {
+  by 2pc a 2>said 3>&- &
+  a=$!
+  eventually outcome_of t
+  run -3 --separate-stderr by 2pc b --prepare 'exit 7'
+  [[ $stderr == *"aborted: b: --prepare ended with status 7"* ]]
+  status=0
+  wait "$a" || status=$?
+  [ "$status" -eq 3 ]
+  [[ $(cat said) == *"aborted: b: --prepare ended with status 7"* ]]
+  [ "$(times abort)" -eq 2 ]
+}
+
+@test "by 2pc: not all come: 1, and who comes later prepares nothing" {
+  run -1 --separate-stderr by 2pc a -w 0.3
+  [[ $stderr == *"1 of 2 came"* ]]
+  run -1 by 2pc b
+  [ "$(times ' b')" -eq 0 ]
+  run -64 dcommit t --id a "${line[@]}"
+}
+
+@test "by 2pc: all came, and one that waits no longer says no" {
+  mkfifo go
+  by 2pc b --prepare 'read x <go' 3>&- &
+  b=$!
+  eventually outcome_of t
+  run -3 --separate-stderr by 2pc a -w 0.5
+  [[ $stderr == *"a: it waited no longer"* ]]
+  echo >go
+  status=0
+  wait "$b" || status=$?
+  [ "$status" -eq 3 ]
+  [ "$(times abort)" -eq 2 ]
 }

@@ -113,3 +113,62 @@ versions() { cat {a,b,c}.current | tr '\n' ' '; }
   for host in a b c; do ends_with $host 0; done
   [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
 }
+
+by() { # PROTOCOL HOST [OPTION...]
+  begin "$2" --protocol "$1" --i-know "${@:3}"
+}
+came() { [ "$(on "$1" dcommit --json --status deploy-1.4.2 2>/dev/null | jq .came)" = "$2" ]; }
+prepared() { [ -e "$1.new" ]; }
+
+@test "by 2pc, and by 3pc, all three hosts deploy" {
+  for protocol in 2pc 3pc; do
+    for host in a b c; do by $protocol $host --json; done
+    for host in a b c; do ends_with $host 0; done
+    [ "$(versions)" = '1.4.2 1.4.2 1.4.2 ' ]
+    jq -e --arg protocol $protocol '.protocol == $protocol and .messages.vote == 1' told.b
+    on a dcommit --forget deploy-1.4.2
+  done
+}
+
+has_stored() { compgen -G "$group/$1/agreement-[0-9]*" >/dev/null; }
+# a coordinates. c's disk takes no vote, so that a waits for it, with b's yes; then a's peer is killed.
+votes_without_coordinator() { # PROTOCOL [OPTION...]: of b
+  mkdir "$group/c/agreement-tmp"
+  by "$1" a ${bound:+--bound $bound}
+  eventually came a 1
+  by "$1" c
+  eventually came a 2
+  by "$1" b "${@:2}"
+  eventually has_stored b
+  end_peer a
+  kill -KILL "$job_a"
+  ends_with c 76
+  said c "disk cannot be written"
+}
+
+@test "by 2pc: without its coordinator who has voted ends with 76, and names it. It comes back, and all abort" {
+  votes_without_coordinator 2pc -w 3 --json
+  ends_with b 76
+  said b "waits for a"
+  jq -e '.outcome == "blocked" and .waits_for[0] == "a"' told.b
+  rmdir "$group/c/agreement-tmp"
+  end_peer c
+  for host in a c; do start_peer $host "${calm[@]}"; done
+  eventually on a dcommit --list
+  for host in a b c; do by 2pc $host; done
+  for host in a b c; do ends_with $host 3; done
+  [ "$(versions)" = '1.4.1 1.4.1 1.4.1 ' ]
+}
+
+@test "by 3pc: without its coordinator the others settle it" {
+  bound=0.2 votes_without_coordinator 3pc
+  ends_with b 3
+}
+
+@test "by 2pc: what is open is forgotten with --i-know only" {
+  by 2pc a
+  eventually came a 1
+  run -1 on a dcommit --forget deploy-1.4.2
+  on a dcommit --forget --i-know deploy-1.4.2
+  ends_with a 69
+}

@@ -13,6 +13,7 @@ enter() {
   COORD_SOCKET=$group/$peer.sock dlock --algorithm "${with-ricart-agrawala}" "${@:3}" "$2" -- sh -c 'echo $DLOCK_TOKEN >"$1"; read line <"$2"' sh "in.$peer" "go.$peer" 2>"said.$peer" 3>&- &
   declare -g "job_$peer=$!"
 }
+found_circle() { on c dlock --waits --algorithm cmh --json >circle; [ -s circle ]; }
 is_in() { [ -s "in.$1" ]; }
 takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" -ge "$3" ]; }
 
@@ -192,4 +193,32 @@ takes_part() { [ "$(on "$1" dlock --list --json "$2" | jq '.holders | length')" 
   eventually is_in b
   echo >go.b
   wait "$job_b"
+}
+
+@test "--log: the events of an entry, which dclock validates and draws" {
+  dlock --algorithm ricart-agrawala --log mine.log one-log -- true
+  [ "$(grep -c 'request (\|request to\|request ' mine.log)" -ge 2 ]
+  grep -q ' enters$' mine.log
+  grep -q ' leaves$' mine.log
+  [[ $(head -1 mine.log) == 'a {"a":1} @'* ]]
+  run -64 dlock --log mine.log plain -- true
+}
+
+@test "--waits --algorithm cmh: a circle through a name that is entered by an algorithm" {
+  dlock --waits --algorithm cmh
+  mkfifo go.plain
+  # a's command is inside of door and asks for plain; b's holds plain and asks to enter door.
+  on b dlock plain -- sh -c 'echo >in.plain; read line <go.plain; exec dlock --algorithm ricart-agrawala door true' 3>&- &
+  eventually test -s in.plain
+  on a dlock --algorithm ricart-agrawala door -- sh -c 'echo >in.door; exec dlock plain true' 3>&- &
+  eventually test -s in.door
+  eventually waits_for a plain
+  dlock --waits --algorithm cmh
+  echo >go.plain
+  eventually found_circle
+  [ "$(jq -r '.circle | map(.name + (.classical | tostring)) | sort | join(" ")' circle)" = 'doortrue plainfalse' ]
+  run -1 on c dlock --waits --algorithm cmh
+  [[ $output == *"to enter"*door* ]]
+  run -64 dlock --waits --algorithm lamport
+  run -64 dlock --algorithm cmh door true
 }

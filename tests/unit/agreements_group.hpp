@@ -32,10 +32,20 @@ class ToldLog final : public GroupLog {
     std::optional<std::vector<NodeId>> voters;
     std::set<SessionId> parts;  // of a region
     bool quorum = true;
+    std::optional<KnownDeal> deal;
+    std::vector<GroupLog::Wait> waits;
   };
   explicit ToldLog(const State& state) : state_(state) {}
   std::optional<Known> find(const node::Moment&, Token of) const override {
     return of == generation && !state_.behind ? state_.known : std::nullopt;
+  }
+  std::optional<KnownDeal> deal(const node::Moment&, Token of) const override {
+    return of == generation && !state_.behind ? state_.deal : std::nullopt;
+  }
+  std::vector<Wait> waits(const node::Moment&) const override { return state_.waits; }
+  // Session 10 * n and those after it are of node n.
+  std::optional<NodeId> home_of(const node::Moment&, SessionId session) const override {
+    return NodeId{session.value / 10};
   }
   bool has_come_to(const node::Moment&, Token) const override { return !state_.behind; }
   Token last_forgotten(const node::Moment&) const override { return state_.forgotten; }
@@ -199,9 +209,10 @@ struct Network {
     open(algorithm == service::Agreement::exchange ? "promise-exchange" : name_of(algorithm), sites);
   }
   // A tool of `node`, whose connection and session have this number, takes part and waits to enter.
-  void enter(std::uint64_t node, std::uint64_t session, bool at_once = false) {
+  void enter(std::uint64_t node, std::uint64_t session, bool at_once = false,
+             std::vector<SessionId> outer = {}) {
     for (auto& [other, state] : log) state.parts.insert(SessionId{session});
-    ask_as(node, session, Enter{SessionId{session}, 1, at_once});
+    ask_as(node, session, Enter{SessionId{session}, 1, at_once, std::move(outer)});
   }
   void ask_as(std::uint64_t node, std::uint64_t session, const FromTool& what) {
     step(NodeId{node},
@@ -220,9 +231,31 @@ struct Network {
     for (auto& [other, state] : log) state.parts.erase(SessionId{session});
     for (auto& [other, part] : parts) step(other, node::Tick{});
   }
+  // A transaction of which each node has one participant, a on 1, b on 2...; the one on 1 began it.
+  void open_deal(service::CommitBy by, Duration bound = {}) {
+    KnownDeal deal{"deploy", by, bound, {}, 0};
+    for (std::uint64_t i = 1; i <= size; ++i) {
+      const std::string id(1, static_cast<char>('a' + i - 1));
+      deal.participants.push_back({id, i, "root", {NodeId{i}, shelves[NodeId{i}].disk, 0, "host-" + id}});
+    }
+    for (std::uint64_t i = 1; i <= size; ++i) log[NodeId{i}].deal = deal;
+  }
+  void deal(std::uint64_t node, AskDeal::What what, std::uint32_t uid = 0) {
+    const std::string id(1, static_cast<char>('a' + node - 1));
+    step(NodeId{node}, node::FromTool{replica::ConnectionId{node},
+                                      {uid, uid == 0 ? "root" : "bob", {}, 2},
+                                      1,
+                                      wire::encode(FromTool(AskDeal{generation, id, node, what}), 2)});
+  }
+  std::string deals_told() {
+    std::string all;
+    for (std::uint64_t i = 1; i <= size; ++i) all += (i > 1 ? ", " : "") + last_told(i);
+    return all;
+  }
   void forget() {
     for (auto& [node, state] : log) {
       state.known.reset();
+      state.deal.reset();
       state.forgotten.value++;
       step(node, node::Tick{});
     }
@@ -238,6 +271,7 @@ struct Network {
     if (std::holds_alternative<Entered>(what)) return "entered";
     if (const auto* missing = std::get_if<Missing>(&what)) return "missing: " + missing->text;
     if (std::holds_alternative<Busy>(what)) return "busy";
+    if (const auto* is = std::get_if<DealIs>(&what)) return name_of(is->stage);
     if (const auto* withdrawn = std::get_if<Withdrawn>(&what))
       return withdrawn->quorum ? "withdrawn" : "withdrawn, no quorum";
     return std::holds_alternative<Undecided>(what) ? "undecided" : "sites";

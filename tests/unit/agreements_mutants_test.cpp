@@ -210,6 +210,99 @@ bool what_an_earlier_life_got_is_lost() {
   return net.last_told(2).starts_with("missing: 3 was restarted, and");
 }
 
+// With its disk its yes is lost: it does not say another word.
+bool a_replaced_disk_votes_no_more() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.deal(1, AskDeal::What::yes);
+  net.deal(2, AskDeal::What::yes);
+  net.run(1s);
+  net.replace_disk(2);
+  net.deal(2, AskDeal::What::no);
+  net.run(1s);
+  return net.last_told(2) == "store";
+}
+
+// Nor is it believed where it takes itself for the participant.
+bool a_replaced_disk_is_not_believed() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.replace_disk(2);
+  net.log[NodeId{2}].deal->participants[1].site.disk = 202;
+  net.deal(1, AskDeal::What::yes);
+  net.deal(2, AskDeal::What::yes);
+  net.run(5s);
+  return net.last_told(1) != "committed";
+}
+
+bool no_vote_is_told_before_it_is_stored() {
+  Network net(2);
+  net.open_deal(service::CommitBy::two_phase);
+  net.stalled = {NodeId{2}};
+  net.deal(1, AskDeal::What::yes);
+  net.deal(2, AskDeal::What::yes);
+  net.run(5s);
+  return net.last_told(1) == "aborted";
+}
+
+bool nobody_votes_for_others() {
+  Network net(1);
+  net.open_deal(service::CommitBy::two_phase);
+  net.deal(1, AskDeal::What::no, 1'001);
+  return net.last_told(1) == "wrong";
+}
+
+Standing last_standing(Network& net, std::uint64_t node) {
+  const auto* is =
+      net.told[NodeId{node}].empty() ? nullptr : std::get_if<Standing>(&net.told[NodeId{node}].back());
+  return is != nullptr ? *is : Standing{};
+}
+
+bool an_elected_leader_waits() {
+  Network net(2);
+  net.ask_as(1, 1, Stand{ElectBy::bully, "reports", 1s});
+  net.run(5s);
+  net.ask_as(2, 1, Stand{ElectBy::bully, "reports", 1s});
+  net.run(100ms);
+  return !last_standing(net, 2).leads;
+}
+
+bool a_new_giver_of_leases_waits() {
+  Network net(3);
+  net.ask_as(3, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(700ms);
+  return !last_standing(net, 3).leads;
+}
+
+bool nobody_stands_for_others_names() {
+  Network net(1);
+  net.step(NodeId{1}, node::FromTool{replica::ConnectionId{1},
+                                     {1001, "bob", {}, 2},
+                                     1,
+                                     wire::encode(FromTool(Stand{ElectBy::bully, "@alice/reports", 1s}), 2)});
+  return net.last_told(1) == "wrong";
+}
+
+std::size_t circles_found(Network& net, std::uint64_t node) {
+  const auto* circles = std::get_if<Circles>(&net.told[NodeId{node}].back());
+  return circles == nullptr ? 99 : circles->circles.size();
+}
+void two_wait(Network& net, std::uint64_t second) {
+  const std::vector<GroupLog::Wait> waits{{SessionId{11}, 1, "a", {SessionId{10}}, {SessionId{20}}},
+                                          {SessionId{21}, second, "b", {SessionId{20}}, {SessionId{10}}}};
+  for (auto& [node, state] : net.log) state.waits = waits;
+}
+
+bool waits_that_change_are_no_circle() {
+  Network net(2);
+  two_wait(net, 2);
+  net.ask(NodeId{1}, FindCircles{});
+  net.run(500ms);
+  two_wait(net, 3);
+  net.run(2s);
+  return circles_found(net, 1) == 0;
+}
+
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
@@ -226,6 +319,14 @@ TEST_CASE("every rule of decisions by classical algorithms that is removed is no
                           {"who_begins_is_inside", who_was_stopped_begins_nothing},
                           {"who_enters_is_the_sessions_user", nobody_enters_for_others},
                           {"who_enters_takes_part", who_takes_no_part_does_not_enter},
+                          {"deal_is_of_the_disk_that_was_fixed", a_replaced_disk_votes_no_more},
+                          {"only_the_disks_that_were_fixed_are_heard", a_replaced_disk_is_not_believed},
+                          {"vote_stored_before_it_is_told", no_vote_is_told_before_it_is_stored},
+                          {"who_votes_is_the_participant", nobody_votes_for_others},
+                          {"an_elected_leader_begins_a_bound_later", an_elected_leader_waits},
+                          {"who_gives_leases_waits_when_it_is_new", a_new_giver_of_leases_waits},
+                          {"who_stands_may_use_the_name", nobody_stands_for_others_names},
+                          {"a_circle_is_found_twice", waits_that_change_are_no_circle},
                           {"region_site_is_this_life", a_restarted_site_enters_no_more},
                           {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});
 }

@@ -183,15 +183,26 @@ const Named<service::Command>& commands() {
                                                       "web1",
                                                       1000,
                                                       "backup"})},
-      {"join_commit",
-       command(service::JoinCommit{"deploy", "a", "web1", 3, 0x1122334455667788, 1000, "backup"})},
+      {"join_commit", command(service::JoinCommit{"deploy",
+                                                  "a",
+                                                  "web1",
+                                                  3,
+                                                  0x1122334455667788,
+                                                  1000,
+                                                  "backup",
+                                                  service::CommitBy::three_phase,
+                                                  500ms,
+                                                  {NodeId{1}, 2, 3, "web1"}})},
+      {"learn_commit", command(service::LearnCommit{"deploy", Token{1855425871872001}, "a",
+                                                    0x1122334455667788, service::CommitOutcome::aborted,
+                                                    service::CommitVote::no, "disk full", 1000, "backup"})},
       {"vote_commit", command(service::VoteCommit{"deploy", Token{1855425871872001}, "a", 0x1122334455667788,
                                                   false, "disk full", 1000, "backup"})},
       {"abandon_commit", command(service::AbandonCommit{"deploy", Token{1855425871872001}, "a",
                                                         0x1122334455667788, 1000, "backup"})},
       {"finish_commit", command(service::FinishCommit{"deploy", Token{1855425871872001}, "a",
                                                       0x1122334455667788, -1, 1000, "backup"})},
-      {"forget_commit", command(service::ForgetCommit{"deploy", 1000, "backup"})},
+      {"forget_commit", command(service::ForgetCommit{"deploy", 1000, "backup", true})},
   };
   return all;
 }
@@ -273,7 +284,20 @@ const Named<service::State>& states() {
         service::CommitOutcome::aborted,
         "a",
         {{"a", {"a", "web1", "backup", 0x1122334455667788, service::CommitVote::no, "disk full", true, 9}},
-         {"b", {"b", "web2", "root", 0x99, service::CommitVote::yes, "", false, 0}}}}}};
+         {"b",
+          {"b",
+           "web2",
+           "root",
+           0x99,
+           service::CommitVote::yes,
+           "",
+           false,
+           0,
+           service::CommitOutcome::aborted,
+           {NodeId{1}, 2, 3, "web1"}}}},
+        service::CommitBy::three_phase,
+        500ms,
+        "a"}}};
   state.forgotten = {{"old", Token{1855425871871995}}};
   state.forgotten_before = Token{1855425871871994};
   static const Named<service::State> all{{"empty", {}}, {"state", state}};

@@ -143,6 +143,11 @@ void declare(cli::Options& options, Arguments& arguments) {
       .value("--zone", "LABEL", peer.zone,
              "where this host stands (a rack, a site): `dpeers voters` spreads the voters")
       .minor();
+  options
+      .value("--trace-log", "FILE", arguments.trace_log,
+             "append the messages of classical algorithms to FILE, for dclock")
+      .completes(cli::Completion::file)
+      .minor();
   options.value("--metrics", "ADDRESS:PORT", peer.metrics, "answer GET /metrics there, for monitoring")
       .minor();
   options.flag("--metrics-insecure", peer.metrics_insecure, "also where other hosts can ask").minor();

@@ -15,6 +15,7 @@ struct Arguments {
   daemon::Options peer;
   std::string config;       // as given
   std::string config_read;  // that one, or the usual one
+  std::string trace_log;    // for the events of classical algorithms; empty: none
   std::vector<std::string> peers;
   std::vector<std::string> handed_over;  // files of peers alone whose place the group takes
   bool private_peer = false;

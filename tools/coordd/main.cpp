@@ -33,6 +33,7 @@
 #include "coordd/reload.hpp"
 #include "coordd/service_user.hpp"
 #include "coordd/setup.hpp"
+#include "coordd/trace_log.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/log_thread.hpp"
@@ -123,7 +124,8 @@ agreements::Shelf stored_agreements(const node::Setting& setting, const std::str
 }
 
 // What a peer does beside the replicated service.
-node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log) {
+node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log,
+                       coordd::TraceLog* trace_log) {
   node::Parts parts;
   casts::IsAlive is_alive;
   if (setting.founders.size() > 1 || !setting.has_founders_parts) {
@@ -139,8 +141,15 @@ node::Parts make_parts(const node::Setting& setting, const std::string& director
   parts.push_back(std::make_unique<ring::RingPart>(setting));
   if (!setting.has_founders_parts) return parts;
   parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
-  parts.push_back(
-      std::make_unique<agreements::AgreementsPart>(setting, stored_agreements(setting, directory, log)));
+  agreements::Trace trace;
+  if (trace_log != nullptr) {
+    const auto failed = [&log](const std::string& why) { log(net::LogLevel::warning, why); };
+    trace.known = trace_log->known();
+    trace.write = [trace_log, failed](const std::string& line) { trace_log->write(line, failed); };
+  }
+  parts.push_back(std::make_unique<agreements::AgreementsPart>(
+      setting, stored_agreements(setting, directory, log), std::make_unique<agreements::ServiceLog>(),
+      std::move(trace)));
   return parts;
 }
 
@@ -174,7 +183,15 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     failure = std::move(why);
     io.stop();
   };
-  const auto parts = [&](const node::Setting& setting) { return make_parts(setting, directory, log); };
+  std::unique_ptr<coordd::TraceLog> trace_log;
+  if (!arguments.trace_log.empty()) {
+    auto opened = coordd::TraceLog::open(arguments.trace_log, arguments.peer.name);
+    if (!opened) return opened.error();
+    trace_log = std::move(*opened);
+  }
+  const auto parts = [&](const node::Setting& setting) {
+    return make_parts(setting, directory, log, trace_log.get());
+  };
   const ring::Quota quota{arguments.ring_user_keys, arguments.ring_user_bytes};
   const auto workers = [alone = settings.alone(), quota](NodeId self, const std::string& at) {
     return make_workers(self, at, alone, quota);

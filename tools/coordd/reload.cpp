@@ -40,6 +40,7 @@ std::string need_restart(const Arguments& running, const Arguments& wanted) {
       {"metrics", was.metrics != is.metrics || was.metrics_insecure != is.metrics_insecure},
       {"metrics_names", was.metrics_names != is.metrics_names},
       {"private", running.private_peer != wanted.private_peer},
+      {"trace_log", running.trace_log != wanted.trace_log},
       {"idle_exit", was.idle_exit != is.idle_exit},
   };
   std::string names;

@@ -19,6 +19,23 @@ Error usage(std::string option, std::string what, std::string remedy) {
   return Error{ErrorKind::usage, std::move(option), std::move(what), std::move(remedy)};
 }
 
+// What can happen, in words, before it does.
+Status check_protocol(const dcommit::Settings& settings) {
+  using service::CommitBy;
+  if (settings.bound && settings.protocol != CommitBy::three_phase)
+    return usage("--bound", "it is of --protocol 3pc", "leave it out");
+  if (settings.i_know || settings.protocol == CommitBy::majority) return done();
+  if (settings.protocol == CommitBy::two_phase)
+    return usage("--protocol 2pc",
+                 "if the host of the participant that began is lost after the votes, all that have said yes "
+                 "wait for it, and may neither commit nor abort",
+                 "give --i-know, or leave --protocol out");
+  return usage("--protocol 3pc",
+               "if a message takes longer than --bound, or the hosts are cut off from each other, one host "
+               "may commit and another one abort",
+               "give --i-know, or leave --protocol out");
+}
+
 Status check(const dcommit::Settings& settings) {
   if (!settings.count) return usage("-n", "how many participants is not said", "give -n COUNT");
   if (settings.prepare.empty())
@@ -29,9 +46,7 @@ Status check(const dcommit::Settings& settings) {
     return usage("--abort", "it is missing", "give a command that undoes --prepare");
   if (settings.id.size() > longest_id)
     return usage("--id", "an id has at most 255 bytes", "give a shorter one");
-  if (settings.protocol != "majority")
-    return usage("--protocol", "this release has majority only", "leave it out");
-  return done();
+  return check_protocol(settings);
 }
 
 // A name is one name, whatever is in it: it is no list.
@@ -71,10 +86,28 @@ int main(int argc, char** argv) {
              "wait for the others at most so long, then abort")
       .between(Duration{}, std::chrono::hours(24 * 365))
       .without_mode();
-  options.value("--protocol", "PROTOCOL", settings.protocol, "majority")
-      .one_of({"majority"})
+  options
+      .choice("--protocol", "PROTOCOL", settings.protocol,
+              {{"majority", service::CommitBy::majority},
+               {"2pc", service::CommitBy::two_phase},
+               {"3pc", service::CommitBy::three_phase}},
+              "who settles the outcome: the group, or the participants' hosts")
+      .without_mode();
+  options.flag("--i-know", settings.i_know, "what 2pc and 3pc cannot do; with --forget: also what is open");
+  options
+      .value("--bound", "SECONDS", settings.bound,
+             "of 3pc: no message takes longer (1); the first one's counts")
+      .between(std::chrono::milliseconds(10), std::chrono::hours(1))
       .without_mode()
       .minor();
+  options.value("--log", "FILE", settings.log, "write the events of this host to FILE, for dclock")
+      .completes(cli::Completion::file)
+      .without_mode()
+      .needs("--protocol")
+      .minor();
+  options.value("--report", "FILE", settings.report, "one line of JSON: also the messages that it took")
+      .completes(cli::Completion::file)
+      .without_mode();
   options
       .mode("--status", settings.mode, dcommit::Mode::status,
             "show who has voted what, and who is outstanding")

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -23,7 +25,11 @@ struct Settings {
   std::string id;    // default: the host's name
   std::optional<std::uint32_t> count;
   std::string prepare, commit, abort;
-  std::string protocol = "majority";
+  service::CommitBy protocol = service::CommitBy::majority;
+  bool i_know = false;            // what a protocol cannot do
+  std::optional<Duration> bound;  // of three phases: no message takes longer
+  std::string report;
+  std::string log;  // for the events of this host; empty: none
   std::optional<Duration> wait;
   bool stale = false, json = false, quiet = false;
 };
@@ -33,8 +39,15 @@ Result<cli::Exit> show_status(const Settings& settings);  // status.cpp
 Result<cli::Exit> list(const Settings& settings);         //
 Result<cli::Exit> forget(const Settings& settings);       //
 
+// What it cost this participant, and whom it waits for.
+struct Costs {
+  std::map<std::string, std::uint64_t> messages{};
+  std::optional<std::uint32_t> delays{};  // messages one after the other
+  std::vector<std::string> waits_for{};   // hosts
+};
 // One line of JSON for a transaction; `blocked`: this participant has voted, and cannot learn the outcome.
-std::string json_of(const service::CommitView& view, const std::string& id, bool blocked = false);
+std::string json_of(const service::CommitView& view, const std::string& id, bool blocked = false,
+                    const Costs* costs = nullptr);
 // Who aborted it, and why.
 std::string why_aborted(const service::CommitView& view);
 

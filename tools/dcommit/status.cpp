@@ -46,13 +46,19 @@ std::string_view word_of(CommitOutcome outcome) {
     case CommitOutcome::aborted:
     case CommitOutcome::not_all_came:
       return "aborted";
+    case CommitOutcome::torn:
+      return "torn";
   }
   return "";
 }
 
 // What this participant is at.
-std::string status_of(const service::CommitParticipant& each, CommitOutcome outcome) {
-  if (outcome == CommitOutcome::open) return each.vote == service::CommitVote::none ? "preparing" : "waiting";
+std::string status_of(const service::CommitParticipant& each, const service::CommitRecord& of) {
+  const bool by_log = of.protocol == service::CommitBy::majority;
+  if (!by_log && each.told == CommitOutcome::open && of.outcome != CommitOutcome::not_all_came)
+    return "taking part";  // what it has voted only its host knows
+  if (by_log && of.outcome == CommitOutcome::open)
+    return each.vote == service::CommitVote::none ? "preparing" : "waiting";
   if (each.is_done()) return "done";
   return each.ended ? fmt::format("failed {}", each.status) : "outstanding";
 }
@@ -61,6 +67,7 @@ cli::JsonObject fields_of(const service::CommitRecord& record, bool blocked = fa
   cli::JsonObject object;
   object.name("name", record.name)
       .text("outcome", blocked ? "blocked" : word_of(record.outcome))
+      .text("protocol", name_of(record.protocol))
       .id("generation", record.generation);
   object.integer("count", record.count).integer("came", record.came).integer("voted", record.voted);
   object.integer("done", record.finished).time("since", record.since);
@@ -82,6 +89,8 @@ std::string why_aborted(const service::CommitView& view) {
   const auto by = std::ranges::find(view.participants, view.of.by, &service::CommitParticipant::id);
   if (by != view.participants.end() && by->vote == service::CommitVote::no)
     return fmt::format("{}: {}", cli::shown(by->id), cli::shown(by->why));
+  if (view.of.protocol != service::CommitBy::majority)
+    return "not all votes came in time, or its coordinator was restarted before it had them";
   std::string missing;
   for (const service::CommitParticipant& each : view.participants) {
     if (each.vote == service::CommitVote::none)
@@ -91,20 +100,31 @@ std::string why_aborted(const service::CommitView& view) {
                      missing.empty() ? "-" : missing);
 }
 
-std::string json_of(const service::CommitView& view, const std::string& id, bool blocked) {
+std::string json_of(const service::CommitView& view, const std::string& id, bool blocked,
+                    const Costs* costs) {
   cli::JsonObject object = fields_of(view.of, blocked);
   if (!id.empty()) object.name("id", id);
   cli::JsonArray participants;
   for (const service::CommitParticipant& each : view.participants) {
     cli::JsonObject one;
     one.name("id", each.id).text("host", each.host).text("user", each.user);
-    one.text("vote", name_of(each.vote)).text("status", status_of(each, view.of.outcome));
+    one.text("vote", name_of(each.vote)).text("status", status_of(each, view.of));
+    if (each.told != CommitOutcome::open) one.text("told", word_of(each.told));
     if (!each.why.empty()) one.text("why", each.why);
     participants.object(one);
   }
   object.array("participants", participants);
   const bool aborted = word_of(view.of.outcome) == "aborted";
   if (aborted) object.text("why", why_aborted(view));
+  if (costs != nullptr) {
+    cli::JsonArray hosts;
+    for (const std::string& host : costs->waits_for) hosts.text(host);
+    if (blocked) object.array("waits_for", hosts);
+    cli::JsonObject counts;
+    for (const auto& [type, count] : costs->messages) counts.integer(type, count);
+    object.object("messages", counts);
+    costs->delays ? object.integer("delays", *costs->delays) : object.null("delays");
+  }
   return object.line();
 }
 
@@ -125,7 +145,7 @@ Result<cli::Exit> show_status(const Settings& settings) {
                          view.of.came, view.of.count, view.of.voted, view.of.finished));
   cli::Table table({{"ID"}, {"HOST"}, {"USER"}, {"VOTE"}, {"STATUS"}});
   for (const service::CommitParticipant& each : view.participants)
-    table.row({each.id, each.host, each.user, name_of(each.vote), status_of(each, view.of.outcome)});
+    table.row({each.id, each.host, each.user, name_of(each.vote), status_of(each, view.of)});
   cli::print(cli::for_stdout(std::move(table)));
   return cli::Exit::done;
 }
@@ -167,7 +187,8 @@ Result<cli::Exit> forget(const Settings& settings) {
   if (!peer) return peer.error();
   const std::string object = cli::shown(settings.name);
   const Instant end = cli::must_answer_by(*peer, process::boot_now());
-  if (Status sent = peer->send(local::Order{1, service::ForgetCommit{settings.name, 0, {}}}); !sent)
+  if (Status sent = peer->send(local::Order{1, service::ForgetCommit{settings.name, 0, {}, settings.i_know}});
+      !sent)
     return sent.error();
   for (;;) {
     auto answer = peer->wait(end);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// dcommit NAME -n COUNT: this host's part in a transaction. Each step is durable before the next one begins:
-// that it prepares, before --prepare; its vote, before anybody is told the outcome; and so the same line may
-// be run again wherever this process, its peer or its host has ended.
+// dcommit NAME -n COUNT: a participant's way from prepare to the outcome, as the group's log settles it.
 #include <sys/random.h>
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <utility>
 #include <variant>
 
 #include "base/check.hpp"
@@ -14,10 +13,9 @@
 #include "cli/child.hpp"
 #include "cli/connect.hpp"
 #include "cli/follow.hpp"
-#include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/run.hpp"
-#include "dcommit/settings.hpp"
-#include "dcommit/talk.hpp"
+#include "dcommit/part.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::dcommit {
@@ -35,37 +33,20 @@ std::uint64_t random_number() {
   return number;
 }
 
-class Part {
- public:
-  Part(const Settings& settings, engine::LocalConnection peer)
-      : settings_(settings), object_(cli::shown(settings.name)), talk_(settings, std::move(peer)) {
-    if (settings.wait) end_ = process::boot_now() + *settings.wait;
-    id_ = settings.id.empty() ? talk_.host() : settings.id;
-  }
-  Result<cli::Exit> whole();
+}  // namespace
 
- private:
-  // Of its run; an Error: it could not be begun, or was stopped.
-  Result<int> run(const std::string& what, const std::string& outcome, std::optional<Instant> end) const;
-  Status prepare();
-  Result<cli::Exit> follow(const CommitView& view);
-  Result<cli::Exit> undecided(const Error& why) const;
-  int run_until_done(const std::string& command, const char* outcome) const;
-  const service::CommitParticipant* self(const CommitView& view) const;
-  // After -w an answer has the time that a peer takes to look for a leader.
-  std::optional<Instant> answered_by() const {
-    return end_ ? std::optional(std::max(*end_, process::boot_now() + seconds(3))) : std::nullopt;
-  }
+Part::Part(const Settings& settings, engine::LocalConnection peer)
+    : settings_(settings),
+      object_(cli::shown(settings.name)),
+      talk_(settings, std::move(peer)),
+      run_(random_number()) {
+  if (settings.wait) end_ = process::boot_now() + *settings.wait;
+  id_ = settings.id.empty() ? talk_.host() : settings.id;
+}
 
-  const Settings& settings_;
-  std::string object_, id_;
-  Talk talk_;
-  std::uint64_t run_ = random_number();
-  std::optional<Instant> end_;
-  Token generation_;
-  CommitView last_seen_;
-  bool voted_ = false;
-};
+std::optional<Instant> Part::answered_by() const {
+  return end_ ? std::optional(std::max(*end_, process::boot_now() + seconds(3))) : std::nullopt;
+}
 
 const service::CommitParticipant* Part::self(const CommitView& view) const {
   const auto found = std::ranges::find(view.participants, id_, &service::CommitParticipant::id);
@@ -86,14 +67,15 @@ Result<int> Part::run(const std::string& what, const std::string& outcome, std::
   return static_cast<int>(ended.exit());
 }
 
+std::string Part::run_prepare() const {
+  const auto status = run(settings_.prepare, "", end_);
+  if (!status) return status.error().what;
+  return *status == 0 ? "" : fmt::format("--prepare ended with status {}", *status);
+}
+
 // Says yes or no; an Error: that could not be said.
 Status Part::prepare() {
-  std::string why;
-  if (auto status = run(settings_.prepare, "", end_); !status) {
-    why = status.error().what;
-  } else if (*status != 0) {
-    why = fmt::format("--prepare ended with status {}", *status);
-  }
+  const std::string why = run_prepare();
   voted_ = true;
   const auto said = talk_.order(
       service::VoteCommit{settings_.name, generation_, id_, run_, why.empty(), why, 0, {}}, answered_by());
@@ -119,8 +101,9 @@ int Part::run_until_done(const std::string& command, const char* outcome) const 
 
 // It is decided: does what that asks for.
 Result<cli::Exit> Part::follow(const CommitView& view) {
-  const bool committed = view.of.outcome == CommitOutcome::committed;
+  const bool committed = committed_.value_or(view.of.outcome == CommitOutcome::committed);
   const service::CommitParticipant* own = self(view);
+  last_seen_ = view;
   int status = 0;
   if (own != nullptr && !own->is_done()) {
     status =
@@ -129,9 +112,9 @@ Result<cli::Exit> Part::follow(const CommitView& view) {
         service::FinishCommit{settings_.name, generation_, id_, run_, status, 0, {}}, answered_by());
     if (!said) cli::complain("dcommit", said.error());
   }
-  if (settings_.json) {
-    const auto now = talk_.look(answered_by());
-    cli::print(json_of(now && now->of.generation == generation_ ? *now : view, id_));
+  if (settings_.json || !settings_.report.empty()) {
+    auto now = talk_.look(answered_by());
+    if (now && now->of.generation == generation_) last_seen_ = std::move(*now);
   }
   if (status != 0)
     cli::notice("dcommit",
@@ -143,21 +126,29 @@ Result<cli::Exit> Part::follow(const CommitView& view) {
 }
 
 // Nothing can be said, or heard.
-Result<cli::Exit> Part::undecided(const Error& why) const {
+Result<cli::Exit> Part::undecided(const Error& why) {
   if (!voted_ || why.kind == ErrorKind::usage) return why;
-  if (settings_.json) cli::print(json_of(last_seen_, id_, true));
+  blocked_ = true;
   return Error{ErrorKind::unknown, object_,
                fmt::format("this host has voted, and the outcome is not known: {}", why.what),
                "run the same line again"};
 }
 
-Result<cli::Exit> Part::whole() {
-  const service::JoinCommit join{settings_.name, id_, talk_.host(), *settings_.count, run_, 0, {}};
+Status Part::join(const service::DecisionSite& site) {
+  service::JoinCommit join{settings_.name, id_, talk_.host(), *settings_.count, run_, 0, {}};
+  join.by = settings_.protocol;
+  join.site = site;
+  if (join.by == service::CommitBy::three_phase) join.bound = settings_.bound.value_or(seconds(1));
   const auto joined = talk_.order(join, end_);
   if (!joined)
     return Error{joined.error().kind == ErrorKind::usage ? ErrorKind::usage : ErrorKind::unavailable, object_,
                  joined.error().what, joined.error().remedy};
   generation_ = *joined;
+  return done();
+}
+
+Result<cli::Exit> Part::by_log() {
+  if (Status joined = join({}); !joined) return joined.error();
   auto view = talk_.look(answered_by());
   if (!view) return undecided(view.error());
   last_seen_ = *view;
@@ -181,12 +172,46 @@ Result<cli::Exit> Part::whole() {
   return follow(*view);
 }
 
-}  // namespace
+std::string Part::record() {
+  if (last_seen_.of.name.empty()) {
+    last_seen_.of.name = settings_.name;
+    last_seen_.of.protocol = settings_.protocol;
+  }
+  if (costs_.messages.empty()) costs_.messages = talk_.messages();
+  return json_of(last_seen_, id_, blocked_, &costs_);
+}
 
 Result<cli::Exit> take_part(const Settings& settings) {
+  const std::string file_name = fmt::format("report {}", cli::shown(settings.report));
+  Descriptor file;
+  if (!settings.report.empty()) {
+    auto opened = cli::open_output_file(settings.report, file_name);
+    if (!opened) return opened.error();
+    file = std::move(*opened);
+  }
+  Descriptor log;
+  if (!settings.log.empty()) {
+    auto opened = cli::open_output_file(settings.log, fmt::format("log {}", cli::shown(settings.log)));
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
   auto peer = connect(settings);
   if (!peer) return peer.error();
-  return Part(settings, std::move(*peer)).whole();
+  Part part(settings, std::move(*peer));
+  auto result = part.whole();
+  if (log.is_open()) {
+    const auto events = part.log();
+    Status written = events ? cli::write_output_file(log, events->text, "log") : Status(events.error());
+    if (!written) cli::complain("dcommit", written.error());
+  }
+  const bool over = result.ok() || result.error().kind == ErrorKind::unknown;
+  if (settings.json && over) cli::print(part.record());
+  if (!file.is_open()) return result;
+  if (Status written = cli::write_output_file(file, part.record(), file_name); !written) {
+    cli::complain("dcommit", written.error());
+    if (result.ok() && *result == cli::Exit::done) return cli::Exit::output;
+  }
+  return result;
 }
 
 }  // namespace coord::dcommit

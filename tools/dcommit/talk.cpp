@@ -12,8 +12,18 @@
 #include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
+#include "wire/archive.hpp"
+#include "wire/channel.hpp"
 
 namespace coord::dcommit {
+
+namespace {
+
+bool is_over(const service::CommitView& view) {
+  return view.of.generation == Token{} || view.of.outcome != service::CommitOutcome::open;
+}
+
+}  // namespace
 
 Result<engine::LocalConnection> connect(const Settings& settings) {
   auto peer = cli::connect_to_peer(cli::in_time(settings.peer, settings.wait), "dcommit");
@@ -74,6 +84,7 @@ auto Talk::again_and_again(std::optional<Instant> end, Try attempt) -> decltype(
 Result<Token> Talk::try_order(const service::AnyOrder& what) {
   if (Status there = reach(); !there) return there.error();
   const std::uint64_t request = ++request_;
+  ++messages_["order"];
   if (Status sent = peer_->send(local::Order{request, what}); !sent) return lost(sent.error());
   const Instant until = cli::must_answer_by(*peer_, process::boot_now());
   for (;;) {
@@ -103,10 +114,11 @@ Result<Token> Talk::order(const service::AnyOrder& what, std::optional<Instant> 
   return again_and_again(end, [&] { return try_order(what); });
 }
 
-Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, bool until_decided) {
+Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, Enough enough) {
   if (Status there = reach(); !there) return there.error();
   const std::uint64_t request = ++request_;
-  const local::Question question{request, service::GetCommit{settings_.name}, false, until_decided};
+  ++messages_["question"];
+  const local::Question question{request, service::GetCommit{settings_.name}, false, enough != nullptr};
   if (Status sent = peer_->send(question); !sent) return lost(sent.error());
   std::optional<service::CommitView> last;
   for (;;) {
@@ -126,19 +138,67 @@ Result<service::CommitView> Talk::try_watch(std::optional<Instant> end, bool unt
     auto* shown = std::get_if<local::Shown>(&**answer);
     if (shown == nullptr || shown->request != request) continue;
     last = std::get<service::CommitView>(std::move(shown->what));
-    const bool is_open = last->of.generation != Token{} && last->of.outcome == service::CommitOutcome::open;
-    if (!until_decided || !is_open) return std::move(*last);
+    if (enough == nullptr || enough(*last)) return std::move(*last);
   }
 }
 
 Result<service::CommitView> Talk::look(std::optional<Instant> end) {
   uncertain_ = false;
-  return again_and_again(end, [&] { return try_watch(end, false); });
+  return again_and_again(end, [&] { return try_watch(end, nullptr); });
 }
 
 Result<service::CommitView> Talk::wait_for_outcome(std::optional<Instant> end) {
   uncertain_ = false;
-  return again_and_again(end, [&] { return try_watch(end, true); });
+  return again_and_again(end, [&] { return try_watch(end, is_over); });
+}
+
+Result<service::CommitView> Talk::wait_until_all_came(std::optional<Instant> end) {
+  uncertain_ = false;
+  return again_and_again(end, [&] {
+    return try_watch(
+        end, [](const service::CommitView& view) { return is_over(view) || view.of.came == view.of.count; });
+  });
+}
+
+// Whether it can be otherwise when it is asked again.
+Result<std::optional<agreements::ToTool>> Talk::try_ask_sites(const agreements::FromTool& what,
+                                                              std::optional<Instant> end) {
+  if (Status there = reach(); !there) return there.error();
+  const std::uint64_t request = ++request_;
+  constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::agreements);
+  if (Status sent = peer_->send(local::ToPart{request, channel, wire::encode(what, 2)}); !sent)
+    return lost(sent.error());
+  for (;;) {
+    auto answer = peer_->wait(end);
+    if (!answer) return lost(answer.error());
+    if (!answer->has_value()) return std::optional<agreements::ToTool>();
+    if (const auto* refused = std::get_if<local::Refused>(&**answer);
+        refused && refused->request == request) {
+      // A host without a vote has no sites.
+      final_ = refused->kind == local::RefusedKind::protocol;
+      if (final_) return Error{ErrorKind::usage, object_, refused->why, ""};
+      return cli::refused_by_peer(object_, *refused);
+    }
+    const auto* said = std::get_if<local::FromPart>(&**answer);
+    if (said == nullptr || said->request != request) continue;
+    auto told = wire::decode<agreements::ToTool>(said->bytes);
+    final_ = !told;
+    if (!told)
+      return Error{ErrorKind::unavailable, object_, "its peer's answer cannot be read",
+                   "install this release's coordd"};
+    const auto* why = std::get_if<agreements::CannotTell>(&*told);
+    if (why == nullptr) return std::optional(std::move(*told));
+    using Why = agreements::CannotTell::Why;
+    final_ = why->why != Why::behind;
+    const bool wrong = why->why == Why::no_site || why->why == Why::wrong;
+    return Error{wrong ? ErrorKind::usage : ErrorKind::unavailable, object_, why->text, ""};
+  }
+}
+
+Result<std::optional<agreements::ToTool>> Talk::ask_sites(const agreements::FromTool& what,
+                                                          std::optional<Instant> end) {
+  uncertain_ = false;
+  return again_and_again(end, [&] { return try_ask_sites(what, end); });
 }
 
 }  // namespace coord::dcommit

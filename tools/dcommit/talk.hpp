@@ -3,9 +3,11 @@
 // says may be said twice (service/commits/commits.hpp).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
+#include "agreements/messages.hpp"
 #include "dcommit/settings.hpp"
 #include "engine/local_connection.hpp"
 
@@ -25,6 +27,13 @@ class Talk {
   // The view once it is decided or gone; at `end` as it is then, even if not.
   Result<service::CommitView> wait_for_outcome(std::optional<Instant> end);
 
+  // The view once all have come, or it is decided or gone; at `end` as it is then, even if not.
+  Result<service::CommitView> wait_until_all_came(std::optional<Instant> end);
+  // Of this host's part in a transaction by a classical algorithm; nullopt: no answer by `end`.
+  Result<std::optional<agreements::ToTool>> ask_sites(const agreements::FromTool& what,
+                                                      std::optional<Instant> end);
+
+  const std::map<std::string, std::uint64_t>& messages() const { return messages_; }
   const std::string& host() const { return host_; }
 
  private:
@@ -33,7 +42,11 @@ class Talk {
   Status reach();
   Result<local::Answer> hear(std::optional<Instant> end);
   Result<Token> try_order(const service::AnyOrder& what);
-  Result<service::CommitView> try_watch(std::optional<Instant> end, bool until_decided);
+  // `enough`: whether a view is the last one that is wanted; nullptr: the first.
+  using Enough = bool (*)(const service::CommitView&);
+  Result<service::CommitView> try_watch(std::optional<Instant> end, Enough enough);
+  Result<std::optional<agreements::ToTool>> try_ask_sites(const agreements::FromTool& what,
+                                                          std::optional<Instant> end);
   Error lost(const Error& why);
 
   const Settings& settings_;
@@ -43,6 +56,7 @@ class Talk {
   bool uncertain_ = false;  // the order may have been applied
   bool final_ = false;      // the refusal is for good
   std::uint64_t request_ = 0;
+  std::map<std::string, std::uint64_t> messages_;  // to the group
 };
 
 }  // namespace coord::dcommit

@@ -22,6 +22,23 @@ void report_misuse(const delect::Settings& settings) {
   if (!settings.output.report.empty()) cli::RunReport::of_misuse(settings.output.report, name);
 }
 
+// What can happen, in words, before it does.
+Status check_algorithm(const delect::Settings& settings) {
+  const bool bully = settings.algorithm == agreements::ElectBy::bully;
+  if (settings.bound && !bully) return usage("--bound", "it is of --algorithm bully", "leave it out");
+  if (!bully || settings.mode != delect::Mode::run) return done();
+  if (!settings.bound)
+    return usage("--algorithm bully", "how long a message and its answer take at most is not said",
+                 "give --bound SECONDS");
+  if (!settings.i_know)
+    return usage(
+        "--algorithm bully",
+        "if a message takes longer than --bound, a host sleeps, or the network is cut, two hosts lead "
+        "at once",
+        "give --i-know, or leave --algorithm out");
+  return done();
+}
+
 Status check(delect::Settings& settings) {
   for (std::string& name : settings.names) {
     auto one = cli::parse_name(name);
@@ -30,6 +47,7 @@ Status check(delect::Settings& settings) {
   }
   if (settings.value && settings.value->size() > longest_value)
     return usage("--value", "longer than 1024 bytes", "publish an address or a name");
+  if (Status good = check_algorithm(settings); !good) return good;
   if (settings.grace && lease::is_too_long_a_grace(*settings.grace, settings.ttl))
     return usage("--grace", "more than 0.4 of the TTL", "give a shorter grace or a longer --ttl");
   return done();
@@ -41,6 +59,8 @@ Result<cli::Exit> act(delect::Settings& settings) {
     report_misuse(settings);
     return good.error();
   }
+  if (settings.algorithm)
+    return settings.mode == Mode::run ? delect::lead_by_hosts(settings) : delect::show_by_hosts(settings);
   switch (settings.mode) {
     case Mode::who:
     case Mode::list:
@@ -154,6 +174,24 @@ const cli::Option& add_campaign(cli::Options& options, delect::Settings& setting
   return ttl;
 }
 
+void add_algorithm(cli::Options& options, delect::Settings& settings) {
+  cli::Option& algorithm =
+      options
+          .choice("--algorithm", "ALGORITHM", settings.algorithm,
+                  {{"bully", agreements::ElectBy::bully}, {"lease-race", agreements::ElectBy::lease_race}},
+                  "settled by the hosts, and not by the group")
+          .without_mode({"--who", "--is-leader"});
+  options
+      .value("--bound", "SECONDS", settings.bound, "of bully: a message and its answer take at most so long")
+      .between(std::chrono::milliseconds(10), std::chrono::hours(1))
+      .minor()
+      .without_mode();
+  options.flag("--i-know", settings.i_know, "that by bully two may lead").minor().without_mode();
+  for (const char* name : {"--slot", "--min-hold", "--value", "--priority", "--preempt", "--on-gain",
+                           "--on-loss", "--lead-file", "--standby", "--grace", "--stale"})
+    algorithm.excludes(name);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -164,6 +202,7 @@ int main(int argc, char** argv) {
   options.synopsis("--resign NAME | --evict NAME | --enroll NAME | --withdraw NAME");
   add_modes(options, settings);
   const cli::Option& ttl = add_campaign(options, settings);
+  add_algorithm(options, settings);
   options.flag("--stale", settings.stale, "show local knowledge, also without a quorum")
       .only_with({"--who", "--list", "--last"})
       .minor();

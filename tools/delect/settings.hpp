@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agreements/messages.hpp"
 #include "base/lease.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -40,6 +41,9 @@ struct Settings {
   std::uint32_t attempts = 3;
   std::string on_gain, on_loss, lead_file;
   bool standby = false;
+  std::optional<agreements::ElectBy> algorithm;  // the hosts', and not the group's
+  std::optional<Duration> bound;                 // of bully
+  bool i_know = false;                           // what bully cannot do
   bool stale = false, yes = false;
   std::optional<Duration> max_age;
   cli::Live live;  // with --list
@@ -64,12 +68,14 @@ std::string json_of(const local::LeaderRecord& record, const char* event, WallTi
 // "web1 since 2026-11-22T05:00:00Z (web1:4711)", or "nobody".
 std::string leader_text(const local::LeaderRecord& record);
 
-Result<cli::Exit> lead(const Settings& settings);       // campaign.cpp
-Result<cli::Exit> show(const Settings& settings);       // leaders.cpp: --who, --list
-Result<cli::Exit> is_leader(const Settings& settings);  //
-Result<cli::Exit> last(const Settings& settings);       //
-Result<cli::Exit> watch(const Settings& settings);      // watch.cpp
-Result<cli::Exit> depose(const Settings& settings);     // orders.cpp: --resign, --evict
-Result<cli::Exit> stand(const Settings& settings);      // --enroll, --withdraw
+Result<cli::Exit> lead(const Settings& settings);           // campaign.cpp
+Result<cli::Exit> lead_by_hosts(const Settings& settings);  // by_hosts.cpp
+Result<cli::Exit> show_by_hosts(const Settings& settings);  // --who, --is-leader
+Result<cli::Exit> show(const Settings& settings);           // leaders.cpp: --who, --list
+Result<cli::Exit> is_leader(const Settings& settings);      //
+Result<cli::Exit> last(const Settings& settings);           //
+Result<cli::Exit> watch(const Settings& settings);          // watch.cpp
+Result<cli::Exit> depose(const Settings& settings);         // orders.cpp: --resign, --evict
+Result<cli::Exit> stand(const Settings& settings);          // --enroll, --withdraw
 
 }  // namespace coord::delect

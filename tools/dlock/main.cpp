@@ -68,7 +68,15 @@ Result<cli::Exit> act(dlock::Settings& settings, const std::vector<std::string>&
     settings.names = {std::move(*name)};
     return dlock::list_history(settings);
   }
-  if (settings.mode == dlock::Mode::waits) return dlock::list_waits(settings);
+  const bool waits = settings.mode == dlock::Mode::waits;
+  if (waits ? settings.algorithm.has_value() : settings.by_probes)
+    return Error{ErrorKind::usage, "--algorithm",
+                 waits ? "with --waits there is cmh only" : "cmh is for --waits: it enters nothing",
+                 "name another one"};
+  if (settings.by_probes && (settings.dot || settings.stale))
+    return Error{ErrorKind::usage, "--algorithm cmh", "it lists no waits, but circles",
+                 "leave --dot and --stale out"};
+  if (waits) return settings.by_probes ? dlock::find_circles(settings) : dlock::list_waits(settings);
   if (settings.mode == dlock::Mode::break_it || settings.mode == dlock::Mode::check ||
       settings.mode == dlock::Mode::forget) {
     auto name = cli::parse_name(operands.front());
@@ -139,10 +147,22 @@ Status take_signal(std::string_view text, int& signal) {
 }
 
 // With these modes the options of a hold would be ignored in silence.
-void takes_no_lock(cli::Option& mode) {
+// cmh is no way to enter, but to look.
+Status take_algorithm(std::string_view text, dlock::Settings& settings) {
+  using service::EnterBy;
+  settings.by_probes = text == "cmh";
+  for (const EnterBy by : {EnterBy::ricart_agrawala, EnterBy::lamport, EnterBy::maekawa, EnterBy::token_ring,
+                           EnterBy::suzuki_kasami}) {
+    if (text == name_of(by)) settings.algorithm = by;
+  }
+  return done();
+}
+
+void takes_no_lock(cli::Option& mode, bool not_by_algorithm = true) {
+  if (not_by_algorithm) mode.excludes("--algorithm");
   for (const char* option : {"--shared", "--exclusive", "--nonblock", "--timeout", "--conflict-exit-code",
                              "--close", "--no-fork", "--ttl", "--grace", "--max-run", "--slots", "--join",
-                             "--rate", "--min-hold", "--lock-delay", "--report", "--algorithm"})
+                             "--rate", "--min-hold", "--lock-delay", "--report"})
     mode.excludes(option);
 }
 
@@ -205,13 +225,11 @@ int main(int argc, char** argv) {
   options.value("--lock-delay", "SECONDS", settings.lock_delay, "keep it shut so long after a lost holder")
       .between(Duration{}, std::chrono::hours(24 * 31));
   options
-      .choice("--algorithm", "ALGORITHM", settings.algorithm,
-              {{"ricart-agrawala", service::EnterBy::ricart_agrawala},
-               {"lamport", service::EnterBy::lamport},
-               {"maekawa", service::EnterBy::maekawa},
-               {"token-ring", service::EnterBy::token_ring},
-               {"suzuki-kasami", service::EnterBy::suzuki_kasami}},
-              "enter by a classical algorithm among the voters, not by the log")
+      .custom(
+          "--algorithm", "ALGORITHM",
+          [&settings](std::string_view text) { return take_algorithm(text, settings); },
+          "enter by a classical algorithm among the voters, not by the log; with --waits: cmh")
+      .one_of({"ricart-agrawala", "lamport", "maekawa", "token-ring", "suzuki-kasami", "cmh"})
       .minor()
       .excludes("--shared")
       .excludes("--exclusive")
@@ -226,6 +244,11 @@ int main(int argc, char** argv) {
           [&settings](std::string_view text) { return take_hosts(text, settings.among); },
           "the algorithm's sites, instead of all voters that answer")
       .minor()
+      .needs("--algorithm");
+  options.value("--log", "FILE", settings.log, "write the epoch's events at this host to FILE, for dclock")
+      .completes(cli::Completion::file)
+      .minor()
+      .excludes("--no-fork")
       .needs("--algorithm");
   options.value("--report", "FILE", settings.report, "write the outcome to FILE as JSON")
       .completes(cli::Completion::file);
@@ -253,7 +276,8 @@ int main(int argc, char** argv) {
       options.mode("--history", settings.mode, dlock::Mode::history, "list the last 32 holds of NAME instead")
           .operands(1, 1));
   takes_no_lock(
-      options.mode("--waits", settings.mode, dlock::Mode::waits, "list all waits instead").operands(0, 0));
+      options.mode("--waits", settings.mode, dlock::Mode::waits, "list all waits instead").operands(0, 0),
+      false);
   options.flag("--json", settings.json, "list as JSON, one lock, hold or wait a line")
       .only_with({"--list", "--history", "--waits"});
   settings.live.declare(options).only_with({"--list"}).excludes("--json").excludes("--quiet");

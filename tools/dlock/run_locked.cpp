@@ -12,6 +12,7 @@
 #include "cli/follow.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
+#include "cli/output_file.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
 #include "cli/small_guard.hpp"
@@ -57,10 +58,12 @@ std::string milliseconds_of(Duration time) {
 class Run {
  public:
   // `holder`: pidfd of the process that shall hold (--acquire), or -1.
-  Run(const Settings& settings, engine::LocalConnection peer, cli::RunReport& report, Instant asked,
-      int holder, std::optional<process::Cgroup> group)
+  // `log`: open, if the epoch's events are to be written there.
+  Run(const Settings& settings, engine::LocalConnection peer, cli::RunReport& report, const Descriptor& log,
+      Instant asked, int holder, std::optional<process::Cgroup> group)
       : settings_(settings),
         report_(report),
+        log_(log),
         asked_(asked),
         session_(terms_of(settings, asked, holder), std::move(peer), report.messages, std::move(group)) {}
 
@@ -86,12 +89,14 @@ class Run {
   cli::Exit failed(const cli::SpawnError& error);
   cli::Exit end_run(const cli::Outcome& outcome);
   void say_waiting(const local::Waiting& waiting);
+  void write_log() const;
   void note(const std::string& text) const {
     if (settings_.verbose) cli::notice("dlock", text);
   }
 
   const Settings& settings_;
   cli::RunReport& report_;
+  const Descriptor& log_;
   Instant asked_;
   cli::HeldSession session_;
   std::optional<Token> again_;
@@ -171,6 +176,17 @@ cli::Exit Run::end_run(const cli::Outcome& outcome) {
   return !written && outcome.exit() == cli::Exit::done ? cli::Exit::output : outcome.exit();
 }
 
+// When it is outside, so that what it then told the others is there.
+void Run::write_log() const {
+  if (!log_.is_open() || report_.entry->epoch == Token{}) return;
+  const std::string object = cli::shown(settings_.name_list);
+  const auto log = log_of_epoch(settings_.peer, object, report_.entry->epoch);
+  if (!log) return cli::complain("dlock", log.error());
+  if (!log->whole) cli::notice("dlock", fmt::format("{}: --log: the first events of the epoch only", object));
+  if (Status written = cli::write_output_file(log_, log->text, "log"); !written)
+    cli::complain("dlock", written.error());
+}
+
 Result<Run::Ended> Run::run_command() {
   const Instant began = process::boot_now();
   auto end = session_.run(program(), settings_.max_run);
@@ -196,6 +212,7 @@ Result<Run::Ended> Run::run_command() {
   } else {
     session_.let_go(static_cast<int>(ended.outcome.exit()));
   }
+  write_log();
   return Ended(end_run(ended.outcome));
 }
 
@@ -385,6 +402,12 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
       if (forks && !group) group = process::Cgroup::create();
     });
   };
+  Descriptor log;
+  if (!settings.log.empty()) {
+    auto opened = cli::open_output_file(settings.log, fmt::format("log {}", cli::shown(settings.log)));
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
   Result<cli::Exit> result = cli::Exit::done;
   cli::BackOff pause;
   for (std::optional<Token> closes = Token{}; closes;) {
@@ -396,7 +419,7 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
     if (!peer) break;
     ++report->messages["acquire"];
     report->scope = name_of(peer->welcome().scope);
-    Run run(settings, std::move(*peer), *report, asked, holder->get(), std::move(group));
+    Run run(settings, std::move(*peer), *report, log, asked, holder->get(), std::move(group));
     result = run.whole();
     closes = run.again();
   }

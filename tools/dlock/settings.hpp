@@ -46,6 +46,7 @@ struct Settings {
   std::optional<Rate> rate;
   Mode mode = Mode::run;
   std::optional<service::EnterBy> algorithm;
+  bool by_probes = false;                 // --waits: not the waits, but the circles of them
   std::vector<std::string> among;         // its sites; empty: all voters that answer
   std::optional<service::TakePart> part;  // of it, as it is asked for now
   bool json = false, dot = false, stale = false;
@@ -57,6 +58,7 @@ struct Settings {
   int signal = 15;        // for that process when the lock is lost
   bool quiet = false, verbose = false;
   std::string report;
+  std::string log;    // for the events of an algorithm's epoch; empty: none
   std::string fence;  // the file that --fence guards; empty: none
   std::optional<std::uint64_t> token;
 
@@ -72,6 +74,7 @@ Result<cli::Exit> run_locked(const Settings& settings);
 Result<cli::Exit> run_fenced(const Settings& settings);
 Result<cli::Exit> list_locks(const Settings& settings);
 Result<cli::Exit> list_waits(const Settings& settings);
+Result<cli::Exit> find_circles(const Settings& settings);  // circles.cpp
 Result<cli::Exit> list_history(const Settings& settings);
 Result<cli::Exit> release_lock(const Settings& settings);
 Result<cli::Exit> break_lock(const Settings& settings);

@@ -2,6 +2,8 @@
 #include "dlock/take_part.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <sstream>
 #include <utility>
 
 #include "base/format.hpp"
@@ -101,7 +103,34 @@ Result<engine::LocalConnection> ask_to_take_part(Settings& settings, const cli::
   return peer;
 }
 
+Result<agreements::WholeLog> log_of_epoch(const cli::ConnectOptions& how, const std::string& object,
+                                          Token epoch) {
+  auto peer = cli::connect_to_peer(how, "dlock");
+  if (!peer) return peer.error();
+  return agreements::log_of(epoch, [&](const agreements::FromTool& what) -> Result<agreements::ToTool> {
+    if (Status sent = peer->send(to_part(what)); !sent) return sent.error();
+    const Instant end = cli::must_answer_by(*peer, process::boot_now());
+    for (;;) {
+      auto answer = peer->wait(end);
+      if (!answer) return answer.error();
+      if (!answer->has_value()) return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
+      if (const auto* said = std::get_if<local::FromPart>(&**answer)) return read(object, *said);
+    }
+  });
+}
+
 namespace {
+
+// Of the commands inside of which this one runs, as they say.
+std::vector<SessionId> outer_sessions() {
+  std::vector<SessionId> outer;
+  const char* text = std::getenv("DLOCK_SESSION");
+  std::istringstream words(text == nullptr ? "" : text);
+  constexpr std::size_t most = 32;
+  for (std::uint64_t session = 0; outer.size() < most && words >> session;)
+    outer.push_back(SessionId{session});
+  return outer;
+}
 
 // nullopt: no answer by `end`, or the session was lost. `only`: what else was asked before is answered, too.
 template <class Only = void>
@@ -133,7 +162,7 @@ NotEntered withdraw(cli::HeldSession& session, const std::string& object) {
 
 Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once) {
   const SessionId own = session.grant().session;
-  agreements::FromTool next = agreements::Enter{own, cli::only_request, at_once};
+  agreements::FromTool next = agreements::Enter{own, cli::only_request, at_once, outer_sessions()};
   std::optional<agreements::Entered> entered;
   for (;;) {
     auto told = ask(session, object, end, next);

@@ -9,6 +9,7 @@
 #include <string>
 #include <variant>
 
+#include "agreements/log_of.hpp"
 #include "agreements/messages.hpp"
 #include "cli/held_session.hpp"
 #include "dlock/settings.hpp"
@@ -25,5 +26,9 @@ struct NotEntered {  // in time, or the session was lost
 using Entry = std::variant<agreements::Entered, agreements::Missing, NotEntered>;
 // Waits until it has entered, at most until `end`; `at_once`: not for others.
 Result<Entry> enter(cli::HeldSession& session, const std::string& object, Instant end, bool at_once);
+
+// Of this host in an epoch, for dclock; over a connection of its own.
+Result<agreements::WholeLog> log_of_epoch(const cli::ConnectOptions& how, const std::string& object,
+                                          Token epoch);
 
 }  // namespace coord::dlock

@@ -98,6 +98,11 @@ int main(int argc, char** argv) {
       .without_mode();
   options.flag("--trace", settings.trace, "the algorithm's messages here, with their times").without_mode();
   options.flag("--i-know", settings.i_know, "that exchange promises nothing").without_mode().minor();
+  options.value("--log", "FILE", settings.log, "write the events of this host's site to FILE, for dclock")
+      .completes(cli::Completion::file)
+      .without_mode()
+      .needs("--algorithm")
+      .minor();
   options.value("--report", "FILE", settings.report, "one line of JSON: also whether VALUE won")
       .completes(cli::Completion::file)
       .without_mode();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "agreements/log_of.hpp"
 #include "base/check.hpp"
 #include "base/format.hpp"
 #include "cli/connect.hpp"
@@ -44,6 +45,8 @@ class Proposal {
 
   Result<cli::Exit> whole();
   cli::JsonObject report() const;
+  // The events of this host's site; of the group's log there are none.
+  Result<agreements::WholeLog> log();
 
  private:
   // An error: it may be tried again, unless it is one of usage or of the name's being forgotten.
@@ -258,6 +261,16 @@ cli::JsonObject Proposal::report() const {
   return std::move(by_sites_ ? object.integer("delays", by_sites_->delays) : object.null("delays"));
 }
 
+Result<agreements::WholeLog> Proposal::log() {
+  if (!generation_ || settings_.algorithm == service::Agreement::raft) return agreements::WholeLog{};
+  if (!peer_) {
+    if (Status there = connect_again(); !there) return there.error();
+  }
+  return agreements::log_of(*generation_, [&](const agreements::FromTool& what) {
+    return ask_sites(*peer_, object_, what, cli::must_answer_by(*peer_, process::boot_now()));
+  });
+}
+
 Result<cli::Exit> Proposal::whole() {
   cli::BackOff pause;
   bool told = settings_.quiet || settings_.no_wait;
@@ -293,11 +306,22 @@ Result<cli::Exit> propose(const Settings& settings) {
     if (!opened) return opened.error();
     file = std::move(*opened);
   }
+  Descriptor log;
+  if (!settings.log.empty()) {
+    auto opened = cli::open_output_file(settings.log, fmt::format("log {}", cli::shown(settings.log)));
+    if (!opened) return opened.error();
+    log = std::move(*opened);
+  }
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const local::Scope scope = peer->welcome().scope;
   Proposal proposal(settings, std::move(*peer));
   auto result = proposal.whole();
+  if (log.is_open()) {
+    const auto events = proposal.log();
+    Status written = events ? cli::write_output_file(log, events->text, "log") : Status(events.error());
+    if (!written) cli::complain("dpropose", written.error());
+  }
   if (file.is_open()) {
     const std::string line = proposal.report().text("scope", name_of(scope)).line();
     if (Status written = cli::write_output_file(file, line, file_name); !written) {

@@ -30,6 +30,7 @@ struct Settings {
   bool trace = false, i_know = false;
   bool no_wait = false, stale = false, json = false, quiet = false;
   std::string report;
+  std::string log;  // for the events of its sites; empty: none
 };
 
 // A peer that knows what dpropose says; one of release 0.1.0 does not (69).

@@ -8,6 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/decision_site.hpp"
 
 namespace coord::service {
 
@@ -25,11 +26,28 @@ constexpr const char* name_of(CommitVote value) {
   return nullptr;
 }
 
+// By what the outcome is settled: the group's log, which has all votes; or a classical algorithm among the
+// participants' hosts (agreements/), of which the log has what they tell.
+enum class CommitBy : std::uint8_t { majority, two_phase, three_phase };
+constexpr const char* name_of(CommitBy value) {
+  switch (value) {
+    using enum CommitBy;
+    case majority:
+      return "majority";
+    case two_phase:
+      return "2pc";
+    case three_phase:
+      return "3pc";
+  }
+  return nullptr;
+}
+
 enum class CommitOutcome : std::uint8_t {
   open,
   committed,
   aborted,       // by a vote, or for want of one
   not_all_came,  // aborted for want of participants
+  torn,          // by three phases: committed at one, aborted at another
 };
 constexpr const char* name_of(CommitOutcome value) {
   switch (value) {
@@ -42,6 +60,8 @@ constexpr const char* name_of(CommitOutcome value) {
       return "aborted";
     case not_all_came:
       return "not all came";
+    case torn:
+      return "torn";
   }
   return nullptr;
 }
@@ -56,12 +76,15 @@ struct JoinCommit {
   std::uint64_t run = 0;
   std::uint32_t uid = 0;
   std::string user{};
+  CommitBy by = CommitBy::majority;
+  Duration bound{};     // of three phases: no message takes longer; the first one's counts
+  DecisionSite site{};  // of a classical algorithm: where this participant's votes are kept
 
   std::string& name() { return transaction; }
   bool operator==(const JoinCommit&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(transaction, id, host, count, run, uid, user);
+    archive(transaction, id, host, count, run, uid, user, by, bound, site);
   }
 };
 
@@ -100,6 +123,26 @@ struct AbandonCommit {
   }
 };
 
+// By a classical algorithm: what it has come to at this participant. Where it did not vote yes, `why`.
+struct LearnCommit {
+  std::string transaction{};
+  Token generation{};
+  std::string id{};
+  std::uint64_t run = 0;
+  CommitOutcome outcome = CommitOutcome::open;
+  CommitVote vote = CommitVote::none;
+  std::string why{};
+  std::uint32_t uid = 0;
+  std::string user{};
+
+  std::string& name() { return transaction; }
+  bool operator==(const LearnCommit&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(transaction, generation, id, run, outcome, vote, why, uid, user);
+  }
+};
+
 // Its command for the outcome has ended with this status.
 struct FinishCommit {
   std::string transaction{};
@@ -118,17 +161,19 @@ struct FinishCommit {
   }
 };
 
-// Of one that is decided: it may begin anew.
+// Of one that is decided: it may begin anew. `open_too`: also of one whose sites may have decided, and do not
+// answer; not of one by majority.
 struct ForgetCommit {
   std::string transaction{};
   std::uint32_t uid = 0;
   std::string user{};
+  bool open_too = false;
 
   std::string& name() { return transaction; }
   bool operator==(const ForgetCommit&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(transaction, uid, user);
+    archive(transaction, uid, user, open_too);
   }
 };
 
@@ -169,12 +214,14 @@ struct CommitParticipant {
   std::string why{};                   // it voted no
   bool ended = false;                  // its command for the outcome has, with `status`
   std::int32_t status = 0;
+  CommitOutcome told = CommitOutcome::open;  // by a classical algorithm: what it has come to here
+  DecisionSite site{};
 
   bool is_done() const { return ended && status == 0; }
   bool operator==(const CommitParticipant&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(id, host, user, run, vote, why, ended, status);
+    archive(id, host, user, run, vote, why, ended, status, told, site);
   }
 };
 
@@ -186,11 +233,12 @@ struct CommitRecord {
   std::string by{};  // aborted: the participant who voted no, or waited no longer
   WallTime since{};  // begun
   std::uint32_t came = 0, voted = 0, finished = 0;
+  CommitBy protocol = CommitBy::majority;
 
   bool operator==(const CommitRecord&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(name, generation, count, outcome, by, since, came, voted, finished);
+    archive(name, generation, count, outcome, by, since, came, voted, finished, protocol);
   }
 };
 

@@ -14,6 +14,12 @@
 // A participant that is gone before it voted is waited for until another one, or its own next run, has waited
 // long enough: nobody else can know whether it will still say yes. Its next run finds what it had said. What
 // an earlier run says after that has no effect, for both would prepare.
+//
+// A transaction may be settled by a classical algorithm instead (two or three phases), for those who want to
+// see what it does. Then the log fixes who takes part, and on which disks: the first one's host coordinates.
+// When all have come their hosts settle it among themselves (agreements/part_deals.cpp), and the log has only
+// what each participant tells of it afterwards. That two of them tell different things can happen by three
+// phases, and is told.
 #pragma once
 
 #include <array>
@@ -37,7 +43,7 @@ class Commits : public FamilyBase {
   // ---- what a family says of itself: family.hpp
   static constexpr std::uint32_t section = 8;
   static constexpr Level since = 2;
-  using Commands = Types<JoinCommit, VoteCommit, AbandonCommit, FinishCommit, ForgetCommit>;
+  using Commands = Types<JoinCommit, VoteCommit, AbandonCommit, FinishCommit, ForgetCommit, LearnCommit>;
   using Shares = Types<>;
   using Answers = Types<CommitAnswered>;
   using News = Types<CommitChanged>;
@@ -57,6 +63,7 @@ class Commits : public FamilyBase {
   static Nature nature(const AbandonCommit&) { return {.grows = false, .durable = true}; }
   static Nature nature(const FinishCommit&) { return {.grows = false, .durable = true}; }
   static Nature nature(const ForgetCommit&) { return {.grows = false, .durable = true}; }
+  static Nature nature(const LearnCommit&) { return {.grows = false, .durable = true}; }
   template <class Visit>
   static void for_each_name(const KeptCommits& state, Visit&& visit) {
     for (const auto& [name, transaction] : state.transactions) visit(name);
@@ -67,6 +74,7 @@ class Commits : public FamilyBase {
   void on(const AbandonCommit& body, Step& step);
   void on(const FinishCommit& body, Step& step);
   void on(const ForgetCommit& body, Step& step);
+  void on(const LearnCommit& body, Step& step);
   void grants_again() {}
   void settle(Step&) {}
   void session_ends(SessionId, End, Step&) {}
@@ -82,12 +90,15 @@ class Commits : public FamilyBase {
 
   CommitView answer(const GetCommit& question) const;
   CommitsView answer(const ListCommits& question) const;
+  // Of one by a classical algorithm in which all have come; nullptr: there is none of this generation.
+  const std::string* name_by_sites(Token generation) const;
 
  private:
   using Map = std::map<std::string, Transaction>;
   Map& map();
   const Map& map() const;
   Refusal check_join(const JoinCommit& body) const;
+  bool fits_protocol(const JoinCommit& body) const;
   // The participant that says this, in the transaction that it means; null: refused.
   template <class Body>
   CommitParticipant* sayer(const Body& body, Step& step);
@@ -97,6 +108,7 @@ class Commits : public FamilyBase {
 
   // Computed from the state.
   std::map<std::string, std::size_t> of_user_;
+  std::map<Token, std::string> by_sites_;  // those by a classical algorithm, by generation
   std::size_t participants_ = 0;
 };
 

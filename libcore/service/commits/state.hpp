@@ -20,11 +20,14 @@ struct Transaction {
   CommitOutcome outcome = CommitOutcome::open;
   std::string by{};
   std::map<std::string, CommitParticipant> participants{};
+  CommitBy protocol = CommitBy::majority;
+  Duration bound{};
+  std::string first{};  // who began it: by a classical algorithm its host coordinates
 
   bool operator==(const Transaction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, count, user, since, outcome, by, participants);
+    archive(generation, count, user, since, outcome, by, participants, protocol, bound, first);
   }
 };
 

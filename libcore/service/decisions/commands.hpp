@@ -8,6 +8,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "service/decision_site.hpp"
 
 namespace coord::service {
 
@@ -29,20 +30,6 @@ constexpr const char* name_of(Agreement value) {
   }
   return nullptr;
 }
-
-// A host that takes part in deciding: no other host, no other disk of it, and where a restart forgets what
-// counts, no other life. 0: was not there when the sites were fixed, and counts, but never takes part.
-struct DecisionSite {
-  NodeId node{};
-  std::uint64_t disk = 0, life = 0;
-  std::string host{};
-
-  bool operator==(const DecisionSite&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(node, disk, life, host);
-  }
-};
 
 // The name is to be decided by these sites, if this is its first entry; with `seen` as in ProposeValue.
 struct OpenDecision {

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The whole log of a generation at this host, asked for page by page (--log of the tools).
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "agreements/messages.hpp"
+#include "base/result.hpp"
+
+namespace coord::agreements {
+
+struct WholeLog {
+  std::string text{};
+  bool whole = true;
+};
+
+// `ask`: Result<ToTool> of a FromTool.
+template <class Ask>
+Result<WholeLog> log_of(Token generation, Ask ask) {
+  WholeLog log;
+  std::uint64_t lines = 0;
+  for (;;) {
+    Result<ToTool> told = ask(FromTool(GetLog{generation, lines}));
+    if (!told) return told.error();
+    auto* page = std::get_if<LogIs>(&*told);
+    if (page == nullptr) return log;
+    for (const std::string& line : page->lines) log.text += line + "\n";
+    lines += page->lines.size();
+    log.whole = page->whole;
+    if (!page->more || page->lines.empty()) return log;
+  }
+}
+
+}  // namespace coord::agreements

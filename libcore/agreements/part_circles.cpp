@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// Circles of waits, found by probes between the hosts (dlock --waits --algorithm cmh).
+//
+// Problem: a command that is inside by a classical algorithm waits for a plain lock, whose holder waits to
+// enter there. The group's graph (service/locks/wait_graph.cpp) has half of that: who is inside of a name
+// that is entered by an algorithm only its sites know. Algorithm (Chandy, Misra and Haas, "Distributed
+// Deadlock Detection", 1983, the AND model): each host sends a probe for each wait of its own. A host that
+// gets one for a session sends it on along all that commands of this session wait for, once for each
+// initiator. One that comes back to its initiator has gone round a circle. Edges of plain locks are in the
+// log, wherever it is read. Whom one waits for who waits to enter is asked of the epoch's sites: the one that
+// is inside, and holds him up by its own state, answers by sending the probe on.
+//
+// While probes travel waits come and go, and a path of edges of which each was there at its own time is no
+// circle. So each edge has the number of its wait, and all is done twice, one after the other: what was found
+// both times, with the same numbers, was there all the time between.
+//
+// A probe that is lost finds nothing, and is not missed; a host that does not answer at all is named. Whoever
+// waits for a circle that only such a host could have shown is not told of it.
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/rule.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+using Why = CannotTell::Why;
+
+constexpr Duration round_lasts = std::chrono::milliseconds(700);
+constexpr Duration search_lasts = std::chrono::seconds(5);
+constexpr std::size_t longest_path = 32, most_searches = 64, most_dependent = 65'536, most_circles = 256;
+constexpr std::ptrdiff_t most_searches_of_node = 8;
+
+// The same circle begins wherever its first probe did.
+std::vector<WaitStep> from_the_least(std::vector<WaitStep> circle) {
+  const auto least = std::ranges::min_element(
+      circle, {}, [](const WaitStep& step) { return std::pair(step.waiter, step.number); });
+  std::rotate(circle.begin(), least, circle.end());
+  return circle;
+}
+
+}  // namespace
+
+void AgreementsPart::asked(const node::Moment& moment, Tool tool, const FindCircles&) {
+  if (finding_.size() >= most_searches_of_node)
+    return tell(tool, CannotTell{Why::no_majority, "too many of these at once: try again"});
+  Finding finding;
+  finding.tool = tool;
+  for (const NodeId node : founders_) {
+    if (node != self_) finding.silent.insert(node);
+  }
+  finding_.push_back(std::move(finding));
+  begin_round(moment, finding_.back());
+}
+
+void AgreementsPart::begin_round(const node::Moment& moment, Finding& finding) {
+  ++finding.round;
+  finding.number = ++last_question_;
+  finding.until = moment.now + round_lasts;
+  const Probe begin{Probe::Kind::begin, self_, finding.number, {}, {}};
+  for (const NodeId node : founders_) {
+    if (node != self_) say(node, begin);
+  }
+  begin_search(moment, begin);
+}
+
+// A probe for each wait of this host's sessions.
+void AgreementsPart::begin_search(const node::Moment& moment, const Probe& probe) {
+  std::set<SessionId> own;
+  for (const GroupLog::Wait& wait : log_->waits(moment)) {
+    if (log_->home_of(moment, wait.waiter) == self_) own.insert(wait.waiter);
+  }
+  for (const auto& [epoch, region] : regions_) {
+    for (const Entrance& each : region.waiting) own.insert(each.session);
+  }
+  for (const SessionId session : own) chase(moment, probe, session, {});
+}
+
+AgreementsPart::Search& AgreementsPart::search_of(const node::Moment& moment, const Probe& probe) {
+  std::erase_if(searches_, [&](const auto& entry) { return entry.second.until <= moment.now; });
+  if (searches_.size() >= most_searches) searches_.erase(searches_.begin());
+  Search& search = searches_[{probe.origin, probe.search}];
+  search.until = moment.now + search_lasts;
+  return search;
+}
+
+// At the home of `session`: what it waits for, or a command that it runs does.
+void AgreementsPart::chase(const node::Moment& moment, const Probe& probe, SessionId session,
+                           const std::vector<WaitStep>& path) {
+  const SessionId initiator = path.empty() ? session : path.front().waiter;
+  Search& search = search_of(moment, probe);
+  if (search.dependent.size() >= most_dependent || path.size() >= longest_path) return;
+  if (!search.dependent.emplace(initiator, session).second) return;
+  if (!path.empty() && (session == initiator || is_inside_of(moment, initiator, session))) {
+    const Probe found{Probe::Kind::found, probe.origin, probe.search, {}, path};
+    if (probe.origin == self_) return heard(moment, self_, found);
+    return say(probe.origin, found);
+  }
+  const auto is_under = [&](SessionId waiter, const std::vector<SessionId>& outer) {
+    if (waiter == session) return true;
+    return !path.empty() && std::ranges::find(outer, session) != outer.end();
+  };
+  for (const GroupLog::Wait& wait : log_->waits(moment)) {
+    if (!is_under(wait.waiter, wait.outer)) continue;
+    for (const SessionId blocker : wait.blockers)
+      pass_on(moment, probe, path, {wait.waiter, blocker, wait.number, wait.name, false});
+  }
+  for (auto& [epoch, region] : regions_) {
+    for (const Entrance& each : region.waiting) {
+      if (!is_under(each.session, each.outer)) continue;
+      const WaitStep step{each.session, {}, each.number, region.known.name, true};
+      Probe question = probe;
+      question.kind = Probe::Kind::who_is_inside;
+      question.epoch = epoch;
+      question.path = path;
+      question.path.push_back(step);
+      if (region.inside) held_up(moment, question, self_, region);
+      for (const service::DecisionSite& site : region.known.sites) {
+        if (site.node != self_) say(site.node, question);
+      }
+    }
+  }
+}
+
+// The edge is there: to the home of whom is waited for.
+void AgreementsPart::pass_on(const node::Moment& moment, const Probe& probe, std::vector<WaitStep> path,
+                             WaitStep step) {
+  path.push_back(std::move(step));
+  const NodeId to = log_->home_of(moment, path.back().blocker).value_or(NodeId{});
+  const Probe on{Probe::Kind::chase, probe.origin, probe.search, {}, std::move(path)};
+  if (to == self_) {
+    heard(moment, self_, on);
+  } else if (std::ranges::binary_search(founders_, to)) {
+    say(to, on);
+  }
+}
+
+// Whether this wait is one of a command that `outer` runs.
+bool AgreementsPart::is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer) const {
+  for (const GroupLog::Wait& wait : log_->waits(moment)) {
+    if (wait.waiter == waiter && std::ranges::find(wait.outer, outer) != wait.outer.end()) return true;
+  }
+  for (const auto& [epoch, region] : regions_) {
+    for (const Entrance& each : region.waiting) {
+      if (each.session == waiter && std::ranges::find(each.outer, outer) != each.outer.end()) return true;
+    }
+  }
+  return false;
+}
+
+// At a site of the epoch; `from` is the one of which the last of the path waits.
+void AgreementsPart::held_up(const node::Moment& moment, const Probe& question, NodeId from, Region& region) {
+  if (!region.inside || question.path.empty()) return;
+  const bool holds_up = from == self_ || region.core->holds_up(from);
+  if (!holds_up) return;
+  std::vector<WaitStep> path = question.path;
+  WaitStep step = std::move(path.back());
+  path.pop_back();
+  step.blocker = *region.inside;
+  pass_on(moment, question, std::move(path), std::move(step));
+}
+
+void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Probe& what) {
+  if (what.path.size() > longest_path) return out_.push_back(node::Unreadable{"it is no probe"});
+  switch (what.kind) {
+    case Probe::Kind::begin:
+      say(from, Probe{Probe::Kind::begun, what.origin, what.search, {}, {}});
+      return begin_search(moment, what);
+    case Probe::Kind::begun:
+      for (Finding& finding : finding_) {
+        if (finding.number == what.search) finding.silent.erase(from);
+      }
+      return;
+    case Probe::Kind::chase:
+      if (!what.path.empty()) chase(moment, what, what.path.back().blocker, what.path);
+      return;
+    case Probe::Kind::who_is_inside:
+      if (const auto region = regions_.find(what.epoch); region != regions_.end())
+        held_up(moment, what, from, region->second);
+      return;
+    case Probe::Kind::found:
+      for (Finding& finding : finding_) {
+        auto& found = finding.round == 1 ? finding.first : finding.second;
+        if (finding.number == what.search && found.size() < most_circles && !what.path.empty())
+          found.insert(from_the_least(what.path));
+      }
+      return;
+  }
+}
+
+void AgreementsPart::circles_go_on(const node::Moment& moment) {
+  std::erase_if(finding_, [&](Finding& finding) {
+    if (finding.until > moment.now) return false;
+    if (finding.round == 1) {
+      begin_round(moment, finding);
+      return false;
+    }
+    Circles circles;
+    for (const auto& circle : finding.second) {
+      if (COORD_RULE(a_circle_is_found_twice, finding.first.contains(circle)))
+        circles.circles.push_back({circle, {}});
+    }
+    for (Circle& circle : circles.circles) {
+      for (const WaitStep& step : circle.steps) circle.waiters.push_back(log_->party(moment, step.waiter));
+    }
+    for (const NodeId node : finding.silent) circles.silent.push_back(host_of(node));
+    tell(finding.tool, circles);
+    return true;
+  });
+}
+
+}  // namespace coord::agreements

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The events of this host, as dclock(1) reads them: for --log of the tools, and for coordd --trace-log.
+//
+// Each message carries how many events of each host its sender knew (a vector clock), so the logs of all
+// hosts together tell which event can have caused which. There are two such clocks. One is of each
+// generation, an epoch or a decision, whose events are kept in memory for the tools that take part in it. The
+// other one is of all generations together; it runs where its events are written down, and goes on from there
+// after a restart.
+#include <algorithm>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "base/rfc3339.hpp"
+#include "service/ownership.hpp"
+
+namespace coord::agreements {
+
+namespace {
+
+constexpr std::size_t most_lines = 5'000, most_logs = 64, longest_text = 200;
+constexpr std::size_t page_bytes = std::size_t{128} << 10U;
+
+// A line is one line, whatever a value says.
+std::string printable(std::string text) {
+  if (text.size() > longest_text) text.resize(longest_text);
+  std::ranges::replace_if(
+      text,
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f; },
+      '?');
+  return text;
+}
+
+void take_in(std::map<NodeId, std::uint64_t>& clock, const std::map<NodeId, std::uint64_t>& other,
+             NodeId self) {
+  for (const auto& [node, count] : other) {
+    if (node != self) clock[node] = std::max(clock[node], count);
+  }
+}
+
+}  // namespace
+
+std::string AgreementsPart::line_of(const node::Moment& moment, const Clock& clock,
+                                    const std::string& text) const {
+  std::string entries;
+  for (const auto& [node, count] : clock) {
+    if (count > 0) entries += fmt::format("{}\"{}\":{}", entries.empty() ? "" : ",", host_of(node), count);
+  }
+  return fmt::format("{} {{{}}} @{} {}", host_of(self_), entries, rfc3339(moment.wall), text);
+}
+
+// `received`: what has come, by which this host knows more.
+void AgreementsPart::event(const node::Moment& moment, Token generation, const std::string& name,
+                           const std::string& what, const Item* received) {
+  const std::string text = printable(what);
+  auto log = logs_.find(generation);
+  if (log == logs_.end()) {
+    // The oldest goes: of an epoch that is over, or a decision of long ago.
+    if (logs_.size() >= most_logs) logs_.erase(logs_.begin());
+    log = logs_.emplace(generation, Log{name, {}, {}, true}).first;
+  }
+  Log& of = log->second;
+  if (received != nullptr) take_in(of.clock, received->clock, self_);
+  ++of.clock[self_];
+  of.whole = of.whole && of.lines.size() < most_lines;
+  if (of.whole) of.lines.push_back(line_of(moment, of.clock, text));
+  if (!trace_) return;
+  if (received != nullptr) take_in(trace_clock_, received->trace_clock, self_);
+  ++trace_clock_[self_];
+  trace_(line_of(moment, trace_clock_, printable(fmt::format("{}: {}", name, what))));
+}
+
+// What is to be sent is an event, and tells what this host knew.
+void AgreementsPart::stamp(const node::Moment& moment, const std::string& name, NodeId to,
+                           const classical::Algorithm* algorithm, Item& item) {
+  event(moment, item.generation, name, fmt::format("{} to {}", words_of(algorithm, item), host_of(to)),
+        nullptr);
+  item.clock = logs_.at(item.generation).clock;
+  if (trace_) item.trace_clock = trace_clock_;
+}
+
+void AgreementsPart::note_received(const node::Moment& moment, const std::string& name, NodeId from,
+                                   const classical::Algorithm* algorithm, const Item& item) {
+  event(moment, item.generation, name, fmt::format("{} from {}", words_of(algorithm, item), host_of(from)),
+        &item);
+}
+
+std::string AgreementsPart::words_of(const classical::Algorithm* algorithm, const Item& item) {
+  if (item.kind != Item::Kind::message) return name_of(item.kind);
+  const auto text = algorithm->describe(item.message);
+  if (!text) return "a message";
+  return text->text.starts_with(text->type) ? text->text : fmt::format("{} ({})", text->type, text->text);
+}
+
+void AgreementsPart::asked(const node::Moment&, Tool tool, const GetLog& what) {
+  LogIs page;
+  if (const auto found = logs_.find(what.generation); found != logs_.end()) {
+    const Log& log = found->second;
+    page.whole = log.whole;
+    std::size_t bytes = 0;
+    for (std::size_t i = what.after; i < log.lines.size(); ++i) {
+      bytes += log.lines[i].size() + sizeof(std::uint64_t);
+      page.more = bytes > page_bytes;
+      if (page.more) break;
+      page.lines.push_back(log.lines[i]);
+    }
+  }
+  tell(tool, page);
+}
+
+// Whose name it is may ask for its events.
+bool AgreementsPart::may_read(const GetLog& what, std::uint32_t uid, const std::string& user) const {
+  const auto found = logs_.find(what.generation);
+  return found == logs_.end() || service::may_use(found->second.name, uid, user);
+}
+
+}  // namespace coord::agreements

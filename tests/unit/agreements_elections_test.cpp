@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// Leaderships that the hosts settle among themselves, at the parts of several peers.
+#include <catch2/catch.hpp>
+
+#include "agreements_group.hpp"
+
+using namespace coord;
+using namespace coord::agreements;
+using namespace coord::agreements::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration bound = 1s;
+
+void stand(Network& net, std::uint64_t node, ElectBy by, std::uint64_t tool = 1, Duration length = bound) {
+  net.ask_as(node, tool, Stand{by, "reports", length});
+}
+std::string leads(Network& net, std::uint64_t node) {
+  const auto& told = net.told[NodeId{node}];
+  if (told.empty()) return "";
+  const auto* standing = std::get_if<Standing>(&told.back());
+  return standing == nullptr ? "refused" : standing->leads ? "leads" : "stands";
+}
+std::string all(Network& net) {
+  std::string text;
+  for (std::uint64_t node = 1; node <= net.size; ++node) text += (node > 1 ? " " : "") + leads(net, node);
+  return text;
+}
+std::string believes(Network& net, std::uint64_t node, ElectBy by) {
+  net.ask_as(node, 99, WhoLeads{by, "reports"});
+  return std::get<Standing>(net.told[NodeId{node}].back()).leader;
+}
+
+}  // namespace
+
+TEST_CASE("bully: the highest that stands leads, and whoever is next when it is gone") {
+  Network net(3);
+  for (std::uint64_t node = 1; node <= 3; ++node) stand(net, node, ElectBy::bully);
+  net.run(5s);
+  CHECK(all(net) == "stands stands leads");
+  CHECK(believes(net, 1, ElectBy::bully) == "3");
+  net.cut = {NodeId{3}};
+  net.run(6s);
+  CHECK(leads(net, 2) == "leads");
+  CHECK(leads(net, 3) == "leads");  // as far as it knows
+  net.cut.clear();
+  net.run(6s);
+  CHECK(leads(net, 2) == "stands");
+  CHECK(leads(net, 3) == "leads");
+  net.gone(3, 1);
+  net.run(5s);
+  CHECK(leads(net, 2) == "leads");
+  stand(net, 3, ElectBy::bully);  // a higher one comes
+  net.run(5s);
+  CHECK(all(net) == "stands stands leads");
+}
+
+TEST_CASE("bully: whoever is elected begins when the one before has been told") {
+  Network net(2);
+  stand(net, 1, ElectBy::bully);
+  net.run(5s);
+  REQUIRE(leads(net, 1) == "leads");
+  stand(net, 2, ElectBy::bully);
+  net.run(100ms);
+  CHECK(all(net) == "stands stands");  // the one has ended, the other one has not begun
+  net.run(1s);
+  CHECK(all(net) == "stands leads");
+}
+
+TEST_CASE("of several tools of a host the first stands, and the others after it") {
+  for (const ElectBy by : {ElectBy::bully, ElectBy::lease_race}) {
+    Network net(1);
+    net.run(2s);
+    stand(net, 1, by, 1);
+    net.run(5s);
+    CHECK(leads(net, 1) == "leads");
+    stand(net, 1, by, 2);
+    CHECK(leads(net, 1) == "stands");
+    net.run(1s);
+    net.gone(1, 1);
+    net.run(5s);
+    CHECK(leads(net, 1) == "leads");
+    stand(net, 1, by, 3, 2 * bound);
+    CHECK(leads(net, 1) == "refused");
+  }
+}
+
+TEST_CASE("lease-race: one leads, and when it is gone the next in line") {
+  Network net(3);
+  net.run(2s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  CHECK(leads(net, 2) == "leads");
+  stand(net, 3, ElectBy::lease_race);
+  stand(net, 1, ElectBy::lease_race);
+  net.run(3s);
+  CHECK(all(net) == "stands leads stands");
+  CHECK(believes(net, 1, ElectBy::lease_race) == "2");
+  CHECK(believes(net, 1, ElectBy::bully).empty());
+  net.cut = {NodeId{2}};
+  net.run(3s);
+  CHECK(leads(net, 2) == "stands");  // its lease is over, and it has ended before
+  CHECK(leads(net, 1) == "leads");
+}
+
+TEST_CASE("lease-race: who gives leases and was started again gives none until those of before are over") {
+  Network net(3);
+  net.run(2s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  REQUIRE(leads(net, 2) == "leads");
+  net.cut = {NodeId{2}};
+  net.start(NodeId{1});
+  stand(net, 3, ElectBy::lease_race);
+  net.run(700ms);
+  CHECK(leads(net, 3) == "stands");
+  net.run(2s);
+  CHECK(leads(net, 3) == "leads");
+}
+
+TEST_CASE("lease-race: another length than the others' is refused") {
+  Network net(3);
+  net.run(5s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  stand(net, 3, ElectBy::lease_race, 1, 2 * bound);
+  net.run(1s);
+  CHECK(leads(net, 3) == "refused");
+}
