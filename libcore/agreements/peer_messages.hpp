@@ -158,8 +158,8 @@ struct Item {
   bool operator==(const Item&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to,
-            clock, trace_clock);
+    archive(generation, depth, wire::at_most<item_message_bytes>(message), kind, question, from, to, clock,
+            trace_clock);
   }
 };
 constexpr const char* name_of(Item::Kind value) {
