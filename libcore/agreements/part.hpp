@@ -263,6 +263,12 @@ class AgreementsPart final : public node::Part {
     std::set<NodeId> silent{};
     std::set<std::vector<WaitStep>> first{}, second{};  // what each round has found
   };
+  struct Waits {
+    LogIndex position;
+    std::vector<GroupLog::Wait> waits;
+    std::multimap<SessionId, std::size_t> by_session;  // that waits, or that runs one that does
+  };
+  const Waits& waits_now(const node::Moment& moment);
   void asked(const node::Moment& moment, Tool tool, const FindCircles& what);
   void begin_round(const node::Moment& moment, Finding& finding);
   void begin_search(const node::Moment& moment, const Probe& probe);
@@ -270,7 +276,7 @@ class AgreementsPart final : public node::Part {
   void chase(const node::Moment& moment, const Probe& probe, SessionId session,
              const std::vector<WaitStep>& path);
   void pass_on(const node::Moment& moment, const Probe& probe, std::vector<WaitStep> path, WaitStep step);
-  bool is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer) const;
+  bool is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer);
   void held_up(const node::Moment& moment, const Probe& question, NodeId from, Region& region);
   void circles_go_on(const node::Moment& moment);
 
@@ -407,6 +413,7 @@ class AgreementsPart final : public node::Part {
   std::map<Token, Site> sites_;
   std::map<Token, Region> regions_;
   std::vector<Finding> finding_;
+  std::optional<Waits> waits_;
   std::map<std::pair<NodeId, std::uint64_t>, Search> searches_;
   std::uint64_t last_wait_ = 0;
   std::map<Token, Log> logs_;

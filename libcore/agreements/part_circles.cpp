@@ -32,7 +32,7 @@ using Why = CannotTell::Why;
 
 constexpr Duration round_lasts = std::chrono::milliseconds(700);
 constexpr Duration search_lasts = std::chrono::seconds(5);
-constexpr std::size_t longest_path = 32, most_searches = 64, most_dependent = 65'536, most_circles = 256;
+constexpr std::size_t longest_path = 32, most_searches = 16, most_dependent = 8'192, most_circles = 256;
 constexpr std::ptrdiff_t most_searches_of_node = 8;
 
 // The same circle begins wherever its first probe did.
@@ -71,13 +71,25 @@ void AgreementsPart::begin_round(const node::Moment& moment, Finding& finding) {
 // A probe for each wait of this host's sessions.
 void AgreementsPart::begin_search(const node::Moment& moment, const Probe& probe) {
   std::set<SessionId> own;
-  for (const GroupLog::Wait& wait : log_->waits(moment)) {
+  for (const GroupLog::Wait& wait : waits_now(moment).waits) {
     if (log_->home_of(moment, wait.waiter) == self_) own.insert(wait.waiter);
   }
   for (const auto& [epoch, region] : regions_) {
     for (const Entrance& each : region.waiting) own.insert(each.session);
   }
   for (const SessionId session : own) chase(moment, probe, session, {});
+}
+
+// The log's, looked through once as long as it stays.
+const AgreementsPart::Waits& AgreementsPart::waits_now(const node::Moment& moment) {
+  const LogIndex position = log_->position(moment);
+  if (waits_ && waits_->position == position) return *waits_;
+  waits_ = Waits{position, log_->waits(moment), {}};
+  for (std::size_t i = 0; i < waits_->waits.size(); ++i) {
+    waits_->by_session.emplace(waits_->waits[i].waiter, i);
+    for (const SessionId outer : waits_->waits[i].outer) waits_->by_session.emplace(outer, i);
+  }
+  return *waits_;
 }
 
 AgreementsPart::Search& AgreementsPart::search_of(const node::Moment& moment, const Probe& probe) {
@@ -104,8 +116,14 @@ void AgreementsPart::chase(const node::Moment& moment, const Probe& probe, Sessi
     if (waiter == session) return true;
     return !path.empty() && std::ranges::find(outer, session) != outer.end();
   };
-  for (const GroupLog::Wait& wait : log_->waits(moment)) {
-    if (!is_under(wait.waiter, wait.outer)) continue;
+  const Waits& now = waits_now(moment);
+  const auto [first, last] = now.by_session.equal_range(session);
+  std::vector<GroupLog::Wait> under;
+  for (auto at = first; at != last; ++at) {
+    const GroupLog::Wait& wait = now.waits[at->second];
+    if (is_under(wait.waiter, wait.outer)) under.push_back(wait);
+  }
+  for (const GroupLog::Wait& wait : under) {
     for (const SessionId blocker : wait.blockers)
       pass_on(moment, probe, path, {wait.waiter, blocker, wait.number, wait.name, false});
   }
@@ -140,8 +158,11 @@ void AgreementsPart::pass_on(const node::Moment& moment, const Probe& probe, std
 }
 
 // Whether this wait is one of a command that `outer` runs.
-bool AgreementsPart::is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer) const {
-  for (const GroupLog::Wait& wait : log_->waits(moment)) {
+bool AgreementsPart::is_inside_of(const node::Moment& moment, SessionId waiter, SessionId outer) {
+  const Waits& now = waits_now(moment);
+  const auto [first, last] = now.by_session.equal_range(waiter);
+  for (auto at = first; at != last; ++at) {
+    const GroupLog::Wait& wait = now.waits[at->second];
     if (wait.waiter == waiter && std::ranges::find(wait.outer, outer) != wait.outer.end()) return true;
   }
   for (const auto& [epoch, region] : regions_) {

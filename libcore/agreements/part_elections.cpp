@@ -123,8 +123,9 @@ Standing AgreementsPart::standing(const node::Moment& moment, const RaceKey& key
   is.leader = believed(moment, key);
   is.here = race.leads;
   is.term = race.term;
-  is.until =
-      key.first == ElectBy::bully ? moment.now + race.bound : race.core->deadline().value_or(moment.now);
+  is.until = key.first == ElectBy::bully ? moment.now + race.bound
+             : race.core                 ? race.core->deadline().value_or(moment.now)
+                                         : moment.now;
   is.messages = race.messages;
   is.delays = race.depth;
   for (const NodeId node : by_name_) is.hosts.push_back(host_of(node));
@@ -310,7 +311,6 @@ void AgreementsPart::refused_by_store(const RaceKey& key) {
   if (found == races_.end()) return;
   for (const Tool& tool : std::exchange(found->second.standing, {}))
     tell(tool, CannotTell{Why::wrong, "others stand there with another --ttl: use the same"});
-  races_.erase(found);
 }
 
 // ---- messages
@@ -398,6 +398,7 @@ void AgreementsPart::races_go_on(const node::Moment& moment) {
     if (const auto due = store.core->deadline(); due && *due <= moment.now)
       store_answers(moment, name, store, 0, store.core->tick(moment.now));
   }
+  std::erase_if(races_, [](const auto& entry) { return entry.second.standing.empty(); });
   for (auto& [key, race] : races_) {
     if (!race.core) continue;
     if (const auto due = race.core->deadline(); due && *due <= moment.now)
