@@ -43,7 +43,7 @@ teardown() {
   dclock draw --to svg a.log b.log c.log >drawn.svg
   grep -q 'door-maekawa' drawn.svg
   grep -q ' plan: ' a.log
-  grep -q ' t: commit from ' <(cat b.log c.log a.log)
+  grep -q ' t: decision (commit) from ' <(cat b.log c.log a.log)
   [ "$(dclock merge a.log b.log c.log | wc -l)" -eq "$(cat a.log b.log c.log | wc -l)" ]
   [ "$(stat -c %a a.log)" = 600 ]
 }
