@@ -30,6 +30,11 @@ constexpr auto schemes = std::to_array<Scheme>({
     {"zookeepers", EngineUrl::Kind::zookeeper, true, 2281},
     {"zk", EngineUrl::Kind::zookeeper, false, 2181},
     {"zks", EngineUrl::Kind::zookeeper, true, 2281},
+    {"redis", EngineUrl::Kind::redis, false, 6379},
+    {"rediss", EngineUrl::Kind::redis, true, 6379},
+    {"postgres", EngineUrl::Kind::postgres, false, 5432},
+    {"postgress", EngineUrl::Kind::postgres, true, 5432},
+    {"postgresql", EngineUrl::Kind::postgres, false, 5432},
 });
 
 Error wrong(const std::string& url, std::string what, std::string remedy) {
@@ -113,6 +118,13 @@ Result<EngineUrl> parse_engine_url(const std::string& text) {
     rest.remove_prefix(comma + 1);
   }
   return url;
+}
+
+Status may_be_used(const EngineUrl& url, bool unsafe) {
+  if (url.kind != EngineUrl::Kind::redis || unsafe) return done();
+  return Error{ErrorKind::usage, "--engine redis://...",
+               "a fail-over of Redis forgets what it has acknowledged last, so two may then hold one lock",
+               "use etcd:// or zookeeper://, or say --unsafe"};
 }
 
 std::string EngineUrl::text() const {

@@ -13,10 +13,10 @@
 namespace coord {
 
 struct EngineUrl {
-  enum class Kind : std::uint8_t { etcd, zookeeper } kind = Kind::etcd;
+  enum class Kind : std::uint8_t { etcd, zookeeper, redis, postgres, consul } kind = Kind::etcd;
   bool tls = false;
   std::vector<std::pair<std::string, std::uint16_t>> endpoints;  // one at least
-  std::string prefix;                                            // ends with `/`
+  std::string prefix;  // ends with `/`; of postgres: DATABASE/PREFIX/
 
   // Written in one way only: alike for all who mean the same servers and the same log.
   std::string text() const;
@@ -24,6 +24,10 @@ struct EngineUrl {
 
 // Errors are of ErrorKind::usage.
 Result<EngineUrl> parse_engine_url(const std::string& text);
+
+// Errors are of ErrorKind::usage: this engine may forget what it has acknowledged, and nobody has said
+// --unsafe.
+Status may_be_used(const EngineUrl& url, bool unsafe);
 
 // Of URLs, for help: "etcd:// etcds:// ...".
 std::string engine_schemes();

@@ -262,10 +262,12 @@ Result<std::string> private_socket(const std::string& state_dir, const std::stri
 namespace {
 
 // One for each engine and prefix, however the URL is written.
-Result<Authority> gateway_authority(const std::string& engine) {
+Result<Authority> gateway_authority(const std::string& engine, bool unsafe) {
   const auto url = parse_engine_url(engine);
   if (!url) return url.error();
+  if (Status may = may_be_used(*url, unsafe); !may) return may.error();
   Authority authority;
+  authority.unsafe = unsafe;
   authority.kind = Authority::Kind::private_peer;
   authority.engine = url->text();
   std::uint64_t hash = 0xcbf29ce484222325U;  // FNV-1a
@@ -286,7 +288,7 @@ Result<Authority> gateway_authority(const std::string& engine) {
 }  // namespace
 
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine) {
+                                 const std::string& engine, bool unsafe) {
   if (!socket.empty()) {
     Authority authority;
     authority.socket = socket;
@@ -294,7 +296,7 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
       authority.system_user = owner_of_directory_of(socket);
     return authority;
   }
-  if (!engine.empty()) return gateway_authority(engine);
+  if (!engine.empty()) return gateway_authority(engine, unsafe);
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);
   const auto host_wide = has_host_peer();
   if (!host_wide) return host_wide.error();

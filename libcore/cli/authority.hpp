@@ -43,8 +43,9 @@ struct Authority {
   // The process that holds the state directory, if one does and it may be started by tools: whether or not it
   // answers now, it is not started again.
   std::optional<pid_t> running;
-  std::string config;  // empty: none
-  std::string engine;  // of a private gateway: its engine's URL; empty: none
+  std::string config;   // empty: none
+  std::string engine;   // of a private gateway: its engine's URL; empty: none
+  bool unsafe = false;  // that engine may forget
   // Whose peer may be believed besides root's and one's own: of the system's peer, the user that its
   // directory was given to. Others cannot make a directory there.
   std::optional<uid_t> system_user;
@@ -56,8 +57,9 @@ struct Authority {
 
 // `socket` and `config` as given on the command line or in the environment; empty: not given.
 // `engine`: a URL; where it is given, and no socket, the gateway of this user to that engine.
+// `unsafe`: also to one that may forget what it has acknowledged.
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine = {});
+                                 const std::string& engine = {}, bool unsafe = false);
 
 // The peer alone that a group is to replace, whatever is configured: the host's, or this user's private one.
 Result<Authority> lone_authority(bool of_host);

@@ -113,6 +113,7 @@ std::vector<std::string> arguments_of(const Authority& authority) {
   if (authority.kind == Authority::Kind::private_peer) {
     arguments.insert(arguments.end(), {"--private", "--state-dir", authority.state_dir});
     if (!authority.engine.empty()) arguments.insert(arguments.end(), {"--engine", authority.engine});
+    if (authority.unsafe) arguments.emplace_back("--unsafe");
   } else {
     arguments.insert(arguments.end(), {"--config", authority.config});
   }

@@ -30,10 +30,13 @@ void add_peer_options(Options& options, ConnectOptions& target) {
   options
       .custom(
           "--engine", "URL", [&target](std::string_view url) { return named_engine(url, target.engine); },
-          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://...")
+          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://, postgres://")
       .env("COORD_ENGINE")
       .excludes("--socket")
       .excludes("--config")
+      .minor();
+  options.flag("--unsafe", target.unsafe, "also an engine that may forget what is held: redis://")
+      .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
   options
       .choice("--scope", "SCOPE", target.scope,

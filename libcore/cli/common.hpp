@@ -20,9 +20,10 @@ namespace coord::cli {
 enum class Scope { any, private_peer, host, cluster, engine };  // another one than any: no other will do
 
 struct ConnectOptions {
-  std::string socket;  // empty: this host's authority
-  std::string config;  // empty: find_config()'s usual places (config.hpp)
-  std::string engine;  // URL, as given: a gateway of this user's to it
+  std::string socket;   // empty: this host's authority
+  std::string config;   // empty: find_config()'s usual places (config.hpp)
+  std::string engine;   // URL, as given: a gateway of this user's to it
+  bool unsafe = false;  // also one that may forget
   Scope scope = Scope::any;
   bool no_autostart = false;
   Duration patience = std::chrono::seconds(5);  // for the peer's greeting
@@ -34,8 +35,9 @@ struct OutputOptions {
   std::string report;  // empty: none
 };
 
-void add_peer_options(Options& options,
-                      ConnectOptions& target);  // --socket --config --engine --scope --no-autostart, COORD_*
+void add_peer_options(
+    Options& options,
+    ConnectOptions& target);  // --socket --config --engine --unsafe --scope --no-autostart, COORD_*
 // --json -q --verbose. `listings`: the modes that print, with which alone --json makes sense; none: any.
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings = {});
 void add_report_option(Options& options, OutputOptions& target);  // --report FILE

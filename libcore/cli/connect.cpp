@@ -73,7 +73,7 @@ Result<Reached> reach(const ConnectOptions& options, const std::string& tool, co
                       const std::function<Status(const Authority&)>& may_ask) {
   const Instant began = process::boot_now();
   for (int tries = 1;;) {
-    const auto authority = find_authority(options.socket, options.config, options.engine);
+    const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
     if (!authority) return authority.error();
     if (Status may = may_ask(*authority); !may) return may.error();
     const bool started = tries > 1;
@@ -183,7 +183,7 @@ std::string no_quorum_text(const std::string& not_begun) {
 }
 
 Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {
-  const auto authority = find_authority(options.socket, options.config, options.engine);
+  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
   if (!authority) return authority.error();
   auto peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
   if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
@@ -198,7 +198,7 @@ Result<Again> connect_again(const ConnectOptions& options, const std::string& to
 }
 
 std::string why_it_ended(const ConnectOptions& options) {
-  const auto authority = find_authority(options.socket, options.config, options.engine);
+  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
   return authority && authority->may_be_started() ? last_words(*authority) : "";
 }
 

@@ -176,6 +176,7 @@ Status add_engine(Settings& settings) {
     return usage("--engine", "not with --peers or --join", "the log is kept by an engine, or by peers");
   auto url = parse_engine_url(options.engine);
   if (!url) return url.error();
+  if (Status may = may_be_used(*url, options.unsafe); !may) return may.error();
   engines::Settings& access = settings.engine_access;
   access.url = std::move(*url);
   if (options.engine_user.empty() != options.engine_password_file.empty())
@@ -183,7 +184,7 @@ Status add_engine(Settings& settings) {
   if (options.engine_cert.empty() != options.engine_key.empty())
     return usage("--engine-cert", "only with --engine-key, and that only with it", "give both");
   if (!access.url.tls && !(options.engine_ca + options.engine_cert).empty())
-    return usage("--engine-ca", "this URL is without TLS", "write etcds://");
+    return usage("--engine-ca", "this URL is without TLS", "write etcds://, zookeepers://, rediss://");
   access.user = options.engine_user;
   access.ca = options.engine_ca;
   access.certificate = options.engine_cert;

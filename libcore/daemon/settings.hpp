@@ -29,6 +29,7 @@ struct Options {
   std::vector<std::string> join;  // HOST:PORT,... of anybody of the group that this host comes to
   std::string key_file;           // needed with more than one peer
   std::string engine;             // URL of an engine that keeps the log; empty: peers do
+  bool unsafe = false;            // also one that may forget what it has acknowledged
   std::string engine_user, engine_password_file;
   std::string engine_ca, engine_cert, engine_key;
   std::string state_dir;

@@ -25,6 +25,7 @@ struct Access {
   std::string user;    // empty: without a name
   std::string password;
   std::uint64_t writer = 0;  // of this process: what it keeps in pieces has its name
+  std::string nonce{};       // of this connection: nobody can foretell it
 };
 
 class Adapter {

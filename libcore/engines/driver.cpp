@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "engines/driver.hpp"
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
 #include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -15,6 +19,8 @@
 
 #include "base/format.hpp"
 #include "engines/etcd.hpp"
+#include "engines/postgres.hpp"
+#include "engines/redis.hpp"
 #include "engines/zookeeper.hpp"
 #include "process/boot_time.hpp"
 
@@ -31,6 +37,15 @@ constexpr auto connect_patience = std::chrono::milliseconds(1500);
 constexpr auto first_pause = std::chrono::milliseconds(50);
 constexpr auto longest_pause = std::chrono::milliseconds(1000);
 constexpr std::size_t unsent_limit = 64U << 20U;
+
+// 144 bits, in letters.
+std::string drawn_nonce() {
+  std::array<unsigned char, 18> drawn{};
+  std::array<unsigned char, 32> text{};
+  ::RAND_bytes(drawn.data(), static_cast<int>(drawn.size()));
+  const int size = ::EVP_EncodeBlock(text.data(), drawn.data(), static_cast<int>(drawn.size()));
+  return {text.begin(), text.begin() + size};
+}
 
 class Connection;
 
@@ -101,6 +116,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   bool tls() const { return owner_.settings().url.tls; }
   void connected();
+  void ask_for_tls();
+  void shake_hands();
   void ready();
   void read();
   void send(Bytes bytes);
@@ -145,6 +162,29 @@ void Connection::connected() {
   error_code ignored;
   stream_.next_layer().set_option(tcp::no_delay(true), ignored);
   if (!tls()) return ready();
+  if (owner_.settings().url.kind == EngineUrl::Kind::postgres) return ask_for_tls();
+  shake_hands();
+}
+
+// PostgreSQL is asked first whether it has it.
+void Connection::ask_for_tls() {
+  const auto asked = std::make_shared<Bytes>(Postgres::tls_request());
+  asio::async_write(stream_.next_layer(), asio::buffer(*asked),
+                    [self = shared_from_this(), asked](const error_code& error, std::size_t) {
+                      if (self->closed_) return;
+                      if (error) return self->fail(words(error));
+                      asio::async_read(self->stream_.next_layer(), asio::buffer(self->buffer_.data(), 1),
+                                       [self](const error_code& failed, std::size_t) {
+                                         if (self->closed_) return;
+                                         if (failed) return self->fail(words(failed));
+                                         if (self->buffer_[0] != 'S')
+                                           return self->fail("it has no TLS: write postgres://");
+                                         self->shake_hands();
+                                       });
+                    });
+}
+
+void Connection::shake_hands() {
   const std::string& name = owner_.wanted().first;
   SSL_set_tlsext_host_name(stream_.native_handle(), name.c_str());
   stream_.set_verify_callback(ssl::host_name_verification(name));
@@ -275,14 +315,23 @@ Status Connections::prepare() {
 }
 
 std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) const {
-  Access access{settings_.url.prefix, settings_.user, settings_.password, settings_.writer};
+  Access access;
+  access.prefix = settings_.url.prefix;
+  access.user = settings_.user;
+  access.password = settings_.password;
+  access.writer = settings_.writer;
+  const bool tls = settings_.url.tls;
   switch (settings_.url.kind) {
     case EngineUrl::Kind::zookeeper:
       return std::make_unique<ZooKeeper>(std::move(access), host);
-    case EngineUrl::Kind::etcd:
-      break;
+    case EngineUrl::Kind::redis:
+      return std::make_unique<Redis>(std::move(access), host);
+    case EngineUrl::Kind::postgres:
+      access.nonce = drawn_nonce();
+      return std::make_unique<Postgres>(std::move(access), host, tls);
+    default:
+      return std::make_unique<Etcd>(std::move(access), host, tls);
   }
-  return std::make_unique<Etcd>(std::move(access), host, settings_.url.tls);
 }
 
 void Connections::connect() {

@@ -22,7 +22,6 @@ struct Settings {
       key;  // files; empty: the system's authorities, and no certificate of one's own
   std::string user, password;
   std::uint64_t writer = 0;
-  bool unsafe = false;  // an engine that may lose what it has acknowledged will do
 };
 
 class Driver {

@@ -3,6 +3,9 @@
 // states of ours that another program may have changed, and a whole adapter that is told such bytes.
 #include "base/check.hpp"
 #include "engines/etcd.hpp"
+#include "engines/postgres.hpp"
+#include "engines/redis.hpp"
+#include "engines/scram.hpp"
 #include "engines/zookeeper.hpp"
 #include "replica/engine_frame.hpp"
 
@@ -35,10 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)engines::etcd::read_transaction(bytes);
   (void)engines::etcd::read_watch(bytes);
 
-  engines::Etcd etcd({"p/", "", "", 1}, "host:1", false);
+  engines::Etcd etcd({"p/", "", "", 1, {}}, "host:1", false);
   tell(etcd, {}, bytes);
   // What a server says first, so that what follows is read.
-  engines::ZooKeeper zookeeper({"p/", "", "", 1}, "host:1");
+  engines::ZooKeeper zookeeper({"p/", "", "", 1, {}}, "host:1");
   const Bytes session = engines::JuteWriter()
                             .number(37)
                             .number(0)
@@ -48,5 +51,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                             .flag(false)
                             .out();
   tell(zookeeper, session, bytes);
+  engines::Redis redis({"p/", "", "", 1, {}}, "host:1");
+  tell(redis, {}, bytes);
+  engines::Postgres postgres({"db/p/", "", "", 1, "nonce"}, "host:1", false);
+  tell(postgres, {}, bytes);
+  (void)engines::Scram("password", "nonce").proof(std::string(bytes.begin(), bytes.end()));
   return 0;
 }

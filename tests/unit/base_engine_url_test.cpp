@@ -19,6 +19,18 @@ TEST_CASE("an engine's URL is one for all who write it differently") {
   CHECK(parse_engine_url("zks://a")->text() == parse_engine_url("zookeepers://a:2281")->text());
 }
 
+TEST_CASE("an engine that may forget is used by those alone who say so") {
+  CHECK(may_be_used(*parse_engine_url("etcd://a"), false));
+  CHECK(may_be_used(*parse_engine_url("postgres://a/db"), false));
+  const auto redis = parse_engine_url("redis://a");
+  const Status refused = may_be_used(*redis, false);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind == ErrorKind::usage);
+  CHECK(refused.error().text().find("--unsafe") != std::string::npos);
+  CHECK(may_be_used(*redis, true));
+  CHECK(redis->text() == "redis://a:6379/coordutils/");
+}
+
 TEST_CASE("what is no engine's URL is refused with what to write") {
   const auto refused = [](const char* text) {
     const auto url = parse_engine_url(text);

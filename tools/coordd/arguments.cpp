@@ -80,6 +80,9 @@ void declare(cli::Options& options, Arguments& arguments) {
       .env("COORD_ENGINE")
       .excludes("--peers")
       .excludes("--join");
+  options.flag("--unsafe", peer.unsafe, "also an engine that may forget what is held: redis://")
+      .env("COORD_ENGINE_UNSAFE", "1")
+      .minor();
   options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
       .env("COORD_ENGINE_USER")
       .minor();

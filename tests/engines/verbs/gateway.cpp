@@ -27,7 +27,6 @@ TestGateway::TestGateway(const EngineUrl& url, std::uint64_t writer) {
   Settings settings;
   settings.url = url;
   settings.writer = writer;
-  settings.unsafe = true;
   auto driver = Driver::open(io_, std::move(settings), [this](engine::Told told) { hear(std::move(told)); });
   if (!driver) failed(driver.error().text());
   driver_ = std::move(*driver);

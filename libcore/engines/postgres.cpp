@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: MIT
+#include "engines/postgres.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "base/format.hpp"
+#include "engines/jute.hpp"
+#include "engines/marks.hpp"
+
+namespace coord::engines {
+
+namespace {
+
+constexpr Duration postgres_patience = std::chrono::seconds(2);
+constexpr std::size_t message_bytes_limit = 300U << 20U;
+constexpr char usual_user[] = "coordutils";
+
+// In the order of `statements`.
+enum Statement : std::size_t { add, seal, make, keep, load, entries, head, written_head };
+constexpr std::array<const char*, 8> statements{
+    // The prefix, the log, the epoch, the key, the bytes, the channel.
+    "with h as (update coordutils_head set last = last + 1 where prefix = $1::text and log = $2::text and "
+    "epoch = "
+    "$3::bigint and not exists (select from coordutils_log where prefix = $1::text and epoch = $3::bigint "
+    "and key = "
+    "$4::text) returning last), i as (insert into coordutils_log (prefix, position, epoch, key, entry) "
+    "select "
+    "$1::text, h.last, $3::bigint, $4::text, $5::bytea from h returning position) select "
+    "pg_notify($6::text, position::text) from i",
+    // The prefix, the log, the epoch, the channel.
+    "with h as (update coordutils_head set last = last + 1, epoch = epoch + 1 where prefix = $1::text and "
+    "log = "
+    "$2::text and epoch = $3::bigint returning last), i as (insert into coordutils_log (prefix, position, "
+    "epoch, key, "
+    "entry) select $1::text, h.last, $3::bigint, '~', '' from h returning position) select "
+    "pg_notify($4::text, "
+    "position::text) from i",
+    // The prefix, the log, the state.
+    "with h as (insert into coordutils_head (prefix, log, epoch, last, state_epoch, state_position, state) "
+    "values "
+    "($1::text, $2::text, 1, 1, 1, 1, $3::bytea) on conflict do nothing returning prefix) delete from "
+    "coordutils_log "
+    "where prefix in (select prefix from h)",
+    // The prefix, the log, the epoch, the position, the state.
+    "with h as (update coordutils_head set state_epoch = $3::bigint, state_position = $4::bigint, state = "
+    "$5::bytea "
+    "where prefix = $1::text and log = $2::text and state_epoch < $3::bigint and epoch >= $3::bigint "
+    "returning prefix) "
+    "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
+    "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
+    // The prefix, the last position that is known.
+    "select position::text, epoch::text, key, entry from coordutils_log where prefix = $1::text and position "
+    "> "
+    "$2::bigint order by position limit 256",
+    "select log, last::text from coordutils_head where prefix = $1::text",
+    "update coordutils_head set last = last where prefix = $1::text returning log, last::text"};
+
+constexpr char tables[] =
+    "do $$ begin if to_regclass('coordutils_log') is null then perform pg_advisory_xact_lock(7242069281); "
+    "create table "
+    "if not exists coordutils_head (prefix text primary key, log text not null, epoch bigint not null, last "
+    "bigint not "
+    "null, state_epoch bigint not null, state_position bigint not null, state bytea not null); create table "
+    "if not "
+    "exists coordutils_log (prefix text, position bigint, epoch bigint not null, key text not null, entry "
+    "bytea not "
+    "null, primary key (prefix, position), unique (prefix, epoch, key)); end if; end $$";
+
+Bytes bytes_in(std::string_view text) {
+  return marks::bytes_in(text);
+}
+std::string text_in(const Bytes& bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+Bytes number_text(std::uint64_t number) {
+  return bytes_in(std::to_string(number));
+}
+std::optional<std::uint64_t> number_of(const Bytes& bytes) {
+  return marks::number_in(text_in(bytes), 10);
+}
+
+// Strings of the protocol end with a zero.
+void put_string(JuteWriter& out, std::string_view text) {
+  out.append(bytes_of(text)).flag(false);
+}
+void put_short(JuteWriter& out, std::size_t value) {
+  const std::array<std::uint8_t, 2> bytes{static_cast<std::uint8_t>(value >> 8U),
+                                          static_cast<std::uint8_t>(value)};
+  out.append(bytes);
+}
+
+Bytes with_size(const Bytes& body) {
+  return JuteWriter().number(static_cast<std::int32_t>(body.size() + 4)).append(body).out();
+}
+
+}  // namespace
+
+Postgres::Postgres(Access access, std::string host, bool tls)
+    : access_(std::move(access)),
+      host_(std::move(host)),
+      tls_(tls),
+      database_(access_.prefix.substr(0, access_.prefix.find('/'))),
+      prefix_(access_.prefix.substr(std::min(database_.size() + 1, access_.prefix.size()))),
+      scram_(access_.password, access_.nonce) {
+  if (prefix_.empty()) prefix_ = "coordutils/";
+  // Of 63 bytes at most; others' messages on it say nothing wrong.
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : prefix_) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  channel_ = fmt::format("coordutils_{:016x}", hash);
+}
+
+// ---- messages
+
+Bytes Postgres::tls_request() {
+  constexpr std::int32_t code = 80877103;
+  return with_size(JuteWriter().number(code).out());
+}
+
+void Postgres::message(char type, const Bytes& body) {
+  Bytes whole{static_cast<std::uint8_t>(type)};
+  const Bytes sized = with_size(body);
+  whole.insert(whole.end(), sized.begin(), sized.end());
+  write(std::move(whole));
+}
+
+void Postgres::query(Instant now, Kind kind, const std::string& text) {
+  if (closed_) return;
+  JuteWriter out;
+  put_string(out, text);
+  message('Q', out.out());
+  calls_.push_back(Call{kind, now});
+}
+
+// Values and answers are in the binary form, which is that of their bytes: numbers go as texts that are cast.
+void Postgres::execute(Instant now, Kind kind, std::size_t statement, const std::vector<Bytes>& values,
+                       std::uint64_t number) {
+  if (closed_) return;
+  JuteWriter bind;
+  put_string(bind, "");
+  put_string(bind, fmt::format("s{}", statement));
+  put_short(bind, values.size());
+  const bool has_bytes = statement == add || statement == make || statement == keep;
+  const std::size_t of_bytes = statement == make ? 2 : 4;
+  for (std::size_t i = 0; i < values.size(); ++i) put_short(bind, has_bytes && i == of_bytes ? 1 : 0);
+  put_short(bind, values.size());
+  for (const Bytes& value : values) bind.buffer(value);
+  put_short(bind, 1);
+  put_short(bind, 1);
+  message('B', bind.out());
+  JuteWriter run;
+  put_string(run, "");
+  message('E', run.number(0).out());
+  message('S', {});
+  calls_.push_back(Call{kind, now, number});
+}
+
+void Postgres::begin(Instant now) {
+  constexpr std::int32_t version = 196608;
+  JuteWriter out;
+  out.number(version);
+  put_string(out, "user");
+  put_string(out, access_.user.empty() ? std::string(usual_user) : access_.user);
+  put_string(out, "database");
+  put_string(out, database_);
+  put_string(out, "application_name");
+  put_string(out, "coordd");
+  put_string(out, "");
+  write(with_size(out.out()));
+  calls_.push_back(Call{Kind::greeting, now});
+}
+
+void Postgres::receive(Instant now, ByteView bytes) {
+  in_.insert(in_.end(), bytes.begin(), bytes.end());
+  std::size_t at_byte = 0;
+  while (!closed_ && in_.size() - at_byte >= 5) {
+    JuteReader head_of(ByteView(in_).subspan(at_byte + 1, 4));
+    const std::int32_t said = head_of.number();
+    if (said < 4 || static_cast<std::size_t>(said) > message_bytes_limit)
+      return refuse("what answers there is not PostgreSQL");
+    const auto size = static_cast<std::size_t>(said);
+    if (in_.size() - at_byte < size + 1) break;
+    const char type = static_cast<char>(in_[at_byte]);
+    take_message(now, type, ByteView(in_).subspan(at_byte + 5, size - 4));
+    at_byte += size + 1;
+  }
+  in_.erase(in_.begin(), in_.begin() + static_cast<std::ptrdiff_t>(at_byte));
+}
+
+void Postgres::refuse(const std::string& why) {
+  if (closed_) return;
+  closed_ = true;
+  close(fmt::format("{}: {}", host_, why));
+}
+
+void Postgres::take_message(Instant now, char type, ByteView body) {
+  switch (type) {
+    case 'R':
+      return authenticate(body);
+    case 'E':
+      return fail(body);
+    case 'D': {
+      if (calls_.empty() || body.size() < 2) return refuse("what answers there is not PostgreSQL");
+      Call& call = calls_.front();
+      call.size += body.size();
+      if (call.size > message_bytes_limit) return refuse("what answers there is not PostgreSQL");
+      JuteReader reader(body.subspan(2));
+      Row row(static_cast<std::size_t>(body[0]) << 8U | body[1]);
+      for (Bytes& value : row) {
+        const ByteView found = reader.buffer();
+        value.assign(found.begin(), found.end());
+      }
+      if (reader.failed()) return refuse("what answers there is not PostgreSQL");
+      call.rows.push_back(std::move(row));
+      return;
+    }
+    case 'A': {
+      if (following_) fetch(now);
+      return;
+    }
+    case 'Z': {
+      if (calls_.empty()) return refuse("what answers there is not PostgreSQL");
+      Call done = std::move(calls_.front());
+      calls_.pop_front();
+      return answered(now, std::move(done));
+    }
+    default:
+      return;
+  }
+}
+
+void Postgres::authenticate(ByteView body) {
+  enum : std::int32_t { fine = 0, in_the_clear = 3, sasl = 10, sasl_goes_on = 11, sasl_ends = 12 };
+  JuteReader reader(body);
+  const std::int32_t kind = reader.number();
+  const std::string rest(reader.left().begin(), reader.left().end());
+  if (reader.failed()) return refuse("what answers there is not PostgreSQL");
+  if (kind == fine) return;
+  if (access_.user.empty()) return refuse("it wants a password: --engine-user and --engine-password-file");
+  JuteWriter out;
+  if (kind == in_the_clear && tls_) {
+    put_string(out, access_.password);
+  } else if (kind == sasl && rest.find("SCRAM-SHA-256") != std::string::npos) {
+    put_string(out, "SCRAM-SHA-256");
+    out.text(scram_.first());
+  } else if (kind == sasl_goes_on) {
+    const auto proof = scram_.proof(rest);
+    if (!proof) return refuse("what answers there is not PostgreSQL");
+    out.append(bytes_of(*proof));
+  } else if (kind == sasl_ends) {
+    if (!scram_.is_server(rest)) refuse("it does not know the password itself");
+    return;
+  } else {
+    return refuse("it wants a kind of password that is not sent: set scram-sha-256 in its pg_hba.conf");
+  }
+  message('p', out.out());
+}
+
+void Postgres::fail(ByteView body) {
+  std::string text, code;
+  while (body.size() > 1) {
+    const auto end = std::ranges::find(body, std::uint8_t{0});
+    const std::string field(body.begin(), end);
+    if (field.starts_with('M')) text = field.substr(1);
+    if (field.starts_with('C')) code = field.substr(1);
+    body = body.subspan(std::min(field.size() + 1, body.size()));
+  }
+  if (calls_.empty() || calls_.front().kind == Kind::greeting) return refuse(text);
+  calls_.front().failure = text.empty() ? "it refuses" : text;
+  calls_.front().code = code;
+}
+
+void Postgres::answered(Instant now, Call&& done) {
+  if (!done.failure.empty()) {
+    // The key is there, another was faster, or the server gives in to another: it comes again.
+    const bool comes_again = done.code == "23505" || done.code == "40001" || done.code == "40P01";
+    if (done.kind == Kind::change && comes_again) return;
+    if (done.code == "25006") return refuse("it is a standby");
+    return refuse(done.failure);
+  }
+  switch (done.kind) {
+    case Kind::greeting:
+      return query(
+          now, Kind::settings,
+          "select pg_is_in_recovery()::text, current_setting('transaction_read_only'), "
+          "current_setting('fsync'), current_setting('synchronous_standby_names'), "
+          "set_config('synchronous_commit', case when current_setting('synchronous_commit') in ('off', "
+          "'local') then 'on' else current_setting('synchronous_commit') end, false), "
+          "set_config('default_transaction_isolation', 'read committed', false)");
+    case Kind::settings:
+      return take_settings(now, done);
+    case Kind::tables:
+      return prepare(now);
+    case Kind::prepare:
+      return tell(engine::Up{});
+    case Kind::load:
+      if (done.number == loads_) take_load(now, done);
+      return;
+    case Kind::entries:
+      fetching_ = false;
+      if (following_ && done.number == loads_) return take_entries(now, done);
+      if (following_) fetch(now);
+      return;
+    case Kind::head:
+      if (following_) take_head(now, done);
+      return;
+    case Kind::change:
+      return;
+  }
+}
+
+void Postgres::take_settings(Instant now, const Call& call) {
+  if (call.rows.size() != 1 || call.rows[0].size() < 4) return refuse("what answers there is not PostgreSQL");
+  const Row& said = call.rows[0];
+  if (text_in(said[0]) != "false" || text_in(said[1]) == "on") return refuse("it is a standby");
+  if (text_in(said[2]) == "off") return refuse("its fsync is off: it may forget what it has acknowledged");
+  has_standbys_ = !said[3].empty();
+  query(now, Kind::tables, tables);
+}
+
+void Postgres::prepare(Instant now) {
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    JuteWriter out;
+    put_string(out, fmt::format("s{}", i));
+    put_string(out, statements.at(i));
+    put_short(out, 0);
+    message('P', out.out());
+  }
+  message('S', {});
+  calls_.push_back(Call{Kind::change, now});
+  query(now, Kind::prepare, "listen " + channel_);
+}
+
+// ---- requests
+
+void Postgres::ask(Instant now, const engine::Request& request) {
+  if (closed_) return;
+  const Bytes prefix = bytes_in(prefix_), log = bytes_in(log_), channel = bytes_in(channel_);
+  if (const auto* append = std::get_if<engine::Append>(&request)) {
+    execute(now, Kind::change, add,
+            {prefix, log, number_text(append->epoch), bytes_in(append->key), append->bytes, channel});
+  } else if (const auto* sealed = std::get_if<engine::Seal>(&request)) {
+    execute(now, Kind::change, seal, {prefix, log, number_text(sealed->epoch), channel});
+  } else if (const auto* made = std::get_if<engine::Make>(&request)) {
+    execute(now, Kind::change, make, {prefix, bytes_in(marks::name_of(access_.writer)), made->state});
+  } else if (const auto* kept = std::get_if<engine::Keep>(&request)) {
+    execute(now, Kind::change, keep,
+            {prefix, log, number_text(kept->epoch), number_text(kept->position), kept->state});
+  } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
+    if (following_) ask_head(now, barrier->ticket);
+  } else {
+    following_ = false;
+    load_ticket_ = std::get<engine::Load>(request).ticket;
+    // Behind a write where that means something: the row as all commits left it.
+    if (has_standbys_) execute(now, Kind::change, written_head, {prefix});
+    execute(now, Kind::load, load, {prefix}, ++loads_);
+  }
+}
+
+void Postgres::ask_head(Instant now, std::uint64_t ticket) {
+  execute(now, Kind::head, has_standbys_ ? written_head : head, {bytes_in(prefix_)}, ticket);
+}
+
+void Postgres::tick(Instant now) {
+  if (closed_ || calls_.empty() || now < calls_.front().sent + postgres_patience) return;
+  refuse(fmt::format("no answer within {} s",
+                     std::chrono::duration_cast<std::chrono::seconds>(postgres_patience).count()));
+}
+
+std::optional<Instant> Postgres::deadline() const {
+  if (closed_ || calls_.empty()) return std::nullopt;
+  return calls_.front().sent + postgres_patience;
+}
+
+// ---- the log
+
+void Postgres::take_load(Instant now, const Call& call) {
+  if (call.rows.empty()) return tell(engine::Empty{});
+  const Row& row = call.rows.front();
+  const auto epoch = row.size() == 4 ? number_of(row[1]) : std::nullopt;
+  const auto position = row.size() == 4 ? number_of(row[2]) : std::nullopt;
+  if (!epoch || !position || *position == 0 || !marks::numbered(text_in(row[0])))
+    return refuse("what is kept in coordutils_head cannot be read: look who else writes there");
+  log_ = text_in(row[0]);
+  epoch_ = *epoch;
+  last_ = *position;
+  following_ = true;
+  waiting_.clear();
+  tell(engine::State{epoch_, last_, row[3]});
+  fetch(now);
+  ask_head(now, load_ticket_);
+}
+
+void Postgres::fetch(Instant now) {
+  more_ = fetching_;
+  if (std::exchange(fetching_, true)) return;
+  execute(now, Kind::entries, entries, {bytes_in(prefix_), number_text(last_)}, loads_);
+}
+
+void Postgres::take_entries(Instant now, const Call& call) {
+  for (const Row& row : call.rows) {
+    if (!deliver(row)) return gap();
+  }
+  if (!call.rows.empty() || more_) {
+    fetch(now);
+  } else if (std::ranges::any_of(waiting_, [this](const Waiting& each) { return each.need > last_; })) {
+    return gap();
+  }
+  reach();
+}
+
+// False: what should be there is not.
+bool Postgres::deliver(const Row& row) {
+  if (row.size() != 4) return false;
+  const auto position = number_of(row[0]), epoch = number_of(row[1]);
+  if (!position || !epoch || *position != last_ + 1 || *epoch != epoch_) return false;
+  const std::uint64_t after = std::exchange(last_, *position);
+  if (text_in(row[2]) == "~") {
+    tell(engine::Sealed{after, last_, ++epoch_});
+  } else {
+    tell(engine::Entry{after, last_, row[3]});
+  }
+  return true;
+}
+
+void Postgres::take_head(Instant now, const Call& call) {
+  const auto last =
+      !call.rows.empty() && call.rows[0].size() == 2 ? number_of(call.rows[0][1]) : std::nullopt;
+  if (!last || *last < last_ || text_in(call.rows[0][0]) != log_) return gap();
+  waiting_.push_back(Waiting{call.number, *last});
+  if (*last > last_) fetch(now);
+  reach();
+}
+
+void Postgres::reach() {
+  std::vector<Waiting> left;
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    if (waiting.need > last_) {
+      left.push_back(waiting);
+    } else {
+      tell(engine::Reached{waiting.ticket});
+    }
+  }
+  waiting_ = std::move(left);
+}
+
+// Whoever follows reads all anew.
+void Postgres::gap() {
+  following_ = false;
+  waiting_.clear();
+  tell(engine::Entry{0, std::numeric_limits<std::uint64_t>::max(), {}});
+}
+
+}  // namespace coord::engines

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include "engines/redis.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <utility>
+
+#include "base/format.hpp"
+#include "engines/marks.hpp"
+
+namespace coord::engines {
+
+namespace {
+
+constexpr Duration redis_patience = std::chrono::seconds(2);
+constexpr std::string_view entries_at_once = "512";
+
+// KEYS: head, log, state. ARGV: the log's name, the prefix, then each script's own. XADD comes first: it may
+// be refused, and a script is not undone.
+constexpr std::string_view add_script = R"(
+local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last')
+if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end
+local keys = ARGV[2] .. 'keys:' .. h[2]
+if redis.call('SISMEMBER', keys, ARGV[4]) == 1 then return 0 end
+local n = string.format('%.0f', h[3] + 1)
+redis.call('XADD', KEYS[2], n .. '-0', 'b', ARGV[5])
+redis.call('SADD', keys, ARGV[4])
+redis.call('HSET', KEYS[1], 'last', n)
+redis.call('PUBLISH', ARGV[2] .. 'tail', n)
+return 1)";
+constexpr std::string_view seal_script = R"(
+local h = redis.call('HMGET', KEYS[1], 'log', 'epoch', 'last')
+if h[1] ~= ARGV[1] or h[2] ~= ARGV[3] then return 0 end
+local n = string.format('%.0f', h[3] + 1)
+redis.call('XADD', KEYS[2], n .. '-0', 's', ARGV[4])
+redis.call('HSET', KEYS[1], 'last', n, 'epoch', ARGV[4])
+redis.call('PUBLISH', ARGV[2] .. 'tail', n)
+return 1)";
+constexpr std::string_view make_script = R"(
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'log', ARGV[1], 'epoch', '1', 'last', '1')
+redis.call('HSET', KEYS[3], 'epoch', '1', 'position', '1', 'bytes', ARGV[3])
+return 1)";
+constexpr std::string_view keep_script = R"(
+local h = redis.call('HMGET', KEYS[1], 'log', 'last')
+local before = tonumber(redis.call('HGET', KEYS[3], 'epoch'))
+if h[1] ~= ARGV[1] or before >= tonumber(ARGV[3]) or tonumber(h[2]) < tonumber(ARGV[4]) then return 0 end
+redis.call('HSET', KEYS[3], 'epoch', ARGV[3], 'position', ARGV[4], 'bytes', ARGV[5])
+redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f-0', ARGV[4] + 1))
+for e = before, tonumber(ARGV[3]) - 1 do redis.call('DEL', ARGV[2] .. 'keys:' .. string.format('%.0f', e)) end
+return 1)";
+constexpr std::string_view load_script = R"(
+local h = redis.call('HMGET', KEYS[1], 'log')
+if not h[1] then return {} end
+local s = redis.call('HMGET', KEYS[3], 'epoch', 'position', 'bytes')
+return {h[1], s[1] or '', s[2] or '', s[3] or ''})";
+
+std::string_view as_text(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Redis::Redis(Access access, std::string host) : access_(std::move(access)), host_(std::move(host)) {}
+
+// ---- calls
+
+void Redis::call(Instant now, Kind kind, const std::vector<std::string_view>& words, std::uint64_t number) {
+  if (closed_) return;
+  write(resp::command(words));
+  calls_.push_back(Call{kind, now, number});
+}
+
+void Redis::script(Instant now, Kind kind, std::string_view text, const std::vector<std::string>& arguments,
+                   std::uint64_t number) {
+  const std::string head = at("head"), log = at("log"), state = at("state");
+  std::vector<std::string_view> words{"EVAL", text, "3", head, log, state, log_, access_.prefix};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  call(now, kind, words, number);
+}
+
+void Redis::begin(Instant now) {
+  if (access_.user.empty()) {
+    call(now, Kind::hello, {"HELLO", "3"});
+  } else {
+    call(now, Kind::hello, {"HELLO", "3", "AUTH", access_.user, access_.password});
+  }
+}
+
+void Redis::receive(Instant now, ByteView bytes) {
+  if (closed_) return;
+  in_.add(bytes);
+  while (auto value = in_.next()) {
+    if (value->kind == resp::Value::Kind::push) {
+      pushed(now, *value);
+    } else if (calls_.empty()) {
+      return refuse("what answers there is not Redis");
+    } else {
+      const Call done = calls_.front();
+      calls_.pop_front();
+      if (value->kind == resp::Value::Kind::error) {
+        refused(done, value->text);
+      } else {
+        answered(now, done, *value);
+      }
+    }
+    if (closed_) return;
+  }
+  if (in_.failed()) refuse("what answers there is not Redis");
+}
+
+void Redis::refuse(const std::string& why) {
+  if (closed_) return;
+  closed_ = true;
+  close(fmt::format("{}: {}", host_, why));
+}
+
+void Redis::refused(const Call& call, const std::string& text) {
+  // Who may not ask for the configuration has somebody who looks after it.
+  if (call.kind == Kind::memory || call.kind == Kind::policy) return;
+  const std::string word = text.substr(0, text.find(' '));
+  if (word == "READONLY") return refuse("it is a replica");
+  if (word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM")
+    return refuse(text + ": --engine-user and --engine-password-file");
+  if (word == "MOVED" || word == "CROSSSLOT")
+    return refuse("it is a Redis Cluster: name one server with its replicas");
+  if (call.kind == Kind::hello && word == "ERR") return refuse("it is older than Redis 6.2, which is needed");
+  refuse(text);
+}
+
+void Redis::answered(Instant now, const Call& done, const resp::Value& value) {
+  switch (done.kind) {
+    case Kind::hello:
+      call(now, Kind::role, {"ROLE"});
+      call(now, Kind::memory, {"CONFIG", "GET", "maxmemory"});
+      call(now, Kind::policy, {"CONFIG", "GET", "maxmemory-policy"});
+      call(now, Kind::subscribe, {"SUBSCRIBE", at("tail")});
+      // The answer to SUBSCRIBE is a push: this one comes behind it.
+      return call(now, Kind::subscribe, {"PING"});
+    case Kind::memory:
+      evicts_ = value.at(1) != "0" && !value.at(1).empty();
+      return;
+    case Kind::policy:
+      if (evicts_ && value.at(1).starts_with("allkeys"))
+        refuse("it removes keys when its memory is full: CONFIG SET maxmemory-policy noeviction");
+      return;
+    case Kind::subscribe:
+      return tell(engine::Up{});
+    case Kind::role:
+      return take_role(value);
+    case Kind::load:
+      if (done.number == loads_) take_load(now, value);
+      return;
+    case Kind::entries:
+      fetching_ = false;
+      if (following_ && done.number == loads_) return take_entries(now, value);
+      if (following_) fetch(now);
+      return;
+    case Kind::head:
+      if (following_) take_head(now, done.number, value);
+      return;
+    case Kind::change:
+      return;
+  }
+}
+
+void Redis::take_role(const resp::Value& value) {
+  if (value.at(0) != "master") refuse("it is a replica");
+}
+
+void Redis::pushed(Instant now, const resp::Value& value) {
+  if (value.at(0) != "message" || !following_) return;
+  const auto number = marks::number_in(value.at(2), 10);
+  if (number && *number > last_) fetch(now);
+}
+
+void Redis::ask(Instant now, const engine::Request& request) {
+  if (closed_) return;
+  if (const auto* append = std::get_if<engine::Append>(&request)) {
+    script(now, Kind::change, add_script,
+           {std::to_string(append->epoch), append->key, std::string(as_text(append->bytes))});
+  } else if (const auto* seal = std::get_if<engine::Seal>(&request)) {
+    script(now, Kind::change, seal_script, {std::to_string(seal->epoch), std::to_string(seal->epoch + 1)});
+  } else if (const auto* make = std::get_if<engine::Make>(&request)) {
+    log_ = marks::name_of(access_.writer);
+    script(now, Kind::change, make_script, {std::string(as_text(make->state))});
+  } else if (const auto* kept = std::get_if<engine::Keep>(&request)) {
+    script(now, Kind::change, keep_script,
+           {std::to_string(kept->epoch), std::to_string(kept->position), std::string(as_text(kept->state))});
+  } else if (const auto* barrier = std::get_if<engine::Barrier>(&request)) {
+    if (!following_) return;
+    const std::string head = at("head");
+    call(now, Kind::role, {"ROLE"});
+    call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, barrier->ticket);
+  } else {
+    following_ = false;
+    load_ticket_ = std::get<engine::Load>(request).ticket;
+    call(now, Kind::role, {"ROLE"});
+    script(now, Kind::load, load_script, {}, ++loads_);
+  }
+}
+
+void Redis::tick(Instant now) {
+  if (closed_ || calls_.empty() || now < calls_.front().sent + redis_patience) return;
+  refuse(fmt::format("no answer within {} s",
+                     std::chrono::duration_cast<std::chrono::seconds>(redis_patience).count()));
+}
+
+std::optional<Instant> Redis::deadline() const {
+  if (closed_ || calls_.empty()) return std::nullopt;
+  return calls_.front().sent + redis_patience;
+}
+
+// ---- the log
+
+void Redis::take_load(Instant now, const resp::Value& value) {
+  if (value.list.empty()) return tell(engine::Empty{});
+  const auto epoch = marks::number_in(value.at(1), 10), position = marks::number_in(value.at(2), 10);
+  if (!marks::numbered(value.at(0)) || !epoch || !position || *position == 0)
+    return refuse(
+        fmt::format("what is kept under {} cannot be read: look who else writes there", access_.prefix));
+  log_ = value.at(0);
+  epoch_ = *epoch;
+  last_ = *position;
+  following_ = true;
+  waiting_.clear();
+  tell(engine::State{epoch_, last_, marks::bytes_in(value.at(3))});
+  fetch(now);
+  const std::string head = at("head");
+  call(now, Kind::head, {"HMGET", head, "log", "epoch", "last"}, load_ticket_);
+}
+
+void Redis::fetch(Instant now) {
+  more_ = fetching_;
+  if (std::exchange(fetching_, true)) return;
+  const std::string log = at("log"), from = fmt::format("{}-0", last_ + 1);
+  call(now, Kind::entries, {"XRANGE", log, from, "+", "COUNT", entries_at_once}, loads_);
+}
+
+void Redis::take_entries(Instant now, const resp::Value& value) {
+  for (const resp::Value& item : value.list) {
+    if (!deliver(item)) return gap();
+  }
+  if (!value.list.empty() || more_) {
+    fetch(now);
+  } else if (std::ranges::any_of(waiting_, [this](const Waiting& each) { return each.need > last_; })) {
+    return gap();
+  }
+  reach();
+}
+
+// False: what should be there is not.
+bool Redis::deliver(const resp::Value& item) {
+  if (item.list.size() != 2) return false;
+  const std::string_view id = item.at(0);
+  const auto position = marks::number_in(id.substr(0, id.find('-')), 10);
+  if (!position || *position != last_ + 1) return false;
+  const std::uint64_t after = std::exchange(last_, *position);
+  const resp::Value& fields = item.list[1];
+  if (fields.at(0) == "s") {
+    if (fields.at(1) != std::to_string(epoch_ + 1)) return false;
+    tell(engine::Sealed{after, last_, ++epoch_});
+  } else {
+    tell(engine::Entry{after, last_, marks::bytes_in(fields.at(1))});
+  }
+  return true;
+}
+
+void Redis::take_head(Instant now, std::uint64_t ticket, const resp::Value& value) {
+  const auto last = marks::number_in(value.at(2), 10);
+  if (value.at(0) != log_ || !last || *last < last_) return gap();
+  waiting_.push_back(Waiting{ticket, *last});
+  if (*last > last_) fetch(now);
+  reach();
+}
+
+void Redis::reach() {
+  std::vector<Waiting> left;
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    if (waiting.need > last_) {
+      left.push_back(waiting);
+    } else {
+      tell(engine::Reached{waiting.ticket});
+    }
+  }
+  waiting_ = std::move(left);
+}
+
+// Whoever follows reads all anew.
+void Redis::gap() {
+  following_ = false;
+  waiting_.clear();
+  tell(engine::Entry{0, std::numeric_limits<std::uint64_t>::max(), {}});
+}
+
+}  // namespace coord::engines

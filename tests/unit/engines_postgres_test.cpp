@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// The log in PostgreSQL, as an adapter reads it: answered statement by statement, without a server; and SCRAM
+// by the example of RFC 7677.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "engines/jute.hpp"
+#include "engines/postgres.hpp"
+#include "engines/scram.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+
+namespace {
+
+class Told {
+ public:
+  Told() {
+    postgres_.begin(now_);
+    said('R', JuteWriter().number(0).out());
+    ready();
+    row({"false", "off", "on", "", "on", "read committed"});  // settings
+    ready();
+    ready();  // tables
+    ready();  // statements
+    ready();  // listen
+  }
+  void said(char type, const Bytes& body) {
+    Bytes whole{static_cast<std::uint8_t>(type)};
+    const Bytes rest = JuteWriter().number(static_cast<std::int32_t>(body.size() + 4)).append(body).out();
+    whole.insert(whole.end(), rest.begin(), rest.end());
+    postgres_.receive(now_, ByteView(whole).first(2));
+    postgres_.receive(now_, ByteView(whole).subspan(2));
+  }
+  void ready() { said('Z', Bytes{'I'}); }
+  void row(const std::vector<std::string>& values) {
+    JuteWriter out;
+    out.append(Bytes{0, static_cast<std::uint8_t>(values.size())});
+    for (const std::string& value : values) out.text(value);
+    said('D', out.out());
+  }
+  void error(const std::string& code, const std::string& text) {
+    Bytes body;
+    for (const std::string& field : {"C" + code, "M" + text}) {
+      body.insert(body.end(), field.begin(), field.end());
+      body.push_back(0);
+    }
+    body.push_back(0);
+    said('E', body);
+    ready();
+  }
+  void ask(const engine::Request& request) { postgres_.ask(now_, request); }
+  std::vector<engine::Told> take() {
+    std::vector<engine::Told> told;
+    for (Adapter::Action& action : static_cast<Adapter&>(postgres_).take()) {
+      if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
+      if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
+    }
+    return told;
+  }
+  std::string closed;
+
+ private:
+  Instant now_{std::chrono::seconds(1)};
+  Postgres postgres_{{"db/p/", "", "", 1, "nonce"}, "host:1", false};
+};
+
+const std::string log_name = "00000000000000aa";
+
+void begins(Told& told) {
+  told.ask(engine::Load{1});
+  told.row({log_name, "1", "1", "state"});
+  told.ready();
+  const auto said = told.take();
+  REQUIRE(said.size() == 2);
+  CHECK(std::get<engine::State>(said[1]).position == 1);
+}
+
+bool tells_a_gap(const std::vector<engine::Told>& told) {
+  return std::ranges::any_of(told, [](const auto& each) {
+    const auto* said = std::get_if<engine::Entry>(&each);
+    return said != nullptr && said->after == 0;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("postgres: rows by their numbers, a seal, a notification, and a barrier") {
+  Told told;
+  begins(told);
+  told.row({"2", "1", "k", "first"});
+  told.row({"3", "1", "~", ""});
+  told.ready();
+  auto said = told.take();
+  REQUIRE(said.size() == 2);
+  CHECK(std::get<engine::Entry>(said[0]).after == 1);
+  CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
+  told.row({log_name, "3"});
+  told.ready();
+  said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Reached>(said[0]).ticket == 1);
+  told.ready();  // there were no more rows
+  told.said('A', JuteWriter().number(1).append(Bytes{'c', 0, '4', 0}).out());
+  told.row({"4", "2", "k", "second"});
+  told.ready();
+  CHECK(told.take().size() == 1);
+}
+
+TEST_CASE("postgres: what is missing is a gap, on the way and to a barrier") {
+  Told told;
+  begins(told);
+  told.row({"3", "1", "k", "second"});
+  told.ready();
+  CHECK(tells_a_gap(told.take()));
+  Told trimmed;
+  begins(trimmed);
+  trimmed.ready();
+  trimmed.row({log_name, "9"});
+  trimmed.ready();
+  trimmed.ready();
+  CHECK(tells_a_gap(trimmed.take()));
+  Told other;
+  begins(other);
+  other.ready();
+  other.row({"00000000000000bb", "1"});
+  other.ready();
+  CHECK(tells_a_gap(other.take()));
+}
+
+TEST_CASE("postgres: a key that is there is no failure of an append, a standby is") {
+  Told told;
+  begins(told);
+  told.ready();
+  told.row({log_name, "1"});
+  told.ready();
+  told.ask(engine::Append{1, "k", Bytes{1}});
+  told.error("23505", "duplicate key");
+  (void)told.take();
+  CHECK(told.closed.empty());
+  told.ask(engine::Append{1, "k", Bytes{1}});
+  told.error("25006", "cannot execute UPDATE in a read-only transaction");
+  (void)told.take();
+  CHECK(told.closed == "host:1: it is a standby");
+}
+
+TEST_CASE("postgres: SCRAM-SHA-256 as in RFC 7677, but for the name that PostgreSQL has elsewhere") {
+  Scram scram("pencil", "rOprNGfwEbeRWgbNEkqO");
+  CHECK(scram.first() == "n,,n=,r=rOprNGfwEbeRWgbNEkqO");
+  const std::string server =
+      "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+  const auto proof = scram.proof(server);
+  REQUIRE(proof);
+  CHECK(proof->starts_with("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p="));
+  CHECK_FALSE(scram.is_server("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));  // signed for another name
+  CHECK_FALSE(scram.is_server("e=other-error"));
+  CHECK_FALSE(Scram("pencil", "another").proof(server));
+  CHECK_FALSE(Scram("pencil", "rOprNGfwEbeRWgbNEkqO").proof("r=rOprNGfwEbeRWgbNEkqO1,s=W22Z,i=2000000000"));
+}

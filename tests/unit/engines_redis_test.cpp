@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The log in Redis, as an adapter reads it: answered command by command, without a server.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "engines/redis.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+
+namespace {
+
+class Told {
+ public:
+  explicit Told(const std::string& role = "master") {
+    redis_.begin(now_);
+    feed("%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n");
+    feed("*3\r\n$" + std::to_string(role.size()) + "\r\n" + role + "\r\n:0\r\n*0\r\n");
+    feed("%1\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n");
+    feed("%1\r\n$16\r\nmaxmemory-policy\r\n$10\r\nnoeviction\r\n");
+    feed(">3\r\n$9\r\nsubscribe\r\n$6\r\np/tail\r\n:1\r\n");
+    feed("+PONG\r\n");
+  }
+  void feed(const std::string& text) {
+    // Byte for byte, as it may come.
+    for (const char c : text) redis_.receive(now_, bytes_of(std::string_view(&c, 1)));
+  }
+  void ask(const engine::Request& request) { redis_.ask(now_, request); }
+  std::vector<engine::Told> take() {
+    std::vector<engine::Told> told;
+    for (Adapter::Action& action : static_cast<Adapter&>(redis_).take()) {
+      if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
+      if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
+    }
+    return told;
+  }
+  std::string closed;
+
+ private:
+  Instant now_{std::chrono::seconds(1)};
+  Redis redis_{{"p/", "", "", 1, {}}, "host:1"};
+};
+
+const std::string master = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n";
+
+std::string text(const std::string& value) {
+  return "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+}
+std::string head(const std::string& log, int last) {
+  return "*3\r\n" + text(log) + text("1") + text(std::to_string(last));
+}
+std::string entry(int number, const std::string& field, const std::string& value) {
+  return "*2\r\n" + text(std::to_string(number) + "-0") + "*2\r\n" + text(field) + text(value);
+}
+
+const std::string log_name = "00000000000000aa";
+
+// A state at 1, and the end of the log at `last`.
+void begins(Told& told, int last) {
+  told.ask(engine::Load{1});
+  told.feed(master + "*4\r\n" + text(log_name) + text("1") + text("1") + text("state"));
+  const auto said = told.take();
+  REQUIRE(said.size() == 2);
+  CHECK(std::get<engine::State>(said[1]).position == 1);
+  (void)last;
+}
+
+bool tells_a_gap(const std::vector<engine::Told>& told) {
+  return std::ranges::any_of(told, [](const auto& each) {
+    const auto* said = std::get_if<engine::Entry>(&each);
+    return said != nullptr && said->after == 0;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("redis: entries by their numbers, a seal, a message that there is more, and a barrier") {
+  Told told;
+  begins(told, 3);
+  told.feed("*2\r\n" + entry(2, "b", "first") + entry(3, "s", "2"));
+  auto said = told.take();
+  REQUIRE(said.size() == 2);
+  CHECK(std::get<engine::Entry>(said[0]).after == 1);
+  CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
+  told.feed(head(log_name, 3) + "*0\r\n");
+  said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Reached>(said[0]).ticket == 1);
+  told.feed(">3\r\n" + text("message") + text("p/tail") + text("4"));
+  told.feed("*1\r\n" + entry(4, "b", "second"));
+  said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Entry>(said[0]).position == 4);
+}
+
+TEST_CASE("redis: what is missing is a gap, on the way and to a barrier") {
+  Told told;
+  begins(told, 3);
+  told.feed("*1\r\n" + entry(3, "b", "second"));
+  CHECK(tells_a_gap(told.take()));
+  Told trimmed;
+  begins(trimmed, 9);
+  trimmed.feed("*0\r\n" + head(log_name, 9) + "*0\r\n");
+  CHECK(tells_a_gap(trimmed.take()));
+  Told other;
+  begins(other, 1);
+  other.feed("*0\r\n" + head("00000000000000bb", 1));
+  CHECK(tells_a_gap(other.take()));
+}
+
+TEST_CASE("redis: a replica, and one that has become one, are left") {
+  Told replica("slave");
+  CHECK(replica.take().empty());
+  CHECK(replica.closed == "host:1: it is a replica");
+  Told told;
+  begins(told, 1);
+  told.feed("*0\r\n" + head(log_name, 1));
+  (void)told.take();
+  told.ask(engine::Barrier{7});
+  told.feed("*5\r\n$5\r\nslave\r\n$1\r\nh\r\n:1\r\n$9\r\nconnected\r\n:0\r\n");
+  (void)told.take();
+  CHECK(told.closed == "host:1: it is a replica");
+}
+
+TEST_CASE("redis: what is no Redis ends the connection") {
+  Told told;
+  told.ask(engine::Load{1});
+  told.feed("HTTP/1.1 400 Bad Request\r\n");
+  (void)told.take();
+  CHECK(told.closed == "host:1: what answers there is not Redis");
+}
