@@ -52,10 +52,11 @@ constexpr std::array<const char*, 8> statements{
     "returning prefix) "
     "delete from coordutils_log where prefix in (select prefix from h) and epoch < $3::bigint",
     "select log, state_epoch::text, state_position::text, state from coordutils_head where prefix = $1::text",
-    // The prefix, the last position that is known.
+    // The prefix, the last position that is known. Sorted by the column's number, not by the text that is
+    // answered.
     "select position::text, epoch::text, key, entry from coordutils_log where prefix = $1::text and position "
     "> "
-    "$2::bigint order by position limit 256",
+    "$2::bigint order by coordutils_log.position limit 256",
     "select log, last::text from coordutils_head where prefix = $1::text",
     "update coordutils_head set last = last where prefix = $1::text returning log, last::text"};
 

@@ -136,9 +136,8 @@ void Redis::answered(Instant now, const Call& done, const resp::Value& value) {
       call(now, Kind::role, {"ROLE"});
       call(now, Kind::memory, {"CONFIG", "GET", "maxmemory"});
       call(now, Kind::policy, {"CONFIG", "GET", "maxmemory-policy"});
-      call(now, Kind::subscribe, {"SUBSCRIBE", at("tail")});
-      // The answer to SUBSCRIBE is a push: this one comes behind it.
-      return call(now, Kind::subscribe, {"PING"});
+      write(resp::command({"SUBSCRIBE", at("tail")}));  // is answered by a push
+      return call(now, Kind::subscribe, {"PING"});      // behind it
     case Kind::memory:
       evicts_ = value.at(1) != "0" && !value.at(1).empty();
       return;

@@ -67,7 +67,8 @@ void TestGateway::until(const std::string& what, const std::function<bool()>& ho
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > end)
-      failed(fmt::format("never: {} ({})", what, down.empty() ? "nothing went down" : down));
+      failed(fmt::format("never: {} ({}, {} entries were told)", what,
+                         down.empty() ? "nothing went down" : down, entries.size()));
     run_all();
   }
 }
