@@ -88,6 +88,10 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   printf 'engine = "etcd://h"\npeers = "a=h:1"\nname = "a"\nstate_dir = "s"\nsocket = "s.sock"\n' >both.toml
   run -64 --separate-stderr coordd --check-config --config both.toml
   [[ $stderr == *engine* ]]
+  run -64 --separate-stderr dlock --engine redis://h x true
+  [[ $stderr == *"a fail-over of Redis forgets"*--unsafe* ]]
+  run -64 --separate-stderr coordd --engine redis://h --name a --state-dir s --socket s.sock
+  [[ $stderr == *--unsafe* ]]
   export COORD_ENGINE=redis://h
   run -64 dlock x true
 }
