@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
                {"3pc", service::CommitBy::three_phase}},
               "who settles the outcome: the group, or the participants' hosts")
       .without_mode();
-  options.flag("--i-know", settings.i_know, "what 2pc and 3pc cannot do; with --forget: also what is open");
+  options.flag("--i-know", settings.i_know, "what 2pc and 3pc cannot do; with --forget: whoever is not done");
   options
       .value("--bound", "SECONDS", settings.bound,
              "of 3pc: no message takes longer (1); the first one's counts")

@@ -182,10 +182,31 @@ Result<cli::Exit> list(const Settings& settings) {
   return cli::Exit::done;
 }
 
+// Who has prepared and does not know of the outcome yet: it would begin a new transaction by the same line.
+// None comes to them once it is decided.
+std::string outstanding(const service::CommitView& view) {
+  std::string ids;
+  if (view.of.outcome == CommitOutcome::open) return ids;
+  for (const service::CommitParticipant& each : view.participants)
+    if (!each.is_done()) ids += (ids.empty() ? "" : ", ") + cli::shown(each.id);
+  return ids;
+}
+
 Result<cli::Exit> forget(const Settings& settings) {
   auto peer = connect(settings);
   if (!peer) return peer.error();
   const std::string object = cli::shown(settings.name);
+  if (!settings.i_know) {
+    auto shown = ask(*peer, settings, service::GetCommit{settings.name});
+    if (!shown) return shown.error();
+    const std::string who = outstanding(std::get<service::CommitView>(shown->what));
+    if (!who.empty()) {
+      cli::notice("dcommit",
+                  fmt::format("{}: {} {} not done with it: run the same line there again, or give --i-know",
+                              object, who, who.find(',') == std::string::npos ? "is" : "are"));
+      return cli::Exit::no;
+    }
+  }
   const Instant end = cli::must_answer_by(*peer, process::boot_now());
   if (Status sent = peer->send(local::Order{1, service::ForgetCommit{settings.name, 0, {}, settings.i_know}});
       !sent)

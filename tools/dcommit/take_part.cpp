@@ -150,6 +150,7 @@ Status Part::join(const service::DecisionSite& site) {
 Result<cli::Exit> Part::by_log() {
   if (Status joined = join({}); !joined) return joined.error();
   auto view = talk_.look(answered_by());
+  if (!view) voted_ = true;  // an earlier run may have
   if (!view) return undecided(view.error());
   last_seen_ = *view;
   const service::CommitParticipant* own = self(*view);

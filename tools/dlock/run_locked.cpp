@@ -80,6 +80,7 @@ class Run {
   Result<Ended> run_locked();
   Result<Ended> enter_and_run();
   Result<Ended> run_command();
+  Ended lost_before_it_began();
   Result<Ended> become_command();
   Result<Ended> run_permitted();
   Result<Ended> tell_token();
@@ -201,11 +202,7 @@ Result<Run::Ended> Run::run_command() {
   }
   if (std::holds_alternative<cli::HeldSession::PassedOn>(end)) return Ended();
   const auto& ended = std::get<cli::HeldSession::Ended>(end);
-  if (settings_.algorithm && ended.child == nullptr) {  // lost before the command began: asked for anew
-    session_.let_go();
-    again_ = Token{};
-    return Ended(cli::Exit::no);
-  }
+  if (settings_.algorithm && ended.child == nullptr) return lost_before_it_began();
   report_.hold = process::boot_now() - began;
   if (ended.outcome.stopped == cli::StopCause::lost) {
     session_.let_go();
@@ -214,6 +211,13 @@ Result<Run::Ended> Run::run_command() {
   }
   write_log();
   return Ended(end_run(ended.outcome));
+}
+
+// --algorithm: asked for anew.
+Run::Ended Run::lost_before_it_began() {
+  session_.let_go();
+  again_ = Token{};
+  return Ended(cli::Exit::no);
 }
 
 // For what is not a child of ours.
@@ -263,6 +267,7 @@ Result<Run::Ended> Run::become_command() {
   const Descriptor self = process::open_pidfd(::getpid());
   const auto ours = take_up(static_cast<std::uint32_t>(::getpid()), self.get());
   if (!ours) return ours.error();
+  if (!*ours && settings_.algorithm) return lost_before_it_began();
   if (!*ours) return Ended();
   const local::Resume& resume = session_.resume();
   const local::Scope scope = session_.peer().welcome().scope;
@@ -410,10 +415,18 @@ Result<cli::Exit> run_locked(const Settings& wanted) {
   }
   Result<cli::Exit> result = cli::Exit::done;
   cli::BackOff pause;
+  bool said_missing = false;
+  const Instant end = asked + settings.wait.value_or(std::chrono::hours(24 * 365));
   for (std::optional<Token> closes = Token{}; closes;) {
     if (settings.part) settings.part->closes = *closes;
     if (settings.part) (void)cli::pause_while_read(pause.next());
     auto peer = reach();
+    // Whoever waits already goes on when a site, or its own peer, is away for a while.
+    const bool waits = report->messages.contains("acquire") && !settings.no_wait && process::boot_now() < end;
+    if (!peer && waits && settings.algorithm && peer.error().kind == ErrorKind::unavailable) {
+      if (!std::exchange(said_missing, true) && !settings.quiet) cli::complain("dlock", peer.error());
+      continue;
+    }
     closes.reset();
     result = peer ? Result<cli::Exit>(cli::Exit::done) : Result<cli::Exit>(peer.error());
     if (!peer) break;
