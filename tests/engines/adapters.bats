@@ -188,3 +188,28 @@ endpoint() { # of server NUMBER
   refused() { on a dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
   eventually refused
 }
+
+@test "a user and a password: who has them is let in, others are told" {
+  of_kind zookeeper redis postgres
+  case $kind in
+  redis) servers ctl "$engine_dir" acl setuser lockers on '>pencil' '~*' '&*' +@all ;;
+  postgres)
+    servers ctl "$engine_dir" -c "create role lockers login superuser password 'pencil'"
+    hba=$engine_dir/m1/data/pg_hba.conf
+    printf '%s\n' 'host all lockers 127.0.0.1/32 scram-sha-256' "$(cat "$hba")" >"$BATS_TEST_TMPDIR/hba"
+    cat "$BATS_TEST_TMPDIR/hba" >"$hba"
+    servers ctl "$engine_dir" -c 'select pg_reload_conf()'
+    ;;
+  esac
+  echo pencil >right
+  echo crayon >wrong
+  chmod 600 right wrong
+  export COORD_ENGINE_USER=lockers COORD_ENGINE_PASSWORD_FILE=right
+  gateway a
+  run -0 on a dlock x true
+  mkdir b
+  COORD_ENGINE_PASSWORD_FILE=wrong begin_gateway b
+  refused() { grep -qE "password|WRONGPASS|does not let this host in" b.log; }
+  eventually refused
+  run -69 on b dlock -n x true
+}
