@@ -73,6 +73,17 @@ connected() { [ "$(on "$1" dpeers --json | jq -r 'select(.state != "alive") | .n
   run -1 doctor a
 }
 
+@test "a member that is stopped: no advice to compare what is right, also when its connections have gone" {
+  start_group "${calm[@]}"
+  eventually connected a
+  signal_peer STOP c
+  told() { output=$(doctor a) || true; found fail peer "its port answers" >/dev/null; }
+  eventually told
+  [ "$(jq -r 'select(.status == "fail" and .object == "c") | .remedy' <<<"$output")" = \
+    "look whether that peer is stopped, or its host overloaded; else compare name, peers and key on both, the other's log names the mistake" ]
+  signal_peer CONT c
+}
+
 @test "lists of peers that differ: which entry, on both hosts and in both logs" {
   start_group "${calm[@]}"
   signal_peer KILL c

@@ -133,11 +133,10 @@ std::string remedy_for(const std::string& trouble) {
   if (trouble.find("key") != std::string::npos || trouble.find("handshake") != std::string::npos ||
       trouble.find("SSL") != std::string::npos || trouble.find("tls") != std::string::npos)
     return "give both the same key file, and each its own name";
-  // It has said nothing against us, so that it may be no mistake at all.
-  if (trouble.empty() || trouble == "no answer in time")
-    return "look whether that peer is stopped, or its host overloaded; else compare name, peers and key on "
-           "both";
-  return "compare name, peers and key on both; the other's log names the mistake";
+  // Nothing was said against us, so that it may be no mistake at all.
+  return "look whether that peer is stopped, or its host overloaded; else compare name, peers and key on "
+         "both, "
+         "the other's log names the mistake";
 }
 
 std::string port_of(const std::string& address) {
