@@ -367,9 +367,11 @@ bool still_held(const Examined& examined) {
 
 void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings) {
   const auto answer = ask_peer(options);
-  // One that runs and does not answer is no peer that the next tool starts.
-  const bool silent = !answer && !answer.error().what.starts_with("no peer answers here");
-  const bool hangs = !answer && examined.holder && (silent || still_held(examined));
+  const std::string why = answer ? std::string() : answer.error().what;
+  const bool nobody_listens = why.starts_with("no peer answers here");
+  // One that runs is none that the next tool starts.
+  const bool hangs =
+      (nobody_listens || why == "the peer does not answer") && examined.holder && still_held(examined);
   if (hangs) {
     add(findings, Health::fail, "socket", answer.error().object,
         fmt::format("process {} is there and does not answer: it is stopped, or hangs", *examined.holder),
@@ -377,7 +379,7 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
                     "goes on from its disk",
                     *examined.holder));
   } else if (!answer) {
-    const bool on_demand = examined.usable && examined.config.empty() && !silent;
+    const bool on_demand = examined.usable && examined.config.empty() && nobody_listens;
     add(findings, on_demand ? Health::ok : Health::fail, "socket", answer.error().object,
         on_demand ? "no private peer runs now: the next tool starts one" : answer.error().what,
         on_demand ? "" : answer.error().remedy);
