@@ -35,6 +35,7 @@ times() { grep -c "$1" log || true; }
   dcommit t --id b "${line[@]}"
   wait "$a"
   [ "$(sort log | tr '\n' ' ')" = 'commit a commit b prepare a prepare b ' ]
+  [ "$(dcommit --json --status t | jq -c '[.scope, (.as_of | length > 20)]')" = '["private",true]' ]
   run -0 dcommit --status t
   [[ $output == *committed*"2 of 2 came"* ]]
 }

@@ -12,6 +12,7 @@
 #include "base/time.hpp"
 #include "cli/common.hpp"
 #include "cli/exit_status.hpp"
+#include "cli/json.hpp"
 #include "wire/local.hpp"
 
 namespace coord::dcommit {
@@ -45,9 +46,10 @@ struct Costs {
   std::optional<std::uint32_t> delays{};  // messages one after the other
   std::vector<std::string> waits_for{};   // hosts
 };
-// One line of JSON for a transaction; `blocked`: this participant has voted, and cannot learn the outcome.
-std::string json_of(const service::CommitView& view, const std::string& id, bool blocked = false,
-                    const Costs* costs = nullptr);
+// The fields of --json for a transaction; `blocked`: this participant has voted, and cannot learn the
+// outcome.
+cli::JsonObject json_of(const service::CommitView& view, const std::string& id, bool blocked = false,
+                        const Costs* costs = nullptr);
 // Who aborted it, and why.
 std::string why_aborted(const service::CommitView& view);
 

@@ -100,8 +100,8 @@ std::string why_aborted(const service::CommitView& view) {
                      missing.empty() ? "-" : missing);
 }
 
-std::string json_of(const service::CommitView& view, const std::string& id, bool blocked,
-                    const Costs* costs) {
+cli::JsonObject json_of(const service::CommitView& view, const std::string& id, bool blocked,
+                        const Costs* costs) {
   cli::JsonObject object = fields_of(view.of, blocked);
   if (!id.empty()) object.name("id", id);
   cli::JsonArray participants;
@@ -125,7 +125,7 @@ std::string json_of(const service::CommitView& view, const std::string& id, bool
     object.object("messages", counts);
     costs->delays ? object.integer("delays", *costs->delays) : object.null("delays");
   }
-  return object.line();
+  return object;
 }
 
 Result<cli::Exit> show_status(const Settings& settings) {
@@ -136,7 +136,8 @@ Result<cli::Exit> show_status(const Settings& settings) {
   const auto& view = std::get<service::CommitView>(shown->what);
   if (view.of.generation == Token{}) return no_such(settings);
   if (settings.json) {
-    cli::print(json_of(view, ""));
+    cli::JsonObject object = json_of(view, "");
+    cli::print(object.text("scope", name_of(peer->welcome().scope)).time("as_of", shown->as_of).line());
     return cli::Exit::done;
   }
   const bool aborted = word_of(view.of.outcome) == "aborted";

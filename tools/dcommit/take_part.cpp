@@ -179,7 +179,7 @@ std::string Part::record() {
     last_seen_.of.protocol = settings_.protocol;
   }
   if (costs_.messages.empty()) costs_.messages = talk_.messages();
-  return json_of(last_seen_, id_, blocked_, &costs_);
+  return json_of(last_seen_, id_, blocked_, &costs_).line();
 }
 
 Result<cli::Exit> take_part(const Settings& settings) {
