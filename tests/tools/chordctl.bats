@@ -137,6 +137,12 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   echo no session >t
   run -65 chordctl get --level causal --session t k
   [[ $output == *"t:1: is no line of a session"* ]]
+  # Where the session cannot be kept nothing is stored, and what is not used is not left behind.
+  mkdir u.new
+  run -69 chordctl put --level causal --session u unkept v
+  run -1 chordctl get unkept
+  run -1 chordctl rm --level causal --session s unkept
+  [ ! -e s.new ]
 }
 
 @test "rings have nothing in common; COORD_RING names one" {

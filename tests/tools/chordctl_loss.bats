@@ -69,6 +69,10 @@ hosts_of() { on "$1" chordctl lookup "$2" | cut -f 2 | sort | tr -d '\n'; }
   on a chordctl rm --level causal --session s "$key"
   run -1 on b chordctl get --level causal --session s -w 10 "$key"
   lose a
+  # A session of more than a value can carry is not waited for without an end.
+  for i in $(seq 70); do echo "{\"ring\":\"main\",\"key\":\"many$i\",\"version\":\"1@000000000000000b\"}"; done >many
+  run -69 on b timeout 30 chordctl put --level causal --session many k v
+  [[ $output == *"too much of the session is not on all copies yet: nothing was done"* ]]
   run -69 on b chordctl get --level causal --session s -w 1 "$key"
   run -64 on b chordctl get --ring other --level causal --session s "$key"
 }

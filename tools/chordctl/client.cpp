@@ -63,7 +63,9 @@ Result<std::uint64_t> Client::send(ring::Request request) {
   const std::uint64_t number = ++last_;
   std::visit(
       [this](auto& what) {
-        if constexpr (requires { what.patience; }) what.patience = patience_;
+        if constexpr (requires { what.patience; }) {
+          if (patience_) what.patience = std::min(patience_.value(), what.patience.value_or(*patience_));
+        }
       },
       request);
   if (Status sent = say(number, request); !sent) return sent.error();

@@ -21,7 +21,8 @@
 namespace coord::chordctl {
 namespace {
 
-constexpr Duration lock_patience = std::chrono::seconds(30);  // another command of the session runs
+constexpr Duration lock_patience = std::chrono::seconds(30);        // another command of the session runs
+constexpr Duration copies_answer_within = std::chrono::seconds(2);  // else one is away
 constexpr std::size_t largest_file = std::size_t{4} << 20U;
 
 Result<std::string> read_all(const Descriptor& file, const std::string& path) {
@@ -100,6 +101,9 @@ Status SessionFile::read(const std::string& text) {
                    fmt::format("is a session of ring {}", cli::shown(ring)), "take one file for each ring"};
     }
     session_.add(key, *dot);
+    if (session_.at_least(key).size() > ring::most_in_session)
+      return Error{ErrorKind::data, cli::shown(path_), "has more versions of a key than any session",
+                   "begin with a new file"};
   }
   return done();
 }
@@ -110,7 +114,7 @@ Status SessionFile::shorten(Client& client) {
   for (const ring::Dependency& each : session_.all()) keys[each.key].push_back(each.dot);
   std::map<std::uint64_t, std::string> asked;
   for (auto& [key, dots] : keys) {
-    const auto number = client.send(ring::AskEverywhere{ring_, key, std::move(dots)});
+    const auto number = client.send(ring::AskEverywhere{ring_, key, std::move(dots), copies_answer_within});
     if (!number) return number.error();
     asked.emplace(*number, key);
   }
@@ -119,8 +123,10 @@ Status SessionFile::shorten(Client& client) {
     if (!answered) return answered.error();
     const auto key = asked.find(answered->request);
     if (key == asked.end()) continue;
-    if (!session_.fits() && std::holds_alternative<ring::HandedOver>(answered->answer))
-      session_.forget(key->second);
+    // Absent: of another user, and nothing of it is told to this one.
+    const bool needs_no_remembering = std::holds_alternative<ring::HandedOver>(answered->answer) ||
+                                      std::holds_alternative<ring::Absent>(answered->answer);
+    if (!session_.fits() && needs_no_remembering) session_.forget(key->second);
     asked.erase(key);
   }
   if (session_.fits()) return done();
@@ -129,7 +135,20 @@ Status SessionFile::shorten(Client& client) {
                "start the hosts that are away, or begin with a new file"};
 }
 
-Status SessionFile::save() const {
+SessionFile::~SessionFile() {
+  if (fresh_.is_open()) ::unlink(fresh().c_str());
+}
+
+Status SessionFile::begin_saving() {
+  if (fresh_.is_open()) return done();
+  auto file = open_own_file(fresh(), O_WRONLY | O_CREAT | O_TRUNC);
+  if (!file) return file.error();
+  fresh_ = std::move(*file);
+  return done();
+}
+
+Status SessionFile::save() {
+  if (Status begun = begin_saving(); !begun) return begun;
   std::string text;
   for (const ring::Dependency& each : session_.all()) {
     text += cli::JsonObject()
@@ -138,12 +157,11 @@ Status SessionFile::save() const {
                 .text("version", ring::text(each.dot))
                 .line();
   }
-  const std::string fresh = fmt::format("{}.new", path_);
-  auto file = open_own_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
-  if (!file) return file.error();
-  if (Status written = write_all(*file, fresh, text); !written) return written;
-  if (::rename(fresh.c_str(), path_.c_str()) == 0) return done();
-  return Error{ErrorKind::output, cli::shown(path_), std::strerror(errno), "make its directory writable"};
+  if (Status written = write_all(fresh_, fresh(), text); !written) return written;
+  if (::rename(fresh().c_str(), path_.c_str()) != 0)
+    return Error{ErrorKind::output, cli::shown(path_), std::strerror(errno), "make its directory writable"};
+  fresh_.reset();
+  return done();
 }
 
 }  // namespace coord::chordctl

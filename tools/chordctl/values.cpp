@@ -86,6 +86,7 @@ Result<std::optional<SessionFile>> session_of(const Settings& s) {
 Result<ring::Past> past_of(const Settings& s, std::optional<SessionFile>& file, Client& client) {
   if (!file) return ring::Past();
   if (Status fits = file->shorten(client); !fits) return fits.error();
+  if (Status begun = file->begin_saving(); !begun) return begun.error();
   return ring::Past{file->session().at_least(s.key()), file->session().all()};
 }
 
@@ -120,7 +121,10 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
   const auto& stored = std::get<ring::Stored>(answer);
   if (file) {
     file->session().wrote(s.key(), stored.dot);
-    if (Status saved = file->save(); !saved) return saved.error();
+    if (Status saved = file->save(); !saved)
+      return Error{ErrorKind::output, cli::shown(s.key()),
+                   fmt::format("it is stored, and the session does not know of it: {}", saved.error().text()),
+                   ""};
   }
   if (!stored.beside.empty()) name_siblings(s.key(), stored.beside);
   return cli::Exit::done;
