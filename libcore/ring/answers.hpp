@@ -57,11 +57,12 @@ struct Page {
   std::uint64_t since = 0;                 // of a watch: what to ask with next
   std::vector<std::string> unreachable{};  // arcs of which too few copies answered: hosts, in words
   std::string last{};                      // of a listing: what to ask behind next
+  std::vector<Cursor> cursors{};           // of a watch of several hosts, in place of `since`
 
   bool operator==(const Page&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(rows, more, since, unreachable, wire::at_most<longest_key>(last));
+    archive(rows, more, since, unreachable, wire::at_most<longest_key>(last), cursors);
   }
 };
 struct StatusOf {

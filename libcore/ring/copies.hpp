@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ring/answers.hpp"
+#include "ring/changes.hpp"
 #include "service/rings/commands.hpp"
 
 namespace coord::ring::copies {
@@ -122,16 +123,6 @@ struct ChunkIs {
 };
 
 // All that a host keeps, in the order of keys, tombstones too.
-struct KeyAndEntry {
-  std::string key;
-  Entry entry;
-
-  bool operator==(const KeyAndEntry&) const = default;
-  template <class Archive>
-  void serialize(Archive& archive) {
-    archive(wire::at_most<longest_key>(key), entry);
-  }
-};
 struct AskRows {
   std::uint64_t operation = 0;
   std::string ring;
@@ -370,8 +361,9 @@ struct Bury {  // all hosts have nothing else
   }
 };
 
-using Message = std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead,
-                             NotKept, AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting,
-                             AskDigest, DigestIs, WritingOne, AskLiving, Living, AskBury, MayBury, Bury>;
+using Message =
+    std::variant<AskEntry, EntryIs, Store, Kept, AskChunk, ChunkIs, AskRows, RowsAre, HasRead, NotKept,
+                 AskRoute, RouteIs, AskPlaces, PlacesAre, WriteOne, WroteOne, Adopting, AskDigest, DigestIs,
+                 WritingOne, AskLiving, Living, AskBury, MayBury, Bury, AskChanges, ChangesAre>;
 
 }  // namespace coord::ring::copies

@@ -142,6 +142,7 @@ void Replicas::taken(std::uint64_t id, bool is_stored, const std::optional<Error
   takings_.erase(id);
   for (const auto& [dot, value] : taking.merge.values) taking_bytes_ -= value.size();
   changed_ = changed_ || is_stored;
+  has_news_ = has_news_ || is_stored;
   const auto found = rings_.find(taking.merge.ring);
   if (found == rings_.end()) return;
   Ring& ring = found->second;

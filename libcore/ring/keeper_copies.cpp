@@ -203,6 +203,29 @@ Status StorageWorker::on(const DropRow& drop) {
   return keep(drop.ring, drop.key, drop.entry, Entry{});
 }
 
+Status StorageWorker::on(ReadChanges& read) {
+  auto last = storage_->last_change();
+  if (!last) return last.error();
+  read.last = *last;
+  if (!read.since) return done();
+  auto rows = storage_->changes_after(read.ring, *read.since, page_rows);
+  if (!rows) return rows.error();
+  read.more = rows->size() == page_rows;
+  if (read.more) read.last = rows->back().change;
+  std::size_t bytes = 0;
+  for (Storage::Row& row : *rows) {
+    if (!row.key.starts_with(read.prefix)) continue;
+    for (Version& version : row.entry.versions) version.after.clear();
+    bytes += wire::encode(row.entry).size() + row.key.size();
+    if (bytes > page_bytes && !read.rows.empty()) {
+      read.last = read.rows.back().change;
+      break;
+    }
+    read.rows.push_back(std::move(row));
+  }
+  return done();
+}
+
 std::string joined_ring(const std::string& ring, std::uint64_t joined) {
   const std::string mark(1, '\0');
   return mark + ring + mark + std::to_string(joined);

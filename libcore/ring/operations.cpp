@@ -52,6 +52,7 @@ void Replicas::begin(std::shared_ptr<Work> work) {
     return tell(*work, HandedOver{});
   }
   if (std::holds_alternative<List>(work->what)) return begin_listing(std::move(work));
+  if (std::holds_alternative<Watch>(work->what)) return begin_watching(std::move(work));
   if (std::holds_alternative<AskTrace>(work->what)) return begin_trace(std::move(work));
   if (std::holds_alternative<AskFingers>(work->what)) return begin_fingers(std::move(work));
   const std::uint64_t id = ++last_;

@@ -217,11 +217,12 @@ void RingPart::submit(std::shared_ptr<Work> work) {
     }
     case Replicas::Standing::alone:
       if (is_change) return replicas_->begin(std::move(work));
+      if (const auto* watch = std::get_if<Watch>(&work->what); watch != nullptr && !watch->cursors.empty())
+        return tell(*work, NoQuorum{"this host has left the ring"});
       return submit_here(std::move(work));
     case Replicas::Standing::member: {
       const auto* list = std::get_if<List>(&work->what);
-      const bool is_here = std::holds_alternative<Watch>(work->what) ||
-                           std::holds_alternative<AskStatus>(work->what) || (list && list->local);
+      const bool is_here = std::holds_alternative<AskStatus>(work->what) || (list && list->local);
       return is_here ? submit_here(std::move(work)) : replicas_->begin(std::move(work));
     }
   }
@@ -261,7 +262,7 @@ void RingPart::on(const node::Moment&, const node::Worked& event) {
 }
 
 void RingPart::look_again() {
-  for (auto& [asked, waits] : std::exchange(waiting_, {})) submit_here(waits);
+  for (auto& [asked, waits] : std::exchange(waiting_, {})) submit(waits);
 }
 
 void RingPart::on(const node::Moment&, const node::ToolGone& event) {

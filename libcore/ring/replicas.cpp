@@ -226,6 +226,7 @@ void Replicas::tool_gone(replica::ConnectionId connection) {
   std::erase_if(listings_, is_its);
   std::erase_if(traces_, is_its);
   std::erase_if(fingerings_, is_its);
+  std::erase_if(watchings_, [&](const auto& each) { return each.second.connection == connection; });
   for (auto& [name, ring] : rings_) {
     std::erase_if(ring.awaiting, [&](const auto& each) { return each.second->connection == connection; });
     if (ring.doubt && ring.doubt->work && ring.doubt->work->connection == connection) ring.doubt.reset();
@@ -252,6 +253,7 @@ void Replicas::tick() {
   compare_again();
   keep_links();
   clean_up();
+  tick_watching();
   if (!tick_at_ || now_ < *tick_at_) return;
   tick_at_.reset();
   tick_operations();
@@ -299,7 +301,7 @@ Instant Replicas::next_tick() const {
 
 std::optional<Instant> Replicas::deadline() const {
   std::optional<Instant> first = tick_at_;
-  for (const auto& other : {compare_at_, links_at_}) {
+  for (const auto& other : {compare_at_, links_at_, watch_at_}) {
     if (other && (!first || *other < *first)) first = other;
   }
   return first;

@@ -89,6 +89,8 @@ class Replicas {
   using Tracing = under_way::Tracing;
   using Fingering = under_way::Fingering;
   using Written = under_way::Written;
+  using Watching = under_way::Watching;
+  using Waiter = under_way::Waiter;
   using Taking = under_way::Taking;
 
   // One copy is enough, of whatever number.
@@ -208,6 +210,19 @@ class Replicas {
   void receive(NodeId from, copies::DigestIs&& message);
   void compare_again();
 
+  // watching.cpp
+  void begin_watching(std::shared_ptr<Work> work);
+  void ask_changes(std::uint64_t id);
+  void ask_changes_of(std::uint64_t id, const Host& host);
+  void end_watching(Watching& watching, const Answer& answer);
+  void add_news(Watching& watching, copies::KeyAndEntry&& row, Page& page) const;
+  static Page with_cursors(const Watching& watching, Page page);
+  void look_whether_begun(Watching& watching, bool is_late);
+  void read_changes(const std::pair<NodeId, std::uint64_t>& asker);
+  void receive(NodeId from, copies::AskChanges&& message);
+  void receive(NodeId from, copies::ChangesAre&& message);
+  void tick_watching();
+
   // giving_back.cpp
   void begin_giving_back(const std::string& name, Ring& ring);
   void give_back(const std::string& name, Ring& ring);
@@ -285,6 +300,10 @@ class Replicas {
   std::optional<Instant> compare_at_;  // with the next host, though nothing is known to be missed
   std::size_t next_compared_ = 0;
   std::map<std::uint64_t, Grave> graves_;
+  std::map<std::uint64_t, Watching> watchings_;
+  std::map<std::pair<NodeId, std::uint64_t>, Waiter> waiters_;  // who has asked, under which number
+  bool has_news_ = false;                                       // for these
+  std::optional<Instant> watch_at_;
   std::map<NodeId, Instant> silent_;  // did not say that they live, and were not heard since
   // Writes by this copy that are done: asked for again, they are not done again.
   std::deque<Written> written_;

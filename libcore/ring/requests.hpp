@@ -140,15 +140,29 @@ struct List {
             wire::at_most<longest_key>(after), local, patience);
   }
 };
-// Changes after `since`, answered when there is one; none: what to begin with.
+// How far the changes of one host of a ring were told, by the number with which it came in.
+struct Cursor {
+  Token joined;
+  std::uint64_t change = 0;
+
+  bool operator==(const Cursor&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(joined, change);
+  }
+};
+// Changes after `since`, answered when there is one; none: what to begin with. In a ring of several hosts:
+// behind the cursors.
 struct Watch {
   std::string ring, prefix;
   std::optional<std::uint64_t> since;
+  std::vector<Cursor> cursors{};
 
   bool operator==(const Watch&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(prefix), since);
+    archive(wire::at_most<longest_ring_name>(ring), wire::at_most<longest_key>(prefix), since,
+            wire::at_most<most_lost>(cursors));
   }
 };
 struct AskStatus {

@@ -189,4 +189,20 @@ struct Taking {
   std::optional<Host> hint_for;         // this is none of the key's hosts, and keeps it for that one
 };
 
+// A tool that watches the ring, also between two of its questions (watching.cpp).
+struct Watching {
+  replica::ConnectionId connection;
+  std::shared_ptr<Work> work;  // its question; none: it has not asked again yet
+  std::map<Token, std::uint64_t> cursors;
+  std::map<std::string, Entry> told;
+  bool is_begun = false;
+  Instant begun, again;
+};
+// Another host, or this one, waits for changes here.
+struct Waiter {
+  copies::AskChanges ask;
+  bool is_reading = false, reads_again = false;
+  Instant until;
+};
+
 }  // namespace coord::ring::under_way

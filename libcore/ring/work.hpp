@@ -102,6 +102,15 @@ struct SetMembership {
   std::string ring;
   std::uint64_t joined = 0;  // 0: it is none any more
 };
+// The changes of a ring's keys with this prefix since the change with that number; none: which one is the
+// last.
+struct ReadChanges {
+  std::string ring, prefix;
+  std::optional<std::uint64_t> since;
+  std::vector<Storage::Row> rows;  // what came of it
+  std::uint64_t last = 0;          // and how far it got
+  bool more = false;
+};
 // Of rings of memberships that are over: those that are named, and all that are older than the one that is
 // whole. A slice at a time.
 struct DropEnded {
@@ -110,7 +119,7 @@ struct DropEnded {
   bool more = false;  // what came of it
 };
 using Inner = std::variant<Reserve, Look, Merge, ReadChunk, ReadRows, ReadMemberships, SetMembership,
-                           WriteHere, ReadDigests, DropRow, ReadRemoved, KeepRemoved, DropEnded>;
+                           WriteHere, ReadDigests, DropRow, ReadRemoved, KeepRemoved, DropEnded, ReadChanges>;
 
 // Inner work, and what its part does when it is done.
 struct InnerWork final : node::Work {
@@ -184,6 +193,7 @@ class StorageWorker final : public node::Worker {
   Status on(KeepRemoved& keep);
   Status on(const DropRow& drop);
   Status on(DropEnded& drop);
+  Status on(ReadChanges& read);
   Status on(ReadChunk& read);
   Status on(ReadRows& read);
   Status on(ReadMemberships& read);

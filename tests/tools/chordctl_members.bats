@@ -60,6 +60,19 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   run -0 on a chordctl fingers m
 }
 
+@test "a watch at any host tells changes of all keys of the ring" {
+  on n chordctl watch w/ >told 3>&- &
+  watch=$!
+  is_told() { on a chordctl put w/first v && sleep 0.1 && grep -q "w/first" told; }
+  eventually is_told
+  for i in $(seq 15); do on c chordctl put "w/$i" v; done
+  on m chordctl rm w/3
+  all_are_told() { [ "$(cut -f 2,3 told | grep -c '^put	w/[0-9]')" -eq 15 ] && grep -q '	rm	w/3	' told; }
+  eventually all_are_told
+  [ "$(cut -f 2,3 told | grep '^put	w/[0-9]' | sort -u | wc -l)" -eq 15 ]
+  kill "$watch"
+}
+
 @test "a host without a vote is killed: the ring goes on, it is missed, and comes back as the member that it was" {
   on m chordctl put before 1
   signal_peer KILL n

@@ -61,6 +61,8 @@ const Named<copies::Message>& messages() {
       {"ask_bury", copies::AskBury{10, ring, number, {{key, entry}}, true}},
       {"may_bury", copies::MayBury{10, number, host, {key}, true}},
       {"bury", copies::Bury{10, ring, number, {{key, entry}}}},
+      {"ask_changes", copies::AskChanges{11, ring, "con", 17}},
+      {"changes_are", copies::ChangesAre{11, host, 18, {{key, entry}}}},
   };
   return all;
 }
@@ -72,7 +74,7 @@ const Named<Request>& requests() {
       {"remove", Remove{ring, key, dots, second, Consistency::causal, past, {2, false}}},
       {"get", Get{ring, key, dot, 262'144, second, Consistency::one, past, {2, true}}},
       {"list", List{ring, "con", "config/a", true, second}},
-      {"watch", Watch{ring, "con", 17}},
+      {"watch", Watch{ring, "con", 17, {{Token{40}, 18}}}},
       {"ask_status", AskStatus{ring}},
       {"await_hand_over", AwaitHandOver{ring, number, {NodeId{4}}}},
       {"forget", Forget{ring}},
@@ -88,7 +90,7 @@ const Named<Answer>& answers() {
       {"stored", Stored{dot, {value}}},
       {"absent", Absent{}},
       {"found", Found{{value}, bytes, dots, after}},
-      {"page", Page{{{key, {value}}}, true, 17, {"a,b"}, key}},
+      {"page", Page{{{key, {value}}}, true, 17, {"a,b"}, key, {{Token{40}, 18}}}},
       {"status", StatusOf{NodeId{3}, 1, 2, 3, 4, number, false, {{NodeId{3}, "a"}}}},
       {"refused", Refused{Why::full, "there is no room"}},
       {"no_quorum", NoQuorum{"too few"}},

@@ -93,8 +93,9 @@ Result<cli::Exit> watch(const Settings& s) {
   auto client = Client::open(s.common);
   if (!client) return client.error();
   client->end_unread();
+  std::vector<ring::Cursor> cursors;
   for (std::optional<std::uint64_t> since;;) {
-    auto answer = client->ask(ring::Watch{s.common.ring, s.prefix(), since});
+    auto answer = client->ask(ring::Watch{s.common.ring, s.prefix(), since, cursors});
     if (!answer) return answer.error();
     if (const auto* refusal = std::get_if<ring::Refused>(&*answer)) return refused(*refusal, "");
     const auto* page = std::get_if<ring::Page>(&*answer);
@@ -102,6 +103,7 @@ Result<cli::Exit> watch(const Settings& s) {
     for (const ring::Row& row : page->rows) tell(s, row);
     if (Status out = cli::flush(); !out) return out.error();
     since = page->since;
+    cursors = page->cursors;
   }
 }
 

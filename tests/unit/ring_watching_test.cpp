@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// A watch at any host of a ring: what it is told, and that the last change is never left out.
+#include "ring_group.hpp"
+
+using namespace coord;
+using namespace coord::ring;
+
+namespace {
+
+// A tool that watches, question after question.
+class Watcher {
+ public:
+  Watcher(Group& group, std::uint64_t at) : group_(group), at_(at) { ask(); }
+
+  // What it was told so far, by key: how many values there are.
+  std::map<std::string, std::size_t> told;
+  std::size_t lines = 0;
+
+  void go_on() {
+    for (int i = 0; i < 12; ++i) {
+      group_.run();
+      if (!group_.told.contains(request_)) continue;
+      const auto* page = std::get_if<Page>(&group_.told.at(request_));
+      if (page == nullptr) return;
+      cursors_ = page->cursors;
+      for (const Row& row : page->rows) {
+        ++lines;
+        std::size_t values = 0;
+        for (const Version& version : row.versions) values += version.removed ? 0 : 1;
+        told[row.key] = values;
+      }
+      ask();
+    }
+  }
+
+ private:
+  void ask() { request_ = group_.begin(at_, Watch{"r", "w/", {}, cursors_}); }
+
+  Group& group_;
+  std::uint64_t at_, request_ = 0;
+  std::vector<Cursor> cursors_;
+};
+
+}  // namespace
+
+TEST_CASE("a watch tells changes of keys of which its host has no copy, each once", "[ring]") {
+  Group group(5);
+  group.found(5);
+  REQUIRE(is_stored(group.put(1, "w/before", "v")));
+  Watcher watcher(group, 5);
+  watcher.go_on();
+  CHECK(watcher.told.empty());
+  for (int i = 0; i < 12; ++i) REQUIRE(is_stored(group.put(1, "w/" + std::to_string(i), "v")));
+  REQUIRE(is_stored(group.put(1, "other", "v")));
+  watcher.go_on();
+  CHECK(watcher.told.size() == 12);
+  CHECK(watcher.lines == 12);
+  REQUIRE(is_stored(group.ask(2, Remove{"r", "w/7", {}, {}})));
+  watcher.go_on();
+  CHECK(watcher.told.at("w/7") == 0);
+  CHECK(watcher.lines == 13);
+}
+
+TEST_CASE("a watch tells the last change, also where hosts were away or messages were lost", "[ring]") {
+  Group group(5);
+  group.found(5);
+  Watcher watcher(group, 5);
+  watcher.go_on();
+  int message = 0;
+  group.loses = [&](std::uint64_t, std::uint64_t, const copies::Message& what) {
+    const bool is_of_watch =
+        std::holds_alternative<copies::AskChanges>(what) || std::holds_alternative<copies::ChangesAre>(what);
+    return is_of_watch && ++message % 3 == 0;
+  };
+  group.stop(2);
+  for (int i = 0; i < 12; ++i)
+    REQUIRE(is_stored(group.put(1, "w/" + std::to_string(i % 4), std::to_string(i))));
+  group.start(2);
+  for (int i = 0; i < 12; ++i) {
+    group.pass(std::chrono::seconds(16));
+    watcher.go_on();
+  }
+  CHECK(watcher.told.size() == 4);
+  const std::size_t lines = watcher.lines;
+  watcher.go_on();
+  CHECK(watcher.lines == lines);
+}
