@@ -7,28 +7,30 @@ ring_keys=6
 write_ring_user() {
   cat >ring_user <<'USER'
 #!/usr/bin/env bash
-# NUMBER END_SECOND KEYS
+# NUMBER END_SECOND KEYS [causal]
 now() { echo "${EPOCHREALTIME/./}000"; }
-record() { printf '{"client":%d,"op":"%s","name":"%s","start_ns":%s%s}\n' "$user" "$1" "$2" "$begin" "$3" >>"history.$user"; }
-user=$1
+record() { printf '{"client":%d,"op":"%s","name":"%s","start_ns":%s%s}\n' "$user" "$1" "$2" "$begin" "$3" >>"$history.$user"; }
+user=$1 history=history keys=key level=()
+[ "${4-}" != causal ] || { history=causal keys=seen level=(--level causal --session "session.$1"); }
 for ((n = 1; $(date +%s) < $2; n++)); do
-  key=key$((RANDOM % $3))
+  key=$keys$((RANDOM % $3))
+  [ "$history" = history ] || COORD_SOCKET=$(printf '%s\n' "${COORD_SOCKET%/*}"/*.sock | shuf -n 1)
   begin=$(now)
   if ((RANDOM % 3)); then
     value=$((user * 1000000 + n))
-    chordctl put -w 2 "$key" "$value" 2>>errors
+    chordctl put -w 2 "${level[@]}" "$key" "$value" 2>>errors
     case $? in
       0) record write "$key" ",\"end_ns\":$(now),\"ok\":true,\"value\":$value" ;;
       69) record write "$key" ",\"end_ns\":$(now),\"ok\":false,\"value\":$value" ;;
       *) record write "$key" ",\"value\":$value" ;;
     esac
   else
-    value=$(chordctl get -w 2 "$key" 2>>errors)
+    value=$(chordctl get -w 2 "${level[@]}" "$key" 2>>errors)
     case $? in
       0) record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[$value]" ;;
       1) record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[]" ;;
-      3) # siblings: all of them as they are at one time
-        if values=$(timeout 5 chordctl dump "$key" 2>>errors | jq -r '.value_b64 | @base64d' | paste -sd,) && [ -n "$values" ]; then
+      3) # siblings: all of them as they are at one time; what a session has seen of them is in its file
+        if [ "$history" = history ] && values=$(timeout 5 chordctl dump "$key" 2>>errors | jq -r '.value_b64 | @base64d' | paste -sd,) && [ -n "$values" ]; then
           record read "$key" ",\"end_ns\":$(now),\"ok\":true,\"values\":[$values]"
         fi ;;
     esac
@@ -46,6 +48,15 @@ start_ring_users() {
   for peer; do
     number=$((number + 1))
     COORD_SOCKET=$group/$peer.sock ./ring_user "$number" "$end" "$ring_keys" 3>&- &
+    users+=($!)
+  done
+}
+
+# The same at the level causal, each a session that goes from host to host: start_causal_users SECONDS COUNT
+start_causal_users() {
+  local end=$(($(date +%s) + $1)) number
+  for ((number = 101; number <= 100 + $2; number++)); do
+    COORD_SOCKET=$group/${names[0]}.sock ./ring_user "$number" "$end" "$ring_keys" causal 3>&- &
     users+=($!)
   done
 }
@@ -69,4 +80,10 @@ judge_ring() {
   [ "$(jq -s 'map(select(.op == "write" and .ok)) | length' history)" -ge "$1" ]
   dsim check history --level regular
   dsim check history --level eventual
+  ! ls causal.* >/dev/null 2>&1 || judge_sessions
+}
+judge_sessions() {
+  cat causal.* >causal
+  echo "$(jq -s 'map(select(.op == "write" and .ok)) | length' causal) values put by sessions, $(jq -s 'map(select(.op == "read")) | length' causal) got"
+  dsim check causal --level causal
 }
