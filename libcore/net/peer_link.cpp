@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/format.hpp"
@@ -35,7 +36,6 @@ void PeerLink::start() {
   COORD_CHECK(state_ == State::stopped);
   status_.since = steady_now();
   dial();
-  look();
 }
 
 void PeerLink::stop() {
@@ -73,6 +73,7 @@ void PeerLink::dial() {
   drop_attempt();
   state_ = State::dialing;
   dialed_at_ = steady_now();
+  look_on();
   const std::uint64_t attempt = attempt_;
   timer_.expires_after(times_.establish);
   timer_.async_wait([self = shared_from_this(), attempt](const auto& error) {
@@ -187,6 +188,7 @@ void PeerLink::watch() {
     ByteWriter number;
     number.put(++ping_number_);
     if (connection_->send(wire::FrameType::ping, number.bytes())) ping_sent_ = now;
+    look_on();
   }
   arm(times_.ping_every, &PeerLink::watch);
 }
@@ -215,6 +217,7 @@ bool PeerLink::send(ByteView message, Level version, wire::FrameType type) {
   SecureConnection* const way = state_ == State::up ? connection_.get() : standing_.get();
   const bool sent = way != nullptr && version <= greeted_with_ && way->send(type, message, version);
   ++(sent ? status_.sent : status_.dropped);
+  if (sent) look_on();
   return sent;
 }
 
@@ -229,12 +232,22 @@ void PeerLink::hurry() {
   }
 }
 
-// Now and then, as long as the link is not stopped: whether what is there still speaks.
-void PeerLink::look() {
+// Now and then, as long as there is something to wait for: whether what is there still speaks. A link on
+// which all has arrived costs nothing.
+void PeerLink::look_on() {
+  if (std::exchange(looks_, true)) return;
   look_timer_.expires_after(times_.look_every);
   look_timer_.async_wait([self = shared_from_this()](const auto& error) {
-    if (!error && self->state_ != State::stopped) self->look();
+    self->looks_ = false;
+    if (error || self->state_ == State::stopped) return;
+    self->look();
+    const bool rests = self->state_ == State::stopped || self->state_ == State::waiting ||
+                       (self->state_ == State::up && self->connection_->is_all_acknowledged());
+    if (self->standing_ != nullptr || !rests) self->look_on();
   });
+}
+
+void PeerLink::look() {
   const Duration patience = times_.answer_within;
   if (standing_ != nullptr && state_ != State::greeting && !standing_->is_silent(patience)) {
     stand_again();
@@ -268,6 +281,7 @@ void PeerLink::stand_again() {
   state_ = State::up;
   progress_seen_ = connection_->write_progress();
   progress_at_ = steady_now();
+  look_on();
   watch();
 }
 

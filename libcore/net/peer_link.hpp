@@ -105,6 +105,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void on_hello(const wire::Frame& frame);
   void on_pong(ByteView payload);
   void watch();
+  void look_on();
   void look();
   void stand_by();
   void stand_again();
@@ -135,6 +136,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   std::shared_ptr<SecureConnection> connection_;        // of the attempt, or up
   std::shared_ptr<SecureConnection> standing_;  // silent, and used until the attempt is up or it speaks again
   boost::asio::steady_timer look_timer_;
+  bool looks_ = false;  // that timer runs
   Instant dialed_at_;
   unsigned unanswered_ = 0;  // attempts in a row that nobody has answered
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;

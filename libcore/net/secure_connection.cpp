@@ -16,7 +16,9 @@ namespace coord::net {
 namespace {
 
 constexpr std::size_t hello_limit = 4096;
-constexpr std::size_t read_size = std::size_t{16} << 10U;      // a TLS record
+// As long as a TLS record where much comes at once; most connections of a large group hardly ever do.
+constexpr std::size_t least_read = std::size_t{1} << 10U;
+constexpr std::size_t most_read = std::size_t{16} << 10U;
 constexpr std::size_t kept_capacity = std::size_t{64} << 10U;  // of a write buffer after a burst
 
 void set_option(int fd, int level, int name, int value) {
@@ -64,7 +66,7 @@ void SecureConnection::on_handshake(const boost::system::error_code& error) {
     return fail("it has no cluster key");
   secured_ = true;
   if (handshake_.side == Side::responder) tls_->proven(handshake_.peer);
-  read_buffer_.resize(read_size);
+  read_buffer_.resize(least_read);
   read();
   const auto handlers = handlers_;
   handlers->secured();
@@ -87,6 +89,7 @@ void SecureConnection::on_read(const boost::system::error_code& error, std::size
     const auto handlers = handlers_;
     handlers->frame(std::move(**next));
   }
+  if (size == read_buffer_.size() && size < most_read) read_buffer_.resize(4 * size);
   if (!closed_) read();
 }
 
@@ -123,6 +126,15 @@ void SecureConnection::close() {
   if (std::exchange(closed_, true)) return;
   boost::system::error_code ignored;
   stream_.lowest_layer().close(ignored);
+}
+
+bool SecureConnection::is_all_acknowledged() {
+  if (closed_) return true;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool known =
+      ::getsockopt(stream_.lowest_layer().native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return known && info.tcpi_unacked == 0 && writing_.empty();
 }
 
 bool SecureConnection::is_silent(Duration patience) {

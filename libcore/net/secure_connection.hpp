@@ -60,6 +60,8 @@ class SecureConnection : public std::enable_shared_from_this<SecureConnection> {
   // What was sent has been sent again, and the other side has acknowledged nothing for longer than `patience`
   // and than two round trips: the way is cut, or loses nearly all.
   bool is_silent(Duration patience);
+  // Nothing that was sent is on its way.
+  bool is_all_acknowledged();
 
  private:
   void on_handshake(const boost::system::error_code& error);
