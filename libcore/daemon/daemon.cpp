@@ -13,6 +13,7 @@
 
 #include "base/format.hpp"
 #include "daemon/founding.hpp"
+#include "daemon/keys_file.hpp"
 #include "daemon/setup_listener.hpp"
 #include "daemon/system_random.hpp"
 #include "daemon/wall_now.hpp"
@@ -199,7 +200,9 @@ Status Daemon::begin(replica::ReplicatedService service, std::vector<NodeId> fou
                         process::boot_now()};
   setting.names = settings_.roster.names_by_id();
   setting.has_founders_parts = service.voter() != nullptr && !settings_.joins();
-  node_.emplace(std::move(service), parts ? parts(setting) : node::Parts{}, setting.has_founders_parts);
+  node::Parts others = parts ? parts(setting) : node::Parts{};
+  add_keys_part(setting, others);
+  node_.emplace(std::move(service), std::move(others), setting.has_founders_parts);
   node::Workers made = workers ? workers(settings_.node, settings_.options.state_dir) : node::Workers{};
   for (auto& [which, worker] : made) {
     workers_[which] = std::make_unique<WorkThread>(io_, std::move(worker),
@@ -254,8 +257,30 @@ void Daemon::start() {
 
 bool Daemon::set_keys(const net::KeyRing& keys) {
   if (!transport_) return false;
+  settings_.keys = keys;
+  if (keys_) keys_->ring = keys;
   transport_->set_keys(keys);
   return true;
+}
+
+// In force once they are on the disk, before the part hears that they are.
+void Daemon::add_keys_part(const node::Setting& setting, node::Parts& parts) {
+  if (settings_.alone() || settings_.is_gateway() || !settings_.keys) return;
+  keys_ = std::make_shared<KeysInForce>(KeysInForce{*settings_.keys});
+  parts.push_back(std::make_unique<KeysPart>(settings_.node, setting.founders, setting.names, keys_,
+                                             from_system_random<std::uint64_t>()));
+  workers_[node::Channel::keys] = std::make_unique<WorkThread>(
+      io_, std::make_unique<KeysWorker>(settings_.options.state_dir),
+      [this](std::shared_ptr<node::Work> work) {
+        const auto& write = dynamic_cast<const WriteKeys&>(*work);
+        if (write.written) {
+          (void)set_keys(write.ring);
+          log_.audit(
+              fmt::format("keys: {}; it sends by {}", write.ring.keys().size(), write.ring.sending().id),
+              {{"COORD_EVENT", "keys"}});
+        }
+        push(node::PartWorked{node::Channel::keys, std::move(work)});
+      });
 }
 
 void Daemon::leave() {
@@ -316,6 +341,7 @@ void Daemon::pump() {
   look_at_roster();
   look_at_members();
   look_at_own_place();
+  if (!ended_ && transport_) remind_departed();
   if (ended_) return;
   carry_out(node_->settle(process::boot_now(), wall_now()));
   end_if_left();

@@ -24,11 +24,13 @@
 #include <optional>
 #include <string>
 
+#include "daemon/address_book.hpp"
 #include "daemon/asking_again.hpp"
 #include "daemon/command_guard.hpp"
 #include "daemon/engine_memory.hpp"
 #include "daemon/hold.hpp"
 #include "daemon/hold_file.hpp"
+#include "daemon/keys_part.hpp"
 #include "daemon/meters.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/process_watch.hpp"
@@ -127,6 +129,7 @@ class Daemon {
   Status recover_as_member(const node::MakeParts& parts, const MakeWorkers& workers);
   Status recover_as_gateway();
   replica::SessionsConfig sessions_config() const;
+  void add_keys_part(const node::Setting& setting, node::Parts& parts);
   Status begin(replica::ReplicatedService service, std::vector<NodeId> founders, const node::MakeParts& parts,
                const MakeWorkers& workers);
   Status listen();
@@ -202,17 +205,27 @@ class Daemon {
   void look_at_roster();
   void add_members(net::Roster& roster) const;
   void add_departing(net::Roster& roster);
-  net::Roster::Node at_its_address(net::Roster::Node node) const;
   bool has_departed() const;
   void look_at_members();
   bool is_heard(NodeId node) const;
   void look_at_own_place();
+  void look_at_own_name(const service::State& state);
   void look_whether_removed();
   void begin_anew(bool keep_log, const std::string& why);
   Status go_by_file(MemberFile file);
   Status remember_group(const std::string& group);
   bool keeps_log() const;
   raft::Role role() const;
+
+  // ---- daemon_addresses.cpp: where they are, and what is kept of that for the next start
+  void open_address_book();
+  bool goes_by_book() const;
+  net::Roster::Node at_its_address(net::Roster::Node node) const;
+  void add_known(net::Roster& roster) const;
+  void write_addresses();
+  AddressBook addresses_now() const;
+  void remind_departed();
+  void is_reminded(const wire::IntroductionQuestion& question, const std::string& source);
 
   // ---- daemon_voters.cpp: who votes
   struct VoterAsker {
@@ -222,8 +235,6 @@ class Daemon {
   };
   bool seems_alive(NodeId node) const;
   std::optional<local::VoterView> keep_copies(local::VoterVerb verb, NodeId node) const;
-  void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);
-  void move_peer(replica::ConnectionId connection, const Tool& tool, const local::MovePeer& request);
   bool has_removed(replica::ConnectionId by, const std::string& name, NodeId node) const;
   std::optional<local::VoterView> remove_member(replica::ConnectionId by, local::VoterVerb verb,
                                                 const net::Roster::Node& node);
@@ -237,6 +248,11 @@ class Daemon {
   local::VoterView view_of(const replica::VoterAnswer& answer) const;
   void add_refusal(const replica::VoterAnswer& answer, local::VoterView& view) const;
   void add_vote(local::PeerRecord& record, NodeId node) const;
+
+  // ---- daemon_keeping.cpp: how many vote, and where each is reached
+  void keep_voters(replica::ConnectionId connection, const Tool& tool, const local::KeepVoters& request);
+  void move_peer(replica::ConnectionId connection, const Tool& tool, const local::MovePeer& request);
+  bool is_new_order(replica::ConnectionId connection, const std::string& what);
 
   // ---- daemon_meters.cpp: what is counted, and the audit lines of the log
   Status open_metrics();
@@ -290,6 +306,7 @@ class Daemon {
   local::Peers describe() const;
   std::vector<std::string> silent_peers() const;
   std::string disk_of(NodeId node) const;
+  std::string zone_of(NodeId node) const;
   local::PeerRecord describe_self() const;
   void describe_vote(local::PeerRecord& record) const;
   const members::MembersPart* membership() const;
@@ -312,6 +329,7 @@ class Daemon {
   std::unique_ptr<WorkThread> engine_memory_;
   std::string engine_trouble_;  // that was logged last
   std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
+  std::shared_ptr<KeysInForce> keys_;  // of a peer in a group
   std::unique_ptr<Shelf> shelf_;
   std::unique_ptr<net::PeerTransport> transport_;
   std::shared_ptr<net::UnixServer> server_;
@@ -346,7 +364,7 @@ class Daemon {
     Instant when;
   };
   std::map<std::string, Removed> removed_;
-  service::VoterPolicy ordered_kept_;  // what a tool has ordered last
+  std::pair<replica::ConnectionId, std::string> ordered_;  // what a tool has ordered last, in words
   UserNames user_names_;
   Traffic traffic_;
   Meters meters_;
@@ -367,9 +385,13 @@ class Daemon {
   std::optional<bool> begins_anew_;
   std::optional<Instant> removed_since_;   // of one that votes no longer
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
+  AddressBook book_, written_book_;        // as it was at the start, and as it was written last
+  bool went_by_book_ = false;              // when links were looked at last
+  std::unique_ptr<WorkThread> addresses_;
+  Instant reminded_;
   std::string greeted_group_;              // the group of who greeted last, as it said
-  std::string ordered_move_;               // what a tool has ordered last, in words
   std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still
+  LogIndex name_looked_at_;                // of the state in which this host's name was its own
   LogIndex roster_at_;                     // of the state whose names are in settings_.roster
   std::vector<NodeId> voters_;             // likewise
   std::string told_group_;                 // that links greet with

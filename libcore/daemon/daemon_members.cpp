@@ -173,6 +173,9 @@ void Daemon::ask_again() {
     log_(net::LogLevel::info, "join: the group has answered");
     // Where the others are; what this host is does not change.
     settings_.roster = what->roster;
+    settings_.admitted_at = what->admitted_at;
+    for (const auto& [id, node] : settings_.roster.all())
+      if (node.founder) listed_[id] = node.address;
     told_group_.clear();
     std::vector<NodeId> vote;
     for (const auto& [id, node] : settings_.roster.all())
@@ -197,7 +200,8 @@ std::string Daemon::group_id() const {
   if (!settings_.group.empty()) return settings_.group;
   const service::GroupId& group = node_->log().machine().state().group;
   if (group != service::GroupId{}) return service::text_of(group);
-  return {};
+  // After a start nothing of the log is applied before somebody leads.
+  return role() == raft::Role::bootstrap ? std::string() : book_.group;
 }
 
 std::vector<NodeId> Daemon::voters() const {
@@ -211,22 +215,26 @@ void Daemon::look_at_roster() {
   if (!transport_) return;
   const LogIndex at = node_->log().machine().state().roster_at;
   const std::vector<NodeId> vote = voters();
-  const bool is_same = at == roster_at_ && vote == voters_ && !has_departed();
+  const bool by_book = goes_by_book();
+  const bool is_same = at == roster_at_ && vote == voters_ && by_book == went_by_book_ && !has_departed();
   if (is_same && !told_group_.empty()) return;
   const std::string group = group_id();
   if (is_same && group == told_group_) return;
   roster_at_ = at;
   voters_ = vote;
+  went_by_book_ = by_book;
   told_group_ = group;
   net::Roster roster;
   for (const auto& [id, node] : settings_.roster.all())
     if (node.founder || id == settings_.node || (node.voter && !node_->log().has_begun()))
       (void)roster.admit(at_its_address(node));
   add_members(roster);
+  add_known(roster);
   add_departing(roster);
   for (const auto& [id, node] : roster.all()) roster.set_voter(id, std::ranges::find(vote, id) != vote.end());
   transport_->update(roster, group);
   settings_.roster = std::move(roster);
+  write_addresses();
 }
 
 // Of another host's name, number or address nobody is to hear who has one of its own here.
@@ -237,17 +245,6 @@ void Daemon::add_members(net::Roster& roster) const {
     if (!address || address->host.empty() || address->port == 0 || !is_peer_name(registration.name)) continue;
     (void)roster.admit({id, registration.name, *address, false, false});
   }
-}
-
-// What the operator has said of it counts more than the list that this host was started with (dpeers move).
-net::Roster::Node Daemon::at_its_address(net::Roster::Node node) const {
-  const auto& registrations = node_->log().machine().state().registrations;
-  const auto found = registrations.find(node.id);
-  if (const auto listed = listed_.find(node.id); listed != listed_.end()) node.address = listed->second;
-  if (found == registrations.end() || found->second.moved.empty()) return node;
-  const auto address = net::parse_address(found->second.moved);
-  if (address && !address->host.empty() && address->port != 0) node.address = *address;
-  return node;
 }
 
 // Who is of the group no more is told so over the link that it has: that stays for a moment, unless another
@@ -288,7 +285,7 @@ void Daemon::look_at_members() {
   std::map<NodeId, Instant> heard;
   for (const auto& [id, registration] : machine.state().registrations) {
     const net::Roster::Node* const node = settings_.roster.find(id);
-    if (node != nullptr && (node->founder || node->voter)) continue;
+    if (node != nullptr && node->voter) continue;
     if (node_->voter()->raft().voters().has(id)) continue;
     const auto before = heard_.find(id);
     heard[id] = before == heard_.end() || is_heard(id) ? now : before->second;
@@ -311,22 +308,15 @@ void Daemon::look_at_own_place() {
   if (dynamic_cast<const replica::Forwarder&>(node_->log()).is_sent_log())
     return begin_anew(true, "this host is sent the log: it is to vote");
   const service::State& state = node_->log().machine().state();
+  // A voter that lags behind the one that has introduced this host knows nothing of it yet.
+  const bool is_behind = state.applied < settings_.admitted_at;
   const bool registered = state.registrations.contains(settings_.node);
   const std::string object = fmt::format("'{}'", settings_.name);
   if (registered_at_ && !registered)
     return stop(Error{ErrorKind::unavailable, object, "this host was removed from the group",
                       "start it again to come back"});
   if (registered) registered_at_ = state.applied;
-  const auto other = std::ranges::find_if(state.registrations, [this](const auto& each) {
-    return each.first != settings_.node && each.second.name == settings_.name;
-  });
-  if (other != state.registrations.end())
-    return stop(
-        Error{ErrorKind::usage, object,
-              fmt::format("another host, at {}, has come to the group under this name, while nobody heard of "
-                          "this one at {}",
-                          other->second.reached_at(), settings_.roster.find(settings_.node)->address.text()),
-              "give this host a name of its own"});
+  if (!is_behind) look_at_own_name(state);
   const Instant now = process::boot_now();
   if (node_->log().leader() != NodeId{}) {
     voter_lost_.reset();
@@ -342,11 +332,28 @@ void Daemon::look_at_own_place() {
   }
 }
 
+// Its name is another host's: that one was told that this one does not live. If it lives itself this one
+// ends; if it is gone, this one takes its name back (joining.hpp).
+void Daemon::look_at_own_name(const service::State& state) {
+  if (!settings_.joins() || asking_again_ || state.roster_at == name_looked_at_) return;
+  const auto other = std::ranges::find_if(state.registrations, [this](const auto& each) {
+    return each.first != settings_.node && each.second.name == settings_.name;
+  });
+  // As long as it is lost it is looked at again.
+  if (other == state.registrations.end()) name_looked_at_ = state.roster_at;
+  if (other == state.registrations.end()) return;
+  log_(net::LogLevel::warning,
+       fmt::format("join: another host, at {}, has come to the group under this name: asks whether it lives",
+                   other->second.reached_at()));
+  ask_again();
+}
+
 // ---- another host asks
 
 std::optional<wire::Introduction> Daemon::introduce(const wire::IntroductionQuestion& question,
                                                     const std::string& source) {
   if (ended_ || !node_) return std::nullopt;
+  is_reminded(question, source);
   const replica::OrderedLog& log = node_->log();
   Introduced told = daemon::introduce({settings_.name, log.life(), group_id(), log.has_begun(),
                                        log.has_quorum(), settings_.roster, log.machine()},

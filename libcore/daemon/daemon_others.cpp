@@ -62,6 +62,7 @@ node::Narrator Daemon::make_narrator() {
 Status Daemon::join_group() {
   for (const auto& [id, node] : settings_.roster.all())
     if (node.founder) listed_[id] = node.address;
+  open_address_book();
   net::PeerConfig config{settings_.name, settings_.listen, settings_.roster, *settings_.keys, COORD_VERSION};
   config.level = node_->log().speaks();
   config.knows = newest_level;

@@ -335,12 +335,20 @@ void Daemon::describe_vote(local::PeerRecord& record) const {
   record.commit_index = raft.commit_index().value;
 }
 
+// By what it has registered with.
+std::string Daemon::zone_of(NodeId node) const {
+  const auto& registrations = node_->log().machine().state().registrations;
+  const auto found = registrations.find(node);
+  return found == registrations.end() ? std::string() : found->second.zone.substr(0, 64);
+}
+
 local::PeerRecord Daemon::describe_self() const {
   const service::StateMachine& machine = node_->log().machine();
   local::PeerRecord record;
   record.name = settings_.name;
   record.address = settings_.alone() ? "-" : settings_.roster.find(settings_.node)->address.text();
   record.local = true;
+  record.zone = settings_.alone() ? std::string() : settings_.options.zone;
   if (node_->voter() != nullptr) {
     describe_vote(record);
   } else {
@@ -397,6 +405,7 @@ local::Peers Daemon::describe() const {
     record.voter = node->voter;
     record.role = node->id == leader ? "leader" : node->voter ? "follower" : "member";
     record.state = state_of(status);
+    record.zone = zone_of(node->id);
     add_vote(record, settings_.roster.id_of(status.name));
     if (const auto offset = clock_offset_.find(status.name); offset != clock_offset_.end() && status.link.up)
       answer.troubles.emplace_back(
@@ -405,6 +414,8 @@ local::Peers Daemon::describe() const {
       answer.troubles.emplace_back(status.name,
                                    fmt::format("key: {} is offered in its name, and refused: ours is {}",
                                                status.offered_key, transport_->own_key_id()));
+    if (!status.other_list.empty())
+      answer.troubles.emplace_back(status.name, fmt::format("list: {}", status.other_list.substr(0, 900)));
     add_troubles(status, net::steady_now(), COORD_VERSION, answer.troubles);
     record.rtt = status.link.up ? status.link.rtt : std::nullopt;
     if (!status.link.software.empty()) record.version = status.link.software;

@@ -61,20 +61,24 @@ Introduced introduce(const Introducer& who, const wire::IntroductionQuestion& qu
     if (node.founder || node.voter) answer.voters.push_back({id, node.name, node.address.text(), node.voter});
   answer.of_name = known(who.roster.find(question.name));
   answer.of_node = known(who.roster.find(question.node));
-  if (answer.of_name) answer.name_since = who.machine.registration(answer.of_name->node).value;
+  const auto& registrations = who.machine.state().registrations;
+  if (const auto named = answer.of_name ? registrations.find(answer.of_name->node) : registrations.end();
+      named != registrations.end())
+    answer.name_since = named->second.named.value;
+  answer.is_registered = registrations.contains(question.node);
   if (!question.admit || !makes_sense(question, answer.level) || question.group != answer.group) return told;
   if (is_that_voter(question, answer)) {
     answer.admitted = true;
     return told;
   }
   if (!COORD_RULE(names_of_voters_are_theirs, !is_another(question, answer))) return told;
-  const auto found = who.machine.state().registrations.find(question.node);
-  answer.admitted = found != who.machine.state().registrations.end() &&
-                    found->second.nonce == question.life && found->second.name == question.name;
+  const auto found = registrations.find(question.node);
+  answer.admitted = found != registrations.end() && found->second.nonce == question.life &&
+                    found->second.name == question.name;
   if (!answer.admitted)
     told.admit = service::Register{
         question.node, question.life,    who.machine.registration(question.node), question.knows,
-        question.name, question.address, service::ClientId{question.instead_of},  question.zone};
+        question.name, question.address, LogIndex{question.instead_of},           question.zone};
   return told;
 }
 

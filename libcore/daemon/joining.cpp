@@ -7,6 +7,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "daemon/address_book.hpp"
 #include "store/segment.hpp"
 #include "store/snapshot_file.hpp"
 
@@ -18,6 +19,8 @@ constexpr Duration between_rounds = std::chrono::milliseconds(200);
 constexpr int rounds_of_a_former_member = 3;
 constexpr int refusals_in_a_row = 10;  // a handshake that ends early may be a peer that is restarted
 constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
+// What a host has been asked to take from one that does not live may still come about so much later.
+constexpr int rounds_of_one_decision = 50;
 
 class Joining {
  public:
@@ -80,6 +83,9 @@ class Joining {
     was_member_ = file->has_value();
     if (!was_member_) return no_log();
     file_ = std::move(**file);
+    // Where the voters are by now, and who they are: written since.
+    const auto book = read_address_book(disk_);
+    if (book && book->group == file_.group && !book->known.empty()) file_.voters = book->known;
     if (file_.name == settings_.name) return keep_log();
     return Error{ErrorKind::usage, "--name", fmt::format("this state directory is of '{}'", file_.name),
                  "use that name, or an empty directory"};
@@ -124,7 +130,7 @@ class Joining {
     question.knows = newest_level;
     question.admit = admit;
     question.zone = settings_.options.zone;
-    if (admit) question.instead_of = instead_of_;
+    if (admit) question.instead_of = settings_.name_of_dead;
     return question;
   }
 
@@ -145,7 +151,7 @@ class Joining {
     if (!COORD_RULE(removed_by_who_is_not_behind, !is_behind))
       return not_yet(fmt::format("{}: is behind this host", address.text()));
     if (Status free = check_name(address, answer); !free) return free.error();
-    if (settings_.registered_at && !answer.of_node)
+    if (settings_.registered_at && !answer.is_registered)
       return Error{ErrorKind::unavailable, fmt::format("'{}'", settings_.name),
                    "this host was removed from the group", "start it again to come back"};
     if (Status written = remember(answer); !written) return written.error();
@@ -154,6 +160,7 @@ class Joining {
     if (admitted->of_node && admitted->of_node->name != settings_.name && !was_member_) file_.node = NodeId{};
     if (!admitted->admitted)
       return not_yet(fmt::format("{}: has not admitted this host yet", address.text()));
+    settings_.admitted_at = admitted->at;
     fill_in(admitted->level);
     return true;
   }
@@ -187,10 +194,21 @@ class Joining {
     });
     if (has_this && !answer.of_name && !answer.of_node)
       return Error{ErrorKind::data, address.text(), "its answer contradicts itself", "install one release"};
+    if (is_decided(answer)) return done();
     if (Status free = nobody_else(answer); !free) return free;
     const bool of_another = answer.of_name && answer.of_name->node != file_.node;
-    instead_of_ = of_another ? answer.name_since : 0;
+    settings_.name_of_dead = of_another ? answer.name_since : 0;
+    settings_.rounds_of_dead = 0;
     return done();
+  }
+
+  // Whether the one that has the name lives is asked once, as long as what was ordered by the answer may come
+  // about: two hosts that come at once, each when the other one does not listen yet, would both end else, the
+  // one by its question, the other by the log.
+  bool is_decided(const wire::Introduction& answer) {
+    const bool same = settings_.name_of_dead != 0 && answer.name_since == settings_.name_of_dead &&
+                      ++settings_.rounds_of_dead < rounds_of_one_decision;
+    return COORD_RULE_OR(name_is_decided_once, same, false);
   }
 
   Status nobody_else(const wire::Introduction& answer) {
@@ -198,11 +216,18 @@ class Joining {
       if (!other) continue;
       const bool is_this = other->node == file_.node && other->address == own_address_;
       if (is_this || (!other->votes && !lives(*other))) continue;
+      const bool has_moved = other->votes && other->node == file_.node && other->name == settings_.name;
       return Error{ErrorKind::usage, fmt::format("'{}'", settings_.name),
                    fmt::format("{} at {} {}; this host is at {}", other->name, other->address,
                                other->votes ? "is one of the peers that vote" : "is of the group and lives",
                                own_address_),
-                   "give this host a name and a state directory of its own, above all if it was cloned"};
+                   has_moved
+                       ? fmt::format("if it is this host that has moved: `dpeers move {} {}` on another one "
+                                     "that votes, then start it again. If this is a copy of it: give it a "
+                                     "name and a state directory of its own",
+                                     other->name, own_address_)
+                       : "give this host a name and a state directory of its own, above all if it was "
+                         "cloned"};
     }
     return done();
   }
@@ -266,7 +291,6 @@ class Joining {
   std::optional<Error> refusal_;  // in this round
   int refusals_ = 0;              // rounds
   std::string own_address_;
-  std::uint64_t instead_of_ = 0;  // of the name: whose registration, who does not live
   std::string last_trouble_ = "nobody was asked";
 };
 

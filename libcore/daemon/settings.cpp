@@ -264,6 +264,12 @@ Result<Settings> check_but_keys(const Options& given) {
   return check_the_rest(std::move(settings));
 }
 
+std::string keys_path(const std::string& state_dir, const std::string& key_file) {
+  std::string own = fmt::format("{}/{}", state_dir, keys_file_name);
+  struct stat info {};
+  return ::lstat(own.c_str(), &info) == 0 ? own : key_file;
+}
+
 Result<Settings> check(const Options& options) {
   auto checked = check_but_keys(options);
   if (!checked) return checked;
@@ -273,7 +279,7 @@ Result<Settings> check(const Options& options) {
     return usage("--key-file", "missing",
                  "make a key with coordd --keygen and give the same file to every peer");
   }
-  auto keys = net::read_key_file(options.key_file);
+  auto keys = net::read_key_file(keys_path(options.state_dir, options.key_file));
   if (!keys) return keys.error();
   settings.keys = std::move(*keys);
   return settings;

@@ -81,6 +81,11 @@ struct Settings {
   // Where in the group's log this host was of it, in this life: if it is not any more further on it was
   // removed, and comes by its next start only. What a peer says that is behind this place counts for nothing.
   std::optional<LogIndex> registered_at;
+  LogIndex
+      admitted_at{};  // of the group's log: there it was taken in. What is from before says nothing of it
+  // Another host got its name there, and did not live when it was asked (joining.cpp).
+  std::uint64_t name_of_dead = 0;
+  int rounds_of_dead = 0;     // since then
   bool goes_by_file = false;  // nobody has answered when it came to its group again
   Level level = first_level;
   // A host that can do without a log has been sent one, or sends it back (member_file.hpp): as its last life
@@ -94,6 +99,11 @@ struct Settings {
   bool alone() const { return !joins() && roster.size() <= 1; }
   bool admits_others() const { return admits_all || admitted; }
 };
+
+// In the state directory: this host's keys, once they were changed while it ran (keys_file.hpp).
+inline constexpr char keys_file_name[] = "keys";
+// The file of keys that counts.
+std::string keys_path(const std::string& state_dir, const std::string& key_file);
 
 bool is_peer_name(const std::string& name);
 

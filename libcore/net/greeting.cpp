@@ -86,6 +86,12 @@ Result<wire::PeerHello> Greeting::check(const wire::Frame& frame, const std::str
     return refuse(other_group(group_id, hello->group_id));
   }
   if (hello->founding != founding) return refuse(other_founding(founding, hello->founding, has_state));
+  // Once both know which group they are of, the list that each was started with says nothing of that.
+  if (!group_id.empty() && !hello->group_id.empty()) {
+    if (!COORD_RULE(founders_are_of_one_group, hello->group_id == group_id))
+      return refuse(other_group(group_id, hello->group_id));
+    return hello;
+  }
   if (hello->group != group)
     return refuse(fmt::format("it has another list of peers: {}make --peers the same on every host",
                               difference_of(peers, hello->peers)));

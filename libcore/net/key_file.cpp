@@ -114,6 +114,13 @@ Result<Descriptor> open_checked(const std::string& path) {
   return file;
 }
 
+std::string base64_of(const SecretKey& key) {
+  std::string text(sodium_base64_ENCODED_LEN(key_size, sodium_base64_VARIANT_ORIGINAL), '\0');
+  sodium_bin2base64(text.data(), text.size(), key.data(), key_size, sodium_base64_VARIANT_ORIGINAL);
+  text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 SecretKey::SecretKey(ByteView bytes) {
@@ -190,10 +197,31 @@ std::string new_key_line() {
   id_text.pop_back();
   SecretKey key;
   randombytes_buf(key.data(), key_size);
-  std::string text(sodium_base64_ENCODED_LEN(key_size, sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(text.data(), text.size(), key.data(), key_size, sodium_base64_VARIANT_ORIGINAL);
-  text.pop_back();
-  return fmt::format("k{}:{}", id_text, text);
+  return fmt::format("k{}:{}", id_text, base64_of(key));
+}
+
+std::string lines_of(const KeyRing& ring) {
+  std::string text;
+  for (const ClusterKey& key : ring.keys()) {
+    SecretText secret{base64_of(key.key)};
+    text.append(key.id).append(":").append(secret.text).append("\n");
+  }
+  return text;
+}
+
+void wipe(std::string& text) {
+  sodium_memzero(text.data(), text.size());
+}
+
+std::uint64_t print_of(const ClusterKey& key) {
+  start_sodium();
+  constexpr std::string_view purpose = "coordutils key print";
+  std::array<std::uint8_t, 16> hash{};
+  const ByteView input = bytes_of(purpose);
+  crypto_generichash(hash.data(), hash.size(), input.data(), input.size(), key.key.data(), key_size);
+  std::uint64_t print = 0;
+  for (std::size_t i = 0; i < sizeof print; ++i) print = print << 8U | hash[i];
+  return print;
 }
 
 }  // namespace coord::net

@@ -63,4 +63,10 @@ Result<KeyRing> read_key_file(const std::string& path);
 // A new random key as a line of a key file, without the newline.
 std::string new_key_line();
 
+// As parse_keys() reads it, a line a key. To be wiped by who has it.
+std::string lines_of(const KeyRing& ring);
+void wipe(std::string& text);
+// Tells two keys apart that have one id, and says nothing of the secret.
+std::uint64_t print_of(const ClusterKey& key);
+
 }  // namespace coord::net

@@ -88,9 +88,11 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
                 config_.has_state,
                 config_.group_id,
                 founder_names(config_.roster)},
-      tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)) {
+      tls_(std::make_shared<TlsSettings>(config_.self, config_.roster.names(), config_.keys)),
+      log_(log) {
   // A peer that has just reached us can be reached again.
   const auto greeted = [this](const std::string& peer, const wire::PeerHello& hello) {
+    note_list(peer, hello);
     handlers_.greeted(peer, hello);
     handlers_.came(peer);
     links_->hurry(peer);
@@ -117,13 +119,36 @@ PeerTransport::PeerTransport(boost::asio::io_context& io, PeerConfig config, Pee
   make_links(io, log);
 }
 
-// Founders' keys are of the founding list; who came later, or has no list, goes by the group's id.
+// Of two founders that were started with different lists. The group goes by what it has agreed on; a list
+// counts at the start only.
+void PeerTransport::note_list(const std::string& peer, const wire::PeerHello& hello) {
+  const bool differs = greeting_.are_founders(peer) && hello.group != greeting_.group;
+  if (!differs && !other_lists_.contains(peer)) return;
+  std::string how = difference_of(greeting_.peers, hello.peers);
+  if (how.ends_with(": ")) how.resize(how.size() - 2);
+  if (how.empty()) how = "it differs";
+  const auto before = other_lists_.find(peer);
+  if (differs && before != other_lists_.end() && before->second == how) return;
+  if (differs) {
+    log_(LogLevel::warning, fmt::format("peer {}: has another list of peers: {}: the group goes by what "
+                                        "stands in its state; make --peers "
+                                        "the same on every host for its next start",
+                                        peer, how));
+    other_lists_[peer] = std::move(how);
+  } else {
+    other_lists_.erase(peer);
+  }
+  datagrams_->set_peers(with_datagrams());
+}
+
+// Founders' keys are of the founding list; who came later, or has another list or none, goes by the group's
+// id.
 std::map<std::string, SealedDatagrams::Other> PeerTransport::with_datagrams() const {
   std::map<std::string, SealedDatagrams::Other> others;
   const wire::GroupDigest by_id = digest_of(greeting_.group_id);
   for (const auto& [id, node] : roster_.all()) {
     if (node.name == config_.self) continue;
-    if (greeting_.are_founders(node.name)) {
+    if (greeting_.are_founders(node.name) && !other_lists_.contains(node.name)) {
       others[node.name] = {greeting_.group, false};
     } else if (!greeting_.group_id.empty()) {
       others[node.name] = {by_id, true};
@@ -134,6 +159,7 @@ std::map<std::string, SealedDatagrams::Other> PeerTransport::with_datagrams() co
 
 PeerLink::Handlers PeerTransport::link_handlers() {
   return {[this](const std::string& peer, const wire::PeerHello& hello) {
+            note_list(peer, hello);
             handlers_.greeted(peer, hello);
             handlers_.up(peer);
             links_->up(peer);
@@ -208,6 +234,11 @@ void PeerTransport::locate_undialled() {
   }
 }
 
+std::string PeerTransport::other_list(const std::string& peer) const {
+  const auto found = other_lists_.find(peer);
+  return found == other_lists_.end() ? "" : found->second;
+}
+
 bool PeerTransport::is_other(const std::string& peer) const {
   return peer != config_.self && roster_.find(peer) != nullptr;
 }
@@ -267,7 +298,7 @@ std::vector<PeerStatus> PeerTransport::status() const {
     outgoing.level = std::max(outgoing.level, acceptor_->level(name));  // it may have greeted us since
     all.push_back({name, roster_.find(name)->address, std::move(outgoing), acceptor_->heard_lately(name),
                    acceptor_->received(name), datagrams_->status(name), greeting_.are_founders(name),
-                   tls_->offered_by(name), datagrams_->dropped(name)});
+                   tls_->offered_by(name), other_list(name), datagrams_->dropped(name)});
   }
   return all;
 }

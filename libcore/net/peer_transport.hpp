@@ -87,6 +87,7 @@ struct PeerStatus {
   DatagramStatus datagrams;
   bool uses_datagrams = true;  // there are any between the two
   std::string offered_key{};   // the id of one that was offered in its name, and refused; empty: none
+  std::string other_list{};    // how its list of peers differs from this one's; empty: not
   std::uint64_t datagrams_dropped = 0;  // they could not go: too large, nobody answers there, no way
 };
 
@@ -140,6 +141,8 @@ class PeerTransport {
   std::set<std::string> kept() const;
   std::map<std::string, SealedDatagrams::Other> with_datagrams() const;
   bool is_other(const std::string& peer) const;
+  std::string other_list(const std::string& peer) const;
+  void note_list(const std::string& peer, const wire::PeerHello& hello);
   PeerLink::Handlers link_handlers();
   void make_links(boost::asio::io_context& io, const Log& log);
   void set_addresses(const std::string& peer, const std::vector<boost::asio::ip::address>& addresses);
@@ -153,6 +156,9 @@ class PeerTransport {
   std::unique_ptr<PeerLinks> links_;
   std::shared_ptr<DatagramSocket> datagrams_;
   std::string no_datagrams_;
+  Log log_;
+  // Founders that were started with another list, and how that differs.
+  std::map<std::string, std::string> other_lists_;
 };
 
 }  // namespace coord::net

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -166,7 +167,10 @@ class Replica final : public OrderedLog {
   void keep_voters(Instant now);
 
   // ---- replica_voters.cpp
-  VoterAnswer carry_out(Instant now, const VoterOrder& order);
+  // `before`: of the change that comes of it, before that is in the log.
+  using BeforeChange = std::function<void(const raft::Change&)>;
+  VoterAnswer carry_out(Instant now, const VoterOrder& order, const BeforeChange& before = {});
+  VoterAnswer carry_out_of_operator(Instant now, const VoterOrder& order);
   void hear(Instant now, NodeId from, const PassedOrder& passed);
   void hear(const OrderAnswer& answer);
 
@@ -231,6 +235,8 @@ class Replica final : public OrderedLog {
   VoterChanges changes_;
   VoterKeeper keeper_;
   Instant keeper_looked_;
+  LogIndex replaced_at_;             // of the state, as it was looked at last
+  std::optional<Instant> replaced_;  // when this peer learnt of that
   struct Asked {
     std::uint64_t ticket = 0;
     Instant began;

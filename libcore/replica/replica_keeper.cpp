@@ -5,6 +5,7 @@
 #include <set>
 
 #include "replica/replica.hpp"
+#include "wire/codec.hpp"
 
 namespace coord::replica {
 
@@ -25,6 +26,10 @@ std::set<NodeId> in_rings(const service::State& state) {
 }  // namespace
 
 void Replica::keep_voters(Instant now) {
+  // After a start it is as if that had been now: longer than an hour is harmless.
+  const LogIndex replaced_at = machine_.state().replaced_at;
+  if (replaced_at != replaced_at_) replaced_ = now;
+  replaced_at_ = replaced_at;
   // Time in which it has not heard a majority counts for nothing.
   if (raft_.role() != raft::Role::leader || !has_quorum() || machine_.level() < 2) return keeper_.reset();
   if (now < keeper_looked_ + look_every) return;
@@ -43,8 +48,18 @@ void Replica::keep_voters(Instant now) {
   view.needed = in_rings(state);
   view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
+  view.replaced = replaced_;
   const auto order = keeper_.next(now, wall_, view);
-  if (order) keeper_.answered(now, *order, carry_out(now, *order));
+  if (!order) return;
+  // In the log before the change, so whoever leads when that is committed knows of it.
+  const auto note = [&](const raft::Change& change) {
+    if (order->verb != VoterVerb::replace || change.step != raft::Step::remove) return;
+    service::Command command;
+    command.wall = wall_;
+    command.body = service::Replacing{order->node, order->other};
+    tell_raft(now, raft::Propose{{wire::encode(command, machine_.level())}, false, machine_.level()});
+  };
+  keeper_.answered(*order, carry_out(now, *order, note));
 }
 
 }  // namespace coord::replica

@@ -15,8 +15,15 @@ constexpr std::size_t most_asked = 256;
 
 }  // namespace
 
-VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order) {
+VoterAnswer Replica::carry_out_of_operator(Instant now, const VoterOrder& order) {
+  VoterAnswer answer = carry_out(now, order);
+  if (answer.refusal == VoterRefusal::none && raft_.role() == raft::Role::leader) keeper_.ordered(now, order);
+  return answer;
+}
+
+VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order, const BeforeChange& before) {
   VoterChanges::Next next = changes_.next(now, raft_, machine_.level(), order);
+  if (next.change && before) before(*next.change);
   if (next.change || next.hand_over) out_.push_back(VoterStep{order, next.change});
   if (next.change) tell_raft(now, raft::ChangeMembers{*next.change, machine_.level()});
   if (next.hand_over) tell_raft(now, raft::TransferLeadership{*next.hand_over});
@@ -26,7 +33,7 @@ VoterAnswer Replica::carry_out(Instant now, const VoterOrder& order) {
 void Replica::on(Instant now, const AskVoters& event) {
   const bool leads = raft_.role() == raft::Role::leader;
   if (leads || !has_quorum() || !at_level_two()) {
-    out_.push_back(VotersAnswered{event.ticket, carry_out(now, event.order)});
+    out_.push_back(VotersAnswered{event.ticket, carry_out_of_operator(now, event.order)});
     return;
   }
   std::erase_if(asked_leader_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
@@ -38,7 +45,7 @@ void Replica::on(Instant now, const AskVoters& event) {
 
 // From any host of the group: who has the key has asked its own operator.
 void Replica::hear(Instant now, NodeId from, const PassedOrder& passed) {
-  send_peer(from, OrderAnswer{passed.id, carry_out(now, passed.order)});
+  send_peer(from, OrderAnswer{passed.id, carry_out_of_operator(now, passed.order)});
 }
 
 void Replica::hear(const OrderAnswer& answer) {

@@ -49,8 +49,14 @@ bool is_reached(const raft::Raft& raft, const VoterOrder& order) {
   return false;
 }
 
+bool is_recovering(const raft::Raft& raft, NodeId node) {
+  const auto found = raft.progress().find(node);
+  return found != raft.progress().end() && found->second.recovering;
+}
+
 // The one step that is next for it.
-raft::Change step_of(const raft::Voters& now, const VoterOrder& order) {
+raft::Change step_of(const raft::Raft& raft, const VoterOrder& order) {
+  const raft::Voters& now = raft.voters();
   const auto become_voter = [&](NodeId node) {
     return raft::Change{now.learns(node) ? raft::Step::promote : raft::Step::learn, node};
   };
@@ -61,7 +67,9 @@ raft::Change step_of(const raft::Voters& now, const VoterOrder& order) {
       return {raft::Step::remove, order.node};
     case VoterVerb::replace:
       // The new one stands ready before the old one goes, which may be dead and count against every majority.
-      if (now.has(order.other) && now.has(order.node)) return {raft::Step::remove, order.node};
+      // One that has lost its state counts for none, and nobody comes in beside it.
+      if (now.has(order.node) && (now.has(order.other) || is_recovering(raft, order.node)))
+        return {raft::Step::remove, order.node};
       return become_voter(order.other);
     case VoterVerb::promote:
     case VoterVerb::transfer:
@@ -144,7 +152,7 @@ Next next_for(Instant now, const raft::Raft& raft, const VoterOrder& order) {
   if (is_reached(raft, order))
     return under_way(is_done(raft, order) ? VoterProgress::done : VoterProgress::is_proposed);
   if (order.verb == VoterVerb::transfer) return transfer(now, raft, order.node);
-  const raft::Change step = step_of(raft.voters(), order);
+  const raft::Change step = step_of(raft, order);
   const bool stands_ready = order.verb != VoterVerb::replace || step.node != order.node ||
                             !raft.voters().learns(order.other) ||
                             raft.why_not({raft::Step::promote, order.other}) != raft::ChangeRefusal::behind;

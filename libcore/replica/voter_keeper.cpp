@@ -68,14 +68,20 @@ std::optional<VoterOrder> VoterKeeper::next(Instant now, WallTime wall, const Vi
   return order_;
 }
 
-void VoterKeeper::answered(Instant now, const VoterOrder& order, const VoterAnswer& answer) {
+void VoterKeeper::answered(const VoterOrder& order, const VoterAnswer& answer) {
   if (!order_ || *order_ != order) return;
   if (answer.progress == VoterProgress::done) {
-    if (order.verb == VoterVerb::replace) replaced_ = now;
     order_.reset();
   } else if (answer.refusal != VoterRefusal::none) {
     order_.reset();  // looked at anew, with what is so by then
   }
+}
+
+void VoterKeeper::ordered(Instant now, const VoterOrder& order) {
+  if (order.verb == VoterVerb::demote || order.verb == VoterVerb::remove || order.verb == VoterVerb::replace)
+    avoided_[order.node] = now + avoided_for;
+  if (order.verb == VoterVerb::promote) avoided_.erase(order.node);
+  if (order.verb == VoterVerb::replace) avoided_.erase(order.other);
 }
 
 std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) const {
@@ -91,8 +97,8 @@ std::optional<VoterOrder> VoterKeeper::choose(Instant now, const View& view) con
   const std::optional<NodeId> comes = candidate(view, count < view.policy.count ? std::nullopt : silent);
   if (!comes) return std::nullopt;
   if (count < view.policy.count) return VoterOrder{VoterVerb::promote, *comes, {}, by_itself};
-  const bool rests =
-      COORD_RULE_OR(keeper_replaces_one_an_hour, replaced_ && now < *replaced_ + between_replacements, false);
+  const bool rests = COORD_RULE_OR(keeper_replaces_one_an_hour,
+                                   view.replaced && now < *view.replaced + between_replacements, false);
   if (!silent || rests) return std::nullopt;
   return VoterOrder{VoterVerb::replace, *silent, *comes, by_itself};
 }

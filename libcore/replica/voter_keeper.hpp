@@ -11,10 +11,11 @@
 // is what its leadership hangs on, too), and only over a time of unbroken leadership: a new leader, or one
 // that was suspended, begins to count anew. It gives the order that an operator would give, `replace`: the
 // new one stands ready, caught up, before the old one goes (voter_changes.hpp), and one that is heard again
-// meanwhile stays. One replacement an hour, so
-// that a fault that is not the host's does not go through all hosts. While the operator works on hosts it
-// pauses. Who comes in stands where the fewest voters do, and who is too many where the most do. Pure; for
-// Replica, which asks it twice a second while it leads.
+// meanwhile stays. One replacement an hour, whoever leads (service::Replacing stands in the log), so that a
+// fault that is not the host's does not go through all hosts. While the operator works on hosts it pauses,
+// and whose vote he has taken away it does not give back by itself. Who comes in stands where the fewest
+// voters do, and who is too many where the most do. Pure; for Replica, which asks it twice a second while it
+// leads.
 #pragma once
 
 #include <chrono>
@@ -52,12 +53,15 @@ class VoterKeeper {
     std::set<NodeId> needed{};                   // voters that go only when they are silent
     Duration contact = std::chrono::seconds(1);  // a voter that has answered within it is there
     Duration least_after{};                      // below this nobody is silent, whatever the policy says
+    std::optional<Instant> replaced{};           // when this peer learnt that a voter was replaced last
   };
 
   // What to order now, said again until it is done. `wall`: only to know whether a pause is over.
   std::optional<VoterOrder> next(Instant now, WallTime wall, const View& view);
   // What came of it.
-  void answered(Instant now, const VoterOrder& order, const VoterAnswer& answer);
+  void answered(const VoterOrder& order, const VoterAnswer& answer);
+  // An operator has ordered something.
+  void ordered(Instant now, const VoterOrder& order);
   // It does not lead.
   void reset();
 
@@ -71,7 +75,6 @@ class VoterKeeper {
 
   std::optional<Instant> since_;  // it leads without a break
   Instant looked_;
-  std::optional<Instant> replaced_;
   std::optional<VoterOrder> order_;  // is being carried out
   Instant ordered_;
   std::map<NodeId, Instant> avoided_;  // until when

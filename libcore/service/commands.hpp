@@ -39,7 +39,7 @@ struct Register {
   Level knows = first_level;  // the newest that its program knows; said from level 2 on
   std::string name{};         // as people call the peer, and where others reach it; likewise
   std::string address{};      // HOST:PORT
-  ClientId instead_of{};      // registration of another node from which it takes the name
+  LogIndex instead_of{};      // where another node got the name that it takes from that one
   std::string zone{};         // where it stands, as people call that; empty: not told
 
   bool operator==(const Register&) const = default;
@@ -152,28 +152,45 @@ struct Forget {
   }
 };
 
-// So many of the group's hosts are to vote, and the leader sees to it: the last word counts. From level 2 on.
+// So many of the group's hosts are to vote, and the leader sees to it. Made from the policy that was said at
+// `seen`, and void if another one has been said since. From level 2 on.
 struct KeepVoters {
   VoterPolicy policy{};
+  LogIndex seen{};
 
   bool operator==(const KeepVoters&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(policy);
+    archive(policy, seen);
   }
 };
 
-// A host is reached elsewhere from now on: the operator's word, until the host itself registers with an
-// address that it has not said before. Void if that registration is not the host's any more. From level 2 on.
+// A host is reached elsewhere from now on: the operator's word, until the host itself registers with another
+// address than it said last. Void if that registration is not the host's any more, or another word about its
+// address has been said since `seen`. From level 2 on.
 struct Move {
   NodeId node{};
   ClientId client{};
   std::string address{};  // HOST:PORT
+  LogIndex seen{};
 
   bool operator==(const Move&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(node, client, address);
+    archive(node, client, address, seen);
+  }
+};
+
+// The leader takes a silent voter out by itself, in whose place another one is to vote: it stands in the log
+// before that does, so that whoever leads then knows of it. From level 2 on.
+struct Replacing {
+  NodeId node{};
+  NodeId other{};
+
+  bool operator==(const Replacing&) const = default;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    archive(node, other);
   }
 };
 
@@ -181,7 +198,7 @@ struct Move {
 // Those of level 1: the core's own stand around those of the eldest family, each other family's behind them.
 // Then what came later, in the order in which it came.
 using SessionCommands = Types<Close, Renew, Expire, TimerOver, TokenFloor, Break>;
-using LaterCoreCommands = Types<Shut, Forget, KeepVoters, Move>;
+using LaterCoreCommands = Types<Shut, Forget, KeepVoters, Move, Replacing>;
 using CoreCommands = Join<Types<Register>, SessionCommands, LaterCoreCommands>;
 
 template <class Eldest, class... Others>

@@ -16,7 +16,7 @@ bool StateMachine::may_take_name(const Register& body) const {
   if (body.name.empty()) return true;
   return std::ranges::all_of(state_.registrations, [&](const auto& each) {
     const auto& [node, registration] = each;
-    return node == body.node || registration.name != body.name || registration.client == body.instead_of;
+    return node == body.node || registration.name != body.name || registration.named == body.instead_of;
   });
 }
 
@@ -24,6 +24,7 @@ void StateMachine::on(const Register& body, Step& step) {
   const ClientId current = registration(body.node);
   const auto it = state_.registrations.find(body.node);
   if (it != state_.registrations.end() && it->second.nonce == body.nonce) {
+    take_name_back(body, it->second, step.index);
     step.effects.push_back(Registered{body.node, body.nonce, current});
     return;
   }
@@ -44,11 +45,31 @@ void StateMachine::on(const Register& body, Step& step) {
   const bool says_the_same =
       moved.empty() || it->second.address.empty() || it->second.address == body.address;
   if (!says_the_same) moved = body.address;
-  state_.registrations.insert_or_assign(
-      body.node,
-      Registration{
-          client, body.nonce, 0, {}, body.knows, body.name, body.address, body.zone, std::move(moved)});
+  const LogIndex moved_at = it == state_.registrations.end() ? LogIndex{}
+                            : says_the_same                  ? it->second.moved_at
+                                                             : step.index;
+  state_.registrations.insert_or_assign(body.node, Registration{client,
+                                                                body.nonce,
+                                                                0,
+                                                                {},
+                                                                body.knows,
+                                                                body.name,
+                                                                body.address,
+                                                                body.zone,
+                                                                std::move(moved),
+                                                                body.name.empty() ? LogIndex{} : step.index,
+                                                                moved_at});
   step.effects.push_back(Registered{body.node, body.nonce, client});
+}
+
+// This very life had the name until another host took it, which is gone: its sessions go on under it.
+void StateMachine::take_name_back(const Register& body, Registration& own, LogIndex index) {
+  const bool too_long = body.name.size() > limits_.peer_bytes || body.address.size() > limits_.peer_bytes;
+  if (!own.name.empty() || body.name.empty() || too_long || !may_take_name(body)) return;
+  take_name(body, index);
+  own.name = body.name;
+  own.address = body.address;
+  own.named = index;
 }
 
 // A host whose disk was lost comes again under its name, and is another node. What the former one holds is
@@ -76,19 +97,27 @@ void StateMachine::on(const Forget& body, Step& step) {
 }
 
 // What cannot be is void.
-void StateMachine::on(const KeepVoters& body, Step&) {
+void StateMachine::on(const KeepVoters& body, Step& step) {
   constexpr Duration longest = std::chrono::hours(24 * 365);
   if (body.policy.count > VoterPolicy::most || body.policy.after < Duration{} || body.policy.after > longest)
     return;
+  if (!COORD_RULE(kept_as_it_was_seen, body.seen == state_.kept_at)) return;
   state_.kept_voters = body.policy;
+  state_.kept_at = step.index;
 }
 
 void StateMachine::on(const Move& body, Step& step) {
   const auto it = state_.registrations.find(body.node);
   if (it == state_.registrations.end() || body.address.size() > limits_.peer_bytes) return;
   if (!COORD_RULE(move_only_that_life, it->second.client == body.client)) return;
+  if (!COORD_RULE(moved_as_it_was_seen, body.seen == it->second.moved_at)) return;
   it->second.moved = body.address;
+  it->second.moved_at = step.index;
   state_.roster_at = step.index;
+}
+
+void StateMachine::on(const Replacing&, Step& step) {
+  state_.replaced_at = step.index;
 }
 
 }  // namespace coord::service

@@ -28,6 +28,8 @@ struct Registration {
   std::string address{};                       // HOST:PORT
   std::string zone{};                          // empty: it has told none
   std::string moved{};                         // where it is reached, by the operator's word; empty: none
+  LogIndex named{};                            // where it got that name
+  LogIndex moved_at{};                         // where `moved` was said or became void last
 
   const std::string& reached_at() const { return moved.empty() ? address : moved; }
 
@@ -35,7 +37,7 @@ struct Registration {
   template <class Archive>
   void serialize(Archive& archive) {
     archive(client, nonce, settled, applied);
-    archive.since(2, knows, name, address, zone, moved);
+    archive.since(2, knows, name, address, zone, moved, named, moved_at);
   }
 };
 
@@ -54,12 +56,14 @@ struct CoreState {
   GroupId group{};       // which group this is: drawn when it comes to level 2; 0: not yet
   LogIndex roster_at{};  // where names and addresses of registrations last changed
   VoterPolicy kept_voters{};
+  LogIndex kept_at{};      // where that was said
+  LogIndex replaced_at{};  // where the group last took out a voter by itself, for another one
 
   bool operator==(const CoreState&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(applied, token_base, last_token, registrations, sessions);
-    archive.since(2, closed, group, roster_at, kept_voters);
+    archive.since(2, closed, group, roster_at, kept_voters, kept_at, replaced_at);
   }
 };
 

@@ -41,7 +41,8 @@ Outcome outcome_of(const Effects& effects, AnswerTo to) {
 
 // Made by the leader, or by a process that the group does not know yet: each carries what it saw and is void
 // if that has changed.
-using GuardThemselves = Types<Register, Expire, TimerOver, TokenFloor, Shut, Forget, KeepVoters, Move>;
+using GuardThemselves =
+    Types<Register, Expire, TimerOver, TokenFloor, Shut, Forget, KeepVoters, Move, Replacing>;
 
 template <class F>
 constexpr bool may_own(TimerKind kind) {

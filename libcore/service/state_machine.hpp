@@ -118,9 +118,11 @@ class StateMachine final : Core {
   void on(const Shut& body, Step& step);
   void on(const Forget& body, Step& step);
   void on(const KeepVoters& body, Step& step);
+  void on(const Replacing& body, Step& step);
   void on(const Move& body, Step& step);
   bool may_take_name(const Register& body) const;
   void take_name(const Register& body, LogIndex index);
+  void take_name_back(const Register& body, Registration& own, LogIndex index);
   void end_session(SessionId id, End end, Step& step, AnswerTo to) override;
   bool is_asked(SessionId session, std::uint64_t request) const override;
   Status rebuild();

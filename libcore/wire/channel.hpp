@@ -28,6 +28,7 @@ enum class Channel : std::uint16_t {
   membership = 6,  // members/messages.hpp
   agreements = 7,  // agreements/messages.hpp
   casts = 8,       // casts/messages.hpp
+  keys = 9,        // key_messages.hpp
   trial = 0xff00,  // from here on: of tests, and of no release
 };
 

@@ -22,14 +22,15 @@ struct IntroductionQuestion {
   std::string group;       // that it is of; empty: of none yet
   Level knows = first_level;
   bool admit = false;            // it wants to be of the group; else it only looks
-  std::uint64_t instead_of = 0;  // of whose registration it takes the name, as it was told (name_since)
+  std::uint64_t instead_of = 0;  // from whom it takes the name, as it was told (name_since)
   std::string zone{};            // where it stands
+  bool leads = false;            // somebody does in the group that who asks is of: it lives
 
   bool operator==(const IntroductionQuestion&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(at_most<64>(name), node, life, at_most<300>(address), at_most<64>(group), knows, admit,
-            instead_of, at_most<64>(zone));
+            instead_of, at_most<64>(zone), leads);
   }
 };
 
@@ -56,15 +57,16 @@ struct Introduction {
   std::vector<KnownPeer> voters;     // the founders and all who vote
   std::optional<KnownPeer> of_name;  // who has the name of who asks
   std::optional<KnownPeer> of_node;  // who has its number
-  std::uint64_t name_since = 0;      // the registration of `of_name`; 0: it has none
+  std::uint64_t name_since = 0;      // where in the log `of_name` got that name; 0: it has none
   bool admitted = false;             // that very life is of the group
   LogIndex at;  // up to here its state has been applied: what it says of who is of the group is so there
+  bool is_registered = false;  // the number that was asked with, under a name or none
 
   bool operator==(const Introduction&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
     archive(text<1024>(why_not), at_most<64>(group), level, at_most<64>(name), life, at_most<64>(seen),
-            at_most<32>(voters), of_name, of_node, name_since, admitted, at);
+            at_most<32>(voters), of_name, of_node, name_since, admitted, at, is_registered);
   }
 };
 

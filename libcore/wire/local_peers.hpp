@@ -42,6 +42,7 @@ struct PeerRecord {
   std::optional<Duration> offset;                // of its clock from this host's
   std::optional<Duration> offset_bound;          // the error of that is at most this
   std::uint64_t awareness = 0;  // of this host: how often it was too slow itself lately; 0: sound
+  std::string zone;             // where it stands, as people call that; empty: it has not said
 
   bool operator==(const PeerRecord&) const = default;
   template <class Archive>
@@ -49,7 +50,8 @@ struct PeerRecord {
     archive(name, address, local, role, state, voter, term, commit_index, rtt, uptime, sessions, locks,
             version, since, sent, received);
     archive.since(2, level, knows, unreadable, timing, disk);
-    archive.since(2, member, incarnation, phi_thousandths, offset, offset_bound, awareness);
+    archive.since(2, member, incarnation, phi_thousandths, offset, offset_bound, awareness,
+                  wire::text<64>(zone));
   }
 };
 

@@ -36,7 +36,8 @@ struct Leader {
   void done(const VoterOrder& order) {
     VoterAnswer answer;
     answer.progress = VoterProgress::done;
-    keeper.answered(now, order, answer);
+    keeper.answered(order, answer);
+    if (order.verb == VoterVerb::replace) view.replaced = now;
   }
 
   Instant now{1000s};
@@ -165,6 +166,26 @@ TEST_CASE("keeper_replaces_one_an_hour: a fault that is not the host's does not 
   });
 }
 
+TEST_CASE("an earlier leader's replacement counts, and what an operator took away is not given back") {
+  Leader leader;
+  leader.lives = false;
+  leader.view.replaced = leader.now;
+  CHECK_FALSE(leader.after(59 * 60s));
+  CHECK(leader.after(120s));
+  Leader few;
+  few.view.voters = {{a, b}, {c}};
+  few.view.candidates = {c, d};
+  few.keeper.ordered(few.now, {VoterVerb::demote, c, {}, "root"});
+  auto order = few.after(70s);
+  REQUIRE(order);
+  CHECK(order->node == d);
+  few.keeper.ordered(few.now, {VoterVerb::promote, c, {}, "root"});
+  few.keeper.reset();
+  order = few.after(70s);
+  REQUIRE(order);
+  CHECK(order->node == c);
+}
+
 TEST_CASE("keeper_pauses: while the operator works on hosts nothing is done") {
   noticed("keeper_pauses", [] {
     Leader leader;
@@ -193,7 +214,7 @@ TEST_CASE("an order that is refused is thought over") {
   leader.lives = true;  // it is back
   VoterAnswer refused;
   refused.refusal = VoterRefusal::no_majority;
-  leader.keeper.answered(leader.now, *order, refused);
+  leader.keeper.answered(*order, refused);
   CHECK_FALSE(leader.after(30s));
 }
 

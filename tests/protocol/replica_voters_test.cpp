@@ -109,3 +109,27 @@ TEST_CASE("to be replaced by who has not caught up: the old one stays") {
   CHECK_FALSE(next.hand_over);
   CHECK(next.answer.progress == VoterProgress::catches_up);
 }
+
+TEST_CASE("a voter that has lost its state is removed before another one comes in its place") {
+  constexpr NodeId gamma{3}, delta{4};
+  const auto first_step = [&](bool recovering) {
+    Leader a(false);
+    raft::Config config;
+    config.self = alpha;
+    config.peers = {alpha, beta, gamma};
+    raft::Recovered recovered;
+    for (const NodeId peer : config.peers) recovered.hard_state.founders[peer] = {};
+    a.raft.emplace(config, recovered, Random(7), a.now);
+    a.now = *a.raft->deadline();
+    a.step(raft::Tick{});
+    const raft::Term term{1};
+    a.step(raft::Receive{beta, raft::VoteReply{term, true, true}});
+    a.step(raft::Receive{beta, raft::VoteReply{term, false, true}});
+    REQUIRE(a.raft->role() == raft::Role::leader);
+    a.step(raft::Receive{beta, raft::AppendReply{term, true, false, a.raft->last_index(), {}, {}}});
+    a.step(raft::Receive{gamma, raft::AppendReply{term, true, recovering, {}, {}, {}}});
+    return a.ask(order(VoterVerb::replace, gamma, delta)).change;
+  };
+  CHECK(first_step(false) == raft::Change{raft::Step::learn, delta});
+  CHECK(first_step(true) == raft::Change{raft::Step::remove, gamma});
+}

@@ -171,9 +171,9 @@ TEST_CASE(
       std::is_same_v<
           Body, std::variant<Register, Acquire, Cancel, Release, Close, Renew, Expire, TimerOver, TokenFloor,
                              Break, Complete, Depose, Enroll, Withdraw, Arrive, Depart, Finish, ResetBarrier,
-                             Shut, Forget, KeepVoters, Move, PutValue, RemoveValue, JoinRing, LeaveRing,
-                             SettleRing, ProposeValue, ForgetDecision, OpenDecision, JoinCommit, VoteCommit,
-                             AbandonCommit, FinishCommit, ForgetCommit, LearnCommit>>);
+                             Shut, Forget, KeepVoters, Move, Replacing, PutValue, RemoveValue, JoinRing,
+                             LeaveRing, SettleRing, ProposeValue, ForgetDecision, OpenDecision, JoinCommit,
+                             VoteCommit, AbandonCommit, FinishCommit, ForgetCommit, LearnCommit>>);
   // A family that comes later stands behind all that came before it.
   using Later = BodyOf<Locks, Elections, Barriers, Values, Rings, Decisions, Commits, Toy<Part::none>>::type;
   STATIC_REQUIRE(std::variant_size_v<Later> == std::variant_size_v<Body> + 1);

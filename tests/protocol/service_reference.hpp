@@ -204,7 +204,8 @@ class Reference {
     if constexpr (std::is_same_v<Body, Register> || std::is_same_v<Body, Expire> ||
                   std::is_same_v<Body, TimerOver> || std::is_same_v<Body, TokenFloor> ||
                   std::is_same_v<Body, Shut> || std::is_same_v<Body, Forget> ||
-                  std::is_same_v<Body, KeepVoters> || std::is_same_v<Body, Move>) {
+                  std::is_same_v<Body, KeepVoters> || std::is_same_v<Body, Move> ||
+                  std::is_same_v<Body, Replacing>) {
       on(body);
     } else {
       const auto it = nodes.find(command.node);
@@ -318,6 +319,7 @@ class Reference {
   void on(const Forget&) {}
   void on(const KeepVoters&) {}
   void on(const Move&) {}
+  void on(const Replacing&) {}
   void on(const Break&) {}  // service_break_test.cpp
   // Barriers have a judge of their own (service_barriers_run.hpp).
   void on(const Arrive&) {}

@@ -13,7 +13,7 @@ namespace {
 struct Hosts {
   explicit Hosts(Level level = 2) { log.machine = StateMachine::at_level(level); }
   std::string come(NodeId node, std::uint64_t life, const std::string& name, const std::string& address,
-                   ClientId instead_of = {}) {
+                   LogIndex instead_of = {}) {
     return log.apply(Command{.body = Register{node, life, log.machine.registration(node), newest_level, name,
                                               address, instead_of}});
   }
@@ -44,10 +44,10 @@ TEST_CASE("a peer's name and address are known from its registration, and where 
 TEST_CASE("who comes under a name that another has takes it, from the very life that it was told of") {
   Hosts hosts;
   hosts.come(first, 10, "delta", "10.0.0.4:7411");
-  const ClientId known = hosts.log.machine.registration(first);
+  const LogIndex known = hosts.of(first).named;
   hosts.come(first, 11, "delta", "10.0.0.4:7411");
   CHECK(hosts.come(second, 20, "delta", "10.0.0.9:7411", known) == "not registered, current 0");
-  hosts.come(second, 20, "delta", "10.0.0.9:7411", hosts.log.machine.registration(first));
+  hosts.come(second, 20, "delta", "10.0.0.9:7411", hosts.of(first).named);
   CHECK(hosts.of(first).name.empty());
   CHECK(hosts.of(second).name == "delta");
   CHECK(hosts.of(second).address == "10.0.0.9:7411");
@@ -67,6 +67,26 @@ TEST_CASE("name_is_of_one_host: of two that come under one name at once the seco
   mutants::removed = "name_is_of_one_host";
   CHECK(both());
   mutants::removed.clear();
+}
+
+TEST_CASE("a host whose name was taken takes it back from one that is gone, and goes on as what it was") {
+  Hosts hosts;
+  hosts.come(first, 10, "delta", "10.0.0.4:7411");
+  const ClientId client = hosts.log.machine.registration(first);
+  const LogIndex named = hosts.of(first).named;
+  hosts.come(second, 20, "delta", "10.0.0.9:7411", named);
+  REQUIRE(hosts.of(first).name.empty());
+  CHECK(hosts.come(first, 10, "delta", "10.0.0.4:7411", named) == "registered 1");
+  CHECK(hosts.of(first).name.empty());  // not by what was so before
+  hosts.come(first, 10, "delta", "10.0.0.4:7411", hosts.of(second).named);
+  CHECK(hosts.of(first).name == "delta");
+  CHECK(hosts.of(first).address == "10.0.0.4:7411");
+  CHECK(hosts.of(second).name.empty());
+  CHECK(hosts.log.machine.registration(first) == client);
+  CHECK(hosts.changed() == hosts.of(first).named);
+  // A late copy of what took it away says another place.
+  CHECK(hosts.come(second, 20, "delta", "10.0.0.9:7411", named).starts_with("registered"));
+  CHECK(hosts.of(first).name == "delta");
 }
 
 TEST_CASE("a name or an address beyond all bounds is not registered") {
@@ -110,7 +130,7 @@ TEST_CASE("a host is reached where the operator says, until it says itself that 
   Hosts hosts;
   const auto reached_at = [&] { return hosts.log.machine.state().registrations.at(first).reached_at(); };
   hosts.come(first, 10, "delta", "10.0.0.4:7411");
-  hosts.log.leader(Move{first, hosts.log.machine.registration(first), "10.0.0.5:7411"});
+  hosts.log.leader(Move{first, hosts.log.machine.registration(first), "10.0.0.5:7411", {}});
   CHECK(reached_at() == "10.0.0.5:7411");
   hosts.come(first, 11, "delta", "10.0.0.4:7411");  // by a list that is old
   CHECK(reached_at() == "10.0.0.5:7411");
@@ -119,7 +139,7 @@ TEST_CASE("a host is reached where the operator says, until it says itself that 
   // What was said at level 1 is not known: the operator's word stands.
   Hosts early;
   early.come(first, 10, "", "");
-  early.log.leader(Move{first, early.log.machine.registration(first), "10.0.0.5:7411"});
+  early.log.leader(Move{first, early.log.machine.registration(first), "10.0.0.5:7411", {}});
   early.come(first, 11, "delta", "10.0.0.4:7411");
   CHECK(early.log.machine.state().registrations.at(first).reached_at() == "10.0.0.5:7411");
 }
@@ -130,13 +150,52 @@ TEST_CASE("move_only_that_life: what was ordered of a former host of that number
     hosts.come(first, 10, "delta", "10.0.0.4:7411");
     const ClientId seen = hosts.log.machine.registration(first);
     hosts.come(first, 11, "delta", "10.0.0.6:7411");
-    hosts.log.leader(Move{first, seen, "10.0.0.5:7411"});
+    hosts.log.leader(Move{first, seen, "10.0.0.5:7411", {}});
     return hosts.log.machine.state().registrations.at(first).reached_at() == "10.0.0.6:7411";
   };
   CHECK(stays());
   mutants::removed = "move_only_that_life";
   CHECK_FALSE(stays());
   mutants::removed.clear();
+}
+
+TEST_CASE("moved_as_it_was_seen: a late copy of an order moves nobody back") {
+  const auto stays = [] {
+    Hosts hosts;
+    hosts.come(first, 10, "delta", "10.0.0.4:7411");
+    const ClientId client = hosts.log.machine.registration(first);
+    const Move early{first, client, "10.0.0.5:7411", hosts.of(first).moved_at};
+    hosts.log.leader(early);
+    hosts.log.leader(Move{first, client, "10.0.0.6:7411", hosts.of(first).moved_at});
+    hosts.log.leader(early);
+    return hosts.of(first).reached_at() == "10.0.0.6:7411";
+  };
+  CHECK(stays());
+  mutants::removed = "moved_as_it_was_seen";
+  CHECK_FALSE(stays());
+  mutants::removed.clear();
+}
+
+TEST_CASE("kept_as_it_was_seen: a late copy of an order takes no pause away") {
+  const auto paused = [] {
+    Hosts hosts;
+    const auto& state = hosts.log.machine.state();
+    const KeepVoters early{{3, 600s, {}}, state.kept_at};
+    hosts.log.leader(early);
+    hosts.log.leader(KeepVoters{{3, 600s, WallTime{99}}, state.kept_at});
+    hosts.log.leader(early);
+    return state.kept_voters.paused_until == WallTime{99};
+  };
+  CHECK(paused());
+  mutants::removed = "kept_as_it_was_seen";
+  CHECK_FALSE(paused());
+  mutants::removed.clear();
+}
+
+TEST_CASE("where the group took a voter out by itself stands in its state") {
+  Hosts hosts;
+  hosts.log.leader(Replacing{first, second});
+  CHECK(hosts.log.machine.state().replaced_at == LogIndex{1});
 }
 
 TEST_CASE("forget_frees_nothing: a peer that holds a lock is not forgotten") {

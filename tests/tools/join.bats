@@ -189,6 +189,38 @@ teardown() {
   [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .address')" = "127.0.0.1:${spare[$((1 - ended))]}" ]
 }
 
+@test "a host whose name was taken while it was away takes it back if the other one is gone, and ends if it lives" {
+  start_group "${calm[@]}"
+  member m "${spare[0]}" a
+  hold m job --ttl 60
+  signal_peer STOP m
+  start_other() {
+    mkdir -p "$group/$1"
+    coordd --name m --join "127.0.0.1:$(port_of a)" --listen "127.0.0.1:$2" --key-file "$group/key" --state-dir "$group/$1" \
+      --socket "$group/$1.sock" </dev/null >>"$group/$1.log" 2>&1 3>&- &
+    echo $! >"$group/$1.pid"
+    members+=("$1")
+  }
+  start_other o "${spare[1]}"
+  eventually serves o
+  signal_peer KILL o
+  wait "$(pid_of o)" || true
+  signal_peer CONT m
+  is_m() { [ "$(on a dpeers --json | jq -r 'select(.name == "m") | .address')" = "127.0.0.1:$1" ]; }
+  eventually is_m "${spare[0]}"
+  eventually serves m
+  kill -0 "$command"
+  release job
+  wait "$holder"
+  signal_peer STOP m
+  start_other p "${spare[2]}"
+  eventually serves p
+  signal_peer CONT m
+  eventually peer_gone m
+  grep -q "is of the group and lives" "$group/m.log"
+  on p dlock -n job -- true
+}
+
 @test "nobody answers at its start: it goes on soon, asks on, and comes back though it was forgotten" {
   start_group "${calm[@]}" --forget-after 2s
   member m "${spare[0]}" a

@@ -116,11 +116,14 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   [ "$(on s dpeers voters --json | jq -c '[.kept, .after_s, .pause_s > 3500]')" = '[3,2,true]' ]
   run -0 dpeers doctor
   [[ $(tr -s ' \n' ' ' <<<"$output") == *"warn voters group: 3 of the group's 4 hosts vote; 1 came with --join, without a vote; the group keeps 3 by itself, but changes nothing for"* ]]
+  [ "$(dpeers --json | jq -r 'select(.name == "s") | .zone')" = north ]
   run -0 on s dpeers voters --pause 0
   dead=$(printf '%s\n' b c | grep -vx "$(leader_seen_by a)" | head -1)
   signal_peer KILL "$dead"
   eventually peer_gone "$dead"
   eventually voters_are "$(printf '%s' abcs | tr -d "$dead")"
+  nobody_stands_by() { dpeers --json doctor | jq -e 'select(.check == "voters" and .status == "warn" and (.what | contains("no host without a vote stands by")))' >/dev/null; }
+  eventually nobody_stands_by
   grep -q 'ordered by the group (dpeers voters)' "$group"/?.log
   on s dlock -w 20 job -- true
   start_peer "$dead" "${calm[@]}"
@@ -157,6 +160,50 @@ unlisted() { ! dpeers --json | jq -e --arg name "$1" 'select(.name == $name)' >/
   eventually peer_gone c
   start_peer c "${calm[@]}"
   eventually serves c
+}
+
+@test "a host that came later and votes is moved first, then started there" {
+  member m "${spare[0]}" a
+  run -0 dpeers promote m
+  eventually role_is m follower
+  signal_peer TERM m
+  eventually peer_gone m
+  read -r there < <(free_ports 1)
+  run -64 timeout 20 coordd --name m --join "127.0.0.1:$(port_of b)" --listen "127.0.0.1:$there" --key-file "$group/key" \
+    --state-dir "$group/m" --socket "$group/m.sock"
+  [[ $output == *"\`dpeers move m 127.0.0.1:$there\`"* ]]
+  run -0 dpeers move m "127.0.0.1:$there"
+  member m "$there" a
+  eventually role_is m follower
+  m_is_there() { [ "$(on "$1" dpeers --json | jq -r 'select(.name == "m") | "\(.address) \(.state)"')" = "127.0.0.1:$there alive" ]; }
+  for name in a b c; do eventually m_is_there $name; done
+  run -0 dpeers remove m
+  eventually role_is m member
+  run -0 dpeers remove m
+}
+
+@test "what the group has not confirmed may come about (76), and where nobody leads nothing was ordered (69)" {
+  leader=$(leader_seen_by a)
+  for name in a b c; do [ "$name" = "$leader" ] || signal_peer STOP $name; done
+  run -76 on "$leader" dpeers voters 5 --pause 1h -w 1
+  [[ $output == *"it may still come about"* ]]
+  eventually sees_none "$leader"
+  run -69 on "$leader" dpeers voters 1 -w 0.5
+  for name in a b c; do [ "$name" = "$leader" ] || signal_peer CONT $name; done
+  eventually group_has_leader
+  run -0 dpeers voters off
+  [ "$(dpeers voters --json | jq -c '[.kept, .after_s, .pause_s]')" = '[0,null,null]' ]
+}
+
+@test "an operator is told what the group makes of his word" {
+  member s "${spare[0]}" a
+  run -0 dpeers voters 3 --pause 0
+  other=$(printf '%s\n' b c | grep -vx "$(leader_seen_by a)" | head -1)
+  run -0 --separate-stderr dpeers demote "$other"
+  [[ $stderr == *"the group keeps 3 voters by itself"*"gives another host the vote"* ]]
+  run -0 --separate-stderr dpeers promote "$other"
+  run -0 dpeers voters off
+  run -0 dpeers remove s
 }
 
 @test "the offsets of the clocks of the group's hosts" {

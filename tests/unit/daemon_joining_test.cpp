@@ -56,7 +56,15 @@ struct World {
     }
     if (question.admit && on_admit) std::exchange(on_admit, {})();
     Introduced told = introduce({"alpha", 5, id, begun, leads, roster, machine}, question, "10.0.0.4");
-    if (told.admit) {
+    if (told.admit && late) {  // it stands in the log after the next question only
+      on_admit = [this, admit = *told.admit] {
+        machine.apply(LogIndex{++last}, {.body = admit});
+        for (const auto& [number, node] : std::map(roster.all()))
+          if (node.name == admit.name) roster.remove(number);
+        (void)roster.admit({admit.node, admit.name, *net::parse_address(admit.address)});
+      };
+      std::exchange(late, {})();
+    } else if (told.admit) {
       const NodeId node = told.admit->node;
       machine.apply(LogIndex{++last}, {.body = *told.admit});
       if (machine.registration(node) == service::ClientId{last})
@@ -110,6 +118,7 @@ struct World {
   std::uint64_t drawn = 1000;
   std::map<std::string, std::string> lives;  // by address: who is there, and not of this group's answers
   std::function<void()> on_admit;
+  std::function<void()> late;  // the first that is admitted is so late, and this happens meanwhile
   std::vector<wire::IntroductionQuestion> asked;
   std::vector<bool> on_disk;  // which group it is of, when it asked
   std::string log;
@@ -275,6 +284,60 @@ TEST_CASE("names are decided in the log: who has come meanwhile is looked at ane
   CHECK_FALSE(world.run().ok());
   CHECK(world.machine.state().registrations.at(NodeId{50}).name == "delta");
   CHECK(world.machine.state().registrations.size() == 1);
+}
+
+TEST_CASE("name_is_decided_once: what was ordered because the former one did not live is waited for") {
+  // It takes the name from one that does not listen yet. That one does by the next question, and the order
+  // stands in the log then: whoever is there is told of that by the log.
+  const auto comes = [] {
+    World world;
+    REQUIRE(world.roster.admit({NodeId{50}, "delta", {"10.0.0.8", 7411}}).ok());
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Register{NodeId{50}, 3, {}, 2, "delta", "10.0.0.8:7411"}});
+    world.late = [&] { world.lives["10.0.0.8:7411"] = "delta"; };
+    return world.run().ok() && world.machine.state().registrations.at(NodeId{50}).name.empty();
+  };
+  CHECK(comes());
+#ifdef COORD_MUTANTS
+  const Without rule("name_is_decided_once");
+  CHECK_FALSE(comes());
+#endif
+}
+
+TEST_CASE("a host whose name another one has taken takes it back if that one is gone, and ends if it lives") {
+  World world;
+  REQUIRE(world.run().ok());
+  const NodeId node = world.settings.node;
+  const std::uint64_t life = world.settings.life;
+  const auto taken = [&](std::uint64_t by) {
+    world.machine.apply(LogIndex{++world.last},
+                        {.body = service::Register{NodeId{by},
+                                                   3,
+                                                   {},
+                                                   2,
+                                                   "delta",
+                                                   "10.0.0.8:7411",
+                                                   world.machine.state().registrations.at(node).named}});
+    world.roster.remove(node);
+    REQUIRE(world.roster.admit({NodeId{by}, "delta", {"10.0.0.8", 7411}}).ok());
+  };
+  taken(50);
+  world.settings.registered_at = LogIndex{1};
+  const auto once = world.again();
+  REQUIRE(once.ok());
+  const auto& own = world.machine.state().registrations.at(node);
+  CHECK(own.name == "delta");
+  CHECK(own.nonce == life);
+  world.roster.remove(NodeId{50});
+  REQUIRE(world.roster.admit({node, "delta", {"10.0.0.4", 7411}}).ok());
+  const auto back = world.again();
+  REQUIRE(back.ok());
+  CHECK(*back);
+  taken(51);
+  world.lives["10.0.0.8:7411"] = "delta";
+  const auto refused = world.again();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::usage);
 }
 
 TEST_CASE("a host that never was of a group waits for it") {

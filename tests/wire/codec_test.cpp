@@ -294,6 +294,13 @@ TEST_CASE("what peers say of casts, to each other and to tools, has its bytes an
   check_family("casts_to_tool", samples::casts_to_tool(), wire::channels_since);
 }
 
+TEST_CASE(
+    "what peers say of the group's keys, to each other and to tools, has its bytes and refuses all others") {
+  check_family("keys_to_peer", samples::keys_to_peer(), wire::channels_since);
+  check_family("keys_ask", samples::keys_ask(), wire::channels_since);
+  check_family("keys_told", samples::keys_told(), wire::channels_since);
+}
+
 TEST_CASE("what members say to each other has its bytes and refuses all others") {
   check_family("members", samples::members_said(), wire::channels_since);
   std::set<std::size_t> seen;

@@ -19,6 +19,7 @@
 #include "wire/hello.hpp"
 #include "wire/introduction.hpp"
 #include "wire/kept_snapshots.hpp"
+#include "wire/key_messages.hpp"
 #include "wire/local.hpp"
 
 namespace coord::samples {
@@ -55,5 +56,8 @@ const Named<casts::Letter>& casts_letters();
 const Named<casts::AnswerText>& casts_answers();
 const Named<casts::FromTool>& casts_from_tool();
 const Named<casts::ToTool>& casts_to_tool();
+const Named<keys::ToPeer>& keys_to_peer();
+const Named<keys::Ask>& keys_ask();
+const Named<keys::Told>& keys_told();
 
 }  // namespace coord::samples

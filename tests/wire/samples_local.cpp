@@ -356,7 +356,7 @@ const Named<wire::IntroductionQuestion>& introduction_questions() {
       {"who", {}},
       {"admit",
        {"delta", NodeId{0x1122334455667788}, 9, ":7411", "ffeeddccbbaa99887766554433221100", 2, true, 9,
-        "rack-2"}}};
+        "rack-2", true}}};
   return all;
 }
 
@@ -377,7 +377,8 @@ const Named<wire::Introduction>& introductions() {
                                                alpha,
                                                9,
                                                true,
-                                               LogIndex{17}}}};
+                                               LogIndex{17},
+                                               true}}};
   return all;
 }
 

@@ -268,7 +268,8 @@ Result<cli::Exit> describe(const Arguments& arguments) {
         line("with", fmt::format("{} at {}", other.name, other.address.text()));
     }
     line("listens", fmt::format("{}, TCP and UDP", settings->listen.text()));
-    line("keys", fmt::format("{} in {}", settings->keys->keys().size(), arguments.peer.key_file));
+    line("keys", fmt::format("{} in {}", settings->keys->keys().size(),
+                             daemon::keys_path(arguments.peer.state_dir, arguments.peer.key_file)));
   }
   line("state", arguments.peer.state_dir);
   line("socket", arguments.peer.socket);

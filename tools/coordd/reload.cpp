@@ -12,9 +12,9 @@ Result<Settings> read_settings(const std::vector<std::string>& command_line) {
   declare(options, settings.arguments);
   if (const auto parsed = options.parse(command_line); !parsed) return parsed.error();
   if (Status read = read_configuration(options, settings.arguments); !read) return read.error();
-  const std::string& key_file = settings.arguments.peer.key_file;
-  if (key_file.empty()) return settings;
-  auto keys = net::read_key_file(key_file);
+  const daemon::Options& peer = settings.arguments.peer;
+  if (peer.key_file.empty()) return settings;
+  auto keys = net::read_key_file(daemon::keys_path(peer.state_dir, peer.key_file));
   if (!keys) return keys.error();
   settings.keys = std::move(*keys);
   return settings;

@@ -246,10 +246,12 @@ Status ensure_key(const Places& places, const KeyText& lines, Changes& changes) 
 
 Result<KeyText> read_keys(const Places& places) {
   const ActingAs peer(places);
-  if (const auto right = net::read_key_file(places.key); !right) return right.error();
-  const auto file = open_own_file(places.key, O_RDONLY);
+  // Those that the peer goes by (dpeers key).
+  const std::string path = daemon::keys_path(places.state_dir, places.key);
+  if (const auto right = net::read_key_file(path); !right) return right.error();
+  const auto file = open_own_file(path, O_RDONLY);
   if (!file) return file.error();
-  auto text = read_all(file->get(), places.key);
+  auto text = read_all(file->get(), path);
   if (!text) return text.error();
   return KeyText(std::move(*text));
 }

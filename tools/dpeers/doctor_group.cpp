@@ -396,6 +396,7 @@ void examine_group(const cli::ConnectOptions& options, const Examined& examined,
       examine_peer(peer, *answer, examined, here, findings);
       examine_disk(peer, findings);
       examine_key(peer, *answer, findings);
+      examine_list(peer, *answer, findings);
     }
     examine_limits(here, findings);
     const bool replaced =

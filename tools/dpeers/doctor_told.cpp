@@ -16,7 +16,7 @@ namespace coord::dpeers {
 namespace {
 
 // What a peer says of another besides the reason of a missing connection, each with its word before it.
-constexpr std::string_view kinds_of_trouble[] = {"datagrams: ", "clock: ", "key: ", "state: "};
+constexpr std::string_view kinds_of_trouble[] = {"datagrams: ", "clock: ", "key: ", "state: ", "list: "};
 
 void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
          std::string remedy = "") {
@@ -44,6 +44,14 @@ void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Find
   if (!offered.empty())
     add(findings, Health::fail, "key", peer.name, fmt::format("key {}", offered),
         "give both hosts the same key file");
+}
+
+// It is of the group all the same: its list counts at its next start.
+void examine_list(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings) {
+  const std::string how = trouble_of(peer.name, answer, "list: ");
+  if (!how.empty())
+    add(findings, Health::warn, "peer", peer.name, fmt::format("has another list of peers: {}", how),
+        "make `peers` the same on both: it counts at their next start");
 }
 
 // As it was when the connection was made.
@@ -116,9 +124,11 @@ void examine_voters(const local::Peers& answer, const std::optional<local::Voter
   std::vector<std::string> promoted, removed, learners;
   std::size_t votes = 0;
   std::size_t others = 0;
+  std::size_t stand_by = 0;
   for (const local::PeerRecord& peer : answer.peers) {
     const bool founded = std::ranges::find(founders, peer.name) != founders.end();
     votes += peer.voter ? 1 : 0;
+    stand_by += !peer.voter && peer.state == "alive" ? 1 : 0;
     if (peer.role == "learner") learners.push_back(peer.name);
     if (peer.role == "member" && founded) removed.push_back(peer.name);
     if (peer.role == "member" && !founded) ++others;
@@ -145,6 +155,10 @@ void examine_voters(const local::Peers& answer, const std::optional<local::Voter
     add(findings, Health::warn, "voters", "group",
         fmt::format("{}, and {} are missing", what, kept->kept - votes),
         "let hosts come with --join, or wait: a new leader looks on for a while before it changes something");
+  } else if (stand_by == 0) {
+    add(findings, Health::warn, "voters", "group",
+        fmt::format("{}, and no host without a vote stands by: a voter that dies is not replaced", what),
+        "let one more host come with --join");
   } else {
     add(findings, Health::ok, "voters", "group", what);
   }

@@ -19,6 +19,7 @@ std::string trouble_of(const std::string& name, const local::Peers& answer, std:
 // Why the group has not begun.
 std::string founding_text(const std::string& not_begun, std::size_t peers);
 
+void examine_list(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 void examine_key(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);
 // True: it says all that is to be said of that peer.
 bool examine_member(const local::PeerRecord& peer, const local::Peers& answer, Findings& findings);

@@ -39,6 +39,7 @@ std::string json_of(const local::PeerRecord& peer, WallTime as_of, std::string_v
   if (peer.offset) object.seconds("offset_s", *peer.offset);
   if (peer.version) object.text("version", *peer.version);
   object.integer("level", peer.level);
+  if (!peer.zone.empty()) object.text("zone", peer.zone);
   object.text("scope", scope).time("since", peer.since).time("as_of", as_of);
   if (!peer.local) return object.line();
   if (peer.uptime) object.seconds("uptime_s", *peer.uptime);

@@ -18,6 +18,7 @@
 #include "dpeers/check.hpp"
 #include "dpeers/findings.hpp"
 #include "dpeers/hand_over.hpp"
+#include "dpeers/keys.hpp"
 #include "dpeers/level.hpp"
 #include "dpeers/listing.hpp"
 #include "dpeers/metrics.hpp"
@@ -44,6 +45,7 @@ struct Settings {
   std::string name, other;        // of a voter
   std::vector<std::string> keep;  // of `voters`: how many, or off
   std::optional<Duration> after, pause;
+  std::string from;  // of a key
 };
 
 std::string json_of(const dpeers::Finding& finding, WallTime as_of) {
@@ -180,20 +182,29 @@ cli::Options& add_voter_verb(cli::Options& tool, Settings& settings, local::Vote
   return verb;
 }
 
+constexpr Duration told_within = std::chrono::seconds(10);  // what is ordered, by the group
+
 void add_kept_voters(cli::Options& tool, Settings& settings) {
   auto& verb = tool.verb("voters", "let the group keep so many voters by itself, or show whether it does");
-  verb.synopsis("[COUNT|off] [--after SECONDS] [--pause SECONDS]");
+  verb.synopsis("[COUNT|off] [--after SECONDS] [--pause SECONDS] [-w SECONDS]");
   verb.operands("COUNT", settings.keep, 0, 1,
                 "1 to 15, three or five make sense; off: nothing is changed by itself");
   verb.value("--after", "SECONDS", settings.after,
              "replace a voter that the leader has not heard for so long (600)")
       .between(std::chrono::seconds(1), std::chrono::hours(24 * 30));
-  verb.value("--pause", "SECONDS", settings.pause, "change nothing for so long: work on the hosts");
+  verb.value("--pause", "SECONDS", settings.pause, "change nothing for so long: work on the hosts")
+      .between(std::chrono::seconds(0), std::chrono::hours(24 * 30));
+  verb.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long for the group (10)");
   verb.example("dpeers voters 3 --after 10m", "");
   verb.example("dpeers voters --pause 2h", "before maintenance");
   verb.does([&settings]() -> Result<cli::Exit> {
-    dpeers::KeepSettings keep{settings.peer,  settings.quiet, settings.json, {},
-                              settings.after, settings.pause};
+    dpeers::KeepSettings keep{settings.peer,
+                              settings.quiet,
+                              settings.json,
+                              {},
+                              settings.after,
+                              settings.pause,
+                              settings.wait.value_or(told_within)};
     std::uint32_t count = 0;
     if (settings.keep.empty()) return dpeers::keep_voters(keep);
     const std::string& text = settings.keep.front();
@@ -209,12 +220,33 @@ void add_kept_voters(cli::Options& tool, Settings& settings) {
 
 void add_move(cli::Options& tool, Settings& settings) {
   auto& verb = tool.verb("move", "let the group reach a peer at another address");
-  verb.synopsis("NAME ADDRESS");
+  verb.synopsis("NAME ADDRESS [-w SECONDS]");
   verb.operand("NAME", settings.name, "the peer, as `dpeers` shows it");
   verb.operand("ADDRESS", settings.other, "HOST:PORT, where it listens");
+  verb.value("-w,--timeout,--wait", "SECONDS", settings.wait, "wait at most so long for the group (10)");
   verb.example("dpeers move gamma 192.0.2.7:7411", "its host has got another address");
   verb.does([&] {
-    return dpeers::move_peer({settings.peer, settings.quiet, settings.json, settings.name, settings.other});
+    return dpeers::move_peer({settings.peer, settings.quiet, settings.json, settings.name, settings.other,
+                              settings.wait.value_or(told_within)});
+  });
+}
+
+void add_key(cli::Options& tool, Settings& settings) {
+  auto& verb = tool.verb("key", "show the group's keys, or change them on all hosts while they run");
+  verb.synopsis("list");
+  verb.synopsis("add [ID | --from FILE]");
+  verb.synopsis("use|remove ID");
+  verb.operand("WHAT", settings.name,
+               "list; add: a new key, for all to take; use: all send by it; remove: nobody takes it any more")
+      .operand_completes_from("printf '%s\\n' list add use remove");
+  verb.operands("ID", settings.keep, 0, 1, "of a key, as `dpeers key list` shows it");
+  verb.value("--from", "FILE", settings.from, "with add: the key that `coordd --keygen` has written there")
+      .completes(cli::Completion::file);
+  verb.example("id=$(dpeers key add) && dpeers key use \"$id\"", "all hosts send by a new key");
+  verb.example("dpeers key remove k1a2b3c4d", "and the old one opens nothing any more");
+  verb.does([&] {
+    return dpeers::key({settings.peer, settings.quiet, settings.json, settings.name,
+                        settings.keep.empty() ? std::string() : settings.keep.front(), settings.from});
   });
 }
 
@@ -267,6 +299,7 @@ int main(int argc, char** argv) {
   add_level(options, settings);
   add_hand_over(options, settings);
   add_backup(options, settings);
+  add_key(options, settings);
   add_voters(options, settings);
   add_kept_voters(options, settings);
   add_move(options, settings);

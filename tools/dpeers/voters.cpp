@@ -24,7 +24,7 @@ namespace {
 
 constexpr Duration look_every = std::chrono::milliseconds(100);
 constexpr Duration answer_patience = std::chrono::seconds(1);
-constexpr Duration keep_patience = std::chrono::seconds(10);
+constexpr Duration told_within = std::chrono::seconds(10);  // what holds
 
 using View = std::optional<local::VoterView>;
 
@@ -66,6 +66,20 @@ std::string json_of(const VoterSettings& settings, const local::VoterView& view,
     object.text("leader", view.leader);
   }
   return object.array("voters", voters).array("learners", learners).line();
+}
+
+// What the group does by itself about an operator's word.
+void tell_who_keeps(const VoterSettings& settings, const local::VoterView& view) {
+  using enum local::VoterVerb;
+  if (settings.quiet || settings.verb == transfer || settings.verb == replace) return;
+  const auto kept = kept_voters(settings.peer);
+  if (!kept || kept->kept == 0 || kept->pause > Duration{} || kept->kept == view.voters.size()) return;
+  cli::notice(
+      "dpeers",
+      fmt::format("the group keeps {} voters by itself (`dpeers voters`), and {}: `dpeers voters "
+                  "--pause` stops that for a while",
+                  kept->kept,
+                  view.voters.size() < kept->kept ? "gives another host the vote" : "takes it from one"));
 }
 
 void tell(const VoterSettings& settings, const local::VoterView& view) {
@@ -132,6 +146,7 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
     if (last->refused) return refusal(settings, *last);
     if (last->done) {
       tell(settings, *last);
+      tell_who_keeps(settings, *last);
       return cli::Exit::done;
     }
     progress.show(cli::shown(last->what));
@@ -143,20 +158,35 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
 
 namespace {
 
-// Says it again until the group has it.
+bool changes(const local::KeepVoters& request) {
+  return request.count || request.after || request.paused_until;
+}
+bool changes(const local::MovePeer&) {
+  return true;
+}
+
+// Says it again until the group has it. Once somebody led the order may be in the log, and come about later.
 template <class Request>
-Result<local::VoterView> ordered(const cli::ConnectOptions& where, Request request, const char* verb) {
+Result<local::VoterView> ordered(const cli::ConnectOptions& where, Request request, const char* verb,
+                                 Duration within) {
   auto peer = cli::connect_to_peer(where, "dpeers");
   if (!peer) return peer.error();
-  const Instant end = process::boot_now() + keep_patience;
+  bool may_be_so = false;
+  const Instant end = process::boot_now() + within;
   while (process::boot_now() < end) {
     ++request.request;
     bool is_refused = false;
     auto asked = ask(*peer, request, verb, request.request, is_refused);
-    if (!asked) return asked.error();
+    if (is_refused || (!asked && !may_be_so)) return asked.error();
+    if (!asked) break;
     if (*asked && (*asked)->done) return *std::move(*asked);
+    may_be_so = may_be_so || (changes(request) && (!*asked || (*asked)->quorum));
     std::this_thread::sleep_for(look_every);
   }
+  if (may_be_so)
+    return Error{ErrorKind::unknown, verb,
+                 "ordered, and the group has not confirmed it: it may still come about",
+                 "look at it again with `dpeers` or `dpeers voters`"};
   return Error{ErrorKind::unavailable, verb, "nobody leads: nothing can be changed",
                "`dpeers doctor` says more"};
 }
@@ -181,14 +211,18 @@ Result<cli::Exit> keep_voters(const KeepSettings& settings) {
     ::clock_gettime(CLOCK_REALTIME, &now);
     request.paused_until = WallTime{now.tv_sec * 1'000'000'000 + now.tv_nsec + settings.pause->count()};
   }
-  const auto view = ordered(settings.peer, request, "voters");
+  const auto view = ordered(settings.peer, request, "voters", settings.within);
   if (!view) return view.error();
   if (settings.json) {
     cli::JsonArray voters;
     for (const std::string& name : view->voters) voters.text(name);
     cli::JsonObject object = json_begun("voters", *view);
     object.integer("kept", view->kept);
-    if (view->kept > 0) object.seconds("after_s", view->after).seconds("pause_s", view->pause);
+    if (view->kept > 0) {
+      object.seconds("after_s", view->after).seconds("pause_s", view->pause);
+    } else {
+      object.null("after_s").null("pause_s");
+    }
     cli::print(object.array("voters", voters).line());
   } else if (!settings.quiet) {
     cli::print(fmt::format("{}\nvoters: {}\n", view->what, joined(view->voters)));
@@ -203,13 +237,14 @@ Result<cli::Exit> keep_voters(const KeepSettings& settings) {
 std::optional<local::VoterView> kept_voters(const cli::ConnectOptions& peer) {
   cli::ConnectOptions running = peer;
   running.no_autostart = true;
-  auto view = ordered(running, local::KeepVoters{}, "voters");
+  auto view = ordered(running, local::KeepVoters{}, "voters", told_within);
   if (!view) return std::nullopt;
   return *std::move(view);
 }
 
 Result<cli::Exit> move_peer(const MoveSettings& settings) {
-  const auto view = ordered(settings.peer, local::MovePeer{0, settings.name, settings.address}, "move");
+  const auto view =
+      ordered(settings.peer, local::MovePeer{0, settings.name, settings.address}, "move", settings.within);
   if (!view) return view.error();
   if (settings.json) {
     cli::JsonObject object = json_begun("move", *view);

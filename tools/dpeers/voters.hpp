@@ -28,8 +28,9 @@ struct KeepSettings {
   bool quiet = false, json = false;
   std::optional<std::uint32_t> count;  // 0: none
   std::optional<Duration> after, pause;
+  Duration within;
 };
-// 0: told, or it is so. 69: nobody leads.
+// 0: told, or it is so. 69: nobody leads. 76: ordered, and not confirmed within the time.
 Result<cli::Exit> keep_voters(const KeepSettings& settings);
 // What holds; nothing: it is not told.
 std::optional<local::VoterView> kept_voters(const cli::ConnectOptions& peer);
@@ -39,8 +40,9 @@ struct MoveSettings {
   cli::ConnectOptions peer;
   bool quiet = false, json = false;
   std::string name, address;
+  Duration within;
 };
-// 0: told, or it is so. 69: nobody leads.
+// As keep_voters().
 Result<cli::Exit> move_peer(const MoveSettings& settings);
 
 // 0: it is so. 1: it was not within the time. 69: refused for now, or nobody leads.

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Where the hosts of the group are: by the replicated state, by what this host has kept of it
+// (address_book.hpp), by its list. And who is of the group no more: for a month he is told that it lives,
+// should he be started anew by an old list and found another one.
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/format.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/wall_now.hpp"
+#include "net/introduction.hpp"
+#include "process/boot_time.hpp"
+
+namespace coord::daemon {
+
+namespace {
+
+constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
+constexpr std::size_t most_names_gone = 256;
+constexpr Duration reminded_by_voters_every = std::chrono::seconds(2);
+constexpr Duration reminded_by_others_every = std::chrono::seconds(60);
+constexpr Duration reminding_patience = std::chrono::milliseconds(1500);
+
+bool is_dialled(const std::string& text) {
+  const auto address = net::parse_address(text);
+  return address && !address->host.empty() && address->port != 0;
+}
+
+// Asks who is there, and says with that which group lives. What he answers does not matter.
+struct Remind : node::Work {
+  Remind(net::KeyRing with, std::vector<net::Address> whom, wire::IntroductionQuestion what)
+      : keys(std::move(with)), addresses(std::move(whom)), question(std::move(what)) {}
+  net::KeyRing keys;
+  std::vector<net::Address> addresses;
+  wire::IntroductionQuestion question;
+};
+
+class AddressesWorker final : public node::Worker {
+ public:
+  explicit AddressesWorker(std::string directory) : writer_(std::move(directory)) {}
+  void perform(std::vector<std::shared_ptr<node::Work>>& batch) override {
+    std::vector<std::shared_ptr<node::Work>> to_write;
+    for (const auto& work : batch) {
+      if (const auto* remind = dynamic_cast<const Remind*>(work.get())) {
+        for (const net::Address& address : remind->addresses)
+          (void)net::ask_introduction(remind->keys, address, remind->question, reminding_patience);
+      } else {
+        to_write.push_back(work);
+      }
+    }
+    if (!to_write.empty()) writer_.perform(to_write);
+  }
+
+ private:
+  AddressWorker writer_;
+};
+
+}  // namespace
+
+// A hint: whatever is wrong with it, the group is found by the list, or told where it is.
+void Daemon::open_address_book() {
+  auto book = read_address_book(*disk_);
+  if (book) {
+    book_ = written_book_ = std::move(*book);
+  } else {
+    log_(net::LogLevel::warning, book.error().text());
+  }
+  addresses_ = std::make_unique<WorkThread>(
+      io_, std::make_unique<AddressesWorker>(settings_.options.state_dir),
+      [this](const std::shared_ptr<node::Work>& work) {
+        const auto* write = dynamic_cast<const WriteAddresses*>(work.get());
+        if (write == nullptr || write->written) return;
+        written_book_ = {};  // with the next change
+        log_(net::LogLevel::warning, fmt::format("state: {}", write->written.error().text()));
+      });
+}
+
+// It says more than what is applied here.
+bool Daemon::goes_by_book() const {
+  return !book_.group.empty() && node_->log().machine().state().applied < book_.at;
+}
+
+// What the operator has said of it, or it itself, counts more than the list that this host was started with
+// (dpeers move). A list that was changed since is news, until the group says something else than it said
+// then.
+net::Roster::Node Daemon::at_its_address(net::Roster::Node node) const {
+  const auto& registrations = node_->log().machine().state().registrations;
+  const auto found = registrations.find(node.id);
+  const auto listed = listed_.find(node.id);
+  if (listed != listed_.end()) node.address = listed->second;
+  std::string known = found == registrations.end() ? std::string() : found->second.reached_at();
+  const auto kept = std::ranges::find(book_.known, node.id, &wire::KnownPeer::node);
+  if (kept != book_.known.end()) {
+    const auto then = book_.listed.find(node.id);
+    const bool is_news =
+        listed != listed_.end() && then != book_.listed.end() && then->second != listed->second.text();
+    if (goes_by_book()) known = kept->address;
+    if (is_news && known == kept->address) return node;
+  }
+  if (is_dialled(known)) node.address = *net::parse_address(known);
+  return node;
+}
+
+// Who got a vote later: before that is applied here the group may lack their votes.
+void Daemon::add_known(net::Roster& roster) const {
+  if (!goes_by_book()) return;
+  for (const wire::KnownPeer& peer : book_.known) {
+    const auto address = net::parse_address(peer.address);
+    if (peer.votes && address && is_peer_name(peer.name) && roster.find(peer.node) == nullptr)
+      (void)roster.admit({peer.node, peer.name, *address, false, false});
+  }
+}
+
+AddressBook Daemon::addresses_now() const {
+  const service::State& state = node_->log().machine().state();
+  const std::int64_t now = wall_now().unix_ns / 1'000'000'000;
+  AddressBook book;
+  book.group = group_id();
+  book.at = state.applied;
+  book.gone = written_book_.gone;
+  for (const auto& [id, node] : settings_.roster.all()) {
+    const bool is_here = node.voter || state.registrations.contains(id);
+    if (is_here) {
+      book.gone.erase(node.name);
+    } else if (book.gone.size() < most_names_gone && is_dialled(node.address.text())) {
+      book.gone.try_emplace(node.name, AddressBook::Gone{node.address.text(), now});
+    }
+    if (!node.founder && !node.voter) continue;
+    book.known.push_back({id, node.name, node.address.text(), node.voter});
+    const auto listed = listed_.find(id);
+    if (listed != listed_.end()) book.listed[id] = listed->second.text();
+  }
+  std::erase_if(book.gone, [now](const auto& each) { return now - each.second.since > remembered_s; });
+  return book;
+}
+
+// Not before this host has come as far as what is written says.
+void Daemon::write_addresses() {
+  if (!addresses_ || goes_by_book() || !node_->log().has_begun() || group_id().empty()) return;
+  AddressBook book = addresses_now();
+  AddressBook as_written = written_book_;
+  as_written.at = book.at;
+  if (book == as_written || book.known.empty()) return;
+  written_book_ = book;
+  addresses_->submit(std::make_shared<WriteAddresses>(std::move(book)));
+}
+
+// Who was removed and is started anew, with nothing and an old list.
+void Daemon::remind_departed() {
+  if (!addresses_ || written_book_.gone.empty() || !node_->log().has_quorum()) return;
+  const Instant now = process::boot_now();
+  const bool votes = std::ranges::find(voters_, settings_.node) != voters_.end();
+  if (now < reminded_ + (votes ? reminded_by_voters_every : reminded_by_others_every)) return;
+  reminded_ = now;
+  std::vector<net::Address> whom;
+  for (const auto& [name, gone] : written_book_.gone) {
+    const bool is_free = std::ranges::none_of(settings_.roster.all(), [&](const auto& each) {
+      return each.second.address.text() == gone.address && each.second.name != name;
+    });
+    if (is_free) whom.push_back(*net::parse_address(gone.address));
+  }
+  wire::IntroductionQuestion question;
+  question.name = settings_.name;
+  question.node = settings_.node;
+  question.life = node_->log().life();
+  question.address = settings_.roster.find(settings_.node)->address.text();
+  question.group = group_id();
+  question.knows = newest_level;
+  question.leads = true;
+  if (!whom.empty())
+    addresses_->submit(std::make_shared<Remind>(*settings_.keys, std::move(whom), std::move(question)));
+}
+
+// A peer with nothing that is to found a group, and one under its key lives, which knows this address.
+void Daemon::is_reminded(const wire::IntroductionQuestion& question, const std::string& source) {
+  if (!question.leads || question.group.empty() || settings_.joins() || node_->voter() == nullptr) return;
+  if (role() != raft::Role::bootstrap) return;
+  Error why{
+      ErrorKind::usage, fmt::format("'{}'", settings_.name),
+      fmt::format("a group under this key lives, {}, from which this host was removed: {} of it, at {}, has "
+                  "said so. This host founds no other one",
+                  question.group, question.name, question.address.empty() ? source : question.address),
+      fmt::format("start it with --join {} in place of --peers; or give a new group a key of its own",
+                  question.address.empty() ? source : question.address)};
+  boost::asio::post(io_, [this, why = std::move(why)] { stop(why); });
+}
+
+}  // namespace coord::daemon
