@@ -158,6 +158,7 @@ void Cluster::on_message(Peer& peer, Instant now, NodeId from, Message message, 
   auto& body = std::get<replica::PeerMessage>(message.body);
   auto* plain = std::get_if<raft::Message>(&body);
   if (plain != nullptr && message.level < 2) forget_what_is_new(*plain);
+  if (watcher != nullptr) watcher->heard_of(port.self(), from);
   feed(peer, now,
        replica::FromPeer{from, std::move(body), message.level,
                          config_.ordered && message.way == node::Way::datagram},
@@ -326,6 +327,7 @@ void Cluster::perform(Peer& peer, replica::ServiceAction& action, sim::Port<Clus
       return "makes a step of its order: " + std::string(local::name_of(step->order.verb)) + " " +
              std::to_string(step->order.node.value);
     });
+    if (watcher != nullptr) watcher->voter_step(port.self(), *step);
   } else if (auto* applied = std::get_if<replica::Applied>(&action)) {
     if (watcher != nullptr) watcher->applied(port.self(), *applied);
     for (const service::Effect& effect : applied->effects) {

@@ -87,6 +87,9 @@ class HostWatcher {
   // a holder left?
   virtual bool taken_up(NodeId, SessionId, replica::ConnectionId) { return false; }
   virtual void voters_answered(NodeId, const replica::VotersAnswered&) {}
+  virtual void voter_step(NodeId, const replica::VoterStep&) {}
+  // A message of that other node is here.
+  virtual void heard_of(NodeId, NodeId) {}
 };
 
 // The engine that keeps the log of a cluster of gateways; VirtualEngine implements it.
@@ -126,7 +129,7 @@ class Cluster {
   using Message = PeerMessage;
   // What the tools of a host, and the operator, do to its peer.
   using Input = std::variant<replica::FromTool, replica::ToolGone, replica::HoldersGone, replica::Leave,
-                             replica::AskVoters, replica::FromEngine>;
+                             replica::AskVoters, replica::PutIntoLog, replica::FromEngine>;
   using Job = Peer::Work;
 
   explicit Cluster(ClusterConfig config)

@@ -44,6 +44,8 @@ class Crowd : public HostWatcher {
   void voters_answered(NodeId node, const replica::VotersAnswered& answer) override {
     operators_.told(node, answer);
   }
+  void voter_step(NodeId node, const replica::VoterStep& step) override { operators_.stepped(node, step); }
+  void heard_of(NodeId node, NodeId from) override { operators_.heard(node, from); }
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override {
     return tools_.taken_up(node, session,
                            connection);  // of barriers nothing is kept: who is left arrives again

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <iterator>
+#include <utility>
 
 #include "replica/forwarder.hpp"
 
@@ -14,6 +15,8 @@ using local::VoterVerb;
 using std::chrono::milliseconds;
 
 constexpr Duration say_again = milliseconds(100);
+constexpr char by_operator[] = "operator";
+constexpr Duration least_silence = milliseconds(2000);  // three times the contact, but for what is on its way
 constexpr Duration look_again = milliseconds(50);
 // As in coordd, shorter: daemon_members.cpp.
 constexpr Duration told_by_then = milliseconds(700);
@@ -25,6 +28,33 @@ void Operators::begin() {
   if (gap_ == Duration{}) return;
   look_at_logs();
   act_later();
+  if (kept_ > 0) keep(kept_);
+}
+
+// Said at one host after the other until all have it so. In good times nothing is kept.
+void Operators::keep(std::uint32_t count) {
+  if (world_.violation() || (count > 0 && world_.now() >= end_)) return;
+  const NodeId at = somebody();
+  const Peer* peer = world_.node(at);
+  if (peer != nullptr && world_.state(at) == sim::NodeState::running) {
+    const service::State& state = peer->log().machine().state();
+    if (state.kept_voters.count != count)
+      world_.input(
+          at, replica::PutIntoLog{service::KeepVoters{{count, std::chrono::seconds(1), {}}, state.kept_at}});
+  }
+  world_.at(world_.now() + say_again, [this, count] { keep(count); });
+}
+
+// By its own contact the leader may be a little behind what has just come, never so much.
+void Operators::stepped(NodeId node, const replica::VoterStep& step) {
+  const bool takes_out = step.change && step.change->step == raft::Step::remove;
+  if (!takes_out || step.order.verb != VoterVerb::replace || step.order.by == by_operator) return;
+  ++replaced_;
+  const auto found = heard_.find({node, step.order.node});
+  if (found == heard_.end() || world_.now() >= found->second + least_silence) return;
+  world_.fail("keeps_who_lives",
+              "node " + std::to_string(step.order.node.value) + " was heard of and is replaced all the same",
+              node);
 }
 
 void Operators::act_later() {
@@ -71,7 +101,7 @@ replica::VoterOrder Operators::some_order() {
   constexpr VoterVerb verbs[] = {VoterVerb::promote, VoterVerb::promote,  VoterVerb::demote,
                                  VoterVerb::remove,  VoterVerb::transfer, VoterVerb::replace,
                                  VoterVerb::remove};
-  replica::VoterOrder order{verbs[random_.below(std::size(verbs))], somebody(), {}, "operator"};
+  replica::VoterOrder order{verbs[random_.below(std::size(verbs))], somebody(), {}, by_operator};
   if (order.verb == VoterVerb::replace) order.other = somebody();
   if (order.node == order.other) order.verb = VoterVerb::promote, order.other = NodeId{};
   return order;
@@ -113,11 +143,12 @@ void Operators::told(NodeId, const replica::VotersAnswered& answer) {
 
 void Operators::promote_all() {
   if (gap_ == Duration{} || world_.violation()) return;
+  if (std::exchange(kept_, 0) > 0) keep(0);
   const raft::Voters* voters = latest_voters(world_);
   for (std::size_t i = 1; voters != nullptr && errands_.empty() && i <= cluster_.founders(); ++i) {
     if (voters->votes(NodeId{i})) continue;
     const Ticket ticket = ++next_;
-    errands_[ticket] = {{VoterVerb::promote, NodeId{i}, {}, "operator"},
+    errands_[ticket] = {{VoterVerb::promote, NodeId{i}, {}, by_operator},
                         voters->voters.front(),
                         world_.now() + std::chrono::seconds(2)};
     say(ticket);

@@ -163,6 +163,14 @@ void shape(Setting& setting, Random& random) {
       for (auto& [kind, gap] : faults.mean_gap) gap *= random.chance(0.5) ? 1 : 3;
       faults.mean_gap[FaultKind::power_cut] = active / 3;
       faults.length_high = milliseconds(1000);
+      if (setting.world.seed % 10 < 3) {
+        // Few orders besides, and silence that is long enough for the group to act.
+        setting.kept_voters = static_cast<std::uint32_t>(setting.cluster.nodes);
+        setting.orders = milliseconds(4000);
+        setting.cluster.members = 1 + setting.world.seed / 10 % 3;
+        setting.world.nodes = setting.cluster.nodes + setting.cluster.members;
+        faults.length_high = milliseconds(5000);
+      }
       if (random.chance(0.4)) setting.hunt = milliseconds(200 + random.below(900));
       tools.scripts_per_host = 1;
       break;

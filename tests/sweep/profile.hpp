@@ -49,12 +49,13 @@ struct Setting {
   VirtualEngine::Options engine;
   sim::WorldConfig world;
   sim::FaultConfig faults;
-  std::optional<Duration> hunt;  // whoever leads is struck about so often (hunter.hpp)
-  Duration orders{};             // the voters are changed about so often (operators.hpp); 0: never
-  bool scribes = false;          // scripts that change, read and watch keys
-  bool casters = false;          // casts, and who listens to them
-  bool upgrades = false;         // all begin with the release of the first level (levels.hpp)
-  bool operator_acts = false;    // peers that lost their disk are told to rejoin while faults go on
+  std::optional<Duration> hunt;   // whoever leads is struck about so often (hunter.hpp)
+  Duration orders{};              // the voters are changed about so often (operators.hpp); 0: never
+  std::uint32_t kept_voters = 0;  // that many, by the group itself; 0: it keeps none
+  bool scribes = false;           // scripts that change, read and watch keys
+  bool casters = false;           // casts, and who listens to them
+  bool upgrades = false;          // all begin with the release of the first level (levels.hpp)
+  bool operator_acts = false;     // peers that lost their disk are told to rejoin while faults go on
 };
 
 inline constexpr Duration active = std::chrono::seconds(6);  // then the faults end

@@ -24,7 +24,7 @@ RunResult run_seed(std::uint64_t seed, const RunOptions& options) {
   Participants participants(world, setting.participants, end);
   Scribes scribes(world, setting.world.seed, end);
   Casters casters(world, seed, end);
-  Operators operators(world, cluster, seed, setting.orders, end);
+  Operators operators(world, cluster, seed, setting.orders, setting.kept_voters, end);
   const Crowd crowd(cluster, tools, participants, scribes, casters, operators);
   Hunter hunter(world, setting.hunt.value_or(Duration{}), end);
   Levels levels(world, cluster, seed, setting.upgrades, end);
