@@ -2,7 +2,6 @@
 // So many of the group's hosts vote (voter_keeper.hpp): what the leader looks at, and what it does.
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
@@ -12,16 +11,6 @@ namespace coord::replica {
 namespace {
 
 constexpr Duration look_every = std::chrono::milliseconds(500);
-
-// Copies of the keys of a ring are served only by who keeps the log.
-std::set<NodeId> in_rings(const service::State& state) {
-  std::set<NodeId> hosts;
-  for (const auto& [name, ring] : state.rings) {
-    for (const service::RingHost& host : ring.hosts) hosts.insert(host.host);
-    for (const service::RingHost& host : ring.before) hosts.insert(host.host);
-  }
-  return hosts;
-}
 
 }  // namespace
 
@@ -45,7 +34,6 @@ void Replica::keep_voters(Instant now) {
     if (is_connected && !registration.name.empty() && !raft_.voters().votes(node))
       view.candidates.push_back(node);
   }
-  view.needed = in_rings(state);
   view.contact = std::max<Duration>(std::chrono::seconds(1), config_.raft.heartbeat * 3);
   view.least_after = std::max(config_.raft.election_high * 3, view.contact * 3);
   view.replaced = replaced_;

@@ -23,11 +23,11 @@ std::size_t neighbours(const VoterKeeper::View& view, NodeId node, std::optional
   }));
 }
 
-// Of too many voters: not who leads, and no one that is needed.
+// Of too many voters: not who leads.
 std::optional<NodeId> too_many(const VoterKeeper::View& view) {
   std::optional<NodeId> most;
   for (const NodeId voter : view.voters.voters) {
-    if (voter == view.self || view.needed.contains(voter)) continue;
+    if (voter == view.self) continue;
     if (!most || neighbours(view, voter, {}) >= neighbours(view, *most, {})) most = voter;
   }
   return most;
@@ -145,7 +145,7 @@ bool VoterKeeper::is_wanted(Instant now, const View& view, const VoterOrder& ord
   if (!view.voters.votes(order.node)) return true;
   const bool silent = is_silent(now, view, order.node);
   if (order.verb == VoterVerb::replace) return silent;
-  return count > view.policy.count && (silent || !view.needed.contains(order.node));
+  return count > view.policy.count;
 }
 
 // Not so short that a voter is silent between two answers that come when they should.

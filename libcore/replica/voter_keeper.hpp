@@ -50,7 +50,6 @@ class VoterKeeper {
     std::map<NodeId, Instant> heard;             // others that vote or learn: when they have answered last
     std::vector<NodeId> candidates;              // hosts of the group that are connected and do not vote
     std::map<NodeId, std::string> zones{};       // where they stand, of those that have said so
-    std::set<NodeId> needed{};                   // voters that go only when they are silent
     Duration contact = std::chrono::seconds(1);  // a voter that has answered within it is there
     Duration least_after{};                      // below this nobody is silent, whatever the policy says
     std::optional<Instant> replaced{};           // when this peer learnt that a voter was replaced last

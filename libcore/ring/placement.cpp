@@ -2,6 +2,7 @@
 #include "ring/placement.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
@@ -76,22 +77,35 @@ Placement::Placement(const service::Ring& ring)
 // A host has its places whichever life it has: one that comes again on an empty disk moves no other's keys.
 Placement::Circle Placement::circle_of(const Hosts& hosts) {
   Circle circle;
+  std::set<std::string_view> zones;
   for (const Host& host : hosts) {
+    zones.insert(host.zone);
     for (std::uint32_t i = 0; i < host.places; ++i)
-      circle.push_back({id_of_key(fmt::format("{}/{}", host.host.value, i)), host});
+      circle.places.push_back({id_of_key(fmt::format("{}/{}", host.host.value, i)), host});
   }
-  std::ranges::sort(circle, {}, &Place::id);
+  std::ranges::sort(circle.places, {}, &Place::id);
+  circle.zones = zones.size();
   return circle;
 }
 
 Hosts Placement::owners(const Circle& circle, const chord::Id& key, std::size_t most) {
-  Hosts owners;
-  const auto first = std::ranges::lower_bound(circle, key, {}, &Place::id);
-  const auto begin = static_cast<std::size_t>(first - circle.begin());
-  for (std::size_t i = 0; i < circle.size() && owners.size() < most; ++i) {
-    const Host& host = circle[(begin + i) % circle.size()].host;
-    if (std::ranges::find(owners, host) == owners.end()) owners.push_back(host);
+  Hosts owners, others;  // the first ones of their zones, and those that follow in these
+  std::set<std::string_view> zones;
+  const auto& places = circle.places;
+  const auto first = std::ranges::lower_bound(places, key, {}, &Place::id);
+  const auto begin = static_cast<std::size_t>(first - places.begin());
+  for (std::size_t i = 0; i < places.size() && owners.size() < most; ++i) {
+    if (zones.size() == circle.zones && owners.size() + others.size() >= most) break;
+    const Host& host = places[(begin + i) % places.size()].host;
+    if (COORD_RULE_OR(ring_copies_are_spread_over_zones, zones.insert(host.zone).second, i == 0)) {
+      owners.push_back(host);
+    } else if (others.size() < most && std::ranges::find(owners, host) == owners.end() &&
+               std::ranges::find(others, host) == others.end()) {
+      others.push_back(host);
+    }
   }
+  others.resize(std::min(others.size(), most - std::min(most, owners.size())));
+  owners.insert(owners.end(), others.begin(), others.end());
   return owners;
 }
 
@@ -124,7 +138,7 @@ Hosts Placement::all() const {
 std::vector<ReplicaSet> Placement::arcs() const {
   std::vector<ReplicaSet> arcs;
   for (const Circle* circle : {&now_, &before_}) {
-    for (const Place& place : *circle) arcs.push_back(of(place.id));
+    for (const Place& place : circle->places) arcs.push_back(of(place.id));
   }
   return arcs;
 }

@@ -4,6 +4,11 @@
 // A key's owner is the first place at or after the key's own (protocol/chord/id.hpp); its copies are on the
 // hosts of the places that follow, until N distinct hosts are named. All follows from what the group has
 // agreed on (service/rings), so it is the same on each host that has the ring's number.
+//
+// Zones: hosts that share a room or a rack are lost together. So of the hosts that follow, first the first
+// one of each zone is taken, and if there are fewer zones than copies, then the first ones that are left.
+// Hosts whose zone is not told are of one zone. That is the greedy choice, so a host that comes or goes still
+// changes each set by one host at most, which majorities of before and after rely on.
 #pragma once
 
 #include <set>
@@ -44,11 +49,11 @@ class Placement {
 
   Token number() const { return number_; }
   std::size_t replicas() const { return replicas_; }
-  bool is_changing() const { return !before_.empty(); }
-  const std::vector<Place>& places() const { return now_; }
+  bool is_changing() const { return !before_.places.empty(); }
+  const std::vector<Place>& places() const { return now_.places; }
   ReplicaSet of(const chord::Id& key) const;
   ReplicaSet of_key(const std::string& key) const;
-  // The hosts behind those of the key, in their order on the circle.
+  // The hosts behind those of the key, in the order in which they would keep it.
   Hosts behind(const std::string& key) const;
   const Host* member(NodeId host) const;          // as it is to be
   const Host* earlier_member(NodeId host) const;  // as it was before, while one comes or goes
@@ -62,7 +67,10 @@ class Placement {
   bool is_leaving(NodeId host) const { return earlier_member(host) != nullptr && member(host) == nullptr; }
 
  private:
-  using Circle = std::vector<Place>;
+  struct Circle {
+    std::vector<Place> places;
+    std::size_t zones = 0;
+  };
   static Circle circle_of(const Hosts& hosts);
   static Hosts owners(const Circle& circle, const chord::Id& key, std::size_t most);
 

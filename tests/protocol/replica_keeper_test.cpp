@@ -124,14 +124,6 @@ TEST_CASE("who comes in stands where the fewest voters do, and of too many one g
   auto order = many.after(70s);
   REQUIRE(order);
   CHECK(order->node == b);
-  Leader needed;
-  needed.view.policy.count = 1;
-  needed.view.needed = {b, c};
-  CHECK_FALSE(needed.after(70s));
-  needed.lives = false;
-  order = needed.after(70s);
-  REQUIRE(order);
-  CHECK(order->node == c);
 }
 
 TEST_CASE("keeper_waits_for_unbroken_leadership: what an earlier leader saw counts for nothing") {

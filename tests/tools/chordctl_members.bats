@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# chordctl on hosts without a vote: every verb is the same there.
+# chordctl on hosts without a vote, and over zones: every verb is the same there, and copies lie in distinct zones.
 bats_require_minimum_version 1.5.0
 load peer_helpers
 load member_helpers
@@ -8,13 +8,13 @@ load member_helpers
 setup_file() {
   new_group "$BATS_FILE_TMPDIR/g" a b c
   read -r -a spare < <(free_ports 2)
-  start_peer a "${calm[@]}"
-  start_peer b "${calm[@]}"
-  start_peer c "${calm[@]}"
+  start_peer a "${calm[@]}" --zone x
+  start_peer b "${calm[@]}" --zone x
+  start_peer c "${calm[@]}" --zone y
   eventually group_has_leader
   members=()
-  member m "${spare[0]}" a -- "${calm[@]}"
-  member n "${spare[1]}" b -- "${calm[@]}"
+  member m "${spare[0]}" a -- "${calm[@]}" --zone y
+  member n "${spare[1]}" b -- "${calm[@]}" --zone z
   echo "${spare[*]}" >"$BATS_FILE_TMPDIR/ports"
   on m chordctl put own kept
   for peer in m a b n c; do on "$peer" chordctl join -w 60; done
@@ -54,10 +54,20 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   run -0 on m chordctl ring --check
   [[ ${lines[0]} == "ring main: 5 hosts, 3 copies of each key" ]]
   run -0 on m chordctl status
-  [[ ${lines[0]} == "ring main: 5 hosts, 3 copies of each value, here:" ]]
+  [[ ${lines[0]} == "ring main: 5 hosts, 3 copies of each value, here in zone y:" ]]
   [ "$(on m chordctl lookup --trace --json large | tail -n 1 | jq .answered)" = true ]
   run -0 on m chordctl fingers n
   run -0 on a chordctl fingers m
+}
+
+@test "copies are in distinct zones, and ring, lookup and status tell which" {
+  for i in $(seq 40); do
+    [ "$(on a chordctl lookup "$i" | cut -f 3 | sort | tr -d '\n')" = xyz ]
+  done
+  [ "$(on n chordctl lookup --json 1 | jq -r .zone | sort | tr -d '\n')" = xyz ]
+  [ "$(on a chordctl ring | sed 1,2d | cut -f 1,5 | sort | tr '\t\n' '= ')" = "a=x b=x c=y m=y n=z " ]
+  [ "$(on a chordctl ring --json | jq -r '[.host, .zone] | join("=")' | sort -u | tr '\n' ' ')" = "a=x b=x c=y m=y n=z " ]
+  [ "$(on n chordctl status --json | jq -r .zone)" = z ]
 }
 
 @test "a watch at any host tells changes of all keys of the ring" {
@@ -79,7 +89,7 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   eventually peer_gone n
   for i in $(seq 20); do on m chordctl put "killed/$i" v; done
   run -3 on a chordctl ring --check
-  member n "${spare[1]}" b -- "${calm[@]}"
+  member n "${spare[1]}" b -- "${calm[@]}" --zone z
   eventually checks n
   [ "$(on n chordctl get before)" = 1 ]
   for i in $(seq 20); do [ "$(on n chordctl get "killed/$i")" = v ]; done

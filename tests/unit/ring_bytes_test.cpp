@@ -18,7 +18,7 @@ namespace {
 template <class T>
 using Named = std::vector<std::pair<std::string, T>>;
 
-const service::RingHost host{NodeId{3}, Token{40}, 8};
+const service::RingHost host{NodeId{3}, Token{40}, 8, "north"};
 const Dot dot{NodeId{40}, 12};
 const Version value{dot, WallTime{1'700'000'000'000'000'000}, false, 3};
 const std::vector<Dependency> after{{"config/before", {NodeId{41}, 1}}};

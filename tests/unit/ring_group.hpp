@@ -54,11 +54,12 @@ class Group {
     kept_.rings["r"] = ring;
     run();
   }
+  std::map<std::uint64_t, std::string> zones;  // of hosts that join from now on
   Token join(std::uint64_t id) {
     ring.replicas = 3;
     ring.before = ring.hosts;
     std::erase_if(ring.hosts, [&](const Host& each) { return each.host == NodeId{id}; });
-    ring.hosts.push_back({NodeId{id}, Token{last_token_ + 1}, 8});
+    ring.hosts.push_back({NodeId{id}, Token{last_token_ + 1}, 8, zones[id]});
     std::ranges::sort(ring.hosts);
     agree();
     return ring.number;

@@ -302,6 +302,17 @@ bool tombstone_waits_for_who_sends() {
   for (int i = 0; i < 8; ++i) group.run();
   return group.get_one(3, key) == "absent";
 }
+bool copies_are_in_all_zones() {
+  service::Ring ring{Token{1}, 2, {}, {}};
+  for (std::uint64_t id = 1; id <= 6; ++id)
+    ring.hosts.push_back({NodeId{id}, Token{id}, 8, id < 4 ? "x" : "y"});
+  const Placement placement(ring);
+  for (int i = 0; i < 50; ++i) {
+    const Hosts hosts = placement.of_key(std::to_string(i)).now;
+    if (hosts[0].zone == hosts[1].zone) return false;
+  }
+  return true;
+}
 // A host is given up for lost while its process lives and is cut off: its rows may be the last ones.
 bool lost_host_keeps_its_rows() {
   Group group(4);
@@ -376,6 +387,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_one_copy_has_a_name_of_its_own", one_copy_replaces_what_it_has_seen_only},
       {"ring_adopter_reads_all_that_are_left", adopter_reads_who_is_left},
       {"ring_arc_is_dropped_when_all_have_it", surplus_stays_until_all_have_it},
+      {"ring_copies_are_spread_over_zones", copies_are_in_all_zones},
       {"ring_only_what_was_handed_over_goes", lost_host_keeps_its_rows},
       {"ring_digest_covers_the_entry", missed_write_is_found},
       {"ring_leaver_hands_over_first", leaver_hands_over_first},

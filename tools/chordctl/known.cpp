@@ -15,6 +15,14 @@ bool Known::is_member() const {
   return std::ranges::find(view.hosts, here.host, &service::RingHost::host) != view.hosts.end();
 }
 
+bool Known::has_zones() const {
+  return std::ranges::any_of(view.hosts, [](const service::RingHost& host) { return !host.zone.empty(); });
+}
+
+void add_zone(cli::JsonObject& line, const ring::Host& host) {
+  host.zone.empty() ? line.null("zone") : line.text("zone", host.zone);
+}
+
 std::string Known::name(NodeId host) const {
   const auto found = here.names.find(host);
   return found == here.names.end() ? std::to_string(host.value) : found->second;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/json.hpp"
 #include "client.hpp"
 #include "ring/circle.hpp"
 #include "ring/placement.hpp"
@@ -18,6 +19,7 @@ struct Known {
   ring::StatusOf here;
 
   bool is_own() const { return view.number == Token{}; }  // the group has no ring of this name
+  bool has_zones() const;                                 // of some host it is told where it stands
   bool is_member() const;
   std::string name(NodeId host) const;
   std::string writer(const ring::Dot& dot) const;  // the host's name, or the number that it had in the ring
@@ -33,5 +35,7 @@ Result<Known> look_at_ring(const Common& common, Client& client, bool stale = fa
 WallTime wall_now();
 
 Error unexpected_answer();
+// "zone", of a host of the ring.
+void add_zone(cli::JsonObject& line, const ring::Host& host);
 
 }  // namespace coord::chordctl

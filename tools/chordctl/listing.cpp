@@ -117,27 +117,32 @@ Result<cli::Exit> status(const Settings& s) {
   const auto* of = std::get_if<ring::StatusOf>(&*answer);
   if (of == nullptr) return Error{ErrorKind::unavailable, "peer", "it answers something else", ""};
   std::size_t hosts = 1, copies = 1;
+  std::string zone;
   if (of->number != Token{}) {
     auto view = client->view(s.common.ring);
     if (!view) return view.error();
     hosts = std::max<std::size_t>(view->hosts.size(), 1);
     copies = std::min<std::size_t>(view->replicas, hosts);
+    const auto own = std::ranges::find(view->hosts, of->host, &service::RingHost::host);
+    if (own != view->hosts.end()) zone = own->zone;
   }
   if (s.json) {
-    cli::print(cli::JsonObject()
-                   .text("ring", s.common.ring)
-                   .integer("hosts", hosts)
-                   .integer("keys", of->keys)
-                   .integer("bytes", of->bytes)
-                   .integer("siblings", of->siblings)
-                   .integer("bytes_on_disk", of->bytes_on_disk)
-                   .time("as_of", as_of)
-                   .line());
+    cli::JsonObject line;
+    line.text("ring", s.common.ring)
+        .integer("hosts", hosts)
+        .integer("keys", of->keys)
+        .integer("bytes", of->bytes)
+        .integer("siblings", of->siblings)
+        .integer("bytes_on_disk", of->bytes_on_disk)
+        .time("as_of", as_of);
+    zone.empty() ? line.null("zone") : line.text("zone", zone);
+    cli::print(line.line());
     return cli::Exit::done;
   }
-  const std::string where = hosts == 1
-                                ? "this host alone, 1 copy of each value"
-                                : fmt::format("{} hosts, {} copies of each value, here:", hosts, copies);
+  const std::string where =
+      hosts == 1 ? "this host alone, 1 copy of each value"
+                 : fmt::format("{} hosts, {} copies of each value, here{}:", hosts, copies,
+                               zone.empty() ? "" : fmt::format(" in zone {}", cli::shown(zone)));
   cli::print(fmt::format("ring {}: {}\n{}, {}, {} with siblings\n{} on disk, of all rings\n",
                          cli::shown(s.common.ring), where, counted(of->keys, "key"),
                          counted(of->bytes, "byte"), counted(of->siblings, "key"),

@@ -107,16 +107,17 @@ Result<cli::Exit> show_trace(const Settings& s, Client& client, const Known& kno
                "the lookup found no owner: hosts do not answer", "see `dpeers`"};
 }
 
-void print_role(const Settings& s, const Known& known, const char* role, NodeId host) {
-  const std::string name = known.name(host);
+void print_role(const Settings& s, const Known& known, const char* role, const ring::Host& host) {
+  const std::string name = known.name(host.host);
   const std::string& key = s.operands.front();
-  cli::print(s.json ? cli::JsonObject()
-                          .name("key", key)
-                          .text("id", chord::text(ring::id_of_key(key)))
-                          .text("role", role)
-                          .text("host", name)
-                          .line()
-                    : fmt::format("{}\t{}\n", role, cli::shown(name)));
+  if (!s.json) {
+    const std::string zone = known.has_zones() ? fmt::format("\t{}", cli::shown(host.zone)) : "";
+    return cli::print(fmt::format("{}\t{}{}\n", role, cli::shown(name), zone));
+  }
+  cli::JsonObject line;
+  line.name("key", key).text("id", chord::text(ring::id_of_key(key))).text("role", role).text("host", name);
+  add_zone(line, host);
+  cli::print(line.line());
 }
 
 Result<cli::Exit> lookup(const Settings& s) {
@@ -128,7 +129,7 @@ Result<cli::Exit> lookup(const Settings& s) {
   if (!s.json || !s.trace) {
     const ring::ReplicaSet set = known->placement().of_key(s.operands.front());
     for (std::size_t i = 0; i < set.now.size(); ++i)
-      print_role(s, *known, i == 0 ? "owner" : "replica", set.now[i].host);
+      print_role(s, *known, i == 0 ? "owner" : "replica", set.now[i]);
   }
   return s.trace ? show_trace(s, *client, *known) : cli::Exit::done;
 }

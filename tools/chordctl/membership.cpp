@@ -119,38 +119,55 @@ std::string percent(double share) {
   return text;
 }
 
+// The next hosts on the circle, as many as there are copies. Not whose zones they are: that is for copies.
+void add_successors(cli::JsonArray& successors, const Known& known, const ring::Placement& placement,
+                    std::size_t place) {
+  const auto& places = placement.places();
+  ring::Hosts named;
+  for (std::size_t i = 1; i <= places.size() && named.size() < placement.replicas(); ++i) {
+    const ring::Host& host = places[(place + i) % places.size()].host;
+    if (std::ranges::find(named, host) != named.end()) continue;
+    named.push_back(host);
+    successors.text(known.name(host.host));
+  }
+}
+
 void print_places(const Known& known, const Addresses& addresses, WallTime as_of) {
   const ring::Placement placement = known.placement();
   const auto& places = placement.places();
   for (std::size_t i = 0; i < places.size(); ++i) {
     const auto& before = places[(i + places.size() - 1) % places.size()];
     cli::JsonArray successors;
-    for (const ring::Host& host : placement.of(places[i].id + chord::power_of_two(0)).now)
-      successors.text(known.name(host.host));
-    cli::print(cli::JsonObject()
-                   .text("ring", known.view.ring)
-                   .text("id", chord::text(places[i].id))
-                   .text("host", known.name(places[i].host.host))
-                   .text("address", addresses.of(known.name(places[i].host.host)))
-                   .text("predecessor", chord::text(before.id))
-                   .array("successors", successors)
-                   .number("share", chord::share_of_ring(before.id, places[i].id))
-                   .time("as_of", as_of)
-                   .line());
+    add_successors(successors, known, placement, i);
+    cli::JsonObject line;
+    line.text("ring", known.view.ring)
+        .text("id", chord::text(places[i].id))
+        .text("host", known.name(places[i].host.host))
+        .text("address", addresses.of(known.name(places[i].host.host)))
+        .text("predecessor", chord::text(before.id))
+        .array("successors", successors)
+        .number("share", chord::share_of_ring(before.id, places[i].id))
+        .time("as_of", as_of);
+    add_zone(line, places[i].host);
+    cli::print(line.line());
   }
 }
 
 constexpr std::size_t circle_rows = 15;
 
 // Beside the circle, from its middle on; below it where the terminal is too narrow for both.
-void print_circle(const ring::Circle& circle) {
+void print_circle(const Known& known, const ring::Circle& circle) {
   std::vector<std::string> lines = circle_text(circle, circle_rows);
-  cli::Table table(
-      {{""}, {"HOST"}, {"PLACES", cli::Table::Align::right}, {"SHARE", cli::Table::Align::right}});
+  std::vector<cli::Table::Column> columns_of{
+      {""}, {"HOST"}, {"PLACES", cli::Table::Align::right}, {"SHARE", cli::Table::Align::right}};
+  if (known.has_zones()) columns_of.push_back({"ZONE"});
+  cli::Table table(columns_of);
   for (std::size_t i = 0; i < circle.hosts.size(); ++i) {
     const ring::Circle::Host& host = circle.hosts[i];
-    table.row(
-        {std::string(1, ring::letter_of(i)), host.name, std::to_string(host.places), percent(host.share)});
+    std::vector<std::string> row{std::string(1, ring::letter_of(i)), host.name, std::to_string(host.places),
+                                 percent(host.share)};
+    if (known.has_zones()) row.push_back(known.view.hosts[i].zone);
+    table.row(row);
   }
   constexpr std::size_t beside = 2 * circle_rows + 4, narrowest_legend = 30;
   const std::size_t columns = cli::terminal_width(STDOUT_FILENO);
@@ -181,13 +198,16 @@ void print_ring(const Settings& s, const Known& known) {
                          : hosts <= copies            ? "; with so few hosts, each keeps all"
                                                       : ""));
   const ring::Circle circle = known.circle();
-  if (cli::is_terminal(STDOUT_FILENO)) return print_circle(circle);
-  cli::print("HOST\tPLACES\tSHARE\tBAR\n");
-  for (const ring::Circle::Host& host : circle.hosts) {
+  if (cli::is_terminal(STDOUT_FILENO)) return print_circle(known, circle);
+  cli::print(known.has_zones() ? "HOST\tPLACES\tSHARE\tBAR\tZONE\n" : "HOST\tPLACES\tSHARE\tBAR\n");
+  for (std::size_t i = 0; i < circle.hosts.size(); ++i) {
+    const ring::Circle::Host& host = circle.hosts[i];
     std::string bar;
     for (double at = 0; at < host.share; at += 0.025) bar += '#';
-    cli::print(
-        fmt::format("{}\t{}\t{}\t{}\n", host.name, counted(host.places, "place"), percent(host.share), bar));
+    const std::string zone =
+        known.has_zones() ? fmt::format("\t{}", cli::shown(known.view.hosts[i].zone)) : "";
+    cli::print(fmt::format("{}\t{}\t{}\t{}{}\n", host.name, counted(host.places, "place"),
+                           percent(host.share), bar, zone));
   }
 }
 

@@ -15,11 +15,12 @@ struct RingHost {
   NodeId host{};
   Token joined{};            // when it came in; no other member of any ring has the same
   std::uint32_t places = 0;  // virtual nodes
+  std::string zone{};        // where it stood when it came in, as people call that; empty: not told
 
   auto operator<=>(const RingHost&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(host, joined, places);
+    archive(host, joined, places, zone);
   }
 };
 

@@ -22,8 +22,15 @@ bool are_hosts(const std::vector<RingHost>& hosts, const Limits& limits, Token l
     if (i > 0 && hosts[i - 1].host >= each.host) return false;
     if (each.joined == Token{} || each.joined > last) return false;
     if (each.places == 0 || each.places > limits.ring_places) return false;
+    if (each.zone.size() > limits.peer_bytes) return false;
   }
   return hosts.size() <= limits.ring_hosts;
+}
+
+// As its peer has told when it registered: before all that its tools order.
+std::string zone_of(const CoreState& state, NodeId host) {
+  const auto registration = state.registrations.find(host);
+  return registration == state.registrations.end() ? "" : registration->second.zone;
 }
 
 // One change at a time: majorities of two sets that differ by more than a host need not meet.
@@ -66,7 +73,7 @@ void Rings::on(const JoinRing& body, Step& step) {
   if (ring.number == Token{}) ring.replicas = body.replicas;
   ring.before = ring.hosts;
   ring.number = core_->next_token(step.index);
-  const RingHost joins{body.host, ring.number, body.places};
+  const RingHost joins{body.host, ring.number, body.places, zone_of(core_->state(), body.host)};
   if (const auto old = find(ring.hosts, body.host); old != ring.hosts.end()) {
     *old = joins;  // its disk is another one
   } else {
