@@ -122,7 +122,7 @@ TEST_CASE("a voter that has lost its state is removed before another one comes i
     a.raft.emplace(config, recovered, Random(7), a.now);
     a.now = *a.raft->deadline();
     a.step(raft::Tick{});
-    const raft::Term term{1};
+    const Term term{1};
     a.step(raft::Receive{beta, raft::VoteReply{term, true, true}});
     a.step(raft::Receive{beta, raft::VoteReply{term, false, true}});
     REQUIRE(a.raft->role() == raft::Role::leader);
