@@ -73,9 +73,17 @@ Bytes Client::encoded(std::uint64_t sequence, std::uint64_t acknowledged, servic
 
 // ---- on the way into the log
 
+// A group begins at level 1, which has no word for it.
+bool Client::has_told_its_zone(const service::StateMachine& machine) const {
+  const auto& registrations = machine.state().registrations;
+  const auto own = registrations.find(config_.self);
+  return machine.level() < 2 || config_.zone.empty() || own == registrations.end() ||
+         own->second.nonce != life_ || own->second.zone == config_.zone;
+}
+
 std::optional<Bytes> Client::registration(Instant now, Target target, const service::StateMachine& machine,
                                           WallTime wall) {
-  if (id_ != service::ClientId{}) return std::nullopt;
+  if (id_ != service::ClientId{} && has_told_its_zone(machine)) return std::nullopt;
   if (register_sent_ && register_sent_to_ == target && now < *register_sent_ + config_.resend)
     return std::nullopt;
   register_sent_ = now;

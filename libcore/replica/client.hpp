@@ -99,6 +99,7 @@ class Client {
   Bytes encoded(std::uint64_t sequence, std::uint64_t acknowledged, service::Body body, Level level,
                 WallTime wall) const;
   void replace(std::uint64_t sequence, Pending& pending, Level level, WallTime wall);
+  bool has_told_its_zone(const service::StateMachine& machine) const;
   static std::string why_not(const Pending& pending, const service::Outcome& what);
 
   Config config_;

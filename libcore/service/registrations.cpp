@@ -25,6 +25,7 @@ void StateMachine::on(const Register& body, Step& step) {
   const auto it = state_.registrations.find(body.node);
   if (it != state_.registrations.end() && it->second.nonce == body.nonce) {
     take_name_back(body, it->second, step.index);
+    if (!body.zone.empty() && body.zone.size() <= limits_.peer_bytes) it->second.zone = body.zone;
     step.effects.push_back(Registered{body.node, body.nonce, current});
     return;
   }
