@@ -58,7 +58,7 @@ times() { grep -c "$1" log || true; }
 
 @test "not all come: 1, aborted, and who comes later prepares nothing" {
   run -1 --separate-stderr dcommit t --id a "${line[@]}" -w 0.3
-  [[ $stderr == *"1 of 2 came"* ]]
+  [[ $stderr == *"1 of 2 had come"* ]]
   [ "$(tr '\n' ' ' <log)" = 'prepare a abort a ' ]
   run -1 dcommit t --id b "${line[@]}"
   [ "$(times ' b')" -eq 0 ]
@@ -194,7 +194,7 @@ by() { # PROTOCOL ID [OPTION...]
 
 @test "by 2pc: not all come: 1, and who comes later prepares nothing" {
   run -1 --separate-stderr by 2pc a -w 0.3
-  [[ $stderr == *"1 of 2 came"* ]]
+  [[ $stderr == *"1 of 2 had come"* ]]
   run -1 by 2pc b
   [ "$(times ' b')" -eq 0 ]
   run -64 dcommit t --id a "${line[@]}"

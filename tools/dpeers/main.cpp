@@ -185,7 +185,7 @@ cli::Options& add_voter_verb(cli::Options& tool, Settings& settings, local::Vote
 constexpr Duration told_within = std::chrono::seconds(10);  // what is ordered, by the group
 
 void add_kept_voters(cli::Options& tool, Settings& settings) {
-  auto& verb = tool.verb("voters", "let the group keep so many voters by itself, or show whether it does");
+  auto& verb = tool.verb("voters", "let the group keep so many voters by itself, or show it");
   verb.synopsis("[COUNT|off] [--after SECONDS] [--pause SECONDS] [-w SECONDS]");
   verb.operands("COUNT", settings.keep, 0, 1,
                 "1 to 15, three or five make sense; off: nothing is changed by itself");

@@ -16,7 +16,6 @@ int main(int argc, char** argv) {
   tool.synopsis("diff [options] A B", "what moved in between");
   tool.example("dsnapshot", "who leads and holds what, and what is on its way");
   tool.example("dsnapshot show --sum balance bank.jsonl", "states and messages together");
-  tool.example("dsnapshot check bank.jsonl", "is the cut consistent?");
 
   dsnapshot::Common common;
   dsnapshot::add_group(tool, common);
