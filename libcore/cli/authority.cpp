@@ -288,7 +288,7 @@ Result<Authority> gateway_authority(const std::string& engine, bool unsafe) {
 }  // namespace
 
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine, bool unsafe) {
+                                 const std::string& engine, bool unsafe, bool by_default) {
   if (!socket.empty()) {
     Authority authority;
     authority.socket = socket;
@@ -296,11 +296,23 @@ Result<Authority> find_authority(const std::string& socket, const std::string& c
       authority.system_user = owner_of_directory_of(socket);
     return authority;
   }
-  if (!engine.empty()) return gateway_authority(engine, unsafe);
+  if (!engine.empty() && !by_default) return gateway_authority(engine, unsafe);
   if (const std::optional<std::string> path = find_config(config)) return configured(*path);
   const auto host_wide = has_host_peer();
   if (!host_wide) return host_wide.error();
-  return *host_wide ? host_authority() : private_authority();
+  if (*host_wide) return host_authority();
+  return engine.empty() ? private_authority() : gateway_authority(engine, unsafe);
+}
+
+bool is_behind_engine(const std::string& config, const std::string& engine, bool by_default) {
+  if (!engine.empty() && !by_default) return true;
+  if (const std::optional<std::string> path = find_config(config)) {
+    const auto lines = read_config(*path);
+    return lines && std::ranges::find(*lines, std::string("engine"), &ConfigLine::key) != lines->end();
+  }
+  if (engine.empty()) return false;
+  const auto host_wide = has_host_peer();
+  return host_wide && !*host_wide;
 }
 
 }  // namespace coord::cli

@@ -58,8 +58,13 @@ struct Authority {
 // `socket` and `config` as given on the command line or in the environment; empty: not given.
 // `engine`: a URL; where it is given, and no socket, the gateway of this user to that engine.
 // `unsafe`: also to one that may forget what it has acknowledged.
+// `by_default`: the engine only where nothing is configured.
 Result<Authority> find_authority(const std::string& socket, const std::string& config,
-                                 const std::string& engine = {}, bool unsafe = false);
+                                 const std::string& engine = {}, bool unsafe = false,
+                                 bool by_default = false);
+
+// Does an engine keep the log of what find_authority() finds without a socket? As far as can be read.
+bool is_behind_engine(const std::string& config, const std::string& engine, bool by_default);
 
 // The peer alone that a group is to replace, whatever is configured: the host's, or this user's private one.
 Result<Authority> lone_authority(bool of_host);

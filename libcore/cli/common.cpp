@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/format.hpp"
+#include "cli/authority.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
 
@@ -27,14 +28,16 @@ void add_peer_options(Options& options, ConnectOptions& target) {
       .env("COORD_CONFIG")
       .completes(Completion::file)
       .minor();
-  options
-      .custom(
-          "--engine", "URL", [&target](std::string_view url) { return named_engine(url, target.engine); },
-          "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://, postgres://")
-      .env("COORD_ENGINE")
-      .excludes("--socket")
-      .excludes("--config")
-      .minor();
+  target.engine_option =
+      &options
+           .custom(
+               "--engine", "URL",
+               [&target](std::string_view url) { return named_engine(url, target.engine); },
+               "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://, postgres://")
+           .env("COORD_ENGINE")
+           .excludes("--socket")
+           .excludes("--config")
+           .minor();
   options.flag("--unsafe", target.unsafe, "also an engine that may forget what is held: redis://")
       .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
@@ -54,7 +57,12 @@ void add_peer_options(Options& options, ConnectOptions& target) {
 
 void default_ttl(const ConnectOptions& options, const Option& ttl, Duration& value) {
   constexpr Duration with_engine = std::chrono::seconds(30);
-  if (!options.engine.empty() && options.socket.empty() && !ttl.given()) value = with_engine;
+  if (ttl.given() || !options.socket.empty()) return;
+  if (is_behind_engine(options.config, options.engine, is_default_engine(options))) value = with_engine;
+}
+
+bool is_default_engine(const ConnectOptions& options) {
+  return options.engine_option != nullptr && !options.engine_option->on_command_line();
 }
 
 void add_output_options(Options& options, OutputOptions& target, std::vector<std::string> listings) {

@@ -20,14 +20,18 @@ namespace coord::cli {
 enum class Scope { any, private_peer, host, cluster, engine };  // another one than any: no other will do
 
 struct ConnectOptions {
-  std::string socket;   // empty: this host's authority
-  std::string config;   // empty: find_config()'s usual places (config.hpp)
-  std::string engine;   // URL, as given: a gateway of this user's to it
-  bool unsafe = false;  // also one that may forget
+  std::string socket;                     // empty: this host's authority
+  std::string config;                     // empty: find_config()'s usual places (config.hpp)
+  std::string engine;                     // URL, as given: a gateway of this user's to it
+  const Option* engine_option = nullptr;  // where that comes from
+  bool unsafe = false;                    // also one that may forget
   Scope scope = Scope::any;
   bool no_autostart = false;
   Duration patience = std::chrono::seconds(5);  // for the peer's greeting
 };
+
+// The engine is named in the environment only: for where nothing is configured.
+bool is_default_engine(const ConnectOptions& options);
 
 struct OutputOptions {
   bool json = false, quiet = false;

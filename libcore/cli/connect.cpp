@@ -7,6 +7,7 @@
 #include "cli/authority.hpp"
 #include "cli/autostart.hpp"
 #include "cli/host_peer.hpp"
+#include "cli/run.hpp"
 #include "process/boot_time.hpp"
 
 namespace coord::cli {
@@ -73,7 +74,8 @@ Result<Reached> reach(const ConnectOptions& options, const std::string& tool, co
                       const std::function<Status(const Authority&)>& may_ask) {
   const Instant began = process::boot_now();
   for (int tries = 1;;) {
-    const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
+    const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
+                                          is_default_engine(options));
     if (!authority) return authority.error();
     if (Status may = may_ask(*authority); !may) return may.error();
     const bool started = tries > 1;
@@ -182,8 +184,16 @@ std::string no_quorum_text(const std::string& not_begun) {
   return not_begun.empty() ? "no quorum: a majority of the peers cannot be reached" : not_begun;
 }
 
+void warn_of_short_lease(const std::string& tool, local::Scope scope, Duration ttl) {
+  constexpr Duration outlasts = std::chrono::seconds(3);  // half as much again as a change takes
+  if (scope != local::Scope::engine || ttl >= outlasts) return;
+  notice(tool,
+         "a change of the engine's leader ends this hold: it takes 2 s, so give a --ttl of 3 s at least");
+}
+
 Result<Again> connect_again(const ConnectOptions& options, const std::string& tool) {
-  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
+  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
+                                        is_default_engine(options));
   if (!authority) return authority.error();
   auto peer = engine::LocalConnection::begin(authority->socket, tool, trust_of(*authority));
   if (peer || !authority->may_be_started() || authority->running || options.no_autostart) {
@@ -198,7 +208,8 @@ Result<Again> connect_again(const ConnectOptions& options, const std::string& to
 }
 
 std::string why_it_ended(const ConnectOptions& options) {
-  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe);
+  const auto authority = find_authority(options.socket, options.config, options.engine, options.unsafe,
+                                        is_default_engine(options));
   return authority && authority->may_be_started() ? last_words(*authority) : "";
 }
 

@@ -52,6 +52,9 @@ Instant must_answer_by(const engine::LocalConnection& peer, Instant asked);
 // Why there is no quorum: the group has not begun, and the peer says what it waits for, or else.
 std::string no_quorum_text(const std::string& not_begun);
 
+// Behind an engine, a word about a lease that does not outlast a change of the engine's leader.
+void warn_of_short_lease(const std::string& tool, local::Scope scope, Duration ttl);
+
 // How long to wait between two tries: 10 ms, then twice as long, up to a quarter of a second.
 class BackOff {
  public:

@@ -76,6 +76,7 @@ class Option {
     return source_ != Source::nowhere;
   }  // on the command line, in the environment or configured
   bool on_command_line() const { return source_ == Source::command_line; }
+  bool in_environment() const { return source_ == Source::environment; }
   const std::string& name() const { return names_.back(); }  // the shown long name, or the only short one
 
   // Read by the parser, the help and the dump; not for tools.

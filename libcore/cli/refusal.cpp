@@ -26,4 +26,8 @@ Error refused_by_peer(const std::string& object, const local::Refused& refused, 
   return Error{kind, object, why, needs_remedy ? "see dpeers" : ""};
 }
 
+bool is_without_part(const local::Refused& refused) {
+  return refused.kind == local::RefusedKind::protocol || refused.kind == local::RefusedKind::mismatch;
+}
+
 }  // namespace coord::cli

@@ -17,4 +17,7 @@ Error refused_by_peer(const std::string& object, const local::Refused& refused, 
 // Why, without that advice.
 std::string why_of(const local::Refused& refused);
 
+// This host's peer has not the part that was asked: it is another release's, or has none of it.
+bool is_without_part(const local::Refused& refused);
+
 }  // namespace coord::cli

@@ -327,7 +327,9 @@ class Daemon {
   std::unique_ptr<StoreThread> store_;
   std::unique_ptr<engines::Driver> engine_;  // of a gateway
   std::unique_ptr<WorkThread> engine_memory_;
-  std::string engine_trouble_;  // that was logged last
+  std::optional<LastEngineMemory> last_engine_memory_;
+  Status engine_remembered_ = done();  // what was seen of its log last
+  std::string engine_trouble_;         // that was logged last
   std::map<node::Channel, std::unique_ptr<WorkThread>> workers_;
   std::shared_ptr<KeysInForce> keys_;  // of a peer in a group
   std::unique_ptr<Shelf> shelf_;

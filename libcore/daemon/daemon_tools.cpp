@@ -222,6 +222,7 @@ void Daemon::perform(replica::ToTool&& action) {
   Descriptor pass;
   if (const SessionId session = session_to_hold(action.answer); session != SessionId{}) {
     if (!tool.recorded) return refuse_grant(action, tool.recorded.error().text());
+    if (!engine_remembered_) return refuse_grant(action, engine_remembered_.error().text());
     if (tool.holder.pid != 0) {
       if (Status room = room_for_hold(); !room) return refuse_grant(action, room.error().text());
       tool.session = session;

@@ -148,11 +148,13 @@ Status add_join(const Options& options, Settings& settings) {
 
 // Two hosts of one name, and two gateways of one host, are not one.
 NodeId gateway_id(const Options& options) {
+  std::array<char, 4096> resolved{};  // the same directory, however it is named
+  const char* const place = ::realpath(options.state_dir.c_str(), resolved.data());
   std::array<char, 64> machine{};
   if (const Descriptor file(::open("/etc/machine-id", O_RDONLY | O_CLOEXEC)); file.is_open())
     (void)!::read(file.get(), machine.data(), machine.size() - 1);
-  return net::Roster::founding_id(
-      fmt::format("{} {} {} {}", host_name(), machine.data(), ::geteuid(), options.state_dir));
+  return net::Roster::founding_id(fmt::format("{} {} {} {}", host_name(), machine.data(), ::geteuid(),
+                                              place != nullptr ? place : options.state_dir));
 }
 
 Result<std::string> password_of(const std::string& path) {
@@ -189,11 +191,6 @@ Status add_engine(Settings& settings) {
   access.ca = options.engine_ca;
   access.certificate = options.engine_cert;
   access.key = options.engine_key;
-  if (!options.engine_password_file.empty()) {
-    auto password = password_of(options.engine_password_file);
-    if (!password) return password.error();
-    access.password = std::move(*password);
-  }
   settings.node = gateway_id(options);
   return done();
 }
@@ -274,6 +271,11 @@ Result<Settings> check(const Options& options) {
   auto checked = check_but_keys(options);
   if (!checked) return checked;
   Settings settings = std::move(*checked);
+  if (settings.is_gateway() && !options.engine_password_file.empty()) {
+    auto password = password_of(options.engine_password_file);
+    if (!password) return password.error();
+    settings.engine_access.password = std::move(*password);
+  }
   if (options.key_file.empty() && settings.alone()) return settings;
   if (options.key_file.empty()) {
     return usage("--key-file", "missing",

@@ -13,6 +13,7 @@
 
 #include "base/bytes.hpp"
 #include "base/time.hpp"
+#include "engines/about.hpp"
 #include "replica/engine_verbs.hpp"
 
 namespace coord::engines {
@@ -39,7 +40,7 @@ class Adapter {
   struct Close {  // this connection is of no use
     std::string why;
   };
-  using Action = std::variant<Write, Tell, Close>;
+  using Action = std::variant<Write, Tell, Close, About>;
 
   Adapter() = default;
   Adapter(const Adapter&) = delete;
@@ -57,6 +58,7 @@ class Adapter {
  protected:
   void write(Bytes bytes) { out_.push_back(Write{std::move(bytes)}); }
   void tell(engine::Told told) { out_.push_back(Tell{std::move(told)}); }
+  void say(About about) { out_.push_back(std::move(about)); }
   void close(std::string why) { out_.push_back(Close{std::move(why)}); }
 
  private:

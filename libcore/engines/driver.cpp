@@ -64,11 +64,13 @@ class Connections final : public Driver {
   void stop() override;
   void ask(const engine::Request& request) override;
   std::string endpoint() const override;
+  const About& about() const override { return about_; }
 
   // ---- for the connection
   std::string next_endpoint() const;
   std::unique_ptr<Adapter> make_adapter(const std::string& host) const;
   void tell(engine::Told told);
+  void said(About about) { about_ = std::move(about); }
   void lost(const std::string& why);
 
   asio::io_context& io() { return io_; }
@@ -89,6 +91,7 @@ class Connections final : public Driver {
   std::chrono::milliseconds wait_ = first_pause;
   bool up_ = false;
   bool stopped_ = false;
+  About about_;
 };
 
 // One life of one connection.
@@ -252,6 +255,8 @@ void Connection::carry_out() {
       send(std::move(bytes->bytes));
     } else if (auto* told = std::get_if<Adapter::Tell>(&action)) {
       owner_.tell(std::move(told->told));
+    } else if (auto* about = std::get_if<About>(&action)) {
+      owner_.said(std::move(*about));
     } else {
       fail(std::get<Adapter::Close>(action).why);
     }

@@ -34,6 +34,7 @@ class Driver {
   virtual void stop() = 0;
   virtual void ask(const engine::Request& request) = 0;  // dropped while there is no connection
   virtual std::string endpoint() const = 0;              // that it is connected with; empty: none
+  virtual const About& about() const = 0;                // as it was said last
 };
 
 }  // namespace coord::engines

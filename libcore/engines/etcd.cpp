@@ -22,6 +22,9 @@ using etcd::text_of;
 using etcd::Transaction;
 
 constexpr Duration patience = std::chrono::seconds(2);  // a change of its leader takes 1.2 to 1.8 s
+constexpr Duration watch_tells = std::chrono::seconds(1);
+constexpr Duration about_every = std::chrono::minutes(5);
+constexpr std::uint64_t much_history = 100'000;  // revisions: who keeps so many keeps all
 constexpr std::size_t piece_bytes = 256 * 1024;
 
 std::string header_in(const Headers& headers, std::string_view name) {
@@ -90,7 +93,11 @@ void Etcd::receive(Instant now, ByteView bytes) {
       const auto found = calls_.find(body->stream);
       if (found == calls_.end()) continue;
       Bytes& answer = found->second.answer;
-      if (answer.size() + body->bytes.size() > message_limit) return unreadable();
+      if (answer.size() + body->bytes.size() > message_limit) {
+        too_long(now, body->stream);
+        if (closed_) return;
+        continue;
+      }
       answer.insert(answer.end(), body->bytes.begin(), body->bytes.end());
       if (watch_ == body->stream) watched(now, answer);
       continue;
@@ -112,6 +119,18 @@ void Etcd::unreadable() {
   close(fmt::format("{}: what answers there is not etcd's", host_));
 }
 
+// Values of others' may be long: the same in smaller pages.
+void Etcd::too_long(Instant now, Http2::Stream stream) {
+  const Call call = calls_.at(stream);
+  const bool is_page = call.kind == Kind::tail || call.kind == Kind::behind;
+  if (!is_page || page_ == 1) return unreadable();
+  calls_.erase(stream);
+  http_.reset(stream);
+  page_ = std::max<std::uint64_t>(page_ / 8, 1);
+  if (call.kind == Kind::behind) return ask_behind(now, call.load);
+  if (loading_ && loading_->number == call.load) ask_tail(now);
+}
+
 void Etcd::ended(Instant now, Call&& done, const Http2::Ended& event) {
   const std::string status = header_in(event.headers, "grpc-status");
   if (event.reset || status != "0") {
@@ -131,15 +150,21 @@ bool Etcd::comes_again(Kind kind) {
 }
 
 void Etcd::refused(Kind kind, const std::string& status, const std::string& text) {
+  // Whoever may not ask is not told; a revision that was compacted is not there.
+  if (kind == Kind::status || kind == Kind::history) {
+    if (kind == Kind::history) about_.keeps_all = false;
+    return say(about_);
+  }
   const bool is_busy = status == "14" || status == "4" || status.empty();
   if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
+  if (kind == Kind::behind) looks_behind_ = false;
   if (comes_again(kind) && is_busy) return;
+  // Reading goes on.
+  if (comes_again(kind) && text.find("database space exceeded") != std::string::npos)
+    return tell(engine::Refused{
+        fmt::format("{}: {}: compact and defragment it, then disarm the alarm", host_, text)});
   closed_ = true;
-  std::string remedy;
-  if (text.find("database space exceeded") != std::string::npos)
-    remedy = ": compact and defragment it, then disarm the alarm";
-  close(fmt::format("{}: {}{}", host_, text.empty() ? "it refuses (gRPC status " + status + ")" : text,
-                    remedy));
+  close(fmt::format("{}: {}", host_, text.empty() ? "it refuses (gRPC status " + status + ")" : text));
 }
 
 void Etcd::answered(Instant now, const Call& call, ByteView message) {
@@ -152,7 +177,8 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
     tell(engine::Up{});
     return;
   }
-  const bool is_range = call.kind == Kind::pieces || call.kind == Kind::barrier;
+  if (call.kind == Kind::status) return take_status(message);
+  const bool is_range = call.kind == Kind::history || call.kind == Kind::pieces || call.kind == Kind::barrier;
   const auto answer = call.kind == Kind::piece ? std::optional(etcd::Answer{})
                       : is_range               ? etcd::read_range(message)
                                                : etcd::read_transaction(message);
@@ -180,11 +206,41 @@ void Etcd::answered(Instant now, const Call& call, ByteView message) {
     case Kind::pointer:
       take_pointer(now, *answer);
       break;
+    case Kind::change:
+      if (answer->succeeded && answer->revision > std::max(written_, seen_)) {
+        if (written_ <= seen_) written_at_ = now;
+        written_ = answer->revision;
+      }
+      break;
+    case Kind::history:
+      about_.keeps_all = true;
+      say(about_);
+      break;
     case Kind::authenticate:
     case Kind::watch:
-    case Kind::change:
+    case Kind::status:
       break;
   }
+}
+
+// ---- what it says of itself
+
+void Etcd::ask_about(Instant now) {
+  about_at_ = now + about_every;
+  call(now, Kind::status, "/etcdserverpb.Maintenance/Status", {});
+  if (seen_ <= much_history) return;
+  call(now, Kind::history, "/etcdserverpb.KV/Range",
+       etcd::range({at("open"), {}, 0, seen_ - much_history, 0, {}}).out());
+}
+
+void Etcd::take_status(ByteView message) {
+  const auto status = etcd::read_status(message);
+  if (!status) return;
+  about_.version = status->version;
+  about_.has_leader = status->has_leader;
+  about_.bytes = status->bytes;
+  about_.quota = status->quota;
+  say(about_);
 }
 
 // ---- requests
@@ -229,7 +285,8 @@ void Etcd::tick(Instant now) {
   std::vector<Http2::Stream> given_up;
   for (const auto& [stream, call] : calls_) {
     if (call.kind == Kind::watch || now < call.sent + patience) continue;
-    if (comes_again(call.kind) && now < answered_at_ + patience) {
+    const bool is_about = call.kind == Kind::status || call.kind == Kind::history;
+    if (is_about || (comes_again(call.kind) && now < answered_at_ + patience)) {
       given_up.push_back(stream);
       continue;
     }
@@ -237,9 +294,16 @@ void Etcd::tick(Instant now) {
     return close(fmt::format("{}: no answer within {} s: it has no leader, or cannot be reached", host_,
                              std::chrono::duration_cast<std::chrono::seconds>(patience).count()));
   }
+  if (following_ && about_at_ && now >= *about_at_) ask_about(now);
+  if (loading_ && loading_->again && now >= *loading_->again) load_again(now);
+  if (following_ && written_ > seen_ && !looks_behind_ && now >= written_at_ + watch_tells) {
+    looks_behind_ = true;
+    ask_behind(now, 0);
+  }
   for (const Http2::Stream stream : given_up) {
     const Kind kind = calls_.at(stream).kind;
     if (kind == Kind::piece || kind == Kind::pointer) keeping_.reset();
+    if (kind == Kind::behind) looks_behind_ = false;
     calls_.erase(stream);
     http_.reset(stream);
   }
@@ -251,6 +315,12 @@ std::optional<Instant> Etcd::deadline() const {
   for (const auto& [stream, call] : calls_) {
     if (call.kind != Kind::watch && (!first || call.sent + patience < *first)) first = call.sent + patience;
   }
+  const auto also = [&first](Instant when) {
+    if (!first || when < *first) first = when;
+  };
+  if (following_ && about_at_) also(*about_at_);
+  if (loading_ && loading_->again) also(*loading_->again);
+  if (following_ && written_ > seen_ && !looks_behind_) also(written_at_ + watch_tells);
   return first;
 }
 

@@ -19,7 +19,8 @@
 //   - that a watch has got so far, since progress may be told before an event (etcd #15220): a barrier asks
 //   for
 //     the revision by a linearizable read, and reads what lies between;
-//   - that no answer means anything: etcd's own time-outs are seconds. Appends come again by their key.
+//   - that no answer means anything: etcd's own time-outs are seconds. Appends come again by their key;
+//   - that the watch will tell (etcd #18089): what was written here and is not told a second later is read.
 #pragma once
 
 #include <map>
@@ -51,7 +52,9 @@ class Etcd final : public Adapter {
     behind,
     change,
     piece,
-    pointer
+    pointer,
+    status,
+    history
   };
   struct Call {
     Kind kind{};
@@ -66,6 +69,8 @@ class Etcd final : public Adapter {
     std::size_t pieces = 0, pieces_here = 0;
     Bytes state;
     std::uint64_t at_revision = 0;
+    unsigned tries = 0;            // pieces were not there
+    std::optional<Instant> again;  // when it is read once more
   };
   struct Keeping {
     engine::Keep what;
@@ -79,8 +84,10 @@ class Etcd final : public Adapter {
   void watched(Instant now, ByteView message);
   void refused(Kind kind, const std::string& status, const std::string& text);
   void unreadable();
+  void too_long(Instant now, Http2::Stream stream);
 
   void load(Instant now, const engine::Load& request);
+  void load_again(Instant now);
   void take_top(Instant now, const etcd::Answer& answer);
   void take_pieces(Instant now, const etcd::Answer& answer);
   void take_tail(Instant now, const etcd::Answer& answer);
@@ -93,6 +100,8 @@ class Etcd final : public Adapter {
   bool deliver(const etcd::Pair& pair);
   bool deliver_all(Instant now, Kind kind, std::uint64_t number, const etcd::Answer& answer);
   void gap();
+  void ask_about(Instant now);
+  void take_status(ByteView message);
   static bool comes_again(Kind kind);
   static Bytes open_in(std::uint64_t log, std::uint64_t epoch);
   void keep(Instant now);
@@ -112,10 +121,16 @@ class Etcd final : public Adapter {
   std::optional<Loading> loading_;
   std::uint64_t loads_ = 0;
   bool following_ = false;
-  std::uint64_t log_ = 0;    // which log it is: drawn by the gateway that made it
-  std::uint64_t epoch_ = 0;  // in which the next entry must be
-  std::uint64_t last_ = 0;   // position that was told last
-  std::uint64_t seen_ = 0;   // up to this revision all was told
+  std::uint64_t log_ = 0;      // which log it is: drawn by the gateway that made it
+  std::uint64_t epoch_ = 0;    // in which the next entry must be
+  std::uint64_t last_ = 0;     // position that was told last
+  std::uint64_t seen_ = 0;     // up to this revision all was told
+  std::uint64_t written_ = 0;  // something here, at this revision
+  Instant written_at_{};
+  bool looks_behind_ = false;  // for that
+  std::uint64_t page_ = 512;   // keys in one answer
+  About about_;
+  std::optional<Instant> about_at_;  // asked next
   std::optional<Keeping> keeping_;
   Instant answered_at_{};
   bool closed_ = false;

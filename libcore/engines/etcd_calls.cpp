@@ -116,6 +116,18 @@ Bytes watch(const std::string& from, const std::string& to, std::uint64_t revisi
   return request.out();
 }
 
+std::optional<Status> read_status(ByteView message) {
+  ProtoReader reader(message);
+  Status status;
+  while (const auto field = reader.next()) {
+    if (field->number == 2) status.version = text_of(field->bytes).substr(0, 64);
+    if (field->number == 3) status.bytes = field->value;
+    if (field->number == 4) status.has_leader = field->value != 0;
+    if (field->number == 13) status.quota = field->value;
+  }
+  return reader.failed() ? std::nullopt : std::optional(std::move(status));
+}
+
 std::optional<Answer> read_range(ByteView message) {
   Answer answer;
   return read_range_into(message, answer) ? std::optional(std::move(answer)) : std::nullopt;

@@ -56,6 +56,13 @@ class Transaction {
 // What is put from `from` to `to`, from this revision on.
 Bytes watch(const std::string& from, const std::string& to, std::uint64_t revision);
 
+struct Status {  // of one member, as it sees the cluster
+  std::string version;
+  std::uint64_t bytes = 0, quota = 0;  // of its database; 0: not told
+  bool has_leader = false;
+};
+std::optional<Status> read_status(ByteView message);
+
 std::optional<Answer> read_range(ByteView message);
 std::optional<Answer> read_transaction(ByteView message);
 std::optional<Answer> read_watch(ByteView message);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The log as it is read: a state and what is behind it on the way in, then what the watch tells, and what a
 // barrier finds between.
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -21,7 +22,9 @@ using etcd::Transaction;
 
 namespace {
 
-constexpr std::uint64_t page = 512;
+constexpr Duration until_again = std::chrono::milliseconds(200);
+constexpr unsigned tries_limit = 10;
+constexpr Duration until_about = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -33,10 +36,12 @@ void Etcd::load(Instant now, const engine::Load& request) {
     calls_.erase(*watch_);
     watch_.reset();
   }
-  following_ = false;
+  following_ = looks_behind_ = false;
+  const unsigned tries = loading_ && loading_->ticket == request.ticket ? loading_->tries : 0;
   loading_ = Loading{};
   loading_->ticket = request.ticket;
   loading_->number = ++loads_;
+  loading_->tries = tries;
   Transaction read;
   read.then_range({at("open"), {}, 0, 0, 0, {}});
   const std::string states = at("state/");
@@ -76,6 +81,10 @@ void Etcd::take_top(Instant now, const etcd::Answer& answer) {
   ask_pieces(now);
 }
 
+void Etcd::load_again(Instant now) {
+  load(now, engine::Load{loading_->ticket});
+}
+
 void Etcd::ask_pieces(Instant now) {
   const std::string all = fmt::format("{}/{}/", of_epoch("piece", loading_->epoch), loading_->writer);
   const std::string from = fmt::format("{}{:04x}", all, loading_->pieces_here);
@@ -84,10 +93,19 @@ void Etcd::ask_pieces(Instant now) {
        etcd::range({from, etcd::after_prefix(all), at_once, 0, 0, Range::Order::by_key}).out(), loads_);
 }
 
-// They are gone: a newer state is there by now.
+// Some are gone: a newer state is there by now, or it was damaged.
 void Etcd::take_pieces(Instant now, const etcd::Answer& answer) {
-  if (answer.pairs.empty()) return load(now, engine::Load{loading_->ticket});
+  if (answer.pairs.empty()) {
+    if (++loading_->tries >= tries_limit) {
+      closed_ = true;
+      return close(fmt::format("{}: the state that is kept under {} is not whole: pieces of it are missing",
+                               host_, access_.prefix));
+    }
+    loading_->again = now + until_again;
+    return;
+  }
   for (const etcd::Pair& pair : answer.pairs) {
+    if (loading_->state.size() + pair.value.size() > engine::state_bytes_limit) return unreadable();
     loading_->state.insert(loading_->state.end(), pair.value.begin(), pair.value.end());
     ++loading_->pieces_here;
   }
@@ -106,7 +124,7 @@ void Etcd::ask_tail(Instant now) {
 void Etcd::ask_log(Instant now, Kind kind, std::uint64_t at_revision, std::uint64_t number) {
   const std::string all = at("log/");
   Transaction read;
-  read.then_range({all, etcd::after_prefix(all), page, at_revision, last_ + 1, Range::Order::by_change});
+  read.then_range({all, etcd::after_prefix(all), page_, at_revision, last_ + 1, Range::Order::by_change});
   read.then_range({at("open"), {}, 0, at_revision, 0, {}});
   call(now, kind, "/etcdserverpb.KV/Txn", read.out(), number);
 }
@@ -154,6 +172,7 @@ void Etcd::take_tail(Instant now, const etcd::Answer& answer) {
   seen_ = std::max(last_, revision);
   const std::string all = at("log/");
   call(now, Kind::watch, "/etcdserverpb.Watch/Watch", etcd::watch(all, etcd::after_prefix(all), seen_ + 1));
+  if (!about_at_) about_at_ = now + until_about;
 }
 
 // What is older was told: a barrier was faster than the watch.
@@ -221,7 +240,8 @@ void Etcd::take_behind(Instant now, std::uint64_t ticket, const etcd::Answer& an
   if (!following_) return;
   if (!deliver_all(now, Kind::behind, ticket, answer)) return;
   seen_ = std::max(seen_, answer.revision);
-  tell(engine::Reached{ticket});
+  looks_behind_ = false;
+  if (ticket != 0) tell(engine::Reached{ticket});
 }
 
 }  // namespace coord::engines

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/format.hpp"
+#include "replica/engine_log.hpp"
 #include "replica/text.hpp"
 
 namespace coord::node {
@@ -14,6 +15,10 @@ namespace coord::node {
 namespace {
 
 constexpr const char* unknown_part = "for an unknown part";
+constexpr const char* between_peers =
+    "this is spoken between peers, and an engine keeps this host's log: no engine has it, a group of peers "
+    "of "
+    "your own does (coordd --setup)";
 
 // Only the part can read its bytes.
 std::string words_of(std::string_view part, const OnChannel& event) {
@@ -187,9 +192,12 @@ void Node::heard(Instant now, WallTime wall, OnChannel&& event) {
 void Node::tool_said(Instant now, WallTime wall, const replica::FromTool& event, const local::ToPart& said) {
   Part* const part = find(said.channel);
   if (part == nullptr) {
+    // There it cannot be had, whichever host is asked.
+    const bool of_engine = dynamic_cast<const replica::EngineLog*>(&log()) != nullptr;
     out_.emplace_back(replica::ServiceAction(replica::ToTool{
         event.connection,
-        local::Refused{said.request, local::RefusedKind::protocol, why_no_part(said.channel)}}));
+        local::Refused{said.request, of_engine ? local::RefusedKind::mismatch : local::RefusedKind::protocol,
+                       of_engine ? between_peers : why_no_part(said.channel)}}));
     return;
   }
   const FromTool question{event.connection, event.who, said.request, said.bytes};

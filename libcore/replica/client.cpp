@@ -29,6 +29,15 @@ std::uint64_t Client::draw_life(Random& random) {
   return life;
 }
 
+void Client::begin_anew(std::uint64_t life, Actions& out) {
+  life_ = life;
+  id_ = {};
+  register_sent_.reset();
+  next_sequence_ = 1;
+  for (const auto& [sequence, pending] : std::exchange(pending_, {}))
+    out.push_back(Outcome{pending.ticket, {}, "this host was forgotten meanwhile: try again"});
+}
+
 // ---- what the desk says
 
 void Client::submit(const Submit& event, Actions& out) {

@@ -50,6 +50,8 @@ class Client {
 
   service::ClientId id() const { return id_; }
   std::uint64_t life() const { return life_; }
+  // Its registration is gone: as in a new process. What was on its way is void.
+  void begin_anew(std::uint64_t life, Actions& out);
   bool has_pending() const { return !pending_.empty() || !queued_.empty(); }
 
   // ---- what the desk says

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "replica/engine_frame.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/format.hpp"
@@ -62,6 +63,12 @@ EnginePlace get_place(ByteReader& reader) {
   return place;
 }
 
+// Of a lease: none is longer than a hundred years.
+Duration get_ttl(ByteReader& reader) {
+  constexpr std::uint64_t longest = 100ULL * 366 * 86400 * 1'000'000'000;
+  return Duration{static_cast<Duration::rep>(std::min(reader.get<std::uint64_t>(), longest))};
+}
+
 Bytes copied(ByteView view) {
   return {view.begin(), view.end()};
 }
@@ -98,10 +105,36 @@ Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes) {
   entry.node = NodeId{reader.get<std::uint64_t>()};
   const auto kind = reader.get<std::uint8_t>();
   entry.level = reader.get<std::uint32_t>();
-  if (reader.failed() || kind > 2) return of_later_release("an entry of the log", seen);
+  if (reader.failed() || kind > static_cast<std::uint8_t>(EngineEntry::Kind::tries))
+    return Error{ErrorKind::data, "an entry of the log",
+                 fmt::format("it is of kind {}, which this program does not know", kind),
+                 "install the release that the other gateways have"};
   entry.kind = EngineEntry::Kind{kind};
   entry.command = copied(body->subspan(13));
   return std::optional(std::move(entry));
+}
+
+Bytes encode(const EngineWord& word) {
+  ByteWriter out;
+  out.put(word.nonce);
+  put(out, word.place);
+  out.put(word.era);
+  out.put(word.token.value);
+  out.put(static_cast<std::uint64_t>(word.ttl.count()));
+  return out.take();
+}
+
+// What a later release says more is behind that.
+Result<EngineWord> decode_engine_word(ByteView bytes) {
+  ByteReader reader(bytes);
+  EngineWord word;
+  word.nonce = reader.get<std::uint64_t>();
+  word.place = get_place(reader);
+  word.era = reader.get<std::uint64_t>();
+  word.token = Token{reader.get<std::uint64_t>()};
+  word.ttl = get_ttl(reader);
+  if (reader.failed()) return not_ours("a word in the log");
+  return word;
 }
 
 Bytes encode(const EngineState& state) {
@@ -151,21 +184,25 @@ Bytes encode(const EngineMemory& memory) {
     out.put(memory.era);
     put(out, memory.place);
     put(out, memory.seal);
+    out.put(memory.token.value);
+    out.put(static_cast<std::uint64_t>(memory.ttl.count()));
   });
 }
 
 Result<EngineMemory> decode_engine_memory(ByteView bytes) {
   std::uint32_t seen = 0;
   const auto body = opened(memory_mark, bytes, seen);
-  if (!body || (seen == version && body->size() != 40))
+  if (!body || (seen == version && body->size() != 56))
     return Error{ErrorKind::data, "what this gateway has kept of its engine", "it is damaged",
-                 "remove the file: the gateway then believes what the engine says"};
+                 "remove the file: the gateway then asks those that have seen the log"};
   if (seen != version) return of_later_release("what this gateway has kept of its engine", seen);
   ByteReader reader(*body);
   EngineMemory memory;
   memory.era = reader.get<std::uint64_t>();
   memory.place = get_place(reader);
   memory.seal = get_place(reader);
+  memory.token = Token{reader.get<std::uint64_t>()};
+  memory.ttl = get_ttl(reader);
   return memory;
 }
 

@@ -16,6 +16,7 @@
 #include "base/ids.hpp"
 #include "base/level.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "service/state.hpp"
 
 namespace coord::replica {
@@ -34,16 +35,34 @@ std::uint64_t chained(std::uint64_t chain, std::uint64_t position, ByteView byte
 struct EngineEntry {
   enum class Kind : std::uint8_t {
     command,
-    again,    // the gateway has said the same before (EngineKeepers)
-    new_era,  // of no command: `coordd --new-epoch` puts another state in the place of what follows
+    again,  // the gateway has said the same before (EngineKeepers)
+    // Of no command, but with an EngineWord:
+    new_era,    // `coordd --new-epoch`: what follows is void, until a state of a later era is there
+    asks,       // a gateway that has not seen this log before: is it the right one?
+    confirms,   // one that has: it is
+    remembers,  // to who begins a new era: what this gateway knows
+    tries,      // whether the engine takes something again
   };
   NodeId node;  // the gateway that has appended it
   Kind kind = Kind::command;
   Level level = first_level;  // by whose formats the command is laid out
   Bytes command;
 
+  bool has_word() const { return kind >= Kind::new_era; }
   bool operator==(const EngineEntry&) const = default;
 };
+// What gateways say to each other by entries that are no commands.
+struct EngineWord {
+  std::uint64_t nonce = 0;  // of the question that it is, or answers; 0: answers all
+  EnginePlace place;        // of that question
+  std::uint64_t era = 0;    // the newest that is known
+  Token token;              // the last one that is known; of a new era: tokens begin above it
+  Duration ttl{};           // the longest lease that is known
+  bool operator==(const EngineWord&) const = default;
+};
+Bytes encode(const EngineWord& word);
+Result<EngineWord> decode_engine_word(ByteView bytes);
+
 Bytes encode(const EngineEntry& entry);
 // Nothing: not ours. An error: of a later release.
 Result<std::optional<EngineEntry>> decode_engine_entry(ByteView bytes);
@@ -74,6 +93,8 @@ struct EngineMemory {
   std::uint64_t era = 0;  // 0: it has seen none yet
   EnginePlace place;
   EnginePlace seal;  // the last seal before it
+  Token token;       // the last one that was given there
+  Duration ttl{};    // the longest lease there
   bool operator==(const EngineMemory&) const = default;
 };
 Bytes encode(const EngineMemory& memory);

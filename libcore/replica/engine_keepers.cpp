@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration a_rank = std::chrono::milliseconds(500);
 constexpr Duration without_rank = std::chrono::seconds(2), of_the_idle = std::chrono::seconds(4);
+constexpr Duration say_again = std::chrono::seconds(1);
 constexpr Duration longest_default = std::chrono::seconds(30);
 
 Duration longest_ttl(const service::StateMachine& machine) {
@@ -47,6 +48,30 @@ void EngineKeepers::began(Instant now, const service::StateMachine& machine) {
   timers_.became_leader(now, machine);
   expiries_.clear();
   timers_from_.clear();
+  for (const auto& [node, registration] : machine.state().registrations) known_since_.try_emplace(node, now);
+  const auto is_gone = [&](const auto& each) { return !machine.state().registrations.contains(each.first); };
+  std::erase_if(known_since_, is_gone);
+  std::erase_if(heard_, is_gone);
+}
+
+// By one of them, mostly: each looks at times of its own.
+std::vector<service::Command> EngineKeepers::silent(Instant now, const service::StateMachine& machine,
+                                                    Duration after, Random& random) {
+  std::vector<service::Command> forgets;
+  const Instant look = now + random.between(after / 100, after / 20);
+  if (!silent_at_) silent_at_ = look;
+  if (now < *silent_at_) return forgets;
+  silent_at_ = look;
+  for (const auto& [node, registration] : machine.state().registrations) {
+    const Instant since = known_since_.try_emplace(node, now).first->second;
+    const Instant last = std::max(since, heard(node).value_or(since));
+    if (node == self_ || now < last + after || !machine.sessions_of(node).empty()) continue;
+    service::Command command;
+    command.node = self_;
+    command.body = service::Forget{node, registration.client};
+    forgets.push_back(std::move(command));
+  }
+  return forgets;
 }
 
 bool EngineKeepers::is_idle(const service::StateMachine& machine) const {
@@ -91,12 +116,20 @@ std::vector<EngineKeepers::Word> EngineKeepers::due(Instant now, WallTime wall,
     auto [found, is_new] = expiries_.try_emplace(expire.session);
     Saying& saying = found->second;
     if (is_new || saying.renewal != expire.renewal)
-      saying = Saying{now + patience(now, machine, random), std::nullopt, false, expire.renewal};
+      saying = Saying{now + patience(now, machine, random), {}, {}, expire.renewal};
+    const auto word = words_.find(expire.session);
+    const bool is_ours =
+        word != words_.end() && word->second.renewal == expire.renewal && word->second.node == self_;
+    if (is_ours && !saying.shown) saying.shown = now;
+    if (!is_ours) saying.shown.reset();
     const service::Session* session = machine.session(expire.session);
-    const bool again = saying.said && now >= *saying.said + session->ttl / 4;
-    if (now < saying.from || saying.twice || (saying.said && !again)) continue;
-    if (!saying.said) saying.said = now;
-    saying.twice = again;
+    const bool again = saying.shown.has_value();
+    if (again && now < *saying.shown + session->ttl / 4) continue;
+    if (now < saying.from) continue;
+    const bool first_again = again && saying.said && *saying.said < *saying.shown + session->ttl / 4;
+    const bool is_due = !saying.said || first_again || now >= *saying.said + say_again;
+    if (!COORD_RULE_OR(lost_words_are_said_again, is_due, !saying.said || first_again)) continue;
+    saying.said = now;
     words.push_back({std::move(command), again});
   }
   std::erase_if(expiries_, [&](const auto& each) { return machine.session(each.first) == nullptr; });

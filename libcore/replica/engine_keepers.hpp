@@ -11,6 +11,7 @@
 //     a random time; those with no session here, which wait for nothing and hold nothing, four. So an idle
 //     gateway writes only where something is over and nobody who is concerned says so: else a command that
 //     does not wait (dlock -n) would for ever find the lock of a host that died.
+//     A word may get lost on its way: it is said again each second, under its key, until the log shows it.
 //   - when it counts. An Expire ends a session only when a second gateway has said it of the same renewal, or
 //     the same one a quarter of the TTL later. That is decided by the entries alone (`judge`), alike
 //     everywhere, and is part of the state that is kept in the engine.
@@ -63,14 +64,17 @@ class EngineKeepers {
   };
   std::vector<Word> due(Instant now, WallTime wall, const service::StateMachine& machine, Random& random);
   std::optional<Instant> deadline() const { return timers_.deadline(); }
+  // Who has said nothing for so long, and has no sessions: to be dropped.
+  std::vector<service::Command> silent(Instant now, const service::StateMachine& machine, Duration after,
+                                       Random& random);
   // 0: the first of those that have a rank; nothing: this gateway has none.
   std::optional<std::size_t> rank(Instant now, const service::StateMachine& machine) const;
 
  private:
   struct Saying {
-    Instant from;  // not before
-    std::optional<Instant> said;
-    bool twice = false;
+    Instant from;                  // not before
+    std::optional<Instant> said;   // last
+    std::optional<Instant> shown;  // since when the log has a word of this gateway
     std::uint64_t renewal = 0;
   };
   Duration patience(Instant now, const service::StateMachine& machine, Random& random) const;
@@ -81,8 +85,10 @@ class EngineKeepers {
   service::LeaderTimers timers_{look_again};
   std::map<SessionId, ExpiryWord> words_;
   std::map<NodeId, Instant> heard_;
+  std::map<NodeId, Instant> known_since_;  // that they are registered
   std::map<SessionId, Saying> expiries_;
   std::map<std::pair<service::TimerKind, Token>, Instant> timers_from_;
+  std::optional<Instant> silent_at_;  // looked at next
 };
 
 }  // namespace coord::replica

@@ -6,6 +6,7 @@
 
 #include "base/format.hpp"
 #include "base/rule.hpp"
+#include "replica/engine_words.hpp"
 #include "wire/codec.hpp"
 
 namespace coord::replica {
@@ -31,7 +32,8 @@ EngineLog::EngineLog(Config config, Random random, Instant)
       keepers_(config_.self),
       machine_(service::StateMachine::at_level(config_.level)),
       memory_(config_.memory),
-      remembered_(config_.memory) {}
+      put_down_(config_.memory),
+      lasting_(config_.memory) {}
 
 // ---- driven
 
@@ -45,35 +47,60 @@ Actions EngineLog::settle(Instant now, WallTime wall) {
   wall_ = wall;
   asked_ = false;
   if (halted_) return {};
+  if (read_) {
+    say_what_is_known(now);
+    further_era(now);
+    ask_others(now);
+    try_again(now);
+  }
   send_commands(now);
   ask_reads(now);
   answer_reads(now);
-  seal_if_due(now);
-  remember(now);
+  if (current_ && config_.registers) {
+    answer_others(now);
+    seal_if_due(now);
+    forget_silent(now);
+  }
+  remember();
+  put_down(now);
   return std::exchange(out_, {});
 }
 
 std::optional<Instant> EngineLog::deadline() const {
   std::optional<Instant> next;
-  const auto also = [&next](std::optional<Instant> other) {
-    if (other && (!next || *other < *next)) next = other;
+  const auto also = [&next](std::optional<Instant> other, Duration later = {}) {
+    if (other && (!next || *other + later < *next)) next = *other + later;
   };
   if (current_) {
     also(commands_.next_resend());
     also(keepers_.deadline());
+    for (const auto& [nonce, question] : questions_) also(question.due);
   }
-  if (refused_at_ && up_) also(*refused_at_ + config_.believe_again);
-  if (remembered_ != memory_ && remembered_at_) also(*remembered_at_ + config_.remember_every);
+  if (up_) also(reload_at_);
+  if (owes_word()) also(walk_->over->said, word_again);
+  if (is_in_doubt()) also(doubts_until_);
+  if (is_in_doubt() && !asked_others_) also(asked_at_, word_again);
+  if (read_ && !walk_->other_way && !walk_->over) {
+    also(full_at_, word_again);
+    also(name_refused_at_, config_.believe_again);
+  }
+  if (lasting_ != memory_) also(lasting_at_, config_.remember_every);
   for (const auto& [id, reading] : reads_) {
-    also(reading.began + config_.query_patience);
-    if (reading.asked && current_) also(*reading.asked + config_.query_retry);
+    also(reading.began, config_.query_patience);
+    if (reading.asked && current_) also(*reading.asked, config_.query_retry);
   }
   return next;
 }
 
 void EngineLog::on(Instant now, const Tick&) {
-  if (current_) keep_leases(now);
-  if (refused_at_ && up_ && now >= *refused_at_ + config_.believe_again) load(now);
+  if (current_ && config_.registers) keep_leases(now);
+  if (reload_at_ && up_ && now >= *reload_at_) return load(now);
+  if (!read_ || walk_->other_way || walk_->over) return;
+  const bool doubt_is_over = !believes_ && doubts_until_ && now >= *doubts_until_;
+  const bool name_again = name_refused_at_ && now >= *name_refused_at_ + config_.believe_again;
+  if (doubt_is_over) believes_ = true;
+  if (name_again) name_refused_at_.reset();
+  if (doubt_is_over || name_again) serve(now);
 }
 
 void EngineLog::on(Instant, const Submit& event) {
@@ -117,18 +144,22 @@ std::string EngineLog::key_of(const Bytes& bytes) const {
   if (command->client != service::ClientId{})
     return fmt::format("c{:x}.{}-{}", life(), command->client.value, command->sequence);
   if (const auto* registers = std::get_if<service::Register>(&command->body))
-    return fmt::format("r{:x}-{}", life(), registers->replaces.value);
+    return fmt::format("r{:x}-{}-{}", life(), registers->replaces.value, registers_);
   return fmt::format("x{:x}-{}", life(), chained(0, 0, bytes));
 }
 
 void EngineLog::append(std::string key, const Bytes& command, EngineEntry::Kind kind) {
   const std::string own = COORD_RULE_OR(append_keeps_its_key, key, fmt::format("{}.{}", key, ++last_key_));
-  EngineEntry entry{config_.self, kind, machine_.level(), command};
+  EngineEntry entry{config_.self, kind, std::min(machine_.level(), config_.level), command};
   ask(engine::Append{walk_->epoch, own, encode(entry)});
 }
 
+void EngineLog::append_word(std::string key, const EngineWord& word, EngineEntry::Kind kind) {
+  append(std::move(key), encode(word), kind);
+}
+
 void EngineLog::send_commands(Instant now) {
-  if (current_) {
+  if (current_ && config_.registers) {
     if (auto registration = commands_.registration(now, target(), machine_, wall_))
       append(key_of(*registration), *registration);
   }
@@ -149,6 +180,23 @@ void EngineLog::keep_leases(Instant now) {
                           word.again ? 2 : 1)
             : fmt::format("t{:x}-{}", life(), std::get<service::TimerOver>(word.command.body).token.value);
     append(key, bytes, word.again ? EngineEntry::Kind::again : EngineEntry::Kind::command);
+  }
+}
+
+// One entry, to see whether the engine takes something again.
+void EngineLog::try_again(Instant now) {
+  if (!full_at_ || walk_->other_way || walk_->over || now < *full_at_ + word_again) return;
+  full_at_ = now;
+  append_word(fmt::format("p{:x}-{}", life(), ++tries_), {}, EngineEntry::Kind::tries);
+}
+
+// Whoever has said nothing for a day, and holds nothing, is dropped: a name is free again, and it does not
+// count. It registers anew with its next command.
+void EngineLog::forget_silent(Instant now) {
+  for (const service::Command& forget : keepers_.silent(now, machine_, config_.forget_after, random_)) {
+    const auto& body = std::get<service::Forget>(forget.body);
+    append(fmt::format("f{:x}-{}", body.node.value, body.client.value),
+           wire::encode(forget, machine_.level()));
   }
 }
 

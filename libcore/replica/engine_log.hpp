@@ -18,8 +18,10 @@
 // tokens, whatever numbers the engine counts with.
 //
 // An engine that was restored from a backup goes back, and says nothing of it. So each gateway remembers how
-// far it has seen the log, and the way there (EngineMemory): an engine that is behind that, or has come by
-// another way, is refused.
+// far it has seen the log, and the way there (EngineMemory), before anything is granted that depends on it:
+// an engine that is behind that, or has come by another way, is refused. A gateway that remembers nothing
+// serves nobody until one that does has confirmed by an entry that this is the log (engine_log_trust.cpp).
+// How a log that was restored goes on: engine_log_era.cpp.
 //
 // Pure. Threading: none; one owner.
 #pragma once
@@ -53,9 +55,14 @@ class EngineLog final : public OrderedLog {
     std::size_t seal_every_entries = 8192;
     std::size_t seal_every_bytes = 2 * 1024 * 1024;
     Duration remember_every = std::chrono::seconds(1);
-    Duration believe_again = std::chrono::seconds(5);  // an engine that was refused is read anew
-    EngineMemory memory{};                             // of earlier lives
-    std::string name{};                                // of this host, for its registration
+    Duration believe_again = std::chrono::seconds(5);   // an engine that was refused is read anew
+    Duration usual_ttl = std::chrono::seconds(30);      // a lease of which nothing is known is over by then
+    Duration hear_memories = std::chrono::seconds(10);  // what others know, when a new era begins
+    Duration forget_after = std::chrono::hours(24);     // a gateway that says nothing
+    EngineMemory memory{};                              // of earlier lives
+    std::string name{};                                 // of this host, for its registration
+    bool first = false;     // an operator says that what is found is the right log
+    bool registers = true;  // false: an operator's look at the log
   };
 
   EngineLog(Config config, Random random, Instant now);
@@ -77,12 +84,28 @@ class EngineLog final : public OrderedLog {
   std::vector<NodeId> waits_for() const override { return {}; }
   const std::string& trouble() const override { return trouble_; }
 
-  // `coordd --new-epoch`, for a log that is followed: all sessions end, every token is above this one and
-  // above all in the log, and nothing is granted until a Shut says so.
-  [[nodiscard]] Actions begin_era(Instant now, Token above);
+  // ---- of operators
+  // `coordd --new-epoch`: all sessions end, every token is above this one and above all that gateways know,
+  // and nothing is granted until a Shut says so.
+  [[nodiscard]] Actions begin_era(Instant now, Token above, const EngineMemory& known);
+  bool is_read() const { return read_; }
+  bool is_beginning_era() const { return new_era_.has_value(); }
+  // From when on nobody renews in the former era, and how long a lease may still last then.
+  std::optional<Instant> era_ended() const { return era_ended_; }
+  Duration longest_lease() const { return era_leases_; }
   std::uint64_t era() const { return walk_ ? walk_->era : 0; }
+  // `coordd --first`: to all gateways that ask.
+  [[nodiscard]] Actions confirm_to_all(Instant now);
+  bool has_confirmed() const { return confirmed_all_; }
+  const EngineMemory& memory() const { return memory_; }
+
   // When that gateway has said something last, while this one listened.
   std::optional<Instant> heard(NodeId node) const { return keepers_.heard(node); }
+  // How far that host's clock is ahead of this one's, as its last entry says.
+  std::optional<Duration> ahead(NodeId node) const {
+    const auto found = ahead_.find(node);
+    return found == ahead_.end() ? std::nullopt : std::optional(found->second);
+  }
 
  private:
   struct Reading {
@@ -92,6 +115,15 @@ class EngineLog final : public OrderedLog {
     std::uint64_t barrier = 0;
     bool ready = false;
   };
+  struct Over {  // the era, by an entry
+    EngineWord word;
+    std::map<NodeId, EngineWord> known;  // what gateways know
+    std::optional<Instant> said;         // what this one knows
+    // The seal of that epoch, behind which the next era begins.
+    bool sealed = false;
+    EnginePlace place;
+    std::uint64_t position = 0, epoch = 0;
+  };
   struct Walk {  // over what the engine tells: behind `applied_` where that was seen before
     EnginePlace place;
     std::uint64_t position = 0;
@@ -99,6 +131,19 @@ class EngineLog final : public OrderedLog {
     std::uint64_t era = 1;
     std::vector<EnginePlace> seals;
     std::size_t entries = 0, bytes = 0;  // of the open epoch
+    bool other_way = false;              // it is not what was seen: nothing of it is applied
+    std::optional<Over> over;            // nothing behind that is
+  };
+  struct Question {  // another gateway's, that nobody has answered yet
+    EnginePlace place;
+    std::optional<Instant> due;
+  };
+  struct NewEra {  // that is being begun here
+    std::uint64_t nonce = 0;
+    Token above;
+    EngineMemory known;
+    std::uint64_t former = 0;
+    std::optional<Instant> asked;
   };
 
   void on(Instant now, const Tick&);
@@ -118,22 +163,51 @@ class EngineLog final : public OrderedLog {
   void hear(Instant now, const engine::Entry& event);
   void hear(Instant now, const engine::Sealed& event);
   void hear(Instant now, const engine::Reached& event);
+  void hear(Instant now, const engine::Refused& event);
   void load(Instant now);
   bool follows(Instant now, std::uint64_t after);
-  bool is_same_way(const EngineState& state) const;
+  void was_read(Instant now);
+  void serve(Instant now);
   void install(Instant now, EngineState&& state);
   void apply(Instant now, const EngineEntry& entry);
   void seal_if_due(Instant now);
   void keep_state(std::uint64_t epoch);
-  void keep_new_era(Instant now, std::uint64_t epoch);
-  void remember(Instant now);
+  void note_refused_names(Instant now, const service::Effects& effects);
+  void note_own_registration();
   void lose(std::string why);
-  bool may_go_on(bool same_way);  // false: it does not, and refuses
   void refuse(Instant now, std::string why);
   void halt(std::string why);
 
+  // ---- engine_log_trust.cpp: is it the log that was seen?
+  enum class Way : std::uint8_t { same, other, untold };
+  bool has_memory() const { return memory_.place.index != 0; }
+  Way way_of(const EngineState& state) const;
+  bool is_on_way(Instant now);
+  bool is_behind() const;
+  bool is_in_doubt() const { return read_ && !believes_ && !walk_->other_way && !walk_->over; }
+  static bool may_go_on(bool same_way);
+  void go_other_way();
+  void doubt(Instant now);
+  void hear_word(Instant now, const EngineEntry& entry);
+  void hear_confirmed(Instant now, const EngineWord& word);
+  void ask_others(Instant now);
+  void answer_others(Instant now);
+  void remember();
+  void put_down(Instant now);
+  void note_leases();
+
+  // ---- engine_log_era.cpp: a log that was restored goes on
+  void hear_new_era(Instant now, const EngineWord& word);
+  bool owes_word() const;  // of what it knows
+  void say_what_is_known(Instant now);
+  void further_era(Instant now);
+  void keep_new_era();
+
   void ask(engine::Request what);
   void append(std::string key, const Bytes& command, EngineEntry::Kind kind = EngineEntry::Kind::command);
+  void append_word(std::string key, const EngineWord& word, EngineEntry::Kind kind);
+  void try_again(Instant now);
+  void forget_silent(Instant now);
   void send_commands(Instant now);
   void keep_leases(Instant now);
   void ask_reads(Instant now);
@@ -155,7 +229,8 @@ class EngineLog final : public OrderedLog {
   WallTime wall_;
 
   bool up_ = false;
-  bool current_ = false;          // read to its end since it is up
+  bool read_ = false;             // to its end since it is up
+  bool current_ = false;          // and it is believed, and takes what is appended
   std::uint64_t connection_ = 0;  // grows by more than there are epochs between
   std::uint64_t last_ticket_ = 0;
   std::uint64_t loading_ = 0;  // by this ticket; 0: it is followed
@@ -166,13 +241,38 @@ class EngineLog final : public OrderedLog {
   };
   std::optional<Sealing> sealing_;  // what this gateway wants sealed
   std::string trouble_ = "the engine has not answered yet";
-  std::optional<Token> era_above_;     // a new era is being begun here
-  std::optional<Instant> refused_at_;  // the engine is not believed
+  std::optional<Instant> reload_at_;  // it is not believed as it is
   std::uint64_t last_key_ = 0;
 
+  // What the machine has applied, and whether that is void: it was another log's.
+  EnginePlace seen_;
+  std::uint64_t seen_era_ = 0;
+  bool stale_ = true;
+  Duration longest_ttl_{};
+
   EngineMemory memory_;
-  EngineMemory remembered_;
-  std::optional<Instant> remembered_at_;
+  EngineMemory put_down_, lasting_;
+  std::optional<Instant> lasting_at_;
+
+  bool believes_ = false;      // that what is walked is the log of `memory_`
+  std::uint64_t nonce_ = 0;    // of this connection's question
+  bool asked_others_ = false;  // it is in the log
+  std::optional<Instant> asked_at_, doubts_until_;
+  EnginePlace asked_place_;
+  std::map<std::uint64_t, Question> questions_;
+
+  std::optional<NewEra> new_era_;
+  std::optional<Instant> era_ended_;
+  Duration era_leases_{};
+  std::optional<Instant> confirming_all_;
+  bool confirmed_all_ = false;
+
+  std::optional<Instant> full_at_;  // the engine takes nothing; asked last
+  std::uint64_t tries_ = 0;
+  std::optional<Instant> name_refused_at_;
+  std::uint64_t registers_ = 0;  // how often that was refused
+
+  std::map<NodeId, Duration> ahead_;
 
   std::map<std::uint64_t, Reading> reads_;
   std::uint64_t next_read_ = 1;

@@ -7,6 +7,7 @@
 #include "base/format.hpp"
 #include "base/rule.hpp"
 #include "replica/engine_log.hpp"
+#include "replica/engine_words.hpp"
 #include "replica/replica.hpp"
 #include "wire/codec.hpp"
 #include "wire/state_sections.hpp"
@@ -18,13 +19,7 @@ namespace {
 constexpr std::uint64_t a_connection = std::uint64_t{1} << 32U;  // more than one sees epochs
 constexpr std::size_t seals_kept = 64;
 
-constexpr char new_epoch_at_work[] = "coordd --new-epoch is at work on the engine's log";
-
-constexpr char engine_went_back[] =
-    "the engine has forgotten what this gateway has seen of the log: it was restored from an older backup, "
-    "or "
-    "the keys were removed: stop all commands that hold something, then run coordd --engine URL --new-epoch "
-    "on one host";
+constexpr Duration until_kept = std::chrono::seconds(2);
 
 const service::Expire* expiry_in(const service::Command& command) {
   return std::get_if<service::Expire>(&command.body);
@@ -35,21 +30,29 @@ const service::Expire* expiry_in(const service::Command& command) {
 void EngineLog::hear(Instant now, const engine::Up&) {
   up_ = true;
   connection_ += a_connection;
+  nonce_ = random_.next() | 1U;
+  asked_at_.reset();
+  doubts_until_.reset();
+  full_at_.reset();
   load(now);
 }
 
 void EngineLog::hear(Instant, const engine::Down& event) {
   up_ = false;
+  read_ = false;
   walk_.reset();
   loading_ = 0;
   lose(event.why);
 }
 
 void EngineLog::load(Instant) {
-  lose(refused_at_ ? std::string(trouble_) : "the engine's log is being read");
+  lose(reload_at_ ? std::string(trouble_) : "the engine's log is being read");
   walk_.reset();
-  refused_at_.reset();
+  reload_at_.reset();
   sealing_.reset();
+  questions_.clear();
+  read_ = false;
+  asked_others_ = false;
   loading_ = ++last_ticket_;
   ask(engine::Load{loading_});
 }
@@ -63,11 +66,17 @@ void EngineLog::lose(std::string why) {
   out_.push_back(LeaderChanged{raft::Role::follower, Term{connection_}, {}});
 }
 
-// It was wiped, or there was never a log: only who has seen none may make one.
+// It was wiped, or there was never a log: only who has seen none may make one. Its chain begins with a number
+// that no other log has; who makes it remembers that before, so it knows its own log again.
 void EngineLog::hear(Instant now, const engine::Empty&) {
   if (loading_ == 0) return;
-  if (!may_go_on(memory_.era == 0)) return refuse(now, engine_went_back);
+  if (!config_.registers) return refuse(now, "there is no log: nothing was ever kept under this prefix");
+  if (!may_go_on(!has_memory())) return refuse(now, engine_went_back);
+  if (memory_.era == 0) memory_ = {1, {0, random_.next() | 1U}, {}, {}, {}};
+  put_down(now);
   EngineState state;
+  state.place = memory_.place;
+  state.seals = {memory_.place};
   state.level = config_.level;
   const auto machine = service::StateMachine::at_level(config_.level);
   state.machine = wire::encode_state(machine.state());
@@ -84,25 +93,19 @@ void EngineLog::hear(Instant now, const engine::State& event) {
                   fmt::format("the log is of level {}, and this program knows level {}: install the release "
                               "that the other gateways have",
                               state->level, config_.level));
-  if (!may_go_on(is_same_way(*state))) return refuse(now, engine_went_back);
   walk_ = Walk{};
   walk_->place = state->place;
   walk_->position = event.position;
   walk_->epoch = event.epoch;
   walk_->era = state->era;
   walk_->seals = state->seals;
-  const bool is_newer = !begun_ || state->place.index > applied_ || state->era > memory_.era;
+  const Way way = way_of(*state);
+  if (!may_go_on(way != Way::other)) return go_other_way();
+  believes_ = may_go_on(way == Way::same);
+  if (new_era_ && state->era > new_era_->former && new_era_->former != 0) new_era_.reset();
+  const bool is_newer = stale_ || state->era != seen_era_ || state->place.index > applied_ ||
+                        (state->place.index == applied_ && state->place != seen_);
   if (is_newer) install(now, std::move(*state));
-}
-
-// Up to where this gateway has seen it, as far as a state can tell.
-bool EngineLog::is_same_way(const EngineState& state) const {
-  if (memory_.era == 0 || state.era > memory_.era) return true;
-  if (state.era < memory_.era) return false;
-  if (state.place.index == memory_.place.index) return state.place == memory_.place;
-  if (state.place.index < memory_.place.index) return true;  // the entries behind it will tell
-  const auto seal = std::ranges::find(state.seals, memory_.seal.index, &EnginePlace::index);
-  return seal == state.seals.end() || memory_.seal.index == 0 || *seal == memory_.seal;
 }
 
 void EngineLog::install(Instant, EngineState&& state) {
@@ -111,7 +114,11 @@ void EngineLog::install(Instant, EngineState&& state) {
     return halt(fmt::format("the state that the engine keeps cannot be read: {}", machine.error().text()));
   machine_ = std::move(*machine);
   applied_ = state.place.index;
+  seen_ = state.place;
+  seen_era_ = state.era;
+  stale_ = false;
   begun_ = true;
+  note_leases();
   keepers_.restore(std::move(state.words));
   out_.push_back(Replaced{});
   commands_.replaced(machine_, out_);
@@ -122,10 +129,6 @@ bool EngineLog::follows(Instant now, std::uint64_t after) {
   if (COORD_RULE(engine_gap_is_noticed, after == walk_->position)) return true;
   load(now);
   return false;
-}
-
-bool EngineLog::may_go_on(bool same_way) {
-  return COORD_RULE(engine_may_not_go_back, same_way);
 }
 
 void EngineLog::hear(Instant now, const engine::Entry& event) {
@@ -139,17 +142,17 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
   if (!*entry)
     return out_.push_back(Report{"an entry of the engine's log is not coordd's: it is passed over"});
   walk_->place = {walk_->place.index + 1, chained(walk_->place.chain, event.position, event.bytes)};
-  const bool was_seen = walk_->place.index == memory_.place.index && walk_->era == memory_.era;
-  if (!may_go_on(!was_seen || walk_->place == memory_.place)) return refuse(now, engine_went_back);
-  if (walk_->place.index > applied_) apply(now, **entry);
+  if (!walk_->other_way && !is_on_way(now)) return;
+  const bool is_new = !walk_->other_way && !walk_->over && walk_->place.index > applied_;
+  if (is_new) {
+    applied_ = walk_->place.index;
+    seen_ = walk_->place;
+  }
+  if ((*entry)->has_word()) return hear_word(now, **entry);
+  if (is_new) apply(now, **entry);
 }
 
 void EngineLog::apply(Instant now, const EngineEntry& entry) {
-  applied_ = walk_->place.index;
-  if (entry.kind == EngineEntry::Kind::new_era) {
-    if (!era_above_) refuse(now, new_epoch_at_work);
-    return;
-  }
   if (entry.level > config_.level)
     return halt(
         fmt::format("log entry {} is of level {}, and this program knows level {}: install the release "
@@ -158,12 +161,49 @@ void EngineLog::apply(Instant now, const EngineEntry& entry) {
   const auto command = wire::decode<service::Command>(entry.command, {.version = entry.level});
   if (!command) return halt(fmt::format("log entry {} cannot be read ({})", applied_, command.error().what));
   if (current_) keepers_.heard(now, entry.node);
+  if (current_) ahead_[entry.node] = Duration{command->wall.unix_ns - wall_.unix_ns};
   const service::Expire* expire = expiry_in(*command);
   if (expire != nullptr && !keepers_.judge(entry, *expire, machine_)) return;
   service::Effects effects = machine_.apply(LogIndex{applied_}, *command);
+  if (!machine_.state().sessions.empty())
+    longest_ttl_ = std::max(longest_ttl_, machine_.state().sessions.rbegin()->second.ttl);
+  if (current_) {
+    remember();
+    put_down(now);
+  }
   keepers_.applied(now, effects, machine_);
   commands_.applied(*command, effects, machine_, out_);
+  note_refused_names(now, effects);
   out_.push_back(Applied{LogIndex{applied_}, std::move(effects)});
+  note_own_registration();
+}
+
+// Told, and tried again later under another key: it may have become free.
+void EngineLog::note_refused_names(Instant now, const service::Effects& effects) {
+  for (const service::Effect& effect : effects) {
+    const auto* refused = std::get_if<service::NotRegistered>(&effect);
+    if (refused == nullptr || refused->node != config_.self || refused->nonce != life()) continue;
+    ++registers_;
+    const auto& all = machine_.state().registrations;
+    const bool is_taken = std::ranges::any_of(all, [&](const auto& each) {
+      return each.first != config_.self && each.second.name == config_.name;
+    });
+    if (!current_ || (!is_taken && all.contains(config_.self))) continue;
+    name_refused_at_ = now;
+    const std::string why =
+        is_taken ? fmt::format("the name {} is another gateway's: start this one with another --name",
+                               config_.name)
+                 : fmt::format("{} gateways are registered, no more can be: see dpeers", all.size());
+    out_.push_back(Report{why});
+    lose(why);
+  }
+}
+
+// It was silent for long, and is forgotten: as another life of this gateway, which holds nothing.
+void EngineLog::note_own_registration() {
+  if (commands_.id() == service::ClientId{} || machine_.registration(config_.self) != service::ClientId{})
+    return;
+  commands_.begin_anew(Client::draw_life(random_), out_);
 }
 
 void EngineLog::hear(Instant now, const engine::Sealed& event) {
@@ -173,12 +213,21 @@ void EngineLog::hear(Instant now, const engine::Sealed& event) {
   walk_->entries = walk_->bytes = 0;
   walk_->seals.push_back(walk_->place);
   if (walk_->seals.size() > seals_kept) walk_->seals.erase(walk_->seals.begin());
-  if (walk_->place.index != applied_) return;
+  asked_others_ = false;
+  if (walk_->over && !walk_->over->sealed) {
+    walk_->over->sealed = true;
+    walk_->over->place = walk_->place;
+    walk_->over->position = walk_->position;
+    walk_->over->epoch = walk_->epoch;
+  }
+  if (walk_->over || walk_->other_way || walk_->place.index != applied_) return;
   keepers_.tidy(machine_);
+  note_leases();
   const bool is_ours = sealing_ && sealing_->epoch + 1 == event.epoch;
-  if (is_ours && era_above_) return keep_new_era(now, event.epoch);
   if (is_ours) keep_state(event.epoch);
   sealing_.reset();
+  std::erase_if(ahead_,
+                [&](const auto& each) { return !machine_.state().registrations.contains(each.first); });
 }
 
 // As all gateways have it here: whoever keeps it, it is the same.
@@ -190,46 +239,17 @@ void EngineLog::keep_state(std::uint64_t epoch) {
   state.words = keepers_.words();
   state.level = machine_.level();
   state.machine = wire::encode_state(machine_.state());
-  ask(engine::Keep{epoch, walk_->position, encode(state)});
-}
-
-Actions EngineLog::begin_era(Instant now, Token above) {
-  COORD_CHECK(current_);
-  era_above_ = above;
-  append(fmt::format("n{:x}", life()), {}, EngineEntry::Kind::new_era);
-  sealing_ = Sealing{walk_->epoch, now};
-  ask(engine::Seal{walk_->epoch});
-  return std::exchange(out_, {});
-}
-
-// The same state after commands that are in no log: its place is behind them.
-void EngineLog::keep_new_era(Instant now, std::uint64_t epoch) {
-  service::StateMachine machine = machine_;
-  std::uint64_t index = walk_->place.index;
-  const auto apply_one = [&](service::Body body) {
-    service::Command command;
-    command.wall = wall_;
-    command.body = std::move(body);
-    (void)machine.apply(LogIndex{++index}, command);
-  };
-  const auto sessions = machine_.state().sessions;
-  for (const auto& [id, session] : sessions) apply_one(service::Expire{id, session.renewal});
-  apply_one(service::TokenFloor{std::max(*era_above_, machine.state().last_token)});
-  apply_one(service::Shut{true});
-  EngineState state;
-  state.era = walk_->era + 1;
-  state.place = {index, chained(walk_->place.chain, walk_->position, {})};
-  state.seals = {state.place};
-  state.level = machine.level();
-  state.machine = wire::encode_state(machine.state());
-  ask(engine::Keep{epoch, walk_->position, encode(state)});
-  refuse(now, new_epoch_at_work);  // until it is there
+  Bytes bytes = encode(state);
+  if (bytes.size() > engine::state_bytes_limit)
+    return out_.push_back(Report{"the state is too large to be kept in the engine: entries stay there"});
+  ask(engine::Keep{epoch, walk_->position, std::move(bytes)});
 }
 
 // Whoever is first of those that write seals it, the others some entries later.
 void EngineLog::seal_if_due(Instant now) {
-  constexpr Duration patience = std::chrono::seconds(2);
-  if (!current_ || (sealing_ && now < sealing_->asked + patience)) return;
+  const bool may_be_due =
+      walk_->entries >= config_.seal_every_entries || walk_->bytes >= config_.seal_every_bytes;
+  if (!may_be_due || (sealing_ && now < sealing_->asked + until_kept)) return;
   const auto rank = keepers_.rank(now, machine_);
   if (!rank) return;
   const std::size_t late = *rank * (config_.seal_every_entries / 8 + 1);
@@ -247,37 +267,51 @@ void EngineLog::hear(Instant now, const engine::Reached& event) {
     return;
   }
   if (event.ticket != loading_) return;
-  const bool is_behind = walk_->era == memory_.era && walk_->place.index < memory_.place.index;
-  if (!may_go_on(!is_behind)) return refuse(now, engine_went_back);
-  if (era_above_ && walk_->era == memory_.era) return refuse(now, new_epoch_at_work);
-  era_above_.reset();
   loading_ = 0;
+  read_ = true;
+  was_read(now);
+}
+
+void EngineLog::was_read(Instant now) {
+  if (walk_->over) reload_at_ = now + config_.believe_again;
+  if (walk_->other_way) return;
+  if (!may_go_on(!is_behind())) return go_other_way();
+  if (walk_->over) return lose(new_epoch_at_work);
+  // What was applied here is not there: it was another log's.
+  if (walk_->era == seen_era_ && walk_->place.index < applied_) {
+    stale_ = true;
+    return load(now);
+  }
+  serve(now);
+}
+
+// If nothing is against it any more.
+void EngineLog::serve(Instant now) {
+  if (current_ || full_at_ || name_refused_at_) return;
+  if (!believes_) return doubt(now);
   current_ = true;
   trouble_.clear();
+  remember();
+  put_down(now);
   keepers_.began(now, machine_);
   out_.push_back(LeaderChanged{raft::Role::follower, Term{connection_}, config_.self});
 }
 
-// Written at once when it has just come to the log, then now and then.
-void EngineLog::remember(Instant now) {
-  if (current_) {
-    memory_.era = walk_->era;
-    memory_.place = walk_->place;
-    memory_.seal = walk_->seals.empty() ? EnginePlace{} : walk_->seals.back();
-  }
-  if (memory_ == remembered_) return;
-  if (remembered_at_ && now < *remembered_at_ + config_.remember_every) return;
-  remembered_at_ = now;
-  remembered_ = memory_;
-  out_.push_back(RememberEngine{memory_});
+// What holds something loses it in time; what is there can still be followed.
+void EngineLog::hear(Instant now, const engine::Refused& event) {
+  if (!current_) return;
+  full_at_ = now;
+  out_.push_back(Report{event.why});
+  lose(event.why);
 }
 
 void EngineLog::refuse(Instant now, std::string why) {
   if (why != trouble_) out_.push_back(Report{why});
   lose(std::move(why));
   walk_.reset();
+  read_ = false;
   loading_ = 0;
-  refused_at_ = now;
+  reload_at_ = now + config_.believe_again;
 }
 
 void EngineLog::halt(std::string why) {

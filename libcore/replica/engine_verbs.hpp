@@ -29,6 +29,9 @@
 
 namespace coord::replica::engine {
 
+// A state that is longer is neither kept nor read.
+inline constexpr std::size_t state_bytes_limit = 256U << 20U;
+
 // ---- asked
 
 // The newest state that is kept, all behind it, then Reached with this ticket. Or Empty.
@@ -85,6 +88,10 @@ struct Sealed {
 struct Reached {
   std::uint64_t ticket = 0;
 };
-using Told = std::variant<Up, Down, Empty, State, Entry, Sealed, Reached>;
+// It takes no writes for now, and goes on telling: what was appended lately may not be in.
+struct Refused {
+  std::string why;
+};
+using Told = std::variant<Up, Down, Empty, State, Entry, Sealed, Reached, Refused>;
 
 }  // namespace coord::replica::engine

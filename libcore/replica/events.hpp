@@ -175,8 +175,10 @@ struct Halted {
 struct ToEngine {
   engine::Request request;
 };
+// Before what follows: that must outlive this process. `lasting`: the machine's crash, too, soon.
 struct RememberEngine {
   EngineMemory memory;
+  bool lasting = false;
 };
 
 using Action = std::variant<DiskJob, SendPeer, SpeakLevel, Outcome, Applied, Replaced, QueryReady,

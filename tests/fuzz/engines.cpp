@@ -34,6 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     COORD_CHECK(replica::encode(**entry) == Bytes(bytes.begin(), bytes.end()));
   if (const auto state = replica::decode_engine_state(bytes)) (void)replica::encode(*state);
   (void)replica::decode_engine_memory(bytes);
+  (void)replica::decode_engine_word(bytes);
+  (void)engines::etcd::read_status(bytes);
   (void)engines::etcd::read_range(bytes);
   (void)engines::etcd::read_transaction(bytes);
   (void)engines::etcd::read_watch(bytes);

@@ -51,6 +51,33 @@ class Told {
     stream_ = next_;
     next_ += 2;
   }
+  void append() {
+    etcd_.ask(now_, engine::Append{1, "k", Bytes{1}});
+    stream_ = next_;
+    next_ += 2;
+  }
+  // A transaction that was carried out, of which nothing is asked.
+  void done_at(std::uint64_t revision) { transaction(revision, {}, {}); }
+  void refused(std::uint8_t status, std::string_view why) {
+    Bytes headers{0x88};
+    const auto add = [&headers](std::string_view name, std::string_view value) {
+      headers.insert(headers.end(), {0x00, static_cast<std::uint8_t>(name.size())});
+      headers.insert(headers.end(), name.begin(), name.end());
+      headers.push_back(static_cast<std::uint8_t>(value.size()));
+      headers.insert(headers.end(), value.begin(), value.end());
+    };
+    add("grpc-status", std::to_string(status));
+    add("grpc-message", why);
+    feed(1, 5, std::exchange(stream_, 0), headers);
+  }
+  // Whether it asks something then. What it tells is kept.
+  bool asks_after(Duration time) {
+    now_ += time;
+    etcd_.tick(now_);
+    bool asked = false;
+    for (Adapter::Action& action : etcd_.take()) asked |= std::holds_alternative<Adapter::Write>(action);
+    return asked;
+  }
   // The next stream is the watch's: it stays open.
   void watch_begins() { next_ += 2; }
 
@@ -207,4 +234,38 @@ TEST_CASE("etcd: keys of others below the log are passed over, whatever their na
   CHECK(count<engine::Sealed>(said) == 0);
   CHECK(count<engine::Reached>(said) == 1);
   CHECK_FALSE(tells_a_gap(said));
+}
+
+TEST_CASE("etcd: what was written and is not told by the watch is read") {
+  Told told;
+  begins(told);
+  told.transaction(20, {}, {of_the_first});
+  told.watch_begins();
+  (void)told.take();
+  told.append();
+  told.done_at(25);
+  (void)told.take();
+  CHECK_FALSE(told.asks_after(std::chrono::milliseconds(500)));
+  CHECK(told.asks_after(std::chrono::milliseconds(700)));
+}
+
+TEST_CASE("etcd: no space is told, and the connection stays") {
+  Told told;
+  begins(told);
+  told.transaction(20, {}, {of_the_first});
+  told.watch_begins();
+  (void)told.take();
+  told.append();
+  told.refused(8, "etcdserver: mvcc: database space exceeded");
+  const auto said = told.take();
+  REQUIRE(count<engine::Refused>(said) == 1);
+}
+
+TEST_CASE("etcd: pieces that are not there are asked for after a pause") {
+  Told told;
+  told.transaction(4, {of_the_first}, {{"p/state/" + first, bytes_in(first + " 1 3"), 3}});
+  (void)told.asks_after(Duration{});
+  told.range(4, {});
+  CHECK_FALSE(told.asks_after(std::chrono::milliseconds(10)));
+  CHECK(told.asks_after(std::chrono::milliseconds(300)));
 }

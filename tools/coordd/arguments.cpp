@@ -40,6 +40,30 @@ Status read_host_file(cli::Options& options, Arguments& arguments) {
   return cli::load_config(options, cli::host_file);
 }
 
+// COORD_ENGINE is for where nothing is configured.
+Status take_engine_of(const std::string& path, const cli::Option* option, daemon::Options& peer) {
+  if (option == nullptr || !option->in_environment()) return done();
+  const auto lines = cli::read_config(path);
+  if (!lines) return lines.error();
+  peer.engine.clear();
+  for (const cli::ConfigLine& line : *lines) {
+    if (line.key == "engine") peer.engine = line.text;
+  }
+  return done();
+}
+
+// In a file, as on the command line: what is said of an engine that is not there is a mistake. In the
+// environment it is for whoever has one.
+Status check_engine(const Arguments& arguments) {
+  if (!arguments.peer.engine.empty()) return done();
+  for (const cli::Option* option : arguments.about_engine) {
+    if (!option->given() || option->in_environment()) continue;
+    return Error{ErrorKind::usage, option->name(), "there is no engine",
+                 "name it: --engine URL, or engine = \"URL\""};
+  }
+  return done();
+}
+
 }  // namespace
 
 Status read_configuration(cli::Options& options, Arguments& arguments) {
@@ -53,8 +77,10 @@ Status read_configuration(cli::Options& options, Arguments& arguments) {
     if (path) {
       if (Status read = cli::load_config(options, *path); !read) return read;
       arguments.config_read = *path;
+      if (Status taken = take_engine_of(*path, arguments.engine_option, arguments.peer); !taken) return taken;
     }
   }
+  if (Status sense = check_engine(arguments); !sense) return sense;
   // As where a variable is empty: alone, it would grant what the others have.
   for (const std::string& list : arguments.peers) {
     if (list.empty())
@@ -73,37 +99,43 @@ void declare(cli::Options& options, Arguments& arguments) {
       .value("--join", "LIST", peer.join,
              "come to a group that is there, by HOST:PORT,... of any of its hosts; without a vote")
       .excludes("--peers");
-  options
-      .custom(
-          "--engine", "URL", [&peer](std::string_view url) { return cli::named_engine(url, peer.engine); },
-          "an engine keeps the log, as etcd://HOST:PORT,HOST:PORT[/PREFIX]: this peer is its gateway")
-      .env("COORD_ENGINE")
-      .excludes("--peers")
-      .excludes("--join");
+  arguments.engine_option =
+      &options
+           .custom(
+               "--engine", "URL",
+               [&peer](std::string_view url) { return cli::named_engine(url, peer.engine); },
+               "an engine keeps the log, as etcd://HOST:PORT,HOST:PORT[/PREFIX]: this peer is its gateway")
+           .env("COORD_ENGINE")
+           .excludes("--peers")
+           .excludes("--join");
   options.flag("--unsafe", peer.unsafe, "also an engine that may forget what is held: redis://")
       .env("COORD_ENGINE_UNSAFE", "1")
       .minor();
-  options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
-      .env("COORD_ENGINE_USER")
-      .minor();
-  options
-      .value("--engine-password-file", "FILE", peer.engine_password_file,
-             "with that user's password, mode 0600")
-      .env("COORD_ENGINE_PASSWORD_FILE")
-      .completes(cli::Completion::file)
-      .minor();
-  options.value("--engine-ca", "FILE", peer.engine_ca, "who may sign the engine's certificate (the system's)")
-      .env("COORD_ENGINE_CA")
-      .completes(cli::Completion::file)
-      .minor();
-  options.value("--engine-cert", "FILE", peer.engine_cert, "this host's certificate for the engine")
-      .env("COORD_ENGINE_CERT")
-      .completes(cli::Completion::file)
-      .minor();
-  options.value("--engine-key", "FILE", peer.engine_key, "and its key")
-      .env("COORD_ENGINE_KEY")
-      .completes(cli::Completion::file)
-      .minor();
+  arguments.about_engine.push_back(
+      &options.value("--engine-user", "NAME", peer.engine_user, "who this host is to the engine")
+           .env("COORD_ENGINE_USER")
+           .minor());
+  arguments.about_engine.push_back(&options
+                                        .value("--engine-password-file", "FILE", peer.engine_password_file,
+                                               "with that user's password, mode 0600")
+                                        .env("COORD_ENGINE_PASSWORD_FILE")
+                                        .completes(cli::Completion::file)
+                                        .minor());
+  arguments.about_engine.push_back(&options
+                                        .value("--engine-ca", "FILE", peer.engine_ca,
+                                               "who may sign the engine's certificate (the system's)")
+                                        .env("COORD_ENGINE_CA")
+                                        .completes(cli::Completion::file)
+                                        .minor());
+  arguments.about_engine.push_back(
+      &options.value("--engine-cert", "FILE", peer.engine_cert, "this host's certificate for the engine")
+           .env("COORD_ENGINE_CERT")
+           .completes(cli::Completion::file)
+           .minor());
+  arguments.about_engine.push_back(&options.value("--engine-key", "FILE", peer.engine_key, "and its key")
+                                        .env("COORD_ENGINE_KEY")
+                                        .completes(cli::Completion::file)
+                                        .minor());
   options.value("--listen", "HOST:PORT", peer.listen, "address to listen on (its own in --peers)");
   options.value("--key-file", "FILE", peer.key_file, "the group's keys, mode 0600")
       .completes(cli::Completion::file);
@@ -120,6 +152,7 @@ void declare(cli::Options& options, Arguments& arguments) {
   options
       .value("--handed-over", "FILE", arguments.handed_over,
              "file of a lone peer: the group's tokens begin above it")
+      .excludes("--engine")
       .completes(cli::Completion::file)
       .minor();
   options.flag("--rejoin", peer.rejoin, "this peer lost its state: come back with nothing");
@@ -189,6 +222,12 @@ void declare(cli::Options& options, Arguments& arguments) {
       .flag("--new-epoch", arguments.new_epoch,
             "the engine was restored from a backup: void all that is held, and begin anew above all tokens")
       .needs("--engine")
+      .excludes("--check-config");
+  options
+      .flag("--first", arguments.first,
+            "the engine's log is the right one: gateways that have not seen it before may serve")
+      .needs("--engine")
+      .excludes("--new-epoch")
       .excludes("--check-config");
   options.flag("--setup", arguments.setup, "make this the first host of a group: key and configuration")
       .excludes("--private")

@@ -22,6 +22,10 @@ struct Arguments {
   bool host = false;
   bool keygen = false;
   bool check_config = false;
+  bool first = false;
+  // Where the engine is named, and what is said of it: to see by what.
+  const cli::Option* engine_option = nullptr;
+  std::vector<const cli::Option*> about_engine;
   bool new_epoch = false;
   bool setup = false;
   std::string address;        // with setup: this peer's own

@@ -300,6 +300,7 @@ Result<cli::Exit> act(Arguments& arguments, cli::Options& options,
   if (!arguments.join_file.empty()) return coordd::join(arguments);
   if (Status read = coordd::read_configuration(options, arguments); !read) return read.error();
   if (arguments.new_epoch) return coordd::begin_new_epoch(arguments);
+  if (arguments.first) return coordd::confirm_log(arguments);
   if (arguments.private_peer && arguments.peer.engine.empty()) {
     arguments.peer.elsewhere = [directory = arguments.peer.state_dir] {
       return cli::private_socket(directory);
@@ -333,7 +334,8 @@ int main(int argc, char** argv) {
   options.synopsis("--name NAME --state-dir DIR --socket PATH [options]");
   options.synopsis("[--config FILE]");
   options.synopsis("--name NAME --join HOST:PORT[,...] [options]", "one more host of a group that is there");
-  options.synopsis("--engine URL [--new-epoch] [options]", "the gateway to an engine that keeps the log");
+  options.synopsis("--engine URL [--new-epoch|--first] [options]",
+                   "the gateway to an engine that keeps the log");
   options.synopsis("--check-config [--config FILE]", "is the configuration right");
   options.synopsis("--setup [--name NAME] [--address HOST] [--peers LIST]", "the first host of a group");
   options.synopsis("--join-file FILE|-", "a further one");

@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: MIT
-// What was granted after the backup is in no log. So all sessions end, tokens begin above the clock and above
-// all that is left, and nothing is granted for as long as a command may run whose gateway has not heard of
-// this.
+// An operator's words to the gateways of an engine. They go into the log by entries
+// (replica/engine_log_era.cpp, engine_log_trust.cpp); here is who drives that, and waits.
 #include "coordd/new_epoch.hpp"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <memory>
 #include <optional>
 
 #include "base/format.hpp"
+#include "base/own_file.hpp"
+#include "cli/authority.hpp"
 #include "cli/run.hpp"
+#include "daemon/engine_memory.hpp"
 #include "daemon/system_random.hpp"
 #include "daemon/wall_now.hpp"
 #include "engines/driver.hpp"
 #include "process/boot_time.hpp"
 #include "replica/engine_log.hpp"
+#include "store/posix_disk.hpp"
 
 namespace coord::coordd {
 
@@ -28,17 +36,30 @@ using std::chrono::seconds;
 constexpr Duration usual_ttl = seconds(30);
 constexpr Duration patience = seconds(20);
 
-class NewEpoch {
+// Where the gateway keeps what it has seen that `coordd --engine URL` means here: the one that is configured,
+// or this user's own.
+Result<std::string> gateway_directory(const Arguments& arguments) {
+  if (!arguments.peer.state_dir.empty()) return arguments.peer.state_dir;
+  const auto authority = cli::find_authority("", "", arguments.peer.engine, arguments.peer.unsafe);
+  if (!authority) return authority.error();
+  return authority->state_dir;
+}
+
+class Operator {
  public:
-  explicit NewEpoch(const daemon::Settings& settings) : timer_(io_) {
+  Operator(const char* option, const daemon::Settings& settings) : option_(option), timer_(io_) {
     replica::EngineLog::Config config;
     config.self = NodeId{daemon::from_system_random<std::uint64_t>() | 1U};
-    config.name = fmt::format("new-epoch-{:x}", config.self.value);
     config.believe_again = std::chrono::milliseconds(300);
+    config.first = true;
+    config.registers = false;
     log_.emplace(std::move(config), Random(daemon::from_system_random<std::uint64_t>()), process::boot_now());
     access_ = settings.engine_access;
     access_.writer = daemon::from_system_random<std::uint64_t>();
   }
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+  virtual ~Operator() = default;
 
   Result<cli::Exit> run() {
     auto driver = engines::Driver::open(io_, access_, [this](replica::engine::Told told) {
@@ -56,21 +77,29 @@ class NewEpoch {
     return cli::Exit::done;
   }
 
- private:
-  void tell(const replica::Event& event) {
-    perform(log_->step(process::boot_now(), daemon::wall_now(), event));
-    perform(log_->settle(process::boot_now(), daemon::wall_now()));
-    look();
-  }
+ protected:
+  virtual void look(Instant now) = 0;  // the log is followed
+
+  replica::EngineLog& log() { return *log_; }
   void perform(const replica::Actions& actions) {
     for (const replica::Action& action : actions) {
       if (const auto* asked = std::get_if<replica::ToEngine>(&action)) driver_->ask(asked->request);
       if (const auto* halted = std::get_if<replica::Halted>(&action)) fail(halted->why);
     }
   }
+  void wait_until(Instant when) { deadline_ = when; }
+  void end() { io_.stop(); }
+
+ private:
+  void tell(const replica::Event& event) {
+    perform(log_->step(process::boot_now(), daemon::wall_now(), event));
+    perform(log_->settle(process::boot_now(), daemon::wall_now()));
+    const Instant now = process::boot_now();
+    if (now > deadline_) return fail(why_.empty() ? log_->trouble() : why_);
+    if (!failure_) look(now);
+  }
   void fail(const std::string& why) {
-    failure_ =
-        Error{ErrorKind::unavailable, "--new-epoch", why, "see that the engine works, then say it again"};
+    failure_ = Error{ErrorKind::unavailable, option_, why, "see that the engine works, then say it again"};
     io_.stop();
   }
   void tick() {
@@ -82,33 +111,7 @@ class NewEpoch {
     });
   }
 
-  // Step by step: the log is read; the new era is there; nobody of the former one runs any more; it grants.
-  void look() {
-    const Instant now = process::boot_now();
-    if (now > deadline_) return fail(why_.empty() ? log_->trouble() : why_);
-    if (!log_->has_quorum()) return;
-    if (!former_) {
-      former_ = log_->era();
-      wait_ = usual_ttl;
-      for (const auto& [id, session] : log_->machine().state().sessions) wait_ = std::max(wait_, session.ttl);
-      const Token by_clock{static_cast<std::uint64_t>(daemon::wall_now().unix_ns / 1'000'000'000) << 20U};
-      perform(log_->begin_era(now, by_clock));
-      return;
-    }
-    if (log_->era() == *former_) return;
-    if (!opens_at_) {
-      opens_at_ = now + wait_;
-      deadline_ = *opens_at_ + patience;
-      cli::notice("coordd", fmt::format("a new epoch of the log has begun: nothing is granted for {} s",
-                                        wait_ / seconds(1)));
-    }
-    if (now < *opens_at_) return;
-    if (!log_->machine().state().closed) return io_.stop();
-    if (asked_ && now < *asked_ + seconds(1)) return;
-    asked_ = now;
-    perform(log_->step(now, daemon::wall_now(), replica::PutIntoLog{service::Shut{false}}));
-  }
-
+  const char* option_;
   boost::asio::io_context io_;
   boost::asio::steady_timer timer_;
   engines::Settings access_;
@@ -117,21 +120,116 @@ class NewEpoch {
   std::optional<Error> failure_;
   std::string why_;
   Instant deadline_;
-  std::optional<std::uint64_t> former_;
-  Duration wait_{};
+};
+
+// The log is read; the former era has ended, and those who know more of it have said so; the next one is
+// there; nobody of the former one runs any more; it grants.
+class NewEpoch final : public Operator {
+ public:
+  NewEpoch(const daemon::Settings& settings, replica::EngineMemory known)
+      : Operator("--new-epoch", settings), known_(known) {}
+
+ private:
+  void look(Instant now) override {
+    if (!begun_) {
+      if (!log().is_read()) return;
+      begun_ = true;
+      wait_until(now + patience * 2);
+      const Token by_clock{static_cast<std::uint64_t>(daemon::wall_now().unix_ns / 1'000'000'000) << 20U};
+      perform(log().begin_era(now, by_clock, known_));
+      cli::notice("coordd", "the epoch of the log has ended: the gateways are asked what they know of it");
+      return;
+    }
+    if (log().is_beginning_era() || !log().has_quorum()) return;
+    if (!opens_at_) {
+      const Duration lasts = std::max(usual_ttl, log().longest_lease());
+      opens_at_ = *log().era_ended() + lasts + seconds(1);
+      wait_until(*opens_at_ + patience);
+      cli::notice("coordd", fmt::format("a new epoch of the log has begun: nothing is granted for {} s",
+                                        std::max(*opens_at_ - now, Duration{}) / seconds(1)));
+    }
+    if (now < *opens_at_) return;
+    if (!log().machine().state().closed) return end();
+    if (asked_ && now < *asked_ + seconds(1)) return;
+    asked_ = now;
+    perform(log().step(now, daemon::wall_now(), replica::PutIntoLog{service::Shut{false}}));
+  }
+
+  replica::EngineMemory known_;
+  bool begun_ = false;
   std::optional<Instant> opens_at_, asked_;
 };
+
+// To all gateways that ask, and for the one that would be started here.
+class First final : public Operator {
+ public:
+  explicit First(const daemon::Settings& settings) : Operator("--first", settings) {}
+  const std::optional<replica::EngineMemory>& seen() const { return seen_; }
+
+ private:
+  void look(Instant now) override {
+    if (!log().has_quorum()) return;
+    if (!log().has_confirmed()) return perform(log().confirm_to_all(now));
+    seen_ = log().memory();
+    end();
+  }
+  std::optional<replica::EngineMemory> seen_;
+};
+
+// Of this host's gateway nothing is needed but the way to the engine.
+Result<daemon::Settings> settings_of(const Arguments& arguments) {
+  daemon::Options options = arguments.peer;
+  if (options.state_dir.empty()) options.state_dir = "/";
+  if (options.socket.empty()) options.socket = "/";
+  return daemon::check(options);
+}
+
+bool is_there(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+// Unless it runs, and so has heard it, or remembers something itself.
+Status remember_for(const std::string& directory, const replica::EngineMemory& seen) {
+  if (!is_there(directory) && ::mkdir(directory.c_str(), 0700) != 0)
+    return Error{ErrorKind::unavailable, directory, fmt::format("cannot be made: {}", std::strerror(errno)),
+                 "make its parent writable"};
+  auto disk = store::PosixDisk::open_directory(directory);
+  if (!disk) return disk.error();
+  const auto holder = directory_holder(directory);
+  if (holder && *holder) return done();
+  const auto before = daemon::read_engine_memory(**disk, directory);
+  if (!before) return before.error();
+  if (before->era != 0) return done();
+  return daemon::write_engine_memory(**disk, seen);
+}
 
 }  // namespace
 
 Result<cli::Exit> begin_new_epoch(const Arguments& arguments) {
-  daemon::Options options = arguments.peer;
-  // Of this host's gateway nothing is needed but the way to the engine.
-  if (options.state_dir.empty()) options.state_dir = "/";
-  if (options.socket.empty()) options.socket = "/";
-  const auto settings = daemon::check(options);
+  const auto settings = settings_of(arguments);
   if (!settings) return settings.error();
-  return NewEpoch(*settings).run();
+  const auto directory = gateway_directory(arguments);
+  replica::EngineMemory known;
+  if (directory && is_there(*directory)) {
+    if (auto disk = store::PosixDisk::open_directory(*directory)) {
+      const auto memory = daemon::read_engine_memory(**disk, *directory);
+      if (memory) known = *memory;
+    }
+  }
+  return NewEpoch(*settings, known).run();
+}
+
+Result<cli::Exit> confirm_log(const Arguments& arguments) {
+  const auto settings = settings_of(arguments);
+  if (!settings) return settings.error();
+  const auto directory = gateway_directory(arguments);
+  if (!directory) return directory.error();
+  First first(*settings);
+  auto ended = first.run();
+  if (!ended || !first.seen()) return ended;
+  if (Status kept = remember_for(*directory, *first.seen()); !kept) return kept.error();
+  return ended;
 }
 
 }  // namespace coord::coordd

@@ -175,7 +175,7 @@ Result<std::optional<agreements::ToTool>> Talk::try_ask_sites(const agreements::
     if (const auto* refused = std::get_if<local::Refused>(&**answer);
         refused && refused->request == request) {
       // A host without a vote has no sites.
-      final_ = refused->kind == local::RefusedKind::protocol;
+      final_ = cli::is_without_part(*refused);
       if (final_) return Error{ErrorKind::usage, object_, refused->why, ""};
       return cli::refused_by_peer(object_, *refused);
     }

@@ -14,6 +14,7 @@
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/run_report.hpp"
 #include "cli/trial.hpp"
@@ -48,7 +49,7 @@ Status say(engine::LocalConnection& peer, const agreements::FromTool& what) {
 Result<std::optional<Standing>> read(const std::string& object, const local::Answer& answer) {
   if (const auto* refused = std::get_if<local::Refused>(&answer)) {
     // A host without a vote has no part in it.
-    const bool no_part = refused->kind == local::RefusedKind::protocol;
+    const bool no_part = cli::is_without_part(*refused);
     return Error{no_part ? ErrorKind::usage : ErrorKind::unavailable, object, refused->why, ""};
   }
   const auto* said = std::get_if<local::FromPart>(&answer);

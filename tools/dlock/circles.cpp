@@ -8,6 +8,7 @@
 #include "cli/connect.hpp"
 #include "cli/json.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "dlock/settings.hpp"
@@ -32,7 +33,7 @@ Result<agreements::Circles> ask(engine::LocalConnection& peer) {
     if (!answer) return answer.error();
     if (!answer->has_value()) return silent;
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      const bool no_part = refused->kind == local::RefusedKind::protocol;
+      const bool no_part = cli::is_without_part(*refused);
       return Error{no_part ? ErrorKind::usage : ErrorKind::unavailable, "waits", refused->why, ""};
     }
     const auto* said = std::get_if<local::FromPart>(&**answer);

@@ -9,6 +9,7 @@
 #include "base/format.hpp"
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "dlock/request.hpp"
 #include "process/boot_time.hpp"
 #include "wire/archive.hpp"
@@ -49,7 +50,7 @@ Result<agreements::Sites> sites_now(engine::LocalConnection& peer, const std::st
     if (!answer->has_value()) return Error{ErrorKind::unavailable, object, "the peer does not answer", ""};
     if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
       // A host without a vote has no sites.
-      const bool no_part = refused->kind == local::RefusedKind::protocol;
+      const bool no_part = cli::is_without_part(*refused);
       return Error{no_part ? ErrorKind::usage : ErrorKind::unavailable, object, refused->why, ""};
     }
     const auto* said = std::get_if<local::FromPart>(&**answer);

@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds between_reads{100};
 Result<std::string> directory_of(const BackupSettings& settings) {
   if (!settings.state_dir.empty()) return settings.state_dir;
   const auto authority = cli::find_authority(settings.peer.socket, settings.peer.config, settings.peer.engine,
-                                             settings.peer.unsafe);
+                                             settings.peer.unsafe, cli::is_default_engine(settings.peer));
   if (!authority) return authority.error();
   if (!authority->state_dir.empty()) return authority->state_dir;
   return Error{ErrorKind::usage, "backup", "it is not known where the peer of this socket keeps its state",

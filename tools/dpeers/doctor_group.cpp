@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -34,6 +35,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds connect_patience{2000};
 constexpr std::string_view founded_anew = "its group was founded anew, as ";
 constexpr std::size_t founding_digits = 32;
+constexpr Duration clocks_apart = std::chrono::seconds(5);
 
 void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
          std::string remedy = "") {
@@ -227,6 +229,33 @@ bool examine_founding(const local::PeerRecord& own, const local::Peers& answer, 
   return true;
 }
 
+// The engine that keeps this host's log, as its gateway sees it.
+void examine_engine(const local::PeerRecord& engine, Findings& findings) {
+  const auto number = [&engine](std::string_view what) {
+    const auto found = std::ranges::find(engine.sent, what, &std::pair<std::string, std::uint64_t>::first);
+    return found == engine.sent.end() ? std::uint64_t{0} : found->second;
+  };
+  if (engine.state != "alive") {
+    add(findings, Health::fail, "engine", engine.address, "its log cannot be followed: see the gateway's log",
+        "look whether its servers run and have a leader");
+    return;
+  }
+  add(findings, Health::ok, "engine", engine.address,
+      fmt::format("{} {}", engine.name, engine.version.value_or("of a version that it does not tell")));
+  constexpr std::uint64_t usual_quota = 2U << 30U;  // where etcd is told none
+  const std::uint64_t bytes = number("database_bytes"), told = number("quota_bytes");
+  const std::uint64_t quota = told != 0 ? told : usual_quota;
+  if (bytes != 0)
+    add(findings, bytes > quota / 5 * 4 ? Health::warn : Health::ok, "engine", engine.address,
+        fmt::format("its database has {} of {} MiB{}", bytes >> 20U, quota >> 20U,
+                    told != 0 ? "" : ", if its quota is the usual one"),
+        bytes > quota / 5 * 4 ? "compact and defragment it, or give it more: --quota-backend-bytes" : "");
+  if (number("keeps_all_history") != 0)
+    add(findings, Health::warn, "engine", engine.address,
+        "its history is never compacted, and grows for ever",
+        "run its servers with --auto-compaction-retention");
+}
+
 void examine_peer(const local::PeerRecord& peer, const local::Peers& answer, const Examined& examined,
                   const local::PeerRecord& own, Findings& findings) {
   if (peer.local && examine_founding(peer, answer, examined, findings)) return;
@@ -340,13 +369,36 @@ void examine_listening(const Examined& examined, bool runs, Findings& findings) 
   }
 }
 
+// Behind an engine: that, and the gateways that have said something lately.
+void examine_gateways(const local::Peers& answer, const Examined& examined, Findings& findings) {
+  add(findings, Health::ok, "socket", examined.socket, "a gateway answers");
+  if (!answer.not_begun.empty()) add(findings, Health::fail, "engine", "log", answer.not_begun);
+  for (const local::PeerRecord& peer : answer.peers) {
+    if (peer.local) {
+      examine_limits(peer, findings);
+    } else if (peer.address != "-") {
+      examine_engine(peer, findings);
+    } else {
+      const bool apart = peer.offset && (*peer.offset > clocks_apart || *peer.offset < -clocks_apart);
+      add(findings, apart ? Health::warn : Health::ok, "clock", peer.name,
+          peer.offset ? fmt::format("its clock is {} s {} this host's",
+                                    std::abs(*peer.offset / std::chrono::seconds(1)),
+                                    *peer.offset < Duration{} ? "behind" : "ahead of")
+                      : "it has written nothing lately",
+          apart ? "set the clocks by NTP: --new-epoch and listings go by them" : "");
+    }
+  }
+  examine_level(answer.level, findings);
+}
+
 }  // namespace
 
-Result<local::Peers> ask_peer(const cli::ConnectOptions& options) {
+Result<local::Peers> ask_peer(const cli::ConnectOptions& options, local::Scope* scope) {
   cli::ConnectOptions running = options;
   running.no_autostart = true;  // it is to be looked at, not made
   auto peer = cli::connect_to_peer(running, "dpeers");
   if (!peer) return peer.error();
+  if (scope != nullptr) *scope = peer->welcome().scope;
   if (Status sent = peer->send(local::ListPeers{1}); !sent) return sent.error();
   for (;;) {
     auto answer = peer->wait(std::nullopt);
@@ -366,7 +418,9 @@ bool still_held(const Examined& examined) {
 }  // namespace
 
 void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings) {
-  const auto answer = ask_peer(options);
+  local::Scope scope = local::Scope::private_peer;
+  const auto answer = ask_peer(options, &scope);
+  if (answer && scope == local::Scope::engine) return examine_gateways(*answer, examined, findings);
   const std::string why = answer ? std::string() : answer.error().what;
   const bool nobody_listens = why.starts_with("no peer answers here");
   // One that runs is none that the next tool starts.

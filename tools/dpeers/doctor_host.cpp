@@ -116,7 +116,8 @@ bool is_for_us(const std::string& path) {
 
 Examined examine_configuration(const cli::ConnectOptions& options, Findings& findings) {
   Examined examined;
-  const auto authority = cli::find_authority(options.socket, options.config, options.engine, options.unsafe);
+  const auto authority = cli::find_authority(options.socket, options.config, options.engine, options.unsafe,
+                                             cli::is_default_engine(options));
   if (!authority) {
     add_error(findings, "configuration", authority.error());
     return examined;

@@ -42,7 +42,7 @@ void examine_clock(Findings& findings);
 
 // ---- doctor_group.cpp: this host's peer, the others, the network between
 // What this host's peer knows of the group, if one runs: none is started.
-Result<local::Peers> ask_peer(const cli::ConnectOptions& options);
+Result<local::Peers> ask_peer(const cli::ConnectOptions& options, local::Scope* scope = nullptr);
 void examine_group(const cli::ConnectOptions& options, const Examined& examined, Findings& findings);
 
 }  // namespace coord::dpeers

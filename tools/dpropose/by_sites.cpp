@@ -53,8 +53,7 @@ Result<agreements::ToTool> ask_sites(engine::LocalConnection& peer, const std::s
     if (const auto* refused = std::get_if<local::Refused>(&**answer);
         refused && refused->request == request) {
       // A host without a vote has no sites.
-      if (refused->kind == local::RefusedKind::protocol)
-        return Error{ErrorKind::usage, object, refused->why, ""};
+      if (cli::is_without_part(*refused)) return Error{ErrorKind::usage, object, refused->why, ""};
       return cli::refused_by_peer(object, *refused);
     }
     const auto* said = std::get_if<local::FromPart>(&**answer);

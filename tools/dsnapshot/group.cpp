@@ -8,6 +8,7 @@
 #include "cli/connect.hpp"
 #include "cli/names.hpp"
 #include "cli/output_file.hpp"
+#include "cli/refusal.hpp"
 #include "cli/run.hpp"
 #include "process/boot_time.hpp"
 #include "show_peers.hpp"
@@ -94,7 +95,10 @@ Result<record::Snapshot> take(const Settings& s) {
     auto answer = peer->wait(until);
     if (!answer) return answer.error();
     if (!*answer) return no_answer("does not answer");
-    if (const auto* refused = std::get_if<local::Refused>(&**answer)) return no_answer(refused->why);
+    if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
+      if (refused->kind != local::RefusedKind::mismatch) return no_answer(refused->why);
+      return cli::refused_by_peer("this host's peer", *refused);
+    }
     const auto* said = std::get_if<local::FromPart>(&**answer);
     if (said == nullptr || said->request != request) continue;
     const auto whole = gathering.take(*said);

@@ -9,6 +9,7 @@
 #include "base/format.hpp"
 #include "cli/held_session.hpp"
 #include "cli/names.hpp"
+#include "cli/refusal.hpp"
 #include "process/boot_time.hpp"
 #include "wire/channel.hpp"
 
@@ -206,8 +207,7 @@ Status GroupLine::hear(const Heard& heard) {
     } else if (const auto* locks = std::get_if<local::Locks>(&**answer)) {
       take(*locks, heard);
     } else if (const auto* refused = std::get_if<local::Refused>(&**answer)) {
-      if (refused->request == relay_request)
-        return Error{ErrorKind::unavailable, "this host's peer", refused->why, ""};
+      if (refused->request == relay_request) return cli::refused_by_peer("this host's peer", *refused);
       listing_ = 0;  // no quorum now
     }
   }
