@@ -90,6 +90,8 @@ class HostWatcher {
   virtual void voter_step(NodeId, const replica::VoterStep&) {}
   // A message of that other node is here.
   virtual void heard_of(NodeId, NodeId) {}
+  // The engine went back: what was done after its backup is in no log any more.
+  virtual void log_was_restored() {}
 };
 
 // The engine that keeps the log of a cluster of gateways; VirtualEngine implements it.
@@ -158,6 +160,9 @@ class Cluster {
   const ClusterConfig& config() const { return config_; }
   std::size_t founders() const { return config_.nodes; }
   std::size_t nodes() const { return config_.nodes + config_.members; }
+
+  const replica::EngineMemory& memory(NodeId node) const { return memories_.at(node.value); }
+  void forget_memory(NodeId node) { memories_.at(node.value) = {}; }
 
   HostWatcher* watcher = nullptr;
   Duration wall_offset{};       // how wrong all wall clocks are

@@ -12,6 +12,7 @@ std::optional<Rate> rate_of(const std::string& name) {
 }
 
 void Ledger::applied(NodeId node, const replica::Applied& applied) {
+  if (restored_) return;
   const std::uint64_t index = applied.index.value;
   const auto known = log_.find(index);
   if (known != log_.end() && known->second != applied.effects) {

@@ -28,6 +28,9 @@ class Ledger {
   explicit Ledger(World& world) : world_(world) {}
 
   void applied(NodeId node, const replica::Applied& applied);
+  // An engine that keeps the log has gone back: entries come again, and others in their places. What holders
+  // are told is judged all the same (tools_checks.cpp).
+  void log_was_restored() { restored_ = true; }
   // All grants in the log, by token, of names that one at a time, or shared ones, hold.
   const std::multimap<Token, Unheard>& grants() const { return grants_; }
 
@@ -38,6 +41,7 @@ class Ledger {
   void check_tokens(NodeId node, std::uint64_t index, const service::Effects& effects);
 
   World& world_;
+  bool restored_ = false;
   std::map<std::uint64_t, service::Effects> log_;  // by index
   Token top_token_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>

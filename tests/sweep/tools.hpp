@@ -74,6 +74,10 @@ class Tools : public HostWatcher {
   void told(NodeId node, const replica::ToTool& answer) override;
   void stop_command(NodeId node, const replica::StopCommand& stop) override;
   void applied(NodeId node, const replica::Applied& applied) override { ledger_.applied(node, applied); }
+  void log_was_restored() override {
+    restored_ = true;
+    ledger_.log_was_restored();
+  }
   void process_died(NodeId node) override;
   void process_started(NodeId node) override;
   bool taken_up(NodeId node, SessionId session, replica::ConnectionId connection) override;
@@ -98,6 +102,7 @@ class Tools : public HostWatcher {
   std::uint64_t resumptions() const { return resumptions_; }
 
  private:
+  bool restored_ = false;  // what is remembered is not all that was done
   enum class Stage : std::uint8_t { asking, taking, running, leaving };
   struct Run {
     replica::ConnectionId connection;

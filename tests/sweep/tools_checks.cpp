@@ -91,7 +91,7 @@ void Tools::check_fencing(const Run& run) {
 // a command begins: no number is told twice. A runner alone in its group may be taken back by a power cut
 // with all that it did.
 void Tools::check_slot(const Run& run, std::uint32_t attempt) {
-  if (!run.request.candidacy || !run.request.candidacy->slot) return;
+  if (restored_ || !run.request.candidacy || !run.request.candidacy->slot) return;
   const service::SlotWish& wish = *run.request.candidacy->slot;
   const std::string& name = run.request.names.front();
   SlotSeen& seen = slots_[{name, wish.key}];
@@ -114,7 +114,7 @@ void Tools::check_slot(const Run& run, std::uint32_t attempt) {
 
 void Tools::slot_is_complete(const Run& run) {
   const service::SlotWish& wish = *run.request.candidacy->slot;
-  if (std::exchange(slots_[{run.request.names.front(), wish.key}].complete, true))
+  if (std::exchange(slots_[{run.request.names.front(), wish.key}].complete, true) && !restored_)
     world_.fail("slot", run.request.names.front() + ", slot " + wish.key + ": complete twice", run.host);
 }
 
@@ -182,6 +182,7 @@ void Tools::hear_look(std::uint64_t id, const local::Answer& answer) {
 // Who was told before the question that it holds the lock, and still uses it, must be in the answer; who was
 // told before the question that its lock is released must not.
 void Tools::check_look(const Look& look) {
+  if (restored_) return;
   for (const Seen& seen : seen_) {
     if (seen.token == Token{} || !seen.ran || seen.leads != look.leaders) continue;
     const bool listed = look.held.contains({seen.name, seen.token});
@@ -199,6 +200,7 @@ void Tools::check_look(const Look& look) {
 }
 
 std::optional<std::string> Tools::wrong_history(bool& undecided) const {
+  if (restored_) return std::nullopt;
   std::multimap<Token, Unheard> unheard = ledger_.grants();
   for (const Seen& seen : seen_) {
     if (seen.token != Token{}) unheard.erase(seen.token);

@@ -20,10 +20,11 @@ using std::chrono::seconds;
 VirtualEngine::VirtualEngine(World& world, Cluster& cluster, std::uint64_t seed, const Options& options,
                              Instant end)
     : world_(world),
+      cluster_(cluster),
       random_(seed ^ 0x656e67696e650000U),
       options_(options),
       end_(end),
-      links_(world.nodes() + 1) {
+      links_(world.nodes() + 2) {
   if (cluster.config().engine) cluster.engine = this;
 }
 
@@ -33,9 +34,12 @@ void VirtualEngine::begin() {
   }
   if (options_.outage_gap != Duration{}) outages();
   if (options_.restored) {
-    const Instant backup = Instant{random_.between(milliseconds(500), seconds(3))};
-    world_.at(backup, [this] { backup_ = log_; });
-    world_.at(backup + random_.between(milliseconds(300), seconds(2)), [this] { restore(); });
+    const Instant backup = Instant{random_.between(milliseconds(500), seconds(2))};
+    world_.at(backup, [this] {
+      backup_ = log_;
+      backup_index_ = index();
+    });
+    world_.at(backup + random_.between(milliseconds(300), milliseconds(1500)), [this] { restore(); });
   }
 }
 
@@ -88,24 +92,93 @@ void VirtualEngine::outages() {
   world_.at(when, [this] {
     if (world_.now() >= end_) return;
     const Duration length = random_.between(milliseconds(50), milliseconds(1200));
-    for (std::size_t i = 1; i < links_.size(); ++i) cut(NodeId{i}, length);
+    for (std::size_t i = 1; i <= world_.nodes(); ++i) cut(NodeId{i}, length);
     outages();
   });
 }
 
+std::uint64_t VirtualEngine::index() const {
+  const auto state = replica::decode_engine_state(log_.kept);
+  std::uint64_t index = log_.made && state.ok() ? state->place.index : 0;
+  for (const auto& [position, item] : log_.items) {
+    const auto entry = replica::decode_engine_entry(item.bytes);
+    if (position > log_.opened.at(log_.kept_epoch) && !item.seal && entry && *entry) ++index;
+  }
+  return index;
+}
+
+// Who has seen nothing since the backup cannot know: it comes as one that has seen nothing at all, and so may
+// another one. There is one that knows.
 void VirtualEngine::restore() {
   if (!backup_.made) return;
+  std::vector<NodeId> strangers;
+  for (std::size_t i = 1; i <= world_.nodes(); ++i) {
+    if (cluster_.memory(NodeId{i}).place.index <= backup_index_) strangers.push_back(NodeId{i});
+  }
+  if (strangers.size() == world_.nodes()) return;
+  if (strangers.empty() && random_.chance(0.7))
+    strangers.push_back(NodeId{1 + random_.below(world_.nodes())});
   restored_ = true;
+  if (cluster_.watcher != nullptr) cluster_.watcher->log_was_restored();
   log_ = backup_;
-  for (std::size_t i = 1; i < links_.size(); ++i)
+  for (std::size_t i = 1; i <= world_.nodes(); ++i)
     cut(NodeId{i}, random_.between(milliseconds(5), milliseconds(300)));
+  for (const NodeId node : strangers) come_anew(node);
+  world_.at(world_.now() + random_.between(milliseconds(100), milliseconds(900)), [this] { new_era(); });
+}
+
+// A host with an empty state directory, whose commands run on.
+void VirtualEngine::come_anew(NodeId node) {
+  if (world_.state(node) == sim::NodeState::running || world_.state(node) == sim::NodeState::paused)
+    world_.crash(node, sim::CrashKind::process);
+  cluster_.forget_memory(node);
+  world_.at(world_.now() + random_.between(milliseconds(5), milliseconds(200)), [this, node] {
+    if (world_.state(node) == sim::NodeState::stopped) world_.start(node);
+  });
+}
+
+// ---- the operator
+
+void VirtualEngine::new_era() {
+  replica::EngineLog::Config config;
+  config.self = NodeId{world_.nodes() + 1};
+  config.first = true;
+  config.registers = false;
+  config.believe_again = milliseconds(200);
+  config.hear_memories = milliseconds(1200);
+  operator_.emplace(std::move(config), Random(random_.next()), world_.now());
+  process_started(NodeId{world_.nodes() + 1});
+  operate();
+}
+
+void VirtualEngine::operators(const replica::Actions& actions) {
+  for (const replica::Action& action : actions) {
+    if (const auto* asked = std::get_if<replica::ToEngine>(&action))
+      ask(NodeId{world_.nodes() + 1}, asked->request);
+  }
+}
+
+void VirtualEngine::operate() {
+  const Instant now = world_.now();
+  operators(operator_->step(now, wall_time(now), replica::Tick{}));
+  operators(operator_->settle(now, wall_time(now)));
+  if (!era_begun_) {
+    era_begun_ = operator_->is_read();
+    const Token by_clock{static_cast<std::uint64_t>(wall_time(now).unix_ns / 1'000'000'000) << 20U};
+    if (era_begun_) operators(operator_->begin_era(now, by_clock, {}));
+  } else if (!operator_->is_beginning_era() && operator_->has_quorum()) {
+    const bool may_open = now >= *operator_->era_ended() + operator_->longest_lease() * 5 / 4;
+    if (!operator_->machine().state().closed) return;
+    if (may_open) operators(operator_->step(now, wall_time(now), replica::PutIntoLog{service::Shut{false}}));
+  }
+  world_.at(now + milliseconds(50), [this] { operate(); });
 }
 
 // What is told comes in order; now and then something is lost, and a while later the connection with it.
 void VirtualEngine::tell(NodeId node, engine::Told what) {
   Link& link = links_.at(node.value);
-  const bool may_be_lost =
-      std::holds_alternative<engine::Entry>(what) && link.following && world_.now() < end_;
+  const bool may_be_lost = std::holds_alternative<engine::Entry>(what) && link.following &&
+                           world_.now() < end_ && node.value <= world_.nodes();
   if (may_be_lost && random_.chance(options_.lost)) {
     link.gap = true;
     const std::uint64_t generation = link.generation;
@@ -118,7 +191,10 @@ void VirtualEngine::tell(NodeId node, engine::Told what) {
   link.told_until = std::max(link.told_until, world_.now() + delay());
   const std::uint64_t generation = link.generation;
   world_.at(link.told_until, [this, node, generation, what = std::move(what)] {
-    if (links_.at(node.value).generation == generation) world_.input(node, replica::FromEngine{what});
+    if (links_.at(node.value).generation != generation) return;
+    if (node.value <= world_.nodes()) return world_.input(node, replica::FromEngine{what});
+    operators(operator_->step(world_.now(), wall_time(world_.now()), replica::FromEngine{what}));
+    operators(operator_->settle(world_.now(), wall_time(world_.now())));
   });
 }
 

@@ -5,18 +5,21 @@
 // Requests are late, and of those that were under way when a connection broke some are carried out all the
 // same, up to seconds later; nobody is told of what. What is told may be lost on its way without a word: the
 // next thing told shows it. Connections break, one by one and all at once. It goes back to what it was a
-// while ago, as after a restore from a backup. Checked here: an entry is in the log once, and whoever keeps a
-// state keeps the same one.
+// while ago, as after a restore from a backup: then hosts come whose gateways remember nothing, and a while
+// later an operator begins a new era, as `coordd --new-epoch` does. Checked here: an entry is in the log
+// once, and whoever keeps a state keeps the same one.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/random.hpp"
+#include "replica/engine_log.hpp"
 #include "replica/engine_verbs.hpp"
 #include "sweep/cluster.hpp"
 
@@ -37,8 +40,6 @@ class VirtualEngine : public EngineHost {
   void process_started(NodeId node) override;
 
   bool was_restored() const { return restored_; }
-  // The operator's `coordd --new-epoch`, as that does it.
-  void new_era();
 
  private:
   struct Item {
@@ -71,6 +72,11 @@ class VirtualEngine : public EngineHost {
   void cuts(NodeId node);
   void outages();
   void restore();
+  void come_anew(NodeId node);
+  std::uint64_t index() const;  // of the last entry of ours
+  void new_era();
+  void operate();
+  void operators(const replica::Actions& actions);
   void tell(NodeId node, engine::Told what);
   void tell_all(std::uint64_t position, const Item& item);
   void carry_out(NodeId node, const engine::Request& request, bool answered);
@@ -82,12 +88,16 @@ class VirtualEngine : public EngineHost {
   static engine::Told told_of(std::uint64_t after, std::uint64_t position, const Item& item);
 
   World& world_;
+  Cluster& cluster_;
   Random random_;
   Options options_;
   Instant end_;
   Log log_;
   Log backup_;
+  std::uint64_t backup_index_ = 0;
   bool restored_ = false;
+  std::optional<replica::EngineLog> operator_;  // behind the last node's place
+  bool era_begun_ = false;
   std::vector<Link> links_;                                 // by node
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen_;  // (client, sequence)
   std::map<std::uint64_t, Bytes> states_;                   // by epoch
