@@ -186,6 +186,85 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   eventually refused
 }
 
+@test "a gateway that has not seen the log serves nobody until one that has confirms it, or an operator" {
+  gateway a
+  gateway b
+  signal_peer KILL a
+  signal_peer KILL b
+  eventually peer_gone a
+  eventually peer_gone b
+  rm -r b
+  mkdir b
+  coordd --engine "$url/$prefix" --name b2 --state-dir b --socket b.sock </dev/null >>b.log 2>&1 3>&- &
+  echo $! >b.pid
+  disown
+  waits() { on b dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q -- "--first" why.txt; }
+  eventually waits
+  gateway a
+  eventually on b dlock -n x true
+  signal_peer KILL a
+  eventually peer_gone a
+  export COORD_ENGINE=$url/$prefix
+  signal_peer KILL b
+  eventually peer_gone b
+  run -69 --separate-stderr dlock -n x true
+  [[ $stderr == *--first* ]]
+  stop_own_host
+  run -0 coordd --engine "$url/$prefix" --first
+  run -0 dlock -n x true
+}
+
+@test "what was granted last is remembered by a gateway that is killed" {
+  gateway a
+  servers save "$engine_dir" "$BATS_TEST_TMPDIR/backup"
+  hold a x
+  signal_peer KILL a
+  kill -9 "$holder"
+  servers restore "$engine_dir" "$BATS_TEST_TMPDIR/backup"
+  coordd --engine "$url/$prefix" --name a --state-dir a --socket a.sock </dev/null >>a.log 2>&1 3>&- &
+  echo $! >a.pid
+  disown
+  forgotten() { on a dlock -n y true 2>why.txt; [ $? -eq 69 ] && grep -q "older backup" why.txt; }
+  eventually forgotten
+  coordd --engine "$url/$prefix" --name new --state-dir fresh --socket fresh.sock </dev/null >>fresh.log 2>&1 3>&- &
+  echo $! >fresh.pid
+  names+=(fresh)
+  disown
+  asks() { COORD_SOCKET=fresh.sock dlock -n x true 2>why.txt; [ $? -eq 69 ] && grep -q -- "--first" why.txt; }
+  mkdir -p fresh
+  eventually asks
+}
+
+@test "what is spoken between peers is refused: 64, and who has it" {
+  gateway a
+  run -64 --separate-stderr on a chordctl get k
+  [[ $stderr == *"coordd --setup"* ]]
+  run -64 --separate-stderr on a dlock --algorithm ricart-agrawala x true
+  run -64 --separate-stderr on a dsnapshot take
+  run -64 --separate-stderr on a dcast send topic hello
+}
+
+@test "a configuration beats COORD_ENGINE, and --engine beats a configuration" {
+  export COORD_ENGINE=$url/$prefix
+  printf 'name = "c"
+state_dir = "%s/c"
+socket = "%s/c.sock"
+' "$PWD" "$PWD" >c.toml
+  mkdir c
+  [ "$(dlock --config c.toml x printenv DLOCK_SCOPE)" = private ]
+  COORD_SOCKET=$PWD/c.sock pkill -KILL -f -- "--config $PWD/c.toml" || true
+  [ "$(COORD_CONFIG=$PWD/c.toml dlock --engine "$url/$prefix" x printenv DLOCK_SCOPE)" = engine ]
+  run -64 --separate-stderr coordd --engine-user u --name a --state-dir s --socket s.sock --peers a=h:1
+  [[ $stderr == *--engine* ]]
+  printf 'name = "c"
+state_dir = "s"
+socket = "s.sock"
+engine_user = "u"
+' >d.toml
+  unset COORD_ENGINE
+  run -64 coordd --check-config --config d.toml
+}
+
 @test "an engine that was restored from a backup is refused, and --new-epoch begins with nothing granted" {
   gateway a
   run -0 on a dlock x true
@@ -196,7 +275,8 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   eventually forgotten
   coordd --engine "$url/$prefix" --new-epoch 2>new.txt 3>&- &
   operator=$!
-  eventually grep -q "nothing is granted for 30 s" new.txt
-  run -69 on a dlock -w 1 x true || run -1 on a dlock -w 1 x true
+  eventually grep -q "the gateways are asked" new.txt
+  run -69 on a dlock -n x true
+  grep -q -- --new-epoch <<<"$output"
   kill -9 "$operator"
 }
