@@ -121,6 +121,10 @@ void EngineLog::install(Instant, EngineState&& state) {
   note_leases();
   keepers_.restore(std::move(state.words));
   out_.push_back(Replaced{});
+  // In a new era, of a backup from before it: this life has no registration.
+  const service::ClientId own = commands_.id();
+  if (own != service::ClientId{} && own != machine_.registration(config_.self))
+    return commands_.begin_anew(Client::draw_life(random_), out_);
   commands_.replaced(machine_, out_);
 }
 

@@ -297,3 +297,30 @@ TEST_CASE("an engine whose keys were removed is refused by who has seen some") {
   CHECK(gateway.log->trouble().find("restored from an older backup") != std::string::npos);
   CHECK(engine.epoch == 0);
 }
+
+TEST_CASE("a gateway that came after the backup registers anew in the new era") {
+  Engine engine;
+  Gateway first(engine, {.node = other});
+  first.connect();
+  const Engine::Log backup = engine.copy();
+  Gateway later(engine);
+  later.connect();
+  first.pass(1s);
+  REQUIRE(later.serves());
+  REQUIRE(later.log->client() != service::ClientId{});
+  first.lose();
+  later.lose();
+  engine.restore(backup);
+  first.connect();
+  later.connect();
+  CHECK_FALSE(later.serves());
+  Gateway operators(engine, {.node = NodeId{77}, .first = true, .registers = false});
+  operators.connect();
+  operators.begin_era(Token{std::uint64_t{1'900'000'000} << 20U});
+  operators.pass(14s);
+  later.pass(14s);
+  later.tell(Submit{5, service::Renew{}});
+  CHECK(later.serves());
+  CHECK(later.log->client() != service::ClientId{});
+  CHECK(later.log->client() == later.log->machine().registration(self));
+}
