@@ -59,6 +59,16 @@ etcdctl() { servers ctl "$engine_dir" "$@"; }
   [ "$(dpeers --json | jq -r 'select(.local) | .role')" = member ]
 }
 
+@test "doctor tells of the engine: its version and its database" {
+  gateway a
+  told() { on a dpeers doctor >doctor.txt || true; grep -q "engine .*: etcd 3" doctor.txt; }
+  eventually told
+  tr '\n' ' ' <doctor.txt | grep -q "its database has"
+  on a dlock --ttl 2 x true 2>short.txt
+  grep -q "a change of the engine's leader ends this hold" short.txt
+  on a dlock x true 2>usual.txt
+}
+
 @test "two gateways have one log: a lock, a queue, a value and a barrier across hosts" {
   gateway a
   gateway b
