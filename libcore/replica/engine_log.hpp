@@ -182,7 +182,7 @@ class EngineLog final : public OrderedLog {
   enum class Way : std::uint8_t { same, other, untold };
   bool has_memory() const { return memory_.place.index != 0; }
   Way way_of(const EngineState& state) const;
-  bool is_on_way(Instant now);
+  void look_whether_on_way(Instant now);
   bool is_behind() const;
   bool is_in_doubt() const { return read_ && !believes_ && !walk_->other_way && !walk_->over; }
   static bool may_go_on(bool same_way);

@@ -50,22 +50,19 @@ EngineLog::Way EngineLog::way_of(const EngineState& state) const {
   return COORD_RULE(newer_state_is_confirmed, config_.first) ? Way::same : Way::untold;
 }
 
-// The entry that was walked over last leads to where this gateway has been.
-bool EngineLog::is_on_way(Instant now) {
+// Does the entry that was walked over last lead to where this gateway has been? It may be a word for all the
+// same.
+void EngineLog::look_whether_on_way(Instant now) {
   const bool remembered = walk_->era == memory_.era && walk_->place.index == memory_.place.index;
-  if (!may_go_on(!remembered || walk_->place == memory_.place)) {
-    go_other_way();
-    return false;
-  }
+  if (!may_go_on(!remembered || walk_->place == memory_.place)) return go_other_way();
   const bool applied = walk_->era == seen_era_ && walk_->place.index == applied_;
-  if (may_go_on(!applied || walk_->place == seen_)) return true;
+  if (may_go_on(!applied || walk_->place == seen_)) return;
   stale_ = true;
   if (believes_) {
     go_other_way();
   } else {
     load(now);
   }
-  return false;
 }
 
 bool EngineLog::is_behind() const {

@@ -146,7 +146,8 @@ void EngineLog::hear(Instant now, const engine::Entry& event) {
   if (!*entry)
     return out_.push_back(Report{"an entry of the engine's log is not coordd's: it is passed over"});
   walk_->place = {walk_->place.index + 1, chained(walk_->place.chain, event.position, event.bytes)};
-  if (!walk_->other_way && !is_on_way(now)) return;
+  if (!walk_->other_way) look_whether_on_way(now);
+  if (!walk_) return;
   const bool is_new = !walk_->other_way && !walk_->over && walk_->place.index > applied_;
   if (is_new) {
     applied_ = walk_->place.index;

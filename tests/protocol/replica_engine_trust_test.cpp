@@ -324,3 +324,24 @@ TEST_CASE("a gateway that came after the backup registers anew in the new era") 
   CHECK(later.log->client() != service::ClientId{});
   CHECK(later.log->client() == later.log->machine().registration(self));
 }
+
+TEST_CASE("a new era is heard where its entry stands in the place of what is remembered") {
+  Engine engine;
+  Gateway before(engine, {.node = other});
+  before.connect();
+  const Engine::Log backup = engine.copy();
+  before.append(entry_of(third, service::Register{third, 5, {}, 2, "third", {}, {}}));
+  before.pass(20ms);
+  const std::uint64_t index = before.remembered->place.index;
+  before.lose();
+  engine.restore(backup);
+  Gateway operators(engine, {.node = NodeId{77}, .first = true, .registers = false});
+  operators.connect();
+  REQUIRE(operators.log->applied().value + 1 == index);
+  operators.begin_era(Token{std::uint64_t{1'900'000'000} << 20U});
+  before.connect();
+  CHECK(before.trouble().find("older backup") != std::string::npos);
+  operators.pass(12s);
+  before.pass(12s);
+  CHECK(before.serves());
+}
