@@ -92,7 +92,8 @@ bool Client::has_told_its_zone(const service::StateMachine& machine) const {
 
 std::optional<Bytes> Client::registration(Instant now, Target target, const service::StateMachine& machine,
                                           WallTime wall) {
-  if (id_ != service::ClientId{} && has_told_its_zone(machine)) return std::nullopt;
+  is_registering_ = id_ == service::ClientId{} || !has_told_its_zone(machine);
+  if (!is_registering_) return std::nullopt;
   if (register_sent_ && register_sent_to_ == target && now < *register_sent_ + config_.resend)
     return std::nullopt;
   register_sent_ = now;
@@ -106,8 +107,9 @@ std::optional<Bytes> Client::registration(Instant now, Target target, const serv
   return wire::encode(command, machine.level());
 }
 
+// A ring that this host comes into goes by the zone that it has told: that is said first.
 void Client::admit(const service::StateMachine& machine, WallTime wall) {
-  if (id_ == service::ClientId{}) return;
+  if (id_ == service::ClientId{} || !has_told_its_zone(machine)) return;
   while (!queued_.empty() && pending_.size() < config_.in_flight) {
     if (!pending_.empty() && next_sequence_ - pending_.begin()->first >= config_.in_flight) break;
     Queued next = std::move(queued_.front());
@@ -143,7 +145,7 @@ std::vector<std::vector<Bytes>> Client::due(Instant now, Target target) {
 
 std::optional<Instant> Client::next_resend() const {
   std::optional<Instant> next;
-  if (id_ == service::ClientId{} && register_sent_) next = *register_sent_ + config_.resend;
+  if (is_registering_ && register_sent_) next = *register_sent_ + config_.resend;
   for (const auto& [sequence, pending] : pending_) {
     if (pending.sent && (!next || *pending.sent + config_.resend < *next))
       next = *pending.sent + config_.resend;
@@ -166,7 +168,7 @@ void Client::level_has_changed(const service::StateMachine& machine) {
     pending.level = machine.level();
     pending.sent.reset();
   }
-  if (id_ == service::ClientId{}) register_sent_.reset();
+  register_sent_.reset();  // it may have a word now for what is to be told
 }
 
 // ---- what came of it

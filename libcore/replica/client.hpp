@@ -107,6 +107,7 @@ class Client {
   Config config_;
   std::uint64_t life_ = 0;
   service::ClientId id_;
+  bool is_registering_ = false;
   std::optional<Instant> register_sent_;
   Target register_sent_to_;
   service::ClientId register_replaces_;
