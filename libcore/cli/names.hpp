@@ -35,4 +35,7 @@ std::string join_names(const std::vector<std::string>& names);
 // \n, \t, \\, \xNN.
 std::string shown(std::string_view text);
 
+// So, with ", " between them.
+std::string shown(const std::vector<std::string>& names);
+
 }  // namespace coord::cli

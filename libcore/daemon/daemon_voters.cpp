@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/ring_hosts.hpp"
@@ -16,12 +17,6 @@ namespace {
 constexpr std::size_t most_orders = 256;
 constexpr Duration forgotten_after = std::chrono::seconds(10);
 constexpr std::size_t most_named = 5;
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 const char* words_of(raft::Step step) {
   switch (step) {

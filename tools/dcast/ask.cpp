@@ -85,12 +85,6 @@ void print_json(const Settings& settings, const casts::Gathered& gathered, const
   cli::print(result.integer("answered", reduced.answered).array("missing", missing).line());
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + cli::shown(name);
-  return text;
-}
-
 cli::Exit show(const Settings& settings, casts::Gathered gathered) {
   std::ranges::sort(gathered.answers, {}, [](const casts::Answered& one) { return one.member; });
   std::ranges::sort(gathered.missing);
@@ -107,12 +101,12 @@ cli::Exit show(const Settings& settings, casts::Gathered gathered) {
   } else if (reduced.value) {
     cli::print(text_of_number(*reduced.value) + "\n");
   }
-  if (!gathered.missing.empty()) tell(fmt::format("no answer of {}", joined(gathered.missing)));
+  if (!gathered.missing.empty()) tell(fmt::format("no answer of {}", cli::shown(gathered.missing)));
   for (const casts::Answered& one : gathered.answers)
     if (one.answer.status != 0)
       tell(fmt::format("{} has answered with status {}", cli::shown(one.member), one.answer.status));
   if (!reduced.wrong.empty() && settings.reduce != Reduce::list && settings.reduce != Reduce::count)
-    tell(fmt::format("not counted: {}", joined(reduced.wrong)));
+    tell(fmt::format("not counted: {}", cli::shown(reduced.wrong)));
   if (gathered.answers.empty() && gathered.missing.empty()) tell("nobody answers to this name");
   const bool all = gathered.missing.empty() && reduced.wrong.empty() && !gathered.answers.empty();
   return all ? cli::Exit::done : cli::Exit::no;

@@ -37,11 +37,6 @@ constexpr std::string_view founded_anew = "its group was founded anew, as ";
 constexpr std::size_t founding_digits = 32;
 constexpr Duration clocks_apart = std::chrono::seconds(5);
 
-void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
-         std::string remedy = "") {
-  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
-}
-
 using Resolved = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 Resolved resolve(const net::Address& address, int flags, std::string& why) {

@@ -57,11 +57,6 @@ std::string milliseconds_text(Duration duration) {
   return fmt::format("{}.{} ms", duration.count() / 1'000'000, duration.count() / 100'000 % 10);
 }
 
-void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
-         std::string remedy = "") {
-  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
-}
-
 void add_error(Findings& findings, std::string check, const Error& error) {
   add(findings, Health::fail, std::move(check), error.object, error.what, error.remedy);
 }

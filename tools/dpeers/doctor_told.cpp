@@ -18,11 +18,6 @@ namespace {
 // What a peer says of another besides the reason of a missing connection, each with its word before it.
 constexpr std::string_view kinds_of_trouble[] = {"datagrams: ", "clock: ", "key: ", "state: ", "list: "};
 
-void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
-         std::string remedy = "") {
-  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
-}
-
 }  // namespace
 
 // Of that kind; without one, why there is no connection to it.

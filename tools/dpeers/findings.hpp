@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -23,6 +24,11 @@ struct Finding {
   std::string remedy;  // empty where all is well
 };
 using Findings = std::vector<Finding>;
+
+inline void add(Findings& findings, Health health, std::string check, std::string object, std::string what,
+                std::string remedy = "") {
+  findings.push_back({health, std::move(check), std::move(object), std::move(what), std::move(remedy)});
+}
 
 // The configuration that counts on this host, as far as it can be read.
 struct Examined {

@@ -27,7 +27,7 @@ namespace {
 using local::HandOverStep;
 
 constexpr Duration look_every = std::chrono::milliseconds(50);
-constexpr Duration answer_patience = std::chrono::seconds(10);
+constexpr Duration step_patience = std::chrono::seconds(10);
 
 // By default what root hands over is the host's, and what anybody else hands over is his own.
 Result<cli::Authority> authority_of(const HandOverSettings& settings) {
@@ -51,7 +51,7 @@ Result<engine::LocalConnection> connect(const cli::Authority& authority) {
 
 Result<local::LoneView> ask(engine::LocalConnection& peer, HandOverStep step) {
   if (Status sent = peer.send(local::HandOver{1, step}); !sent) return sent.error();
-  const Instant end = process::boot_now() + answer_patience;
+  const Instant end = process::boot_now() + step_patience;
   for (;;) {
     auto answer = peer.wait(end);
     if (!answer) return answer.error();
@@ -121,7 +121,7 @@ Result<cli::Exit> open_now(const cli::Authority& authority) {
   auto peer = connect(authority);
   if (!peer) return peer.error();
   if (auto begun = look_once_begun(*peer); !begun) return begun.error();
-  auto view = ask_until(*peer, HandOverStep::open, process::boot_now() + answer_patience,
+  auto view = ask_until(*peer, HandOverStep::open, process::boot_now() + step_patience,
                         [](const local::LoneView& seen) { return !seen.closed; });
   if (!view) return view.error();
   if (view->closed)
@@ -134,7 +134,7 @@ Result<cli::Exit> open_now(const cli::Authority& authority) {
 Result<cli::Exit> open_again(const cli::Authority& authority) {
   const auto revived = revive(authority);
   if (!revived) return revived.error();
-  const Instant end = process::boot_now() + answer_patience;
+  const Instant end = process::boot_now() + step_patience;
   for (;;) {
     auto opened = open_now(authority);
     if (opened || !*revived || process::boot_now() >= end) return opened;
@@ -157,7 +157,7 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
   if (!*sure) return cli::Exit::no;
 
   const Instant end = process::boot_now() + settings.within;
-  view = ask_until(*peer, HandOverStep::close, process::boot_now() + answer_patience,
+  view = ask_until(*peer, HandOverStep::close, process::boot_now() + step_patience,
                    [](const local::LoneView& seen) { return seen.closed; });
   if (!view) return view.error();
   if (!view->closed)
@@ -169,7 +169,7 @@ Result<cli::Exit> hand_over(const HandOverSettings& settings) {
   view = ask_until(*peer, HandOverStep::end, end, [](const local::LoneView& seen) { return seen.ended; });
   if (!view) return view.error();
   if (!view->ended) {
-    const auto opened = ask_until(*peer, HandOverStep::open, process::boot_now() + answer_patience,
+    const auto opened = ask_until(*peer, HandOverStep::open, process::boot_now() + step_patience,
                                   [](const local::LoneView& seen) { return !seen.closed; });
     if (!opened) return opened.error();
     cli::notice("dpeers", fmt::format("not handed over, it goes on as before: held:\n{}",

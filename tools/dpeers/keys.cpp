@@ -26,7 +26,7 @@ namespace coord::dpeers {
 
 namespace {
 
-constexpr Duration patience = std::chrono::seconds(20);
+constexpr Duration all_pieces_patience = std::chrono::seconds(20);
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::keys);
 
 std::optional<keys::Verb> verb_of(const std::string& word) {
@@ -88,7 +88,7 @@ Result<keys::Told> ask_peer(const KeySettings& settings, const keys::Ask& ask) {
                  "see coordd --setup for a group"};
   if (Status sent = peer->send(local::ToPart{1, channel, wire::encode(ask, wire::channels_since)}); !sent)
     return sent.error();
-  const Instant until = process::boot_now() + patience;
+  const Instant until = process::boot_now() + all_pieces_patience;
   keys::Told all;
   while (!all.last) {
     auto answer = peer->wait(until);
@@ -109,10 +109,8 @@ Result<keys::Told> ask_peer(const KeySettings& settings, const keys::Ask& ask) {
   return all;
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + cli::shown(name);
-  return text.empty() ? "-" : text;
+std::string shown_or_none(const std::vector<std::string>& names) {
+  return names.empty() ? "-" : cli::shown(names);
 }
 
 struct Where {
@@ -163,7 +161,8 @@ void show(const KeySettings& settings, const keys::Told& told, const std::vector
   } else if (!settings.quiet) {
     cli::Table table({{"KEY"}, {"SEND BY IT"}, {"HAVE IT"}, {"LACK IT"}});
     for (const auto& [key, where] : all)
-      table.row({key.first, joined(where.sends), joined(where.has), joined(where.lacks)});
+      table.row(
+          {key.first, shown_or_none(where.sends), shown_or_none(where.has), shown_or_none(where.lacks)});
     cli::print(cli::for_stdout(std::move(table)));
   }
 }
@@ -202,7 +201,7 @@ Result<cli::Exit> key(const KeySettings& settings) {
   }
   if (!away.empty() && !settings.quiet)
     cli::notice("dpeers",
-                fmt::format("{} {} not answered{}", joined(away), away.size() == 1 ? "has" : "have",
+                fmt::format("{} {} not answered{}", cli::shown(away), away.size() == 1 ? "has" : "have",
                             ask->verb == keys::Verb::list
                                 ? ""
                                 : ": say it again when back; or copy the file `keys` of this host's state "

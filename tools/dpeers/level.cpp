@@ -17,7 +17,7 @@ namespace coord::dpeers {
 namespace {
 
 constexpr Duration raise_patience = std::chrono::seconds(10);
-constexpr Duration look_every = std::chrono::milliseconds(50);
+constexpr Duration look_for_level_every = std::chrono::milliseconds(50);
 
 Result<local::Peers> ask(engine::LocalConnection& peer) {
   if (Status sent = peer.send(local::ListPeers{1}); !sent) return sent.error();
@@ -49,7 +49,7 @@ Result<local::Peers> raise(engine::LocalConnection& peer, Level before) {
     if (process::boot_now() >= end)
       return Error{ErrorKind::unavailable, "level", fmt::format("the group is still at level {}", before),
                    "see whether a majority of the peers runs, then try again"};
-    std::this_thread::sleep_for(look_every);
+    std::this_thread::sleep_for(look_for_level_every);
   }
 }
 

@@ -2,6 +2,7 @@
 // What dpeers --check makes of what a peer tells.
 #include <cmath>
 
+#include "base/counted.hpp"
 #include "base/format.hpp"
 #include "dpeers/check.hpp"
 #include "dpeers/doctor_told.hpp"
@@ -11,12 +12,6 @@ namespace coord::dpeers {
 namespace {
 
 constexpr double full_disk = 0.8;  // of the state directory's file system
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
-  return text;
-}
 
 }  // namespace
 

@@ -22,7 +22,7 @@ namespace coord::dpeers {
 
 namespace {
 
-constexpr Duration look_every = std::chrono::milliseconds(100);
+constexpr Duration look_for_leader_every = std::chrono::milliseconds(100);
 constexpr Duration answer_patience = std::chrono::seconds(1);
 constexpr Duration told_within = std::chrono::seconds(10);  // what holds
 
@@ -44,12 +44,6 @@ Result<View> ask(engine::LocalConnection& peer, const local::Request& request, c
     is_refused = true;
     return cli::refused_by_peer(verb, *refused);
   }
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + cli::shown(name);
-  return text;
 }
 
 std::string json_of(const VoterSettings& settings, const local::VoterView& view, bool done) {
@@ -86,9 +80,10 @@ void tell(const VoterSettings& settings, const local::VoterView& view) {
   if (settings.json) {
     cli::print(json_of(settings, view, true));
   } else if (!settings.quiet) {
-    cli::print(fmt::format("voters: {}{}{}\n", joined(view.voters),
-                           view.learners.empty() ? "" : fmt::format("; learners: {}", joined(view.learners)),
-                           view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
+    cli::print(
+        fmt::format("voters: {}{}{}\n", cli::shown(view.voters),
+                    view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown(view.learners)),
+                    view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
   }
   const std::size_t count = view.voters.size();
   if (settings.verb != local::VoterVerb::transfer && count % 2 == 0 && !settings.quiet)
@@ -150,7 +145,7 @@ Result<cli::Exit> order_voters(const VoterSettings& settings) {
       return cli::Exit::done;
     }
     progress.show(cli::shown(last->what));
-    std::this_thread::sleep_for(std::min(look_every, left()));
+    std::this_thread::sleep_for(std::min(look_for_leader_every, left()));
   }
   progress.clear();
   return not_in_time(settings, last);
@@ -181,7 +176,7 @@ Result<local::VoterView> ordered(const cli::ConnectOptions& where, Request reque
     if (!asked) break;
     if (*asked && (*asked)->done) return *std::move(*asked);
     may_be_so = may_be_so || (changes(request) && (!*asked || (*asked)->quorum));
-    std::this_thread::sleep_for(look_every);
+    std::this_thread::sleep_for(look_for_leader_every);
   }
   if (may_be_so)
     return Error{ErrorKind::unknown, verb,
@@ -225,7 +220,7 @@ Result<cli::Exit> keep_voters(const KeepSettings& settings) {
     }
     cli::print(object.array("voters", voters).line());
   } else if (!settings.quiet) {
-    cli::print(fmt::format("{}\nvoters: {}\n", view->what, joined(view->voters)));
+    cli::print(fmt::format("{}\nvoters: {}\n", view->what, cli::shown(view->voters)));
   }
   const std::uint32_t count = settings.count.value_or(1);
   if (count > 0 && count % 2 == 0 && !settings.quiet)

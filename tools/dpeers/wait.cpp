@@ -21,7 +21,7 @@ namespace coord::dpeers {
 
 namespace {
 
-constexpr Duration look_every = std::chrono::milliseconds(50);
+constexpr Duration look_for_peers_every = std::chrono::milliseconds(50);
 
 struct Seen {
   std::uint64_t count = 0, peers = 0;
@@ -82,7 +82,7 @@ Result<cli::Exit> wait_for_peers(const WaitSettings& settings) {
       if (seen.count >= settings.count) return cli::Exit::done;
       if (!std::exchange(told, true)) say_waiting(settings, seen);
       pause.reset();
-      std::this_thread::sleep_for(std::min(look_every, left_of(end)));
+      std::this_thread::sleep_for(std::min(look_for_peers_every, left_of(end)));
       continue;
     }
     std::this_thread::sleep_for(std::min(pause.next(), left_of(end)));
