@@ -110,7 +110,7 @@ std::string join_names(const std::vector<std::string>& names) {
   return list;
 }
 
-std::string shown(const std::vector<std::string>& names) {
+std::string shown_names(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + shown(name);
   return text;

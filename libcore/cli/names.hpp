@@ -36,6 +36,6 @@ std::string join_names(const std::vector<std::string>& names);
 std::string shown(std::string_view text);
 
 // So, with ", " between them.
-std::string shown(const std::vector<std::string>& names);
+std::string shown_names(const std::vector<std::string>& names);
 
 }  // namespace coord::cli

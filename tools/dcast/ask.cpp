@@ -101,12 +101,12 @@ cli::Exit show(const Settings& settings, casts::Gathered gathered) {
   } else if (reduced.value) {
     cli::print(text_of_number(*reduced.value) + "\n");
   }
-  if (!gathered.missing.empty()) tell(fmt::format("no answer of {}", cli::shown(gathered.missing)));
+  if (!gathered.missing.empty()) tell(fmt::format("no answer of {}", cli::shown_names(gathered.missing)));
   for (const casts::Answered& one : gathered.answers)
     if (one.answer.status != 0)
       tell(fmt::format("{} has answered with status {}", cli::shown(one.member), one.answer.status));
   if (!reduced.wrong.empty() && settings.reduce != Reduce::list && settings.reduce != Reduce::count)
-    tell(fmt::format("not counted: {}", cli::shown(reduced.wrong)));
+    tell(fmt::format("not counted: {}", cli::shown_names(reduced.wrong)));
   if (gathered.answers.empty() && gathered.missing.empty()) tell("nobody answers to this name");
   const bool all = gathered.missing.empty() && reduced.wrong.empty() && !gathered.answers.empty();
   return all ? cli::Exit::done : cli::Exit::no;

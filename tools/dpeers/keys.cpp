@@ -110,7 +110,7 @@ Result<keys::Told> ask_peer(const KeySettings& settings, const keys::Ask& ask) {
 }
 
 std::string shown_or_none(const std::vector<std::string>& names) {
-  return names.empty() ? "-" : cli::shown(names);
+  return names.empty() ? "-" : cli::shown_names(names);
 }
 
 struct Where {
@@ -201,7 +201,7 @@ Result<cli::Exit> key(const KeySettings& settings) {
   }
   if (!away.empty() && !settings.quiet)
     cli::notice("dpeers",
-                fmt::format("{} {} not answered{}", cli::shown(away), away.size() == 1 ? "has" : "have",
+                fmt::format("{} {} not answered{}", cli::shown_names(away), away.size() == 1 ? "has" : "have",
                             ask->verb == keys::Verb::list
                                 ? ""
                                 : ": say it again when back; or copy the file `keys` of this host's state "

@@ -81,8 +81,8 @@ void tell(const VoterSettings& settings, const local::VoterView& view) {
     cli::print(json_of(settings, view, true));
   } else if (!settings.quiet) {
     cli::print(
-        fmt::format("voters: {}{}{}\n", cli::shown(view.voters),
-                    view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown(view.learners)),
+        fmt::format("voters: {}{}{}\n", cli::shown_names(view.voters),
+                    view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown_names(view.learners)),
                     view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
   }
   const std::size_t count = view.voters.size();
@@ -220,7 +220,7 @@ Result<cli::Exit> keep_voters(const KeepSettings& settings) {
     }
     cli::print(object.array("voters", voters).line());
   } else if (!settings.quiet) {
-    cli::print(fmt::format("{}\nvoters: {}\n", view->what, cli::shown(view->voters)));
+    cli::print(fmt::format("{}\nvoters: {}\n", view->what, cli::shown_names(view->voters)));
   }
   const std::uint32_t count = settings.count.value_or(1);
   if (count > 0 && count % 2 == 0 && !settings.quiet)
