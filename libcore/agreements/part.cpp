@@ -32,6 +32,8 @@ AgreementsPart::AgreementsPart(const node::Setting& setting, Shelf shelf, std::u
     const auto known = trace.known.find(name);
     if (known != trace.known.end()) trace_clock_[node] = known->second;
   }
+  if (const auto kept = shelf_.kept.extract(longest_lease_place))
+    longest_lease_.before = longest_lease_in(kept.mapped());
   for (const auto& [generation, kept] : shelf_.kept) deals_kept_.insert(generation);
   COORD_CHECK(log_ != nullptr && std::ranges::is_sorted(founders_));
 }

@@ -205,6 +205,14 @@ class AgreementsPart final : public node::Part {
     Duration bound;
     std::unique_ptr<classical::Instance> core;
   };
+  // The longest lease that was given is on the disk before it is given: one that stands may be of an earlier
+  // life of this process, which is waited for.
+  struct LongestLease {
+    Duration before{};               // of earlier lives
+    std::optional<Duration> kept{};  // of this one
+    Duration saving{};
+    std::vector<std::pair<NodeId, Election>> waiting{};  // for that
+  };
 
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::FromTool& event);
@@ -288,6 +296,7 @@ class AgreementsPart final : public node::Part {
   NodeId founder_of(NodeId role) const;  // whose it is; 0: nobody's
   Result<std::unique_ptr<classical::Instance>> make_racer(const node::Moment& moment, ElectBy by, NodeId role,
                                                           Duration bound);
+  std::uint64_t next_candidacy(const node::Moment& moment);
   void begin_race(const node::Moment& moment, const RaceKey& key, Race& race);
   Standing standing(const node::Moment& moment, const RaceKey& key, const Race& race, Tool tool) const;
   std::string believed(const node::Moment& moment, const RaceKey& key) const;
@@ -298,9 +307,11 @@ class AgreementsPart final : public node::Part {
   void perform(const node::Moment& moment, const RaceKey& key, Race& race, classical::Actions actions);
   void race_told(const node::Moment& moment, const RaceKey& key, Race& race, const classical::Told& what);
   void store_takes(const node::Moment& moment, NodeId from, const Election& what);
+  bool may_give(NodeId from, const Election& what);
+  void longest_lease_saved(const node::Moment& moment, const Save& work);
   void store_answers(const node::Moment& moment, const std::string& name, Store& store, std::uint32_t depth,
                      classical::Actions actions);
-  void refused_by_store(const RaceKey& key);
+  void refused_by_store(const node::Moment& moment, const RaceKey& key, Duration length);
   void believe(const node::Moment& moment, const RaceKey& key, NodeId leader, Duration bound);
   void race_takes(const node::Moment& moment, NodeId from, const Election& what);
   void hears_a_leader(const node::Moment& moment, const RaceKey& key, Race& race, NodeId from);
@@ -422,6 +433,8 @@ class AgreementsPart final : public node::Part {
   std::map<RaceKey, Race> races_;
   std::map<RaceKey, Belief> beliefs_;
   std::map<std::string, Store> stores_;
+  LongestLease longest_lease_;
+  std::uint64_t last_candidacy_ = 0;
   const Instant started_at_;
   std::map<Token, Deal> deals_;
   std::set<Token> deals_kept_;  // whose records are there from an earlier life, and which are not made yet

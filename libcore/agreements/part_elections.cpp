@@ -13,8 +13,8 @@
 // message took longer. Beyond the bound two lead, and so they do in a network that is cut. When they hear of
 // each other the higher one stays.
 //
-// Lease. Who gives leases keeps them in memory only. Started again it does not know which stand, so it gives
-// none until all of that length are over.
+// Lease. Who gives leases keeps them in memory only, and on its disk how long the longest one is. Started
+// again it does not know which stand, so it gives none until one of that length is over.
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -36,7 +36,8 @@ using Kind = Election::Kind;
 constexpr NodeId store_role{1};
 constexpr std::size_t most_races = 1'024, most_beliefs = 4'096, most_stores = 4'096;
 constexpr std::size_t longest_name = 1'024;
-constexpr Duration longest_bound = std::chrono::hours(1);
+constexpr Duration shortest_bound = std::chrono::milliseconds(10), longest_bound = std::chrono::hours(1);
+constexpr std::size_t most_waiting_for_disk = 256;
 
 Duration belief_lasts(ElectBy by, Duration bound) {
   return by == ElectBy::bully ? 2 * bound : bound;
@@ -60,6 +61,7 @@ Result<std::unique_ptr<classical::Instance>> AgreementsPart::make_racer(const no
                                                                         Duration bound) {
   classical::Setup setup;
   setup.group.self = role;
+  setup.life = next_candidacy(moment);
   const std::size_t least = 3;  // with who gives leases
   const std::size_t size = std::max(founders_.size() + 1, least);
   for (std::size_t i = 1; i <= size; ++i) setup.group.nodes.push_back(NodeId{i});
@@ -69,14 +71,28 @@ Result<std::unique_ptr<classical::Instance>> AgreementsPart::make_racer(const no
   return hosted(name_of(by))->make(setup);
 }
 
+// Larger than any before, of earlier lives of this process too, until the host itself starts anew: what was
+// said to an earlier candidate of this host is void for the next.
+std::uint64_t AgreementsPart::next_candidacy(const node::Moment& moment) {
+  using std::chrono::milliseconds;
+  const auto since_boot = std::chrono::duration_cast<milliseconds>(moment.now.time_since_epoch()).count();
+  last_candidacy_ = std::max<std::uint64_t>(last_candidacy_ + 1, static_cast<std::uint64_t>(since_boot));
+  return last_candidacy_;
+}
+
 // ---- candidates
 
 void AgreementsPart::asked(const node::Moment& moment, Tool tool, const Stand& what) {
   const RaceKey key{what.by, what.name};
-  if (what.bound <= Duration{} || what.bound > longest_bound || what.name.empty())
-    return tell(tool, CannotTell{Why::wrong, "no such bound, or no name"});
+  if (what.bound < shortest_bound || what.bound > longest_bound)
+    return tell(tool, CannotTell{Why::wrong, "no such bound"});
   if (!std::ranges::binary_search(founders_, self_))
     return tell(tool, CannotTell{Why::no_site, "this host is none of those that founded the group"});
+  const bool stands_elsewhere = std::ranges::any_of(races_, [&](const auto& entry) {
+    return entry.first != key && std::ranges::find(entry.second.standing, tool.connection,
+                                                   &Tool::connection) != entry.second.standing.end();
+  });
+  if (stands_elsewhere) return tell(tool, CannotTell{Why::wrong, "one tool stands for one name"});
   auto found = races_.find(key);
   if (found == races_.end()) {
     if (races_.size() >= most_races)
@@ -124,7 +140,7 @@ Standing AgreementsPart::standing(const node::Moment& moment, const RaceKey& key
   is.here = race.leads;
   is.term = race.term;
   is.until = key.first == ElectBy::bully ? moment.now + race.bound
-             : race.core                 ? race.core->deadline().value_or(moment.now)
+             : race.core                 ? race.core->granted_until().value_or(moment.now)
                                          : moment.now;
   is.messages = race.messages;
   is.delays = race.depth;
@@ -260,10 +276,13 @@ void AgreementsPart::race_told(const node::Moment& moment, const RaceKey& key, R
 
 // `from`: a founder whose candidate says this.
 void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const Election& what) {
-  if (self_ != by_name_.front() || what.by != ElectBy::lease_race || what.bound <= Duration{}) return;
+  if (self_ != by_name_.front() || what.by != ElectBy::lease_race) return;
   // What an earlier life of this process gave may stand yet.
-  const bool knows_all = moment.now - started_at_ >= what.bound;
+  const Duration waits = COORD_RULE_OR(who_gives_leases_waits_for_the_longest,
+                                       std::max(what.bound, longest_lease_.before), what.bound);
+  const bool knows_all = moment.now - started_at_ >= waits;
   if (!COORD_RULE(who_gives_leases_waits_when_it_is_new, knows_all)) return;
+  if (!may_give(from, what)) return;
   Store* store = nullptr;
   if (const auto found = stores_.find(what.name); found != stores_.end()) store = &found->second;
   if (store != nullptr && store->bound != what.bound) {
@@ -271,7 +290,7 @@ void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const 
       if (from != self_)
         say(from, Election{Kind::refused, what.by, what.name, store->bound, 0, 0, 0, {}});
       else
-        refused_by_store({what.by, what.name});
+        refused_by_store(moment, {what.by, what.name}, store->bound);
       return;
     }
     stores_.erase(what.name);
@@ -286,6 +305,33 @@ void AgreementsPart::store_takes(const node::Moment& moment, NodeId from, const 
   }
   auto actions = store->core->receive(moment.now, candidate_role(from), what.message);
   if (actions) store_answers(moment, what.name, *store, what.depth, std::move(*actions));
+}
+
+// Rounded up, so that many lengths are few writes.
+bool AgreementsPart::may_give(NodeId from, const Election& what) {
+  LongestLease& longest = longest_lease_;
+  if (longest.kept && *longest.kept >= what.bound) return true;
+  if (longest.waiting.size() < most_waiting_for_disk) longest.waiting.emplace_back(from, what);
+  if (longest.saving >= what.bound) return false;
+  for (longest.saving = shortest_bound; longest.saving < what.bound;) longest.saving *= 2;
+  auto work = std::make_shared<Save>();
+  work->kept = kept_longest_lease(longest.saving);
+  out_.push_back(node::Do{std::move(work)});
+  return false;
+}
+
+// Without its disk it gives none: candidates say again that they stand.
+void AgreementsPart::longest_lease_saved(const node::Moment& moment, const Save& work) {
+  const Duration length = longest_lease_in(work.kept);
+  if (longest_lease_.saving == length) longest_lease_.saving = {};
+  if (work.outcome) {
+    longest_lease_.kept = std::max(longest_lease_.kept.value_or(length), length);
+  } else {
+    out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});
+  }
+  for (const auto& [from, what] : std::exchange(longest_lease_.waiting, {})) {
+    if (work.outcome) store_takes(moment, from, what);
+  }
 }
 
 void AgreementsPart::store_answers(const node::Moment& moment, const std::string& name, Store& store,
@@ -306,11 +352,16 @@ void AgreementsPart::store_answers(const node::Moment& moment, const std::string
   }
 }
 
-void AgreementsPart::refused_by_store(const RaceKey& key) {
+// `length`: what others stand with there. It may be the answer to an earlier candidate of this host.
+void AgreementsPart::refused_by_store(const node::Moment& moment, const RaceKey& key, Duration length) {
   const auto found = races_.find(key);
-  if (found == races_.end()) return;
-  for (const Tool& tool : std::exchange(found->second.standing, {}))
+  if (found == races_.end() || found->second.bound == length || found->second.leads) return;
+  Race& race = found->second;
+  for (const Tool& tool : std::exchange(race.standing, {}))
     tell(tool, CannotTell{Why::wrong, "others stand there with another --ttl: use the same"});
+  if (!race.core) return;
+  if (auto actions = race.core->wish(moment.now, classical::Leave{}); actions)
+    perform(moment, key, race, std::move(*actions));
 }
 
 // ---- messages
@@ -325,8 +376,9 @@ void AgreementsPart::believe(const node::Moment& moment, const RaceKey& key, Nod
 
 void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Election& what) {
   const RaceKey key{what.by, what.name};
-  const bool can_be = !what.name.empty() && what.name.size() <= longest_name && what.bound > Duration{} &&
-                      what.bound <= longest_bound && what.by <= ElectBy::lease_race;
+  const bool can_be = !what.name.empty() && what.name.size() <= longest_name &&
+                      what.bound >= shortest_bound && what.bound <= longest_bound &&
+                      what.by <= ElectBy::lease_race;
   if (!can_be) return out_.push_back(node::Unreadable{"it is no message of an election"});
   const auto race = races_.find(key);
   switch (what.kind) {
@@ -343,7 +395,7 @@ void AgreementsPart::heard(const node::Moment& moment, NodeId from, const Electi
       if (race != races_.end() && race->second.leader == from) suspect(moment, key, race->second);
       return;
     case Kind::refused:
-      if (from == by_name_.front()) refused_by_store(key);
+      if (from == by_name_.front()) refused_by_store(moment, key, what.bound);
       return;
   }
 }

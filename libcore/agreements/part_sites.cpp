@@ -159,6 +159,7 @@ void AgreementsPart::save(Token generation, Site& site) {
 
 void AgreementsPart::on(const node::Moment& moment, const node::Worked& event) {
   const auto& work = dynamic_cast<const Save&>(*event.work);
+  if (work.kept.generation == longest_lease_place) return longest_lease_saved(moment, work);
   const auto found = sites_.find(work.kept.generation);
   if (deals_.contains(work.kept.generation)) return deal_saved(moment, work);
   if (!work.outcome) out_.push_back(node::Report{fmt::format("agreements: {}", work.outcome.error().text())});

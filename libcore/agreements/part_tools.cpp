@@ -82,16 +82,19 @@ void AgreementsPart::on(const node::Moment& moment, const node::FromTool& event)
                     is_participant(moment, *ask, event.who.uid, event.who.user)))
       return tell(tool, CannotTell{Why::wrong, "this is not a participant's last run"});
   }
+  bool has_name = true;
   const bool may_stand = std::visit(
       [&](auto& what) {
         if constexpr (requires { what.by; }) {
           what.name = service::expand_own(what.name, event.who.uid, event.who.user);
+          has_name = service::valid_name(what.name, service::Limits{});
           return std::is_same_v<decltype(what), WhoLeads&> ||
                  service::may_use(what.name, event.who.uid, event.who.user);
         }
         return true;
       },
       *said);
+  if (!has_name) return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::invalid)});
   if (!COORD_RULE(who_stands_may_use_the_name, may_stand))
     return tell(tool, CannotTell{Why::wrong, service::describe(service::Refusal::not_yours)});
   const bool is_its = std::visit(

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view prefix = "agreement-";
 constexpr char disk_file[] = "agreement-disk";
 constexpr char temporary[] = "agreement-tmp";
+constexpr char longest_lease[] = "longest_lease_ns";
 constexpr std::size_t longest = std::size_t{1} << 20U;
 
 Error damaged(const std::string& name) {
@@ -91,6 +92,21 @@ Result<Shelf> read_all(Disk& disk) {
 }
 
 }  // namespace
+
+Kept kept_longest_lease(Duration length) {
+  ByteWriter out;
+  out.put(static_cast<std::uint64_t>(length.count()));
+  return {longest_lease_place, {{longest_lease, out.take()}}};
+}
+
+Duration longest_lease_in(const Kept& kept) {
+  const auto found = kept.records.find(longest_lease);
+  if (found == kept.records.end()) return {};
+  ByteReader in(found->second);
+  const auto length = in.get<std::uint64_t>();
+  constexpr auto most = static_cast<std::uint64_t>(Duration::max().count());
+  return in.failed() ? Duration{} : Duration(static_cast<std::int64_t>(std::min(length, most)));
+}
 
 Status save(Disk& disk, const Kept& kept) {
   const std::string name = file_of(kept.generation);

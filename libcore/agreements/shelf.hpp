@@ -15,6 +15,7 @@
 #include "base/bytes.hpp"
 #include "base/disk.hpp"
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "node/part.hpp"
 
 namespace coord::agreements {
@@ -28,6 +29,11 @@ struct Kept {
     archive(generation, records);
   }
 };
+
+// Beside decisions: how long the longest lease is that this host has given.
+inline constexpr Token longest_lease_place{};
+Kept kept_longest_lease(Duration length);
+Duration longest_lease_in(const Kept& kept);
 
 struct Shelf {
   std::uint64_t disk = 0;  // 0: cannot be read, so that this peer is no site

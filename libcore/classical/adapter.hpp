@@ -56,6 +56,13 @@ class InstanceOf final : public Instance {
       return false;
     }
   }
+  std::optional<Instant> granted_until() const override {
+    if constexpr (requires { core_.granted_until(); }) {
+      return core_.granted_until();
+    } else {
+      return std::nullopt;
+    }
+  }
   std::optional<Token> floor() const override {
     if constexpr (requires { core_.floor(); }) {
       return core_.floor();

@@ -181,6 +181,8 @@ class Instance {
   virtual bool holds_up(NodeId node) const = 0;
   // Mutual exclusion: no token given so far is larger, if all nodes of the epoch that live are asked.
   virtual std::optional<Token> floor() const = 0;
+  // Leases: what this node was granted is over by then, unless it is renewed.
+  virtual std::optional<Instant> granted_until() const = 0;
 };
 
 }  // namespace coord::classical

@@ -161,7 +161,9 @@ struct Lease : SiteUser<election::LeaseRace> {
     if (!setup.group.knows(store))
       return Error{ErrorKind::usage, std::string(identity.name), "its store is none of its nodes",
                    "name one of them"};
-    return Core({setup.group.self, store, given.duration("ttl_ms"), herd});
+    constexpr unsigned attempts_of_a_life = 16;  // bits
+    const std::uint64_t before = (setup.life - 1) << attempts_of_a_life;
+    return Core({setup.group.self, store, given.duration("ttl_ms"), herd, before});
   }
   static std::string_view type_of(const Core::Message& message) { return type_by_index<Lease>(message); }
   static std::string describe(const Core::Message& message) {

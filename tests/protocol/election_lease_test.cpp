@@ -130,6 +130,36 @@ TEST_CASE(
   CHECK(noticed(hear(made, two, Leave{1})) == std::vector{four});
 }
 
+// What the first candidate led may be ending yet.
+TEST_CASE(
+    "lease, the store: an entry that led stands until it is left or runs out, also when its host comes "
+    "again") {
+  LeaseRace made = store_of_three(false);
+  CHECK(kept(hear(made, two, Join{2, 0}, at(100ms))).token == 0);
+  CHECK(kept(hear(made, three, Join{1, 0}, at(100ms))).token == 0);
+  CHECK(hear(made, two, Join{1, 0}, at(500ms)).empty());  // nobody renews the first any more
+  CHECK(kept(hear(made, three, Join{1, 0}, at(900ms))).token == 0);
+  CHECK(noticed(made.step(at(1000ms), LeaseRace::Tick{})) == std::vector{three});
+  CHECK(kept(hear(made, three, Look{1, 0}, at(1010ms))).token == 2);
+
+  LeaseRace other = store_of_three(false);
+  CHECK(kept(hear(other, two, Join{2, 0})).token == 0);
+  CHECK(noticed(hear(other, two, Leave{1})) == std::vector{three});
+}
+
+TEST_CASE("lease: who was too late says nothing to the store, and counts its candidates over its lives") {
+  LeaseRace node({two, store, ttl, false, 7});
+  CHECK(std::get<Join>(sends<LeaseRace>(acquire(node)).at(0).message).attempt == 8);
+  CHECK_FALSE(node.granted_until());
+  static_cast<void>(hear(node, store, Kept{8, 0, 7}, at(20ms)));
+  CHECK(node.granted_until() == at(800ms));
+  static_cast<void>(node.step(at(250ms), LeaseRace::Tick{}));
+  CHECK(node.granted_until() == at(800ms));  // asked, and not answered yet
+  const auto late = node.step(at(800ms), LeaseRace::Tick{});
+  CHECK(lost(late));
+  CHECK(sends<LeaseRace>(late).empty());
+}
+
 // Gray and Cheriton, 5: an unreachable holder delays the others by one term at most,
 // and never reads what is old.
 TEST_CASE("lease: cut off from the store, the leader stops before another leads") {

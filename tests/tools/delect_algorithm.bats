@@ -55,6 +55,12 @@ believes() { [ "$(on "$1" delect --algorithm "$2" --who reports --json | jq -r .
   signal_peer CONT b
 }
 
+@test "lease-race: a command goes on for as long as its lease is renewed, and the next one begins at once" {
+  on b delect "${race[@]}" reports sleep 2.2
+  on b delect "${race[@]}" -w 3 reports true
+  on c delect "${race[@]}" -w 3 reports true
+}
+
 @test "what can happen is said, and what does not go together is refused" {
   run -64 --separate-stderr delect --algorithm bully --bound 1 reports true
   [[ $stderr == *"two hosts lead"*"--i-know"* ]]

@@ -119,6 +119,80 @@ TEST_CASE("lease-race: who gives leases and was started again gives none until t
   CHECK(leads(net, 3) == "leads");
 }
 
+TEST_CASE("lease-race: whoever leads goes on for as long as it is renewed, and is told so") {
+  Network net(3);
+  net.run(2s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(200ms);
+  for (int eighths = 0; eighths < 40; ++eighths) {
+    REQUIRE(leads(net, 2) == "leads");
+    const Instant until = std::get<Standing>(net.told[NodeId{2}].back()).until;
+    net.run(bound / 8);
+    CHECK(until > net.now);  // else its command would be stopped
+    stand(net, 2, ElectBy::lease_race);
+  }
+}
+
+TEST_CASE("lease-race: a host that comes again at once leads when its lease of before is over") {
+  Network net(3);
+  net.run(2s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  REQUIRE(leads(net, 2) == "leads");
+  net.start(NodeId{2});
+  stand(net, 2, ElectBy::lease_race, 2);
+  net.run(700ms);
+  CHECK(leads(net, 2) == "stands");
+  net.run(1s);
+  CHECK(leads(net, 2) == "leads");
+}
+
+TEST_CASE("lease-race: without its disk nobody is given a lease, and with it again who stands") {
+  Network net(3);
+  net.run(2s);
+  net.full = {NodeId{1}};
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  CHECK(leads(net, 2) == "stands");
+  net.full.clear();
+  net.run(1s);
+  CHECK(leads(net, 2) == "leads");
+}
+
+TEST_CASE("a refusal of an earlier candidate with another length is not this one's") {
+  Network net(3);
+  net.run(5s);
+  stand(net, 2, ElectBy::lease_race);
+  net.run(1s);
+  net.slow = std::pair(NodeId{1}, NodeId{3});
+  stand(net, 3, ElectBy::lease_race, 1, 2 * bound);
+  net.run(100ms);
+  net.gone(3, 1);
+  net.slow.reset();
+  stand(net, 3, ElectBy::lease_race, 2);
+  for (auto& late : std::exchange(net.late, {}))
+    net.step(late.to, node::FromPeer{late.from, late.bytes, 2, node::Way::stream});
+  CHECK(leads(net, 3) == "stands");
+  net.gone(2, 1);
+  net.run(1s);
+  CHECK(leads(net, 3) == "leads");
+}
+
+TEST_CASE("what no tool of ours says is refused: long names, bounds, and several names at once") {
+  Network net(2);
+  const auto said = [&](const Stand& what) {
+    net.ask_as(1, 5, what);
+    return std::holds_alternative<Standing>(net.told[NodeId{1}].back());
+  };
+  CHECK_FALSE(said({ElectBy::bully, "@/" + std::string(1'022, 'x'), bound}));
+  CHECK_FALSE(said({ElectBy::bully, "", bound}));
+  CHECK_FALSE(said({ElectBy::bully, std::string("a\0b", 3), bound}));
+  CHECK_FALSE(said({ElectBy::bully, "reports", 9ms}));
+  CHECK(said({ElectBy::bully, "reports", 10ms}));
+  CHECK_FALSE(said({ElectBy::bully, "others", 10ms}));
+  net.run(1s);
+}
+
 TEST_CASE("lease-race: another length than the others' is refused") {
   Network net(3);
   net.run(5s);

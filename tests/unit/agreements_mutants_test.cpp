@@ -274,6 +274,33 @@ bool a_new_giver_of_leases_waits() {
   return !last_standing(net, 3).leads;
 }
 
+// 60 s were given before; whoever has them is not heard when another one asks for a second.
+bool a_new_giver_of_leases_waits_for_the_longest() {
+  Network net(3);
+  net.run(65s);
+  net.ask_as(2, 1, Stand{ElectBy::lease_race, "reports", 60s});
+  net.run(1s);
+  net.start(NodeId{1});
+  net.cut = {NodeId{2}};
+  net.ask_as(3, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(10s);
+  return !last_standing(net, 3).leads;
+}
+
+// The command that it led may be ending yet.
+bool a_host_that_stands_anew_ends_nothing() {
+  Network net(3);
+  net.run(2s);
+  net.ask_as(2, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(500ms);
+  net.ask_as(3, 1, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(500ms);
+  net.start(NodeId{2});
+  net.ask_as(2, 2, Stand{ElectBy::lease_race, "reports", 1s});
+  net.run(600ms);
+  return !last_standing(net, 2).leads && !last_standing(net, 3).leads;
+}
+
 bool nobody_stands_for_others_names() {
   Network net(1);
   net.step(NodeId{1}, node::FromTool{replica::ConnectionId{1},
@@ -306,27 +333,30 @@ bool waits_that_change_are_no_circle() {
 }  // namespace
 
 TEST_CASE("every rule of decisions by classical algorithms that is removed is noticed") {
-  mutants::check_stories({{"acceptors_are_those_of_the_first_entry", sites_stay},
-                          {"site_is_the_one_that_was_fixed", a_replaced_disk_takes_no_part},
-                          {"only_fixed_sites_are_heard", others_are_not_heard},
-                          {"stored_before_it_is_told", nothing_is_told_before_it_is_stored},
-                          {"who_has_begun_may_have_accepted", what_may_be_chosen_is_not_undecided},
-                          {"answers_are_to_this_question", an_earlier_answer_is_none},
-                          {"proposals_are_their_users", a_user_proposes_for_itself},
-                          {"who_lost_a_message_serves_no_more", who_lost_a_message_lets_nobody_in},
-                          {"what_went_to_an_earlier_life_is_lost", what_an_earlier_life_got_is_lost},
-                          {"early_messages_come_first", a_late_wish_is_withdrawn},
-                          {"who_begins_is_inside", who_was_stopped_begins_nothing},
-                          {"who_enters_is_the_sessions_user", nobody_enters_for_others},
-                          {"who_enters_takes_part", who_takes_no_part_does_not_enter},
-                          {"deal_is_of_the_disk_that_was_fixed", a_replaced_disk_votes_no_more},
-                          {"only_the_disks_that_were_fixed_are_heard", a_replaced_disk_is_not_believed},
-                          {"vote_stored_before_it_is_told", no_vote_is_told_before_it_is_stored},
-                          {"who_votes_is_the_participant", nobody_votes_for_others},
-                          {"an_elected_leader_begins_a_bound_later", an_elected_leader_waits},
-                          {"who_gives_leases_waits_when_it_is_new", a_new_giver_of_leases_waits},
-                          {"who_stands_may_use_the_name", nobody_stands_for_others_names},
-                          {"a_circle_is_found_twice", waits_that_change_are_no_circle},
-                          {"region_site_is_this_life", a_restarted_site_enters_no_more},
-                          {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});
+  mutants::check_stories(
+      {{"acceptors_are_those_of_the_first_entry", sites_stay},
+       {"site_is_the_one_that_was_fixed", a_replaced_disk_takes_no_part},
+       {"only_fixed_sites_are_heard", others_are_not_heard},
+       {"stored_before_it_is_told", nothing_is_told_before_it_is_stored},
+       {"who_has_begun_may_have_accepted", what_may_be_chosen_is_not_undecided},
+       {"answers_are_to_this_question", an_earlier_answer_is_none},
+       {"proposals_are_their_users", a_user_proposes_for_itself},
+       {"who_lost_a_message_serves_no_more", who_lost_a_message_lets_nobody_in},
+       {"what_went_to_an_earlier_life_is_lost", what_an_earlier_life_got_is_lost},
+       {"early_messages_come_first", a_late_wish_is_withdrawn},
+       {"who_begins_is_inside", who_was_stopped_begins_nothing},
+       {"who_enters_is_the_sessions_user", nobody_enters_for_others},
+       {"who_enters_takes_part", who_takes_no_part_does_not_enter},
+       {"deal_is_of_the_disk_that_was_fixed", a_replaced_disk_votes_no_more},
+       {"only_the_disks_that_were_fixed_are_heard", a_replaced_disk_is_not_believed},
+       {"vote_stored_before_it_is_told", no_vote_is_told_before_it_is_stored},
+       {"who_votes_is_the_participant", nobody_votes_for_others},
+       {"an_elected_leader_begins_a_bound_later", an_elected_leader_waits},
+       {"who_gives_leases_waits_when_it_is_new", a_new_giver_of_leases_waits},
+       {"who_gives_leases_waits_for_the_longest", a_new_giver_of_leases_waits_for_the_longest},
+       {"lease_that_led_runs_out", a_host_that_stands_anew_ends_nothing},
+       {"who_stands_may_use_the_name", nobody_stands_for_others_names},
+       {"a_circle_is_found_twice", waits_that_change_are_no_circle},
+       {"region_site_is_this_life", a_restarted_site_enters_no_more},
+       {"only_lives_of_the_epoch_are_heard", a_restarted_site_lets_nobody_in}});
 }

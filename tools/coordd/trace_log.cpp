@@ -2,13 +2,16 @@
 #include "coordd/trace_log.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "base/format.hpp"
@@ -41,6 +44,17 @@ Error no_file(const std::string& path, const char* what) {
           "name a regular file that this peer may write"};
 }
 
+// Written by the thread on which the peer runs, for a line is there before its message: a server that hangs
+// would stop the peer.
+bool is_elsewhere(const Descriptor& file) {
+  constexpr long elsewhere[] = {NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,  CIFS_SUPER_MAGIC,
+                                SMB2_SUPER_MAGIC, V9FS_MAGIC,       AFS_SUPER_MAGIC,
+                                CODA_SUPER_MAGIC, CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC};
+  struct statfs system {};
+  if (::fstatfs(file.get(), &system) != 0) return false;
+  return std::ranges::find(elsewhere, static_cast<long>(system.f_type)) != std::end(elsewhere);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TraceLog>> TraceLog::open(const std::string& path, const std::string& host) {
@@ -51,6 +65,9 @@ Result<std::unique_ptr<TraceLog>> TraceLog::open(const std::string& path, const 
   if (::fstat(file.get(), &status) != 0) return no_file(path, "cannot be read");
   if (!S_ISREG(status.st_mode))
     return Error{ErrorKind::data, path, "is no regular file", "name a regular file that this peer may write"};
+  if (is_elsewhere(file))
+    return Error{ErrorKind::data, path, "is not on a disk of this host: if its server hung, this peer would",
+                 "name a file on a local file system"};
   const off_t from = std::max<off_t>(0, status.st_size - longest_tail);
   std::string tail(static_cast<std::size_t>(status.st_size - from), '\0');
   if (::pread(file.get(), tail.data(), tail.size(), from) != static_cast<ssize_t>(tail.size()))

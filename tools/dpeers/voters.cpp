@@ -80,10 +80,10 @@ void tell(const VoterSettings& settings, const local::VoterView& view) {
   if (settings.json) {
     cli::print(json_of(settings, view, true));
   } else if (!settings.quiet) {
-    cli::print(
-        fmt::format("voters: {}{}{}\n", cli::shown_names(view.voters),
-                    view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown_names(view.learners)),
-                    view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
+    cli::print(fmt::format(
+        "voters: {}{}{}\n", cli::shown_names(view.voters),
+        view.learners.empty() ? "" : fmt::format("; learners: {}", cli::shown_names(view.learners)),
+        view.leader.empty() ? "" : fmt::format("; {} leads", cli::shown(view.leader))));
   }
   const std::size_t count = view.voters.size();
   if (settings.verb != local::VoterVerb::transfer && count % 2 == 0 && !settings.quiet)

@@ -37,6 +37,10 @@ std::optional<Instant> LeaseRace::deadline() const {
   return phase_ == Phase::inside ? std::min(renew_at_, stop_at_) : renew_at_;
 }
 
+std::optional<Instant> LeaseRace::granted_until() const {
+  return phase_ == Phase::inside ? std::optional(stop_at_) : std::nullopt;
+}
+
 void LeaseRace::on(Instant now, const mutex::Acquire&, Actions& actions) {
   if (phase_ != Phase::idle || config_.self == config_.store) return;
   phase_ = Phase::waiting;
@@ -67,7 +71,6 @@ void LeaseRace::on(Instant now, const Tick&, Actions& actions) {
   if (phase_ == Phase::inside && now >= stop_at_) {
     phase_ = Phase::idle;
     actions.push_back(Lost{});
-    actions.push_back(Send{config_.store, Leave{attempt_}});
   } else if (phase_ != Phase::idle && now >= renew_at_) {
     renew(now, actions);
   }
@@ -103,12 +106,15 @@ void LeaseRace::receive(Instant now, NodeId, const Notice& notice, Actions& acti
 // ---- the store's
 
 void LeaseRace::receive(Instant now, NodeId from, const Join& join, Actions& actions) {
-  const auto known = std::ranges::find(entries_, from, &Entry::candidate);
-  if (known != entries_.end() && known->attempt > join.attempt) return;
-  if (known == entries_.end() || known->attempt < join.attempt) {
-    if (known != entries_.end()) drop(from, known->attempt, actions);
+  const bool is_late = std::ranges::any_of(
+      entries_, [&](const Entry& entry) { return entry.candidate == from && entry.attempt > join.attempt; });
+  if (is_late) return;
+  std::erase_if(entries_, [&](const Entry& entry) {
+    return entry.candidate == from && entry.attempt < join.attempt &&
+           COORD_RULE_OR(lease_that_led_runs_out, entry.token == 0, true);
+  });
+  if (find(from, join.attempt) == entries_.end())
     entries_.push_back({from, join.attempt, now + config_.ttl, 0});
-  }
   answer(now, from, join.attempt, join.sent_ns, actions);
 }
 
@@ -122,8 +128,8 @@ void LeaseRace::receive(Instant, NodeId from, const Leave& leave, Actions& actio
 
 void LeaseRace::answer(Instant now, NodeId from, std::uint64_t attempt, std::int64_t sent_ns,
                        Actions& actions) {
-  const auto entry = std::ranges::find(entries_, from, &Entry::candidate);
-  if (entry == entries_.end() || entry->attempt != attempt) return;  // gone: it joins again by itself
+  const auto entry = find(from, attempt);
+  if (entry == entries_.end()) return;  // gone: it joins again by itself
   entry->expires = now + config_.ttl;
   const bool may_lead = config_.herd || entry == entries_.begin();
   if (entry->token == 0 && may_lead && COORD_RULE(lease_one_leader, !has_leader()))
@@ -135,9 +141,14 @@ bool LeaseRace::has_leader() const {
   return std::ranges::any_of(entries_, [](const Entry& entry) { return entry.token != 0; });
 }
 
+std::vector<LeaseRace::Entry>::iterator LeaseRace::find(NodeId candidate, std::uint64_t attempt) {
+  return std::ranges::find_if(
+      entries_, [&](const Entry& entry) { return entry.candidate == candidate && entry.attempt == attempt; });
+}
+
 void LeaseRace::drop(NodeId candidate, std::uint64_t attempt, Actions& actions) {
-  const auto entry = std::ranges::find(entries_, candidate, &Entry::candidate);
-  if (entry == entries_.end() || entry->attempt != attempt) return;
+  const auto entry = find(candidate, attempt);
+  if (entry == entries_.end()) return;
   const bool led = entry->token != 0;
   entries_.erase(entry);
   if (led) notice_next(actions);

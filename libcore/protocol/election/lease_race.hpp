@@ -16,6 +16,11 @@
 // The store here is one node; it stands for a replicated one. Leadership has a token that counts: what a
 // paused leader sends late is refused by whoever has seen a later token; nothing else can help there. A
 // hand-over costs one notice and one look; with the herd as many as there are candidates.
+//
+// A host stands again and again, in this life and in later ones, and what was said to one of its candidates
+// is void for the next: each has a number of its own. An entry that led is over when its candidate says so,
+// or when it runs out: neither a later candidate of its host nor one who was too late ends it, for what it
+// led may be ending yet.
 #pragma once
 
 #include <cstdint>
@@ -87,12 +92,13 @@ class LeaseRace : public Shape<LeaseRace> {
     NodeId store;  // it is no candidate
     Duration ttl{};
     bool herd = false;
+    std::uint64_t attempts_before = 0;  // of this node's earlier lives
   };
   using Event = std::variant<mutex::Acquire, mutex::Release, Receive, Tick>;
   using Action = std::variant<Send, mutex::Granted, mutex::Refused, Lost>;
   using Actions = std::vector<Action>;
 
-  explicit LeaseRace(Config config) : config_(config) {}
+  explicit LeaseRace(Config config) : config_(config), attempt_(config.attempts_before) {}
 
   // ---- input
   [[nodiscard]] Actions step(Instant now, const Event& event);
@@ -102,6 +108,8 @@ class LeaseRace : public Shape<LeaseRace> {
   mutex::Phase phase() const { return phase_; }
   std::set<NodeId> missing() const { return {config_.store}; }
   Token floor() const { return {}; }
+  // Inside: by then it leads no more, unless it is renewed.
+  std::optional<Instant> granted_until() const;
 
  private:
   struct Entry {
@@ -124,6 +132,7 @@ class LeaseRace : public Shape<LeaseRace> {
   void receive(Instant now, NodeId from, const lease_race::Look& look, Actions& actions);
   void receive(Instant now, NodeId from, const lease_race::Leave& leave, Actions& actions);
   void answer(Instant now, NodeId from, std::uint64_t attempt, std::int64_t sent_ns, Actions& actions);
+  std::vector<Entry>::iterator find(NodeId candidate, std::uint64_t attempt);
   void drop(NodeId candidate, std::uint64_t attempt, Actions& actions);
   void notice_next(Actions& actions) const;
   bool has_leader() const;
