@@ -23,6 +23,7 @@ constexpr Duration members_stay_for = std::chrono::milliseconds(250);
 constexpr Duration longest_patience = std::chrono::hours(24);
 // Tools that wait for their questions' answers, or for another member's word.
 constexpr std::size_t most_asking = 256, most_waiting = 4096;
+constexpr std::ptrdiff_t most_asking_of_user = 64;
 constexpr Duration when_full = std::chrono::milliseconds(200);
 
 Gossip::Config config_of(const node::Setting& setting) {
@@ -157,7 +158,7 @@ void CastsPart::on(const node::Moment& moment, const node::ToolGone& event) {
   listeners_.remove(event.connection);
   for (const Gather::Own& own : answerers_.remove(event.connection)) run(moment, own);
   for (auto entry = asking_.begin(); entry != asking_.end();) {
-    if (entry->second.connection != event.connection) {
+    if (entry->second.tool.connection != event.connection) {
       ++entry;
       continue;
     }
@@ -315,13 +316,16 @@ void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, c
 void CastsPart::asked(const node::Moment& moment, const node::FromTool& event, const Ask& what) {
   const std::string name = name_for(moment, event, what.name, what.query.size());
   if (name.empty()) return;
-  if (asking_.size() >= most_asking) return tell({event.connection, event.request}, Later{when_full});
+  const auto of_user =
+      std::ranges::count_if(asking_, [&](const auto& entry) { return entry.second.uid == event.who.uid; });
+  if (asking_.size() >= most_asking || (event.who.uid != 0 && of_user >= most_asking_of_user))
+    return tell({event.connection, event.request}, Later{when_full});
   const Bytes body = letter_of(moment, event, name, what.query);
   std::vector<NodeId> members = alive_;
   members.push_back(self_);
   const CastId id{self_, gather_.last().life, gather_.last().number + 1};
   ++asked_;
-  asking_[id] = {event.connection, event.request};
+  asking_[id] = {{event.connection, event.request}, event.who.uid};
   run(moment, Gather::Begin{{body.begin(), body.end()}, std::move(members), what.patience});
 }
 
@@ -382,7 +386,7 @@ void CastsPart::perform(const node::Moment& moment, const Gather::Gathered& acti
   answered_ += gathered.answers.size();
   missing_ += action.missing.size();
   for (const NodeId node : action.missing) gathered.missing.push_back(host_of(moment, node));
-  tell(found->second, gathered);
+  tell(found->second.tool, gathered);
   asking_.erase(found);
 }
 

@@ -62,6 +62,11 @@ class CastsPart final : public node::Part {
     std::uint32_t members = 0;
   };
 
+  struct Asking {
+    Tool tool;
+    std::uint32_t uid = 0;
+  };
+
   void on(const node::Moment& moment, const node::FromPeer& event);
   void on(const node::Moment& moment, const node::FromTool& event);
   void on(const node::Moment& moment, const node::Greeted& event);
@@ -114,7 +119,7 @@ class CastsPart final : public node::Part {
   Listeners listeners_;
   std::map<CastId, Waiting> waiting_;
   Answerers answerers_;
-  std::map<CastId, Tool> asking_;
+  std::map<CastId, Asking> asking_;
   std::uint64_t made_ = 0, came_ = 0, held_up_ = 0, gaps_ = 0;
   std::uint64_t asked_ = 0, answered_ = 0, missing_ = 0;
   node::PartActions out_;

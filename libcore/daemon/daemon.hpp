@@ -389,7 +389,9 @@ class Daemon {
   std::map<NodeId, net::Address> listed_;  // of the founders, by this host's list
   AddressBook book_, written_book_;        // as it was at the start, and as it was written last
   bool went_by_book_ = false;              // when links were looked at last
-  std::unique_ptr<WorkThread> addresses_;
+  std::unique_ptr<WorkThread> addresses_, reminders_;
+  bool is_reminding_ = false;  // one round at a time
+  std::size_t remind_from_ = 0;
   Instant reminded_;
   std::string greeted_group_;              // the group of who greeted last, as it said
   std::map<NodeId, Instant> departing_;    // of the group no more: until when they have their links still

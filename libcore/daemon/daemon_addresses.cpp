@@ -21,7 +21,8 @@ constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
 constexpr std::size_t most_names_gone = 256;
 constexpr Duration reminded_by_voters_every = std::chrono::seconds(2);
 constexpr Duration reminded_by_others_every = std::chrono::seconds(60);
-constexpr Duration reminding_patience = std::chrono::milliseconds(1500);
+constexpr Duration reminding_patience = std::chrono::seconds(1);  // as long a stop may take, too
+constexpr std::size_t most_reminded_at_once = 32;
 
 bool is_dialled(const std::string& text) {
   const auto address = net::parse_address(text);
@@ -37,24 +38,14 @@ struct Remind : node::Work {
   wire::IntroductionQuestion question;
 };
 
-class AddressesWorker final : public node::Worker {
+class Reminding final : public node::Worker {
  public:
-  explicit AddressesWorker(std::string directory) : writer_(std::move(directory)) {}
   void perform(std::vector<std::shared_ptr<node::Work>>& batch) override {
-    std::vector<std::shared_ptr<node::Work>> to_write;
     for (const auto& work : batch) {
-      if (const auto* remind = dynamic_cast<const Remind*>(work.get())) {
-        for (const net::Address& address : remind->addresses)
-          (void)net::ask_introduction(remind->keys, address, remind->question, reminding_patience);
-      } else {
-        to_write.push_back(work);
-      }
+      const auto& remind = dynamic_cast<const Remind&>(*work);
+      net::tell_introduction(remind.keys, remind.addresses, remind.question, reminding_patience);
     }
-    if (!to_write.empty()) writer_.perform(to_write);
   }
-
- private:
-  AddressWorker writer_;
 };
 
 }  // namespace
@@ -68,13 +59,18 @@ void Daemon::open_address_book() {
     log_(net::LogLevel::warning, book.error().text());
   }
   addresses_ = std::make_unique<WorkThread>(
-      io_, std::make_unique<AddressesWorker>(settings_.options.state_dir),
+      io_, std::make_unique<AddressWorker>(settings_.options.state_dir),
       [this](const std::shared_ptr<node::Work>& work) {
         const auto* write = dynamic_cast<const WriteAddresses*>(work.get());
         if (write == nullptr || write->written) return;
         written_book_ = {};  // with the next change
         log_(net::LogLevel::warning, fmt::format("state: {}", write->written.error().text()));
       });
+  reminders_ = std::make_unique<WorkThread>(io_, std::make_unique<Reminding>(),
+                                            [this](const std::shared_ptr<node::Work>&) {
+                                              is_reminding_ = false;
+                                              reminded_ = process::boot_now();
+                                            });
 }
 
 // It says more than what is applied here.
@@ -149,7 +145,7 @@ void Daemon::write_addresses() {
 
 // Who was removed and is started anew, with nothing and an old list.
 void Daemon::remind_departed() {
-  if (!addresses_ || written_book_.gone.empty() || !node_->log().has_quorum()) return;
+  if (!reminders_ || is_reminding_ || written_book_.gone.empty() || !node_->log().has_quorum()) return;
   const Instant now = process::boot_now();
   const bool votes = std::ranges::find(voters_, settings_.node) != voters_.end();
   if (now < reminded_ + (votes ? reminded_by_voters_every : reminded_by_others_every)) return;
@@ -161,6 +157,11 @@ void Daemon::remind_departed() {
     });
     if (is_free) whom.push_back(*net::parse_address(gone.address));
   }
+  if (whom.size() > most_reminded_at_once) {  // the next ones
+    std::ranges::rotate(whom, whom.begin() + static_cast<std::ptrdiff_t>(remind_from_ % whom.size()));
+    remind_from_ += most_reminded_at_once;
+    whom.resize(most_reminded_at_once);
+  }
   wire::IntroductionQuestion question;
   question.name = settings_.name;
   question.node = settings_.node;
@@ -169,8 +170,9 @@ void Daemon::remind_departed() {
   question.group = group_id();
   question.knows = newest_level;
   question.leads = true;
-  if (!whom.empty())
-    addresses_->submit(std::make_shared<Remind>(*settings_.keys, std::move(whom), std::move(question)));
+  is_reminding_ = !whom.empty();
+  if (is_reminding_)
+    reminders_->submit(std::make_shared<Remind>(*settings_.keys, std::move(whom), std::move(question)));
 }
 
 // A peer with nothing that is to found a group, and one under its key lives, which knows this address.

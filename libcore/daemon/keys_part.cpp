@@ -42,6 +42,7 @@ Result<std::optional<net::KeyRing>> ring_after(const net::KeyRing& ring, const k
   std::vector<net::ClusterKey> all = ring.keys();
   const auto found = std::ranges::find_if(all, [&](const auto& key) { return key.id == order.id; });
   const bool has = found != all.end();
+  const bool is_this = has && COORD_RULE(key_is_its_secret, net::print_of(*found) == order.print);
   switch (order.verb) {
     case keys::Verb::list:
       return std::optional<net::KeyRing>();
@@ -53,17 +54,26 @@ Result<std::optional<net::KeyRing>> ring_after(const net::KeyRing& ring, const k
       break;
     case keys::Verb::use:
       if (!has) return no("it lacks this key");
+      if (!is_this) return no("it has another key under this id");
       if (found == all.begin()) return std::optional<net::KeyRing>();
       std::rotate(all.begin(), found, found + 1);
       break;
     case keys::Verb::remove:
-      if (!has) return std::optional<net::KeyRing>();
+      if (!is_this) return std::optional<net::KeyRing>();
       if (!COORD_RULE(key_in_use_stays, found != all.begin()) || all.size() == 1)
         return no("it sends by this key");
       all.erase(found);
       break;
   }
   return std::optional(net::KeyRing(std::move(all)));
+}
+
+bool is_gone_for_good(const node::Moment& moment, NodeId founder) {
+  if (moment.service == nullptr) return false;
+  const service::StateMachine& machine = moment.service->log().machine();
+  const replica::Replica* const voter = moment.service->voter();
+  return machine.level() >= 2 && !machine.state().registrations.contains(founder) &&
+         (voter == nullptr || !voter->raft().voters().has(founder));
 }
 
 }  // namespace
@@ -136,10 +146,12 @@ void KeysPart::from_tool(const node::Moment& moment, const node::FromTool& asked
   if (!run_) begin(moment, out);
 }
 
-// The founders, and who is registered under a name.
+// Who is registered under a name, and the founders. From level 2 on all that live are registered: a founder
+// that is not, and has no vote, is gone for good.
 std::map<NodeId, std::string> KeysPart::others(const node::Moment& moment) const {
   std::map<NodeId, std::string> all;
   for (const NodeId node : founders_) {
+    if (is_gone_for_good(moment, node)) continue;
     const auto name = names_.find(node);
     all[node] = name == names_.end() ? fmt::format("peer {}", node.value) : name->second;
   }
@@ -164,7 +176,8 @@ void KeysPart::begin(const node::Moment& moment, node::PartActions& out) {
 
 void KeysPart::say(const node::Moment& moment, node::PartActions& out) {
   run_->again = moment.now + say_again;
-  keys::Order order{run_->number, run_->orders ? run_->ask.verb : keys::Verb::list, run_->ask.id, {}};
+  keys::Order order{
+      run_->number, run_->orders ? run_->ask.verb : keys::Verb::list, run_->ask.id, {}, run_->print};
   if (order.verb == keys::Verb::add) order.secret = *run_->ask.secret;
   for (const auto& [node, name] : run_->hosts) {
     if (!run_->answers.contains(node))
@@ -184,13 +197,12 @@ void KeysPart::go_on(const node::Moment& moment, node::PartActions& out) {
   }
   const auto& own = keys_->ring;
   const net::ClusterKey* const known = own.find(run_->ask.id);
-  // What is gone here may be left on a host that was away.
-  const bool is_known = known != nullptr || (run_->ask.verb == keys::Verb::add && run_->ask.secret) ||
-                        (run_->ask.verb == keys::Verb::remove && is_anywhere(run_->ask.id));
-  if (!is_known) {
+  const std::optional<std::uint64_t> print = print_meant();
+  if (!print) {
     finish(fmt::format("no key here has the id {}", run_->ask.id), true, out);
     return begin(moment, out);
   }
+  run_->print = *print;
   if (const std::string why = objection(); !why.empty()) {
     finish(why, false, out);
     return begin(moment, out);
@@ -204,30 +216,46 @@ void KeysPart::go_on(const node::Moment& moment, node::PartActions& out) {
   run_->number = ++last_number_;
   run_->until = moment.now + order_patience;
   run_->answers.clear();
-  keys::Order order{run_->number, run_->ask.verb, run_->ask.id, run_->ask.secret.value_or(keys::Secret{})};
+  keys::Order order{run_->number, run_->ask.verb, run_->ask.id, run_->ask.secret.value_or(keys::Secret{}),
+                    run_->print};
   say(moment, out);
   hear(self_, order, out);
 }
 
-bool KeysPart::is_anywhere(const std::string& id) const {
-  return std::ranges::any_of(run_->answers, [&](const auto& answer) {
-    return std::ranges::find(answer.second.keys, id, &keys::KeyHere::id) != answer.second.keys.end();
-  });
+// Of those with the id the one that this host has. What is gone here may be left on a host that was away.
+// Nothing: there is none.
+std::optional<std::uint64_t> KeysPart::print_meant() const {
+  if (run_->ask.verb == keys::Verb::add && run_->ask.secret) return 0;
+  if (const net::ClusterKey* const own = keys_->ring.find(run_->ask.id)) return net::print_of(*own);
+  if (run_->ask.verb != keys::Verb::remove) return std::nullopt;
+  for (const auto& [node, answer] : run_->answers) {
+    const auto found = std::ranges::find(answer.keys, run_->ask.id, &keys::KeyHere::id);
+    if (found != answer.keys.end()) return found->print;
+  }
+  return std::nullopt;
 }
 
 // By what all have answered that could.
 std::string KeysPart::objection() const {
-  std::vector<std::string> lack, send;
+  std::vector<std::string> lack, have_another, send;
+  const auto is_it = [&](const keys::KeyHere& key) {
+    return key.id == run_->ask.id &&
+           COORD_RULE(all_have_this_key_before_it_is_used, key.print == run_->print);
+  };
   for (const auto& [node, answer] : run_->answers) {
     const auto at = run_->hosts.find(node);
     const std::string name = at == run_->hosts.end() ? own_name() : at->second;
-    const bool has =
-        std::ranges::any_of(answer.keys, [&](const keys::KeyHere& key) { return key.id == run_->ask.id; });
-    if (!has) lack.push_back(name);
-    if (!answer.keys.empty() && answer.keys.front().id == run_->ask.id) send.push_back(name);
+    const bool has = std::ranges::any_of(answer.keys, is_it);
+    const bool has_id = std::ranges::find(answer.keys, run_->ask.id, &keys::KeyHere::id) != answer.keys.end();
+    if (!has) (has_id ? have_another : lack).push_back(name);
+    if (!answer.keys.empty() && is_it(answer.keys.front())) send.push_back(name);
   }
+  std::ranges::sort(have_another);
   std::ranges::sort(lack);
   std::ranges::sort(send);
+  if (run_->ask.verb == keys::Verb::use && !have_another.empty())
+    return fmt::format("{} {} another key under this id: `dpeers key remove {}` there first",
+                       some_of(have_another), have_another.size() == 1 ? "has" : "have", run_->ask.id);
   if (run_->ask.verb == keys::Verb::use && !COORD_RULE(all_have_a_key_before_it_is_used, lack.empty()))
     return fmt::format("{} {} this key: `dpeers key add {}` gives it to all", some_of(lack),
                        lack.size() == 1 ? "lacks" : "lack", run_->ask.id);

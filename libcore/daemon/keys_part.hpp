@@ -8,12 +8,13 @@
 // backups, sealed by nothing; and a log has nothing to say to a host that cannot open its messages any more.
 //
 // The way here, as with key files by hand: all hosts take a new key before anybody sends by it (add), then
-// send by it (use), and only what nobody sends by goes (remove). The peer whose tool is asked says it to each
-// host of the group over the link that they have, again and again for a moment, and hears of each that it is
-// so: on its disk first (keys_file.hpp), then in force. Which host has not answered is named: it needs the
-// file by hand. Before anything is changed all are asked what they have: who lacks a key cannot be made to
-// send by it, and one that anybody sends by does not go. Of hosts that are away nobody knows.
-// Nothing of it is in the log.
+// send by it (use), and only what nobody sends by goes (remove). Two keys may have one id: which is meant
+// says its print, and who has another one under the id lacks this one. The peer whose tool is asked says it
+// to each host of the group over the link that they have, again and again for a moment, and hears of each
+// that it is so: on its disk first (keys_file.hpp), then in force. Which host has not answered is named: it
+// needs the file by hand. Before anything is changed all are asked what they have: who lacks a key cannot be
+// made to send by it, and one that anybody sends by does not go. Of hosts that are away nobody knows. Nothing
+// of it is in the log.
 //
 // Pure: the tool draws the key. Threading: none; one owner.
 #pragma once
@@ -69,7 +70,7 @@ class KeysPart final : public node::Part {
     std::uint64_t request = 0;
     keys::Ask ask;
     bool orders = false;  // all have been asked, and it is being done
-    std::uint64_t number = 0;
+    std::uint64_t number = 0, print = 0;
     Instant until, again;
     std::map<NodeId, std::string> hosts;     // the others
     std::map<NodeId, keys::Answer> answers;  // this host's, too
@@ -84,6 +85,7 @@ class KeysPart final : public node::Part {
   void say(const node::Moment& moment, node::PartActions& out);
   void go_on(const node::Moment& moment, node::PartActions& out);
   std::string objection() const;
+  std::optional<std::uint64_t> print_meant() const;
   void finish(const std::string& refused, bool is_wrong, node::PartActions& out);
   void hear(NodeId from, const keys::Answer& answer);
   void hear(NodeId from, const keys::Order& order, node::PartActions& out);
@@ -93,7 +95,6 @@ class KeysPart final : public node::Part {
   std::map<NodeId, std::string> others(const node::Moment& moment) const;
   std::vector<keys::KeyHere> here() const;
   std::string own_name() const;
-  bool is_anywhere(const std::string& id) const;
 
   const NodeId self_;
   const std::vector<NodeId> founders_;

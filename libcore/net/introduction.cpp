@@ -140,6 +140,21 @@ Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vec
                "no answer in time", ""};
 }
 
+void tell_introduction(const KeyRing& keys, const std::vector<Address>& addresses,
+                       const wire::IntroductionQuestion& question, Duration patience) {
+  boost::asio::io_context io(1);
+  const auto names_are_looked_up = boost::asio::make_work_guard(io);
+  std::vector<std::unique_ptr<Asking>> asking;
+  std::size_t silent = addresses.size();
+  for (const Address& address : addresses) {
+    asking.push_back(std::make_unique<Asking>(io, keys, address, question, [&](Result<wire::Introduction>&&) {
+      if (--silent == 0) io.stop();
+    }));
+  }
+  for (const auto& each : asking) each->start();
+  if (!asking.empty()) io.run_for(std::chrono::duration_cast<std::chrono::milliseconds>(patience));
+}
+
 Result<wire::Introduction> ask_introduction(const KeyRing& keys, const Address& address,
                                             const wire::IntroductionQuestion& question, Duration patience) {
   auto answer = ask_introduction_of_any(keys, {address}, question, patience);

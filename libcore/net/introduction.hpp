@@ -33,5 +33,8 @@ Result<wire::Introduction> ask_introduction(const KeyRing& keys, const Address& 
 using IntroducedBy = std::pair<Address, wire::Introduction>;
 Result<IntroducedBy> ask_introduction_of_any(const KeyRing& keys, const std::vector<Address>& addresses,
                                              const wire::IntroductionQuestion& question, Duration patience);
+// Asks all at once and waits for each as long: for what they hear by that.
+void tell_introduction(const KeyRing& keys, const std::vector<Address>& addresses,
+                       const wire::IntroductionQuestion& question, Duration patience);
 
 }  // namespace coord::net

@@ -294,6 +294,11 @@ void PeerLink::standing_gone(const std::string& why) {
 }
 
 void PeerLink::drop_keys(const std::set<std::string>& gone) {
+  if (standing_ != nullptr && gone.contains(standing_->key_id())) {
+    standing_->set_handlers({.secured = [] {}, .frame = [](wire::Frame&&) {}, .closed = [](const auto&) {}});
+    standing_->close();
+    standing_gone(fmt::format("its key {} is no longer in the key file", standing_->key_id()));
+  }
   if (connection_ == nullptr || !gone.contains(connection_->key_id())) return;
   fail(fmt::format("its key {} is no longer in the key file", connection_->key_id()));
   hurry();

@@ -51,12 +51,13 @@ struct Order {
   std::uint64_t number = 0;
   Verb verb = Verb::list;
   std::string id;
-  Secret secret{};  // with add
+  Secret secret{};          // with add
+  std::uint64_t print = 0;  // with use and remove: which one of those with this id
 
   bool operator==(const Order&) const = default;
   template <class Archive>
   void serialize(Archive& archive) {
-    archive(number, verb, wire::at_most<32>(id), secret);
+    archive(number, verb, wire::at_most<32>(id), secret, print);
   }
 };
 

@@ -226,6 +226,32 @@ TEST_CASE("one that is cut off when it has the question is named when the time i
   CHECK(one_that_says_nothing_is_named());
 }
 
+// Of a member that asks again and again, and of one that answers all of it.
+bool open_ones_are_bounded() {
+  Gather gather({.self = NodeId{1}, .most_open = 100, .most_open_bytes = 1000});
+  const Instant now = Instant{} + 1h;
+  for (std::uint64_t number = 1; number <= 1000; ++number)
+    (void)gather.step(now,
+                      Gather::Receive{NodeId{2}, Down{{NodeId{2}, 3, number}, 1h, {}, "0123456789abcdef"}});
+  return gather.open() == 62;
+}
+
+bool answered_ones_are_bounded() {
+  Gather gather({.self = NodeId{1}, .most_kept = 50, .most_kept_bytes = 100'000});
+  const Instant now = Instant{} + 1h;
+  for (std::uint64_t number = 1; number <= 100; ++number) {
+    const CastId id{NodeId{2}, 3, number};
+    (void)gather.step(now, Gather::Receive{NodeId{2}, Down{id, 1h, {}, "x"}});
+    (void)gather.step(now, Gather::Own{id, {Payload(number <= 50 ? 1 : 10'000, 'a')}, true});
+    (void)gather.step(now, Gather::Receive{NodeId{2}, Thanks{id}});
+    if (number == 70 && gather.kept() > 50) return false;
+  }
+  const bool has_the_last =
+      gather.step(now, Gather::Receive{NodeId{2}, Down{{NodeId{2}, 3, 100}, 1h, {}, "x"}}).size() ==
+      2;  // it has it, and says what it has said
+  return has_the_last && gather.kept_bytes() <= 100'000;
+}
+
 TEST_CASE("what cannot be meant is dropped, and what is open is bounded", "[gather]") {
   Gather gather({.self = NodeId{1}});
   const Instant now = Instant{} + 1h;
@@ -247,10 +273,39 @@ TEST_CASE("what cannot be meant is dropped, and what is open is bounded", "[gath
   CHECK(gather.step(now, Gather::Receive{NodeId{2}, Down{{NodeId{1}, 1, 9}, 1s, {}, "x"}}).empty());
   for (std::uint64_t number = 1; number < 1000; ++number)
     (void)gather.step(now, Gather::Receive{NodeId{2}, Down{{NodeId{2}, 3, number}, 1s, {NodeId{3}}, "x"}});
-  CHECK(gather.open() <= 256);
+  CHECK(gather.open() == 999);
   (void)gather.step(now + 1min, Gather::Tick{});
   (void)gather.step(now + 2min, Gather::Tick{});
-  CHECK(gather.open() == 0);
+  CHECK(gather.kept() == 0);
+}
+
+TEST_CASE("a question of this node's is dropped when it was answered, however long it might have waited",
+          "[gather]") {
+  Gather gather({.self = NodeId{1}});
+  const Instant now = Instant{} + 1h;
+  for (int i = 0; i < 1000; ++i) {
+    (void)gather.step(now, Gather::Begin{"x", {NodeId{1}, NodeId{2}}, 24h});
+    (void)gather.step(now, Gather::Own{gather.last(), {Payload(1000, 'a')}, true});
+    const Up up{gather.last(), {{NodeId{2}, Payload(16'000, 'b')}}, {NodeId{2}}};
+    const auto actions = gather.step(now, Gather::Receive{NodeId{2}, up});
+    REQUIRE(std::holds_alternative<Gather::Gathered>(actions.back()));
+    const auto again = gather.step(now, Gather::Receive{NodeId{2}, up});  // its thanks were lost
+    REQUIRE(std::holds_alternative<Thanks>(std::get<Gather::Pass>(again.at(0)).message));
+  }
+  CHECK(gather.kept() == 0);
+}
+
+TEST_CASE("who has no room for a question is not waited for, and those below are asked through another",
+          "[gather]") {
+  Gather gather({.self = NodeId{1}, .fanout = 1});
+  const Instant now = Instant{} + 1h;
+  (void)gather.step(now, Gather::Begin{"x", {NodeId{1}, NodeId{2}, NodeId{3}}, 24h});
+  const auto actions = gather.step(now, Gather::Receive{NodeId{2}, Up{gather.last(), {}, {}}});
+  CHECK(std::get<Gather::Pass>(actions.at(1)).to == NodeId{3});
+  CHECK(std::holds_alternative<Down>(std::get<Gather::Pass>(actions.at(1)).message));
+  (void)gather.step(now, Gather::Own{gather.last(), {"a"}, true});
+  const auto all = gather.step(now, Gather::Receive{NodeId{3}, Up{gather.last(), {}, {NodeId{3}}}});
+  CHECK(std::get<Gather::Gathered>(all.back()).missing == std::vector{NodeId{2}});
 }
 
 TEST_CASE("every rule of asking all that is removed is noticed", "[gather]") {
@@ -258,5 +313,7 @@ TEST_CASE("every rule of asking all that is removed is noticed", "[gather]") {
                           {"each_member_is_counted_once", nobody_counts_twice},
                           {"who_is_missing_is_named", a_silent_leaf_is_named},
                           {"only_who_has_answered_is_reached", a_silent_leaf_is_named},
+                          {"open_questions_are_bounded", open_ones_are_bounded},
+                          {"answered_questions_are_bounded", answered_ones_are_bounded},
                           {"all_below_are_waited_for", slow_ones_are_waited_for}});
 }

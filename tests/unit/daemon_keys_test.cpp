@@ -212,7 +212,37 @@ TEST_CASE("key_in_use_stays: whatever others say, a host does not give up the ke
   noticed("key_in_use_stays", [] {
     Network group;
     REQUIRE(all_done(group.ask(Network::add("k2", 2))));
-    const keys::ToPeer order = keys::Order{9, keys::Verb::remove, "k1", {}};
+    const keys::ToPeer order = keys::Order{9, keys::Verb::remove, "k1", {}, net::print_of(key("k1", 1))};
+    group.take(NodeId{2}, group.parts[NodeId{2}]->step(group.moment(),
+                                                       node::FromPeer{NodeId{1}, wire::encode(order, 2), 2}));
+    return group.sends(2) == "k1";
+  });
+}
+
+TEST_CASE("all_have_this_key_before_it_is_used: who has another one under the id lacks it") {
+  noticed("all_have_this_key_before_it_is_used", [] {
+    Network group;
+    group.rings[NodeId{2}]->ring = net::KeyRing({key("k1", 1), key("summer", 9)});
+    (void)group.ask(Network::add("summer", 2));
+    const keys::Told told = group.ask({keys::Verb::use, "summer", {}});
+    return told.refused.find("b has another key under this id") != std::string::npos &&
+           group.sends(1) == "k1";
+  });
+  Network group;
+  group.rings[NodeId{2}]->ring = net::KeyRing({key("k1", 1), key("summer", 9)});
+  (void)group.ask(Network::add("summer", 2));
+  CHECK(all_done(group.ask({keys::Verb::remove, "summer", {}}, root, 2)));  // that of 2
+  CHECK((group.count(1) == 2 && group.count(2) == 1));
+  CHECK(all_done(group.ask({keys::Verb::add, "summer", {}})));
+  CHECK(all_done(group.ask({keys::Verb::use, "summer", {}})));
+  CHECK(group.sends(2) == "summer");
+}
+
+TEST_CASE("key_is_its_secret: a host does not do to its own key what is said of another with its id") {
+  noticed("key_is_its_secret", [] {
+    Network group;
+    (void)group.ask(Network::add("k2", 2));
+    const keys::ToPeer order = keys::Order{9, keys::Verb::use, "k2", {}, 77};
     group.take(NodeId{2}, group.parts[NodeId{2}]->step(group.moment(),
                                                        node::FromPeer{NodeId{1}, wire::encode(order, 2), 2}));
     return group.sends(2) == "k1";

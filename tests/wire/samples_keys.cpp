@@ -17,7 +17,7 @@ const Named<keys::ToPeer>& keys_to_peer() {
   static const Named<keys::ToPeer> all = {
       {"order_list", keys::Order{7, keys::Verb::list, {}, {}}},
       {"order_add", keys::Order{8, keys::Verb::add, "k1a2b3c4d", secret()}},
-      {"order_remove", keys::Order{9, keys::Verb::remove, "old", {}}},
+      {"order_remove", keys::Order{9, keys::Verb::remove, "old", {}, 0x0102030405060708}},
       {"answer", keys::Answer{8, true, "", {{"old", 0x0102030405060708}, {"k1a2b3c4d", 9}}}},
       {"answer_no", keys::Answer{8, false, "it lacks this key", {{"old", 5}}}},
   };

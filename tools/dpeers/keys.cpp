@@ -26,7 +26,7 @@ namespace coord::dpeers {
 
 namespace {
 
-constexpr Duration all_pieces_patience = std::chrono::seconds(20);
+constexpr Duration all_pieces_patience = std::chrono::seconds(75);  // others' changes come before, 8 at most
 constexpr auto channel = static_cast<std::uint16_t>(wire::Channel::keys);
 
 std::optional<keys::Verb> verb_of(const std::string& word) {
@@ -73,6 +73,11 @@ Result<keys::Ask> asked(const KeySettings& settings) {
   return ask;
 }
 
+Error may_come_about(const keys::Ask& ask, const std::string& why) {
+  return {ErrorKind::unknown, fmt::format("key {} {}", name_of(ask.verb), cli::shown(ask.id)),
+          fmt::format("{}: it may come about yet", why), "`dpeers key list` tells"};
+}
+
 // All pieces of the answer.
 Result<keys::Told> ask_peer(const KeySettings& settings, const keys::Ask& ask) {
   cli::ConnectOptions running = settings.peer;
@@ -89,10 +94,13 @@ Result<keys::Told> ask_peer(const KeySettings& settings, const keys::Ask& ask) {
   if (Status sent = peer->send(local::ToPart{1, channel, wire::encode(ask, wire::channels_since)}); !sent)
     return sent.error();
   const Instant until = process::boot_now() + all_pieces_patience;
+  const bool changes = ask.verb != keys::Verb::list;
   keys::Told all;
   while (!all.last) {
     auto answer = peer->wait(until);
+    if (!answer && changes) return may_come_about(ask, answer.error().text());
     if (!answer) return answer.error();
+    if (!answer->has_value() && changes) return may_come_about(ask, "this host's peer has not answered");
     if (!answer->has_value())
       return Error{ErrorKind::unavailable, "key", "this host's peer does not answer", "see its log"};
     if (const auto* refused = std::get_if<local::Refused>(&**answer))

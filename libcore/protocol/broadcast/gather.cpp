@@ -24,7 +24,66 @@ Duration below_patience(Duration left) {
 Gather::Actions Gather::step(Instant now, const Event& event) {
   Actions actions;
   std::visit([&](const auto& what) { on(now, what, actions); }, event);
+  keep_only_so_much();
   return actions;
+}
+
+// ---- how much is kept
+
+std::size_t Gather::bytes_of(const Question& question) {
+  std::size_t bytes = question.question.size() + sizeof(NodeId) * question.reached.size();
+  for (const Payload& answer : question.own) bytes += answer.size();
+  for (const Share& share : question.shares) bytes += share.answer.size() + sizeof(Share);
+  return bytes;
+}
+
+std::size_t Gather::open() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(questions_, [](const auto& entry) { return !entry.second.is_said; }));
+}
+
+std::size_t Gather::kept_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [id, question] : questions_) bytes += bytes_of(question);
+  return bytes;
+}
+
+bool Gather::has_room_for(const Down& what) const {
+  std::size_t open = 0, bytes = what.question.size();
+  for (const auto& [id, question] : questions_) {
+    if (question.is_said) continue;
+    ++open;
+    bytes += bytes_of(question);
+  }
+  return COORD_RULE(open_questions_are_bounded, open < config_.most_open && bytes <= config_.most_open_bytes);
+}
+
+// Nobody waits for it any more.
+bool Gather::is_settled(const Question& question) {
+  return question.is_said &&
+         std::ranges::all_of(question.parents, [](const auto& entry) { return entry.second.has_thanked; });
+}
+
+// This node's own have been told, and are not asked for again. Of others' the oldest go first.
+void Gather::keep_only_so_much() {
+  std::erase_if(questions_, [&](const auto& entry) {
+    return entry.first.origin == config_.self && entry.second.is_said;
+  });
+  std::size_t count = 0, bytes = 0;
+  std::map<std::uint64_t, CastId> settled;
+  for (const auto& [id, question] : questions_) {
+    if (!is_settled(question)) continue;
+    ++count;
+    bytes += bytes_of(question);
+    settled.emplace(question.said, id);
+  }
+  for (const auto& [said, id] : settled) {
+    if (count <= config_.most_kept && bytes <= config_.most_kept_bytes) return;
+    const auto oldest = questions_.find(id);
+    --count;
+    bytes -= bytes_of(oldest->second);
+    if (COORD_RULE_OR(answered_questions_are_bounded, true, false)) questions_.erase(oldest);
+  }
 }
 
 std::optional<Instant> Gather::deadline() const {
@@ -68,7 +127,11 @@ void Gather::on(Instant now, const Begin& event, Actions& actions) {
 void Gather::heard(Instant now, NodeId from, const Down& what, Actions& actions) {
   auto found = questions_.find(what.id);
   if (found == questions_.end()) {
-    if (what.id.origin == config_.self || questions_.size() >= config_.most_open) return;
+    if (what.id.origin == config_.self) return;
+    if (!has_room_for(what)) {
+      actions.push_back(Pass{from, Up{what.id, {}, {}}});  // if it is lost, `from` asks again
+      return;
+    }
     found = questions_.emplace(what.id, Question{}).first;
     found->second.question = what.question;
     found->second.until = now + std::min(what.patience, longest_patience);
@@ -168,6 +231,7 @@ void Gather::heard(Instant now, NodeId from, const Up& what, Actions& actions) {
   if (found == questions_.end() || found->second.is_said) return;
   const auto child = found->second.children.find(from);
   if (child == found->second.children.end()) return;
+  if (what.reached.empty()) return lose(now, what.id, found->second, from, actions);
   take(found->second, what);
   child->second.is_over = true;
   say_if_complete(now, what.id, found->second, actions);
@@ -189,6 +253,7 @@ void Gather::say_if_complete(Instant now, const CastId& id, Question& question, 
   if (question.is_said || !question.own_is_complete) return;
   if (!COORD_RULE_OR(all_below_are_waited_for, all, true)) return;
   question.is_said = true;
+  question.said = ++last_said_;
   if (id.origin == config_.self) {
     Up up = result(id, question);
     const std::set<NodeId> reached(up.reached.begin(), up.reached.end());

@@ -14,6 +14,10 @@
 // With the answers come the names of all that have answered, so that no one can be missing unnoticed. Each
 // level of the tree has a little less time than the one above: what is there when it is over goes up.
 // Datagrams may be lost and doubled: all is said again until it is acknowledged.
+//
+// What was answered is kept for whoever asks again, as far as there is room: then it is dropped, and answered
+// anew for him. A member without room for one more question says so by an answer of nobody, and what is below
+// it is asked through another one.
 #pragma once
 
 #include <chrono>
@@ -98,8 +102,11 @@ class Gather : public Shape<Gather> {
     std::uint64_t life = 1;
     std::size_t fanout = 6;
     Duration resend = std::chrono::milliseconds(60);
-    std::size_t most_tries = 6;  // without a word: then it is held to be gone
-    std::size_t most_open = 256;
+    std::size_t most_tries = 6;    // without a word: then it is held to be gone
+    std::size_t most_open = 4096;  // not answered
+    std::size_t most_open_bytes = std::size_t{16} << 20U;
+    std::size_t most_kept = 4096;  // answered
+    std::size_t most_kept_bytes = std::size_t{16} << 20U;
   };
 
   struct Begin {
@@ -144,7 +151,9 @@ class Gather : public Shape<Gather> {
   [[nodiscard]] Actions step(Instant now, const Event& event);
   std::optional<Instant> deadline() const;
   CastId last() const { return {config_.self, config_.life, last_number_}; }
-  std::size_t open() const { return questions_.size(); }
+  std::size_t open() const;  // not answered
+  std::size_t kept() const { return questions_.size(); }
+  std::size_t kept_bytes() const;
   std::set<NodeId> waits_for() const;
 
  private:
@@ -171,6 +180,7 @@ class Gather : public Shape<Gather> {
     std::set<NodeId> reached;     // others
     std::vector<NodeId> members;  // of this node's question
     bool is_said = false;
+    std::uint64_t said = 0;  // counts what was said
   };
 
   void on(Instant now, const Begin& event, Actions& actions);
@@ -197,9 +207,13 @@ class Gather : public Shape<Gather> {
            Actions& actions) const;
   void tick(Instant now, const CastId& id, Question& question, Actions& actions);
   Up result(const CastId& id, const Question& question) const;
+  bool has_room_for(const Down& what) const;
+  static std::size_t bytes_of(const Question& question);
+  static bool is_settled(const Question& question);
+  void keep_only_so_much();
 
   Config config_;
-  std::uint64_t last_number_ = 0;
+  std::uint64_t last_number_ = 0, last_said_ = 0;
   std::map<CastId, Question> questions_;
 };
 
