@@ -30,6 +30,8 @@ constexpr auto schemes = std::to_array<Scheme>({
     {"zookeepers", EngineUrl::Kind::zookeeper, true, 2281},
     {"zk", EngineUrl::Kind::zookeeper, false, 2181},
     {"zks", EngineUrl::Kind::zookeeper, true, 2281},
+    {"consul", EngineUrl::Kind::consul, false, 8500},
+    {"consuls", EngineUrl::Kind::consul, true, 8501},
     {"redis", EngineUrl::Kind::redis, false, 6379},
     {"rediss", EngineUrl::Kind::redis, true, 6379},
     {"postgres", EngineUrl::Kind::postgres, false, 5432},

@@ -37,10 +37,11 @@ Status Daemon::recover_as_gateway() {
       std::move(config), Random(from_system_random<std::uint64_t>()), process::boot_now());
   engines::Settings access = settings_.engine_access;
   access.writer = from_system_random<std::uint64_t>();
-  if (!access.user.empty() && !access.url.tls)
+  if (!access.password.empty() && !access.url.tls)
     log_(net::LogLevel::warning,
-         fmt::format("engine: the password of {} goes to {} without TLS, for all to read on the way: use {}",
-                     access.user, access.url.text(), tls_form(access.url)));
+         fmt::format("engine: the {} goes to {} without TLS, for all to read on the way: use {}",
+                     access.user.empty() ? "token" : "password of " + access.user, access.url.text(),
+                     tls_form(access.url)));
   auto engine = engines::Driver::open(io_, std::move(access), [this](replica::engine::Told told) {
     const auto* down = std::get_if<replica::engine::Down>(&told);
     if (down != nullptr && down->why != engine_trouble_)

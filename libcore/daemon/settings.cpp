@@ -181,12 +181,16 @@ Status add_engine(Settings& settings) {
   if (Status may = may_be_used(*url, options.unsafe); !may) return may.error();
   engines::Settings& access = settings.engine_access;
   access.url = std::move(*url);
-  if (options.engine_user.empty() != options.engine_password_file.empty())
+  const bool has_tokens = access.url.kind == EngineUrl::Kind::consul;
+  if (has_tokens && !options.engine_user.empty())
+    return usage("--engine-user", "Consul has tokens and no users",
+                 "give a file with one as --engine-password-file");
+  if (!has_tokens && options.engine_user.empty() != options.engine_password_file.empty())
     return usage("--engine-user", "only with --engine-password-file, and that only with it", "give both");
   if (options.engine_cert.empty() != options.engine_key.empty())
     return usage("--engine-cert", "only with --engine-key, and that only with it", "give both");
   if (!access.url.tls && !(options.engine_ca + options.engine_cert).empty())
-    return usage("--engine-ca", "this URL is without TLS", "write etcds://, zookeepers://, rediss://");
+    return usage("--engine-ca", "this URL is without TLS", "write etcds://, zookeepers://, consuls://, ...");
   access.user = options.engine_user;
   access.ca = options.engine_ca;
   access.certificate = options.engine_cert;

@@ -33,6 +33,7 @@ class Adapter {
  public:
   struct Write {
     Bytes bytes;
+    unsigned line = 0;
   };
   struct Tell {
     engine::Told told;
@@ -47,8 +48,12 @@ class Adapter {
   Adapter& operator=(const Adapter&) = delete;
   virtual ~Adapter() = default;
 
+  // How many connections to one server it wants, all of which stand when it begins: one that waits for
+  // something cannot be asked anything else where answers come in the order of the questions.
+  virtual unsigned lines() const { return 1; }
   virtual void begin(Instant now) = 0;  // it stands
   virtual void receive(Instant now, ByteView bytes) = 0;
+  virtual void receive_on(Instant now, unsigned, ByteView bytes) { receive(now, bytes); }
   virtual void ask(Instant now, const engine::Request& request) = 0;
   virtual void tick(Instant now) = 0;
   virtual std::optional<Instant> deadline() const = 0;
@@ -56,7 +61,7 @@ class Adapter {
   std::vector<Action> take() { return std::exchange(out_, {}); }
 
  protected:
-  void write(Bytes bytes) { out_.push_back(Write{std::move(bytes)}); }
+  void write(Bytes bytes, unsigned line = 0) { out_.push_back(Write{std::move(bytes), line}); }
   void tell(engine::Told told) { out_.push_back(Tell{std::move(told)}); }
   void say(About about) { out_.push_back(std::move(about)); }
   void close(std::string why) { out_.push_back(Close{std::move(why)}); }

@@ -5,20 +5,17 @@
 #include <openssl/rand.h>
 
 #include <array>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
-#include <deque>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/format.hpp"
+#include "engines/consul.hpp"
 #include "engines/etcd.hpp"
+#include "engines/line.hpp"
 #include "engines/postgres.hpp"
 #include "engines/redis.hpp"
 #include "engines/zookeeper.hpp"
@@ -30,13 +27,10 @@ namespace {
 
 namespace asio = boost::asio;
 namespace ssl = boost::asio::ssl;
-using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr auto connect_patience = std::chrono::milliseconds(1500);
 constexpr auto first_pause = std::chrono::milliseconds(50);
 constexpr auto longest_pause = std::chrono::milliseconds(1000);
-constexpr std::size_t unsent_limit = 64U << 20U;
 
 // 144 bits, in letters.
 std::string drawn_nonce() {
@@ -94,157 +88,73 @@ class Connections final : public Driver {
   About about_;
 };
 
-// One life of one connection.
+// One life of one connection: of all the lines that its adapter wants.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Connections& owner, std::string host)
-      : owner_(owner),
-        host_(std::move(host)),
-        adapter_(owner.make_adapter(host_)),
-        resolver_(owner.io()),
-        stream_(owner.io(), owner.context()),
-        timer_(owner.io()),
-        limit_(owner.io()) {}
+      : owner_(owner), host_(std::move(host)), adapter_(owner.make_adapter(host_)), timer_(owner.io()) {}
 
   void begin();
   void close();
   void ask(const engine::Request& request) {
-    if (!stands_) return;
+    if (!stands()) return;
     adapter_->ask(process::boot_now(), request);
     carry_out();
   }
-  bool stands() const { return stands_; }
+  bool stands() const { return standing_ == lines_.size(); }
   const std::string& host() const { return host_; }
 
  private:
-  bool tls() const { return owner_.settings().url.tls; }
-  void connected();
-  void ask_for_tls();
-  void shake_hands();
+  void add_line(unsigned number);
   void ready();
-  void read();
-  void send(Bytes bytes);
-  void write_next();
   void carry_out();
   void arm();
   void fail(std::string why);
-  static std::string words(const error_code& error) { return error.message(); }
 
   Connections& owner_;
   const std::string host_;
   std::unique_ptr<Adapter> adapter_;
-  tcp::resolver resolver_;
-  ssl::stream<tcp::socket> stream_;
-  asio::steady_timer timer_, limit_;
-  std::array<std::uint8_t, 65536> buffer_{};
-  std::deque<Bytes> unsent_;
-  std::size_t unsent_bytes_ = 0;
-  bool writing_ = false, stands_ = false, closed_ = false;
+  std::vector<std::shared_ptr<Line>> lines_;
+  std::size_t standing_ = 0;
+  asio::steady_timer timer_;
+  bool closed_ = false;
 };
 
 void Connection::begin() {
-  const auto self = shared_from_this();
-  limit_.expires_after(connect_patience);
-  limit_.async_wait([self](const error_code& error) {
-    if (!error && !self->stands_) self->fail("no connection comes about");
-  });
+  for (unsigned number = 0; number < adapter_->lines(); ++number) add_line(number);
+  for (const auto& line : lines_) line->begin();
+}
+
+void Connection::add_line(unsigned number) {
+  const std::weak_ptr<Connection> weak = shared_from_this();
   const auto& [host, port] = owner_.wanted();
-  resolver_.async_resolve(host, std::to_string(port), [self](const error_code& error, const auto& found) {
-    if (self->closed_) return;
-    if (error) return self->fail("its name is not known: " + words(error));
-    asio::async_connect(self->stream_.next_layer(), found,
-                        [self](const error_code& failed, const tcp::endpoint&) {
-                          if (self->closed_) return;
-                          if (failed) return self->fail(words(failed));
-                          self->connected();
-                        });
-  });
-}
-
-void Connection::connected() {
-  error_code ignored;
-  stream_.next_layer().set_option(tcp::no_delay(true), ignored);
-  if (!tls()) return ready();
-  if (owner_.settings().url.kind == EngineUrl::Kind::postgres) return ask_for_tls();
-  shake_hands();
-}
-
-// PostgreSQL is asked first whether it has it.
-void Connection::ask_for_tls() {
-  const auto asked = std::make_shared<Bytes>(Postgres::tls_request());
-  asio::async_write(stream_.next_layer(), asio::buffer(*asked),
-                    [self = shared_from_this(), asked](const error_code& error, std::size_t) {
-                      if (self->closed_) return;
-                      if (error) return self->fail(words(error));
-                      asio::async_read(self->stream_.next_layer(), asio::buffer(self->buffer_.data(), 1),
-                                       [self](const error_code& failed, std::size_t) {
-                                         if (self->closed_) return;
-                                         if (failed) return self->fail(words(failed));
-                                         if (self->buffer_[0] != 'S')
-                                           return self->fail("it has no TLS: write postgres://");
-                                         self->shake_hands();
-                                       });
-                    });
-}
-
-void Connection::shake_hands() {
-  const std::string& name = owner_.wanted().first;
-  SSL_set_tlsext_host_name(stream_.native_handle(), name.c_str());
-  stream_.set_verify_callback(ssl::host_name_verification(name));
-  stream_.async_handshake(ssl::stream_base::client, [self = shared_from_this()](const error_code& error) {
-    if (self->closed_) return;
-    if (error) return self->fail("TLS: " + words(error));
-    self->ready();
-  });
+  const EngineUrl& url = owner_.settings().url;
+  Line::Way way{host, port, url.tls};
+  // PostgreSQL is asked first whether it has it.
+  if (url.kind == EngineUrl::Kind::postgres) {
+    way.before_tls = Postgres::tls_request();
+    way.without_tls = "it has no TLS: write postgres://";
+  }
+  Line::Heard heard;
+  heard.stands = [weak] {
+    if (const auto self = weak.lock(); self && ++self->standing_ == self->lines_.size()) self->ready();
+  };
+  heard.bytes = [weak, number](ByteView bytes) {
+    const auto self = weak.lock();
+    if (!self || self->closed_) return;
+    self->adapter_->receive_on(process::boot_now(), number, bytes);
+    self->carry_out();
+  };
+  heard.broke = [weak](std::string why) {
+    if (const auto self = weak.lock()) self->fail(std::move(why));
+  };
+  lines_.push_back(std::make_shared<Line>(owner_.io(), owner_.context(), std::move(way), std::move(heard)));
 }
 
 void Connection::ready() {
-  stands_ = true;
-  limit_.cancel();
   adapter_->begin(process::boot_now());
   carry_out();
-  read();
-}
-
-void Connection::read() {
-  if (closed_) return;
-  const auto taken = [self = shared_from_this()](const error_code& error, std::size_t size) {
-    if (self->closed_) return;
-    if (error) return self->fail("the connection broke: " + words(error));
-    self->adapter_->receive(process::boot_now(), ByteView(self->buffer_).first(size));
-    self->carry_out();
-    self->read();
-  };
-  if (tls()) {
-    stream_.async_read_some(asio::buffer(buffer_), taken);
-  } else {
-    stream_.next_layer().async_read_some(asio::buffer(buffer_), taken);
-  }
-}
-
-void Connection::send(Bytes bytes) {
-  unsent_bytes_ += bytes.size();
-  unsent_.push_back(std::move(bytes));
-  if (unsent_bytes_ > unsent_limit) return fail("it takes nothing");
-  if (!writing_) write_next();
-}
-
-void Connection::write_next() {
-  if (closed_ || unsent_.empty()) return;
-  writing_ = true;
-  const auto written = [self = shared_from_this()](const error_code& error, std::size_t size) {
-    if (self->closed_) return;
-    if (error) return self->fail("the connection broke: " + words(error));
-    self->unsent_bytes_ -= size;
-    self->unsent_.pop_front();
-    self->writing_ = false;
-    self->write_next();
-  };
-  if (tls()) {
-    asio::async_write(stream_, asio::buffer(unsent_.front()), written);
-  } else {
-    asio::async_write(stream_.next_layer(), asio::buffer(unsent_.front()), written);
-  }
+  for (const auto& line : lines_) line->read();
 }
 
 void Connection::carry_out() {
@@ -252,7 +162,7 @@ void Connection::carry_out() {
   for (Adapter::Action& action : adapter_->take()) {
     if (closed_) return;
     if (auto* bytes = std::get_if<Adapter::Write>(&action)) {
-      send(std::move(bytes->bytes));
+      lines_.at(bytes->line)->send(std::move(bytes->bytes));
     } else if (auto* told = std::get_if<Adapter::Tell>(&action)) {
       owner_.tell(std::move(told->told));
     } else if (auto* about = std::get_if<About>(&action)) {
@@ -277,6 +187,7 @@ void Connection::arm() {
 
 void Connection::fail(std::string why) {
   if (closed_) return;
+  const auto self = shared_from_this();
   close();
   if (why.find(host_) == std::string::npos) why = fmt::format("{}: {}", host_, why);
   owner_.lost(why);
@@ -284,11 +195,8 @@ void Connection::fail(std::string why) {
 
 void Connection::close() {
   closed_ = true;
-  error_code ignored;
-  resolver_.cancel();
   timer_.cancel();
-  limit_.cancel();
-  stream_.next_layer().close(ignored);
+  for (const auto& line : lines_) line->close();
 }
 
 // ---- which
@@ -329,6 +237,8 @@ std::unique_ptr<Adapter> Connections::make_adapter(const std::string& host) cons
   switch (settings_.url.kind) {
     case EngineUrl::Kind::zookeeper:
       return std::make_unique<ZooKeeper>(std::move(access), host);
+    case EngineUrl::Kind::consul:
+      return std::make_unique<Consul>(std::move(access), host);
     case EngineUrl::Kind::redis:
       return std::make_unique<Redis>(std::move(access), host);
     case EngineUrl::Kind::postgres:

@@ -2,6 +2,7 @@
 // What comes from an engine: HTTP/2 and etcd's messages from a server that may be any program, frames and
 // states of ours that another program may have changed, and a whole adapter that is told such bytes.
 #include "base/check.hpp"
+#include "engines/consul.hpp"
 #include "engines/etcd.hpp"
 #include "engines/postgres.hpp"
 #include "engines/redis.hpp"
@@ -53,6 +54,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                             .flag(false)
                             .out();
   tell(zookeeper, session, bytes);
+  // In an answer, and as all that comes on either connection.
+  const auto answer = [](ByteView body) {
+    const std::string length = std::to_string(body.size());
+    std::string text = "HTTP/1.1 200 OK\r\nX-Consul-Index: 7\r\nContent-Length: " + length + "\r\n\r\n";
+    text.append(body.begin(), body.end());
+    return Bytes(text.begin(), text.end());
+  };
+  engines::Consul consul({"p/", "", "", 1, {}}, "host:1"), raw({"p/", "", "", 1, {}}, "host:1");
+  tell(consul, {}, answer(bytes));
+  raw.ask(Instant{}, replica::engine::Load{1});
+  raw.receive_on(Instant{}, bytes.size() % 2, bytes);
+  (void)engines::consul::read_transaction(std::string(bytes.begin(), bytes.end()));
+  (void)engines::consul::read_version(std::string(bytes.begin(), bytes.end()));
   engines::Redis redis({"p/", "", "", 1, {}}, "host:1");
   tell(redis, {}, bytes);
   engines::Postgres postgres({"db/p/", "", "", 1, "nonce"}, "host:1", false);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What the adapter sends to Consul and reads from it, of its HTTP interface for keys and values (version 1).
+// Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace coord::engines::consul {
+
+struct Pair {
+  std::string key, value;
+  std::uint64_t changed = 0;  // Consul's index; 0: it is not there
+};
+
+// All of it or nothing. 64 operations at most, of 512 KiB together.
+class Transaction {
+ public:
+  Transaction& set(const std::string& key, std::string_view value);
+  Transaction& set_if(const std::string& key, std::uint64_t changed,
+                      std::string_view value);  // 0: if it is not there
+  Transaction& get(const std::string& key);
+  Transaction& remove_below(const std::string& prefix);
+  std::size_t operations() const { return operations_; }
+  std::string text() const { return "[" + text_ + "]"; }
+
+ private:
+  Transaction& add(std::string_view verb, const std::string& key, std::string_view more);
+
+  std::string text_;
+  std::size_t operations_ = 0;
+};
+
+struct Outcome {
+  std::vector<Pair> pairs;
+  std::vector<std::size_t> failed;  // these operations, of which the first is 0
+  std::string why;
+};
+std::optional<Outcome> read_transaction(std::string_view text);
+std::optional<Pair> read_pair(std::string_view text);  // the only one of a list
+std::optional<std::string> read_version(std::string_view text);
+// Whether a server leads: its address is told.
+std::optional<bool> read_leader(std::string_view text);
+
+}  // namespace coord::engines::consul

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+// The log in Consul, as an adapter reads and writes it beside others: answered call by call, without a
+// server.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "base/base64.hpp"
+#include "base/rule.hpp"
+#include "engines/consul.hpp"
+
+using namespace coord;
+using namespace coord::engines;
+
+namespace {
+
+const std::string log_name = "00000000000000aa";
+
+std::string entry(int number) {
+  return "p/" + log_name + "/entry/0000000000000000/" + marks::name_of(static_cast<std::uint64_t>(number));
+}
+std::string pair(const std::string& key, const std::string& value, int changed) {
+  return R"({"LockIndex":0,"Key":")" + key + R"(","Flags":0,"Value":")" + base64(value) +
+         R"(","CreateIndex":1,"ModifyIndex":)" + std::to_string(changed) + "}";
+}
+
+// A Consul that answers what the story says, call by call in their order.
+class Told {
+ public:
+  explicit Told(const std::string& token = "") : consul_({"p/", "", token, 1, {}}, "host:1") {
+    consul_.begin(now_);
+    (void)take();
+  }
+  void answer(int status, const std::string& body, unsigned line = 0, int index = 1) {
+    const std::string text = "HTTP/1.1 " + std::to_string(status) +
+                             " OK\r\nX-Consul-Index: " + std::to_string(index) +
+                             "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    // Byte for byte, as it may come.
+    for (const char c : text) consul_.receive_on(now_, line, bytes_of(std::string_view(&c, 1)));
+  }
+  void head(int last, int changed, unsigned line = 0, const std::string& log = log_name, int epoch = 1) {
+    answer(
+        200,
+        "[" + pair("p/head", log + " " + std::to_string(epoch) + " " + std::to_string(last), changed) + "]",
+        line, changed);
+  }
+  void entries(const std::vector<std::pair<int, std::string>>& all) {
+    std::string results;
+    for (const auto& [number, text] : all)
+      results += (results.empty() ? "" : ",") + (R"({"KV":)" + pair(entry(number), text, 5) + "}");
+    answer(200, R"({"Results":[)" + results + R"(],"Errors":null})");
+  }
+  void done(int changed) {
+    answer(200, R"({"Results":[{"KV":)" + pair("p/head", "", changed) + R"(}],"Errors":null})");
+  }
+  void not_done(const std::string& operations) {
+    answer(409, R"({"Results":null,"Errors":[)" + operations + "]}");
+  }
+  static std::string stale(int operation) {
+    return R"({"OpIndex":)" + std::to_string(operation) + R"(,"What":"index is stale"})";
+  }
+  void ask(const engine::Request& request) { consul_.ask(now_, request); }
+  void append(const std::string& key, const std::string& text) {
+    ask(engine::Append{1, key, marks::bytes_in(text)});
+  }
+  void passes(Duration time) {
+    now_ += time;
+    consul_.tick(now_);
+  }
+  // State 1 at place 1, and as many entries behind it as `last` says.
+  void begins(int last, int changed = 9) {
+    ask(engine::Load{1});
+    head(last, changed);
+    answer(200, "[" + pair("p/" + log_name + "/state", "1 w 1 1", 4) + "]");
+    answer(200, "[" + pair("p/" + log_name + "/piece/0000000000000001/w/0000", "state", 4) + "]");
+    head(last, changed);
+    const auto said = take();
+    REQUIRE(!said.empty());
+    CHECK(std::get<engine::State>(said.front()).position == 1);
+  }
+  std::vector<engine::Told> take() {
+    std::vector<engine::Told> told;
+    for (Adapter::Action& action : static_cast<Adapter&>(consul_).take()) {
+      if (auto* end = std::get_if<Adapter::Close>(&action)) closed = end->why;
+      if (auto* tell = std::get_if<Adapter::Tell>(&action)) told.push_back(std::move(tell->told));
+      if (auto* out = std::get_if<Adapter::Write>(&action)) asked = {out->bytes.begin(), out->bytes.end()};
+    }
+    return told;
+  }
+  bool has_asked(const std::string& text) {
+    (void)take();
+    return asked.find(text) != std::string::npos;
+  }
+  std::string closed, asked;  // the last one
+
+ private:
+  Instant now_{std::chrono::seconds(1)};
+  Consul consul_;
+};
+
+bool tells_a_gap(const std::vector<engine::Told>& told) {
+  return std::ranges::any_of(told, [](const auto& each) {
+    const auto* said = std::get_if<engine::Entry>(&each);
+    return said != nullptr && said->after == 0;
+  });
+}
+std::size_t entries_in(const std::vector<engine::Told>& told) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      told, [](const auto& each) { return std::holds_alternative<engine::Entry>(each); }));
+}
+
+// Another one's append came first: the next number is tried.
+bool follows_the_head() {
+  Told told;
+  told.begins(1);
+  told.append("k", "mine");
+  return told.has_asked(R"("Verb":"cas","Key":"p/head","Index":9)");
+}
+
+bool notices_a_trim() {
+  Told told;
+  told.begins(3);
+  told.not_done(R"({"OpIndex":0,"What":"key doesn't exist"})");
+  return tells_a_gap(told.take());
+}
+
+bool reads_what_is_confirmed() {
+  Told told;
+  told.begins(1);
+  told.ask(engine::Barrier{7});
+  return told.has_asked("GET /v1/kv/p/head?consistent HTTP/1.1");
+}
+
+}  // namespace
+
+TEST_CASE("consul: entries by their numbers, a seal, a query that blocks, and a barrier") {
+  Told told;
+  told.begins(3);
+  told.entries({{2, "first"}, {3, marks::seal_of(1)}});
+  auto said = told.take();
+  REQUIRE(said.size() == 3);
+  CHECK(std::get<engine::Entry>(said[0]).after == 1);
+  CHECK(std::get<engine::Sealed>(said[1]).epoch == 2);
+  CHECK(std::get<engine::Reached>(said[2]).ticket == 1);
+  told.head(4, 12, 1, log_name, 2);
+  told.entries({{4, "second"}});
+  said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Entry>(said[0]).position == 4);
+  CHECK(told.has_asked("GET /v1/kv/p/head?index=12&wait=60s") == false);  // it is asked before the entries
+  told.ask(engine::Barrier{7});
+  told.head(4, 12, 0, log_name, 2);
+  said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Reached>(said[0]).ticket == 7);
+}
+
+TEST_CASE("consul: an append follows the head, and what is acknowledged there is told at once") {
+  Told told;
+  told.begins(1);
+  (void)told.take();
+  told.append("k", "mine");
+  REQUIRE(told.has_asked("PUT /v1/txn"));
+  told.append("k", "mine");  // again: it is under way
+  told.append("l", "next");
+  told.not_done(Told::stale(0));
+  REQUIRE(told.has_asked("GET /v1/kv/p/head?consistent"));
+  told.head(2, 11);
+  told.entries({{2, "another's"}});
+  CHECK(entries_in(told.take()) == 1);
+  CHECK(told.asked.find(R"("Index":11)") != std::string::npos);
+  CHECK(told.asked.find(entry(3)) != std::string::npos);
+  CHECK(told.asked.find(entry(4)) != std::string::npos);
+  told.done(12);
+  const auto said = told.take();
+  REQUIRE(said.size() == 2);
+  CHECK(std::get<engine::Entry>(said[0]).bytes == marks::bytes_in("mine"));
+  CHECK(std::get<engine::Entry>(said[1]).position == 4);
+}
+
+TEST_CASE("consul: a key that is there is left out, and so is what is meant for an epoch that is sealed") {
+  Told told;
+  told.begins(1);
+  told.append("there", "once");
+  (void)told.take();
+  told.append("new", "twice");
+  told.not_done(Told::stale(1));
+  REQUIRE(told.has_asked("p/" + log_name + "/key/0000000000000001/new"));
+  CHECK(told.asked.find("/there") == std::string::npos);
+  told.done(10);
+  CHECK(entries_in(told.take()) == 1);
+  told.ask(engine::Seal{1});
+  (void)told.take();
+  told.append("late", "late");
+  told.done(11);
+  told.asked.clear();
+  CHECK_FALSE(told.has_asked("late"));
+}
+
+TEST_CASE("consul: a log that goes back, another one, and one that is gone are gaps") {
+  Told back;
+  back.begins(1);
+  back.append("k", "mine");
+  back.done(10);
+  (void)back.take();
+  back.ask(engine::Barrier{7});
+  back.head(1, 9);
+  CHECK(tells_a_gap(back.take()));
+  Told other;
+  other.begins(1);
+  other.ask(engine::Barrier{7});
+  other.head(1, 10, 0, "00000000000000bb");
+  CHECK(tells_a_gap(other.take()));
+  Told gone;
+  gone.begins(1);
+  gone.answer(404, "", 1);
+  gone.answer(404, "");
+  CHECK(tells_a_gap(gone.take()));
+}
+
+TEST_CASE("consul: who may not write is told, and reads on; who may not read is not let in") {
+  Told told("secret");
+  told.begins(1);
+  told.append("k", "mine");
+  REQUIRE(told.has_asked("X-Consul-Token: secret\r\n"));
+  told.answer(403, "Permission denied");
+  const auto said = told.take();
+  REQUIRE(said.size() == 1);
+  CHECK(std::get<engine::Refused>(said[0]).why.find("Permission denied") != std::string::npos);
+  CHECK(told.closed.empty());
+  Told stranger;
+  stranger.ask(engine::Load{1});
+  stranger.answer(403, "ACL not found");
+  (void)stranger.take();
+  CHECK(stranger.closed.find("--engine-password-file") != std::string::npos);
+}
+
+TEST_CASE("consul: without a leader what was asked comes again, and silence ends the connection") {
+  Told told;
+  told.begins(1);
+  (void)told.take();
+  told.append("k", "mine");
+  told.answer(500, "No cluster leader");
+  told.answer(500, "rpc error making call: EOF", 1);
+  (void)told.take();
+  CHECK(told.closed.empty());
+  told.passes(std::chrono::milliseconds(250));
+  CHECK(told.has_asked("GET /v1/kv/p/head?index=0&wait=60s"));
+  told.append("k", "mine");
+  told.passes(std::chrono::seconds(3));
+  (void)told.take();
+  CHECK(told.closed.find("no answer within 2 s") != std::string::npos);
+}
+
+TEST_CASE("consul: what is no Consul ends the connection") {
+  Told told;
+  told.ask(engine::Load{1});
+  told.answer(200, "<html>");
+  (void)told.take();
+  CHECK(told.closed.find("cannot be read") != std::string::npos);
+  Told blank("a b");
+  CHECK(blank.closed.find("a token has no blanks") != std::string::npos);
+}
+
+TEST_CASE("consul: rules") {
+  CHECK(follows_the_head());
+  CHECK(notices_a_trim());
+  CHECK(reads_what_is_confirmed());
+#ifdef COORD_MUTANTS
+  const auto without = [](const char* rule, const auto& story) {
+    mutants::removed = rule;
+    const bool holds = story();
+    mutants::removed.clear();
+    return holds;
+  };
+  CHECK_FALSE(without("consul_append_follows_the_head", follows_the_head));
+  CHECK_FALSE(without("consul_trim_is_noticed", notices_a_trim));
+  CHECK_FALSE(without("consul_reads_are_confirmed", reads_what_is_confirmed));
+#endif
+}
