@@ -33,7 +33,7 @@ void add_peer_options(Options& options, ConnectOptions& target) {
            .custom(
                "--engine", "URL",
                [&target](std::string_view url) { return named_engine(url, target.engine); },
-               "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://, postgres://")
+               "an engine keeps the log: etcd://HOST:PORT,...[/PREFIX], zookeeper://, consul://, postgres://")
            .env("COORD_ENGINE")
            .excludes("--socket")
            .excludes("--config")

@@ -217,7 +217,7 @@ TEST_CASE("consul: a log that goes back, another one, and one that is gone are g
   CHECK(tells_a_gap(gone.take()));
 }
 
-TEST_CASE("consul: who may not write is told, and reads on; who may not read is not let in") {
+TEST_CASE("consul: who may not write is told, and reads on, and who may not read is not let in") {
   Told told("secret");
   told.begins(1);
   told.append("k", "mine");
