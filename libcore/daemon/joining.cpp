@@ -15,7 +15,7 @@ namespace coord::daemon {
 
 namespace {
 
-constexpr Duration between_rounds = std::chrono::milliseconds(200);
+constexpr Duration between_askings = std::chrono::milliseconds(200);
 constexpr int rounds_of_a_former_member = 3;
 constexpr int refusals_in_a_row = 10;  // a handshake that ends early may be a peer that is restarted
 constexpr int rounds_until_told = 50;  // of nobody who answers: a line each
@@ -53,13 +53,13 @@ class Joining {
       if (refusals_ >= refusals_in_a_row) return *refusal_;
       if (round % rounds_until_told == 0)
         asker_.log(net::LogLevel::warning, fmt::format("join: waits for the group: {}", last_trouble_));
-      asker_.wait(between_rounds);
+      asker_.wait(between_askings);
     }
   }
 
   Status run_of_former_member() {
     for (int round = 0; round < rounds_of_a_former_member; ++round) {
-      if (round > 0) asker_.wait(between_rounds);
+      if (round > 0) asker_.wait(between_askings);
       const auto ended = ask_all();
       if (!ended) return ended.error();
       if (*ended) return done();

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/rule.hpp"
+#include "net/short_text.hpp"
 
 namespace coord::net {
 namespace {
@@ -21,19 +22,13 @@ static_assert(crypto_aead_xchacha20poly1305_ietf_ABYTES == datagram_mac_size);
 
 using Nonce = std::array<std::uint8_t, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES>;
 
-void put_text(ByteWriter& out, std::string_view text) {
-  COORD_CHECK(text.size() <= 255);
-  out.put(static_cast<std::uint8_t>(text.size()));
-  out.put(bytes_of(text));
-}
-
 Bytes encode_route(const DatagramRoute& route) {
   ByteWriter out;
   out.put(datagram_version);
-  put_text(out, route.key_id);
+  put_short_text(out, route.key_id);
   const bool forth = COORD_RULE_OR(datagram_key_is_of_one_direction, true, route.from < route.to);
-  put_text(out, forth ? route.from : route.to);
-  put_text(out, forth ? route.to : route.from);
+  put_short_text(out, forth ? route.from : route.to);
+  put_short_text(out, forth ? route.to : route.from);
   out.put(ByteView(route.group));
   return out.take();
 }

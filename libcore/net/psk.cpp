@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "net/short_text.hpp"
 
 namespace coord::net {
 namespace {
@@ -14,12 +15,6 @@ constexpr std::uint8_t identity_version = 1;
 constexpr std::uint64_t tls_purpose = 1;
 
 static_assert(crypto_kdf_KEYBYTES == key_size);
-
-void put_text(ByteWriter& out, std::string_view text) {
-  COORD_CHECK(text.size() <= 255);
-  out.put(static_cast<std::uint8_t>(text.size()));
-  out.put(bytes_of(text));
-}
 
 std::string get_text(ByteReader& in) {
   const ByteView bytes = in.get(in.get<std::uint8_t>());
@@ -35,9 +30,9 @@ bool valid_name(const std::string& name) {
 Bytes encode_identity(const PskIdentity& identity) {
   ByteWriter out;
   out.put(identity_version);
-  put_text(out, identity.key_id);
-  put_text(out, identity.initiator);
-  put_text(out, identity.responder);
+  put_short_text(out, identity.key_id);
+  put_short_text(out, identity.initiator);
+  put_short_text(out, identity.responder);
   return out.take();
 }
 

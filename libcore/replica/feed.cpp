@@ -11,7 +11,7 @@ namespace coord::replica {
 
 namespace {
 
-constexpr Duration forgotten_after = std::chrono::seconds(10);
+constexpr Duration members_forgotten_after = std::chrono::seconds(10);
 constexpr std::size_t most_members = 4096;
 constexpr std::size_t feed_bytes = 256 * 1024;  // far below a frame
 constexpr std::size_t most_under_way = 1024 * 1024;
@@ -19,7 +19,8 @@ constexpr std::size_t most_under_way = 1024 * 1024;
 }  // namespace
 
 void Feed::asked(Instant now, NodeId node, const Follow& question) {
-  std::erase_if(members_, [now](const auto& each) { return now > each.second.heard + forgotten_after; });
+  std::erase_if(members_,
+                [now](const auto& each) { return now > each.second.heard + members_forgotten_after; });
   auto found = members_.find(node);
   if (found == members_.end()) {
     if (members_.size() >= most_members) return;

@@ -10,7 +10,7 @@ namespace coord::replica {
 
 namespace {
 
-constexpr Duration forgotten_after = std::chrono::seconds(10);
+constexpr Duration questions_forgotten_after = std::chrono::seconds(10);
 constexpr std::size_t most_asked = 256;
 
 }  // namespace
@@ -36,7 +36,8 @@ void Replica::on(Instant now, const AskVoters& event) {
     out_.push_back(VotersAnswered{event.ticket, carry_out_of_operator(now, event.order)});
     return;
   }
-  std::erase_if(asked_leader_, [now](const auto& one) { return now >= one.second.began + forgotten_after; });
+  std::erase_if(asked_leader_,
+                [now](const auto& one) { return now >= one.second.began + questions_forgotten_after; });
   if (asked_leader_.size() >= most_asked) return;
   const std::uint64_t id = next_read_++;
   asked_leader_[id] = Asked{event.ticket, now};

@@ -13,7 +13,8 @@
 namespace coord::store {
 namespace {
 
-constexpr std::uint64_t stride = 4096;  // one copy a block of the disk: a torn write never reaches the other
+constexpr std::uint64_t record_stride =
+    4096;  // one copy a block of the disk: a torn write never reaches the other
 constexpr std::string_view magic = "coordutils fence 1 token ";
 constexpr std::string_view spoilt = "coordutils fence 1 token unsynced";
 constexpr std::size_t token_digits = 20, crc_digits = 8;
@@ -54,7 +55,7 @@ Result<FenceRecord> FenceRecord::read(DiskFile& file, const std::string& name) {
   FenceRecord record;
   bool ours = true;  // what is there was begun by us: another program's file must not be overwritten
   for (std::size_t index = 0; index < record.copies_.size(); ++index) {
-    const auto bytes = file.read(index * stride, text_size);
+    const auto bytes = file.read(index * record_stride, text_size);
     if (!bytes) return bytes.error();
     const Copy copy = record.copies_[index] = parse(*bytes);
     ours = ours && is_begun_record(*bytes);
@@ -86,14 +87,14 @@ Status FenceRecord::raise(DiskFile& file, Token token) {
   const std::size_t first = COORD_RULE_OR(fence_spares_the_whole_copy, only_first_is_whole ? 1U : 0U, 0U);
   const std::string text = text_of(token);
   for (const std::size_t index : {first, 1 - first}) {
-    if (Status written = file.write(index * stride, bytes_of(text)); !written) return written;
+    if (Status written = file.write(index * record_stride, bytes_of(text)); !written) return written;
     copies_[index] = {State::good, token};
     if (!COORD_RULE_OR(fence_synced_copy_by_copy, true, index != first)) continue;
     Status synced = file.sync();
     if (synced) continue;
     // The kernel now takes the page for clean: no later user may take this copy for the whole one.
     if (COORD_RULE_OR(fence_unsynced_copy_is_spoilt, true, false))
-      (void)file.write(index * stride, bytes_of(spoilt)).ok();
+      (void)file.write(index * record_stride, bytes_of(spoilt)).ok();
     return synced;
   }
   highest_ = token;

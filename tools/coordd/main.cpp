@@ -17,10 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "agreements/part.hpp"
 #include "base/descriptor.hpp"
 #include "base/format.hpp"
-#include "casts/part.hpp"
 #include "cli/authority.hpp"
 #include "cli/host_peer.hpp"
 #include "cli/run.hpp"
@@ -30,6 +28,7 @@
 #include "coordd/inherited.hpp"
 #include "coordd/new_epoch.hpp"
 #include "coordd/notify.hpp"
+#include "coordd/parts.hpp"
 #include "coordd/reload.hpp"
 #include "coordd/service_user.hpp"
 #include "coordd/setup.hpp"
@@ -37,14 +36,8 @@
 #include "daemon/daemon.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/log_thread.hpp"
-#include "group/group_snapshot.hpp"
-#include "members/part.hpp"
 #include "net/descriptor_room.hpp"
 #include "net/key_file.hpp"
-#include "relay/relay.hpp"
-#include "ring/part.hpp"
-#include "store/posix_disk.hpp"
-#include "table/sqlite_storage.hpp"
 
 namespace {
 
@@ -97,74 +90,6 @@ bool is_of_leader(const net::LogFields& fields) {
   });
 }
 
-Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
-  auto disk = store::PosixDisk::open_directory(directory);
-  if (!disk) return disk.error();
-  return std::unique_ptr<Disk>(std::move(*disk));
-}
-
-// Which incarnations earlier lives have used. Where that cannot be told the other members know it.
-std::optional<members::Incarnation> stored_incarnation(const std::string& directory, const net::Log& log) {
-  const auto disk = open_disk(directory);
-  const auto stored = disk ? members::read_incarnation(**disk) : disk.error();
-  if (stored) return *stored;
-  log(net::LogLevel::warning, stored.error().text());
-  return std::nullopt;
-}
-
-// What sites of this peer have promised in earlier lives. Where that cannot be told it is none.
-agreements::Shelf stored_agreements(const node::Setting& setting, const std::string& directory,
-                                    const net::Log& log) {
-  const auto disk = open_disk(directory);
-  auto shelf =
-      disk ? agreements::read_shelf(**disk, Random(setting.seed ^ 0x6469736bU).next()) : disk.error();
-  if (shelf) return std::move(*shelf);
-  log(net::LogLevel::warning, shelf.error().text());
-  return {};
-}
-
-// What a peer does beside the replicated service.
-node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log,
-                       coordd::TraceLog* trace_log) {
-  node::Parts parts;
-  casts::IsAlive is_alive;
-  if (setting.founders.size() > 1 || !setting.has_founders_parts) {
-    auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
-    is_alive = [members = members.get()](Instant now, NodeId node) {
-      const auto view = members->view(now, node);
-      return view && membership::is_present(view->member.state);
-    };
-    parts.push_back(std::move(members));
-  }
-  parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
-  parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
-  parts.push_back(std::make_unique<ring::RingPart>(setting));
-  if (!setting.has_founders_parts) return parts;
-  parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
-  agreements::Trace trace;
-  if (trace_log != nullptr) {
-    const auto failed = [&log](const std::string& why) { log(net::LogLevel::warning, why); };
-    trace.known = trace_log->known();
-    trace.write = [trace_log, failed](const std::string& line) { trace_log->write(line, failed); };
-  }
-  parts.push_back(std::make_unique<agreements::AgreementsPart>(
-      setting, stored_agreements(setting, directory, log), std::make_unique<agreements::ServiceLog>(),
-      std::move(trace)));
-  return parts;
-}
-
-node::Workers make_workers(NodeId self, const std::string& directory, bool alone, const ring::Quota& quota) {
-  node::Workers workers;
-  if (!alone)
-    workers[node::Channel::membership] =
-        std::make_unique<members::ReserveWorker>([directory] { return open_disk(directory); });
-  workers[node::Channel::agreements] =
-      std::make_unique<agreements::SaveWorker>([directory] { return open_disk(directory); });
-  workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
-      self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); }, quota);
-  return workers;
-}
-
 Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
                                       const std::vector<std::string>& command_line, daemon::Settings settings,
                                       daemon::LogThread& lines, std::optional<bool>& anew) {
@@ -183,6 +108,7 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     failure = std::move(why);
     io.stop();
   };
+  if (Status can = coordd::check_parts(arguments.trace_log); !can) return can.error();
   std::unique_ptr<coordd::TraceLog> trace_log;
   if (!arguments.trace_log.empty()) {
     auto opened = coordd::TraceLog::open(arguments.trace_log, arguments.peer.name);
@@ -190,11 +116,11 @@ Result<cli::Exit> serve_until_stopped(const Arguments& arguments,
     trace_log = std::move(*opened);
   }
   const auto parts = [&](const node::Setting& setting) {
-    return make_parts(setting, directory, log, trace_log.get());
+    return coordd::make_parts(setting, directory, log, trace_log.get());
   };
-  const ring::Quota quota{arguments.ring_user_keys, arguments.ring_user_bytes};
+  const coordd::RingQuota quota{arguments.ring_user_keys, arguments.ring_user_bytes};
   const auto workers = [alone = settings.alone(), quota](NodeId self, const std::string& at) {
-    return make_workers(self, at, alone, quota);
+    return coordd::make_workers(self, at, alone, quota);
   };
   auto peer = daemon::Daemon::open(io, std::move(settings), log, stopped, parts, workers);
   if (!peer) return peer.error();

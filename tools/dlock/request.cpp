@@ -16,7 +16,18 @@ namespace coord::dlock {
 
 namespace {
 
-// The innermost sessions that this runs under, as the environment says: what is not a number is not ours.
+// FNV-1a over the words and their ends, from two different beginnings.
+std::uint64_t hash_of(const std::vector<std::string>& words, std::uint64_t hash) {
+  const auto take = [&](unsigned char byte) { hash = (hash ^ byte) * 1099511628211U; };
+  for (const std::string& word : words) {
+    for (const char c : word) take(static_cast<unsigned char>(c));
+    take(0);
+  }
+  return hash;
+}
+
+}  // namespace
+
 std::vector<SessionId> outer_sessions() {
   constexpr std::size_t deepest = 32;  // the protocol's bound
   const char* set = ::getenv("DLOCK_SESSION");
@@ -32,18 +43,6 @@ std::vector<SessionId> outer_sessions() {
     sessions.erase(sessions.begin(), sessions.end() - static_cast<std::ptrdiff_t>(deepest));
   return sessions;
 }
-
-// FNV-1a over the words and their ends, from two different beginnings.
-std::uint64_t hash_of(const std::vector<std::string>& words, std::uint64_t hash) {
-  const auto take = [&](unsigned char byte) { hash = (hash ^ byte) * 1099511628211U; };
-  for (const std::string& word : words) {
-    for (const char c : word) take(static_cast<unsigned char>(c));
-    take(0);
-  }
-  return hash;
-}
-
-}  // namespace
 
 std::uint32_t holder_of(const Settings& settings) {
   return settings.pid != 0 ? settings.pid : static_cast<std::uint32_t>(::getppid());

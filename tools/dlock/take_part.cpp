@@ -2,8 +2,6 @@
 #include "dlock/take_part.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <sstream>
 #include <utility>
 
 #include "base/format.hpp"
@@ -121,17 +119,6 @@ Result<agreements::WholeLog> log_of_epoch(const cli::ConnectOptions& how, const 
 }
 
 namespace {
-
-// Of the commands inside of which this one runs, as they say.
-std::vector<SessionId> outer_sessions() {
-  std::vector<SessionId> outer;
-  const char* text = std::getenv("DLOCK_SESSION");
-  std::istringstream words(text == nullptr ? "" : text);
-  constexpr std::size_t most = 32;
-  for (std::uint64_t session = 0; outer.size() < most && words >> session;)
-    outer.push_back(SessionId{session});
-  return outer;
-}
 
 // nullopt: no answer by `end`, or the session was lost. `only`: what else was asked before is answered, too.
 template <class Only = void>

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "coordd/parts.hpp"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "agreements/part.hpp"
+#include "base/format.hpp"
+#include "casts/part.hpp"
+#include "group/group_snapshot.hpp"
+#include "members/part.hpp"
+#include "relay/relay.hpp"
+#include "ring/part.hpp"
+#include "store/posix_disk.hpp"
+#include "table/sqlite_storage.hpp"
+
+namespace coord::coordd {
+
+namespace {
+
+Result<std::unique_ptr<Disk>> open_disk(const std::string& directory) {
+  auto disk = store::PosixDisk::open_directory(directory);
+  if (!disk) return disk.error();
+  return std::unique_ptr<Disk>(std::move(*disk));
+}
+
+// Which incarnations earlier lives have used. Where that cannot be told the other members know it.
+std::optional<members::Incarnation> stored_incarnation(const std::string& directory, const net::Log& log) {
+  const auto disk = open_disk(directory);
+  const auto stored = disk ? members::read_incarnation(**disk) : disk.error();
+  if (stored) return *stored;
+  log(net::LogLevel::warning, stored.error().text());
+  return std::nullopt;
+}
+
+// What sites of this peer have promised in earlier lives. Where that cannot be told it is none.
+agreements::Shelf stored_agreements(const node::Setting& setting, const std::string& directory,
+                                    const net::Log& log) {
+  const auto disk = open_disk(directory);
+  auto shelf =
+      disk ? agreements::read_shelf(**disk, Random(setting.seed ^ 0x6469736bU).next()) : disk.error();
+  if (shelf) return std::move(*shelf);
+  log(net::LogLevel::warning, shelf.error().text());
+  return {};
+}
+
+}  // namespace
+
+Status check_parts(const std::string&) {
+  return done();
+}
+
+node::Parts make_parts(const node::Setting& setting, const std::string& directory, const net::Log& log,
+                       TraceLog* trace_log) {
+  node::Parts parts;
+  casts::IsAlive is_alive;
+  if (setting.founders.size() > 1 || !setting.has_founders_parts) {
+    auto members = std::make_unique<members::MembersPart>(setting, stored_incarnation(directory, log));
+    is_alive = [members = members.get()](Instant now, NodeId node) {
+      const auto view = members->view(now, node);
+      return view && membership::is_present(view->member.state);
+    };
+    parts.push_back(std::move(members));
+  }
+  parts.push_back(std::make_unique<relay::Relay>(setting.self, setting.founders));
+  parts.push_back(std::make_unique<casts::CastsPart>(setting, is_alive));
+  parts.push_back(std::make_unique<ring::RingPart>(setting));
+  if (!setting.has_founders_parts) return parts;
+  parts.push_back(std::make_unique<group::GroupSnapshot>(setting));
+  agreements::Trace trace;
+  if (trace_log != nullptr) {
+    const auto failed = [&log](const std::string& why) { log(net::LogLevel::warning, why); };
+    trace.known = trace_log->known();
+    trace.write = [trace_log, failed](const std::string& line) { trace_log->write(line, failed); };
+  }
+  parts.push_back(std::make_unique<agreements::AgreementsPart>(
+      setting, stored_agreements(setting, directory, log), std::make_unique<agreements::ServiceLog>(),
+      std::move(trace)));
+  return parts;
+}
+
+node::Workers make_workers(NodeId self, const std::string& directory, bool alone, const RingQuota& quota) {
+  node::Workers workers;
+  if (!alone)
+    workers[node::Channel::membership] =
+        std::make_unique<members::ReserveWorker>([directory] { return open_disk(directory); });
+  workers[node::Channel::agreements] =
+      std::make_unique<agreements::SaveWorker>([directory] { return open_disk(directory); });
+  workers[node::Channel::ring] = std::make_unique<ring::StorageWorker>(
+      self, [file = fmt::format("{}/ring.db", directory)] { return table::open_sqlite(file); },
+      ring::Quota{quota.keys, quota.bytes});
+  return workers;
+}
+
+}  // namespace coord::coordd
