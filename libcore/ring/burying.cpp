@@ -37,27 +37,29 @@ void Replicas::begin_burying(const std::string& name, Ring& ring) {
   burying.operation = ++last_;
   burying.number = ring.placement.number();
   burying.until = now_ + bury_within;
-  perform(ReadRemoved{stored_ring(name), burying.after, {}},
-          [this, name, id = burying.operation](InnerWork& work) {
-            const auto found = rings_.find(name);
-            if (found == rings_.end() || found->second.burying.operation != id) return;
-            Burying& mine = found->second.burying;
-            auto& rows = std::get<ReadRemoved>(work.what).rows;
-            if (work.failed || rows.empty() || own(found->second) == nullptr) {
-              mine.after.clear();
-              mine.operation = 0;
-              return;
-            }
-            mine.after = rows.back().key;
-            for (Storage::Row& row : rows) {
-              const Hosts set = found->second.placement.of_key(row.key).now;
-              if (set.front() == *own(found->second))
-                mine.rows.push_back({std::move(row.key), std::move(row.entry)});
-            }
-            tick_at_ = now_;
-            if (mine.rows.empty()) return end_burying(found->second, true);
-            mine.again = now_;
-          });
+  perform(ReadRemoved{stored_ring(name), burying.after, {}}, [this, name,
+                                                              id = burying.operation](InnerWork& work) {
+    const auto found = rings_.find(name);
+    if (found == rings_.end() || found->second.burying.operation != id) return;
+    Burying& mine = found->second.burying;
+    auto& rows = std::get<ReadRemoved>(work.what).rows;
+    if (work.failed || rows.empty() || own(found->second) == nullptr) {
+      mine.after.clear();
+      mine.operation = 0;
+      return;
+    }
+    mine.after = rows.back().key;
+    for (Storage::Row& row : rows) {
+      const Hosts set = found->second.placement.of_key(row.key).now;
+      if (set.front() != *own(found->second)) continue;
+      const bool leads_on = COORD_RULE_OR(ring_tombstone_stays_as_long_as_it_leads_on,
+                                          !row.entry.dependencies().empty(), false);
+      copies::KeyAndEntry removed{std::move(row.key), std::move(row.entry)};
+      leads_on ? mine.settling.rows.push_back(std::move(removed)) : mine.rows.push_back(std::move(removed));
+    }
+    tick_at_ = now_;
+    settle_tombstones(name, found->second);
+  });
 }
 
 // The next ones at once, or later.
@@ -65,6 +67,7 @@ void Replicas::end_burying(Ring& ring, bool goes_on) {
   if (goes_on) ring.burying.not_before = now_;
   ring.burying.operation = 0;
   ring.burying.rows.clear();
+  ring.burying.settling = {};
   ring.burying.agreed.clear();
   ring.burying.is_second = false;
 }
@@ -74,8 +77,10 @@ void Replicas::tick_burying(const std::string& name, Ring& ring) {
   if (burying.operation != 0 && (burying.number != ring.placement.number() || burying.until <= now_))
     end_burying(ring, false);
   begin_burying(name, ring);
-  if (burying.operation == 0 || burying.rows.empty() || burying.again > now_) return;
+  if (burying.operation == 0 || burying.again > now_) return;
   burying.again = now_ + asked_anew_after;
+  if (burying.settling.operation != 0) return ask_to_settle(name, ring);
+  if (burying.rows.empty()) return;
   for (const Host& host : ring.placement.all()) {
     if (!burying.agreed.contains(host))
       send(host.host,

@@ -27,8 +27,9 @@ void Replicas::receive(NodeId from, copies::AskEntry&& message) {
 }
 
 void Replicas::receive(NodeId from, copies::EntryIs&& message) {
+  if (message.by.host != from || heard_to_settle(message)) return;
   const auto found = operations_.find(message.operation);
-  if (found == operations_.end() || message.by.host != from) return;
+  if (found == operations_.end()) return;
   Operation& operation = found->second;
   if (!operation.set.is_kept_by(message.by)) return heard_elsewhere(message.operation, message);
   if (operation.phase != Operation::Phase::reading || number_said(operation) != message.number) return;

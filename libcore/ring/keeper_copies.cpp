@@ -18,8 +18,14 @@ constexpr std::uint64_t most_bytes_of_key = 2 * largest_value;
 
 bool fits_one_key(const Entry& entry) {
   std::uint64_t bytes = 0;
-  for (const Version& version : entry.versions) bytes += version.size;
-  return entry.versions.size() <= most_siblings && bytes <= most_bytes_of_key;
+  std::size_t carried = 0, carried_bytes = 0;
+  for (const Version& version : entry.versions) {
+    bytes += version.size;
+    carried += version.after.size();
+    for (const Dependency& each : version.after) carried_bytes += each.key.size();
+  }
+  return entry.versions.size() <= most_siblings && bytes <= most_bytes_of_key &&
+         carried <= most_siblings * most_dependencies && carried_bytes <= most_siblings * dependency_bytes;
 }
 
 Status StorageWorker::on(Reserve& reserve) {
@@ -88,7 +94,7 @@ Status StorageWorker::on(WriteHere& write) {
       entry,
       Version{dot, write.time, write.removed, write.value.size(),
               COORD_RULE_OR(ring_version_carries_its_past, write.past.after, std::vector<Dependency>())},
-      write.replaces);
+      write.replaces, write.past.at_least);
   // Else the other copies could never take it.
   write.too_many_siblings = !COORD_RULE(ring_key_stays_small_enough_to_copy, fits_one_key(entry));
   if (write.too_many_siblings) return done();

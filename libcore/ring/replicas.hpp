@@ -81,6 +81,7 @@ class Replicas {
   using DigestWish = under_way::DigestWish;
   using Reading = under_way::Reading;
   using Burying = under_way::Burying;
+  using Settling = under_way::Settling;
   using Grave = under_way::Grave;
   using Doubt = under_way::Doubt;
   using Ring = under_way::Ring;
@@ -197,6 +198,11 @@ class Replicas {
   void wait_for_others(NodeId from, copies::AskBury&& message, const Ring& ring);
   void other_has_said(std::uint64_t id, NodeId other);
   void tick_graves();
+
+  // settling.cpp
+  void settle_tombstones(const std::string& name, Ring& ring);
+  void ask_to_settle(const std::string& name, const Ring& ring);
+  bool heard_to_settle(const copies::EntryIs& message);
 
   // comparing.cpp
   void compare(const std::string& name, Ring& ring, Source& source);

@@ -31,11 +31,6 @@ Storage::Totals counted(const Entry& entry) {
   return totals;
 }
 
-std::string owner_of(const std::string& key) {
-  const std::size_t slash = key.find('/');
-  return key.empty() || key.front() != '@' || slash == std::string::npos ? "" : key.substr(1, slash - 1);
-}
-
 }  // namespace
 
 bool is_full(const Error& error) {
@@ -56,11 +51,6 @@ Why why_of(const Error& error) {
 
 Refused refusal(const Error& error) {
   return {why_of(error), error.text()};
-}
-
-bool is_foreign(const std::string& key, const std::string& user, bool all_users) {
-  const std::string owner = owner_of(key);
-  return !owner.empty() && !all_users && owner != user;
 }
 
 // How keys of others are called is not told.
@@ -165,9 +155,9 @@ Result<Dot> StorageWorker::next_dot(const Entry& entry) {
 // Values that the write has replaced go with it.
 Status StorageWorker::change(Work& work, const std::string& ring, const std::string& key,
                              const Version& version, const std::optional<std::vector<Dot>>& replaces,
-                             Entry& entry) {
+                             const std::vector<Dot>& seen, Entry& entry) {
   const Entry before = entry;
-  write(entry, version, replaces);
+  write(entry, version, replaces, seen);
   if (Status fits = check_quota(key, before, entry); !fits) return fits;
   for (const Version& old : before.versions) {
     if (entry.find(old.dot) != nullptr || old.removed) continue;
@@ -233,9 +223,10 @@ Result<Answer> StorageWorker::on(Work& work, const Put& put) {
   if (!dot) return dot.error();
   const Version version{*dot, work.time, false, work.value.size(), put.past.after};
   Entry then = entry;
-  write(then, version, put.replaces);
+  write(then, version, put.replaces, put.past.at_least);
   if (!fits_one_key(then)) return Answer(Refused{Why::usage, "the key has too many siblings already"});
-  if (Status changed = change(work, put.ring, put.key, version, put.replaces, entry); !changed)
+  if (Status changed = change(work, put.ring, put.key, version, put.replaces, put.past.at_least, entry);
+      !changed)
     return changed.error();
   if (Status kept = storage_->keep_value(put.ring, put.key, *dot, work.value); !kept) return kept.error();
   Stored stored{*dot, entry.values()};
@@ -250,8 +241,9 @@ Result<Answer> StorageWorker::on(Work& work, const Remove& remove) {
   if (entry.values().empty()) return Answer(Absent{});
   auto dot = next_dot(entry);
   if (!dot) return dot.error();
-  if (Status changed = change(work, remove.ring, remove.key,
-                              Version{*dot, work.time, true, 0, remove.past.after}, remove.replaces, entry);
+  if (Status changed =
+          change(work, remove.ring, remove.key, Version{*dot, work.time, true, 0, remove.past.after},
+                 remove.replaces, remove.past.at_least, entry);
       !changed)
     return changed.error();
   Stored stored{*dot, entry.values()};

@@ -71,6 +71,15 @@ struct Reading {
   std::map<NodeId, DigestWish> now, next;
   Instant not_before{};  // the disk has failed
 };
+// Whether all that a tombstone leads to is on all copies (settling.cpp): one after the other is asked for.
+struct Settling {
+  std::deque<copies::KeyAndEntry> rows{};  // that wait for it
+  std::deque<Dependency> next{};           // of the first one
+  std::set<Dependency> followed{};
+  std::uint64_t operation = 0;  // 0: nothing is asked
+  bool is_asked_twice = false;
+  std::map<Host, Entry> said{};
+};
 // Tombstones of which all hosts are asked whether they have anything else (burying.cpp).
 struct Burying {
   std::uint64_t operation = 0;
@@ -78,6 +87,7 @@ struct Burying {
   std::vector<copies::KeyAndEntry> rows{};
   std::set<Host> agreed{};
   bool is_second = false;  // round
+  Settling settling{};
   std::string after{};
   Instant not_before{}, again{}, until{};
 };

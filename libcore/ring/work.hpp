@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "node/part.hpp"
 #include "ring/copies.hpp"
+#include "ring/owner.hpp"
 #include "ring/placement.hpp"
 #include "ring/storage.hpp"
 
@@ -146,9 +147,6 @@ struct Work final : node::Work {
   bool changed = false;
 };
 
-// Whether a key is hidden from this user: it begins with the name of another, as in @USER/.
-bool is_foreign(const std::string& key, const std::string& user, bool all_users);
-
 // What a session is told of what was read.
 void say_past(const Entry& entry, const Work& reader, Found& found);
 
@@ -210,7 +208,7 @@ class StorageWorker final : public node::Worker {
   Result<Answer> on(Work& work, const AskFingers& fingers);
   Result<Answer> on(Work& work, const AskEverywhere& ask);
   Status change(Work& work, const std::string& ring, const std::string& key, const Version& version,
-                const std::optional<std::vector<Dot>>& replaces, Entry& entry);
+                const std::optional<std::vector<Dot>>& replaces, const std::vector<Dot>& seen, Entry& entry);
   Result<Dot> next_dot(const Entry& entry);
   // In place of `before`.
   Status keep(const std::string& ring, const std::string& key, const Entry& before, const Entry& after);

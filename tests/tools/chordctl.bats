@@ -151,6 +151,31 @@ kill_peer() { pkill -9 -f -- "--socket $XDG_RUNTIME_DIR"; }
   [ "$(COORD_RING=other chordctl get k)" = other ]
   [ "$(chordctl get k --ring main)" = main ]
   run -64 chordctl --ring '' get k
+  # Each verb takes it, by option or by environment.
+  export COORD_RING=other
+  chordctl watch --json >told 3>&- &
+  watch=$!
+  tells() { chordctl put begun "$RANDOM" && sleep 0.02 && [ -s told ]; }
+  eventually tells
+  [ "$(chordctl keys | paste -sd,)" = begun,k ]
+  [ "$(chordctl dump k | jq -r .value_b64 | base64 -d)" = other ]
+  echo '{"key":"loaded","value":"1"}' | chordctl load
+  echo '{"key":"batch","value":"1"}' | chordctl put --batch
+  chordctl rm loaded
+  [[ $(chordctl status | head -n 1) == "ring other:"* ]]
+  [[ $(chordctl ring | head -n 1) == "ring other:"* ]]
+  chordctl lookup k
+  chordctl fingers
+  chordctl join -w 30
+  [ "$(chordctl ring --json | jq -r .ring | sort -u)" = other ]
+  run -1 chordctl get k # set aside until it leaves
+  chordctl lookup --trace k
+  chordctl ring --check
+  chordctl leave # without data nobody has to say so
+  [ "$(chordctl get k)" = other ]
+  eventually grep -q '"key":"batch"' told
+  kill "$watch"
+  [ "$(chordctl --ring main keys)" = k ]
 }
 
 @test "dump and load carry all over, siblings and odd bytes too" {
@@ -249,11 +274,25 @@ watches() {
   [ "$(as nobody get @nobody/own)" = 2 ]
   [ "$(root get @nobody/own)" = 2 ]
   run -1 as nobody get @daemon/secret
+  run -1 as nobody get --all --json @daemon/secret
+  run -1 as nobody lookup @daemon/secret
+  run -1 as nobody lookup --trace @daemon/secret
+  as nobody lookup @nobody/own
+  root lookup @daemon/secret
+  setpriv --reuid nobody --clear-groups chordctl --socket "$open/sock" watch >"$BATS_TEST_TMPDIR/told" 3>&- &
+  watch=$!
+  told() { as nobody put @nobody/own "$RANDOM" && sleep 0.02 && [ -s "$BATS_TEST_TMPDIR/told" ]; }
+  eventually told
+  root put @daemon/secret 2
+  root put behind 1
+  eventually grep -q $'\tput\tbehind\t' "$BATS_TEST_TMPDIR/told"
+  run ! grep -q secret "$BATS_TEST_TMPDIR/told"
+  kill "$watch"
   run -3 as nobody put @daemon/secret 3
   run -3 as nobody rm @daemon/secret
-  [ "$(as nobody keys)" = @nobody/own ]
-  [ "$(as nobody dump | wc -l)" = 1 ]
-  [ "$(root keys | wc -l)" = 2 ]
+  [ "$(as nobody keys @)" = @nobody/own ]
+  [ "$(as nobody dump @ | wc -l)" = 1 ]
+  [ "$(root keys | wc -l)" = 3 ]
   kill "$peer"
   wait "$peer" || true
   rm -r "$open"

@@ -6,6 +6,7 @@
 #include "ring/part.hpp"
 #include "ring/session.hpp"
 #include "ring_group.hpp"
+#include "ring_person.hpp"
 
 using namespace coord;
 using namespace coord::ring;
@@ -218,6 +219,54 @@ bool reader_takes_over_dependencies() {
   session.read("k", found);
   return session.at_least("other") == std::vector<Dot>{{NodeId{1}, 1}};
 }
+// Hosts 1 and 2 have "first", "middle" and "last", which follow each other; host 3 nothing.
+struct Chain {
+  Group group{3};
+  Person writer{group};
+  bool is_made() {
+    group.found(3);
+    for (const std::uint64_t other : {1, 2}) group.part(3, other);
+    return is_stored(writer.put(1, "first")) && is_stored(writer.put(1, "middle")) &&
+           is_stored(writer.put(1, "last"));
+  }
+  bool reader_of_last_knows_first() {
+    Person reader{group};
+    return std::holds_alternative<Found>(reader.get(2, "last")) && reader.knows("first");
+  }
+};
+bool reader_follows() {
+  Chain chain;
+  return chain.is_made() && chain.reader_of_last_knows_first();
+}
+bool replaced_leaves_its_dependencies() {
+  Chain chain;
+  return chain.is_made() && is_stored(chain.group.put(2, "middle", "w")) &&
+         chain.reader_of_last_knows_first();
+}
+bool replaced_versions_lead_nowhere() {
+  Chain chain;
+  return chain.is_made() && is_stored(chain.writer.put(1, "middle", "w")) &&
+         chain.reader_of_last_knows_first();
+}
+bool hidden_keys_lead_nowhere() {
+  Session session;
+  session.wrote("first", {NodeId{1}, 1}, {});
+  session.wrote("@alice/k", {NodeId{1}, 2}, session.nearest("@alice/k"));
+  return session.nearest("public").size() == 2;
+}
+bool tombstone_leads_on() {
+  Chain chain;
+  if (!chain.is_made() || !is_stored(chain.writer.write(1, "middle", "", true))) return false;
+  chain.group.cut.clear();
+  chain.group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    const auto* store = std::get_if<copies::Store>(&message);
+    const auto* rows = std::get_if<copies::RowsAre>(&message);
+    return to == 3 && ((store != nullptr && store->key == "first") || rows != nullptr);
+  };
+  chain.group.ask(1, Get{"r", "middle", {}, 0, {}});
+  for (int i = 0; i < 280; ++i) chain.group.run();
+  return chain.group.keeps(1, "middle");
+}
 bool weak_write_is_on_two() {
   Group group(4);
   group.found(4);
@@ -398,6 +447,11 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_causal_write_follows_its_past", causal_write_follows},
       {"ring_version_carries_its_past", version_carries_its_past},
       {"ring_reader_takes_over_dependencies", reader_takes_over_dependencies},
+      {"ring_reader_follows_dependencies", reader_follows},
+      {"ring_replaced_leaves_its_dependencies", replaced_leaves_its_dependencies},
+      {"ring_replaced_versions_lead_nowhere", replaced_versions_lead_nowhere},
+      {"ring_hidden_keys_lead_nowhere", hidden_keys_lead_nowhere},
+      {"ring_tombstone_stays_as_long_as_it_leads_on", tombstone_leads_on},
       {"ring_weak_write_is_on_as_many_as_was_said", weak_write_is_on_two},
       {"ring_tombstone_is_with_all_hosts", tombstone_waits_for_all},
       {"ring_nothing_older_is_sent", tombstone_waits_for_who_sends},

@@ -4,6 +4,7 @@
 
 #include "ring/session.hpp"
 #include "ring_group.hpp"
+#include "ring_person.hpp"
 #include "sim/register_levels.hpp"
 
 using namespace coord;
@@ -15,11 +16,14 @@ namespace {
 class Users {
  public:
   Users(Group& group, std::uint64_t seed, Consistency level)
-      : group_(group), random_(seed), level_(level), sessions_(3) {}
+      : group_(group),
+        random_(seed),
+        level_(level),
+        sessions_(3, Person{group, std::chrono::milliseconds(700)}) {}
 
   void one_does_something() {
     const std::uint64_t client = random_() % sessions_.size(), at = 1 + random_() % 4;
-    Session& session = sessions_[client];
+    Person& person = sessions_[client];
     const std::string key = "k" + std::to_string(random_() % 3);
     sim::RegisterOperation did;
     did.client = client;
@@ -27,19 +31,18 @@ class Users {
     did.start = Instant{} + std::chrono::milliseconds(++time_);
     const Duration patience = std::chrono::milliseconds(700);
     const bool is_causal = level_ == Consistency::causal;
-    const Past past = is_causal ? Past{session.at_least(key), session.all()} : Past{};
     if (random_() % 2 == 0) {
       did.kind = sim::RegisterOperation::Kind::write;
       did.value = ++last_value_;
       const std::string value = std::to_string(did.value);
       const Answer answer =
-          group_.ask(at, Put{"r", key, value.size(), {}, {}, patience, level_, past}, value);
+          is_causal ? person.put(at, key, value)
+                    : group_.ask(at, Put{"r", key, value.size(), {}, {}, patience, level_}, value);
       const auto* stored = std::get_if<Stored>(&answer);
-      if (stored != nullptr) session.wrote(key, stored->dot);
       did.outcome = stored != nullptr                          ? sim::Operation::Outcome::ok
                     : std::holds_alternative<NoQuorum>(answer) ? sim::Operation::Outcome::failed
                                                                : sim::Operation::Outcome::unknown;
-    } else if (!read(did, at, past, session)) {
+    } else if (!read(did, at, person)) {
       return;
     }
     did.end = Instant{} + std::chrono::milliseconds(++time_);
@@ -53,8 +56,8 @@ class Users {
       did.name = "k" + std::to_string(i);
       did.start = Instant{} + std::chrono::milliseconds(++time_);
       did.final = true;
-      Session none;
-      REQUIRE(read(did, 1, {}, none));
+      Person none{group_};
+      REQUIRE(read(did, 1, none));
       did.end = Instant{} + std::chrono::milliseconds(++time_);
       history.push_back(did);
     }
@@ -63,16 +66,17 @@ class Users {
   std::vector<sim::RegisterOperation> history;
 
  private:
-  bool read(sim::RegisterOperation& did, std::uint64_t at, const Past& past, Session& session) {
+  bool read(sim::RegisterOperation& did, std::uint64_t at, Person& person) {
     const Duration patience = std::chrono::milliseconds(700);
-    Answer answer = group_.ask(at, Get{"r", did.name, {}, 0, patience, level_, past});
+    Answer answer = level_ == Consistency::causal
+                        ? person.get(at, did.name)
+                        : group_.ask(at, Get{"r", did.name, {}, 0, patience, level_});
     const auto* found = std::get_if<Found>(&answer);
     if (found == nullptr && !std::holds_alternative<Absent>(answer)) return false;
     did.kind = sim::RegisterOperation::Kind::read;
     did.outcome = sim::Operation::Outcome::ok;
     did.whole = true;
     if (found == nullptr) return true;
-    session.read(did.name, *found);
     if (found->versions.size() == 1) did.values.push_back(std::stoull(text_of(found->chunk)));
     if (found->versions.size() == 1) return true;
     // A copy: the next answers are put in the place of this one.
@@ -90,7 +94,7 @@ class Users {
   Group& group_;
   std::mt19937_64 random_;
   Consistency level_;
-  std::vector<Session> sessions_;
+  std::vector<Person> sessions_;
   std::uint64_t last_value_ = 0;
   std::int64_t time_ = 0;
 };
@@ -150,7 +154,7 @@ TEST_CASE("a session is never told less than it has seen, and waits for it", "[r
                          {},
                          std::chrono::seconds(1),
                          Consistency::causal,
-                         {session.at_least(key), session.all()}},
+                         {session.at_least(key), session.nearest(key)}},
                      "v");
   };
   const auto get = [&](std::uint64_t at, const std::string& key) {
@@ -159,7 +163,7 @@ TEST_CASE("a session is never told less than it has seen, and waits for it", "[r
   };
   Answer answer = put(1, "question");
   REQUIRE(is_stored(answer));
-  session.wrote("question", std::get<Stored>(answer).dot);
+  session.wrote("question", std::get<Stored>(answer).dot, {});
   // Host 2 has nothing of it: neither is it told there, nor overwritten.
   CHECK(std::holds_alternative<NoQuorum>(get(2, "question")));
   CHECK_FALSE(is_stored(put(2, "question")));
@@ -264,17 +268,112 @@ TEST_CASE("how another user's keys are called is told to nobody else, and they a
       group.ask(2, AskEverywhere{"r", "@alice/secret", {dot}, std::chrono::seconds(2)})));
 }
 
-TEST_CASE("what a session carries is bounded", "[ring]") {
+TEST_CASE("a value carries the nearest dependencies only, however many writes went before", "[ring]") {
+  Group group(3);
+  group.found(3);
+  group.part(1, 3);
+  group.part(2, 3);
+  Person writer{group};
+  // Host 3 has none of it, so all of it is remembered; each value carries the one before it.
+  const std::size_t many = 2 * most_dependencies;
+  for (std::size_t i = 0; i < many; ++i) {
+    REQUIRE(is_stored(writer.put(1, std::to_string(i))));
+    CHECK(writer.session.nearest("next") ==
+          std::vector<Dependency>{{std::to_string(i), writer.session.at_least(std::to_string(i)).front()}});
+  }
+  // Who reads the last one is told of all, from key to key.
+  Person reader{group};
+  REQUIRE(std::holds_alternative<Found>(reader.get(2, std::to_string(many - 1))));
+  CHECK(reader.session.all() == writer.session.all());
+  CHECK(reader.session.nearest("next").size() == 1);
+  Person behind{group};
+  behind.session.add(std::to_string(many - 1), writer.session.at_least(std::to_string(many - 1)).front());
+  CHECK(std::holds_alternative<NoQuorum>(behind.get(3, std::to_string(many - 1))));
+}
+
+TEST_CASE("what a key led to is found though the key was replaced or removed since", "[ring]") {
+  Group group(3);
+  group.found(3);
+  for (const std::uint64_t other : {1, 2}) group.part(3, other);
+  Person writer{group};
+  REQUIRE(is_stored(writer.put(1, "first")));
+  REQUIRE(is_stored(writer.put(1, "middle")));
+  REQUIRE(is_stored(writer.put(1, "last")));
+  SECTION("by the writer") {
+    REQUIRE(is_stored(writer.put(2, "middle", "w")));
+  }
+  SECTION("by another session") {
+    REQUIRE(is_stored(Person{group}.put(2, "middle", "w")));
+  }
+  SECTION("by a majority") {
+    REQUIRE(is_stored(group.put(2, "middle", "w")));
+  }
+  SECTION("by one copy") {
+    REQUIRE(is_stored(group.put_one(2, "middle", "w")));
+  }
+  SECTION("it was removed") {
+    REQUIRE(is_stored(writer.write(2, "middle", "", true)));
+  }
+  Person reader{group};
+  REQUIRE(std::holds_alternative<Found>(reader.get(2, "last")));
+  CHECK(reader.knows("first"));
+}
+
+// Host 3 lacks what the removed key led to.
+TEST_CASE("the record of a removal stays until all that it leads to is on all copies", "[ring]") {
+  Group group(3);
+  group.found(3);
+  for (const std::uint64_t other : {1, 2}) group.part(3, other);
+  Person writer{group};
+  REQUIRE(is_stored(writer.put(1, "first")));
+  REQUIRE(is_stored(writer.put(1, "middle")));
+  REQUIRE(is_stored(writer.put(1, "last")));
+  REQUIRE(is_stored(writer.write(1, "middle", "", true)));
+  group.cut.clear();
+  // All that says "first" is lost.
+  group.loses = [](std::uint64_t, std::uint64_t to, const copies::Message& message) {
+    const auto* store = std::get_if<copies::Store>(&message);
+    const auto* rows = std::get_if<copies::RowsAre>(&message);
+    return to == 3 && ((store != nullptr && store->key == "first") ||
+                       (rows != nullptr && !rows->rows.empty() && rows->rows.front().key == "first"));
+  };
+  REQUIRE(std::holds_alternative<Absent>(group.ask(1, Get{"r", "middle", {}, 0, {}})));
+  for (int i = 0; i < 140; ++i) group.run();
+  CHECK(group.keeps(1, "middle"));
+  group.loses = nullptr;
+  for (std::uint64_t other = 1; other <= 2; ++other) group.see(3, other);
+  for (int i = 0; i < 280 && group.keeps(1, "middle"); ++i) group.run();
+  CHECK_FALSE(group.keeps(1, "middle"));
+  CHECK(group.keeps(3, "first"));
+}
+
+TEST_CASE("another user's key leads nobody else on", "[ring]") {
   Session session;
-  for (std::uint64_t i = 0; i < most_dependencies; ++i) session.add(std::to_string(i), {NodeId{1}, i + 1});
-  CHECK(session.fits());
-  session.add("0", {NodeId{1}, 99});  // newer, in place of the other
-  CHECK(session.fits());
-  CHECK(session.at_least("0") == std::vector<Dot>{{NodeId{1}, 99}});
-  session.add("0", {NodeId{2}, 1});
-  CHECK_FALSE(session.fits());
-  session.forget("0");
-  CHECK(session.fits());
-  session.add(std::string(dependency_bytes, 'k'), {NodeId{1}, 1});
-  CHECK_FALSE(session.fits());
+  session.wrote("first", {NodeId{1}, 1}, {});
+  session.wrote("@alice/k", {NodeId{1}, 2}, session.nearest("@alice/k"));
+  CHECK(session.nearest("@alice/other") == std::vector<Dependency>{{"@alice/k", {NodeId{1}, 2}}});
+  CHECK(session.nearest("public") ==
+        std::vector<Dependency>{{"@alice/k", {NodeId{1}, 2}}, {"first", {NodeId{1}, 1}}});
+}
+
+TEST_CASE("what a version carries is bounded", "[ring]") {
+  std::vector<Dependency> after;
+  for (std::uint64_t i = 0; i < most_dependencies; ++i)
+    after.push_back({std::to_string(i), {NodeId{1}, i + 1}});
+  CHECK(fits_one_version(after));
+  after.push_back({"one more", {NodeId{1}, 1}});
+  CHECK_FALSE(fits_one_version(after));
+  CHECK_FALSE(fits_one_version({{std::string(dependency_bytes + 1, 'k'), {NodeId{1}, 1}}}));
+}
+
+TEST_CASE("a session remembers the newest of each writer", "[ring]") {
+  Session session;
+  session.add("k", {NodeId{1}, 7});
+  session.add("k", {NodeId{1}, 99});  // newer, in place of the other
+  session.add("k", {NodeId{1}, 8});
+  CHECK(session.at_least("k") == std::vector<Dot>{{NodeId{1}, 99}});
+  session.add("k", {NodeId{2}, 1});
+  CHECK(session.all().size() == 2);
+  session.forget("k");
+  CHECK(session.all().empty());
 }

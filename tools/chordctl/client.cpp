@@ -49,10 +49,13 @@ Result<Client> Client::open(const Common& common, const Patience& patience) {
   const Instant soonest = cli::must_answer_by(*peer, now);
   const bool is_at_once = patience.no_wait || *patience.wait < shortest_wait;
   const Instant until = is_at_once ? soonest : now + *patience.wait;
-  // The part answers before that, and says how far it came.
-  const Duration of_part =
-      std::max<Duration>((until - now) * 9 / 10 - std::chrono::milliseconds(50), (until - now) / 2);
-  return Client(std::move(*peer), std::max(until, soonest), of_part);
+  return Client(std::move(*peer), std::max(until, soonest), until);
+}
+
+std::optional<Duration> Client::patience() const {
+  if (!part_until_) return std::nullopt;
+  const Duration left = std::max(*part_until_ - process::boot_now(), shortest_wait);
+  return std::max<Duration>(left * 9 / 10 - std::chrono::milliseconds(50), left / 2);
 }
 
 Status Client::say(std::uint64_t request, const ring::Request& what) {
@@ -64,7 +67,7 @@ Result<std::uint64_t> Client::send(ring::Request request) {
   std::visit(
       [this](auto& what) {
         if constexpr (requires { what.patience; }) {
-          if (patience_) what.patience = std::min(patience_.value(), what.patience.value_or(*patience_));
+          if (const auto left = patience()) what.patience = std::min(*left, what.patience.value_or(*left));
         }
       },
       request);
@@ -75,7 +78,7 @@ Result<std::uint64_t> Client::send(ring::Request request) {
 Result<std::uint64_t> Client::send(ring::Put put, std::string_view value) {
   const std::uint64_t number = ++last_;
   put.total = value.size();
-  put.patience = patience_;
+  put.patience = patience();
   do {
     const std::string_view chunk = value.substr(0, ring::chunk_bytes);
     value.remove_prefix(chunk.size());
@@ -129,7 +132,7 @@ Result<ring::Answer> Client::ask(ring::Request request) {
   return std::move(answered->answer);
 }
 
-Result<Addresses> Client::addresses() {
+Result<std::vector<local::PeerRecord>> Client::peers() {
   if (Status sent = peer_.send(local::ListPeers{++last_}); !sent) return sent.error();
   for (;;) {
     auto answer = peer_.wait(until_);
@@ -137,12 +140,16 @@ Result<Addresses> Client::addresses() {
     if (!*answer) return Error{ErrorKind::unavailable, "", "the peer has not answered in time", "try again"};
     if (const auto* refusal = std::get_if<local::Refused>(&**answer))
       return cli::refused_by_peer("", *refusal);
-    const auto* peers = std::get_if<local::Peers>(&**answer);
-    if (peers == nullptr) continue;
-    std::map<std::string, std::string> all;
-    for (const local::PeerRecord& peer : peers->peers) all.emplace(peer.name, peer.address);
-    return Addresses(std::move(all));
+    if (auto* peers = std::get_if<local::Peers>(&**answer)) return std::move(peers->peers);
   }
+}
+
+Result<Addresses> Client::addresses() {
+  const auto known = peers();
+  if (!known) return known.error();
+  std::map<std::string, std::string> all;
+  for (const local::PeerRecord& peer : *known) all.emplace(peer.name, peer.address);
+  return Addresses(std::move(all));
 }
 
 Result<service::RingView> Client::view(const std::string& ring, bool stale) {

@@ -58,6 +58,7 @@ class Client {
   // One request and its answer. `writes`: one that is lost may have taken effect (ErrorKind::unknown).
   Result<ring::Answer> ask(ring::Request request);
 
+  Result<std::vector<local::PeerRecord>> peers();
   Result<Addresses> addresses();
 
   // ---- of the replicated service
@@ -71,14 +72,16 @@ class Client {
   Result<Ordered> order(service::AnyOrder what);
 
  private:
-  Client(engine::LocalConnection peer, std::optional<Instant> until, std::optional<Duration> patience)
-      : peer_(std::move(peer)), until_(until), patience_(patience) {}
+  Client(engine::LocalConnection peer, std::optional<Instant> until, std::optional<Instant> part_until)
+      : peer_(std::move(peer)), until_(until), part_until_(part_until) {}
+  // The part answers before this tool has to end, and says how far it came.
+  std::optional<Duration> patience() const;
   Result<std::optional<local::Answer>> wait();
   Status say(std::uint64_t request, const ring::Request& what);
 
   engine::LocalConnection peer_;
   std::optional<Instant> until_;
-  std::optional<Duration> patience_;  // of the ring's part
+  std::optional<Instant> part_until_;
   std::uint64_t last_ = 0;
   bool ends_unread_ = false;
   bool told_ = false;  // that it waits

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // chordctl lookup, fingers: where a key is, how Chord gets there, and what each host knows for it.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -10,6 +13,7 @@
 #include "cli/run.hpp"
 #include "cli/table.hpp"
 #include "known.hpp"
+#include "ring/owner.hpp"
 #include "ring/routing.hpp"
 #include "verbs.hpp"
 
@@ -120,8 +124,20 @@ void print_role(const Settings& s, const Known& known, const char* role, const r
   cli::print(line.line());
 }
 
+// Another user's, as the peer judges it where it is read.
+bool is_hidden(const std::string& key) {
+  if (ring::owner_of(key).empty() || ::geteuid() == 0) return false;
+  const passwd* const user = ::getpwuid(::geteuid());
+  return ring::is_foreign(key, user == nullptr ? "" : user->pw_name, false);
+}
+
 Result<cli::Exit> lookup(const Settings& s) {
-  if (Status right = check_key(s.operands.front()); !right) return right.error();
+  const std::string& key = s.operands.front();
+  if (Status right = check_key(key); !right) return right.error();
+  if (is_hidden(key)) {
+    cli::notice("chordctl", fmt::format("{}: there is no such key", cli::shown(key)));
+    return cli::Exit::no;
+  }
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
   auto known = look_at_ring(s.common, *client, s.trace);

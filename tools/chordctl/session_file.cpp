@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/base64.hpp"
@@ -24,6 +27,7 @@ namespace {
 constexpr Duration lock_patience = std::chrono::seconds(30);        // another command of the session runs
 constexpr Duration copies_answer_within = std::chrono::seconds(2);  // else one is away
 constexpr std::size_t largest_file = std::size_t{4} << 20U;
+constexpr std::size_t asked_at_once = 256;  // keys
 
 Result<std::string> read_all(const Descriptor& file, const std::string& path) {
   std::string text;
@@ -70,6 +74,7 @@ Result<SessionFile> SessionFile::open(const std::string& path, const std::string
     if (!text) return text.error();
     SessionFile session(path, ring, std::move(*file));
     if (Status read = session.read(*text); !read) return read.error();
+    session.shortened_at_ = session.session_.all().size();
     return session;
   }
 }
@@ -81,18 +86,21 @@ Status SessionFile::read(const std::string& text) {
     const std::string line = text.substr(at, end - at);
     at = end + 1;
     ++number;
-    std::string ring, key, key_b64, version;
+    std::string ring, key, key_b64, by, by_b64, version;
     JsonReader in(line);
     const bool right = in.object([&](const std::string& name) {
       return name == "ring"      ? in.string(ring)
              : name == "key"     ? in.string(key)
              : name == "key_b64" ? in.string(key_b64)
+             : name == "by"      ? in.string(by)
+             : name == "by_b64"  ? in.string(by_b64)
              : name == "version" ? in.string(version)
                                  : in.skip();
     });
     const auto dot = ring::read_dot(version);
     if (!key_b64.empty()) key = from_base64(key_b64).value_or("");
-    if (!right || !in.end() || !dot || key.empty() || key.size() > ring::longest_key) {
+    if (!by_b64.empty()) by = from_base64(by_b64).value_or("");
+    if (!right || !in.end() || !dot || key.empty() || std::max(key.size(), by.size()) > ring::longest_key) {
       return Error{ErrorKind::data, fmt::format("{}:{}", cli::shown(path_), number),
                    "is no line of a session", "begin with a new file"};
     }
@@ -100,7 +108,7 @@ Status SessionFile::read(const std::string& text) {
       return Error{ErrorKind::usage, cli::shown(path_),
                    fmt::format("is a session of ring {}", cli::shown(ring)), "take one file for each ring"};
     }
-    session_.add(key, *dot);
+    by.empty() ? session_.add(key, *dot) : session_.add_carried(by, {key, *dot});
     if (session_.at_least(key).size() > ring::most_in_session)
       return Error{ErrorKind::data, cli::shown(path_), "has more versions of a key than any session",
                    "begin with a new file"};
@@ -109,7 +117,6 @@ Status SessionFile::read(const std::string& text) {
 }
 
 Status SessionFile::shorten(Client& client) {
-  if (session_.fits()) return done();
   std::map<std::string, std::vector<ring::Dot>> keys;
   for (const ring::Dependency& each : session_.all()) keys[each.key].push_back(each.dot);
   std::map<std::uint64_t, std::string> asked;
@@ -126,13 +133,91 @@ Status SessionFile::shorten(Client& client) {
     // Absent: of another user, and nothing of it is told to this one.
     const bool needs_no_remembering = std::holds_alternative<ring::HandedOver>(answered->answer) ||
                                       std::holds_alternative<ring::Absent>(answered->answer);
-    if (!session_.fits() && needs_no_remembering) session_.forget(key->second);
+    if (needs_no_remembering) session_.forget(key->second);
     asked.erase(key);
   }
-  if (session_.fits()) return done();
-  return Error{ErrorKind::unavailable, cli::shown(path_),
-               "too much of the session is not on all copies yet: nothing was done",
-               "start the hosts that are away, or begin with a new file"};
+  return done();
+}
+
+// While a host is away it costs time and helps little: so not before there are twice as many.
+Status SessionFile::shorten_if_it_grows(Client& client) {
+  const std::size_t size = session_.all().size();
+  if (size > ring::most_dependencies && std::bit_width(size) > std::bit_width(shortened_at_)) {
+    if (Status shortened = shorten(client); !shortened) return shortened;
+    shortened_at_ = session_.all().size();
+  }
+  if (session_.all().size() <= ring::most_in_session) return done();
+  return too_much();
+}
+
+// A copy that has the versions says what these carry. Its value is not asked for: it begins behind its end.
+Status SessionFile::follow(Client& client) {
+  for (auto keys = session_.to_follow(); !keys.empty(); keys = session_.to_follow()) {
+    if (Status fits = shorten_if_it_grows(client); !fits) return fits;
+    keys = session_.to_follow();
+    keys.resize(std::min(keys.size(), asked_at_once));
+    std::map<std::uint64_t, std::string> asked;
+    for (const std::string& key : keys) {
+      const auto number = client.send(ring::Request(ring::Get{ring_,
+                                                              key,
+                                                              {},
+                                                              ring::largest_value,
+                                                              {},
+                                                              ring::Consistency::causal,
+                                                              {session_.at_least(key), {}},
+                                                              {}}));
+      if (!number) return number.error();
+      asked.emplace(*number, key);
+    }
+    while (!asked.empty()) {
+      auto answered = client.receive();
+      if (!answered) return answered.error();
+      const auto key = asked.find(answered->request);
+      if (key == asked.end()) continue;
+      if (const auto* found = std::get_if<ring::Found>(&answered->answer)) {
+        session_.read(key->second, *found);
+      } else if (std::holds_alternative<ring::Absent>(answered->answer)) {
+        session_.read_nothing(key->second);
+      } else if (const auto* too_few = std::get_if<ring::NoQuorum>(&answered->answer)) {
+        return Error{ErrorKind::unavailable, cli::shown(key->second),
+                     fmt::format("what the session follows is not to be had: {}", too_few->text),
+                     "try again, or start the hosts that are away"};
+      } else {
+        return Error{ErrorKind::unavailable, cli::shown(key->second), "the peer cannot read it", "try again"};
+      }
+      asked.erase(key);
+    }
+  }
+  return done();
+}
+
+Error SessionFile::too_much() const {
+  return {ErrorKind::unavailable, cli::shown(path_),
+          "too much of the session is not on all copies yet: nothing was done",
+          "start the hosts that are away, or begin with a new file"};
+}
+
+// Of what it takes the place of the session learns first what that carries: so the new version says it.
+Result<ring::Past> SessionFile::before_write(Client& client, const std::string& key) {
+  auto known = client.ask(ring::Get{
+      ring_, key, {}, ring::largest_value, {}, ring::Consistency::causal, {session_.at_least(key), {}}, {}});
+  if (!known) return known.error();
+  if (const auto* found = std::get_if<ring::Found>(&*known)) session_.read(key, *found);
+  if (Status followed = follow(client); !followed) return followed.error();
+  if (Status fits = shorten_if_it_grows(client); !fits) return fits.error();
+  if (!ring::fits_one_version(session_.nearest(key))) {
+    if (Status shortened = shorten(client); !shortened) return shortened.error();
+    if (!ring::fits_one_version(session_.nearest(key))) return too_much();
+  }
+  if (Status begun = begin_saving(); !begun) return begun.error();
+  return ring::Past{session_.at_least(key), session_.nearest(key)};
+}
+
+Status SessionFile::has_read(Client& client, const std::string& key, const ring::Found& found) {
+  session_.read(key, found);
+  if (Status followed = follow(client); !followed) return followed;
+  if (Status fits = shorten_if_it_grows(client); !fits) return fits;
+  return save();
 }
 
 SessionFile::~SessionFile() {
@@ -150,12 +235,26 @@ Status SessionFile::begin_saving() {
 Status SessionFile::save() {
   if (Status begun = begin_saving(); !begun) return begun;
   std::string text;
+  std::set<std::string> keys;
   for (const ring::Dependency& each : session_.all()) {
+    keys.insert(each.key);
     text += cli::JsonObject()
                 .text("ring", ring_)
                 .name("key", each.key)
                 .text("version", ring::text(each.dot))
                 .line();
+  }
+  // What it does not know to be carried, a value carries again: it may say less than all.
+  for (const std::string& by : keys) {
+    for (const ring::Dependency& each : session_.carried_by(by)) {
+      if (text.size() > largest_file / 2 || !keys.contains(each.key)) continue;
+      text += cli::JsonObject()
+                  .text("ring", ring_)
+                  .name("key", each.key)
+                  .text("version", ring::text(each.dot))
+                  .name("by", by)
+                  .line();
+    }
   }
   if (Status written = write_all(fresh_, fresh(), text); !written) return written;
   if (::rename(fresh().c_str(), path_.c_str()) != 0)

@@ -84,10 +84,7 @@ Result<std::optional<SessionFile>> session_of(const Settings& s) {
 
 // Of a write: what it follows.
 Result<ring::Past> past_of(const Settings& s, std::optional<SessionFile>& file, Client& client) {
-  if (!file) return ring::Past();
-  if (Status fits = file->shorten(client); !fits) return fits.error();
-  if (Status begun = file->begin_saving(); !begun) return begun.error();
-  return ring::Past{file->session().at_least(s.key()), file->session().all()};
+  return file ? file->before_write(client, s.key()) : Result<ring::Past>(ring::Past());
 }
 
 void name_siblings(const std::string& key, const std::vector<ring::Version>& siblings) {
@@ -104,7 +101,7 @@ cli::Exit no_such_key(const Settings& s) {
 
 // Of a put or an rm.
 Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& answered,
-                          std::optional<SessionFile>& file) {
+                          std::optional<SessionFile>& file, const std::vector<ring::Dependency>& after) {
   if (!answered) return may_be_stored(answered.error(), s.key());
   const ring::Answer& answer = answered->answer;
   if (const auto* refusal = std::get_if<ring::Refused>(&answer)) {
@@ -120,7 +117,7 @@ Result<cli::Exit> written(const Settings& s, const Result<Client::Answered>& ans
   }
   const auto& stored = std::get<ring::Stored>(answer);
   if (file) {
-    file->session().wrote(s.key(), stored.dot);
+    file->session().wrote(s.key(), stored.dot, after);
     if (Status saved = file->save(); !saved)
       return Error{ErrorKind::output, cli::shown(s.key()),
                    fmt::format("it is stored, and the session does not know of it: {}", saved.error().text()),
@@ -151,12 +148,13 @@ Result<cli::Exit> put(const Settings& s) {
   if (!client) return client.error();
   auto past = past_of(s, *file, *client);
   if (!past) return past.error();
+  const std::vector<ring::Dependency> after = past->after;
   const auto sent = client->send(
       ring::Put{
           s.common.ring, s.key(), 0, {}, std::move(*replaces), {}, s.level, std::move(*past), s.wanted()},
       *value);
   if (!sent) return sent.error();
-  return written(s, client->receive(), *file);
+  return written(s, client->receive(), *file, after);
 }
 
 Result<cli::Exit> rm(const Settings& s) {
@@ -170,10 +168,11 @@ Result<cli::Exit> rm(const Settings& s) {
   if (!client) return client.error();
   auto past = past_of(s, *file, *client);
   if (!past) return past.error();
+  const std::vector<ring::Dependency> after = past->after;
   const auto sent = client->send(ring::Request(
       ring::Remove{s.common.ring, s.key(), std::move(*replaces), {}, s.level, std::move(*past), s.wanted()}));
   if (!sent) return sent.error();
-  return written(s, client->receive(), *file);
+  return written(s, client->receive(), *file, after);
 }
 
 void print_versions(const Settings& s, const Known& known, const std::vector<ring::Version>& versions) {
@@ -229,13 +228,7 @@ Result<cli::Exit> print_json(const Settings& s, Client& client, const Fetched& f
 // Before it is printed: who has seen it is never told older things.
 Status keep_read(const Settings& s, std::optional<SessionFile>& file, Client& client,
                  const ring::Found& found) {
-  if (!file) return done();
-  file->session().read(s.key(), found);
-  constexpr std::size_t many = ring::most_in_session - 2 * ring::most_dependencies;
-  if (file->session().all().size() > many) {
-    if (Status fits = file->shorten(client); !fits) return fits;
-  }
-  return file->save();
+  return file ? file->has_read(client, s.key(), found) : done();
 }
 
 Result<cli::Exit> get(const Settings& s) {

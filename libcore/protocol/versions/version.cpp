@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/format.hpp"
@@ -57,12 +59,37 @@ std::vector<Dependency> Entry::dependencies() const {
   return {all.begin(), all.end()};
 }
 
-void write(Entry& entry, const Version& version, const std::optional<std::vector<Dot>>& replaces) {
+namespace {
+
+// Of each key and host the newest.
+void inherit(std::vector<Dependency>& after, const std::vector<Dependency>& more) {
+  std::map<std::pair<std::string, NodeId>, std::uint64_t> all;
+  after.insert(after.end(), more.begin(), more.end());
+  for (const Dependency& each : after) {
+    std::uint64_t& number = all[{each.key, each.dot.host}];
+    number = std::max(number, each.dot.number);
+  }
+  after.clear();
+  for (const auto& [what, number] : all) after.push_back({what.first, {what.second, number}});
+}
+
+}  // namespace
+
+void write(Entry& entry, Version version, const std::optional<std::vector<Dot>>& replaces,
+           const std::vector<Dot>& seen) {
   COORD_CHECK(!entry.has_heard_of(version.dot));
-  std::erase_if(entry.versions, [&](const Version& old) {
+  const auto is_replaced = [&](const Version& old) {
     return COORD_RULE_OR(ring_sibling_is_kept,
                          !replaces || std::ranges::find(*replaces, old.dot) != replaces->end(), true);
-  });
+  };
+  for (const Version& old : entry.versions) {
+    const bool is_seen = std::ranges::any_of(
+        seen, [&](const Dot& dot) { return dot.host == old.dot.host && dot.number >= old.dot.number; });
+    const bool is_to_inherit = !old.after.empty() && is_replaced(old) && !is_seen;
+    if (COORD_RULE_OR(ring_replaced_leaves_its_dependencies, is_to_inherit, false))
+      inherit(version.after, old.after);
+  }
+  std::erase_if(entry.versions, is_replaced);
   const auto place = std::ranges::lower_bound(entry.versions, version.dot, {}, &Version::dot);
   entry.versions.insert(place, version);
   entry.context[version.dot.host] = version.dot.number;

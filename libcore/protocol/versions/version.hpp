@@ -86,8 +86,10 @@ struct Entry {
   std::vector<Dependency> dependencies() const;
 };
 
-// A write: `version` takes the place of those dots. None given: of all that the entry holds.
-void write(Entry& entry, const Version& version, const std::optional<std::vector<Dot>>& replaces);
+// A write: `version` takes the place of those dots. None given: of all that the entry holds. It inherits what
+// those depended on that its writer has not `seen`; of what was seen, `version` says what is left to say.
+void write(Entry& entry, Version version, const std::optional<std::vector<Dot>>& replaces,
+           const std::vector<Dot>& seen = {});
 
 // What two copies come to, in whatever order and however often they meet.
 Entry merged(const Entry& a, const Entry& b);
