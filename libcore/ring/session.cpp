@@ -23,6 +23,12 @@ void Session::add_carried(const std::string& key, const Dependency& what) {
   carry(seen_[key], what);
 }
 
+void Session::forget(const std::string& key) {
+  const auto known = seen_.find(key);
+  if (known == seen_.end()) return;
+  if (COORD_RULE(ring_what_is_forgotten_was_followed, known->second.is_followed)) seen_.erase(known);
+}
+
 void Session::read(const std::string& key, const Found& found) {
   if (found.seen.empty()) return read_nothing(key);
   for (const Dot& dot : found.seen) add(key, dot);

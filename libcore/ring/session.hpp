@@ -39,7 +39,8 @@ class Session {
   void add(const std::string& key, const Dot& dot);
   // The key's versions carry that.
   void add_carried(const std::string& key, const Dependency& what);
-  void forget(const std::string& key) { seen_.erase(key); }
+  // All copies have it. Not if it is to be followed yet: what it leads to is known to nobody else here.
+  void forget(const std::string& key);
 
   // A read of the key has said this; or that there is nothing.
   void read(const std::string& key, const Found& found);

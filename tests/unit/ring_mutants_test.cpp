@@ -248,6 +248,15 @@ bool replaced_versions_lead_nowhere() {
   return chain.is_made() && is_stored(chain.writer.put(1, "middle", "w")) &&
          chain.reader_of_last_knows_first();
 }
+bool forgotten_was_followed() {
+  Session session;
+  Found found;
+  found.seen = {{NodeId{1}, 2}};
+  found.after = {{"middle", {NodeId{1}, 1}}};
+  session.read("last", found);
+  session.forget("middle");
+  return session.to_follow().size() == 1;
+}
 bool hidden_keys_lead_nowhere() {
   Session session;
   session.wrote("first", {NodeId{1}, 1}, {});
@@ -450,6 +459,7 @@ TEST_CASE("every rule of a ring's copies that is removed is noticed", "[ring]") 
       {"ring_reader_follows_dependencies", reader_follows},
       {"ring_replaced_leaves_its_dependencies", replaced_leaves_its_dependencies},
       {"ring_replaced_versions_lead_nowhere", replaced_versions_lead_nowhere},
+      {"ring_what_is_forgotten_was_followed", forgotten_was_followed},
       {"ring_hidden_keys_lead_nowhere", hidden_keys_lead_nowhere},
       {"ring_tombstone_stays_as_long_as_it_leads_on", tombstone_leads_on},
       {"ring_weak_write_is_on_as_many_as_was_said", weak_write_is_on_two},

@@ -377,3 +377,23 @@ TEST_CASE("a session remembers the newest of each writer", "[ring]") {
   session.forget("k");
   CHECK(session.all().empty());
 }
+
+TEST_CASE("what is on all copies is forgotten once it has been followed, and not before", "[ring]") {
+  Session session;
+  Found last;
+  last.seen = {{NodeId{1}, 3}};
+  last.after = {{"middle", {NodeId{1}, 2}}};
+  session.read("last", last);
+  session.forget("middle");
+  CHECK(session.to_follow() == std::vector<std::string>{"middle"});
+  Found middle;
+  middle.seen = {{NodeId{1}, 2}};
+  middle.after = {{"first", {NodeId{1}, 1}}};
+  session.read("middle", middle);
+  session.forget("middle");
+  // Nothing that is left leads to it.
+  CHECK(session.at_least("middle").empty());
+  session.read_nothing("first");
+  CHECK(session.nearest("next") ==
+        std::vector<Dependency>{{"first", {NodeId{1}, 1}}, {"last", {NodeId{1}, 3}}});
+}

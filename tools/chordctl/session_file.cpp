@@ -142,7 +142,8 @@ Status SessionFile::shorten(Client& client) {
 // While a host is away it costs time and helps little: so not before there are twice as many.
 Status SessionFile::shorten_if_it_grows(Client& client) {
   const std::size_t size = session_.all().size();
-  if (size > ring::most_dependencies && std::bit_width(size) > std::bit_width(shortened_at_)) {
+  const auto times = [](std::size_t count) { return std::bit_width(std::max<std::size_t>(count, 1) - 1); };
+  if (size > ring::most_dependencies && times(size) > times(shortened_at_)) {
     if (Status shortened = shorten(client); !shortened) return shortened;
     shortened_at_ = session_.all().size();
   }
