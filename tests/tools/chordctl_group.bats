@@ -60,6 +60,9 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   end_peer c
   run -69 on a chordctl put -w 1 k w
   run -69 on a chordctl get -w 1 k
+  run -69 on a timeout 10 chordctl put -n k w
+  run -69 on a timeout 10 chordctl rm -n k
+  run -69 on a timeout 10 chordctl get -n k
   start_peer c "${calm[@]}"
   eventually gets a k v
   on a chordctl put -w 20 k w
