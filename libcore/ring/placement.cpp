@@ -2,6 +2,7 @@
 #include "ring/placement.hpp"
 
 #include <algorithm>
+#include <map>
 #include <string_view>
 
 #include "base/format.hpp"
@@ -20,6 +21,16 @@ bool has_majority(const Hosts& hosts, const std::set<Host>& of) {
   std::size_t count = 0;
   for (const Host& host : hosts) count += of.contains(host) ? 1U : 0U;
   return count >= majority(hosts);
+}
+
+// As of after, where they are the same members: so one that moves is one, by whatever it is compared.
+Hosts called_as(Hosts before, const Hosts& after) {
+  for (Host& host : before) {
+    const auto same = std::ranges::find_if(
+        after, [&](const Host& each) { return each.host == host.host && each.joined == host.joined; });
+    if (same != after.end()) host = *same;
+  }
+  return before;
 }
 
 const Host* find(const Hosts& hosts, NodeId host) {
@@ -70,18 +81,20 @@ Placement::Placement(const service::Ring& ring)
     : number_(ring.number),
       replicas_(ring.replicas),
       hosts_(ring.hosts),
-      hosts_before_(ring.before),
-      now_(circle_of(ring.hosts)),
-      before_(circle_of(ring.before)) {}
+      hosts_before_(called_as(ring.before, ring.hosts)),
+      now_(circle_of(ring.hosts, hosts_)),
+      before_(circle_of(ring.before, hosts_before_)) {}
 
 // A host has its places whichever life it has: one that comes again on an empty disk moves no other's keys.
-Placement::Circle Placement::circle_of(const Hosts& hosts) {
+Placement::Circle Placement::circle_of(const Hosts& hosts, const Hosts& called) {
   Circle circle;
-  std::set<std::string_view> zones;
-  for (const Host& host : hosts) {
-    zones.insert(host.zone);
-    for (std::uint32_t i = 0; i < host.places; ++i)
-      circle.places.push_back({id_of_key(fmt::format("{}/{}", host.host.value, i)), host});
+  std::map<std::string_view, std::size_t> zones;
+  for (std::size_t host = 0; host < hosts.size(); ++host) {
+    const std::size_t zone = zones.emplace(hosts[host].zone, zones.size()).first->second;
+    for (std::uint32_t i = 0; i < hosts[host].places; ++i) {
+      circle.places.push_back(
+          {id_of_key(fmt::format("{}/{}", hosts[host].host.value, i)), called[host], zone});
+    }
   }
   std::ranges::sort(circle.places, {}, &Place::id);
   circle.zones = zones.size();
@@ -90,14 +103,14 @@ Placement::Circle Placement::circle_of(const Hosts& hosts) {
 
 Hosts Placement::owners(const Circle& circle, const chord::Id& key, std::size_t most) {
   Hosts owners, others;  // the first ones of their zones, and those that follow in these
-  std::set<std::string_view> zones;
+  std::set<std::size_t> zones;
   const auto& places = circle.places;
   const auto first = std::ranges::lower_bound(places, key, {}, &Place::id);
   const auto begin = static_cast<std::size_t>(first - places.begin());
   for (std::size_t i = 0; i < places.size() && owners.size() < most; ++i) {
     if (zones.size() == circle.zones && owners.size() + others.size() >= most) break;
-    const Host& host = places[(begin + i) % places.size()].host;
-    if (COORD_RULE_OR(ring_copies_are_spread_over_zones, zones.insert(host.zone).second, i == 0)) {
+    const auto& [id, host, zone] = places[(begin + i) % places.size()];
+    if (COORD_RULE_OR(ring_copies_are_spread_over_zones, zones.insert(zone).second, i == 0)) {
       owners.push_back(host);
     } else if (others.size() < most && std::ranges::find(owners, host) == owners.end() &&
                std::ranges::find(others, host) == others.end()) {

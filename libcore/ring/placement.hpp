@@ -7,8 +7,9 @@
 //
 // Zones: hosts that share a room or a rack are lost together. So of the hosts that follow, first the first
 // one of each zone is taken, and if there are fewer zones than copies, then the first ones that are left.
-// Hosts whose zone is not told are of one zone. That is the greedy choice, so a host that comes or goes still
-// changes each set by one host at most, which majorities of before and after rely on.
+// Hosts whose zone is not told are of one zone. That is the greedy choice, so a host that comes, goes or
+// moves still changes each set by one host at most, which majorities of before and after rely on. A host that
+// moves, to other places or another zone, is the same member before and after.
 #pragma once
 
 #include <set>
@@ -44,6 +45,7 @@ class Placement {
   struct Place {
     chord::Id id;
     Host host;
+    std::size_t zone = 0;  // where it stands on this circle: a number for each zone
     bool operator<(const Place& other) const { return id < other.id; }
   };
 
@@ -71,7 +73,8 @@ class Placement {
     std::vector<Place> places;
     std::size_t zones = 0;
   };
-  static Circle circle_of(const Hosts& hosts);
+  // `called`: as each of them is named in what follows from it.
+  static Circle circle_of(const Hosts& hosts, const Hosts& called);
   static Hosts owners(const Circle& circle, const chord::Id& key, std::size_t most);
 
   Token number_{};

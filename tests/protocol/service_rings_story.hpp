@@ -15,6 +15,7 @@ struct RingLog {
   std::string join(std::uint64_t host, std::uint32_t places = 8, std::uint32_t replicas = 3) {
     return a.propose(JoinRing{"main", NodeId{host}, places, replicas, 1000, "user"});
   }
+  std::string move(std::uint64_t host, std::uint32_t places) { return join(host, places, 0); }
   std::string leave(std::uint64_t host, bool discard = false) {
     return b.propose(LeaveRing{"main", NodeId{host}, discard, 1000, "user"});
   }

@@ -58,7 +58,7 @@ TEST_CASE("a ring beyond its bounds is refused") {
   RingLog ring;
   CHECK(ring.join(1, 0).find("invalid") != std::string::npos);
   CHECK(ring.join(1, 65).find("invalid") != std::string::npos);
-  CHECK(ring.join(1, 8, 0).find("invalid") != std::string::npos);
+  CHECK(ring.join(1, 8, 0).find("not in ring") != std::string::npos);
   CHECK(ring.join(1, 8, 17).find("invalid") != std::string::npos);
   CHECK(ring.number() == 0);
 }
@@ -75,4 +75,27 @@ TEST_CASE("a full ring takes no other host, and back one whose disk is another")
   ring.join(5);
   CHECK(ring.number() > before);
   CHECK(ring.view().hosts.size() == most);
+}
+
+TEST_CASE("a host that moves is the same member, in two steps as one that comes") {
+  RingLog ring;
+  ring.join(1);
+  ring.join(2);
+  const std::uint64_t joined = ring.view().hosts[1].joined.value;
+  CHECK(ring.move(2, 16).find("ring is changing") != std::string::npos);
+  ring.settle(ring.number());
+  const std::uint64_t number = ring.number();
+  // As it is already, and a host that is not in.
+  ring.move(2, 8);
+  ring.move(2, 0);
+  CHECK(ring.move(3, 16).find("not in ring") != std::string::npos);
+  CHECK(ring.move(2, 65).find("invalid") != std::string::npos);
+  CHECK(ring.number() == number);
+  ring.move(2, 16);
+  CHECK(ring.hosts() == "1 2 | 1 2");
+  CHECK(ring.view().hosts[1].joined.value == joined);
+  CHECK(ring.view().hosts[1].places == 16);
+  CHECK(ring.view().before[1].places == 8);
+  ring.settle(ring.number());
+  CHECK(ring.hosts() == "1 2 |");
 }

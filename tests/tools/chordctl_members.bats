@@ -96,6 +96,30 @@ checks() { on "$1" chordctl ring --check >/dev/null 2>&1; }
   [ "$(on a chordctl ring | wc -l)" -eq 7 ]
 }
 
+@test "a host is moved to another zone and gets more places: join there brings the ring up to date, and its keys stay" {
+  printf '{"key":"moved/%d","value":"v"}\n' $(seq 60) | on a chordctl put --batch
+  signal_peer KILL n
+  eventually peer_gone n
+  member n "${spare[1]}" b -- "${calm[@]}" --zone y
+  complains() { on "$1" chordctl ring --check 2>&1 | grep -q 'n stands in zone y, and is placed as in z: `chordctl join` there'; }
+  eventually complains n
+  eventually complains a
+  stored() { sqlite3 "file:$group/n/ring.db?mode=ro" "select distinct hex(ring) from entries where hex(ring) like '00%'"; }
+  ! command -v sqlite3 >/dev/null || before=$(stored)
+  on n chordctl join -w 60
+  of_n() { on a chordctl ring | awk -F'\t' '$1 == "n" { print $2, $5 }'; }
+  [ "$(of_n)" = "8 places y" ]
+  eventually checks a
+  on n chordctl join --vnodes 20 -w 60
+  [ "$(of_n)" = "20 places y" ]
+  on n chordctl join -w 60 # as it is: nothing is changed
+  [ "$(of_n)" = "20 places y" ]
+  ! command -v sqlite3 >/dev/null || [ "$(stored)" = "$before" ]
+  for peer in a n m; do [ "$(on "$peer" chordctl keys moved/ | wc -l)" -eq 60 ]; done
+  for i in $(seq 1 10 60); do [ "$(on n chordctl get "moved/$i")" = v ]; done
+  eventually checks n
+}
+
 @test "the group does not let go of a host with copies; it leaves, what it kept goes, and its own ring is there again" {
   run -69 on a dpeers remove m
   [[ $output == *"m has copies of the keys of ring "*"\`chordctl leave\` there"* ]]

@@ -64,6 +64,20 @@ class Group {
     agree();
     return ring.number;
   }
+  // It is in already, and stands elsewhere.
+  Token move(std::uint64_t id, std::uint32_t places, const std::string& zone) {
+    ring.before = ring.hosts;
+    const auto own = std::ranges::find(ring.hosts, NodeId{id}, &Host::host);
+    *own = Host{own->host, own->joined, places, zone};
+    agree();
+    return ring.number;
+  }
+  bool whole_move(std::uint64_t id, std::uint32_t places, const std::string& zone) {
+    const Token number = move(id, places, zone);
+    if (!std::holds_alternative<HandedOver>(ask(id, AwaitHandOver{"r", number}))) return false;
+    settle();
+    return true;
+  }
   Token leave(std::uint64_t id) {
     ring.before = ring.hosts;
     std::erase_if(ring.hosts, [&](const Host& each) { return each.host == NodeId{id}; });

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/counted.hpp"
 #include "base/format.hpp"
@@ -25,7 +26,8 @@ namespace {
 struct Settings {
   const Common& common;
   Patience patience;
-  std::uint64_t places = usual_places, replicas = 3;
+  std::optional<std::uint64_t> places{};
+  std::uint64_t replicas = 3;
   bool json = false, check = false, discard = false, adopt = false;
   std::string svg;
   std::vector<std::string> lost;
@@ -58,6 +60,32 @@ Result<cli::Exit> settle(const Settings& s, Client& client, Token number,
   return cli::Exit::done;
 }
 
+service::JoinRing join_order(const Settings& s, const Known& known, std::uint64_t places,
+                             std::uint64_t replicas) {
+  return {s.common.ring,
+          known.here.host,
+          static_cast<std::uint32_t>(places),
+          static_cast<std::uint32_t>(replicas),
+          0,
+          {}};
+}
+
+// A host that is in already, and is told other places, or stands in another zone by now.
+Result<cli::Exit> move_place(const Settings& s, Client& client) {
+  auto known = look(s.common, client);
+  if (!known) return known.error();
+  auto peers = client.peers();
+  if (!peers) return peers.error();
+  const auto own = std::ranges::find(known->view.hosts, known->here.host, &service::RingHost::host);
+  const auto self = std::ranges::find_if(*peers, &local::PeerRecord::local);
+  if (own == known->view.hosts.end() || self == peers->end()) return cli::Exit::done;
+  if (self->zone == own->zone && s.places.value_or(own->places) == own->places) return cli::Exit::done;
+  auto ordered = client.order(join_order(s, *known, s.places.value_or(0), 0));
+  if (!ordered) return ordered.error();
+  if (!ordered->done) return refused_change(s, *ordered);
+  return settle(s, client, ordered->number);
+}
+
 Result<cli::Exit> join(const Settings& s) {
   auto client = Client::open(s.common, s.patience);
   if (!client) return client.error();
@@ -71,17 +99,14 @@ Result<cli::Exit> join(const Settings& s) {
                   fmt::format("{}: {} of this host's own {} set aside until it leaves", s.shown_ring(),
                               counted(known->here.keys, "key"), known->here.keys == 1 ? "is" : "are"));
     }
-    auto ordered = client->order(service::JoinRing{s.common.ring,
-                                                   known->here.host,
-                                                   static_cast<std::uint32_t>(s.places),
-                                                   static_cast<std::uint32_t>(s.replicas),
-                                                   0,
-                                                   {}});
+    auto ordered = client->order(join_order(s, *known, s.places.value_or(usual_places), s.replicas));
     if (!ordered) return ordered.error();
     if (!ordered->done) return refused_change(s, *ordered);
     number = ordered->number;
   }
-  return settle(s, *client, number);
+  auto settled = settle(s, *client, number);
+  if (!settled || *settled != cli::Exit::done || !known->is_member()) return settled;
+  return move_place(s, *client);
 }
 
 Result<cli::Exit> leave(const Settings& s) {
@@ -249,6 +274,22 @@ Result<std::vector<std::string>> objections(const Settings& s, Client& client, c
   return wrong;
 }
 
+// Hosts that stand in another zone than the one by which copies are placed.
+Result<std::vector<std::string>> hosts_elsewhere(Client& client, const Known& known) {
+  auto peers = client.peers();
+  if (!peers) return peers.error();
+  std::vector<std::string> elsewhere;
+  for (const service::RingHost& host : known.view.hosts) {
+    const auto peer = std::ranges::find(*peers, known.name(host.host), &local::PeerRecord::name);
+    const bool is_told = peer != peers->end() && (peer->local || !peer->zone.empty());
+    if (!is_told || peer->zone == host.zone) continue;
+    elsewhere.push_back(fmt::format("{} stands in zone {}, and is placed as in {}: `chordctl join` there",
+                                    cli::shown(peer->name), peer->zone.empty() ? "-" : cli::shown(peer->zone),
+                                    host.zone.empty() ? "-" : cli::shown(host.zone)));
+  }
+  return elsewhere;
+}
+
 // What is wrong with it, as far as its hosts answer.
 Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
   std::vector<std::string> wrong;
@@ -262,6 +303,11 @@ Result<cli::Exit> check(const Settings& s, Client& client, const Known& known) {
     if (page == nullptr) return unexpected_answer();
     for (const std::string& hosts : page->unreachable)
       wrong.push_back(fmt::format("too few of {} answer for keys that they keep", hosts));
+  }
+  if (!known.is_own()) {
+    auto moved = hosts_elsewhere(client, known);
+    if (!moved) return moved.error();
+    wrong.insert(wrong.end(), moved->begin(), moved->end());
   }
   if (known.is_member() && !known.is_own()) {  // of a ring of its own there is nobody to ask
     auto objected = objections(s, client, known);
@@ -371,8 +417,7 @@ Result<cli::Exit> show(const Settings& s) {
 }
 
 std::shared_ptr<Settings> settings(const Common& common) {
-  return std::make_shared<Settings>(
-      Settings{common, {}, usual_places, 3, false, false, false, false, {}, {}});
+  return std::make_shared<Settings>(Settings{common, {}, {}, 3, false, false, false, false, {}, {}});
 }
 
 }  // namespace
@@ -381,12 +426,13 @@ void add_join(cli::Options& tool, const Common& common) {
   const auto s = settings(common);
   auto& made = tool.verb("join", "make this host one of the group's ring");
   made.synopsis("[--vnodes N] [--replicas R]", "ends when it has all that it is to keep");
-  made.value("--vnodes", "N", s->places, "places on the ring, in proportion to what the host can keep")
+  made.value("--vnodes", "N", s->places, "places on the ring (8), in proportion to what the host can keep")
       .between(1, 64);
   made.value("--replicas", "R", s->replicas, "the first host of a ring says it: copies of each key")
       .between(1, 16);
   add_patience(made, s->patience);
   made.example("chordctl join", "on each host");
+  made.example("chordctl join --vnodes 16", "also where it is in already");
   made.does([s] { return join(*s); });
 }
 

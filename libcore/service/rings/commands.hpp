@@ -24,7 +24,7 @@ struct RingHost {
   }
 };
 
-// This host comes in; the first one founds the ring, and says how many copies there are of each key.
+// This host comes in; the first one founds the ring and says how many copies; 0 copies: it is in, and moves.
 struct JoinRing {
   std::string ring{};
   NodeId host{};

@@ -38,6 +38,30 @@ bool is_changing(const Ring& ring) {
   return COORD_RULE_OR(ring_changes_one_at_a_time, !ring.before.empty(), false);
 }
 
+// The same member, on the same disk, elsewhere on the circle or in another zone: as if it went and came, in
+// one step. A set of copies is the best one by an order of hosts and zones; where one element of that is
+// another, one host comes in and another one goes out at most, and so majorities of before and after meet.
+void move(const JoinRing& body, Core& core, Step& step) {
+  auto& rings = core.part<KeptRings>().rings;
+  const auto found = rings.find(body.ring);
+  if (found == rings.end())
+    return step.effects.push_back(RingAnswered{step.to, Refusal::not_in_ring, Token{}});
+  Ring& ring = found->second;
+  const auto own = find(ring.hosts, body.host);
+  if (own == ring.hosts.end())
+    return step.effects.push_back(RingAnswered{step.to, Refusal::not_in_ring, ring.number});
+  // Who it is stays: its keys are under that name on its disk.
+  const RingHost then{
+      body.host, COORD_RULE_OR(ring_who_moves_is_the_same_member, own->joined, core.next_token(step.index)),
+      body.places == 0 ? own->places : body.places, zone_of(core.state(), body.host)};
+  if (*own == then) return step.effects.push_back(RingAnswered{step.to, Refusal::none, ring.number});
+  ring.before = ring.hosts;
+  *own = then;
+  ring.number = core.next_token(step.index);
+  step.effects.push_back(RingChanged{body.ring});
+  step.effects.push_back(RingAnswered{step.to, Refusal::none, ring.number});
+}
+
 }  // namespace
 
 Refusal Rings::check(const std::string& ring, std::uint32_t uid, const std::string& user) const {
@@ -55,7 +79,8 @@ void Rings::on(const JoinRing& body, Step& step) {
   const Limits& limits = core_->limits();
   auto& rings = core_->part<KeptRings>().rings;
   Refusal why = check(body.ring, body.uid, body.user);
-  const bool fits = body.places > 0 && body.places <= limits.ring_places && body.replicas > 0 &&
+  const bool moves = body.replicas == 0;
+  const bool fits = (moves || body.places > 0) && body.places <= limits.ring_places &&
                     body.replicas <= limits.ring_replicas;
   if (why == Refusal::none && !fits) why = Refusal::invalid;
   const auto found = rings.find(body.ring);
@@ -68,6 +93,7 @@ void Rings::on(const JoinRing& body, Step& step) {
     if (hosts.size() >= limits.ring_hosts && find(hosts, body.host) == hosts.end())
       why = Refusal::too_many_values;
   }
+  if (why == Refusal::none && moves) return move(body, *core_, step);
   if (why != Refusal::none) return step.effects.push_back(RingAnswered{step.to, why, number});
   Ring& ring = rings[body.ring];
   if (ring.number == Token{}) ring.replicas = body.replicas;
