@@ -26,6 +26,7 @@ namespace {
 
 constexpr Duration lock_patience = std::chrono::seconds(30);        // another command of the session runs
 constexpr Duration copies_answer_within = std::chrono::seconds(2);  // else one is away
+constexpr Duration copies_answer_soon = std::chrono::milliseconds(300);
 constexpr std::size_t largest_file = std::size_t{4} << 20U;
 constexpr std::size_t asked_at_once = 256;  // keys
 
@@ -74,7 +75,8 @@ Result<SessionFile> SessionFile::open(const std::string& path, const std::string
     if (!text) return text.error();
     SessionFile session(path, ring, std::move(*file));
     if (Status read = session.read(*text); !read) return read.error();
-    session.shortened_at_ = session.session_.all().size();
+    // The last write has added one.
+    session.shortened_at_ = std::max<std::size_t>(session.session_.all().size(), 1) - 1;
     return session;
   }
 }
@@ -116,12 +118,12 @@ Status SessionFile::read(const std::string& text) {
   return done();
 }
 
-Status SessionFile::shorten(Client& client) {
+Status SessionFile::shorten(Client& client, Duration patience) {
   std::map<std::string, std::vector<ring::Dot>> keys;
   for (const ring::Dependency& each : session_.all()) keys[each.key].push_back(each.dot);
   std::map<std::uint64_t, std::string> asked;
   for (auto& [key, dots] : keys) {
-    const auto number = client.send(ring::AskEverywhere{ring_, key, std::move(dots), copies_answer_within});
+    const auto number = client.send(ring::AskEverywhere{ring_, key, std::move(dots), patience});
     if (!number) return number.error();
     asked.emplace(*number, key);
   }
@@ -144,7 +146,8 @@ Status SessionFile::shorten_if_it_grows(Client& client) {
   const std::size_t size = session_.all().size();
   const auto times = [](std::size_t count) { return std::bit_width(std::max<std::size_t>(count, 1) - 1); };
   if (size > ring::most_dependencies && times(size) > times(shortened_at_)) {
-    if (Status shortened = shorten(client); !shortened) return shortened;
+    const Duration patience = size > ring::most_in_session / 2 ? copies_answer_within : copies_answer_soon;
+    if (Status shortened = shorten(client, patience); !shortened) return shortened;
     shortened_at_ = session_.all().size();
   }
   if (session_.all().size() <= ring::most_in_session) return done();
@@ -207,7 +210,7 @@ Result<ring::Past> SessionFile::before_write(Client& client, const std::string& 
   if (Status followed = follow(client); !followed) return followed.error();
   if (Status fits = shorten_if_it_grows(client); !fits) return fits.error();
   if (!ring::fits_one_version(session_.nearest(key))) {
-    if (Status shortened = shorten(client); !shortened) return shortened.error();
+    if (Status shortened = shorten(client, copies_answer_within); !shortened) return shortened.error();
     if (!ring::fits_one_version(session_.nearest(key))) return too_much();
   }
   if (Status begun = begin_saving(); !begun) return begun.error();

@@ -37,7 +37,7 @@ class SessionFile {
   Status read(const std::string& text);
   Status follow(Client& client);
   // What all copies have is forgotten.
-  Status shorten(Client& client);
+  Status shorten(Client& client, Duration patience);
   // Now and then, and where it must be.
   Status shorten_if_it_grows(Client& client);
   // Before something is stored: there is a place for what there is to remember of it.
