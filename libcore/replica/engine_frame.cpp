@@ -149,6 +149,7 @@ Bytes encode(const EngineState& state) {
       out.put(word.renewal);
       out.put(word.node.value);
     }
+    out.put(static_cast<std::uint64_t>(state.closed_for.count()));
     out.put(static_cast<std::uint32_t>(state.level));
     out.put(ByteView(state.machine));
   });
@@ -172,9 +173,10 @@ Result<EngineState> decode_engine_state(ByteView bytes) {
     const auto renewal = reader.get<std::uint64_t>();
     state.words[session] = ExpiryWord{renewal, NodeId{reader.get<std::uint64_t>()}};
   }
+  state.closed_for = get_ttl(reader);
   state.level = reader.get<std::uint32_t>();
   if (reader.failed() || state.words.size() != words) return not_ours("the state that the engine keeps");
-  const std::size_t before = 8 + 16 + 4 + std::size_t{16} * seals + 4 + std::size_t{24} * words + 4;
+  const std::size_t before = 8 + 16 + 4 + std::size_t{16} * seals + 4 + std::size_t{24} * words + 8 + 4;
   state.machine = copied(body->subspan(before));
   return state;
 }

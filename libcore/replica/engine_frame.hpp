@@ -79,6 +79,7 @@ struct EngineState {
   EnginePlace place;
   std::vector<EnginePlace> seals;  // the last ones, this one among them
   std::map<SessionId, ExpiryWord> words;
+  Duration closed_for{};  // as long as a new era is shut: so long a lease of the former one may last
   Level level = first_level;
   Bytes machine;  // wire::encode_state
 

@@ -185,7 +185,7 @@ void EngineLog::keep_leases(Instant now) {
 
 // One entry, to see whether the engine takes something again.
 void EngineLog::try_again(Instant now) {
-  if (!full_at_ || walk_->other_way || walk_->over || now < *full_at_ + word_again) return;
+  if (!full_at_ || !read_ || walk_->other_way || walk_->over || now < *full_at_ + word_again) return;
   full_at_ = now;
   append_word(fmt::format("p{:x}-{}", life(), ++tries_), {}, EngineEntry::Kind::tries);
 }

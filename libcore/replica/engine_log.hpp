@@ -92,7 +92,7 @@ class EngineLog final : public OrderedLog {
   bool is_beginning_era() const { return new_era_.has_value(); }
   // From when on nobody renews in the former era, and how long a lease may still last then.
   std::optional<Instant> era_ended() const { return era_ended_; }
-  Duration longest_lease() const { return era_leases_; }
+  Duration longest_lease() const { return closed_for_; }
   std::uint64_t era() const { return walk_ ? walk_->era : 0; }
   // `coordd --first`: to all gateways that ask.
   [[nodiscard]] Actions confirm_to_all(Instant now);
@@ -203,6 +203,8 @@ class EngineLog final : public OrderedLog {
   void further_era(Instant now);
   void keep_new_era();
 
+  Actions& for_desk();
+  void desk_reads_anew();
   void ask(engine::Request what);
   void append(std::string key, const Bytes& command, EngineEntry::Kind kind = EngineEntry::Kind::command);
   void append_word(std::string key, const EngineWord& word, EngineEntry::Kind kind);
@@ -249,6 +251,7 @@ class EngineLog final : public OrderedLog {
   std::uint64_t seen_era_ = 0;
   bool stale_ = true;
   Duration longest_ttl_{};
+  Duration closed_for_{};  // as the state says
 
   EngineMemory memory_;
   EngineMemory put_down_, lasting_;
@@ -263,11 +266,14 @@ class EngineLog final : public OrderedLog {
 
   std::optional<NewEra> new_era_;
   std::optional<Instant> era_ended_;
-  Duration era_leases_{};
+  bool heard_new_era_ = false;  // since the memory is of its era
   std::optional<Instant> confirming_all_;
   bool confirmed_all_ = false;
 
   std::optional<Instant> full_at_;  // the engine takes nothing; asked last
+  std::string full_why_;
+  unsigned gaps_ = 0;  // since all was read
+  Actions held_;       // for the desk, until what they depend on is remembered
   std::uint64_t tries_ = 0;
   std::optional<Instant> name_refused_at_;
   std::uint64_t registers_ = 0;  // how often that was refused

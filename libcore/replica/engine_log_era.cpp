@@ -11,7 +11,8 @@
 // the longest lease that they know. After a while the operator seals the epoch and keeps the state of a later
 // era there: as it was at that entry, without sessions, above all those tokens, and shut. All of it is
 // decided by entries before the seal, so several operators keep the same state, and one can end what another
-// one began.
+// one began. How long the former era's leases may last is in that state, for whoever opens it, and for a
+// further era that is begun before it was.
 #include <algorithm>
 
 #include "base/check.hpp"
@@ -35,6 +36,7 @@ void EngineLog::hear_new_era(Instant now, const EngineWord& word) {
   if (walk_->over || COORD_RULE_OR(new_era_ends_the_former, false, true)) return;
   walk_->over.emplace();
   walk_->over->word = word;
+  heard_new_era_ = true;
   if (new_era_ && !era_ended_) era_ended_ = now;
   reload_at_ = now + config_.believe_again;
   if (!walk_->other_way) lose(new_epoch_at_work);
@@ -88,12 +90,11 @@ void EngineLog::keep_new_era() {
   const EngineWord& word = over.word;
   Token above = std::max(word.token, machine.state().last_token);
   std::uint64_t era = std::max(walk_->era, word.era);
-  era_leases_ = std::max(longest_ttl_, word.ttl);
+  Duration leases = std::max({longest_ttl_, closed_for_, word.ttl});
   for (const auto& [node, known] : over.known) {
     above = COORD_RULE_OR(new_era_above_known_tokens, std::max(above, known.token), above);
     era = std::max(era, known.era);
-    era_leases_ =
-        COORD_RULE_OR(new_era_waits_for_known_leases, std::max(era_leases_, known.ttl), era_leases_);
+    leases = COORD_RULE_OR(new_era_waits_for_known_leases, std::max(leases, known.ttl), leases);
   }
   const auto apply_one = [&](service::Body body) {
     service::Command command;
@@ -110,6 +111,7 @@ void EngineLog::keep_new_era() {
   state.era = std::max(era + 1, word.token.value >> token_second);
   state.place = {index, chained(over.place.chain, over.position, {})};
   state.seals = {state.place};
+  state.closed_for = leases;
   state.level = machine.level();
   state.machine = wire::encode_state(machine.state());
   ask(engine::Keep{over.epoch, over.position, encode(state)});

@@ -11,8 +11,8 @@
 // follows the log and serves nobody, but asks by an entry. A gateway that remembers answers by an entry that
 // names the question's place: it has walked to it by the log that it knows. The question is another one on
 // each connection, so no answer from before a restore counts. Who remembers something may also go on when
-// every lease must be over that it does not know; who remembers nothing waits for a word, or an operator's
-// (--first).
+// every lease is over that is as long as those it knows of; who remembers nothing waits for a word, or an
+// operator's (--first).
 #include <algorithm>
 
 #include "base/format.hpp"
@@ -40,7 +40,10 @@ EngineLog::Way EngineLog::way_of(const EngineState& state) const {
         (state.place == memory_.place || std::ranges::find(state.seals, memory_.place) != state.seals.end());
     return COORD_RULE(first_comer_is_confirmed, is_own || config_.first) ? Way::same : Way::untold;
   }
-  if (state.era != memory_.era) return state.era > memory_.era ? Way::same : Way::other;
+  if (state.era < memory_.era) return Way::other;
+  // A later one may be another log's, or this log's before it was restored.
+  if (state.era > memory_.era)
+    return COORD_RULE(later_era_was_heard, heard_new_era_ || config_.first) ? Way::same : Way::untold;
   if (state.place.index < memory_.place.index) return Way::same;  // the entries behind it will tell
   if (state.place.index == memory_.place.index) return state.place == memory_.place ? Way::same : Way::other;
   for (const EnginePlace& seal : state.seals) {
@@ -81,10 +84,9 @@ void EngineLog::go_other_way() {
 
 void EngineLog::doubt(Instant now) {
   const bool remembers = has_memory();
-  const Duration longest = std::max({config_.usual_ttl, memory_.ttl, longest_ttl_});
+  const Duration longest = std::max({config_.usual_ttl, memory_.ttl, longest_ttl_, closed_for_});
   if (remembers && !doubts_until_) doubts_until_ = now + longest;
-  const char* why = remembers ? too_long_away : nobody_confirms;
-  lose(why);
+  lose(remembers ? too_long_away : nobody_confirms);
 }
 
 // ---- words
@@ -171,11 +173,12 @@ void EngineLog::note_leases() {
 // Only what was walked from what is remembered already.
 void EngineLog::remember() {
   if (!current_) return;
+  heard_new_era_ &= memory_.era == walk_->era;
   memory_.era = walk_->era;
   memory_.place = walk_->place;
   memory_.seal = walk_->seals.empty() ? EnginePlace{} : walk_->seals.back();
   memory_.token = std::max(memory_.token, machine_.state().last_token);
-  memory_.ttl = longest_ttl_;
+  memory_.ttl = std::max(longest_ttl_, closed_for_);
 }
 
 // Before what depends on it; for a crash of the machine, which ends all that was granted here, a little

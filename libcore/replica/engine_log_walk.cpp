@@ -71,7 +71,12 @@ void EngineLog::lose(std::string why) {
 void EngineLog::hear(Instant now, const engine::Empty&) {
   if (loading_ == 0) return;
   if (!config_.registers) return refuse(now, "there is no log: nothing was ever kept under this prefix");
-  if (!may_go_on(!has_memory())) return refuse(now, engine_went_back);
+  if (!may_go_on(!has_memory())) return refuse(now, engine_has_no_log);
+  if (full_at_ && now < *full_at_ + word_again) {
+    loading_ = 0;
+    reload_at_ = *full_at_ + word_again;
+    return lose(full_why_);
+  }
   if (memory_.era == 0) memory_ = {1, {0, random_.next() | 1U}, {}, {}, {}};
   put_down(now);
   EngineState state;
@@ -118,20 +123,38 @@ void EngineLog::install(Instant, EngineState&& state) {
   seen_era_ = state.era;
   stale_ = false;
   begun_ = true;
+  closed_for_ = state.closed_for;
   note_leases();
   keepers_.restore(std::move(state.words));
-  out_.push_back(Replaced{});
+  desk_reads_anew();
   // In a new era, of a backup from before it: this life has no registration.
   const service::ClientId own = commands_.id();
   if (own != service::ClientId{} && own != machine_.registration(config_.self))
-    return commands_.begin_anew(Client::draw_life(random_), out_);
-  commands_.replaced(machine_, out_);
+    return commands_.begin_anew(Client::draw_life(random_), for_desk());
+  commands_.replaced(machine_, for_desk());
+}
+
+// While all is read it is not remembered yet.
+Actions& EngineLog::for_desk() {
+  return COORD_RULE(remembered_before_it_is_told, current_) ? out_ : held_;
+}
+
+// What it was not told of earlier entries is in that; what became of its own commands it is told all the
+// same.
+void EngineLog::desk_reads_anew() {
+  std::erase_if(held_, [](const Action& action) { return std::holds_alternative<Applied>(action); });
+  for_desk().push_back(Replaced{});
 }
 
 // What lies between got lost on its way, or this is of an earlier time: all is read anew.
 bool EngineLog::follows(Instant now, std::uint64_t after) {
+  constexpr unsigned gaps_limit = 3;
   if (COORD_RULE(engine_gap_is_noticed, after == walk_->position)) return true;
-  load(now);
+  if (++gaps_ < gaps_limit) {
+    load(now);
+  } else {
+    refuse(now, log_has_gaps);
+  }
   return false;
 }
 
@@ -172,14 +195,17 @@ void EngineLog::apply(Instant now, const EngineEntry& entry) {
   service::Effects effects = machine_.apply(LogIndex{applied_}, *command);
   if (!machine_.state().sessions.empty())
     longest_ttl_ = std::max(longest_ttl_, machine_.state().sessions.rbegin()->second.ttl);
+  if (!machine_.state().closed) closed_for_ = {};
   if (current_) {
     remember();
     put_down(now);
   }
   keepers_.applied(now, effects, machine_);
-  commands_.applied(*command, effects, machine_, out_);
+  commands_.applied(*command, effects, machine_, for_desk());
   note_refused_names(now, effects);
-  out_.push_back(Applied{LogIndex{applied_}, std::move(effects)});
+  constexpr std::size_t held_limit = 8192;
+  if (held_.size() > held_limit) desk_reads_anew();
+  for_desk().push_back(Applied{LogIndex{applied_}, std::move(effects)});
   note_own_registration();
 }
 
@@ -208,7 +234,7 @@ void EngineLog::note_refused_names(Instant now, const service::Effects& effects)
 void EngineLog::note_own_registration() {
   if (commands_.id() == service::ClientId{} || machine_.registration(config_.self) != service::ClientId{})
     return;
-  commands_.begin_anew(Client::draw_life(random_), out_);
+  commands_.begin_anew(Client::draw_life(random_), for_desk());
 }
 
 void EngineLog::hear(Instant now, const engine::Sealed& event) {
@@ -242,6 +268,7 @@ void EngineLog::keep_state(std::uint64_t epoch) {
   state.place = walk_->place;
   state.seals = walk_->seals;
   state.words = keepers_.words();
+  state.closed_for = closed_for_;
   state.level = machine_.level();
   state.machine = wire::encode_state(machine_.state());
   Bytes bytes = encode(state);
@@ -273,6 +300,7 @@ void EngineLog::hear(Instant now, const engine::Reached& event) {
   }
   if (event.ticket != loading_) return;
   loading_ = 0;
+  gaps_ = 0;
   read_ = true;
   was_read(now);
 }
@@ -298,15 +326,18 @@ void EngineLog::serve(Instant now) {
   trouble_.clear();
   remember();
   put_down(now);
+  for (Action& action : std::exchange(held_, {})) out_.push_back(std::move(action));
   keepers_.began(now, machine_);
   out_.push_back(LeaderChanged{raft::Role::follower, Term{connection_}, config_.self});
 }
 
 // What holds something loses it in time; what is there can still be followed.
 void EngineLog::hear(Instant now, const engine::Refused& event) {
-  if (!current_) return;
+  if (walk_ && (walk_->other_way || walk_->over)) return;
+  const bool is_known = full_at_ && full_why_ == event.why;
   full_at_ = now;
-  out_.push_back(Report{event.why});
+  full_why_ = event.why;
+  if (!is_known) out_.push_back(Report{event.why});
   lose(event.why);
 }
 

@@ -29,7 +29,14 @@ inline constexpr char nobody_confirms[] =
 
 inline constexpr char too_long_away[] =
     "the engine's log has gone on further than this gateway can compare: it waits for another one's word, or "
-    "until "
-    "no lease can be left that it does not know";
+    "until the longest lease that it knows of is over";
+
+inline constexpr char engine_has_no_log[] =
+    "the engine has no log, and this gateway has seen one: its keys were removed, or it was restored from an "
+    "older backup that has none: stop all commands and gateways, remove the files engine and engine.last of "
+    "each gateway, wait for the longest --ttl, then start them";
+
+inline constexpr char log_has_gaps[] =
+    "what the engine keeps of the log cannot be read: entries of it are missing: look who else writes there";
 
 }  // namespace coord::replica

@@ -236,6 +236,7 @@ TEST_CASE("what stands in an engine has a fixed form") {
   state.place = {4, 5};
   state.seals = {{1, 2}, {4, 5}};
   state.words[SessionId{6}] = {7, NodeId{8}};
+  state.closed_for = Duration{9};
   state.level = 2;
   state.machine = {1, 2, 3};
   const Bytes whole = encode(state);
@@ -248,8 +249,9 @@ TEST_CASE("what stands in an engine has a fixed form") {
               1,    0,    0,    0,    0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,  //
               4,    0,    0,    0,    0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0,  //
               1,    0,    0,    0,                                         // words
-              6,    0,    0,    0,    0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
-              8,    0,    0,    0,    0, 0, 0, 0, 2, 0, 0, 0, 1, 2, 3});  // level, machine
+              6,    0,    0,    0,    0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0,  //
+              9,    0,    0,    0,    0, 0, 0, 0,  // closed for
+              2,    0,    0,    0,    1, 2, 3});   // level, machine
   const EngineMemory memory{1, {2, 3}, {4, 5}, Token{6}, Duration{7}};
   const Bytes remembered = encode(memory);
   CHECK(*decode_engine_memory(remembered) == memory);

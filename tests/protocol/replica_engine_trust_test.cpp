@@ -59,6 +59,39 @@ bool serves_what_it_cannot_compare() {
   return gateway.serves();
 }
 
+// An era begins while a gateway is away.
+bool serves_in_an_era_it_has_not_heard_of() {
+  Engine engine;
+  Gateway before(engine, {.node = other});
+  before.connect();
+  Gateway operators(engine, {.node = NodeId{77}, .first = true, .registers = false});
+  operators.connect();
+  operators.begin_era(Token{std::uint64_t{1'900'000'000} << 20U});
+  operators.pass(12s);
+  REQUIRE_FALSE(operators.log->is_beginning_era());
+  before.lose();
+  Gateway late(engine, {.memory = EngineMemory{1, {2, 7}, {}, {}, {}}});
+  late.connect();
+  late.pass(1s);
+  return late.serves();
+}
+
+// A connection breaks; what was granted meanwhile is read on the next one.
+bool tells_before_it_remembers() {
+  Engine engine;
+  Gateway gateway(engine);
+  gateway.connect();
+  gateway.lose();
+  gateway.append(entry_of(third, service::Register{third, 5, {}, 2, "third", {}, {}}));
+  gateway.connect();
+  REQUIRE(gateway.serves());
+  const std::string index = std::to_string(gateway.log->applied().value);
+  const auto told = std::ranges::find(gateway.order, "applied " + index);
+  const auto remembered = std::ranges::find(gateway.order, "remembered " + index);
+  REQUIRE(told != gateway.order.end());
+  return told < remembered;
+}
+
 // The answer that another gateway gave to the question of an earlier connection.
 bool believes_an_old_answer() {
   Engine engine;
@@ -131,6 +164,66 @@ TEST_CASE("what is granted is remembered before it is told") {
   const auto told = std::ranges::find(gateway.order, applied);
   REQUIRE(told != gateway.order.end());
   CHECK(*(told - 1) == "remembered " + std::to_string(gateway.log->applied().value));
+}
+
+TEST_CASE("remembered_before_it_is_told: on the way in, too") {
+  CHECK_FALSE(tells_before_it_remembers());
+  CHECK(without("remembered_before_it_is_told", tells_before_it_remembers));
+}
+
+TEST_CASE("later_era_was_heard: another log may have one, too") {
+  CHECK_FALSE(serves_in_an_era_it_has_not_heard_of());
+  CHECK(without("later_era_was_heard", serves_in_an_era_it_has_not_heard_of));
+}
+
+TEST_CASE("a further era, and whoever opens one, waits for the leases of the one before") {
+  Engine engine;
+  Gateway before(engine, {.node = other});
+  before.connect();
+  (void)before.session_of(third, 3600s);
+  Gateway operators(engine, {.node = NodeId{77}, .first = true, .registers = false});
+  operators.connect();
+  operators.begin_era(Token{std::uint64_t{1'900'000'000} << 20U});
+  operators.pass(12s);
+  CHECK(operators.log->longest_lease() == 3600s);
+  before.lose();  // nobody is left who knew
+  Gateway second(engine, {.node = NodeId{78}, .first = true, .registers = false});
+  second.connect();
+  CHECK(second.log->longest_lease() == 3600s);
+  second.begin_era(Token{std::uint64_t{1'900'000'100} << 20U});
+  second.pass(12s);
+  REQUIRE_FALSE(second.log->is_beginning_era());
+  CHECK(second.log->machine().state().closed);
+  CHECK(second.log->longest_lease() == 3600s);
+}
+
+TEST_CASE("a log with a hole is read anew twice, then left for some seconds") {
+  Engine engine;
+  Gateway gateway(engine);
+  gateway.connect();
+  gateway.lose();
+  engine.has_hole = true;
+  engine.loads = 0;
+  gateway.connect();
+  gateway.pass(4s);
+  CHECK(engine.loads == 3);
+  CHECK(gateway.trouble().find("entries of it are missing") != std::string::npos);
+  engine.has_hole = false;
+  gateway.pass(2s);
+  CHECK(gateway.serves());
+}
+
+TEST_CASE("an engine without space from the beginning is asked once a second, and said") {
+  Engine engine;
+  engine.full = "no space";
+  Gateway gateway(engine);
+  gateway.connect();
+  gateway.pass(3s);
+  CHECK(engine.makes <= 4);
+  CHECK(gateway.trouble() == "no space");
+  engine.full.clear();
+  gateway.pass(4s);
+  CHECK(gateway.serves());
 }
 
 TEST_CASE("first_comer_is_confirmed: who has seen no log serves nobody until one that has says so") {
@@ -294,7 +387,7 @@ TEST_CASE("an engine whose keys were removed is refused by who has seen some") {
   engine.restore({});
   gateway.connect();
   CHECK_FALSE(gateway.log->has_quorum());
-  CHECK(gateway.log->trouble().find("restored from an older backup") != std::string::npos);
+  CHECK(gateway.log->trouble().find("its keys were removed") != std::string::npos);
   CHECK(engine.epoch == 0);
 }
 

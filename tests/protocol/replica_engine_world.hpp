@@ -72,8 +72,9 @@ class Engine {
   std::vector<Item> items;
   std::vector<std::string> keys;
   std::vector<engine::Append> appends;
-  int barriers = 0;
-  std::string full;  // why it takes nothing
+  int barriers = 0, loads = 0, makes = 0;
+  bool has_hole = false;  // in what is read
+  std::string full;       // why it takes nothing
   bool drops_seals = false;
 
   std::size_t entries_of(EngineEntry::Kind kind) const {
@@ -236,6 +237,8 @@ inline void Engine::carry_out(Gateway& by, const engine::Request& request) {
   if (const auto* loading = std::get_if<engine::Load>(&request)) {
     load(by, *loading);
   } else if (const auto* make = std::get_if<engine::Make>(&request)) {
+    ++makes;
+    if (!full.empty()) return tell(by, engine::Refused{full});
     if (epoch != 0) return;
     epoch = 1;
     state = {1, ++position, make->state};
@@ -264,9 +267,10 @@ inline void Engine::carry_out(Gateway& by, const engine::Request& request) {
 }
 
 inline void Engine::load(Gateway& by, const engine::Load& request) {
+  ++loads;
   if (epoch == 0) return tell(by, engine::Empty{});
   tell(by, state);
-  std::uint64_t after = state.position;
+  std::uint64_t after = state.position + (has_hole ? 1 : 0);
   for (const Item& item : items) {
     if (item.seal != 0) {
       tell(by, engine::Sealed{after, item.position, item.seal});

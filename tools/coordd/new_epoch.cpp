@@ -3,7 +3,9 @@
 // (replica/engine_log_era.cpp, engine_log_trust.cpp); here is who drives that, and waits.
 #include "coordd/new_epoch.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -128,6 +130,7 @@ class NewEpoch final : public Operator {
  public:
   NewEpoch(const daemon::Settings& settings, replica::EngineMemory known)
       : Operator("--new-epoch", settings), known_(known) {}
+  const std::optional<replica::EngineMemory>& seen() const { return seen_; }
 
  private:
   void look(Instant now) override {
@@ -143,13 +146,17 @@ class NewEpoch final : public Operator {
     if (log().is_beginning_era() || !log().has_quorum()) return;
     if (!opens_at_) {
       const Duration lasts = std::max(usual_ttl, log().longest_lease());
-      opens_at_ = *log().era_ended() + lasts + seconds(1);
+      opens_at_ = log().era_ended().value_or(now) + lasts + seconds(1);
       wait_until(*opens_at_ + patience);
       cli::notice("coordd", fmt::format("a new epoch of the log has begun: nothing is granted for {} s",
                                         std::max(*opens_at_ - now, Duration{}) / seconds(1)));
     }
     if (now < *opens_at_) return;
-    if (!log().machine().state().closed) return end();
+    if (!log().machine().state().closed) {  // gateways that were not there learn that this is the log
+      if (!log().has_confirmed()) return perform(log().confirm_to_all(now));
+      seen_ = log().memory();
+      return end();
+    }
     if (asked_ && now < *asked_ + seconds(1)) return;
     asked_ = now;
     perform(log().step(now, daemon::wall_now(), replica::PutIntoLog{service::Shut{false}}));
@@ -158,6 +165,7 @@ class NewEpoch final : public Operator {
   replica::EngineMemory known_;
   bool begun_ = false;
   std::optional<Instant> opens_at_, asked_;
+  std::optional<replica::EngineMemory> seen_;
 };
 
 // To all gateways that ask, and for the one that would be started here.
@@ -189,7 +197,22 @@ bool is_there(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-// Unless it runs, and so has heard it, or remembers something itself.
+// Root may say this for a unit that has a user of its own.
+Status give_to_owner(store::PosixDisk& disk) {
+  struct stat folder {};
+  if (::geteuid() != 0 || ::fstat(disk.descriptor(), &folder) != 0 || folder.st_uid == 0) return done();
+  auto names = disk.list();
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    if (::fchownat(disk.descriptor(), name.c_str(), folder.st_uid, folder.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+      return Error{ErrorKind::unavailable, disk.path(),
+                   fmt::format("its owner cannot be set: {}", std::strerror(errno)),
+                   "give what is in it to the user of the gateway"};
+  }
+  return done();
+}
+
+// Unless it runs, and so has heard it, or remembers as much itself.
 Status remember_for(const std::string& directory, const replica::EngineMemory& seen) {
   if (!is_there(directory) && ::mkdir(directory.c_str(), 0700) != 0)
     return Error{ErrorKind::unavailable, directory, fmt::format("cannot be made: {}", std::strerror(errno)),
@@ -200,8 +223,9 @@ Status remember_for(const std::string& directory, const replica::EngineMemory& s
   if (holder && *holder) return done();
   const auto before = daemon::read_engine_memory(**disk, directory);
   if (!before) return before.error();
-  if (before->era != 0) return done();
-  return daemon::write_engine_memory(**disk, seen);
+  if (before->era >= seen.era) return done();
+  if (Status written = daemon::write_engine_memory(**disk, seen); !written) return written;
+  return give_to_owner(**disk);
 }
 
 }  // namespace
@@ -217,7 +241,11 @@ Result<cli::Exit> begin_new_epoch(const Arguments& arguments) {
       if (memory) known = *memory;
     }
   }
-  return NewEpoch(*settings, known).run();
+  NewEpoch operators(*settings, known);
+  auto ended = operators.run();
+  if (!ended || !operators.seen() || !directory || !is_there(*directory)) return ended;
+  if (Status kept = remember_for(*directory, *operators.seen()); !kept) return kept.error();
+  return ended;
 }
 
 Result<cli::Exit> confirm_log(const Arguments& arguments) {
